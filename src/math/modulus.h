@@ -1,0 +1,94 @@
+// Arithmetic modulo one prime below 2^50.
+//
+// 50 bits leave room in AVX-512 IFMA's 52-bit products for values that are reduced lazily (4q < 2^52).
+// Everything here is defined by its result; the vector kernels reach the same results by other ways.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+#include "base/error.h"
+
+namespace blindtuner {
+
+using u64 = std::uint64_t;
+using u128 = unsigned __int128;
+
+inline constexpr int kMaxModulusBits = 50;
+
+/// A prime q < 2^50 with the constants that reductions need.
+struct Modulus {
+  u64 q = 0;
+  int bits = 0;              ///< 2^(bits-1) < q < 2^bits
+  u64 barrett = 0;           ///< floor(2^(51+bits) / q) < 2^52, see reduce_product
+  u64 two52 = 0;             ///< 2^52 mod q
+  u64 two52_shoup = 0;       ///< shoup52(two52)
+  double inverse = 0;        ///< 1.0 / q
+
+  Modulus() = default;
+  /// Throws ContractError unless 2 < value < 2^50 and value is odd.
+  explicit Modulus(u64 value) : q(value), bits(std::bit_width(value)) {
+    require(value > 2 && bits <= kMaxModulusBits && (value & 1) != 0,
+            "a modulus must be odd and below 2^50");
+    barrett = static_cast<u64>((u128{1} << (51 + bits)) / value);
+    two52 = static_cast<u64>((u128{1} << 52) % value);
+    two52_shoup = shoup52(two52);
+    inverse = 1.0 / static_cast<double>(value);
+  }
+
+  /// floor(w * 2^52 / q) for w in [0, q): Shoup's quotient for products with a fixed factor.
+  u64 shoup52(u64 w) const { return static_cast<u64>((u128{w} << 52) / q); }
+
+  /// p mod q for p < 2^(2*bits): Barrett, q' = ((p >> (bits-1)) * barrett) >> 52 is at most 3 short.
+  u64 reduce_product(u128 p) const {
+    const u64 top = static_cast<u64>(p >> (bits - 1));
+    const u64 quotient = static_cast<u64>((u128{top} * barrett) >> 52);
+    u64 r = static_cast<u64>(p) - quotient * q;
+    while (r >= q) r -= q;
+    return r;
+  }
+
+  u64 add(u64 a, u64 b) const {  ///< a, b in [0, q)
+    const u64 s = a + b;
+    return s >= q ? s - q : s;
+  }
+  u64 sub(u64 a, u64 b) const { return a >= b ? a - b : a + q - b; }  ///< a, b in [0, q)
+  u64 neg(u64 a) const { return a == 0 ? 0 : q - a; }                 ///< a in [0, q)
+  u64 mul(u64 a, u64 b) const { return reduce_product(u128{a} * b); }  ///< a, b in [0, q)
+
+  /// w*x mod q in [0, 2q), for x < 2^52, w in [0, q), w_shoup = shoup52(w).
+  u64 mul_shoup_lazy(u64 x, u64 w, u64 w_shoup) const {
+    const u64 quotient = static_cast<u64>((u128{x} * w_shoup) >> 52);
+    return x * w - quotient * q;
+  }
+  u64 mul_shoup(u64 x, u64 w, u64 w_shoup) const {
+    const u64 r = mul_shoup_lazy(x, w, w_shoup);
+    return r >= q ? r - q : r;
+  }
+
+  u64 reduce(u64 x) const { return x % q; }
+  u64 reduce(u128 x) const { return static_cast<u64>(x % q); }
+  /// The residue of a signed integer.
+  u64 reduce_signed(std::int64_t x) const {
+    const u64 magnitude = x < 0 ? u64{0} - static_cast<u64>(x) : static_cast<u64>(x);
+    const u64 r = magnitude % q;
+    return x < 0 ? neg(r) : r;
+  }
+  /// The representative in (-q/2, q/2] of a residue.
+  std::int64_t centred(u64 a) const {
+    return a > q / 2 ? static_cast<std::int64_t>(a) - static_cast<std::int64_t>(q)
+                     : static_cast<std::int64_t>(a);
+  }
+  u64 pow(u64 base, u64 exponent) const {
+    u64 result = 1, power = base % q;
+    for (; exponent != 0; exponent >>= 1) {
+      if (exponent & 1) result = mul(result, power);
+      power = mul(power, power);
+    }
+    return result;
+  }
+  /// a^-1 for a in [1, q), by Fermat.
+  u64 inv(u64 a) const { return pow(a, q - 2); }
+};
+
+}  // namespace blindtuner

@@ -1,0 +1,54 @@
+// Features and labels in the clear, on the owner's side.
+#pragma once
+
+#include <Eigen/Core>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace blindtuner {
+
+/// Samples x features, row-major: a sample's features are contiguous.
+using FeatureMatrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+/// One class number in [0, classes) a sample.
+using Labels = std::vector<int>;
+
+struct Dataset {
+  FeatureMatrix features;
+  Labels labels;
+  int classes = 0;
+
+  std::size_t size() const { return labels.size(); }
+  std::size_t width() const { return static_cast<std::size_t>(features.cols()); }
+};
+
+/// A linear classifier: scores = features * weights^T + bias.
+struct LinearClassifier {
+  Eigen::MatrixXd weights;  ///< classes x features
+  Eigen::VectorXd bias;     ///< classes
+};
+
+/// samples x classes. Throws ContractError when the widths differ.
+Eigen::MatrixXd scores(const LinearClassifier& model, const FeatureMatrix& features);
+
+/// Checks that a set can be trained on: not empty, as many labels as rows, finite features, labels
+/// in [0, classes), at least two classes present. `name` opens the message. Throws DataError.
+void validate_training_set(const Dataset& set, const std::string& name);
+/// The same without the last condition: what a test or validation set must be.
+void validate_set(const Dataset& set, const std::string& name);
+/// Every value is finite; the first that is not is named by row and column (from 0). Throws
+/// DataError.
+void validate_finite(const FeatureMatrix& features, const std::string& name);
+/// Two sets that go together have the same width and classes. Throws DataError.
+void validate_same_shape(const Dataset& a, const std::string& name_a, const Dataset& b,
+                         const std::string& name_b);
+
+/// The largest label + 1, at least 2. Throws DataError on negative labels or none.
+int count_classes(const Labels& labels, const std::string& name);
+
+/// The rows `indices`, in that order. Throws ContractError on an index out of range.
+Dataset select(const Dataset& set, std::span<const std::uint32_t> indices);
+
+}  // namespace blindtuner

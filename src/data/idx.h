@@ -1,0 +1,21 @@
+// MNIST's IDX files: 0, 0, type, number of dimensions, the dimensions (32-bit, big-endian), the
+// elements. Only unsigned bytes (type 8) are read. A gzip-packed file is recognised by its first
+// bytes.
+#pragma once
+
+#include <filesystem>
+
+#include "data/dataset.h"
+
+namespace blindtuner {
+
+/// Pictures (two or more dimensions), one a row, values 0 to 255. Throws DataError.
+FeatureMatrix read_idx_images(const std::filesystem::path& path);
+
+/// Labels (one dimension). Throws DataError.
+Labels read_idx_labels(const std::filesystem::path& path);
+
+/// Both, checked against one another; classes = the largest label + 1. Throws DataError.
+Dataset read_idx(const std::filesystem::path& images, const std::filesystem::path& labels);
+
+}  // namespace blindtuner

@@ -1,0 +1,28 @@
+// One entry for whatever the owner has.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "data/dataset.h"
+
+namespace blindtuner {
+
+/// Where features and labels are. The kind is taken from the file's name: .npy, .npz, .csv, or IDX
+/// (anything that ends in -ubyte or .idx, with or without .gz).
+struct DataSource {
+  std::filesystem::path features;
+  std::filesystem::path labels;  ///< empty: a column of the CSV file, or a member of the .npz
+  std::string features_member = "features";  ///< .npz only
+  std::string labels_member = "labels";      ///< .npz only
+  std::string label_column = "last";         ///< .csv only, when `labels` is empty
+  int classes = 0;                           ///< 0: the largest label + 1
+};
+
+/// Reads and validates (validate_set). Throws DataError.
+Dataset load_dataset(const DataSource& source);
+
+/// Features alone, for inference. Throws DataError.
+FeatureMatrix load_features(const DataSource& source);
+
+}  // namespace blindtuner

@@ -1,0 +1,90 @@
+// NumPy's .npy arrays and .npz archives.
+//
+// .npy: "\x93NUMPY", version (1.0, 2.0 or 3.0), header length (2 or 4 bytes, little-endian), a
+// Python dictionary literal {'descr': '<f4', 'fortran_order': False, 'shape': (n, d), }, the
+// elements. .npz: a ZIP archive of .npy members, stored or deflated, without encryption; ZIP64 is
+// read, as NumPy writes its local headers.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/dataset.h"
+
+namespace blindtuner {
+
+/// What an .npy header says, checked against the bytes that follow it.
+struct NpyHeader {
+  char kind = 'f';             ///< 'f' float, 'i' signed, 'u' unsigned, 'b' boolean
+  std::size_t item_bytes = 4;  ///< 1, 2, 4 or 8
+  bool big_endian = false;
+  bool fortran_order = false;
+  std::vector<std::size_t> shape;
+  std::size_t count = 1;        ///< the product of the shape
+  std::size_t data_offset = 0;  ///< where the elements start
+};
+
+/// Parses and checks a header; `bytes` is the whole array, which must hold exactly the elements
+/// that the shape promises. `where` opens every message. Throws DataError.
+NpyHeader parse_npy_header(std::span<const std::uint8_t> bytes, const std::string& where);
+
+/// A matrix out of an array of any supported type: two dimensions as they are, more are flattened
+/// behind the first, one dimension becomes a column. Finite values only. Throws DataError.
+FeatureMatrix npy_to_features(std::span<const std::uint8_t> bytes, const std::string& where);
+/// The same in double precision, without narrowing (models, whitening maps).
+Eigen::MatrixXd npy_to_matrix(std::span<const std::uint8_t> bytes, const std::string& where);
+/// Class numbers out of a one-dimensional array (or n x 1) of whole numbers in [0, 2^31). Throws
+/// DataError.
+Labels npy_to_labels(std::span<const std::uint8_t> bytes, const std::string& where);
+
+FeatureMatrix read_npy_features(const std::filesystem::path& path);
+Eigen::MatrixXd read_npy_matrix(const std::filesystem::path& path);
+Labels read_npy_labels(const std::filesystem::path& path);
+
+/// Version 1.0, C order: '<f4', '<f8' or '<i4'. Whole or absent (AtomicFile).
+void write_npy(const std::filesystem::path& path, const FeatureMatrix& matrix);
+void write_npy(const std::filesystem::path& path, const Eigen::MatrixXd& matrix);
+void write_npy(const std::filesystem::path& path, const Labels& labels);
+std::vector<std::uint8_t> npy_bytes(const FeatureMatrix& matrix);
+std::vector<std::uint8_t> npy_bytes(const Eigen::MatrixXd& matrix);
+std::vector<std::uint8_t> npy_bytes(const Labels& labels);
+
+/// An .npz archive held in memory. Members are named without their ".npy".
+class NpzArchive {
+ public:
+  /// Reads the file and its directory. Throws DataError.
+  explicit NpzArchive(const std::filesystem::path& path);
+
+  std::vector<std::string> names() const;
+  bool contains(const std::string& name) const { return members_.count(name) != 0; }
+  /// Unpacks a member and checks its CRC-32. No more is allocated than deflate could make of the
+  /// bytes that are there. Throws DataError, also when there is no such member (the message lists
+  /// those there are).
+  FeatureMatrix features(const std::string& name) const;
+  Eigen::MatrixXd matrix(const std::string& name) const;
+  Labels labels(const std::string& name) const;
+
+ private:
+  struct Member {
+    std::uint16_t method = 0;
+    std::uint32_t crc = 0;
+    std::size_t offset = 0, packed = 0, unpacked = 0;  // offset of the packed bytes
+  };
+  std::vector<std::uint8_t> unpack(const std::string& name) const;
+  std::string where(const std::string& name) const;
+  std::string path_;
+  std::vector<std::uint8_t> bytes_;
+  std::map<std::string, Member> members_;
+};
+
+/// Writes members (name without ".npy" -> the bytes of an .npy array) stored, not compressed; less
+/// than 4 GiB in all (ContractError). Whole or absent.
+void write_npz(const std::filesystem::path& path,
+               const std::map<std::string, std::vector<std::uint8_t>>& members);
+
+}  // namespace blindtuner

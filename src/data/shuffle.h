@@ -1,0 +1,42 @@
+// Reproducible orders and splits. The seeds here are public numbers: never a source of secrets.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/random.h"
+#include "data/dataset.h"
+
+namespace blindtuner {
+
+/// The Seed whose first eight bytes are `number`, little-endian, the rest zero. Public randomness
+/// only.
+Seed numbered_seed(std::uint64_t number);
+
+/// A uniform number in [0, bound), without bias (rejection). bound > 0.
+std::uint64_t uniform_below(Prng& prng, std::uint64_t bound);
+
+/// Two independent standard normal numbers (Box-Muller on 53-bit uniforms), each rounded to a
+/// multiple of 2^-20, so that the last bit of a system's log or cos does not matter.
+struct NormalPair {
+  double first, second;
+};
+NormalPair normal_pair(Prng& prng);
+
+/// A uniformly random permutation of 0 .. count-1 (Fisher-Yates), fixed by the seed.
+/// Throws ContractError when count >= 2^32.
+std::vector<std::uint32_t> shuffled_indices(std::size_t count, std::uint64_t seed);
+
+struct Split {
+  std::vector<std::uint32_t> first;   ///< what stays for training
+  std::vector<std::uint32_t> second;  ///< what is held out
+};
+
+/// Holds out round(fraction * count) samples chosen at random. 0 <= fraction <= 1.
+Split random_split(std::size_t count, double fraction, std::uint64_t seed);
+
+/// Holds out round(fraction * n_k) samples of every class k, chosen at random; both halves come in
+/// random order. 0 <= fraction <= 1. Throws ContractError on a label outside [0, classes).
+Split stratified_split(const Labels& labels, int classes, double fraction, std::uint64_t seed);
+
+}  // namespace blindtuner

@@ -1,0 +1,57 @@
+// Whitening: what makes a handful of large-batch steps enough.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+
+#include "data/dataset.h"
+
+namespace blindtuner {
+
+/// z = (x - mu) U (Lambda + eps * mean(Lambda))^(-1/2): mu the mean, U Lambda U^T the covariance of
+/// the features it was fitted to (divided by the number of samples), mean(Lambda) = trace / d.
+///
+/// eps is relative to the MEAN eigenvalue. It must be positive: features after a LayerNorm sum to a
+/// constant, so one eigenvalue is zero up to rounding, and dividing by it would blow up noise.
+/// Directions with eigenvalues well above eps * mean come out with variance 1, those below with
+/// lambda / (eps * mean).
+class Whitening {
+ public:
+  static constexpr double kDefaultEpsilon = 0.01;
+
+  /// Fits to `features` (d columns) and keeps the `components` leading directions (0: all of them).
+  /// Columns of U have their largest entry positive, so that results do not depend on the solver's
+  /// signs. Throws DataError when there are fewer than two samples or no variance at all,
+  /// ContractError on eps <= 0 or components > d.
+  static Whitening fit(const FeatureMatrix& features, double epsilon = kDefaultEpsilon,
+                       std::size_t components = 0);
+
+  std::size_t input_width() const { return static_cast<std::size_t>(map_.rows()); }
+  std::size_t output_width() const { return static_cast<std::size_t>(map_.cols()); }
+  double epsilon() const { return epsilon_; }
+  const Eigen::VectorXd& mean() const { return mean_; }
+  /// U (Lambda + eps * mean)^(-1/2), d x k.
+  const Eigen::MatrixXd& map() const { return map_; }
+  /// All d eigenvalues of the covariance, falling.
+  const Eigen::VectorXd& eigenvalues() const { return eigenvalues_; }
+
+  /// samples x d -> samples x k. Throws DataError on another width.
+  FeatureMatrix apply(const FeatureMatrix& features) const;
+
+  /// The classifier on raw features with the same scores: W_x = W_z map^T, b_x = b_z - W_x mu.
+  /// Throws ContractError when the model's width is not k.
+  LinearClassifier unfold(const LinearClassifier& whitened) const;
+
+  /// An .npz archive with members mean (d x 1), map (d x k), eigenvalues (d x 1), epsilon (1 x 1),
+  /// all double: whole or absent; read with every shape checked against the others. Throws
+  /// DataError.
+  void save(const std::filesystem::path& path) const;
+  static Whitening load(const std::filesystem::path& path);
+
+ private:
+  Eigen::VectorXd mean_, eigenvalues_;
+  Eigen::MatrixXd map_;
+  double epsilon_ = kDefaultEpsilon;
+};
+
+}  // namespace blindtuner

@@ -23,6 +23,7 @@ struct Modulus {
   u64 barrett = 0;           ///< floor(2^(51+bits) / q) < 2^52, see reduce_product
   u64 two52 = 0;             ///< 2^52 mod q
   u64 two52_shoup = 0;       ///< shoup52(two52)
+  u64 quotient64 = 0;        ///< floor(2^64 / q): quotients of 64-bit numbers, at most 1 short
   double inverse = 0;        ///< 1.0 / q
 
   Modulus() = default;
@@ -33,6 +34,7 @@ struct Modulus {
     barrett = static_cast<u64>((u128{1} << (51 + bits)) / value);
     two52 = static_cast<u64>((u128{1} << 52) % value);
     two52_shoup = shoup52(two52);
+    quotient64 = static_cast<u64>((u128{1} << 64) / value);
     inverse = 1.0 / static_cast<double>(value);
   }
 

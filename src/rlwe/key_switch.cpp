@@ -1,0 +1,145 @@
+#include "rlwe/key_switch.h"
+
+#include "base/parallel.h"
+
+namespace blindtuner {
+namespace {
+
+const kernels::LimbKernels& k() { return kernels::active_kernels(); }
+
+u64 special_product(const Ring& ring, std::size_t p_count, const Modulus& q) {
+  u64 product = 1;
+  for (std::size_t i = 0; i < p_count; ++i) product = q.mul(product, ring.p(i).q % q.q);
+  return product;
+}
+
+}  // namespace
+
+Decomposition decompose(const Poly& c, const KeyShape& shape) {
+  require(c.domain() == Domain::kNtt && c.p_count() == 0 && c.q_count() <= shape.q_count,
+          "decompose takes q limbs, no more than the key has");
+  const Ring& ring = c.ring();
+  const std::size_t n = ring.n(), q_count = c.q_count(), p_count = shape.p_count;
+  Poly coefficients = c.copy();
+  to_coefficients_inplace(coefficients);
+
+  Decomposition out;
+  out.q_count = q_count;
+  out.p_count = p_count;
+  std::vector<std::size_t> begins, ends;
+  for (std::size_t begin = 0, d = 0; begin < q_count; begin = shape.digit_ends[d++]) {
+    begins.push_back(begin);
+    ends.push_back(std::min(shape.digit_ends[d], q_count));
+    out.digits.emplace_back(ring, q_count, p_count, Domain::kNtt);
+  }
+
+  // All digits' conversions, then all digits' transforms: two loops, enough work for every thread.
+  const std::size_t digits = out.digits.size();
+  const std::size_t chunk = std::min<std::size_t>(n, 4096), chunks = n / chunk;
+  std::vector<const kernels::BaseConversion*> conversions;
+  for (std::size_t d = 0; d < digits; ++d)
+    conversions.push_back(&ring.mod_up_conversion(begins[d], ends[d], q_count, p_count));
+  parallel_for(digits * chunks, [&](std::size_t task) {
+    const std::size_t d = task / chunks, offset = task % chunks * chunk;
+    std::vector<const u64*> from;
+    std::vector<u64*> to;
+    for (std::size_t i = 0; i < q_count + p_count; ++i) {
+      if (i >= begins[d] && i < ends[d])
+        from.push_back(coefficients.limb(i) + offset);
+      else
+        to.push_back(out.digits[d].limb(i) + offset);
+    }
+    k().base_convert(to.data(), from.data(), chunk, *conversions[d]);
+  });
+  parallel_for(digits * (q_count + p_count), [&](std::size_t task) {
+    const std::size_t d = task / (q_count + p_count), i = task % (q_count + p_count);
+    Poly& digit = out.digits[d];
+    if (i >= begins[d] && i < ends[d])
+      std::memcpy(digit.limb(i), c.limb(i), n * sizeof(u64));
+    else
+      k().ntt_forward(digit.limb(i), digit.table(i));
+  });
+  return out;
+}
+
+ExtendedPair inner_product(const Decomposition& x, const KeySwitchKey& key) {
+  require(x.q_count <= key.shape.q_count && x.p_count == key.shape.p_count &&
+              x.digits.size() <= key.shape.digits(),
+          "decomposition and key do not fit");
+  require(key.a.size() == key.b.size(), "the key's uniform halves have not been expanded");
+  const Ring& ring = key.ring();
+  const std::size_t digits = x.digits.size();
+  ExtendedPair out{Poly(ring, x.q_count, x.p_count, Domain::kNtt),
+                   Poly(ring, x.q_count, x.p_count, Domain::kNtt)};
+  parallel_for(x.q_count + x.p_count, [&](std::size_t i) {
+    const u64 *d[32], *b[32], *a[32];
+    for (std::size_t j = 0; j < digits; ++j) {
+      d[j] = x.digits[j].limb(i);
+      b[j] = i < x.q_count ? key.b[j].limb(i) : key.b[j].p_limb(i - x.q_count);
+      a[j] = i < x.q_count ? key.a[j].limb(i) : key.a[j].p_limb(i - x.q_count);
+    }
+    k().inner_product2(out.c0.limb(i), out.c1.limb(i), d, b, a, digits, ring.n(),
+                       out.c0.modulus(i));
+  });
+  return out;
+}
+
+std::pair<Poly, Poly> key_switch(const Poly& c, const KeySwitchKey& key) {
+  ExtendedPair sum = inner_product(decompose(c, key.shape), key);
+  return {scale_down(std::move(sum.c0), c.q_count()), scale_down(std::move(sum.c1), c.q_count())};
+}
+
+Ciphertext key_switch(const Ciphertext& c, const KeySwitchKey& key) {
+  auto [c0, c1] = key_switch(c.c1, key);
+  add_inplace(c0, c.c0);
+  return {std::move(c0), std::move(c1), c.scale};
+}
+
+Ciphertext relinearise(Tensor&& t, const KeySwitchKey& key) {
+  auto [c0, c1] = key_switch(t.c2, key);
+  add_inplace(t.c0, c0);
+  add_inplace(t.c1, c1);
+  return {std::move(t.c0), std::move(t.c1), t.scale};
+}
+
+Ciphertext relinearise_rescale(Tensor&& t, const KeySwitchKey& key, std::size_t count) {
+  const std::size_t q_count = t.c2.q_count();
+  require(count < q_count, "no level left to rescale");
+  ExtendedPair sum = inner_product(decompose(t.c2, key.shape), key);
+  add_times_special(sum.c0, t.c0);
+  add_times_special(sum.c1, t.c1);
+  double scale = t.scale;
+  for (std::size_t i = q_count - count; i < q_count; ++i)
+    scale /= static_cast<double>(t.c2.ring().q(i).q);
+  return {scale_down(std::move(sum.c0), q_count - count),
+          scale_down(std::move(sum.c1), q_count - count), scale};
+}
+
+const KeySwitchKey& find_galois_key(const GaloisKeys& keys, u64 g) {
+  const auto it = keys.find(g);
+  require(it != keys.end(), "no key for the automorphism X -> X^" + std::to_string(g));
+  return it->second;
+}
+
+Ciphertext apply_automorphism(const Ciphertext& c, u64 g, const GaloisKeys& keys) {
+  auto [c0, c1] = key_switch(c.c1, find_galois_key(keys, g));
+  add_inplace(c0, c.c0);
+  return {automorphism(c0, g), automorphism(c1, g), c.scale};
+}
+
+void add_times_special(Poly& out, const Poly& x) {
+  require(out.q_count() <= x.q_count(), "operand with too few limbs");
+  parallel_for(out.q_count(), [&](std::size_t i) {
+    const Modulus& q = out.modulus(i);
+    k().mul_scalar_add(out.limb(i), x.limb(i), special_product(out.ring(), out.p_count(), q),
+                       out.n(), q);
+  });
+}
+
+Poly extend_by_special(const Poly& x, std::size_t p_count) {
+  Poly out = Poly::zero(x.ring(), x.q_count(), p_count, Domain::kNtt);
+  add_times_special(out, x);
+  return out;
+}
+
+}  // namespace blindtuner

@@ -1,0 +1,25 @@
+// How large a modulus each secret may meet at 128 bits of classical security.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+namespace blindtuner {
+
+/// What makes a secret hard to find: the dimension of its module and its distribution.
+struct SecretHardness {
+  int log_n = 0;                  ///< the secret lives in Z[X]/(X^(2^log_n) + 1)
+  std::size_t sparse_weight = 0;  ///< 0: uniform ternary; else the number of nonzero coefficients
+};
+
+/// The largest log2(QP) under which samples of this secret keep 128 bits of security; 0 for a secret
+/// that has no entry.
+///
+/// Uniform ternary secrets: @[OpenFHE-tables] (HEStd_128_classic), which follows @[HES18, Table 1] and
+/// its 2024 update @[BCC24, Table 5.2]. Sparse secrets: see docs/SECURITY.md.
+double max_log2_modulus(const SecretHardness& hardness);
+
+/// Throws SecurityError, naming `what`, when log2_modulus exceeds the bound.
+void require_secure(const SecretHardness& hardness, double log2_modulus, const std::string& what);
+
+}  // namespace blindtuner

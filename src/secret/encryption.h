@@ -1,0 +1,22 @@
+// Encryption and decryption.
+#pragma once
+
+#include "rlwe/ciphertext.h"
+#include "rlwe/keys.h"
+#include "secret/secret_key.h"
+
+namespace blindtuner {
+
+/// c0 = -a s + e + message, a expanded from (seed, stream). The message is a polynomial of q limbs,
+/// NTT domain; the error's randomness is fresh. (seed, stream) must never be used twice.
+SeededCiphertext encrypt(Poly&& message, double scale, const SecretKey& key, const Seed& seed,
+                         u64 stream);
+
+/// c0 + c1 s, NTT domain.
+Poly decrypt(const Ciphertext& c, const SecretKey& key);
+/// c0 + c1 s + c2 s^2.
+Poly decrypt(const Tensor& t, const SecretKey& key);
+
+PublicKey make_public_key(const SecretKey& key, std::size_t q_count);
+
+}  // namespace blindtuner

@@ -1,0 +1,94 @@
+#include "data/dataset.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+
+namespace blindtuner {
+
+Eigen::MatrixXd scores(const LinearClassifier& model, const FeatureMatrix& features) {
+  require(model.weights.cols() == features.cols(), "scores: the model has another width");
+  require(model.weights.rows() == model.bias.size(), "scores: weights and bias do not match");
+  Eigen::MatrixXd out(features.rows(), model.weights.rows());
+  // In blocks: a double copy of a whole set would double its memory.
+  constexpr Eigen::Index kRows = 1024;
+  for (Eigen::Index begin = 0; begin < features.rows(); begin += kRows) {
+    const Eigen::Index rows = std::min(kRows, features.rows() - begin);
+    out.middleRows(begin, rows).noalias() =
+        features.middleRows(begin, rows).cast<double>() * model.weights.transpose();
+  }
+  out.rowwise() += model.bias.transpose();
+  return out;
+}
+
+void validate_finite(const FeatureMatrix& features, const std::string& name) {
+  for (Eigen::Index i = 0; i < features.rows(); ++i)
+    for (Eigen::Index j = 0; j < features.cols(); ++j)
+      if (!std::isfinite(features(i, j)))
+        throw DataError(name + ": row " + std::to_string(i) + ", column " + std::to_string(j) +
+                        " is " + (std::isnan(features(i, j)) ? "NaN" : "infinite") +
+                        ", expected a finite number");
+}
+
+void validate_set(const Dataset& set, const std::string& name) {
+  if (set.features.rows() == 0 || set.features.cols() == 0)
+    throw DataError(name + ": empty (" + std::to_string(set.features.rows()) + " samples of " +
+                    std::to_string(set.features.cols()) + " features), expected at least one");
+  if (static_cast<std::size_t>(set.features.rows()) != set.labels.size())
+    throw DataError(name + ": " + std::to_string(set.features.rows()) + " samples but " +
+                    std::to_string(set.labels.size()) + " labels, expected as many");
+  if (set.classes < 2)
+    throw DataError(name + ": " + std::to_string(set.classes) + " classes, expected at least 2");
+  for (std::size_t i = 0; i < set.labels.size(); ++i)
+    if (set.labels[i] < 0 || set.labels[i] >= set.classes)
+      throw DataError(name + ": row " + std::to_string(i) + " has label " +
+                      std::to_string(set.labels[i]) + ", expected 0 to " +
+                      std::to_string(set.classes - 1));
+  validate_finite(set.features, name);
+}
+
+void validate_training_set(const Dataset& set, const std::string& name) {
+  validate_set(set, name);
+  const int first = set.labels.front();
+  if (std::all_of(set.labels.begin(), set.labels.end(), [=](int label) { return label == first; }))
+    throw DataError(name + ": every sample has label " + std::to_string(first) +
+                    ", expected at least two classes");
+}
+
+void validate_same_shape(const Dataset& a, const std::string& name_a, const Dataset& b,
+                         const std::string& name_b) {
+  if (a.width() != b.width())
+    throw DataError(name_b + ": " + std::to_string(b.width()) + " features, expected " +
+                    std::to_string(a.width()) + " as in " + name_a);
+  if (a.classes != b.classes)
+    throw DataError(name_b + ": " + std::to_string(b.classes) + " classes, expected " +
+                    std::to_string(a.classes) + " as in " + name_a);
+}
+
+int count_classes(const Labels& labels, const std::string& name) {
+  if (labels.empty()) throw DataError(name + ": no labels");
+  const auto [least, most] = std::minmax_element(labels.begin(), labels.end());
+  if (*least < 0)
+    throw DataError(name + ": row " + std::to_string(least - labels.begin()) + " has label " +
+                    std::to_string(*least) + ", expected 0 or more");
+  if (*most >= (1 << 20))
+    throw DataError(name + ": row " + std::to_string(most - labels.begin()) + " has label " +
+                    std::to_string(*most) + ", expected less than 2^20 (is this a label?)");
+  return std::max(2, *most + 1);
+}
+
+Dataset select(const Dataset& set, std::span<const std::uint32_t> indices) {
+  Dataset out;
+  out.classes = set.classes;
+  out.features.resize(static_cast<Eigen::Index>(indices.size()), set.features.cols());
+  out.labels.resize(indices.size());
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    require(indices[i] < set.size(), "select: index out of range");
+    out.features.row(static_cast<Eigen::Index>(i)) = set.features.row(indices[i]);
+    out.labels[i] = set.labels[indices[i]];
+  }
+  return out;
+}
+
+}  // namespace blindtuner

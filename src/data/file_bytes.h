@@ -1,0 +1,30 @@
+// Whole files in memory, and gzip.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace blindtuner {
+
+/// The bytes of a regular file. Throws DataError when it cannot be opened or read, is not a regular
+/// file, or is larger than `max_bytes`.
+std::vector<std::uint8_t> read_file(const std::filesystem::path& path,
+                                    std::uint64_t max_bytes = std::uint64_t{1} << 40);
+
+/// The most that deflate can make of `packed` bytes (1032 to 1, and a little).
+std::uint64_t max_inflated(std::uint64_t packed);
+
+/// Unpacks one gzip stream with nothing behind it; the result grows as bytes arrive, up to
+/// max_inflated. Checks length and CRC-32. Throws DataError that starts with `where`.
+std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> packed, const std::string& where);
+
+/// Unpacks a raw deflate stream of exactly `unpacked` bytes. `unpacked` is not believed beyond
+/// max_inflated(packed.size()). Throws DataError that starts with `where`.
+std::vector<std::uint8_t> inflate_raw(std::span<const std::uint8_t> packed, std::size_t unpacked,
+                                      const std::string& where);
+
+}  // namespace blindtuner

@@ -1,0 +1,346 @@
+#include "data/npy.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <string_view>
+
+#include "base/atomic_file.h"
+#include "base/error.h"
+#include "data/file_bytes.h"
+
+namespace blindtuner {
+namespace {
+
+// A header longer than this is not one that NumPy writes for a plain array.
+constexpr std::size_t kMaxHeader = 1 << 16;
+constexpr std::size_t kMaxDimensions = 32;
+
+/// Reads the dictionary literal of a header: three keys, each exactly once.
+class HeaderParser {
+ public:
+  HeaderParser(std::string_view text, const std::string& where) : text_(text), where_(where) {}
+
+  void parse(NpyHeader& header) {
+    bool descr = false, order = false, shape = false;
+    expect('{');
+    while (!accept('}')) {
+      const std::string key = quoted();
+      expect(':');
+      if (key == "descr" && !descr) {
+        descr = true;
+        parse_descr(quoted(), header);
+      } else if (key == "fortran_order" && !order) {
+        order = true;
+        header.fortran_order = boolean();
+      } else if (key == "shape" && !shape) {
+        shape = true;
+        header.shape = tuple();
+      } else {
+        fail("unexpected or repeated key '" + key + "'");
+      }
+      if (!accept(',')) {
+        expect('}');
+        break;
+      }
+    }
+    skip_blanks();
+    if (next_ != text_.size()) fail("text behind the dictionary");
+    if (!descr || !order || !shape) fail("expected the keys descr, fortran_order and shape");
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& what) {
+    throw DataError(where_ + ": bad .npy header at its byte " + std::to_string(next_) + ": " +
+                    what);
+  }
+  void skip_blanks() {
+    while (next_ < text_.size() && (text_[next_] == ' ' || text_[next_] == '\n' ||
+                                    text_[next_] == '\t' || text_[next_] == '\r'))
+      ++next_;
+  }
+  bool accept(char c) {
+    skip_blanks();
+    if (next_ >= text_.size() || text_[next_] != c) return false;
+    ++next_;
+    return true;
+  }
+  void expect(char c) {
+    if (!accept(c)) fail(std::string("expected '") + c + "'");
+  }
+  std::string quoted() {
+    skip_blanks();
+    if (next_ >= text_.size() || (text_[next_] != '\'' && text_[next_] != '"'))
+      fail("expected a quoted word");
+    const char quote = text_[next_++];
+    const std::size_t end = text_.find(quote, next_);
+    if (end == std::string_view::npos || end - next_ > 32) fail("expected a short quoted word");
+    std::string word(text_.substr(next_, end - next_));
+    for (const char c : word)
+      if (c < ' ' || c > '~') fail("unprintable character");
+    next_ = end + 1;
+    return word;
+  }
+  bool boolean() {
+    skip_blanks();
+    for (const std::string_view word : {std::string_view("True"), std::string_view("False")})
+      if (text_.substr(next_, word.size()) == word) {
+        next_ += word.size();
+        return word == "True";
+      }
+    fail("expected True or False");
+  }
+  std::vector<std::size_t> tuple() {
+    std::vector<std::size_t> out;
+    expect('(');
+    while (!accept(')')) {
+      if (out.size() == kMaxDimensions) fail("too many dimensions");
+      skip_blanks();
+      const std::size_t begin = next_;
+      std::size_t value = 0;
+      while (next_ < text_.size() && text_[next_] >= '0' && text_[next_] <= '9') {
+        if (value > (SIZE_MAX - 9) / 10) fail("dimension too large");
+        value = 10 * value + static_cast<std::size_t>(text_[next_++] - '0');
+      }
+      if (next_ == begin) fail("expected a whole number");
+      out.push_back(value);
+      if (!accept(',')) {
+        expect(')');
+        break;
+      }
+    }
+    return out;
+  }
+  void parse_descr(const std::string& word, NpyHeader& header) {
+    const auto refuse = [&] {
+      fail("type '" + word + "', expected f4, f8, or an integer of 1 to 8 bytes");
+    };
+    if (word.size() != 3) refuse();
+    const char order = word[0], kind = word[1];
+    const auto bytes = static_cast<std::size_t>(word[2] - '0');
+    const bool known =
+        (kind == 'f' && (bytes == 4 || bytes == 8)) ||
+        ((kind == 'i' || kind == 'u') && (bytes == 1 || bytes == 2 || bytes == 4 || bytes == 8)) ||
+        (kind == 'b' && bytes == 1);
+    const bool ordered =
+        order == '<' || order == '>' || order == '=' || (order == '|' && bytes == 1);
+    if (!known || !ordered) refuse();
+    header.kind = kind;
+    header.item_bytes = bytes;
+    header.big_endian = order == '>' || (order == '=' && std::endian::native == std::endian::big);
+  }
+
+  std::string_view text_;
+  const std::string& where_;
+  std::size_t next_ = 0;
+};
+
+/// Element `i` in storage order, as a double.
+double element(const NpyHeader& header, const std::uint8_t* data, std::size_t i) {
+  std::array<std::uint8_t, 8> raw{};
+  const std::size_t n = header.item_bytes;
+  std::memcpy(raw.data(), data + i * n, n);
+  if (header.big_endian) std::reverse(raw.begin(), raw.begin() + static_cast<std::ptrdiff_t>(n));
+  std::uint64_t word = 0;
+  for (std::size_t j = 0; j < n; ++j) word |= std::uint64_t{raw[j]} << (8 * j);
+  switch (header.kind) {
+    case 'f':
+      return n == 4 ? static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(word)))
+                    : std::bit_cast<double>(word);
+    case 'i': {
+      const int shift = static_cast<int>(64 - 8 * n);
+      return static_cast<double>(static_cast<std::int64_t>(word << shift) >> shift);
+    }
+    default:
+      return static_cast<double>(word);
+  }
+}
+
+struct Extent {
+  std::size_t rows, columns;
+};
+
+Extent extent(const NpyHeader& header, const std::string& where) {
+  if (header.shape.empty()) throw DataError(where + ": a single number, expected an array");
+  if (header.count == 0) throw DataError(where + ": empty array, expected at least one element");
+  return {header.shape[0], header.count / header.shape[0]};
+}
+
+template <typename Matrix>
+Matrix to_matrix(std::span<const std::uint8_t> bytes, const std::string& where) {
+  using Scalar = typename Matrix::Scalar;
+  const NpyHeader header = parse_npy_header(bytes, where);
+  const auto [rows, columns] = extent(header, where);
+  if (header.fortran_order && header.shape.size() > 2)
+    throw DataError(where + ": Fortran order with " + std::to_string(header.shape.size()) +
+                    " dimensions, expected at most 2");
+  const std::uint8_t* data = bytes.data() + header.data_offset;
+  Matrix out(static_cast<Eigen::Index>(rows), static_cast<Eigen::Index>(columns));
+  for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t j = 0; j < columns; ++j) {
+      const std::size_t at = header.fortran_order ? j * rows + i : i * columns + j;
+      const auto value = static_cast<Scalar>(element(header, data, at));
+      if (!std::isfinite(value))
+        throw DataError(where + ": row " + std::to_string(i) + ", column " + std::to_string(j) +
+                        " is " + (std::isnan(value) ? "NaN" : "infinite") +
+                        ", expected a finite number");
+      out(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(j)) = value;
+    }
+  return out;
+}
+
+std::vector<std::uint8_t> start_npy(const char* descr, const std::string& shape) {
+  std::string text =
+      std::string("{'descr': '") + descr + "', 'fortran_order': False, 'shape': (" + shape + "), }";
+  // Elements begin at a multiple of 64 bytes, as NumPy has them.
+  while ((10 + text.size() + 1) % 64 != 0) text += ' ';
+  text += '\n';
+  std::vector<std::uint8_t> bytes = {0x93,
+                                     'N',
+                                     'U',
+                                     'M',
+                                     'P',
+                                     'Y',
+                                     1,
+                                     0,
+                                     static_cast<std::uint8_t>(text.size() & 0xff),
+                                     static_cast<std::uint8_t>(text.size() >> 8)};
+  bytes.insert(bytes.end(), text.begin(), text.end());
+  return bytes;
+}
+
+template <typename Word>
+void append(std::vector<std::uint8_t>& bytes, Word word) {
+  for (std::size_t j = 0; j < sizeof(Word); ++j)
+    bytes.push_back(static_cast<std::uint8_t>(word >> (8 * j)));
+}
+
+std::string pair_text(Eigen::Index rows, Eigen::Index columns) {
+  return std::to_string(rows) + ", " + std::to_string(columns);
+}
+
+}  // namespace
+
+NpyHeader parse_npy_header(std::span<const std::uint8_t> bytes, const std::string& where) {
+  static constexpr std::array<std::uint8_t, 6> kMagic = {0x93, 'N', 'U', 'M', 'P', 'Y'};
+  if (bytes.size() < 10)
+    throw DataError(where + ": " + std::to_string(bytes.size()) +
+                    " bytes, expected an .npy header of at least 10");
+  if (!std::equal(kMagic.begin(), kMagic.end(), bytes.begin()))
+    throw DataError(where + ": not an .npy array (it does not begin with \\x93NUMPY)");
+  const int major = bytes[6];
+  if (major < 1 || major > 3 || bytes[7] != 0)
+    throw DataError(where + ": .npy version " + std::to_string(major) + "." +
+                    std::to_string(bytes[7]) + ", expected 1.0, 2.0 or 3.0");
+  std::size_t length = bytes[8] | std::size_t{bytes[9]} << 8;
+  std::size_t begin = 10;
+  if (major >= 2) {
+    begin = 12;
+    if (bytes.size() < begin) throw DataError(where + ": truncated within the .npy header");
+    length |= std::size_t{bytes[10]} << 16 | std::size_t{bytes[11]} << 24;
+  }
+  if (length > kMaxHeader)
+    throw DataError(where + ": .npy header of " + std::to_string(length) +
+                    " bytes, expected at most " + std::to_string(kMaxHeader));
+  if (bytes.size() - begin < length)
+    throw DataError(where + ": truncated within the .npy header: " + std::to_string(bytes.size()) +
+                    " bytes, expected at least " + std::to_string(begin + length));
+  NpyHeader header;
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + begin, length);
+  HeaderParser(text, where).parse(header);
+  header.data_offset = begin + length;
+  const std::size_t there = bytes.size() - header.data_offset;
+  // Factor by factor, so that no product overflows; a zero makes the array empty whatever the
+  // others are.
+  const bool empty =
+      std::find(header.shape.begin(), header.shape.end(), std::size_t{0}) != header.shape.end();
+  header.count = empty ? 0 : 1;
+  for (const std::size_t factor : header.shape) {
+    if (empty) break;
+    if (factor > there / header.item_bytes / header.count)
+      throw DataError(where + ": truncated: the shape promises more elements than the " +
+                      std::to_string(there) + " bytes of data hold");
+    header.count *= factor;
+  }
+  if (header.count > there / header.item_bytes || header.count * header.item_bytes != there)
+    throw DataError(where + ": " + std::to_string(there) + " bytes of data, expected " +
+                    std::to_string(header.count) + " elements of " +
+                    std::to_string(header.item_bytes));
+  return header;
+}
+
+FeatureMatrix npy_to_features(std::span<const std::uint8_t> bytes, const std::string& where) {
+  return to_matrix<FeatureMatrix>(bytes, where);
+}
+
+Eigen::MatrixXd npy_to_matrix(std::span<const std::uint8_t> bytes, const std::string& where) {
+  return to_matrix<Eigen::MatrixXd>(bytes, where);
+}
+
+Labels npy_to_labels(std::span<const std::uint8_t> bytes, const std::string& where) {
+  const NpyHeader header = parse_npy_header(bytes, where);
+  const auto [rows, columns] = extent(header, where);
+  if (columns != 1)
+    throw DataError(where + ": " + std::to_string(columns) +
+                    " columns, expected one for labels (features, or one-hot labels?)");
+  Labels labels(rows);
+  for (std::size_t i = 0; i < rows; ++i) {
+    const double value = element(header, bytes.data() + header.data_offset, i);
+    if (!(value >= 0 && value < 0x1p31) || value != std::floor(value))
+      throw DataError(where + ": row " + std::to_string(i) + " is " + std::to_string(value) +
+                      ", expected a class number (0, 1, ..)");
+    labels[i] = static_cast<int>(value);
+  }
+  return labels;
+}
+
+FeatureMatrix read_npy_features(const std::filesystem::path& path) {
+  return npy_to_features(read_file(path), "'" + path.string() + "'");
+}
+
+Eigen::MatrixXd read_npy_matrix(const std::filesystem::path& path) {
+  return npy_to_matrix(read_file(path), "'" + path.string() + "'");
+}
+
+Labels read_npy_labels(const std::filesystem::path& path) {
+  return npy_to_labels(read_file(path), "'" + path.string() + "'");
+}
+
+std::vector<std::uint8_t> npy_bytes(const FeatureMatrix& matrix) {
+  auto bytes = start_npy("<f4", pair_text(matrix.rows(), matrix.cols()));
+  bytes.reserve(bytes.size() + static_cast<std::size_t>(matrix.size()) * 4);
+  for (Eigen::Index i = 0; i < matrix.size(); ++i)
+    append(bytes, std::bit_cast<std::uint32_t>(matrix.data()[i]));
+  return bytes;
+}
+
+std::vector<std::uint8_t> npy_bytes(const Eigen::MatrixXd& matrix) {
+  auto bytes = start_npy("<f8", pair_text(matrix.rows(), matrix.cols()));
+  bytes.reserve(bytes.size() + static_cast<std::size_t>(matrix.size()) * 8);
+  for (Eigen::Index i = 0; i < matrix.rows(); ++i)
+    for (Eigen::Index j = 0; j < matrix.cols(); ++j)
+      append(bytes, std::bit_cast<std::uint64_t>(matrix(i, j)));
+  return bytes;
+}
+
+std::vector<std::uint8_t> npy_bytes(const Labels& labels) {
+  auto bytes = start_npy("<i4", std::to_string(labels.size()) + ",");
+  for (const int label : labels) append(bytes, static_cast<std::uint32_t>(label));
+  return bytes;
+}
+
+void write_npy(const std::filesystem::path& path, const FeatureMatrix& matrix) {
+  write_file_atomically(path, npy_bytes(matrix));
+}
+
+void write_npy(const std::filesystem::path& path, const Eigen::MatrixXd& matrix) {
+  write_file_atomically(path, npy_bytes(matrix));
+}
+
+void write_npy(const std::filesystem::path& path, const Labels& labels) {
+  write_file_atomically(path, npy_bytes(labels));
+}
+
+}  // namespace blindtuner

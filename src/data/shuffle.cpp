@@ -1,0 +1,88 @@
+#include "data/shuffle.h"
+
+#include <cmath>
+#include <numbers>
+#include <numeric>
+#include <utility>
+
+#include "base/error.h"
+
+namespace blindtuner {
+
+Seed numbered_seed(std::uint64_t number) {
+  Seed seed{};
+  for (std::size_t i = 0; i < 8; ++i) seed[i] = static_cast<std::uint8_t>(number >> (8 * i));
+  return seed;
+}
+
+std::uint64_t uniform_below(Prng& prng, std::uint64_t bound) {
+  require(bound > 0, "uniform_below: bound 0");
+  // 2^64 mod bound values at the bottom would be drawn once too often.
+  const std::uint64_t unfair = (0 - bound) % bound;
+  for (;;) {
+    const std::uint64_t word = prng.next();
+    if (word >= unfair) return word % bound;
+  }
+}
+
+NormalPair normal_pair(Prng& prng) {
+  // u in (0, 1], so that the logarithm is finite.
+  const double u = static_cast<double>((prng.next() >> 11) + 1) * 0x1p-53;
+  const double v = static_cast<double>(prng.next() >> 11) * 0x1p-53;
+  const double radius = std::sqrt(-2.0 * std::log(u));
+  const double angle = 2.0 * std::numbers::pi * v;
+  const auto rounded = [](double x) { return std::nearbyint(x * 0x1p20) * 0x1p-20; };
+  return {rounded(radius * std::cos(angle)), rounded(radius * std::sin(angle))};
+}
+
+namespace {
+
+void shuffle(std::vector<std::uint32_t>& items, Prng& prng) {
+  for (std::size_t i = items.size(); i > 1; --i)
+    std::swap(items[i - 1], items[uniform_below(prng, i)]);
+}
+
+std::size_t held_out(double fraction, std::size_t count) {
+  require(fraction >= 0 && fraction <= 1, "split: fraction outside [0, 1]");
+  return static_cast<std::size_t>(std::llround(fraction * static_cast<double>(count)));
+}
+
+}  // namespace
+
+std::vector<std::uint32_t> shuffled_indices(std::size_t count, std::uint64_t seed) {
+  require(count <= UINT32_MAX, "shuffled_indices: too many samples");
+  std::vector<std::uint32_t> order(count);
+  std::iota(order.begin(), order.end(), 0u);
+  Prng prng(numbered_seed(seed));
+  shuffle(order, prng);
+  return order;
+}
+
+Split random_split(std::size_t count, double fraction, std::uint64_t seed) {
+  const std::size_t out = held_out(fraction, count);
+  auto order = shuffled_indices(count, seed);
+  const auto cut = order.begin() + static_cast<std::ptrdiff_t>(count - out);
+  return {{order.begin(), cut}, {cut, order.end()}};
+}
+
+Split stratified_split(const Labels& labels, int classes, double fraction, std::uint64_t seed) {
+  require(labels.size() <= UINT32_MAX, "stratified_split: too many samples");
+  std::vector<std::vector<std::uint32_t>> members(static_cast<std::size_t>(std::max(classes, 0)));
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    require(labels[i] >= 0 && labels[i] < classes, "stratified_split: label out of range");
+    members[static_cast<std::size_t>(labels[i])].push_back(static_cast<std::uint32_t>(i));
+  }
+  Prng prng(numbered_seed(seed));
+  Split split;
+  for (auto& member : members) {
+    shuffle(member, prng);
+    const std::size_t stay = member.size() - held_out(fraction, member.size());
+    for (std::size_t i = 0; i < member.size(); ++i)
+      (i < stay ? split.first : split.second).push_back(member[i]);
+  }
+  shuffle(split.first, prng);
+  shuffle(split.second, prng);
+  return split;
+}
+
+}  // namespace blindtuner

@@ -1,0 +1,275 @@
+#include "train/training_config.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <numbers>
+#include <type_traits>
+
+#include "base/error.h"
+
+namespace blindtuner {
+namespace {
+
+constexpr Method kMethods[] = {Method::kPlain, Method::kMomentum, Method::kNesterov};
+constexpr Schedule kSchedules[] = {Schedule::kConstant, Schedule::kCosine, Schedule::kStep,
+                                   Schedule::kInverseTime, Schedule::kList};
+constexpr int kMaxSteps = 100000;
+
+[[noreturn]] void refuse(const std::string& field, const std::string& is,
+                         const std::string& expected) {
+  throw DataError("training configuration: " + field + " is " + is + ", expected " + expected);
+}
+
+void check(bool good, const char* field, double is, const char* expected) {
+  if (good) return;
+  std::string text = nlohmann::json(is).dump();
+  if (text.ends_with(".0")) text.resize(text.size() - 2);
+  refuse(field, text == "null" ? "not finite" : text, expected);
+}
+
+/// Takes members out of an object one by one; what is left over is unknown.
+class Fields {
+ public:
+  explicit Fields(const nlohmann::json& json) : json_(json) {
+    if (!json_.is_object()) refuse("the whole", json_.type_name(), "a JSON object");
+  }
+
+  template <typename T>
+  void take(const char* key, T& out) {
+    const auto found = json_.find(key);
+    if (found == json_.end()) return;
+    convert(key, *found, out);
+    json_.erase(found);
+  }
+  template <typename Enum, std::size_t n>
+  void take(const char* key, const Enum (&values)[n], Enum& out) {
+    std::string word = name(out);
+    take(key, word);
+    std::string known;
+    for (const Enum value : values) {
+      if (word == name(value)) {
+        out = value;
+        return;
+      }
+      known += (known.empty() ? "" : ", ") + std::string(name(value));
+    }
+    refuse(key, "'" + word.substr(0, 32) + "'", "one of " + known);
+  }
+  void finish() const {
+    if (!json_.empty())
+      throw DataError("training configuration: unknown field '" +
+                      json_.begin().key().substr(0, 32) + "'");
+  }
+
+ private:
+  static void convert(const char* key, const nlohmann::json& value, bool& out) {
+    if (!value.is_boolean()) refuse(key, value.type_name(), "true or false");
+    out = value.get<bool>();
+  }
+  static void convert(const char* key, const nlohmann::json& value, std::string& out) {
+    if (!value.is_string()) refuse(key, value.type_name(), "a word");
+    out = value.get<std::string>();
+  }
+  static void convert(const char* key, const nlohmann::json& value, double& out) {
+    if (!value.is_number()) refuse(key, value.type_name(), "a number");
+    out = value.get<double>();
+  }
+  static void convert(const char* key, const nlohmann::json& value, std::vector<double>& out) {
+    if (!value.is_array() || value.size() > static_cast<std::size_t>(kMaxSteps))
+      refuse(key, value.type_name(), "a list of numbers");
+    out.clear();
+    for (const auto& item : value) {
+      double number = 0;
+      convert(key, item, number);
+      out.push_back(number);
+    }
+  }
+  template <typename T>
+  requires std::is_integral_v<T>
+  static void convert(const char* key, const nlohmann::json& value, T& out) {
+    // Unsigned numbers beyond 2^63 would wrap on the way to a signed one.
+    if (!value.is_number_integer() ||
+        (value.is_number_unsigned() && value.get<std::uint64_t>() > INT64_MAX))
+      refuse(key, value.is_number() ? value.dump() : value.type_name(), "a whole number");
+    const auto number = value.get<std::int64_t>();
+    if (number < -1 || number > (std::int64_t{1} << 31) - 1)
+      refuse(key, std::to_string(number), "a whole number below 2^31");
+    if (std::is_unsigned_v<T> && number < 0) refuse(key, std::to_string(number), "0 or more");
+    out = static_cast<T>(number);
+  }
+
+  nlohmann::json json_;
+};
+
+}  // namespace
+
+const char* name(Method method) {
+  switch (method) {
+    case Method::kPlain:
+      return "plain";
+    case Method::kMomentum:
+      return "momentum";
+    case Method::kNesterov:
+      return "nesterov";
+  }
+  return "?";
+}
+
+const char* name(Schedule schedule) {
+  switch (schedule) {
+    case Schedule::kConstant:
+      return "constant";
+    case Schedule::kCosine:
+      return "cosine";
+    case Schedule::kStep:
+      return "step";
+    case Schedule::kInverseTime:
+      return "inverse_time";
+    case Schedule::kList:
+      return "list";
+  }
+  return "?";
+}
+
+void validate(const TrainingConfig& c) {
+  check(c.classes >= 2 && c.classes <= (1 << 20), "classes", c.classes, "2 to 2^20");
+  check(c.batch_size >= 1, "batch_size", static_cast<double>(c.batch_size), "1 or more");
+  check(c.steps >= 0 && c.steps <= kMaxSteps, "steps", c.steps, "0 to 100000");
+  check(c.epochs >= 0 && c.epochs <= kMaxSteps, "epochs", c.epochs, "0 to 100000");
+  if (c.steps == 0 && c.epochs == 0)
+    refuse("steps", "0 and so is epochs", "one of them to be 1 or more");
+  check(std::isfinite(c.learning_rate) && c.learning_rate > 0, "learning_rate", c.learning_rate,
+        "a positive number");
+  check(c.rate_floor >= 0 && c.rate_floor <= 1, "rate_floor", c.rate_floor, "0 to 1");
+  check(c.rate_factor > 0 && c.rate_factor <= 1, "rate_factor", c.rate_factor,
+        "more than 0, at most 1");
+  check(c.rate_period >= 1, "rate_period", c.rate_period, "1 or more");
+  check(std::isfinite(c.rate_decay) && c.rate_decay >= 0, "rate_decay", c.rate_decay, "0 or more");
+  if (c.schedule == Schedule::kList && c.rate_list.empty())
+    refuse("rate_list", "empty", "one factor a step for the schedule 'list'");
+  for (const double factor : c.rate_list)
+    check(std::isfinite(factor) && factor >= 0, "rate_list", factor, "factors of 0 or more");
+  check(c.momentum >= 0 && c.momentum < 1, "momentum", c.momentum, "0 or more, below 1");
+  if (c.method == Method::kPlain)
+    check(c.momentum == 0, "momentum", c.momentum, "0 with the method 'plain'");
+  check(std::isfinite(c.l2) && c.l2 >= 0, "l2", c.l2, "0 or more");
+  check(c.averaging_start >= -1 && (c.steps == 0 || c.averaging_start < c.steps), "averaging_start",
+        c.averaging_start, "-1 (none) to steps - 1");
+}
+
+int TrainingConfig::total_steps(std::size_t samples) const {
+  validate(*this);
+  if (samples == 0) throw DataError("training: no samples");
+  if (steps > 0) return steps;
+  std::size_t batches = (samples + batch_size - 1) / batch_size;
+  if (drop_short_batch && samples % batch_size != 0 && batches > 1) --batches;
+  const std::size_t total = batches * static_cast<std::size_t>(epochs);
+  if (total > static_cast<std::size_t>(kMaxSteps))
+    refuse("epochs", std::to_string(epochs) + " (" + std::to_string(total) + " steps)",
+           "at most 100000 steps");
+  return static_cast<int>(total);
+}
+
+double TrainingConfig::rate(int step, int total) const {
+  require(step >= 0 && step < total, "TrainingConfig::rate: no such step");
+  switch (schedule) {
+    case Schedule::kConstant:
+      return learning_rate;
+    case Schedule::kCosine: {
+      const double turn = 0.5 * (1 + std::cos(std::numbers::pi * step / total));
+      return learning_rate * (rate_floor + (1 - rate_floor) * turn);
+    }
+    case Schedule::kStep:
+      return learning_rate * std::pow(rate_factor, step / rate_period);
+    case Schedule::kInverseTime:
+      return learning_rate / (1 + rate_decay * step);
+    case Schedule::kList: {
+      require(!rate_list.empty(), "TrainingConfig::rate: empty rate_list");
+      const auto last = rate_list.size() - 1;
+      return learning_rate * rate_list[std::min(static_cast<std::size_t>(step), last)];
+    }
+  }
+  return learning_rate;
+}
+
+std::vector<BatchRange> batch_ranges(const TrainingConfig& config, std::size_t samples) {
+  const int total = config.total_steps(samples);
+  const std::size_t size = std::min(config.batch_size, samples);
+  std::vector<BatchRange> ranges;
+  std::size_t begin = 0;
+  for (int t = 0; t < total; ++t) {
+    if (t == 0 && config.first_batch_full) {
+      ranges.push_back({0, samples});
+      continue;
+    }
+    const std::size_t count = std::min(size, samples - begin);
+    ranges.push_back({begin, count});
+    begin += count;
+    const bool short_next = samples - begin < size;
+    if (begin == samples || (config.drop_short_batch && short_next)) begin = 0;
+  }
+  return ranges;
+}
+
+nlohmann::json to_json(const TrainingConfig& c) {
+  return {{"classes", c.classes},
+          {"batch_size", c.batch_size},
+          {"first_batch_full", c.first_batch_full},
+          {"steps", c.steps},
+          {"epochs", c.epochs},
+          {"drop_short_batch", c.drop_short_batch},
+          {"learning_rate", c.learning_rate},
+          {"schedule", name(c.schedule)},
+          {"rate_floor", c.rate_floor},
+          {"rate_factor", c.rate_factor},
+          {"rate_period", c.rate_period},
+          {"rate_decay", c.rate_decay},
+          {"rate_list", c.rate_list},
+          {"method", name(c.method)},
+          {"momentum", c.momentum},
+          {"l2", c.l2},
+          {"averaging_start", c.averaging_start}};
+}
+
+TrainingConfig training_config_from_json(const nlohmann::json& json) {
+  TrainingConfig c;
+  Fields fields(json);
+  fields.take("classes", c.classes);
+  fields.take("batch_size", c.batch_size);
+  fields.take("first_batch_full", c.first_batch_full);
+  fields.take("steps", c.steps);
+  fields.take("epochs", c.epochs);
+  fields.take("drop_short_batch", c.drop_short_batch);
+  fields.take("learning_rate", c.learning_rate);
+  fields.take("schedule", kSchedules, c.schedule);
+  fields.take("rate_floor", c.rate_floor);
+  fields.take("rate_factor", c.rate_factor);
+  fields.take("rate_period", c.rate_period);
+  fields.take("rate_decay", c.rate_decay);
+  fields.take("rate_list", c.rate_list);
+  fields.take("method", kMethods, c.method);
+  fields.take("momentum", c.momentum);
+  fields.take("l2", c.l2);
+  fields.take("averaging_start", c.averaging_start);
+  fields.finish();
+  validate(c);
+  return c;
+}
+
+TrainingConfig parse_training_config(const std::string& text) {
+  if (text.size() > (1u << 20)) throw DataError("training configuration: more than 1 MiB of text");
+  // A depth far beyond the configuration's own would only cost stack.
+  const auto shallow = [](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
+    if (depth > 8) throw DataError("training configuration: nested too deeply");
+    return true;
+  };
+  nlohmann::json json;
+  try {
+    json = nlohmann::json::parse(text, shallow);
+  } catch (const nlohmann::json::parse_error& error) {
+    throw DataError("training configuration: not JSON, at byte " + std::to_string(error.byte));
+  }
+  return training_config_from_json(json);
+}
+
+}  // namespace blindtuner

@@ -48,7 +48,7 @@ std::string shown(std::string_view field) {
 class Reader {
  public:
   Reader(const std::filesystem::path& path, const CsvOptions& options)
-      : where_("'" + path.string() + "'"), options_(options), bytes_(read_file(path)) {
+      : where_(quoted_path(path)), options_(options), bytes_(read_file(path)) {
     text_ = {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()};
     if (text_.starts_with("\xef\xbb\xbf")) text_.remove_prefix(3);
     // Blank lines at the end are no rows.

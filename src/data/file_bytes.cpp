@@ -65,8 +65,15 @@ class Inflater {
 
 }  // namespace
 
+std::string quoted_path(const std::filesystem::path& path) {
+  std::string out = path.string();
+  out.insert(out.begin(), '\'');
+  out.push_back('\'');
+  return out;
+}
+
 std::vector<std::uint8_t> read_file(const std::filesystem::path& path, std::uint64_t max_bytes) {
-  const std::string name = "'" + path.string() + "'";
+  const std::string name = quoted_path(path);
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
   if (!std::filesystem::exists(status)) throw DataError("cannot read " + name + ": no such file");

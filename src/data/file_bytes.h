@@ -10,6 +10,9 @@
 
 namespace blindtuner {
 
+/// The path in single quotes, for messages.
+std::string quoted_path(const std::filesystem::path& path);
+
 /// The bytes of a regular file. Throws DataError when it cannot be opened or read, is not a regular
 /// file, or is larger than `max_bytes`.
 std::vector<std::uint8_t> read_file(const std::filesystem::path& path,

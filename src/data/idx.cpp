@@ -20,7 +20,7 @@ struct Idx {
 };
 
 Idx read_idx_file(const std::filesystem::path& path) {
-  const std::string where = "'" + path.string() + "'";
+  const std::string where = quoted_path(path);
   Idx idx;
   idx.bytes = read_file(path);
   if (idx.bytes.size() >= 2 && idx.bytes[0] == 0x1f && idx.bytes[1] == 0x8b)
@@ -66,7 +66,7 @@ Idx read_idx_file(const std::filesystem::path& path) {
 FeatureMatrix read_idx_images(const std::filesystem::path& path) {
   const Idx idx = read_idx_file(path);
   if (idx.shape.size() < 2)
-    throw DataError("'" + path.string() + "': one dimension, expected pictures (labels?)");
+    throw DataError(quoted_path(path) + ": one dimension, expected pictures (labels?)");
   const std::size_t rows = idx.shape[0];
   const auto elements = idx.elements();
   FeatureMatrix out(static_cast<Eigen::Index>(rows),
@@ -78,7 +78,7 @@ FeatureMatrix read_idx_images(const std::filesystem::path& path) {
 Labels read_idx_labels(const std::filesystem::path& path) {
   const Idx idx = read_idx_file(path);
   if (idx.shape.size() != 1)
-    throw DataError("'" + path.string() + "': " + std::to_string(idx.shape.size()) +
+    throw DataError(quoted_path(path) + ": " + std::to_string(idx.shape.size()) +
                     " dimensions, expected 1 for labels (pictures?)");
   const auto elements = idx.elements();
   return {elements.begin(), elements.end()};
@@ -88,8 +88,8 @@ Dataset read_idx(const std::filesystem::path& images, const std::filesystem::pat
   Dataset set;
   set.labels = read_idx_labels(labels);
   set.features = read_idx_images(images);
-  set.classes = count_classes(set.labels, "'" + labels.string() + "'");
-  validate_set(set, "'" + images.string() + "'");
+  set.classes = count_classes(set.labels, quoted_path(labels));
+  validate_set(set, quoted_path(images));
   return set;
 }
 

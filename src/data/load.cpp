@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "data/csv.h"
+#include "data/file_bytes.h"
 #include "data/idx.h"
 #include "data/npy.h"
 
@@ -23,8 +24,8 @@ Kind kind_of(const std::filesystem::path& path) {
   if (name.ends_with(".csv")) return Kind::kCsv;
   if (name.ends_with(".gz")) name.resize(name.size() - 3);
   if (name.ends_with("ubyte") || name.ends_with(".idx")) return Kind::kIdx;
-  throw DataError("'" + path.string() +
-                  "': unknown kind of file, expected .npy, .npz, .csv, or IDX (-ubyte, .idx)");
+  throw DataError(quoted_path(path) +
+                  ": unknown kind of file, expected .npy, .npz, .csv, or IDX (-ubyte, .idx)");
 }
 
 Labels load_labels(const DataSource& source) {
@@ -69,10 +70,10 @@ Dataset load_dataset(const DataSource& source) {
     set.features = archive.features(source.features_member);
     set.labels = archive.labels(source.labels_member);
   } else {
-    throw DataError("'" + source.features.string() +
-                    "': has no labels of its own, expected a file of labels beside it");
+    throw DataError(quoted_path(source.features) +
+                    ": has no labels of its own, expected a file of labels beside it");
   }
-  const std::string name = "'" + source.features.string() + "'";
+  const std::string name = quoted_path(source.features);
   set.classes = source.classes != 0 ? source.classes : count_classes(set.labels, name);
   validate_set(set, name);
   return set;

@@ -17,6 +17,7 @@ namespace {
 // A header longer than this is not one that NumPy writes for a plain array.
 constexpr std::size_t kMaxHeader = 1 << 16;
 constexpr std::size_t kMaxDimensions = 32;
+constexpr std::array<std::uint8_t, 6> kMagic = {0x93, 'N', 'U', 'M', 'P', 'Y'};
 
 /// Reads the dictionary literal of a header: three keys, each exactly once.
 class HeaderParser {
@@ -197,16 +198,10 @@ std::vector<std::uint8_t> start_npy(const char* descr, const std::string& shape)
   // Elements begin at a multiple of 64 bytes, as NumPy has them.
   while ((10 + text.size() + 1) % 64 != 0) text += ' ';
   text += '\n';
-  std::vector<std::uint8_t> bytes = {0x93,
-                                     'N',
-                                     'U',
-                                     'M',
-                                     'P',
-                                     'Y',
-                                     1,
-                                     0,
-                                     static_cast<std::uint8_t>(text.size() & 0xff),
-                                     static_cast<std::uint8_t>(text.size() >> 8)};
+  const std::size_t length = text.size();
+  std::vector<std::uint8_t> bytes(kMagic.begin(), kMagic.end());
+  for (const std::size_t byte : {std::size_t{1}, std::size_t{0}, length & 0xff, length >> 8})
+    bytes.push_back(static_cast<std::uint8_t>(byte));
   bytes.insert(bytes.end(), text.begin(), text.end());
   return bytes;
 }
@@ -224,7 +219,6 @@ std::string pair_text(Eigen::Index rows, Eigen::Index columns) {
 }  // namespace
 
 NpyHeader parse_npy_header(std::span<const std::uint8_t> bytes, const std::string& where) {
-  static constexpr std::array<std::uint8_t, 6> kMagic = {0x93, 'N', 'U', 'M', 'P', 'Y'};
   if (bytes.size() < 10)
     throw DataError(where + ": " + std::to_string(bytes.size()) +
                     " bytes, expected an .npy header of at least 10");
@@ -297,15 +291,15 @@ Labels npy_to_labels(std::span<const std::uint8_t> bytes, const std::string& whe
 }
 
 FeatureMatrix read_npy_features(const std::filesystem::path& path) {
-  return npy_to_features(read_file(path), "'" + path.string() + "'");
+  return npy_to_features(read_file(path), quoted_path(path));
 }
 
 Eigen::MatrixXd read_npy_matrix(const std::filesystem::path& path) {
-  return npy_to_matrix(read_file(path), "'" + path.string() + "'");
+  return npy_to_matrix(read_file(path), quoted_path(path));
 }
 
 Labels read_npy_labels(const std::filesystem::path& path) {
-  return npy_to_labels(read_file(path), "'" + path.string() + "'");
+  return npy_to_labels(read_file(path), quoted_path(path));
 }
 
 std::vector<std::uint8_t> npy_bytes(const FeatureMatrix& matrix) {

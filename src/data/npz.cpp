@@ -43,7 +43,7 @@ constexpr const char* kSuffix = ".npy";
 NpzArchive::NpzArchive(const std::filesystem::path& path)
     : path_(path.string()), bytes_(read_file(path)) {
   const std::span<const std::uint8_t> bytes = bytes_;
-  const std::string file = "'" + path_ + "'";
+  const std::string file = quoted_path(path_);
   if (bytes.size() < kEndBytes)
     throw DataError(file + ": " + std::to_string(bytes.size()) + " bytes, too few for an archive");
   // NumPy writes no comment, so the end record is the last thing in the file.
@@ -109,7 +109,7 @@ std::vector<std::string> NpzArchive::names() const {
 }
 
 std::string NpzArchive::where(const std::string& name) const {
-  return "'" + path_ + "', member '" + name + "'";
+  return quoted_path(path_) + ", member '" + name + "'";
 }
 
 std::vector<std::uint8_t> NpzArchive::unpack(const std::string& name) const {
@@ -123,7 +123,7 @@ std::vector<std::uint8_t> NpzArchive::unpack(const std::string& name) const {
       }
       list += (list.empty() ? "" : ", ") + other;
     }
-    throw DataError("'" + path_ + "': no member '" + name + "', only: " + list);
+    throw DataError(quoted_path(path_) + ": no member '" + name + "', only: " + list);
   }
   const Member& member = found->second;
   const auto packed = std::span(bytes_).subspan(member.offset, member.packed);

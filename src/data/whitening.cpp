@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
+#include "data/file_bytes.h"
 #include "data/npy.h"
 
 namespace blindtuner {
@@ -130,7 +131,7 @@ Whitening Whitening::load(const std::filesystem::path& path) {
   w.map_ = archive.matrix("map");
   const auto d = w.map_.rows();
   const auto refuse = [&](const std::string& what) {
-    throw DataError("'" + path.string() + "': whitening map: " + what);
+    throw DataError(quoted_path(path) + ": whitening map: " + what);
   };
   if (d == 0 || w.map_.cols() == 0 || w.map_.cols() > d)
     refuse("shape " + std::to_string(d) + " x " + std::to_string(w.map_.cols()) +

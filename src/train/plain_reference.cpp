@@ -137,15 +137,6 @@ Measured measure(const Dataset& set, const Eigen::MatrixXd& w, double bias_featu
 
 }  // namespace
 
-void exact_softmax(std::span<const double> logits, std::span<double> probabilities) {
-  require(!logits.empty() && logits.size() == probabilities.size(), "exact_softmax: lengths");
-  const double most = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (std::size_t k = 0; k < logits.size(); ++k)
-    sum += probabilities[k] = std::exp(logits[k] - most);
-  for (double& p : probabilities) p /= sum;
-}
-
 PlainResult train_plain(const Dataset& train, const Dataset* test, const TrainingConfig& config,
                         const PlainOptions& options) {
   validate(config);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "data/dataset.h"
+#include "train/softmax_circuit.h"  // exact_softmax
 #include "train/training_config.h"
 
 namespace blindtuner {
@@ -14,9 +15,6 @@ namespace blindtuner {
 /// threads.
 using SoftmaxFunction =
     std::function<void(std::span<const double> logits, std::span<double> probabilities)>;
-
-/// exp(z_k - max z) / sum. Never overflows.
-void exact_softmax(std::span<const double> logits, std::span<double> probabilities);
 
 /// What the encrypted trainer does to a vector of coefficients before it uses them.
 using CoefficientRounding = std::function<std::vector<double>(std::span<const double>)>;

@@ -51,7 +51,8 @@ class Fields {
         out = value;
         return;
       }
-      known += (known.empty() ? "" : ", ") + std::string(name(value));
+      if (!known.empty()) known += ", ";
+      known += name(value);
     }
     refuse(key, "'" + word.substr(0, 32) + "'", "one of " + known);
   }

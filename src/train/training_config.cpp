@@ -54,7 +54,11 @@ class Fields {
       if (!known.empty()) known += ", ";
       known += name(value);
     }
-    refuse(key, "'" + word.substr(0, 32) + "'", "one of " + known);
+    std::string shown = word.substr(0, 32);
+    shown.insert(shown.begin(), '\'');
+    shown.push_back('\'');
+    known.insert(0, "one of ");
+    refuse(key, shown, known);
   }
   void finish() const {
     if (!json_.empty())
@@ -130,6 +134,11 @@ const char* name(Schedule schedule) {
       return "list";
   }
   return "?";
+}
+
+TrainingConfig demo_training_config() {
+  TrainingConfig c;
+  return c;
 }
 
 void validate(const TrainingConfig& c) {

@@ -57,6 +57,9 @@ struct TrainingConfig {
   bool operator==(const TrainingConfig&) const = default;
 };
 
+/// The demo's: Fashion-MNIST, 768 whitened random-ReLU features (docs/TRAINING.md).
+TrainingConfig demo_training_config();
+
 /// Throws DataError that names the first field out of range: these come from the command line and
 /// files.
 void validate(const TrainingConfig& config);

@@ -1,0 +1,175 @@
+// The demo's training in the clear, and the experiments that chose its hyper-parameters
+// (docs/TRAINING.md). Fashion-MNIST -> 768 random-ReLU features -> whitening -> softmax classifier.
+//
+//   plain_training                        the demo's configuration, step by step
+//   plain_training --sweep FILE           one line of results for every line of FILE: a JSON object
+//   of
+//                                         TrainingConfig fields that differ from the demo's
+//   plain_training --raw                  the same without whitening
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "data/idx.h"
+#include "data/random_relu.h"
+#include "data/shuffle.h"
+#include "data/whitening.h"
+#include "train/metrics.h"
+#include "train/optimiser.h"
+#include "train/plain_reference.h"
+#include "train/softmax_circuit.h"
+#include "train/training_config.h"
+
+namespace {
+
+using namespace blindtuner;
+
+struct Options {
+  // Where Debian's package dataset-fashion-mnist puts it.
+  std::string data = "/usr/share/datasets/fashion-mnist";
+  std::string config;  // JSON text
+  std::string sweep;
+  std::string softmax = "exact";
+  double epsilon = 0.01;
+  std::size_t components = 0;
+  double bias_feature = 1.0;
+  int coefficient_bits = 0;
+  int seeds = 3;
+  bool raw = false;
+};
+
+Dataset project(const RandomReluFeatures& layer, Dataset pictures) {
+  pictures.features = layer.apply(pictures.features);
+  return pictures;
+}
+
+PlainOptions plain_options(const Options& options) {
+  PlainOptions plain;
+  plain.bias_feature = options.bias_feature;
+  if (options.softmax != "exact") {
+    const SoftmaxCircuit& circuit = find_softmax_circuit(options.softmax, 10, 12);
+    plain.softmax = [&circuit](std::span<const double> z, std::span<double> p) {
+      evaluate_softmax_circuit(circuit, z, p);
+    };
+  }
+  if (options.coefficient_bits > 0)
+    plain.rounding = [bits = options.coefficient_bits](std::span<const double> c) {
+      return round_to_bits(c, bits);
+    };
+  return plain;
+}
+
+void show_steps(const PlainResult& result) {
+  std::printf("step  batch   rate    loss  |z| here  |z| model  softmax error   train    test\n");
+  for (const PlainStep& s : result.steps)
+    std::printf("%4d  %5zu  %5.2f  %6.4f  %8.2f  %9.2f  %13.4f  %6.4f  %6.4f\n", s.step, s.batch,
+                s.rate, s.loss, s.max_logit, s.model_max_logit, s.max_softmax_error,
+                s.train_accuracy, s.test_accuracy);
+}
+
+int run(const Options& options) {
+  const auto start = std::chrono::steady_clock::now();
+  const std::string folder = options.data + "/";
+  const RandomReluFeatures layer;
+  Dataset train = project(layer, read_idx(folder + "train-images-idx3-ubyte.gz",
+                                          folder + "train-labels-idx1-ubyte.gz"));
+  Dataset test = project(
+      layer, read_idx(folder + "t10k-images-idx3-ubyte.gz", folder + "t10k-labels-idx1-ubyte.gz"));
+  if (!options.raw) {
+    const Whitening whitening = Whitening::fit(train.features, options.epsilon, options.components);
+    train.features = whitening.apply(train.features);
+    test.features = whitening.apply(test.features);
+  }
+  std::fprintf(stderr, "%zu + %zu samples of %zu features in %.1f s\n", train.size(), test.size(),
+               train.width(),
+               std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+
+  std::vector<std::string> lines;
+  if (options.sweep.empty()) {
+    lines.push_back(options.config);
+  } else {
+    std::ifstream file(options.sweep);
+    if (!file) throw DataError("cannot read '" + options.sweep + "'");
+    for (std::string line; std::getline(file, line);)
+      if (!line.empty() && line[0] != '#') lines.push_back(line);
+  }
+  std::vector<TrainingConfig> configs;
+  for (const std::string& line : lines) {
+    nlohmann::json json = to_json(demo_training_config());
+    const nlohmann::json given = nlohmann::json::parse(line, nullptr, false);
+    if (!given.is_object()) throw DataError("not a JSON object: " + line);
+    json.update(given);
+    configs.push_back(training_config_from_json(json));
+  }
+
+  struct Line {
+    double sum = 0, least = 1, most = 0, train = 0, f1 = 0, logit = 0, seen = 0;
+  };
+  std::vector<Line> table(configs.size());
+  for (int seed = 1; seed <= options.seeds; ++seed) {
+    const auto order = shuffled_indices(train.size(), static_cast<std::uint64_t>(seed));
+    const Dataset shuffled = select(train, order);
+    for (std::size_t i = 0; i < configs.size(); ++i) {
+      PlainOptions plain = plain_options(options);
+      plain.measure_models = options.sweep.empty();
+      const PlainResult result = train_plain(shuffled, &test, configs[i], plain);
+      if (options.sweep.empty()) {
+        std::printf("\nseed %d\n", seed);
+        show_steps(result);
+      }
+      const PlainStep& last = result.steps.back();
+      Line& line = table[i];
+      line.sum += last.test_accuracy;
+      line.least = std::min(line.least, last.test_accuracy);
+      line.most = std::max(line.most, last.test_accuracy);
+      line.train += last.train_accuracy;
+      line.logit = std::max(line.logit, result.max_logit);
+      for (const PlainStep& step : result.steps) line.seen = std::max(line.seen, step.max_logit);
+      line.f1 += macro_f1(predict(scores(result.model, test.features)), test.labels, 10);
+    }
+  }
+  std::printf(
+      "\n%d seeds: test accuracy mean (least - most), macro F1, train accuracy,"
+      " largest |logit| in training / of any model\n",
+      options.seeds);
+  for (std::size_t i = 0; i < configs.size(); ++i) {
+    const Line& line = table[i];
+    std::printf("%.4f (%.4f - %.4f)  %.4f  %.4f  %5.2f / %5.2f  %s\n", line.sum / options.seeds,
+                line.least, line.most, line.f1 / options.seeds, line.train / options.seeds,
+                line.seen, line.logit, lines[i].c_str());
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  options.config = "{}";
+  CLI::App app("Trains the demo's classifier in the clear");
+  app.add_option("--data", options.data, "folder of Fashion-MNIST's four IDX files");
+  app.add_option("--config", options.config, "JSON fields that differ from the demo's");
+  app.add_option("--sweep", options.sweep, "file of such objects, one a line");
+  app.add_option("--softmax", options.softmax, "exact, or a family of circuits (default, ..)");
+  app.add_option("--eps", options.epsilon, "whitening: eps relative to the mean eigenvalue");
+  app.add_option("--components", options.components, "whitening: leading components (0: all)");
+  app.add_option("--bias-feature", options.bias_feature, "the constant appended to every sample");
+  app.add_option("--coefficient-bits", options.coefficient_bits,
+                 "round coefficients to multiples of 2^-bits (0: do not)");
+  app.add_option("--seeds", options.seeds, "shuffling seeds 1 .. n")->check(CLI::Range(1, 1000));
+  app.add_flag("--raw", options.raw, "no whitening");
+  CLI11_PARSE(app, argc, argv);
+  try {
+    return run(options);
+  } catch (const DataError& error) {
+    std::fprintf(stderr, "plain_training: %s\n", error.what());
+    return 1;
+  }
+}

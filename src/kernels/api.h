@@ -26,6 +26,7 @@ struct NttTable {
   int log_n = 0;
   std::size_t n = 0;
   u64 n_inv = 0, n_inv_shoup = 0;
+  u64 last_inv = 0, last_inv_shoup = 0;  ///< inv_roots[1] / n: the last level and the factor 1/n
   Buffer roots;            ///< roots[i] = psi^brv(i), i in [0, n)
   Buffer roots_shoup;      ///< shoup52 of each
   Buffer inv_roots;        ///< inv_roots[i] = psi^-brv(i)

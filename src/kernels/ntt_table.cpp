@@ -36,6 +36,8 @@ NttTable::NttTable(int log_n_, u64 q)
     power = modulus.mul(power, psi);
     power_inv = modulus.mul(power_inv, psi_inv);
   }
+  last_inv = modulus.mul(inv_roots.data()[1], n_inv);
+  last_inv_shoup = modulus.shoup52(last_inv);
 }
 
 }  // namespace blindtuner::kernels

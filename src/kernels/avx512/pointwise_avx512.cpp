@@ -1,0 +1,83 @@
+// Coefficient-wise kernels. All values are canonical unless a line says otherwise.
+#include "kernels/avx512/vec.h"
+
+namespace blindtuner::kernels {
+
+void add_avx512(u64* out, const u64* a, const u64* b, std::size_t n, const Modulus& q) {
+  const VecModulus m(q);
+  for (std::size_t i = 0; i < n; i += kLanes)
+    store(out + i, m.canonical2(add64(load(a + i), load(b + i))));
+}
+
+void sub_avx512(u64* out, const u64* a, const u64* b, std::size_t n, const Modulus& q) {
+  const VecModulus m(q);
+  for (std::size_t i = 0; i < n; i += kLanes) {
+    // A negative difference is huge as an unsigned number, so the smaller one is the residue.
+    const Vec d = sub64(load(a + i), load(b + i));
+    store(out + i, _mm512_min_epu64(d, add64(d, m.q)));
+  }
+}
+
+void neg_avx512(u64* out, const u64* a, std::size_t n, const Modulus& q) {
+  const VecModulus m(q);
+  for (std::size_t i = 0; i < n; i += kLanes) store(out + i, m.canonical2(sub64(m.q, load(a + i))));
+}
+
+void mul_avx512(u64* out, const u64* a, const u64* b, std::size_t n, const Modulus& q) {
+  const VecReducer m(q);
+  for (std::size_t i = 0; i < n; i += kLanes) {
+    const Vec x = load(a + i), y = load(b + i);
+    store(out + i, m.reduce_product(mul_lo(m.zero, x, y), mul_hi(m.zero, x, y)));
+  }
+}
+
+void mul_add_avx512(u64* out, const u64* a, const u64* b, std::size_t n, const Modulus& q) {
+  const VecReducer m(q);
+  for (std::size_t i = 0; i < n; i += kLanes) {
+    const Vec x = load(a + i), y = load(b + i);
+    store(out + i, m.reduce_few(mul_lo(load(out + i), x, y), mul_hi(m.zero, x, y)));
+  }
+}
+
+void mul_scalar_avx512(u64* out, const u64* a, u64 w, std::size_t n, const Modulus& q) {
+  const VecModulus m(q);
+  const Vec factor = splat(w), shoup = splat(q.shoup52(w));
+  for (std::size_t i = 0; i < n; i += kLanes)
+    store(out + i, m.canonical2(m.mul_shoup_lazy(load(a + i), factor, shoup)));
+}
+
+void mul_scalar_add_avx512(u64* out, const u64* a, u64 w, std::size_t n, const Modulus& q) {
+  const VecModulus m(q);
+  const Vec factor = splat(w), shoup = splat(q.shoup52(w));
+  for (std::size_t i = 0; i < n; i += kLanes)  // q + 2q < 4q
+    store(out + i, m.canonical4(m.mul_shoup_add_lazy(load(out + i), load(a + i), factor, shoup)));
+}
+
+void sub_mul_scalar_avx512(u64* out, const u64* a, const u64* b, u64 w, std::size_t n,
+                           const Modulus& q) {
+  const VecModulus m(q);
+  const Vec factor = splat(w), shoup = splat(q.shoup52(w));
+  for (std::size_t i = 0; i < n; i += kLanes) {
+    const Vec difference = sub64(add64(load(a + i), m.q), load(b + i));  // (0, 2q)
+    store(out + i, m.canonical2(m.mul_shoup_lazy(difference, factor, shoup)));
+  }
+}
+
+void gather_avx512(u64* out, const u64* in, const std::uint32_t* index, std::size_t n) {
+  for (std::size_t i = 0; i < n; i += kLanes) {
+    // The index is unsigned; below 2^17 the signed gather reads the same.
+    const __m256i at = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(index + i));
+    store(out + i, _mm512_i32gather_epi64(at, in, 8));
+  }
+}
+
+void reduce_avx512(u64* out, const u64* x, std::size_t n, const Modulus& q) {
+  const VecReducer m(q);
+  for (std::size_t i = 0; i < n; i += kLanes) {
+    const Vec v = load(x + i);
+    const Vec r = mul_lo(v, mul_hi(m.zero, v, m.one_shoup), m.minus_q);  // v * 1 in [0, 2q)
+    store(out + i, m.canonical2(_mm512_and_si512(r, m.mask)));
+  }
+}
+
+}  // namespace blindtuner::kernels

@@ -36,7 +36,8 @@ ParametersLiteral make_standard() {
   p.q0_bits = 50;
   p.q1_bits = 49;
   p.slot_to_coeff_bits = {40, 40, 40};
-  p.circuit_bits = std::vector<int>(14, 36);
+  p.circuit_bits = std::vector<int>(11, 36);
+  p.circuit_bits.insert(p.circuit_bits.end(), 3, 39);
   p.eval_mod_bits = std::vector<int>(8, 50);
   p.coeff_to_slot_bits = std::vector<int>(3, 50);
   p.special_bits = std::vector<int>(9, 50);

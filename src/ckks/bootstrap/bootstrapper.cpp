@@ -1,0 +1,215 @@
+#include "ckks/bootstrap/bootstrapper.h"
+
+#include <cmath>
+#include <numbers>
+#include <set>
+
+#include "base/parallel.h"
+
+namespace blindtuner {
+namespace {
+
+// Keys of the big ring share one count of special primes.
+std::size_t big_special(const Parameters& p) { return p.ring().p_size(); }
+
+void collect(std::set<std::size_t>& steps, const std::vector<LinearTransform>& stages) {
+  for (const LinearTransform& stage : stages)
+    for (std::size_t step : stage.rotations()) steps.insert(step);
+}
+
+std::size_t total_bytes(const std::vector<LinearTransform>& stages) {
+  std::size_t bytes = 0;
+  for (const LinearTransform& stage : stages) bytes += stage.bytes();
+  return bytes;
+}
+
+}  // namespace
+
+BootstrapShape BootstrapShape::standard(const Parameters& parameters) {
+  BootstrapShape shape;
+  const int log_slots = parameters.literal().log_n - 1;
+  const int stages = static_cast<int>(parameters.literal().coeff_to_slot_bits.size());
+  // The longest butterflies have the largest plaintexts: give them the smallest radix.
+  for (int i = 0, left = log_slots; i < stages; ++i) {
+    const int r = i == 0 ? log_slots / stages - (stages > 1 ? 1 : 0) : left / (stages - i);
+    shape.log_radices.push_back(r);
+    shape.baby_counts.push_back(4);
+    left -= r;
+  }
+  return shape;
+}
+
+SlotToCoeff::SlotToCoeff(const Parameters& parameters, const BootstrapShape& shape,
+                         const Encoder& encoder, double input_scale, double output_scale)
+    : q_count_(parameters.slot_to_coeff_start()),
+      input_scale_(input_scale),
+      output_scale_(output_scale) {
+  std::vector<int> radices(shape.log_radices.rbegin(), shape.log_radices.rend());
+  require(radices.size() == parameters.literal().slot_to_coeff_bits.size(),
+          "slot_to_coeff has as many stages as levels");
+  const std::vector<DftStage> stages = slot_to_coeff_stages(encoder, radices, 1.0);
+  const double factor =
+      std::pow(output_scale / input_scale, 1.0 / static_cast<double>(stages.size()));
+  for (std::size_t i = 0; i < stages.size(); ++i)
+    stages_.emplace_back(parameters.ring(), encoder, stages[i].matrix, stages[i].unit,
+                         shape.baby_counts[stages.size() - 1 - i], q_count_ - i,
+                         big_special(parameters), factor);
+}
+
+Ciphertext SlotToCoeff::apply(const Halves& halves, const GaloisKeys& keys) const {
+  require(same_scale(halves.low.scale, input_scale_) && same_scale(halves.high.scale, input_scale_),
+          "slot_to_coeff was prepared for another scale");
+  Ciphertext x = halves.high.copy();
+  x.drop_to(q_count_);
+  mul_i_inplace(x);
+  x.scale = halves.low.scale;
+  add_inplace(x, halves.low);
+  for (const LinearTransform& stage : stages_) x = stage.apply(x, keys);
+  x.scale = output_scale_;
+  return x;
+}
+
+std::size_t SlotToCoeff::bytes() const { return total_bytes(stages_); }
+
+std::vector<std::size_t> SlotToCoeff::rotations() const {
+  std::set<std::size_t> steps;
+  collect(steps, stages_);
+  return {steps.begin(), steps.end()};
+}
+
+Bootstrapper::Bootstrapper(ParametersPtr parameters)
+    : Bootstrapper(parameters, BootstrapShape::standard(*parameters)) {}
+
+Bootstrapper::Bootstrapper(ParametersPtr parameters, BootstrapShape shape)
+    : parameters_(std::move(parameters)),
+      shape_(std::move(shape)),
+      encoder_(parameters_->literal().log_n),
+      eval_mod_(parameters_->literal().modulus_range, shape_.eval_mod_degree,
+                shape_.eval_mod_doublings) {
+  const Parameters& p = *parameters_;
+  require(static_cast<std::size_t>(eval_mod_.depth()) == p.literal().eval_mod_bits.size(),
+          "eval_mod's depth and its levels differ");
+  require(shape_.log_radices.size() == p.literal().coeff_to_slot_bits.size() &&
+              shape_.baby_counts.size() == shape_.log_radices.size(),
+          "coeff_to_slot has as many stages as levels");
+  // 1/2 for the two halves: w + conj(w) is twice the real part.
+  const std::vector<DftStage> stages =
+      coeff_to_slot_stages(encoder_, shape_.log_radices, 0.5 * eval_mod_.input_factor());
+  for (std::size_t i = 0; i < stages.size(); ++i)
+    coeff_to_slot_.emplace_back(p.ring(), encoder_, stages[i].matrix, stages[i].unit,
+                                shape_.baby_counts[i], p.top() - i, big_special(p), 1.0);
+}
+
+std::vector<std::size_t> Bootstrapper::rotations() const {
+  // slot_to_coeff has the same stages in the other order, and so the same rotations.
+  std::set<std::size_t> steps;
+  collect(steps, coeff_to_slot_);
+  return {steps.begin(), steps.end()};
+}
+
+std::size_t Bootstrapper::bytes() const { return total_bytes(coeff_to_slot_); }
+
+Ciphertext Bootstrapper::interleave(std::span<const Ciphertext* const> small) const {
+  const Parameters& p = *parameters_;
+  const std::size_t ratio = p.ratio(), small_n = p.small_ring().n();
+  require(!small.empty() && small.size() <= ratio, "interleave takes 1 to `ratio` ciphertexts");
+  Ciphertext out{Poly::zero(p.ring(), 1, 0, Domain::kCoefficient),
+                 Poly::zero(p.ring(), 1, 0, Domain::kCoefficient), small[0]->scale};
+  for (std::size_t r = 0; r < small.size(); ++r) {
+    require(&small[r]->ring() == &p.small_ring() && same_scale(small[r]->scale, out.scale),
+            "interleave takes small ciphertexts of one scale");
+    for (auto [from, to] : {std::pair{&small[r]->c0, &out.c0}, std::pair{&small[r]->c1, &out.c1}}) {
+      Poly c = from->copy_limbs(1, 0);
+      to_coefficients_inplace(c);
+      for (std::size_t i = 0; i < small_n; ++i) to->limb(0)[ratio * i + r] = c.limb(0)[i];
+    }
+  }
+  to_ntt_inplace(out.c0);
+  to_ntt_inplace(out.c1);
+  return out;
+}
+
+Ciphertext Bootstrapper::mod_raise(const Ciphertext& c, const BootstrapKeys& keys) const {
+  const Parameters& p = *parameters_;
+  require(c.q_count() == 1, "mod_raise starts from q_0");
+  const kernels::BaseConversion& lift = p.ring().mod_up_conversion(0, 1, p.top(), 0);
+  auto raise = [&](const Poly& from) {
+    Poly low = from.copy();
+    to_coefficients_inplace(low);
+    Poly out(p.ring(), p.top(), 0, Domain::kCoefficient);
+    std::memcpy(out.limb(0), low.limb(0), low.n() * sizeof(u64));
+    std::vector<u64*> targets;
+    for (std::size_t i = 1; i < p.top(); ++i) targets.push_back(out.limb(i));
+    const u64* source = low.limb(0);
+    kernels::active_kernels().base_convert(targets.data(), &source, low.n(), lift);
+    to_ntt_inplace(out);
+    return out;
+  };
+  const Ciphertext raised{raise(c.c0), raise(c.c1), c.scale};
+  return key_switch(raised, keys.sparse_to_dense);
+}
+
+Halves Bootstrapper::coeff_to_slot(const Ciphertext& raised, const BootstrapKeys& keys) const {
+  Ciphertext w = raised.copy();
+  w.scale = static_cast<double>(parameters_->ring().q(0).q);  // coefficients as multiples of q_0
+  for (const LinearTransform& stage : coeff_to_slot_) w = stage.apply(w, keys.evaluation.galois);
+  const Ciphertext conjugated = conjugate(w, keys.evaluation.galois);
+  Ciphertext high = conjugated.copy();
+  sub_inplace(high, w);
+  mul_i_inplace(high);
+  add_inplace(w, conjugated);
+  return {std::move(w), std::move(high)};
+}
+
+Halves Bootstrapper::eval_mod_halves(Halves x, double scale, const BootstrapKeys& keys) const {
+  const KeySwitchKey& relinearisation = keys.evaluation.relinearisation;
+  return {eval_mod_.evaluate(std::move(x.low), scale, relinearisation),
+          eval_mod_.evaluate(std::move(x.high), scale, relinearisation)};
+}
+
+Halves Bootstrapper::half_bootstrap(std::span<const Ciphertext* const> small, double scale,
+                                    const BootstrapKeys& keys) const {
+  const Ciphertext under_sparse = key_switch(interleave(small), keys.small_to_sparse);
+  return eval_mod_halves(coeff_to_slot(mod_raise(under_sparse, keys), keys), scale, keys);
+}
+
+std::vector<Ciphertext> Bootstrapper::split(const Ciphertext& big, const BootstrapKeys& keys) const {
+  const Parameters& p = *parameters_;
+  require(big.q_count() == 2, "split takes a ciphertext at two limbs");
+  Ciphertext c = key_switch(big, keys.dense_to_small);
+  to_coefficients_inplace(c.c0);
+  to_coefficients_inplace(c.c1);
+  const std::size_t ratio = p.ratio(), small_n = p.small_ring().n();
+  std::vector<Ciphertext> out;
+  for (std::size_t r = 0; r < ratio; ++r) {
+    Ciphertext piece{Poly(p.small_ring(), 2, 0, Domain::kCoefficient),
+                     Poly(p.small_ring(), 2, 0, Domain::kCoefficient), c.scale};
+    for (auto [from, to] : {std::pair{&c.c0, &piece.c0}, std::pair{&c.c1, &piece.c1}}) {
+      for (std::size_t l = 0; l < 2; ++l)
+        for (std::size_t i = 0; i < small_n; ++i) to->limb(l)[i] = from->limb(l)[ratio * i + r];
+      to_ntt_inplace(*to);
+    }
+    out.push_back(std::move(piece));
+  }
+  return out;
+}
+
+Halves Bootstrapper::bootstrap(const Halves& x, const SlotToCoeff& down, double scale, bool arcsine,
+                               const BootstrapKeys& keys) const {
+  Ciphertext bottom = down.apply(x, keys.evaluation.galois);
+  const double bottom_scale = bottom.scale;
+  bottom.drop_to(1);
+  const Ciphertext under_sparse = key_switch(bottom, keys.dense_to_sparse);
+  Halves out = eval_mod_halves(coeff_to_slot(mod_raise(under_sparse, keys), keys), scale, keys);
+  // sin(2 pi v s / q_0) ~ v * (2 pi s / q_0)
+  const double gain =
+      2 * std::numbers::pi * bottom_scale / static_cast<double>(parameters_->ring().q(0).q);
+  for (Ciphertext* half : {&out.low, &out.high}) {
+    if (arcsine)
+      *half = arcsine_correction(std::move(*half), scale, keys.evaluation.relinearisation);
+    half->scale *= gain;
+  }
+  return out;
+}
+
+}  // namespace blindtuner

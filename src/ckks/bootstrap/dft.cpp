@@ -1,0 +1,120 @@
+#include "ckks/bootstrap/dft.h"
+
+#include <bit>
+#include <cmath>
+#include <numeric>
+
+namespace blindtuner {
+namespace {
+
+// x_j + w x_(j+h) and x_j - w x_(j+h) in blocks of `length` = 2h.
+DiagonalMatrix butterfly(const Encoder& encoder, std::size_t length) {
+  const std::size_t slots = encoder.slots(), half = length / 2;
+  DiagonalMatrix m{slots, length, {}};
+  auto diagonal = [&](std::size_t shift) -> std::vector<Complex>& {
+    auto& d = m.diagonals[shift % slots];
+    d.resize(length);
+    return d;
+  };
+  auto &same = diagonal(0), &up = diagonal(half), &down = diagonal(slots - half);
+  for (std::size_t j = 0; j < half; ++j) {
+    const Complex w = encoder.twiddle(length, j);
+    same[j] = 1;
+    up[j] = w;
+    same[j + half] = -w;
+    down[j + half] = 1;
+  }
+  return m;
+}
+
+DiagonalMatrix inverse_butterfly(const Encoder& encoder, std::size_t length) {
+  const std::size_t slots = encoder.slots(), half = length / 2;
+  DiagonalMatrix m{slots, length, {}};
+  auto diagonal = [&](std::size_t shift) -> std::vector<Complex>& {
+    auto& d = m.diagonals[shift % slots];
+    d.resize(length);
+    return d;
+  };
+  auto &same = diagonal(0), &up = diagonal(half), &down = diagonal(slots - half);
+  for (std::size_t j = 0; j < half; ++j) {
+    const Complex inverse = std::conj(encoder.twiddle(length, j));
+    same[j] = 0.5;
+    up[j] = 0.5;
+    same[j + half] = -0.5 * inverse;
+    down[j + half] = 0.5 * inverse;
+  }
+  return m;
+}
+
+// Rotates the vectors between stages so that shifts become non-negative: the finest stage by its radix,
+// the others by one less than theirs, and the longest one, whose shifts wrap around, by what is left.
+void make_shifts_non_negative(std::vector<DftStage>& stages, std::span<const int> log_radices,
+                              std::size_t slots) {
+  const std::size_t count = stages.size();
+  std::vector<std::size_t> delta(count, 0);
+  std::size_t longest = 0;
+  for (std::size_t i = 1; i < count; ++i)
+    if (stages[i].unit > stages[longest].unit) longest = i;
+  if (count == 1) return;
+  std::size_t sum = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (i == longest) continue;
+    const std::size_t radix = std::size_t{1} << log_radices[i];
+    delta[i] = (stages[i].unit == 1 ? radix : radix - 1) * stages[i].unit;
+    sum += delta[i];
+  }
+  delta[longest] = (slots - sum % slots) % slots;
+  std::size_t in = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t out = (in + delta[i]) % slots;
+    stages[i].matrix = stages[i].matrix.between_rotations(in, out);
+    in = out;
+  }
+}
+
+void check_radices(const Encoder& encoder, std::span<const int> log_radices) {
+  require(!log_radices.empty() &&
+              std::accumulate(log_radices.begin(), log_radices.end(), 0) ==
+                  std::countr_zero(encoder.slots()),
+          "the stages' radices must multiply to the number of slots");
+  for (int r : log_radices) require(r >= 1 && r <= 8, "a stage merges 1 to 8 butterfly levels");
+}
+
+}  // namespace
+
+std::vector<DftStage> slot_to_coeff_stages(const Encoder& encoder, std::span<const int> log_radices,
+                                           double factor) {
+  check_radices(encoder, log_radices);
+  const double share = std::pow(factor, 1.0 / static_cast<double>(log_radices.size()));
+  std::vector<DftStage> stages;
+  std::size_t length = 2;
+  for (int r : log_radices) {
+    DftStage stage{DiagonalMatrix::identity(encoder.slots()), length / 2};
+    for (int i = 0; i < r; ++i, length *= 2) stage.matrix = butterfly(encoder, length) * stage.matrix;
+    stage.matrix.scale(share);
+    stages.push_back(std::move(stage));
+  }
+  make_shifts_non_negative(stages, log_radices, encoder.slots());
+  return stages;
+}
+
+std::vector<DftStage> coeff_to_slot_stages(const Encoder& encoder, std::span<const int> log_radices,
+                                           double factor) {
+  check_radices(encoder, log_radices);
+  const double share = std::pow(factor, 1.0 / static_cast<double>(log_radices.size()));
+  std::vector<DftStage> stages;
+  std::size_t length = encoder.slots();
+  for (int r : log_radices) {
+    DftStage stage{DiagonalMatrix::identity(encoder.slots()), 0};
+    for (int i = 0; i < r; ++i, length /= 2) {
+      stage.matrix = inverse_butterfly(encoder, length) * stage.matrix;
+      stage.unit = length / 2;
+    }
+    stage.matrix.scale(share);
+    stages.push_back(std::move(stage));
+  }
+  make_shifts_non_negative(stages, log_radices, encoder.slots());
+  return stages;
+}
+
+}  // namespace blindtuner

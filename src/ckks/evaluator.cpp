@@ -1,0 +1,158 @@
+#include "ckks/evaluator.h"
+
+#include <cmath>
+
+#include "base/parallel.h"
+#include "ring/sampling.h"
+
+namespace blindtuner {
+namespace {
+
+const kernels::LimbKernels& k() { return kernels::active_kernels(); }
+
+}  // namespace
+
+u64 rotation_galois(std::int64_t steps, std::size_t n) {
+  const std::int64_t slots = static_cast<std::int64_t>(n / 2);
+  std::int64_t r = ((steps % slots) + slots) % slots;
+  u64 g = 1, power = 5;
+  for (; r != 0; r >>= 1) {
+    if (r & 1) g = g * power & (2 * n - 1);
+    power = power * power & (2 * n - 1);
+  }
+  return g;
+}
+
+void add_real_constant_inplace(Poly& a, double scaled_value) {
+  require(a.domain() == Domain::kNtt, "constants are added in the NTT domain");
+  int exponent = 0;
+  const double fraction = std::frexp(scaled_value, &exponent);
+  // scaled_value = mantissa * 2^shift with an integer mantissa below 2^53.
+  std::int64_t mantissa = std::llrint(std::ldexp(fraction, 53));
+  int shift = exponent - 53;
+  if (shift < 0) {
+    mantissa = std::llrint(scaled_value);
+    shift = 0;
+  }
+  parallel_for(a.limbs(), [&](std::size_t i) {
+    const Modulus& q = a.modulus(i);
+    const u64 residue = q.mul(q.reduce_signed(mantissa), q.pow(2, static_cast<u64>(shift)));
+    u64* x = a.limb(i);
+    for (std::size_t j = 0; j < a.n(); ++j) x[j] = q.add(x[j], residue);
+  });
+}
+
+void add_constant_inplace(Ciphertext& a, double value) {
+  add_real_constant_inplace(a.c0, value * a.scale);
+}
+
+void add_plain_inplace(Ciphertext& a, const Poly& message) { add_inplace(a.c0, message); }
+
+void mul_plain_inplace(Ciphertext& a, const Poly& message, double message_scale) {
+  mul_inplace(a.c0, message);
+  mul_inplace(a.c1, message);
+  a.scale *= message_scale;
+}
+
+void tensor_add_inplace(Tensor& acc, const Ciphertext& a, const Ciphertext& b) {
+  require(acc.c0.q_count() <= a.q_count() && acc.c0.q_count() <= b.q_count(),
+          "the accumulator's level exceeds an operand's");
+  parallel_for(acc.c0.q_count(), [&](std::size_t i) {
+    const u64 *a0 = a.c0.limb(i), *a1 = a.c1.limb(i), *b0 = b.c0.limb(i), *b1 = b.c1.limb(i);
+    k().tensor_sum(acc.c0.limb(i), acc.c1.limb(i), acc.c2.limb(i), &a0, &a1, &b0, &b1, 1,
+                   acc.c0.n(), acc.c0.modulus(i));
+  });
+}
+
+Tensor tensor(const Ciphertext& a, const Ciphertext& b) {
+  const std::size_t q_count = std::min(a.q_count(), b.q_count());
+  const Ring& ring = a.ring();
+  Tensor t{Poly(ring, q_count, 0, Domain::kNtt), Poly(ring, q_count, 0, Domain::kNtt),
+           Poly(ring, q_count, 0, Domain::kNtt), a.scale * b.scale};
+  parallel_for(q_count, [&](std::size_t i) {
+    const Modulus& q = ring.q(i);
+    const u64* x[2] = {a.c0.limb(i), a.c1.limb(i)};
+    const u64* y[2] = {b.c1.limb(i), b.c0.limb(i)};
+    k().mul(t.c0.limb(i), a.c0.limb(i), b.c0.limb(i), ring.n(), q);
+    k().inner_product(t.c1.limb(i), x, y, 2, ring.n(), q);
+    k().mul(t.c2.limb(i), a.c1.limb(i), b.c1.limb(i), ring.n(), q);
+  });
+  return t;
+}
+
+Tensor tensor_square(const Ciphertext& a) { return tensor(a, a); }
+
+Ciphertext multiply(const Ciphertext& a, const Ciphertext& b, const KeySwitchKey& relinearisation) {
+  return relinearise_rescale(tensor(a, b), relinearisation);
+}
+
+Ciphertext square(const Ciphertext& a, const KeySwitchKey& relinearisation) {
+  return relinearise_rescale(tensor_square(a), relinearisation);
+}
+
+Ciphertext rotate(const Ciphertext& a, std::int64_t steps, const GaloisKeys& keys) {
+  const u64 g = rotation_galois(steps, a.ring().n());
+  return g == 1 ? a.copy() : apply_automorphism(a, g, keys);
+}
+
+Ciphertext conjugate(const Ciphertext& a, const GaloisKeys& keys) {
+  return apply_automorphism(a, conjugation_galois(a.ring().n()), keys);
+}
+
+std::vector<Ciphertext> rotate_hoisted(const Ciphertext& a, std::span<const std::int64_t> steps,
+                                       const GaloisKeys& keys) {
+  std::vector<Ciphertext> out;
+  Decomposition digits;
+  const KeyShape* shape = nullptr;
+  for (const std::int64_t step : steps) {
+    const u64 g = rotation_galois(step, a.ring().n());
+    if (g == 1) {
+      out.push_back(a.copy());
+      continue;
+    }
+    const KeySwitchKey& key = find_galois_key(keys, g);
+    if (shape == nullptr || !(*shape == key.shape)) {
+      digits = decompose(a.c1, key.shape);
+      shape = &key.shape;
+    }
+    ExtendedPair sum = inner_product(digits, key);
+    Poly c0 = scale_down(std::move(sum.c0), a.q_count());
+    Poly c1 = scale_down(std::move(sum.c1), a.q_count());
+    add_inplace(c0, a.c0);
+    out.push_back({automorphism(c0, g), automorphism(c1, g), a.scale});
+  }
+  return out;
+}
+
+void mul_i_inplace(Ciphertext& a) {
+  // X^(N/2) is psi^((N/2) (2 brv(j) + 1)) in the transform: i at even places, -i at odd ones.
+  const std::size_t n = a.ring().n();
+  parallel_for(a.q_count(), [&](std::size_t l) {
+    const Modulus& q = a.ring().q(l);
+    const u64 i = a.ring().q_table(l).roots.data()[1];
+    const u64 i_shoup = q.shoup52(i);
+    for (Poly* c : {&a.c0, &a.c1}) {
+      u64* x = c->limb(l);
+      for (std::size_t j = 0; j < n / 2; ++j) x[j] = q.mul_shoup(x[j], i, i_shoup);
+      for (std::size_t j = n / 2; j < n; ++j) x[j] = q.neg(q.mul_shoup(x[j], i, i_shoup));
+    }
+  });
+}
+
+Ciphertext encrypt_public(const Poly& message, double scale, const PublicKey& key) {
+  const Ring& ring = message.ring();
+  const std::size_t q_count = message.q_count();
+  require(&ring == &key.b.ring() && q_count <= key.b.q_count(), "message and public key differ");
+  Prng prng(fresh_seed());
+  const SecretCoefficients u = sample_ternary(ring.n(), prng);
+  const SecretCoefficients e0 = sample_gaussian(ring.n(), prng);
+  const SecretCoefficients e1 = sample_gaussian(ring.n(), prng);
+  const Poly mask = from_signed(ring, u.span(), q_count, 0, true);
+  Ciphertext out{mul(mask, key.b), mul(mask, key.a), scale};
+  add_inplace(out.c0, from_signed(ring, e0.span(), q_count, 0, true));
+  add_inplace(out.c0, message);
+  add_inplace(out.c1, from_signed(ring, e1.span(), q_count, 0, true));
+  return out;
+}
+
+}  // namespace blindtuner

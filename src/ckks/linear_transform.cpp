@@ -1,0 +1,205 @@
+#include "ckks/linear_transform.h"
+
+#include <cmath>
+#include <set>
+
+#include "base/parallel.h"
+
+namespace blindtuner {
+namespace {
+
+const kernels::LimbKernels& k() { return kernels::active_kernels(); }
+
+// The first levels of the forward transform, on a polynomial in X^(n / size): roots of the large table
+// serve the subring, its transform is constant on blocks of n / size.
+void subring_ntt(u64* x, std::size_t size, const kernels::NttTable& table) {
+  const Modulus& q = table.modulus;
+  for (std::size_t m = 1, half = size / 2; m < size; m *= 2, half /= 2)
+    for (std::size_t i = 0; i < m; ++i)
+      for (std::size_t j = 2 * i * half; j < (2 * i + 1) * half; ++j) {
+        const u64 v = q.mul_shoup(x[j + half], table.roots.data()[m + i],
+                                  table.roots_shoup.data()[m + i]);
+        x[j + half] = q.sub(x[j], v);
+        x[j] = q.add(x[j], v);
+      }
+}
+
+}  // namespace
+
+DiagonalMatrix DiagonalMatrix::identity(std::size_t slots) {
+  return {slots, 1, {{0, {Complex(1.0)}}}};
+}
+
+DiagonalMatrix DiagonalMatrix::operator*(const DiagonalMatrix& other) const {
+  DiagonalMatrix out{slots, std::max(period, other.period), {}};
+  for (const auto& [s, a] : diagonals)
+    for (const auto& [t, b] : other.diagonals) {
+      auto& d = out.diagonals[(s + t) % slots];
+      d.resize(out.period);
+      for (std::size_t j = 0; j < out.period; ++j)
+        d[j] += a[j % period] * b[(j + s) % other.period];
+    }
+  return out;
+}
+
+DiagonalMatrix DiagonalMatrix::between_rotations(std::size_t in, std::size_t out_steps) const {
+  DiagonalMatrix out{slots, period, {}};
+  for (const auto& [s, d] : diagonals) {
+    auto& rotated = out.diagonals[(s + out_steps + slots - in % slots) % slots];
+    rotated.resize(period);
+    for (std::size_t j = 0; j < period; ++j) rotated[j] = d[(j + out_steps) % period];
+  }
+  return out;
+}
+
+void DiagonalMatrix::scale(double factor) {
+  for (auto& [s, d] : diagonals)
+    for (Complex& value : d) value *= factor;
+}
+
+LinearTransform::LinearTransform(const Ring& ring, const Encoder& encoder,
+                                 const DiagonalMatrix& matrix, std::size_t unit,
+                                 std::size_t baby_count, std::size_t q_count, std::size_t p_count,
+                                 double scale_factor)
+    : ring_(&ring),
+      unit_(unit),
+      baby_count_(baby_count),
+      q_count_(q_count),
+      p_count_(p_count),
+      period_(matrix.period),
+      scale_factor_(scale_factor) {
+  require(q_count >= 2, "a linear map consumes one level");
+  const std::size_t slots = matrix.slots, size = 2 * period_, limbs = q_count + p_count;
+  const double plain_scale = scale_factor * static_cast<double>(ring.q(q_count - 1).q);
+  for (const auto& [shift, diagonal] : matrix.diagonals) {
+    require(shift % unit == 0, "a diagonal lies between the transform's units");
+    const std::size_t index = shift / unit, giant = index / baby_count, baby = index % baby_count;
+    if (giants_.size() <= giant) giants_.resize(giant + 1);
+
+    std::vector<Complex> values(period_);
+    const std::size_t back = giant * baby_count * unit % period_;
+    for (std::size_t j = 0; j < period_; ++j) values[j] = diagonal[(j + period_ - back) % period_];
+    encoder.inverse_fft(values);
+    std::vector<std::int64_t> coefficients(size);
+    for (std::size_t j = 0; j < period_; ++j) {
+      coefficients[j] = std::llrint(values[j].real() * plain_scale);
+      coefficients[j + period_] = std::llrint(values[j].imag() * plain_scale);
+    }
+    Plaintext plain{baby, Buffer(limbs * size)};
+    parallel_for(limbs, [&](std::size_t i) {
+      const auto& table = i < q_count_ ? ring.q_table(i) : ring.p_table(i - q_count_);
+      u64* limb = plain.values.data() + i * size;
+      for (std::size_t j = 0; j < size; ++j)
+        limb[j] = table.modulus.reduce_signed(coefficients[j]);
+      if (period_ == slots)
+        k().ntt_forward(limb, table);
+      else
+        subring_ntt(limb, size, table);
+    });
+    giants_[giant].push_back(std::move(plain));
+  }
+}
+
+std::vector<std::size_t> LinearTransform::rotations() const {
+  std::set<std::size_t> steps;
+  for (const auto& giant : giants_)
+    for (const Plaintext& plain : giant)
+      if (plain.baby != 0) steps.insert(plain.baby * unit_);
+  if (giants_.size() > 1) steps.insert(baby_count_ * unit_ % (ring_->n() / 2));
+  steps.erase(0);
+  return {steps.begin(), steps.end()};
+}
+
+std::size_t LinearTransform::bytes() const {
+  std::size_t words = 0;
+  for (const auto& giant : giants_)
+    for (const Plaintext& plain : giant) words += plain.values.size();
+  return words * sizeof(u64);
+}
+
+ExtendedPair LinearTransform::giant_sum(const std::vector<Plaintext>& giant,
+                                        const std::vector<ExtendedPair>& babies) const {
+  const std::size_t n = ring_->n(), size = 2 * period_, width = n / size;
+  const std::size_t chunk = std::min<std::size_t>(n, 2048), chunks = n / chunk;
+  ExtendedPair out{Poly(*ring_, q_count_, p_count_, Domain::kNtt),
+                   Poly(*ring_, q_count_, p_count_, Domain::kNtt)};
+  parallel_for(q_count_ + p_count_, [&](std::size_t i) {
+    Buffer expanded(width == 1 ? 0 : giant.size() * chunk);
+    std::vector<const u64*> plain(giant.size()), c0(giant.size()), c1(giant.size());
+    for (std::size_t c = 0; c < chunks; ++c) {
+      for (std::size_t t = 0; t < giant.size(); ++t) {
+        const u64* values = giant[t].values.data() + i * size;
+        if (width == 1) {
+          plain[t] = values + c * chunk;
+        } else {
+          u64* slice = expanded.data() + t * chunk;
+          for (std::size_t j = 0; j < chunk;) {
+            const std::size_t place = c * chunk + j, run = std::min(width - place % width, chunk - j);
+            std::fill_n(slice + j, run, values[place / width]);
+            j += run;
+          }
+          plain[t] = slice;
+        }
+        c0[t] = babies[giant[t].baby].c0.limb(i) + c * chunk;
+        c1[t] = babies[giant[t].baby].c1.limb(i) + c * chunk;
+      }
+      k().inner_product2(out.c0.limb(i) + c * chunk, out.c1.limb(i) + c * chunk, plain.data(),
+                         c0.data(), c1.data(), giant.size(), chunk, out.c0.modulus(i));
+    }
+  });
+  return out;
+}
+
+Ciphertext LinearTransform::apply(const Ciphertext& x, const GaloisKeys& keys) const {
+  require(x.q_count() == q_count_ && &x.ring() == ring_, "ciphertext at another level or ring");
+  const std::size_t n = ring_->n();
+
+  // Baby steps, modulo QP.
+  std::vector<bool> used(baby_count_, false);
+  for (const auto& giant : giants_)
+    for (const Plaintext& plain : giant) used[plain.baby] = true;
+  std::vector<ExtendedPair> babies(baby_count_);
+  Decomposition digits;
+  for (std::size_t b = 0; b < baby_count_; ++b) {
+    if (!used[b]) continue;
+    if (b == 0) {
+      babies[0] = {extend_by_special(x.c0, p_count_), extend_by_special(x.c1, p_count_)};
+      continue;
+    }
+    const u64 g = rotation_galois(static_cast<std::int64_t>(b * unit_), n);
+    const KeySwitchKey& key = find_galois_key(keys, g);
+    require(key.shape.p_count == p_count_, "a rotation key of another shape");
+    if (digits.digits.empty()) digits = decompose(x.c1, key.shape);
+    ExtendedPair sum = inner_product(digits, key);
+    add_times_special(sum.c0, x.c0);
+    babies[b] = {automorphism(sum.c0, g), automorphism(sum.c1, g)};
+  }
+  digits = {};
+
+  // Giant steps: acc <- rot(acc) + sum. Only c1 leaves QP, to be decomposed.
+  ExtendedPair acc;
+  const u64 g = rotation_galois(static_cast<std::int64_t>(baby_count_ * unit_), n);
+  for (std::size_t giant = giants_.size(); giant-- > 0;) {
+    if (!acc.c0.empty()) {
+      const KeySwitchKey& key = find_galois_key(keys, g);
+      require(key.shape.p_count == p_count_, "a rotation key of another shape");
+      const Poly c1 = scale_down(std::move(acc.c1), q_count_);
+      ExtendedPair sum = inner_product(decompose(c1, key.shape), key);
+      add_inplace(sum.c0, acc.c0);
+      acc = {automorphism(sum.c0, g), automorphism(sum.c1, g)};
+    }
+    if (giants_[giant].empty()) continue;
+    ExtendedPair sum = giant_sum(giants_[giant], babies);
+    if (acc.c0.empty()) {
+      acc = std::move(sum);
+    } else {
+      add_inplace(acc.c0, sum.c0);
+      add_inplace(acc.c1, sum.c1);
+    }
+  }
+  require(!acc.c0.empty(), "an empty linear map");
+  return {scale_down(std::move(acc.c0), q_count_ - 1), scale_down(std::move(acc.c1), q_count_ - 1),
+          x.scale * scale_factor_};
+}
+
+}  // namespace blindtuner

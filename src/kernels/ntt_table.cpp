@@ -10,6 +10,31 @@ std::size_t reverse_bits(std::size_t value, int bits) {
   return reversed;
 }
 
+// NttTable::tail and ::lanes from `roots` and their inverses.
+void make_tail(Buffer& tail, Buffer& lanes, const Buffer& roots, const Buffer& inverses,
+               const Modulus& q) {
+  const std::size_t blocks = roots.size() / 128;
+  tail = Buffer(8 * blocks);
+  lanes = Buffer(48 * 8);
+  for (std::size_t level = 0; level < 3; ++level) {
+    const std::size_t c = std::size_t{16} << level;
+    for (std::size_t block = 0; block < blocks; ++block) {
+      const u64 root = roots.data()[c * (blocks + block)];
+      tail.data()[8 * block + level] = root;
+      tail.data()[8 * block + 3 + level] = q.shoup52(root);
+      for (std::size_t unused : {6, 7}) tail.data()[8 * block + unused] = 0;
+    }
+    for (std::size_t p = 0; p < 8; ++p)
+      for (std::size_t lane = 0; lane < 8; ++lane) {
+        const std::size_t k = (8 * p + lane) >> (2 - level);
+        const u64 root = q.mul(roots.data()[c + k], inverses.data()[c]);
+        u64* at = lanes.data() + (6 * p + 2 * level) * 8 + lane;
+        at[0] = root;
+        at[8] = q.shoup52(root);
+      }
+  }
+}
+
 }  // namespace
 
 NttTable::NttTable(int log_n_, u64 q)
@@ -38,6 +63,10 @@ NttTable::NttTable(int log_n_, u64 q)
   }
   last_inv = modulus.mul(inv_roots.data()[1], n_inv);
   last_inv_shoup = modulus.shoup52(last_inv);
+  if (n >= 128) {
+    make_tail(tail, lanes, roots, inv_roots, modulus);
+    make_tail(inv_tail, inv_lanes, inv_roots, roots, modulus);
+  }
 }
 
 }  // namespace blindtuner::kernels

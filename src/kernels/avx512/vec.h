@@ -51,6 +51,11 @@ struct VecModulus {
   BLINDTUNER_INLINE Vec canonical2(Vec x) const { return subtract_once(x, q); }
   /// [0, 4q) -> [0, q)
   BLINDTUNER_INLINE Vec canonical4(Vec x) const { return subtract_once(subtract_once(x, q2), q); }
+  /// w x mod q in [0, 2q) in the low 52 bits, which is all that a multiplication looks at; the bits
+  /// above are undefined. x < 2^52, w in [0, q), w_shoup = shoup52(w). @[Har14, Sec. 3]
+  BLINDTUNER_INLINE Vec mul_shoup_unmasked(Vec x, Vec w, Vec w_shoup) const {
+    return mul_lo(mul_lo(zero, x, w), mul_hi(zero, x, w_shoup), minus_q);
+  }
   /// c + w x mod q in c + [0, 2q), provided that this is below 2^52; x < 2^52, w in [0, q),
   /// w_shoup = shoup52(w). More exactly the product is below q (1 + x / 2^52). @[Har14, Sec. 3]
   BLINDTUNER_INLINE Vec mul_shoup_add_lazy(Vec c, Vec x, Vec w, Vec w_shoup) const {

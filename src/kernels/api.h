@@ -44,6 +44,8 @@ struct NttTable {
   Buffer lanes, inv_lanes;
   /// Throws ContractError unless q = 1 mod 2n.
   NttTable(int log_n, u64 q);
+  /// The same with a given primitive 2n-th root: psi^w of a larger table transforms its subring in X^w.
+  NttTable(int log_n, u64 q, u64 psi);
 };
 
 /// Conversion of a centred integer from residues mod q_1..q_k to residues mod other primes.

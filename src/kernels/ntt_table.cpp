@@ -38,6 +38,9 @@ void make_tail(Buffer& tail, Buffer& lanes, const Buffer& roots, const Buffer& i
 }  // namespace
 
 NttTable::NttTable(int log_n_, u64 q)
+    : NttTable(log_n_, q, primitive_root_of_unity(Modulus(q), u64{2} << log_n_)) {}
+
+NttTable::NttTable(int log_n_, u64 q, u64 psi)
     : modulus(q),
       log_n(log_n_),
       n(std::size_t{1} << log_n_),
@@ -47,7 +50,7 @@ NttTable::NttTable(int log_n_, u64 q)
       inv_roots_shoup(n) {
   require(log_n >= 4 && log_n <= 17 && (q - 1) % (2 * n) == 0,
           "a transform of size n needs a prime q = 1 mod 2n and n in [16, 2^17]");
-  const u64 psi = primitive_root_of_unity(modulus, 2 * n);
+  require(modulus.pow(psi, n) == q - 1, "psi must be a primitive 2n-th root of unity");
   const u64 psi_inv = modulus.inv(psi);
   n_inv = modulus.inv(n);
   n_inv_shoup = modulus.shoup52(n_inv);

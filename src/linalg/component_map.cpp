@@ -1,0 +1,139 @@
+#include "linalg/component_map.h"
+
+#include <bit>
+
+#include "base/parallel.h"
+#include "ring/sampling.h"
+
+namespace blindtuner {
+namespace {
+
+const kernels::LimbKernels& k() { return kernels::active_kernels(); }
+
+// out[to(a, j)] = +-x[width * a + j] for the map's action on the exponents of Y.
+// `transposed`: component j in a row of its own, without the twist (which the keys contain).
+template <bool kTransposed>
+void permute(u64* out, const u64* x, const ComponentMap& map, std::size_t n, const Modulus& q) {
+  const std::size_t rows = n / map.width, two_rows = 2 * rows;
+  const u64 g = map.g & (two_rows - 1);
+  for (std::size_t a = 0; a < rows; ++a) {
+    const std::size_t target = a * g & (two_rows - 1);
+    for (std::size_t j = 0; j < map.width; ++j) {
+      std::size_t y = target;
+      if (!kTransposed && map.reversed && j != 0) y = (y + g + two_rows - 1) & (two_rows - 1);
+      const u64 value = x[map.width * a + j];
+      const std::size_t place = y & (rows - 1);
+      out[kTransposed ? j * rows + place : map.width * place + j] = y < rows ? value : q.neg(value);
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<std::int64_t> ComponentMap::apply(std::span<const std::int64_t> x) const {
+  const std::size_t n = x.size(), rows = n / width, two_rows = 2 * rows;
+  std::vector<std::int64_t> out(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::size_t a = i / width, j = i % width;
+    std::size_t y = a * g & (two_rows - 1);
+    if (reversed && j != 0) y = (y + g + two_rows - 1) & (two_rows - 1);
+    out[width * (y & (rows - 1)) + j] = y < rows ? x[i] : -x[i];
+  }
+  return out;
+}
+
+void ComponentMapKey::expand() {
+  a.clear();
+  for (std::size_t j = 0; j < map.width; ++j)
+    a.push_back(sample_uniform(b.front().ring(), q_count, p_count, seed, j));
+}
+
+ComponentMapEvaluator::ComponentMapEvaluator(const Ring& ring, std::size_t width)
+    : ring_(ring), width_(width), rows_(ring.n() / width) {
+  require(std::has_single_bit(width) && width >= 4 && rows_ >= 16, "a map's width");
+  const int log_rows = std::countr_zero(rows_);
+  for (std::size_t i = 0; i < ring.q_size() + ring.p_size(); ++i) {
+    const auto& table = i < ring.q_size() ? ring.q_table(i) : ring.p_table(i - ring.q_size());
+    // roots[n/2] = psi^brv(n/2) = psi
+    const u64 psi = table.roots.data()[ring.n() / 2];
+    tables_.push_back(std::make_unique<kernels::NttTable>(log_rows, table.modulus.q,
+                                                          table.modulus.pow(psi, width)));
+  }
+}
+
+Ciphertext ComponentMapEvaluator::apply(const Ciphertext& c, const ComponentMapKey& key) const {
+  const std::size_t n = ring_.n(), q_count = key.q_count, p_count = key.p_count;
+  require(&c.ring() == &ring_ && c.q_count() == q_count && key.map.width == width_ &&
+              c.c0.domain() == Domain::kCoefficient && c.c1.domain() == Domain::kCoefficient,
+          "a component map takes coefficients at the key's level");
+  require(key.a.size() == width_, "the key's uniform halves have not been expanded");
+
+  // The components of c1, each in a row, as centred integers modulo all limbs.
+  const std::size_t limbs = q_count + p_count;
+  Poly rows(ring_, q_count, p_count, Domain::kCoefficient);
+  for (std::size_t i = 0; i < q_count; ++i)
+    permute<true>(rows.limb(i), c.c1.limb(i), key.map, n, ring_.q(i));
+  std::vector<const u64*> from;
+  std::vector<u64*> to;
+  for (std::size_t i = 0; i < limbs; ++i)
+    i < q_count ? from.push_back(rows.limb(i)) : to.push_back(rows.limb(i));
+  k().base_convert(to.data(), from.data(), n, ring_.mod_up_conversion(0, q_count, q_count, p_count));
+
+  Poly sum[2] = {Poly(ring_, q_count, p_count, Domain::kNtt),
+                 Poly(ring_, q_count, p_count, Domain::kNtt)};
+  std::vector<const u64*> b(width_), a(width_);
+  for (std::size_t i = 0; i < limbs; ++i) {
+    const kernels::NttTable& table = *tables_[i < q_count ? i : ring_.q_size() + i - q_count];
+    for (std::size_t j = 0; j < width_; ++j) {
+      k().ntt_forward(rows.limb(i) + j * rows_, table);
+      b[j] = key.b[j].limb(i);
+      a[j] = key.a[j].limb(i);
+    }
+    k().block_product(sum[0].limb(i), rows.limb(i), b.data(), width_, width_, n, table.modulus);
+    k().block_product(sum[1].limb(i), rows.limb(i), a.data(), width_, width_, n, table.modulus);
+  }
+
+  // Division by P in the coefficient domain, where the tree of maps stays.
+  const kernels::BaseConversion& down = ring_.scale_down_conversion(q_count, q_count, p_count);
+  Ciphertext out{Poly(ring_, q_count, 0, Domain::kCoefficient),
+                 Poly(ring_, q_count, 0, Domain::kCoefficient), c.scale};
+  for (int part = 0; part < 2; ++part) {
+    Poly& x = sum[part];
+    Poly& result = part == 0 ? out.c0 : out.c1;
+    to_coefficients_inplace(x);
+    from.clear();
+    to.clear();
+    for (std::size_t i = 0; i < p_count; ++i) from.push_back(x.p_limb(i));
+    for (std::size_t i = 0; i < q_count; ++i) to.push_back(result.limb(i));
+    k().base_convert(to.data(), from.data(), n, down);
+    for (std::size_t i = 0; i < q_count; ++i) {
+      const Modulus& q = ring_.q(i);
+      k().sub_mul_scalar(result.limb(i), x.limb(i), result.limb(i), q.inv(q.neg(down.minus_q[i])),
+                         n, q);
+    }
+  }
+  Buffer moved(n);
+  for (std::size_t i = 0; i < q_count; ++i) {
+    permute<false>(moved.data(), c.c0.limb(i), key.map, n, ring_.q(i));
+    k().add(out.c0.limb(i), out.c0.limb(i), moved.data(), n, ring_.q(i));
+  }
+  return out;
+}
+
+void mul_monomial_coefficients_inplace(Poly& a, std::size_t exponent) {
+  require(a.domain() == Domain::kCoefficient, "this product works on coefficients");
+  const std::size_t n = a.n(), shift = exponent & (2 * n - 1);
+  if (shift == 0) return;
+  Buffer moved(n);
+  for (std::size_t l = 0; l < a.limbs(); ++l) {
+    const Modulus& q = a.modulus(l);
+    u64* x = a.limb(l);
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::size_t place = (i + shift) & (2 * n - 1);
+      moved.data()[place & (n - 1)] = place < n ? x[i] : q.neg(x[i]);
+    }
+    std::memcpy(x, moved.data(), n * sizeof(u64));
+  }
+}
+
+}  // namespace blindtuner

@@ -1,0 +1,57 @@
+// Galois actions on one factor of the ring only.
+//
+// R' is a free module over Z[Y], Y = X^width, with basis X^0 .. X^(width-1). The map
+//
+//   L(sum_j y_j(Y) X^j) = sum_j y_j(Y^g) Y^(t_j) X^j
+//
+// acts on Y alone, as if samples and features had variables of their own. It is no automorphism of R',
+// but it is semi-linear over Z[Y], so L(c1 s) = sum_j y_j(Y^g) L(X^j s) for c1 = sum_j y_j(Y) X^j: a key
+// switch with `width` keys that encrypt L(X^j s). Its products are small matrix products in every slot
+// of the subring (kernels: block_product).
+//
+// With t_j = 0 the basis is X^j; with t_0 = 0, t_j = g - 1 it is X^-j (the reversed basis).
+#pragma once
+
+#include <span>
+
+#include "rlwe/ciphertext.h"
+
+namespace blindtuner {
+
+/// What a map does; g odd, taken modulo 2n/width.
+struct ComponentMap {
+  std::size_t width = 0;
+  u64 g = 1;
+  bool reversed = false;
+
+  /// L on signed coefficients (n of them).
+  std::vector<std::int64_t> apply(std::span<const std::int64_t> coefficients) const;
+  bool operator==(const ComponentMap&) const = default;
+};
+
+/// Encryptions of P L(X^j s), j < width, modulo all q limbs and p_count special primes of the small ring.
+struct ComponentMapKey {
+  ComponentMap map;
+  std::size_t q_count = 0, p_count = 0;
+  Seed seed{};
+  std::vector<Poly> b, a;
+  void expand();
+};
+
+/// Applies maps of one width; holds the tables of the subring's transforms and of the index maps.
+class ComponentMapEvaluator {
+ public:
+  ComponentMapEvaluator(const Ring& ring, std::size_t width);
+  /// L(c), coefficient domain in and out, all of the key's q limbs; scale unchanged.
+  Ciphertext apply(const Ciphertext& c, const ComponentMapKey& key) const;
+
+ private:
+  const Ring& ring_;
+  std::size_t width_, rows_;
+  std::vector<std::unique_ptr<kernels::NttTable>> tables_;  // q limbs, then special primes
+};
+
+/// a * X^k in the coefficient domain, k taken mod 2n.
+void mul_monomial_coefficients_inplace(Poly& a, std::size_t k);
+
+}  // namespace blindtuner

@@ -1,0 +1,58 @@
+#include "linalg/layout.h"
+
+#include <bit>
+
+namespace blindtuner {
+
+ProductLayout ProductLayout::create(const Parameters& parameters, std::size_t samples,
+                                    std::size_t features, std::size_t classes, std::size_t width) {
+  ProductLayout l;
+  l.n = parameters.small_ring().n();
+  l.ratio = parameters.ratio();
+  l.samples = samples;
+  l.features = features;
+  l.classes = classes;
+  l.width = width;
+  l.class_stride = std::bit_ceil(classes);
+  require(samples >= 1 && features >= 1, "a layout needs samples and features");
+  require(classes >= 2 && classes <= 128, "a layout has 2 to 128 classes");
+  require(std::has_single_bit(width) && width >= 4 && l.n / width >= 16,
+          "a layout's width is a power of two in [4, n/16]");
+  require(l.class_stride <= l.ratio * width, "too many classes for this width");
+  return l;
+}
+
+ProductLayout ProductLayout::plan(const Parameters& parameters, std::size_t samples,
+                                  std::size_t features, std::size_t classes,
+                                  std::size_t batch_samples) {
+  ProductLayout best;
+  double best_cost = 0;
+  for (std::size_t width = 4; width <= 64 && parameters.small_ring().n() / width >= 16; width *= 2) {
+    if (std::bit_ceil(classes) > parameters.ratio() * width) continue;
+    const ProductLayout l = create(parameters, samples, features, classes, width);
+    // Key switches: weights are expanded, gradients relinearised and packed (with `width` products
+    // each); scores relinearised and packed, errors expanded.
+    const double blocks = static_cast<double>((batch_samples + l.rows() - 1) / l.rows());
+    const double pieces = static_cast<double>(l.pieces());
+    const double cost = pieces * (3.0 + 0.04 * static_cast<double>(width)) +
+                        3.0 * static_cast<double>(classes) * blocks;
+    if (best.n == 0 || cost < best_cost) {
+      best = l;
+      best_cost = cost;
+    }
+  }
+  require(best.n != 0, "no layout for this many classes");
+  return best;
+}
+
+int ProductLayout::pack_log() const {
+  return std::min(std::countr_zero(rows()), static_cast<int>(std::bit_width(pieces() - 1)));
+}
+
+ProductLayout::WeightPlace ProductLayout::weight_place(std::size_t cls, std::size_t feature) const {
+  const std::size_t piece = cls * feature_groups() + feature / width;
+  const std::size_t in_pack = piece & ((std::size_t{1} << pack_log()) - 1);
+  return {piece >> pack_log(), width * in_pack * (rows() >> pack_log()) + feature % width};
+}
+
+}  // namespace blindtuner

@@ -1,0 +1,362 @@
+#include "linalg/products.h"
+
+#include <bit>
+
+#include "base/parallel.h"
+
+namespace blindtuner {
+namespace {
+
+const kernels::LimbKernels& k() { return kernels::active_kernels(); }
+
+int log2_exact(std::size_t x) { return std::countr_zero(x); }
+
+// c * 2^-bits modulo every limb: what a tree of `bits` doublings will undo.
+void halve_inplace(Ciphertext& c, int bits) {
+  for (Poly* part : {&c.c0, &c.c1})
+    for (std::size_t l = 0; l < part->q_count(); ++l) {
+      const Modulus& q = part->modulus(l);
+      k().mul_scalar(part->limb(l), part->limb(l), q.pow(q.inv(2), static_cast<u64>(bits)),
+                     part->n(), q);
+    }
+}
+
+void to_coefficients(Ciphertext& c) {
+  to_coefficients_inplace(c.c0);
+  to_coefficients_inplace(c.c1);
+}
+
+void to_ntt(Ciphertext& c) {
+  to_ntt_inplace(c.c0);
+  to_ntt_inplace(c.c1);
+}
+
+void mul_monomial(Ciphertext& c, std::size_t exponent) {
+  mul_monomial_coefficients_inplace(c.c0, exponent);
+  mul_monomial_coefficients_inplace(c.c1, exponent);
+}
+
+// sums[o] += sum_t left(o, t) * right(o, t), chunk by chunk of the coefficients so that a chunk of all
+// operands stays in the cache while every output uses it.
+struct TensorJob {
+  Tensor* sum;
+  std::vector<const Ciphertext*> left, right;
+};
+
+void accumulate_tensors(std::vector<TensorJob>& jobs) {
+  if (jobs.empty()) return;
+  const Poly& model = jobs.front().sum->c0;
+  const std::size_t n = model.n(), limbs = model.q_count();
+  constexpr std::size_t kChunk = 128;
+  const std::size_t chunk = std::min(kChunk, n), chunks = n / chunk;
+  parallel_for(limbs * chunks, [&](std::size_t task) {
+    const std::size_t l = task / chunks, offset = task % chunks * chunk;
+    std::vector<const u64*> a0, a1, b0, b1;
+    for (TensorJob& job : jobs) {
+      constexpr std::size_t kMaxTerms = 256;
+      for (std::size_t begin = 0; begin < job.left.size(); begin += kMaxTerms) {
+        const std::size_t end = std::min(job.left.size(), begin + kMaxTerms);
+        a0.clear(), a1.clear(), b0.clear(), b1.clear();
+        for (std::size_t t = begin; t < end; ++t) {
+          a0.push_back(job.left[t]->c0.limb(l) + offset);
+          a1.push_back(job.left[t]->c1.limb(l) + offset);
+          b0.push_back(job.right[t]->c0.limb(l) + offset);
+          b1.push_back(job.right[t]->c1.limb(l) + offset);
+        }
+        k().tensor_sum(job.sum->c0.limb(l) + offset, job.sum->c1.limb(l) + offset,
+                       job.sum->c2.limb(l) + offset, a0.data(), a1.data(), b0.data(), b1.data(),
+                       end - begin, chunk, model.modulus(l));
+      }
+    }
+  });
+}
+
+Tensor zero_tensor(const Ring& ring, double scale) {
+  return {Poly::zero(ring, 2, 0, Domain::kNtt), Poly::zero(ring, 2, 0, Domain::kNtt),
+          Poly::zero(ring, 2, 0, Domain::kNtt), scale};
+}
+
+}  // namespace
+
+std::vector<u64> ProductKeys::galois_elements(const ProductLayout& layout) {
+  std::vector<u64> elements = {2 * layout.n - 1};
+  for (std::size_t step = 2; step <= layout.width; step *= 2)
+    elements.push_back(1 + layout.rows() * step);
+  return elements;
+}
+
+std::vector<ComponentMap> ProductKeys::pack_maps(const ProductLayout& layout) {
+  std::vector<ComponentMap> maps;
+  for (std::size_t step = 2; step <= layout.rows(); step *= 2)
+    maps.push_back({layout.width, 1 + step, false});
+  return maps;
+}
+
+std::vector<ComponentMap> ProductKeys::unpack_maps(const ProductLayout& layout) {
+  std::vector<ComponentMap> maps = pack_maps(layout);
+  for (ComponentMap& map : maps) map.reversed = true;
+  return maps;
+}
+
+MatrixProducts::MatrixProducts(ParametersPtr parameters, const ProductLayout& layout,
+                               const ProductKeys& keys)
+    : parameters_(std::move(parameters)),
+      layout_(layout),
+      keys_(keys),
+      maps_(parameters_->small_ring(), layout.width) {
+  require(keys.pack.size() == ProductKeys::pack_maps(layout).size() &&
+              keys.unpack.size() == ProductKeys::unpack_maps(layout).size(),
+          "the keys belong to another layout");
+  for (std::size_t e = 1; e < layout.width; e *= 2)
+    monomials_.push_back(monomial(parameters_->small_ring(), e, 2, 0));
+}
+
+std::vector<Ciphertext> MatrixProducts::expand_weights(std::span<const Ciphertext> packed) const {
+  const int log = layout_.pack_log(), log_rows = log2_exact(layout_.rows());
+  const std::size_t per_pack = std::size_t{1} << log, unit = layout_.n >> log;
+  require(packed.size() == layout_.packs(), "weights of another layout");
+  std::vector<Ciphertext> out(layout_.pieces());
+  for (std::size_t pack = 0; pack < packed.size(); ++pack) {
+    const std::size_t count = std::min(per_pack, layout_.pieces() - pack * per_pack);
+    // Exponents are negated first: piece p then lies at X^-(unit p + j).
+    Ciphertext root = apply_automorphism(packed[pack], 2 * layout_.n - 1, keys_.galois);
+    halve_inplace(root, log_rows);
+    to_coefficients(root);
+    // No message lies between the pieces, but noise does.
+    for (int level = log_rows; level > log; --level)
+      add_inplace(root, maps_.apply(root, keys_.unpack[static_cast<std::size_t>(level - 1)]));
+    std::vector<Ciphertext> nodes(per_pack);
+    nodes[0] = std::move(root);
+    for (int i = 0; i < log; ++i) {
+      const std::size_t half = std::size_t{1} << i;
+      const ComponentMapKey& key = keys_.unpack[static_cast<std::size_t>(log - i - 1)];
+      parallel_for(std::min(half, count), [&](std::size_t p) {
+        Ciphertext mapped = maps_.apply(nodes[p], key);
+        if (p + half < count) {
+          nodes[p + half] = nodes[p].copy();
+          sub_inplace(nodes[p + half], mapped);
+          mul_monomial(nodes[p + half], unit * half);
+        }
+        add_inplace(nodes[p], mapped);
+      });
+    }
+    parallel_for(count, [&](std::size_t p) {
+      to_ntt(nodes[p]);
+      out[pack * per_pack + p] = std::move(nodes[p]);
+    });
+  }
+  return out;
+}
+
+Ciphertext MatrixProducts::pack_samples(std::vector<Ciphertext> nodes) const {
+  const std::size_t width = layout_.width;
+  for (std::size_t level = 1, half = width / 2; half >= 1; ++level, half /= 2) {
+    const u64 g = 1 + layout_.rows() * (std::size_t{1} << level);
+    const Poly& shift = monomials_[static_cast<std::size_t>(log2_exact(width / (1u << level)))];
+    parallel_for(half, [&](std::size_t p) {
+      Ciphertext &even = nodes[p], &odd = nodes[p + half];
+      if (even.c0.empty() && odd.c0.empty()) return;
+      Ciphertext sum, difference;
+      if (!odd.c0.empty()) {
+        mul_monomial_inplace(odd, shift);
+        if (even.c0.empty()) {
+          sum = odd.copy();
+          neg_inplace(odd);
+          difference = std::move(odd);
+        } else {
+          difference = even.copy();
+          sub_inplace(difference, odd);
+          sum = std::move(even);
+          add_inplace(sum, odd);
+        }
+      } else {
+        difference = even.copy();
+        sum = std::move(even);
+      }
+      add_inplace(sum, apply_automorphism(difference, g, keys_.galois));
+      even = std::move(sum);
+      odd = {};
+    });
+  }
+  return std::move(nodes[0]);
+}
+
+std::vector<Ciphertext> MatrixProducts::scores(const FeatureSource& x, std::size_t first,
+                                               std::size_t count,
+                                               std::span<const Ciphertext> weights) const {
+  require(count >= 1 && count <= layout_.blocks_per_super() && weights.size() == layout_.pieces(),
+          "scores take the blocks of one super-block and all pieces of the weights");
+  const std::size_t groups = layout_.feature_groups(), classes = layout_.classes;
+  std::vector<Ciphertext> features(count * groups);
+  parallel_for(features.size(),
+               [&](std::size_t i) { features[i] = x(first + i / groups, i % groups); });
+  const double scale = features[0].scale * weights[0].scale;
+  const Ring& ring = parameters_->small_ring();
+
+  std::vector<Tensor> sums;
+  for (std::size_t i = 0; i < count * classes; ++i) sums.push_back(zero_tensor(ring, scale));
+  std::vector<TensorJob> jobs;
+  for (std::size_t block = 0; block < count; ++block)
+    for (std::size_t cls = 0; cls < classes; ++cls) {
+      TensorJob job{&sums[block * classes + cls], {}, {}};
+      for (std::size_t g = 0; g < groups; ++g) {
+        job.left.push_back(&features[block * groups + g]);
+        job.right.push_back(&weights[cls * groups + g]);
+      }
+      jobs.push_back(std::move(job));
+    }
+  accumulate_tensors(jobs);
+
+  std::vector<std::vector<Ciphertext>> pieces(layout_.ratio);
+  for (auto& row : pieces) row.resize(layout_.width);
+  const int log_width = log2_exact(layout_.width);
+  parallel_for(sums.size(), [&](std::size_t i) {
+    const auto place = layout_.place(i / classes, i % classes);
+    Ciphertext c = relinearise_rescale(std::move(sums[i]), keys_.relinearisation);
+    halve_inplace(c, log_width);
+    pieces[place.small][place.residue] = std::move(c);
+  });
+  std::vector<Ciphertext> out(layout_.ratio);
+  const double out_scale = scale / static_cast<double>(ring.q(1).q);
+  parallel_for(layout_.ratio, [&](std::size_t r) {
+    out[r] = pack_samples(std::move(pieces[r]));
+    if (out[r].c0.empty()) out[r] = Ciphertext::zero(ring, 1, out_scale);
+  });
+  return out;
+}
+
+std::vector<std::vector<Ciphertext>> MatrixProducts::expand_errors(
+    std::span<const Ciphertext> errors, std::size_t count) const {
+  const std::size_t width = layout_.width;
+  const int log_width = log2_exact(width);
+  require(errors.size() == layout_.ratio && count <= layout_.blocks_per_super(),
+          "errors come as `ratio` ciphertexts of one super-block");
+  std::vector<std::vector<bool>> wanted(layout_.ratio, std::vector<bool>(width, false));
+  for (std::size_t block = 0; block < count; ++block)
+    for (std::size_t cls = 0; cls < layout_.classes; ++cls) {
+      const auto place = layout_.place(block, cls);
+      wanted[place.small][place.residue] = true;
+    }
+  std::vector<std::vector<Ciphertext>> nodes(layout_.ratio);
+  parallel_for(layout_.ratio, [&](std::size_t r) {
+    nodes[r].resize(width);
+    Ciphertext root = apply_automorphism(errors[r], 2 * layout_.n - 1, keys_.galois);
+    halve_inplace(root, log_width);
+    nodes[r][0] = std::move(root);
+  });
+  for (int i = 0; i < log_width; ++i) {
+    const std::size_t half = std::size_t{1} << i;
+    const u64 g = 1 + layout_.n / half;
+    // Whether any wanted residue lies below a node after this level.
+    auto needed = [&](std::size_t r, std::size_t p) {
+      for (std::size_t q = p; q < width; q += 2 * half)
+        if (wanted[r][q]) return true;
+      return false;
+    };
+    parallel_for(layout_.ratio * half, [&](std::size_t task) {
+      const std::size_t r = task / half, p = task % half;
+      Ciphertext& node = nodes[r][p];
+      const bool even = needed(r, p), odd = needed(r, p + half);
+      if (node.c0.empty() || (!even && !odd)) {
+        node = {};
+        return;
+      }
+      const Ciphertext mapped = apply_automorphism(node, g, keys_.galois);
+      if (odd) {
+        nodes[r][p + half] = node.copy();
+        sub_inplace(nodes[r][p + half], mapped);
+        mul_monomial_inplace(nodes[r][p + half], monomials_[static_cast<std::size_t>(i)]);
+      }
+      if (even)
+        add_inplace(node, mapped);
+      else
+        node = {};
+    });
+  }
+  std::vector<std::vector<Ciphertext>> out(count);
+  for (std::size_t block = 0; block < count; ++block)
+    for (std::size_t cls = 0; cls < layout_.classes; ++cls) {
+      const auto place = layout_.place(block, cls);
+      out[block].push_back(std::move(nodes[place.small][place.residue]));
+    }
+  return out;
+}
+
+MatrixProducts::GradientSum::GradientSum(const MatrixProducts& products) : products_(products) {}
+
+void MatrixProducts::GradientSum::add(const FeatureSource& x, std::size_t first,
+                                      const std::vector<std::vector<Ciphertext>>& errors) {
+  const ProductLayout& layout = products_.layout_;
+  const std::size_t groups = layout.feature_groups(), count = errors.size();
+  require(count >= 1, "a gradient needs errors");
+  std::vector<Ciphertext> features(count * groups);
+  parallel_for(features.size(),
+               [&](std::size_t i) { features[i] = x(first + i / groups, i % groups); });
+  const double scale = features[0].scale * errors[0][0].scale;
+  if (sums_.empty())
+    for (std::size_t i = 0; i < layout.pieces(); ++i)
+      sums_.push_back(zero_tensor(products_.parameters_->small_ring(), scale));
+  require(same_scale(scale, sums_.front().scale), "errors of different scales in one gradient");
+  std::vector<TensorJob> jobs;
+  for (std::size_t cls = 0; cls < layout.classes; ++cls)
+    for (std::size_t g = 0; g < groups; ++g) {
+      TensorJob job{&sums_[cls * groups + g], {}, {}};
+      for (std::size_t block = 0; block < count; ++block) {
+        job.left.push_back(&features[block * groups + g]);
+        job.right.push_back(&errors[block][cls]);
+      }
+      jobs.push_back(std::move(job));
+    }
+  accumulate_tensors(jobs);
+}
+
+std::vector<Ciphertext> MatrixProducts::GradientSum::finish() {
+  require(!sums_.empty(), "a gradient of nothing");
+  const int log_rows = log2_exact(products_.layout_.rows());
+  std::vector<Ciphertext> pieces(sums_.size());
+  parallel_for(sums_.size(), [&](std::size_t i) {
+    pieces[i] = relinearise(std::move(sums_[i]), products_.keys_.relinearisation);
+    halve_inplace(pieces[i], log_rows);
+    to_coefficients(pieces[i]);
+  });
+  sums_.clear();
+  return products_.pack_features(std::move(pieces));
+}
+
+std::vector<Ciphertext> MatrixProducts::pack_features(std::vector<Ciphertext> pieces) const {
+  const int log = layout_.pack_log(), log_rows = log2_exact(layout_.rows());
+  const std::size_t per_pack = std::size_t{1} << log;
+  std::vector<Ciphertext> out(layout_.packs());
+  for (std::size_t pack = 0; pack < out.size(); ++pack) {
+    std::vector<Ciphertext> nodes(per_pack);
+    for (std::size_t p = 0; p < per_pack && pack * per_pack + p < pieces.size(); ++p)
+      nodes[p] = std::move(pieces[pack * per_pack + p]);
+    for (int level = 1; level <= log_rows; ++level) {
+      const ComponentMapKey& key = keys_.pack[static_cast<std::size_t>(level - 1)];
+      if (level > log) {  // no partner left: only the junk is cleared
+        add_inplace(nodes[0], maps_.apply(nodes[0], key));
+        continue;
+      }
+      const std::size_t half = per_pack >> level, shift = layout_.n >> level;
+      parallel_for(half, [&](std::size_t p) {
+        Ciphertext &even = nodes[p], &odd = nodes[p + half];
+        if (even.c0.empty()) return;  // pieces fill from below, so odd is empty too
+        if (odd.c0.empty()) {
+          add_inplace(even, maps_.apply(even, key));
+          return;
+        }
+        mul_monomial(odd, shift);
+        Ciphertext difference = even.copy();
+        sub_inplace(difference, odd);
+        add_inplace(even, odd);
+        add_inplace(even, maps_.apply(difference, key));
+        odd = {};
+      });
+    }
+    to_ntt(nodes[0]);
+    out[pack] = std::move(nodes[0]);
+  }
+  return out;
+}
+
+}  // namespace blindtuner

@@ -45,11 +45,18 @@ struct Accumulator {
 
 constexpr std::size_t kStep = kUnroll * kLanes;
 
+// Asks for kStep coefficients that a later group of terms reads.
+BLINDTUNER_INLINE void fetch(const u64* at) {
+  for (int v = 0; v < kUnroll; ++v)
+    _mm_prefetch(reinterpret_cast<const char*>(at + v * kLanes), _MM_HINT_T1);
+}
+
 // The loops around a sum of `count` terms with kSums results: init(s, acc, i) starts accumulator s,
-// term(acc, k, i) adds term k of the coefficients from i on.
-template <int kSums, typename Init, typename Term>
+// term(acc, k, i) adds term k of the coefficients from i on, ahead(k, i) fetches what it will read.
+template <int kSums, typename Init, typename Term, typename Ahead>
 BLINDTUNER_INLINE void tiled_sum(u64* const (&out)[kSums], std::size_t count, std::size_t n,
-                                 const Modulus& q, std::size_t products, Init init, Term term) {
+                                 const Modulus& q, std::size_t products, Init init, Term term,
+                                 Ahead ahead) {
   const VecReducer m(q);
   const bool few = products <= kFewTerms;
   alignas(64) u64 saved[kSums][2 * kTile];
@@ -57,6 +64,10 @@ BLINDTUNER_INLINE void tiled_sum(u64* const (&out)[kSums], std::size_t count, st
     const std::size_t end = std::min(n, tile + kTile);
     for (std::size_t first = 0; first < count; first += kGroup) {
       const std::size_t last = first + kGroup < count ? first + kGroup : count;
+      // The stretches are too short for the prefetcher to see their starts coming.
+      const std::size_t next = last < count ? last : 0;
+      const std::size_t next_end = next + kGroup < count ? next + kGroup : count;
+      const std::size_t shift = last < count ? 0 : end < n ? kTile : n;
       for (std::size_t i = tile; i < end; i += kStep) {
         Accumulator acc[kSums];
 #pragma GCC unroll 4
@@ -66,6 +77,8 @@ BLINDTUNER_INLINE void tiled_sum(u64* const (&out)[kSums], std::size_t count, st
           else
             acc[s].load_from(saved[s] + 2 * (i - tile));
         for (std::size_t k = first; k < last; ++k) term(acc, k, i);
+        if (shift != n)
+          for (std::size_t k = next; k < next_end; ++k) ahead(k, i + shift);
 #pragma GCC unroll 4
         for (int s = 0; s < kSums; ++s)
           if (last == count)
@@ -98,7 +111,8 @@ void block_product(u64* out, const u64* a, const u64* const* m, std::size_t coun
         for (int v = 0; v < kUnroll; ++v)
           acc[0].add_product(v, load(m[j] + i + v * kLanes),
                              block_factor<kNarrow>(a + j * blocks, i + v * kLanes, log_width));
-      });
+      },
+      [&](std::size_t j, std::size_t i) { fetch(m[j] + i); });
 }
 
 }  // namespace
@@ -111,6 +125,10 @@ void inner_product_avx512(u64* out, const u64* const* a, const u64* const* b, st
       [&](Accumulator* acc, std::size_t k, std::size_t i) {
         for (int v = 0; v < kUnroll; ++v)
           acc[0].add_product(v, load(a[k] + i + v * kLanes), load(b[k] + i + v * kLanes));
+      },
+      [&](std::size_t k, std::size_t i) {
+        fetch(a[k] + i);
+        fetch(b[k] + i);
       });
 }
 
@@ -126,6 +144,11 @@ void inner_product2_avx512(u64* out0, u64* out1, const u64* const* a, const u64*
           acc[0].add_product(v, x, load(b0[k] + i + v * kLanes));
           acc[1].add_product(v, x, load(b1[k] + i + v * kLanes));
         }
+      },
+      [&](std::size_t k, std::size_t i) {
+        fetch(a[k] + i);
+        fetch(b0[k] + i);
+        fetch(b1[k] + i);
       });
 }
 
@@ -149,6 +172,12 @@ void tensor_sum_avx512(u64* out0, u64* out1, u64* out2, const u64* const* a0, co
           acc[1].add_product(v, x1, y0);
           acc[2].add_product(v, x1, y1);
         }
+      },
+      [&](std::size_t k, std::size_t i) {
+        fetch(a0[k] + i);
+        fetch(a1[k] + i);
+        fetch(b0[k] + i);
+        fetch(b1[k] + i);
       });
 }
 

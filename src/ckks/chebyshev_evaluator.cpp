@@ -26,6 +26,7 @@ const Ciphertext& ChebyshevEvaluator::power(std::size_t i) {
     add_real_constant_inplace(t.c0, -t.scale);
   } else {
     const Ciphertext& x = power(1);
+    require(t.scale / x.scale < 4e18, "a scale beyond what integers carry");
     const std::int64_t factor = -std::llrint(t.scale / x.scale);
     mul_integer_add_inplace(t.c0, x.c0, factor);
     mul_integer_add_inplace(t.c1, x.c1, factor);
@@ -39,8 +40,7 @@ bool ChebyshevEvaluator::accumulate(std::vector<double> c, Tensor& acc, int log_
   const std::size_t degree = c.size() - 1;
   const std::size_t available = powers_.at(1).q_count();
   const std::size_t leaf_depth = degree <= 1 ? 0 : std::bit_width(degree - 1);
-  if (degree <= 1 ||
-      (degree < (std::size_t{1} << log_leaf) && q_count + leaf_depth <= available)) {
+  if (degree <= 1 || (degree < (std::size_t{1} << log_leaf) && q_count + leaf_depth <= available)) {
     for (std::size_t i = 1; i <= degree; ++i) {
       if (c[i] == 0) continue;
       const Ciphertext& t = power(i);

@@ -1,4 +1,5 @@
-// The CKKS encoder: vectors of N/2 complex slots, or of N real coefficients, to polynomials and back.
+// The CKKS encoder: vectors of N/2 complex slots, or of N real coefficients, to polynomials and
+// back.
 #pragma once
 
 #include <complex>
@@ -23,8 +24,8 @@ class Encoder {
   /// The inverse of fft.
   void inverse_fft(std::span<Complex> values) const;
 
-  /// round(scale * slots) as a polynomial, NTT domain. Throws ContractError when a coefficient would
-  /// exceed 2^62.
+  /// round(scale * slots) as a polynomial, NTT domain. Throws ContractError when a coefficient
+  /// would exceed 2^62.
   Poly encode(const Ring& ring, std::span<const Complex> slots, double scale, std::size_t q_count,
               std::size_t p_count = 0) const;
   std::vector<Complex> decode(const Poly& message, double scale) const;
@@ -35,8 +36,8 @@ class Encoder {
  private:
   int log_n_;
   std::size_t slots_;
-  std::vector<Complex> roots_;               // zeta^k, k in [0, 2N)
-  std::vector<std::uint32_t> powers_of_5_;   // 5^j mod 2N
+  std::vector<Complex> roots_;              // zeta^k, k in [0, 2N)
+  std::vector<std::uint32_t> powers_of_5_;  // 5^j mod 2N
 };
 
 /// round(scale * coefficients), NTT domain: coefficient encoding.

@@ -25,6 +25,7 @@ u64 rotation_galois(std::int64_t steps, std::size_t n) {
 
 void add_real_constant_inplace(Poly& a, double scaled_value) {
   require(a.domain() == Domain::kNtt, "constants are added in the NTT domain");
+  require(std::isfinite(scaled_value), "a constant that is not finite");
   int exponent = 0;
   const double fraction = std::frexp(scaled_value, &exponent);
   // scaled_value = mantissa * 2^shift with an integer mantissa below 2^53.
@@ -55,8 +56,11 @@ void mul_plain_inplace(Ciphertext& a, const Poly& message, double message_scale)
 }
 
 void tensor_add_inplace(Tensor& acc, const Ciphertext& a, const Ciphertext& b) {
+  require(&a.ring() == &acc.c0.ring() && &b.ring() == &acc.c0.ring(),
+          "operands of different rings");
   require(acc.c0.q_count() <= a.q_count() && acc.c0.q_count() <= b.q_count(),
           "the accumulator's level exceeds an operand's");
+  require(same_scale(acc.scale, a.scale * b.scale), "a product at another scale than its sum");
   parallel_for(acc.c0.q_count(), [&](std::size_t i) {
     const u64 *a0 = a.c0.limb(i), *a1 = a.c1.limb(i), *b0 = b.c0.limb(i), *b1 = b.c1.limb(i);
     k().tensor_sum(acc.c0.limb(i), acc.c1.limb(i), acc.c2.limb(i), &a0, &a1, &b0, &b1, 1,
@@ -65,6 +69,7 @@ void tensor_add_inplace(Tensor& acc, const Ciphertext& a, const Ciphertext& b) {
 }
 
 Tensor tensor(const Ciphertext& a, const Ciphertext& b) {
+  require(&a.ring() == &b.ring(), "operands of different rings");
   const std::size_t q_count = std::min(a.q_count(), b.q_count());
   const Ring& ring = a.ring();
   Tensor t{Poly(ring, q_count, 0, Domain::kNtt), Poly(ring, q_count, 0, Domain::kNtt),

@@ -10,15 +10,15 @@ namespace {
 
 const kernels::LimbKernels& k() { return kernels::active_kernels(); }
 
-// The first levels of the forward transform, on a polynomial in X^(n / size): roots of the large table
-// serve the subring, its transform is constant on blocks of n / size.
+// The first levels of the forward transform, on a polynomial in X^(n / size): roots of the large
+// table serve the subring, its transform is constant on blocks of n / size.
 void subring_ntt(u64* x, std::size_t size, const kernels::NttTable& table) {
   const Modulus& q = table.modulus;
   for (std::size_t m = 1, half = size / 2; m < size; m *= 2, half /= 2)
     for (std::size_t i = 0; i < m; ++i)
       for (std::size_t j = 2 * i * half; j < (2 * i + 1) * half; ++j) {
-        const u64 v = q.mul_shoup(x[j + half], table.roots.data()[m + i],
-                                  table.roots_shoup.data()[m + i]);
+        const u64 v =
+            q.mul_shoup(x[j + half], table.roots.data()[m + i], table.roots_shoup.data()[m + i]);
         x[j + half] = q.sub(x[j], v);
         x[j] = q.add(x[j], v);
       }
@@ -69,6 +69,10 @@ LinearTransform::LinearTransform(const Ring& ring, const Encoder& encoder,
       period_(matrix.period),
       scale_factor_(scale_factor) {
   require(q_count >= 2, "a linear map consumes one level");
+  require(matrix.slots == ring.n() / 2 && matrix.slots == encoder.slots() &&
+              matrix.slots % matrix.period == 0,
+          "a linear map of other slots than the ring's");
+  require(unit >= 1 && baby_count >= 1 && !matrix.diagonals.empty(), "a linear map without shifts");
   const std::size_t slots = matrix.slots, size = 2 * period_, limbs = q_count + p_count;
   const double plain_scale = scale_factor * static_cast<double>(ring.q(q_count - 1).q);
   for (const auto& [shift, diagonal] : matrix.diagonals) {
@@ -76,12 +80,15 @@ LinearTransform::LinearTransform(const Ring& ring, const Encoder& encoder,
     const std::size_t index = shift / unit, giant = index / baby_count, baby = index % baby_count;
     if (giants_.size() <= giant) giants_.resize(giant + 1);
 
+    require(diagonal.size() == period_, "a diagonal has `period` values");
     std::vector<Complex> values(period_);
     const std::size_t back = giant * baby_count * unit % period_;
     for (std::size_t j = 0; j < period_; ++j) values[j] = diagonal[(j + period_ - back) % period_];
     encoder.inverse_fft(values);
     std::vector<std::int64_t> coefficients(size);
     for (std::size_t j = 0; j < period_; ++j) {
+      require(std::max(std::abs(values[j].real()), std::abs(values[j].imag())) * plain_scale < 4e18,
+              "a diagonal too large for its scale");
       coefficients[j] = std::llrint(values[j].real() * plain_scale);
       coefficients[j + period_] = std::llrint(values[j].imag() * plain_scale);
     }
@@ -89,8 +96,7 @@ LinearTransform::LinearTransform(const Ring& ring, const Encoder& encoder,
     parallel_for(limbs, [&](std::size_t i) {
       const auto& table = i < q_count_ ? ring.q_table(i) : ring.p_table(i - q_count_);
       u64* limb = plain.values.data() + i * size;
-      for (std::size_t j = 0; j < size; ++j)
-        limb[j] = table.modulus.reduce_signed(coefficients[j]);
+      for (std::size_t j = 0; j < size; ++j) limb[j] = table.modulus.reduce_signed(coefficients[j]);
       if (period_ == slots)
         k().ntt_forward(limb, table);
       else
@@ -134,7 +140,8 @@ ExtendedPair LinearTransform::giant_sum(const std::vector<Plaintext>& giant,
         } else {
           u64* slice = expanded.data() + t * chunk;
           for (std::size_t j = 0; j < chunk;) {
-            const std::size_t place = c * chunk + j, run = std::min(width - place % width, chunk - j);
+            const std::size_t place = c * chunk + j,
+                              run = std::min(width - place % width, chunk - j);
             std::fill_n(slice + j, run, values[place / width]);
             j += run;
           }

@@ -16,21 +16,24 @@ struct DiagonalMatrix {
   static DiagonalMatrix identity(std::size_t slots);
   /// this * other: first other, then this.
   DiagonalMatrix operator*(const DiagonalMatrix& other) const;
-  /// The map x -> rot_out(M(rot_-in(x))), rot_r(x)_j = x_(j + r): the same map between rotated vectors.
+  /// The map x -> rot_out(M(rot_-in(x))), rot_r(x)_j = x_(j + r): the same map between rotated
+  /// vectors.
   DiagonalMatrix between_rotations(std::size_t in, std::size_t out) const;
   void scale(double factor);
 };
 
-/// A matrix ready to be applied at one level: its shifts written as (giant * baby_count + baby) * unit.
+/// A matrix ready to be applied at one level, its shifts written as
+/// (giant * baby_count + baby) * unit.
 ///
-/// Double hoisting @[BMTH21, Sec. 4]: one decomposition for all baby rotations, which stay modulo QP;
-/// giant steps in Horner form, so that they need one key, and one division by P and by the rescaled
-/// prime together at the end. A diagonal of period p lies in a subring: only 2p values a limb are kept.
+/// Double hoisting @[BMTH21, Sec. 4]: one decomposition for all baby rotations, which stay modulo
+/// QP; giant steps in Horner form, so that they need one key, and one division by P and by the
+/// rescaled prime together at the end. A diagonal of period p lies in a subring: only 2p values a
+/// limb are kept.
 class LinearTransform {
  public:
-  /// All shifts of `matrix` must be multiples of unit, baby_count a power of two. The output's scale is
-  /// the input's times scale_factor. Works on ciphertexts of exactly q_count limbs with keys of p_count
-  /// special primes; consumes one level.
+  /// All shifts of `matrix` must be multiples of unit. The output's
+  /// scale is the input's times scale_factor. Works on ciphertexts of exactly q_count limbs with
+  /// keys of p_count special primes; consumes one level.
   LinearTransform(const Ring& ring, const Encoder& encoder, const DiagonalMatrix& matrix,
                   std::size_t unit, std::size_t baby_count, std::size_t q_count,
                   std::size_t p_count, double scale_factor);

@@ -103,7 +103,8 @@ void mul_add_inplace(Poly& out, const Poly& a, const Poly& b) {
 Poly mul(const Poly& a, const Poly& b) {
   require_compatible(a, b);
   require(a.domain() == Domain::kNtt, "products need the NTT domain");
-  Poly out(a.ring(), a.q_count(), a.p_count(), Domain::kNtt);
+  // A secret times a public polynomial gives the secret away.
+  Poly out(a.ring(), a.q_count(), a.p_count(), Domain::kNtt, a.wiped() || b.wiped());
   parallel_for(out.limbs(), [&](std::size_t i) {
     k().mul(out.limb(i), a.limb(i), matching_limb(a, b, i), out.n(), out.modulus(i));
   });
@@ -233,8 +234,14 @@ std::vector<double> to_centred_doubles(const Poly& x, std::size_t limbs) {
           d = q.mul(q.sub(d, digit[m] % q.q), inverse[i][m]);
         digit[i] = d;
       }
-      // Negative values have a top digit above half: replace x by Q - 1 - x, digit-wise.
-      const bool negative = digit[count - 1] > x.ring().q(count - 1).q / 2;
+      // (Q - 1) / 2 has the digits (q_i - 1) / 2; above it, replace x by Q - 1 - x, digit-wise.
+      bool negative = false;
+      for (std::size_t i = count; i-- > 0;) {
+        const u64 half = x.ring().q(i).q / 2;
+        if (digit[i] == half) continue;
+        negative = digit[i] > half;
+        break;
+      }
       double value = 0;
       for (std::size_t i = count; i-- > 0;) {
         const u64 q = x.ring().q(i).q;

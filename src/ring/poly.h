@@ -17,7 +17,8 @@ class Poly {
   Poly(const Ring& ring, std::size_t q_count, std::size_t p_count, Domain domain, bool wiped = false);
   static Poly zero(const Ring& ring, std::size_t q_count, std::size_t p_count, Domain domain);
   Poly copy() const;
-  /// The first q_count limbs and p_count special limbs, copied.
+  bool wiped() const { return data_.wiped(); }
+  /// The first q_count limbs and p_count special limbs, copied; wiped like the original.
   Poly copy_limbs(std::size_t q_count, std::size_t p_count) const;
 
   bool empty() const { return ring_ == nullptr; }
@@ -60,7 +61,8 @@ void sub_inplace(Poly& a, const Poly& b);
 void neg_inplace(Poly& a);
 void mul_inplace(Poly& a, const Poly& b);
 void mul_add_inplace(Poly& out, const Poly& a, const Poly& b);  ///< out += a * b
-Poly mul(const Poly& a, const Poly& b);                         ///< limbs of a
+/// a * b with the limbs of a; wiped when either operand is.
+Poly mul(const Poly& a, const Poly& b);
 /// a * value, value a signed integer below 2^62 in magnitude.
 void mul_integer_inplace(Poly& a, std::int64_t value);
 void mul_integer_add_inplace(Poly& out, const Poly& a, std::int64_t value);  ///< out += a * value

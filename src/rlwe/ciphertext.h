@@ -37,8 +37,8 @@ struct SeededCiphertext {
   Ciphertext expand() const;
 };
 
-// Both operands need the same ring and the scales within 2^-20 of each other; the result's level is the
-// lower one. Throw ContractError otherwise.
+// Both operands need the same ring and the scales within 2^-20 of each other; the result's level is
+// the lower one. Throw ContractError otherwise.
 void add_inplace(Ciphertext& a, const Ciphertext& b);
 void sub_inplace(Ciphertext& a, const Ciphertext& b);
 void neg_inplace(Ciphertext& a);

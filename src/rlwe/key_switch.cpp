@@ -26,7 +26,10 @@ Decomposition decompose(const Poly& c, const KeyShape& shape) {
   Decomposition out;
   out.q_count = q_count;
   out.p_count = p_count;
-  std::vector<std::size_t> begins, ends;
+  std::vector<std::size_t> begins;
+  std::vector<std::size_t>& ends = out.digit_ends;
+  require(!shape.digit_ends.empty() && shape.digit_ends.back() >= q_count,
+          "a key's digits must cover its limbs");
   for (std::size_t begin = 0, d = 0; begin < q_count; begin = shape.digit_ends[d++]) {
     begins.push_back(begin);
     ends.push_back(std::min(shape.digit_ends[d], q_count));
@@ -63,16 +66,21 @@ Decomposition decompose(const Poly& c, const KeyShape& shape) {
 }
 
 ExtendedPair inner_product(const Decomposition& x, const KeySwitchKey& key) {
-  require(x.q_count <= key.shape.q_count && x.p_count == key.shape.p_count &&
-              x.digits.size() <= key.shape.digits(),
-          "decomposition and key do not fit");
+  const std::size_t digits = x.digits.size();
+  require(digits >= 1 && digits <= kMaxDigits && digits <= key.b.size(),
+          "key without these digits");
   require(key.a.size() == key.b.size(), "the key's uniform halves have not been expanded");
   const Ring& ring = key.ring();
-  const std::size_t digits = x.digits.size();
+  require(&x.digits.front().ring() == &ring && x.q_count <= key.shape.q_count &&
+              x.p_count == key.shape.p_count,
+          "decomposition and key do not fit");
+  for (std::size_t d = 0; d < digits; ++d)
+    require(std::min(key.shape.digit_ends[d], x.q_count) == x.digit_ends[d],
+            "decomposition and key have different digits");
   ExtendedPair out{Poly(ring, x.q_count, x.p_count, Domain::kNtt),
                    Poly(ring, x.q_count, x.p_count, Domain::kNtt)};
   parallel_for(x.q_count + x.p_count, [&](std::size_t i) {
-    const u64 *d[32], *b[32], *a[32];
+    const u64 *d[kMaxDigits], *b[kMaxDigits], *a[kMaxDigits];
     for (std::size_t j = 0; j < digits; ++j) {
       d[j] = x.digits[j].limb(i);
       b[j] = i < x.q_count ? key.b[j].limb(i) : key.b[j].p_limb(i - x.q_count);

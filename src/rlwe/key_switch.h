@@ -8,20 +8,24 @@
 
 namespace blindtuner {
 
-/// c in digits: digit d holds the centred value of c modulo the digit's primes, in all q_count + p_count
-/// limbs, NTT domain.
+/// c in digits: digit d holds the centred value of c modulo the digit's primes, in all q_count +
+/// p_count limbs, NTT domain.
 struct Decomposition {
   std::vector<Poly> digits;
   std::size_t q_count = 0, p_count = 0;
+  std::vector<std::size_t> digit_ends;  ///< those of the key's shape, the last one cut to q_count
 };
 
-/// Digits of c (NTT domain, q limbs only) for keys of this shape; c may have fewer limbs than the shape.
+/// Digits of c (NTT domain, q limbs only) for keys of this shape; c may have fewer limbs than the
+/// shape.
 Decomposition decompose(const Poly& c, const KeyShape& shape);
 
 /// A pair modulo Q P: the sum over digits of digit_d * (b_d, a_d), not yet divided by P.
 struct ExtendedPair {
   Poly c0, c1;
 };
+/// Throws ContractError when the key's ring, special primes or digits differ from the
+/// decomposition's.
 ExtendedPair inner_product(const Decomposition& decomposition, const KeySwitchKey& key);
 
 /// (c0, c1) with c0 + c1 s_to ~ c s_from: decompose, inner product, division by P.

@@ -9,6 +9,9 @@
 
 namespace blindtuner {
 
+/// More digits than this no key has.
+inline constexpr std::size_t kMaxDigits = 32;
+
 /// Where a key-switching key works: on ciphertexts of at most q_count limbs, with the first p_count
 /// special primes, and the limbs grouped into digits [0, e_0), [e_0, e_1), .. , e_last = q_count.
 struct KeyShape {

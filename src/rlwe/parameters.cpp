@@ -66,9 +66,9 @@ const ParametersLiteral& standard_parameters() {
 }
 
 const ParametersLiteral& find_parameters(const std::string& name) {
-  static const std::array<ParametersLiteral, 3> sets = {
-      standard_parameters(), make_insecure("InsecureTest12", 12, 9),
-      make_insecure("InsecureTest13", 13, 10)};
+  static const std::array<ParametersLiteral, 3> sets = {standard_parameters(),
+                                                        make_insecure("InsecureTest12", 12, 9),
+                                                        make_insecure("InsecureTest13", 13, 10)};
   for (const ParametersLiteral& set : sets)
     if (set.name == name) return set;
   throw DataError("no parameter set '" + name +
@@ -105,8 +105,10 @@ Parameters::Parameters(const ParametersLiteral& literal) : literal_(literal) {
     expect(b >= p.log_n + 4 && b >= 20 && b <= kMaxModulusBits, p,
            "primes must have 20 to 50 bits, and 4 more than log_n");
   std::size_t begin = 0;
-  expect(!p.digit_ends.empty() && p.digit_ends.back() == q_size, p,
-         "the digits must cover the whole chain");
+  expect(!p.digit_ends.empty() && p.digit_ends.size() <= 32 && p.digit_ends.back() == q_size, p,
+         "at most 32 digits must cover the whole chain");
+  // One division drops all special primes and a rescaled one, see BaseConversion.
+  expect(p.special_bits.size() <= 31, p, "at most 31 special primes");
   for (std::size_t end : p.digit_ends) {
     expect(end > begin && end - begin <= 32, p, "digits must grow, by at most 32 limbs");
     begin = end;
@@ -114,10 +116,15 @@ Parameters::Parameters(const ParametersLiteral& literal) : literal_(literal) {
 
   std::vector<u64> primes;
   const u64 step = u64{2} << p.log_n;
-  for (int b : bits) primes.push_back(ntt_primes(b, step, 1, primes).front());
+  try {
+    for (int b : bits) primes.push_back(ntt_primes(b, step, 1, primes).front());
+  } catch (const ContractError& error) {
+    expect(false, p, error.what());
+  }
   const std::span<const u64> all(primes);
   big_ = std::make_unique<Ring>(p.log_n, all.first(q_size), all.subspan(q_size));
-  small_ = std::make_unique<Ring>(p.log_small_n, all.first(2), all.subspan(q_size, small_special()));
+  small_ =
+      std::make_unique<Ring>(p.log_small_n, all.first(2), all.subspan(q_size, small_special()));
 
   insecure_ = false;
   try {

@@ -31,13 +31,13 @@ Poly decrypt(const Tensor& t, const SecretKey& key) {
   return message;
 }
 
-PublicKey make_public_key(const SecretKey& key, std::size_t q_count) {
+PublicKey make_public_key(const SecretKey& key, std::size_t q_count, bool insecure_allowed) {
   const Ring& ring = key.ring();
-  require_secure(key.hardness(), ring.log2_modulus(q_count, 0), "public key");
+  if (!insecure_allowed)
+    require_secure(key.hardness(), ring.log2_modulus(q_count, 0), "public key");
   const Seed seed = fresh_seed();
   Poly a = sample_uniform(ring, q_count, 0, seed, 0);
-  SeededCiphertext zero =
-      encrypt(Poly::zero(ring, q_count, 0, Domain::kNtt), 1.0, key, seed, 0);
+  SeededCiphertext zero = encrypt(Poly::zero(ring, q_count, 0, Domain::kNtt), 1.0, key, seed, 0);
   return {std::move(zero.c0), std::move(a)};
 }
 

@@ -17,6 +17,8 @@ Poly decrypt(const Ciphertext& c, const SecretKey& key);
 /// c0 + c1 s + c2 s^2.
 Poly decrypt(const Tensor& t, const SecretKey& key);
 
-PublicKey make_public_key(const SecretKey& key, std::size_t q_count);
+/// An encryption of zero at q_count limbs. Throws SecurityError when that modulus exceeds what the
+/// secret allows and the parameters are not marked insecure.
+PublicKey make_public_key(const SecretKey& key, std::size_t q_count, bool insecure_allowed);
 
 }  // namespace blindtuner

@@ -17,7 +17,8 @@ KeySwitchKey make_key_switch_key(const Poly& payload, const SecretKey& to, const
   require(&payload.ring() == &ring && payload.q_count() >= shape.q_count &&
               payload.p_count() >= shape.p_count && payload.domain() == Domain::kNtt,
           "a key's payload needs the key's limbs");
-  require(!shape.digit_ends.empty() && shape.digit_ends.back() == shape.q_count,
+  require(!shape.digit_ends.empty() && shape.digits() <= kMaxDigits &&
+              shape.digit_ends.back() == shape.q_count && shape.p_count >= 1,
           "a key's digits must cover its limbs");
   if (!insecure_allowed)
     require_secure(to.hardness(), ring.log2_modulus(shape.q_count, shape.p_count), name);

@@ -1,5 +1,5 @@
-// Secret keys. They live on the owner's machine only; no header outside secret/ and the owner's program
-// includes this file.
+// Secret keys. They live on the owner's machine only; no header outside secret/ and the owner's
+// program includes this file.
 #pragma once
 
 #include "ring/sampling.h"
@@ -15,7 +15,8 @@ class SecretKey {
   static SecretKey generate(const Ring& ring, SecretHardness hardness, Prng& prng);
   static SecretKey from_coefficients(const Ring& ring, SecretHardness hardness,
                                      std::span<const std::int64_t> coefficients);
-  /// s(X^ratio) in a larger ring: as hard as s itself, so the hardness stays that of the small ring.
+  /// s(X^ratio) in a larger ring: as hard as s itself, so the hardness stays that of the small
+  /// ring.
   SecretKey lifted(const Ring& larger) const;
   /// s(X^g).
   SecretKey automorphism(u64 g) const;
@@ -33,8 +34,8 @@ class SecretKey {
   Poly ntt_;
 };
 
-/// The owner's secrets: the big ring's, the small ring's, and the sparse one around mod_raise (needed
-/// only while evaluation keys are made).
+/// The owner's secrets: the big ring's, the small ring's, and the sparse one around mod_raise
+/// (needed only while evaluation keys are made).
 struct SecretKeys {
   ParametersPtr parameters;
   SecretKey big, small, sparse;

@@ -64,8 +64,9 @@ Ciphertext SlotToCoeff::apply(const Halves& halves, const GaloisKeys& keys) cons
   mul_i_inplace(x);
   x.scale = halves.low.scale;
   add_inplace(x, halves.low);
+  const double difference = x.scale / input_scale_;  // within same_scale, but not to be lost
   for (const LinearTransform& stage : stages_) x = stage.apply(x, keys);
-  x.scale = output_scale_;
+  x.scale = output_scale_ * difference;
   return x;
 }
 
@@ -173,7 +174,8 @@ Halves Bootstrapper::half_bootstrap(std::span<const Ciphertext* const> small, do
   return eval_mod_halves(coeff_to_slot(mod_raise(under_sparse, keys), keys), scale, keys);
 }
 
-std::vector<Ciphertext> Bootstrapper::split(const Ciphertext& big, const BootstrapKeys& keys) const {
+std::vector<Ciphertext> Bootstrapper::split(const Ciphertext& big,
+                                            const BootstrapKeys& keys) const {
   const Parameters& p = *parameters_;
   require(big.q_count() == 2, "split takes a ciphertext at two limbs");
   Ciphertext c = key_switch(big, keys.dense_to_small);
@@ -194,20 +196,24 @@ std::vector<Ciphertext> Bootstrapper::split(const Ciphertext& big, const Bootstr
   return out;
 }
 
-Halves Bootstrapper::bootstrap(const Halves& x, const SlotToCoeff& down, double scale, bool arcsine,
-                               const BootstrapKeys& keys) const {
+Halves Bootstrapper::bootstrap(const Halves& x, const SlotToCoeff& down, double scale,
+                               int arcsine_degree, const BootstrapKeys& keys) const {
+  require(arcsine_degree == 0 || arcsine_degree == 3 || arcsine_degree == 7,
+          "the arcsine's degree is 0, 3 or 7");
   Ciphertext bottom = down.apply(x, keys.evaluation.galois);
   const double bottom_scale = bottom.scale;
   bottom.drop_to(1);
   const Ciphertext under_sparse = key_switch(bottom, keys.dense_to_sparse);
-  Halves out = eval_mod_halves(coeff_to_slot(mod_raise(under_sparse, keys), keys), scale, keys);
-  // sin(2 pi v s / q_0) ~ v * (2 pi s / q_0)
+  // sin(2 pi v s / q_0) ~ v * (2 pi s / q_0): scales are those of v, not of the small sine.
   const double gain =
       2 * std::numbers::pi * bottom_scale / static_cast<double>(parameters_->ring().q(0).q);
+  Halves out =
+      eval_mod_halves(coeff_to_slot(mod_raise(under_sparse, keys), keys), scale / gain, keys);
   for (Ciphertext* half : {&out.low, &out.high}) {
-    if (arcsine)
-      *half = arcsine_correction(std::move(*half), scale, keys.evaluation.relinearisation);
-    half->scale *= gain;
+    half->scale = scale;
+    if (arcsine_degree != 0)
+      *half = arcsine_correction(std::move(*half), gain, arcsine_degree, scale,
+                                 keys.evaluation.relinearisation);
   }
   return out;
 }

@@ -2,7 +2,8 @@
 // evaluated; and the full bootstrap made of the same parts. One bootstrap reads as five steps:
 //
 //   1. interleave      `ratio` small ciphertexts modulo q_0 become one, under the small secret
-//   2. mod_raise       switch to the ephemeral sparse secret at q_0, lift to the whole chain (the message
+//   2. mod_raise       switch to the ephemeral sparse secret at q_0, lift to the whole chain (the
+//   message
 //                      becomes m + q_0 I), switch to the dense secret
 //   3. coeff_to_slot   coefficients to slots; the two halves of the coefficients to two ciphertexts
 //   4. eval_mod        sin(2 pi (m / q_0 + I)) removes I
@@ -21,17 +22,17 @@ namespace blindtuner {
 
 /// Keys of the bootstrapping circuits, all public.
 struct BootstrapKeys {
-  EvaluationKeys evaluation;      ///< relinearisation; rotations of the stages; conjugation
-  KeySwitchKey small_to_sparse;   ///< s'(X^ratio) -> sparse, at q_0
-  KeySwitchKey dense_to_sparse;   ///< s -> sparse, at q_0 (full bootstrap)
-  KeySwitchKey sparse_to_dense;   ///< sparse -> s, at the top
-  KeySwitchKey dense_to_small;    ///< s -> s'(X^ratio), at q_0 q_1
+  EvaluationKeys evaluation;     ///< relinearisation; rotations of the stages; conjugation
+  KeySwitchKey small_to_sparse;  ///< s'(X^ratio) -> sparse, at q_0
+  KeySwitchKey dense_to_sparse;  ///< s -> sparse, at q_0 (full bootstrap)
+  KeySwitchKey sparse_to_dense;  ///< sparse -> s, at the top
+  KeySwitchKey dense_to_small;   ///< s -> s'(X^ratio), at q_0 q_1
 };
 
 /// How the transforms are cut. The defaults are what measured best (docs/BENCHMARKS.md).
 struct BootstrapShape {
-  std::vector<int> log_radices;            ///< of coeff_to_slot, longest butterflies first
-  std::vector<std::size_t> baby_counts;    ///< per stage
+  std::vector<int> log_radices;          ///< of coeff_to_slot, longest butterflies first
+  std::vector<std::size_t> baby_counts;  ///< per stage
   int eval_mod_degree = 30;
   int eval_mod_doublings = 3;
   static BootstrapShape standard(const Parameters& parameters);
@@ -46,7 +47,8 @@ struct Halves {
 /// slot_to_coeff for inputs at one level and a pair of scales.
 class SlotToCoeff {
  public:
-  /// Input at q_count limbs with input_scale; output at two limbs below the stages with output_scale.
+  /// Input at q_count limbs with input_scale; output at two limbs below the stages with
+  /// output_scale.
   SlotToCoeff(const Parameters& parameters, const BootstrapShape& shape, const Encoder& encoder,
               double input_scale, double output_scale);
   /// The polynomial with coefficients low, high (see Halves), two limbs left.
@@ -75,8 +77,8 @@ class Bootstrapper {
   std::size_t bytes() const;
 
   /// Step 1: coefficient k of ciphertext r becomes coefficient ratio * k + r. At most `ratio` small
-  /// ciphertexts of at least one limb (limbs above q_0 are dropped); missing ones are zero. The result
-  /// is modulo q_0, under the small secret lifted to the big ring.
+  /// ciphertexts of at least one limb (limbs above q_0 are dropped); missing ones are zero. The
+  /// result is modulo q_0, under the small secret lifted to the big ring.
   Ciphertext interleave(std::span<const Ciphertext* const> small) const;
   /// Step 2, from a key switched to the sparse secret.
   Ciphertext mod_raise(const Ciphertext& under_sparse, const BootstrapKeys& keys) const;
@@ -89,10 +91,12 @@ class Bootstrapper {
   /// The inverse of interleave: a big ciphertext at two limbs to `ratio` small ones.
   std::vector<Ciphertext> split(const Ciphertext& big, const BootstrapKeys& keys) const;
 
-  /// Refreshes two ciphertexts of real slots at parameters().slot_to_coeff_start() limbs. message_ratio:
-  /// bound on |value| * (bottom scale) / q_0, the bottom scale being what `down` gives; the result has
-  /// the given scale. With `arcsine` the sine's cubic error is removed at two more levels.
-  Halves bootstrap(const Halves& x, const SlotToCoeff& down, double scale, bool arcsine,
+  /// Refreshes two ciphertexts of real slots in [-1, 1] at parameters().slot_to_coeff_start() limbs
+  /// or more; the result has the given scale, at parameters().circuit_start() limbs less the
+  /// arcsine's levels. The message ratio rho is the bottom scale (what `down` gives) over q_0. The
+  /// sine's error, (2 pi rho)^2 / 6 of the value, is removed up to `arcsine_degree`: 0 (left as it
+  /// is, no level), 3 (two levels) or 7 (three). docs/NOISE.md has the ratios that suit each.
+  Halves bootstrap(const Halves& x, const SlotToCoeff& down, double scale, int arcsine_degree,
                    const BootstrapKeys& keys) const;
 
  private:

@@ -46,8 +46,9 @@ DiagonalMatrix inverse_butterfly(const Encoder& encoder, std::size_t length) {
   return m;
 }
 
-// Rotates the vectors between stages so that shifts become non-negative: the finest stage by its radix,
-// the others by one less than theirs, and the longest one, whose shifts wrap around, by what is left.
+// Rotates the vectors between stages so that shifts become non-negative: the finest stage by its
+// radix, the others by one less than theirs, and the longest one, whose shifts wrap around, by what
+// is left.
 void make_shifts_non_negative(std::vector<DftStage>& stages, std::span<const int> log_radices,
                               std::size_t slots) {
   const std::size_t count = stages.size();
@@ -73,9 +74,8 @@ void make_shifts_non_negative(std::vector<DftStage>& stages, std::span<const int
 }
 
 void check_radices(const Encoder& encoder, std::span<const int> log_radices) {
-  require(!log_radices.empty() &&
-              std::accumulate(log_radices.begin(), log_radices.end(), 0) ==
-                  std::countr_zero(encoder.slots()),
+  require(!log_radices.empty() && std::accumulate(log_radices.begin(), log_radices.end(), 0) ==
+                                      std::countr_zero(encoder.slots()),
           "the stages' radices must multiply to the number of slots");
   for (int r : log_radices) require(r >= 1 && r <= 8, "a stage merges 1 to 8 butterfly levels");
 }
@@ -90,7 +90,8 @@ std::vector<DftStage> slot_to_coeff_stages(const Encoder& encoder, std::span<con
   std::size_t length = 2;
   for (int r : log_radices) {
     DftStage stage{DiagonalMatrix::identity(encoder.slots()), length / 2};
-    for (int i = 0; i < r; ++i, length *= 2) stage.matrix = butterfly(encoder, length) * stage.matrix;
+    for (int i = 0; i < r; ++i, length *= 2)
+      stage.matrix = butterfly(encoder, length) * stage.matrix;
     stage.matrix.scale(share);
     stages.push_back(std::move(stage));
   }

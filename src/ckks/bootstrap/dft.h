@@ -10,14 +10,14 @@ struct DftStage {
   std::size_t unit = 1;  ///< every shift is a multiple of it
 };
 
-/// The maps between slots and coefficients, without the bit reversal: with t_k = a_k + i a_(k + N/2) and
-/// w_j = t_(reverse(j)), slot_to_coeff takes slots holding w to the polynomial with coefficients a, and
-/// coeff_to_slot back.
+/// The maps between slots and coefficients, without the bit reversal: with t_k = a_k + i a_(k +
+/// N/2) and w_j = t_(reverse(j)), slot_to_coeff takes slots holding w to the polynomial with
+/// coefficients a, and coeff_to_slot back.
 ///
 /// log_radices: butterfly levels merged in each stage, in the order of application; their sum is
 /// log2(slots). The first stage of coeff_to_slot and the last of slot_to_coeff hold the longest
-/// butterflies. Every shift is made non-negative by rotating the vectors between stages; the rotations
-/// cancel over the whole product. Stages multiply to `factor` times the map.
+/// butterflies. Every shift is made non-negative by rotating the vectors between stages; the
+/// rotations cancel over the whole product. Stages multiply to `factor` times the map.
 std::vector<DftStage> slot_to_coeff_stages(const Encoder& encoder, std::span<const int> log_radices,
                                            double factor);
 std::vector<DftStage> coeff_to_slot_stages(const Encoder& encoder, std::span<const int> log_radices,

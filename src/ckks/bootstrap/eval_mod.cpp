@@ -54,11 +54,21 @@ double EvalMod::evaluate_plain(double t) const {
   return y;
 }
 
-Ciphertext arcsine_correction(Ciphertext x, double scale, const KeySwitchKey& relinearisation) {
-  // x^3 = (T_3 + 3 T_1) / 4
-  const double coefficients[] = {0, 1 + 3.0 / 24, 0, 1.0 / 24};
-  const std::size_t q_count = x.q_count() - 2;
-  return ChebyshevEvaluator(std::move(x), relinearisation).evaluate(coefficients, q_count, scale);
+std::vector<double> arcsine_polynomial(double gain, int degree) {
+  require(gain > 0 && gain < 1 && degree >= 1 && degree % 2 == 1, "the arcsine's range and degree");
+  std::vector<double> c =
+      chebyshev_interpolate([gain](double y) { return std::asin(gain * y) / gain; }, -1, 1, degree);
+  for (std::size_t i = 0; i < c.size(); i += 2) c[i] = 0;  // rounding errors
+  return c;
+}
+
+Ciphertext arcsine_correction(Ciphertext y, double gain, int degree, double scale,
+                              const KeySwitchKey& relinearisation) {
+  const std::vector<double> coefficients = arcsine_polynomial(gain, degree);
+  const std::size_t depth = ChebyshevEvaluator::depth(coefficients.size());
+  require(y.q_count() > depth, "not enough levels for the arcsine");
+  const std::size_t q_count = y.q_count() - depth;
+  return ChebyshevEvaluator(std::move(y), relinearisation).evaluate(coefficients, q_count, scale);
 }
 
 }  // namespace blindtuner

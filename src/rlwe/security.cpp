@@ -14,8 +14,8 @@ double max_log2_modulus(const SecretHardness& hardness) {
     double log2_modulus;
   };
   constexpr Entry kTable[] = {
-      {10, 0, 27},  {11, 0, 54},  {12, 0, 109},  {13, 0, 218},
-      {14, 0, 438}, {15, 0, 881}, {16, 0, 1747}, {17, 0, 3523},
+      {10, 0, 26},  {11, 0, 53},  {12, 0, 106},  {13, 0, 214},
+      {14, 0, 430}, {15, 0, 868}, {16, 0, 1747}, {17, 0, 3523},
       {16, 32, 104},
   };
   for (const Entry& entry : kTable)

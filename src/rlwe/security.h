@@ -12,12 +12,12 @@ struct SecretHardness {
   std::size_t sparse_weight = 0;  ///< 0: uniform ternary; else the number of nonzero coefficients
 };
 
-/// The largest log2(QP) under which samples of this secret keep 128 bits of security; 0 for a secret
-/// that has no entry.
+/// The largest log2(QP) under which samples of this secret keep 128 bits of security; 0 for a
+/// secret that has no entry.
 ///
-/// Uniform ternary secrets: @[BCC24, Table 5.2], which is stricter than the older @[HES18, Table 1] and
-/// @[OpenFHE-tables] below dimension 2^16 and equal from there on. Sparse secrets: estimated for this
-/// program. Both are recomputed in docs/SECURITY.md.
+/// Uniform ternary secrets: @[BCC24, Table 5.2], which below dimension 2^16 is stricter than the older
+/// @[HES18, Table 1] and @[OpenFHE-tables]. Sparse secrets: estimated for this program. Both are
+/// recomputed in docs/SECURITY.md.
 double max_log2_modulus(const SecretHardness& hardness);
 
 /// Throws SecurityError, naming `what`, when log2_modulus exceeds the bound.

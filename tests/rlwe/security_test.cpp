@@ -1,0 +1,104 @@
+// The security table: what it holds, and that nothing passes above it.
+#include "rlwe/security.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <string>
+
+#include "base/error.h"
+#include "rlwe/parameters.h"
+
+namespace blindtuner {
+namespace {
+
+struct Entry {
+  SecretHardness hardness;
+  double log2_modulus;
+};
+
+// Written out again on purpose: a change of the table must be made twice. docs/SECURITY.md has
+// sources.
+constexpr Entry kTable[] = {
+    {{10, 0}, 26},  {{11, 0}, 53},   {{12, 0}, 106},  {{13, 0}, 214},  {{14, 0}, 430},
+    {{15, 0}, 868}, {{16, 0}, 1747}, {{17, 0}, 3523}, {{16, 32}, 104},
+};
+
+std::string refusal(const SecretHardness& hardness, double log2_modulus, const std::string& what) {
+  try {
+    require_secure(hardness, log2_modulus, what);
+  } catch (const SecurityError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Security, EveryEntryOfTheTable) {
+  for (const Entry& entry : kTable) {
+    SCOPED_TRACE(testing::Message()
+                 << "log_n " << entry.hardness.log_n << " weight " << entry.hardness.sparse_weight);
+    EXPECT_EQ(max_log2_modulus(entry.hardness), entry.log2_modulus);
+    EXPECT_NO_THROW(require_secure(entry.hardness, entry.log2_modulus, "key"));
+    EXPECT_NO_THROW(require_secure(entry.hardness, 1.0, "key"));
+  }
+}
+
+TEST(Security, RefusalAboveTheBoundNamesTheKey) {
+  for (const Entry& entry : kTable) {
+    const std::string message =
+        refusal(entry.hardness, entry.log2_modulus + 0.001, "rotation key 5");
+    EXPECT_NE(message.find("rotation key 5"), std::string::npos) << message;
+    EXPECT_NE(message.find("2^" + std::to_string(entry.hardness.log_n)), std::string::npos)
+        << message;
+    if (entry.hardness.sparse_weight != 0) {
+      EXPECT_NE(message.find("weight " + std::to_string(entry.hardness.sparse_weight)),
+                std::string::npos)
+          << message;
+    }
+  }
+}
+
+TEST(Security, RefusalIsDataFromOutside) {
+  EXPECT_THROW(require_secure({13, 0}, 219, "key"), DataError);
+}
+
+TEST(Security, UnknownSecretsAreRefused) {
+  // Dimensions outside the table, and sparse weights without an entry of their own, heavier ones
+  // included: nothing is concluded from a neighbour.
+  const SecretHardness unknown[] = {{0, 0},   {9, 0},    {18, 0},  {16, 1},  {16, 31},
+                                    {16, 33}, {16, 192}, {15, 32}, {17, 32}, {-1, 0}};
+  for (const SecretHardness& hardness : unknown) {
+    EXPECT_EQ(max_log2_modulus(hardness), 0);
+    EXPECT_NE(refusal(hardness, 1.0, "some key").find("some key"), std::string::npos);
+  }
+}
+
+TEST(Security, NotANumberIsRefused) {
+  EXPECT_THROW(require_secure({16, 0}, std::numeric_limits<double>::quiet_NaN(), "key"),
+               SecurityError);
+}
+
+TEST(Security, StandardParametersMeetTheirBounds) {
+  const ParametersPtr p = Parameters::create(standard_parameters());
+  EXPECT_FALSE(p->insecure());
+  const double small = p->small_ring().log2_modulus(2, p->small_special());
+  const double big = p->ring().log2_modulus(p->top(), p->ring().p_size());
+  const double sparse = p->ring().log2_modulus(1, p->sparse_special());
+  EXPECT_LE(small, max_log2_modulus(p->small_hardness()));
+  EXPECT_LE(big, max_log2_modulus(p->hardness()));
+  EXPECT_LE(sparse, max_log2_modulus(p->sparse_hardness()));
+  // The figures that docs/SECURITY.md gives its estimates for.
+  EXPECT_LE(small, 199);
+  EXPECT_LE(big, 1733);
+  EXPECT_LE(sparse, 100);
+}
+
+TEST(Security, ParametersBelowTheBoundNeedToSaySo) {
+  ParametersLiteral literal = find_parameters("InsecureTest12");
+  EXPECT_TRUE(Parameters::create(literal)->insecure());
+  literal.name = "Test12";
+  EXPECT_THROW(Parameters::create(literal), SecurityError);
+}
+
+}  // namespace
+}  // namespace blindtuner

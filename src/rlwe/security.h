@@ -15,7 +15,7 @@ struct SecretHardness {
 /// The largest log2(QP) under which samples of this secret keep 128 bits of security; 0 for a
 /// secret that has no entry.
 ///
-/// Uniform ternary secrets: @[BCC24, Table 5.2], which below dimension 2^16 is stricter than the older
+/// Uniform ternary secrets: @[BCC24, Table 5.2], stricter below dimension 2^16 than the older
 /// @[HES18, Table 1] and @[OpenFHE-tables]. Sparse secrets: estimated for this program. Both are
 /// recomputed in docs/SECURITY.md.
 double max_log2_modulus(const SecretHardness& hardness);

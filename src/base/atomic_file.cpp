@@ -29,12 +29,12 @@ std::string random_suffix() {
 
 }  // namespace
 
-AtomicFile::AtomicFile(std::filesystem::path target) : target_(std::move(target)) {
+AtomicFile::AtomicFile(std::filesystem::path target, unsigned mode) : target_(std::move(target)) {
   if (target_.filename().empty())
     throw DataError("cannot write '" + target_.string() + "': not a file name");
   temporary_ = target_;
   temporary_ += ".tmp-" + random_suffix();
-  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
   if (descriptor_ < 0) {
     const int error = errno;
     temporary_.clear();  // not ours to remove

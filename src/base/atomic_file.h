@@ -15,7 +15,8 @@ namespace blindtuner {
 /// that names the target and the system's reason. Move-less; one thread.
 class AtomicFile {
  public:
-  explicit AtomicFile(std::filesystem::path target);
+  /// `mode`: the file's permissions, less the process's umask. 0600 for secrets.
+  explicit AtomicFile(std::filesystem::path target, unsigned mode = 0666);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;

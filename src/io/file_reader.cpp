@@ -1,0 +1,270 @@
+#include "io/file_reader.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <system_error>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/parallel.h"
+
+namespace blindtuner {
+namespace {
+
+constexpr std::size_t kBatchFrames = 8;
+constexpr std::size_t kPrefixBytes = 8;
+constexpr std::size_t kWholeFrame = kPrefixBytes + kFrameBytes + kDigestBytes;
+// Less is hashed sooner than threads are woken.
+constexpr std::size_t kParallelBytes = std::size_t{1} << 19;
+
+std::string quoted(const std::filesystem::path& path) {
+  std::string name = path.string();
+  name.insert(name.begin(), '\'');
+  name.push_back('\'');
+  return name;
+}
+
+// Reads until `out` is full or the file ends; returns the number of bytes read.
+std::size_t read_at(int descriptor, std::span<std::uint8_t> out, std::uint64_t offset,
+                    const std::string& name) {
+  std::size_t done = 0;
+  while (done < out.size()) {
+    const ssize_t got = ::pread(descriptor, out.data() + done, out.size() - done,
+                                static_cast<off_t>(offset + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0)
+      throw DataError("cannot read " + name + ": " + std::generic_category().message(errno));
+    if (got == 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  return done;
+}
+
+}  // namespace
+
+FileReader::FileReader(const std::filesystem::path& path) : name_(quoted(path)) {
+  descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor_ < 0)
+    throw DataError("cannot read " + name_ + ": " + std::generic_category().message(errno));
+  try {
+    struct stat status {};
+    if (::fstat(descriptor_, &status) != 0)
+      throw DataError("cannot read " + name_ + ": " + std::generic_category().message(errno));
+    if (!S_ISREG(status.st_mode)) throw DataError("cannot read " + name_ + ": not a regular file");
+    file_bytes_ = static_cast<std::uint64_t>(status.st_size);
+    HeaderBytes bytes{};
+    const std::size_t got = read_at(descriptor_, bytes, 0, name_);
+    if (got >= kMagic.size() && got < bytes.size() &&
+        std::memcmp(bytes.data(), kMagic.data(), kMagic.size()) == 0)
+      fail("truncated: " + std::to_string(got) + " bytes, the header alone has " +
+           std::to_string(kHeaderBytes));
+    header_ = decode_header(bytes, name_);
+    std::copy_n(bytes.end() - kDigestBytes, kDigestBytes, header_digest_.begin());
+    secret_ = header_.kind == FileKind::kSecretKey;
+    position_ = kHeaderBytes;
+  } catch (...) {
+    ::close(descriptor_);
+    throw;
+  }
+}
+
+FileReader::FileReader(const std::filesystem::path& path, FileKind expected) : FileReader(path) {
+  if (header_.kind != expected)
+    fail("is " + describe(header_.kind) + ", expected " + describe(expected));
+}
+
+FileReader::~FileReader() {
+  if (secret_) wipe(buffer_.data(), buffer_.size());
+  ::close(descriptor_);
+}
+
+void FileReader::fail(const std::string& what) const { throw DataError(name_ + ": " + what); }
+
+void FileReader::load() {
+  frames_.clear();
+  current_ = taken_ = 0;
+  // No more than the file holds: small files get small buffers.
+  const std::uint64_t left = file_bytes_ > position_ ? file_bytes_ - position_ : 0;
+  const std::size_t wanted =
+      static_cast<std::size_t>(std::min<std::uint64_t>(left, kBatchFrames * kWholeFrame));
+  if (buffer_.size() < wanted) buffer_.resize(wanted);
+  const std::size_t got = read_at(descriptor_, {buffer_.data(), wanted}, position_, name_);
+  std::size_t used = 0;
+  bool last = false;
+  while (!last && got - used >= kPrefixBytes + kDigestBytes) {
+    std::uint32_t length = 0;
+    SectionTag tag = 0;
+    std::memcpy(&length, &buffer_[used], 4);
+    std::memcpy(&tag, &buffer_[used + 4], 4);
+    if (length > kFrameBytes)
+      fail("damaged: a frame of " + std::to_string(length) + " bytes at byte " +
+           std::to_string(position_ + used) + ", expected at most " + std::to_string(kFrameBytes));
+    const std::size_t whole = kPrefixBytes + length + kDigestBytes;
+    if (got - used < whole) break;
+    frames_.push_back({tag, used + kPrefixBytes, length});
+    used += whole;
+    last = tag == kEndTag;
+  }
+  if (frames_.empty())
+    fail("truncated: it ends at byte " + std::to_string(file_bytes_) + " in the middle of a frame");
+  std::vector<char> good(frames_.size());
+  auto check = [&](std::size_t i) {
+    const std::uint8_t* frame = &buffer_[frames_[i].offset - kPrefixBytes];
+    const std::size_t bytes = kPrefixBytes + frames_[i].payload;
+    const FrameDigest digest = frame_digest(header_digest_.data(), next_number_ + i, frame, bytes);
+    good[i] = std::memcmp(digest.data(), frame + bytes, kDigestBytes) == 0;
+  };
+  if (used >= kParallelBytes)
+    parallel_for(frames_.size(), check);
+  else
+    for (std::size_t i = 0; i < frames_.size(); ++i) check(i);
+  for (std::size_t i = 0; i < good.size(); ++i)
+    if (!good[i])
+      fail("damaged: the checksum of the frame at byte " +
+           std::to_string(position_ + frames_[i].offset - kPrefixBytes) + " is wrong");
+  position_ += used;
+  next_number_ += frames_.size();
+  if (last) {
+    if (frames_.back().payload != 0) fail("damaged: the last frame is not empty");
+    if (position_ != file_bytes_)
+      fail(std::to_string(file_bytes_ - position_) + " bytes follow the end, expected none");
+  }
+  if (progress_) progress_(position_);
+}
+
+SectionTag FileReader::next_section() {
+  require_section_finished();
+  if (frames_.empty()) load();
+  return frames_[current_].tag;
+}
+
+void FileReader::require_section_finished() {
+  if (!in_section_) return;
+  // Frames that belong to the section still but are empty, or only the end of one, are its end.
+  while (true) {
+    if (current_ < frames_.size()) {
+      if (frames_[current_].tag != tag_) break;
+      if (taken_ < frames_[current_].payload)
+        fail("the section '" + to_string(tag_) + "' is longer than its contents");
+      ++current_;
+      taken_ = 0;
+    } else {
+      load();
+    }
+  }
+  in_section_ = false;
+}
+
+void FileReader::enter_section(SectionTag tag) {
+  const SectionTag found = next_section();
+  if (found != tag)
+    fail("the section '" + to_string(found) + "' where '" + to_string(tag) + "' was expected");
+  tag_ = tag;
+  in_section_ = true;
+  taken_ = 0;
+}
+
+void FileReader::bytes(std::span<std::uint8_t> out) {
+  require(in_section_, "everything is read inside a section");
+  while (!out.empty()) {
+    if (current_ == frames_.size()) load();
+    const Frame& frame = frames_[current_];
+    if (frame.tag != tag_)
+      fail("the section '" + to_string(tag_) + "' is shorter than its contents");
+    const std::size_t part = std::min(frame.payload - taken_, out.size());
+    std::memcpy(out.data(), &buffer_[frame.offset + taken_], part);
+    taken_ += part;
+    out = out.subspan(part);
+    if (taken_ == frame.payload) {
+      ++current_;
+      taken_ = 0;
+    }
+  }
+}
+
+std::uint64_t FileReader::skip_section() {
+  require(in_section_, "nothing to skip outside a section");
+  std::uint64_t skipped = 0;
+  while (true) {
+    if (current_ == frames_.size()) load();
+    if (frames_[current_].tag != tag_) break;
+    skipped += frames_[current_].payload - taken_;
+    ++current_;
+    taken_ = 0;
+  }
+  in_section_ = false;
+  return skipped;
+}
+
+std::uint64_t FileReader::number_in(std::uint64_t value, std::uint64_t least, std::uint64_t most,
+                                    const char* what) const {
+  if (value < least || value > most)
+    fail(std::string(what) + " is " + std::to_string(value) + ", expected " +
+         std::to_string(least) + " to " + std::to_string(most));
+  return value;
+}
+
+double FileReader::finite(const char* what) {
+  const double value = number<double>();
+  if (!std::isfinite(value)) fail(std::string(what) + " is not a finite number");
+  return value;
+}
+
+std::string FileReader::text(std::size_t most, const char* what) {
+  const auto length = static_cast<std::size_t>(
+      number_in(number<std::uint32_t>(), 0, most, (std::string("the length of ") + what).c_str()));
+  require_available(length, 1, what);
+  std::string value(length, '\0');
+  bytes({reinterpret_cast<std::uint8_t*>(value.data()), length});
+  for (const char c : value)
+    if ((c >= 0 && c < ' ' && c != '\n' && c != '\t' && c != '\r') || c == 127)
+      fail(std::string(what) + " is not text");
+  return value;
+}
+
+std::vector<double> FileReader::doubles(std::size_t most, const char* what) {
+  const std::uint64_t count =
+      number_in(number<std::uint64_t>(), 0, most, (std::string("the length of ") + what).c_str());
+  require_available(count, sizeof(double), what);
+  std::vector<double> values(static_cast<std::size_t>(count));
+  bytes({reinterpret_cast<std::uint8_t*>(values.data()), values.size() * sizeof(double)});
+  for (const double value : values)
+    if (!std::isfinite(value)) fail(std::string(what) + " holds a number that is not finite");
+  return values;
+}
+
+void FileReader::require_available(std::uint64_t count, std::uint64_t item_bytes,
+                                   const char* what) const {
+  // What was loaded but not taken, and what was not loaded.
+  std::uint64_t left = file_bytes_ - position_;
+  for (std::size_t i = current_; i < frames_.size(); ++i) left += frames_[i].payload;
+  left -= current_ < frames_.size() ? taken_ : 0;
+  if (item_bytes != 0 && count > left / item_bytes)
+    fail(std::to_string(count) + " items of " + what + ", but only " + std::to_string(left) +
+         " bytes are left");
+}
+
+void FileReader::finish() {
+  const SectionTag found = next_section();
+  if (found != kEndTag) fail("the section '" + to_string(found) + "' where the end was expected");
+}
+
+std::vector<SectionSize> scan_sections(FileReader& reader) {
+  std::vector<SectionSize> sections;
+  while (true) {
+    const SectionTag tag = reader.next_section();
+    if (tag == kEndTag) break;
+    reader.enter_section(tag);
+    sections.push_back({to_string(tag), reader.skip_section()});
+  }
+  reader.finish();
+  return sections;
+}
+
+}  // namespace blindtuner

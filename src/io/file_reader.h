@@ -1,0 +1,99 @@
+// Reads the format of io/format.h, a few megabytes at a time, every frame verified before its use.
+#pragma once
+
+#include <concepts>
+#include <filesystem>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "io/format.h"
+
+namespace blindtuner {
+
+/// Every failure is a DataError of one line that starts with the file's name. One thread.
+///
+/// A reader of some kind of file enters the sections in their order, takes what the kind's
+/// specification says, and calls finish(). It allocates for a number of items only after
+/// require_available().
+class FileReader {
+ public:
+  /// Opens a regular file and checks its header.
+  explicit FileReader(const std::filesystem::path& path);
+  /// The same, and the file must be of this kind.
+  FileReader(const std::filesystem::path& path, FileKind expected);
+  ~FileReader();
+  FileReader(const FileReader&) = delete;
+  FileReader& operator=(const FileReader&) = delete;
+
+  const FileHeader& header() const { return header_; }
+  const std::string& name() const { return name_; }  ///< the path in quotes
+  std::uint64_t file_bytes() const { return file_bytes_; }
+  /// Told the bytes consumed after every few megabytes; may throw to give up.
+  void on_progress(std::function<void(std::uint64_t)> callback) { progress_ = std::move(callback); }
+
+  /// The section before must have been read to its end.
+  void enter_section(SectionTag tag);
+  /// The next section's name; the one before must have been read to its end. kEndTag at the end.
+  SectionTag next_section();
+  /// Reads the current section to its end; returns how many bytes that were.
+  std::uint64_t skip_section();
+
+  void bytes(std::span<std::uint8_t> out);
+  template <typename T>
+  requires(std::integral<T> || std::same_as<T, double>) T number() {
+    std::uint8_t raw[sizeof(T)];
+    bytes(raw);
+    T value;
+    __builtin_memcpy(&value, raw, sizeof(T));
+    return value;
+  }
+  /// A whole number in [least, most]. `what` opens the message.
+  std::uint64_t number_in(std::uint64_t value, std::uint64_t least, std::uint64_t most,
+                          const char* what) const;
+  /// A double that is neither NaN nor infinite.
+  double finite(const char* what);
+  /// A text of at most `most` bytes, printable or whitespace or UTF-8.
+  std::string text(std::size_t most, const char* what);
+  /// At most `most` finite values.
+  std::vector<double> doubles(std::size_t most, const char* what);
+
+  /// Refuses `count` items of at least `item_bytes` bytes that the rest of the file cannot hold.
+  void require_available(std::uint64_t count, std::uint64_t item_bytes, const char* what) const;
+  /// Everything was read, and the file ends here.
+  void finish();
+  [[noreturn]] void fail(const std::string& what) const;
+
+ private:
+  struct Frame {
+    SectionTag tag;
+    std::size_t offset, payload;  // of the payload in the buffer
+  };
+  void load();
+  void require_section_finished();
+
+  std::string name_;
+  int descriptor_ = -1;
+  FileHeader header_;
+  FrameDigest header_digest_;
+  bool secret_ = false;
+  std::uint64_t file_bytes_ = 0, position_ = 0, next_number_ = 0;
+  std::vector<std::uint8_t> buffer_;
+  std::vector<Frame> frames_;
+  std::size_t current_ = 0;  // frame
+  std::size_t taken_ = 0;    // bytes of its payload
+  bool in_section_ = false;
+  SectionTag tag_ = 0;
+  std::function<void(std::uint64_t)> progress_;
+};
+
+/// One section as `inspect` shows it.
+struct SectionSize {
+  std::string name;
+  std::uint64_t bytes = 0;
+};
+/// Verifies a whole file without interpreting it. Throws DataError.
+std::vector<SectionSize> scan_sections(FileReader& reader);
+
+}  // namespace blindtuner

@@ -1,0 +1,113 @@
+#include "io/file_writer.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/parallel.h"
+
+namespace blindtuner {
+namespace {
+
+constexpr std::size_t kBatchFrames = 8;
+constexpr std::size_t kPrefixBytes = 8;
+constexpr std::size_t kWholeFrame = kPrefixBytes + kFrameBytes + kDigestBytes;
+// Less is hashed sooner than threads are woken.
+constexpr std::size_t kParallelBytes = std::size_t{1} << 19;
+
+}  // namespace
+
+FileWriter::FileWriter(const std::filesystem::path& target, const FileHeader& header,
+                       FileOptions options)
+    : file_(target, options.secret ? 0600u : 0666u), secret_(options.secret) {
+  const HeaderBytes bytes = encode_header(header);
+  std::copy_n(bytes.end() - kDigestBytes, kDigestBytes, header_digest_.begin());
+  file_.write(std::span<const std::uint8_t>(bytes));
+  buffer_.resize(kBatchFrames * kWholeFrame);
+}
+
+FileWriter::~FileWriter() {
+  if (secret_) wipe(buffer_.data(), buffer_.size());
+}
+
+void FileWriter::open_frame() {
+  if (buffer_.size() - used_ < kWholeFrame) flush();
+  frames_.push_back({used_, 0});
+  used_ += kPrefixBytes;
+}
+
+void FileWriter::close_frame() {
+  Frame& frame = frames_.back();
+  frame.payload = used_ - frame.offset - kPrefixBytes;
+  const auto length = static_cast<std::uint32_t>(frame.payload);
+  std::memcpy(&buffer_[frame.offset], &length, 4);
+  std::memcpy(&buffer_[frame.offset + 4], &tag_, 4);
+  used_ += kDigestBytes;
+}
+
+void FileWriter::flush() {
+  auto seal = [&](std::size_t i) {
+    const Frame& frame = frames_[i];
+    const std::size_t bytes = kPrefixBytes + frame.payload;
+    const FrameDigest digest =
+        frame_digest(header_digest_.data(), next_number_ + i, &buffer_[frame.offset], bytes);
+    std::copy(digest.begin(), digest.end(), &buffer_[frame.offset + bytes]);
+  };
+  if (used_ >= kParallelBytes)
+    parallel_for(frames_.size(), seal);
+  else
+    for (std::size_t i = 0; i < frames_.size(); ++i) seal(i);
+  file_.write(std::span<const std::uint8_t>(buffer_.data(), used_));
+  next_number_ += frames_.size();
+  frames_.clear();
+  used_ = 0;
+}
+
+void FileWriter::begin_section(SectionTag tag) {
+  require(tag != kEndTag, "the section 'END.' is the format's own");
+  require(!in_section_ || tag != tag_, "neighbouring sections need different names");
+  if (in_section_) close_frame();
+  tag_ = tag;
+  in_section_ = true;
+  open_frame();
+}
+
+void FileWriter::bytes(std::span<const std::uint8_t> data) {
+  require(in_section_, "everything is written inside a section");
+  size_ += data.size();
+  while (!data.empty()) {
+    std::size_t room = kFrameBytes - (used_ - frames_.back().offset - kPrefixBytes);
+    if (room == 0) {
+      close_frame();
+      open_frame();
+      room = kFrameBytes;
+    }
+    const std::size_t part = std::min(room, data.size());
+    std::memcpy(&buffer_[used_], data.data(), part);
+    used_ += part;
+    data = data.subspan(part);
+  }
+}
+
+void FileWriter::text(std::string_view value) {
+  number(static_cast<std::uint32_t>(value.size()));
+  bytes({reinterpret_cast<const std::uint8_t*>(value.data()), value.size()});
+}
+
+void FileWriter::doubles(std::span<const double> values) {
+  number(static_cast<std::uint64_t>(values.size()));
+  bytes({reinterpret_cast<const std::uint8_t*>(values.data()), values.size_bytes()});
+}
+
+void FileWriter::commit() {
+  if (in_section_) close_frame();
+  tag_ = kEndTag;
+  open_frame();
+  close_frame();
+  in_section_ = false;
+  flush();
+  file_.commit();
+}
+
+}  // namespace blindtuner

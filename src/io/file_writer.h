@@ -1,0 +1,68 @@
+// Writes the format of io/format.h, a few megabytes at a time.
+#pragma once
+
+#include <concepts>
+#include <filesystem>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/atomic_file.h"
+#include "io/format.h"
+
+namespace blindtuner {
+
+struct FileOptions {
+  /// For secrets: readable by the owner alone, and the buffers are wiped.
+  bool secret = false;
+};
+
+/// The file appears with commit(), whole; without it nothing is left. Failures are DataErrors that
+/// name the target (AtomicFile). One thread.
+class FileWriter {
+ public:
+  FileWriter(const std::filesystem::path& target, const FileHeader& header,
+             FileOptions options = {});
+  ~FileWriter();
+
+  /// Ends the section before and starts another. Everything is written inside a section.
+  void begin_section(SectionTag tag);
+
+  void bytes(std::span<const std::uint8_t> data);
+  /// Whole numbers, as wide as they are, and doubles.
+  template <typename T>
+  requires(std::integral<T> || std::same_as<T, double>) void number(T value) {
+    std::uint8_t raw[sizeof(T)];
+    __builtin_memcpy(raw, &value, sizeof(T));
+    bytes(raw);
+  }
+  /// Length (4 bytes) and bytes.
+  void text(std::string_view value);
+  /// Number (8 bytes) and values.
+  void doubles(std::span<const double> values);
+
+  /// Payload bytes so far.
+  std::uint64_t size() const { return size_; }
+  /// Writes the rest, flushes to the disk and renames. Call once.
+  void commit();
+
+ private:
+  struct Frame {
+    std::size_t offset, payload;
+  };
+  void open_frame();
+  void close_frame();
+  void flush();
+
+  AtomicFile file_;
+  FrameDigest header_digest_;
+  bool secret_, in_section_ = false;
+  SectionTag tag_ = 0;
+  std::vector<std::uint8_t> buffer_;  // whole frames, the last one open
+  std::vector<Frame> frames_;
+  std::size_t used_ = 0;
+  std::uint64_t next_number_ = 0;  // of the first frame in the buffer
+  std::uint64_t size_ = 0;
+};
+
+}  // namespace blindtuner

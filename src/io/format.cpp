@@ -1,0 +1,172 @@
+#include "io/format.h"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <stdexcept>
+
+#include "base/error.h"
+#include "base/random.h"
+
+namespace blindtuner {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "files are written as memory is");
+
+constexpr std::size_t kNameBytes = 32;
+constexpr std::size_t kHeaderDigestOffset = kHeaderBytes - kDigestBytes;
+
+struct ContextDeleter {
+  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+};
+
+class Sha256 {
+ public:
+  Sha256() : context_(EVP_MD_CTX_new()) {
+    check(context_ && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1);
+  }
+  void add(const void* data, std::size_t bytes) {
+    check(EVP_DigestUpdate(context_.get(), data, bytes) == 1);
+  }
+  FrameDigest finish() {
+    FrameDigest digest;
+    unsigned int length = 0;
+    check(EVP_DigestFinal_ex(context_.get(), digest.data(), &length) == 1);
+    return digest;
+  }
+
+ private:
+  static void check(bool good) {
+    if (!good) throw std::runtime_error("SHA-256 is not available");
+  }
+  std::unique_ptr<EVP_MD_CTX, ContextDeleter> context_;
+};
+
+std::string to_hex(std::span<const std::uint8_t> bytes) {
+  constexpr char kHex[] = "0123456789abcdef";
+  std::string text;
+  for (const std::uint8_t byte : bytes) {
+    text += kHex[byte >> 4];
+    text += kHex[byte & 15];
+  }
+  return text;
+}
+
+int from_hex(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return -1;
+}
+
+struct KindName {
+  FileKind kind;
+  const char* description;
+  const char* identifier;
+};
+constexpr KindName kKinds[] = {
+    {FileKind::kSecretKey, "a secret key", "secret_key"},
+    {FileKind::kEvaluationKeys, "evaluation keys", "evaluation_keys"},
+    {FileKind::kDataset, "an encrypted data set", "dataset"},
+    {FileKind::kModel, "an encrypted model", "model"},
+    {FileKind::kCheckpoint, "a training checkpoint", "checkpoint"},
+    {FileKind::kScores, "encrypted scores", "scores"},
+};
+
+}  // namespace
+
+std::string describe(FileKind kind) {
+  for (const KindName& k : kKinds)
+    if (k.kind == kind) return k.description;
+  return "an unknown kind of file (" + std::to_string(static_cast<std::uint32_t>(kind)) + ")";
+}
+
+std::string identifier(FileKind kind) {
+  for (const KindName& k : kKinds)
+    if (k.kind == kind) return k.identifier;
+  return "unknown";
+}
+
+KeyId fresh_key_id() {
+  const Seed seed = fresh_seed();
+  KeyId id;
+  std::copy_n(seed.begin(), id.size(), id.begin());
+  return id;
+}
+
+std::string to_string(const KeyId& id) { return to_hex(id); }
+
+std::string to_string(SectionTag tag) {
+  std::string text;
+  for (int i = 0; i < 4; ++i) {
+    const char c = static_cast<char>(tag >> (8 * i));
+    text += c > ' ' && c <= '~' ? c : '?';
+  }
+  return text;
+}
+
+HeaderBytes encode_header(const FileHeader& header) {
+  require(header.parameters_name.size() < kNameBytes, "a parameter set's name is too long");
+  require(header.parameters_digest.empty() || header.parameters_digest.size() == 64,
+          "a parameter digest has 64 hexadecimal digits");
+  HeaderBytes bytes{};
+  std::copy(kMagic.begin(), kMagic.end(), bytes.begin());
+  const std::uint32_t version = kFormatVersion, kind = static_cast<std::uint32_t>(header.kind);
+  std::memcpy(&bytes[8], &version, 4);
+  std::memcpy(&bytes[12], &kind, 4);
+  for (std::size_t i = 0; i < header.parameters_digest.size() / 2; ++i) {
+    const int high = from_hex(header.parameters_digest[2 * i]);
+    const int low = from_hex(header.parameters_digest[2 * i + 1]);
+    require(high >= 0 && low >= 0, "a parameter digest has 64 hexadecimal digits");
+    bytes[16 + i] = static_cast<std::uint8_t>(high * 16 + low);
+  }
+  std::copy(header.parameters_name.begin(), header.parameters_name.end(), &bytes[48]);
+  std::copy(header.key_id.begin(), header.key_id.end(), &bytes[80]);
+  Sha256 hash;
+  hash.add(bytes.data(), kHeaderDigestOffset);
+  const FrameDigest digest = hash.finish();
+  std::copy(digest.begin(), digest.end(), &bytes[kHeaderDigestOffset]);
+  return bytes;
+}
+
+FileHeader decode_header(const HeaderBytes& bytes, const std::string& where) {
+  if (std::memcmp(bytes.data(), kMagic.data(), kMagic.size()) != 0)
+    throw DataError(where + ": not a BlindTuner file (it does not start with '" +
+                    std::string(kMagic) + "')");
+  std::uint32_t version = 0, kind = 0;
+  std::memcpy(&version, &bytes[8], 4);
+  std::memcpy(&kind, &bytes[12], 4);
+  if (version != kFormatVersion)
+    throw DataError(where + ": format version " + std::to_string(version) + ", expected " +
+                    std::to_string(kFormatVersion));
+  Sha256 hash;
+  hash.add(bytes.data(), kHeaderDigestOffset);
+  const FrameDigest digest = hash.finish();
+  if (!std::equal(digest.begin(), digest.end(), &bytes[kHeaderDigestOffset]))
+    throw DataError(where + ": damaged: the header's checksum is wrong");
+  FileHeader header;
+  header.kind = static_cast<FileKind>(kind);
+  const auto parameters = std::span(bytes).subspan(16, 32);
+  if (std::any_of(parameters.begin(), parameters.end(), [](std::uint8_t b) { return b != 0; }))
+    header.parameters_digest = to_hex(parameters);
+  const char* name = reinterpret_cast<const char*>(&bytes[48]);
+  header.parameters_name.assign(name, strnlen(name, kNameBytes - 1));
+  for (const char c : header.parameters_name)
+    if (c < ' ' || c > '~') throw DataError(where + ": the parameters' name is not printable text");
+  std::copy_n(&bytes[80], header.key_id.size(), header.key_id.begin());
+  return header;
+}
+
+FrameDigest frame_digest(const std::uint8_t* header_digest, std::uint64_t number,
+                         const std::uint8_t* frame, std::size_t bytes) {
+  Sha256 hash;
+  hash.add(header_digest, kDigestBytes);
+  hash.add(&number, 8);
+  hash.add(frame, bytes);
+  return hash.finish();
+}
+
+}  // namespace blindtuner

@@ -1,0 +1,294 @@
+#include "io/poly_io.h"
+
+#include <bit>
+#include <cmath>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/parallel.h"
+#include "io/bit_packing.h"
+
+namespace blindtuner {
+namespace {
+
+// Limbs packed or unpacked together: enough for all threads, a few megabytes.
+constexpr std::size_t kLimbGroup = 8;
+
+std::span<std::uint8_t> as_bytes(Buffer& buffer, std::size_t bytes) {
+  return {reinterpret_cast<std::uint8_t*>(buffer.data()), bytes};
+}
+
+std::size_t limb_bytes(const Poly& x, std::size_t i) {
+  return packed_bytes(x.n(), x.modulus(i).bits);
+}
+
+// Calls f(limb) for `count` limbs of dimension n, on all threads when that is worth waking them.
+template <typename F>
+void for_limbs(std::size_t count, std::size_t n, F&& f) {
+  if (count * n >= (std::size_t{1} << 16))
+    parallel_for(count, f);
+  else
+    for (std::size_t i = 0; i < count; ++i) f(i);
+}
+
+// Calls f(first limb, one past the last, where each limb's bytes start) for groups of limbs.
+template <typename F>
+void for_limb_groups(const Poly& x, F&& f) {
+  for (std::size_t begin = 0; begin < x.limbs(); begin += kLimbGroup) {
+    const std::size_t end = std::min(begin + kLimbGroup, x.limbs());
+    std::vector<std::size_t> offsets = {0};
+    for (std::size_t i = begin; i < end; ++i) offsets.push_back(offsets.back() + limb_bytes(x, i));
+    f(begin, end, offsets);
+  }
+}
+
+void write_residues(FileWriter& out, const Poly& x) {
+  require(x.domain() == Domain::kNtt, "files hold polynomials in the NTT domain");
+  for_limb_groups(x,
+                  [&](std::size_t begin, std::size_t end, const std::vector<std::size_t>& offsets) {
+                    Buffer buffer(offsets.back() / 8 + 1);
+                    const auto bytes = as_bytes(buffer, offsets.back());
+                    for_limbs(end - begin, x.n(), [&](std::size_t i) {
+                      pack_bits({x.limb(begin + i), x.n()}, x.modulus(begin + i).bits,
+                                bytes.subspan(offsets[i], offsets[i + 1] - offsets[i]));
+                    });
+                    out.bytes(bytes);
+                  });
+}
+
+Poly read_residues(FileReader& in, const Ring& ring, std::size_t q_count, std::size_t p_count) {
+  std::size_t total = 0;
+  for (std::size_t i = 0; i < q_count; ++i) total += packed_bytes(ring.n(), ring.q(i).bits);
+  for (std::size_t i = 0; i < p_count; ++i) total += packed_bytes(ring.n(), ring.p(i).bits);
+  in.require_available(total, 1, "a polynomial");
+  Poly x(ring, q_count, p_count, Domain::kNtt);
+  for_limb_groups(
+      x, [&](std::size_t begin, std::size_t end, const std::vector<std::size_t>& offsets) {
+        Buffer buffer(offsets.back() / 8 + 1);
+        const auto bytes = as_bytes(buffer, offsets.back());
+        in.bytes(bytes);
+        std::vector<char> good(end - begin);
+        for_limbs(end - begin, x.n(), [&](std::size_t i) {
+          const Modulus& q = x.modulus(begin + i);
+          good[i] = unpack_bits(bytes.subspan(offsets[i], offsets[i + 1] - offsets[i]), q.bits, q.q,
+                                {x.limb(begin + i), x.n()});
+        });
+        for (std::size_t i = 0; i < good.size(); ++i)
+          if (!good[i])
+            in.fail("a residue is not below its prime " + std::to_string(x.modulus(begin + i).q));
+      });
+  return x;
+}
+
+void write_ring(FileWriter& out, const Parameters& parameters, const Ring& ring) {
+  require(&ring == &parameters.ring() || &ring == &parameters.small_ring(),
+          "a polynomial of a ring that is not the parameters'");
+  out.number(static_cast<std::uint8_t>(&ring == &parameters.ring() ? 1 : 0));
+}
+
+const Ring& read_ring(FileReader& in, const Parameters& parameters) {
+  const auto ring = in.number_in(in.number<std::uint8_t>(), 0, 1, "the number of a ring");
+  return ring == 1 ? parameters.ring() : parameters.small_ring();
+}
+
+std::size_t read_count(FileReader& in, std::size_t least, std::size_t most, const char* what) {
+  return static_cast<std::size_t>(in.number_in(in.number<std::uint16_t>(), least, most, what));
+}
+
+void write_count(FileWriter& out, std::size_t count) {
+  require(count <= UINT16_MAX, "a count beyond 16 bits");
+  out.number(static_cast<std::uint16_t>(count));
+}
+
+double read_scale(FileReader& in) {
+  const double scale = in.finite("a scale");
+  // Wide enough for every product of two messages at the top of the chain, and far from overflow.
+  if (!(scale >= 0x1p-64 && scale <= 0x1p512)) in.fail("a scale is out of range");
+  return scale;
+}
+
+}  // namespace
+
+FileHeader make_header(FileKind kind, const Parameters& parameters, const KeyId& key_id) {
+  return {kind, parameters.literal().name, parameters.digest(), key_id};
+}
+
+ParametersPtr load_parameters(const FileReader& reader, bool allow_insecure) {
+  const FileHeader& header = reader.header();
+  const ParametersLiteral* literal = nullptr;
+  try {
+    literal = &find_parameters(header.parameters_name);
+  } catch (const DataError& error) {
+    reader.fail(error.what());
+  }
+  ParametersPtr parameters = Parameters::create(*literal);
+  if (parameters->digest() != header.parameters_digest)
+    reader.fail("made under other parameters of the name '" + header.parameters_name +
+                "' than this program's: digest " + header.parameters_digest.substr(0, 16) +
+                ".., expected " + parameters->digest().substr(0, 16) + "..");
+  if (parameters->insecure() && !allow_insecure)
+    throw SecurityError(reader.name() + ": made under '" + header.parameters_name +
+                        "', which is below 128 bits of security; refused without "
+                        "--allow-insecure-parameters");
+  return parameters;
+}
+
+void require_same_keys(const FileReader& reader, const FileHeader& expected,
+                       const std::string& others) {
+  const FileHeader& header = reader.header();
+  if (header.parameters_digest != expected.parameters_digest)
+    reader.fail("made under the parameters '" + header.parameters_name + "', but " + others +
+                " under '" + expected.parameters_name + "'");
+  if (header.key_id != expected.key_id)
+    reader.fail("belongs to the keys " + to_string(header.key_id).substr(0, 8) + ".., but " +
+                others + " to the keys " + to_string(expected.key_id).substr(0, 8) + "..");
+}
+
+void write(FileWriter& out, const Parameters& parameters, const Ciphertext& c) {
+  require(c.c0.q_count() == c.c1.q_count() && c.c0.p_count() == 0 && c.c1.p_count() == 0,
+          "a ciphertext has two polynomials of one level");
+  write_ring(out, parameters, c.ring());
+  write_count(out, c.q_count());
+  out.number(c.scale);
+  write_residues(out, c.c0);
+  write_residues(out, c.c1);
+}
+
+Ciphertext read_ciphertext(FileReader& in, const Parameters& parameters) {
+  const Ring& ring = read_ring(in, parameters);
+  const std::size_t q_count = read_count(in, 1, ring.q_size(), "a ciphertext's number of primes");
+  const double scale = read_scale(in);
+  Poly c0 = read_residues(in, ring, q_count, 0);
+  Poly c1 = read_residues(in, ring, q_count, 0);
+  return {std::move(c0), std::move(c1), scale};
+}
+
+void write(FileWriter& out, const Parameters& parameters, const SeededCiphertext& c) {
+  require(c.c0.p_count() == 0, "a ciphertext has no special limbs");
+  write_ring(out, parameters, c.c0.ring());
+  write_count(out, c.c0.q_count());
+  out.number(c.scale);
+  out.number(c.stream);
+  out.bytes(c.seed);
+  write_residues(out, c.c0);
+}
+
+SeededCiphertext read_seeded_ciphertext(FileReader& in, const Parameters& parameters) {
+  SeededCiphertext c;
+  const Ring& ring = read_ring(in, parameters);
+  const std::size_t q_count = read_count(in, 1, ring.q_size(), "a ciphertext's number of primes");
+  c.scale = read_scale(in);
+  c.stream = in.number_in(in.number<std::uint64_t>(), 0, UINT32_MAX, "a ciphertext's stream");
+  in.bytes(c.seed);
+  c.c0 = read_residues(in, ring, q_count, 0);
+  return c;
+}
+
+void write(FileWriter& out, const Parameters& parameters, const KeySwitchKey& key) {
+  require(key.b.size() == key.shape.digits() && !key.b.empty(), "a key has one b for each digit");
+  write_ring(out, parameters, key.ring());
+  write_count(out, key.shape.q_count);
+  write_count(out, key.shape.p_count);
+  write_count(out, key.shape.digits());
+  for (const std::size_t end : key.shape.digit_ends) write_count(out, end);
+  out.bytes(key.seed);
+  for (const Poly& b : key.b) {
+    require(b.q_count() == key.shape.q_count && b.p_count() == key.shape.p_count,
+            "a key's polynomials have its shape");
+    write_residues(out, b);
+  }
+}
+
+KeySwitchKey read_key_switch_key(FileReader& in, const Parameters& parameters) {
+  const Ring& ring = read_ring(in, parameters);
+  KeySwitchKey key;
+  key.shape.q_count = read_count(in, 1, ring.q_size(), "a key's number of primes");
+  key.shape.p_count = read_count(in, 1, ring.p_size(), "a key's number of special primes");
+  const std::size_t digits = read_count(in, 1, key.shape.q_count, "a key's number of digits");
+  // inner_product and base conversion hold at most 32 of each.
+  in.number_in(digits, 1, 32, "a key's number of digits");
+  std::size_t begin = 0;
+  for (std::size_t d = 0; d < digits; ++d) {
+    const std::size_t most = std::min(begin + 32, key.shape.q_count);
+    begin = read_count(in, begin + 1, most, "the end of a key's digit");
+    key.shape.digit_ends.push_back(begin);
+  }
+  if (begin != key.shape.q_count)
+    in.fail("a key's digits end at prime " + std::to_string(begin) + ", expected " +
+            std::to_string(key.shape.q_count));
+  in.bytes(key.seed);
+  for (std::size_t d = 0; d < digits; ++d)
+    key.b.push_back(read_residues(in, ring, key.shape.q_count, key.shape.p_count));
+  key.expand();
+  return key;
+}
+
+void write(FileWriter& out, const Parameters& parameters, const GaloisKeys& keys) {
+  out.number(static_cast<std::uint32_t>(keys.size()));
+  for (const auto& [g, key] : keys) {
+    out.number(g);
+    write(out, parameters, key);
+  }
+}
+
+GaloisKeys read_galois_keys(FileReader& in, const Parameters& parameters) {
+  const auto count = in.number<std::uint32_t>();
+  in.require_available(count, 64, "rotation keys");
+  GaloisKeys keys;
+  u64 last = 0;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const u64 g = in.number_in(in.number<u64>(), last + 1, 2 * parameters.ring().n() - 1,
+                               "a rotation key's Galois element");
+    if (g % 2 == 0) in.fail("a rotation key's Galois element is even");
+    KeySwitchKey key = read_key_switch_key(in, parameters);
+    in.number_in(g, 1, 2 * key.ring().n() - 1, "a rotation key's Galois element");
+    keys.emplace(g, std::move(key));
+    last = g;
+  }
+  return keys;
+}
+
+void write(FileWriter& out, const Parameters& parameters, const BootstrapKeys& keys) {
+  write(out, parameters, keys.evaluation.relinearisation);
+  write(out, parameters, keys.evaluation.galois);
+  for (const KeySwitchKey* key :
+       {&keys.small_to_sparse, &keys.dense_to_sparse, &keys.sparse_to_dense, &keys.dense_to_small})
+    write(out, parameters, *key);
+}
+
+BootstrapKeys read_bootstrap_keys(FileReader& in, const Parameters& parameters) {
+  BootstrapKeys keys;
+  keys.evaluation.relinearisation = read_key_switch_key(in, parameters);
+  keys.evaluation.galois = read_galois_keys(in, parameters);
+  for (KeySwitchKey* key :
+       {&keys.small_to_sparse, &keys.dense_to_sparse, &keys.sparse_to_dense, &keys.dense_to_small})
+    *key = read_key_switch_key(in, parameters);
+  // The circuits require shapes and elements themselves; that every key is of the big ring is said
+  // here.
+  bool big = &keys.evaluation.relinearisation.ring() == &parameters.ring();
+  for (const auto& [g, key] : keys.evaluation.galois) big &= &key.ring() == &parameters.ring();
+  for (const KeySwitchKey* key :
+       {&keys.small_to_sparse, &keys.dense_to_sparse, &keys.sparse_to_dense, &keys.dense_to_small})
+    big &= &key->ring() == &parameters.ring();
+  if (!big) in.fail("a bootstrapping key is not of the big ring");
+  return keys;
+}
+
+void write(FileWriter& out, const Parameters& parameters, const PublicKey& key) {
+  require(key.b.q_count() == key.a.q_count() && key.b.p_count() == 0 && key.a.p_count() == 0,
+          "a public key has two polynomials of one level");
+  write_ring(out, parameters, key.b.ring());
+  write_count(out, key.b.q_count());
+  write_residues(out, key.b);
+  write_residues(out, key.a);
+}
+
+PublicKey read_public_key(FileReader& in, const Parameters& parameters) {
+  const Ring& ring = read_ring(in, parameters);
+  const std::size_t q_count = read_count(in, 1, ring.q_size(), "a public key's number of primes");
+  Poly b = read_residues(in, ring, q_count, 0);
+  Poly a = read_residues(in, ring, q_count, 0);
+  return {std::move(b), std::move(a)};
+}
+
+}  // namespace blindtuner

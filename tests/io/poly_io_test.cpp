@@ -1,0 +1,242 @@
+// Ciphertexts and keys: round trips, wrong shapes, and mutations behind correct checksums.
+#include "io_fixture.h"
+#include "secret/bootstrap_keygen.h"
+#include "secret/secret_key_file.h"
+
+namespace blindtuner::testing {
+namespace {
+
+constexpr SectionTag kBody = section_tag("BODY");
+
+class PolyIoTest : public IoTest {
+ protected:
+  const ParametersPtr parameters_ = tiny_parameters();
+  const Parameters& p_ = *parameters_;
+
+  void write_body(const std::function<void(FileWriter&)>& f, const std::string& name = "file") {
+    FileWriter out(path(name), make_header(FileKind::kDataset, p_, KeyId{}));
+    out.begin_section(kBody);
+    f(out);
+    out.commit();
+  }
+  template <typename F>
+  auto read_body(F&& f, const std::string& name = "file") {
+    FileReader in(path(name), FileKind::kDataset);
+    in.enter_section(kBody);
+    auto result = f(in);
+    in.finish();
+    return result;
+  }
+};
+
+TEST_F(PolyIoTest, Ciphertext) {
+  for (const Ring* ring : {&p_.ring(), &p_.small_ring()}) {
+    const Ciphertext c{random_poly(*ring, 2, 0, 1), random_poly(*ring, 2, 0, 2), 0x1.8p40};
+    write_body([&](FileWriter& out) { write(out, p_, c); });
+    const Ciphertext back = read_body([&](FileReader& in) { return read_ciphertext(in, p_); });
+    EXPECT_TRUE(equal(c.c0, back.c0) && equal(c.c1, back.c1));
+    EXPECT_EQ(c.scale, back.scale);
+  }
+}
+
+TEST_F(PolyIoTest, SeededCiphertext) {
+  SeededCiphertext c;
+  c.c0 = random_poly(p_.small_ring(), 2, 0, 1);
+  c.seed = Seed{1, 2, 3};
+  c.stream = 77;
+  c.scale = 0x1p20;
+  write_body([&](FileWriter& out) { write(out, p_, c); });
+  const auto back = read_body([&](FileReader& in) { return read_seeded_ciphertext(in, p_); });
+  EXPECT_TRUE(equal(c.c0, back.c0));
+  EXPECT_EQ(c.seed, back.seed);
+  EXPECT_EQ(c.stream, back.stream);
+  EXPECT_EQ(c.scale, back.scale);
+  // Half of a whole ciphertext, packed: 49 and 50 bits a coefficient.
+  EXPECT_LT(std::filesystem::file_size(path()), 128u * 99 / 8 + 400);
+}
+
+TEST_F(PolyIoTest, Keys) {
+  const KeySwitchKey key = random_key(p_.ring(), 6, 2, {3, 6}, 1);
+  write_body([&](FileWriter& out) { write(out, p_, key); });
+  EXPECT_TRUE(equal(key, read_body([&](FileReader& in) { return read_key_switch_key(in, p_); })));
+
+  GaloisKeys galois;
+  for (const u64 g : {5u, 25u, 2047u})
+    galois.emplace(g, random_key(p_.ring(), 4, 2, {3, 4}, g % 64));
+  write_body([&](FileWriter& out) { write(out, p_, galois); });
+  const GaloisKeys back = read_body([&](FileReader& in) { return read_galois_keys(in, p_); });
+  ASSERT_EQ(back.size(), galois.size());
+  for (const auto& [g, k] : galois) EXPECT_TRUE(equal(k, back.at(g)));
+
+  const PublicKey public_key{random_poly(p_.ring(), 6, 0, 1), random_poly(p_.ring(), 6, 0, 2)};
+  write_body([&](FileWriter& out) { write(out, p_, public_key); });
+  const PublicKey again = read_body([&](FileReader& in) { return read_public_key(in, p_); });
+  EXPECT_TRUE(equal(public_key.a, again.a) && equal(public_key.b, again.b));
+}
+
+TEST_F(PolyIoTest, BootstrapKeys) {
+  BootstrapKeys keys;
+  keys.evaluation.relinearisation = random_key(p_.ring(), 5, 2, {3, 5}, 1);
+  keys.evaluation.galois.emplace(5, random_key(p_.ring(), 6, 2, {3, 6}, 2));
+  keys.small_to_sparse = random_key(p_.ring(), 1, 1, {1}, 3);
+  keys.dense_to_sparse = random_key(p_.ring(), 1, 1, {1}, 4);
+  keys.sparse_to_dense = random_key(p_.ring(), 6, 2, {3, 6}, 5);
+  keys.dense_to_small = random_key(p_.ring(), 2, 2, {2}, 6);
+  write_body([&](FileWriter& out) { write(out, p_, keys); });
+  const auto back = read_body([&](FileReader& in) { return read_bootstrap_keys(in, p_); });
+  EXPECT_TRUE(equal(keys.evaluation.relinearisation, back.evaluation.relinearisation));
+  EXPECT_TRUE(equal(keys.evaluation.galois.at(5), back.evaluation.galois.at(5)));
+  EXPECT_TRUE(equal(keys.small_to_sparse, back.small_to_sparse));
+  EXPECT_TRUE(equal(keys.dense_to_sparse, back.dense_to_sparse));
+  EXPECT_TRUE(equal(keys.sparse_to_dense, back.sparse_to_dense));
+  EXPECT_TRUE(equal(keys.dense_to_small, back.dense_to_small));
+}
+
+TEST_F(PolyIoTest, SecretKey) {
+  const ParametersPtr parameters = Parameters::create(find_parameters("InsecureTest12"));
+  const OwnerKeys keys{SecretKeys::generate(parameters), fresh_key_id()};
+  write_secret_key(path(), keys);
+  const OwnerKeys back = read_secret_key(path(), true);
+  EXPECT_EQ(back.id, keys.id);
+  EXPECT_TRUE(std::ranges::equal(back.secrets.big.coefficients(), keys.secrets.big.coefficients()));
+  EXPECT_TRUE(
+      std::ranges::equal(back.secrets.small.coefficients(), keys.secrets.small.coefficients()));
+  EXPECT_THROW(read_secret_key(path(), false), SecurityError);
+
+  Bytes file = load(path());
+  file[kHeaderBytes + 8 + 1] = 0xff;  // four coefficients of 3
+  reseal(file);
+  store(path("bad"), file);
+  EXPECT_NE(message_of([&] { read_secret_key(path("bad"), true); }).find("not -1, 0 or 1"),
+            std::string::npos);
+}
+
+TEST_F(PolyIoTest, RefusesResiduesAndShapes) {
+  const Ciphertext c{random_poly(p_.small_ring(), 2, 0, 1), random_poly(p_.small_ring(), 2, 0, 2),
+                     1.0};
+  write_body([&](FileWriter& out) { write(out, p_, c); });
+  const Bytes file = load(path());
+  auto damaged = [&](std::size_t offset, Bytes value) {
+    Bytes other = file;
+    std::copy(value.begin(), value.end(), &other[kHeaderBytes + 8 + offset]);
+    reseal(other);
+    store(path("bad"), other);
+    return message_of(
+        [&] { read_body([&](FileReader& in) { return read_ciphertext(in, p_); }, "bad"); });
+  };
+  EXPECT_NE(damaged(0, {2}).find("the number of a ring is 2"), std::string::npos);
+  EXPECT_NE(damaged(1, {0, 0}).find("number of primes is 0, expected 1 to 2"), std::string::npos);
+  EXPECT_NE(damaged(1, {9, 0}).find("number of primes is 9"), std::string::npos);
+  EXPECT_NE(damaged(3, {0, 0, 0, 0, 0, 0, 0xf0, 0x7f}).find("a scale"), std::string::npos);
+  EXPECT_NE(damaged(3, {0, 0, 0, 0, 0, 0, 0, 0}).find("a scale"), std::string::npos);
+  EXPECT_NE(damaged(11, Bytes(16, 0xff)).find("not below its prime"), std::string::npos);
+  EXPECT_NE(damaged(0, {1}).find("a polynomial, but only"), std::string::npos);
+}
+
+TEST_F(PolyIoTest, TellsKeysAndParametersApart) {
+  const FileHeader mine = make_header(FileKind::kDataset, p_, KeyId{1});
+  const FileHeader other_keys = make_header(FileKind::kDataset, p_, KeyId{2});
+  const ParametersPtr set = Parameters::create(find_parameters("InsecureTest12"));
+  write_body([](FileWriter&) {});
+  FileReader in(path());
+  EXPECT_NE(message_of([&] { require_same_keys(in, mine, "'k'"); }).find("belongs to the keys"),
+            std::string::npos);
+  EXPECT_NE(message_of([&] {
+              require_same_keys(in, make_header(FileKind::kDataset, *set, KeyId{}), "'k'");
+            }).find("made under the parameters 'InsecureTiny'"),
+            std::string::npos);
+  EXPECT_NE(message_of([&] { load_parameters(in, true); }).find("no parameter set 'InsecureTiny'"),
+            std::string::npos);
+
+  FileHeader forged = make_header(FileKind::kDataset, *set, KeyId{});
+  {
+    FileWriter out(path("test12"), forged);
+    out.commit();
+  }
+  FileReader good(path("test12"));
+  EXPECT_EQ(load_parameters(good, true)->digest(), set->digest());
+  EXPECT_NE(message_of([&] { load_parameters(good, false); }).find("--allow-insecure-parameters"),
+            std::string::npos);
+  forged.parameters_digest[0] = forged.parameters_digest[0] == 'a' ? 'b' : 'a';
+  {
+    FileWriter out(path("other"), forged);
+    out.commit();
+  }
+  FileReader other(path("other"));
+  EXPECT_NE(message_of([&] { load_parameters(other, true); }).find("made under other parameters"),
+            std::string::npos);
+}
+
+// Every reader against mutations that pass the checksums: it must succeed or throw DataError.
+TEST_F(PolyIoTest, Fuzz) {
+  const Ciphertext c{random_poly(p_.small_ring(), 2, 0, 1), random_poly(p_.small_ring(), 2, 0, 2),
+                     1.0};
+  GaloisKeys galois;
+  for (const u64 g : {5u, 25u}) galois.emplace(g, random_key(p_.small_ring(), 2, 2, {1, 2}, g));
+  SeededCiphertext seeded;
+  seeded.c0 = random_poly(p_.small_ring(), 1, 0, 3);
+  struct Case {
+    std::function<void(FileWriter&)> write;
+    std::function<void(FileReader&)> read;
+  };
+  const Case cases[] = {
+      {[&](FileWriter& out) { write(out, p_, c); },
+       [&](FileReader& in) { read_ciphertext(in, p_); }},
+      {[&](FileWriter& out) { write(out, p_, seeded); },
+       [&](FileReader& in) { read_seeded_ciphertext(in, p_); }},
+      {[&](FileWriter& out) { write(out, p_, galois.at(5)); },
+       [&](FileReader& in) { read_key_switch_key(in, p_); }},
+      {[&](FileWriter& out) { write(out, p_, galois); },
+       [&](FileReader& in) { read_galois_keys(in, p_); }},
+      {[&](FileWriter& out) {
+         write(out, p_, PublicKey{c.c0.copy(), c.c1.copy()});
+       },
+       [&](FileReader& in) { read_public_key(in, p_); }},
+      {[&](FileWriter& out) { out.text("some text"); },
+       [&](FileReader& in) { in.text(100, "text"); }},
+      {[&](FileWriter& out) { out.doubles(std::vector<double>(9, 1.0)); },
+       [&](FileReader& in) { in.doubles(100, "values"); }},
+  };
+  std::mt19937_64 random(20240817);
+  for (const Case& test : cases) {
+    write_body(test.write);
+    const Bytes file = load(path());
+    for (int i = 0; i < 300; ++i) {
+      Bytes mutated = file;
+      const int changes = 1 + static_cast<int>(random() % 4);
+      for (int j = 0; j < changes; ++j) {
+        // Mostly where lengths and shapes are.
+        const std::size_t reach = random() % 2 == 0
+                                      ? std::min<std::size_t>(64, file.size() - kHeaderBytes)
+                                      : file.size() - kHeaderBytes;
+        const std::size_t at = kHeaderBytes + random() % reach;
+        if (at >= mutated.size()) continue;
+        switch (random() % 4) {
+          case 0:
+            mutated[at] = static_cast<std::uint8_t>(random());
+            break;
+          case 1:
+            mutated[at] = random() % 2 == 0 ? 0xff : 0;
+            break;
+          case 2:
+            mutated[at] ^= static_cast<std::uint8_t>(1u << (random() % 8));
+            break;
+          default:
+            mutated.resize(at + 1);
+        }
+      }
+      reseal(mutated);
+      store(path("mutated"), mutated);
+      try {
+        FileReader in(path("mutated"), FileKind::kDataset);
+        in.enter_section(in.next_section());
+        test.read(in);
+        in.finish();
+      } catch (const DataError&) {
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace blindtuner::testing

@@ -1,9 +1,10 @@
 // Arithmetic modulo one prime below 2^50.
 //
-// 50 bits leave room in AVX-512 IFMA's 52-bit products for values that are reduced lazily (4q < 2^52).
+// 50 bits leave room in AVX-512 IFMA's 52-bit products for lazily reduced values: 4q < 2^52.
 // Everything here is defined by its result; the vector kernels reach the same results by other ways.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 
@@ -19,15 +20,15 @@ inline constexpr int kMaxModulusBits = 50;
 /// A prime q < 2^50 with the constants that reductions need.
 struct Modulus {
   u64 q = 0;
-  int bits = 0;              ///< 2^(bits-1) < q < 2^bits
-  u64 barrett = 0;           ///< floor(2^(51+bits) / q) < 2^52, see reduce_product
-  u64 two52 = 0;             ///< 2^52 mod q
-  u64 two52_shoup = 0;       ///< shoup52(two52)
-  u64 two104 = 0;            ///< 2^104 mod q
-  u64 two104_shoup = 0;      ///< shoup52(two104)
-  u64 one_shoup = 0;         ///< shoup52(1)
-  u64 quotient64 = 0;        ///< floor(2^64 / q): quotients of 64-bit numbers, at most 1 short
-  double inverse = 0;        ///< 1.0 / q
+  int bits = 0;          ///< 2^(bits-1) < q < 2^bits
+  u64 barrett = 0;       ///< floor(2^(51+bits) / q) < 2^52, see reduce_product
+  u64 two52 = 0;         ///< 2^52 mod q
+  u64 two52_shoup = 0;   ///< shoup52(two52)
+  u64 two104 = 0;        ///< 2^104 mod q
+  u64 two104_shoup = 0;  ///< shoup52(two104)
+  u64 one_shoup = 0;     ///< shoup52(1)
+  u64 quotient64 = 0;    ///< floor(2^64 / q): quotients of 64-bit numbers, at most 1 short
+  double inverse = 0;    ///< 1.0 / q
 
   Modulus() = default;
   /// Throws ContractError unless 2 < value < 2^50 and value is odd.
@@ -47,21 +48,22 @@ struct Modulus {
   /// floor(w * 2^52 / q) for w in [0, q): Shoup's quotient for products with a fixed factor.
   u64 shoup52(u64 w) const { return static_cast<u64>((u128{w} << 52) / q); }
 
-  /// p mod q for p < 2^(2*bits): Barrett, q' = ((p >> (bits-1)) * barrett) >> 52 is at most 3 short.
+  /// [0, 2q) -> [0, q)
+  u64 subtract_once(u64 x) const { return std::min(x, x - q); }
+
+  /// p mod q for p < 2^(2*bits): Barrett, ((p >> (bits-1)) * barrett) >> 52 is at most 2 short.
   u64 reduce_product(u128 p) const {
     const u64 top = static_cast<u64>(p >> (bits - 1));
     const u64 quotient = static_cast<u64>((u128{top} * barrett) >> 52);
-    u64 r = static_cast<u64>(p) - quotient * q;
-    while (r >= q) r -= q;
-    return r;
+    const u64 r = static_cast<u64>(p) - quotient * q;
+    return subtract_once(std::min(r, r - 2 * q));
   }
 
-  u64 add(u64 a, u64 b) const {  ///< a, b in [0, q)
-    const u64 s = a + b;
-    return s >= q ? s - q : s;
-  }
-  u64 sub(u64 a, u64 b) const { return a >= b ? a - b : a + q - b; }  ///< a, b in [0, q)
-  u64 neg(u64 a) const { return a == 0 ? 0 : q - a; }                 ///< a in [0, q)
+  // A difference below zero is huge as an unsigned number, so the smaller candidate is the residue;
+  // a comparison would become a branch that random residues mispredict.
+  u64 add(u64 a, u64 b) const { return subtract_once(a + b); }         ///< a, b in [0, q)
+  u64 sub(u64 a, u64 b) const { return std::min(a - b, a - b + q); }   ///< a, b in [0, q)
+  u64 neg(u64 a) const { return a == 0 ? 0 : q - a; }                  ///< a in [0, q)
   u64 mul(u64 a, u64 b) const { return reduce_product(u128{a} * b); }  ///< a, b in [0, q)
 
   /// w*x mod q in [0, 2q), for x < 2^52, w in [0, q), w_shoup = shoup52(w).
@@ -70,8 +72,7 @@ struct Modulus {
     return x * w - quotient * q;
   }
   u64 mul_shoup(u64 x, u64 w, u64 w_shoup) const {
-    const u64 r = mul_shoup_lazy(x, w, w_shoup);
-    return r >= q ? r - q : r;
+    return subtract_once(mul_shoup_lazy(x, w, w_shoup));
   }
 
   u64 reduce(u64 x) const { return x % q; }

@@ -1,0 +1,234 @@
+#include "data/dataset.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
+
+#include "data/load.h"
+#include "data/npy.h"
+#include "data/random_relu.h"
+#include "data/shuffle.h"
+#include "data/test_files.h"
+#include "data/whitening.h"
+
+namespace blindtuner {
+namespace {
+
+using namespace testing;
+
+Dataset small_set() {
+  Dataset set;
+  set.features.resize(3, 2);
+  set.features << 1, 2, 3, 4, 5, 6;
+  set.labels = {0, 1, 2};
+  set.classes = 3;
+  return set;
+}
+
+/// Correlated features with a constant sum of the first three columns, as after a LayerNorm.
+FeatureMatrix singular_features(Eigen::Index rows) {
+  Prng prng(numbered_seed(7));
+  FeatureMatrix x(rows, 4);
+  for (Eigen::Index i = 0; i < rows; ++i) {
+    const auto [a, b] = normal_pair(prng);
+    const auto [c, d] = normal_pair(prng);
+    x(i, 0) = static_cast<float>(3 * a + 1);
+    x(i, 1) = static_cast<float>(a + 0.5 * b - 2);
+    x(i, 2) = 4.0f - x(i, 0) - x(i, 1);
+    x(i, 3) = static_cast<float>(0.1 * c + 0.01 * d);
+  }
+  return x;
+}
+
+TEST(Dataset, Validation) {
+  EXPECT_NO_THROW(validate_training_set(small_set(), "set"));
+  const auto refused = [](auto change, const std::string& part) {
+    Dataset set = small_set();
+    change(set);
+    expect_data_error([&] { validate_training_set(set, "set"); }, part);
+  };
+  refused([](Dataset& s) { s.features.resize(0, 2); }, "empty");
+  refused([](Dataset& s) { s.labels.pop_back(); }, "3 samples but 2 labels");
+  refused([](Dataset& s) { s.labels[1] = 3; }, "row 1 has label 3, expected 0 to 2");
+  refused([](Dataset& s) { s.labels[1] = -1; }, "row 1 has label -1");
+  refused([](Dataset& s) { s.labels = {1, 1, 1}; }, "every sample has label 1");
+  refused([](Dataset& s) { s.classes = 1; }, "1 classes");
+  refused([](Dataset& s) { s.features(2, 1) = NAN; }, "row 2, column 1 is NaN");
+  refused([](Dataset& s) { s.features(0, 0) = -INFINITY; }, "row 0, column 0 is infinite");
+  Dataset wide = small_set();
+  wide.features.resize(3, 5);
+  expect_data_error([&] { validate_same_shape(small_set(), "train", wide, "test"); },
+                    "test: 5 features, expected 2 as in train");
+}
+
+TEST(Dataset, SelectAndScores) {
+  const std::vector<std::uint32_t> rows = {2, 0};
+  const Dataset some = select(small_set(), rows);
+  EXPECT_EQ(some.labels, (Labels{2, 0}));
+  EXPECT_EQ(some.features(0, 1), 6);
+  const std::vector<std::uint32_t> beyond = {3};
+  EXPECT_THROW(select(small_set(), beyond), ContractError);
+  LinearClassifier model;
+  model.weights = Eigen::MatrixXd::Identity(2, 2);
+  model.bias = Eigen::Vector2d(0.5, -1);
+  EXPECT_EQ(scores(model, small_set().features)(1, 1), 3);
+}
+
+TEST(Shuffle, PermutationsAndSplits) {
+  const auto order = shuffled_indices(1000, 1);
+  EXPECT_EQ(order, shuffled_indices(1000, 1));
+  EXPECT_NE(order, shuffled_indices(1000, 2));
+  EXPECT_EQ(std::set<std::uint32_t>(order.begin(), order.end()).size(), 1000u);
+  Labels labels(1000);
+  for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = i % 10 == 0 ? 1 : 0;
+  const Split split = stratified_split(labels, 2, 0.125, 3);
+  EXPECT_EQ(split.second.size(), 113u + 13u);  // of 900 and of 100, rounded
+  EXPECT_EQ(std::count_if(split.second.begin(), split.second.end(),
+                          [&](std::uint32_t i) { return labels[i] == 1; }),
+            13);
+  std::set<std::uint32_t> all(split.first.begin(), split.first.end());
+  all.insert(split.second.begin(), split.second.end());
+  EXPECT_EQ(all.size(), 1000u);
+  EXPECT_EQ(random_split(10, 0.3, 1).second.size(), 3u);
+  EXPECT_TRUE(random_split(10, 1.0, 1).first.empty());
+  EXPECT_THROW(random_split(10, 1.5, 1), ContractError);
+}
+
+TEST(Shuffle, NumbersAreFixedAndNormal) {
+  Prng prng(numbered_seed(5));
+  double sum = 0, squares = 0, fourth = 0;
+  constexpr int kPairs = 50000;
+  for (int i = 0; i < kPairs; ++i) {
+    const NormalPair pair = normal_pair(prng);
+    for (const double x : {pair.first, pair.second}) {
+      EXPECT_EQ(x * 0x1p20, std::nearbyint(x * 0x1p20));
+      sum += x;
+      squares += x * x;
+      fourth += x * x * x * x;
+    }
+  }
+  EXPECT_NEAR(sum / (2 * kPairs), 0, 0.02);
+  EXPECT_NEAR(squares / (2 * kPairs), 1, 0.02);
+  EXPECT_NEAR(fourth / (2 * kPairs), 3, 0.15);
+  for (std::uint64_t bound : {1ull, 2ull, 3ull, 1000ull})
+    EXPECT_LT(uniform_below(prng, bound), bound);
+}
+
+TEST(RandomRelu, FixedLayer) {
+  const RandomReluFeatures layer(4, 3);
+  EXPECT_EQ(layer.weights(), RandomReluFeatures(4, 3).weights());
+  FeatureMatrix pixels(2, 4);
+  pixels << 0, 0, 0, 0, 255, 0, 0, 51;
+  const FeatureMatrix out = layer.apply(pixels);
+  for (Eigen::Index j = 0; j < 3; ++j) {
+    EXPECT_EQ(out(0, j), std::max(0.0f, layer.bias()(j)));
+    const float want = layer.weights()(j, 0) + 0.2f * layer.weights()(j, 3) + layer.bias()(j);
+    EXPECT_NEAR(out(1, j), std::max(0.0f, want), 1e-6);
+  }
+  expect_data_error([&] { layer.apply(FeatureMatrix(1, 5)); }, "5 pixels, expected 4");
+}
+
+TEST(Whitening, UnitVarianceWhereThereIsVariance) {
+  const FeatureMatrix x = singular_features(3000);
+  const double epsilon = 1e-4;
+  const Whitening w = Whitening::fit(x, epsilon);
+  const Eigen::MatrixXd z = w.apply(x).cast<double>();
+  EXPECT_LT(z.colwise().mean().cwiseAbs().maxCoeff(), 1e-4);
+  const Eigen::MatrixXd covariance = z.transpose() * z / static_cast<double>(z.rows());
+  const double mean = w.eigenvalues().mean();
+  for (Eigen::Index i = 0; i < 4; ++i)
+    for (Eigen::Index j = 0; j < 4; ++j) {
+      const double lambda = std::max(0.0, w.eigenvalues()(i));
+      EXPECT_NEAR(covariance(i, j), i == j ? lambda / (lambda + epsilon * mean) : 0, 2e-3);
+    }
+  // The singular direction (a constant sum) stays small instead of blowing up.
+  EXPECT_LT(std::abs(w.eigenvalues()(3)), 1e-5);
+  EXPECT_LT(z.col(3).cwiseAbs().maxCoeff(), 0.1);
+}
+
+TEST(Whitening, UnfoldedClassifierScoresTheSame) {
+  const FeatureMatrix x = singular_features(200);
+  for (const std::size_t k : {0, 2}) {
+    const Whitening w = Whitening::fit(x, 0.01, k);
+    EXPECT_EQ(w.output_width(), k == 0 ? 4u : 2u);
+    LinearClassifier model;
+    model.weights = Eigen::MatrixXd::Random(3, static_cast<Eigen::Index>(w.output_width()));
+    model.bias = Eigen::Vector3d(1, -2, 0.5);
+    const Eigen::MatrixXd want = scores(model, w.apply(x));
+    EXPECT_LT((scores(w.unfold(model), x) - want).cwiseAbs().maxCoeff(), 1e-4);
+    model.weights.resize(3, 7);
+    EXPECT_THROW(w.unfold(model), ContractError);
+  }
+}
+
+TEST(Whitening, RefusesWhatCannotBeWhitened) {
+  EXPECT_THROW(Whitening::fit(singular_features(10), 0), ContractError);
+  EXPECT_THROW(Whitening::fit(singular_features(10), 0.01, 5), ContractError);
+  expect_data_error([] { Whitening::fit(singular_features(1)); }, "at least two");
+  expect_data_error([] { Whitening::fit(FeatureMatrix::Constant(5, 3, 2.5f)); }, "all samples");
+  const Whitening w = Whitening::fit(singular_features(10));
+  expect_data_error([&] { w.apply(FeatureMatrix(1, 3)); }, "3 features, expected 4");
+}
+
+TEST(Whitening, SavedAndLoaded) {
+  const TemporaryFolder folder;
+  const auto path = folder / "map.npz";
+  const Whitening w = Whitening::fit(singular_features(50), 0.02, 2);
+  w.save(path);
+  const Whitening back = Whitening::load(path);
+  EXPECT_EQ(back.map(), w.map());
+  EXPECT_EQ(back.mean(), w.mean());
+  EXPECT_EQ(back.eigenvalues(), w.eigenvalues());
+  EXPECT_EQ(back.epsilon(), 0.02);
+  const auto good = get_file(path);
+  expect_truncations_refused(path, good, [&] { Whitening::load(path); });
+  EXPECT_GT(flip_every_bit(
+                path, good, [&] { Whitening::load(path); }, 13),
+            0u);
+  // Members that do not belong together.
+  write_npz(path, {{"mean", npy_bytes(Eigen::MatrixXd(Eigen::MatrixXd::Zero(3, 1)))},
+                   {"map", npy_bytes(Eigen::MatrixXd(Eigen::MatrixXd::Zero(4, 2)))},
+                   {"eigenvalues", npy_bytes(Eigen::MatrixXd(Eigen::MatrixXd::Zero(4, 1)))},
+                   {"epsilon", npy_bytes(Eigen::MatrixXd(Eigen::MatrixXd::Ones(1, 1)))}});
+  expect_data_error([&] { Whitening::load(path); }, "mean of 3 entries, expected 4");
+}
+
+TEST(Load, EveryKind) {
+  const TemporaryFolder folder;
+  const Dataset want = small_set();
+  write_npy(folder / "x.npy", want.features);
+  write_npy(folder / "y.npy", want.labels);
+  write_npz(folder / "set.npz",
+            {{"features", npy_bytes(want.features)}, {"labels", npy_bytes(want.labels)}});
+  put_file(folder / "set.csv", "1,2,0\n3,4,1\n5,6,2\n");
+  put_file(folder / "y.csv", "0\n1\n2\n");
+  const auto check = [&](const DataSource& source) {
+    const Dataset set = load_dataset(source);
+    EXPECT_EQ(set.features, want.features);
+    EXPECT_EQ(set.labels, want.labels);
+    EXPECT_EQ(set.classes, 3);
+  };
+  DataSource source;
+  source.features = folder / "x.npy";
+  source.labels = folder / "y.npy";
+  check(source);
+  source.labels = folder / "y.csv";
+  check(source);
+  source.classes = 2;
+  expect_data_error([&] { load_dataset(source); }, "row 2 has label 2, expected 0 to 1");
+  source.classes = 0;
+  source.labels.clear();
+  expect_data_error([&] { load_dataset(source); }, "no labels of its own");
+  source.features = folder / "set.npz";
+  check(source);
+  source.features = folder / "set.csv";
+  check(source);
+  source.features = folder / "set.txt";
+  expect_data_error([&] { load_dataset(source); }, "unknown kind");
+}
+
+}  // namespace
+}  // namespace blindtuner

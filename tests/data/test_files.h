@@ -1,0 +1,110 @@
+// A folder that goes away with the test, and files made of literal bytes.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+
+namespace blindtuner::testing {
+
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "blindtuner-XXXXXX").string();
+    if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
+    path_ = pattern;
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+  std::size_t files() const {
+    std::size_t count = 0;
+    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(path_)) ++count;
+    return count;
+  }
+
+ private:
+  std::filesystem::path path_;
+};
+
+inline void put_file(const std::filesystem::path& path, std::span<const std::uint8_t> bytes) {
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file.write(reinterpret_cast<const char*>(bytes.data()),
+             static_cast<std::streamsize>(bytes.size()));
+}
+
+inline void put_file(const std::filesystem::path& path, std::string_view text) {
+  put_file(path, std::span(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
+}
+
+inline std::vector<std::uint8_t> get_file(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+/// The one-line message of the DataError that `action` must throw.
+inline std::string data_error(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const DataError& error) {
+    const std::string text = error.what();
+    EXPECT_EQ(text.find('\n'), std::string::npos) << text;
+    return text;
+  }
+  ADD_FAILURE() << "no DataError";
+  return "";
+}
+
+inline void expect_data_error(const std::function<void()>& action, const std::string& part) {
+  const std::string text = data_error(action);
+  EXPECT_NE(text.find(part), std::string::npos) << "'" << text << "' lacks '" << part << "'";
+}
+
+/// Every proper beginning of a good file must be refused with DataError.
+inline void expect_truncations_refused(const std::filesystem::path& path,
+                                       std::span<const std::uint8_t> good,
+                                       const std::function<void()>& read) {
+  for (std::size_t length = 0; length < good.size(); ++length) {
+    put_file(path, good.first(length));
+    EXPECT_THROW(read(), DataError) << "of " << good.size() << " bytes, " << length;
+  }
+}
+
+/// Every single-bit error (every `stride`-th one) either leaves a file that still reads or is
+/// refused with DataError: nothing else is thrown, and nothing huge is allocated. Returns how many
+/// were refused.
+inline std::size_t flip_every_bit(const std::filesystem::path& path,
+                                  std::span<const std::uint8_t> good,
+                                  const std::function<void()>& read, std::size_t stride = 1) {
+  std::size_t refused = 0;
+  std::vector<std::uint8_t> bytes(good.begin(), good.end());
+  for (std::size_t bit = 0; bit < 8 * bytes.size(); bit += stride) {
+    bytes[bit / 8] ^= static_cast<std::uint8_t>(1 << bit % 8);
+    put_file(path, bytes);
+    bytes[bit / 8] ^= static_cast<std::uint8_t>(1 << bit % 8);
+    try {
+      read();
+    } catch (const DataError&) {
+      ++refused;
+    } catch (const std::exception& error) {
+      ADD_FAILURE() << "bit " << bit << ": " << error.what();
+    }
+  }
+  return refused;
+}
+
+}  // namespace blindtuner::testing

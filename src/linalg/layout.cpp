@@ -49,6 +49,19 @@ int ProductLayout::pack_log() const {
   return std::min(std::countr_zero(rows()), static_cast<int>(std::bit_width(pieces() - 1)));
 }
 
+bool same_shape(const ProductLayout& a, const ProductLayout& b) {
+  return a.n == b.n && a.ratio == b.ratio && a.features == b.features && a.classes == b.classes &&
+         a.width == b.width && a.class_stride == b.class_stride;
+}
+
+std::vector<std::size_t> class_sum_rotations(const Parameters& parameters,
+                                             std::size_t class_stride) {
+  std::vector<std::size_t> steps;
+  const std::size_t slots = parameters.ring().n() / 2;
+  for (std::size_t parts = 2; parts <= class_stride; parts *= 2) steps.push_back(slots / parts);
+  return steps;
+}
+
 ProductLayout::WeightPlace ProductLayout::weight_place(std::size_t cls, std::size_t feature) const {
   const std::size_t piece = cls * feature_groups() + feature / width;
   const std::size_t in_pack = piece & ((std::size_t{1} << pack_log()) - 1);

@@ -15,6 +15,7 @@
 #pragma once
 
 #include <cstddef>
+#include <vector>
 
 #include "rlwe/parameters.h"
 
@@ -68,5 +69,11 @@ struct ProductLayout {
 
   bool operator==(const ProductLayout&) const = default;
 };
+
+/// Whether keys made for `a` work for data laid out as `b`: everything but the number of samples.
+bool same_shape(const ProductLayout& a, const ProductLayout& b);
+
+/// Slot rotations that sum over classes, halving the distance each time; at circuit_start() limbs.
+std::vector<std::size_t> class_sum_rotations(const Parameters& parameters, std::size_t class_stride);
 
 }  // namespace blindtuner

@@ -181,11 +181,18 @@ Ciphertext MatrixProducts::pack_samples(std::vector<Ciphertext> nodes) const {
   return std::move(nodes[0]);
 }
 
+void MatrixProducts::require_one_super(std::size_t first, std::size_t count) const {
+  const std::size_t per_super = layout_.blocks_per_super();
+  require(count >= 1 && first + count <= layout_.blocks() &&
+              first / per_super == (first + count - 1) / per_super,
+          "a product takes blocks of one super-block");
+}
+
 std::vector<Ciphertext> MatrixProducts::scores(const FeatureSource& x, std::size_t first,
                                                std::size_t count,
                                                std::span<const Ciphertext> weights) const {
-  require(count >= 1 && count <= layout_.blocks_per_super() && weights.size() == layout_.pieces(),
-          "scores take the blocks of one super-block and all pieces of the weights");
+  require_one_super(first, count);
+  require(weights.size() == layout_.pieces(), "scores take all pieces of the weights");
   const std::size_t groups = layout_.feature_groups(), classes = layout_.classes;
   std::vector<Ciphertext> features(count * groups);
   parallel_for(features.size(),
@@ -211,7 +218,7 @@ std::vector<Ciphertext> MatrixProducts::scores(const FeatureSource& x, std::size
   for (auto& row : pieces) row.resize(layout_.width);
   const int log_width = log2_exact(layout_.width);
   parallel_for(sums.size(), [&](std::size_t i) {
-    const auto place = layout_.place(i / classes, i % classes);
+    const auto place = layout_.place((first + i / classes) % layout_.blocks_per_super(), i % classes);
     Ciphertext c = relinearise_rescale(std::move(sums[i]), keys_.relinearisation);
     halve_inplace(c, log_width);
     pieces[place.small][place.residue] = std::move(c);
@@ -226,15 +233,15 @@ std::vector<Ciphertext> MatrixProducts::scores(const FeatureSource& x, std::size
 }
 
 std::vector<std::vector<Ciphertext>> MatrixProducts::expand_errors(
-    std::span<const Ciphertext> errors, std::size_t count) const {
-  const std::size_t width = layout_.width;
+    std::span<const Ciphertext> errors, std::size_t first, std::size_t count) const {
+  const std::size_t width = layout_.width, offset = first % layout_.blocks_per_super();
   const int log_width = log2_exact(width);
-  require(errors.size() == layout_.ratio && count <= layout_.blocks_per_super(),
-          "errors come as `ratio` ciphertexts of one super-block");
+  require_one_super(first, count);
+  require(errors.size() == layout_.ratio, "errors come as `ratio` ciphertexts of one super-block");
   std::vector<std::vector<bool>> wanted(layout_.ratio, std::vector<bool>(width, false));
   for (std::size_t block = 0; block < count; ++block)
     for (std::size_t cls = 0; cls < layout_.classes; ++cls) {
-      const auto place = layout_.place(block, cls);
+      const auto place = layout_.place(offset + block, cls);
       wanted[place.small][place.residue] = true;
     }
   std::vector<std::vector<Ciphertext>> nodes(layout_.ratio);
@@ -276,7 +283,7 @@ std::vector<std::vector<Ciphertext>> MatrixProducts::expand_errors(
   std::vector<std::vector<Ciphertext>> out(count);
   for (std::size_t block = 0; block < count; ++block)
     for (std::size_t cls = 0; cls < layout_.classes; ++cls) {
-      const auto place = layout_.place(block, cls);
+      const auto place = layout_.place(offset + block, cls);
       out[block].push_back(std::move(nodes[place.small][place.residue]));
     }
   return out;

@@ -34,21 +34,22 @@ class MatrixProducts {
   /// Packed weights (packs() ciphertexts, two limbs) to pieces sum_j w_j X^-j. Scale unchanged.
   std::vector<Ciphertext> expand_weights(std::span<const Ciphertext> packed) const;
 
-  /// Scores of blocks [first, first + count) of one super-block (first counted in all blocks):
-  /// `ratio` ciphertexts modulo q_0 at scale x * w / q_1; blocks and classes that are not there score 0.
+  /// Scores of blocks [first, first + count), all in one super-block (first counts all blocks): `ratio`
+  /// ciphertexts modulo q_0 at scale x * w / q_1. Blocks that are not asked for and classes that are
+  /// not there score 0.
   std::vector<Ciphertext> scores(const FeatureSource& x, std::size_t first, std::size_t count,
                                  std::span<const Ciphertext> weights) const;
 
-  /// Errors as in place(): `ratio` ciphertexts with two limbs to pieces sum_i e_i Y^-i, indexed
-  /// [block in super][class], for the first `count` blocks.
+  /// Errors as in place(): `ratio` ciphertexts with two limbs to pieces sum_i e_i Y^-i of the same
+  /// blocks, indexed [block - first][class].
   std::vector<std::vector<Ciphertext>> expand_errors(std::span<const Ciphertext> errors,
-                                                     std::size_t count) const;
+                                                     std::size_t first, std::size_t count) const;
 
   /// The sum over samples of e_i x_ij, collected block by block, then packed like weights.
   class GradientSum {
    public:
     explicit GradientSum(const MatrixProducts& products);
-    /// Adds blocks first .. first + errors.size() - 1.
+    /// Adds blocks [first, first + errors.size()).
     void add(const FeatureSource& x, std::size_t first,
              const std::vector<std::vector<Ciphertext>>& errors);
     /// packs() ciphertexts, two limbs, scale x * e.
@@ -60,6 +61,7 @@ class MatrixProducts {
   };
 
  private:
+  void require_one_super(std::size_t first, std::size_t count) const;
   Ciphertext pack_samples(std::vector<Ciphertext> pieces) const;  // by residue; empty c0: zero
   std::vector<Ciphertext> pack_features(std::vector<Ciphertext> pieces) const;
 

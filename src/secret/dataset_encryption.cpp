@@ -1,0 +1,117 @@
+#include "secret/dataset_encryption.h"
+
+#include <atomic>
+#include <mutex>
+
+#include "base/parallel.h"
+#include "ckks/encoder.h"
+
+namespace blindtuner {
+
+TrainingKeys make_training_keys(const SecretKeys& secrets, const Bootstrapper& bootstrapper,
+                                const ProductLayout& layout) {
+  const Parameters& p = *secrets.parameters;
+  return {layout,
+          make_bootstrap_keys(secrets, bootstrapper,
+                              class_sum_rotations(p, layout.class_stride),
+                              p.circuit_start()),
+          make_product_keys(secrets, layout)};
+}
+
+EncryptedDataset encrypt_dataset(const SecretKeys& secrets, const ProductLayout& l,
+                                 std::span<const float> features, std::span<const int> labels,
+                                 double bias_feature, const Progress& progress) {
+  const Ring& ring = secrets.parameters->small_ring();
+  const std::size_t columns = l.features - 1, groups = l.feature_groups();
+  require(features.size() == l.samples * columns, "features of another shape than the layout");
+  require(labels.empty() || labels.size() == l.samples, "one label a sample");
+  EncryptedDataset out;
+  out.layout = l;
+  out.features.resize(l.blocks() * groups);
+  const Seed seed = fresh_seed();
+  const std::size_t label_count = labels.empty() ? 0 : l.supers() * l.ratio;
+  const std::size_t total = out.features.size() + label_count;
+  std::atomic<std::size_t> done = 0;
+  std::mutex progress_mutex;
+  auto report = [&] {
+    const std::size_t count = ++done;
+    if (!progress || count % 64 != 0) return;
+    std::lock_guard lock(progress_mutex);
+    progress(static_cast<double>(count) / static_cast<double>(total));
+  };
+
+  parallel_for(out.features.size(), [&](std::size_t index) {
+    const std::size_t block = index / groups, group = index % groups;
+    std::vector<double> x(l.n, 0.0);
+    for (std::size_t i = 0; i < l.rows(); ++i) {
+      const std::size_t sample = block * l.rows() + i;
+      if (sample >= l.samples) break;
+      for (std::size_t j = 0; j < l.width; ++j) {
+        const std::size_t feature = group * l.width + j;
+        if (feature < columns) x[l.width * i + j] = features[sample * columns + feature];
+        if (feature == columns) x[l.width * i + j] = bias_feature;
+      }
+    }
+    out.features[index] = encrypt(encode_coefficients(ring, x, kFeatureScale, 2), kFeatureScale,
+                                  secrets.small, seed, index);
+    wipe(x.data(), x.size() * sizeof(double));
+    report();
+  });
+
+  out.labels.resize(label_count);
+  parallel_for(label_count, [&](std::size_t index) {
+    const std::size_t super = index / l.ratio, r = index % l.ratio;
+    std::vector<double> y(l.n, 0.0);
+    for (std::size_t block = 0; block < l.blocks_per_super(); ++block)
+      for (std::size_t i = 0; i < l.rows(); ++i) {
+        const std::size_t sample = (super * l.blocks_per_super() + block) * l.rows() + i;
+        if (sample >= l.samples) break;
+        const auto place = l.place(block, static_cast<std::size_t>(labels[sample]));
+        if (place.small == r) y[l.width * i + place.residue] = 1;
+      }
+    out.labels[index] = encrypt(encode_coefficients(ring, y, kErrorScale, 2), kErrorScale,
+                                secrets.small, seed, out.features.size() + index);
+    wipe(y.data(), y.size() * sizeof(double));
+    report();
+  });
+  return out;
+}
+
+std::vector<double> decrypt_model(const SecretKeys& secrets, const EncryptedModel& model) {
+  const ProductLayout& l = model.layout;
+  std::vector<std::vector<double>> packs;
+  for (const Ciphertext& c : model.weights)
+    packs.push_back(decode_coefficients(decrypt(c, secrets.small), c.scale));
+  require(packs.size() == l.packs(), "a model of another layout");
+  std::vector<double> out(l.classes * l.features);
+  for (std::size_t cls = 0; cls < l.classes; ++cls)
+    for (std::size_t feature = 0; feature < l.features; ++feature) {
+      const auto place = l.weight_place(cls, feature);
+      out[cls * l.features + feature] = packs[place.pack][place.coefficient];
+    }
+  return out;
+}
+
+std::vector<double> decrypt_scores(const SecretKeys& secrets, const EncryptedScores& scores) {
+  const ProductLayout& l = scores.layout;
+  require(scores.scores.size() == l.supers() * l.ratio, "scores of another layout");
+  std::vector<double> out(l.samples * l.classes);
+  parallel_for(scores.scores.size(), [&](std::size_t index) {
+    const std::size_t super = index / l.ratio, r = index % l.ratio;
+    const Ciphertext& c = scores.scores[index];
+    const std::vector<double> values = decode_coefficients(decrypt(c, secrets.small), c.scale);
+    for (std::size_t block = 0; block < l.blocks_per_super(); ++block)
+      for (std::size_t cls = 0; cls < l.classes; ++cls) {
+        const auto place = l.place(block, cls);
+        if (place.small != r) continue;
+        for (std::size_t i = 0; i < l.rows(); ++i) {
+          const std::size_t sample = (super * l.blocks_per_super() + block) * l.rows() + i;
+          if (sample < l.samples)
+            out[sample * l.classes + cls] = values[l.width * i + place.residue];
+        }
+      }
+  });
+  return out;
+}
+
+}  // namespace blindtuner

@@ -1,0 +1,215 @@
+#include "train/encrypted_trainer.h"
+
+#include <chrono>
+#include <cmath>
+
+namespace blindtuner {
+namespace {
+
+class Stopwatch {
+ public:
+  double lap() {
+    const auto now = std::chrono::steady_clock::now();
+    const double seconds = std::chrono::duration<double>(now - last_).count();
+    last_ = now;
+    return seconds;
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+FeatureSource feature_source(const EncryptedDataset& data) {
+  return [&data](std::size_t block, std::size_t group) {
+    return data.features[block * data.layout.feature_groups() + group].expand();
+  };
+}
+
+void check_dataset(const EncryptedDataset& data, const TrainingKeys& keys) {
+  const ProductLayout& l = data.layout;
+  if (!same_shape(l, keys.layout))
+    throw DataError("the data set has " + std::to_string(l.features) + " features and " +
+                    std::to_string(l.classes) + " classes (width " + std::to_string(l.width) +
+                    "), the keys were made for " + std::to_string(keys.layout.features) + " and " +
+                    std::to_string(keys.layout.classes) + " (width " +
+                    std::to_string(keys.layout.width) + ")");
+  if (data.features.size() != l.blocks() * l.feature_groups())
+    throw DataError("the data set does not hold the ciphertexts that its layout needs");
+}
+
+// Blocks [first, last) of a batch, cut at super-blocks.
+template <typename F>
+void for_each_super(const ProductLayout& layout, const BatchRange& batch, F&& f) {
+  std::size_t first = batch.begin / layout.rows();
+  const std::size_t last = (batch.begin + batch.count + layout.rows() - 1) / layout.rows();
+  while (first < last) {
+    const std::size_t per = layout.blocks_per_super();
+    const std::size_t end = std::min(last, (first / per + 1) * per);
+    f(first, end - first);
+    first = end;
+  }
+}
+
+}  // namespace
+
+double EncryptedTrainer::weight_scale(const Parameters& p, const SoftmaxCircuit& circuit) {
+  const double score_scale = circuit.rho * static_cast<double>(p.ring().q(0).q) / circuit.bound;
+  return score_scale * static_cast<double>(p.ring().q(1).q) / kFeatureScale;
+}
+
+double EncryptedTrainer::coefficient_scale(const Parameters& p, const SoftmaxCircuit& circuit) {
+  return weight_scale(p, circuit) / (kFeatureScale * kErrorScale);
+}
+
+std::vector<double> EncryptedTrainer::round_coefficients(std::span<const double> coefficients,
+                                                         double scale) {
+  std::vector<double> out;
+  for (double c : coefficients) out.push_back(std::nearbyint(c * scale) / scale);
+  return out;
+}
+
+EncryptedTrainer::EncryptedTrainer(ParametersPtr parameters, const Bootstrapper& bootstrapper,
+                                   const EncryptedDataset& data, const TrainingKeys& keys,
+                                   const TrainingConfig& config, const SoftmaxCircuit& circuit)
+    : parameters_(std::move(parameters)),
+      bootstrapper_(bootstrapper),
+      data_(data),
+      keys_(keys),
+      products_(parameters_, data.layout, keys.products),
+      softmax_(bootstrapper, circuit, data.layout.classes, data.layout.class_stride),
+      slot_to_coeff_(*parameters_, bootstrapper.shape(), bootstrapper.encoder(),
+                     softmax_.output_scale(), kErrorScale),
+      batches_(batch_ranges(config, data.layout.samples)),
+      plan_(config, data.layout.samples),
+      weight_scale_(weight_scale(*parameters_, circuit)) {
+  check_dataset(data, keys);
+  const ProductLayout& l = data.layout;
+  if (static_cast<std::size_t>(config.classes) != l.classes)
+    throw DataError("the configuration has " + std::to_string(config.classes) +
+                    " classes, the data set " + std::to_string(l.classes));
+  if (data.labels.size() != l.supers() * l.ratio)
+    throw DataError("the data set holds no labels: it was encrypted for prediction only");
+  for (const BatchRange& batch : batches_)
+    if (batch.begin % l.rows() != 0 ||
+        (batch.count % l.rows() != 0 && batch.begin + batch.count != l.samples))
+      throw DataError("batch size " + std::to_string(config.batch_size) +
+                      " is not a multiple of this data set's blocks of " +
+                      std::to_string(l.rows()) + " samples");
+}
+
+std::vector<Ciphertext> EncryptedTrainer::combine(std::span<const double> coefficients) const {
+  const double scale = weight_scale_ / (kFeatureScale * kErrorScale);
+  const ProductLayout& l = data_.layout;
+  std::vector<Ciphertext> out;
+  for (std::size_t pack = 0; pack < l.packs(); ++pack) {
+    Ciphertext sum = Ciphertext::zero(parameters_->small_ring(), 2, weight_scale_);
+    for (std::size_t s = 0; s < coefficients.size(); ++s) {
+      const double c = std::nearbyint(coefficients[s] * scale);
+      require(std::abs(c) < 4e18, "an update's coefficient exceeds the weights' scale");
+      if (c != 0)
+        mul_integer_add_inplace(sum, gradients_[s][pack], static_cast<std::int64_t>(c));
+    }
+    out.push_back(std::move(sum));
+  }
+  return out;
+}
+
+std::vector<Ciphertext> EncryptedTrainer::labels(std::size_t super) const {
+  std::vector<Ciphertext> out;
+  for (std::size_t r = 0; r < data_.layout.ratio; ++r)
+    out.push_back(data_.labels[super * data_.layout.ratio + r].expand());
+  return out;
+}
+
+StepTimes EncryptedTrainer::step(const std::function<void(double)>& progress) {
+  require(done() < steps(), "all steps are done");
+  const ProductLayout& l = data_.layout;
+  const BatchRange& batch = batches_[static_cast<std::size_t>(done())];
+  const std::vector<double>& coefficients = plan_.evaluation(done());
+  const FeatureSource x = feature_source(data_);
+  // With W = 0 every probability is 1 / classes and public.
+  const bool first = coefficients.empty();
+  StepTimes times;
+  Stopwatch watch;
+
+  std::vector<Ciphertext> weights;
+  if (!first) weights = products_.expand_weights(combine(coefficients));
+  times.weights = watch.lap();
+
+  std::size_t total = 0, finished = 0;
+  for_each_super(l, batch, [&](std::size_t, std::size_t count) { total += count; });
+  MatrixProducts::GradientSum sum(products_);
+  for_each_super(l, batch, [&](std::size_t begin, std::size_t count) {
+    std::vector<Ciphertext> errors;
+    if (first) {
+      const std::vector<double> uniform(l.n, 1.0 / static_cast<double>(l.classes));
+      const Poly probability =
+          encode_coefficients(parameters_->small_ring(), uniform, kErrorScale, 2);
+      for (std::size_t r = 0; r < l.ratio; ++r) {
+        Ciphertext c = Ciphertext::zero(parameters_->small_ring(), 2, kErrorScale);
+        add_plain_inplace(c, probability);
+        errors.push_back(std::move(c));
+      }
+    } else {
+      const std::vector<Ciphertext> scores = products_.scores(x, begin, count, weights);
+      std::vector<const Ciphertext*> pointers;
+      for (const Ciphertext& c : scores) pointers.push_back(&c);
+      times.scores += watch.lap();
+      Halves sines =
+          bootstrapper_.half_bootstrap(pointers, softmax_.input_scale(), keys_.bootstrap);
+      times.bootstrap += watch.lap();
+      const Halves probabilities = softmax_.evaluate(std::move(sines), keys_.bootstrap);
+      times.softmax += watch.lap();
+      const Ciphertext bottom =
+          slot_to_coeff_.apply(probabilities, keys_.bootstrap.evaluation.galois);
+      errors = bootstrapper_.split(bottom, keys_.bootstrap);
+      times.slot_to_coeff += watch.lap();
+    }
+    const std::vector<Ciphertext> wanted = labels(begin / l.blocks_per_super());
+    for (std::size_t r = 0; r < l.ratio; ++r) sub_inplace(errors[r], wanted[r]);
+    sum.add(x, begin, products_.expand_errors(errors, begin, count));
+    finished += count;
+    times.gradient += watch.lap();
+    if (progress) progress(static_cast<double>(finished) / static_cast<double>(total));
+  });
+  gradients_.push_back(sum.finish());
+  times.gradient += watch.lap();
+  return times;
+}
+
+EncryptedModel EncryptedTrainer::model() const {
+  require(done() >= 1, "no step has been done");
+  return {data_.layout, combine(plan_.model(done()))};
+}
+
+void EncryptedTrainer::restore(std::vector<std::vector<Ciphertext>> gradients) {
+  if (gradients.size() > static_cast<std::size_t>(steps()))
+    throw DataError("the checkpoint has more steps than the configuration");
+  for (const auto& gradient : gradients) {
+    if (gradient.size() != data_.layout.packs())
+      throw DataError("the checkpoint belongs to another layout");
+    for (const Ciphertext& c : gradient)
+      if (&c.ring() != &parameters_->small_ring() || c.q_count() != 2 ||
+          !same_scale(c.scale, kFeatureScale * kErrorScale))
+        throw DataError("the checkpoint's gradients are of another scale or level");
+  }
+  gradients_ = std::move(gradients);
+}
+
+EncryptedScores predict(ParametersPtr parameters, const EncryptedModel& model,
+                        const EncryptedDataset& data, const TrainingKeys& keys) {
+  check_dataset(data, keys);
+  if (!same_shape(model.layout, data.layout))
+    throw DataError("the model was trained on data of another shape");
+  const ProductLayout& l = data.layout;
+  const MatrixProducts products(std::move(parameters), l, keys.products);
+  const std::vector<Ciphertext> weights = products.expand_weights(model.weights);
+  EncryptedScores out{l, {}};
+  for_each_super(l, {0, l.samples}, [&](std::size_t begin, std::size_t count) {
+    for (Ciphertext& c : products.scores(feature_source(data), begin, count, weights))
+      out.scores.push_back(std::move(c));
+  });
+  return out;
+}
+
+}  // namespace blindtuner

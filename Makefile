@@ -1,0 +1,50 @@
+# The few commands a person needs; CMake does the work.
+.PHONY: help demo test build bench verify format clean dependencies
+.DEFAULT_GOAL := help
+
+BUILD := build
+JOBS ?= $(shell nproc)
+# Tests run side by side: idle threads sleep instead of spinning.
+CTEST := OMP_WAIT_POLICY=passive ctest --output-on-failure -j $(JOBS)
+
+help:
+	@echo "make demo     install what is missing, build, train on encrypted Fashion-MNIST"
+	@echo "              (report in $(BUILD)/demo/report.json)"
+	@echo "make test     install what is missing, build, run every test"
+	@echo "make build    build the programs into $(BUILD)/release/bin"
+	@echo "make bench    run the benchmarks"
+	@echo "make verify   the tests under AddressSanitizer and UBSan, value ranges asserted"
+	@echo "make format   clang-format over the sources"
+	@echo "make clean    remove $(BUILD)"
+
+dependencies:
+	@tools/install_dependencies.sh
+
+build: dependencies
+	cmake --preset release
+	cmake --build $(BUILD)/release -j $(JOBS) --target blindtuner blindtuner-server
+
+demo: build
+	$(BUILD)/release/bin/blindtuner demo --out $(BUILD)/demo
+
+test: dependencies
+	cmake --preset release
+	cmake --build $(BUILD)/release -j $(JOBS)
+	$(CTEST) --test-dir $(BUILD)/release
+
+bench: dependencies
+	cmake --preset bench
+	cmake --build $(BUILD)/release -j $(JOBS)
+	@for program in $(BUILD)/release/bench/*_bench; do \
+	  [ -x "$$program" ] || continue; "$$program" || exit 1; done
+
+verify: dependencies
+	cmake --preset asan
+	cmake --build $(BUILD)/asan -j $(JOBS)
+	$(CTEST) --test-dir $(BUILD)/asan --timeout 3600
+
+format:
+	find src tests bench examples -name '*.h' -o -name '*.cpp' | xargs clang-format -i
+
+clean:
+	rm -rf $(BUILD)

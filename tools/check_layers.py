@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""Holds the folders of src/ to one direction of dependency, by their includes.
+
+Run from anywhere; exits with 1 and one line for every include that points upward. What a folder may
+include is written down below: itself, and what its entry reaches.
+"""
+import re
+import sys
+from pathlib import Path
+
+# folder: the folders directly below it
+BELOW = {
+    "base": [],
+    "math": ["base"],
+    "kernels": ["math"],
+    "ring": ["kernels"],
+    "rlwe": ["ring"],
+    "ckks": ["rlwe"],
+    "linalg": ["ckks"],
+    "io": ["linalg"],
+    "secret": ["io"],
+    "data": ["base"],
+    "train": ["linalg", "data"],
+    "app/common": ["io", "train"],
+    "app/server": ["app/common"],
+    "app/owner": ["app/common", "secret"],
+}
+# Where secret keys are: reached by the owner's program alone.
+SECRET, OWNER = "secret", {"secret", "app/owner"}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"')
+
+
+def reach(layer):
+    seen, todo = set(), [layer]
+    while todo:
+        for below in BELOW[todo.pop()]:
+            if below not in seen:
+                seen.add(below)
+                todo.append(below)
+    return seen
+
+
+def layer_of(path):
+    """The layer of a path relative to src/, or None."""
+    parts = path.split("/")
+    if parts[0] == "app" and len(parts) > 2:
+        return "/".join(parts[:2])
+    return parts[0]
+
+
+def check(src):
+    problems = []
+    for path in sorted(src.rglob("*")):
+        if path.suffix not in {".h", ".cpp", ".inc"}:
+            continue
+        inside = path.relative_to(src).as_posix()
+        layer = layer_of(inside)
+        if layer not in BELOW:
+            problems.append(f"{inside}: the folder '{layer}' is not listed in check_layers.py")
+            continue
+        allowed = reach(layer) | {layer}
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            match = INCLUDE.match(line)
+            if not match:
+                continue
+            target = layer_of(match.group(1))
+            if target not in allowed:
+                problems.append(
+                    f"{inside}:{number}: {layer} must not include '{match.group(1)}'")
+    for layer in BELOW:
+        if layer not in OWNER and SECRET in reach(layer):
+            problems.append(f"check_layers.py: {layer} would reach '{SECRET}'")
+    return problems
+
+
+def main():
+    problems = check(Path(__file__).resolve().parent.parent / "src")
+    for problem in problems:
+        print(problem)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

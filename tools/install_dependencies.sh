@@ -1,0 +1,36 @@
+#!/bin/sh
+# Installs the Debian packages that building and running need, if any is missing.
+set -eu
+
+packages="g++ cmake ninja-build make python3 libssl-dev libeigen3-dev zlib1g-dev
+nlohmann-json3-dev libcli11-dev libgtest-dev libbenchmark-dev dataset-fashion-mnist"
+
+if ! command -v dpkg-query >/dev/null 2>&1; then
+  echo "install_dependencies: not a Debian system; install the counterparts of:" $packages >&2
+  exit 0
+fi
+
+missing=""
+for package in $packages; do
+  status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+  [ "$status" = installed ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" -eq 0 ]; then
+  as_root=""
+elif command -v sudo >/dev/null 2>&1; then
+  as_root="sudo"
+else
+  echo "install_dependencies: these packages are missing, and only root can install them:" >&2
+  echo "  apt-get install --no-install-recommends$missing" >&2
+  exit 1
+fi
+
+echo "installing:$missing"
+export DEBIAN_FRONTEND=noninteractive
+$as_root apt-get update -q
+$as_root apt-get install -q -y --no-install-recommends $missing || {
+  echo "install_dependencies: apt-get could not install:$missing" >&2
+  exit 1
+}

@@ -96,7 +96,7 @@ struct VecModulus {
 /// A fused h = a b + 2^101 is a b rounded to a multiple of 2^49, whose count is in the low bits of
 /// h; the rest a b - (h - 2^101) is within 2^48. hi takes the words of h, with the exponents' bits
 /// as they are until the end, and lo takes up to 8 rests before it must be flushed to words.
-/// @[EZ21] do this with truncation.
+/// @[EZW18] do this with truncation.
 struct Accumulator {
   Words hi, lo_words;
   Vec lo;

@@ -1,0 +1,49 @@
+#include "base/parallel.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <stdexcept>
+#include <vector>
+
+#include "base/error.h"
+
+namespace blindtuner {
+namespace {
+
+TEST(ParallelFor, CallsEveryIndexOnce) {
+  for (std::size_t count : {0, 1, 2, 1000}) {
+    std::vector<std::atomic<int>> calls(count);
+    parallel_for(count, [&](std::size_t i) { ++calls[i]; });
+    for (const auto& c : calls) EXPECT_EQ(c, 1);
+  }
+}
+
+TEST(ParallelFor, Nests) {
+  std::atomic<int> calls{0};
+  parallel_for(8, [&](std::size_t) { parallel_for(8, [&](std::size_t) { ++calls; }); });
+  EXPECT_EQ(calls, 64);
+}
+
+TEST(ParallelFor, RethrowsTheFirstException) {
+  const auto broken = [](std::size_t i) {
+    if (i % 2 == 1) throw std::runtime_error("odd");
+  };
+  EXPECT_THROW(parallel_for(100, broken), std::runtime_error);
+  EXPECT_NO_THROW(parallel_for(1, broken));
+}
+
+TEST(Errors, KeepTheThreeKindsApart) {
+  EXPECT_THROW(require(false, "a caller's mistake"), ContractError);
+  EXPECT_NO_THROW(require(true, "fine"));
+  EXPECT_FALSE((std::is_base_of_v<DataError, ContractError>));
+  EXPECT_TRUE((std::is_base_of_v<DataError, SecurityError>));
+#ifdef BLINDTUNER_VERIFY
+  EXPECT_THROW(verify(false, "an invariant"), std::logic_error);
+#else
+  EXPECT_NO_THROW(verify(false, "not checked here"));
+#endif
+}
+
+}  // namespace
+}  // namespace blindtuner

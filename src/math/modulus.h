@@ -51,7 +51,7 @@ struct Modulus {
   /// [0, 2q) -> [0, q)
   u64 subtract_once(u64 x) const { return std::min(x, x - q); }
 
-  /// p mod q for p < 2^(2*bits): Barrett, ((p >> (bits-1)) * barrett) >> 52 is at most 2 short.
+  /// p mod q for p < 2^(2*bits): ((p >> (bits-1)) * barrett) >> 52 is at most 2 short. @[Bar86]
   u64 reduce_product(u128 p) const {
     const u64 top = static_cast<u64>(p >> (bits - 1));
     const u64 quotient = static_cast<u64>((u128{top} * barrett) >> 52);

@@ -278,6 +278,8 @@ TrainingConfig parse_training_config(const std::string& text) {
     json = nlohmann::json::parse(text, shallow);
   } catch (const nlohmann::json::parse_error& error) {
     throw DataError("training configuration: not JSON, at byte " + std::to_string(error.byte));
+  } catch (const nlohmann::json::out_of_range&) {
+    throw DataError("training configuration: a number is too large");
   }
   return training_config_from_json(json);
 }

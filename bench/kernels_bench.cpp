@@ -177,6 +177,14 @@ void add_sums(const LimbKernels& k, std::size_t n) {
         finish(state, n);
       });
     }
+  if (n <= 8192)
+    add_case(k, "block_products", n, "/32x32 of 4", [=](State& state) {
+      const std::size_t width = 32, count = 32, batch = 4;
+      Limbs m(count, n, q.q), out(batch, n, q.q), a(batch, count * n / width, q.q);
+      for (auto _ : state)
+        k.block_products(out.out.data(), a.in.data(), batch, m.in.data(), count, width, n, q);
+      finish(state, n * batch);
+    });
 }
 
 void add_base_conversions(const LimbKernels& k, std::size_t n) {

@@ -44,7 +44,8 @@ struct NttTable {
   Buffer lanes, inv_lanes;
   /// Throws ContractError unless q = 1 mod 2n.
   NttTable(int log_n, u64 q);
-  /// The same with a given primitive 2n-th root: psi^w of a larger table transforms its subring in X^w.
+  /// The same with a given primitive 2n-th root: psi^w of a larger table transforms its subring in
+  /// X^w.
   NttTable(int log_n, u64 q, u64 psi);
 };
 
@@ -113,6 +114,11 @@ struct LimbKernels {
   /// residues; out aliases none.
   void (*block_product)(u64* out, const u64* a, const u64* const* m, std::size_t count,
                         std::size_t width, std::size_t n, const Modulus& q);
+  /// block_product of `batch` inputs with the same m: out[s] from a[s], s in [0, batch). m, most of
+  /// the traffic, is read from memory once.
+  void (*block_products)(u64* const* out, const u64* const* a, std::size_t batch,
+                         const u64* const* m, std::size_t count, std::size_t width, std::size_t n,
+                         const Modulus& q);
 };
 
 /// The table of an instruction set, or nullptr when this processor lacks it.

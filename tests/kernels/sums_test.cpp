@@ -90,6 +90,30 @@ TEST_P(SumsTest, BlockProduct) {
   });
 }
 
+TEST_P(SumsTest, BlockProducts) {
+  for_each_case([&](Shape s, const Modulus& q, Fill fill) {
+    s.count = std::min<std::size_t>(s.count, 33);
+    if (s.n > 16384) return;
+    const Arrays m(s.count, s.n, q.q, fill, 1);
+    for (std::size_t width : {4, 8, 16})
+      for (std::size_t batch = 1; batch <= 6; ++batch) {
+        const Arrays a(batch, s.count * (s.n / width), q.q, fill, 2);
+        std::vector<Buffer> wanted(batch), out(batch);
+        std::vector<u64*> to;
+        for (std::size_t i = 0; i < batch; ++i) {
+          wanted[i] = Buffer(s.n);
+          out[i] = Buffer(s.n);
+          reference_->block_product(wanted[i].data(), a.pointers[i], m.data(), s.count, width, s.n,
+                                    q);
+          to.push_back(out[i].data());
+        }
+        kernels_->block_products(to.data(), a.data(), batch, m.data(), s.count, width, s.n, q);
+        for (std::size_t i = 0; i < batch; ++i)
+          ASSERT_TRUE(same(out[i], wanted[i])) << "width " << width << ", " << i << " of " << batch;
+      }
+  });
+}
+
 // Against plain 128-bit arithmetic, independent of the reference's reduction.
 TEST_P(SumsTest, InnerProductIsExact) {
   const std::size_t n = 64, count = 512;

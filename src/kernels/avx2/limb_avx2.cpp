@@ -24,6 +24,7 @@ const LimbKernels& avx2_kernels() {
       .reduce = reduce_avx2,
       .base_convert = base_convert_avx2,
       .block_product = block_product_avx2,
+      .block_products = block_products_avx2,
   };
   return table;
 }

@@ -100,4 +100,10 @@ void block_product_avx2(u64* out, const u64* a, const u64* const* m, std::size_t
                          });
 }
 
+void block_products_avx2(u64* const* out, const u64* const* a, std::size_t batch,
+                         const u64* const* m, std::size_t count, std::size_t width, std::size_t n,
+                         const Modulus& q) {
+  for (std::size_t s = 0; s < batch; ++s) block_product_avx2(out[s], a[s], m, count, width, n, q);
+}
+
 }  // namespace blindtuner::kernels

@@ -24,6 +24,7 @@ const LimbKernels& avx512_kernels() {
       .reduce = reduce_avx512,
       .base_convert = base_convert_avx512,
       .block_product = block_product_avx512,
+      .block_products = block_products_avx512,
   };
   return table;
 }

@@ -51,17 +51,18 @@ BLINDTUNER_INLINE void fetch(const u64* at) {
     _mm_prefetch(reinterpret_cast<const char*>(at + v * kLanes), _MM_HINT_T1);
 }
 
-// The loops around a sum of `count` terms with kSums results: init(s, acc, i) starts accumulator s,
+// The loops around a sum of `count` terms with kSums results, for coefficients [begin, stop) of
+// n: init(s, acc, i) starts accumulator s,
 // term(acc, k, i) adds term k of the coefficients from i on, ahead(k, i) fetches what it will read.
 template <int kSums, typename Init, typename Term, typename Ahead>
-BLINDTUNER_INLINE void tiled_sum(u64* const (&out)[kSums], std::size_t count, std::size_t n,
-                                 const Modulus& q, std::size_t products, Init init, Term term,
-                                 Ahead ahead) {
+BLINDTUNER_INLINE void tiled_sum(u64* const (&out)[kSums], std::size_t count, std::size_t begin,
+                                 std::size_t stop, std::size_t n, const Modulus& q,
+                                 std::size_t products, Init init, Term term, Ahead ahead) {
   const VecReducer m(q);
   const bool few = products <= kFewTerms;
   alignas(64) u64 saved[kSums][2 * kTile];
-  for (std::size_t tile = 0; tile < n; tile += kTile) {
-    const std::size_t end = std::min(n, tile + kTile);
+  for (std::size_t tile = begin; tile < stop; tile += kTile) {
+    const std::size_t end = std::min(stop, tile + kTile);
     for (std::size_t first = 0; first < count; first += kGroup) {
       const std::size_t last = first + kGroup < count ? first + kGroup : count;
       // The stretches are too short for the prefetcher to see their starts coming.
@@ -100,19 +101,47 @@ BLINDTUNER_INLINE Vec block_factor(const u64* row, std::size_t i, int log_width)
   return _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 0, 0, 0, 1, 1, 1, 1), two);
 }
 
-template <bool kNarrow>
-void block_product(u64* out, const u64* a, const u64* const* m, std::size_t count, int log_width,
-                   std::size_t n, const Modulus& q) {
+// One tile of kBatch block products.
+template <bool kNarrow, int kBatch>
+void block_tile(u64* const* out, const u64* const* a, const u64* const* m, std::size_t count,
+                std::size_t tile, int log_width, std::size_t n, const Modulus& q) {
   const std::size_t blocks = n >> log_width;
-  u64* const outs[1] = {out};
-  tiled_sum<1>(
-      outs, count, n, q, count, [](int, Accumulator& acc, std::size_t) { acc.clear(); },
+  u64* outs[kBatch];
+  for (int s = 0; s < kBatch; ++s) outs[s] = out[s];
+  tiled_sum<kBatch>(
+      outs, count, tile, std::min(n, tile + kTile), n, q, count,
+      [](int, Accumulator& acc, std::size_t) { acc.clear(); },
       [&](Accumulator* acc, std::size_t j, std::size_t i) {
-        for (int v = 0; v < kUnroll; ++v)
-          acc[0].add_product(v, load(m[j] + i + v * kLanes),
-                             block_factor<kNarrow>(a + j * blocks, i + v * kLanes, log_width));
+        for (int v = 0; v < kUnroll; ++v) {
+          const Vec x = load(m[j] + i + v * kLanes);
+#pragma GCC unroll 4
+          for (int s = 0; s < kBatch; ++s)
+            acc[s].add_product(v, x,
+                               block_factor<kNarrow>(a[s] + j * blocks, i + v * kLanes, log_width));
+        }
       },
       [&](std::size_t j, std::size_t i) { fetch(m[j] + i); });
+}
+
+template <bool kNarrow>
+void block_products(u64* const* out, const u64* const* a, std::size_t batch, const u64* const* m,
+                    std::size_t count, int log_width, std::size_t n, const Modulus& q) {
+  // All inputs take a tile of m before the next is read.
+  for (std::size_t tile = 0; tile < n; tile += kTile)
+    for (std::size_t s = 0; s < batch; s += 4) switch (batch - s) {
+        case 1:
+          block_tile<kNarrow, 1>(out + s, a + s, m, count, tile, log_width, n, q);
+          break;
+        case 2:
+          block_tile<kNarrow, 2>(out + s, a + s, m, count, tile, log_width, n, q);
+          break;
+        case 3:
+          block_tile<kNarrow, 3>(out + s, a + s, m, count, tile, log_width, n, q);
+          break;
+        default:
+          block_tile<kNarrow, 4>(out + s, a + s, m, count, tile, log_width, n, q);
+          break;
+      }
 }
 
 }  // namespace
@@ -121,7 +150,7 @@ void inner_product_avx512(u64* out, const u64* const* a, const u64* const* b, st
                           std::size_t n, const Modulus& q) {
   u64* const outs[1] = {out};
   tiled_sum<1>(
-      outs, count, n, q, count, [](int, Accumulator& acc, std::size_t) { acc.clear(); },
+      outs, count, 0, n, n, q, count, [](int, Accumulator& acc, std::size_t) { acc.clear(); },
       [&](Accumulator* acc, std::size_t k, std::size_t i) {
         for (int v = 0; v < kUnroll; ++v)
           acc[0].add_product(v, load(a[k] + i + v * kLanes), load(b[k] + i + v * kLanes));
@@ -137,7 +166,7 @@ void inner_product2_avx512(u64* out0, u64* out1, const u64* const* a, const u64*
                            const Modulus& q) {
   u64* const outs[2] = {out0, out1};
   tiled_sum<2>(
-      outs, count, n, q, count, [](int, Accumulator& acc, std::size_t) { acc.clear(); },
+      outs, count, 0, n, n, q, count, [](int, Accumulator& acc, std::size_t) { acc.clear(); },
       [&](Accumulator* acc, std::size_t k, std::size_t i) {
         for (int v = 0; v < kUnroll; ++v) {
           const Vec x = load(a[k] + i + v * kLanes);
@@ -157,7 +186,7 @@ void tensor_sum_avx512(u64* out0, u64* out1, u64* out2, const u64* const* a0, co
                        const Modulus& q) {
   u64* const outs[3] = {out0, out1, out2};
   tiled_sum<3>(
-      outs, count, n, q, 2 * count,
+      outs, count, 0, n, n, q, 2 * count,
       [&](int s, Accumulator& acc, std::size_t i) {
         acc.clear();
         for (int v = 0; v < kUnroll; ++v) acc.lo[v] = load(outs[s] + i + v * kLanes);
@@ -181,13 +210,19 @@ void tensor_sum_avx512(u64* out0, u64* out1, u64* out2, const u64* const* a0, co
       });
 }
 
-void block_product_avx512(u64* out, const u64* a, const u64* const* m, std::size_t count,
-                          std::size_t width, std::size_t n, const Modulus& q) {
+void block_products_avx512(u64* const* out, const u64* const* a, std::size_t batch,
+                           const u64* const* m, std::size_t count, std::size_t width, std::size_t n,
+                           const Modulus& q) {
   const int log_width = __builtin_ctzll(width);
   if (width == 4)
-    block_product<true>(out, a, m, count, log_width, n, q);
+    block_products<true>(out, a, batch, m, count, log_width, n, q);
   else
-    block_product<false>(out, a, m, count, log_width, n, q);
+    block_products<false>(out, a, batch, m, count, log_width, n, q);
+}
+
+void block_product_avx512(u64* out, const u64* a, const u64* const* m, std::size_t count,
+                          std::size_t width, std::size_t n, const Modulus& q) {
+  block_products_avx512(&out, &a, 1, m, count, width, n, q);
 }
 
 }  // namespace blindtuner::kernels

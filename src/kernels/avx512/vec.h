@@ -146,5 +146,8 @@ void base_convert_avx512(u64* const* out, const u64* const* x, std::size_t n,
                          const BaseConversion& conversion);
 void block_product_avx512(u64* out, const u64* a, const u64* const* m, std::size_t count,
                           std::size_t width, std::size_t n, const Modulus& q);
+void block_products_avx512(u64* const* out, const u64* const* a, std::size_t batch,
+                           const u64* const* m, std::size_t count, std::size_t width, std::size_t n,
+                           const Modulus& q);
 
 }  // namespace blindtuner::kernels

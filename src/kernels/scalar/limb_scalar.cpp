@@ -123,8 +123,8 @@ void base_convert_ref(u64* const* out, const u64* const* x, std::size_t n,
   for (std::size_t c = 0; c < n; ++c) {
     double sum = 0.5;
     for (std::size_t i = 0; i < k; ++i) {
-      y[i] = conversion.from[i].mul_shoup(x[i][c], conversion.inverse[i],
-                                          conversion.inverse_shoup[i]);
+      y[i] =
+          conversion.from[i].mul_shoup(x[i][c], conversion.inverse[i], conversion.inverse_shoup[i]);
       sum += static_cast<double>(y[i]) * conversion.reciprocal[i];
     }
     const u64 v = static_cast<u64>(sum);
@@ -145,6 +145,12 @@ void block_product_ref(u64* out, const u64* a, const u64* const* m, std::size_t 
       for (std::size_t j = 0; j < count; ++j) sum += u128{a[j * blocks + b]} * m[j][i];
       out[i] = q.reduce(sum);
     }
+}
+
+void block_products_ref(u64* const* out, const u64* const* a, std::size_t batch,
+                        const u64* const* m, std::size_t count, std::size_t width, std::size_t n,
+                        const Modulus& q) {
+  for (std::size_t s = 0; s < batch; ++s) block_product_ref(out[s], a[s], m, count, width, n, q);
 }
 
 }  // namespace
@@ -169,6 +175,7 @@ const LimbKernels& scalar_kernels() {
       .reduce = reduce_ref,
       .base_convert = base_convert_ref,
       .block_product = block_product_ref,
+      .block_products = block_products_ref,
   };
   return table;
 }

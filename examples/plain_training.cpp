@@ -37,7 +37,7 @@ struct Options {
   std::string config;  // JSON text
   std::string sweep;
   std::string softmax = "exact";
-  double epsilon = 0.01;
+  double epsilon = Whitening::kDefaultEpsilon;
   std::size_t components = 0;
   double bias_feature = 1.0;
   int coefficient_bits = 0;

@@ -138,6 +138,12 @@ const char* name(Schedule schedule) {
 
 TrainingConfig demo_training_config() {
   TrainingConfig c;
+  c.batch_size = 4096;
+  c.first_batch_full = true;
+  c.steps = 12;
+  c.learning_rate = 4;
+  c.schedule = Schedule::kInverseTime;
+  c.rate_decay = 0.2;
   return c;
 }
 

@@ -35,7 +35,7 @@ struct TrainingConfig {
   /// Leave out the last batch of a pass when it is short (and not the only one).
   bool drop_short_batch = false;
 
-  double learning_rate = 8.0;
+  double learning_rate = 4.0;
   Schedule schedule = Schedule::kConstant;
   double rate_floor = 0.0;
   double rate_factor = 0.5;
@@ -57,7 +57,8 @@ struct TrainingConfig {
   bool operator==(const TrainingConfig&) const = default;
 };
 
-/// The demo's: Fashion-MNIST, 768 whitened random-ReLU features (docs/TRAINING.md).
+/// The demo's: Fashion-MNIST, 768 random-ReLU features, whitened with Whitening::kDefaultEpsilon;
+/// the table that it was chosen from is in docs/TRAINING.md.
 TrainingConfig demo_training_config();
 
 /// Throws DataError that names the first field out of range: these come from the command line and

@@ -148,7 +148,7 @@ Ciphertext encrypt_public(const Poly& message, double scale, const PublicKey& ke
   const Ring& ring = message.ring();
   const std::size_t q_count = message.q_count();
   require(&ring == &key.b.ring() && q_count <= key.b.q_count(), "message and public key differ");
-  Prng prng(fresh_seed());
+  Prng prng = Prng::for_secrets();
   const SecretCoefficients u = sample_ternary(ring.n(), prng);
   const SecretCoefficients e0 = sample_gaussian(ring.n(), prng);
   const SecretCoefficients e1 = sample_gaussian(ring.n(), prng);

@@ -123,38 +123,46 @@ std::size_t LinearTransform::bytes() const {
   return words * sizeof(u64);
 }
 
-ExtendedPair LinearTransform::giant_sum(const std::vector<Plaintext>& giant,
-                                        const std::vector<ExtendedPair>& babies) const {
+std::vector<ExtendedPair> LinearTransform::giant_sums(
+    const std::vector<ExtendedPair>& babies) const {
   const std::size_t n = ring_->n(), size = 2 * period_, width = n / size;
-  const std::size_t chunk = std::min<std::size_t>(n, 2048), chunks = n / chunk;
-  ExtendedPair out{Poly(*ring_, q_count_, p_count_, Domain::kNtt),
-                   Poly(*ring_, q_count_, p_count_, Domain::kNtt)};
+  const std::size_t chunk = std::min<std::size_t>(n, 1024), chunks = n / chunk;
+  std::vector<ExtendedPair> sums(giants_.size());
+  for (std::size_t g = 0; g < sums.size(); ++g)
+    if (!giants_[g].empty())
+      sums[g] = {Poly(*ring_, q_count_, p_count_, Domain::kNtt),
+                 Poly(*ring_, q_count_, p_count_, Domain::kNtt)};
+  // A chunk of all baby steps stays in the cache while every giant step uses it.
   parallel_for(q_count_ + p_count_, [&](std::size_t i) {
-    Buffer expanded(width == 1 ? 0 : giant.size() * chunk);
-    std::vector<const u64*> plain(giant.size()), c0(giant.size()), c1(giant.size());
-    for (std::size_t c = 0; c < chunks; ++c) {
-      for (std::size_t t = 0; t < giant.size(); ++t) {
-        const u64* values = giant[t].values.data() + i * size;
-        if (width == 1) {
-          plain[t] = values + c * chunk;
-        } else {
-          u64* slice = expanded.data() + t * chunk;
-          for (std::size_t j = 0; j < chunk;) {
-            const std::size_t place = c * chunk + j,
-                              run = std::min(width - place % width, chunk - j);
-            std::fill_n(slice + j, run, values[place / width]);
-            j += run;
+    Buffer expanded(width == 1 ? 0 : baby_count_ * chunk);
+    std::vector<const u64*> plain(baby_count_), c0(baby_count_), c1(baby_count_);
+    for (std::size_t c = 0; c < chunks; ++c)
+      for (std::size_t g = 0; g < sums.size(); ++g) {
+        const std::vector<Plaintext>& giant = giants_[g];
+        if (giant.empty()) continue;
+        for (std::size_t t = 0; t < giant.size(); ++t) {
+          const u64* values = giant[t].values.data() + i * size;
+          if (width == 1) {
+            plain[t] = values + c * chunk;
+          } else {
+            u64* slice = expanded.data() + t * chunk;
+            for (std::size_t j = 0; j < chunk;) {
+              const std::size_t place = c * chunk + j,
+                                run = std::min(width - place % width, chunk - j);
+              std::fill_n(slice + j, run, values[place / width]);
+              j += run;
+            }
+            plain[t] = slice;
           }
-          plain[t] = slice;
+          c0[t] = babies[giant[t].baby].c0.limb(i) + c * chunk;
+          c1[t] = babies[giant[t].baby].c1.limb(i) + c * chunk;
         }
-        c0[t] = babies[giant[t].baby].c0.limb(i) + c * chunk;
-        c1[t] = babies[giant[t].baby].c1.limb(i) + c * chunk;
+        k().inner_product2(sums[g].c0.limb(i) + c * chunk, sums[g].c1.limb(i) + c * chunk,
+                           plain.data(), c0.data(), c1.data(), giant.size(), chunk,
+                           sums[g].c0.modulus(i));
       }
-      k().inner_product2(out.c0.limb(i) + c * chunk, out.c1.limb(i) + c * chunk, plain.data(),
-                         c0.data(), c1.data(), giant.size(), chunk, out.c0.modulus(i));
-    }
   });
-  return out;
+  return sums;
 }
 
 Ciphertext LinearTransform::apply(const Ciphertext& x, const GaloisKeys& keys) const {
@@ -182,29 +190,31 @@ Ciphertext LinearTransform::apply(const Ciphertext& x, const GaloisKeys& keys) c
     babies[b] = {automorphism(sum.c0, g), automorphism(sum.c1, g)};
   }
   digits = {};
+  std::vector<ExtendedPair> sums = giant_sums(babies);
+  babies.clear();
 
   // Giant steps: acc <- rot(acc) + sum. Only c1 leaves QP, to be decomposed.
-  ExtendedPair acc;
+  ExtendedPair acc = std::move(sums.back());
   const u64 g = rotation_galois(static_cast<std::int64_t>(baby_count_ * unit_), n);
-  for (std::size_t giant = giants_.size(); giant-- > 0;) {
-    if (!acc.c0.empty()) {
-      const KeySwitchKey& key = find_galois_key(keys, g);
-      require(key.shape.p_count == p_count_, "a rotation key of another shape");
-      const Poly c1 = scale_down(std::move(acc.c1), q_count_);
-      ExtendedPair sum = inner_product(decompose(c1, key.shape), key);
-      add_inplace(sum.c0, acc.c0);
-      acc = {automorphism(sum.c0, g), automorphism(sum.c1, g)};
-    }
-    if (giants_[giant].empty()) continue;
-    ExtendedPair sum = giant_sum(giants_[giant], babies);
-    if (acc.c0.empty()) {
-      acc = std::move(sum);
-    } else {
-      add_inplace(acc.c0, sum.c0);
-      add_inplace(acc.c1, sum.c1);
-    }
+  const std::uint32_t* index = ring_->automorphism_index(g);
+  for (std::size_t giant = sums.size() - 1; giant-- > 0;) {
+    const KeySwitchKey& key = find_galois_key(keys, g);
+    require(key.shape.p_count == p_count_, "a rotation key of another shape");
+    const Poly c1 = scale_down(std::move(acc.c1), q_count_);
+    ExtendedPair switched = decompose_inner_product(c1, key);
+    acc.c1 = Poly(*ring_, q_count_, p_count_, Domain::kNtt);
+    const ExtendedPair& sum = sums[giant];
+    parallel_for(q_count_ + p_count_, [&](std::size_t i) {
+      const Modulus& q = acc.c0.modulus(i);
+      k().add(switched.c0.limb(i), switched.c0.limb(i), acc.c0.limb(i), n, q);
+      k().gather(acc.c0.limb(i), switched.c0.limb(i), index, n);
+      k().gather(acc.c1.limb(i), switched.c1.limb(i), index, n);
+      if (sum.c0.empty()) return;
+      k().add(acc.c0.limb(i), acc.c0.limb(i), sum.c0.limb(i), n, q);
+      k().add(acc.c1.limb(i), acc.c1.limb(i), sum.c1.limb(i), n, q);
+    });
+    sums.pop_back();
   }
-  require(!acc.c0.empty(), "an empty linear map");
   return {scale_down(std::move(acc.c0), q_count_ - 1), scale_down(std::move(acc.c1), q_count_ - 1),
           x.scale * scale_factor_};
 }

@@ -56,8 +56,8 @@ class LinearTransform {
   double scale_factor_;
   std::vector<std::vector<Plaintext>> giants_;
 
-  ExtendedPair giant_sum(const std::vector<Plaintext>& giant,
-                         const std::vector<ExtendedPair>& babies) const;
+  /// sum_b plain_(g,b) * baby_b for every giant step g, modulo QP; empty where g has no diagonals.
+  std::vector<ExtendedPair> giant_sums(const std::vector<ExtendedPair>& babies) const;
 };
 
 }  // namespace blindtuner

@@ -28,6 +28,9 @@ struct ExtendedPair {
 /// decomposition's.
 ExtendedPair inner_product(const Decomposition& decomposition, const KeySwitchKey& key);
 
+/// inner_product(decompose(c, key.shape), key) in one pass, for a decomposition that is used once.
+ExtendedPair decompose_inner_product(const Poly& c, const KeySwitchKey& key);
+
 /// (c0, c1) with c0 + c1 s_to ~ c s_from: decompose, inner product, division by P.
 std::pair<Poly, Poly> key_switch(const Poly& c, const KeySwitchKey& key);
 

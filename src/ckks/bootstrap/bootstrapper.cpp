@@ -29,11 +29,10 @@ BootstrapShape BootstrapShape::standard(const Parameters& parameters) {
   BootstrapShape shape;
   const int log_slots = parameters.literal().log_n - 1;
   const int stages = static_cast<int>(parameters.literal().coeff_to_slot_bits.size());
-  // The longest butterflies have the largest plaintexts: give them the smallest radix.
   for (int i = 0, left = log_slots; i < stages; ++i) {
-    const int r = i == 0 ? log_slots / stages - (stages > 1 ? 1 : 0) : left / (stages - i);
+    const int r = left / (stages - i);
     shape.log_radices.push_back(r);
-    shape.baby_counts.push_back(4);
+    shape.baby_counts.push_back(std::size_t{1} << std::min(r, 3));
     left -= r;
   }
   return shape;

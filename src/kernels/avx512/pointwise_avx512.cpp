@@ -63,9 +63,21 @@ void sub_mul_scalar_avx512(u64* out, const u64* a, const u64* b, u64 w, std::siz
   }
 }
 
-// The gather instruction takes twice as long as loads of single words.
+// An automorphism maps aligned runs of 8 onto aligned runs of 8 (the high bits of a bit-reversed place are
+// the low bits of its exponent): one load and one permutation. Other permutations load word by word, which
+// is twice as fast as the gather instruction.
 void gather_avx512(u64* out, const u64* in, const std::uint32_t* index, std::size_t n) {
-  for (std::size_t i = 0; i < n; ++i) out[i] = in[index[i]];
+  const __m256i lanes = _mm256_set1_epi32(kLanes);
+  for (std::size_t i = 0; i < n; i += kLanes) {
+    const std::uint32_t base = index[i] & ~std::uint32_t{kLanes - 1};
+    const __m256i at = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(index + i));
+    const __m256i within = _mm256_xor_si256(at, _mm256_set1_epi32(static_cast<int>(base)));
+    if (_mm256_cmplt_epu32_mask(within, lanes) == 0xff) {
+      store(out + i, _mm512_permutexvar_epi64(_mm512_cvtepu32_epi64(within), load(in + base)));
+    } else {
+      for (std::size_t j = i; j < i + kLanes; ++j) out[j] = in[index[j]];
+    }
+  }
 }
 
 void reduce_avx512(u64* out, const u64* x, std::size_t n, const Modulus& q) {

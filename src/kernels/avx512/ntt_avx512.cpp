@@ -15,10 +15,12 @@ constexpr int kLogLeaf = 7;  // coefficients that one leaf keeps in registers: 1
 constexpr int kLeafRows = 16;
 
 // Levels of the next pass over a block of 2^log_len: as few passes as possible, evenly filled.
+// Beyond the first-level cache 16 rows are too many: they compete for the 12 lines of one set.
 int pass_levels(int log_len) {
   const int levels = log_len - kLogLeaf;
   if (levels == 0) return 0;
-  const int passes = (levels + 3) / 4;
+  const int most = log_len > 12 ? 3 : 4;
+  const int passes = (levels + most - 1) / most;
   return (levels + passes - 1) / passes;
 }
 
@@ -313,9 +315,9 @@ void inverse_node(const Tree& tree, u64* x, int log_len, std::size_t r, const Nt
 
 }  // namespace
 
-// Below two leaves the reference does as well as anything.
+// Below one leaf the reference does as well as anything.
 void ntt_forward_avx512(u64* x, const NttTable& table) {
-  if (table.log_n <= kLogLeaf) return scalar_kernels().ntt_forward(x, table);
+  if (table.log_n < kLogLeaf) return scalar_kernels().ntt_forward(x, table);
   const Tree tree{VecModulus(table.modulus), table.roots.data(), table.roots_shoup.data(),
                   table.tail.data(),         table.lanes.data(), table.n / 128};
   forward_node(tree, x, table.log_n, 1, table.modulus.q);
@@ -323,10 +325,12 @@ void ntt_forward_avx512(u64* x, const NttTable& table) {
 }
 
 void ntt_inverse_avx512(u64* x, const NttTable& table) {
-  if (table.log_n <= kLogLeaf) return scalar_kernels().ntt_inverse(x, table);
+  if (table.log_n < kLogLeaf) return scalar_kernels().ntt_inverse(x, table);
   const Tree tree{VecModulus(table.modulus), table.inv_roots.data(), table.inv_roots_shoup.data(),
                   table.inv_tail.data(),     table.inv_lanes.data(), table.n / 128};
   inverse_node<true>(tree, x, table.log_n, 1, table);
+  if (table.log_n == kLogLeaf)  // no pass has brought the factor 1/n
+    mul_scalar_avx512(x, x, table.n_inv, table.n, table.modulus);
 }
 
 }  // namespace blindtuner::kernels

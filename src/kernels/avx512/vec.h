@@ -1,4 +1,5 @@
 // Eight 64-bit lanes and the modular operations on them, for the files of this folder only.
+// Products are of 52 bits, so that residues below 2^50 have two bits for lazy reduction. @[HEXL21]
 //
 // Everything here is in an unnamed namespace on purpose: these files are compiled with instruction
 // set flags of their own, and a shared inline function compiled with them must not replace the copy

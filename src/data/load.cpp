@@ -28,6 +28,8 @@ Kind kind_of(const std::filesystem::path& path) {
                   ": unknown kind of file, expected .npy, .npz, .csv, or IDX (-ubyte, .idx)");
 }
 
+}  // namespace
+
 Labels load_labels(const DataSource& source) {
   switch (kind_of(source.labels)) {
     case Kind::kNpy:
@@ -40,8 +42,6 @@ Labels load_labels(const DataSource& source) {
       return read_idx_labels(source.labels);
   }
 }
-
-}  // namespace
 
 FeatureMatrix load_features(const DataSource& source) {
   switch (kind_of(source.features)) {

@@ -22,6 +22,9 @@ struct DataSource {
 /// Reads and validates (validate_set). Throws DataError.
 Dataset load_dataset(const DataSource& source);
 
+/// The file `labels` alone. Throws DataError.
+Labels load_labels(const DataSource& source);
+
 /// Features alone, for inference. Throws DataError.
 FeatureMatrix load_features(const DataSource& source);
 

@@ -1,0 +1,289 @@
+#include "app/common/files.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+
+namespace blindtuner {
+namespace {
+
+constexpr SectionTag kLayout = section_tag("LAYT"), kBootstrap = section_tag("BOOT"),
+                     kProducts = section_tag("PROD"), kFeatures = section_tag("FEAT"),
+                     kLabels = section_tag("LABL"), kTraining = section_tag("TRAI"),
+                     kWeights = section_tag("WGHT"), kGradients = section_tag("GRAD"),
+                     kScores = section_tag("SCOR");
+constexpr std::size_t kMaxText = std::size_t{1} << 20;
+
+FileHeader header_for(FileKind kind, const KeySet& keys) {
+  return make_header(kind, *keys.parameters, keys.header.key_id);
+}
+
+void show(FileReader& in, const FractionCallback& progress) {
+  if (!progress) return;
+  in.on_progress([&progress, total = static_cast<double>(in.file_bytes())](std::uint64_t bytes) {
+    progress(static_cast<double>(bytes) / total);
+  });
+}
+
+void write_layout(FileWriter& out, const ProductLayout& layout, const DataId& data) {
+  out.begin_section(kLayout);
+  write(out, layout);
+  out.bytes(data);
+}
+
+ProductLayout read_layout_and_id(FileReader& in, const Parameters& parameters, DataId& data) {
+  const ProductLayout layout = read_layout_section(in, parameters);
+  in.bytes(data);
+  return layout;
+}
+
+void write_training(FileWriter& out, const TrainingState& training) {
+  out.begin_section(kTraining);
+  out.number(static_cast<std::uint32_t>(training.steps));
+  out.text(to_json(training.config).dump());
+  out.text(training.circuit);
+}
+
+// Fewer bytes than any ciphertext has; what a count is held against before memory is asked for.
+constexpr std::uint64_t kLeastCiphertext = 32;
+
+struct Expected {
+  std::size_t q_count;
+  const char* what;
+};
+
+void check_ciphertext(FileReader& in, const Parameters& parameters, const Poly& c0,
+                      const Expected& expected) {
+  if (&c0.ring() != &parameters.small_ring() || c0.q_count() != expected.q_count)
+    in.fail(std::string(expected.what) + ": a ciphertext of another ring or level");
+}
+
+std::vector<Ciphertext> read_ciphertexts(FileReader& in, const Parameters& parameters,
+                                         std::size_t count, const Expected& expected) {
+  in.require_available(count, kLeastCiphertext, expected.what);
+  std::vector<Ciphertext> out;
+  out.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    out.push_back(read_ciphertext(in, parameters));
+    check_ciphertext(in, parameters, out.back().c0, expected);
+  }
+  return out;
+}
+
+std::vector<SeededCiphertext> read_seeded(FileReader& in, const Parameters& parameters,
+                                          std::size_t count, double scale, const char* what) {
+  in.require_available(count, kLeastCiphertext, what);
+  std::vector<SeededCiphertext> out;
+  out.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    out.push_back(read_seeded_ciphertext(in, parameters));
+    check_ciphertext(in, parameters, out.back().c0, {2, what});
+    if (out.back().scale != scale)
+      in.fail(std::string(what) + ": a scale of " + std::to_string(out.back().scale) +
+              ", expected " + std::to_string(scale));
+  }
+  return out;
+}
+
+void write_all(FileWriter& out, const Parameters& parameters, const std::vector<Ciphertext>& all) {
+  for (const Ciphertext& c : all) write(out, parameters, c);
+}
+
+}  // namespace
+
+void require_key_set(const FileReader& reader, const KeySet& keys) {
+  require_same_keys(reader, keys.header, keys.name);
+}
+
+const SoftmaxCircuit& softmax_circuit_named(const std::string& name) {
+  for (const SoftmaxCircuit& circuit : softmax_circuits())
+    if (circuit.name == name) return circuit;
+  throw DataError("no softmax circuit '" + name.substr(0, 64) + "' in this program");
+}
+
+ProductLayout read_layout_section(FileReader& in, const Parameters& parameters) {
+  in.enter_section(kLayout);
+  return read_layout(in, parameters);
+}
+
+DatasetInfo read_dataset_info(FileReader& in, const Parameters& parameters) {
+  DatasetInfo info;
+  info.layout = read_layout_and_id(in, parameters, info.id);
+  info.labelled = in.number_in(in.number<std::uint8_t>(), 0, 1, "the flag for labels") != 0;
+  info.source = in.text(4096, "the data set's source");
+  return info;
+}
+
+TrainingState read_training_state(FileReader& in) {
+  TrainingState training;
+  in.enter_section(kTraining);
+  training.steps = static_cast<int>(
+      in.number_in(in.number<std::uint32_t>(), 1, 100000, "the number of steps done"));
+  const std::string config = in.text(kMaxText, "the training configuration");
+  try {
+    training.config = parse_training_config(config);
+  } catch (const DataError& error) {
+    in.fail(error.what());
+  }
+  training.circuit = in.text(256, "the softmax circuit's name");
+  return training;
+}
+
+void write_training_keys(const std::filesystem::path& path, const Parameters& parameters,
+                         const KeyId& id, const TrainingKeys& keys) {
+  FileWriter out(path, make_header(FileKind::kEvaluationKeys, parameters, id));
+  out.begin_section(kLayout);
+  write(out, keys.layout);
+  out.begin_section(kBootstrap);
+  write(out, parameters, keys.bootstrap);
+  out.begin_section(kProducts);
+  write(out, parameters, keys.products);
+  out.commit();
+}
+
+TrainingKeysInfo read_training_keys_info(const std::filesystem::path& path, bool allow_insecure) {
+  FileReader in(path, FileKind::kEvaluationKeys);
+  TrainingKeysInfo info;
+  info.set = {load_parameters(in, allow_insecure), in.header(), in.name()};
+  info.layout = read_layout_section(in, *info.set.parameters);
+  return info;
+}
+
+ProductLayout read_training_keys_layout(const std::filesystem::path& path, const KeySet& set) {
+  FileReader in(path, FileKind::kEvaluationKeys);
+  require_key_set(in, set);
+  return read_layout_section(in, *set.parameters);
+}
+
+TrainingKeys read_training_keys(const std::filesystem::path& path, const KeySet& set,
+                                const FractionCallback& progress) {
+  FileReader in(path, FileKind::kEvaluationKeys);
+  show(in, progress);
+  require_key_set(in, set);
+  const Parameters& p = *set.parameters;
+  TrainingKeys keys;
+  keys.layout = read_layout_section(in, p);
+  in.enter_section(kBootstrap);
+  keys.bootstrap = read_bootstrap_keys(in, p);
+  in.enter_section(kProducts);
+  keys.products = read_product_keys(in, p, keys.layout);
+  in.finish();
+  return keys;
+}
+
+void write_dataset(const std::filesystem::path& path, const KeySet& keys, const DatasetFile& file,
+                   const FractionCallback& progress) {
+  const ProductLayout& l = file.data.layout;
+  const bool labelled = !file.data.labels.empty();
+  FileWriter out(path, header_for(FileKind::kDataset, keys));
+  write_layout(out, l, file.info.id);
+  out.number(static_cast<std::uint8_t>(labelled));
+  out.text(std::string_view(file.info.source).substr(0, 4096));
+  const double total = static_cast<double>(file.data.features.size() + file.data.labels.size());
+  double done = 0;
+  auto write_all_of = [&](const std::vector<SeededCiphertext>& all) {
+    for (const SeededCiphertext& c : all) {
+      write(out, *keys.parameters, c);
+      if (progress) progress(++done / total);
+    }
+  };
+  out.begin_section(kFeatures);
+  write_all_of(file.data.features);
+  if (labelled) {
+    out.begin_section(kLabels);
+    write_all_of(file.data.labels);
+  }
+  out.commit();
+}
+
+DatasetFile read_dataset(const std::filesystem::path& path, const KeySet& keys,
+                         const FractionCallback& progress) {
+  FileReader in(path, FileKind::kDataset);
+  show(in, progress);
+  require_key_set(in, keys);
+  const Parameters& p = *keys.parameters;
+  DatasetFile file;
+  file.info = read_dataset_info(in, p);
+  const ProductLayout& l = file.data.layout = file.info.layout;
+  in.enter_section(kFeatures);
+  file.data.features =
+      read_seeded(in, p, l.blocks() * l.feature_groups(), kFeatureScale, "features");
+  if (file.info.labelled) {
+    in.enter_section(kLabels);
+    file.data.labels = read_seeded(in, p, l.supers() * l.ratio, kErrorScale, "labels");
+  }
+  in.finish();
+  return file;
+}
+
+void write_model(const std::filesystem::path& path, const KeySet& keys, const ModelFile& file) {
+  FileWriter out(path, header_for(FileKind::kModel, keys));
+  write_layout(out, file.model.layout, file.data);
+  write_training(out, file.training);
+  out.begin_section(kWeights);
+  write_all(out, *keys.parameters, file.model.weights);
+  out.commit();
+}
+
+ModelFile read_model(const std::filesystem::path& path, const KeySet& keys) {
+  FileReader in(path, FileKind::kModel);
+  require_key_set(in, keys);
+  const Parameters& p = *keys.parameters;
+  ModelFile file;
+  file.model.layout = read_layout_and_id(in, p, file.data);
+  file.training = read_training_state(in);
+  in.enter_section(kWeights);
+  file.model.weights = read_ciphertexts(in, p, file.model.layout.packs(), {2, "weights"});
+  in.finish();
+  return file;
+}
+
+void write_checkpoint(const std::filesystem::path& path, const KeySet& keys,
+                      const ProductLayout& layout, const DataId& data,
+                      const TrainingState& training,
+                      const std::vector<std::vector<Ciphertext>>& gradients) {
+  require(gradients.size() == static_cast<std::size_t>(training.steps),
+          "a checkpoint keeps one gradient a step");
+  FileWriter out(path, header_for(FileKind::kCheckpoint, keys));
+  write_layout(out, layout, data);
+  write_training(out, training);
+  out.begin_section(kGradients);
+  for (const auto& gradient : gradients) write_all(out, *keys.parameters, gradient);
+  out.commit();
+}
+
+CheckpointFile read_checkpoint(const std::filesystem::path& path, const KeySet& keys) {
+  FileReader in(path, FileKind::kCheckpoint);
+  require_key_set(in, keys);
+  const Parameters& p = *keys.parameters;
+  CheckpointFile file;
+  file.layout = read_layout_and_id(in, p, file.data);
+  file.training = read_training_state(in);
+  in.enter_section(kGradients);
+  for (int s = 0; s < file.training.steps; ++s)
+    file.gradients.push_back(read_ciphertexts(in, p, file.layout.packs(), {2, "gradients"}));
+  in.finish();
+  return file;
+}
+
+void write_scores(const std::filesystem::path& path, const KeySet& keys, const ScoresFile& file) {
+  FileWriter out(path, header_for(FileKind::kScores, keys));
+  write_layout(out, file.scores.layout, file.data);
+  out.begin_section(kScores);
+  write_all(out, *keys.parameters, file.scores.scores);
+  out.commit();
+}
+
+ScoresFile read_scores(const std::filesystem::path& path, const KeySet& keys) {
+  FileReader in(path, FileKind::kScores);
+  require_key_set(in, keys);
+  const Parameters& p = *keys.parameters;
+  ScoresFile file;
+  const ProductLayout& l = file.scores.layout = read_layout_and_id(in, p, file.data);
+  in.enter_section(kScores);
+  file.scores.scores = read_ciphertexts(in, p, l.supers() * l.ratio, {1, "scores"});
+  in.finish();
+  return file;
+}
+
+}  // namespace blindtuner

@@ -1,0 +1,110 @@
+// The files that pass between owner and server, over io/product_io.h. Sections:
+//
+//   evaluation keys  "LAYT" layout; "BOOT" bootstrapping keys; "PROD" product keys
+//   data set         "LAYT" layout, data id (16), 1 if labelled (1), text: where it came from
+//                    "FEAT" blocks * groups seeded ciphertexts; "LABL" supers * ratio of them, if
+//                    labelled
+//   model            "LAYT" layout, data id; "TRAI" training; "WGHT" packs ciphertexts
+//   checkpoint       "LAYT" layout, data id; "TRAI" training; "GRAD" steps * packs ciphertexts
+//   scores           "LAYT" layout, data id; "SCOR" supers * ratio ciphertexts
+//   training         steps done (4), texts: configuration (JSON), name of the softmax circuit
+//
+// Every reader checks kind, parameters, key identity where it matters, counts, rings, levels and
+// scales, and throws DataError. `progress` is told the fraction of the file.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "io/product_io.h"
+#include "linalg/encrypted_dataset.h"
+#include "train/softmax_circuit.h"
+#include "train/training_config.h"
+
+namespace blindtuner {
+
+using FractionCallback = std::function<void(double)>;
+using DataId = std::array<std::uint8_t, 16>;
+
+/// Which parameters and keys files must share, taken from the first one that is read.
+struct KeySet {
+  ParametersPtr parameters;
+  FileHeader header;  ///< of the file that defined it
+  std::string name;   ///< that file's name, in quotes
+};
+
+/// Refuses any file made under other parameters or keys.
+void require_key_set(const FileReader& reader, const KeySet& keys);
+
+void write_training_keys(const std::filesystem::path& path, const Parameters& parameters,
+                         const KeyId& id, const TrainingKeys& keys);
+/// The layout that keys were made for, without the keys: the first file that a server opens.
+struct TrainingKeysInfo {
+  KeySet set;
+  ProductLayout layout;
+};
+TrainingKeysInfo read_training_keys_info(const std::filesystem::path& path, bool allow_insecure);
+/// The same within a set that is known already.
+ProductLayout read_training_keys_layout(const std::filesystem::path& path, const KeySet& set);
+TrainingKeys read_training_keys(const std::filesystem::path& path, const KeySet& set,
+                                const FractionCallback& progress = {});
+
+struct DatasetInfo {
+  ProductLayout layout;
+  DataId id{};
+  bool labelled = false;
+  std::string source;
+};
+struct DatasetFile {
+  DatasetInfo info;
+  EncryptedDataset data;
+};
+/// `info` but for id and source follows from the data.
+void write_dataset(const std::filesystem::path& path, const KeySet& keys, const DatasetFile& file,
+                   const FractionCallback& progress = {});
+DatasetFile read_dataset(const std::filesystem::path& path, const KeySet& keys,
+                         const FractionCallback& progress = {});
+
+struct TrainingState {
+  int steps = 0;
+  TrainingConfig config;
+  std::string circuit;
+  bool operator==(const TrainingState&) const = default;
+};
+struct ModelFile {
+  EncryptedModel model;
+  DataId data{};
+  TrainingState training;
+};
+void write_model(const std::filesystem::path& path, const KeySet& keys, const ModelFile& model);
+ModelFile read_model(const std::filesystem::path& path, const KeySet& keys);
+
+struct CheckpointFile {
+  ProductLayout layout;
+  DataId data{};
+  TrainingState training;
+  std::vector<std::vector<Ciphertext>> gradients;
+};
+void write_checkpoint(const std::filesystem::path& path, const KeySet& keys,
+                      const ProductLayout& layout, const DataId& data,
+                      const TrainingState& training,
+                      const std::vector<std::vector<Ciphertext>>& gradients);
+CheckpointFile read_checkpoint(const std::filesystem::path& path, const KeySet& keys);
+
+struct ScoresFile {
+  EncryptedScores scores;
+  DataId data{};
+};
+void write_scores(const std::filesystem::path& path, const KeySet& keys, const ScoresFile& scores);
+ScoresFile read_scores(const std::filesystem::path& path, const KeySet& keys);
+
+/// The shipped circuit of this name. Throws DataError.
+const SoftmaxCircuit& softmax_circuit_named(const std::string& name);
+
+// For `inspect`: what opens each kind of file.
+ProductLayout read_layout_section(FileReader& in, const Parameters& parameters);
+DatasetInfo read_dataset_info(FileReader& in, const Parameters& parameters);
+TrainingState read_training_state(FileReader& in);
+
+}  // namespace blindtuner

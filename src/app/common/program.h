@@ -1,0 +1,52 @@
+// What both programs share: options, exit codes, messages.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+namespace blindtuner {
+
+/// Exit codes of the programs.
+enum ExitCode : int {
+  kExitGood = 0,
+  kExitData = 1,      ///< DataError: files, arguments' values, security
+  kExitUsage = 2,     ///< the command line is not understood
+  kExitInternal = 3,  ///< a fault of the program
+  kExitInterrupted = 130,
+};
+
+struct CommonOptions {
+  bool json = false, quiet = false, allow_insecure = false;
+  int threads = 0;
+};
+
+/// One program: its command line and the command that was chosen.
+class Program {
+ public:
+  Program(std::string name, std::string description);
+
+  /// A subcommand. `setup` adds its options; what it returns is called when the command was chosen.
+  CLI::App* add_command(const std::string& name, const std::string& description,
+                        const std::function<std::function<void()>(CLI::App&)>& setup);
+  const CommonOptions& options() const { return options_; }
+
+  /// Parses, runs, and turns every exception into one line on stderr and an exit code.
+  int run(int argc, char** argv);
+
+ private:
+  std::string name_;
+  CLI::App app_;
+  CommonOptions options_;
+  std::function<void()> chosen_;
+};
+
+/// The report on stdout: with --json the object, otherwise the text.
+void print_report(const CommonOptions& options, const nlohmann::json& report,
+                  const std::string& text);
+
+/// After SIGINT or SIGTERM: throws, so that destructors remove what is half-written.
+void throw_if_interrupted();
+
+}  // namespace blindtuner

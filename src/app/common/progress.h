@@ -1,0 +1,48 @@
+// Progress on stderr: a bar with the time left on a terminal, a plain line now and then elsewhere.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+namespace blindtuner {
+
+class Stopwatch {
+ public:
+  double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+/// One task. Says nothing about tasks that are done within a second. One thread.
+class ProgressBar {
+ public:
+  ProgressBar(std::string label, bool quiet);
+  ~ProgressBar();
+  ProgressBar(const ProgressBar&) = delete;
+  ProgressBar& operator=(const ProgressBar&) = delete;
+
+  /// fraction in [0, 1] of the work. Throws when the program is to stop (throw_if_interrupted).
+  void update(double fraction);
+  /// A remark behind the bar, such as the step.
+  void note(std::string text) { note_ = std::move(text); }
+  /// The task is done: leaves a line with the time it took.
+  void finish();
+  double seconds() const { return watch_.seconds(); }
+
+ private:
+  void draw(double fraction);
+  std::string label_, note_;
+  bool quiet_, terminal_, drawn_ = false, finished_ = false;
+  double last_drawn_ = 0, last_fraction_ = 0;
+  Stopwatch watch_;
+};
+
+/// "12 s", "3 min 05 s", "2 h 10 min".
+std::string duration_text(double seconds);
+/// "1.2 MB", in powers of 1000.
+std::string bytes_text(double bytes);
+
+}  // namespace blindtuner

@@ -1,0 +1,26 @@
+// Pieces of the reports.
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "rlwe/parameters.h"
+
+namespace blindtuner {
+
+/// The most memory this process has held so far, in bytes, and the most that any finished child
+/// has.
+std::uint64_t peak_memory();
+std::uint64_t children_peak_memory();
+
+/// Name, dimensions, and for every kind of key its modulus, the bound for its secret and the
+/// security.
+nlohmann::json parameters_report(const Parameters& parameters);
+/// The same as lines of text.
+std::string parameters_text(const Parameters& parameters);
+
+/// Throws DataError: a folder that cannot be made.
+void make_folder(const std::filesystem::path& path);
+std::uint64_t file_bytes(const std::filesystem::path& path);
+
+}  // namespace blindtuner

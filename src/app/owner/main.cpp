@@ -1,0 +1,17 @@
+// blindtuner: the data owner's program. Everything that touches a secret key is here.
+#include "app/common/inspect.h"
+#include "app/owner/owner.h"
+
+int main(int argc, char** argv) {
+  using namespace blindtuner;
+  Program program("blindtuner",
+                  "The data owner's side of BlindTuner: keys, encryption, decryption, evaluation");
+  add_keygen(program);
+  add_whiten(program);
+  add_encrypt(program);
+  add_decrypt(program);
+  add_evaluate(program);
+  add_demo(program);
+  add_inspect(program, /*refuse_secret_keys=*/false);
+  return program.run(argc, argv);
+}

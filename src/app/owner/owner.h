@@ -1,0 +1,15 @@
+// The commands of the owner's program.
+#pragma once
+
+#include "app/common/program.h"
+
+namespace blindtuner {
+
+void add_keygen(Program& program);
+void add_whiten(Program& program);
+void add_encrypt(Program& program);
+void add_decrypt(Program& program);
+void add_evaluate(Program& program);
+void add_demo(Program& program);
+
+}  // namespace blindtuner

@@ -1,0 +1,11 @@
+// The commands of the server's program.
+#pragma once
+
+#include "app/common/program.h"
+
+namespace blindtuner {
+
+void add_train(Program& program);
+void add_predict(Program& program);
+
+}  // namespace blindtuner

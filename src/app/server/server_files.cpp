@@ -1,0 +1,28 @@
+#include "app/server/server_files.h"
+
+#include "app/common/progress.h"
+
+namespace blindtuner {
+
+void refuse_secret_key(const std::filesystem::path& path) {
+  const FileReader in(path);
+  if (in.header().kind == FileKind::kSecretKey)
+    in.fail(
+        "is a secret key: it belongs to its owner alone, not on a server; expected a file that "
+        "the owner encrypted, or evaluation keys");
+}
+
+TrainingKeysInfo open_training_keys(const std::filesystem::path& path, bool allow_insecure) {
+  refuse_secret_key(path);
+  return read_training_keys_info(path, allow_insecure);
+}
+
+DatasetFile open_dataset(const std::filesystem::path& path, const KeySet& keys, bool quiet) {
+  refuse_secret_key(path);
+  ProgressBar bar("reading data", quiet);
+  DatasetFile data = read_dataset(path, keys, [&](double f) { bar.update(f); });
+  bar.finish();
+  return data;
+}
+
+}  // namespace blindtuner

@@ -1,0 +1,14 @@
+// Opening what the owner sends: with the refusals that only a server makes.
+#pragma once
+
+#include "app/common/files.h"
+
+namespace blindtuner {
+
+/// Refuses a secret key wherever some other file was expected, before anything of it is read.
+void refuse_secret_key(const std::filesystem::path& path);
+
+TrainingKeysInfo open_training_keys(const std::filesystem::path& path, bool allow_insecure);
+DatasetFile open_dataset(const std::filesystem::path& path, const KeySet& keys, bool quiet);
+
+}  // namespace blindtuner

@@ -1,0 +1,185 @@
+// blindtuner-server train: gradient steps on an encrypted data set.
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "app/common/files.h"
+#include "app/common/progress.h"
+#include "app/common/report.h"
+#include "app/server/server.h"
+#include "app/server/server_files.h"
+#include "base/atomic_file.h"
+#include "base/error.h"
+#include "data/file_bytes.h"
+#include "train/encrypted_trainer.h"
+
+namespace blindtuner {
+namespace {
+
+struct TrainOptions {
+  std::string keys, data, out, config, checkpoint, report;
+  std::string softmax = "default";
+  double range = 12;
+  bool resume = false;
+};
+
+TrainingConfig read_config(const std::string& path, const ProductLayout& layout) {
+  const int classes = static_cast<int>(layout.classes);
+  if (path.empty()) {
+    TrainingConfig config = demo_training_config();
+    config.classes = classes;
+    return config;
+  }
+  const std::vector<std::uint8_t> bytes = read_file(path, 1 << 20);
+  nlohmann::json json = nlohmann::json::parse(bytes.begin(), bytes.end(), nullptr, false);
+  if (json.is_discarded()) throw DataError(quoted_path(path) + ": not JSON");
+  try {
+    // The data set knows how many classes there are.
+    if (json.is_object() && !json.contains("classes")) json["classes"] = classes;
+    return training_config_from_json(json);
+  } catch (const DataError& error) {
+    throw DataError(quoted_path(path) + ": " + error.what());
+  }
+}
+
+void check_checkpoint(const std::string& name, const CheckpointFile& checkpoint,
+                      const DatasetInfo& data, const TrainingConfig& config,
+                      const SoftmaxCircuit& circuit) {
+  if (checkpoint.data != data.id || !(checkpoint.layout == data.layout))
+    throw DataError(name + ": belongs to another data set");
+  if (!(checkpoint.training.config == config) || checkpoint.training.circuit != circuit.name)
+    throw DataError(name + ": was made with another training configuration");
+}
+
+nlohmann::json step_json(int step, const StepTimes& t) {
+  return {{"step", step},
+          {"seconds", t.total()},
+          {"weights", t.weights},
+          {"scores", t.scores},
+          {"bootstrap", t.bootstrap},
+          {"softmax", t.softmax},
+          {"slot_to_coeff", t.slot_to_coeff},
+          {"gradient", t.gradient}};
+}
+
+void train(const CommonOptions& common, const TrainOptions& options) {
+  if (options.resume && options.checkpoint.empty())
+    throw DataError("--resume needs --checkpoint, the folder to resume from");
+  const std::filesystem::path checkpoint =
+      options.checkpoint.empty() ? std::filesystem::path()
+                                 : std::filesystem::path(options.checkpoint) / "checkpoint.enc";
+  const Stopwatch total;
+  // What can be refused at once is refused before gigabytes are read.
+  const TrainingKeysInfo info = open_training_keys(options.keys, common.allow_insecure);
+  const TrainingConfig config = read_config(options.config, info.layout);
+  if (static_cast<std::size_t>(config.classes) != info.layout.classes)
+    throw DataError("the configuration has " + std::to_string(config.classes) +
+                    " classes, the keys were made for " + std::to_string(info.layout.classes));
+  const SoftmaxCircuit& circuit =
+      find_softmax_circuit(options.softmax, config.classes, options.range);
+  DatasetFile data = open_dataset(options.data, info.set, common.quiet);
+  const double data_seconds = total.seconds();
+
+  const Stopwatch keys_watch;
+  ProgressBar keys_bar("reading keys", common.quiet);
+  const TrainingKeys keys =
+      read_training_keys(options.keys, info.set, [&](double f) { keys_bar.update(f); });
+  keys_bar.finish();
+  const double keys_seconds = keys_watch.seconds();
+
+  const ParametersPtr parameters = info.set.parameters;
+  const Stopwatch preparing;
+  const Bootstrapper bootstrapper(parameters);
+  EncryptedTrainer trainer(parameters, bootstrapper, data.data, keys, config, circuit);
+  if (options.resume && std::filesystem::exists(checkpoint)) {
+    CheckpointFile kept = read_checkpoint(checkpoint, info.set);
+    check_checkpoint(quoted_path(checkpoint), kept, data.info, config, circuit);
+    trainer.restore(std::move(kept.gradients));
+  }
+  if (!checkpoint.empty()) make_folder(checkpoint.parent_path());
+  const double preparing_seconds = preparing.seconds();
+
+  const int resumed_at = trainer.done(), steps = trainer.steps();
+  nlohmann::json step_reports = nlohmann::json::array();
+  ProgressBar bar("training", common.quiet);
+  while (trainer.done() < steps) {
+    const int step = trainer.done();
+    bar.note("step " + std::to_string(step + 1) + " of " + std::to_string(steps));
+    auto show = [&](double fraction) {
+      bar.update((step - resumed_at + fraction) / (steps - resumed_at));
+    };
+    show(0);
+    const StepTimes times = trainer.step(show);
+    step_reports.push_back(step_json(step, times));
+    if (!checkpoint.empty())
+      write_checkpoint(checkpoint, info.set, data.data.layout, data.info.id,
+                       {trainer.done(), config, circuit.name}, trainer.gradients());
+  }
+  bar.finish();
+
+  write_model(options.out, info.set,
+              {trainer.model(), data.info.id, {trainer.done(), config, circuit.name}});
+
+  const ProductLayout& l = data.data.layout;
+  const nlohmann::json report = {
+      {"data_set", data.info.source},
+      {"samples", l.samples},
+      {"features", l.features - 1},
+      {"classes", l.classes},
+      {"batch", config.batch_size},
+      {"steps", steps},
+      {"resumed_at_step", resumed_at},
+      {"softmax", circuit.name},
+      {"config", to_json(config)},
+      {"seconds",
+       {{"reading_data", data_seconds},
+        {"reading_keys", keys_seconds},
+        {"preparing", preparing_seconds},
+        {"training", bar.seconds()},
+        {"total", total.seconds()}}},
+      {"seconds_per_step", step_reports},
+      {"peak_memory_bytes", peak_memory()},
+      {"bytes",
+       {{"evaluation_keys", file_bytes(options.keys)},
+        {"upload", file_bytes(options.data)},
+        {"model", file_bytes(options.out)}}},
+      {"parameters", parameters_report(*parameters)},
+  };
+  const std::filesystem::path beside = std::filesystem::path(options.out).parent_path();
+  write_file_atomically(
+      options.report.empty() ? beside / "report.json" : std::filesystem::path(options.report),
+      report.dump(2) + "\n");
+  std::ostringstream text;
+  text << steps << " steps on " << l.samples << " samples in " << duration_text(bar.seconds())
+       << "; encrypted model in '" << options.out << "' ("
+       << bytes_text(static_cast<double>(file_bytes(options.out))) << ")\n";
+  print_report(common, report, text.str());
+}
+
+}  // namespace
+
+void add_train(Program& program) {
+  program.add_command(
+      "train", "train a classifier on an encrypted data set; the model stays encrypted",
+      [&](CLI::App& command) -> std::function<void()> {
+        auto o = std::make_shared<TrainOptions>();
+        command.add_option("--keys", o->keys, "the owner's evaluation.keys")->required();
+        command.add_option("--data", o->data, "the encrypted data set")->required();
+        command.add_option("--out", o->out, "where the encrypted model goes")->required();
+        command.add_option("--config", o->config,
+                           "JSON: steps, batch_size, learning_rate, .. (docs/TRAINING.md)");
+        command.add_option("--checkpoint", o->checkpoint,
+                           "folder for a checkpoint after every step");
+        command.add_flag("--resume", o->resume, "go on from the checkpoint, if there is one");
+        command.add_option("--softmax", o->softmax,
+                           "family of softmax circuits: default, guaranteed, wide, sigmoid");
+        command
+            .add_option("--range", o->range, "largest |logit| that the circuit is to be fit for")
+            ->check(CLI::Range(1.0, 1e4));
+        command.add_option("--report", o->report,
+                           "where the JSON report goes (report.json beside the model)");
+        return [&program, o] { train(program.options(), *o); };
+      });
+}
+
+}  // namespace blindtuner

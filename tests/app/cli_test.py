@@ -1,0 +1,345 @@
+#!/usr/bin/env python3
+"""Both programs as a user runs them, at insecure test parameters.
+
+usage: cli_test.py BLINDTUNER BLINDTUNER-SERVER [unittest arguments]
+"""
+import json
+import os
+import random
+import resource
+import shutil
+import stat
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+OWNER, SERVER = sys.argv[1:3]
+INSECURE = "--allow-insecure-parameters"
+PARAMETERS = "InsecureTest12"
+CLASSES, FEATURES, SAMPLES = 3, 8, 300
+CONFIG = {"steps": 3, "batch_size": 128, "learning_rate": 0.5}
+
+
+def npy(path, rows, kind="<f4"):
+    """A one- or two-dimensional .npy file of rows (lists of numbers) or of numbers."""
+    code = {"<f4": "f", "<i4": "i"}[kind]
+    if rows and isinstance(rows[0], list):
+        shape, flat = f"({len(rows)}, {len(rows[0])})", [x for row in rows for x in row]
+    else:
+        shape, flat = f"({len(rows)},)", rows
+    header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}"
+    header += " " * (-(len(header) + 11) % 64) + "\n"
+    data = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode()
+    Path(path).write_bytes(data + struct.pack(f"<{len(flat)}{code}", *flat))
+
+
+def blobs(samples, seed):
+    """Three separable clouds: features, labels."""
+    generator = random.Random(seed)
+    features, labels = [], []
+    for i in range(samples):
+        label = i % CLASSES
+        features.append([generator.gauss(2.0 if j % CLASSES == label else 0.0, 0.7)
+                         for j in range(FEATURES)])
+        labels.append(label)
+    return features, labels
+
+
+def run(program, *arguments, limit=None):
+    def set_limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    return subprocess.run([program, *map(str, arguments)], capture_output=True, text=True,
+                          preexec_fn=set_limit if limit is not None else None)
+
+
+class Base(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = Path(tempfile.mkdtemp(prefix="blindtuner-app-"))
+        cls.keys = cls.folder / "keys"
+        features, labels = blobs(SAMPLES, 1)
+        npy(cls.folder / "x.npy", features)
+        npy(cls.folder / "y.npy", labels, "<i4")
+        features, labels = blobs(90, 2)
+        npy(cls.folder / "xt.npy", features)
+        npy(cls.folder / "yt.npy", labels, "<i4")
+        (cls.folder / "train.json").write_text(json.dumps(CONFIG))
+        cls.make_keys(cls.keys)
+        cls.good(OWNER, "encrypt", "--features", cls.folder / "x.npy", "--labels",
+                 cls.folder / "y.npy", "--keys", cls.keys, "--out", cls.folder / "data.enc",
+                 INSECURE)
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.folder)
+
+    @classmethod
+    def make_keys(cls, folder):
+        cls.good(OWNER, "keygen", "--out", folder, "--classes", CLASSES, "--features", FEATURES,
+                 "--batch", 128, "--parameters", PARAMETERS, INSECURE)
+
+    @classmethod
+    def good(cls, program, *arguments):
+        result = run(program, *arguments)
+        if result.returncode != 0:
+            raise AssertionError(f"{arguments[0]} failed: {result.stderr}")
+        return result
+
+    def train(self, out, *more):
+        return run(SERVER, "train", "--keys", self.keys / "evaluation.keys", "--data",
+                   self.folder / "data.enc", "--out", out, "--config", self.folder / "train.json",
+                   INSECURE, *more)
+
+    def refused(self, result, *words, code=1):
+        """One clear line that holds the words, the exit code, and nothing on stdout."""
+        self.assertEqual(result.returncode, code, result.stderr)
+        # On a slow machine there may be lines of progress before.
+        lines = [line for line in result.stderr.splitlines() if line.startswith("blindtuner")]
+        self.assertEqual(len(lines), 1, result.stderr)
+        for word in words:
+            self.assertIn(word, lines[0])
+        self.assertEqual(result.stdout, "")
+
+
+class Workflow(Base):
+    def test_whole_path(self):
+        folder = self.folder
+        mode = stat.S_IMODE(os.stat(self.keys / "secret.key").st_mode)
+        self.assertEqual(mode, 0o600)
+
+        result = self.train(folder / "model.enc", "--json", "--report", folder / "server.json")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        report = json.loads(result.stdout)
+        self.assertEqual(report, json.loads((folder / "server.json").read_text()))
+        self.assertEqual(report["samples"], SAMPLES)
+        self.assertEqual(len(report["seconds_per_step"]), 3)
+
+        self.good(OWNER, "decrypt", "--model", folder / "model.enc", "--keys", self.keys, "--out",
+                  folder / "model.npz", INSECURE)
+        evaluate = ["--features", folder / "xt.npy", "--labels", folder / "yt.npy", "--json"]
+        of_model = json.loads(
+            self.good(OWNER, "evaluate", "--model", folder / "model.npz", *evaluate).stdout)
+        self.assertGreater(of_model["accuracy"], 0.9)
+
+        # The same through .json, and through encrypted prediction.
+        self.good(OWNER, "decrypt", "--model", folder / "model.enc", "--keys", self.keys, "--out",
+                  folder / "model.json", INSECURE)
+        of_json = json.loads(
+            self.good(OWNER, "evaluate", "--model", folder / "model.json", *evaluate).stdout)
+        self.assertEqual(of_json, of_model)
+        self.good(OWNER, "encrypt", "--features", folder / "xt.npy", "--unlabelled", "--keys",
+                  self.keys, "--out", folder / "test.enc", INSECURE)
+        self.good(SERVER, "predict", "--keys", self.keys / "evaluation.keys", "--model",
+                  folder / "model.enc", "--data", folder / "test.enc", "--out",
+                  folder / "scores.enc", INSECURE)
+        self.good(OWNER, "decrypt", "--scores", folder / "scores.enc", "--keys", self.keys,
+                  "--out", folder / "scores.npy", INSECURE)
+        of_scores = json.loads(
+            self.good(OWNER, "evaluate", "--scores", folder / "scores.npy", "--labels",
+                      folder / "yt.npy", "--json").stdout)
+        self.assertEqual(of_scores["confusion"], of_model["confusion"])
+        self.assertAlmostEqual(of_scores["max_logit"], of_model["max_logit"], delta=0.01)
+
+        for name, kind in [("keys/secret.key", "secret_key"),
+                           ("keys/evaluation.keys", "evaluation_keys"), ("data.enc", "dataset"),
+                           ("model.enc", "model"), ("scores.enc", "scores")]:
+            said = json.loads(self.good(OWNER, "inspect", folder / name, "--json").stdout)
+            self.assertEqual(said["kind"], kind)
+            self.assertEqual(said["parameters"]["name"], PARAMETERS)
+            self.assertEqual(said["parameters"]["keys"][0]["security_bits"], 0)
+            self.assertIn("undamaged", self.good(OWNER, "inspect", folder / name).stdout)
+
+    def test_resume_gives_the_same_model(self):
+        folder, checkpoints = self.folder, self.folder / "checkpoints"
+        self.assertEqual(self.train(folder / "whole.enc").returncode, 0)
+        # Stop after two steps by taking the third away from the disk: the model cannot be written.
+        stopped = self.train(folder / "no" / "such" / "folder" / "m.enc", "--checkpoint",
+                             checkpoints)
+        self.assertEqual(stopped.returncode, 1)
+        self.assertTrue((checkpoints / "checkpoint.enc").exists())
+        self.assertEqual(
+            self.train(folder / "resumed.enc", "--checkpoint", checkpoints, "--resume",
+                       "--report", folder / "r.json").returncode, 0)
+        self.assertEqual(json.loads((folder / "r.json").read_text())["resumed_at_step"], 3)
+        # Evaluation is deterministic: the very same ciphertexts.
+        self.assertEqual((folder / "whole.enc").read_bytes(), (folder / "resumed.enc").read_bytes())
+
+        (folder / "other.json").write_text(json.dumps({**CONFIG, "learning_rate": 1.0}))
+        self.refused(
+            run(SERVER, "train", "--keys", self.keys / "evaluation.keys", "--data",
+                folder / "data.enc", "--out", folder / "m.enc", "--config", folder / "other.json",
+                "--checkpoint", checkpoints, "--resume", INSECURE),
+            "another training configuration")
+
+    def test_whitening(self):
+        folder = self.folder
+        self.good(OWNER, "whiten", "--features", folder / "x.npy", "--out", folder / "w.npz")
+        self.good(OWNER, "encrypt", "--features", folder / "x.npy", "--labels", folder / "y.npy",
+                  "--whitening", folder / "w.npz", "--keys", self.keys, "--out",
+                  folder / "white.enc", INSECURE)
+        (folder / "one.json").write_text(json.dumps({**CONFIG, "steps": 1}))
+        self.good(SERVER, "train", "--keys", self.keys / "evaluation.keys", "--data",
+                  folder / "white.enc", "--out", folder / "white-model.enc", "--config",
+                  folder / "one.json", INSECURE)
+        # The decrypted model is one on raw features again.
+        self.good(OWNER, "decrypt", "--model", folder / "white-model.enc", "--whitening",
+                  folder / "w.npz", "--keys", self.keys, "--out", folder / "raw.npz", INSECURE)
+        said = json.loads(
+            self.good(OWNER, "evaluate", "--model", folder / "raw.npz", "--features",
+                      folder / "xt.npy", "--labels", folder / "yt.npy", "--json").stdout)
+        self.assertGreater(said["accuracy"], 0.9)
+
+
+class BadInput(Base):
+    def encrypt(self, *arguments, keys=None, out="bad.enc", limit=None):
+        return run(OWNER, "encrypt", "--keys", keys or self.keys, "--out", self.folder / out,
+                   INSECURE, *arguments, limit=limit)
+
+    def write(self, name, rows, kind="<f4"):
+        npy(self.folder / name, rows, kind)
+        return self.folder / name
+
+    def test_command_line(self):
+        for program in (OWNER, SERVER):
+            self.assertEqual(run(program).returncode, 2)
+            self.assertEqual(run(program, "nonsense").returncode, 2)
+            self.assertEqual(run(program, "inspect", "--nonsense").returncode, 2)
+            self.assertEqual(run(program, "--help").returncode, 0)
+            self.assertIn("inspect", run(program, "--help").stdout)
+
+    def test_features_and_labels(self):
+        features, labels = blobs(30, 3)
+        x, y = self.write("b.npy", features), self.write("l.npy", labels, "<i4")
+        wide = self.write("wide.npy", [row + [0.0] for row in features])
+        self.refused(self.encrypt("--features", wide, "--labels", y), "wide.npy", "9 features",
+                     "expected 8")
+        for value in (float("nan"), float("inf")):
+            bad = [row[:] for row in features]
+            bad[4][2] = value
+            self.refused(self.encrypt("--features", self.write("nan.npy", bad), "--labels", y),
+                         "nan.npy")
+        bad = [row[:] for row in features]
+        bad[4][2] = 1e9
+        self.refused(self.encrypt("--features", self.write("large.npy", bad), "--labels", y),
+                     "row 4", "column 2", "4096")
+        self.refused(self.encrypt("--features", x, "--labels",
+                                  self.write("l3.npy", [3] + labels[1:], "<i4")), "3")
+        self.refused(self.encrypt("--features", x, "--labels",
+                                  self.write("minus.npy", [-1] + labels[1:], "<i4")), "-1")
+        self.refused(self.encrypt("--features", x, "--labels",
+                                  self.write("short.npy", labels[1:], "<i4")), "29", "30")
+        self.refused(self.encrypt("--features", x, "--labels",
+                                  self.write("one.npy", [1] * 30, "<i4")), "class")
+        self.refused(self.encrypt("--features", self.write("none.npy", []), "--labels",
+                                  self.write("nol.npy", [], "<i4")), "none.npy")
+        self.refused(self.encrypt("--features", x), "labels")
+        self.refused(self.encrypt("--features", self.folder / "gone.npy", "--labels", y),
+                     "gone.npy")
+        self.assertFalse((self.folder / "bad.enc").exists())
+
+    def test_keys(self):
+        other = self.folder / "other"
+        self.make_keys(other)
+        x, y = self.folder / "x.npy", self.folder / "y.npy"
+        # Evaluation keys of one set, data of another.
+        self.assertEqual(self.encrypt("--features", x, "--labels", y, keys=other,
+                                      out="other.enc").returncode, 0)
+        self.refused(run(SERVER, "train", "--keys", self.keys / "evaluation.keys", "--data",
+                         self.folder / "other.enc", "--out", self.folder / "m.enc", INSECURE),
+                     "other.enc", "belongs to the keys")
+        # A folder whose two files do not belong together.
+        mixed = self.folder / "mixed"
+        mixed.mkdir()
+        shutil.copy(self.keys / "secret.key", mixed)
+        shutil.copy(other / "evaluation.keys", mixed)
+        self.refused(self.encrypt("--features", x, "--labels", y, keys=mixed), "evaluation.keys",
+                     "belongs to the keys")
+        # Keys are not replaced by accident.
+        self.refused(run(OWNER, "keygen", "--out", self.keys, "--classes", 3, "--features", 8,
+                         "--parameters", PARAMETERS, INSECURE), "exists", "--force")
+        # Files in each other's places.
+        self.refused(run(OWNER, "decrypt", "--model", self.folder / "data.enc", "--keys",
+                         self.keys, "--out", self.folder / "m.npz", INSECURE),
+                     "is an encrypted data set, expected an encrypted model")
+        self.assertFalse((self.folder / "m.enc").exists())
+        self.assertFalse((self.folder / "m.npz").exists())
+
+    def test_the_server_refuses_a_secret_key(self):
+        secret, keys = self.keys / "secret.key", self.keys / "evaluation.keys"
+        data, out = self.folder / "data.enc", self.folder / "m.enc"
+        for result in (
+                run(SERVER, "train", "--keys", secret, "--data", data, "--out", out, INSECURE),
+                run(SERVER, "train", "--keys", keys, "--data", secret, "--out", out, INSECURE),
+                run(SERVER, "predict", "--keys", keys, "--model", secret, "--data", data, "--out",
+                    out, INSECURE),
+                run(SERVER, "inspect", secret)):
+            self.refused(result, "is a secret key: it belongs to its owner alone")
+        self.assertFalse(out.exists())
+
+    def test_insecure_parameters(self):
+        self.refused(run(OWNER, "keygen", "--out", self.folder / "insecure", "--classes", 3,
+                         "--parameters", PARAMETERS), PARAMETERS, "128 bits", INSECURE)
+        self.assertFalse((self.folder / "insecure").exists())
+        self.refused(run(SERVER, "train", "--keys", self.keys / "evaluation.keys", "--data",
+                         self.folder / "data.enc", "--out", self.folder / "m.enc"),
+                     PARAMETERS, "128 bits", INSECURE)
+        self.refused(run(OWNER, "encrypt", "--features", self.folder / "x.npy", "--labels",
+                         self.folder / "y.npy", "--keys", self.keys, "--out",
+                         self.folder / "m.enc"), PARAMETERS, "128 bits", INSECURE)
+        self.refused(run(OWNER, "keygen", "--out", self.folder / "unknown", "--classes", 3,
+                         "--parameters", "Standart"), "no parameter set 'Standart'", "Standard")
+
+    def test_damaged_files(self):
+        generator = random.Random(5)
+        keys = self.keys / "evaluation.keys"
+        for name, path in (("data", self.folder / "data.enc"), ("keys", keys)):
+            whole = path.read_bytes()
+            for i in range(8):
+                at = generator.randrange(len(whole))
+                damaged = bytearray(whole[:at] if i % 2 else whole)
+                if not i % 2:
+                    damaged[at] ^= 1 << generator.randrange(8)
+                bad = self.folder / "damaged"
+                bad.write_bytes(damaged)
+                arguments = ["--keys", bad if name == "keys" else keys, "--data",
+                             bad if name == "data" else self.folder / "data.enc"]
+                self.refused(run(SERVER, "train", *arguments, "--out", self.folder / "m.enc",
+                                 INSECURE), "damaged")
+                self.refused(run(OWNER, "inspect", bad), "damaged")
+        self.assertFalse((self.folder / "m.enc").exists())
+
+    def test_training_configuration(self):
+        def train(text):
+            (self.folder / "c.json").write_text(text)
+            return run(SERVER, "train", "--keys", self.keys / "evaluation.keys", "--data",
+                       self.folder / "data.enc", "--out", self.folder / "m.enc", "--config",
+                       self.folder / "c.json", INSECURE)
+        self.refused(train("{"), "c.json", "not JSON")
+        self.refused(train('{"stepps": 3}'), "c.json", "stepps")
+        self.refused(train('{"learning_rate": -1}'), "learning_rate")
+        self.refused(train('{"classes": 4, "steps": 1}'), "4 classes")
+        self.refused(train('{"batch_size": 100, "steps": 3}'), "batch size 100", "multiple")
+        self.assertFalse((self.folder / "m.enc").exists())
+
+    def test_full_disk(self):
+        # A limit on file sizes acts like a disk that fills: a write fails in the middle.
+        empty = self.folder / "empty"
+        empty.mkdir()
+        self.refused(run(OWNER, "keygen", "--out", empty, "--classes", 3, "--features", 8,
+                         "--parameters", PARAMETERS, INSECURE, limit=100_000), "evaluation.keys",
+                     "write")
+        self.assertEqual(list(empty.iterdir()), [])
+        self.refused(self.encrypt("--features", self.folder / "x.npy", "--labels",
+                                  self.folder / "y.npy", out="empty/data.enc", limit=10_000),
+                     "data.enc", "write")
+        self.assertEqual(list(empty.iterdir()), [])
+        self.refused(run(OWNER, "whiten", "--features", self.folder / "x.npy", "--out",
+                         empty / "w.npz", limit=100), "w.npz", "write")
+        self.assertEqual(list(empty.iterdir()), [])
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)

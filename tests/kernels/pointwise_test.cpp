@@ -152,6 +152,34 @@ TEST_P(PointwiseTest, Gather) {
   }
 }
 
+// Permutations that keep aligned runs together, as automorphisms of bit-reversed transforms do, and
+// one that breaks a single run: the cases that a kernel may treat apart.
+TEST_P(PointwiseTest, GatherOfAutomorphisms) {
+  for (int log_n = 4; log_n <= 16; ++log_n) {
+    const std::size_t n = std::size_t{1} << log_n;
+    const auto reversed = [log_n](std::size_t i) {
+      std::size_t r = 0;
+      for (int bit = 0; bit < log_n; ++bit) r |= ((i >> bit) & 1) << (log_n - 1 - bit);
+      return r;
+    };
+    const Buffer in = make_values(n, u64{1} << 50, Fill::kRandom, 1);
+    for (std::size_t galois : {std::size_t{1}, std::size_t{5}, n + 1, 2 * n - 1}) {
+      std::vector<std::uint32_t> index(n);
+      for (std::size_t i = 0; i < n; ++i) {
+        const std::size_t exponent = (2 * reversed(i) + 1) * galois % (2 * n);
+        index[i] = static_cast<std::uint32_t>(reversed(exponent / 2));
+      }
+      for (const bool broken : {false, true}) {
+        if (broken) std::swap(index[3], index[n - 2]);
+        Buffer wanted(n), out(n);
+        reference_->gather(wanted.data(), in.data(), index.data(), n);
+        kernels_->gather(out.data(), in.data(), index.data(), n);
+        ASSERT_TRUE(same(out, wanted)) << "n = " << n << ", X^" << galois;
+      }
+    }
+  }
+}
+
 TEST_P(PointwiseTest, Reduce) {
   for_each_case([&](std::size_t n, const Modulus& q, Fill fill) {
     const Buffer x = make_values(n, u64{1} << 52, fill, 1);

@@ -63,9 +63,9 @@ void sub_mul_scalar_avx512(u64* out, const u64* a, const u64* b, u64 w, std::siz
   }
 }
 
-// An automorphism maps aligned runs of 8 onto aligned runs of 8 (the high bits of a bit-reversed place are
-// the low bits of its exponent): one load and one permutation. Other permutations load word by word, which
-// is twice as fast as the gather instruction.
+// An automorphism maps aligned runs of 8 onto aligned runs of 8 (the high bits of a bit-reversed
+// place are the low bits of its exponent): one load and one permutation. Other permutations load
+// word by word, which is twice as fast as the gather instruction.
 void gather_avx512(u64* out, const u64* in, const std::uint32_t* index, std::size_t n) {
   const __m256i lanes = _mm256_set1_epi32(kLanes);
   for (std::size_t i = 0; i < n; i += kLanes) {

@@ -47,6 +47,13 @@ Prng::Prng(const Seed& seed, std::uint64_t stream) : state_(std::make_unique<Sta
       EVP_EncryptInit_ex(state_->context, EVP_aes_256_ctr(), nullptr, seed.data(), iv) != 1)
     throw std::runtime_error("AES-256-CTR is not available");
 }
+Prng Prng::for_secrets() {
+  Seed seed = fresh_seed();
+  Prng prng(seed);
+  wipe(seed.data(), seed.size());
+  return prng;
+}
+
 Prng::~Prng() = default;
 Prng::Prng(Prng&&) noexcept = default;
 Prng& Prng::operator=(Prng&&) noexcept = default;

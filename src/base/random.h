@@ -25,6 +25,8 @@ class Prng {
   ~Prng();
   Prng(Prng&&) noexcept;
   Prng& operator=(Prng&&) noexcept;
+  /// A generator for secrets and errors: freshly seeded, and the seed wiped.
+  static Prng for_secrets();
 
   /// The next `out.size()` bytes of the stream.
   void fill(std::span<std::uint8_t> out);

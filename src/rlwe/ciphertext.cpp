@@ -6,7 +6,7 @@
 
 namespace blindtuner {
 
-bool same_scale(double a, double b) { return std::abs(a - b) <= std::ldexp(a, -20); }
+bool same_scale(double a, double b) { return std::abs(a - b) <= std::ldexp(a, -30); }
 
 Ciphertext Ciphertext::zero(const Ring& ring, std::size_t q_count, double scale) {
   return {Poly::zero(ring, q_count, 0, Domain::kNtt), Poly::zero(ring, q_count, 0, Domain::kNtt),

@@ -37,7 +37,7 @@ struct SeededCiphertext {
   Ciphertext expand() const;
 };
 
-// Both operands need the same ring and the scales within 2^-20 of each other; the result's level is
+// Both operands need the same ring and the scales within 2^-30 of each other; the result's level is
 // the lower one. Throw ContractError otherwise.
 void add_inplace(Ciphertext& a, const Ciphertext& b);
 void sub_inplace(Ciphertext& a, const Ciphertext& b);
@@ -50,7 +50,9 @@ void mul_monomial_inplace(Ciphertext& a, const Poly& monomial);
 /// Divides ciphertext and scale by the last `count` primes.
 void rescale_inplace(Ciphertext& a, std::size_t count = 1);
 
-/// Whether two scales agree within 2^-20 (what primes' distance from powers of two can make).
+/// Whether two scales agree within 2^-30: beyond the precision of everything here (docs/NOISE.md),
+/// so that taking one for the other costs nothing, and far above the rounding of scales in double.
+/// Primes are further than that from powers of two: scales must be followed, not assumed.
 bool same_scale(double a, double b);
 
 }  // namespace blindtuner

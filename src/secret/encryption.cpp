@@ -6,7 +6,7 @@ SeededCiphertext encrypt(Poly&& message, double scale, const SecretKey& key, con
                          u64 stream) {
   const Ring& ring = message.ring();
   require(&ring == &key.ring() && message.p_count() == 0, "message and key of different rings");
-  Prng prng(fresh_seed());
+  Prng prng = Prng::for_secrets();
   const SecretCoefficients error = sample_gaussian(ring.n(), prng);
   Poly masked = mul(sample_uniform(ring, message.q_count(), 0, seed, stream),
                     key.ntt().copy_limbs(message.q_count(), 0));

@@ -27,7 +27,7 @@ KeySwitchKey make_key_switch_key(const Poly& payload, const SecretKey& to, const
   key.shape = shape;
   key.seed = fresh_seed();
   const Poly secret = to.ntt().copy_limbs(shape.q_count, shape.p_count);
-  Prng prng(fresh_seed());
+  Prng prng = Prng::for_secrets();
   std::size_t begin = 0;
   for (std::size_t d = 0; d < shape.digits(); ++d) {
     const SecretCoefficients error = sample_gaussian(ring.n(), prng);

@@ -39,7 +39,7 @@ SecretKey SecretKey::automorphism(u64 g) const {
 
 SecretKeys SecretKeys::generate(ParametersPtr parameters) {
   const Parameters& p = *parameters;
-  Prng prng(fresh_seed());
+  Prng prng = Prng::for_secrets();
   SecretKey big = SecretKey::generate(p.ring(), p.hardness(), prng);
   SecretKey small = SecretKey::generate(p.small_ring(), p.small_hardness(), prng);
   SecretKey sparse = SecretKey::generate(p.ring(), p.sparse_hardness(), prng);

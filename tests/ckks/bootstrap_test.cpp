@@ -183,10 +183,10 @@ TEST(Bootstrap, SlotToCoeffAnswersCoeffToSlot) {
                ContractError);
   EXPECT_THROW(down.apply(s.encrypt_halves(low, high, in, start), GaloisKeys{}), ContractError);
   // A scale off by less than the tolerance is not lost.
-  const double near = in * (1 + std::ldexp(1.0, -22));
+  const double near = in * (1 + std::ldexp(1.0, -32));
   const Ciphertext off =
       down.apply(s.encrypt_halves(low, high, near, start), s.keys.evaluation.galois);
-  EXPECT_NEAR(off.scale / out, near / in, 1e-12);
+  EXPECT_NEAR(off.scale / out, near / in, 1e-14);
 }
 
 TEST(Bootstrap, HalfBootstrapGivesTheSine) {

@@ -46,10 +46,10 @@ class CiphertextTest : public testing::Test {
 
 TEST_F(CiphertextTest, ScalesAgreeWithinTheTolerance) {
   EXPECT_TRUE(same_scale(1e12, 1e12));
-  EXPECT_TRUE(same_scale(1e12, 1e12 * (1 + std::ldexp(1.0, -21))));
-  EXPECT_TRUE(same_scale(1e12 * (1 + std::ldexp(1.0, -21)), 1e12));
-  EXPECT_FALSE(same_scale(1e12, 1e12 * (1 + std::ldexp(1.0, -19))));
-  EXPECT_FALSE(same_scale(1e12, 1e12 * (1 - std::ldexp(1.0, -19))));
+  EXPECT_TRUE(same_scale(1e12, 1e12 * (1 + std::ldexp(1.0, -31))));
+  EXPECT_TRUE(same_scale(1e12 * (1 + std::ldexp(1.0, -31)), 1e12));
+  EXPECT_FALSE(same_scale(1e12, 1e12 * (1 + std::ldexp(1.0, -29))));
+  EXPECT_FALSE(same_scale(1e12, 1e12 * (1 - std::ldexp(1.0, -29))));
   EXPECT_FALSE(same_scale(1e12, 0));
   EXPECT_FALSE(same_scale(0, 1e12));
   EXPECT_FALSE(same_scale(NAN, NAN));

@@ -153,6 +153,20 @@ Poly monomial(const Ring& ring, u64 k_, std::size_t q_count, std::size_t p_count
   return x;
 }
 
+void base_convert(std::span<u64* const> out, std::span<const u64* const> x, std::size_t n,
+                  const kernels::BaseConversion& conversion) {
+  require(x.size() == conversion.from.size() && out.size() == conversion.to.size(),
+          "a base conversion with other numbers of limbs");
+  const std::size_t chunk = std::min<std::size_t>(n, 4096);
+  parallel_for(n / chunk, [&](std::size_t c) {
+    std::vector<const u64*> from(x.begin(), x.end());
+    std::vector<u64*> to(out.begin(), out.end());
+    for (const u64*& limb : from) limb += c * chunk;
+    for (u64*& limb : to) limb += c * chunk;
+    k().base_convert(to.data(), from.data(), chunk, conversion);
+  });
+}
+
 Poly scale_down(Poly&& x, std::size_t q_keep) {
   require(x.domain() == Domain::kNtt, "scale_down works in the NTT domain");
   const std::size_t dropped_q = x.q_count() - q_keep;
@@ -165,15 +179,11 @@ Poly scale_down(Poly&& x, std::size_t q_keep) {
   parallel_for(dropped,
                [&](std::size_t i) { k().ntt_inverse(x.limb(q_keep + i), x.table(q_keep + i)); });
   Poly out(ring, q_keep, 0, Domain::kNtt);
-  constexpr std::size_t kChunk = 4096;
-  const std::size_t chunk = std::min(kChunk, n);
-  parallel_for(n / chunk, [&](std::size_t c) {
-    std::vector<const u64*> from(dropped);
-    std::vector<u64*> to(q_keep);
-    for (std::size_t i = 0; i < dropped; ++i) from[i] = x.limb(q_keep + i) + c * chunk;
-    for (std::size_t i = 0; i < q_keep; ++i) to[i] = out.limb(i) + c * chunk;
-    k().base_convert(to.data(), from.data(), chunk, conversion);
-  });
+  std::vector<const u64*> from(dropped);
+  std::vector<u64*> to(q_keep);
+  for (std::size_t i = 0; i < dropped; ++i) from[i] = x.limb(q_keep + i);
+  for (std::size_t i = 0; i < q_keep; ++i) to[i] = out.limb(i);
+  base_convert(to, from, n, conversion);
   parallel_for(q_keep, [&](std::size_t i) {
     const Modulus& q = ring.q(i);
     // -(product of the dropped primes) mod q is minus_q of the conversion.

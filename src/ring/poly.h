@@ -75,6 +75,10 @@ Poly automorphism(const Poly& a, u64 g);
 /// X^k in the NTT domain, k taken mod 2n.
 Poly monomial(const Ring& ring, u64 k, std::size_t q_count, std::size_t p_count);
 
+/// kernels::LimbKernels::base_convert on all threads, x[i] and out[t] limbs of n coefficients.
+void base_convert(std::span<u64* const> out, std::span<const u64* const> x, std::size_t n,
+                  const kernels::BaseConversion& conversion);
+
 /// round(x / (product of dropped primes)): drops the special limbs and the q limbs from q_keep on.
 /// NTT domain in and out; the error is at most 1/2 in every coefficient (see BaseConversion).
 /// x is consumed (its dropped limbs are overwritten).

@@ -48,19 +48,17 @@ DigitParts split_digits(const Poly& c, const KeyShape& shape) {
     out.parts.digits.emplace_back(ring, q_count, p_count, Domain::kNtt);
     conversions.push_back(&ring.mod_up_conversion(begin, end, q_count, p_count));
   }
-  const std::size_t chunk = std::min<std::size_t>(c.n(), 4096), chunks = c.n() / chunk;
-  parallel_for(conversions.size() * chunks, [&](std::size_t task) {
-    const std::size_t d = task / chunks, offset = task % chunks * chunk;
+  for (std::size_t d = 0; d < conversions.size(); ++d) {
     std::vector<const u64*> from;
     std::vector<u64*> to;
     for (std::size_t i = 0; i < q_count + p_count; ++i) {
       if (out.owns(d, i))
-        from.push_back(coefficients.limb(i) + offset);
+        from.push_back(coefficients.limb(i));
       else
-        to.push_back(out.parts.digits[d].limb(i) + offset);
+        to.push_back(out.parts.digits[d].limb(i));
     }
-    k().base_convert(to.data(), from.data(), chunk, *conversions[d]);
-  });
+    base_convert(to, from, c.n(), *conversions[d]);
+  }
   return out;
 }
 

@@ -141,7 +141,7 @@ Ciphertext Bootstrapper::mod_raise(const Ciphertext& c, const BootstrapKeys& key
     std::vector<u64*> targets;
     for (std::size_t i = 1; i < p.top(); ++i) targets.push_back(out.limb(i));
     const u64* source = low.limb(0);
-    kernels::active_kernels().base_convert(targets.data(), &source, low.n(), lift);
+    base_convert(targets, std::span(&source, 1), low.n(), lift);
     to_ntt_inplace(out);
     return out;
   };

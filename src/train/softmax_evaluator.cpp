@@ -70,7 +70,7 @@ void SoftmaxEvaluator::plan() {
           p, bootstrapper_.shape(), bootstrapper_.encoder(), scale, kRefreshRatio * q0);
       q_count = p.circuit_start();
       scale = balanced(step, q_count);
-      planned.refresh_scale = scale / (2 * std::numbers::pi * kRefreshRatio);
+      planned.refresh_scale = scale;
     }
     const double q = static_cast<double>(ring.q(q_count - 1).q);
     if (step.kind == 'n') {
@@ -135,7 +135,7 @@ Halves SoftmaxEvaluator::evaluate(Halves x, const BootstrapKeys& keys) const {
   for (const PlannedStep& planned : steps_) {
     const SoftmaxStep& step = planned.step;
     if (planned.refresh)
-      x = bootstrapper_.bootstrap(x, *planned.refresh, planned.refresh_scale, false, keys);
+      x = bootstrapper_.bootstrap(x, *planned.refresh, planned.refresh_scale, 0, keys);
     if (step.kind == 'n') {
       Halves sums = class_sums(x, keys.evaluation.galois);
       auto normalise = [&](Ciphertext& v, Ciphertext& s) {

@@ -222,7 +222,8 @@ Bytes deflated_npz(const std::string& name, const Bytes& content, std::uint32_t 
   put(out, 20, 2);
   common(out);
   put(out, 0, 2);
-  put(out, 0, 2 + 2 + 2 + 4 + 4);
+  put(out, 0, 2 + 2 + 2);  // comment, disk, attributes
+  put(out, 0, 4 + 4);      // more attributes, where the local header is
   out.insert(out.end(), name.begin(), name.end());
   const std::size_t end = out.size();
   put(out, 0x06054b50, 4);

@@ -1,5 +1,6 @@
 #include "linalg/products.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "base/parallel.h"
@@ -36,8 +37,8 @@ void mul_monomial(Ciphertext& c, std::size_t exponent) {
   mul_monomial_coefficients_inplace(c.c1, exponent);
 }
 
-// sums[o] += sum_t left(o, t) * right(o, t), chunk by chunk of the coefficients so that a chunk of all
-// operands stays in the cache while every output uses it.
+// sums[o] += sum_t left(o, t) * right(o, t), chunk by chunk of the coefficients so that a chunk of
+// all operands stays in the cache while every output uses it.
 struct TensorJob {
   Tensor* sum;
   std::vector<const Ciphertext*> left, right;
@@ -104,9 +105,18 @@ MatrixProducts::MatrixProducts(ParametersPtr parameters, const ProductLayout& la
       layout_(layout),
       keys_(keys),
       maps_(parameters_->small_ring(), layout.width) {
-  require(keys.pack.size() == ProductKeys::pack_maps(layout).size() &&
-              keys.unpack.size() == ProductKeys::unpack_maps(layout).size(),
+  const auto same_maps = [](const std::vector<ComponentMapKey>& have,
+                            const std::vector<ComponentMap>& want) {
+    return std::equal(have.begin(), have.end(), want.begin(), want.end(),
+                      [](const ComponentMapKey& key, const ComponentMap& map) {
+                        return key.map == map && key.q_count == 2;
+                      });
+  };
+  require(same_maps(keys.pack, ProductKeys::pack_maps(layout)) &&
+              same_maps(keys.unpack, ProductKeys::unpack_maps(layout)),
           "the keys belong to another layout");
+  for (u64 g : ProductKeys::galois_elements(layout))
+    require(keys.galois.contains(g), "a Galois key of this layout is missing");
   for (std::size_t e = 1; e < layout.width; e *= 2)
     monomials_.push_back(monomial(parameters_->small_ring(), e, 2, 0));
 }
@@ -130,14 +140,16 @@ std::vector<Ciphertext> MatrixProducts::expand_weights(std::span<const Ciphertex
     for (int i = 0; i < log; ++i) {
       const std::size_t half = std::size_t{1} << i;
       const ComponentMapKey& key = keys_.unpack[static_cast<std::size_t>(log - i - 1)];
-      parallel_for(std::min(half, count), [&](std::size_t p) {
-        Ciphertext mapped = maps_.apply(nodes[p], key);
+      std::vector<const Ciphertext*> inputs;
+      for (std::size_t p = 0; p < std::min(half, count); ++p) inputs.push_back(&nodes[p]);
+      const std::vector<Ciphertext> mapped = maps_.apply(inputs, key);
+      parallel_for(mapped.size(), [&](std::size_t p) {
         if (p + half < count) {
           nodes[p + half] = nodes[p].copy();
-          sub_inplace(nodes[p + half], mapped);
+          sub_inplace(nodes[p + half], mapped[p]);
           mul_monomial(nodes[p + half], unit * half);
         }
-        add_inplace(nodes[p], mapped);
+        add_inplace(nodes[p], mapped[p]);
       });
     }
     parallel_for(count, [&](std::size_t p) {
@@ -183,7 +195,7 @@ Ciphertext MatrixProducts::pack_samples(std::vector<Ciphertext> nodes) const {
 
 void MatrixProducts::require_one_super(std::size_t first, std::size_t count) const {
   const std::size_t per_super = layout_.blocks_per_super();
-  require(count >= 1 && first + count <= layout_.blocks() &&
+  require(count >= 1 && first < layout_.blocks() && count <= layout_.blocks() - first &&
               first / per_super == (first + count - 1) / per_super,
           "a product takes blocks of one super-block");
 }
@@ -218,7 +230,8 @@ std::vector<Ciphertext> MatrixProducts::scores(const FeatureSource& x, std::size
   for (auto& row : pieces) row.resize(layout_.width);
   const int log_width = log2_exact(layout_.width);
   parallel_for(sums.size(), [&](std::size_t i) {
-    const auto place = layout_.place((first + i / classes) % layout_.blocks_per_super(), i % classes);
+    const auto place =
+        layout_.place((first + i / classes) % layout_.blocks_per_super(), i % classes);
     Ciphertext c = relinearise_rescale(std::move(sums[i]), keys_.relinearisation);
     halve_inplace(c, log_width);
     pieces[place.small][place.residue] = std::move(c);
@@ -295,7 +308,10 @@ void MatrixProducts::GradientSum::add(const FeatureSource& x, std::size_t first,
                                       const std::vector<std::vector<Ciphertext>>& errors) {
   const ProductLayout& layout = products_.layout_;
   const std::size_t groups = layout.feature_groups(), count = errors.size();
-  require(count >= 1, "a gradient needs errors");
+  require(count >= 1 && first < layout.blocks() && count <= layout.blocks() - first,
+          "a gradient takes errors of blocks that are there");
+  for (const auto& of_block : errors)
+    require(of_block.size() == layout.classes, "a gradient takes errors of every class");
   std::vector<Ciphertext> features(count * groups);
   parallel_for(features.size(),
                [&](std::size_t i) { features[i] = x(first + i / groups, i % groups); });
@@ -345,20 +361,23 @@ std::vector<Ciphertext> MatrixProducts::pack_features(std::vector<Ciphertext> pi
         continue;
       }
       const std::size_t half = per_pack >> level, shift = layout_.n >> level;
-      parallel_for(half, [&](std::size_t p) {
+      // Pieces fill the nodes from below: where even is empty, so is odd.
+      std::size_t filled = 0;
+      while (filled < half && !nodes[filled].c0.empty()) ++filled;
+      std::vector<Ciphertext> differences(filled);
+      parallel_for(filled, [&](std::size_t p) {
         Ciphertext &even = nodes[p], &odd = nodes[p + half];
-        if (even.c0.empty()) return;  // pieces fill from below, so odd is empty too
-        if (odd.c0.empty()) {
-          add_inplace(even, maps_.apply(even, key));
-          return;
-        }
+        differences[p] = even.copy();
+        if (odd.c0.empty()) return;
         mul_monomial(odd, shift);
-        Ciphertext difference = even.copy();
-        sub_inplace(difference, odd);
+        sub_inplace(differences[p], odd);
         add_inplace(even, odd);
-        add_inplace(even, maps_.apply(difference, key));
         odd = {};
       });
+      std::vector<const Ciphertext*> inputs;
+      for (const Ciphertext& c : differences) inputs.push_back(&c);
+      const std::vector<Ciphertext> mapped = maps_.apply(inputs, key);
+      parallel_for(filled, [&](std::size_t p) { add_inplace(nodes[p], mapped[p]); });
     }
     to_ntt(nodes[0]);
     out[pack] = std::move(nodes[0]);

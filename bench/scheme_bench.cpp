@@ -106,7 +106,7 @@ void full_bootstrap(State& state) {
   const std::size_t level = s.parameters->slot_to_coeff_start();
   const double q0 = static_cast<double>(s.ring().q(0).q), scale = 0x1p40;
   const SlotToCoeff down(*s.parameters, s.bootstrapper.shape(), s.bootstrapper.encoder(), scale,
-                         q0 / 32);
+                         q0 / 128);
   const Halves x{s.random_slots(level, scale), s.random_slots(level, scale)};
   for (auto _ : state)
     benchmark::DoNotOptimize(s.bootstrapper.bootstrap(x, down, 0x1p39, 3, s.keys.bootstrap));

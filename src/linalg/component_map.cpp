@@ -61,63 +61,101 @@ ComponentMapEvaluator::ComponentMapEvaluator(const Ring& ring, std::size_t width
   }
 }
 
-Ciphertext ComponentMapEvaluator::apply(const Ciphertext& c, const ComponentMapKey& key) const {
-  const std::size_t n = ring_.n(), q_count = key.q_count, p_count = key.p_count;
-  require(&c.ring() == &ring_ && c.q_count() == q_count && key.map.width == width_ &&
-              c.c0.domain() == Domain::kCoefficient && c.c1.domain() == Domain::kCoefficient,
-          "a component map takes coefficients at the key's level");
-  require(key.a.size() == width_, "the key's uniform halves have not been expanded");
+std::vector<Ciphertext> ComponentMapEvaluator::apply(std::span<const Ciphertext* const> inputs,
+                                                     const ComponentMapKey& key) const {
+  require(key.map.width == width_ && key.a.size() == width_ && key.b.size() == width_,
+          "a key of another width, or its uniform halves have not been expanded");
+  for (const Ciphertext* c : inputs)
+    require(&c->ring() == &ring_ && c->q_count() == key.q_count &&
+                c->c0.domain() == Domain::kCoefficient && c->c1.domain() == Domain::kCoefficient,
+            "a component map takes coefficients at the key's level");
+  constexpr std::size_t kBatch = 4;
+  std::vector<Ciphertext> outputs(inputs.size());
+  parallel_for((inputs.size() + kBatch - 1) / kBatch, [&](std::size_t i) {
+    const std::size_t begin = i * kBatch, count = std::min(kBatch, inputs.size() - begin);
+    apply_batch(inputs.subspan(begin, count), std::span(outputs).subspan(begin, count), key);
+  });
+  return outputs;
+}
 
-  // The components of c1, each in a row, as centred integers modulo all limbs.
-  const std::size_t limbs = q_count + p_count;
-  Poly rows(ring_, q_count, p_count, Domain::kCoefficient);
-  for (std::size_t i = 0; i < q_count; ++i)
-    permute<true>(rows.limb(i), c.c1.limb(i), key.map, n, ring_.q(i));
+Ciphertext ComponentMapEvaluator::apply(const Ciphertext& c, const ComponentMapKey& key) const {
+  const Ciphertext* input = &c;
+  return std::move(apply(std::span(&input, 1), key).front());
+}
+
+void ComponentMapEvaluator::apply_batch(std::span<const Ciphertext* const> inputs,
+                                        std::span<Ciphertext> outputs,
+                                        const ComponentMapKey& key) const {
+  const std::size_t n = ring_.n(), q_count = key.q_count, p_count = key.p_count;
+  const std::size_t limbs = q_count + p_count, batch = inputs.size();
+
+  // The components of each c1, every one in a row, as centred integers modulo all limbs.
+  std::vector<Poly> rows;
   std::vector<const u64*> from;
   std::vector<u64*> to;
-  for (std::size_t i = 0; i < limbs; ++i)
-    i < q_count ? from.push_back(rows.limb(i)) : to.push_back(rows.limb(i));
-  k().base_convert(to.data(), from.data(), n, ring_.mod_up_conversion(0, q_count, q_count, p_count));
+  for (const Ciphertext* c : inputs) {
+    Poly& x = rows.emplace_back(ring_, q_count, p_count, Domain::kCoefficient);
+    for (std::size_t i = 0; i < q_count; ++i)
+      permute<true>(x.limb(i), c->c1.limb(i), key.map, n, ring_.q(i));
+    from.clear();
+    to.clear();
+    for (std::size_t i = 0; i < limbs; ++i)
+      i < q_count ? from.push_back(x.limb(i)) : to.push_back(x.limb(i));
+    k().base_convert(to.data(), from.data(), n,
+                     ring_.mod_up_conversion(0, q_count, q_count, p_count));
+  }
 
-  Poly sum[2] = {Poly(ring_, q_count, p_count, Domain::kNtt),
-                 Poly(ring_, q_count, p_count, Domain::kNtt)};
-  std::vector<const u64*> b(width_), a(width_);
+  std::vector<Poly> sums[2];
+  for (auto& part : sums)
+    for (std::size_t s = 0; s < batch; ++s)
+      part.emplace_back(ring_, q_count, p_count, Domain::kNtt);
+  std::vector<const u64*> b(width_), a(width_), x(batch);
+  std::vector<u64*> out(batch);
   for (std::size_t i = 0; i < limbs; ++i) {
     const kernels::NttTable& table = *tables_[i < q_count ? i : ring_.q_size() + i - q_count];
+    for (std::size_t s = 0; s < batch; ++s) {
+      for (std::size_t j = 0; j < width_; ++j)
+        k().ntt_forward(rows[s].limb(i) + j * rows_, table);
+      x[s] = rows[s].limb(i);
+    }
     for (std::size_t j = 0; j < width_; ++j) {
-      k().ntt_forward(rows.limb(i) + j * rows_, table);
       b[j] = key.b[j].limb(i);
       a[j] = key.a[j].limb(i);
     }
-    k().block_product(sum[0].limb(i), rows.limb(i), b.data(), width_, width_, n, table.modulus);
-    k().block_product(sum[1].limb(i), rows.limb(i), a.data(), width_, width_, n, table.modulus);
+    for (int part = 0; part < 2; ++part) {
+      for (std::size_t s = 0; s < batch; ++s) out[s] = sums[part][s].limb(i);
+      k().block_products(out.data(), x.data(), batch, part == 0 ? b.data() : a.data(), width_,
+                         width_, n, table.modulus);
+    }
   }
 
   // Division by P in the coefficient domain, where the tree of maps stays.
   const kernels::BaseConversion& down = ring_.scale_down_conversion(q_count, q_count, p_count);
-  Ciphertext out{Poly(ring_, q_count, 0, Domain::kCoefficient),
-                 Poly(ring_, q_count, 0, Domain::kCoefficient), c.scale};
-  for (int part = 0; part < 2; ++part) {
-    Poly& x = sum[part];
-    Poly& result = part == 0 ? out.c0 : out.c1;
-    to_coefficients_inplace(x);
-    from.clear();
-    to.clear();
-    for (std::size_t i = 0; i < p_count; ++i) from.push_back(x.p_limb(i));
-    for (std::size_t i = 0; i < q_count; ++i) to.push_back(result.limb(i));
-    k().base_convert(to.data(), from.data(), n, down);
+  Buffer moved(n);
+  for (std::size_t s = 0; s < batch; ++s) {
+    Ciphertext& result = outputs[s];
+    result = {Poly(ring_, q_count, 0, Domain::kCoefficient),
+              Poly(ring_, q_count, 0, Domain::kCoefficient), inputs[s]->scale};
+    for (int part = 0; part < 2; ++part) {
+      Poly& sum = sums[part][s];
+      Poly& quotient = part == 0 ? result.c0 : result.c1;
+      to_coefficients_inplace(sum);
+      from.clear();
+      to.clear();
+      for (std::size_t i = 0; i < p_count; ++i) from.push_back(sum.p_limb(i));
+      for (std::size_t i = 0; i < q_count; ++i) to.push_back(quotient.limb(i));
+      k().base_convert(to.data(), from.data(), n, down);
+      for (std::size_t i = 0; i < q_count; ++i) {
+        const Modulus& q = ring_.q(i);
+        k().sub_mul_scalar(quotient.limb(i), sum.limb(i), quotient.limb(i),
+                           q.inv(q.neg(down.minus_q[i])), n, q);
+      }
+    }
     for (std::size_t i = 0; i < q_count; ++i) {
-      const Modulus& q = ring_.q(i);
-      k().sub_mul_scalar(result.limb(i), x.limb(i), result.limb(i), q.inv(q.neg(down.minus_q[i])),
-                         n, q);
+      permute<false>(moved.data(), inputs[s]->c0.limb(i), key.map, n, ring_.q(i));
+      k().add(result.c0.limb(i), result.c0.limb(i), moved.data(), n, ring_.q(i));
     }
   }
-  Buffer moved(n);
-  for (std::size_t i = 0; i < q_count; ++i) {
-    permute<false>(moved.data(), c.c0.limb(i), key.map, n, ring_.q(i));
-    k().add(out.c0.limb(i), out.c0.limb(i), moved.data(), n, ring_.q(i));
-  }
-  return out;
 }
 
 void mul_monomial_coefficients_inplace(Poly& a, std::size_t exponent) {

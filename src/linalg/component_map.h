@@ -42,10 +42,15 @@ struct ComponentMapKey {
 class ComponentMapEvaluator {
  public:
   ComponentMapEvaluator(const Ring& ring, std::size_t width);
-  /// L(c), coefficient domain in and out, all of the key's q limbs; scale unchanged.
+  /// L(c) of every c, coefficient domain in and out, all of the key's q limbs; scale unchanged. On all
+  /// threads; a few ciphertexts share each read of the key, which is larger than they are.
+  std::vector<Ciphertext> apply(std::span<const Ciphertext* const> inputs,
+                                const ComponentMapKey& key) const;
   Ciphertext apply(const Ciphertext& c, const ComponentMapKey& key) const;
 
  private:
+  void apply_batch(std::span<const Ciphertext* const> inputs, std::span<Ciphertext> outputs,
+                   const ComponentMapKey& key) const;
   const Ring& ring_;
   std::size_t width_, rows_;
   std::vector<std::unique_ptr<kernels::NttTable>> tables_;  // q limbs, then special primes

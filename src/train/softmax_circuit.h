@@ -44,8 +44,10 @@ struct SoftmaxCircuit {
   double mean_error = 0;       ///< mean |p - softmax| over classes and rows, measured
   double max_v_after_exp = 0;  ///< max |v| after E over the fitted rows
   double max_s_after_exp = 0;  ///< max |sum of v| after E over the fitted rows
-  double stable_range = 0;     ///< rows up to this |z| end with all |v| <= 2, measured
+  double stable_range = 0;     ///< up to this |z| all |v| of all steps stay <= 2, measured
+  double bound_error = 0;      ///< max |p - softmax| up to stable_range, measured
   double noise_gain = 0;       ///< rms output error per rms noise added after every operation
+  double crowd = 0;  ///< if not 0, errors hold for rows with mean exp(3 z / R) <= crowd; see docs
 
   /// Levels used: ceil(log2(deg E + 1)) for E and one a step.
   int depth() const;

@@ -6,24 +6,52 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
+#include <map>
 #include <mutex>
 #include <new>
-#include <unordered_map>
-#include <vector>
 
 namespace blindtuner {
 namespace {
 
 constexpr std::size_t kAlignment = 64;
-// Idle memory beyond this goes straight back to the system.
+// Beyond this much idle memory the oldest blocks go back to the system.
 constexpr std::size_t kMaxIdleBytes = std::size_t{3} << 29;  // 1.5 GiB
 // Blocks from this size on are asked for in huge pages.
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
+// Idle blocks by size, and by age for the day there are too many.
 struct Pool {
+  struct Idle {
+    std::uint64_t* block;
+    std::uint64_t age;
+  };
+  using BySize = std::multimap<std::size_t, Idle>;
   std::mutex mutex;
-  std::unordered_map<std::size_t, std::vector<std::uint64_t*>> idle;  // by byte size
+  BySize idle;
+  std::map<std::uint64_t, BySize::iterator> by_age;
+  std::uint64_t next_age = 0;
   std::size_t idle_bytes = 0;
+
+  // A block of at least `bytes` and at most half as much again; sets `bytes` to its size.
+  std::uint64_t* take(std::size_t& bytes) {
+    const auto it = idle.lower_bound(bytes);
+    if (it == idle.end() || it->first > bytes + bytes / 2) return nullptr;
+    bytes = it->first;
+    return remove(it);
+  }
+  void put(std::uint64_t* block, std::size_t bytes) {
+    const auto it = idle.emplace(bytes, Idle{block, next_age});
+    by_age.emplace(next_age++, it);
+    idle_bytes += bytes;
+    while (idle_bytes > kMaxIdleBytes) std::free(remove(by_age.begin()->second));
+  }
+  std::uint64_t* remove(BySize::iterator it) {
+    std::uint64_t* block = it->second.block;
+    idle_bytes -= it->first;
+    by_age.erase(it->second.age);
+    idle.erase(it);
+    return block;
+  }
 };
 
 Pool& pool() {
@@ -52,39 +80,26 @@ std::uint64_t* allocate(std::size_t bytes) {
 Buffer::Buffer(std::size_t count, bool wiped) : count_(count), wiped_(wiped) {
   if (count == 0) return;
   if (count > SIZE_MAX / 16) throw std::bad_alloc();
-  const std::size_t bytes = rounded_bytes(count);
+  bytes_ = rounded_bytes(count);
   {
     Pool& p = pool();
     std::lock_guard lock(p.mutex);
-    auto it = p.idle.find(bytes);
-    if (it != p.idle.end() && !it->second.empty()) {
-      data_ = it->second.back();
-      it->second.pop_back();
-      p.idle_bytes -= bytes;
-      return;
-    }
+    data_ = p.take(bytes_);
   }
-  data_ = allocate(bytes);
+  if (data_ == nullptr) data_ = allocate(bytes_);
   if (data_ == nullptr) throw std::bad_alloc();
 }
 
 void Buffer::release() noexcept {
   if (data_ == nullptr) return;
-  const std::size_t bytes = rounded_bytes(count_);
-  if (wiped_) wipe(data_, bytes);
-  Pool& p = pool();
-  {
+  if (wiped_) wipe(data_, count_ * sizeof(std::uint64_t));
+  try {
+    Pool& p = pool();
     std::lock_guard lock(p.mutex);
-    if (p.idle_bytes + bytes <= kMaxIdleBytes) {
-      try {
-        p.idle[bytes].push_back(data_);
-        p.idle_bytes += bytes;
-        data_ = nullptr;
-      } catch (...) {
-      }
-    }
+    p.put(data_, bytes_);
+  } catch (...) {
+    std::free(data_);
   }
-  std::free(data_);
   data_ = nullptr;
   count_ = 0;
 }
@@ -92,10 +107,7 @@ void Buffer::release() noexcept {
 void release_pooled_memory() {
   Pool& p = pool();
   std::lock_guard lock(p.mutex);
-  for (auto& [bytes, blocks] : p.idle)
-    for (auto* block : blocks) std::free(block);
-  p.idle.clear();
-  p.idle_bytes = 0;
+  while (!p.idle.empty()) std::free(p.remove(p.idle.begin()));
 }
 
 void wipe(void* data, std::size_t bytes) { OPENSSL_cleanse(data, bytes); }

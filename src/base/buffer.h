@@ -20,12 +20,14 @@ class Buffer {
   Buffer(Buffer&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)),
         count_(std::exchange(other.count_, 0)),
+        bytes_(std::exchange(other.bytes_, 0)),
         wiped_(other.wiped_) {}
   Buffer& operator=(Buffer&& other) noexcept {
     if (this != &other) {
       release();
       data_ = std::exchange(other.data_, nullptr);
       count_ = std::exchange(other.count_, 0);
+      bytes_ = std::exchange(other.bytes_, 0);
       wiped_ = other.wiped_;
     }
     return *this;
@@ -45,6 +47,7 @@ class Buffer {
   void release() noexcept;
   std::uint64_t* data_ = nullptr;
   std::size_t count_ = 0;
+  std::size_t bytes_ = 0;  // of the block, which may be larger
   bool wiped_ = false;
 };
 

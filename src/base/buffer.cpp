@@ -1,5 +1,6 @@
 #include "base/buffer.h"
 
+#include <malloc.h>
 #include <openssl/crypto.h>
 #include <sys/mman.h>
 
@@ -108,6 +109,7 @@ void release_pooled_memory() {
   Pool& p = pool();
   std::lock_guard lock(p.mutex);
   while (!p.idle.empty()) std::free(p.remove(p.idle.begin()));
+  malloc_trim(0);  // free() alone keeps most of it in the process
 }
 
 void wipe(void* data, std::size_t bytes) { OPENSSL_cleanse(data, bytes); }

@@ -1,13 +1,19 @@
 // blindtuner demo: Fashion-MNIST, from pictures to a classifier trained on ciphertexts, with the
 // server as a program of its own.
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <cmath>
+#include <csignal>
 #include <cstring>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <thread>
 
 #include "app/common/progress.h"
 #include "app/common/report.h"
@@ -92,14 +98,23 @@ void run_server(const fs::path& program, const std::vector<std::string>& argumen
   if (child < 0)
     throw DataError(std::string("cannot start the server's program: ") + std::strerror(errno));
   if (child == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);  // not to outlive this program
     ::dup2(STDERR_FILENO, STDOUT_FILENO);
     ::execv(pointers[0], pointers.data());
     ::_exit(127);
   }
   int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  try {
+    while (::waitpid(child, &status, WNOHANG) == 0) {
+      throw_if_interrupted();
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    throw_if_interrupted();
+  } catch (...) {
+    ::kill(child, SIGTERM);
+    ::waitpid(child, &status, 0);
+    throw;
   }
-  throw_if_interrupted();
   if (WIFSIGNALED(status))
     throw DataError("the server's program was ended by signal " + std::to_string(WTERMSIG(status)) +
                     (WTERMSIG(status) == 9 ? " (out of memory?)" : ""));

@@ -1,0 +1,208 @@
+// The files between owner and server: round trips, and mutations behind correct checksums.
+#include "app/common/files.h"
+
+#include "io/io_fixture.h"
+
+namespace blindtuner::testing {
+namespace {
+
+class FilesTest : public IoTest {
+ protected:
+  FilesTest()
+      : set_{tiny_parameters(), make_header(FileKind::kSecretKey, *tiny_parameters(), KeyId{9}),
+             "'secret.key'"} {}
+
+  const Parameters& p() const { return *set_.parameters; }
+  ProductLayout layout(std::size_t samples = 50) const {
+    return ProductLayout::create(p(), samples, 6, 3, 4);
+  }
+
+  SeededCiphertext seeded(double scale, u64 stream) const {
+    SeededCiphertext c;
+    c.c0 = random_poly(p().small_ring(), 2, 0, stream);
+    c.stream = stream;
+    c.scale = scale;
+    return c;
+  }
+  Ciphertext ciphertext(std::size_t q_count, u64 stream) const {
+    return {random_poly(p().small_ring(), q_count, 0, stream),
+            random_poly(p().small_ring(), q_count, 0, stream + 1), 0x1p46};
+  }
+
+  DatasetFile dataset() const {
+    DatasetFile file;
+    file.info = {layout(), DataId{1, 2}, true, "features.npy"};
+    file.data.layout = layout();
+    for (std::size_t i = 0; i < layout().blocks() * layout().feature_groups(); ++i)
+      file.data.features.push_back(seeded(kFeatureScale, i));
+    for (std::size_t i = 0; i < layout().supers() * layout().ratio; ++i)
+      file.data.labels.push_back(seeded(kErrorScale, 1000 + i));
+    return file;
+  }
+  ModelFile model() const {
+    ModelFile file;
+    file.model.layout = layout();
+    for (std::size_t i = 0; i < layout().packs(); ++i)
+      file.model.weights.push_back(ciphertext(2, 2 * i));
+    file.data = DataId{1, 2};
+    file.training = {2, demo_training_config(), "a circuit"};
+    return file;
+  }
+  std::vector<std::vector<Ciphertext>> gradients(std::size_t steps) const {
+    std::vector<std::vector<Ciphertext>> out(steps);
+    for (auto& step : out)
+      for (std::size_t i = 0; i < layout().packs(); ++i) step.push_back(ciphertext(2, i));
+    return out;
+  }
+  ScoresFile scores() const {
+    ScoresFile file;
+    file.scores.layout = layout();
+    for (std::size_t i = 0; i < layout().supers() * layout().ratio; ++i)
+      file.scores.scores.push_back(ciphertext(1, i));
+    return file;
+  }
+  std::vector<ComponentMapKey> map_keys(const std::vector<ComponentMap>& maps) const {
+    std::vector<ComponentMapKey> keys;
+    for (const ComponentMap& map : maps) {
+      ComponentMapKey key;
+      key.map = map;
+      key.q_count = 2;
+      key.p_count = p().small_ring().p_size();
+      for (std::size_t j = 0; j < map.width; ++j)
+        key.b.push_back(random_poly(p().small_ring(), 2, key.p_count, j));
+      key.expand();
+      keys.push_back(std::move(key));
+    }
+    return keys;
+  }
+  TrainingKeys keys() const {
+    TrainingKeys keys;
+    keys.layout = layout();
+    keys.bootstrap.evaluation.relinearisation = random_key(p().ring(), 5, 2, {3, 5}, 1);
+    keys.bootstrap.evaluation.galois.emplace(5, random_key(p().ring(), 2, 1, {2}, 2));
+    for (KeySwitchKey* key : {&keys.bootstrap.small_to_sparse, &keys.bootstrap.dense_to_sparse,
+                              &keys.bootstrap.sparse_to_dense, &keys.bootstrap.dense_to_small})
+      *key = random_key(p().ring(), 1, 1, {1}, 3);
+    const std::size_t special = p().small_ring().p_size();
+    keys.products.relinearisation = random_key(p().small_ring(), 2, special, {2}, 4);
+    for (const u64 g : ProductKeys::galois_elements(layout()))
+      keys.products.galois.emplace(g, random_key(p().small_ring(), 2, special, {2}, g % 50));
+    keys.products.pack = map_keys(ProductKeys::pack_maps(layout()));
+    keys.products.unpack = map_keys(ProductKeys::unpack_maps(layout()));
+    return keys;
+  }
+
+  // 150 mutations of a few bytes each, half of them where the shapes are: good or DataError.
+  void fuzz(const std::function<void(const std::filesystem::path&)>& read) {
+    const Bytes file = load(path());
+    EXPECT_NO_THROW(read(path()));
+    std::mt19937_64 random(20240817);
+    for (int i = 0; i < 150; ++i) {
+      Bytes mutated = file;
+      for (std::uint64_t j = random() % 3 + 1; j > 0; --j) {
+        const std::size_t body = mutated.size() - kHeaderBytes;
+        const std::size_t reach = i % 2 == 0 ? std::min<std::size_t>(400, body) : body;
+        const std::size_t at = kHeaderBytes + random() % reach;
+        mutated[at] = static_cast<std::uint8_t>(random() % 3 == 0 ? 0xff : random());
+        if (random() % 8 == 0) mutated.resize(at + 1);
+        if (mutated.size() <= kHeaderBytes) break;
+      }
+      reseal(mutated);
+      store(path("mutated"), mutated);
+      try {
+        read(path("mutated"));
+      } catch (const DataError&) {
+      }
+    }
+  }
+
+  KeySet set_;
+};
+
+TEST_F(FilesTest, Dataset) {
+  const DatasetFile file = dataset();
+  write_dataset(path(), set_, file);
+  const DatasetFile back = read_dataset(path(), set_);
+  EXPECT_EQ(back.info.layout, file.info.layout);
+  EXPECT_EQ(back.info.id, file.info.id);
+  EXPECT_EQ(back.info.source, "features.npy");
+  EXPECT_TRUE(back.info.labelled);
+  ASSERT_EQ(back.data.features.size(), file.data.features.size());
+  for (std::size_t i = 0; i < file.data.features.size(); ++i)
+    EXPECT_TRUE(equal(back.data.features[i].c0, file.data.features[i].c0));
+  ASSERT_EQ(back.data.labels.size(), file.data.labels.size());
+  fuzz([&](const auto& p) { read_dataset(p, set_); });
+}
+
+TEST_F(FilesTest, DatasetOfOtherScaleOrSize) {
+  DatasetFile file = dataset();
+  file.data.labels[1].scale *= 2;
+  write_dataset(path(), set_, file);
+  EXPECT_NE(message_of([&] { read_dataset(path(), set_); }).find("labels: a scale"),
+            std::string::npos);
+  file = dataset();
+  file.data.features.pop_back();
+  write_dataset(path(), set_, file);
+  EXPECT_THROW(read_dataset(path(), set_), DataError);
+  file = dataset();
+  file.data.features.push_back(seeded(kFeatureScale, 3));
+  write_dataset(path(), set_, file);
+  EXPECT_NE(message_of([&] { read_dataset(path(), set_); }).find("longer than its contents"),
+            std::string::npos);
+}
+
+TEST_F(FilesTest, Model) {
+  const ModelFile file = model();
+  write_model(path(), set_, file);
+  const ModelFile back = read_model(path(), set_);
+  EXPECT_EQ(back.training, file.training);
+  EXPECT_EQ(back.data, file.data);
+  ASSERT_EQ(back.model.weights.size(), file.model.weights.size());
+  EXPECT_TRUE(equal(back.model.weights[0].c1, file.model.weights[0].c1));
+  fuzz([&](const auto& p) { read_model(p, set_); });
+}
+
+TEST_F(FilesTest, Checkpoint) {
+  const TrainingState training{3, demo_training_config(), "a circuit"};
+  write_checkpoint(path(), set_, layout(), DataId{4}, training, gradients(3));
+  const CheckpointFile back = read_checkpoint(path(), set_);
+  EXPECT_EQ(back.training, training);
+  EXPECT_EQ(back.data, DataId{4});
+  EXPECT_EQ(back.gradients.size(), 3u);
+  fuzz([&](const auto& p) { read_checkpoint(p, set_); });
+}
+
+TEST_F(FilesTest, Scores) {
+  write_scores(path(), set_, scores());
+  EXPECT_EQ(read_scores(path(), set_).scores.scores.size(), layout().supers() * layout().ratio);
+  fuzz([&](const auto& p) { read_scores(p, set_); });
+}
+
+TEST_F(FilesTest, TrainingKeys) {
+  const TrainingKeys file = keys();
+  write_training_keys(path(), p(), set_.header.key_id, file);
+  EXPECT_EQ(read_training_keys_layout(path(), set_), layout());
+  const TrainingKeys back = read_training_keys(path(), set_);
+  EXPECT_TRUE(equal(back.bootstrap.dense_to_small, file.bootstrap.dense_to_small));
+  ASSERT_EQ(back.products.unpack.size(), file.products.unpack.size());
+  EXPECT_EQ(back.products.unpack.back().map, file.products.unpack.back().map);
+  EXPECT_TRUE(equal(back.products.unpack.back().a[1], file.products.unpack.back().a[1]));
+  fuzz([&](const auto& p) { read_training_keys(p, set_); });
+
+  TrainingKeys missing = keys();
+  missing.products.galois.erase(missing.products.galois.begin());
+  write_training_keys(path(), p(), set_.header.key_id, missing);
+  EXPECT_NE(message_of([&] { read_training_keys(path(), set_); }).find("is missing"),
+            std::string::npos);
+}
+
+TEST_F(FilesTest, OtherKeys) {
+  write_model(path(), set_, model());
+  KeySet others = set_;
+  others.header.key_id = KeyId{8};
+  EXPECT_NE(message_of([&] { read_model(path(), others); }).find("but 'secret.key' to the keys"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace blindtuner::testing

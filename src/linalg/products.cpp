@@ -72,6 +72,21 @@ void accumulate_tensors(std::vector<TensorJob>& jobs) {
   });
 }
 
+// Calls f(begin, end) for blocks [0, count) in chunks of at most 512 ciphertexts (128 MiB at
+// n = 8192), so that a super-block of few classes is never expanded as a whole.
+template <typename F>
+void for_block_chunks(std::size_t count, std::size_t groups, F&& f) {
+  const std::size_t step = std::max<std::size_t>(1, 512 / groups);
+  for (std::size_t begin = 0; begin < count; begin += step) f(begin, std::min(count, begin + step));
+}
+
+std::vector<Ciphertext> expand_blocks(const FeatureSource& x, std::size_t first, std::size_t count,
+                                      std::size_t groups) {
+  std::vector<Ciphertext> out(count * groups);
+  parallel_for(out.size(), [&](std::size_t i) { out[i] = x(first + i / groups, i % groups); });
+  return out;
+}
+
 Tensor zero_tensor(const Ring& ring, double scale) {
   return {Poly::zero(ring, 2, 0, Domain::kNtt), Poly::zero(ring, 2, 0, Domain::kNtt),
           Poly::zero(ring, 2, 0, Domain::kNtt), scale};
@@ -206,25 +221,25 @@ std::vector<Ciphertext> MatrixProducts::scores(const FeatureSource& x, std::size
   require_one_super(first, count);
   require(weights.size() == layout_.pieces(), "scores take all pieces of the weights");
   const std::size_t groups = layout_.feature_groups(), classes = layout_.classes;
-  std::vector<Ciphertext> features(count * groups);
-  parallel_for(features.size(),
-               [&](std::size_t i) { features[i] = x(first + i / groups, i % groups); });
-  const double scale = features[0].scale * weights[0].scale;
   const Ring& ring = parameters_->small_ring();
-
+  double scale = 0;
   std::vector<Tensor> sums;
-  for (std::size_t i = 0; i < count * classes; ++i) sums.push_back(zero_tensor(ring, scale));
-  std::vector<TensorJob> jobs;
-  for (std::size_t block = 0; block < count; ++block)
-    for (std::size_t cls = 0; cls < classes; ++cls) {
-      TensorJob job{&sums[block * classes + cls], {}, {}};
+  for_block_chunks(count, groups, [&](std::size_t begin, std::size_t end) {
+    const std::vector<Ciphertext> features = expand_blocks(x, first + begin, end - begin, groups);
+    scale = features[0].scale * weights[0].scale;
+    for (std::size_t i = begin * classes; i < end * classes; ++i)
+      sums.push_back(zero_tensor(ring, scale));
+    std::vector<TensorJob> jobs;
+    for (std::size_t i = 0; i < (end - begin) * classes; ++i) {
+      TensorJob job{&sums[begin * classes + i], {}, {}};
       for (std::size_t g = 0; g < groups; ++g) {
-        job.left.push_back(&features[block * groups + g]);
-        job.right.push_back(&weights[cls * groups + g]);
+        job.left.push_back(&features[i / classes * groups + g]);
+        job.right.push_back(&weights[i % classes * groups + g]);
       }
       jobs.push_back(std::move(job));
     }
-  accumulate_tensors(jobs);
+    accumulate_tensors(jobs);
+  });
 
   std::vector<std::vector<Ciphertext>> pieces(layout_.ratio);
   for (auto& row : pieces) row.resize(layout_.width);
@@ -312,25 +327,25 @@ void MatrixProducts::GradientSum::add(const FeatureSource& x, std::size_t first,
           "a gradient takes errors of blocks that are there");
   for (const auto& of_block : errors)
     require(of_block.size() == layout.classes, "a gradient takes errors of every class");
-  std::vector<Ciphertext> features(count * groups);
-  parallel_for(features.size(),
-               [&](std::size_t i) { features[i] = x(first + i / groups, i % groups); });
-  const double scale = features[0].scale * errors[0][0].scale;
-  if (sums_.empty())
-    for (std::size_t i = 0; i < layout.pieces(); ++i)
-      sums_.push_back(zero_tensor(products_.parameters_->small_ring(), scale));
-  require(same_scale(scale, sums_.front().scale), "errors of different scales in one gradient");
-  std::vector<TensorJob> jobs;
-  for (std::size_t cls = 0; cls < layout.classes; ++cls)
-    for (std::size_t g = 0; g < groups; ++g) {
-      TensorJob job{&sums_[cls * groups + g], {}, {}};
-      for (std::size_t block = 0; block < count; ++block) {
-        job.left.push_back(&features[block * groups + g]);
-        job.right.push_back(&errors[block][cls]);
+  for_block_chunks(count, groups, [&](std::size_t begin, std::size_t end) {
+    const std::vector<Ciphertext> features = expand_blocks(x, first + begin, end - begin, groups);
+    const double scale = features[0].scale * errors[begin][0].scale;
+    if (sums_.empty())
+      for (std::size_t i = 0; i < layout.pieces(); ++i)
+        sums_.push_back(zero_tensor(products_.parameters_->small_ring(), scale));
+    require(same_scale(scale, sums_.front().scale), "errors of different scales in one gradient");
+    std::vector<TensorJob> jobs;
+    for (std::size_t cls = 0; cls < layout.classes; ++cls)
+      for (std::size_t g = 0; g < groups; ++g) {
+        TensorJob job{&sums_[cls * groups + g], {}, {}};
+        for (std::size_t block = begin; block < end; ++block) {
+          job.left.push_back(&features[(block - begin) * groups + g]);
+          job.right.push_back(&errors[block][cls]);
+        }
+        jobs.push_back(std::move(job));
       }
-      jobs.push_back(std::move(job));
-    }
-  accumulate_tensors(jobs);
+    accumulate_tensors(jobs);
+  });
 }
 
 std::vector<Ciphertext> MatrixProducts::GradientSum::finish() {

@@ -1,19 +1,25 @@
 #include "secret/dataset_encryption.h"
 
 #include <atomic>
+#include <cmath>
 #include <mutex>
 
 #include "base/parallel.h"
 #include "ckks/encoder.h"
 
 namespace blindtuner {
+namespace {
+
+// Features of size 1 are meant; these are encoded in 42 bits.
+constexpr float kLargestFeature = 1048576;  // 2^20
+
+}  // namespace
 
 TrainingKeys make_training_keys(const SecretKeys& secrets, const Bootstrapper& bootstrapper,
                                 const ProductLayout& layout) {
   const Parameters& p = *secrets.parameters;
   return {layout,
-          make_bootstrap_keys(secrets, bootstrapper,
-                              class_sum_rotations(p, layout.class_stride),
+          make_bootstrap_keys(secrets, bootstrapper, class_sum_rotations(p, layout.class_stride),
                               p.circuit_start()),
           make_product_keys(secrets, layout)};
 }
@@ -22,9 +28,20 @@ EncryptedDataset encrypt_dataset(const SecretKeys& secrets, const ProductLayout&
                                  std::span<const float> features, std::span<const int> labels,
                                  double bias_feature, const Progress& progress) {
   const Ring& ring = secrets.parameters->small_ring();
+  require(l.n == ring.n() && l.ratio == secrets.parameters->ratio(),
+          "a layout of other parameters");
   const std::size_t columns = l.features - 1, groups = l.feature_groups();
   require(features.size() == l.samples * columns, "features of another shape than the layout");
   require(labels.empty() || labels.size() == l.samples, "one label a sample");
+  for (std::size_t i = 0; i < features.size(); ++i)
+    if (!(std::abs(features[i]) <= kLargestFeature))
+      throw DataError("row " + std::to_string(i / columns) + ", feature " +
+                      std::to_string(i % columns) + " is " + std::to_string(features[i]) +
+                      ", expected at most 2^20 in magnitude");
+  for (std::size_t i = 0; i < labels.size(); ++i)
+    if (labels[i] < 0 || static_cast<std::size_t>(labels[i]) >= l.classes)
+      throw DataError("row " + std::to_string(i) + " has label " + std::to_string(labels[i]) +
+                      ", expected 0 to " + std::to_string(l.classes - 1));
   EncryptedDataset out;
   out.layout = l;
   out.features.resize(l.blocks() * groups);

@@ -17,9 +17,10 @@ TrainingKeys make_training_keys(const SecretKeys& secrets, const Bootstrapper& b
 /// Told the fraction that is done; may be empty.
 using Progress = std::function<void(double)>;
 
-/// features: samples x (layout.features - 1), row-major; the constant bias_feature is appended. labels:
-/// one class a sample, in [0, classes), or empty for a set to be predicted. Rows and classes that only
-/// pad are zero and contribute nothing.
+/// features: samples x (layout.features - 1), row-major; the constant bias_feature is appended.
+/// labels: one class a sample, in [0, classes), or empty for a set to be predicted. Rows and
+/// classes that only pad are zero and contribute nothing. Throws DataError for labels outside and
+/// for features that are no numbers or beyond 2^20.
 EncryptedDataset encrypt_dataset(const SecretKeys& secrets, const ProductLayout& layout,
                                  std::span<const float> features, std::span<const int> labels,
                                  double bias_feature = 1.0, const Progress& progress = {});

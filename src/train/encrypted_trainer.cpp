@@ -6,6 +6,10 @@
 namespace blindtuner {
 namespace {
 
+// The largest of a plan's coefficients, as an integer: rounding it loses an eighth at most, and
+// mul_integer_add_inplace takes it.
+constexpr double kLeastCoefficient = 4, kLargestCoefficient = 4e18;
+
 class Stopwatch {
  public:
   double lap() {
@@ -25,7 +29,16 @@ FeatureSource feature_source(const EncryptedDataset& data) {
   };
 }
 
-void check_dataset(const EncryptedDataset& data, const TrainingKeys& keys) {
+void check_ciphertexts(const std::vector<SeededCiphertext>& list, const Parameters& parameters,
+                       double scale) {
+  for (const SeededCiphertext& c : list)
+    if (&c.c0.ring() != &parameters.small_ring() || c.c0.q_count() != 2 || c.c0.p_count() != 0 ||
+        c.c0.domain() != Domain::kNtt || !same_scale(c.scale, scale))
+      throw DataError("the data set's ciphertexts are of another level or scale");
+}
+
+void check_dataset(const EncryptedDataset& data, const TrainingKeys& keys,
+                   const Parameters& parameters) {
   const ProductLayout& l = data.layout;
   if (!same_shape(l, keys.layout))
     throw DataError("the data set has " + std::to_string(l.features) + " features and " +
@@ -33,8 +46,48 @@ void check_dataset(const EncryptedDataset& data, const TrainingKeys& keys) {
                     "), the keys were made for " + std::to_string(keys.layout.features) + " and " +
                     std::to_string(keys.layout.classes) + " (width " +
                     std::to_string(keys.layout.width) + ")");
+  if (l.n != parameters.small_ring().n() || l.ratio != parameters.ratio())
+    throw DataError("the data set was encrypted under other parameters");
   if (data.features.size() != l.blocks() * l.feature_groups())
     throw DataError("the data set does not hold the ciphertexts that its layout needs");
+  check_ciphertexts(data.features, parameters, kFeatureScale);
+  check_ciphertexts(data.labels, parameters, kErrorScale);
+}
+
+// Everything that comes from outside fits together. Returns data, so that it runs before any member
+// is made of it.
+const EncryptedDataset& checked(const EncryptedDataset& data, const TrainingKeys& keys,
+                                const Parameters& parameters, const TrainingConfig& config,
+                                const SoftmaxCircuit& circuit) {
+  check_dataset(data, keys, parameters);
+  const ProductLayout& l = data.layout;
+  if (static_cast<std::size_t>(config.classes) != l.classes)
+    throw DataError("the configuration has " + std::to_string(config.classes) +
+                    " classes, the data set " + std::to_string(l.classes));
+  if (circuit.classes != 0 && static_cast<std::size_t>(circuit.classes) < l.classes)
+    throw DataError("the softmax circuit " + circuit.name + " is for " +
+                    std::to_string(circuit.classes) + " classes at most, the data set has " +
+                    std::to_string(l.classes));
+  if (data.labels.size() != l.supers() * l.ratio)
+    throw DataError("the data set holds no labels: it was encrypted for prediction only");
+  for (const BatchRange& batch : batch_ranges(config, l.samples))
+    if (batch.begin % l.rows() != 0 ||
+        (batch.count % l.rows() != 0 && batch.begin + batch.count != l.samples))
+      throw DataError("batch size " + std::to_string(config.batch_size) +
+                      " is not a multiple of this data set's blocks of " +
+                      std::to_string(l.rows()) + " samples");
+  // Coefficients become integers: what they lose by it must be little, and they must fit.
+  const double largest = UpdatePlan(config, l.samples).largest_coefficient() *
+                         EncryptedTrainer::coefficient_scale(parameters, circuit);
+  if (largest < kLeastCoefficient)
+    throw DataError("learning rate " + std::to_string(config.learning_rate) +
+                    " is too small for these batches: its quotient by the batch size would be "
+                    "rounded away");
+  if (!(largest < kLargestCoefficient))
+    throw DataError("learning rate " + std::to_string(config.learning_rate) +
+                    " is too large for these batches: no integer holds its quotient by the batch "
+                    "size");
+  return data;
 }
 
 // Blocks [first, last) of a batch, cut at super-blocks.
@@ -73,7 +126,7 @@ EncryptedTrainer::EncryptedTrainer(ParametersPtr parameters, const Bootstrapper&
                                    const TrainingConfig& config, const SoftmaxCircuit& circuit)
     : parameters_(std::move(parameters)),
       bootstrapper_(bootstrapper),
-      data_(data),
+      data_(checked(data, keys, *parameters_, config, circuit)),
       keys_(keys),
       products_(parameters_, data.layout, keys.products),
       softmax_(bootstrapper, circuit, data.layout.classes, data.layout.class_stride),
@@ -81,21 +134,7 @@ EncryptedTrainer::EncryptedTrainer(ParametersPtr parameters, const Bootstrapper&
                      softmax_.output_scale(), kErrorScale),
       batches_(batch_ranges(config, data.layout.samples)),
       plan_(config, data.layout.samples),
-      weight_scale_(weight_scale(*parameters_, circuit)) {
-  check_dataset(data, keys);
-  const ProductLayout& l = data.layout;
-  if (static_cast<std::size_t>(config.classes) != l.classes)
-    throw DataError("the configuration has " + std::to_string(config.classes) +
-                    " classes, the data set " + std::to_string(l.classes));
-  if (data.labels.size() != l.supers() * l.ratio)
-    throw DataError("the data set holds no labels: it was encrypted for prediction only");
-  for (const BatchRange& batch : batches_)
-    if (batch.begin % l.rows() != 0 ||
-        (batch.count % l.rows() != 0 && batch.begin + batch.count != l.samples))
-      throw DataError("batch size " + std::to_string(config.batch_size) +
-                      " is not a multiple of this data set's blocks of " +
-                      std::to_string(l.rows()) + " samples");
-}
+      weight_scale_(weight_scale(*parameters_, circuit)) {}
 
 std::vector<Ciphertext> EncryptedTrainer::combine(std::span<const double> coefficients) const {
   const double scale = weight_scale_ / (kFeatureScale * kErrorScale);
@@ -105,9 +144,8 @@ std::vector<Ciphertext> EncryptedTrainer::combine(std::span<const double> coeffi
     Ciphertext sum = Ciphertext::zero(parameters_->small_ring(), 2, weight_scale_);
     for (std::size_t s = 0; s < coefficients.size(); ++s) {
       const double c = std::nearbyint(coefficients[s] * scale);
-      require(std::abs(c) < 4e18, "an update's coefficient exceeds the weights' scale");
-      if (c != 0)
-        mul_integer_add_inplace(sum, gradients_[s][pack], static_cast<std::int64_t>(c));
+      require(std::abs(c) < kLargestCoefficient, "an update's coefficient exceeds integers");
+      if (c != 0) mul_integer_add_inplace(sum, gradients_[s][pack], static_cast<std::int64_t>(c));
     }
     out.push_back(std::move(sum));
   }
@@ -198,10 +236,15 @@ void EncryptedTrainer::restore(std::vector<std::vector<Ciphertext>> gradients) {
 
 EncryptedScores predict(ParametersPtr parameters, const EncryptedModel& model,
                         const EncryptedDataset& data, const TrainingKeys& keys) {
-  check_dataset(data, keys);
+  check_dataset(data, keys, *parameters);
   if (!same_shape(model.layout, data.layout))
     throw DataError("the model was trained on data of another shape");
   const ProductLayout& l = data.layout;
+  if (model.weights.size() != l.packs())
+    throw DataError("the model does not hold the ciphertexts that its layout needs");
+  for (const Ciphertext& c : model.weights)
+    if (&c.ring() != &parameters->small_ring() || c.q_count() != 2)
+      throw DataError("the model's ciphertexts are of another level");
   const MatrixProducts products(std::move(parameters), l, keys.products);
   const std::vector<Ciphertext> weights = products.expand_weights(model.weights);
   EncryptedScores out{l, {}};

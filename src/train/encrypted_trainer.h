@@ -21,15 +21,14 @@ namespace blindtuner {
 /// Seconds spent in the parts of one step.
 struct StepTimes {
   double weights = 0, scores = 0, bootstrap = 0, softmax = 0, slot_to_coeff = 0, gradient = 0;
-  double total() const {
-    return weights + scores + bootstrap + softmax + slot_to_coeff + gradient;
-  }
+  double total() const { return weights + scores + bootstrap + softmax + slot_to_coeff + gradient; }
 };
 
 class EncryptedTrainer {
  public:
-  /// Keys and data must outlive the trainer. Throws DataError when data, keys and configuration do not
-  /// fit: batch sizes must be multiples of the layout's rows (or cover all samples).
+  /// Keys and data must outlive the trainer. Throws DataError when data, keys, configuration and
+  /// circuit do not fit: batch sizes must be multiples of the layout's rows (or cover all samples),
+  /// rate / batch size must be between 2^-19 and 2^39 or so (see coefficient_scale).
   EncryptedTrainer(ParametersPtr parameters, const Bootstrapper& bootstrapper,
                    const EncryptedDataset& data, const TrainingKeys& keys,
                    const TrainingConfig& config, const SoftmaxCircuit& circuit);
@@ -73,7 +72,9 @@ class EncryptedTrainer {
   std::vector<std::vector<Ciphertext>> gradients_;
 };
 
-/// Scores of every sample under the model.
+/// Scores of every sample under the model. They are exact modulo bound / rho of the circuit that
+/// the model was trained with (288 for the default): what is larger wraps around. Throws DataError
+/// when model, data and keys do not fit.
 EncryptedScores predict(ParametersPtr parameters, const EncryptedModel& model,
                         const EncryptedDataset& data, const TrainingKeys& keys);
 

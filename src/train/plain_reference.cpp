@@ -45,8 +45,10 @@ struct BatchSums {
   double loss = 0, max_logit = 0, max_error = 0;
 };
 
+/// At V = 0 (`at_zero`) every probability is 1 / classes, whatever options.softmax is: the encrypted
+/// trainer knows them there and evaluates no circuit.
 BatchSums batch_gradient(const Dataset& set, const BatchRange& range, const Eigen::MatrixXd& v,
-                         const PlainOptions& options) {
+                         bool at_zero, const PlainOptions& options) {
   const Index classes = v.rows(), d = v.cols() - 1;
   const Weights weights(v, options.bias_feature);
   const std::size_t blocks = blocks_of(range.count);
@@ -76,7 +78,9 @@ BatchSums batch_gradient(const Dataset& set, const BatchRange& range, const Eige
         const std::span<const double> z(logits.row(i).data(), exact.size());
         const std::span<double> p(errors.row(i).data(), exact.size());
         exact_softmax(z, exact);
-        if (options.softmax)
+        if (at_zero)
+          std::fill(p.begin(), p.end(), 1.0 / static_cast<double>(classes));
+        else if (options.softmax)
           options.softmax(z, p);
         else
           std::copy(exact.begin(), exact.end(), p.begin());
@@ -160,7 +164,8 @@ PlainResult train_plain(const Dataset& train, const Dataset* test, const Trainin
   };
   for (int t = 0; t < plan.steps(); ++t) {
     const BatchRange& range = batches[static_cast<std::size_t>(t)];
-    BatchSums sums = batch_gradient(train, range, combine(plan.evaluation(t)), options);
+    const std::vector<double>& point = plan.evaluation(t);
+    BatchSums sums = batch_gradient(train, range, combine(point), point.empty(), options);
     result.gradients.push_back(std::move(sums.gradient));
     PlainStep step;
     step.step = t;

@@ -20,7 +20,9 @@ using SoftmaxFunction =
 using CoefficientRounding = std::function<std::vector<double>(std::span<const double>)>;
 
 struct PlainOptions {
-  SoftmaxFunction softmax;       ///< empty: exact_softmax
+  /// Empty: exact_softmax. Not asked where V is 0 without any rounding (the first step): all
+  /// probabilities are 1 / classes there, and the encrypted trainer takes them as known.
+  SoftmaxFunction softmax;
   CoefficientRounding rounding;  ///< empty: none
   double bias_feature = 1.0;     ///< the constant appended to every sample
   bool measure_models = true;  ///< accuracies after every step; off for sweeps (the last one stays)

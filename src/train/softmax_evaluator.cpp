@@ -9,13 +9,23 @@
 namespace blindtuner {
 namespace {
 
-// Ciphertext integers of values of size 1. The circuit's primes are 2^36: integers this far below them
-// leave room for k >= 1, and 19 bits above the noise of a product.
-constexpr double kTargetScale = 11863283203.0;  // 2^33.5
+// The scale of the probabilities, and of v before a refresh: the circuit's primes.
+constexpr double kOutputScale = 68719476736.0;  // 2^36
+// The same of a circuit that is E alone. Its quotients by T_16 = 2^42, T_8 = 2^39 and T_4 are
+// evaluated at the scale less 6, 9 and 9 bits: they are what has to be precise (2^-26 against 2^-17
+// at 2^36).
+constexpr double kAloneScale = 35184372088832.0;  // 2^45
+// The most that v may have within the chain. Only circuits with large |b| come near it.
+constexpr double kLargestScale = 549755813888.0;  // 2^39
 // What y = sin / (2 pi rho) comes in with; the three primes of E are 2^39.
 constexpr double kInputScale = 549755813888.0;  // 2^39
 // |v| <= 1 becomes this fraction of q_0 in a full bootstrap: the sine's cubic error is then 1e-4.
 constexpr double kRefreshRatio = 1.0 / 256;
+
+// A step's product A + k M_S with k = 1 takes scale s to s^2 gain / q.
+double gain(const SoftmaxStep& step) {
+  return step.kind == 'n' ? 2 / std::abs(step.b) : 1 / step.g;
+}
 
 }  // namespace
 
@@ -38,8 +48,14 @@ double SoftmaxEvaluator::input_scale() const {
 
 int SoftmaxEvaluator::bootstraps() const {
   int count = 0;
-  for (const PlannedStep& step : steps_) count += step.refresh != nullptr;
+  for (const PlannedStep& step : steps_) count += step.refreshed;
   return count;
+}
+
+std::vector<double> SoftmaxEvaluator::scales() const {
+  std::vector<double> out = {exp_scale_};
+  for (const PlannedStep& step : steps_) out.push_back(step.out_scale);
+  return out;
 }
 
 void SoftmaxEvaluator::plan() {
@@ -51,43 +67,45 @@ void SoftmaxEvaluator::plan() {
                  static_cast<std::size_t>(ChebyshevEvaluator::depth(circuit_.exp_chebyshev.size()));
   require(exp_q_count_ >= floor, "the parameters have too few levels for this circuit");
 
-  // The scale that a step turns into kTargetScale with k = 1, where smaller k are impossible.
-  auto balanced = [&](const SoftmaxStep& step, std::size_t q_count) {
-    const double q = static_cast<double>(ring.q(q_count - 1).q);
-    const double gain = step.kind == 'n' ? 2 / std::abs(step.b) : 1 / step.g;
-    return std::min(kTargetScale, std::sqrt(kTargetScale * q / gain));
-  };
-  double scale = circuit_.steps.empty() || exp_q_count_ == floor
-                     ? kTargetScale
-                     : balanced(circuit_.steps.front(), exp_q_count_);
-  exp_scale_ = scale;
-  std::size_t q_count = exp_q_count_;
-  for (const SoftmaxStep& step : circuit_.steps) {
+  for (std::size_t i = 0, q_count = exp_q_count_; i < circuit_.steps.size(); ++i, --q_count) {
+    const SoftmaxStep& step = circuit_.steps[i];
+    require(step.kind == 'n' ? step.b != 0 : step.kind == 'q' && step.g > 0,
+            "a softmax step that cannot be evaluated");
     PlannedStep planned;
     planned.step = step;
-    if (q_count == floor) {
+    planned.refreshed = q_count == floor;
+    if (planned.refreshed) q_count = p.circuit_start();
+    planned.q_count = q_count;
+    steps_.push_back(std::move(planned));
+  }
+
+  // Backwards: the largest scales from which k = 1 leads to the wanted ones, so that the rounding
+  // of every product is as small as it can be against v. A refresh takes any scale to any other.
+  std::vector<double> wanted(steps_.size() + 1, kOutputScale);
+  const auto after = [&](std::size_t i) {
+    return i < steps_.size() && steps_[i].refreshed ? kOutputScale : wanted[i];
+  };
+  for (std::size_t i = steps_.size(); i-- > 0;) {
+    const double q = static_cast<double>(ring.q(steps_[i].q_count - 1).q);
+    wanted[i] = std::min(kLargestScale, std::sqrt(after(i + 1) * q / gain(steps_[i].step)));
+  }
+  exp_scale_ = steps_.empty() ? kAloneScale : after(0);
+
+  // Forwards: what k and the primes make of it.
+  double scale = exp_scale_;
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    PlannedStep& planned = steps_[i];
+    if (planned.refreshed) {
       planned.refresh = std::make_unique<SlotToCoeff>(
           p, bootstrapper_.shape(), bootstrapper_.encoder(), scale, kRefreshRatio * q0);
-      q_count = p.circuit_start();
-      scale = balanced(step, q_count);
-      planned.refresh_scale = scale;
+      scale = wanted[i];
     }
-    const double q = static_cast<double>(ring.q(q_count - 1).q);
-    if (step.kind == 'n') {
-      const double wanted = kTargetScale * q * std::abs(step.b) / (2 * scale * scale);
-      const std::int64_t k = std::max<std::int64_t>(1, std::llrint(wanted));
-      planned.factor = step.b < 0 ? -k : k;
-      // tau (a + b S) = A + k M_S with M_S = 2 scale S
-      planned.out_scale = scale * (2 * scale * static_cast<double>(k) / std::abs(step.b)) / q;
-    } else {
-      const double wanted = kTargetScale * q * step.g / (scale * scale);
-      planned.factor = std::max<std::int64_t>(1, std::llrint(wanted));
-      planned.out_scale = scale * scale * static_cast<double>(planned.factor) / (q * step.g);
-    }
-    planned.q_count = q_count;
-    scale = planned.out_scale;
-    --q_count;
-    steps_.push_back(std::move(planned));
+    planned.in_scale = scale;
+    const double q = static_cast<double>(ring.q(planned.q_count - 1).q);
+    const double unit = scale * scale * gain(planned.step) / q;
+    const std::int64_t k = std::max<std::int64_t>(1, std::llrint(after(i + 1) / unit));
+    planned.factor = planned.step.kind == 'n' && planned.step.b < 0 ? -k : k;
+    planned.out_scale = scale = unit * static_cast<double>(k);
   }
   output_scale_ = scale;
 
@@ -134,8 +152,8 @@ Halves SoftmaxEvaluator::evaluate(Halves x, const BootstrapKeys& keys) const {
   });
   for (const PlannedStep& planned : steps_) {
     const SoftmaxStep& step = planned.step;
-    if (planned.refresh)
-      x = bootstrapper_.bootstrap(x, *planned.refresh, planned.refresh_scale, 0, keys);
+    if (planned.refreshed)
+      x = bootstrapper_.bootstrap(x, *planned.refresh, planned.in_scale, 0, keys);
     if (step.kind == 'n') {
       Halves sums = class_sums(x, keys.evaluation.galois);
       auto normalise = [&](Ciphertext& v, Ciphertext& s) {
@@ -155,7 +173,7 @@ Halves SoftmaxEvaluator::evaluate(Halves x, const BootstrapKeys& keys) const {
         c = relinearise_rescale(std::move(t), relinearisation);
       });
     }
-    both(x, [&](Ciphertext& c) { c.scale = planned.out_scale; });
+    both(x, [&](Ciphertext& c) { c.scale = planned.out_scale; });  // v <- g v^2 is scale / g
   }
   both(x, [&](Ciphertext& c) {
     c.drop_to(bootstrapper_.parameters().slot_to_coeff_start());

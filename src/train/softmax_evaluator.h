@@ -8,13 +8,18 @@
 
 namespace blindtuner {
 
-/// Evaluates one circuit on the slots of a half bootstrap, where the class of a sample is the top bits
-/// of the slot's index (linalg/layout.h).
+/// Evaluates one circuit on the slots of a half bootstrap, where the class of a sample is the top
+/// bits of the slot's index (linalg/layout.h).
 ///
 /// A step v <- v (a + b S) is one product: A + k M_S with integers A and k on ciphertext integers
-/// M = scale * value, so that a and b cost nothing. k is chosen to hold the scale near kTargetScale;
-/// everything else about a and b is absorbed by scales, which the plan computes once. A circuit deeper
-/// than the chain is cut by full bootstraps of v.
+/// M = scale * value, so that a and b cost nothing: with 2 S from class_sums and the level's prime
+/// q,
+///
+///   scale' = 2 k scale^2 / (|b| q)  (n),   k scale^2 / (g q)  (q)
+///
+/// The plan goes through the chain backwards and takes the largest scales that lead to 2^36 at its
+/// end with k = 1; only where they are limited is k greater. A circuit deeper than the chain is cut
+/// by full bootstraps of v.
 class SoftmaxEvaluator {
  public:
   /// classes real ones, class_stride (a power of two) slots apart from sample to sample.
@@ -28,6 +33,8 @@ class SoftmaxEvaluator {
   double output_scale() const { return output_scale_; }
   /// Full bootstraps in one evaluation.
   int bootstraps() const;
+  /// The scale of v after E and after every step.
+  std::vector<double> scales() const;
 
   /// Probabilities of every class, 0 (up to noise) in the slots of classes that are not there.
   Halves evaluate(Halves sines, const BootstrapKeys& keys) const;
@@ -35,18 +42,18 @@ class SoftmaxEvaluator {
  private:
   struct PlannedStep {
     SoftmaxStep step;
-    std::int64_t factor = 1;     // k
-    double out_scale = 0;
-    std::size_t q_count = 0;     // limbs of the input
-    std::unique_ptr<SlotToCoeff> refresh;  // full bootstrap before this step
-    double refresh_scale = 0;    // what the bootstrap is asked for
+    std::int64_t factor = 1;  // k, with the sign of b
+    double in_scale = 0, out_scale = 0;
+    std::size_t q_count = 0;               // limbs of the input
+    bool refreshed = false;                // a full bootstrap comes before this step
+    std::unique_ptr<SlotToCoeff> refresh;  // its way down
   };
   void plan();
   /// Sums over the classes of both halves at once, as real and imaginary parts; each doubled.
   Halves class_sums(const Halves& v, const GaloisKeys& keys) const;
 
   const Bootstrapper& bootstrapper_;
-  const SoftmaxCircuit& circuit_;
+  const SoftmaxCircuit circuit_;
   std::size_t classes_, class_stride_;
   std::size_t exp_q_count_ = 0;
   double exp_scale_ = 0, output_scale_ = 0;

@@ -93,16 +93,16 @@ TEST_P(Gradients, AreThoseInTheClearWhateverThePaddingHolds) {
       for (std::size_t sample = begin; sample < rows_end; ++sample)
         norm_e = std::hypot(norm_e, e[sample][cls] * (sample < end ? 1 : padding));
       for (std::size_t group = 0; group < l.feature_groups(); ++group) {
-        double norm_x = 0;
-        const std::size_t last = std::min(l.features, (group + 1) * l.width);
+        std::vector<double> norms_x(l.width, 0.0);
+        const std::size_t base = group * l.width, last = std::min(l.features, base + l.width);
         for (std::size_t sample = begin; sample < end; ++sample)
-          for (std::size_t j = group * l.width; j < last; ++j)
-            norm_x = std::hypot(norm_x, features_.x[sample][j]);
-        for (std::size_t j = group * l.width; j < last; ++j) {
+          for (std::size_t j = base; j < last; ++j)
+            norms_x[j - base] = std::hypot(norms_x[j - base], features_.x[sample][j]);
+        for (std::size_t j = base; j < last; ++j) {
           double expected = 0;
           for (std::size_t sample = begin; sample < end; ++sample)
             expected += e[sample][cls] * features_.x[sample][j];
-          check.add(g[cls][j] - expected, noise_.gradient(l, norm_e, norm_x, count_));
+          check.add(g[cls][j] - expected, noise_.gradient(l, norm_e, norms_x, j - base, count_));
         }
       }
     }

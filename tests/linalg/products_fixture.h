@@ -172,16 +172,26 @@ struct SmallRingNoise {
     return std::sqrt(before / square(q1) + after) / (kFeatureScale * weight_scale / q1);
   }
 
-  /// A gradient of a class with errors e (norm over all rows, padding included) over `blocks`
-  /// blocks; norm_x of the features of its group. In its own unit.
-  double gradient(const ProductLayout& l, double norm_e, double norm_x, std::size_t blocks) const {
-    const double pieces = tree_mean(static_cast<double>(l.width), expanded_input());
-    const double rows = static_cast<double>(l.rows());
-    return std::sqrt(square(fresh * norm_e * kErrorScale) +
-                     square(norm_x * kFeatureScale * pieces) +
-                     static_cast<double>(blocks * l.n) * square(fresh * pieces) +
-                     square(key_switch) + (square(rows) - 1) / 3 * square(key_switch)) /
-           (kFeatureScale * kErrorScale);
+  /// Of an expanded error's coefficient `residue` modulo the width, input error e.
+  double tree_at(double size, std::size_t residue, double e) const {
+    if (residue == 0) return tree_at_message(size, e);
+    return key_switch * std::sqrt(size / static_cast<double>(residue & -residue) - 1);
+  }
+
+  /// The gradient of feature j of a group, for a class with errors e (norm over all rows, padding
+  /// included) over `blocks` blocks; norms_x of the group's features over all samples. In its own
+  /// unit.
+  double gradient(const ProductLayout& l, double norm_e, std::span<const double> norms_x,
+                  std::size_t j, std::size_t blocks) const {
+    const double width = static_cast<double>(l.width), rows = static_cast<double>(l.rows());
+    double sum =
+        square(fresh * norm_e * kErrorScale) +
+        static_cast<double>(blocks * l.n) * square(fresh * tree_mean(width, expanded_input())) +
+        square(key_switch) + (square(rows) - 1) / 3 * square(key_switch);
+    for (std::size_t i = 0; i < l.width; ++i)
+      sum += square(norms_x[i] * kFeatureScale *
+                    tree_at(width, (j + l.width - i) % l.width, expanded_input()));
+    return std::sqrt(sum) / (kFeatureScale * kErrorScale);
   }
 };
 

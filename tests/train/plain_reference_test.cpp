@@ -123,6 +123,9 @@ TEST(PlainReference, HooksForSoftmaxAndRounding) {
   };
   const PlainResult shifted = train_plain(train, nullptr, c, options);
   EXPECT_NEAR(shifted.steps[2].max_softmax_error, 0.01, 1e-12);
+  // At W = 0 all probabilities are 1 / classes and nobody is asked, as in the encrypted trainer.
+  EXPECT_LT(shifted.steps[0].max_softmax_error, 1e-15);
+  EXPECT_EQ(shifted.gradients[0], exact.gradients[0]);
   EXPECT_GT((shifted.weights - exact.weights).cwiseAbs().maxCoeff(), 1e-3);
   options.softmax = [](std::span<const double>, std::span<double> p) {
     for (double& x : p) x = NAN;

@@ -1,0 +1,67 @@
+// Rows of logits for the softmax circuits under encryption.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <random>
+#include <span>
+#include <vector>
+
+#include "train/softmax_circuit.h"
+
+namespace blindtuner::testing_support {
+
+/// Centred rows within the circuit's range: Gaussian ones of all sizes; among them rows that are
+/// zero, have one class far above or below the others, or two that tie at the top.
+struct SoftmaxRows {
+  std::size_t classes, stride, count;
+  std::vector<double> logits;
+
+  SoftmaxRows(const SoftmaxCircuit& circuit, std::size_t c, std::size_t class_stride,
+              std::size_t rows, unsigned seed)
+      : classes(c), stride(class_stride), count(rows), logits(rows * c) {
+    std::mt19937_64 generator(seed);
+    std::normal_distribution<double> normal;
+    std::uniform_real_distribution<double> uniform;
+    for (std::size_t i = 0; i < rows; ++i) {
+      const std::span<double> z(logits.data() + i * c, c);
+      const std::size_t kind = i % 16;
+      for (double& x : z) x = kind < 4 ? 0 : normal(generator);
+      if (kind == 1) z[i % c] = 1;
+      if (kind == 2) z[i % c] = -1;
+      if (kind == 3) z[i % c] = z[(i + 1) % c] = 1;
+      double mean = 0, largest = 0;
+      for (double x : z) mean += x / static_cast<double>(c);
+      for (double& x : z) largest = std::max(largest, std::abs(x -= mean));
+      const double size = kind < 4 ? 1 : uniform(generator);
+      for (double& x : z) x *= largest > 0 ? circuit.range * size / largest : 0;
+      // Circuits of many classes ask for rows that are not crowded at the top.
+      const auto crowd = [&] {
+        double sum = 0;
+        for (double x : z) sum += std::exp(3 * x / circuit.range);
+        return sum / static_cast<double>(c);
+      };
+      while (circuit.crowd > 0 && crowd() > circuit.crowd)
+        for (double& x : z) x *= 0.9;
+    }
+  }
+
+  std::span<const double> row(std::size_t i) const {
+    return {logits.data() + i * classes, classes};
+  }
+  /// The logit at coefficient stride * row + class of the big ring; 0 where there is none.
+  double at_coefficient(std::size_t index) const {
+    const std::size_t i = index / stride, k = index % stride;
+    return i < count && k < classes ? row(i)[k] : 0;
+  }
+  /// What a half bootstrap makes of the coefficients.
+  std::vector<double> sines(const SoftmaxCircuit& circuit) const {
+    std::vector<double> out(count * stride);
+    for (std::size_t i = 0; i < out.size(); ++i)
+      out[i] = std::sin(2 * std::numbers::pi * circuit.rho * at_coefficient(i) / circuit.bound);
+    return out;
+  }
+};
+
+}  // namespace blindtuner::testing_support

@@ -103,9 +103,12 @@ void SoftmaxEvaluator::plan() {
     planned.in_scale = scale;
     const double q = static_cast<double>(ring.q(planned.q_count - 1).q);
     const double unit = scale * scale * gain(planned.step) / q;
-    const std::int64_t k = std::max<std::int64_t>(1, std::llrint(after(i + 1) / unit));
-    planned.factor = planned.step.kind == 'n' && planned.step.b < 0 ? -k : k;
-    planned.out_scale = scale = unit * static_cast<double>(k);
+    // Rounded down: a scale above the wanted one would be squared from step to step, and no k
+    // brings it back.
+    const double k = std::max(1.0, std::floor(after(i + 1) / unit * (1 + 1e-6)));
+    planned.factor =
+        static_cast<std::int64_t>(planned.step.kind == 'n' && planned.step.b < 0 ? -k : k);
+    planned.out_scale = scale = unit * k;
   }
   output_scale_ = scale;
 

@@ -12,6 +12,7 @@
 #include "secret/bootstrap_keygen.h"
 #include "secret/encryption.h"
 #include "train/softmax_evaluator.h"
+#include "train/softmax_rows.h"
 
 namespace blindtuner::testing_support {
 
@@ -64,6 +65,31 @@ struct BootstrapScheme {
 inline const BootstrapScheme& test_scheme() {
   static const BootstrapScheme scheme("InsecureTest12");
   return scheme;
+}
+
+/// The whole way that training takes: logits as coefficients modulo q_0 under the small secret,
+/// half bootstrap, circuit.
+inline Measured measure_after_half_bootstrap(const BootstrapScheme& s,
+                                             const SoftmaxEvaluator& evaluator, std::size_t classes,
+                                             std::size_t stride, unsigned seed) {
+  const SoftmaxCircuit& circuit = evaluator.circuit();
+  const SoftmaxRows rows(circuit, classes, stride, s.n() / stride, seed);
+  const std::size_t ratio = s.parameters->ratio(), n = s.parameters->small_ring().n();
+  const double scale =
+      circuit.rho / circuit.bound * static_cast<double>(s.parameters->ring().q(0).q);
+  std::vector<Ciphertext> small;
+  std::vector<const Ciphertext*> pointers;
+  for (std::size_t r = 0; r < ratio; ++r) {
+    std::vector<double> c(n);
+    for (std::size_t i = 0; i < n; ++i) c[i] = rows.at_coefficient(ratio * i + r);
+    small.push_back(encrypt(encode_coefficients(s.parameters->small_ring(), c, scale, 1), scale,
+                            s.secrets.small, fresh_seed(), r)
+                        .expand());
+  }
+  for (const Ciphertext& c : small) pointers.push_back(&c);
+  const Halves out = evaluator.evaluate(
+      s.bootstrapper.half_bootstrap(pointers, evaluator.input_scale(), s.keys), s.keys);
+  return compare(circuit, rows, s.decrypt_halves(out));
 }
 
 }  // namespace blindtuner::testing_support

@@ -64,4 +64,34 @@ struct SoftmaxRows {
   }
 };
 
+struct Measured {
+  double rms = 0, worst = 0;  // against the circuit in the clear
+  double from_exact = 0;      // the largest distance from softmax (sigmoid, for E alone)
+  double padding = 0;         // the largest value in a class that is not there
+};
+
+inline Measured compare(const SoftmaxCircuit& circuit, const SoftmaxRows& rows,
+                        std::span<const double> values) {
+  Measured m;
+  std::vector<double> clear(rows.classes), exact(rows.classes);
+  for (std::size_t i = 0; i < rows.count; ++i) {
+    evaluate_softmax_circuit(circuit, rows.row(i), clear);
+    exact_softmax(rows.row(i), exact);
+    if (circuit.family == "sigmoid")
+      for (std::size_t k = 0; k < rows.classes; ++k) exact[k] = 1 / (1 + std::exp(-rows.row(i)[k]));
+    for (std::size_t k = 0; k < rows.stride; ++k) {
+      const double p = values[i * rows.stride + k];
+      if (k >= rows.classes) {
+        m.padding = std::max(m.padding, std::abs(p));
+        continue;
+      }
+      m.rms += (p - clear[k]) * (p - clear[k]);
+      m.worst = std::max(m.worst, std::abs(p - clear[k]));
+      m.from_exact = std::max(m.from_exact, std::abs(p - exact[k]));
+    }
+  }
+  m.rms = std::sqrt(m.rms / static_cast<double>(rows.count * rows.classes));
+  return m;
+}
+
 }  // namespace blindtuner::testing_support

@@ -4,8 +4,7 @@
 
 BUILD := build
 JOBS ?= $(shell nproc)
-# Tests run side by side: idle threads sleep instead of spinning.
-CTEST := OMP_WAIT_POLICY=passive ctest --output-on-failure -j $(JOBS)
+CTEST := ctest --output-on-failure -j $(JOBS)
 
 help:
 	@echo "make demo     install what is missing, build, train on encrypted Fashion-MNIST"

@@ -2,7 +2,7 @@
 # Installs the Debian packages that building and running need, if any is missing.
 set -eu
 
-packages="g++ cmake ninja-build make python3 libssl-dev libeigen3-dev zlib1g-dev
+packages="g++ cmake ninja-build make python3 libssl-dev libtbb-dev libeigen3-dev zlib1g-dev
 nlohmann-json3-dev libcli11-dev libgtest-dev libbenchmark-dev dataset-fashion-mnist"
 
 if ! command -v dpkg-query >/dev/null 2>&1; then

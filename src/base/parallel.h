@@ -1,37 +1,30 @@
-// Loops over independent pieces of work on all threads (OpenMP underneath).
+// Loops over independent pieces of work on all threads (oneTBB underneath: idle threads sleep, which on
+// a shared machine is worth more than the microseconds that spinning would save).
 #pragma once
 
-#include <omp.h>
-
 #include <cstddef>
-#include <exception>
-#include <mutex>
+#include <type_traits>
 
 namespace blindtuner {
 
-/// Calls f(i) for every i in [0, count), on all threads; the first exception thrown is rethrown here.
-/// Within another parallel_for it runs serially, so callers may nest without oversubscription.
+namespace detail {
+void run_parallel(std::size_t count, void (*call)(void*, std::size_t), void* context);
+}  // namespace detail
+
+/// Calls f(i) for every i in [0, count), on all threads; the first exception thrown is rethrown
+/// here. Within another parallel_for it runs serially, so callers may nest without
+/// oversubscription.
 template <typename F>
 void parallel_for(std::size_t count, F&& f) {
-  if (count <= 1 || omp_in_parallel() || omp_get_max_threads() == 1) {
-    for (std::size_t i = 0; i < count; ++i) f(i);
-    return;
-  }
-  std::exception_ptr error;
-  std::mutex error_mutex;
-#pragma omp parallel for schedule(dynamic, 1)
-  for (std::size_t i = 0; i < count; ++i) {
-    try {
-      f(i);
-    } catch (...) {
-      std::lock_guard lock(error_mutex);
-      if (!error) error = std::current_exception();
-    }
-  }
-  if (error) std::rethrow_exception(error);
+  using Function = std::remove_reference_t<F>;
+  detail::run_parallel(
+      count, [](void* context, std::size_t i) { (*static_cast<Function*>(context))(i); },
+      const_cast<std::remove_const_t<Function>*>(&f));
 }
 
-inline int max_threads() { return omp_get_max_threads(); }
-inline void set_max_threads(int threads) { omp_set_num_threads(threads); }
+/// Threads that parallel_for uses: BLINDTUNER_THREADS from the environment, else every core.
+int max_threads();
+/// From the next loop on; at least 1.
+void set_max_threads(int threads);
 
 }  // namespace blindtuner

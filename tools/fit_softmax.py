@@ -51,6 +51,7 @@ DEGREE = 7  # of E
 LEVELS = 8  # distinct logits of a sampled row
 OFFSET = 0.1  # a row's mean may be off zero by this much
 MARGIN = 1.5  # B / R
+BOX_PAD = 1.03  # wide circuits are fitted on a box larger by this
 NOISE = 2.0**-20  # rms noise an operation, relative to 1
 
 GRID = {  # class counts that have a circuit of their own
@@ -319,10 +320,12 @@ class Fit:
         self.start_kind, self.sat = kinds[variant]
         self.random = np.random.default_rng(max(0, variant - 4))
         rng = np.random.default_rng(seed)
-        rows = domain.sample(rng, n)
         sizes = [0.1, 0.3, 0.5, 0.7, 0.85, 1]
-        if not domain.box:
-            rows += domain.sample(rng, n // 2, 1, bound / domain.reach)
+        if domain.box:  # nothing lies outside, but the corners themselves must not be the edge
+            rows = domain.sample(rng, n, 0, BOX_PAD)
+            sizes += [BOX_PAD]
+        else:
+            rows = domain.sample(rng, n) + domain.sample(rng, n // 2, 1, bound / domain.reach)
             sizes += [f for f in (1.1, 1.2, 1.25, 1.4, 1.5) if f <= bound / domain.reach + 1e-9]
         self.use(rows + domain.extremes(sizes, limit=n // 2) + domain.sweeps(max(sizes)))
 
@@ -335,13 +338,16 @@ class Fit:
     def mine(self, seed, n=30000, keep=300):
         """Adds the worst of `n` fresh rows; those that diverge cannot be linearised, so they are
         left to the weights of the rows beside them."""
-        high = 1 if self.domain.box else self.bound / self.domain.reach
+        box = self.domain.box
+        high = BOX_PAD if box else self.bound / self.domain.reach
         rng = np.random.default_rng(seed)
-        fresh = self.domain.sample(rng, n) + self.domain.sweeps(high, 211)
-        if high > 1:
+        fresh = self.domain.sample(rng, n, 0, BOX_PAD if box else 1)
+        fresh += self.domain.sweeps(high, 211) + self.domain.extremes([1, high], seed, n // 2)
+        if not box:
             fresh += self.domain.sample(rng, n // 2, 1, high)
         other = Fit.__new__(Fit)
-        other.domain, other.bound, other.ramp, other.chain = self.domain, self.bound, self.ramp, self.chain
+        other.domain, other.bound, other.ramp = self.domain, self.bound, self.ramp
+        other.chain = self.chain
         other.use(fresh)
         other.set_outer(self.outer)
         worst = other.errors(self.chain.p).max(1)
@@ -418,9 +424,10 @@ class Fit:
                 continue
             for a, b in self.fit_run(v, len(run), index == len(runs) - 1):
                 v = v * (a + b * (v * self.m).sum(1, keepdims=True))
-                top = np.abs(v).max()
-                v = v / top
-                ab.append((a / top, b / top))
+                ab.append((a, b))
+            top = np.abs(v).max()
+            v = v / top
+            ab[-1] = ab[-1][0] / top, ab[-1][1] / top
         s = (v * self.m).sum(1)
         ab[-1] = tuple(np.array(ab[-1]) * 2 / (s.max() + s.min()))
         self.chain.p = np.concatenate([coefficients, np.ravel(ab)])
@@ -517,6 +524,9 @@ class Fit:
     def run(self, iterations, mining, smoothing):
         """The whole method. Returns the largest weighted error over the fitted rows."""
         self.start()
+        if not iterations:
+            self.set_outer(0.03)
+            return self.errors(self.chain.p).max()
         levels = [w for w in (0.3, 0.1, 0.03, 0.01, 0.003) if w > self.outer] + [self.outer]
         if self.domain.box:
             levels = [1.0]
@@ -579,14 +589,7 @@ def measure(chain, domain, seed=1234):
             out["stable_range"], previous = f * domain.reach, f
             out["bound_error"] = max(out["bound_error"], e.max())
 
-    lo = domain.lo
-    while lo > 2:  # how few real classes it serves, the others being padding with v = 0
-        smaller = Domain(lo - 1, lo - 1, domain.reach, domain.box, domain.crowd)
-        rows = smaller.members(fresh_rows(smaller, seed, n=6000), 1)
-        if chain_errors(chain, rows)[0].max() > out["max_error"]:
-            break
-        lo -= 1
-    out["min_classes"] = lo
+    out["min_classes"] = domain.lo
 
     rows = domain.members(fresh_rows(domain, seed), 1)
     basis = rows.basis(chain.bound, chain.degree)
@@ -600,9 +603,8 @@ def measure(chain, domain, seed=1234):
 # ------------------------------------------------------------------------------------------ searching
 
 
-def step_strings(count, squarings=(2, 3, 4), first=(1,), middle=(1, 2), last=(2, 3, 4, 5)):
-    """Step strings with `count` steps, runs of n within the given lengths. The defaults hold every
-    string that won a wider search."""
+def step_strings(count, squarings=(2, 3, 4), first=(1, 2, 3), middle=(1, 2, 3), last=(2, 3, 4, 5)):
+    """Step strings with `count` steps, runs of n within the given lengths."""
     out = []
     for q in squarings:
         for runs in itertools.product(first, *[middle] * (q - 1), last):
@@ -650,24 +652,20 @@ def attempt(job):
     return top, steps, options, fit.chain
 
 
+START = dict(iterations=0, mining=0, smoothing=0)
 QUICK = dict(iterations=12, mining=0, smoothing=50)
 THOROUGH = dict(iterations=25, mining=3, smoothing=120)
 
 
-def search(key, bound, depth, pool, keep=2, squarings=(2, 3, 4), variants=4):
-    """The best fits of a depth: every step string from several starts with less effort, then the
-    best `keep` thoroughly. Returns (weighted error, step string, variant), best first."""
+def search(key, bound, depth, pool, keep=(8, 2), variants=(0, 2)):
+    """The best fits of a depth: every step string as it starts, the best keep[0] with little effort,
+    the best keep[1] of these thoroughly. Returns (weighted error, step string, variant), best
+    first."""
     count = depth - math.ceil(math.log2(DEGREE + 1))
-    jobs = [
-        (s, key, bound, dict(n=1500, variant=v), QUICK)
-        for s in step_strings(count, squarings)
-        for v in range(variants)
-    ]
-    ranked = sorted(pool.imap_unordered(attempt, jobs), key=lambda r: (r[0], r[1]))
-    best = ranked[:keep]
-    if best and best[0][0] < 0.2:
-        jobs = [(r[1], key, bound, dict(r[2], n=4000), THOROUGH) for r in best]
-        ranked = sorted(best + pool.map(attempt, jobs, chunksize=1), key=lambda r: (r[0], r[1]))
+    ranked = [(0, s, dict(variant=v), None) for s in step_strings(count) for v in variants]
+    for n, effort, best in ((600, START, None), (1500, QUICK, keep[0]), (4000, THOROUGH, keep[1])):
+        jobs = [(r[1], key, bound, dict(r[2], n=n), effort) for r in ranked[:best]]
+        ranked = sorted(pool.imap_unordered(attempt, jobs), key=lambda r: r[:2])
     return [(r[0], r[1], r[2]["variant"]) for r in ranked]
 
 
@@ -687,15 +685,31 @@ def domain_key(family, classes, reach, lo=None):
 # What ships: (family, classes, R) -> step string and sat, found by --depth searches. The wide step
 # strings come from design().
 PLAN = {
-    ("default", 3, 12): ("nqnqnqnn", 5),
-    ("default", 5, 12): ("nqnqnnqnnn", 5),
-    ("default", 7, 12): ("nqnqnnqnnn", 1),
-    ("default", 10, 12): ("nqnnqnqnnn", 5),
-    ("default", 16, 12): ("nqnqnnqnnnn", 6),
-    ("default", 26, 12): ("nqnqnnqnnnn", 6),
-    ("default", 100, 12): ("nqnqnnqnnnn", 1),
-    ("guaranteed", 3, 8): ("nqnqnnn", 6),
-    ("guaranteed", 10, 8): ("nqnnqnnnn", 1),
+    ("default", 50, 8): ("nqnnnqnnnn", 2),
+    ("default", 100, 8): ("nqnnqnnnnn", 2),
+    ("default", 3, 12): ("nnqnqnnn", 0),
+    ("default", 5, 12): ("nnqnnqnnn", 0),
+    ("default", 7, 12): ("nnnqnnqnnn", 0),
+    ("default", 10, 12): ("nnnqnnqnnn", 2),
+    ("default", 16, 12): ("nnqnnqnnnn", 2),
+    ("default", 26, 12): ("nnqnnqnnnn", 2),
+    ("default", 50, 12): ("nqnnnqnnnnn", 2),
+    ("default", 100, 12): ("nqnnnqnnnnn", 2),
+    ("guaranteed", 3, 8): ("nqnqnnn", 0),
+    ("guaranteed", 5, 8): ("nqnnqnnn", 0),
+    ("guaranteed", 10, 8): ("nqnnqnnnn", 0),
+    ("guaranteed", 20, 8): ("nqnnqnnnnn", 0),
+    ("guaranteed", 50, 8): ("nqnnnqnnnn", 2),
+    ("guaranteed", 100, 8): ("nqnnnqnnnnn", 2),
+    ("guaranteed", 3, 12): ("nnqnqnnn", 0),
+    ("guaranteed", 5, 12): ("nnnqnnqnnn", 2),
+    ("guaranteed", 10, 12): ("nqnqnnqnnnn", 0),
+    ("guaranteed", 20, 12): ("nnnqnnqnnnn", 2),
+    ("guaranteed", 50, 12): ("nqnnqnnnqnnnnn", 2),
+    ("guaranteed", 100, 12): ("nqnnqnnnqnnnnn", 2),
+    ("guaranteed", 5, 16): ("nqnnqnnqnnnn", 2),
+    ("wide", 7, 128): ("nnqnnqnnqnnqnnqnnqnnn", 0),
+    ("wide", 16, 128): ("nnqnnqnnnqnnqnnnqnnqnnnn", 0),
     ("sigmoid", 0, 32): ("", 0),
 }
 

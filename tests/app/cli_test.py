@@ -130,6 +130,25 @@ class Workflow(Base):
         of_json = json.loads(
             self.good(OWNER, "evaluate", "--model", folder / "model.json", *evaluate).stdout)
         self.assertEqual(of_json, of_model)
+
+        # To be published: multiples of 2^-8 near the exact weights, drawn anew every time.
+        exact = json.loads((folder / "model.json").read_text())
+        drawn = []
+        for name in ["public1.json", "public2.json"]:
+            self.good(OWNER, "decrypt", "--model", folder / "model.enc", "--keys", self.keys,
+                      "--out", folder / name, "--publish", INSECURE)
+            public = json.loads((folder / name).read_text())
+            drawn.append(public)
+            noise = []
+            for row, exact_row in zip(public["weights"] + [public["bias"]],
+                                      exact["weights"] + [exact["bias"]]):
+                for value, exact_value in zip(row, exact_row):
+                    self.assertEqual(value * 256, round(value * 256))
+                    noise.append((value - exact_value) * 256)
+            self.assertEqual(len(noise), CLASSES * (FEATURES + 1))
+            self.assertLess(max(map(abs, noise)), 7)
+            self.assertGreater(sum(x * x for x in noise) / len(noise), 0.2)
+        self.assertNotEqual(drawn[0], drawn[1])
         self.good(OWNER, "encrypt", "--features", folder / "xt.npy", "--unlabelled", "--keys",
                   self.keys, "--out", folder / "test.enc", INSECURE)
         self.good(SERVER, "predict", "--keys", self.keys / "evaluation.keys", "--model",

@@ -66,8 +66,9 @@ TEST_P(Products, ExpandedWeightsAreThePieces) {
     for (std::size_t i = 1; i <= l.n - l.width; ++i)
       elsewhere.add(error[i] * kWeightScale, noise_.tree_mean(size, input));
   }
-  // The places of the message hold a third of the variance.
-  EXPECT_NEAR(elsewhere.rms(), std::sqrt(2.0 / 3), 0.15);
+  // The places of the message hold a third of the variance. A few pieces come from few key switches,
+  // whose errors they share: too small a sample for the tighter bound.
+  EXPECT_NEAR(elsewhere.rms(), std::sqrt(2.0 / 3), pieces.size() >= 16 ? 0.15 : 0.4);
 }
 
 TEST_P(Products, ScoresAreThoseInTheClear) {

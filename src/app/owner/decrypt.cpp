@@ -19,6 +19,7 @@ namespace {
 
 struct DecryptOptions {
   std::string model, scores, keys, out, whitening;
+  bool publish = false;
 };
 
 void decrypt_command(const CommonOptions& common, const DecryptOptions& options) {
@@ -30,7 +31,8 @@ void decrypt_command(const CommonOptions& common, const DecryptOptions& options)
   if (!options.scores.empty()) {
     const ScoresFile file = read_scores(options.scores, keys.set);
     const ProductLayout& l = file.scores.layout;
-    const std::vector<double> values = decrypt_scores(keys.keys.secrets, file.scores);
+    std::vector<double> values = decrypt_scores(keys.keys.secrets, file.scores);
+    if (options.publish) flood(values);
     const Eigen::MatrixXd all =
         Eigen::Map<const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
             values.data(), static_cast<Eigen::Index>(l.samples),
@@ -40,7 +42,7 @@ void decrypt_command(const CommonOptions& common, const DecryptOptions& options)
     text << "scores of " << l.samples << " samples in '" << options.out << "'\n";
   } else {
     const ModelFile file = read_model(options.model, keys.set);
-    LinearClassifier model = decrypt_classifier(keys.keys, file);
+    LinearClassifier model = decrypt_classifier(keys.keys, file, options.publish);
     if (!options.whitening.empty()) {
       const Whitening whitening = Whitening::load(options.whitening);
       if (whitening.output_width() != static_cast<std::size_t>(model.weights.cols()))
@@ -133,7 +135,7 @@ void evaluate(const CommonOptions& common, const EvaluateOptions& options) {
 
 void add_decrypt(Program& program) {
   program.add_command(
-      "decrypt", "decrypt a model or scores. Share neither at full precision (docs/SECURITY.md)",
+      "decrypt", "decrypt a model or scores; share neither without --publish (docs/SECURITY.md)",
       [&](CLI::App& command) -> std::function<void()> {
         auto o = std::make_shared<DecryptOptions>();
         command.add_option("--model", o->model, "an encrypted model");
@@ -142,6 +144,9 @@ void add_decrypt(Program& program) {
         command.add_option("--out", o->out, "model: .npz or .json; scores: .npy")->required();
         command.add_option("--whitening", o->whitening,
                            "map made by 'whiten': the model is turned into one on raw features");
+        command.add_flag("--publish", o->publish,
+                         "add noise and round, so that the result may be shared without telling "
+                         "about the secret key");
         return [&program, o] { decrypt_command(program.options(), *o); };
       });
 }

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "data/file_bytes.h"
 #include "data/npy.h"
+#include "data/shuffle.h"
 #include "secret/dataset_encryption.h"
 
 namespace blindtuner {
@@ -144,9 +145,21 @@ void encrypt_to(const fs::path& out, const OwnerFolder& keys, const FeatureMatri
   writing.finish();
 }
 
-LinearClassifier decrypt_classifier(const OwnerKeys& keys, const ModelFile& file) {
+void flood(std::span<double> values) {
+  Prng prng = Prng::for_secrets();
+  for (std::size_t i = 0; i < values.size(); i += 2) {
+    const NormalPair noise = normal_pair(prng);
+    values[i] += kPublicationSigma * noise.first;
+    if (i + 1 < values.size()) values[i + 1] += kPublicationSigma * noise.second;
+  }
+  for (double& value : values)
+    value = kPublicationSigma * std::nearbyint(value / kPublicationSigma);
+}
+
+LinearClassifier decrypt_classifier(const OwnerKeys& keys, const ModelFile& file, bool publish) {
   const ProductLayout& l = file.model.layout;
-  const std::vector<double> values = decrypt_model(keys.secrets, file.model);
+  std::vector<double> values = decrypt_model(keys.secrets, file.model);
+  if (publish) flood(values);
   LinearClassifier model;
   const auto classes = static_cast<Eigen::Index>(l.classes);
   const auto features = static_cast<Eigen::Index>(l.features);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
 #include <optional>
 
 #include "app/common/files.h"
@@ -43,8 +44,17 @@ void encrypt_to(const std::filesystem::path& out, const OwnerFolder& keys,
                 const FeatureMatrix& features, const Labels& labels, const std::string& source,
                 bool quiet);
 
-/// The classifier in an encrypted model, on the features that were encrypted.
-LinearClassifier decrypt_classifier(const OwnerKeys& keys, const ModelFile& model);
+/// The classifier in an encrypted model, on the features that were encrypted; `publish`: flooded.
+LinearClassifier decrypt_classifier(const OwnerKeys& keys, const ModelFile& model,
+                                    bool publish = false);
+
+/// Makes decrypted numbers fit to leave the owner's hands (docs/SECURITY.md, "What decrypted results
+/// give away"): adds independent Gaussian noise of standard deviation kPublicationSigma and rounds
+/// to multiples of it.
+void flood(std::span<double> values);
+/// 2^8 times what decryption errors of weights and scores measure (2^-17, docs/NOISE.md), with a bit
+/// to spare.
+inline constexpr double kPublicationSigma = 0x1p-8;
 
 /// .npz (weights, bias) or .json, by the name. Throws DataError.
 void save_classifier(const std::filesystem::path& path, const LinearClassifier& model);

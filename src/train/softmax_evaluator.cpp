@@ -19,8 +19,15 @@ constexpr double kAloneScale = 35184372088832.0;  // 2^45
 constexpr double kLargestScale = 549755813888.0;  // 2^39
 // What y = sin / (2 pi rho) comes in with; the three primes of E are 2^39.
 constexpr double kInputScale = 549755813888.0;  // 2^39
-// |v| <= 1 becomes this fraction of q_0 in a full bootstrap: the sine's cubic error is then 1e-4.
-constexpr double kRefreshRatio = 1.0 / 256;
+// How a full bootstrap corrects its sine: the arcsine's degree and levels, and the fraction of q_0
+// that |v| <= 1 becomes. What is left of the sine's curvature: 2^-31, 2^-24, 2^-17 of the value;
+// more than that is lost to eval_mod's noise, divided by 2 pi ratio (docs/NOISE.md).
+struct Refresh {
+  int degree;
+  std::size_t levels;
+  double ratio;
+};
+constexpr Refresh kRefreshes[] = {{7, 3, 1.0 / 32}, {3, 2, 1.0 / 128}, {0, 0, 1.0 / 1024}};
 
 // A step's product A + k M_S with k = 1 takes scale s to s^2 gain / q.
 double gain(const SoftmaxStep& step) {
@@ -67,6 +74,14 @@ void SoftmaxEvaluator::plan() {
                  static_cast<std::size_t>(ChebyshevEvaluator::depth(circuit_.exp_chebyshev.size()));
   require(exp_q_count_ >= floor, "the parameters have too few levels for this circuit");
 
+  // The best correction that costs no further refresh.
+  const std::size_t levels = p.circuit_start() - floor;
+  const auto depth = static_cast<std::size_t>(circuit_.depth());
+  const std::size_t refreshes = (depth - 1) / levels;
+  const Refresh* refresh = kRefreshes;
+  while (depth + refreshes * refresh->levels > levels * (refreshes + 1)) ++refresh;
+  arcsine_degree_ = refreshes == 0 ? 0 : refresh->degree;
+
   for (std::size_t i = 0, q_count = exp_q_count_; i < circuit_.steps.size(); ++i, --q_count) {
     const SoftmaxStep& step = circuit_.steps[i];
     require(step.kind == 'n' ? step.b != 0 : step.kind == 'q' && step.g > 0,
@@ -74,7 +89,7 @@ void SoftmaxEvaluator::plan() {
     PlannedStep planned;
     planned.step = step;
     planned.refreshed = q_count == floor;
-    if (planned.refreshed) q_count = p.circuit_start();
+    if (planned.refreshed) q_count = p.circuit_start() - refresh->levels;
     planned.q_count = q_count;
     steps_.push_back(std::move(planned));
   }
@@ -97,7 +112,7 @@ void SoftmaxEvaluator::plan() {
     PlannedStep& planned = steps_[i];
     if (planned.refreshed) {
       planned.refresh = std::make_unique<SlotToCoeff>(
-          p, bootstrapper_.shape(), bootstrapper_.encoder(), scale, kRefreshRatio * q0);
+          p, bootstrapper_.shape(), bootstrapper_.encoder(), scale, refresh->ratio * q0);
       scale = wanted[i];
     }
     planned.in_scale = scale;
@@ -156,7 +171,7 @@ Halves SoftmaxEvaluator::evaluate(Halves x, const BootstrapKeys& keys) const {
   for (const PlannedStep& planned : steps_) {
     const SoftmaxStep& step = planned.step;
     if (planned.refreshed)
-      x = bootstrapper_.bootstrap(x, *planned.refresh, planned.in_scale, 0, keys);
+      x = bootstrapper_.bootstrap(x, *planned.refresh, planned.in_scale, arcsine_degree_, keys);
     if (step.kind == 'n') {
       Halves sums = class_sums(x, keys.evaluation.galois);
       auto normalise = [&](Ciphertext& v, Ciphertext& s) {

@@ -33,6 +33,8 @@ class SoftmaxEvaluator {
   double output_scale() const { return output_scale_; }
   /// Full bootstraps in one evaluation.
   int bootstraps() const;
+  /// The degree of the arcsine that corrects them: as high as the levels that are left over allow.
+  int arcsine_degree() const { return arcsine_degree_; }
   /// The scale of v after E and after every step.
   std::vector<double> scales() const;
 
@@ -59,6 +61,7 @@ class SoftmaxEvaluator {
   double exp_scale_ = 0, output_scale_ = 0;
   Poly padding_;  // E(0) in the slots of missing classes, at exp_scale_
   std::vector<PlannedStep> steps_;
+  int arcsine_degree_ = 0;  // of the refreshes
 };
 
 }  // namespace blindtuner

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t kAlignment = 64;
 // Beyond this much idle memory the oldest blocks go back to the system.
-constexpr std::size_t kMaxIdleBytes = std::size_t{3} << 28;  // 768 MiB
+constexpr std::size_t kMaxIdleBytes = std::size_t{1} << 29;  // 512 MiB
 // Blocks from this size on are asked for in huge pages.
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 

@@ -57,7 +57,7 @@ NOISE = 2.0**-20  # rms noise an operation, relative to 1
 GRID = {  # class counts that have a circuit of their own
     "default": (3, 5, 7, 10, 16, 26, 50, 100),
     "guaranteed": (3, 5, 10, 20, 50, 100),
-    "wide": (3, 7, 10, 16, 26, 50, 100),
+    "wide": (3, 7, 10, 16),
 }
 
 
@@ -707,8 +707,15 @@ PLAN = {
     ("guaranteed", 20, 12): ("nnnqnnqnnnn", 2),
     ("guaranteed", 50, 12): ("nqnnqnnnqnnnnn", 2),
     ("guaranteed", 100, 12): ("nqnnqnnnqnnnnn", 2),
+    ("guaranteed", 3, 16): ("nqnqnqnnnn", 0),
     ("guaranteed", 5, 16): ("nqnnqnnqnnnn", 2),
+    ("guaranteed", 10, 16): ("nnqnnqnnqnnnn", 0),
+    ("guaranteed", 20, 16): ("nqnnqnnnqnnnnn", 2),
+    ("guaranteed", 50, 16): ("nqnnnqnnnqnnnnn", 2),
+    ("guaranteed", 100, 16): ("nqnnnqnnnqnnnnnn", 2),
+    ("wide", 3, 128): ("nqnqnnqnqnnqnqnnnn", 0),
     ("wide", 7, 128): ("nnqnnqnnqnnqnnqnnqnnn", 0),
+    ("wide", 10, 128): ("nnqnnqnnqnnqnnqnnqnnnn", 0),
     ("wide", 16, 128): ("nnqnnqnnnqnnqnnnqnnqnnnn", 0),
     ("sigmoid", 0, 32): ("", 0),
 }
@@ -801,8 +808,11 @@ def make_circuit(item):
         return Circuit(family, 0, reach, chain, None, measure_sigmoid(chain))
     key = domain_key(family, classes, reach)
     bound = key[2] if family == "wide" else MARGIN * reach
-    options = dict(n=4000, variant=variant)
-    top, _, _, chain = attempt((steps, key, bound, options, THOROUGH))
+    if variant is None:  # steps 1 and 2 alone
+        job = (steps, key, bound, dict(n=12000), START)
+    else:
+        job = (steps, key, bound, dict(n=4000, variant=variant), THOROUGH)
+    top, _, _, chain = attempt(job)
     if not math.isfinite(top):
         raise RuntimeError(f"{circuit_name(family, classes, reach)} {steps} {variant}: no fit")
     with np.errstate(all="ignore"):

@@ -26,7 +26,8 @@ const SoftmaxCircuit& find_softmax_circuit(std::string_view family, int classes,
   const SoftmaxCircuit* best = nullptr;
   for (const SoftmaxCircuit& circuit : softmax_circuits()) {
     if (circuit.family != family || circuit.range < range) continue;
-    if (circuit.classes != 0 && circuit.classes < classes) continue;
+    if (circuit.classes != 0 && (circuit.classes < classes || circuit.min_classes > classes))
+      continue;
     if (best == nullptr || circuit.classes < best->classes ||
         (circuit.classes == best->classes && circuit.range < best->range)) {
       best = &circuit;

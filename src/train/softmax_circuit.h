@@ -59,8 +59,8 @@ struct SoftmaxCircuit {
 /// Every circuit that ships, grouped by family.
 std::span<const SoftmaxCircuit> softmax_circuits();
 
-/// The shipped circuit of `family` with the fewest classes >= `classes` and, among these, the
-/// smallest range >= `range`. Throws DataError when there is none. classes >= 2.
+/// The shipped circuit of `family` made for `classes` real classes (min_classes .. classes) with
+/// the smallest range >= `range`. Throws DataError when there is none. classes >= 2.
 const SoftmaxCircuit& find_softmax_circuit(std::string_view family, int classes, double range);
 
 /// probabilities = circuit(logits), sine included: what the encrypted chain computes, less its

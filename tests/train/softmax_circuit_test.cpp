@@ -225,7 +225,7 @@ TEST_P(EveryCircuit, StandsNoiseAfterEveryOperation) {
     }
   }
   EXPECT_LE(std::sqrt(squares / count), 3 * c.noise_gain * kNoise);
-  EXPECT_LE(worst, 0.03);
+  EXPECT_LE(worst, 0.05);
 }
 
 INSTANTIATE_TEST_SUITE_P(SoftmaxCircuit, EveryCircuit,
@@ -243,7 +243,7 @@ TEST(SoftmaxCircuits, DefaultsFitTheLevelsAfterAHalfBootstrap) {
 }
 
 TEST(SoftmaxCircuits, GuaranteedOnesKeepOnePercent) {
-  for (double range : {8.0, 12.0}) {
+  for (double range : {8.0, 12.0, 16.0}) {
     for (int classes = 2; classes <= 100; ++classes) {
       const SoftmaxCircuit& c = find_softmax_circuit("guaranteed", classes, range);
       EXPECT_EQ(c.range, range);

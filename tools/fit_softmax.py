@@ -23,7 +23,8 @@ on the number of classes. Fits are deterministic up to the rounding of the linea
     fit_softmax.py --classes 10 --range 12 --depth 13                  search for the step string
     fit_softmax.py --all [--jobs 2] [--only default]                   everything that ships
     fit_softmax.py --check                                             re-measure what ships
-    fit_softmax.py --table                                             rewrite the table in docs
+    fit_softmax.py --restate                                           write new figures of it
+    fit_softmax.py --table                                             rewrite the tables in docs
 
 Needs numpy and scipy. Use OMP_NUM_THREADS=1 with --jobs.
 """
@@ -566,11 +567,14 @@ def chain_errors(chain, rows, noise=None):
     return np.where(np.isfinite(e), e, 1e300), np.where(np.isfinite(peak), peak, 1e300), v
 
 
-def measure(chain, domain, seed=1234):
+def measure(chain, domain, seed=1234, samples=8):
     """Everything that is stated of a circuit, on rows that the fit never saw."""
     rows = domain.members(fresh_rows(domain, seed), 1)
     e, _, clean = chain_errors(chain, rows)
     out = dict(max_error=e.max(), mean_error=(e * rows.m).sum() / rows.m.sum())
+    for other in range(1, samples):
+        more = domain.members(fresh_rows(domain, seed + 10 * other), 1)
+        out["max_error"] = max(out["max_error"], chain_errors(chain, more)[0].max())
 
     rng = np.random.default_rng(seed + 1)
     noisy, peak, v = chain_errors(chain, rows, lambda u: u + NOISE * rng.normal(size=u.shape))
@@ -703,7 +707,7 @@ PLAN = {
     ("guaranteed", 100, 8): ("nqnnnqnnnnn", 2),
     ("guaranteed", 3, 12): ("nnqnqnnn", 0),
     ("guaranteed", 5, 12): ("nnnqnnqnnn", 2),
-    ("guaranteed", 10, 12): ("nqnqnnqnnnn", 0),
+    ("guaranteed", 10, 12): ("nqnqnnqnnnn", 2),
     ("guaranteed", 20, 12): ("nnnqnnqnnnn", 2),
     ("guaranteed", 50, 12): ("nqnnqnnnqnnnnn", 2),
     ("guaranteed", 100, 12): ("nqnnqnnnqnnnnn", 2),
@@ -716,7 +720,7 @@ PLAN = {
     ("wide", 3, 128): ("nqnqnnqnqnnqnqnnnn", 0),
     ("wide", 7, 128): ("nnqnnqnnqnnqnnqnnqnnn", 0),
     ("wide", 10, 128): ("nnqnnqnnqnnqnnqnnqnnnn", 0),
-    ("wide", 16, 128): ("nnqnnqnnnqnnqnnnqnnqnnnn", 0),
+    ("wide", 16, 128): ("nnqnnqnnnqnnqnnnqnnqnnnnn", 0),
     ("sigmoid", 0, 32): ("", 0),
 }
 
@@ -889,7 +893,7 @@ def check():
         print("missing:", circuit_name(*entry))
     for c in shipped:
         with np.errstate(all="ignore"):
-            m = measure(c.chain, Domain(*c.key), 987) if c.key else measure_sigmoid(c.chain)
+            m = measure(c.chain, Domain(*c.key), 987, 2) if c.key else measure_sigmoid(c.chain)
         ok = (
             m["max_error"] <= 1.05 * c.stated["max_error"]
             and m["mean_error"] <= 1.2 * c.stated["mean_error"]
@@ -922,6 +926,16 @@ def textbook(classes, reach, goal=0.01):
         if np.abs(e * y - rows.softmax()).max() <= goal:
             break
     return 3 + 3 + count + 1, 4 + 3 + 2 * count + 1
+
+
+def restate(circuit):
+    """The same constants, measured anew."""
+    with np.errstate(all="ignore"):
+        if circuit.key:
+            circuit.stated = measure(circuit.chain, Domain(*circuit.key))
+        else:
+            circuit.stated = measure_sigmoid(circuit.chain)
+    return circuit
 
 
 def table():
@@ -981,6 +995,7 @@ def main():
     parser.add_argument("--all", action="store_true", help="regenerate everything that ships")
     parser.add_argument("--only", help="with --all: keep what ships but circuits so named")
     parser.add_argument("--check", action="store_true", help="re-measure everything that ships")
+    parser.add_argument("--restate", action="store_true", help="measure anew, constants kept")
     parser.add_argument("--table", action="store_true", help="rewrite the table in docs/SOFTMAX.md")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     args = parser.parse_args()
@@ -1001,6 +1016,8 @@ def main():
             made = pool.map(make_circuit, wanted, chunksize=1)
             kept.update({(c.family, c.classes, c.reach): c for c in made})
             write_generated([kept[k] for k in PLAN])
+        elif args.restate:
+            write_generated(pool.map(restate, read_generated(), chunksize=1))
         elif args.table:
             write_tables()
         elif args.classes and args.range and (args.steps or args.depth):

@@ -126,10 +126,11 @@ class Domain:
             return z / np.maximum(top - bottom, 1e-9) * 2 * self.box * size
         return z / np.maximum(np.abs(z).max(1, keepdims=True), 1e-9) * self.reach * size
 
-    def sample(self, rng, n, low=0.0, high=1.0):
+    def sample(self, rng, n, low=0.0, high=1.0, levels=LEVELS):
         """Random rows of sizes in (low, high]: uniform, normal, exponential, two-level and
-        one-versus-rest patterns with skewed multiplicities, many of them at full size."""
-        width = min(LEVELS, self.hi)
+        one-versus-rest patterns with skewed multiplicities, many of them at full size, of at most
+        `levels` distinct logits."""
+        width = min(levels, self.hi)
         c = rng.integers(self.lo, self.hi + 1, n)
         used = rng.integers(1, width + 1, n)
         used = np.where(rng.random(n) < 0.5, np.minimum(3, used), used)
@@ -574,7 +575,9 @@ def measure(chain, domain, seed=1234, samples=8):
     out = dict(max_error=e.max(), mean_error=(e * rows.m).sum() / rows.m.sum())
     for other in range(1, samples):
         more = domain.members(fresh_rows(domain, seed + 10 * other), 1)
-        out["max_error"] = max(out["max_error"], chain_errors(chain, more)[0].max())
+        full = domain.sample(np.random.default_rng(seed + other), 400000 // domain.hi, levels=100)
+        for part in (more, domain.members(full, 1)):
+            out["max_error"] = max(out["max_error"], chain_errors(chain, part)[0].max())
 
     rng = np.random.default_rng(seed + 1)
     noisy, peak, v = chain_errors(chain, rows, lambda u: u + NOISE * rng.normal(size=u.shape))

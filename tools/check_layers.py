@@ -20,6 +20,7 @@ BELOW = {
     "io": ["linalg"],
     "secret": ["io"],
     "data": ["base"],
+    "transformer": ["data"],
     "train": ["linalg", "data"],
     "app/common": ["io", "train"],
     "app/server": ["app/common"],

@@ -3,7 +3,7 @@
 set -eu
 
 packages="g++ cmake ninja-build make python3 libssl-dev libtbb-dev libeigen3-dev zlib1g-dev
-nlohmann-json3-dev libcli11-dev libgtest-dev libbenchmark-dev dataset-fashion-mnist"
+nlohmann-json3-dev libcli11-dev libdnnl-dev libgtest-dev libbenchmark-dev dataset-fashion-mnist"
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
   echo "install_dependencies: not a Debian system; install the counterparts of:" $packages >&2

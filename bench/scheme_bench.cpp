@@ -179,7 +179,11 @@ void training_step(State& state) {
   config.first_batch_full = false;
   config.steps = 1000;
   config.learning_rate = 0.01;
-  EncryptedTrainer trainer(s.parameters, s.bootstrapper, data, s.keys, config,
+  BootstrapShape shape = s.bootstrapper.shape();
+  shape.fold_bit = EncryptedTrainer::fold_bit(s.layout, config);
+  std::optional<Bootstrapper> folding;
+  if (shape.fold_bit) folding.emplace(s.parameters, shape);
+  EncryptedTrainer trainer(s.parameters, folding ? *folding : s.bootstrapper, data, s.keys, config,
                            find_softmax_circuit("default", kClasses, 12));
   trainer.step();
   StepTimes sum;

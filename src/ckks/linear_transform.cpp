@@ -1,5 +1,6 @@
 #include "ckks/linear_transform.h"
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -55,6 +56,12 @@ DiagonalMatrix DiagonalMatrix::between_rotations(std::size_t in, std::size_t out
 void DiagonalMatrix::scale(double factor) {
   for (auto& [s, d] : diagonals)
     for (Complex& value : d) value *= factor;
+}
+
+void DiagonalMatrix::drop_zeros() {
+  std::erase_if(diagonals, [](const auto& entry) {
+    return std::ranges::all_of(entry.second, [](Complex value) { return value == Complex(0); });
+  });
 }
 
 LinearTransform::LinearTransform(const Ring& ring, const Encoder& encoder,

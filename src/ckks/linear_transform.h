@@ -20,6 +20,8 @@ struct DiagonalMatrix {
   /// vectors.
   DiagonalMatrix between_rotations(std::size_t in, std::size_t out) const;
   void scale(double factor);
+  /// Removes the diagonals that are exactly zero.
+  void drop_zeros();
 };
 
 /// A matrix ready to be applied at one level, its shifts written as

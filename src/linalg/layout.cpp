@@ -27,7 +27,8 @@ ProductLayout ProductLayout::plan(const Parameters& parameters, std::size_t samp
                                   std::size_t batch_samples) {
   ProductLayout best;
   double best_cost = 0;
-  for (std::size_t width = 4; width <= 64 && parameters.small_ring().n() / width >= 16; width *= 2) {
+  for (std::size_t width = 4; width <= 64 && parameters.small_ring().n() / width >= 16;
+       width *= 2) {
     if (std::bit_ceil(classes) > parameters.ratio() * width) continue;
     const ProductLayout l = create(parameters, samples, features, classes, width);
     // Key switches: weights are expanded, gradients relinearised and packed (with `width` products
@@ -43,6 +44,11 @@ ProductLayout ProductLayout::plan(const Parameters& parameters, std::size_t samp
   }
   require(best.n != 0, "no layout for this many classes");
   return best;
+}
+
+int ProductLayout::fold_bit() const {
+  // Coefficient block * class_stride + cls + ratio * width * row; slots are bit-reversed.
+  return std::countr_zero(ratio * n / 2) - std::countr_zero(ratio * width / 2) - 1;
 }
 
 int ProductLayout::pack_log() const {

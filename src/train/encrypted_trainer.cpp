@@ -90,6 +90,17 @@ const EncryptedDataset& checked(const EncryptedDataset& data, const TrainingKeys
   return data;
 }
 
+// How many coefficients of every small ciphertext `count` blocks from `begin` must move down so
+// that they lie in the lower half of their super-block; empty where they do not fit. Moves are
+// whole coefficients of the small ring, so that they are monomials.
+std::optional<std::size_t> shift_to_lower_half(const ProductLayout& l, std::size_t begin,
+                                               std::size_t count) {
+  const std::size_t unit = std::max<std::size_t>(1, l.ratio / l.class_stride);
+  const std::size_t place = begin % l.blocks_per_super(), shift = place / unit * unit;
+  if (2 * (place - shift + count) > l.blocks_per_super()) return {};
+  return shift * l.class_stride / l.ratio;
+}
+
 // Blocks [first, last) of a batch, cut at super-blocks.
 template <typename F>
 void for_each_super(const ProductLayout& layout, const BatchRange& batch, F&& f) {
@@ -104,6 +115,18 @@ void for_each_super(const ProductLayout& layout, const BatchRange& batch, F&& f)
 }
 
 }  // namespace
+
+std::optional<int> EncryptedTrainer::fold_bit(const ProductLayout& layout,
+                                              const TrainingConfig& config) {
+  const std::vector<BatchRange> batches = batch_ranges(config, layout.samples);
+  bool fits = layout.blocks_per_super() >= 2;
+  // The first step's probabilities are public (see step).
+  for (std::size_t i = 1; i < batches.size(); ++i)
+    for_each_super(layout, batches[i], [&](std::size_t begin, std::size_t count) {
+      fits = fits && shift_to_lower_half(layout, begin, count);
+    });
+  return fits ? std::optional(layout.fold_bit()) : std::nullopt;
+}
 
 double EncryptedTrainer::weight_scale(const Parameters& p, const SoftmaxCircuit& circuit) {
   const double score_scale = circuit.rho * static_cast<double>(p.ring().q(0).q) / circuit.bound;
@@ -134,7 +157,11 @@ EncryptedTrainer::EncryptedTrainer(ParametersPtr parameters, const Bootstrapper&
                      softmax_.output_scale(), kErrorScale),
       batches_(batch_ranges(config, data.layout.samples)),
       plan_(config, data.layout.samples),
-      weight_scale_(weight_scale(*parameters_, circuit)) {}
+      weight_scale_(weight_scale(*parameters_, circuit)) {
+  const std::optional<int> fold = bootstrapper.shape().fold_bit;
+  require(!fold || fold == fold_bit(data.layout, config),
+          "the bootstrapper folds what these batches fill");
+}
 
 std::vector<Ciphertext> EncryptedTrainer::combine(std::span<const double> coefficients) const {
   const double scale = weight_scale_ / (kFeatureScale * kErrorScale);
@@ -156,6 +183,32 @@ std::vector<Ciphertext> EncryptedTrainer::labels(std::size_t super) const {
   std::vector<Ciphertext> out;
   for (std::size_t r = 0; r < data_.layout.ratio; ++r)
     out.push_back(data_.labels[super * data_.layout.ratio + r].expand());
+  return out;
+}
+
+std::vector<Ciphertext> EncryptedTrainer::probabilities(std::span<const Ciphertext> weights,
+                                                        std::size_t begin, std::size_t count,
+                                                        StepTimes& times) const {
+  const Ring& ring = parameters_->small_ring();
+  const std::size_t shift =
+      bootstrapper_.shape().fold_bit ? shift_to_lower_half(data_.layout, begin, count).value() : 0;
+  Stopwatch watch;
+  std::vector<Ciphertext> scores = products_.scores(feature_source(data_), begin, count, weights);
+  std::vector<const Ciphertext*> pointers;
+  for (Ciphertext& c : scores) {
+    if (shift != 0) mul_monomial_inplace(c, monomial(ring, 2 * ring.n() - shift, 1, 0));
+    pointers.push_back(&c);
+  }
+  times.scores += watch.lap();
+  Halves sines = bootstrapper_.half_bootstrap(pointers, softmax_.input_scale(), keys_.bootstrap);
+  times.bootstrap += watch.lap();
+  const Halves slots = softmax_.evaluate(std::move(sines), keys_.bootstrap);
+  times.softmax += watch.lap();
+  std::vector<Ciphertext> out = bootstrapper_.split(
+      slot_to_coeff_.apply(slots, keys_.bootstrap.evaluation.galois), keys_.bootstrap);
+  if (shift != 0)
+    for (Ciphertext& c : out) mul_monomial_inplace(c, monomial(ring, shift, 2, 0));
+  times.slot_to_coeff += watch.lap();
   return out;
 }
 
@@ -189,19 +242,8 @@ StepTimes EncryptedTrainer::step(const std::function<void(double)>& progress) {
         errors.push_back(std::move(c));
       }
     } else {
-      const std::vector<Ciphertext> scores = products_.scores(x, begin, count, weights);
-      std::vector<const Ciphertext*> pointers;
-      for (const Ciphertext& c : scores) pointers.push_back(&c);
-      times.scores += watch.lap();
-      Halves sines =
-          bootstrapper_.half_bootstrap(pointers, softmax_.input_scale(), keys_.bootstrap);
-      times.bootstrap += watch.lap();
-      const Halves probabilities = softmax_.evaluate(std::move(sines), keys_.bootstrap);
-      times.softmax += watch.lap();
-      const Ciphertext bottom =
-          slot_to_coeff_.apply(probabilities, keys_.bootstrap.evaluation.galois);
-      errors = bootstrapper_.split(bottom, keys_.bootstrap);
-      times.slot_to_coeff += watch.lap();
+      errors = probabilities(weights, begin, count, times);
+      watch.lap();
     }
     const std::vector<Ciphertext> wanted = labels(begin / l.blocks_per_super());
     for (std::size_t r = 0; r < l.ratio; ++r) sub_inplace(errors[r], wanted[r]);

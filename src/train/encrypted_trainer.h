@@ -26,7 +26,8 @@ struct StepTimes {
 
 class EncryptedTrainer {
  public:
-  /// Keys and data must outlive the trainer. Throws DataError when data, keys, configuration and
+  /// Keys, data and bootstrapper must outlive the trainer; the bootstrapper folds only what
+  /// fold_bit() allows. Throws DataError when data, keys, configuration and
   /// circuit do not fit: batch sizes must be multiples of the layout's rows (or cover all samples),
   /// rate / batch size must be between 2^-19 and 2^39 or so (see coefficient_scale).
   EncryptedTrainer(ParametersPtr parameters, const Bootstrapper& bootstrapper,
@@ -36,6 +37,10 @@ class EncryptedTrainer {
   int steps() const { return plan_.steps(); }
   int done() const { return static_cast<int>(gradients_.size()); }
   const SoftmaxEvaluator& softmax() const { return softmax_; }
+
+  /// Whether every bootstrapping of a run fills at most half of the big ring: the fold bit to give
+  /// to the Bootstrapper, which halves most of a step's work. Empty where some batch needs more.
+  static std::optional<int> fold_bit(const ProductLayout& layout, const TrainingConfig& config);
 
   /// One gradient step. `progress`, if any, is told the fraction of the step that is done.
   StepTimes step(const std::function<void(double)>& progress = {});
@@ -58,6 +63,9 @@ class EncryptedTrainer {
  private:
   std::vector<Ciphertext> combine(std::span<const double> coefficients) const;
   std::vector<Ciphertext> labels(std::size_t super) const;
+  /// Probabilities of blocks [begin, begin + count), in one super-block, in their places.
+  std::vector<Ciphertext> probabilities(std::span<const Ciphertext> weights, std::size_t begin,
+                                        std::size_t count, StepTimes& times) const;
 
   ParametersPtr parameters_;
   const Bootstrapper& bootstrapper_;

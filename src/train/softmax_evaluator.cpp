@@ -142,11 +142,17 @@ void SoftmaxEvaluator::plan() {
 }
 
 Halves SoftmaxEvaluator::class_sums(const Halves& v, const GaloisKeys& keys) const {
-  Ciphertext sum = v.high.copy();
-  mul_i_inplace(sum);
-  add_inplace(sum, v.low);
+  Ciphertext sum = v.low.copy();
+  if (v.folded()) {
+    add_inplace(sum, v.low);
+  } else {
+    Ciphertext high = v.high.copy();
+    mul_i_inplace(high);
+    add_inplace(sum, high);
+  }
   for (std::size_t steps : class_sum_rotations(bootstrapper_.parameters(), class_stride_))
     add_inplace(sum, rotate(sum, static_cast<std::int64_t>(steps), keys));
+  if (v.folded()) return {std::move(sum), {}};
   const Ciphertext conjugated = conjugate(sum, keys);
   Ciphertext high = conjugated.copy();
   sub_inplace(high, sum);
@@ -157,11 +163,7 @@ Halves SoftmaxEvaluator::class_sums(const Halves& v, const GaloisKeys& keys) con
 
 Halves SoftmaxEvaluator::evaluate(Halves x, const BootstrapKeys& keys) const {
   const KeySwitchKey& relinearisation = keys.evaluation.relinearisation;
-  auto both = [](Halves& h, auto&& f) {
-    f(h.low);
-    f(h.high);
-  };
-  both(x, [&](Ciphertext& c) {
+  x.for_each([&](Ciphertext& c) {
     require(same_scale(c.scale, input_scale()), "softmax input of another scale");
     c.scale = kInputScale;
     c = ChebyshevEvaluator(std::move(c), relinearisation)
@@ -182,18 +184,18 @@ Halves SoftmaxEvaluator::evaluate(Halves x, const BootstrapKeys& keys) const {
         v = multiply(v, s, relinearisation);
       };
       normalise(x.low, sums.low);
-      normalise(x.high, sums.high);
+      if (!x.folded()) normalise(x.high, sums.high);
     } else {
-      both(x, [&](Ciphertext& c) {
+      x.for_each([&](Ciphertext& c) {
         Tensor t = tensor_square(c);
         if (planned.factor != 1)
           for (Poly* part : {&t.c0, &t.c1, &t.c2}) mul_integer_inplace(*part, planned.factor);
         c = relinearise_rescale(std::move(t), relinearisation);
       });
     }
-    both(x, [&](Ciphertext& c) { c.scale = planned.out_scale; });  // v <- g v^2 is scale / g
+    x.for_each([&](Ciphertext& c) { c.scale = planned.out_scale; });  // v <- g v^2 is scale / g
   }
-  both(x, [&](Ciphertext& c) {
+  x.for_each([&](Ciphertext& c) {
     c.drop_to(bootstrapper_.parameters().slot_to_coeff_start());
     c.scale = output_scale_;
   });

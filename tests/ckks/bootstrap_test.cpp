@@ -238,6 +238,52 @@ TEST(Bootstrap, FullBootstrapRefreshes) {
   EXPECT_THROW(s.bootstrapper.bootstrap(x, down, scale, 5, s.keys), ContractError);
 }
 
+TEST(Bootstrap, FoldedHalvesShareACiphertext) {
+  const BootstrapScheme& s = test_scheme();
+  BootstrapShape shape = s.bootstrapper.shape();
+  for (int bit : {0, 5, 10}) {
+    SCOPED_TRACE(bit);
+    shape.fold_bit = bit;
+    const Bootstrapper folding(s.parameters, shape);
+    EXPECT_EQ(folding.rotations(), s.bootstrapper.rotations());
+    const std::size_t step = std::size_t{1} << bit;
+    // Half of the coefficients are zero, those whose reversed index has the bit.
+    auto messages = s.random_messages(20);
+    for (std::size_t k = 0; k < s.n(); ++k)
+      if (s.reverse(k % s.slots()) & step)
+        messages[k % s.parameters->ratio()][k / s.parameters->ratio()] = 0;
+    const auto small = s.encrypt_small(messages, kRho * s.q0(), 2);
+    const double gain = 2 * pi * kRho;
+    Halves x = folding.half_bootstrap(pointers(small), std::ldexp(1.0, 39) / gain, s.keys);
+    ASSERT_TRUE(x.folded());
+    x.low.scale *= gain;
+    const auto values = s.decrypt_slots(x.low);
+    const auto expected = [&](std::size_t j) {
+      const std::size_t k = j & step ? s.reverse(j - step) + s.slots() : s.reverse(j);
+      return std::sin(gain * s.interleaved(messages, k)) / gain;
+    };
+    std::vector<double> errors;
+    for (std::size_t j = 0; j < s.slots(); ++j) errors.push_back(values[j].real() - expected(j));
+    EXPECT_GE(mean_bits(statistics(errors)), 27);
+    EXPECT_GE(worst_bits(statistics(errors)), 22.5);
+
+    // Refreshed, and down again: zero where nothing belongs.
+    const SlotToCoeff down(*s.parameters, shape, s.encoder, x.low.scale, s.q0() / 128);
+    x = folding.bootstrap(x, down, std::ldexp(1.0, 39), 3, s.keys);
+    const double in = x.low.scale, out = std::ldexp(1.0, 42);
+    const SlotToCoeff last(*s.parameters, shape, s.encoder, in, out);
+    const auto a =
+        decode_coefficients(decrypt(last.apply(x, s.keys.evaluation.galois), s.secrets.big), out);
+    for (std::size_t j = 0; j < s.slots(); ++j) {
+      const std::size_t k = s.reverse(j);
+      ASSERT_NEAR(a[k], j & step ? 0 : expected(j), std::ldexp(1.0, -19));
+      ASSERT_NEAR(a[k + s.slots()], j & step ? 0 : expected(j + step), std::ldexp(1.0, -19));
+    }
+    Halves whole{x.low.copy(), x.low.copy()};
+    EXPECT_THROW(last.apply(whole, s.keys.evaluation.galois), ContractError);
+  }
+}
+
 TEST(Bootstrap, TwiceInARow) {
   const BootstrapScheme& s = test_scheme();
   const auto low = random_slots(s.slots(), 10, true), high = random_slots(s.slots(), 11, true);

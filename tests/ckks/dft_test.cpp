@@ -60,6 +60,46 @@ TEST(Dft, ProductsAreTheEncodersTransform) {
   }
 }
 
+TEST(Dft, FoldingPutsBothPartsIntoRealSlots) {
+  const Encoder encoder(10);
+  const std::size_t slots = encoder.slots();
+  const int kRadices[] = {2, 3, 4}, kBack[] = {4, 3, 2};
+  for (int bit = 0; bit < 9; ++bit) {
+    SCOPED_TRACE(bit);
+    const std::size_t step = std::size_t{1} << bit;
+    auto w = random_slots(slots, static_cast<unsigned>(bit));
+    auto values = reversed(w);
+    encoder.fft(values);  // what slot_to_coeff makes of w, whole
+    const auto folded = apply_stages(coeff_to_slot_stages(encoder, kRadices, 1, bit), values);
+    for (std::size_t j = 0; j < slots; ++j)
+      ASSERT_LT(std::abs(folded[j] - (j & step ? Complex(0, -1) * w[j - step] : w[j])), 1e-12);
+
+    const auto u = random_slots(slots, 100 + static_cast<unsigned>(bit), true);
+    auto expected = u;
+    for (std::size_t j = 0; j < slots; ++j)
+      expected[j] = j & step ? Complex(0) : u[j] + Complex(0, 1) * u[j + step];
+    expected = reversed(expected);
+    encoder.fft(expected);
+    const auto unfolded = apply_stages(slot_to_coeff_stages(encoder, kBack, 1, bit), u);
+    for (std::size_t j = 0; j < slots; ++j) ASSERT_LT(std::abs(unfolded[j] - expected[j]), 1e-9);
+  }
+  // The keys are those of the whole transforms: the shifts do not change.
+  const auto shifts = [](const std::vector<DftStage>& stages, std::size_t i) {
+    std::vector<std::size_t> out;
+    for (const auto& [shift, diagonal] : stages[i].matrix.diagonals) out.push_back(shift);
+    return out;
+  };
+  const auto whole = coeff_to_slot_stages(encoder, kRadices, 1);
+  for (int bit = 0; bit < 9; ++bit) {
+    const auto folded = coeff_to_slot_stages(encoder, kRadices, 1, bit);
+    for (std::size_t i = 0; i < whole.size(); ++i)
+      for (std::size_t shift : shifts(folded, i))
+        EXPECT_TRUE(whole[i].matrix.diagonals.contains(shift)) << "bit " << bit << ", stage " << i;
+  }
+  EXPECT_THROW(coeff_to_slot_stages(encoder, kRadices, 1, 9), ContractError);
+  EXPECT_THROW(slot_to_coeff_stages(encoder, kBack, 1, -1), ContractError);
+}
+
 TEST(Dft, ShiftsAreFewAndWithinTheirUnits) {
   const Encoder encoder(12);
   const int kRadices[] = {2, 4, 5};

@@ -66,13 +66,27 @@ struct Encrypted {
     ParametersPtr parameters = Parameters::create(find_parameters("InsecureTest12"));
     SecretKeys secrets = SecretKeys::generate(parameters);
     Bootstrapper bootstrapper{parameters};
+    /// The one that a run of these batches uses.
+    const Bootstrapper& folding(std::optional<int> bit) const {
+      if (!bit) return bootstrapper;
+      static std::map<int, Bootstrapper> kept;
+      if (const auto found = kept.find(*bit); found != kept.end()) return found->second;
+      BootstrapShape shape = BootstrapShape::standard(*parameters);
+      shape.fold_bit = bit;
+      return kept.emplace(*bit, Bootstrapper(parameters, shape)).first->second;
+    }
   };
   static const Scheme& scheme() {
     static const Scheme scheme;
     return scheme;
   }
   EncryptedTrainer trainer(const TrainingConfig& c, const SoftmaxCircuit& circuit) const {
-    return {scheme().parameters, scheme().bootstrapper, data, keys, c, circuit};
+    return {scheme().parameters,
+            scheme().folding(EncryptedTrainer::fold_bit(layout, c)),
+            data,
+            keys,
+            c,
+            circuit};
   }
 
   ProductLayout layout;
@@ -208,6 +222,24 @@ TEST_P(Training, FollowsTheClearRunStepByStep) {
   EXPECT_NEAR(accuracy, clear.steps.back().train_accuracy, 0.004);
   EXPECT_GT(accuracy, 1.5 / s.config.classes);
   RecordProperty("accuracy", std::to_string(accuracy));
+}
+
+TEST(EncryptedTrainer, FoldsWhereBatchesFillHalfOfASuperBlockOrLess) {
+  const auto fold = [](std::size_t samples, int classes, std::size_t width, std::size_t batch) {
+    const ProductLayout layout = ProductLayout::create(*Encrypted::scheme().parameters, samples, 13,
+                                                       static_cast<std::size_t>(classes), width);
+    return EncryptedTrainer::fold_bit(layout, config(classes, batch, 6, 1)).has_value();
+  };
+  // 64 rows a block, 4 blocks a super-block.
+  EXPECT_TRUE(fold(1024, 10, 8, 128));
+  EXPECT_TRUE(fold(1024, 10, 8, 64));
+  EXPECT_FALSE(fold(1024, 10, 8, 192));
+  EXPECT_FALSE(fold(1024, 10, 8, 256));
+  // A stride of two: blocks move by four at a time, and the second of three batches does not.
+  EXPECT_TRUE(fold(2048, 2, 4, 512));
+  EXPECT_FALSE(fold(4096, 2, 4, 1152));
+  // One block a super-block.
+  EXPECT_FALSE(fold(1024, 20, 4, 128));
 }
 
 INSTANTIATE_TEST_SUITE_P(Settings, Training, ::testing::ValuesIn(settings()),

@@ -89,7 +89,9 @@ void train(const CommonOptions& common, const TrainOptions& options) {
 
   const ParametersPtr parameters = info.set.parameters;
   const Stopwatch preparing;
-  const Bootstrapper bootstrapper(parameters);
+  BootstrapShape shape = BootstrapShape::standard(*parameters);
+  shape.fold_bit = EncryptedTrainer::fold_bit(data.data.layout, config);
+  const Bootstrapper bootstrapper(parameters, shape);
   EncryptedTrainer trainer(parameters, bootstrapper, data.data, keys, config, circuit);
   if (options.resume && std::filesystem::exists(checkpoint)) {
     CheckpointFile kept = read_checkpoint(checkpoint, info.set);

@@ -42,11 +42,12 @@ SlotToCoeff::SlotToCoeff(const Parameters& parameters, const BootstrapShape& sha
                          const Encoder& encoder, double input_scale, double output_scale)
     : q_count_(parameters.slot_to_coeff_start()),
       input_scale_(input_scale),
-      output_scale_(output_scale) {
+      output_scale_(output_scale),
+      folded_(shape.fold_bit.has_value()) {
   std::vector<int> radices(shape.log_radices.rbegin(), shape.log_radices.rend());
   require(radices.size() == parameters.literal().slot_to_coeff_bits.size(),
           "slot_to_coeff has as many stages as levels");
-  const std::vector<DftStage> stages = slot_to_coeff_stages(encoder, radices, 1.0);
+  const std::vector<DftStage> stages = slot_to_coeff_stages(encoder, radices, 1.0, shape.fold_bit);
   const double factor =
       std::pow(output_scale / input_scale, 1.0 / static_cast<double>(stages.size()));
   for (std::size_t i = 0; i < stages.size(); ++i)
@@ -56,13 +57,17 @@ SlotToCoeff::SlotToCoeff(const Parameters& parameters, const BootstrapShape& sha
 }
 
 Ciphertext SlotToCoeff::apply(const Halves& halves, const GaloisKeys& keys) const {
-  require(same_scale(halves.low.scale, input_scale_) && same_scale(halves.high.scale, input_scale_),
+  require(halves.folded() == folded_, "slot_to_coeff was prepared for the other folding");
+  require(same_scale(halves.low.scale, input_scale_) &&
+              (folded_ || same_scale(halves.high.scale, input_scale_)),
           "slot_to_coeff was prepared for another scale");
-  Ciphertext x = halves.high.copy();
+  Ciphertext x = (folded_ ? halves.low : halves.high).copy();
   x.drop_to(q_count_);
-  mul_i_inplace(x);
-  x.scale = halves.low.scale;
-  add_inplace(x, halves.low);
+  if (!folded_) {
+    mul_i_inplace(x);
+    x.scale = halves.low.scale;
+    add_inplace(x, halves.low);
+  }
   const double difference = x.scale / input_scale_;  // within same_scale, but not to be lost
   for (const LinearTransform& stage : stages_) x = stage.apply(x, keys);
   x.scale = output_scale_ * difference;
@@ -93,8 +98,8 @@ Bootstrapper::Bootstrapper(ParametersPtr parameters, BootstrapShape shape)
               shape_.baby_counts.size() == shape_.log_radices.size(),
           "coeff_to_slot has as many stages as levels");
   // 1/2 for the two halves: w + conj(w) is twice the real part.
-  const std::vector<DftStage> stages =
-      coeff_to_slot_stages(encoder_, shape_.log_radices, 0.5 * eval_mod_.input_factor());
+  const std::vector<DftStage> stages = coeff_to_slot_stages(
+      encoder_, shape_.log_radices, 0.5 * eval_mod_.input_factor(), shape_.fold_bit);
   for (std::size_t i = 0; i < stages.size(); ++i)
     coeff_to_slot_.emplace_back(p.ring(), encoder_, stages[i].matrix, stages[i].unit,
                                 shape_.baby_counts[i], p.top() - i, big_special(p), 1.0);
@@ -154,17 +159,21 @@ Halves Bootstrapper::coeff_to_slot(const Ciphertext& raised, const BootstrapKeys
   w.scale = static_cast<double>(parameters_->ring().q(0).q);  // coefficients as multiples of q_0
   for (const LinearTransform& stage : coeff_to_slot_) w = stage.apply(w, keys.evaluation.galois);
   const Ciphertext conjugated = conjugate(w, keys.evaluation.galois);
-  Ciphertext high = conjugated.copy();
-  sub_inplace(high, w);
-  mul_i_inplace(high);
+  Ciphertext high;
+  if (!shape_.fold_bit) {
+    high = conjugated.copy();
+    sub_inplace(high, w);
+    mul_i_inplace(high);
+  }
   add_inplace(w, conjugated);
   return {std::move(w), std::move(high)};
 }
 
 Halves Bootstrapper::eval_mod_halves(Halves x, double scale, const BootstrapKeys& keys) const {
-  const KeySwitchKey& relinearisation = keys.evaluation.relinearisation;
-  return {eval_mod_.evaluate(std::move(x.low), scale, relinearisation),
-          eval_mod_.evaluate(std::move(x.high), scale, relinearisation)};
+  x.for_each([&](Ciphertext& half) {
+    half = eval_mod_.evaluate(std::move(half), scale, keys.evaluation.relinearisation);
+  });
+  return x;
 }
 
 Halves Bootstrapper::half_bootstrap(std::span<const Ciphertext* const> small, double scale,
@@ -208,12 +217,12 @@ Halves Bootstrapper::bootstrap(const Halves& x, const SlotToCoeff& down, double 
       2 * std::numbers::pi * bottom_scale / static_cast<double>(parameters_->ring().q(0).q);
   Halves out =
       eval_mod_halves(coeff_to_slot(mod_raise(under_sparse, keys), keys), scale / gain, keys);
-  for (Ciphertext* half : {&out.low, &out.high}) {
-    half->scale = scale;
+  out.for_each([&](Ciphertext& half) {
+    half.scale = scale;
     if (arcsine_degree != 0)
-      *half = arcsine_correction(std::move(*half), gain, arcsine_degree, scale,
-                                 keys.evaluation.relinearisation);
-  }
+      half = arcsine_correction(std::move(half), gain, arcsine_degree, scale,
+                                keys.evaluation.relinearisation);
+  });
   return out;
 }
 

@@ -35,13 +35,27 @@ struct BootstrapShape {
   std::vector<std::size_t> baby_counts;  ///< per stage
   int eval_mod_degree = 30;
   int eval_mod_doublings = 3;
+  /// Set where at most half of the coefficients are used, those k for which bit b of reverse(k) is
+  /// clear (b = fold_bit): both halves then share one ciphertext (see Halves), and everything
+  /// between coeff_to_slot and slot_to_coeff costs half. Keys are the same.
+  std::optional<int> fold_bit;
   static BootstrapShape standard(const Parameters& parameters);
 };
 
 /// The two halves of a polynomial's coefficients in slots: slot j of `low` belongs to coefficient
 /// reverse(j), slot j of `high` to coefficient reverse(j) + N/2; reverse over log2(N/2) bits.
+/// Folded (BootstrapShape::fold_bit), `high` is empty and what it would hold in slot j is in slot
+/// j + 2^fold_bit of `low`.
 struct Halves {
   Ciphertext low, high;
+
+  bool folded() const { return high.c0.empty(); }
+  /// f of each ciphertext that is there.
+  template <typename F>
+  void for_each(F&& f) {
+    f(low);
+    if (!folded()) f(high);
+  }
 };
 
 /// slot_to_coeff for inputs at one level and a pair of scales.
@@ -59,6 +73,7 @@ class SlotToCoeff {
  private:
   std::size_t q_count_;
   double input_scale_, output_scale_;
+  bool folded_;
   std::vector<LinearTransform> stages_;
 };
 
@@ -82,7 +97,7 @@ class Bootstrapper {
   Ciphertext interleave(std::span<const Ciphertext* const> small) const;
   /// Step 2, from a key switched to the sparse secret.
   Ciphertext mod_raise(const Ciphertext& under_sparse, const BootstrapKeys& keys) const;
-  /// Step 3: values t / (range + 1/4), t = coefficient / q_0.
+  /// Step 3: values t / (range + 1/4), t = coefficient / q_0; folded where the shape says so.
   Halves coeff_to_slot(const Ciphertext& raised, const BootstrapKeys& keys) const;
   /// Steps 1-4: slots hold sin(2 pi m / q_0) for coefficients m, with the given scale, at
   /// parameters().circuit_start() limbs.

@@ -46,6 +46,39 @@ DiagonalMatrix inverse_butterfly(const Encoder& encoder, std::size_t length) {
   return m;
 }
 
+// The stage that merges the butterflies over bit b of the index is where folding is free: it mixes
+// slots 2^b apart anyway, and the stages below it treat both alike.
+bool merges(const DftStage& stage, int log_radix, int bit) {
+  const std::size_t step = std::size_t{1} << bit;
+  return step >= stage.unit && step < stage.unit << log_radix;
+}
+
+DiagonalMatrix fold(std::size_t slots, int bit) {
+  const std::size_t step = std::size_t{1} << bit;
+  DiagonalMatrix m{slots, 2 * step, {}};
+  auto &same = m.diagonals[0], &down = m.diagonals[slots - step];
+  same.resize(2 * step);
+  down.resize(2 * step);
+  for (std::size_t j = 0; j < step; ++j) {
+    same[j] = 1;
+    down[j + step] = Complex(0, -1);
+  }
+  return m;
+}
+
+DiagonalMatrix unfold(std::size_t slots, int bit) {
+  const std::size_t step = std::size_t{1} << bit;
+  DiagonalMatrix m{slots, 2 * step, {}};
+  auto &same = m.diagonals[0], &up = m.diagonals[step % slots];
+  same.resize(2 * step);
+  up.resize(2 * step);
+  for (std::size_t j = 0; j < step; ++j) {
+    same[j] += 1;
+    up[j] += Complex(0, 1);
+  }
+  return m;
+}
+
 // Rotates the vectors between stages so that shifts become non-negative: the finest stage by its
 // radix, the others by one less than theirs, and the longest one, whose shifts wrap around, by what
 // is left.
@@ -73,18 +106,21 @@ void make_shifts_non_negative(std::vector<DftStage>& stages, std::span<const int
   }
 }
 
-void check_radices(const Encoder& encoder, std::span<const int> log_radices) {
+void check_radices(const Encoder& encoder, std::span<const int> log_radices,
+                   std::optional<int> fold_bit) {
   require(!log_radices.empty() && std::accumulate(log_radices.begin(), log_radices.end(), 0) ==
                                       std::countr_zero(encoder.slots()),
           "the stages' radices must multiply to the number of slots");
   for (int r : log_radices) require(r >= 1 && r <= 8, "a stage merges 1 to 8 butterfly levels");
+  require(!fold_bit || (*fold_bit >= 0 && *fold_bit < std::countr_zero(encoder.slots())),
+          "the folded bit is one of a slot's index");
 }
 
 }  // namespace
 
 std::vector<DftStage> slot_to_coeff_stages(const Encoder& encoder, std::span<const int> log_radices,
-                                           double factor) {
-  check_radices(encoder, log_radices);
+                                           double factor, std::optional<int> fold_bit) {
+  check_radices(encoder, log_radices, fold_bit);
   const double share = std::pow(factor, 1.0 / static_cast<double>(log_radices.size()));
   std::vector<DftStage> stages;
   std::size_t length = 2;
@@ -92,6 +128,10 @@ std::vector<DftStage> slot_to_coeff_stages(const Encoder& encoder, std::span<con
     DftStage stage{DiagonalMatrix::identity(encoder.slots()), length / 2};
     for (int i = 0; i < r; ++i, length *= 2)
       stage.matrix = butterfly(encoder, length) * stage.matrix;
+    if (fold_bit && merges(stage, r, *fold_bit)) {
+      stage.matrix = stage.matrix * unfold(encoder.slots(), *fold_bit);
+      stage.matrix.drop_zeros();
+    }
     stage.matrix.scale(share);
     stages.push_back(std::move(stage));
   }
@@ -100,8 +140,8 @@ std::vector<DftStage> slot_to_coeff_stages(const Encoder& encoder, std::span<con
 }
 
 std::vector<DftStage> coeff_to_slot_stages(const Encoder& encoder, std::span<const int> log_radices,
-                                           double factor) {
-  check_radices(encoder, log_radices);
+                                           double factor, std::optional<int> fold_bit) {
+  check_radices(encoder, log_radices, fold_bit);
   const double share = std::pow(factor, 1.0 / static_cast<double>(log_radices.size()));
   std::vector<DftStage> stages;
   std::size_t length = encoder.slots();
@@ -110,6 +150,10 @@ std::vector<DftStage> coeff_to_slot_stages(const Encoder& encoder, std::span<con
     for (int i = 0; i < r; ++i, length /= 2) {
       stage.matrix = inverse_butterfly(encoder, length) * stage.matrix;
       stage.unit = length / 2;
+    }
+    if (fold_bit && merges(stage, r, *fold_bit)) {
+      stage.matrix = fold(encoder.slots(), *fold_bit) * stage.matrix;
+      stage.matrix.drop_zeros();
     }
     stage.matrix.scale(share);
     stages.push_back(std::move(stage));

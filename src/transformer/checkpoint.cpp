@@ -87,10 +87,11 @@ layers::Affine stack(const layers::Affine& queries, const layers::Affine& keys,
   return out;
 }
 
-json read_settings(const std::filesystem::path& path) {
+json read_settings(const std::filesystem::path& path, bool list) {
   constexpr std::size_t kMax = std::size_t{4} << 20;
   constexpr int kDeepest = 16;
-  if (!std::filesystem::exists(path)) return json::object();
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return list ? json::array() : json::object();
   const std::string where = quoted_path(path);
   const auto bytes = read_file(path, kMax);
   json settings;
@@ -102,7 +103,8 @@ json read_settings(const std::filesystem::path& path) {
   } catch (const json::exception&) {
     throw DataError(where + ": not JSON");
   }
-  if (!settings.is_object()) throw DataError(where + ": expected a JSON object");
+  if (list ? !settings.is_array() : !settings.is_object())
+    throw DataError(where + ": expected a JSON " + (list ? "array" : "object"));
   return settings;
 }
 

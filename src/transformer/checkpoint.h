@@ -54,9 +54,9 @@ class Checkpoint {
 layers::Affine stack(const layers::Affine& queries, const layers::Affine& keys,
                      const layers::Affine& values);
 
-/// The object in a small JSON file; an empty one when there is no such file. Throws DataError when
-/// it is damaged.
-nlohmann::json read_settings(const std::filesystem::path& path);
+/// The object (or list) in a small JSON file; an empty one when there is no such file. Throws
+/// DataError when it is damaged.
+nlohmann::json read_settings(const std::filesystem::path& path, bool list = false);
 /// Members of such an object: `otherwise` when absent or null. Throw DataError that starts with
 /// `where` when they are of another type or out of range.
 double setting(const nlohmann::json& settings, const char* key, double otherwise, double least,

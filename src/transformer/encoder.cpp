@@ -7,8 +7,9 @@
 
 namespace blindtuner::layers {
 
-Encoder::Encoder(const EncoderShape& shape)
-    : shape_(shape), attention_(shape.heads, shape.heads == 0 ? 0 : shape.width / shape.heads) {
+Encoder::Encoder(const EncoderShape& shape, RelativeBias bias)
+    : shape_(shape),
+      attention_(shape.heads, shape.heads == 0 ? 0 : shape.width / shape.heads, std::move(bias)) {
   require(shape.width % shape.heads == 0, "Encoder: heads must divide the width");
 }
 
@@ -40,7 +41,7 @@ std::unique_ptr<Encoder::Buffers> Encoder::make_buffers(std::size_t longest) con
   return out;
 }
 
-void Encoder::run(Buffers& buffers, std::span<const std::size_t> lengths, const Bias& bias) const {
+void Encoder::run(Buffers& buffers, std::span<const std::size_t> lengths) const {
   auto& [workspace, x, normed, qkv, scores, mixed, hidden] = buffers;
   const std::size_t width = shape_.width;
   require(std::accumulate(lengths.begin(), lengths.end(), std::size_t{0}) <= shape_.rows,
@@ -53,7 +54,7 @@ void Encoder::run(Buffers& buffers, std::span<const std::size_t> lengths, const 
     std::size_t row = 0;
     for (const std::size_t length : lengths) {
       attention_(workspace, qkv.subspan(3 * width * row), scores, mixed.subspan(width * row),
-                 length, bias ? bias(length) : std::span<const float>());
+                 length);
       row += length;
     }
     block.projection(workspace, mixed, x);

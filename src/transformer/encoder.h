@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -32,7 +31,7 @@ struct BlockWeights {
 
 class Encoder {
  public:
-  explicit Encoder(const EncoderShape& shape);
+  explicit Encoder(const EncoderShape& shape, RelativeBias bias = {});
   /// Throws ContractError when sizes do not fit the shape.
   void add_block(BlockWeights weights);
   const EncoderShape& shape() const { return shape_; }
@@ -46,11 +45,9 @@ class Encoder {
   /// For sequences of up to `longest` tokens.
   std::unique_ptr<Buffers> make_buffers(std::size_t longest) const;
 
-  /// heads x length x length added to the scores of a sequence of that length, or empty.
-  using Bias = std::function<std::span<const float>(std::size_t length)>;
   /// Runs every block over buffers.x, which holds sequences of these lengths one behind the other;
   /// the rows behind them are computed too and mean nothing.
-  void run(Buffers& buffers, std::span<const std::size_t> lengths, const Bias& bias = {}) const;
+  void run(Buffers& buffers, std::span<const std::size_t> lengths) const;
 
  private:
   struct Block {

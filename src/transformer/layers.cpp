@@ -163,9 +163,11 @@ struct Attention::Plan {
   }
 };
 
-Attention::Attention(std::size_t heads, std::size_t head_width)
-    : heads_(heads), head_width_(head_width) {
+Attention::Attention(std::size_t heads, std::size_t head_width, RelativeBias bias)
+    : heads_(heads), head_width_(head_width), bias_(std::move(bias)) {
   require(heads > 0 && head_width > 0, "Attention: sizes");
+  require(bias_.table.empty() || bias_.table.size() == heads * (2 * bias_.longest - 1),
+          "Attention: size of the bias");
 }
 Attention::~Attention() = default;
 
@@ -183,26 +185,35 @@ std::size_t Attention::score_count(std::size_t length) const {
   return std::max(table, std::min(kScores, heads_ * table));
 }
 
-const Attention::Plan& Attention::plan(std::size_t length, bool biased) const {
+const Attention::Plan& Attention::plan(std::size_t length) const {
   const std::lock_guard lock(mutex_);
-  auto& slot = plans_[{length, biased}];
+  auto& slot = plans_[length];
   if (slot == nullptr)
-    slot = std::make_unique<Plan>(length, heads_at_once(length), heads_, head_width_, biased);
+    slot = std::make_unique<Plan>(length, heads_at_once(length), heads_, head_width_,
+                                  !bias_.table.empty());
   return *slot;
 }
 
+void Attention::fill_bias(std::size_t head, std::size_t length, std::span<float> scores) const {
+  for (std::size_t row = 0; row < heads_at_once(length) * length; ++row) {
+    const std::size_t query = row % length, at = head + row / length;
+    const std::size_t first = at * (2 * bias_.longest - 1) + bias_.longest - 1 - query;
+    std::copy_n(&bias_.table[first], length, &scores[row * length]);
+  }
+}
+
 void Attention::operator()(Workspace& workspace, std::span<const float> qkv,
-                           std::span<float> scores, std::span<float> out, std::size_t length,
-                           std::span<const float> bias) const {
-  const Plan& p = plan(length, !bias.empty());
+                           std::span<float> scores, std::span<float> out,
+                           std::size_t length) const {
+  require(length > 0 && (bias_.table.empty() || length <= bias_.longest), "Attention: length");
+  const Plan& p = plan(length);
   const std::size_t width = heads_ * head_width_, at_once = heads_at_once(length);
-  const std::size_t table = at_once * length * length;
   require(qkv.size() >= 3 * width * length && out.size() >= width * length &&
-              scores.size() >= table && (bias.empty() || bias.size() == heads_ * length * length),
+              scores.size() >= at_once * length * length,
           "Attention: sizes");
   for (std::size_t head = 0; head < heads_; head += at_once) {
     const std::size_t column = head * head_width_;
-    if (!bias.empty()) std::copy_n(bias.begin() + head * length * length, table, scores.begin());
+    if (!bias_.table.empty()) fill_bias(head, length, scores);
     const memory score_memory = unchecked(p.scores_desc.dst_desc(), scores);
     p.scores.execute(
         workspace.stream(),

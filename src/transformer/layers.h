@@ -88,27 +88,35 @@ class LayerNorm {
   dnnl::memory scale_shift_;
 };
 
+/// Numbers that are added to attention scores by the distance of two tokens, for every head.
+struct RelativeBias {
+  std::vector<float> table;  ///< heads x (2 longest - 1); the middle of a row is distance 0
+  std::size_t longest = 0;
+};
+
 /// softmax(Q K^T + bias) V for every head of one sequence. Queries come scaled.
 class Attention {
  public:
-  Attention(std::size_t heads, std::size_t head_width);
+  /// No bias when the table is empty.
+  Attention(std::size_t heads, std::size_t head_width, RelativeBias bias = {});
   ~Attention();
   /// qkv: length x 3 (queries, keys, values) x heads x head_width; out: length x heads x
-  /// head_width. `bias`: heads x length x length, or empty. `scores`: score_count(length) floats of
-  /// scratch.
+  /// head_width. `scores`: score_count(length) floats of scratch.
   void operator()(Workspace& workspace, std::span<const float> qkv, std::span<float> scores,
-                  std::span<float> out, std::size_t length, std::span<const float> bias = {}) const;
+                  std::span<float> out, std::size_t length) const;
   /// The scratch that lengths up to this one need.
   std::size_t score_count(std::size_t length) const;
 
  private:
   struct Plan;
-  const Plan& plan(std::size_t length, bool biased) const;
+  const Plan& plan(std::size_t length) const;
+  void fill_bias(std::size_t head, std::size_t length, std::span<float> scores) const;
   std::size_t heads_at_once(std::size_t length) const;
 
   std::size_t heads_, head_width_;
+  RelativeBias bias_;
   mutable std::mutex mutex_;
-  mutable std::map<std::pair<std::size_t, bool>, std::unique_ptr<const Plan>> plans_;
+  mutable std::map<std::size_t, std::unique_ptr<const Plan>> plans_;  // by length
 };
 
 }  // namespace blindtuner::layers

@@ -4,6 +4,7 @@
 
 #include "base/parallel.h"
 #include "ring/sampling.h"
+#include "ring/work.h"
 
 namespace blindtuner {
 namespace {
@@ -61,6 +62,7 @@ void tensor_add_inplace(Tensor& acc, const Ciphertext& a, const Ciphertext& b) {
   require(acc.c0.q_count() <= a.q_count() && acc.c0.q_count() <= b.q_count(),
           "the accumulator's level exceeds an operand's");
   require(same_scale(acc.scale, a.scale * b.scale), "a product at another scale than its sum");
+  const WorkScope work(Work::kTensor, a.ring().log_n(), acc.c0.q_count());
   parallel_for(acc.c0.q_count(), [&](std::size_t i) {
     const u64 *a0 = a.c0.limb(i), *a1 = a.c1.limb(i), *b0 = b.c0.limb(i), *b1 = b.c1.limb(i);
     k().tensor_sum(acc.c0.limb(i), acc.c1.limb(i), acc.c2.limb(i), &a0, &a1, &b0, &b1, 1,
@@ -74,6 +76,7 @@ Tensor tensor(const Ciphertext& a, const Ciphertext& b) {
   const Ring& ring = a.ring();
   Tensor t{Poly(ring, q_count, 0, Domain::kNtt), Poly(ring, q_count, 0, Domain::kNtt),
            Poly(ring, q_count, 0, Domain::kNtt), a.scale * b.scale};
+  const WorkScope work(Work::kTensor, ring.log_n(), q_count);
   parallel_for(q_count, [&](std::size_t i) {
     const Modulus& q = ring.q(i);
     const u64* x[2] = {a.c0.limb(i), a.c1.limb(i)};
@@ -132,6 +135,7 @@ std::vector<Ciphertext> rotate_hoisted(const Ciphertext& a, std::span<const std:
 void mul_i_inplace(Ciphertext& a) {
   // X^(N/2) is psi^((N/2) (2 brv(j) + 1)) in the transform: i at even places, -i at odd ones.
   const std::size_t n = a.ring().n();
+  const WorkScope work(Work::kPass, a.ring().log_n(), 0, 2.0 * static_cast<double>(a.q_count()));
   parallel_for(a.q_count(), [&](std::size_t l) {
     const Modulus& q = a.ring().q(l);
     const u64 i = a.ring().q_table(l).roots.data()[1];

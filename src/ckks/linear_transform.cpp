@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 
 #include "base/parallel.h"
+#include "ring/work.h"
 
 namespace blindtuner {
 namespace {
@@ -64,29 +64,51 @@ void DiagonalMatrix::drop_zeros() {
   });
 }
 
+TransformShape::TransformShape(const DiagonalMatrix& matrix, std::size_t unit_,
+                               std::size_t baby_count_, std::size_t q_count_)
+    : slots(matrix.slots), unit(unit_), baby_count(baby_count_), q_count(q_count_) {
+  require(unit >= 1 && baby_count >= 1 && !matrix.diagonals.empty(), "a linear map without shifts");
+  require(q_count >= 2, "a linear map consumes one level");
+  for (const auto& [shift, diagonal] : matrix.diagonals) {
+    require(shift % unit == 0, "a diagonal lies between the transform's units");
+    const std::size_t index = shift / unit, giant = index / baby_count;
+    if (giants.size() <= giant) giants.resize(giant + 1);
+    giants[giant].push_back(index % baby_count);
+  }
+}
+
+std::set<std::size_t> TransformShape::babies() const {
+  std::set<std::size_t> used;
+  for (const auto& giant : giants) used.insert(giant.begin(), giant.end());
+  return used;
+}
+
+std::vector<std::size_t> TransformShape::rotations() const {
+  std::set<std::size_t> steps;
+  for (const std::size_t baby : babies()) steps.insert(baby * unit);
+  if (giants.size() > 1) steps.insert(baby_count * unit % slots);
+  steps.erase(0);
+  return {steps.begin(), steps.end()};
+}
+
 LinearTransform::LinearTransform(const Ring& ring, const Encoder& encoder,
                                  const DiagonalMatrix& matrix, std::size_t unit,
                                  std::size_t baby_count, std::size_t q_count, std::size_t p_count,
                                  double scale_factor)
     : ring_(&ring),
-      unit_(unit),
-      baby_count_(baby_count),
-      q_count_(q_count),
+      shape_(matrix, unit, baby_count, q_count),
       p_count_(p_count),
       period_(matrix.period),
-      scale_factor_(scale_factor) {
-  require(q_count >= 2, "a linear map consumes one level");
+      scale_factor_(scale_factor),
+      plaintexts_(shape_.giants.size()) {
   require(matrix.slots == ring.n() / 2 && matrix.slots == encoder.slots() &&
               matrix.slots % matrix.period == 0,
           "a linear map of other slots than the ring's");
-  require(unit >= 1 && baby_count >= 1 && !matrix.diagonals.empty(), "a linear map without shifts");
   const std::size_t slots = matrix.slots, size = 2 * period_, limbs = q_count + p_count;
   const double plain_scale = scale_factor * static_cast<double>(ring.q(q_count - 1).q);
+  // In the order of their shifts, as the shape lists them.
   for (const auto& [shift, diagonal] : matrix.diagonals) {
-    require(shift % unit == 0, "a diagonal lies between the transform's units");
-    const std::size_t index = shift / unit, giant = index / baby_count, baby = index % baby_count;
-    if (giants_.size() <= giant) giants_.resize(giant + 1);
-
+    const std::size_t giant = shift / unit / baby_count;
     require(diagonal.size() == period_, "a diagonal has `period` values");
     std::vector<Complex> values(period_);
     const std::size_t back = giant * baby_count * unit % period_;
@@ -99,34 +121,24 @@ LinearTransform::LinearTransform(const Ring& ring, const Encoder& encoder,
       coefficients[j] = std::llrint(values[j].real() * plain_scale);
       coefficients[j + period_] = std::llrint(values[j].imag() * plain_scale);
     }
-    Plaintext plain{baby, Buffer(limbs * size)};
+    Buffer plain(limbs * size);
     parallel_for(limbs, [&](std::size_t i) {
-      const auto& table = i < q_count_ ? ring.q_table(i) : ring.p_table(i - q_count_);
-      u64* limb = plain.values.data() + i * size;
+      const auto& table = i < q_count ? ring.q_table(i) : ring.p_table(i - q_count);
+      u64* limb = plain.data() + i * size;
       for (std::size_t j = 0; j < size; ++j) limb[j] = table.modulus.reduce_signed(coefficients[j]);
       if (period_ == slots)
         k().ntt_forward(limb, table);
       else
         subring_ntt(limb, size, table);
     });
-    giants_[giant].push_back(std::move(plain));
+    plaintexts_[giant].push_back(std::move(plain));
   }
-}
-
-std::vector<std::size_t> LinearTransform::rotations() const {
-  std::set<std::size_t> steps;
-  for (const auto& giant : giants_)
-    for (const Plaintext& plain : giant)
-      if (plain.baby != 0) steps.insert(plain.baby * unit_);
-  if (giants_.size() > 1) steps.insert(baby_count_ * unit_ % (ring_->n() / 2));
-  steps.erase(0);
-  return {steps.begin(), steps.end()};
 }
 
 std::size_t LinearTransform::bytes() const {
   std::size_t words = 0;
-  for (const auto& giant : giants_)
-    for (const Plaintext& plain : giant) words += plain.values.size();
+  for (const auto& giant : plaintexts_)
+    for (const Buffer& plain : giant) words += plain.size();
   return words * sizeof(u64);
 }
 
@@ -134,21 +146,22 @@ std::vector<ExtendedPair> LinearTransform::giant_sums(
     const std::vector<ExtendedPair>& babies) const {
   const std::size_t n = ring_->n(), size = 2 * period_, width = n / size;
   const std::size_t chunk = std::min<std::size_t>(n, 1024), chunks = n / chunk;
-  std::vector<ExtendedPair> sums(giants_.size());
+  const std::size_t q_count = shape_.q_count, baby_count = shape_.baby_count;
+  std::vector<ExtendedPair> sums(shape_.giants.size());
   for (std::size_t g = 0; g < sums.size(); ++g)
-    if (!giants_[g].empty())
-      sums[g] = {Poly(*ring_, q_count_, p_count_, Domain::kNtt),
-                 Poly(*ring_, q_count_, p_count_, Domain::kNtt)};
+    if (!shape_.giants[g].empty())
+      sums[g] = {Poly(*ring_, q_count, p_count_, Domain::kNtt),
+                 Poly(*ring_, q_count, p_count_, Domain::kNtt)};
   // A chunk of all baby steps stays in the cache while every giant step uses it.
-  parallel_for(q_count_ + p_count_, [&](std::size_t i) {
-    Buffer expanded(width == 1 ? 0 : baby_count_ * chunk);
-    std::vector<const u64*> plain(baby_count_), c0(baby_count_), c1(baby_count_);
+  parallel_for(q_count + p_count_, [&](std::size_t i) {
+    Buffer expanded(width == 1 ? 0 : baby_count * chunk);
+    std::vector<const u64*> plain(baby_count), c0(baby_count), c1(baby_count);
     for (std::size_t c = 0; c < chunks; ++c)
       for (std::size_t g = 0; g < sums.size(); ++g) {
-        const std::vector<Plaintext>& giant = giants_[g];
+        const std::vector<std::size_t>& giant = shape_.giants[g];
         if (giant.empty()) continue;
         for (std::size_t t = 0; t < giant.size(); ++t) {
-          const u64* values = giant[t].values.data() + i * size;
+          const u64* values = plaintexts_[g][t].data() + i * size;
           if (width == 1) {
             plain[t] = values + c * chunk;
           } else {
@@ -161,8 +174,8 @@ std::vector<ExtendedPair> LinearTransform::giant_sums(
             }
             plain[t] = slice;
           }
-          c0[t] = babies[giant[t].baby].c0.limb(i) + c * chunk;
-          c1[t] = babies[giant[t].baby].c1.limb(i) + c * chunk;
+          c0[t] = babies[giant[t]].c0.limb(i) + c * chunk;
+          c1[t] = babies[giant[t]].c1.limb(i) + c * chunk;
         }
         k().inner_product2(sums[g].c0.limb(i) + c * chunk, sums[g].c1.limb(i) + c * chunk,
                            plain.data(), c0.data(), c1.data(), giant.size(), chunk,
@@ -173,22 +186,20 @@ std::vector<ExtendedPair> LinearTransform::giant_sums(
 }
 
 Ciphertext LinearTransform::apply(const Ciphertext& x, const GaloisKeys& keys) const {
-  require(x.q_count() == q_count_ && &x.ring() == ring_, "ciphertext at another level or ring");
-  const std::size_t n = ring_->n();
+  const std::size_t n = ring_->n(), q_count = shape_.q_count;
+  const std::size_t unit = shape_.unit, baby_count = shape_.baby_count;
+  require(x.q_count() == q_count && &x.ring() == ring_, "ciphertext at another level or ring");
+  const WorkScope work(Work::kLinearMap, ring_->log_n(), q_count);
 
   // Baby steps, modulo QP.
-  std::vector<bool> used(baby_count_, false);
-  for (const auto& giant : giants_)
-    for (const Plaintext& plain : giant) used[plain.baby] = true;
-  std::vector<ExtendedPair> babies(baby_count_);
+  std::vector<ExtendedPair> babies(baby_count);
   Decomposition digits;
-  for (std::size_t b = 0; b < baby_count_; ++b) {
-    if (!used[b]) continue;
+  for (const std::size_t b : shape_.babies()) {
     if (b == 0) {
       babies[0] = {extend_by_special(x.c0, p_count_), extend_by_special(x.c1, p_count_)};
       continue;
     }
-    const u64 g = rotation_galois(static_cast<std::int64_t>(b * unit_), n);
+    const u64 g = rotation_galois(static_cast<std::int64_t>(b * unit), n);
     const KeySwitchKey& key = find_galois_key(keys, g);
     require(key.shape.p_count == p_count_, "a rotation key of another shape");
     if (digits.digits.empty()) digits = decompose(x.c1, key.shape);
@@ -202,16 +213,16 @@ Ciphertext LinearTransform::apply(const Ciphertext& x, const GaloisKeys& keys) c
 
   // Giant steps: acc <- rot(acc) + sum. Only c1 leaves QP, to be decomposed.
   ExtendedPair acc = std::move(sums.back());
-  const u64 g = rotation_galois(static_cast<std::int64_t>(baby_count_ * unit_), n);
+  const u64 g = rotation_galois(static_cast<std::int64_t>(baby_count * unit), n);
   const std::uint32_t* index = ring_->automorphism_index(g);
   for (std::size_t giant = sums.size() - 1; giant-- > 0;) {
     const KeySwitchKey& key = find_galois_key(keys, g);
     require(key.shape.p_count == p_count_, "a rotation key of another shape");
-    const Poly c1 = scale_down(std::move(acc.c1), q_count_);
+    const Poly c1 = scale_down(std::move(acc.c1), q_count);
     ExtendedPair switched = decompose_inner_product(c1, key);
-    acc.c1 = Poly(*ring_, q_count_, p_count_, Domain::kNtt);
+    acc.c1 = Poly(*ring_, q_count, p_count_, Domain::kNtt);
     const ExtendedPair& sum = sums[giant];
-    parallel_for(q_count_ + p_count_, [&](std::size_t i) {
+    parallel_for(q_count + p_count_, [&](std::size_t i) {
       const Modulus& q = acc.c0.modulus(i);
       k().add(switched.c0.limb(i), switched.c0.limb(i), acc.c0.limb(i), n, q);
       k().gather(acc.c0.limb(i), switched.c0.limb(i), index, n);
@@ -222,7 +233,7 @@ Ciphertext LinearTransform::apply(const Ciphertext& x, const GaloisKeys& keys) c
     });
     sums.pop_back();
   }
-  return {scale_down(std::move(acc.c0), q_count_ - 1), scale_down(std::move(acc.c1), q_count_ - 1),
+  return {scale_down(std::move(acc.c0), q_count - 1), scale_down(std::move(acc.c1), q_count - 1),
           x.scale * scale_factor_};
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 
 #include "ckks/evaluator.h"
 
@@ -24,8 +25,22 @@ struct DiagonalMatrix {
   void drop_zeros();
 };
 
-/// A matrix ready to be applied at one level, its shifts written as
+/// What a matrix costs and which keys it needs, whatever its values: its shifts are written as
 /// (giant * baby_count + baby) * unit.
+struct TransformShape {
+  std::size_t slots = 0, unit = 1, baby_count = 1, q_count = 0;
+  std::vector<std::vector<std::size_t>> giants;  ///< the baby steps that each giant step uses
+
+  /// All shifts of `matrix` must be multiples of unit.
+  TransformShape(const DiagonalMatrix& matrix, std::size_t unit, std::size_t baby_count,
+                 std::size_t q_count);
+  /// Rotations that need keys.
+  std::vector<std::size_t> rotations() const;
+  /// Baby steps that are used, those of shift 0 included.
+  std::set<std::size_t> babies() const;
+};
+
+/// A matrix ready to be applied at one level.
 ///
 /// Double hoisting @[BMTH21, Sec. 4]: one decomposition for all baby rotations, which stay modulo
 /// QP; giant steps in Horner form, so that they need one key, and one division by P and by the
@@ -43,20 +58,19 @@ class LinearTransform {
   Ciphertext apply(const Ciphertext& x, const GaloisKeys& keys) const;
 
   /// Rotations that apply() needs keys for.
-  std::vector<std::size_t> rotations() const;
-  std::size_t q_count() const { return q_count_; }
+  std::vector<std::size_t> rotations() const { return shape_.rotations(); }
+  const TransformShape& shape() const { return shape_; }
+  std::size_t q_count() const { return shape_.q_count; }
   /// Bytes of the encoded diagonals.
   std::size_t bytes() const;
 
  private:
-  struct Plaintext {
-    std::size_t baby;
-    Buffer values;  // (q_count + p_count) limbs of 2 * period values
-  };
   const Ring* ring_;
-  std::size_t unit_, baby_count_, q_count_, p_count_, period_;
+  TransformShape shape_;
+  std::size_t p_count_, period_;
   double scale_factor_;
-  std::vector<std::vector<Plaintext>> giants_;
+  /// [giant][place among its babies]: (q_count + p_count) limbs of 2 * period values
+  std::vector<std::vector<Buffer>> plaintexts_;
 
   /// sum_b plain_(g,b) * baby_b for every giant step g, modulo QP; empty where g has no diagonals.
   std::vector<ExtendedPair> giant_sums(const std::vector<ExtendedPair>& babies) const;

@@ -4,6 +4,7 @@
 
 #include "base/parallel.h"
 #include "ring/sampling.h"
+#include "ring/work.h"
 
 namespace blindtuner {
 namespace {
@@ -69,10 +70,11 @@ std::vector<Ciphertext> ComponentMapEvaluator::apply(std::span<const Ciphertext*
     require(&c->ring() == &ring_ && c->q_count() == key.q_count &&
                 c->c0.domain() == Domain::kCoefficient && c->c1.domain() == Domain::kCoefficient,
             "a component map takes coefficients at the key's level");
-  constexpr std::size_t kBatch = 4;
+  const WorkScope work(Work::kComponentMap, ring_.log_n(), key.q_count,
+                       static_cast<double>(inputs.size()));
   std::vector<Ciphertext> outputs(inputs.size());
-  parallel_for((inputs.size() + kBatch - 1) / kBatch, [&](std::size_t i) {
-    const std::size_t begin = i * kBatch, count = std::min(kBatch, inputs.size() - begin);
+  parallel_for((inputs.size() + kComponentMapBatch - 1) / kComponentMapBatch, [&](std::size_t i) {
+    const std::size_t begin = i * kComponentMapBatch, count = std::min(kComponentMapBatch, inputs.size() - begin);
     apply_batch(inputs.subspan(begin, count), std::span(outputs).subspan(begin, count), key);
   });
   return outputs;

@@ -38,6 +38,9 @@ struct ComponentMapKey {
   void expand();
 };
 
+/// Ciphertexts that share one read of a key.
+inline constexpr std::size_t kComponentMapBatch = 4;
+
 /// Applies maps of one width; holds the tables of the subring's transforms and of the index maps.
 class ComponentMapEvaluator {
  public:

@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "base/parallel.h"
+#include "ring/work.h"
 
 namespace blindtuner {
 namespace {
@@ -48,6 +49,9 @@ void accumulate_tensors(std::vector<TensorJob>& jobs) {
   if (jobs.empty()) return;
   const Poly& model = jobs.front().sum->c0;
   const std::size_t n = model.n(), limbs = model.q_count();
+  double terms = 0;
+  for (const TensorJob& job : jobs) terms += static_cast<double>(job.left.size());
+  const WorkScope work(Work::kTensorTerm, model.ring().log_n(), limbs, terms);
   constexpr std::size_t kChunk = 128;
   const std::size_t chunk = std::min(kChunk, n), chunks = n / chunk;
   parallel_for(limbs * chunks, [&](std::size_t task) {

@@ -3,11 +3,19 @@
 #include <cmath>
 
 #include "base/parallel.h"
+#include "ring/work.h"
 
 namespace blindtuner {
 namespace {
 
 const kernels::LimbKernels& k() { return kernels::active_kernels(); }
+
+WorkScope count_pass(const Poly& x) {
+  return {Work::kPass, x.ring().log_n(), 0, static_cast<double>(x.limbs())};
+}
+WorkScope count_transforms(const Poly& x) {
+  return {Work::kTransform, x.ring().log_n(), 0, static_cast<double>(x.limbs())};
+}
 
 void require_compatible(const Poly& a, const Poly& b) {
   require(&a.ring() == &b.ring() && b.q_count() >= a.q_count() && a.p_count() == b.p_count(),
@@ -42,6 +50,7 @@ Poly Poly::copy() const { return copy_limbs(q_count_, p_count_); }
 Poly Poly::copy_limbs(std::size_t q_count, std::size_t p_count) const {
   require(q_count <= q_count_ && p_count <= p_count_, "copy of limbs that are not there");
   Poly x(*ring_, q_count, p_count, domain_, data_.wiped());
+  const WorkScope work = count_pass(x);
   for (std::size_t i = 0; i < x.limbs(); ++i)
     std::memcpy(x.limb(i), matching_limb(x, *this, i), n() * sizeof(u64));
   return x;
@@ -54,18 +63,21 @@ void Poly::drop_to(std::size_t q_count) {
 
 void to_ntt_inplace(Poly& x) {
   require(x.domain() == Domain::kCoefficient, "already in the NTT domain");
+  const WorkScope work = count_transforms(x);
   parallel_for(x.limbs(), [&](std::size_t i) { k().ntt_forward(x.limb(i), x.table(i)); });
   x.set_domain(Domain::kNtt);
 }
 
 void to_coefficients_inplace(Poly& x) {
   require(x.domain() == Domain::kNtt, "already in the coefficient domain");
+  const WorkScope work = count_transforms(x);
   parallel_for(x.limbs(), [&](std::size_t i) { k().ntt_inverse(x.limb(i), x.table(i)); });
   x.set_domain(Domain::kCoefficient);
 }
 
 void add_inplace(Poly& a, const Poly& b) {
   require_compatible(a, b);
+  const WorkScope work = count_pass(a);
   parallel_for(a.limbs(), [&](std::size_t i) {
     k().add(a.limb(i), a.limb(i), matching_limb(a, b, i), a.n(), a.modulus(i));
   });
@@ -73,17 +85,20 @@ void add_inplace(Poly& a, const Poly& b) {
 
 void sub_inplace(Poly& a, const Poly& b) {
   require_compatible(a, b);
+  const WorkScope work = count_pass(a);
   parallel_for(a.limbs(), [&](std::size_t i) {
     k().sub(a.limb(i), a.limb(i), matching_limb(a, b, i), a.n(), a.modulus(i));
   });
 }
 
 void neg_inplace(Poly& a) {
+  const WorkScope work = count_pass(a);
   parallel_for(a.limbs(), [&](std::size_t i) { k().neg(a.limb(i), a.limb(i), a.n(), a.modulus(i)); });
 }
 
 void mul_inplace(Poly& a, const Poly& b) {
   require_compatible(a, b);
+  const WorkScope work = count_pass(a);
   require(a.domain() == Domain::kNtt, "products need the NTT domain");
   parallel_for(a.limbs(), [&](std::size_t i) {
     k().mul(a.limb(i), a.limb(i), matching_limb(a, b, i), a.n(), a.modulus(i));
@@ -112,6 +127,7 @@ Poly mul(const Poly& a, const Poly& b) {
 }
 
 void mul_integer_inplace(Poly& a, std::int64_t value) {
+  const WorkScope work = count_pass(a);
   parallel_for(a.limbs(), [&](std::size_t i) {
     k().mul_scalar(a.limb(i), a.limb(i), a.modulus(i).reduce_signed(value), a.n(), a.modulus(i));
   });
@@ -119,6 +135,7 @@ void mul_integer_inplace(Poly& a, std::int64_t value) {
 
 void mul_integer_add_inplace(Poly& out, const Poly& a, std::int64_t value) {
   require_compatible(out, a);
+  const WorkScope work = count_pass(out);
   parallel_for(out.limbs(), [&](std::size_t i) {
     k().mul_scalar_add(out.limb(i), matching_limb(out, a, i), out.modulus(i).reduce_signed(value),
                        out.n(), out.modulus(i));
@@ -138,6 +155,7 @@ void add_constant_inplace(Poly& a, std::int64_t value) {
 Poly automorphism(const Poly& a, u64 g) {
   require(a.domain() == Domain::kNtt, "automorphisms here act in the NTT domain");
   const std::uint32_t* index = a.ring().automorphism_index(g);
+  const WorkScope work = count_pass(a);
   Poly out(a.ring(), a.q_count(), a.p_count(), Domain::kNtt);
   parallel_for(a.limbs(),
                [&](std::size_t i) { k().gather(out.limb(i), a.limb(i), index, a.n()); });
@@ -174,6 +192,7 @@ Poly scale_down(Poly&& x, std::size_t q_keep) {
           "scale_down must drop something and keep something");
   const Ring& ring = x.ring();
   const std::size_t n = ring.n(), dropped = dropped_q + x.p_count();
+  const WorkScope work(x.p_count() == 0 ? Work::kRescale : Work::kScaleDown, ring.log_n(), q_keep);
   const kernels::BaseConversion& conversion =
       ring.scale_down_conversion(q_keep, x.q_count(), x.p_count());
   parallel_for(dropped,

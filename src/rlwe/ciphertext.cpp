@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "ring/sampling.h"
+#include "ring/work.h"
 
 namespace blindtuner {
 
@@ -14,6 +15,7 @@ Ciphertext Ciphertext::zero(const Ring& ring, std::size_t q_count, double scale)
 }
 
 Ciphertext SeededCiphertext::expand() const {
+  const WorkScope work(Work::kExpand, c0.ring().log_n(), c0.q_count());
   return {c0.copy(), sample_uniform(c0.ring(), c0.q_count(), 0, seed, stream), scale};
 }
 

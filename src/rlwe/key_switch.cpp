@@ -1,6 +1,7 @@
 #include "rlwe/key_switch.h"
 
 #include "base/parallel.h"
+#include "ring/work.h"
 
 namespace blindtuner {
 namespace {
@@ -99,6 +100,7 @@ ExtendedPair empty_pair(const Decomposition& x) {
 }  // namespace
 
 Decomposition decompose(const Poly& c, const KeyShape& shape) {
+  const WorkScope work(Work::kDecompose, c.ring().log_n(), c.q_count());
   DigitParts split = split_digits(c, shape);
   Decomposition& out = split.parts;
   const std::size_t limbs = out.q_count + out.p_count;
@@ -115,6 +117,7 @@ Decomposition decompose(const Poly& c, const KeyShape& shape) {
 
 ExtendedPair inner_product(const Decomposition& x, const KeySwitchKey& key) {
   require_fits(x, key);
+  const WorkScope work(Work::kKeyProduct, key.ring().log_n(), x.q_count);
   ExtendedPair out = empty_pair(x);
   parallel_for(x.q_count + x.p_count, [&](std::size_t i) {
     limb_inner_product(out, i, x.digits.size(), key,
@@ -124,6 +127,7 @@ ExtendedPair inner_product(const Decomposition& x, const KeySwitchKey& key) {
 }
 
 ExtendedPair decompose_inner_product(const Poly& c, const KeySwitchKey& key) {
+  const WorkScope work(Work::kKeySwitch, c.ring().log_n(), c.q_count());
   DigitParts split = split_digits(c, key.shape);
   Decomposition& x = split.parts;
   require_fits(x, key);
@@ -184,6 +188,7 @@ Ciphertext apply_automorphism(const Ciphertext& c, u64 g, const GaloisKeys& keys
 
 void add_times_special(Poly& out, const Poly& x) {
   require(out.q_count() <= x.q_count(), "operand with too few limbs");
+  const WorkScope work(Work::kPass, out.ring().log_n(), 0, static_cast<double>(out.q_count()));
   parallel_for(out.q_count(), [&](std::size_t i) {
     const Modulus& q = out.modulus(i);
     k().mul_scalar_add(out.limb(i), x.limb(i), special_product(out.ring(), out.p_count(), q),

@@ -38,6 +38,48 @@ BootstrapShape BootstrapShape::standard(const Parameters& parameters) {
   return shape;
 }
 
+std::vector<TransformShape> coeff_to_slot_shapes(const Parameters& parameters,
+                                                 const BootstrapShape& shape,
+                                                 const Encoder& encoder) {
+  const std::vector<DftStage> stages =
+      coeff_to_slot_stages(encoder, shape.log_radices, 1.0, shape.fold_bit);
+  std::vector<TransformShape> out;
+  for (std::size_t i = 0; i < stages.size(); ++i)
+    out.emplace_back(stages[i].matrix, stages[i].unit, shape.baby_counts[i], parameters.top() - i);
+  return out;
+}
+
+std::vector<TransformShape> slot_to_coeff_shapes(const Parameters& parameters,
+                                                 const BootstrapShape& shape,
+                                                 const Encoder& encoder) {
+  const std::vector<int> radices(shape.log_radices.rbegin(), shape.log_radices.rend());
+  const std::vector<DftStage> stages = slot_to_coeff_stages(encoder, radices, 1.0, shape.fold_bit);
+  std::vector<TransformShape> out;
+  for (std::size_t i = 0; i < stages.size(); ++i)
+    out.emplace_back(stages[i].matrix, stages[i].unit, shape.baby_counts[stages.size() - 1 - i],
+                     parameters.slot_to_coeff_start() - i);
+  return out;
+}
+
+BootstrapKeyShapes::BootstrapKeyShapes(const Parameters& p, std::span<const std::size_t> rotations,
+                                       std::span<const std::size_t> extra_rotations,
+                                       std::size_t extra_q_count) {
+  const auto of = [&](std::size_t q_count) {
+    return KeyShape{q_count, big_special(p), p.digit_ends(q_count)};
+  };
+  const auto galois_of = [&](std::size_t steps) {
+    return rotation_galois(static_cast<std::int64_t>(steps), p.ring().n());
+  };
+  relinearisation = of(p.eval_mod_start());
+  for (const std::size_t steps : rotations) galois.emplace(galois_of(steps), of(p.top()));
+  galois.emplace(conjugation_galois(p.ring().n()), of(p.eval_mod_start()));
+  for (const std::size_t steps : extra_rotations)
+    galois.emplace(galois_of(steps), of(extra_q_count));
+  small_to_sparse = dense_to_sparse = {1, p.sparse_special(), {1}};
+  sparse_to_dense = of(p.top());
+  dense_to_small = {2, p.small_special(), {2}};
+}
+
 SlotToCoeff::SlotToCoeff(const Parameters& parameters, const BootstrapShape& shape,
                          const Encoder& encoder, double input_scale, double output_scale)
     : q_count_(parameters.slot_to_coeff_start()),

@@ -42,6 +42,26 @@ struct BootstrapShape {
   static BootstrapShape standard(const Parameters& parameters);
 };
 
+/// What the stages of coeff_to_slot and slot_to_coeff cost and which keys they need, without the
+/// seconds that making them takes.
+std::vector<TransformShape> coeff_to_slot_shapes(const Parameters& parameters,
+                                                 const BootstrapShape& shape,
+                                                 const Encoder& encoder);
+std::vector<TransformShape> slot_to_coeff_shapes(const Parameters& parameters,
+                                                 const BootstrapShape& shape,
+                                                 const Encoder& encoder);
+
+/// The shapes of BootstrapKeys: rotations (all of coeff_to_slot's at the top), conjugation, and
+/// extra rotations at extra_q_count limbs.
+struct BootstrapKeyShapes {
+  KeyShape relinearisation;
+  std::map<u64, KeyShape> galois;
+  KeyShape small_to_sparse, dense_to_sparse, sparse_to_dense, dense_to_small;
+
+  BootstrapKeyShapes(const Parameters& parameters, std::span<const std::size_t> rotations,
+                     std::span<const std::size_t> extra_rotations, std::size_t extra_q_count);
+};
+
 /// The two halves of a polynomial's coefficients in slots: slot j of `low` belongs to coefficient
 /// reverse(j), slot j of `high` to coefficient reverse(j) + N/2; reverse over log2(N/2) bits.
 /// Folded (BootstrapShape::fold_bit), `high` is empty and what it would hold in slot j is in slot

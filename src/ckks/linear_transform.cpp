@@ -147,6 +147,10 @@ std::vector<ExtendedPair> LinearTransform::giant_sums(
   const std::size_t n = ring_->n(), size = 2 * period_, width = n / size;
   const std::size_t chunk = std::min<std::size_t>(n, 1024), chunks = n / chunk;
   const std::size_t q_count = shape_.q_count, baby_count = shape_.baby_count;
+  std::size_t diagonals = 0;
+  for (const auto& giant : shape_.giants) diagonals += giant.size();
+  const WorkScope work(Work::kDiagonal, ring_->log_n(), 0,
+                       static_cast<double>(diagonals * (q_count + p_count_)));
   std::vector<ExtendedPair> sums(shape_.giants.size());
   for (std::size_t g = 0; g < sums.size(); ++g)
     if (!shape_.giants[g].empty())
@@ -222,6 +226,8 @@ Ciphertext LinearTransform::apply(const Ciphertext& x, const GaloisKeys& keys) c
     ExtendedPair switched = decompose_inner_product(c1, key);
     acc.c1 = Poly(*ring_, q_count, p_count_, Domain::kNtt);
     const ExtendedPair& sum = sums[giant];
+    const WorkScope passes(Work::kPass, ring_->log_n(), 0,
+                           kGiantStepPasses * static_cast<double>(q_count + p_count_));
     parallel_for(q_count + p_count_, [&](std::size_t i) {
       const Modulus& q = acc.c0.modulus(i);
       k().add(switched.c0.limb(i), switched.c0.limb(i), acc.c0.limb(i), n, q);

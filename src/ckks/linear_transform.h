@@ -40,6 +40,9 @@ struct TransformShape {
   std::set<std::size_t> babies() const;
 };
 
+/// Passes over all limbs of a ciphertext's half that a giant step takes besides its key switch.
+inline constexpr double kGiantStepPasses = 5;
+
 /// A matrix ready to be applied at one level.
 ///
 /// Double hoisting @[BMTH21, Sec. 4]: one decomposition for all baby rotations, which stay modulo

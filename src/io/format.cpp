@@ -74,6 +74,8 @@ constexpr KindName kKinds[] = {
     {FileKind::kModel, "an encrypted model", "model"},
     {FileKind::kCheckpoint, "a training checkpoint", "checkpoint"},
     {FileKind::kScores, "encrypted scores", "scores"},
+    {FileKind::kRound, "a round of validation", "round"},
+    {FileKind::kAnswer, "an answer to a round of validation", "answer"},
 };
 
 }  // namespace

@@ -47,6 +47,8 @@ enum class FileKind : std::uint32_t {
   kModel = 4,
   kCheckpoint = 5,
   kScores = 6,
+  kRound = 7,
+  kAnswer = 8,
 };
 
 /// "a secret key", "evaluation keys", ..; "an unknown kind of file (9)".

@@ -131,4 +131,27 @@ std::vector<double> decrypt_scores(const SecretKeys& secrets, const EncryptedSco
   return out;
 }
 
+std::vector<int> decrypt_labels(const SecretKeys& secrets, const EncryptedDataset& data) {
+  if (data.labels.empty()) throw DataError("the data set holds no labels");
+  EncryptedScores one_hot{data.layout, {}};
+  for (const SeededCiphertext& c : data.labels) one_hot.scores.push_back(c.expand());
+  const std::vector<double> values = decrypt_scores(secrets, one_hot);
+  const std::size_t classes = data.layout.classes;
+  std::vector<int> labels;
+  for (std::size_t i = 0; i < data.layout.samples; ++i) {
+    int label = -1;
+    for (std::size_t k = 0; k < classes; ++k) {
+      const double value = values[i * classes + k];
+      const bool one = std::abs(value - 1) < 0.25;
+      if ((!one && !(std::abs(value) < 0.25)) || (one && label >= 0))
+        throw DataError("the labels of sample " + std::to_string(i) + " do not decrypt to a class");
+      if (one) label = static_cast<int>(k);
+    }
+    if (label < 0)
+      throw DataError("the labels of sample " + std::to_string(i) + " do not decrypt to a class");
+    labels.push_back(label);
+  }
+  return labels;
+}
+
 }  // namespace blindtuner

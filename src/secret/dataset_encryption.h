@@ -31,4 +31,8 @@ std::vector<double> decrypt_model(const SecretKeys& secrets, const EncryptedMode
 /// samples x classes, row-major.
 std::vector<double> decrypt_scores(const SecretKeys& secrets, const EncryptedScores& scores);
 
+/// One class a sample. Throws DataError for a set without labels, and when they do not decrypt to
+/// ones and zeros.
+std::vector<int> decrypt_labels(const SecretKeys& secrets, const EncryptedDataset& data);
+
 }  // namespace blindtuner

@@ -45,8 +45,8 @@ struct BatchSums {
   double loss = 0, max_logit = 0, max_error = 0;
 };
 
-/// At V = 0 (`at_zero`) every probability is 1 / classes, whatever options.softmax is: the encrypted
-/// trainer knows them there and evaluates no circuit.
+/// At V = 0 (`at_zero`) every probability is 1 / classes, whatever options.softmax is: the
+/// encrypted trainer knows them there and evaluates no circuit.
 BatchSums batch_gradient(const Dataset& set, const BatchRange& range, const Eigen::MatrixXd& v,
                          bool at_zero, const PlainOptions& options) {
   const Index classes = v.rows(), d = v.cols() - 1;
@@ -110,6 +110,10 @@ BatchSums batch_gradient(const Dataset& set, const BatchRange& range, const Eige
   return sums;
 }
 
+LinearClassifier classifier(const Eigen::MatrixXd& w, double bias_feature) {
+  return {w.leftCols(w.cols() - 1), w.col(w.cols() - 1) * bias_feature};
+}
+
 struct Measured {
   double accuracy = 0, max_logit = 0;
 };
@@ -162,6 +166,14 @@ PlainResult train_plain(const Dataset& train, const Dataset* test, const Trainin
     for (std::size_t s = 0; s < c.size(); ++s) w += c[s] * result.gradients[s];
     return w;
   };
+  std::vector<int> due;
+  EarlyStopping stopping(options.stopping);
+  if (options.validation != nullptr) {
+    validate_set(*options.validation, "validation set");
+    validate_same_shape(train, "the training set", *options.validation, "validation set");
+    due = validation_steps(config, train.size());
+  }
+  int model_steps = 0;
   for (int t = 0; t < plan.steps(); ++t) {
     const BatchRange& range = batches[static_cast<std::size_t>(t)];
     const std::vector<double>& point = plan.evaluation(t);
@@ -189,11 +201,24 @@ PlainResult train_plain(const Dataset& train, const Dataset* test, const Trainin
     if (options.measure_all_logits)
       result.max_logit = std::max(result.max_logit, step.model_max_logit);
     result.steps.push_back(step);
-    if (options.on_step && !options.on_step(step)) break;
+    bool go_on = !options.on_step || options.on_step(step);
+    if (due.empty()) model_steps = t + 1;
+    if (stopping.rounds() < static_cast<int>(due.size()) &&
+        t + 1 == due[static_cast<std::size_t>(stopping.rounds())]) {
+      const LinearClassifier model = classifier(combine(plan.model(t + 1)), options.bias_feature);
+      const ValidationScore score =
+          validation_score(scores(model, options.validation->features), options.validation->labels);
+      go_on = stopping.go_on(score) && go_on;
+      result.rounds.push_back({stopping.rounds(), t + 1, score});
+      result.best_round = stopping.best_round();
+      if (result.best_round == stopping.rounds()) model_steps = t + 1;
+    }
+    if (!go_on) break;
   }
-  result.weights = combine(plan.model(static_cast<int>(result.steps.size())));
-  result.model.weights = result.weights.leftCols(result.weights.cols() - 1);
-  result.model.bias = result.weights.col(result.weights.cols() - 1) * options.bias_feature;
+  // Stopped from outside before the first round: there is no best one yet.
+  if (model_steps == 0) model_steps = static_cast<int>(result.steps.size());
+  result.weights = combine(plan.model(model_steps));
+  result.model = classifier(result.weights, options.bias_feature);
   return result;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "data/dataset.h"
+#include "train/early_stopping.h"
 #include "train/softmax_circuit.h"  // exact_softmax
 #include "train/training_config.h"
 
@@ -28,6 +29,9 @@ struct PlainOptions {
   bool measure_models = true;  ///< accuracies after every step; off for sweeps (the last one stays)
   bool measure_all_logits =
       true;  ///< max_logit over every sample of both sets, not of the batch alone
+  /// Early stopping, at validation_steps(): the model is the best round's.
+  const Dataset* validation = nullptr;
+  StoppingRule stopping;
   /// Told after every step; false ends the training there (early stopping).
   std::function<bool(const struct PlainStep&)> on_step;
 };
@@ -51,6 +55,8 @@ struct PlainResult {
   Eigen::MatrixXd weights;                 ///< classes x (features + 1)
   std::vector<Eigen::MatrixXd> gradients;  ///< G_s, classes x (features + 1), summed over the batch
   std::vector<PlainStep> steps;
+  std::vector<ValidationRound> rounds;  ///< with a validation set
+  int best_round = 0;                   ///< whose model this is; 0: no validation set
   double max_logit = 0;  ///< over all steps: evaluation points and, where measured, models
 };
 

@@ -27,6 +27,11 @@ void check(bool good, const char* field, double is, const char* expected) {
   refuse(field, text == "null" ? "not finite" : text, expected);
 }
 
+std::size_t steps_of_a_pass(const TrainingConfig& c, std::size_t samples) {
+  const std::size_t whole = samples / c.batch_size, rest = samples % c.batch_size;
+  return whole + (rest != 0 && (!c.drop_short_batch || whole == 0) ? 1 : 0);
+}
+
 /// Takes members out of an object one by one; what is left over is unknown.
 class Fields {
  public:
@@ -171,15 +176,15 @@ void validate(const TrainingConfig& c) {
   check(std::isfinite(c.l2) && c.l2 >= 0, "l2", c.l2, "0 or more");
   check(c.averaging_start >= -1 && (c.steps == 0 || c.averaging_start < c.steps), "averaging_start",
         c.averaging_start, "-1 (none) to steps - 1");
+  check(c.validation_every >= 0 && c.validation_every <= kMaxSteps, "validation_every",
+        c.validation_every, "0 (once a pass) to 100000");
 }
 
 int TrainingConfig::total_steps(std::size_t samples) const {
   validate(*this);
   if (samples == 0) throw DataError("training: no samples");
   if (steps > 0) return steps;
-  std::size_t batches = (samples + batch_size - 1) / batch_size;
-  if (drop_short_batch && samples % batch_size != 0 && batches > 1) --batches;
-  const std::size_t total = batches * static_cast<std::size_t>(epochs);
+  const std::size_t total = steps_of_a_pass(*this, samples) * static_cast<std::size_t>(epochs);
   if (total > static_cast<std::size_t>(kMaxSteps))
     refuse("epochs", std::to_string(epochs) + " (" + std::to_string(total) + " steps)",
            "at most 100000 steps");
@@ -227,6 +232,17 @@ std::vector<BatchRange> batch_ranges(const TrainingConfig& config, std::size_t s
   return ranges;
 }
 
+std::vector<int> validation_steps(const TrainingConfig& config, std::size_t samples) {
+  const auto total = static_cast<std::size_t>(config.total_steps(samples));
+  const std::size_t every = config.validation_every > 0
+                                ? static_cast<std::size_t>(config.validation_every)
+                                : steps_of_a_pass(config, samples);
+  std::vector<int> out;
+  for (std::size_t t = every; t < total; t += every) out.push_back(static_cast<int>(t));
+  out.push_back(static_cast<int>(total));
+  return out;
+}
+
 nlohmann::json to_json(const TrainingConfig& c) {
   return {{"classes", c.classes},
           {"batch_size", c.batch_size},
@@ -244,7 +260,8 @@ nlohmann::json to_json(const TrainingConfig& c) {
           {"method", name(c.method)},
           {"momentum", c.momentum},
           {"l2", c.l2},
-          {"averaging_start", c.averaging_start}};
+          {"averaging_start", c.averaging_start},
+          {"validation_every", c.validation_every}};
 }
 
 TrainingConfig training_config_from_json(const nlohmann::json& json) {
@@ -267,6 +284,7 @@ TrainingConfig training_config_from_json(const nlohmann::json& json) {
   fields.take("momentum", c.momentum);
   fields.take("l2", c.l2);
   fields.take("averaging_start", c.averaging_start);
+  fields.take("validation_every", c.validation_every);
   fields.finish();
   validate(c);
   return c;

@@ -49,6 +49,10 @@ struct TrainingConfig {
   /// The model is the mean of the iterates W_{a+1} .. W_T; -1: the last iterate.
   int averaging_start = -1;
 
+  /// Steps from one round of validation to the next, where there is a validation set; 0: a pass
+  /// over the data. There is one after the last step in any case.
+  int validation_every = 0;
+
   /// The number of steps on a set of `samples`.
   int total_steps(std::size_t samples) const;
   /// r_t of step t (from 0) out of `total`.
@@ -76,6 +80,9 @@ struct BatchRange {
 /// batches 0, 1, 2, .. in turn, beginning again when they run out. Throws DataError (validate, or
 /// no samples).
 std::vector<BatchRange> batch_ranges(const TrainingConfig& config, std::size_t samples);
+
+/// The steps after which there is a round of validation, rising; the last is the number of steps.
+std::vector<int> validation_steps(const TrainingConfig& config, std::size_t samples);
 
 /// Every field; enumerations as words. from_json takes defaults for absent fields, refuses unknown
 /// ones and wrong types, and validates: DataError.

@@ -164,10 +164,11 @@ TEST_F(FilesTest, Model) {
 
 TEST_F(FilesTest, Checkpoint) {
   const TrainingState training{3, demo_training_config(), "a circuit"};
-  write_checkpoint(path(), set_, layout(), DataId{4}, training, gradients(3));
+  write_checkpoint(path(), set_, layout(), DataId{4}, RunId{5}, training, gradients(3));
   const CheckpointFile back = read_checkpoint(path(), set_);
   EXPECT_EQ(back.training, training);
   EXPECT_EQ(back.data, DataId{4});
+  EXPECT_EQ(back.run, RunId{5});
   EXPECT_EQ(back.gradients.size(), 3u);
   fuzz([&](const auto& p) { read_checkpoint(p, set_); });
 }
@@ -176,6 +177,34 @@ TEST_F(FilesTest, Scores) {
   write_scores(path(), set_, scores());
   EXPECT_EQ(read_scores(path(), set_).scores.scores.size(), layout().supers() * layout().ratio);
   fuzz([&](const auto& p) { read_scores(p, set_); });
+}
+
+TEST_F(FilesTest, Round) {
+  RoundFile file{RunId{3}, 7, true, model(), scores()};
+  write_round(path(), set_, file);
+  const RoundFile back = read_round(path(), set_);
+  EXPECT_EQ(back.run, RunId{3});
+  EXPECT_EQ(back.round, 7);
+  EXPECT_TRUE(back.last);
+  EXPECT_EQ(back.model.training, file.model.training);
+  EXPECT_EQ(back.scores.scores.layout, file.scores.scores.layout);
+  EXPECT_TRUE(equal(back.model.model.weights.back().c0, file.model.model.weights.back().c0));
+  EXPECT_TRUE(equal(back.scores.scores.scores.back().c0, file.scores.scores.scores.back().c0));
+  fuzz([&](const auto& p) { read_round(p, set_); });
+}
+
+TEST_F(FilesTest, Answer) {
+  for (const bool stop : {false, true}) {
+    write_answer(path(), set_, RunId{3}, 7, stop);
+    EXPECT_EQ(read_answer(path(), set_, RunId{3}, 7), stop);
+  }
+  const auto refused = [&](const RunId& run, int round, const char* why) {
+    const std::string said = message_of([&] { read_answer(path(), set_, run, round); });
+    EXPECT_NE(said.find(why), std::string::npos) << said;
+  };
+  refused(RunId{4}, 7, "another run");
+  refused(RunId{3}, 8, "answers round 7, expected round 8");
+  fuzz([&](const auto& p) { read_answer(p, set_, RunId{3}, 7); });
 }
 
 TEST_F(FilesTest, TrainingKeys) {

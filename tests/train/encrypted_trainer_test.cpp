@@ -196,6 +196,8 @@ TEST_P(Training, FollowsTheClearRunStepByStep) {
   const Eigen::MatrixXd weights = decrypted(model.weights, run.layout);
   EXPECT_LT((weights - clear.weights).cwiseAbs().maxCoeff(), 1e-3);
 
+  EXPECT_EQ(decrypt_labels(Encrypted::scheme().secrets, run.data), set.labels);
+
   // predict() of the encrypted model on the training set.
   const ParametersPtr parameters = Encrypted::scheme().parameters;
   const std::vector<double> scores =

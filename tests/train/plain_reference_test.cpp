@@ -187,5 +187,34 @@ TEST(Metrics, KnownValues) {
   EXPECT_THROW(confusion({0}, {5}, 3), ContractError);
 }
 
+TEST(PlainReference, EarlyStoppingReturnsTheBestRoundsModel) {
+  const Dataset train = clouds(900, 1);
+  Dataset validation = clouds(300, 2);
+  TrainingConfig config = small_config();
+  config.validation_every = 2;
+  PlainOptions options;
+  options.validation = &validation;
+  const PlainResult whole = train_plain(train, nullptr, config, options);
+  ASSERT_EQ(whole.rounds.size(), 3u);
+  EXPECT_EQ(whole.rounds[1].steps, 4);
+  EXPECT_EQ(whole.rounds[2].score,
+            validation_score(scores(whole.model, validation.features), validation.labels));
+
+  // All wrong: every round is worse than the one before.
+  for (int& label : validation.labels) label = (label + 1) % 3;
+  options.stopping.patience = 1;
+  const PlainResult stopped = train_plain(train, nullptr, config, options);
+  EXPECT_EQ(stopped.rounds.size(), 2u);
+  EXPECT_EQ(stopped.steps.size(), 4u);
+  EXPECT_EQ(stopped.best_round, 1);
+  config.steps = 2;
+  EXPECT_EQ(stopped.weights, train_plain(train, nullptr, config).weights);
+
+  Dataset narrow = validation;
+  narrow.features.conservativeResize(Eigen::NoChange, 4);
+  options.validation = &narrow;
+  EXPECT_THROW(train_plain(train, nullptr, config, options), DataError);
+}
+
 }  // namespace
 }  // namespace blindtuner

@@ -11,7 +11,8 @@ constexpr SectionTag kLayout = section_tag("LAYT"), kBootstrap = section_tag("BO
                      kProducts = section_tag("PROD"), kFeatures = section_tag("FEAT"),
                      kLabels = section_tag("LABL"), kTraining = section_tag("TRAI"),
                      kWeights = section_tag("WGHT"), kGradients = section_tag("GRAD"),
-                     kScores = section_tag("SCOR");
+                     kScores = section_tag("SCOR"), kRun = section_tag("RUN."),
+                     kValidationLayout = section_tag("LAYV"), kStop = section_tag("STOP");
 constexpr std::size_t kMaxText = std::size_t{1} << 20;
 
 FileHeader header_for(FileKind kind, const KeySet& keys) {
@@ -25,8 +26,9 @@ void show(FileReader& in, const FractionCallback& progress) {
   });
 }
 
-void write_layout(FileWriter& out, const ProductLayout& layout, const DataId& data) {
-  out.begin_section(kLayout);
+void write_layout(FileWriter& out, const ProductLayout& layout, const DataId& data,
+                  SectionTag section = kLayout) {
+  out.begin_section(section);
   write(out, layout);
   out.bytes(data);
 }
@@ -35,6 +37,26 @@ ProductLayout read_layout_and_id(FileReader& in, const Parameters& parameters, D
   const ProductLayout layout = read_layout_section(in, parameters);
   in.bytes(data);
   return layout;
+}
+
+void write_run(FileWriter& out, const RunId& run, int round) {
+  out.begin_section(kRun);
+  out.bytes(run);
+  out.number(static_cast<std::uint32_t>(round));
+}
+
+struct RunRound {
+  RunId run{};
+  int round = 0;
+};
+
+RunRound read_run(FileReader& in) {
+  RunRound out;
+  in.enter_section(kRun);
+  in.bytes(out.run);
+  out.round = static_cast<int>(
+      in.number_in(in.number<std::uint32_t>(), 0, kMaxRounds, "the number of the round"));
+  return out;
 }
 
 void write_training(FileWriter& out, const TrainingState& training) {
@@ -87,6 +109,12 @@ std::vector<SeededCiphertext> read_seeded(FileReader& in, const Parameters& para
 
 void write_all(FileWriter& out, const Parameters& parameters, const std::vector<Ciphertext>& all) {
   for (const Ciphertext& c : all) write(out, parameters, c);
+}
+
+std::string numbered(const char* pattern, int round) {
+  char name[32];
+  std::snprintf(name, sizeof name, pattern, round);
+  return name;
 }
 
 }  // namespace
@@ -216,30 +244,52 @@ DatasetFile read_dataset(const std::filesystem::path& path, const KeySet& keys,
   return file;
 }
 
-void write_model(const std::filesystem::path& path, const KeySet& keys, const ModelFile& file) {
-  FileWriter out(path, header_for(FileKind::kModel, keys));
+namespace {
+
+void write_model_sections(FileWriter& out, const Parameters& parameters, const ModelFile& file) {
   write_layout(out, file.model.layout, file.data);
   write_training(out, file.training);
   out.begin_section(kWeights);
-  write_all(out, *keys.parameters, file.model.weights);
+  write_all(out, parameters, file.model.weights);
+}
+
+ModelFile read_model_sections(FileReader& in, const Parameters& p) {
+  ModelFile file;
+  file.model.layout = read_layout_and_id(in, p, file.data);
+  file.training = read_training_state(in);
+  in.enter_section(kWeights);
+  file.model.weights = read_ciphertexts(in, p, file.model.layout.packs(), {2, "weights"});
+  return file;
+}
+
+// The layout section has been entered.
+ScoresFile read_scores_sections(FileReader& in, const Parameters& p) {
+  ScoresFile file;
+  const ProductLayout& l = file.scores.layout = read_layout(in, p);
+  in.bytes(file.data);
+  in.enter_section(kScores);
+  file.scores.scores = read_ciphertexts(in, p, l.supers() * l.ratio, {1, "scores"});
+  return file;
+}
+
+}  // namespace
+
+void write_model(const std::filesystem::path& path, const KeySet& keys, const ModelFile& file) {
+  FileWriter out(path, header_for(FileKind::kModel, keys));
+  write_model_sections(out, *keys.parameters, file);
   out.commit();
 }
 
 ModelFile read_model(const std::filesystem::path& path, const KeySet& keys) {
   FileReader in(path, FileKind::kModel);
   require_key_set(in, keys);
-  const Parameters& p = *keys.parameters;
-  ModelFile file;
-  file.model.layout = read_layout_and_id(in, p, file.data);
-  file.training = read_training_state(in);
-  in.enter_section(kWeights);
-  file.model.weights = read_ciphertexts(in, p, file.model.layout.packs(), {2, "weights"});
+  ModelFile file = read_model_sections(in, *keys.parameters);
   in.finish();
   return file;
 }
 
 void write_checkpoint(const std::filesystem::path& path, const KeySet& keys,
-                      const ProductLayout& layout, const DataId& data,
+                      const ProductLayout& layout, const DataId& data, const RunId& run,
                       const TrainingState& training,
                       const std::vector<std::vector<Ciphertext>>& gradients) {
   require(gradients.size() == static_cast<std::size_t>(training.steps),
@@ -249,6 +299,7 @@ void write_checkpoint(const std::filesystem::path& path, const KeySet& keys,
   write_training(out, training);
   out.begin_section(kGradients);
   for (const auto& gradient : gradients) write_all(out, *keys.parameters, gradient);
+  write_run(out, run, 0);
   out.commit();
 }
 
@@ -262,6 +313,7 @@ CheckpointFile read_checkpoint(const std::filesystem::path& path, const KeySet& 
   in.enter_section(kGradients);
   for (int s = 0; s < file.training.steps; ++s)
     file.gradients.push_back(read_ciphertexts(in, p, file.layout.packs(), {2, "gradients"}));
+  file.run = read_run(in).run;
   in.finish();
   return file;
 }
@@ -277,13 +329,67 @@ void write_scores(const std::filesystem::path& path, const KeySet& keys, const S
 ScoresFile read_scores(const std::filesystem::path& path, const KeySet& keys) {
   FileReader in(path, FileKind::kScores);
   require_key_set(in, keys);
-  const Parameters& p = *keys.parameters;
-  ScoresFile file;
-  const ProductLayout& l = file.scores.layout = read_layout_and_id(in, p, file.data);
-  in.enter_section(kScores);
-  file.scores.scores = read_ciphertexts(in, p, l.supers() * l.ratio, {1, "scores"});
+  in.enter_section(kLayout);
+  ScoresFile file = read_scores_sections(in, *keys.parameters);
   in.finish();
   return file;
+}
+
+std::filesystem::path round_path(const std::filesystem::path& folder, int round) {
+  return folder / numbered("round-%04d.enc", round);
+}
+std::filesystem::path answer_path(const std::filesystem::path& folder, int round) {
+  return folder / numbered("answer-%04d.bit", round);
+}
+
+void write_round(const std::filesystem::path& path, const KeySet& keys, const RoundFile& file) {
+  FileWriter out(path, header_for(FileKind::kRound, keys));
+  write_model_sections(out, *keys.parameters, file.model);
+  write_run(out, file.run, file.round);
+  out.number(static_cast<std::uint8_t>(file.last));
+  write_layout(out, file.scores.scores.layout, file.scores.data, kValidationLayout);
+  out.begin_section(kScores);
+  write_all(out, *keys.parameters, file.scores.scores.scores);
+  out.commit();
+}
+
+RoundFile read_round(const std::filesystem::path& path, const KeySet& keys) {
+  FileReader in(path, FileKind::kRound);
+  require_key_set(in, keys);
+  RoundFile file;
+  file.model = read_model_sections(in, *keys.parameters);
+  const RunRound run = read_run(in);
+  file.run = run.run;
+  file.round = run.round;
+  file.last = in.number_in(in.number<std::uint8_t>(), 0, 1, "the flag for the last round") != 0;
+  in.enter_section(kValidationLayout);
+  file.scores = read_scores_sections(in, *keys.parameters);
+  in.finish();
+  return file;
+}
+
+void write_answer(const std::filesystem::path& path, const KeySet& keys, const RunId& run,
+                  int round, bool stop) {
+  FileWriter out(path, header_for(FileKind::kAnswer, keys));
+  write_run(out, run, round);
+  out.begin_section(kStop);
+  out.number(static_cast<std::uint8_t>(stop));
+  out.commit();
+}
+
+bool read_answer(const std::filesystem::path& path, const KeySet& keys, const RunId& run,
+                 int round) {
+  FileReader in(path, FileKind::kAnswer);
+  require_key_set(in, keys);
+  const RunRound answered = read_run(in);
+  if (answered.run != run) in.fail("answers another run of the training");
+  if (answered.round != round)
+    in.fail("answers round " + std::to_string(answered.round) + ", expected round " +
+            std::to_string(round));
+  in.enter_section(kStop);
+  const bool stop = in.number_in(in.number<std::uint8_t>(), 0, 1, "the answer") != 0;
+  in.finish();
+  return stop;
 }
 
 }  // namespace blindtuner

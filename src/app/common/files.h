@@ -5,8 +5,12 @@
 //                    "FEAT" blocks * groups seeded ciphertexts; "LABL" supers * ratio of them, if
 //                    labelled
 //   model            "LAYT" layout, data id; "TRAI" training; "WGHT" packs ciphertexts
-//   checkpoint       "LAYT" layout, data id; "TRAI" training; "GRAD" steps * packs ciphertexts
+//   checkpoint       "LAYT" layout, data id; "TRAI" training; "GRAD" steps * packs ciphertexts;
+//                    "RUN." run (16), 0 (4)
 //   scores           "LAYT" layout, data id; "SCOR" supers * ratio ciphertexts
+//   round            as a model; "RUN." run (16), round (4), 1 if it is the last (1);
+//                    "LAYV" layout, data id of the validation set; "SCOR" as scores
+//   answer           "RUN." run (16), round (4); "STOP" 0 to go on, 1 to stop (1)
 //   training         steps done (4), texts: configuration (JSON), name of the softmax circuit
 //
 // Every reader checks kind, parameters, key identity where it matters, counts, rings, levels and
@@ -80,14 +84,18 @@ struct ModelFile {
 void write_model(const std::filesystem::path& path, const KeySet& keys, const ModelFile& model);
 ModelFile read_model(const std::filesystem::path& path, const KeySet& keys);
 
+/// What tells one run of the training program, with its resumptions, from every other. Random.
+using RunId = std::array<std::uint8_t, 16>;
+
 struct CheckpointFile {
   ProductLayout layout;
   DataId data{};
+  RunId run{};
   TrainingState training;
   std::vector<std::vector<Ciphertext>> gradients;
 };
 void write_checkpoint(const std::filesystem::path& path, const KeySet& keys,
-                      const ProductLayout& layout, const DataId& data,
+                      const ProductLayout& layout, const DataId& data, const RunId& run,
                       const TrainingState& training,
                       const std::vector<std::vector<Ciphertext>>& gradients);
 CheckpointFile read_checkpoint(const std::filesystem::path& path, const KeySet& keys);
@@ -98,6 +106,30 @@ struct ScoresFile {
 };
 void write_scores(const std::filesystem::path& path, const KeySet& keys, const ScoresFile& scores);
 ScoresFile read_scores(const std::filesystem::path& path, const KeySet& keys);
+
+/// A round of validation: what the server sends while it trains.
+struct RoundFile {
+  RunId run{};
+  int round = 0;      ///< from 1
+  bool last = false;  ///< nothing follows, and no answer is awaited
+  ModelFile model;
+  ScoresFile scores;
+};
+void write_round(const std::filesystem::path& path, const KeySet& keys, const RoundFile& file);
+RoundFile read_round(const std::filesystem::path& path, const KeySet& keys);
+
+/// The owner's answer: one bit. Everything else in the file is known to the server beforehand, so
+/// that there are exactly two files an owner can answer a round with.
+void write_answer(const std::filesystem::path& path, const KeySet& keys, const RunId& run,
+                  int round, bool stop);
+/// Whether to stop. Throws DataError for an answer to another run or round.
+bool read_answer(const std::filesystem::path& path, const KeySet& keys, const RunId& run,
+                 int round);
+
+/// Their names in the folder that both programs see. Rounds count to kMaxRounds.
+std::filesystem::path round_path(const std::filesystem::path& folder, int round);
+std::filesystem::path answer_path(const std::filesystem::path& folder, int round);
+inline constexpr int kMaxRounds = 9999;
 
 /// The shipped circuit of this name. Throws DataError.
 const SoftmaxCircuit& softmax_circuit_named(const std::string& name);

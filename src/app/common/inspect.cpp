@@ -37,6 +37,7 @@ nlohmann::json contents_of(const std::filesystem::path& path, FileKind kind,
       out["source"] = info.source;
       break;
     }
+    case FileKind::kRound:
     case FileKind::kModel:
     case FileKind::kCheckpoint: {
       out = layout_json(read_layout_section(in, parameters));

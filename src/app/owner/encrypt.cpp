@@ -2,6 +2,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <optional>
 #include <sstream>
 
 #include "app/common/progress.h"
@@ -47,13 +48,35 @@ struct EncryptOptions {
   std::string keys, out, whitening;
   bool unlabelled = false;
   std::uint64_t seed = 1;
+  DataSource validation;  // features and labels of a validation set of their own
+  double validation_fraction = 0;
+  std::string validation_out;
 };
+
+std::filesystem::path validation_path(const EncryptOptions& options) {
+  if (!options.validation_out.empty()) return options.validation_out;
+  std::filesystem::path path = options.out;
+  return path.replace_filename(path.stem().string() + "-validation" + path.extension().string());
+}
+
+void check_validation_options(const EncryptOptions& options) {
+  const bool fraction = options.validation_fraction > 0,
+             file = !options.validation.features.empty();
+  if (fraction && file)
+    throw DataError("encrypt takes one of --validation and --validation-fraction");
+  if (options.unlabelled && (fraction || file))
+    throw DataError("--unlabelled is for prediction: there is no validation set with it");
+  if (!file && !options.validation.labels.empty())
+    throw DataError("--validation-labels needs --validation, the features");
+}
 
 void encrypt(const CommonOptions& common, const EncryptOptions& options) {
   const Stopwatch watch;
+  check_validation_options(options);
   const OwnerFolder keys = open_keys(options.keys, common.allow_insecure);
   const std::string name = quoted_path(options.source.features);
   Dataset set;
+  std::optional<Dataset> validation;
   if (options.unlabelled) {
     set.features = load_features(options.source);
     if (set.features.rows() == 0) throw DataError(name + ": no samples");
@@ -61,20 +84,36 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
     DataSource source = options.source;
     source.classes = static_cast<int>(keys.layout.classes);
     set = load_dataset(source);
+    if (!options.validation.features.empty()) {
+      source = options.validation;
+      source.classes = set.classes;
+      validation = load_dataset(source);
+    } else if (options.validation_fraction > 0) {
+      validation = hold_out(set, options.validation_fraction, options.seed, name);
+    }
     validate_training_set(set, name);
   }
-  if (!options.whitening.empty()) {
-    validate_finite(set.features, name);
-    set.features = Whitening::load(options.whitening).apply(set.features);
+  const auto prepare = [&](Dataset& which, const std::string& from) {
+    if (!options.whitening.empty()) {
+      validate_finite(which.features, from);
+      which.features = Whitening::load(options.whitening).apply(which.features);
+    }
+    check_features(which.features, keys, from);
+  };
+  prepare(set, name);
+  if (validation) {
+    const std::filesystem::path& from = options.validation.features;
+    prepare(*validation, from.empty() ? name : quoted_path(from));
+    encrypt_to(validation_path(options), keys, validation->features, validation->labels,
+               "validation", common.quiet);
   }
-  check_features(set.features, keys, name);
   // Batches are contiguous: the order is mixed once, before encryption, and only for training.
   if (!options.unlabelled && options.seed != 0)
     set = select(set, shuffled_indices(set.size(), options.seed));
   encrypt_to(options.out, keys, set.features, set.labels,
              options.source.features.filename().string(), common.quiet);
 
-  const nlohmann::json report = {
+  nlohmann::json report = {
       {"samples", set.features.rows()},     {"features", set.features.cols()},
       {"classes", keys.layout.classes},     {"labelled", !options.unlabelled},
       {"bytes", file_bytes(options.out)},   {"seconds", watch.seconds()},
@@ -83,6 +122,14 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
   std::ostringstream text;
   text << set.features.rows() << " samples of " << set.features.cols() << " features in '"
        << options.out << "' (" << bytes_text(static_cast<double>(file_bytes(options.out))) << ")\n";
+  if (validation) {
+    const std::filesystem::path path = validation_path(options);
+    report["validation"] = {
+        {"file", path.string()}, {"samples", validation->size()}, {"bytes", file_bytes(path)}};
+    text << validation->size() << " samples for validation in '" << path.string() << "' ("
+         << bytes_text(static_cast<double>(file_bytes(path)))
+         << "): for the server, and for 'validate'\n";
+  }
   print_report(common, report, text.str());
 }
 
@@ -130,6 +177,15 @@ void add_encrypt(Program& program) {
         command.add_option("--keys", o->keys, "folder of the keys")->required();
         command.add_option("--whitening", o->whitening, "map made by 'whiten', applied first");
         command.add_option("--out", o->out, "where the encrypted data set goes")->required();
+        command
+            .add_option("--validation-fraction", o->validation_fraction,
+                        "share of every class to hold out for early stopping")
+            ->check(CLI::Range(0.0, 0.9));
+        command.add_option("--validation", o->validation.features,
+                           "or features of a validation set of their own");
+        command.add_option("--validation-labels", o->validation.labels, "and their labels");
+        command.add_option("--validation-out", o->validation_out,
+                           "where the encrypted validation set goes (OUT-validation)");
         command.add_option("--seed", o->seed, "of the samples' order (0: as they are)")
             ->capture_default_str();
         return [&program, o] { encrypt(program.options(), *o); };

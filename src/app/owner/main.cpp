@@ -9,6 +9,7 @@ int main(int argc, char** argv) {
   add_keygen(program);
   add_whiten(program);
   add_encrypt(program);
+  add_validate(program);
   add_decrypt(program);
   add_evaluate(program);
   add_demo(program);

@@ -8,6 +8,7 @@ namespace blindtuner {
 void add_keygen(Program& program);
 void add_whiten(Program& program);
 void add_encrypt(Program& program);
+void add_validate(Program& program);
 void add_decrypt(Program& program);
 void add_evaluate(Program& program);
 void add_demo(Program& program);

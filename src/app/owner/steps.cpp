@@ -1,5 +1,6 @@
 #include "app/owner/steps.h"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -125,6 +126,19 @@ void check_features(const FeatureMatrix& features, const OwnerFolder& keys,
         throw DataError(name + ": row " + std::to_string(i) + ", column " + std::to_string(j) +
                         " is " + std::to_string(features(i, j)) +
                         ", expected at most 4096 in magnitude: whiten or scale the features");
+}
+
+Dataset hold_out(Dataset& set, double fraction, std::uint64_t seed, const std::string& name) {
+  Split split = stratified_split(set.labels, set.classes, fraction, seed);
+  if (split.first.empty() || split.second.empty())
+    throw DataError(name + ": " + std::to_string(set.size()) +
+                    " samples, too few to hold out that fraction of every class for validation");
+  if (seed == 0)
+    for (std::vector<std::uint32_t>* half : {&split.first, &split.second})
+      std::sort(half->begin(), half->end());
+  Dataset held = select(set, split.second);
+  set = select(set, split.first);
+  return held;
 }
 
 void encrypt_to(const fs::path& out, const OwnerFolder& keys, const FeatureMatrix& features,

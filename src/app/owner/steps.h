@@ -2,8 +2,8 @@
 #pragma once
 
 #include <filesystem>
-#include <span>
 #include <optional>
+#include <span>
 
 #include "app/common/files.h"
 #include "data/dataset.h"
@@ -39,6 +39,10 @@ void check_features(const FeatureMatrix& features, const OwnerFolder& keys,
                     const std::string& name);
 inline constexpr float kMaxFeature = 4096;
 
+/// Takes round(fraction * count) samples of every class out of `set` and returns them; both keep
+/// their order when the seed is 0. Throws DataError when one of the two would be left empty.
+Dataset hold_out(Dataset& set, double fraction, std::uint64_t seed, const std::string& name);
+
 /// labels empty: a set to be predicted.
 void encrypt_to(const std::filesystem::path& out, const OwnerFolder& keys,
                 const FeatureMatrix& features, const Labels& labels, const std::string& source,
@@ -48,12 +52,12 @@ void encrypt_to(const std::filesystem::path& out, const OwnerFolder& keys,
 LinearClassifier decrypt_classifier(const OwnerKeys& keys, const ModelFile& model,
                                     bool publish = false);
 
-/// Makes decrypted numbers fit to leave the owner's hands (docs/SECURITY.md, "What decrypted results
-/// give away"): adds independent Gaussian noise of standard deviation kPublicationSigma and rounds
-/// to multiples of it.
+/// Makes decrypted numbers fit to leave the owner's hands (docs/SECURITY.md, "What decrypted
+/// results give away"): adds independent Gaussian noise of standard deviation kPublicationSigma and
+/// rounds to multiples of it.
 void flood(std::span<double> values);
-/// 2^8 times what decryption errors of weights and scores measure (2^-17, docs/NOISE.md), with a bit
-/// to spare.
+/// 2^8 times what decryption errors of weights and scores measure (2^-17, docs/NOISE.md), with a
+/// bit to spare.
 inline constexpr double kPublicationSigma = 0x1p-8;
 
 /// .npz (weights, bias) or .json, by the name. Throws DataError.

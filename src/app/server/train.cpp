@@ -1,6 +1,7 @@
 // blindtuner-server train: gradient steps on an encrypted data set.
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <sstream>
 
 #include "app/common/files.h"
@@ -8,6 +9,7 @@
 #include "app/common/report.h"
 #include "app/server/server.h"
 #include "app/server/server_files.h"
+#include "app/server/validation.h"
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "data/file_bytes.h"
@@ -21,6 +23,7 @@ struct TrainOptions {
   std::string softmax = "default";
   double range = 12;
   bool resume = false;
+  ValidationOptions validation;
 };
 
 TrainingConfig read_config(const std::string& path, const ProductLayout& layout) {
@@ -65,6 +68,10 @@ nlohmann::json step_json(int step, const StepTimes& t) {
 void train(const CommonOptions& common, const TrainOptions& options) {
   if (options.resume && options.checkpoint.empty())
     throw DataError("--resume needs --checkpoint, the folder to resume from");
+  if (options.validation.data.empty() != options.validation.exchange.empty())
+    throw DataError(
+        "--validation and --exchange go together: the encrypted validation set, and "
+        "the folder that 'blindtuner validate' watches");
   const std::filesystem::path checkpoint =
       options.checkpoint.empty() ? std::filesystem::path()
                                  : std::filesystem::path(options.checkpoint) / "checkpoint.enc";
@@ -93,18 +100,29 @@ void train(const CommonOptions& common, const TrainOptions& options) {
   shape.fold_bit = EncryptedTrainer::fold_bit(data.data.layout, config);
   const Bootstrapper bootstrapper(parameters, shape);
   EncryptedTrainer trainer(parameters, bootstrapper, data.data, keys, config, circuit);
+  RunId run = fresh_key_id();
   if (options.resume && std::filesystem::exists(checkpoint)) {
     CheckpointFile kept = read_checkpoint(checkpoint, info.set);
     check_checkpoint(quoted_path(checkpoint), kept, data.info, config, circuit);
+    run = kept.run;
     trainer.restore(std::move(kept.gradients));
   }
   if (!checkpoint.empty()) make_folder(checkpoint.parent_path());
+  std::optional<ValidationRounds> validation;
+  if (!options.validation.data.empty())
+    validation.emplace(options.validation, info.set, keys, run, trainer.done() > 0, common.quiet);
   const double preparing_seconds = preparing.seconds();
 
   const int resumed_at = trainer.done(), steps = trainer.steps();
   nlohmann::json step_reports = nlohmann::json::array();
+  const auto state = [&] { return TrainingState{trainer.done(), config, circuit.name}; };
+  const auto go_on = [&] {
+    return !validation || validation->go_on(trainer, data.info.id, state());
+  };
+  // What was interrupted may have been the wait for an answer.
+  bool stopped = resumed_at > 0 && !go_on();
   ProgressBar bar("training", common.quiet);
-  while (trainer.done() < steps) {
+  while (trainer.done() < steps && !stopped) {
     const int step = trainer.done();
     bar.note("step " + std::to_string(step + 1) + " of " + std::to_string(steps));
     auto show = [&](double fraction) {
@@ -114,13 +132,13 @@ void train(const CommonOptions& common, const TrainOptions& options) {
     const StepTimes times = trainer.step(show);
     step_reports.push_back(step_json(step, times));
     if (!checkpoint.empty())
-      write_checkpoint(checkpoint, info.set, data.data.layout, data.info.id,
-                       {trainer.done(), config, circuit.name}, trainer.gradients());
+      write_checkpoint(checkpoint, info.set, data.data.layout, data.info.id, run, state(),
+                       trainer.gradients());
+    stopped = !go_on();
   }
   bar.finish();
 
-  write_model(options.out, info.set,
-              {trainer.model(), data.info.id, {trainer.done(), config, circuit.name}});
+  write_model(options.out, info.set, {trainer.model(), data.info.id, state()});
 
   const ProductLayout& l = data.data.layout;
   const nlohmann::json report = {
@@ -129,7 +147,9 @@ void train(const CommonOptions& common, const TrainOptions& options) {
       {"features", l.features - 1},
       {"classes", l.classes},
       {"batch", config.batch_size},
-      {"steps", steps},
+      {"steps", trainer.done()},
+      {"steps_planned", steps},
+      {"stopped_early", stopped},
       {"resumed_at_step", resumed_at},
       {"softmax", circuit.name},
       {"config", to_json(config)},
@@ -140,10 +160,12 @@ void train(const CommonOptions& common, const TrainOptions& options) {
         {"training", bar.seconds()},
         {"total", total.seconds()}}},
       {"seconds_per_step", step_reports},
+      {"validation_rounds", validation ? validation->report() : nlohmann::json::array()},
       {"peak_memory_bytes", peak_memory()},
       {"bytes",
        {{"evaluation_keys", file_bytes(options.keys)},
         {"upload", file_bytes(options.data)},
+        {"upload_validation", validation ? validation->upload_bytes() : 0},
         {"model", file_bytes(options.out)}}},
       {"parameters", parameters_report(*parameters)},
   };
@@ -152,9 +174,9 @@ void train(const CommonOptions& common, const TrainOptions& options) {
       options.report.empty() ? beside / "report.json" : std::filesystem::path(options.report),
       report.dump(2) + "\n");
   std::ostringstream text;
-  text << steps << " steps on " << l.samples << " samples in " << duration_text(bar.seconds())
-       << "; encrypted model in '" << options.out << "' ("
-       << bytes_text(static_cast<double>(file_bytes(options.out))) << ")\n";
+  text << trainer.done() << (stopped ? " steps (stopped by the owner) on " : " steps on ")
+       << l.samples << " samples in " << duration_text(bar.seconds()) << "; encrypted model in '"
+       << options.out << "' (" << bytes_text(static_cast<double>(file_bytes(options.out))) << ")\n";
   print_report(common, report, text.str());
 }
 
@@ -173,6 +195,15 @@ void add_train(Program& program) {
         command.add_option("--checkpoint", o->checkpoint,
                            "folder for a checkpoint after every step");
         command.add_flag("--resume", o->resume, "go on from the checkpoint, if there is one");
+        command.add_option("--validation", o->validation.data,
+                           "the encrypted validation set, for early stopping");
+        command.add_option("--exchange", o->validation.exchange,
+                           "folder where rounds of validation meet the owner's answers");
+        command
+            .add_option("--answer-timeout", o->validation.timeout,
+                        "seconds to wait for the owner's answer to a round")
+            ->check(CLI::Range(0.0, 1e7))
+            ->capture_default_str();
         command.add_option("--softmax", o->softmax,
                            "family of softmax circuits: default, guaranteed, wide, sigmoid");
         command

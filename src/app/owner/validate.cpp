@@ -1,0 +1,87 @@
+// blindtuner validate: answers a training server's rounds of validation.
+#include <chrono>
+#include <memory>
+#include <sstream>
+#include <thread>
+
+#include "app/common/progress.h"
+#include "app/common/report.h"
+#include "app/owner/owner.h"
+#include "app/owner/validator.h"
+#include "base/error.h"
+#include "data/file_bytes.h"
+
+namespace blindtuner {
+namespace {
+
+struct ValidateOptions {
+  std::string keys, data, exchange, out;
+  int patience = 3;
+  double logit_limit = 0, timeout = 3600;
+};
+
+void validate_command(const CommonOptions& common, const ValidateOptions& options) {
+  using namespace std::chrono_literals;
+  const OwnerFolder keys = open_keys(options.keys, common.allow_insecure);
+  make_folder(options.exchange);
+  Validator validator(keys, {options.exchange, options.data, options.out, options.patience,
+                             options.logit_limit, common.quiet});
+  std::size_t seen = validator.rounds().size();
+  std::unique_ptr<Stopwatch> since = std::make_unique<Stopwatch>();
+  while (!validator.poll()) {
+    throw_if_interrupted();
+    if (validator.rounds().size() != seen) {
+      seen = validator.rounds().size();
+      since = std::make_unique<Stopwatch>();
+    }
+    if (since->seconds() > options.timeout)
+      throw DataError("no round " + std::to_string(seen + 1) + " within " +
+                      duration_text(options.timeout) + ": expected " +
+                      quoted_path(round_path(options.exchange, static_cast<int>(seen) + 1)) +
+                      " from 'blindtuner-server train'");
+    std::this_thread::sleep_for(50ms);
+  }
+  const nlohmann::json report = validator.report();
+  const ValidationRound& best =
+      validator.rounds().at(static_cast<std::size_t>(validator.best_round()) - 1);
+  std::ostringstream text;
+  text.precision(4);
+  text << (validator.stopped() ? "stopped" : "went through") << " after "
+       << validator.rounds().size() << " rounds; the best is round " << best.round << ", after "
+       << best.steps << " steps: validation loss " << best.score.loss << ", accuracy "
+       << 100 * best.score.accuracy << " %; its encrypted model is in '" << options.out << "'\n";
+  print_report(common, report, text.str());
+}
+
+}  // namespace
+
+void add_validate(Program& program) {
+  program.add_command(
+      "validate",
+      "early stopping: decrypt a training server's rounds of validation, answer each "
+      "with go on or stop, and keep the best model",
+      [&](CLI::App& command) -> std::function<void()> {
+        auto o = std::make_shared<ValidateOptions>();
+        command.add_option("--keys", o->keys, "folder of the keys")->required();
+        command.add_option("--data", o->data, "the encrypted validation set, as the server has it")
+            ->required();
+        command.add_option("--exchange", o->exchange, "folder that the server writes rounds to")
+            ->required();
+        command.add_option("--out", o->out, "where the best model goes, encrypted")->required();
+        command
+            .add_option("--patience", o->patience,
+                        "rounds without a smaller loss before it answers stop")
+            ->check(CLI::Range(1, 10000))
+            ->capture_default_str();
+        command
+            .add_option("--max-logit", o->logit_limit,
+                        "stop beyond this |logit| (0: what the softmax circuit allows)")
+            ->check(CLI::Range(0.0, 1e6));
+        command.add_option("--timeout", o->timeout, "seconds to wait for a round")
+            ->check(CLI::Range(0.0, 1e7))
+            ->capture_default_str();
+        return [&program, o] { validate_command(program.options(), *o); };
+      });
+}
+
+}  // namespace blindtuner

@@ -1,0 +1,284 @@
+#!/usr/bin/env python3
+"""Early stopping: the two programs exchange rounds of validation and answers as files.
+
+usage: validation_test.py BLINDTUNER BLINDTUNER-SERVER [unittest arguments]
+"""
+import hashlib
+import json
+import shutil
+import struct
+import subprocess
+import time
+
+from cli_base import CLASSES, CONFIG, INSECURE, OWNER, SERVER, Base, blobs, main, npy, run
+
+STEPS = 6
+HEADER = 192
+
+
+def frames(path):
+    """Sections of a file of this project: name -> bytes, in order; and its header."""
+    data, at, out = path.read_bytes(), HEADER, {}
+    while at < len(data):
+        length, tag = struct.unpack_from("<I4s", data, at)
+        out[tag.decode()] = out.get(tag.decode(), b"") + data[at + 8:at + 8 + length]
+        at += 8 + length + 32
+    return data[:HEADER], out
+
+
+def answer_file(round_path, number, stop, run_id=None):
+    """The answer's bytes, made of what the server knows and one bit."""
+    header, sections = frames(round_path)
+    header = header[:12] + struct.pack("<I", 8) + header[16:160]
+    header += hashlib.sha256(header).digest()
+    out, count = header, 0
+    for tag, payload in ((b"RUN.", (run_id or sections["RUN."][:16]) + struct.pack("<I", number)),
+                         (b"STOP", bytes([stop])), (b"END.", b"")):
+        frame = struct.pack("<I4s", len(payload), tag) + payload
+        out += frame + hashlib.sha256(header[160:] + struct.pack("<Q", count) + frame).digest()
+        count += 1
+    return out
+
+
+class Validation(Base):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = cls.folder
+        (folder / "train.json").write_text(
+            json.dumps({**CONFIG, "steps": STEPS, "validation_every": 1}))
+        features, labels = blobs(60, 3)
+        npy(folder / "xv.npy", features)
+        npy(folder / "yv.npy", labels, "<i4")
+        # Labels that are all wrong: every step towards the truth makes their loss larger.
+        npy(folder / "yw.npy", [(label + 1) % CLASSES for label in labels], "<i4")
+        for name, labels in (("right", "yv.npy"), ("wrong", "yw.npy")):
+            cls.good(OWNER, "encrypt", "--features", folder / "x.npy", "--labels",
+                     folder / "y.npy", "--validation", folder / "xv.npy", "--validation-labels",
+                     folder / labels, "--validation-out", folder / f"{name}.enc", "--keys",
+                     cls.keys, "--out", folder / "data.enc", INSECURE)
+
+    def setUp(self):
+        self.work = self.folder / self.id().split(".")[-1]
+        self.exchange = self.work / "exchange"
+        self.work.mkdir()
+
+    def start(self, *arguments):
+        process = subprocess.Popen([*map(str, arguments)], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True)
+        self.addCleanup(lambda: (process.kill(), process.communicate()))
+        return process
+
+    def server(self, which, *more):
+        return [SERVER, "train", "--keys", self.keys / "evaluation.keys", "--data",
+                self.folder / "data.enc", "--validation", self.folder / f"{which}.enc",
+                "--exchange", self.exchange, "--out", self.work / "last.enc", "--config",
+                self.folder / "train.json", "--report", self.work / "server.json", INSECURE, *more]
+
+    def owner(self, which, *more):
+        return [OWNER, "validate", "--keys", self.keys, "--data", self.folder / f"{which}.enc",
+                "--exchange", self.exchange, "--out", self.work / "best.enc", "--json",
+                INSECURE, *more]
+
+    def both(self, which, owner=(), server=()):
+        running = self.start(*self.server(which, *server))
+        answered = run(*self.owner(which, *owner))
+        _, errors = running.communicate(timeout=120)
+        self.assertEqual(answered.returncode, 0, answered.stderr)
+        self.assertEqual(running.returncode, 0, errors)
+        return json.loads(answered.stdout), json.loads((self.work / "server.json").read_text())
+
+    def weights(self, path):
+        out = self.work / "weights.json"
+        self.good(OWNER, "decrypt", "--model", path, "--keys", self.keys, "--out", out, INSECURE)
+        return json.loads(out.read_text())
+
+    def wait_for(self, path):
+        end = time.monotonic() + 120
+        while not path.exists():
+            self.assertLess(time.monotonic(), end, f"no {path}")
+            time.sleep(0.02)
+
+    def test_stops_and_returns_the_best_model(self):
+        said, server = self.both("wrong", owner=["--patience", 2])
+        self.assertTrue(said["stopped_early"])
+        self.assertEqual(said["best_round"], 1)
+        self.assertEqual(len(said["rounds"]), 3)
+        losses = [r["loss"] for r in said["rounds"]]
+        self.assertEqual(losses, sorted(losses))
+        self.assertTrue(server["stopped_early"])
+        self.assertEqual(server["steps"], 3)
+        self.assertEqual([r["stop"] for r in server["validation_rounds"]], [False, False, True])
+        # The model after one step, and not the last one.
+        (self.work / "one.json").write_text(
+            json.dumps({**CONFIG, "steps": STEPS, "validation_every": 1}))
+        self.assertNotEqual(self.weights(self.work / "best.enc"),
+                            self.weights(self.work / "last.enc"))
+        steps = json.loads(
+            self.good(OWNER, "inspect", self.work / "best.enc", "--json").stdout)["contents"]
+        self.assertEqual(steps["steps_done"], 1)
+
+    def test_goes_through_when_it_gets_better(self):
+        said, server = self.both("right")
+        self.assertFalse(said["stopped_early"])
+        self.assertEqual(said["best_round"], STEPS)
+        self.assertGreater(said["rounds"][-1]["accuracy"], 0.9)
+        self.assertEqual(server["steps"], STEPS)
+        self.assertEqual(self.weights(self.work / "best.enc"),
+                         self.weights(self.work / "last.enc"))
+        # Nothing is asked after the last step, so nothing is answered.
+        self.assertTrue((self.exchange / f"round-{STEPS:04d}.enc").exists())
+        self.assertFalse((self.exchange / f"answer-{STEPS:04d}.bit").exists())
+        # What was computed from encrypted scores is what the decrypted model gives in the clear.
+        self.good(OWNER, "decrypt", "--model", self.work / "best.enc", "--keys", self.keys,
+                  "--out", self.work / "best.npz", INSECURE)
+        clear = json.loads(self.good(OWNER, "evaluate", "--model", self.work / "best.npz",
+                                     "--features", self.folder / "xv.npy", "--labels",
+                                     self.folder / "yv.npy", "--json").stdout)
+        self.assertEqual(clear["accuracy"], said["rounds"][-1]["accuracy"])
+        self.assertAlmostEqual(clear["max_logit"], said["rounds"][-1]["max_logit"], delta=0.01)
+        # Rounds are files like any other.
+        self.assertIn("a round of validation", self.good(
+            OWNER, "inspect", self.exchange / "round-0001.enc").stdout)
+
+    def test_stops_when_logits_leave_their_range(self):
+        said, server = self.both("right", owner=["--max-logit", 0.01])
+        self.assertTrue(said["stopped_early"])
+        self.assertEqual(server["steps"], 1)
+
+    def test_one_bit_leaves_the_owner(self):
+        self.both("wrong", owner=["--patience", 2])
+        for number, stop in ((1, 0), (2, 0), (3, 1)):
+            round_path = self.exchange / f"round-{number:04d}.enc"
+            sent = (self.exchange / f"answer-{number:04d}.bit").read_bytes()
+            self.assertEqual(sent, answer_file(round_path, number, stop))
+        # And no other file: what the owner wrote lies beside its model.
+        self.assertEqual(sorted(path.name for path in self.exchange.iterdir()),
+                         sorted([f"round-{n:04d}.enc" for n in (1, 2, 3)] +
+                                [f"answer-{n:04d}.bit" for n in (1, 2, 3)]))
+
+    def test_times_out(self):
+        result = run(*self.server("right", "--answer-timeout", 0.2))
+        self.refused(result, "no answer to round 1", "answer-0001.bit", "validate")
+        self.assertFalse((self.work / "last.enc").exists())
+        shutil.rmtree(self.exchange)
+        result = run(*self.owner("right", "--timeout", 0.2))
+        self.refused(result, "no round 1", "round-0001.enc", "train")
+        self.assertFalse((self.work / "best.enc").exists())
+
+    def test_answers_that_are_none(self):
+        def answered(make, *words):
+            shutil.rmtree(self.exchange, ignore_errors=True)
+            server = self.start(*self.server("right"))
+            self.wait_for(self.exchange / "round-0001.enc")
+            first = make(self.exchange / "round-0001.enc")
+            temporary = self.work / "answer"
+            temporary.write_bytes(first[0])
+            temporary.rename(self.exchange / "answer-0001.bit")
+            if len(first) > 1:
+                self.wait_for(self.exchange / "round-0002.enc")
+                temporary.write_bytes(first[1])
+                temporary.rename(self.exchange / "answer-0002.bit")
+            out, errors = server.communicate(timeout=120)
+            self.refused(subprocess.CompletedProcess([], server.returncode, out, errors), *words)
+            self.assertFalse((self.work / "last.enc").exists())
+
+        def tampered(path):
+            whole = bytearray(answer_file(path, 1, 1))
+            whole[-41] ^= 1  # in the frame that holds the bit
+            return [bytes(whole)]
+        answered(tampered, "answer-0001.bit", "damaged")
+        answered(lambda path: [answer_file(path, 1, 0, bytes(16))], "answer-0001.bit",
+                 "another run")
+        answered(lambda path: [answer_file(path, 1, 0)] * 2, "answer-0002.bit",
+                 "answers round 1, expected round 2")
+        answered(lambda path: [answer_file(path, 1, 2)], "answer-0001.bit", "0 to 1")
+        answered(lambda path: [path.read_bytes()], "a round of validation",
+                 "expected an answer")
+
+        # Another owner's answer.
+        other = self.work / "keys"
+        self.make_keys(other)
+        header = (other / "evaluation.keys").read_bytes()[80:96]
+
+        def foreign(path):
+            mine = answer_file(path, 1, 0)
+            fake = self.work / "fake"
+            start = mine[:80] + header + mine[96:160]
+            fake.write_bytes(start + hashlib.sha256(start).digest() + path.read_bytes()[HEADER:])
+            return [answer_file(fake, 1, 0)]
+        answered(foreign, "answer-0001.bit", "belongs to the keys")
+
+    def test_a_used_folder_is_refused(self):
+        self.both("right", owner=["--max-logit", 0.01])
+        self.refused(run(*self.server("right")), "round-0001.enc", "another run")
+        (self.exchange / "round-0001.enc").unlink()
+        self.refused(run(*self.server("right")), "answer-0001.bit", "another run")
+        # Nor does an owner mix two runs up.
+        self.refused(run(*self.owner("wrong")), "best.enc.rounds.json", "another validation")
+
+    def test_rounds_that_are_not_the_owners(self):
+        self.both("right", owner=["--max-logit", 0.01])
+        for name in ("best.enc", "best.enc.rounds.json"):
+            (self.work / name).unlink()
+        # Scores of another data set than the owner's own.
+        self.refused(run(*self.owner("wrong")), "round-0001.enc", "another data set")
+        shutil.copy(self.exchange / "round-0001.enc", self.exchange / "round-0002.enc")
+        self.refused(run(*self.owner("right")), "round-0002.enc", "holds round 1, expected 2")
+
+    def test_both_sides_survive_a_kill(self):
+        checkpoints = ["--checkpoint", self.work / "checkpoints", "--resume"]
+        self.both("right", server=["--checkpoint", self.work / "others"])
+        best = (self.work / "best.enc").read_bytes()
+        for name in ("best.enc", "best.enc.rounds.json", "last.enc"):
+            (self.work / name).unlink()
+        shutil.rmtree(self.exchange)
+
+        server = self.start(*self.server("right", *checkpoints))
+        owner = self.start(*self.owner("right"))
+        self.wait_for(self.exchange / "answer-0002.bit")
+        owner.kill()
+        owner.wait()
+        # Somewhere in steps or waiting.
+        time.sleep(0.3)
+        server.kill()
+        server.wait()
+        # An answer that was lost on its way is given again, the same.
+        lost = sorted(self.exchange.glob("answer-*.bit"))[-1]
+        before = lost.read_bytes()
+        lost.unlink()
+        server = self.start(*self.server("right", *checkpoints))
+        answered = run(*self.owner("right"))
+        _, errors = server.communicate(timeout=120)
+        self.assertEqual(answered.returncode, 0, answered.stderr)
+        self.assertEqual(server.returncode, 0, errors)
+        self.assertEqual(lost.read_bytes(), before)
+        self.assertEqual(len(json.loads(answered.stdout)["rounds"]), STEPS)
+        self.assertEqual((self.work / "best.enc").read_bytes(), best)
+
+    def test_command_lines(self):
+        data = ["--features", self.folder / "x.npy", "--labels", self.folder / "y.npy", "--keys",
+                self.keys, INSECURE]
+        out = self.work / "d.enc"
+        result = json.loads(self.good(OWNER, "encrypt", *data, "--validation-fraction", 0.1,
+                                      "--out", out, "--json").stdout)
+        self.assertEqual(result["samples"], 270)
+        self.assertEqual(result["validation"]["samples"], 30)
+        self.assertTrue((self.work / "d-validation.enc").exists())
+        self.refused(run(OWNER, "encrypt", *data, "--validation-fraction", 0.001, "--out", out),
+                     "x.npy", "too few")
+        self.refused(run(OWNER, "encrypt", *data, "--validation-fraction", 0.1, "--validation",
+                         self.folder / "xv.npy", "--out", out), "one of")
+        without = self.server("right")
+        at = without.index("--exchange")
+        self.refused(run(*without[:at], *without[at + 2:]), "go together")
+        unlabelled = self.work / "u.enc"
+        self.good(OWNER, "encrypt", "--features", self.folder / "x.npy", "--unlabelled",
+                  "--keys", self.keys, "--out", unlabelled, INSECURE)
+        self.refused(run(OWNER, "validate", "--keys", self.keys, "--data", unlabelled,
+                         "--exchange", self.exchange, "--out", out, INSECURE),
+                     "u.enc", "no labels")
+
+
+if __name__ == "__main__":
+    main()

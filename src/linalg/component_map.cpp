@@ -1,7 +1,5 @@
 #include "linalg/component_map.h"
 
-#include <bit>
-
 #include "base/parallel.h"
 #include "ring/sampling.h"
 #include "ring/work.h"
@@ -11,34 +9,32 @@ namespace {
 
 const kernels::LimbKernels& k() { return kernels::active_kernels(); }
 
-// out[to(a, j)] = +-x[width * a + j] for the map's action on the exponents of Y.
-// `transposed`: component j in a row of its own, without the twist (which the keys contain).
-template <bool kTransposed>
 void permute(u64* out, const u64* x, const ComponentMap& map, std::size_t n, const Modulus& q) {
-  const std::size_t rows = n / map.width, two_rows = 2 * rows;
-  const u64 g = map.g & (two_rows - 1);
-  for (std::size_t a = 0; a < rows; ++a) {
-    const std::size_t target = a * g & (two_rows - 1);
-    for (std::size_t j = 0; j < map.width; ++j) {
-      std::size_t y = target;
-      if (!kTransposed && map.reversed && j != 0) y = (y + g + two_rows - 1) & (two_rows - 1);
-      const u64 value = x[map.width * a + j];
-      const std::size_t place = y & (rows - 1);
-      out[kTransposed ? j * rows + place : map.width * place + j] = y < rows ? value : q.neg(value);
-    }
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto [index, negative] = map.place(i, n);
+    out[index] = negative ? q.neg(x[i]) : x[i];
+  }
+}
+
+// The same of y_j(Y) -> y_j(Y^g) alone, the twist being in the keys; component j in a row of its
+// own.
+void permute_transposed(u64* out, const u64* x, ComponentMap map, std::size_t n, const Modulus& q) {
+  map.reversed = false;
+  const int log_width = std::countr_zero(map.width);
+  const std::size_t rows = n >> log_width;
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto [index, negative] = map.place(i, n);
+    out[(index & (map.width - 1)) * rows + (index >> log_width)] = negative ? q.neg(x[i]) : x[i];
   }
 }
 
 }  // namespace
 
 std::vector<std::int64_t> ComponentMap::apply(std::span<const std::int64_t> x) const {
-  const std::size_t n = x.size(), rows = n / width, two_rows = 2 * rows;
-  std::vector<std::int64_t> out(n);
-  for (std::size_t i = 0; i < n; ++i) {
-    const std::size_t a = i / width, j = i % width;
-    std::size_t y = a * g & (two_rows - 1);
-    if (reversed && j != 0) y = (y + g + two_rows - 1) & (two_rows - 1);
-    out[width * (y & (rows - 1)) + j] = y < rows ? x[i] : -x[i];
+  std::vector<std::int64_t> out(x.size());
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const auto [index, negative] = place(i, x.size());
+    out[index] = negative ? -x[i] : x[i];
   }
   return out;
 }
@@ -98,7 +94,7 @@ void ComponentMapEvaluator::apply_batch(std::span<const Ciphertext* const> input
   for (const Ciphertext* c : inputs) {
     Poly& x = rows.emplace_back(ring_, q_count, p_count, Domain::kCoefficient);
     for (std::size_t i = 0; i < q_count; ++i)
-      permute<true>(x.limb(i), c->c1.limb(i), key.map, n, ring_.q(i));
+      permute_transposed(x.limb(i), c->c1.limb(i), key.map, n, ring_.q(i));
     from.clear();
     to.clear();
     for (std::size_t i = 0; i < limbs; ++i)
@@ -116,8 +112,7 @@ void ComponentMapEvaluator::apply_batch(std::span<const Ciphertext* const> input
   for (std::size_t i = 0; i < limbs; ++i) {
     const kernels::NttTable& table = *tables_[i < q_count ? i : ring_.q_size() + i - q_count];
     for (std::size_t s = 0; s < batch; ++s) {
-      for (std::size_t j = 0; j < width_; ++j)
-        k().ntt_forward(rows[s].limb(i) + j * rows_, table);
+      for (std::size_t j = 0; j < width_; ++j) k().ntt_forward(rows[s].limb(i) + j * rows_, table);
       x[s] = rows[s].limb(i);
     }
     for (std::size_t j = 0; j < width_; ++j) {
@@ -154,7 +149,7 @@ void ComponentMapEvaluator::apply_batch(std::span<const Ciphertext* const> input
       }
     }
     for (std::size_t i = 0; i < q_count; ++i) {
-      permute<false>(moved.data(), inputs[s]->c0.limb(i), key.map, n, ring_.q(i));
+      permute(moved.data(), inputs[s]->c0.limb(i), key.map, n, ring_.q(i));
       k().add(result.c0.limb(i), result.c0.limb(i), moved.data(), n, ring_.q(i));
     }
   }

@@ -24,6 +24,11 @@ Ring::Ring(int log_n, std::span<const u64> q_primes, std::span<const u64> p_prim
   parallel_for(primes.size(), [&](std::size_t i) {
     tables_[i] = std::make_unique<kernels::NttTable>(log_n, primes[i]);
   });
+  for (std::size_t i = 0; i < q_size(); ++i) {
+    special_products_.push_back(1);
+    for (std::size_t j = 0; j < p_size(); ++j)
+      special_products_.push_back(q(i).mul(special_products_.back(), p(j).q % q(i).q));
+  }
 }
 
 double Ring::log2_modulus(std::size_t q_count, std::size_t p_count) const {

@@ -1,5 +1,5 @@
-// R = Z[X]/(X^n + 1) with two chains of primes: q_0..q_L carry the messages, p_0..p_k-1 (the special
-// primes) are used inside key switching only.
+// R = Z[X]/(X^n + 1) with two chains of primes: q_0..q_L carry the messages, p_0..p_k-1 (the
+// special primes) are used inside key switching only.
 #pragma once
 
 #include <map>
@@ -13,8 +13,8 @@
 
 namespace blindtuner {
 
-/// Immutable after construction (its caches are filled under a lock). Polynomials point to their ring,
-/// which must outlive them.
+/// Immutable after construction (its caches are filled under a lock). Polynomials point to their
+/// ring, which must outlive them.
 class Ring {
  public:
   /// n = 2^log_n; all primes distinct, below 2^50, = 1 mod 2n. Throws ContractError otherwise.
@@ -34,11 +34,17 @@ class Ring {
   /// log2 of q_0 * .. * q_(q_count-1) * p_0 * .. * p_(p_count-1).
   double log2_modulus(std::size_t q_count, std::size_t p_count) const;
 
+  /// p_0 * .. * p_(p_count-1) mod q_i: what key switching multiplies messages with.
+  u64 special_product(std::size_t i, std::size_t p_count) const {
+    return special_products_[i * (p_size() + 1) + p_count];
+  }
+
   /// index with: NTT of a(X^g) at j equals NTT of a at index[j]; g odd, taken mod 2n. Cached.
   const std::uint32_t* automorphism_index(u64 g) const;
 
   /// Conversion from limbs [from_begin, from_end) of the q chain to the q limbs of
-  /// [0, q_count) outside that range, in order, followed by the first p_count special primes. Cached.
+  /// [0, q_count) outside that range, in order, followed by the first p_count special primes.
+  /// Cached.
   const kernels::BaseConversion& mod_up_conversion(std::size_t from_begin, std::size_t from_end,
                                                    std::size_t q_count, std::size_t p_count) const;
   /// Conversion from q limbs [q_keep, q_count) followed by p_count special primes to q limbs
@@ -50,6 +56,7 @@ class Ring {
   int log_n_;
   std::size_t q_size_;
   std::vector<std::unique_ptr<kernels::NttTable>> tables_;  // q chain, then special primes
+  std::vector<u64> special_products_;                       // by q limb, then number of factors
   mutable std::mutex mutex_;
   mutable std::map<u64, std::vector<std::uint32_t>> automorphisms_;
   using Key = std::tuple<std::size_t, std::size_t, std::size_t, std::size_t>;

@@ -8,18 +8,8 @@ namespace {
 
 const kernels::LimbKernels& k() { return kernels::active_kernels(); }
 
-u64 special_product(const Ring& ring, std::size_t p_count, const Modulus& q) {
-  u64 product = 1;
-  for (std::size_t i = 0; i < p_count; ++i) product = q.mul(product, ring.p(i).q % q.q);
-  return product;
-}
-
-}  // namespace
-
-namespace {
-
-// The digits of c: coefficients of the limbs outside each digit; a digit's own limbs are left unset,
-// their transforms are c's.
+// The digits of c: coefficients of the limbs outside each digit; a digit's own limbs are left
+// unset, their transforms are c's.
 struct DigitParts {
   Decomposition parts;
   std::vector<std::size_t> begins;
@@ -190,9 +180,8 @@ void add_times_special(Poly& out, const Poly& x) {
   require(out.q_count() <= x.q_count(), "operand with too few limbs");
   const WorkScope work(Work::kPass, out.ring().log_n(), 0, static_cast<double>(out.q_count()));
   parallel_for(out.q_count(), [&](std::size_t i) {
-    const Modulus& q = out.modulus(i);
-    k().mul_scalar_add(out.limb(i), x.limb(i), special_product(out.ring(), out.p_count(), q),
-                       out.n(), q);
+    k().mul_scalar_add(out.limb(i), x.limb(i), out.ring().special_product(i, out.p_count()),
+                       out.n(), out.modulus(i));
   });
 }
 

@@ -35,12 +35,9 @@ KeySwitchKey make_key_switch_key(const Poly& payload, const SecretKey& to, const
     Poly a = sample_uniform(ring, shape.q_count, shape.p_count, key.seed, d);
     Poly masked = mul(a, secret);
     sub_inplace(b, masked);
-    for (std::size_t i = begin; i < shape.digit_ends[d]; ++i) {
-      const Modulus& q = ring.q(i);
-      u64 p_mod_q = 1;
-      for (std::size_t j = 0; j < shape.p_count; ++j) p_mod_q = q.mul(p_mod_q, ring.p(j).q % q.q);
-      kernels::active_kernels().mul_scalar_add(b.limb(i), payload.limb(i), p_mod_q, ring.n(), q);
-    }
+    for (std::size_t i = begin; i < shape.digit_ends[d]; ++i)
+      kernels::active_kernels().mul_scalar_add(
+          b.limb(i), payload.limb(i), ring.special_product(i, shape.p_count), ring.n(), ring.q(i));
     begin = shape.digit_ends[d];
     key.b.push_back(std::move(b));
     key.a.push_back(std::move(a));

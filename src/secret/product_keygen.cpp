@@ -26,17 +26,14 @@ ComponentMapKey make_component_map_key(const ComponentMap& map, const SecretKey&
     std::vector<std::int64_t> mapped = map.apply(shifted.span());
     Poly payload = from_signed(ring, mapped, q_count, p_count, true);
     wipe(mapped.data(), mapped.size() * sizeof(std::int64_t));
-    Prng prng(fresh_seed());
+    Prng prng = Prng::for_secrets();
     const SecretCoefficients error = sample_gaussian(n, prng);
     Poly b = from_signed(ring, error.span(), q_count, p_count, true);
     Poly masked = mul(sample_uniform(ring, q_count, p_count, key.seed, j), secret);
     sub_inplace(b, masked);
-    for (std::size_t l = 0; l < q_count; ++l) {
-      const Modulus& q = ring.q(l);
-      u64 p_mod_q = 1;
-      for (std::size_t i = 0; i < p_count; ++i) p_mod_q = q.mul(p_mod_q, ring.p(i).q % q.q);
-      kernels::active_kernels().mul_scalar_add(b.limb(l), payload.limb(l), p_mod_q, n, q);
-    }
+    for (std::size_t l = 0; l < q_count; ++l)
+      kernels::active_kernels().mul_scalar_add(b.limb(l), payload.limb(l),
+                                               ring.special_product(l, p_count), n, ring.q(l));
     key.b[j] = std::move(b);
   });
   key.expand();

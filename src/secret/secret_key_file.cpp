@@ -68,7 +68,7 @@ OwnerKeys read_secret_key(const std::filesystem::path& path, bool allow_insecure
   SecretKey big = read_coefficients(in, p->ring(), p->hardness());
   SecretKey small = read_coefficients(in, p->small_ring(), p->small_hardness());
   in.finish();
-  Prng prng(fresh_seed());
+  Prng prng = Prng::for_secrets();
   SecretKey sparse = SecretKey::generate(p->ring(), p->sparse_hardness(), prng);
   return {{std::move(p), std::move(big), std::move(small), std::move(sparse)}, in.header().key_id};
 }

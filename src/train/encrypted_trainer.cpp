@@ -70,12 +70,7 @@ const EncryptedDataset& checked(const EncryptedDataset& data, const TrainingKeys
                     std::to_string(l.classes));
   if (data.labels.size() != l.supers() * l.ratio)
     throw DataError("the data set holds no labels: it was encrypted for prediction only");
-  for (const BatchRange& batch : batch_ranges(config, l.samples))
-    if (batch.begin % l.rows() != 0 ||
-        (batch.count % l.rows() != 0 && batch.begin + batch.count != l.samples))
-      throw DataError("batch size " + std::to_string(config.batch_size) +
-                      " is not a multiple of this data set's blocks of " +
-                      std::to_string(l.rows()) + " samples");
+  EncryptedTrainer::require_whole_blocks(l, config);
   // Coefficients become integers: what they lose by it must be little, and they must fit.
   const double largest = UpdatePlan(config, l.samples).largest_coefficient() *
                          EncryptedTrainer::coefficient_scale(parameters, circuit);
@@ -115,6 +110,15 @@ void for_each_super(const ProductLayout& layout, const BatchRange& batch, F&& f)
 }
 
 }  // namespace
+
+void EncryptedTrainer::require_whole_blocks(const ProductLayout& l, const TrainingConfig& config) {
+  for (const BatchRange& batch : batch_ranges(config, l.samples))
+    if (batch.begin % l.rows() != 0 ||
+        (batch.count % l.rows() != 0 && batch.begin + batch.count != l.samples))
+      throw DataError("batch size " + std::to_string(config.batch_size) +
+                      " is not a multiple of this data set's blocks of " +
+                      std::to_string(l.rows()) + " samples");
+}
 
 std::optional<int> EncryptedTrainer::fold_bit(const ProductLayout& layout,
                                               const TrainingConfig& config) {
@@ -164,7 +168,7 @@ EncryptedTrainer::EncryptedTrainer(ParametersPtr parameters, const Bootstrapper&
 }
 
 std::vector<Ciphertext> EncryptedTrainer::combine(std::span<const double> coefficients) const {
-  const double scale = weight_scale_ / (kFeatureScale * kErrorScale);
+  const double scale = coefficient_scale(*parameters_, softmax_.circuit());
   const ProductLayout& l = data_.layout;
   std::vector<Ciphertext> out;
   for (std::size_t pack = 0; pack < l.packs(); ++pack) {

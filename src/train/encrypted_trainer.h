@@ -38,6 +38,8 @@ class EncryptedTrainer {
   int done() const { return static_cast<int>(gradients_.size()); }
   const SoftmaxEvaluator& softmax() const { return softmax_; }
 
+  /// Throws DataError unless batches are whole blocks of the layout (or end with the samples).
+  static void require_whole_blocks(const ProductLayout& layout, const TrainingConfig& config);
   /// Whether every bootstrapping of a run fills at most half of the big ring: the fold bit to give
   /// to the Bootstrapper, which halves most of a step's work. Empty where some batch needs more.
   static std::optional<int> fold_bit(const ProductLayout& layout, const TrainingConfig& config);

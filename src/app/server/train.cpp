@@ -85,6 +85,7 @@ void train(const CommonOptions& common, const TrainOptions& options) {
   const SoftmaxCircuit& circuit =
       find_softmax_circuit(options.softmax, config.classes, options.range);
   DatasetFile data = open_dataset(options.data, info.set, common.quiet);
+  EncryptedTrainer::require_whole_blocks(data.data.layout, config);
   const double data_seconds = total.seconds();
 
   const Stopwatch keys_watch;

@@ -1,5 +1,6 @@
 #include "ckks/bootstrap/dft.h"
 
+#include <array>
 #include <bit>
 #include <cmath>
 #include <numeric>
@@ -7,43 +8,37 @@
 namespace blindtuner {
 namespace {
 
-// x_j + w x_(j+h) and x_j - w x_(j+h) in blocks of `length` = 2h.
-DiagonalMatrix butterfly(const Encoder& encoder, std::size_t length) {
-  const std::size_t slots = encoder.slots(), half = length / 2;
+// (x_j, x_(j+h)) -> entries(j) * (x_j, x_(j+h)), a 2 x 2 matrix by rows, in blocks of `length` =
+// 2h.
+template <typename F>
+DiagonalMatrix butterflies(std::size_t slots, std::size_t length, F&& entries) {
+  const std::size_t half = length / 2;
   DiagonalMatrix m{slots, length, {}};
-  auto diagonal = [&](std::size_t shift) -> std::vector<Complex>& {
-    auto& d = m.diagonals[shift % slots];
-    d.resize(length);
-    return d;
-  };
-  auto &same = diagonal(0), &up = diagonal(half), &down = diagonal(slots - half);
+  // With two slots in all, up and down are the same diagonal.
+  for (std::size_t shift : {std::size_t{0}, half, slots - half}) m.diagonals[shift].resize(length);
   for (std::size_t j = 0; j < half; ++j) {
-    const Complex w = encoder.twiddle(length, j);
-    same[j] = 1;
-    up[j] = w;
-    same[j + half] = -w;
-    down[j + half] = 1;
+    const std::array<Complex, 4> e = entries(j);
+    m.diagonals[0][j] = e[0];
+    m.diagonals[half][j] = e[1];
+    m.diagonals[slots - half][j + half] = e[2];
+    m.diagonals[0][j + half] = e[3];
   }
   return m;
 }
 
+// x_j + w x_(j+h) and x_j - w x_(j+h)
+DiagonalMatrix butterfly(const Encoder& encoder, std::size_t length) {
+  return butterflies(encoder.slots(), length, [&](std::size_t j) {
+    const Complex w = encoder.twiddle(length, j);
+    return std::array<Complex, 4>{1, w, 1, -w};
+  });
+}
+
 DiagonalMatrix inverse_butterfly(const Encoder& encoder, std::size_t length) {
-  const std::size_t slots = encoder.slots(), half = length / 2;
-  DiagonalMatrix m{slots, length, {}};
-  auto diagonal = [&](std::size_t shift) -> std::vector<Complex>& {
-    auto& d = m.diagonals[shift % slots];
-    d.resize(length);
-    return d;
-  };
-  auto &same = diagonal(0), &up = diagonal(half), &down = diagonal(slots - half);
-  for (std::size_t j = 0; j < half; ++j) {
-    const Complex inverse = std::conj(encoder.twiddle(length, j));
-    same[j] = 0.5;
-    up[j] = 0.5;
-    same[j + half] = -0.5 * inverse;
-    down[j + half] = 0.5 * inverse;
-  }
-  return m;
+  return butterflies(encoder.slots(), length, [&](std::size_t j) {
+    const Complex w = 0.5 * std::conj(encoder.twiddle(length, j));
+    return std::array<Complex, 4>{0.5, 0.5, w, -w};
+  });
 }
 
 // The stage that merges the butterflies over bit b of the index is where folding is free: it mixes

@@ -52,6 +52,10 @@ def write_case(folder, tensors, settings, expected, kind="F32"):
     for name, value in settings.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(json.dumps(value, indent=1) + "\n")
+    write_expected(folder, expected)
+
+
+def write_expected(folder, expected):
     np.savez(folder / "expected.npz", **{
         k: v.astype(np.int32 if v.dtype.kind == "i" else np.float32) for k, v in expected.items()})
 

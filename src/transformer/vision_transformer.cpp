@@ -20,8 +20,10 @@ layers::BlockWeights read_block(Checkpoint& checkpoint, const VisionNames& names
                                 const VisionConfig& config, std::size_t number) {
   const std::string block = names.block(number);
   const std::size_t width = config.width, hidden = config.hidden;
-  // Some models have no biases here; one that lacks them in some blocks only is damaged.
-  const bool biased = checkpoint.contains(names.block(0) + names.qkv[0] + ".bias");
+  // Some models have no biases here; one that has them in some blocks only is damaged.
+  bool biased = false;
+  for (std::size_t i = 0; i < config.depth; ++i)
+    biased |= checkpoint.contains(names.block(i) + names.qkv[0] + ".bias");
   const auto part = [&](int i, std::size_t out) {
     return checkpoint.linear(block + names.qkv[i], width, out, biased);
   };

@@ -61,8 +61,8 @@ void check(const fs::path& folder, double tolerance) {
   SCOPED_TRACE(folder);
   fs::path model = folder / "model.safetensors";
   const NpzArchive expected(folder / "expected.npz");
-  const Result is = expected.contains("tokens") ? run_text(folder, expected)
-                                                : run_vision(model, expected);
+  const Result is =
+      expected.contains("tokens") ? run_text(folder, expected) : run_vision(model, expected);
   const double error = relative_error(is.features, expected.features("features"));
   EXPECT_LT(error, tolerance);
   std::printf("%-28s features %.1e", folder.filename().c_str(), error);
@@ -106,7 +106,8 @@ TEST(Encoders, DeitTinyEqualsItsReference) {
 
 // Neither the batch nor the threads make a difference, to the bit.
 TEST(Encoders, DoNotDependOnTheBatch) {
-  const auto model = VisionTransformer::load(fs::path(TRANSFORMER_CASES) / "timm/model.safetensors");
+  const auto model =
+      VisionTransformer::load(fs::path(TRANSFORMER_CASES) / "timm/model.safetensors");
   const NpzArchive expected(fs::path(TRANSFORMER_CASES) / "timm/expected.npz");
   const FeatureMatrix some = expected.features("input");
   FeatureMatrix input(200, some.cols());  // several passes, the last one not full

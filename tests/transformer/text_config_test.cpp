@@ -1,0 +1,126 @@
+#include "transformer/text_config.h"
+
+#include <gtest/gtest.h>
+
+#include "data/test_files.h"
+#include "transformer/text_encoder.h"
+
+namespace blindtuner {
+namespace {
+
+using namespace testing;
+namespace fs = std::filesystem;
+
+/// A copy of a case's folder, to be spoiled.
+class TextFiles : public ::testing::Test {
+ protected:
+  TextFiles() { copy("bert"); }
+  void copy(const std::string& name) {
+    fs::remove_all(folder_ / "m");
+    fs::copy(fs::path(TRANSFORMER_CASES) / name, folder_ / "m", fs::copy_options::recursive);
+  }
+  TextEncoder load() const { return TextEncoder::load(folder_ / "m"); }
+  void refused(const std::string& file, const std::string& text, const std::string& part) {
+    const auto before = get_file(folder_ / "m" / file);
+    put_file(folder_ / "m" / file, text);
+    expect_data_error([&] { load(); }, part);
+    put_file(folder_ / "m" / file, before);
+  }
+  struct Folder : TemporaryFolder {
+    fs::path operator/(const fs::path& name) const {
+      return TemporaryFolder::operator/(name.string());
+    }
+  } folder_;
+};
+
+TEST_F(TextFiles, SettingsAreRead) {
+  const TextEncoder bert = load();
+  EXPECT_EQ(bert.config().vocabulary, 40u);
+  EXPECT_EQ(bert.config().max_tokens, 24u);
+  EXPECT_EQ(bert.config().heads, 3u);
+  EXPECT_EQ(bert.config().depth, 2u);
+  EXPECT_TRUE(bert.config().mean_pooling && bert.config().normalised);
+  EXPECT_FALSE(bert.config().mpnet);
+  copy("mpnet");
+  EXPECT_TRUE(load().config().mpnet);
+  EXPECT_EQ(load().config().first_position, 2u);
+  copy("bert_first_token");
+  EXPECT_FALSE(load().config().mean_pooling || load().config().normalised);
+  // Without sentence-transformers' files: the mean, as long as it is, of as many tokens as fit.
+  for (const char* file : {"modules.json", "sentence_bert_config.json"})
+    fs::remove(folder_ / "m" / file);
+  EXPECT_TRUE(load().config().mean_pooling);
+  EXPECT_EQ(load().config().max_tokens, 32u);
+}
+
+TEST_F(TextFiles, SettingsThatCannotBeMetAreRefused) {
+  refused("config.json", "{}", "expected num_attention_heads, a divisor of 12");
+  refused("config.json", R"({"num_attention_heads": 5})", "a divisor of 12");
+  refused("config.json", R"({"num_attention_heads": 3, "model_type": "roberta"})",
+          "model_type is 'roberta', expected bert");
+  refused("config.json", R"({"num_attention_heads": 3, "position_embedding_type": "relative_key"})",
+          "absolute");
+  refused("modules.json", "{}", "expected a JSON array");
+  refused("modules.json", "[3]", "a list of objects");
+  refused("modules.json", R"([{"type": "sentence_transformers.models.Dense", "path": "x"}])",
+          "a module is 'sentence_transformers.models.Dense'");
+  refused("modules.json", R"([{"type": "x.Pooling", "path": "../../etc"}])", "a folder's name");
+  refused("1_Pooling/config.json", R"({"pooling_mode_max_tokens": true})",
+          "pooling is 'max_tokens'");
+  refused("1_Pooling/config.json",
+          R"({"pooling_mode_max_tokens": true, "pooling_mode_mean_tokens": true})",
+          "pooling is 'max_tokens and mean_tokens'");
+  refused("sentence_bert_config.json", R"({"max_seq_length": 1})", "max_seq_length is 1");
+  refused("model.safetensors", "12345678", "not a .safetensors file");
+  expect_data_error([&] { TextEncoder::load(folder_ / "none"); }, "No such file");
+  expect_data_error(
+      [&] { TextEncoder::load(fs::path(TRANSFORMER_CASES) / "timm/model.safetensors"); },
+      "not a text encoder of BERT's family");
+}
+
+TEST_F(TextFiles, TokensAndLengths) {
+  const TextEncoder model = load();
+  std::vector<float> features(2 * model.feature_count());
+  const std::vector<std::int32_t> tokens = {1, 2, 39, 4, 5};
+  const auto embed = [&](std::vector<std::size_t> lengths) {
+    model.embed(tokens, lengths, features);
+  };
+  EXPECT_NO_THROW(embed({2, 3}));
+  EXPECT_THROW(embed({2, 2}), ContractError);
+  EXPECT_THROW(embed({2, 4}), ContractError);
+  EXPECT_THROW(embed({0, 5}), ContractError);
+  EXPECT_THROW(embed({5}), ContractError);
+  EXPECT_THROW(model.embed(std::vector<std::int32_t>(25, 1), std::vector<std::size_t>{25},
+                           std::span(features).first(12)),
+               ContractError);
+  expect_data_error(
+      [&] {
+        model.embed(std::vector<std::int32_t>{1, 40}, std::vector<std::size_t>{1, 1}, features);
+      },
+      "token 40 in text 1, but the model's vocabulary has 40");
+  EXPECT_THROW(
+      model.embed(std::vector<std::int32_t>{1, -1}, std::vector<std::size_t>{1, 1}, features),
+      DataError);
+}
+
+// The same text has the same embedding wherever it stands.
+TEST_F(TextFiles, TextsDoNotSeeEachOther) {
+  const TextEncoder model = load();
+  const std::size_t width = model.feature_count();
+  std::vector<std::int32_t> tokens;
+  std::vector<std::size_t> lengths;
+  for (int i = 0; i < 300; ++i) {
+    const std::size_t length = 1 + static_cast<std::size_t>(i) * 7 % 24;
+    lengths.push_back(length);
+    for (std::size_t j = 0; j < length; ++j)
+      tokens.push_back(static_cast<std::int32_t>((length * 5 + j * j) % 40));
+  }
+  std::vector<float> features(300 * width);
+  model.embed(tokens, lengths, features);
+  for (std::size_t i = 24; i < 300; ++i)  // lengths, and so texts, repeat after 24
+    for (std::size_t j = 0; j < width; ++j)
+      ASSERT_EQ(features[i * width + j], features[(i - 24) * width + j]) << i;
+}
+
+}  // namespace
+}  // namespace blindtuner

@@ -1,0 +1,224 @@
+#include "transformer/vision_config.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "data/test_files.h"
+#include "transformer/checkpoint_files.h"
+#include "transformer/vision_transformer.h"
+
+namespace blindtuner {
+namespace {
+
+using namespace testing;
+
+void put(LiteralTensors& tensors, const std::string& name, const Shape& shape) {
+  std::size_t count = 1;
+  for (const std::size_t size : shape) count *= size;
+  LiteralTensor& tensor = tensors[name] = {shape, std::vector<float>(count)};
+  for (std::size_t i = 0; i < count; ++i)
+    tensor.values[i] = std::sin(static_cast<float>(i + name.size()));
+}
+
+void put_affine(LiteralTensors& tensors, const std::string& name, const Shape& shape) {
+  put(tensors, name + ".weight", shape);
+  put(tensors, name + ".bias", {shape[0]});
+}
+
+/// timm's names; one head of 64, 8 x 8 pixels in patches of 4, two blocks, three classes.
+LiteralTensors tiny_model() {
+  LiteralTensors t;
+  put(t, "cls_token", {1, 1, 64});
+  put(t, "pos_embed", {1, 5, 64});
+  put_affine(t, "patch_embed.proj", {64, 3, 4, 4});
+  for (const std::string block : {"blocks.0.", "blocks.1."}) {
+    put_affine(t, block + "norm1", {64});
+    put_affine(t, block + "attn.qkv", {192, 64});
+    put_affine(t, block + "attn.proj", {64, 64});
+    put_affine(t, block + "norm2", {64});
+    put_affine(t, block + "mlp.fc1", {32, 64});
+    put_affine(t, block + "mlp.fc2", {64, 32});
+  }
+  put_affine(t, "norm", {64});
+  put_affine(t, "head", {3, 64});
+  return t;
+}
+
+class VisionFiles : public ::testing::Test {
+ protected:
+  VisionTransformer load() {
+    put_file(folder_ / "model.safetensors", safetensors(tensors_));
+    return VisionTransformer::load(folder_ / "model.safetensors");
+  }
+  void refused(const std::string& part) {
+    expect_data_error([&] { load(); }, part);
+    tensors_ = tiny_model();
+  }
+  void settings(const std::string& name, const std::string& text) {
+    put_file(folder_ / name, text);
+  }
+
+  LiteralTensors tensors_ = tiny_model();
+  TemporaryFolder folder_;
+};
+
+TEST_F(VisionFiles, ShapesSayEverything) {
+  const VisionTransformer model = load();
+  const VisionConfig& c = model.config();
+  EXPECT_EQ(c.image_size, 8u);
+  EXPECT_EQ(c.patch_size, 4u);
+  EXPECT_EQ(c.width, 64u);
+  EXPECT_EQ(c.depth, 2u);
+  EXPECT_EQ(c.heads, 1u);
+  EXPECT_EQ(c.hidden, 32u);
+  EXPECT_EQ(c.classes, 3u);
+  EXPECT_FALSE(c.distilled);
+  EXPECT_EQ(c.epsilon, 1e-6);
+  EXPECT_EQ(c.resize, 8u);  // floor(8 / 0.9)
+  EXPECT_TRUE(c.keep_aspect && c.bicubic);
+  EXPECT_FLOAT_EQ(c.mean[0], 0.485f);
+  EXPECT_EQ(c.settings_from, "defaults");
+  EXPECT_EQ(model.pixel_count(), 192u);
+}
+
+TEST_F(VisionFiles, NamesWhatIsMissingOrMisshapen) {
+  for (const auto& [name, tensor] : tiny_model()) {
+    tensors_.erase(name);
+    // Without a weight the head is absent, and its bias has no place.
+    if (name != "head.weight") refused("'" + name + "'");
+    tensors_ = tiny_model();
+    tensors_[name].shape.back() += 1;
+    std::size_t count = 1;
+    for (const std::size_t size : tensors_[name].shape) count *= size;
+    tensors_[name].values.resize(count);
+    refused("tensor '");
+  }
+  put(tensors_, "blocks.1.norm2.weight", {63});
+  refused("tensor 'blocks.1.norm2.weight' has shape [63], expected [64]");
+  put(tensors_, "blocks.0.ls1.gamma", {64});
+  refused("tensor 'blocks.0.ls1.gamma' has no place in this kind of model");
+  put(tensors_, "blocks.x.weight", {64});
+  refused("expected a block's number after 'blocks.'");
+  put(tensors_, "blocks.999999.weight", {64});
+  refused("expected a block's number");
+  put(tensors_, "blocks.3.norm1.weight", {64});
+  refused("tensor 'blocks.2.norm1.weight' is missing");
+  put(tensors_, "pos_embed", {1, 7, 64});
+  refused("tensor 'pos_embed' has shape [1, 7, 64], expected [1, a square + 1");
+  put(tensors_, "pos_embed", {1, 1, 64});
+  refused("a square");
+  put(tensors_, "dist_token", {1, 1, 64});
+  refused("a square + 2");
+  put(tensors_, "patch_embed.proj.weight", {64, 1, 4, 4});
+  refused("expected [width, 3, patch, patch]");
+  put(tensors_, "patch_embed.proj.weight", {64, 3, 0, 0});
+  refused("expected 4 dimensions, none empty");
+  tensors_.clear();
+  put(tensors_, "conv1.weight", {64, 3, 7, 7});
+  refused("not a vision transformer");
+}
+
+TEST_F(VisionFiles, ConfigsAreReadAndHeldAgainstTheShapes) {
+  settings("config.json", R"({"num_attention_heads": 4, "layer_norm_eps": 1e-5, "depth": "any",
+      "hidden_size": 64, "hidden_act": "gelu"})");
+  EXPECT_EQ(load().config().heads, 4u);
+  EXPECT_EQ(load().config().epsilon, 1e-5);
+  const auto bad = [&](const std::string& text, const std::string& part) {
+    settings("config.json", text);
+    refused(part);
+  };
+  bad(R"({"hidden_size": 128})", "hidden_size is 128, but the model's tensors have 64");
+  bad(R"({"image_size": 224})", "image_size is 224, but the model's tensors have 8");
+  bad(R"({"num_attention_heads": 3})", "expected num_attention_heads");
+  bad(R"({"num_attention_heads": 0})", "num_attention_heads is 0, expected a whole number from 1");
+  bad(R"({"num_attention_heads": "3"})", "num_attention_heads is \"3\", expected a whole number");
+  bad(R"({"layer_norm_eps": -1})", "layer_norm_eps is -1, expected a number from");
+  bad(R"({"hidden_act": "swish"})", "hidden_act is 'swish'");
+  bad("[]", "expected a JSON object");
+  bad("{", "not JSON");
+  bad("{\"a\":" + std::string(1000, '[') + std::string(1000, ']') + "}", "nested too deeply");
+}
+
+TEST_F(VisionFiles, TimmPictures) {
+  settings("config.json", R"({"architecture": "deit_tiny", "pretrained_cfg": {
+      "input_size": [3, 8, 8], "interpolation": "bilinear", "crop_pct": 0.5,
+      "mean": [0.5, 0.4, 0.3], "std": [1, 2, 3]}})");
+  const VisionTransformer model = load();
+  const VisionConfig& c = model.config();
+  EXPECT_EQ(c.resize, 16u);
+  EXPECT_TRUE(c.keep_aspect);
+  EXPECT_FALSE(c.bicubic);
+  EXPECT_EQ(c.mean, (std::array<float, 3>{0.5f, 0.4f, 0.3f}));
+  EXPECT_EQ(c.std, (std::array<float, 3>{1, 2, 3}));
+  EXPECT_NE(c.settings_from.find("config.json"), std::string::npos);
+  const auto bad = [&](const std::string& text, const std::string& part) {
+    settings("config.json", R"({"pretrained_cfg": )" + text + "}");
+    refused(part);
+  };
+  bad(R"({"crop_pct": 0})", "crop_pct is 0");
+  bad(R"({"interpolation": "nearest"})", "interpolation is 'nearest'");
+  bad(R"({"crop_mode": "border"})", "crop_mode is 'border'");
+  bad(R"({"mean": [1, 2]})", "mean: expected three numbers");
+  bad(R"({"std": [1, 0, 1]})", "std: expected three positive numbers");
+  bad(R"({"input_size": [3, 9, 9]})", "input_size is [3,9,9]");
+}
+
+TEST_F(VisionFiles, HuggingFacePictures) {
+  const auto read = [&](const std::string& text) {
+    settings("preprocessor_config.json", text);
+    return load().config();
+  };
+  // ViT: straight to the size, the aspect lost.
+  VisionConfig c = read(R"({"size": 8, "resample": 2, "do_normalize": true,
+      "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]})");
+  EXPECT_EQ(c.resize, 8u);
+  EXPECT_FALSE(c.keep_aspect || c.bicubic);
+  EXPECT_EQ(c.mean[2], 0.5f);
+  // DeiT: larger, and the centre cut out.
+  c = read(R"({"size": {"height": 12, "width": 12}, "do_center_crop": true,
+      "crop_size": {"height": 8, "width": 8}, "resample": 3})");
+  EXPECT_EQ(c.resize, 12u);
+  EXPECT_FALSE(c.keep_aspect);
+  EXPECT_TRUE(c.bicubic);
+  c = read(R"({"size": {"shortest_edge": 10}, "do_center_crop": true, "crop_size": 8,
+      "do_normalize": false})");
+  EXPECT_EQ(c.resize, 10u);
+  EXPECT_TRUE(c.keep_aspect);
+  EXPECT_EQ(c.std, (std::array<float, 3>{1, 1, 1}));
+  const auto bad = [&](const std::string& text, const std::string& part) {
+    settings("preprocessor_config.json", text);
+    refused(part);
+  };
+  bad(R"({"size": 224})", "pictures of 224 x 224, but the model's tensors are for 8 x 8");
+  bad(R"({"size": {"height": 8, "width": 9}})", "a height and a width that are the same");
+  bad(R"({"size": 4, "do_center_crop": true, "crop_size": 8})", "pictures of 4 x 4");
+  bad(R"({"resample": 0})", "resample is 0");
+  bad(R"({"do_rescale": false})", "divided by 255");
+  bad(R"({"rescale_factor": 0.0078})", "divided by 255");
+}
+
+TEST_F(VisionFiles, DamagedSettings) {
+  const std::string good = R"({"size":{"height":8,"width":8},"do_center_crop":true,"crop_size":8,
+"resample":3,"image_mean":[0.5,0.5,0.5]})";
+  load();
+  Checkpoint checkpoint(folder_ / "model.safetensors");
+  const VisionNames& names = recognise_vision_names(checkpoint);
+  const auto read = [&] { read_vision_config(folder_ / "model.safetensors", checkpoint, names); };
+  const std::vector<std::uint8_t> bytes(good.begin(), good.end());
+  expect_truncations_refused(folder_ / "preprocessor_config.json", bytes, read);
+  EXPECT_GT(flip_every_bit(folder_ / "preprocessor_config.json", bytes, read, 3), 0u);
+}
+
+TEST_F(VisionFiles, SizesAreAContract) {
+  const VisionTransformer model = load();
+  std::vector<float> pixels(2 * 192), features(2 * 64), logits(2 * 3);
+  EXPECT_NO_THROW(model.classify(pixels, 2, features, logits));
+  EXPECT_THROW(model.features(pixels, 1, features), ContractError);
+  EXPECT_THROW(model.features(pixels, 2, std::span(features).first(64)), ContractError);
+  EXPECT_THROW(model.classify(pixels, 2, features, {}), ContractError);
+  for (const float x : features) EXPECT_TRUE(std::isfinite(x));
+}
+
+}  // namespace
+}  // namespace blindtuner

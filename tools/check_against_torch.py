@@ -136,7 +136,7 @@ def main():
         "hf_minilm": lambda f: text_case(
             f, "Bert", 200, hidden_size=384, num_hidden_layers=6, num_attention_heads=12,
             intermediate_size=1536),
-        "hf_mpnet": lambda: text_case("MPNet", 400, num_hidden_layers=6),
+        "hf_mpnet": lambda f: text_case(f, "MPNet", 400, num_hidden_layers=6),
     }
     with tempfile.TemporaryDirectory() as folder:
         for name, make in cases.items():

@@ -14,6 +14,9 @@
 
 namespace blindtuner {
 
+/// Wider layers are refused, so that damaged shapes cannot ask for much memory.
+constexpr std::size_t kMaxWidth = std::size_t{1} << 16;
+
 /// Reads tensors and keeps account of them. Names are looked up below a prefix ("vit.") first, then
 /// as they are. Everything throws DataError that names the tensor in full.
 class Checkpoint {

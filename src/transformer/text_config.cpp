@@ -87,6 +87,10 @@ TextConfig read_text_config(const std::filesystem::path& folder, Checkpoint& che
   config.activation = activation_named(word_setting(settings, "hidden_act", "gelu", where), where);
   if (config.mpnet)  // positions are counted from behind the padding's
     config.first_position = 1 + whole_setting(settings, "pad_token_id", 1, 0, kMaxTokens, where);
+  if (config.width > kMaxWidth || config.hidden > kMaxWidth)
+    throw DataError(checkpoint.where() + ": widths of " + std::to_string(config.width) + " and " +
+                    std::to_string(config.hidden) + ", expected at most " +
+                    std::to_string(kMaxWidth));
   if (config.first_position >= config.positions || config.buckets % 4 != 0)
     throw DataError(checkpoint.where() + ": " + std::to_string(config.positions) +
                     " positions and " + std::to_string(config.buckets) +

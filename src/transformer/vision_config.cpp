@@ -13,6 +13,7 @@ using nlohmann::json;
 
 // Attention scores take 4 tokens^2 bytes.
 constexpr std::size_t kMaxTokens = 8192;
+constexpr std::size_t kMaxImage = 4096;
 constexpr std::size_t kMaxSize = std::size_t{1} << 20;
 
 const VisionNames kTimm = {
@@ -192,6 +193,12 @@ VisionConfig read_vision_config(const std::filesystem::path& path, const Checkpo
   config.image_size = grid * config.patch_size;
   config.depth = checkpoint.count_blocks(names.blocks);
   config.hidden = checkpoint.shape(names.block(0) + names.fc1 + ".weight", 2)[0];
+
+  if (config.image_size > kMaxImage || config.width > kMaxWidth || config.hidden > kMaxWidth)
+    throw DataError(checkpoint.where() + ": pictures of " + std::to_string(config.image_size) +
+                    " and widths of " + std::to_string(config.width) + " and " +
+                    std::to_string(config.hidden) + ", expected at most " +
+                    std::to_string(kMaxImage) + " and " + std::to_string(kMaxWidth));
 
   const auto folder = path.parent_path();
   const std::string where = quoted_path(folder / "config.json");

@@ -104,25 +104,26 @@ TEST(Encoders, DeitTinyEqualsItsReference) {
   EXPECT_LT(relative_error(is.logits, expected.features("logits")), 1e-5);
 }
 
-// Neither the batch nor the threads make a difference, to the bit.
-TEST(Encoders, DoNotDependOnTheBatch) {
-  const auto model =
-      VisionTransformer::load(fs::path(TRANSFORMER_CASES) / "timm/model.safetensors");
-  const NpzArchive expected(fs::path(TRANSFORMER_CASES) / "timm/expected.npz");
-  const FeatureMatrix some = expected.features("input");
+TEST(Encoders, DependNeitherOnThreadsNorOnTheBatch) {
+  const auto folder = fs::path(TRANSFORMER_CASES) / "timm";
+  const auto model = VisionTransformer::load(folder / "model.safetensors");
+  const FeatureMatrix some = NpzArchive(folder / "expected.npz").features("input");
   FeatureMatrix input(200, some.cols());  // several passes, the last one not full
   for (Eigen::Index i = 0; i < input.rows(); ++i) input.row(i) = some.row(i * i % some.rows());
   FeatureMatrix features(input.rows(), static_cast<Eigen::Index>(model.feature_count()));
   model.features(values(input), 200, values(features));
   const int threads = max_threads();
   set_max_threads(1);
-  FeatureMatrix alone = features.row(0);
-  for (Eigen::Index i = 0; i < input.rows(); i += 7) {
-    FeatureMatrix one = input.row(i);
-    model.features(values(one), 1, values(alone));
-    EXPECT_EQ(alone, features.row(i)) << i;
-  }
+  FeatureMatrix again = features;
+  model.features(values(input), 200, values(again));
   set_max_threads(threads);
+  EXPECT_EQ(again, features);
+  // Where a picture stands in a pass may change the order of sums on some processors.
+  for (Eigen::Index i = 0; i < input.rows(); i += 7) {
+    FeatureMatrix one = input.row(i), alone = features.row(i);
+    model.features(values(one), 1, values(alone));
+    EXPECT_LT(relative_error(alone, features.row(i)), 1e-6) << i;
+  }
   EXPECT_NO_THROW(model.features({}, 0, {}));
 }
 

@@ -114,6 +114,9 @@ TEST_F(VisionFiles, NamesWhatIsMissingOrMisshapen) {
   refused("expected [width, 3, patch, patch]");
   put(tensors_, "patch_embed.proj.weight", {64, 3, 0, 0});
   refused("expected 4 dimensions, none empty");
+  put(tensors_, "patch_embed.proj.weight", {1, 3, 2100, 2100});
+  put(tensors_, "pos_embed", {1, 5, 1});
+  refused("pictures of 4200 and widths of 1 and 32, expected at most 4096");
   tensors_.clear();
   put(tensors_, "conv1.weight", {64, 3, 7, 7});
   refused("not a vision transformer");

@@ -78,6 +78,20 @@ TEST_F(TextFiles, SettingsThatCannotBeMetAreRefused) {
       "not a text encoder of BERT's family");
 }
 
+TEST_F(TextFiles, DamagedModels) {
+  for (const std::string name : {"bert", "mpnet"}) {
+    copy(name);
+    const auto read = [&] { load(); };
+    EXPECT_NO_THROW(read());
+    for (const std::string file : {"config.json", "modules.json", "model.safetensors"}) {
+      const auto path = folder_ / "m" / file;
+      const auto good = get_file(path);
+      EXPECT_GT(flip_every_bit(path, good, read, file == "model.safetensors" ? 211 : 11), 10u);
+      put_file(path, good);
+    }
+  }
+}
+
 TEST_F(TextFiles, TokensAndLengths) {
   const TextEncoder model = load();
   std::vector<float> features(2 * model.feature_count());

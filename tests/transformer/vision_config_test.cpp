@@ -213,6 +213,17 @@ TEST_F(VisionFiles, DamagedSettings) {
   EXPECT_GT(flip_every_bit(folder_ / "preprocessor_config.json", bytes, read, 3), 0u);
 }
 
+TEST_F(VisionFiles, DamagedModels) {
+  const auto cases = std::filesystem::path(TRANSFORMER_CASES);
+  const auto good = get_file(cases / "timm_distilled" / "model.safetensors");
+  std::filesystem::copy(cases / "timm_distilled" / "config.json", folder_ / "config.json");
+  const auto path = folder_ / "model.safetensors";
+  const auto read = [&] { VisionTransformer::load(path); };
+  put_file(path, good);
+  EXPECT_NO_THROW(read());
+  EXPECT_GT(flip_every_bit(path, good, read, 101), 100u);
+}
+
 TEST_F(VisionFiles, SizesAreAContract) {
   const VisionTransformer model = load();
   std::vector<float> pixels(2 * 192), features(2 * 64), logits(2 * 3);

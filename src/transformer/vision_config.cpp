@@ -216,6 +216,8 @@ VisionConfig read_vision_config(const std::filesystem::path& path, const Checkpo
   if (config.heads == 0 || config.width % config.heads != 0)
     throw DataError(checkpoint.where() + ": how many heads share the width of " +
                     std::to_string(config.width) + "? expected num_attention_heads in " + where);
+  if (const auto pool = word_setting(settings, "global_pool", "token", where); pool != "token")
+    throw DataError(where + ": global_pool is '" + pool.substr(0, 40) + "', expected token");
   config.epsilon =
       setting(settings, "layer_norm_eps", names.joined_qkv ? 1e-6 : 1e-12, 0, 1, where);
   config.activation = activation_named(word_setting(settings, "hidden_act", "gelu", where), where);

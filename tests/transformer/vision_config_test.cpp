@@ -138,6 +138,7 @@ TEST_F(VisionFiles, ConfigsAreReadAndHeldAgainstTheShapes) {
   bad(R"({"num_attention_heads": "3"})", "num_attention_heads is \"3\", expected a whole number");
   bad(R"({"layer_norm_eps": -1})", "layer_norm_eps is -1, expected a number from");
   bad(R"({"hidden_act": "swish"})", "hidden_act is 'swish'");
+  bad(R"({"global_pool": "avg"})", "global_pool is 'avg', expected token");
   bad("[]", "expected a JSON object");
   bad("{", "not JSON");
   bad("{\"a\":" + std::string(1000, '[') + std::string(1000, ']') + "}", "nested too deeply");

@@ -21,10 +21,11 @@ BELOW = {
     "secret": ["io"],
     "data": ["base"],
     "transformer": ["data"],
+    "image": ["data"],
     "train": ["linalg", "data"],
     "app/common": ["io", "train"],
     "app/server": ["app/common"],
-    "app/owner": ["app/common", "secret"],
+    "app/owner": ["app/common", "secret", "image", "transformer"],
 }
 # Where secret keys are: reached by the owner's program alone.
 SECRET, OWNER = "secret", {"secret", "app/owner"}

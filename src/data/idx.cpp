@@ -10,18 +10,10 @@
 #include "data/file_bytes.h"
 
 namespace blindtuner {
-namespace {
 
-struct Idx {
-  std::vector<std::uint8_t> bytes;
-  std::vector<std::size_t> shape;
-  std::size_t offset = 0;
-  std::span<const std::uint8_t> elements() const { return std::span(bytes).subspan(offset); }
-};
-
-Idx read_idx_file(const std::filesystem::path& path) {
+ByteArray read_idx_array(const std::filesystem::path& path) {
   const std::string where = quoted_path(path);
-  Idx idx;
+  ByteArray idx;
   idx.bytes = read_file(path);
   if (idx.bytes.size() >= 2 && idx.bytes[0] == 0x1f && idx.bytes[1] == 0x8b)
     idx.bytes = gunzip(idx.bytes, where);
@@ -61,10 +53,8 @@ Idx read_idx_file(const std::filesystem::path& path) {
   return idx;
 }
 
-}  // namespace
-
 FeatureMatrix read_idx_images(const std::filesystem::path& path) {
-  const Idx idx = read_idx_file(path);
+  const ByteArray idx = read_idx_array(path);
   if (idx.shape.size() < 2)
     throw DataError(quoted_path(path) + ": one dimension, expected pictures (labels?)");
   const std::size_t rows = idx.shape[0];
@@ -76,7 +66,7 @@ FeatureMatrix read_idx_images(const std::filesystem::path& path) {
 }
 
 Labels read_idx_labels(const std::filesystem::path& path) {
-  const Idx idx = read_idx_file(path);
+  const ByteArray idx = read_idx_array(path);
   if (idx.shape.size() != 1)
     throw DataError(quoted_path(path) + ": " + std::to_string(idx.shape.size()) +
                     " dimensions, expected 1 for labels (pictures?)");

@@ -5,9 +5,13 @@
 
 #include <filesystem>
 
+#include "data/byte_array.h"
 #include "data/dataset.h"
 
 namespace blindtuner {
+
+/// The array as it is; no dimension is 0. Throws DataError.
+ByteArray read_idx_array(const std::filesystem::path& path);
 
 /// Pictures (two or more dimensions), one a row, values 0 to 255. Throws DataError.
 FeatureMatrix read_idx_images(const std::filesystem::path& path);

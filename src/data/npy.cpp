@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "data/file_bytes.h"
+#include "data/utf8.h"
 
 namespace blindtuner {
 namespace {
@@ -17,6 +19,7 @@ namespace {
 // A header longer than this is not one that NumPy writes for a plain array.
 constexpr std::size_t kMaxHeader = 1 << 16;
 constexpr std::size_t kMaxDimensions = 32;
+constexpr std::size_t kMaxText = 1 << 14;  // characters an element
 constexpr std::array<std::uint8_t, 6> kMagic = {0x93, 'N', 'U', 'M', 'P', 'Y'};
 
 /// Reads the dictionary literal of a header: three keys, each exactly once.
@@ -116,8 +119,18 @@ class HeaderParser {
   }
   void parse_descr(const std::string& word, NpyHeader& header) {
     const auto refuse = [&] {
-      fail("type '" + word + "', expected f4, f8, or an integer of 1 to 8 bytes");
+      fail("type '" + word + "', expected f4, f8, an integer of 1 to 8 bytes, or text (U)");
     };
+    if (word.size() > 2 && word[1] == 'U') {
+      std::size_t length = 0;
+      const char* const end = word.data() + word.size();
+      const auto [stop, error] = std::from_chars(word.data() + 2, end, length);
+      if (error != std::errc() || stop != end || length == 0 || length > kMaxText) refuse();
+      header.kind = 'U';
+      header.item_bytes = 4 * length;
+      header.big_endian = word[0] == '>';
+      return;
+    }
     if (word.size() != 3) refuse();
     const char order = word[0], kind = word[1];
     const auto bytes = static_cast<std::size_t>(word[2] - '0');
@@ -164,6 +177,7 @@ struct Extent {
 };
 
 Extent extent(const NpyHeader& header, const std::string& where) {
+  if (header.kind == 'U') throw DataError(where + ": text, expected numbers");
   if (header.shape.empty()) throw DataError(where + ": a single number, expected an array");
   if (header.count == 0) throw DataError(where + ": empty array, expected at least one element");
   return {header.shape[0], header.count / header.shape[0]};
@@ -290,6 +304,38 @@ Labels npy_to_labels(std::span<const std::uint8_t> bytes, const std::string& whe
   return labels;
 }
 
+ByteArray npy_to_byte_array(std::vector<std::uint8_t> bytes, const std::string& where) {
+  const NpyHeader header = parse_npy_header(bytes, where);
+  extent(header, where);
+  if (header.kind != 'u' || header.item_bytes != 1)
+    throw DataError(where + ": type " + header.kind + std::to_string(header.item_bytes) +
+                    ", expected u1 (unsigned bytes)");
+  if (header.fortran_order && header.shape.size() > 1)
+    throw DataError(where + ": Fortran order, expected C order");
+  return {std::move(bytes), header.shape, header.data_offset};
+}
+
+std::vector<std::string> npy_to_strings(std::span<const std::uint8_t> bytes,
+                                        const std::string& where) {
+  const NpyHeader header = parse_npy_header(bytes, where);
+  if (header.kind != 'U' || header.shape.size() != 1)
+    throw DataError(where + ": expected a one-dimensional array of text");
+  std::vector<std::string> out;
+  const std::uint8_t* next = bytes.data() + header.data_offset;
+  for (std::size_t i = 0; i < header.count; ++i) {
+    std::u32string points;
+    for (std::size_t j = 0; j < header.item_bytes; j += 4, next += 4) {
+      char32_t point = 0;
+      for (std::size_t k = 0; k < 4; ++k) point = point << 8 | next[header.big_endian ? k : 3 - k];
+      points.push_back(point);
+    }
+    // Shorter ones are padded with zeros.
+    points.resize(points.find_last_not_of(U'\0') + 1);
+    out.push_back(encode_utf8(points));
+  }
+  return out;
+}
+
 FeatureMatrix read_npy_features(const std::filesystem::path& path) {
   return npy_to_features(read_file(path), quoted_path(path));
 }
@@ -322,6 +368,23 @@ std::vector<std::uint8_t> npy_bytes(const Eigen::MatrixXd& matrix) {
 std::vector<std::uint8_t> npy_bytes(const Labels& labels) {
   auto bytes = start_npy("<i4", std::to_string(labels.size()) + ",");
   for (const int label : labels) append(bytes, static_cast<std::uint32_t>(label));
+  return bytes;
+}
+
+std::vector<std::uint8_t> npy_bytes(const std::vector<std::string>& words) {
+  std::vector<std::u32string> points;
+  std::size_t longest = 1;
+  for (const std::string& word : words) {
+    points.push_back(decode_utf8_leniently(word));
+    longest = std::max(longest, points.back().size());
+  }
+  auto bytes =
+      start_npy(("<U" + std::to_string(longest)).c_str(), std::to_string(words.size()) + ",");
+  bytes.reserve(bytes.size() + 4 * longest * words.size());
+  for (std::u32string& word : points) {
+    word.resize(longest);
+    for (const char32_t point : word) append(bytes, static_cast<std::uint32_t>(point));
+  }
   return bytes;
 }
 

@@ -14,14 +14,16 @@
 #include <string>
 #include <vector>
 
+#include "data/byte_array.h"
 #include "data/dataset.h"
 
 namespace blindtuner {
 
 /// What an .npy header says, checked against the bytes that follow it.
 struct NpyHeader {
-  char kind = 'f';             ///< 'f' float, 'i' signed, 'u' unsigned, 'b' boolean
-  std::size_t item_bytes = 4;  ///< 1, 2, 4 or 8
+  /// 'f' float, 'i' signed, 'u' unsigned, 'b' boolean, 'U' text of 32-bit code points.
+  char kind = 'f';
+  std::size_t item_bytes = 4;  ///< 1, 2, 4 or 8; text: 4 times its length
   bool big_endian = false;
   bool fortran_order = false;
   std::vector<std::size_t> shape;
@@ -42,6 +44,12 @@ Eigen::MatrixXd npy_to_matrix(std::span<const std::uint8_t> bytes, const std::st
 /// DataError.
 Labels npy_to_labels(std::span<const std::uint8_t> bytes, const std::string& where);
 
+/// Unsigned bytes (type u1) in C order, as they are; no dimension is 0. Throws DataError.
+ByteArray npy_to_byte_array(std::vector<std::uint8_t> bytes, const std::string& where);
+/// A one-dimensional array of text, as UTF-8. Throws DataError.
+std::vector<std::string> npy_to_strings(std::span<const std::uint8_t> bytes,
+                                        const std::string& where);
+
 FeatureMatrix read_npy_features(const std::filesystem::path& path);
 Eigen::MatrixXd read_npy_matrix(const std::filesystem::path& path);
 Labels read_npy_labels(const std::filesystem::path& path);
@@ -53,6 +61,8 @@ void write_npy(const std::filesystem::path& path, const Labels& labels);
 std::vector<std::uint8_t> npy_bytes(const FeatureMatrix& matrix);
 std::vector<std::uint8_t> npy_bytes(const Eigen::MatrixXd& matrix);
 std::vector<std::uint8_t> npy_bytes(const Labels& labels);
+/// '<U..': bytes that are not UTF-8 become U+FFFD.
+std::vector<std::uint8_t> npy_bytes(const std::vector<std::string>& words);
 
 /// An .npz archive held in memory. Members are named without their ".npy".
 class NpzArchive {
@@ -68,6 +78,8 @@ class NpzArchive {
   FeatureMatrix features(const std::string& name) const;
   Eigen::MatrixXd matrix(const std::string& name) const;
   Labels labels(const std::string& name) const;
+  ByteArray byte_array(const std::string& name) const;
+  std::vector<std::string> strings(const std::string& name) const;
 
  private:
   struct Member {

@@ -151,6 +151,14 @@ Labels NpzArchive::labels(const std::string& name) const {
   return npy_to_labels(unpack(name), where(name));
 }
 
+ByteArray NpzArchive::byte_array(const std::string& name) const {
+  return npy_to_byte_array(unpack(name), where(name));
+}
+
+std::vector<std::string> NpzArchive::strings(const std::string& name) const {
+  return npy_to_strings(unpack(name), where(name));
+}
+
 void write_npz(const std::filesystem::path& path,
                const std::map<std::string, std::vector<std::uint8_t>>& members) {
   // What local and central headers share: version 2.0, no flags, stored, 1980-01-01 00:00.

@@ -1,0 +1,286 @@
+#include "image/picture_set.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <set>
+#include <string_view>
+
+#include "base/error.h"
+#include "data/class_names.h"
+#include "data/file_bytes.h"
+#include "data/idx.h"
+#include "data/load.h"
+#include "data/npy.h"
+#include "data/text_table.h"
+
+namespace blindtuner {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kMaxFileBytes = std::uint64_t{1} << 30;
+constexpr int kMaxDepth = 32;
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+/// By the name: kinds that cannot be read are pictures too, so that they are not passed over in
+/// silence.
+bool named_as_picture(const fs::path& path) {
+  static const std::set<std::string> kinds = {".jpg",  ".jpeg", ".png",  ".bmp", ".webp",
+                                              ".gif",  ".tif",  ".tiff", ".ppm", ".pgm",
+                                              ".heic", ".avif", ".jp2",  ".jxl", ".dcm"};
+  return kinds.count(lower(path.extension().string())) != 0;
+}
+
+bool hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
+
+bool is_split(const std::string& name) {
+  static const std::set<std::string> splits = {"train",      "training", "test",  "testing",
+                                               "validation", "val",      "valid", "dev"};
+  return splits.count(lower(name)) != 0;
+}
+
+/// Entries of a folder in the order of their names.
+std::vector<fs::directory_entry> entries(const fs::path& folder) {
+  std::error_code error;
+  std::vector<fs::directory_entry> out;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
+    if (!hidden(at->path())) out.push_back(*at);
+  if (error)
+    throw DataError("cannot read the folder " + quoted_path(folder) + ": " + error.message());
+  std::sort(out.begin(), out.end(),
+            [](const auto& a, const auto& b) { return a.path().native() < b.path().native(); });
+  return out;
+}
+
+/// Pictures of a folder, then those of the folders in it.
+void find_pictures(const fs::path& folder, std::vector<fs::path>& out, int depth = 0) {
+  if (depth > kMaxDepth)
+    throw DataError(quoted_path(folder) + ": folders within folders, more than " +
+                    std::to_string(kMaxDepth) + " deep (a link to itself?)");
+  std::vector<fs::path> folders;
+  std::error_code ignored;
+  for (const fs::directory_entry& entry : entries(folder)) {
+    if (entry.is_directory(ignored))
+      folders.push_back(entry.path());
+    else if (named_as_picture(entry.path()))
+      out.push_back(entry.path());
+  }
+  for (const fs::path& inner : folders) find_pictures(inner, out, depth + 1);
+}
+
+std::string list_of(const std::vector<std::string>& words) {
+  std::string out;
+  for (const std::string& word : words) {
+    if (out.size() > 200) return out + ", ..";
+    out += (out.empty() ? "" : ", ") + word;
+  }
+  return out;
+}
+
+}  // namespace
+
+Picture PictureBytes::decode(const std::string& where) const {
+  if (channels == 0) return decode_picture(bytes, where);
+  check_dimensions(width, height, where);
+  const std::size_t pixels = width * height;
+  require(bytes.size() == pixels * channels && (channels == 1 || channels == 3),
+          "PictureBytes: wrong size");
+  Picture out{static_cast<int>(width), static_cast<int>(height), {}};
+  if (channels == 3) {
+    out.rgb = bytes;
+  } else {
+    out.rgb.resize(3 * pixels);
+    for (std::size_t i = 0; i < out.rgb.size(); ++i) out.rgb[i] = bytes[i / 3];
+  }
+  return out;
+}
+
+PictureSet PictureSet::open(const PictureSource& source) {
+  PictureSet set;
+  set.origin_ = quoted_path(source.images);
+  std::error_code error;
+  if (!fs::exists(source.images, error))
+    throw DataError("cannot read " + set.origin_ + ": no such file or folder");
+  std::string name = lower(source.images.filename().string());
+  const bool folder = fs::is_directory(source.images, error);
+  const bool table = name.ends_with(".csv") || name.ends_with(".tsv");
+  if ((folder || table) && !source.labels.empty())
+    throw DataError(set.origin_ + ": has labels of its own, so none can be given beside it");
+  if (folder) {
+    set.open_folder(source);
+  } else if (table) {
+    set.open_table(source);
+  } else if (name.ends_with(".npz")) {
+    set.open_npz(source);
+  } else {
+    if (name.ends_with(".gz")) name.resize(name.size() - 3);
+    if (!name.ends_with("ubyte") && !name.ends_with(".idx"))
+      throw DataError(set.origin_ +
+                      ": unknown kind of file, expected a folder of pictures, .csv, " +
+                      ".tsv, .npz, or IDX (-ubyte, .idx)");
+    set.open_idx(source);
+  }
+  if (set.size() == 0) throw DataError(set.origin_ + ": no pictures");
+  if (set.labelled() && set.classes_.size() < 2)
+    throw DataError(set.origin_ + ": one class ('" + set.classes_[0] + "'), expected at least two");
+  return set;
+}
+
+void PictureSet::open_folder(const PictureSource& source) {
+  std::vector<std::string> folders;
+  std::error_code ignored;
+  for (const fs::directory_entry& entry : entries(source.images))
+    if (entry.is_directory(ignored)) folders.push_back(entry.path().filename().string());
+  if (folders.empty()) {
+    find_pictures(source.images, files_);
+    if (files_.empty())
+      throw DataError(origin_ + ": no pictures in this folder, and no folders of classes");
+  } else if (std::all_of(folders.begin(), folders.end(), is_split)) {
+    throw DataError(origin_ + ": its folders (" + list_of(folders) +
+                    ") are splits and not classes: name one of them");
+  }
+  std::vector<std::string> words;
+  for (const std::string& name : folders) {
+    find_pictures(source.images / name, files_);
+    if (files_.size() == words.size())
+      throw DataError(quoted_path(source.images / name) + ": no pictures in the folder of a class");
+    words.resize(files_.size(), name);
+  }
+  for (const fs::path& file : files_)
+    names_.push_back(file.lexically_relative(source.images).string());
+  if (folders.empty()) return;
+  // As in ImageFolder, "10" is a name and not a number.
+  const auto& classes = source.classes.empty() ? folders : source.classes;
+  const auto where = [&](std::size_t i) { return quoted_path(source.images / words[i]); };
+  NamedLabels named = number_labels(words, classes, where);
+  labels_ = std::move(named.labels);
+  classes_ = std::move(named.classes);
+}
+
+void PictureSet::open_table(const PictureSource& source) {
+  const TextTable table = read_text_table(source.images);
+  const std::size_t paths = table.column(source.path_column);
+  const bool labelled = table.columns() > 1;
+  const std::size_t labels = labelled ? table.column(source.label_column) : 0;
+  if (labelled && labels == paths)
+    throw DataError(origin_ + ": path and label are the same column");
+  const fs::path base = source.images.parent_path();
+  // A header is what is neither named as a picture nor there.
+  const fs::path first = table.rows[0][paths];
+  const std::size_t begin = !named_as_picture(first) && !fs::exists(base / first) ? 1 : 0;
+  std::vector<std::string> words;
+  for (std::size_t i = begin; i < table.rows.size(); ++i) {
+    const std::string& path = table.rows[i][paths];
+    if (path.empty()) throw DataError(table.where(i) + ": the path is empty");
+    files_.push_back(base / path);
+    names_.push_back(path);
+    lines_.push_back(table.lines[i]);
+    if (labelled) words.push_back(table.rows[i][labels]);
+    std::error_code ignored;
+    if (source.all_files && !fs::exists(files_.back(), ignored))
+      throw DataError(table.where(i) + ": no such file " + quoted_path(files_.back()));
+  }
+  if (files_.empty()) throw DataError(origin_ + ": a header but no rows");
+  if (!labelled) return;
+  NamedLabels named =
+      number_labels(words, source.classes, [&](std::size_t i) { return table.where(begin + i); });
+  labels_ = std::move(named.labels);
+  classes_ = std::move(named.classes);
+}
+
+void PictureSet::open_idx(const PictureSource& source) {
+  ByteArray array = read_idx_array(source.images);
+  if (array.shape.size() != 3)
+    throw DataError(origin_ + ": " + std::to_string(array.shape.size()) +
+                    " dimensions, expected pictures x height x width (labels?)");
+  set_array(std::move(array), origin_);
+  if (source.labels.empty()) return;
+  DataSource labels;
+  labels.labels = source.labels;
+  set_labels(load_labels(labels), source.classes, quoted_path(source.labels));
+}
+
+void PictureSet::open_npz(const PictureSource& source) {
+  const NpzArchive archive(source.images);
+  std::string images = source.images_member, labels = source.labels_member;
+  if (images.empty()) {
+    using Pair = std::pair<std::string, std::string>;
+    const std::string& split = source.split;
+    const std::vector<Pair> pairs =
+        split.empty() ? std::vector<Pair>{{"images", "labels"}, {"x", "y"}, {"X", "Y"}, {"X", "y"}}
+                      : std::vector<Pair>{{split + "_images", split + "_labels"},
+                                          {"x_" + split, "y_" + split},
+                                          {"X_" + split, "Y_" + split},
+                                          {"X_" + split, "y_" + split}};
+    for (const auto& [x, y] : pairs) {
+      if (!archive.contains(x)) continue;
+      images = x;
+      if (labels.empty() && archive.contains(y)) labels = y;
+      break;
+    }
+    if (images.empty())
+      throw DataError(origin_ + ": no member '" + pairs[0].first + "' or '" + pairs[1].first +
+                      "', only: " + list_of(archive.names()) +
+                      " (choose with --split or --images-member)");
+  }
+  const std::string where = origin_ + ", member '" + images + "'";
+  set_array(archive.byte_array(images), where);
+  std::vector<std::string> classes = source.classes;
+  if (classes.empty() && archive.contains("classes")) classes = archive.strings("classes");
+  if (!source.labels.empty()) {
+    DataSource file;
+    file.labels = source.labels;
+    if (!labels.empty()) file.labels_member = labels;
+    set_labels(load_labels(file), classes, quoted_path(source.labels));
+  } else if (!labels.empty()) {
+    set_labels(archive.labels(labels), classes, origin_ + ", member '" + labels + "'");
+  }
+}
+
+void PictureSet::set_array(ByteArray array, const std::string& where) {
+  const auto& shape = array.shape;
+  if (shape.size() != 3 && !(shape.size() == 4 && (shape[3] == 1 || shape[3] == 3)))
+    throw DataError(where + ": expected pictures x height x width, or x 3 for colours");
+  height_ = shape[1];
+  width_ = shape[2];
+  channels_ = shape.size() == 4 ? shape[3] : 1;
+  check_dimensions(width_, height_, where);
+  for (std::size_t i = 0; i < shape[0]; ++i) names_.push_back(std::to_string(i));
+  array_ = std::move(array);
+}
+
+void PictureSet::set_labels(Labels labels, const std::vector<std::string>& classes,
+                            const std::string& where) {
+  if (labels.size() != size())
+    throw DataError(where + ": " + std::to_string(labels.size()) + " labels for " +
+                    std::to_string(size()) + " pictures");
+  const int count = count_classes(labels, where);
+  if (!classes.empty() && count > static_cast<int>(classes.size()) &&
+      *std::max_element(labels.begin(), labels.end()) >= static_cast<int>(classes.size()))
+    throw DataError(where + ": label " + std::to_string(count - 1) + ", but only " +
+                    std::to_string(classes.size()) + " class names");
+  labels_ = std::move(labels);
+  classes_ = classes.empty() ? numbered_classes(count) : classes;
+}
+
+std::string PictureSet::where(std::size_t index) const {
+  if (files_.empty()) return origin_ + ", picture " + names_[index];
+  if (lines_.empty()) return quoted_path(files_[index]);
+  return origin_ + ", line " + std::to_string(lines_[index]) + ": " + quoted_path(files_[index]);
+}
+
+PictureBytes PictureSet::read(std::size_t index) const {
+  require(index < size(), "PictureSet::read: no such picture");
+  if (!files_.empty()) return {read_file(files_[index], kMaxFileBytes), 0, 0, 0};
+  const std::size_t bytes = width_ * height_ * channels_;
+  const auto part = array_.elements().subspan(index * bytes, bytes);
+  return {{part.begin(), part.end()}, width_, height_, channels_};
+}
+
+}  // namespace blindtuner

@@ -1,0 +1,83 @@
+// Sets of pictures, wherever they are: folders, tables of paths, arrays.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/byte_array.h"
+#include "data/dataset.h"
+#include "image/picture.h"
+
+namespace blindtuner {
+
+/// Where pictures and their labels are. `images` is
+///  - a folder: every folder in it is a class, as torchvision's ImageFolder has it (classes and
+///    pictures in the order of their names, folders within a class searched too); a folder of
+///    pictures alone is a set without labels;
+///  - .csv or .tsv: a path (relative to the table) and a label a row, or paths alone;
+///  - IDX (-ubyte, .idx, with or without .gz): grey pictures, labels in the file `labels`;
+///  - .npz: unsigned bytes, samples x height x width, or x 3 (x 1), with labels.
+struct PictureSource {
+  std::filesystem::path images;
+  std::filesystem::path labels;  ///< IDX and .npz: a file of class numbers
+  /// Tables: columns by name or number.
+  std::string path_column = "1", label_column = "last";
+  /// .npz: the members; empty: NAME_images and NAME_labels or x_NAME and y_NAME of the split NAME,
+  /// or images and labels, or x and y when there is no split.
+  std::string images_member, labels_member, split;
+  /// The classes' names in order, when they are not to be found in the set itself.
+  std::vector<std::string> classes;
+  /// A file named by a table that is not there is refused when the set is opened.
+  bool all_files = true;
+};
+
+/// A picture before it is decoded.
+struct PictureBytes {
+  std::vector<std::uint8_t> bytes;
+  std::size_t width = 0, height = 0, channels = 0;  ///< of bare pixels; 0: a file
+
+  /// Throws DataError that starts with `where`.
+  Picture decode(const std::string& where) const;
+};
+
+class PictureSet {
+ public:
+  /// Lists the set, without reading a picture. Throws DataError: nothing there, splits where
+  /// classes were expected, labels that do not fit, fewer than two classes.
+  static PictureSet open(const PictureSource& source);
+
+  std::size_t size() const { return names_.size(); }
+  /// Unique: the path within the folder or as the table has it, or the number from 0.
+  const std::vector<std::string>& names() const { return names_; }
+  bool labelled() const { return !classes_.empty(); }
+  /// One class number a picture, or none.
+  const Labels& labels() const { return labels_; }
+  const std::vector<std::string>& classes() const { return classes_; }
+  /// What opens a message about a picture.
+  std::string where(std::size_t index) const;
+
+  /// Any thread. Throws DataError.
+  PictureBytes read(std::size_t index) const;
+
+ private:
+  PictureSet() = default;
+  void open_folder(const PictureSource& source);
+  void open_table(const PictureSource& source);
+  void open_idx(const PictureSource& source);
+  void open_npz(const PictureSource& source);
+  void set_array(ByteArray array, const std::string& where);
+  void set_labels(Labels labels, const std::vector<std::string>& classes, const std::string& where);
+
+  std::string origin_;  // opens messages
+  std::vector<std::string> names_;
+  Labels labels_;
+  std::vector<std::string> classes_;
+  std::vector<std::filesystem::path> files_;  // of folders and tables
+  std::vector<std::size_t> lines_;            // of tables
+  ByteArray array_;                           // of IDX and .npz
+  std::size_t width_ = 0, height_ = 0, channels_ = 0;
+};
+
+}  // namespace blindtuner

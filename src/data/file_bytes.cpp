@@ -95,6 +95,22 @@ std::vector<std::uint8_t> read_file(const std::filesystem::path& path, std::uint
   return bytes;
 }
 
+Sha256Digest file_digest(const std::filesystem::path& path) {
+  const std::string name = quoted_path(path);
+  const auto fail = [&] {
+    throw DataError("cannot read " + name + ": " + std::generic_category().message(errno));
+  };
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
+                                                             &std::fclose);
+  if (!file) fail();
+  Sha256 hash;
+  std::vector<std::uint8_t> piece(1 << 20);
+  while (const std::size_t got = std::fread(piece.data(), 1, piece.size(), file.get()))
+    hash.add(piece.data(), got);
+  if (std::ferror(file.get())) fail();
+  return hash.finish();
+}
+
 std::uint64_t max_inflated(std::uint64_t packed) {
   if (packed > UINT64_MAX / 2048) return UINT64_MAX;
   return packed * 1032 + 1024;

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "base/sha256.h"
+
 namespace blindtuner {
 
 /// The path in single quotes, for messages.
@@ -17,6 +19,9 @@ std::string quoted_path(const std::filesystem::path& path);
 /// file, or is larger than `max_bytes`.
 std::vector<std::uint8_t> read_file(const std::filesystem::path& path,
                                     std::uint64_t max_bytes = std::uint64_t{1} << 40);
+
+/// SHA-256 of a file's bytes, read piece by piece. Throws DataError.
+Sha256Digest file_digest(const std::filesystem::path& path);
 
 /// The most that deflate can make of `packed` bytes (1032 to 1, and a little).
 std::uint64_t max_inflated(std::uint64_t packed);

@@ -1,16 +1,13 @@
 #include "io/format.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <memory>
 #include <span>
-#include <stdexcept>
 
 #include "base/error.h"
 #include "base/random.h"
+#include "base/sha256.h"
 
 namespace blindtuner {
 namespace {
@@ -19,42 +16,6 @@ static_assert(std::endian::native == std::endian::little, "files are written as 
 
 constexpr std::size_t kNameBytes = 32;
 constexpr std::size_t kHeaderDigestOffset = kHeaderBytes - kDigestBytes;
-
-struct ContextDeleter {
-  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-};
-
-class Sha256 {
- public:
-  Sha256() : context_(EVP_MD_CTX_new()) {
-    check(context_ && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1);
-  }
-  void add(const void* data, std::size_t bytes) {
-    check(EVP_DigestUpdate(context_.get(), data, bytes) == 1);
-  }
-  FrameDigest finish() {
-    FrameDigest digest;
-    unsigned int length = 0;
-    check(EVP_DigestFinal_ex(context_.get(), digest.data(), &length) == 1);
-    return digest;
-  }
-
- private:
-  static void check(bool good) {
-    if (!good) throw std::runtime_error("SHA-256 is not available");
-  }
-  std::unique_ptr<EVP_MD_CTX, ContextDeleter> context_;
-};
-
-std::string to_hex(std::span<const std::uint8_t> bytes) {
-  constexpr char kHex[] = "0123456789abcdef";
-  std::string text;
-  for (const std::uint8_t byte : bytes) {
-    text += kHex[byte >> 4];
-    text += kHex[byte & 15];
-  }
-  return text;
-}
 
 int from_hex(char c) {
   if (c >= '0' && c <= '9') return c - '0';

@@ -1,28 +1,12 @@
 #include "rlwe/parameters.h"
 
-#include <openssl/evp.h>
-
-#include <array>
 #include <sstream>
 
+#include "base/sha256.h"
 #include "math/primes.h"
 
 namespace blindtuner {
 namespace {
-
-std::string sha256_hex(const std::string& text) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned int length = 0;
-  if (EVP_Digest(text.data(), text.size(), digest.data(), &length, EVP_sha256(), nullptr) != 1)
-    throw std::runtime_error("SHA-256 is not available");
-  constexpr char kHex[] = "0123456789abcdef";
-  std::string hex;
-  for (unsigned i = 0; i < length; ++i) {
-    hex += kHex[digest[i] >> 4];
-    hex += kHex[digest[i] & 15];
-  }
-  return hex;
-}
 
 void expect(bool condition, const ParametersLiteral& literal, const char* what) {
   if (!condition) throw DataError("parameters '" + literal.name + "': " + what);
@@ -144,7 +128,7 @@ Parameters::Parameters(const ParametersLiteral& literal) : literal_(literal) {
        << p.eval_mod_bits.size() << ' ' << p.coeff_to_slot_bits.size();
   for (std::size_t end : p.digit_ends) text << " d" << end;
   for (u64 prime : primes) text << ' ' << prime;
-  digest_ = sha256_hex(text.str());
+  digest_ = to_hex(Sha256().add(text.str()).finish());
 }
 
 std::vector<std::size_t> Parameters::digit_ends(std::size_t q_count) const {

@@ -7,6 +7,7 @@ int main(int argc, char** argv) {
   Program program("blindtuner",
                   "The data owner's side of BlindTuner: keys, encryption, decryption, evaluation");
   add_keygen(program);
+  add_extract(program);
   add_whiten(program);
   add_encrypt(program);
   add_validate(program);

@@ -6,6 +6,7 @@
 namespace blindtuner {
 
 void add_keygen(Program& program);
+void add_extract(Program& program);
 void add_whiten(Program& program);
 void add_encrypt(Program& program);
 void add_validate(Program& program);

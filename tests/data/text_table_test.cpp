@@ -1,0 +1,105 @@
+#include "data/text_table.h"
+
+#include <gtest/gtest.h>
+
+#include "data/class_names.h"
+#include "data/npy.h"
+#include "data/test_files.h"
+#include "data/utf8.h"
+
+namespace blindtuner {
+namespace {
+
+using namespace testing;
+using Row = std::vector<std::string>;
+
+class Tables : public ::testing::Test {
+ protected:
+  TextTable read(std::string_view text, const std::string& name = "t.csv") {
+    put_file(folder_ / name, text);
+    return read_text_table(folder_ / name);
+  }
+  TemporaryFolder folder_;
+};
+
+TEST_F(Tables, Rfc4180) {
+  const TextTable table = read("a,\"b \"\"c\"\"\n, d\"\r\n\n e , f\"g\n\"\",");
+  ASSERT_EQ(table.rows.size(), 3u);
+  EXPECT_EQ(table.rows[0], (Row{"a", "b \"c\"\n, d"}));
+  EXPECT_EQ(table.rows[1], (Row{" e ", " f\"g"}));
+  EXPECT_EQ(table.rows[2], (Row{"", ""}));
+  EXPECT_EQ(table.lines, (std::vector<std::size_t>{1, 4, 5}));
+  EXPECT_EQ(read("a,b\tc\n", "t.tsv").rows[0], (Row{"a,b", "c"}));
+  EXPECT_EQ(table.column("last"), 1u);
+  EXPECT_EQ(table.column("a"), 0u);
+  EXPECT_EQ(table.column("2"), 1u);
+  expect_data_error([&] { table.column("3"); }, "no column '3'");
+}
+
+TEST_F(Tables, DamagedFilesAreRefusedOrRead) {
+  const std::string good = "x,\"y\"\"\n\",z\r\n1,2,\xc3\xa9\n";
+  const auto path = folder_ / "t.csv";
+  const auto bytes = std::span(reinterpret_cast<const std::uint8_t*>(good.data()), good.size());
+  EXPECT_GT(flip_every_bit(path, bytes, [&] { read_text_table(path); }), 0u);
+}
+
+TEST(Utf8, WellFormedOnly) {
+  const std::string good = "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80";
+  EXPECT_EQ(decode_utf8(good), (std::u32string{U'a', 0xe9, 0x20ac, 0x1f600}));
+  EXPECT_EQ(encode_utf8(*decode_utf8(good)), good);
+  for (const char* bad : {"\x80", "\xc3", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80",
+                          "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xf0\x80\x80\x80", "\xff"})
+    EXPECT_FALSE(decode_utf8(bad)) << bad;
+  EXPECT_EQ(decode_utf8_leniently("a\xffz"), (std::u32string{U'a', 0xfffd, U'z'}));
+  // Every code point there and back.
+  for (char32_t point = 0; point <= 0x10ffff; ++point) {
+    if (point >= 0xd800 && point <= 0xdfff) continue;
+    const std::u32string one(1, point);
+    ASSERT_EQ(decode_utf8(encode_utf8(one)), one) << std::hex << point;
+  }
+}
+
+TEST_F(Tables, StringsInNpzFiles) {
+  const std::vector<std::string> words = {"n\xc3\xa6vus", "", "x"};
+  write_npz(folder_ / "a.npz", {{"words", npy_bytes(words)}, {"numbers", npy_bytes(Labels{1})}});
+  const NpzArchive archive(folder_ / "a.npz");
+  EXPECT_EQ(archive.strings("words"), words);
+  expect_data_error([&] { archive.strings("numbers"); }, "array of text");
+  expect_data_error([&] { archive.features("words"); }, "text, expected numbers");
+  expect_data_error([&] { archive.labels("words"); }, "text, expected numbers");
+  const auto bytes = npy_bytes(words);
+  const auto good = get_file(folder_ / "a.npz");
+  EXPECT_GT(
+      flip_every_bit(
+          folder_ / "b.npz", good, [&] { NpzArchive(folder_ / "b.npz").strings("words"); }, 3),
+      0u);
+}
+
+TEST(ClassNames, NumbersOrWords) {
+  const auto where = [](std::size_t i) { return "row " + std::to_string(i); };
+  EXPECT_EQ(number_labels({"b", "a", "b"}, {}, where).labels, (Labels{1, 0, 1}));
+  EXPECT_EQ(number_labels({"b", "a"}, {}, where).classes, (Row{"a", "b"}));
+  EXPECT_EQ(number_labels({"10", "2"}, {}, where).labels, (Labels{10, 2}));
+  EXPECT_EQ(number_labels({"10", "2"}, {}, where).classes.size(), 11u);
+  // Not all of them are numbers, or not as a number is written.
+  EXPECT_EQ(number_labels({"10", "2", "x"}, {}, where).labels, (Labels{0, 1, 2}));
+  EXPECT_EQ(number_labels({"01", "1"}, {}, where).labels, (Labels{0, 1}));
+  EXPECT_EQ(number_labels({"b"}, {"c", "b"}, where).labels, (Labels{1}));
+  expect_data_error([&] { number_labels({"b", "x"}, {"c", "b"}, where); }, "row 1: class 'x'");
+  expect_data_error([&] { number_labels({"b", ""}, {}, where); }, "row 1: label of 0 bytes");
+}
+
+TEST_F(Tables, ClassNamesFromFiles) {
+  put_file(folder_ / "c.txt", "cat\r\ndog\n");
+  EXPECT_EQ(read_class_names(folder_ / "c.txt"), (Row{"cat", "dog"}));
+  write_npz(folder_ / "c.npz", {{"classes", npy_bytes(Row{"a", "b"})}});
+  EXPECT_EQ(read_class_names(folder_ / "c.npz"), (Row{"a", "b"}));
+  for (const auto& [text, part] :
+       {std::pair{"cat\n", "1 class names"}, {"a\n\nb\n", "is empty"}, {"a\na\n", "there twice"}}) {
+    put_file(folder_ / "c.txt", std::string_view(text));
+    expect_data_error([&] { read_class_names(folder_ / "c.txt"); }, part);
+  }
+}
+
+}  // namespace
+}  // namespace blindtuner

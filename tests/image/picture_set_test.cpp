@@ -1,0 +1,232 @@
+#include "image/picture_set.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "data/file_bytes.h"
+#include "data/npy.h"
+#include "data/test_files.h"
+
+namespace blindtuner {
+namespace {
+
+using namespace testing;
+namespace fs = std::filesystem;
+
+const fs::path kFixtures = BLINDTUNER_FIXTURES;
+
+class Pictures : public ::testing::Test {
+ protected:
+  void put_picture(const std::string& name, const std::string& fixture = "rgb.png") {
+    fs::create_directories((folder_ / name).parent_path());
+    fs::copy_file(kFixtures / fixture, folder_ / name);
+  }
+  PictureSource source(const std::string& name) {
+    PictureSource out;
+    out.images = folder_ / name;
+    return out;
+  }
+  void refused(const PictureSource& wrong, const std::string& part) {
+    expect_data_error([&] { PictureSet::open(wrong); }, part);
+  }
+  /// An .npy file of bytes.
+  static std::vector<std::uint8_t> array(const std::string& shape, std::size_t count) {
+    std::string header = "{'descr': '|u1', 'fortran_order': False, 'shape': (" + shape + "), }";
+    header += std::string(118 - header.size() - 1, ' ') + "\n";
+    std::vector<std::uint8_t> out = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, 118, 0};
+    out.insert(out.end(), header.begin(), header.end());
+    for (std::size_t i = 0; i < count; ++i) out.push_back(static_cast<std::uint8_t>(i));
+    return out;
+  }
+  TemporaryFolder folder_;
+};
+
+TEST_F(Pictures, FolderOfClasses) {
+  for (const char* name : {"set/cat/2.png", "set/cat/10.PNG", "set/cat/inner/0.jpg",
+                           "set/Dog/a.png", "set/10/x.png", "set/.hidden/x.png", "set/stray.png"})
+    put_picture(name);
+  put_file(folder_ / "set/cat/notes.txt", "no picture");
+  const PictureSet set = PictureSet::open(source("set"));
+  EXPECT_EQ(set.classes(), (std::vector<std::string>{"10", "Dog", "cat"}));
+  EXPECT_EQ(set.names(), (std::vector<std::string>{"10/x.png", "Dog/a.png", "cat/10.PNG",
+                                                   "cat/2.png", "cat/inner/0.jpg"}));
+  EXPECT_EQ(set.labels(), (Labels{0, 1, 2, 2, 2}));
+  const Picture picture = set.read(1).decode(set.where(1));
+  EXPECT_EQ(picture.width, 23);
+  EXPECT_EQ(picture.height, 17);
+  // In another order, with one that is missing here.
+  PictureSource with = source("set");
+  with.classes = {"cat", "horse", "Dog", "10"};
+  EXPECT_EQ(PictureSet::open(with).labels(), (Labels{3, 2, 0, 0, 0}));
+  EXPECT_EQ(PictureSet::open(with).classes(), with.classes);
+  with.classes = {"cat", "Dog"};
+  refused(with, "class '10', expected one of the 2");
+}
+
+TEST_F(Pictures, FolderWithoutClasses) {
+  put_picture("set/b.png");
+  put_picture("set/a.webp", "lossy.webp");
+  const PictureSet set = PictureSet::open(source("set"));
+  EXPECT_FALSE(set.labelled());
+  EXPECT_TRUE(set.labels().empty());
+  EXPECT_EQ(set.names(), (std::vector<std::string>{"a.webp", "b.png"}));
+}
+
+TEST_F(Pictures, BadFolders) {
+  refused(source("gone"), "no such file or folder");
+  fs::create_directories(folder_ / "empty");
+  refused(source("empty"), "no pictures");
+  put_picture("one/cat/a.png");
+  refused(source("one"), "one class ('cat')");
+  fs::create_directories(folder_ / "one/dog");
+  refused(source("one"), "dog': no pictures in the folder of a class");
+  put_picture("splits/train/cat/a.png");
+  put_picture("splits/Test/cat/a.png");
+  refused(source("splits"), "(Test, train) are splits");
+  fs::create_directory_symlink(folder_ / "loop", folder_ / "one/dog/loop");
+  fs::create_directories(folder_ / "loop");
+  fs::create_directory_symlink(folder_ / "loop", folder_ / "loop/again");
+  refused(source("one"), "a link to itself");
+  // What is no picture that can be read is not passed over.
+  put_picture("kinds/cat/a.gif");
+  put_picture("kinds/dog/a.png");
+  EXPECT_EQ(PictureSet::open(source("kinds")).size(), 2u);
+  PictureSource with = source("kinds");
+  with.labels = folder_ / "labels.csv";
+  refused(with, "labels of its own");
+}
+
+TEST_F(Pictures, Tables) {
+  put_picture("pictures/a.png");
+  put_picture("pictures/b, c.png");
+  const auto open = [&](std::string_view text, const std::string& name = "t.csv") {
+    put_file(folder_ / name, text);
+    return PictureSet::open(source(name));
+  };
+  const std::string_view rows = "pictures/a.png,dog\n\"pictures/b, c.png\",cat\r\n";
+  for (const std::string head : {"", "path,label\n",
+                                 "\xef\xbb\xbf"
+                                 "file,class\r\n"}) {
+    const PictureSet set = open(head + std::string(rows));
+    EXPECT_EQ(set.names(), (std::vector<std::string>{"pictures/a.png", "pictures/b, c.png"}));
+    EXPECT_EQ(set.labels(), (Labels{1, 0}));
+    EXPECT_EQ(set.classes(), (std::vector<std::string>{"cat", "dog"}));
+    EXPECT_NO_THROW(set.read(1).decode("x"));
+  }
+  EXPECT_EQ(open("pictures/a.png\t3\npictures/a.png\t0\n", "t.tsv").labels(), (Labels{3, 0}));
+  EXPECT_EQ(open("pictures/a.png\t3\npictures/a.png\t0\n", "t.tsv").classes().size(), 4u);
+  EXPECT_FALSE(open("pictures/a.png\n").labelled());
+  put_file(folder_ / "t.csv", "id,label,path\n1,x,pictures/a.png\n2,y,pictures/a.png\n");
+  PictureSource named = source("t.csv");
+  named.path_column = "path";
+  named.label_column = "label";
+  EXPECT_EQ(PictureSet::open(named).labels(), (Labels{0, 1}));
+  named.label_column = "3";
+  refused(named, "the same column");
+  named.label_column = "kind";
+  refused(named, "no column 'kind'");
+}
+
+TEST_F(Pictures, BadTables) {
+  put_picture("a.png");
+  const auto bad = [&](std::string_view text, const std::string& part) {
+    put_file(folder_ / "t.csv", text);
+    refused(source("t.csv"), part);
+  };
+  bad("a.png,cat\nb.png,dog\n", "t.csv', line 2: no such file");
+  bad("", "empty");
+  bad("path,label\n", "a header but no rows");
+  bad("a.png,cat\na.png\n", "line 2: 1 fields, expected 2");
+  bad("a.png,cat\n\xff.png,dog\n", "line 2: not UTF-8");
+  bad("a.png,cat\na.png,cat\n", "one class");
+  bad("a.png,cat\na.png,\n", "line 2: label of 0 bytes");
+  bad("\"a.png,cat\n", "never closed");
+  bad("\"a.png\"x,cat\n", "behind a quoted field");
+  put_file(folder_ / "t.csv", "a.png,cat\nb.png,dog\n");
+  PictureSource lenient = source("t.csv");
+  lenient.all_files = false;
+  const PictureSet set = PictureSet::open(lenient);
+  EXPECT_THROW(set.read(1), DataError);
+  EXPECT_NE(set.where(1).find("t.csv', line 2: "), std::string::npos);
+}
+
+TEST_F(Pictures, Idx) {
+  put_file(folder_ / "x.idx",
+           std::vector<std::uint8_t>{0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 1, 2, 3, 4});
+  put_file(folder_ / "y.idx", std::vector<std::uint8_t>{0, 0, 8, 1, 0, 0, 0, 2, 1, 0});
+  PictureSource idx = source("x.idx");
+  EXPECT_FALSE(PictureSet::open(idx).labelled());
+  idx.labels = folder_ / "y.idx";
+  const PictureSet set = PictureSet::open(idx);
+  EXPECT_EQ(set.labels(), (Labels{1, 0}));
+  EXPECT_EQ(set.classes(), (std::vector<std::string>{"0", "1"}));
+  EXPECT_EQ(set.read(1).decode("x").rgb, (std::vector<std::uint8_t>{3, 3, 3, 4, 4, 4}));
+  idx.classes = {"a", "b", "c"};
+  EXPECT_EQ(PictureSet::open(idx).classes().size(), 3u);
+  put_file(folder_ / "y.idx", std::vector<std::uint8_t>{0, 0, 8, 1, 0, 0, 0, 1, 1});
+  refused(idx, "1 labels for 2 pictures");
+  refused(source("y.idx"), "1 dimensions, expected pictures");
+  put_file(folder_ / "pictures.bin", "x");
+  refused(source("pictures.bin"), "unknown kind of file");
+}
+
+TEST_F(Pictures, Npz) {
+  const auto images = array("2, 2, 2, 3", 24), grey = array("3, 2, 2", 12);
+  const auto labels = npy_bytes(Labels{1, 0}), more = npy_bytes(Labels{0, 2, 1});
+  const std::vector<std::string> names = {"nævus", "wart", "x"};
+  write_npz(folder_ / "a.npz", {{"train_images", images},
+                                {"train_labels", labels},
+                                {"x_test", grey},
+                                {"y_test", more},
+                                {"classes", npy_bytes(names)},
+                                {"features", npy_bytes(FeatureMatrix::Zero(2, 2))}});
+  PictureSource npz = source("a.npz");
+  refused(npz, "--split");
+  npz.split = "train";
+  const PictureSet train = PictureSet::open(npz);
+  EXPECT_EQ(train.labels(), (Labels{1, 0}));
+  EXPECT_EQ(train.classes(), names);
+  EXPECT_EQ(train.read(1).decode("x").rgb[0], 12);
+  npz.split = "test";
+  EXPECT_EQ(PictureSet::open(npz).labels(), (Labels{0, 2, 1}));
+  EXPECT_EQ(PictureSet::open(npz).read(2).decode("x").rgb[3], 9);
+  npz.split = "val";
+  refused(npz, "no member 'val_images' or 'x_val', only: classes, ");
+  npz.images_member = "x_test";
+  EXPECT_FALSE(PictureSet::open(npz).labelled());
+  npz.labels_member = "train_labels";
+  refused(npz, "2 labels for 3 pictures");
+  npz.labels_member = "y_test";
+  npz.classes = {"a", "b"};
+  refused(npz, "label 2, but only 2 class names");
+  npz.images_member = "features";
+  refused(npz, "type f4, expected u1");
+  npz.images_member = "y_test";
+  refused(npz, "expected u1");
+}
+
+// BLINDTUNER_DATA names a folder with ham10000_28.npz and mnist/*.gz; unset by default.
+TEST(PictureData, Ham10000AndMnist) {
+  const char* folder = std::getenv("BLINDTUNER_DATA");
+  if (folder == nullptr) GTEST_SKIP() << "BLINDTUNER_DATA is not set";
+  PictureSource ham;
+  ham.images = fs::path(folder) / "ham10000_28.npz";
+  PictureSource mnist;
+  mnist.images = fs::path(folder) / "mnist" / "t10k-images-idx3-ubyte.gz";
+  mnist.labels = fs::path(folder) / "mnist" / "t10k-labels-idx1-ubyte.gz";
+  for (const fs::path& path : {ham.images, mnist.images, mnist.labels})
+    if (!fs::exists(path)) GTEST_SKIP() << path << " is absent";
+  ham.split = "train";
+  const PictureSet skin = PictureSet::open(ham);
+  EXPECT_EQ(skin.size(), 4188u);
+  EXPECT_EQ(skin.classes().size(), 7u);
+  EXPECT_EQ(skin.read(0).decode("x").rgb.size(), 2352u);
+  const PictureSet digits = PictureSet::open(mnist);
+  EXPECT_EQ(digits.size(), 10000u);
+  EXPECT_EQ(digits.classes().size(), 10u);
+  EXPECT_EQ(digits.labels()[0], 7);
+}
+
+}  // namespace
+}  // namespace blindtuner

@@ -45,17 +45,17 @@ TEST_F(Tables, DamagedFilesAreRefusedOrRead) {
 
 TEST(Utf8, WellFormedOnly) {
   const std::string good = "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80";
-  EXPECT_EQ(decode_utf8(good), (std::u32string{U'a', 0xe9, 0x20ac, 0x1f600}));
+  EXPECT_TRUE(decode_utf8(good) == (std::u32string{U'a', 0xe9, 0x20ac, 0x1f600}));
   EXPECT_EQ(encode_utf8(*decode_utf8(good)), good);
   for (const char* bad : {"\x80", "\xc3", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80",
                           "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xf0\x80\x80\x80", "\xff"})
     EXPECT_FALSE(decode_utf8(bad)) << bad;
-  EXPECT_EQ(decode_utf8_leniently("a\xffz"), (std::u32string{U'a', 0xfffd, U'z'}));
+  EXPECT_TRUE(decode_utf8_leniently("a\xffz") == (std::u32string{U'a', 0xfffd, U'z'}));
   // Every code point there and back.
   for (char32_t point = 0; point <= 0x10ffff; ++point) {
     if (point >= 0xd800 && point <= 0xdfff) continue;
     const std::u32string one(1, point);
-    ASSERT_EQ(decode_utf8(encode_utf8(one)), one) << std::hex << point;
+    ASSERT_TRUE(decode_utf8(encode_utf8(one)) == one) << static_cast<unsigned>(point);
   }
 }
 
@@ -71,7 +71,7 @@ TEST_F(Tables, StringsInNpzFiles) {
   const auto good = get_file(folder_ / "a.npz");
   EXPECT_GT(
       flip_every_bit(
-          folder_ / "b.npz", good, [&] { NpzArchive(folder_ / "b.npz").strings("words"); }, 3),
+          folder_ / "b.npz", good, [&] { NpzArchive(folder_ / "b.npz").strings("words"); }, 29),
       0u);
 }
 

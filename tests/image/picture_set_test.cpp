@@ -180,7 +180,7 @@ TEST_F(Pictures, Npz) {
                                 {"x_test", grey},
                                 {"y_test", more},
                                 {"classes", npy_bytes(names)},
-                                {"features", npy_bytes(FeatureMatrix::Zero(2, 2))}});
+                                {"features", npy_bytes(FeatureMatrix(FeatureMatrix::Zero(2, 2)))}});
   PictureSource npz = source("a.npz");
   refused(npz, "--split");
   npz.split = "train";

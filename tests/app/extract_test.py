@@ -1,0 +1,239 @@
+#!/usr/bin/env python3
+"""`blindtuner extract` as a user runs it, with a tiny random model, and what follows it.
+
+usage: extract_test.py BLINDTUNER BLINDTUNER-SERVER [unittest arguments]
+"""
+import ast
+import json
+import os
+import random
+import shutil
+import stat
+import struct
+import sys
+import tempfile
+import unittest
+import zipfile
+import zlib
+from pathlib import Path
+
+from cli_test import INSECURE, OWNER, PARAMETERS, Base, run
+
+WIDTH = 64
+
+
+def safetensors(path, shapes, seed):
+    """Random weights, norms near one."""
+    generator = random.Random(seed)
+    header, data = {}, b""
+    for name, shape in shapes.items():
+        count = 1
+        for extent in shape:
+            count *= extent
+        mean = 1.0 if "norm" in name and name.endswith("weight") else 0.0
+        values = [generator.gauss(mean, 0.1) for _ in range(count)]
+        header[name] = {"dtype": "F32", "shape": shape,
+                        "data_offsets": [len(data), len(data) + 4 * count]}
+        data += struct.pack(f"<{count}f", *values)
+    text = json.dumps(header).encode()
+    Path(path).write_bytes(struct.pack("<Q", len(text)) + text + data)
+
+
+def tiny_model(path, seed=1, leave_out=()):
+    """32 x 32 pixels, patches of 16, one block."""
+    shapes = {"cls_token": [1, 1, WIDTH], "pos_embed": [1, 5, WIDTH],
+              "patch_embed.proj.weight": [WIDTH, 3, 16, 16], "patch_embed.proj.bias": [WIDTH]}
+    for name, out, width in (("attn.qkv", 3 * WIDTH, WIDTH), ("attn.proj", WIDTH, WIDTH),
+                             ("mlp.fc1", 4 * WIDTH, WIDTH), ("mlp.fc2", WIDTH, 4 * WIDTH)):
+        shapes[f"blocks.0.{name}.weight"] = [out, width]
+        shapes[f"blocks.0.{name}.bias"] = [out]
+    for name in ("blocks.0.norm1", "blocks.0.norm2", "norm"):
+        shapes[f"{name}.weight"] = shapes[f"{name}.bias"] = [WIDTH]
+    safetensors(path, {name: shape for name, shape in shapes.items() if name not in leave_out},
+                seed)
+
+
+def png(path, width, height, colour, claim=None):
+    """One colour, and some noise; `claim`: other dimensions in the header."""
+    def chunk(name, data):
+        return (struct.pack(">I", len(data)) + name + data +
+                struct.pack(">I", zlib.crc32(name + data)))
+    generator = random.Random(str(path))
+    rows = b"".join(b"\0" + bytes(min(255, c + generator.randrange(40)) for _ in range(width)
+                                  for c in colour) for _ in range(height))
+    header = struct.pack(">IIBBBBB", *(claim or (width, height)), 8, 2, 0, 0, 0)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) +
+                           chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def npz(path):
+    """Members as (shape, flat list)."""
+    out = {}
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            data = archive.read(name)
+            length = struct.unpack("<H", data[8:10])[0]
+            header = ast.literal_eval(data[10:10 + length].decode())
+            kind, shape = header["descr"], header["shape"]
+            if kind[1] == "U":
+                step = 4 * int(kind[2:])
+                values = [data[i:i + step].decode("utf-32-le").rstrip("\0")
+                          for i in range(10 + length, len(data), step)]
+            else:
+                values = list(struct.unpack(
+                    f"<{(len(data) - 10 - length) // 4}{'f' if kind[1] == 'f' else 'i'}",
+                    data[10 + length:]))
+            out[name.removesuffix(".npy")] = (shape, values)
+    return out
+
+
+class Extract(Base):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = Path(tempfile.mkdtemp(prefix="blindtuner-extract-"))
+        cls.model = cls.folder / "tiny.safetensors"
+        tiny_model(cls.model)
+        cls.images = cls.folder / "images"
+        for i in range(20):
+            png(cls.images / "red" / f"{i}.png", 20 + i, 30, (180, 20, 20))
+            png(cls.images / "green" / f"{i}.png", 40, 25 + i, (20, 160, 30))
+        os.environ["XDG_CACHE_HOME"] = str(cls.folder / "xdg")
+
+    def extract(self, *arguments, images=None, model=None, out="f.npz"):
+        return run(OWNER, "extract", "--model", model or self.model, "--images",
+                   images or self.images, "--out", self.folder / out, *arguments)
+
+    def report(self, *arguments, **more):
+        result = self.extract("--json", *arguments, **more)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return json.loads(result.stdout)
+
+    def test_features_and_what_follows(self):
+        report = self.report("--no-cache")
+        self.assertEqual((report["pictures"], report["features"], report["classes"]),
+                         (40, WIDTH, ["green", "red"]))
+        self.assertEqual((report["computed"], report["cached"], report["skipped"]), (40, 0, 0))
+        members = npz(self.folder / "f.npz")
+        self.assertEqual(members["features"][0], (40, WIDTH))
+        self.assertEqual(members["labels"][1], [0] * 20 + [1] * 20)
+        self.assertEqual(members["classes"][1], ["green", "red"])
+        self.assertEqual(members["names"][1][:3], ["green/0.png", "green/1.png", "green/10.png"])
+        # Encrypting reads it as it is.
+        keys = self.folder / "keys"
+        self.good(OWNER, "keygen", "--out", keys, "--classes", 2, "--features", WIDTH, "--batch",
+                  128, "--parameters", PARAMETERS, INSECURE)
+        self.good(OWNER, "encrypt", "--features", self.folder / "f.npz", "--keys", keys, "--out",
+                  self.folder / "data.enc", INSECURE)
+        self.good(OWNER, "whiten", "--features", self.folder / "f.npz", "--out",
+                  self.folder / "w.npz")
+        # One thread, or a batch that begins elsewhere, changes nothing but the last bits.
+        self.report("--no-cache", "--threads", 1, out="one.npz")
+        for a, b in zip(members["features"][1], npz(self.folder / "one.npz")["features"][1]):
+            self.assertAlmostEqual(a, b, delta=1e-5)
+
+    def test_cache(self):
+        images, cache = self.folder / "growing", self.folder / "cache"
+        shutil.copytree(self.images, images)
+        first = self.report("--cache", cache, images=images)
+        self.assertEqual((first["computed"], first["cached"]), (40, 0))
+        whole = (self.folder / "f.npz").read_bytes()
+        second = self.report("--cache", cache, images=images)
+        self.assertEqual((second["computed"], second["cached"]), (0, 40))
+        self.assertEqual((self.folder / "f.npz").read_bytes(), whole)
+        self.assertEqual(stat.S_IMODE(os.stat(cache).st_mode), 0o700)
+        # An added picture costs only itself; the name of one is not what counts.
+        png(images / "red" / "new.png", 33, 33, (255, 0, 0))
+        (images / "red" / "3.png").rename(images / "red" / "other.png")
+        third = self.report("--cache", cache, images=images)
+        self.assertEqual((third["computed"], third["cached"]), (1, 40))
+        # Another model has features of its own; so have other settings.
+        tiny_model(self.folder / "other.safetensors", seed=2)
+        fourth = self.report("--cache", cache, images=images,
+                             model=self.folder / "other.safetensors")
+        self.assertEqual(fourth["cached"], 0)
+        settings = self.folder / "settings"
+        settings.mkdir()
+        shutil.copy(self.model, settings / "model.safetensors")
+        (settings / "config.json").write_text(json.dumps({"pretrained_cfg": {"crop_pct": 1.0}}))
+        fifth = self.report("--cache", cache, images=images, model=settings / "model.safetensors")
+        self.assertEqual(fifth["cached"], 0)
+        # A damaged cache is an empty one.
+        for path in cache.iterdir():
+            damaged = bytearray(path.read_bytes())
+            damaged[100] ^= 1
+            path.write_bytes(damaged)
+        sixth = self.report("--cache", cache, images=images)
+        self.assertEqual((sixth["computed"], sixth["cached"]), (1, 40))
+        # By default it is where such things are kept.
+        self.report(images=images)
+        self.assertEqual(len(list((self.folder / "xdg" / "blindtuner").iterdir())), 1)
+        self.refused(self.extract("--cache", self.model), "tiny.safetensors")
+
+    def test_unreadable_pictures(self):
+        images = self.folder / "some-bad"
+        for i in range(3):
+            png(images / "a" / f"{i}.png", 9, 9, (9, 9, 9))
+            png(images / "b" / f"{i}.png", 9, 9, (99, 9, 9))
+        png(images / "a" / "1.png", 9, 9, (9, 9, 9), claim=(100000, 100000))
+        (images / "b" / "0.png").write_bytes(b"")
+        (images / "b" / "1.jpg").write_text("no picture")
+        self.refused(self.extract("--no-cache", images=images, out="bad.npz"), "a/1.png'",
+                     "100000 x 100000 pixels")
+        self.assertFalse((self.folder / "bad.npz").exists())
+        result = self.extract("--no-cache", "--json", "--on-error", "skip", images=images)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        report = json.loads(result.stdout)
+        self.assertEqual((report["pictures"], report["skipped"]), (4, 3))
+        for name in ("a/1.png", "b/0.png", "b/1.jpg"):
+            self.assertIn(name, result.stderr)
+        members = npz(self.folder / "f.npz")
+        self.assertEqual(members["names"][1], ["a/0.png", "a/2.png", "b/1.png", "b/2.png"])
+        self.assertEqual(members["labels"][1], [0, 0, 1, 1])
+        for path in images.rglob("*.*"):
+            path.write_bytes(b"x")
+        self.refused(self.extract("--no-cache", "--on-error", "skip", images=images),
+                     "none of 7 pictures could be read")
+        png(images / "a" / "0.png", 9, 9, (9, 9, 9), claim=(0, 9))
+        self.refused(self.extract("--no-cache", images=images), "a/0.png'", "bad PNG")
+
+    def test_bad_input(self):
+        empty = self.folder / "empty"
+        empty.mkdir()
+        self.refused(self.extract(images=empty), "empty'", "no pictures")
+        self.refused(self.extract(images=self.folder / "gone"), "gone'", "no such file or folder")
+        self.refused(self.extract(images=self.folder / "keys-of-nothing.csv"), "no such file")
+        self.refused(self.extract(images=self.images / "red", out="f.npy"), ".npz")
+        self.refused(self.extract(out="no/such/f.npz"), "no such folder")
+        one = self.folder / "one"
+        png(one / "a" / "0.png", 9, 9, (9, 9, 9))
+        self.refused(self.extract(images=one), "one class")
+        table = self.folder / "table.csv"
+        table.write_text("path,label\nimages/red/0.png,x\nimages/red/gone.png,y\n")
+        self.refused(self.extract(images=table), "table.csv', line 3", "gone.png")
+        table.write_bytes(b"images/red/0.png,x\n\xff,y\n")
+        self.refused(self.extract(images=table), "table.csv', line 2", "UTF-8")
+        self.refused(self.extract(model=table), "table.csv")
+        self.refused(self.extract(model=self.folder / "gone"), "gone")
+        partial = self.folder / "partial.safetensors"
+        tiny_model(partial, leave_out=("blocks.0.norm2.bias",))
+        self.refused(self.extract(model=partial), "blocks.0.norm2.bias")
+        partial.write_bytes(self.model.read_bytes()[:-100])
+        self.refused(self.extract(model=partial), "partial.safetensors")
+        self.assertEqual(self.extract("--on-error", "ignore").returncode, 2)
+
+    def test_unlabelled_and_classes(self):
+        self.report("--no-cache", images=self.images / "red")
+        self.assertEqual(sorted(npz(self.folder / "f.npz")), ["features", "names"])
+        self.report("--no-cache", out="train.npz")
+        test = self.folder / "test"
+        png(test / "red" / "x.png", 9, 9, (200, 0, 0))
+        self.report("--no-cache", "--classes", self.folder / "train.npz", images=test)
+        members = npz(self.folder / "f.npz")
+        self.assertEqual((members["labels"][1], members["classes"][1]), ([1], ["green", "red"]))
+        (test / "red").rename(test / "blue")
+        self.refused(self.extract("--classes", self.folder / "train.npz", images=test), "'blue'")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)

@@ -31,7 +31,8 @@ class VisionTransformer {
 
   /// Features are what the head reads: the class token after the last norm. A distilled model has
   /// two heads, on the class and the distillation token, whose logits are averaged; its features
-  /// are the mean of the two tokens, as timm's `pre_logits` are.
+  /// are the mean of the two tokens, as timm's `pre_logits` are (without heads too; but where the
+  /// file has one head, on the class token, that token alone).
   ///
   /// pixels: batch x 3 x image_size x image_size, normalised as config() says (planes of red,
   /// green, blue); features: batch x feature_count(). Memory grows with the threads, not with the

@@ -16,28 +16,38 @@ The fit of one circuit, given its step string:
      Rows in (R, B] count with a weight that falls to `outer`, so that they stay bounded;
   4. scales moved between neighbours until max |v| = 1 after every step.
 
+Wide circuits whose entry in PLAN has root factors are constructed instead, without optimisation:
+E by linear programming, every root from the ends of S (Fit.construct).
+
 A row is stored as up to eight distinct logits with multiplicities: the cost of a fit does not depend
-on the number of classes. Fits are deterministic up to the rounding of the linear algebra library.
+on the number of classes. A fit follows the rounding of the linear algebra library into one of many
+near minima, so --all starts from the constants that ship and replaces them only by clearly better
+ones; --scratch starts from the beginning.
 
     fit_softmax.py --classes 10 --range 12 --steps nqnqnnqnnn          one circuit, printed
     fit_softmax.py --classes 10 --range 12 --depth 13                  search for the step string
-    fit_softmax.py --all [--jobs 2] [--only default]                   everything that ships
+    fit_softmax.py --all [--jobs 2] [--only default] [--scratch]       everything that ships
     fit_softmax.py --check                                             re-measure what ships
     fit_softmax.py --restate                                           write new figures of it
     fit_softmax.py --table                                             rewrite the tables in docs
 
-Needs numpy and scipy. Use OMP_NUM_THREADS=1 with --jobs.
+Needs numpy and scipy.
 """
 
 import argparse
 import itertools
 import math
 import multiprocessing
+import os
 import pathlib
 import re
 import sys
 import time
 import warnings
+
+# One thread: sums in another order round differently, and a fit follows the rounding.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[variable] = "1"
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -50,15 +60,16 @@ DOCUMENT = ROOT / "docs/SOFTMAX.md"
 RHO = 1 / 16  # message ratio B * scale / q0, a constant of the project
 DEGREE = 7  # of E
 LEVELS = 8  # distinct logits of a sampled row
+LEVELS_LEFT = 14  # after a half bootstrap of the standard set; deeper circuits are bootstrapped
 OFFSET = 0.1  # a row's mean may be off zero by this much
 MARGIN = 1.5  # B / R
 BOX_PAD = 1.03  # wide circuits are fitted on a box larger by this
-NOISE = 2.0**-20  # rms noise an operation, relative to 1
+NOISE = 2.0**-22  # rms noise an operation, relative to 1
 
 GRID = {  # class counts that have a circuit of their own
     "default": (3, 5, 7, 10, 16, 26, 50, 100),
     "guaranteed": (3, 5, 10, 20, 50, 100),
-    "wide": (3, 7, 10, 16),
+    "wide": (3, 7, 10, 16, 26, 50, 100),
 }
 
 
@@ -155,6 +166,43 @@ class Domain:
         size = np.where(u < 0.4, 1, np.where(u < 0.5, rng.random((n, 1)) ** 3, rng.random((n, 1))))
         z = self.scale(z, m, low + size * (high - low))
         return self.members(Rows(z + OFFSET * rng.uniform(-1, 1, (n, 1)), m))
+
+    def races(self, rng, n):
+        """One to five leaders, level or nearly, at any distance above a crowd in one or two camps.
+        They are nearly uniform rows until the last squarings: noise shows in them most."""
+        width = min(LEVELS, self.hi)
+        if width < 4:
+            return Rows(np.zeros((0, width)), np.zeros((0, width)))
+        c = rng.integers(self.lo, self.hi + 1, n)
+        leaders = np.minimum(rng.choice([1, 2, 2, 2, 3, 5], n), c - 2)
+        second = np.where(rng.random(n) < 0.5, (rng.random(n) * (c - leaders - 1)).astype(int), 0)
+        lead = np.exp(rng.uniform(0, np.log(2 * self.reach), n))
+        z, m = np.zeros((n, width)), np.zeros((n, width))
+        m[:, 0], m[:, 1], m[:, 2], m[:, 3] = 1, leaders - 1, c - leaders - second, second
+        z[:, 0], z[:, 1] = lead, lead - rng.uniform(0, 2, n) * (rng.random(n) < 0.5)
+        z[:, 3] = lead * rng.random(n) * rng.choice([0.0, 0.5, 0.9], n)
+        full = self.scale(z, m, 1)
+        z = np.where(m > 0, z - (z * m).sum(1, keepdims=True) / m.sum(1, keepdims=True), 0)
+        shrink = np.abs(full).max(1, keepdims=True) / np.abs(z).max(1, keepdims=True)
+        z = z * np.minimum(1, shrink) + OFFSET * rng.uniform(-1, 1, (n, 1))
+        return self.members(Rows(z, m), 1)
+
+    def patterns(self, rng, n):
+        """Rows of all-different logits as the C++ tests draw them (RowSource)."""
+        c = self.lo + np.arange(n) % (self.hi - self.lo + 1)
+        m = (np.arange(self.hi) < c[:, None]).astype(float)
+        kind = rng.integers(0, 5, (n, 1))
+        leaders = 1 + (rng.random((n, 1)) * (c[:, None] - 1)).astype(int)
+        jitter = rng.uniform(0, 0.3, (n, 1)) * rng.normal(size=m.shape)
+        index = np.arange(self.hi)
+        z = -np.log(rng.uniform(1e-6, 1, m.shape))
+        z = np.where(kind == 3, np.where(index < leaders, 1, -1) + jitter, z)
+        z = np.where(kind == 2, (index == 0) + jitter, z)
+        z = np.where(kind == 1, rng.normal(size=m.shape), z)
+        z = np.where(kind == 0, rng.uniform(-1, 1, m.shape), z)
+        u = rng.random((n, 1))
+        size = np.where(u < 0.4, 1, rng.uniform(0.01, 1, (n, 1)))
+        return self.members(Rows(self.scale(z, m, 1) * size, m), 1)
 
     def sweeps(self, high=1.0, points=60):
         """Rows of two distinct logits, 1, 2 or half of the classes above the rest or below it, at
@@ -411,6 +459,59 @@ class Fit:
         found = minimize(spread, first, method="Nelder-Mead", options=options)
         return apply(found.x)[1]
 
+    def race_exponential(self):
+        """E for a chain that is constructed. The largest logit of a centred row is 0 or more, and
+        only classes at most some units below it have a probability: above z = -8 what counts is that
+        log E - z / 2^q is flat, 2^q times its slope being the error of a logit's difference. Its
+        largest value, divided by 1 + 1.5 z / B as few classes can be high at once, is minimised by
+        linear programming. Below, E stays between 0 and exp(0.3 z / 2^q), small enough."""
+        bound, t = self.bound, 2.0 ** self.chain.steps.count("q")
+
+        def values(z):
+            return chebyshev.chebvander(fold(z / bound), DEGREE)
+
+        z = -8 + (bound + 8) * (1 - np.cos(np.linspace(0, np.pi, 600))) / 2
+        turn = np.cos(2 * np.pi * RHO * z / bound)[:, None] / bound  # dy / dz
+        slopes = chebyshev.chebval(fold(z / bound), chebyshev.chebder(np.eye(DEGREE + 1))).T * turn
+        excess = (t * slopes - values(z)) * np.exp(-z / t)[:, None]
+        weight = (1 + 1.5 * np.maximum(z, 0) / bound)[:, None]
+        low = np.linspace(-bound, -8, 300)
+        below = np.pad(values(low), ((0, 0), (0, 1)))
+        found = linprog(
+            np.append(np.zeros(DEGREE + 1), 1),
+            A_ub=np.block([[excess, -weight], [-excess, -weight], [below], [-below]]),
+            b_ub=np.concatenate([np.zeros(1200), np.exp(0.3 * low / t), -1e-3 * np.exp(low / t)]),
+            A_eq=np.append(values(np.zeros(1)), [[0]], 1),
+            b_eq=[1],
+            bounds=[(None, None)] * (DEGREE + 1) + [(0, None)],
+            method="highs",
+        )
+        return found.x[:-1]
+
+    def construct(self, factors):
+        """A chain without optimisation: every n step has the root of a + b S at the sum of the ends
+        of S over the rows, times factors[i] for the i-th of them (1 where there is none), so that
+        both ends meet and the spread falls fourfold."""
+        self.use(self.rows + self.domain.races(np.random.default_rng(50), len(self.rows) // 4))
+        coefficients = self.race_exponential()
+        v = (self.basis @ coefficients) * (self.m > 0)
+        coefficients, v = coefficients / v.max(), v / v.max()
+        ab = []
+        for step in self.chain.steps:
+            if step == "n":
+                s = (v * self.m).sum(1, keepdims=True)
+                root = max((s.min() + s.max()) * factors.get(len(ab), 1), 1.01 * s.max())
+                ab.append(np.array([1, -1 / root]))
+                v = v * (1 - s / root)
+            else:
+                v = v * v
+            if ab:  # v of any size would do; this keeps it within range
+                power = 2 if step == "q" else 1
+                ab[-1], v = ab[-1] / v.max() ** (1 / power), v / v.max()
+        s = (v * self.m).sum(1)
+        ab[-1] = ab[-1] * 2 / (s.max() + s.min())
+        self.chain.p = np.concatenate([coefficients, np.ravel(ab)])
+
     def start(self):
         """Steps 1 and 2 of the method; leaves the chain with constants."""
         coefficients = self.fit_exponential()
@@ -523,9 +624,27 @@ class Fit:
         found = linprog(cost, A_ub=a / top, b_ub=b / top, bounds=limits, method="highs-ds")
         return (found.x[:n], found.x[-1]) if found.x is not None else (None, top)
 
-    def run(self, iterations, mining, smoothing):
+    def refine(self, recorded, iterations, mining):
+        """The end of step 3, from recorded constants. chain.refit: the largest weighted error after
+        it by that before."""
+        self.chain.p = np.array(recorded)
+        self.set_outer(self.outer)
+        for seed in range(mining):
+            self.mine(100 + seed)
+        self.set_outer(self.outer)
+        before = self.errors(self.chain.p).max()
+        top = self.minimax(iterations)
+        self.chain.refit = top / before
+        return top
+
+    def run(self, iterations, mining, smoothing, factors=None, recorded=None):
         """The whole method. Returns the largest weighted error over the fitted rows."""
-        self.start()
+        if recorded is not None:
+            return self.refine(recorded, iterations, mining)
+        if factors is None:
+            self.start()
+        else:
+            self.construct(factors)
         if not iterations:
             self.set_outer(0.03)
             return self.errors(self.chain.p).max()
@@ -534,7 +653,8 @@ class Fit:
             levels = [1.0]
         self.set_outer(levels[0])
         self.chain.normalise(self.basis, self.m)
-        self.smooth(4, smoothing)
+        if smoothing:
+            self.smooth(4, smoothing)
         for k, level in enumerate(levels):
             self.set_outer(level)
             self.chain.normalise(self.basis, self.m)
@@ -558,6 +678,20 @@ def fresh_rows(domain, seed, low=0.0, high=1.0, n=30000):
     return rows + domain.sweeps(high, 307) if low == 0 else rows
 
 
+def noise_of_rows(chain, rows):
+    """The rms error that noise of 1 in every v, after E and after every step, leaves in each
+    probability, to first order. A relative error d of v_i changes p_k by p_k (1 - p_k) d 2^j for i = k
+    and by -p_k p_i d 2^j otherwise, j squarings being left; errors common to the row cancel."""
+    p, m = rows.softmax(), rows.m
+    left, variance = chain.steps.count("q"), 0
+    steps = " " + chain.steps
+    for step, v in zip(steps, chain.trace(chain.p, rows.basis(chain.bound, chain.degree), m)):
+        left -= step == "q"
+        w = 4.0**left * np.where((m > 0) & (p > 1e-4), p / np.where(v != 0, v, 1), 0) ** 2
+        variance = variance + w * (1 - 2 * p) + p * p * (w * m).sum(1, keepdims=True)
+    return np.sqrt(np.maximum(variance, 0))
+
+
 def chain_errors(chain, rows, noise=None):
     """|circuit - softmax| and the largest |v| of any step, per row and column."""
     basis = rows.basis(chain.bound, chain.degree)
@@ -569,22 +703,34 @@ def chain_errors(chain, rows, noise=None):
 
 
 def measure(chain, domain, seed=1234, samples=8):
-    """Everything that is stated of a circuit, on rows that the fit never saw."""
+    """Everything that is stated of a circuit, on rows that the fit never saw. Means are the greater
+    one of two mixes of rows, the fit's own and the C++ tests'."""
+
+    def mean(u, rows):
+        return (u * rows.m).sum() / rows.m.sum()
+
+    out = dict(max_error=0, mean_error=0, noise_gain=0, worst_noise_gain=0, min_classes=domain.lo)
+    for sample in range(samples):
+        rng = np.random.default_rng([seed, sample])
+        rows = domain.members(fresh_rows(domain, seed + 10 * sample), 1)
+        full = domain.members(domain.sample(rng, 100000 // domain.hi, levels=100), 1)
+        drawn = domain.patterns(rng, 100000 // domain.hi)
+        for part in (rows, full, drawn, domain.races(rng, 10000)):
+            if not len(part):
+                continue
+            e, _, clean = chain_errors(chain, part)
+            out["max_error"] = max(out["max_error"], e.max())
+            if sample:
+                continue
+            out["worst_noise_gain"] = max(out["worst_noise_gain"], noise_of_rows(chain, part).max())
+            if part is rows or part is drawn:
+                v = chain_errors(chain, part, lambda u: u + NOISE * rng.normal(size=u.shape))[2]
+                d = (v - clean) * (part.m > 0)
+                out["noise_gain"] = max(out["noise_gain"], np.sqrt(mean(d * d, part)) / NOISE)
+                out["mean_error"] = max(out["mean_error"], mean(e, part))
+
     rows = domain.members(fresh_rows(domain, seed), 1)
-    e, _, clean = chain_errors(chain, rows)
-    out = dict(max_error=e.max(), mean_error=(e * rows.m).sum() / rows.m.sum())
-    for other in range(1, samples):
-        more = domain.members(fresh_rows(domain, seed + 10 * other), 1)
-        full = domain.sample(np.random.default_rng(seed + other), 400000 // domain.hi, levels=100)
-        for part in (more, domain.members(full, 1)):
-            out["max_error"] = max(out["max_error"], chain_errors(chain, part)[0].max())
-
-    rng = np.random.default_rng(seed + 1)
-    noisy, peak, v = chain_errors(chain, rows, lambda u: u + NOISE * rng.normal(size=u.shape))
-    d = (v - clean) * (rows.m > 0)
-    out["noise_gain"] = np.sqrt((d * d * rows.m).sum() / rows.m.sum()) / NOISE
-    out["noise_max"] = np.abs(d).max()
-
+    e = chain_errors(chain, rows)[0]
     out["stable_range"], out["bound_error"] = domain.reach, e.max()
     if domain.box is None:
         ratio = chain.bound / domain.reach
@@ -596,9 +742,6 @@ def measure(chain, domain, seed=1234, samples=8):
             out["stable_range"], previous = f * domain.reach, f
             out["bound_error"] = max(out["bound_error"], e.max())
 
-    out["min_classes"] = domain.lo
-
-    rows = domain.members(fresh_rows(domain, seed), 1)
     basis = rows.basis(chain.bound, chain.degree)
     out["peaks"] = [
         (np.abs(v).max(), np.abs((v * rows.m).sum(1)).max())
@@ -660,6 +803,7 @@ def attempt(job):
 
 
 START = dict(iterations=0, mining=0, smoothing=0)
+KEEP = 0.8  # a refit replaces recorded constants only if its largest error is this much smaller
 QUICK = dict(iterations=12, mining=0, smoothing=50)
 THOROUGH = dict(iterations=25, mining=3, smoothing=120)
 
@@ -689,8 +833,9 @@ def domain_key(family, classes, reach, lo=None):
     return lo, classes, float(reach), None, crowd
 
 
-# What ships: (family, classes, R) -> step string and sat, found by --depth searches. The wide step
-# strings come from design().
+# What ships: (family, classes, R) -> step string and start of the fit, both found by --depth searches
+# (wide step strings: by design()). Instead of a start: the root factors of a chain that is constructed
+# and not fitted, or "constructed" where the fit starts from such a chain.
 PLAN = {
     ("default", 50, 8): ("nqnnnqnnnn", 2),
     ("default", 100, 8): ("nqnnqnnnnn", 2),
@@ -720,10 +865,13 @@ PLAN = {
     ("guaranteed", 20, 16): ("nqnnqnnnqnnnnn", 2),
     ("guaranteed", 50, 16): ("nqnnnqnnnqnnnnn", 2),
     ("guaranteed", 100, 16): ("nqnnnqnnnqnnnnnn", 2),
-    ("wide", 3, 128): ("nqnqnnqnqnnqnqnnnn", 0),
+    ("wide", 3, 128): ("nqnnqnqnnqnqnnqnnn", {}),
     ("wide", 7, 128): ("nnqnnqnnqnnqnnqnnqnnn", 0),
     ("wide", 10, 128): ("nnqnnqnnqnnqnnqnnqnnnn", 0),
-    ("wide", 16, 128): ("nnqnnqnnnqnnqnnnqnnqnnnnn", 0),
+    ("wide", 16, 128): ("nnqnnqnnnqnnqnnnqnnnqnnnn", "constructed"),
+    ("wide", 26, 128): ("nnqnnqnnnnqnnnqnnnqnnnqnnnnn", {}),
+    ("wide", 50, 128): ("nnqnnnqnnnnqnnnnqnnnqnnnqnnnnnn", {}),
+    ("wide", 100, 128): ("nnqnnnqnnnnqnnnnqnnnnqnnnnqnnnnnn", {2: 0.83, 3: 0.83}),
     ("sigmoid", 0, 32): ("", 0),
 }
 
@@ -748,7 +896,7 @@ def measure_sigmoid(chain):
     v = chebyshev.chebval(fold(z / chain.bound), chain.p)
     e = np.abs(v - 1 / (1 + np.exp(-z)))
     peaks = [(np.abs(v).max(), np.abs(v).max())]
-    return dict(max_error=e.max(), mean_error=e.mean(), noise_gain=1.0, noise_max=0.0, min_classes=0,
+    return dict(max_error=e.max(), mean_error=e.mean(), noise_gain=1.0, worst_noise_gain=1.0, min_classes=0,
                 stable_range=chain.bound, bound_error=e.max(), peaks=peaks)
 
 
@@ -802,34 +950,46 @@ class Circuit:
         lines.append(f" .stable_range = {number(m['stable_range'])},")
         lines.append(f" .bound_error = {up(m['bound_error'])},")
         lines.append(f" .noise_gain = {up(m['noise_gain'])},")
+        lines.append(f" .worst_noise_gain = {up(m['worst_noise_gain'])},")
         lines.append(f" .crowd = {(self.key and self.key[4]) or 0:.17g}}},")
         return "\n".join(lines)
 
 
-def make_circuit(item):
-    """One entry of PLAN, fitted and measured."""
-    (family, classes, reach), (steps, variant) = item
+def make_circuit(job):
+    """One entry of PLAN, made and measured. job = (entry, what ships of it or None)."""
+    ((family, classes, reach), (steps, variant)), shipped = job
     started = time.time()
+    name = circuit_name(family, classes, reach)
     if family == "sigmoid":
         chain = sigmoid_chain(reach)
         return Circuit(family, 0, reach, chain, None, measure_sigmoid(chain))
     key = domain_key(family, classes, reach)
     bound = key[2] if family == "wide" else MARGIN * reach
-    if variant is None:  # steps 1 and 2 alone
-        job = (steps, key, bound, dict(n=12000), START)
+    options, note = dict(n=4000), ""
+    if isinstance(variant, dict):
+        top, _, _, chain = attempt((steps, key, bound, options, dict(START, factors=variant)))
+    elif shipped and shipped.chain.steps == steps:
+        effort = dict(THOROUGH, recorded=shipped.chain.p)
+        top, _, _, chain = attempt((steps, key, bound, options, effort))
+    elif variant == "constructed":
+        effort = dict(THOROUGH, smoothing=0, factors={})
+        top, _, _, chain = attempt((steps, key, bound, options, effort))
     else:
-        job = (steps, key, bound, dict(n=4000, variant=variant), THOROUGH)
-    top, _, _, chain = attempt(job)
+        top, _, _, chain = attempt((steps, key, bound, dict(options, variant=variant), THOROUGH))
     if not math.isfinite(top):
-        raise RuntimeError(f"{circuit_name(family, classes, reach)} {steps} {variant}: no fit")
+        raise RuntimeError(f"{name} {steps} {variant}: no fit")
+    if hasattr(chain, "refit"):
+        note = f"  refit {chain.refit:.3f} of the recorded error"
+        if chain.refit > KEEP:
+            chain = shipped.chain
     with np.errstate(all="ignore"):
         stated = measure(chain, Domain(*key))
     done = Circuit(family, classes, reach, chain, key, stated)
     print(
-        f"{circuit_name(family, classes, reach):20s} {steps:32s} depth {chain.depth():2d}  max "
+        f"{name:20s} {steps:32s} depth {chain.depth():2d}  max "
         f"{stated['max_error']:.2g} mean {stated['mean_error']:.2g}  stable to "
         f"{stated['stable_range']:.4g} (error {stated['bound_error']:.2g})  noise x "
-        f"{stated['noise_gain']:.1f}  {time.time() - started:.0f} s",
+        f"{stated['noise_gain']:.1f}  {time.time() - started:.0f} s{note}",
         file=sys.stderr,
         flush=True,
     )
@@ -880,6 +1040,7 @@ def read_generated():
         chain = Chain(steps, float(value("bound")), np.array(p), degree)
         key = domain_key(family, classes, reach) if classes else None
         fields = ("max_error", "mean_error", "stable_range", "bound_error", "noise_gain")
+        fields += ("worst_noise_gain",)
         stated = {f: float(value(f)) for f in fields}
         stated["min_classes"], stated["peaks"] = int(value("min_classes")), peaks
         out.append(Circuit(family, classes, reach, chain, key, stated))
@@ -902,6 +1063,7 @@ def check():
             and m["mean_error"] <= 1.2 * c.stated["mean_error"]
             and m["stable_range"] >= 0.95 * c.stated["stable_range"]
             and m["noise_gain"] <= 1.2 * c.stated["noise_gain"]
+            and m["worst_noise_gain"] <= 1.1 * c.stated["worst_noise_gain"]
             and m["min_classes"] <= max(c.stated["min_classes"], c.key[0] if c.key else 0)
         )
         bad += not ok
@@ -944,9 +1106,9 @@ def restate(circuit):
 def table():
     """Markdown of everything that ships, from the generated file."""
     lines = [
-        "| circuit | classes | R | B | steps | depth | products | max error | mean error "
-        "| stable to | max error there | noise gain |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| circuit | classes | R | B | steps | depth | bootstraps | products | max error "
+        "| mean error | stable to | max error there | noise gain | worst row |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for c in read_generated():
         m = c.stated
@@ -954,9 +1116,10 @@ def table():
         classes = f"{m['min_classes']}-{c.classes}" if c.classes else "any"
         lines.append(
             f"| `{circuit_name(c.family, c.classes, c.reach)}` | {classes} | {c.reach:g} "
-            f"| {c.chain.bound:.4g} | `{c.chain.steps or '-'}` | {c.chain.depth()} | {products} "
+            f"| {c.chain.bound:.4g} | `{c.chain.steps or '-'}` | {c.chain.depth()} "
+            f"| {(c.chain.depth() - 1) // LEVELS_LEFT} | {products} "
             f"| {m['max_error']:.2g} | {m['mean_error']:.2g} | {m['stable_range']:.4g} "
-            f"| {m['bound_error']:.2g} | {m['noise_gain']:.1f} |"
+            f"| {m['bound_error']:.2g} | {m['noise_gain']:.3g} | {m['worst_noise_gain']:.0f} |"
         )
     return "\n".join(lines)
 
@@ -997,6 +1160,7 @@ def main():
     parser.add_argument("--variant", type=int, default=0, help="start of the fit, 0 to 19")
     parser.add_argument("--all", action="store_true", help="regenerate everything that ships")
     parser.add_argument("--only", help="with --all: keep what ships but circuits so named")
+    parser.add_argument("--scratch", action="store_true", help="with --all: not from what ships")
     parser.add_argument("--check", action="store_true", help="re-measure everything that ships")
     parser.add_argument("--restate", action="store_true", help="measure anew, constants kept")
     parser.add_argument("--table", action="store_true", help="rewrite the table in docs/SOFTMAX.md")
@@ -1007,18 +1171,15 @@ def main():
         return 1 if check() else 0
     with multiprocessing.Pool(args.jobs) as pool:
         if args.all:
-            kept = {}
-            if args.only:
-                kept = {(c.family, c.classes, c.reach): c for c in read_generated()}
-                kept = {k: c for k, c in kept.items() if k in PLAN}
+            kept = {(c.family, c.classes, c.reach): c for c in read_generated()}
             wanted = [
-                item
+                (item, None if args.scratch else kept.get(item[0]))
                 for item in PLAN.items()
-                if item[0] not in kept or re.search(args.only, circuit_name(*item[0]))
+                if item[0] not in kept or re.search(args.only or "", circuit_name(*item[0]))
             ]
-            made = pool.map(make_circuit, wanted, chunksize=1)
-            kept.update({(c.family, c.classes, c.reach): c for c in made})
-            write_generated([kept[k] for k in PLAN])
+            for made in pool.imap(make_circuit, wanted):
+                kept[made.family, made.classes, made.reach] = made
+                write_generated([kept[k] for k in PLAN if k in kept])
         elif args.restate:
             write_generated(pool.map(restate, read_generated(), chunksize=1))
         elif args.table:

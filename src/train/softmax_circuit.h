@@ -40,13 +40,14 @@ struct SoftmaxCircuit {
   double rho = 0;       ///< message ratio of the sine that E undoes
   std::vector<double> exp_chebyshev;  ///< E in the Chebyshev basis of y in [-1, 1], degree 0 first
   std::vector<SoftmaxStep> steps;
-  double max_error = 0;        ///< max |p - softmax| over the fitted range, measured
-  double mean_error = 0;       ///< mean |p - softmax| over classes and rows, measured
-  double max_v_after_exp = 0;  ///< max |v| after E over the fitted rows
-  double max_s_after_exp = 0;  ///< max |sum of v| after E over the fitted rows
-  double stable_range = 0;     ///< up to this |z| all |v| of all steps stay <= 2, measured
-  double bound_error = 0;      ///< max |p - softmax| up to stable_range, measured
-  double noise_gain = 0;       ///< rms output error per rms noise added after every operation
+  double max_error = 0;         ///< max |p - softmax| over the fitted range, measured
+  double mean_error = 0;        ///< mean |p - softmax| over classes and rows, measured
+  double max_v_after_exp = 0;   ///< max |v| after E over the fitted rows
+  double max_s_after_exp = 0;   ///< max |sum of v| after E over the fitted rows
+  double stable_range = 0;      ///< up to this |z| all |v| of all steps stay <= 2, measured
+  double bound_error = 0;       ///< max |p - softmax| up to stable_range, measured
+  double noise_gain = 0;        ///< rms output error per rms noise added after every operation
+  double worst_noise_gain = 0;  ///< the same for the class and row where it is largest, sampled
   double crowd = 0;  ///< if not 0, errors hold for rows with mean exp(3 z / R) <= crowd; see docs
 
   /// Levels used: ceil(log2(deg E + 1)) for E and one a step.

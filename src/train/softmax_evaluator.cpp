@@ -44,8 +44,9 @@ SoftmaxEvaluator::SoftmaxEvaluator(const Bootstrapper& bootstrapper, const Softm
       class_stride_(class_stride) {
   require(classes >= 2 && classes <= class_stride && std::has_single_bit(class_stride),
           "softmax needs at least two classes within a power-of-two stride");
-  require(circuit.classes == 0 || classes <= static_cast<std::size_t>(circuit.classes),
-          "the circuit was fitted for fewer classes");
+  require(circuit.classes == 0 || (classes >= static_cast<std::size_t>(circuit.min_classes) &&
+                                   classes <= static_cast<std::size_t>(circuit.classes)),
+          "the circuit was fitted for other numbers of classes");
   plan();
 }
 
@@ -53,10 +54,11 @@ double SoftmaxEvaluator::input_scale() const {
   return kInputScale / (2 * std::numbers::pi * circuit_.rho);
 }
 
-int SoftmaxEvaluator::bootstraps() const {
-  int count = 0;
-  for (const PlannedStep& step : steps_) count += step.refreshed;
-  return count;
+std::vector<std::size_t> SoftmaxEvaluator::refreshed_steps() const {
+  std::vector<std::size_t> out;
+  for (std::size_t i = 0; i < steps_.size(); ++i)
+    if (steps_[i].refreshed) out.push_back(i);
+  return out;
 }
 
 std::vector<double> SoftmaxEvaluator::scales() const {

@@ -22,7 +22,8 @@ namespace blindtuner {
 /// by full bootstraps of v.
 class SoftmaxEvaluator {
  public:
-  /// classes real ones, class_stride (a power of two) slots apart from sample to sample.
+  /// classes real ones, as many as the circuit was fitted for (min_classes .. classes), samples
+  /// class_stride (a power of two) slots apart. Throws ContractError for other numbers.
   SoftmaxEvaluator(const Bootstrapper& bootstrapper, const SoftmaxCircuit& circuit,
                    std::size_t classes, std::size_t class_stride);
 
@@ -32,7 +33,9 @@ class SoftmaxEvaluator {
   /// The scale of the probabilities, at slot_to_coeff_start() limbs.
   double output_scale() const { return output_scale_; }
   /// Full bootstraps in one evaluation.
-  int bootstraps() const;
+  int bootstraps() const { return static_cast<int>(refreshed_steps().size()); }
+  /// The steps of the circuit before which v is bootstrapped.
+  std::vector<std::size_t> refreshed_steps() const;
   /// The degree of the arcsine that corrects them: as high as the levels that are left over allow.
   int arcsine_degree() const { return arcsine_degree_; }
   /// The scale of v after E and after every step.

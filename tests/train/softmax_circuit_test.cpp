@@ -15,7 +15,7 @@
 namespace blindtuner {
 namespace {
 
-constexpr double kNoise = 0x1p-20;  // rms noise added after every operation
+constexpr double kNoise = 0x1p-22;  // rms noise added after every operation
 
 using Row = std::vector<double>;
 
@@ -41,6 +41,16 @@ class RowSource {
       if (crowded(z)) continue;
       return z;
     }
+  }
+
+  /// Up to three leaders, level with each other, a little above the rest: rows that are nearly
+  /// uniform until the last squarings, in which noise shows most.
+  Row race(int classes) {
+    Row z(classes, 0.0);
+    const int leaders = std::uniform_int_distribution<int>(1, std::min(3, classes - 1))(random_);
+    const double lead = uniform(0, 12);
+    for (int k = 0; k < classes; ++k) z[k] = (k < leaders ? lead : 0) - lead * leaders / classes;
+    return z;
   }
 
   /// A size in (0, reach], often reach itself.
@@ -153,6 +163,27 @@ TEST_P(EveryCircuit, HoldsItsStatedErrorOnFreshRows) {
   EXPECT_LE(errors.sum / errors.count, 2 * c.mean_error) << "the mean depends on the rows' mix";
 }
 
+// A step whose a + b S changes its sign within the range turns rows about, which a squaring hides;
+// rows in between vanish.
+TEST_P(EveryCircuit, SumsStayPositive) {
+  const SoftmaxCircuit& c = GetParam();
+  if (c.family == "sigmoid") GTEST_SKIP() << "no sums";
+  RowSource source(c, 11);
+  const double omega = 2 * std::numbers::pi * c.rho;
+  for (int i = 0; i < 400000 / c.classes; ++i) {
+    const int classes = c.min_classes + i % (c.classes - c.min_classes + 1);
+    Row v = source.next(classes, source.size(c.range));
+    for (double& x : v)
+      x = evaluate_chebyshev(c.exp_chebyshev, std::sin(omega * x / c.bound) / omega);
+    for (const SoftmaxStep& step : c.steps) {
+      double sum = 0;
+      for (double x : v) sum += x;
+      ASSERT_GT(sum, 0);
+      for (double& x : v) x *= step.kind == 'q' ? step.g * x : step.a + step.b * sum;
+    }
+  }
+}
+
 TEST_P(EveryCircuit, PaddedClassesChangeNothing) {
   // What encryption does with padding: the classes are there, with v = 0 exactly after E. The plain
   // evaluation leaves them out; the two must agree bit for bit.
@@ -201,7 +232,8 @@ TEST_P(EveryCircuit, StandsNoiseAfterEveryOperation) {
   double worst = 0, squares = 0, count = 0;
   for (int i = 0; i < 100000 / most; ++i) {
     const int classes = least + i % (most - least + 1);
-    const Row z = source.next(classes, source.size(c.range));
+    const bool race = c.family == "wide" && i % 2 == 1;
+    const Row z = race ? source.race(classes) : source.next(classes, source.size(c.range));
     Row p(z.size()), v(z.size());
     evaluate_softmax_circuit(c, z, p);
     const auto noise = [&] { return kNoise * source.normal(); };
@@ -220,12 +252,14 @@ TEST_P(EveryCircuit, StandsNoiseAfterEveryOperation) {
     for (int k = 0; k < classes; ++k) {
       const double d = std::abs(v[k] - p[k]);
       worst = d <= worst ? worst : d;
+      if (race) continue;
       squares += d * d;
       count += 1;
     }
   }
   EXPECT_LE(std::sqrt(squares / count), 3 * c.noise_gain * kNoise);
-  EXPECT_LE(worst, 0.05);
+  // Deviations are Gaussian: of 100,000 none should be beyond 5.5 times the worst row's.
+  EXPECT_LE(worst, 5.5 * c.worst_noise_gain * kNoise);
 }
 
 INSTANTIATE_TEST_SUITE_P(SoftmaxCircuit, EveryCircuit,
@@ -251,6 +285,21 @@ TEST(SoftmaxCircuits, GuaranteedOnesKeepOnePercent) {
       EXPECT_LE(c.min_classes, classes);
       EXPECT_LE(c.max_error, 0.01);
     }
+  }
+}
+
+// Depth 36 is what three passes through the levels after a half bootstrap hold, with two refreshes
+// that end in an arcsine of degree 7.
+TEST(SoftmaxCircuits, WideOnesServeTwoToAHundredClasses) {
+  for (int classes = 2; classes <= 100; ++classes) {
+    SCOPED_TRACE(classes);
+    const SoftmaxCircuit& c = find_softmax_circuit("wide", classes, 128);
+    EXPECT_GE(c.classes, classes);
+    EXPECT_LE(c.min_classes, classes);
+    EXPECT_LE(c.depth(), classes <= 16 ? 28 : 36);
+    EXPECT_LE(c.max_error, 0.01);
+    EXPECT_LE(c.mean_error, 0.001);
+    EXPECT_LE(c.worst_noise_gain * kNoise, classes <= 50 ? 0.005 : 0.015);
   }
 }
 

@@ -155,6 +155,66 @@ TEST(SoftmaxEvaluator, ScalesDoNotDrift) {
   }
 }
 
+// What the wide circuits would lose to noise at the standard set, whose chain the tests' set
+// shares: every product and sum is rounded at the scales that the plan gives it, refreshes have the
+// errors of docs/NOISE.md. Rows in which two classes tie little above the others are the worst
+// there are.
+TEST(SoftmaxEvaluator, WideCircuitsStandTheStandardSetsNoise) {
+  const std::size_t n = 65536;
+  const double units = noise::rounding(noise::ternary_weight(n));
+  std::mt19937_64 generator(9);
+  std::normal_distribution<double> normal;
+  for (const SoftmaxCircuit& circuit : softmax_circuits()) {
+    if (circuit.family != "wide") continue;
+    SCOPED_TRACE(circuit.name);
+    const std::size_t c = static_cast<std::size_t>(circuit.classes);
+    const SoftmaxEvaluator evaluator = make_evaluator(circuit, c);
+    const std::vector<double> scales = evaluator.scales();
+    const std::vector<std::size_t> refreshed = evaluator.refreshed_steps();
+    const int arcsine = evaluator.arcsine_degree();
+    const double refresh = arcsine == 7 ? 0x1p-24 : arcsine == 3 ? 0x1p-22 : 0x1p-19;
+    const auto add_noise = [&](std::vector<double>& v, double rms) {
+      for (double& x : v) x += rms * normal(generator);
+    };
+    double worst = 0, worst_row = 0;
+    for (double lead = 0; lead <= 12; lead += 0.5) {
+      std::vector<double> z(c, -2 * lead / static_cast<double>(c)), exact(c);
+      z[0] += lead;
+      z[1] += lead;
+      exact_softmax(z, exact);
+      const int trials = 100;
+      double squares = 0;
+      for (int trial = 0; trial < trials; ++trial) {
+        std::vector<double> v(c), factors(c);
+        const double omega = 2 * std::numbers::pi * circuit.rho;
+        for (std::size_t k = 0; k < c; ++k)
+          v[k] = evaluate_chebyshev(circuit.exp_chebyshev,
+                                    std::sin(omega * z[k] / circuit.bound) / omega);
+        for (std::size_t i = 0; i <= circuit.steps.size(); ++i) {
+          const double rounding = noise::real_slots(units, n, scales[i]);
+          add_noise(v, rounding);
+          if (i == circuit.steps.size()) break;
+          if (std::find(refreshed.begin(), refreshed.end(), i) != refreshed.end())
+            add_noise(v, refresh);
+          const SoftmaxStep& step = circuit.steps[i];
+          double sum = 0;
+          for (double x : v) sum += x;
+          for (std::size_t k = 0; k < c; ++k)
+            factors[k] = step.kind == 'q' ? step.g * v[k] : step.a + step.b * sum;
+          if (step.kind == 'n') add_noise(factors, std::abs(step.b) * rounding);
+          for (std::size_t k = 0; k < c; ++k) v[k] *= factors[k];
+        }
+        squares += (v[0] - exact[0]) * (v[0] - exact[0]);
+        for (std::size_t k = 0; k < c; ++k) worst = std::max(worst, std::abs(v[k] - exact[k]));
+      }
+      worst_row = std::max(worst_row, std::sqrt(squares / trials));
+    }
+    EXPECT_LT(worst_row, 0.006);
+    EXPECT_LT(worst, 0.02);
+    RecordProperty(circuit.name, std::to_string(worst_row) + " " + std::to_string(worst));
+  }
+}
+
 // The whole way that training takes: logits as coefficients modulo q_0 under the small secret.
 TEST(SoftmaxEvaluator, AfterAHalfBootstrap) {
   const BootstrapScheme& s = test_scheme();
@@ -215,6 +275,7 @@ TEST(SoftmaxEvaluator, RefusesWhatDoesNotFit) {
   EXPECT_THROW(make(10, 8), ContractError);
   EXPECT_THROW(make(10, 24), ContractError);
   EXPECT_THROW(make(static_cast<std::size_t>(circuit.classes) + 1, 128), ContractError);
+  EXPECT_THROW(make(static_cast<std::size_t>(circuit.min_classes) - 1, 16), ContractError);
   SoftmaxCircuit broken = circuit;
   broken.steps[0].b = 0;
   EXPECT_THROW(SoftmaxEvaluator(s.bootstrapper, broken, 10, 16), ContractError);

@@ -13,7 +13,8 @@
 namespace blindtuner::testing_support {
 
 /// Centred rows within the circuit's range: Gaussian ones of all sizes; among them rows that are
-/// zero, have one class far above or below the others, or two that tie at the top.
+/// zero, have one class far above or below the others, two that tie at the top, or two that tie a
+/// little above the others.
 struct SoftmaxRows {
   std::size_t classes, stride, count;
   std::vector<double> logits;
@@ -27,14 +28,15 @@ struct SoftmaxRows {
     for (std::size_t i = 0; i < rows; ++i) {
       const std::span<double> z(logits.data() + i * c, c);
       const std::size_t kind = i % 16;
-      for (double& x : z) x = kind < 4 ? 0 : normal(generator);
+      for (double& x : z) x = kind < 5 ? 0 : normal(generator);
       if (kind == 1) z[i % c] = 1;
       if (kind == 2) z[i % c] = -1;
-      if (kind == 3) z[i % c] = z[(i + 1) % c] = 1;
+      if (kind == 3 || kind == 4) z[i % c] = z[(i + 1) % c] = 1;
       double mean = 0, largest = 0;
       for (double x : z) mean += x / static_cast<double>(c);
       for (double& x : z) largest = std::max(largest, std::abs(x -= mean));
-      const double size = kind < 4 ? 1 : uniform(generator);
+      double size = kind < 4 ? 1 : uniform(generator);
+      if (kind == 4) size *= std::min(1.0, 12 / circuit.range);
       for (double& x : z) x *= largest > 0 ? circuit.range * size / largest : 0;
       // Circuits of many classes ask for rows that are not crowded at the top.
       const auto crowd = [&] {

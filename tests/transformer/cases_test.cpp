@@ -84,6 +84,19 @@ std::size_t check_all(const fs::path& folder, double tolerance) {
 
 TEST(Encoders, EqualTheFormulae) { EXPECT_EQ(check_all(TRANSFORMER_CASES, 1e-5), 11u); }
 
+// The backbone that ships with the project, against its own training program's double precision.
+TEST(Encoders, BackboneEqualsItsTrainer) {
+  const fs::path folder = BLINDTUNER_BACKBONE;
+  check(folder, 1e-5);
+  const VisionConfig config = VisionTransformer::load(folder / "model.safetensors").config();
+  EXPECT_EQ(config.image_size, 28u);
+  EXPECT_EQ(config.resize, 28u) << "Fashion-MNIST's pictures go in as they are";
+  EXPECT_EQ(config.heads, config.width / 64);
+  EXPECT_FLOAT_EQ(config.mean[0], 0.5f);
+  EXPECT_FLOAT_EQ(config.std[2], 0.25f);
+  EXPECT_LT(fs::file_size(folder / "model.safetensors"), 6u << 20);
+}
+
 TEST(Encoders, EqualPublishedImplementations) {
   const char* cases = std::getenv("BLINDTUNER_TRANSFORMER_CASES");
   if (cases == nullptr)

@@ -34,6 +34,18 @@ Eigen::MatrixXi confusion(const Labels& predicted, const Labels& actual, int cla
   return out;
 }
 
+std::vector<ClassScore> class_scores(const Eigen::MatrixXi& table) {
+  require(table.rows() == table.cols(), "class_scores: not a square table");
+  const auto share = [](double part, int whole) { return whole == 0 ? 0.0 : part / whole; };
+  std::vector<ClassScore> out;
+  for (Eigen::Index k = 0; k < table.rows(); ++k) {
+    const int samples = table.row(k).sum(), taken = table.col(k).sum();
+    out.push_back({samples, share(table(k, k), taken), share(table(k, k), samples),
+                   share(2.0 * table(k, k), samples + taken)});
+  }
+  return out;
+}
+
 double macro_f1(const Labels& predicted, const Labels& actual, int classes) {
   const Eigen::MatrixXi table = confusion(predicted, actual, classes);
   double sum = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <vector>
 
 #include "data/dataset.h"
 
@@ -16,6 +17,16 @@ double accuracy(const Labels& predicted, const Labels& actual);
 /// confusion(i, j): how many of class i were taken for class j. Throws ContractError on different
 /// lengths or labels outside [0, classes).
 Eigen::MatrixXi confusion(const Labels& predicted, const Labels& actual, int classes);
+
+/// One class of a confusion table. What has no denominator is 0.
+struct ClassScore {
+  int samples = 0;       ///< of this class
+  double precision = 0;  ///< TP / (TP + FP)
+  double recall = 0;     ///< TP / (TP + FN)
+  double f1 = 0;         ///< 2 TP / (2 TP + FP + FN)
+};
+/// One a class. Throws ContractError when the table is not square.
+std::vector<ClassScore> class_scores(const Eigen::MatrixXi& confusion);
 
 /// The mean over classes of 2 TP / (2 TP + FP + FN); a class that neither occurs nor is predicted
 /// is left out.

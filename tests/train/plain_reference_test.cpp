@@ -183,6 +183,12 @@ TEST(Metrics, KnownValues) {
   EXPECT_EQ(table.sum(), 5);
   // F1: class 0 2/4, class 1 4/5, class 2 0, class 3 absent.
   EXPECT_DOUBLE_EQ(macro_f1(predicted, actual, 4), (0.5 + 0.8) / 3);
+  const std::vector<ClassScore> classes = class_scores(table);
+  EXPECT_EQ(classes[1].samples, 2);
+  EXPECT_DOUBLE_EQ(classes[1].precision, 2.0 / 3);
+  EXPECT_DOUBLE_EQ(classes[1].recall, 1);
+  EXPECT_DOUBLE_EQ(classes[1].f1, 0.8);
+  EXPECT_EQ(classes[3].f1, 0);  // and not a quotient of zeros
   EXPECT_THROW(accuracy({}, {}), ContractError);
   EXPECT_THROW(confusion({0}, {5}, 3), ContractError);
 }

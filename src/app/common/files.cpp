@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "data/file_bytes.h"
 
 namespace blindtuner {
 namespace {
@@ -121,6 +122,18 @@ std::string numbered(const char* pattern, int round) {
 
 void require_key_set(const FileReader& reader, const KeySet& keys) {
   require_same_keys(reader, keys.header, keys.name);
+}
+
+TrainingConfig read_training_config(const std::filesystem::path& path, int classes) {
+  const std::vector<std::uint8_t> bytes = read_file(path, 1 << 20);
+  nlohmann::json json = nlohmann::json::parse(bytes.begin(), bytes.end(), nullptr, false);
+  if (json.is_discarded()) throw DataError(quoted_path(path) + ": not JSON");
+  try {
+    if (json.is_object() && !json.contains("classes")) json["classes"] = classes;
+    return training_config_from_json(json);
+  } catch (const DataError& error) {
+    throw DataError(quoted_path(path) + ": " + error.what());
+  }
 }
 
 const SoftmaxCircuit& softmax_circuit_named(const std::string& name) {

@@ -131,6 +131,9 @@ std::filesystem::path round_path(const std::filesystem::path& folder, int round)
 std::filesystem::path answer_path(const std::filesystem::path& folder, int round);
 inline constexpr int kMaxRounds = 9999;
 
+/// A training configuration in JSON; `classes` where the file does not say. Throws DataError.
+TrainingConfig read_training_config(const std::filesystem::path& path, int classes);
+
 /// The shipped circuit of this name. Throws DataError.
 const SoftmaxCircuit& softmax_circuit_named(const std::string& name);
 

@@ -5,14 +5,15 @@
 
 #include "app/common/progress.h"
 #include "app/common/report.h"
+#include "app/owner/html_report.h"
 #include "app/owner/owner.h"
+#include "app/owner/quality.h"
 #include "app/owner/steps.h"
 #include "base/error.h"
 #include "data/file_bytes.h"
 #include "data/load.h"
 #include "data/npy.h"
 #include "secret/dataset_encryption.h"
-#include "train/metrics.h"
 
 namespace blindtuner {
 namespace {
@@ -63,7 +64,7 @@ void decrypt_command(const CommonOptions& common, const DecryptOptions& options)
 }
 
 struct EvaluateOptions {
-  std::string model, scores;
+  std::string model, scores, report;
   DataSource source;
 };
 
@@ -108,26 +109,13 @@ void evaluate(const CommonOptions& common, const EvaluateOptions& options) {
     labels = std::move(set.labels);
   }
   if (labels.empty()) throw DataError("no samples to evaluate");
-  const int classes = static_cast<int>(all.cols());
-  const Labels predicted = predict(all);
-  const Eigen::MatrixXi table = confusion(predicted, labels, classes);
-  nlohmann::json rows = nlohmann::json::array();
-  for (Eigen::Index i = 0; i < table.rows(); ++i) {
-    nlohmann::json row = nlohmann::json::array();
-    for (Eigen::Index j = 0; j < table.cols(); ++j) row.push_back(table(i, j));
-    rows.push_back(std::move(row));
-  }
-  const double share = accuracy(predicted, labels), f1 = macro_f1(predicted, labels, classes);
-  const nlohmann::json report = {{"samples", labels.size()},
-                                 {"classes", classes},
-                                 {"accuracy", share},
-                                 {"macro_f1", f1},
-                                 {"max_logit", largest_logit(all)},
-                                 {"confusion", rows}};
+  const nlohmann::json report = quality_report(all, labels);
+  if (!options.report.empty()) write_reports(options.report, report);
   std::ostringstream text;
   text.precision(4);
-  text << "accuracy " << 100 * share << " %, macro F1 " << f1 << ", on " << labels.size()
-       << " samples of " << classes << " classes; largest |logit| " << largest_logit(all) << "\n";
+  text << "accuracy " << 100 * report["accuracy"].get<double>() << " %, macro F1 "
+       << report["macro_f1"].get<double>() << ", on " << labels.size() << " samples of "
+       << all.cols() << " classes; largest |logit| " << largest_logit(all) << "\n";
   print_report(common, report, text.str());
 }
 
@@ -170,6 +158,8 @@ void add_evaluate(Program& program) {
         command
             .add_option("--label-column", o->source.label_column, "of a .csv file that holds both")
             ->capture_default_str();
+        command.add_option("--report", o->report,
+                           "where the JSON report goes; a page to look at, .html, goes beside it");
         return [&program, o] { evaluate(program.options(), *o); };
       });
 }

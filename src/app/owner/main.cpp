@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
   add_validate(program);
   add_decrypt(program);
   add_evaluate(program);
+  add_finetune(program);
   add_demo(program);
   add_inspect(program, /*refuse_secret_keys=*/false);
   return program.run(argc, argv);

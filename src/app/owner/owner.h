@@ -12,6 +12,7 @@ void add_encrypt(Program& program);
 void add_validate(Program& program);
 void add_decrypt(Program& program);
 void add_evaluate(Program& program);
+void add_finetune(Program& program);
 void add_demo(Program& program);
 
 }  // namespace blindtuner

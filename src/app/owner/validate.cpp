@@ -1,5 +1,6 @@
 // blindtuner validate: answers a training server's rounds of validation.
 #include <chrono>
+#include <cstdio>
 #include <memory>
 #include <sstream>
 #include <thread>
@@ -24,8 +25,11 @@ void validate_command(const CommonOptions& common, const ValidateOptions& option
   using namespace std::chrono_literals;
   const OwnerFolder keys = open_keys(options.keys, common.allow_insecure);
   make_folder(options.exchange);
+  std::function<void(const std::string&)> announce;
+  if (!common.quiet)
+    announce = [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); };
   Validator validator(keys, {options.exchange, options.data, options.out, options.patience,
-                             options.logit_limit, common.quiet});
+                             options.logit_limit, announce});
   std::size_t seen = validator.rounds().size();
   std::unique_ptr<Stopwatch> since = std::make_unique<Stopwatch>();
   while (!validator.poll()) {

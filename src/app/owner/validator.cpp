@@ -103,15 +103,17 @@ void Validator::take(const fs::path& path) {
   else
     fs::remove(candidate, error);
   if (error) throw DataError("cannot write " + quoted_path(options_.out) + ": " + error.message());
-  if (!options_.quiet) {
-    std::fprintf(stderr,
-                 "round %d, %d steps: validation loss %.4f, accuracy %.2f %%, largest |logit| "
-                 "%.2f%s%s\n",
-                 file.round, file.model.training.steps, score.loss, 100 * score.accuracy,
-                 score.max_logit, stopping_.best_round() == file.round ? ", best so far" : "",
-                 file.last ? ""
-                 : stop    ? "; stop"
-                           : "; go on");
+  if (options_.announce) {
+    char line[256];
+    std::snprintf(line, sizeof line,
+                  "round %d, %d steps: validation loss %.4f, accuracy %.2f %%, largest |logit| "
+                  "%.2f%s%s",
+                  file.round, file.model.training.steps, score.loss, 100 * score.accuracy,
+                  score.max_logit, stopping_.best_round() == file.round ? ", best so far" : "",
+                  file.last ? ""
+                  : stop    ? "; stop"
+                            : "; go on");
+    options_.announce(line);
   }
   save_record();
   if (!file.last) answer(file.round, stop);

@@ -1,7 +1,9 @@
 // The owner's side of early stopping: decrypts rounds of validation, keeps the best model, answers.
 #pragma once
 
+#include <functional>
 #include <nlohmann/json.hpp>
+#include <string>
 #include <vector>
 
 #include "app/owner/steps.h"
@@ -14,8 +16,8 @@ struct ValidatorOptions {
   std::filesystem::path data;      ///< the encrypted validation set, labels included
   std::filesystem::path out;       ///< where the best model so far lies, encrypted as it came
   int patience = 3;
-  double logit_limit = 0;  ///< 0: what the softmax circuit allows
-  bool quiet = false;
+  double logit_limit = 0;                            ///< 0: what the softmax circuit allows
+  std::function<void(const std::string&)> announce;  ///< told a line about every round
 };
 
 /// One run of training, round by round. What leaves is write_answer()'s bit, once a round.

@@ -33,16 +33,7 @@ TrainingConfig read_config(const std::string& path, const ProductLayout& layout)
     config.classes = classes;
     return config;
   }
-  const std::vector<std::uint8_t> bytes = read_file(path, 1 << 20);
-  nlohmann::json json = nlohmann::json::parse(bytes.begin(), bytes.end(), nullptr, false);
-  if (json.is_discarded()) throw DataError(quoted_path(path) + ": not JSON");
-  try {
-    // The data set knows how many classes there are.
-    if (json.is_object() && !json.contains("classes")) json["classes"] = classes;
-    return training_config_from_json(json);
-  } catch (const DataError& error) {
-    throw DataError(quoted_path(path) + ": " + error.what());
-  }
+  return read_training_config(path, classes);
 }
 
 void check_checkpoint(const std::string& name, const CheckpointFile& checkpoint,

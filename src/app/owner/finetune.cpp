@@ -1,0 +1,167 @@
+// blindtuner finetune: from an owner's own data to an evaluated classifier, in one command.
+#include <memory>
+
+#include "app/owner/finetuning.h"
+#include "app/owner/owner.h"
+#include "app/owner/steps.h"
+#include "base/error.h"
+#include "data/file_bytes.h"
+#include "data/load.h"
+
+namespace blindtuner {
+namespace {
+
+struct FinetuneOptions {
+  DataSource train, test, validation;
+  std::string out, preset = "fast", config, parameters = "Standard", server, softmax;
+  double test_fraction = 0.2, validation_fraction = 0.1, learning_rate = 0, range = 0;
+  int steps = 0, epochs = 0, patience = 3, validation_every = -1;
+  std::size_t batch = 0;
+  std::uint64_t seed = 1;
+  bool whiten = false, no_whiten = false;
+};
+
+FinetuningData load(const FinetuneOptions& options) {
+  FinetuningData data;
+  const std::string name = quoted_path(options.train.features);
+  data.name = options.train.features.filename().string();
+  data.train = load_dataset(options.train);
+  // A file's classes are known when all of it has been read, so the others follow the first.
+  const auto load_other = [&](DataSource source) {
+    source.features_member = options.train.features_member;
+    source.labels_member = options.train.labels_member;
+    source.label_column = options.train.label_column;
+    source.classes = data.train.classes;
+    return load_dataset(source);
+  };
+  if (!options.test.features.empty())
+    data.test = load_other(options.test);
+  else
+    data.test = hold_out(data.train, options.test_fraction, options.seed, name);
+  if (!options.validation.features.empty()) data.validation = load_other(options.validation);
+  return data;
+}
+
+FinetuningSettings settings_of(const FinetuneOptions& o, const FinetuningData& data) {
+  const std::size_t samples = data.train.size();
+  FinetuningSettings s = o.preset == "paper" ? paper_settings(samples, data.train.classes)
+                                             : fast_settings(samples, data.train.classes);
+  if (!o.config.empty()) s.config = read_training_config(o.config, data.train.classes);
+  if (o.steps > 0) {
+    s.config.steps = o.steps;
+  } else if (o.epochs > 0) {
+    s.config.steps = 0;
+    s.config.epochs = o.epochs;
+  }
+  if (o.learning_rate > 0) s.config.learning_rate = o.learning_rate;
+  if (o.batch > 0) s.config.batch_size = o.batch;
+  if (o.validation_every >= 0) s.config.validation_every = o.validation_every;
+  if (o.whiten) s.whiten = true;
+  if (o.no_whiten) s.whiten = false;
+  if (!o.softmax.empty()) s.softmax = o.softmax;
+  if (o.range > 0) s.range = o.range;
+  s.out = o.out;
+  s.parameters = o.parameters;
+  s.server = o.server;
+  s.validation_fraction = o.validation_fraction;
+  s.patience = o.patience;
+  s.seed = o.seed;
+  return s;
+}
+
+void finetune(const CommonOptions& common, const FinetuneOptions& options) {
+  if (!options.validation.labels.empty() && options.validation.features.empty())
+    throw DataError("--validation-labels needs --validation-features");
+  if (!options.test.labels.empty() && options.test.features.empty())
+    throw DataError("--test-labels needs --test-features");
+  FinetuningData data = load(options);
+  FinetuningSettings settings = settings_of(options, data);
+  const nlohmann::json report = finetune_encrypted(common, std::move(settings), std::move(data));
+  print_report(common, report, finetuning_summary(report, options.out));
+}
+
+void add_data_options(CLI::App& command, FinetuneOptions& o) {
+  command.add_option("--features", o.train.features, "features: .npy, .npz, .csv or IDX")
+      ->required();
+  command.add_option("--labels", o.train.labels, "labels, one class number a sample");
+  command.add_option("--test-features", o.test.features, "the test set's features");
+  command.add_option("--test-labels", o.test.labels, "and labels");
+  command.add_option("--validation-features", o.validation.features,
+                     "a validation set of their own");
+  command.add_option("--validation-labels", o.validation.labels, "and its labels");
+  command.add_option("--features-member", o.train.features_member, "name within an .npz archive")
+      ->capture_default_str();
+  command.add_option("--labels-member", o.train.labels_member, "name within an .npz archive")
+      ->capture_default_str();
+  command
+      .add_option("--label-column", o.train.label_column,
+                  "of a .csv file that holds both: a name, a number from 1, or last")
+      ->capture_default_str();
+  command
+      .add_option("--test-fraction", o.test_fraction,
+                  "share of every class to test with, when there is no test set")
+      ->check(CLI::Range(0.001, 0.9))
+      ->capture_default_str();
+  command
+      .add_option("--validation-fraction", o.validation_fraction,
+                  "share of every class to validate with (0: no early stopping)")
+      ->check(CLI::Range(0.0, 0.9))
+      ->capture_default_str();
+}
+
+void add_training_options(CLI::App& command, FinetuneOptions& o) {
+  command
+      .add_option("--preset", o.preset,
+                  "fast: whitened features, few large steps; paper: features as they are, "
+                  "Nesterov, small batches, wide softmax")
+      ->check(CLI::IsMember({"fast", "paper"}))
+      ->capture_default_str();
+  auto* steps = command.add_option("--steps", o.steps, "gradient steps at most");
+  steps->check(CLI::Range(1, 100000));
+  command.add_option("--epochs", o.epochs, "or passes over the data at most")
+      ->check(CLI::Range(1, 100000))
+      ->excludes(steps);
+  command.add_option("--learning-rate", o.learning_rate, "of the first step")
+      ->check(CLI::PositiveNumber);
+  command.add_option("--batch", o.batch, "samples a step, rounded up to whole ciphertexts")
+      ->check(CLI::Range(1, 1 << 30));
+  command.add_option("--config", o.config, "all of the training's settings (docs/TRAINING.md)");
+  command
+      .add_option("--validation-every", o.validation_every,
+                  "steps between rounds of validation (0: a pass over the data)")
+      ->check(CLI::Range(0, 100000));
+  command
+      .add_option("--patience", o.patience, "rounds without a smaller loss before training stops")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  auto* whiten = command.add_flag("--whiten", o.whiten, "whiten features, whatever the preset");
+  command.add_flag("--no-whiten", o.no_whiten, "or take them as they are")->excludes(whiten);
+  command.add_option("--softmax", o.softmax,
+                     "family of softmax circuits: default, guaranteed, wide, sigmoid");
+  command.add_option("--range", o.range, "largest |logit| that the circuit is to be fit for")
+      ->check(CLI::Range(1.0, 1e4));
+  command.add_option("--seed", o.seed, "of the samples' order and of what is held out")
+      ->capture_default_str();
+}
+
+}  // namespace
+
+void add_finetune(Program& program) {
+  program.add_command(
+      "finetune",
+      "from your data to an evaluated classifier that was trained on ciphertexts: keys, "
+      "encryption, the server's program, decryption, report",
+      [&](CLI::App& command) -> std::function<void()> {
+        auto o = std::make_shared<FinetuneOptions>();
+        add_data_options(command, *o);
+        add_training_options(command, *o);
+        command.add_option("--out", o->out, "folder for keys, encrypted data, model and reports")
+            ->required();
+        command.add_option("--parameters", o->parameters, "name of a parameter set")
+            ->capture_default_str();
+        command.add_option("--server", o->server, "the server's program (beside this one)");
+        return [&program, o] { finetune(program.options(), *o); };
+      });
+}
+
+}  // namespace blindtuner

@@ -1,0 +1,346 @@
+#include "app/owner/finetuning.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdio>
+
+#include "app/common/progress.h"
+#include "app/common/report.h"
+#include "app/owner/html_report.h"
+#include "app/owner/quality.h"
+#include "app/owner/server_process.h"
+#include "app/owner/steps.h"
+#include "app/owner/validator.h"
+#include "base/atomic_file.h"
+#include "base/buffer.h"
+#include "base/error.h"
+#include "data/file_bytes.h"
+#include "data/shuffle.h"
+#include "train/encrypted_trainer.h"
+#include "train/metrics.h"
+#include "train/plain_reference.h"
+
+namespace blindtuner {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+/// Files of one run, under its folder.
+struct Files {
+  explicit Files(fs::path out) : folder(std::move(out)) {}
+  fs::path folder, keys = folder / "keys", data = folder / "train.enc",
+                   validation = folder / "validation.enc", rounds = folder / "rounds",
+                   model = folder / "model.enc", last_model = folder / "last.enc",
+                   config = folder / "config.json", server_report = folder / "server.json";
+};
+
+class Finetuning {
+ public:
+  Finetuning(const CommonOptions& common, FinetuningSettings settings, FinetuningData data)
+      : common_(common),
+        settings_(std::move(settings)),
+        data_(std::move(data)),
+        files_(settings_.out) {}
+
+  json run() {
+    const fs::path server = server_program(settings_.server);
+    make_folder(files_.folder);
+    phase("whitening", "splits and whitens the features", [&] { prepare(); });
+    phase("key generation", "makes keys", [&] { make_keys_of_run(); });
+    const OwnerFolder keys = open_keys(files_.keys, common_.allow_insecure);
+    fit_batches(keys.layout);
+    phase("encryption", "encrypts features and labels", [&] { encrypt_sets(keys); });
+    phase("training on ciphertexts",
+          validated() ? "sends keys and data; answers rounds of validation with one bit each"
+                      : "sends keys and data",
+          [&] { train(keys, server); });
+    LinearClassifier model;
+    ModelFile file;
+    phase("decryption", "decrypts the model", [&] {
+      file = read_model(files_.model, keys.set);
+      model = decrypt_classifier(keys.keys, file);
+      save_classifier(files_.folder / "model.npz", whitening_ ? whitening_->unfold(model) : model);
+    });
+    const SoftmaxCircuit& circuit = softmax_circuit_named(file.training.circuit);
+    PlainResult exact, approximate;
+    phase("plain training", "trains in the clear, to compare", [&] {
+      exact = train_in_the_clear(circuit, *keys.set.parameters, false);
+      approximate = train_in_the_clear(circuit, *keys.set.parameters, true);
+    });
+    return report(keys, model, file, exact, approximate);
+  }
+
+ private:
+  bool validated() const { return data_.validation.has_value(); }
+
+  template <typename F>
+  void phase(const char* name, const std::string& does, F&& work) {
+    const Stopwatch watch;
+    owner_says(does);
+    work();
+    std::string key = name;
+    std::replace(key.begin(), key.end(), ' ', '_');
+    seconds_[key] = watch.seconds();
+    release_pooled_memory();
+  }
+  void owner_says(const std::string& text) const {
+    if (!common_.quiet) std::fprintf(stderr, "[owner] %s\n", text.c_str());
+  }
+
+  void prepare() {
+    validate_training_set(data_.train, "the training set");
+    if (!validated() && settings_.validation_fraction > 0)
+      data_.validation =
+          hold_out(data_.train, settings_.validation_fraction, settings_.seed, "the training set");
+    std::vector<std::uint32_t> order = shuffled_indices(data_.train.size(), settings_.seed);
+    if (settings_.samples != 0 && settings_.samples < order.size()) order.resize(settings_.samples);
+    data_.train = select(data_.train, order);
+    validate_training_set(data_.train, "the training set");
+    for (const auto& [set, name] : others()) {
+      validate_set(*set, name);
+      validate_same_shape(data_.train, "the training set", *set, name);
+    }
+    if (!settings_.whiten) return;
+    whitening_ = Whitening::fit(data_.train.features);
+    whitening_->save(files_.folder / "whitening.npz");
+    data_.train.features = whitening_->apply(data_.train.features);
+    for (const auto& [set, name] : others()) set->features = whitening_->apply(set->features);
+  }
+  std::vector<std::pair<Dataset*, const char*>> others() {
+    std::vector<std::pair<Dataset*, const char*>> out = {{&data_.test, "the test set"}};
+    if (validated()) out.emplace_back(&*data_.validation, "the validation set");
+    return out;
+  }
+
+  void make_keys_of_run() {
+    KeygenRequest request;
+    request.parameters = settings_.parameters;
+    request.features = data_.train.width();
+    request.classes = static_cast<std::size_t>(data_.train.classes);
+    request.batch = std::min(settings_.config.batch_size, data_.train.size());
+    request.allow_insecure = common_.allow_insecure;
+    request.quiet = common_.quiet;
+    make_keys(files_.keys, request, /*replace=*/true);
+  }
+
+  // Batches are whole blocks of the layout.
+  void fit_batches(const ProductLayout& layout) {
+    TrainingConfig& config = settings_.config;
+    const std::size_t rows = layout.rows();
+    config.batch_size = (config.batch_size + rows - 1) / rows * rows;
+    config.classes = data_.train.classes;
+    validate(config);
+  }
+
+  void encrypt_sets(const OwnerFolder& keys) {
+    check_features(data_.train.features, keys, "the training set");
+    encrypt_to(files_.data, keys, data_.train.features, data_.train.labels, data_.name,
+               common_.quiet);
+    if (!validated()) return;
+    check_features(data_.validation->features, keys, "the validation set");
+    encrypt_to(files_.validation, keys, data_.validation->features, data_.validation->labels,
+               "validation", common_.quiet);
+  }
+
+  void train(const OwnerFolder& keys, const fs::path& server) {
+    write_file_atomically(files_.config, to_json(settings_.config).dump(2) + "\n");
+    std::vector<std::string> arguments = {"train",
+                                          "--keys",
+                                          evaluation_keys_path(files_.keys).string(),
+                                          "--data",
+                                          files_.data.string(),
+                                          "--out",
+                                          (validated() ? files_.last_model : files_.model).string(),
+                                          "--config",
+                                          files_.config.string(),
+                                          "--report",
+                                          files_.server_report.string(),
+                                          "--range",
+                                          std::to_string(settings_.range),
+                                          "--softmax",
+                                          settings_.softmax};
+    if (common_.quiet) arguments.push_back("--quiet");
+    if (common_.allow_insecure) arguments.push_back("--allow-insecure-parameters");
+    if (common_.threads > 0)
+      arguments.insert(arguments.end(), {"--threads", std::to_string(common_.threads)});
+    if (!validated()) {
+      run_server(server, arguments);
+      return;
+    }
+    // What an earlier run left is not to be taken for this one's.
+    std::error_code ignored;
+    fs::remove_all(files_.rounds, ignored);
+    fs::remove(Validator::record_path(files_.model), ignored);
+    make_folder(files_.rounds);
+    arguments.insert(arguments.end(), {"--validation", files_.validation.string(), "--exchange",
+                                       files_.rounds.string()});
+    Validator validator(keys, {files_.rounds, files_.validation, files_.model, settings_.patience,
+                               0, [&](const std::string& line) { owner_says(line); }});
+    run_server(server, arguments, [&] { validator.poll(); });
+    validator.poll();
+    validation_ = validator.report();
+  }
+
+  PlainResult train_in_the_clear(const SoftmaxCircuit& circuit, const Parameters& parameters,
+                                 bool as_encrypted) const {
+    PlainOptions options;
+    options.measure_models = false;
+    if (validated()) {
+      options.validation = &*data_.validation;
+      options.stopping = {settings_.patience, logit_limit(circuit)};
+    }
+    if (as_encrypted) {
+      // What encryption replaces: softmax by its circuit, coefficients by integers.
+      options.softmax = [&](std::span<const double> z, std::span<double> p) {
+        evaluate_softmax_circuit(circuit, z, p);
+      };
+      const double scale = EncryptedTrainer::coefficient_scale(parameters, circuit);
+      options.rounding = [scale](std::span<const double> c) {
+        return EncryptedTrainer::round_coefficients(c, scale);
+      };
+    }
+    return train_plain(data_.train, &data_.test, settings_.config, options);
+  }
+
+  json quality(const LinearClassifier& model) const {
+    return quality_report(scores(model, data_.test.features), data_.test.labels, data_.class_names);
+  }
+
+  // The encrypted run's rounds, and what the run in the clear saw at the same ones.
+  json rounds(const PlainResult& exact) const {
+    json out = validation_.value("rounds", json::array());
+    for (std::size_t i = 0; i < std::min(out.size(), exact.rounds.size()); ++i) {
+      const ValidationScore& score = exact.rounds[i].score;
+      out[i]["plain"] = {
+          {"loss", score.loss}, {"accuracy", score.accuracy}, {"max_logit", score.max_logit}};
+    }
+    return out;
+  }
+
+  json report(const OwnerFolder& keys, const LinearClassifier& model, const ModelFile& file,
+              const PlainResult& exact, const PlainResult& approximate) {
+    const std::vector<std::uint8_t> bytes = read_file(files_.server_report, 1 << 24);
+    const json server = json::parse(bytes.begin(), bytes.end());
+    const json test = quality(model), test_exact = quality(exact.model),
+               test_approximate = quality(approximate.model);
+    seconds_["total"] = total_.seconds();
+    json out = {
+        {"data_set", data_.name},
+        {"samples", data_.train.size()},
+        {"test_samples", data_.test.size()},
+        {"features", data_.train.width()},
+        {"classes", data_.train.classes},
+        {"batch", settings_.config.batch_size},
+        {"steps", file.training.steps},
+        {"steps_done", server["steps"]},
+        {"config", to_json(settings_.config)},
+        {"softmax", file.training.circuit},
+        {"whitened", settings_.whiten},
+        {"accuracy_encrypted", test["accuracy"]},
+        {"accuracy_plain", test_exact["accuracy"]},
+        {"accuracy_plain_approx", test_approximate["accuracy"]},
+        {"macro_f1", test["macro_f1"]},
+        {"macro_f1_plain", test_exact["macro_f1"]},
+        {"macro_f1_plain_approx", test_approximate["macro_f1"]},
+        {"class_names", test["class_names"]},
+        {"confusion", test["confusion"]},
+        {"per_class", test["per_class"]},
+        {"largest_weight_difference",
+         (model.weights - approximate.model.weights).cwiseAbs().maxCoeff()},
+        {"max_logit", std::max(largest_logit(scores(model, data_.train.features)),
+                               test["max_logit"].get<double>())},
+        {"rounds", rounds(exact)},
+        {"seconds", seconds_},
+        {"seconds_server", server["seconds"]},
+        {"seconds_per_step", server["seconds_per_step"]},
+        {"peak_memory_bytes", {{"owner", peak_memory()}, {"server", server["peak_memory_bytes"]}}},
+        {"bytes",
+         {{"secret_key", file_bytes(secret_key_path(files_.keys))},
+          {"evaluation_keys", file_bytes(evaluation_keys_path(files_.keys))},
+          {"upload", file_bytes(files_.data)},
+          {"upload_validation", validated() ? file_bytes(files_.validation) : 0},
+          {"model", file_bytes(files_.model)}}},
+        {"parameters", parameters_report(*keys.set.parameters)},
+    };
+    if (validated()) {
+      json& v = out["validation"] = validation_;
+      v.erase("rounds");
+      v["samples"] = data_.validation->size();
+      v["best_round_plain"] = exact.best_round;
+    }
+    write_reports(files_.folder / "report.json", out);
+    return out;
+  }
+
+  const CommonOptions& common_;
+  FinetuningSettings settings_;
+  FinetuningData data_;
+  Files files_;
+  Stopwatch total_;
+  std::optional<Whitening> whitening_;
+  json seconds_, validation_ = json::object();
+};
+
+std::string percent(const json& share) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2f %%", 100 * share.get<double>());
+  return text;
+}
+
+}  // namespace
+
+FinetuningSettings fast_settings(std::size_t, int classes) {
+  FinetuningSettings s;
+  s.config = demo_training_config();
+  // One ciphertext of the big ring holds the scores of this many samples, at least.
+  s.config.batch_size =
+      std::max<std::size_t>(4096, 65536 / std::bit_ceil(static_cast<unsigned>(classes)));
+  s.config.validation_every = 1;
+  return s;
+}
+
+FinetuningSettings paper_settings(std::size_t samples, int classes) {
+  FinetuningSettings s;
+  TrainingConfig& c = s.config;
+  c.classes = classes;
+  c.batch_size = samples < 6000 ? 512 : samples < 40000 ? 1024 : 2048;
+  c.first_batch_full = false;
+  c.steps = 0;
+  c.epochs = 30;
+  c.learning_rate = 1;
+  c.method = Method::kNesterov;
+  s.whiten = false;
+  s.softmax = "wide";
+  s.range = 128;
+  return s;
+}
+
+json finetune_encrypted(const CommonOptions& common, FinetuningSettings settings,
+                        FinetuningData data) {
+  return Finetuning(common, std::move(settings), std::move(data)).run();
+}
+
+std::string finetuning_summary(const json& r, const std::string& out) {
+  char text[640];
+  std::snprintf(text, sizeof text,
+                "\n%d steps on %zu encrypted samples (%zu features, %d classes) in %s\n"
+                "accuracy on %zu test samples (macro F1)\n"
+                "  trained on ciphertexts          %s (%.4f)\n"
+                "  in the clear, same softmax      %s (%.4f)\n"
+                "  in the clear, exact softmax     %s (%.4f)\n"
+                "largest |logit| %.2f; model in '%s', report in '%s'\n",
+                r["steps"].get<int>(), r["samples"].get<std::size_t>(),
+                r["features"].get<std::size_t>(), r["classes"].get<int>(),
+                duration_text(r["seconds"]["total"].get<double>()).c_str(),
+                r["test_samples"].get<std::size_t>(), percent(r["accuracy_encrypted"]).c_str(),
+                r["macro_f1"].get<double>(), percent(r["accuracy_plain_approx"]).c_str(),
+                r["macro_f1_plain_approx"].get<double>(), percent(r["accuracy_plain"]).c_str(),
+                r["macro_f1_plain"].get<double>(), r["max_logit"].get<double>(),
+                (std::filesystem::path(out) / "model.npz").c_str(),
+                (std::filesystem::path(out) / "report.html").c_str());
+  return text;
+}
+
+}  // namespace blindtuner

@@ -1,0 +1,52 @@
+// The whole path, from features in the clear to an evaluated classifier that was trained on
+// ciphertexts: what `finetune` and `demo` have in common.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/common/program.h"
+#include "data/dataset.h"
+#include "train/training_config.h"
+
+namespace blindtuner {
+
+/// Features before whitening, in any order.
+struct FinetuningData {
+  std::string name;  ///< for reports
+  Dataset train, test;
+  std::optional<Dataset> validation;     ///< none: taken from `train`
+  std::vector<std::string> class_names;  ///< empty: numbers
+};
+
+struct FinetuningSettings {
+  std::string out;
+  std::string parameters = "Standard", server;
+  TrainingConfig config;  ///< batches are rounded up to whole blocks of the layout
+  bool whiten = true;
+  std::string softmax = "default";
+  double range = 12;
+  double validation_fraction = 0.1;  ///< with none in the data; 0: no early stopping
+  int patience = 3;
+  std::uint64_t seed = 1;   ///< of the samples' order and the hold-outs
+  std::size_t samples = 0;  ///< training samples to use; 0: all
+};
+
+/// The presets. fast: whitened features, few large steps, a full first one; the demo's settings
+/// with a batch that fills the big ring. paper: HETAL's way, [HETAL]: features as they are,
+/// Nesterov, batches of 512 to 2048, the wide softmax.
+FinetuningSettings fast_settings(std::size_t samples, int classes);
+FinetuningSettings paper_settings(std::size_t samples, int classes);
+
+/// Keys, whitening, encryption, the server's program, rounds of validation, decryption, the same
+/// training in the clear, evaluation. Leaves in `out`: keys/, what was sent, model.npz (on features
+/// before whitening), report.json and report.html. Returns the report. Throws DataError.
+nlohmann::json finetune_encrypted(const CommonOptions& common, FinetuningSettings settings,
+                                  FinetuningData data);
+
+/// A few lines of text out of the report.
+std::string finetuning_summary(const nlohmann::json& report, const std::string& out);
+
+}  // namespace blindtuner

@@ -1,0 +1,19 @@
+// How good a classifier is, as the reports say it.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "data/dataset.h"
+
+namespace blindtuner {
+
+/// {"samples", "classes", "class_names", "accuracy", "macro_f1", "max_logit", "confusion",
+/// "per_class":
+/// [{"name", "samples", "precision", "recall", "f1"}]}. scores: samples x classes, a row a label.
+/// `names`: one a class, or empty for numbers. Throws ContractError.
+nlohmann::json quality_report(const Eigen::MatrixXd& scores, const Labels& labels,
+                              const std::vector<std::string>& names = {});
+
+}  // namespace blindtuner

@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""`finetune`, and the reports that it and `evaluate` write.
+
+usage: finetune_test.py BLINDTUNER BLINDTUNER-SERVER [unittest arguments]
+"""
+import html.parser
+import json
+import shutil
+import tempfile
+import unittest
+from pathlib import Path
+
+from cli_base import CLASSES, FEATURES, INSECURE, OWNER, PARAMETERS, Base, blobs, main, npy, run
+
+VOID = {"meta", "line", "polyline"}
+
+
+class Page(html.parser.HTMLParser):
+    """Tags that are closed in order, and nothing that would be fetched or run."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.text, self.tags = [], "", set()
+        self.feed(text)
+        self.close()
+        assert self.open == [], self.open
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.add(tag)
+        assert tag not in {"script", "link", "img", "iframe", "object"}, tag
+        for name, value in attributes:
+            assert name not in {"src", "href"} and not name.startswith("on"), name
+            assert "url(" not in (value or ""), value
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open and self.open[-1] == tag, (tag, self.open)
+        self.open.pop()
+
+    def handle_data(self, data):
+        self.text += data
+
+
+class Finetune(unittest.TestCase):
+    good = classmethod(Base.good.__func__)
+    refused = Base.refused
+
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="blindtuner-finetune-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.out = self.folder / "out"
+
+    def data(self, samples, seed, keep=lambda label, i: True):
+        features, labels = blobs(samples, seed)
+        kept = [i for i in range(samples) if keep(labels[i], i)]
+        npy(self.folder / f"x{seed}.npy", [features[i] for i in kept])
+        npy(self.folder / f"y{seed}.npy", [labels[i] for i in kept], "<i4")
+        return len(kept)
+
+    def finetune(self, *arguments):
+        return [OWNER, "finetune", "--features", self.folder / "x1.npy", "--labels",
+                self.folder / "y1.npy", "--out", self.out, "--parameters", PARAMETERS, INSECURE,
+                *arguments]
+
+    def report(self, *arguments):
+        result = self.good(*self.finetune("--json", *arguments))
+        report = json.loads(result.stdout)
+        self.assertEqual(report, json.loads((self.out / "report.json").read_text()))
+        page = Page((self.out / "report.html").read_text())
+        self.assertIn("trained on ciphertexts", page.text)
+        self.assertIn("insecure: for tests only", page.text)
+        return report, result, page
+
+    def test_whole_path(self):
+        self.data(301, 1)
+        self.data(90, 2)
+        test = ["--test-features", self.folder / "x2.npy", "--test-labels",
+                self.folder / "y2.npy"]
+        report, result, page = self.report(*test, "--steps", 5)
+        self.assertIn("[owner] ", result.stderr)
+        self.assertEqual((report["samples"], report["validation"]["samples"]), (271, 30))
+        self.assertEqual(report["test_samples"], 90)
+        self.assertGreater(report["accuracy_encrypted"], 0.9)
+        self.assertLess(report["largest_weight_difference"], 1e-2)
+        self.assertEqual(len(report["confusion"]), CLASSES)
+        self.assertEqual(sum(map(sum, report["confusion"])), 90)
+        self.assertEqual([c["samples"] for c in report["per_class"]], [30, 30, 30])
+        # Round by round what the same training in the clear saw.
+        self.assertGreaterEqual(len(report["rounds"]), 2)
+        for entry in report["rounds"]:
+            self.assertAlmostEqual(entry["loss"], entry["plain"]["loss"], delta=0.02)
+            self.assertAlmostEqual(entry["max_logit"], entry["plain"]["max_logit"], delta=0.3)
+        self.assertIn("svg", page.tags)
+        # The model is one on the features as they came.
+        evaluated = json.loads(
+            self.good(OWNER, "evaluate", "--model", self.out / "model.npz", "--features",
+                      self.folder / "x2.npy", "--labels", self.folder / "y2.npy", "--report",
+                      self.folder / "evaluated.json", "--json").stdout)
+        for member in ("confusion", "per_class", "macro_f1"):
+            self.assertEqual(evaluated[member], report[member])
+        self.assertIn("Confusion matrix", Page((self.folder / "evaluated.html").read_text()).text)
+        # Again into the same folder: what the first run left does not matter.
+        again, _, _ = self.report(*test, "--steps", 5)
+        self.assertEqual(again["confusion"], report["confusion"])
+
+    def test_two_unbalanced_classes_without_a_test_set(self):
+        kept = self.data(150, 1, lambda label, i: label == 0 or (label == 1 and i % 4 == 0))
+        report, _, page = self.report("--steps", 3, "--test-fraction", 0.25)
+        self.assertEqual(report["classes"], 2)
+        self.assertEqual(report["samples"] + report["test_samples"] +
+                         report["validation"]["samples"], kept)
+        self.assertGreater(report["macro_f1"], 0.9)
+        self.assertIn("macro F1", page.text)
+
+    def test_the_papers_way(self):
+        self.data(300, 1)
+        report, _, _ = self.report("--preset", "paper", "--epochs", 2, "--batch", 100,
+                                   "--learning-rate", 0.3)
+        self.assertEqual(report["config"]["method"], "nesterov")
+        self.assertFalse(report["whitened"])
+        self.assertTrue(report["softmax"].startswith("wide"))
+        self.assertGreater(report["accuracy_encrypted"], 0.9)
+        self.assertAlmostEqual(report["accuracy_encrypted"], report["accuracy_plain"], delta=0.05)
+
+    def test_without_validation(self):
+        self.data(300, 1)
+        report, _, _ = self.report("--steps", 2, "--validation-fraction", 0)
+        self.assertEqual(report["rounds"], [])
+        self.assertNotIn("validation", report)
+        self.assertEqual(report["samples"], 240)
+
+    def test_refusals(self):
+        self.data(60, 1)
+        self.refused(run(*self.finetune("--server", self.folder / "gone", "--steps", 1)),
+                     "gone", "failed")
+        # The server's own words.
+        self.refused(run(*self.finetune("--learning-rate", 1e-30, "--steps", 2)),
+                     "learning rate", "too small")
+        self.refused(run(*self.finetune("--validation-fraction", 0.001)), "too few")
+        self.refused(run(*self.finetune("--test-features", self.folder / "gone.npy")), "gone.npy")
+        wide = [[0.0] * (FEATURES + 1)] * 9
+        npy(self.folder / "wide.npy", wide)
+        npy(self.folder / "wl.npy", [0, 1, 2] * 3, "<i4")
+        self.refused(run(*self.finetune("--test-features", self.folder / "wide.npy",
+                                        "--test-labels", self.folder / "wl.npy")),
+                     "test set", "9", "8")
+        self.assertFalse((self.out / "report.json").exists())
+
+
+if __name__ == "__main__":
+    main()

@@ -22,10 +22,11 @@ BELOW = {
     "data": ["base"],
     "transformer": ["data"],
     "image": ["data"],
+    "text": ["data"],
     "train": ["linalg", "data"],
     "app/common": ["io", "train"],
     "app/server": ["app/common"],
-    "app/owner": ["app/common", "secret", "image", "transformer"],
+    "app/owner": ["app/common", "secret", "image", "text", "transformer"],
 }
 # Where secret keys are: reached by the owner's program alone.
 SECRET, OWNER = "secret", {"secret", "app/owner"}

@@ -88,6 +88,33 @@ def npz(path):
     return out
 
 
+def tiny_bert(folder):
+    """A BERT of one block with a vocabulary of letters and a few words, as a folder."""
+    folder.mkdir()
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "play", "book", "the", "a", "##s", "song", "table",
+             "é", "##e", "!"]
+    (folder / "vocab.txt").write_text("\n".join(words) + "\n")
+    (folder / "config.json").write_text(json.dumps({
+        "model_type": "bert", "num_attention_heads": 2, "hidden_size": WIDTH,
+        "vocab_size": len(words)}))
+    shapes = {"embeddings.word_embeddings.weight": [len(words), WIDTH],
+              "embeddings.position_embeddings.weight": [16, WIDTH],
+              "embeddings.token_type_embeddings.weight": [2, WIDTH]}
+    block = "encoder.layer.0."
+    for name, out, width in (("attention.self.query", WIDTH, WIDTH),
+                             ("attention.self.key", WIDTH, WIDTH),
+                             ("attention.self.value", WIDTH, WIDTH),
+                             ("attention.output.dense", WIDTH, WIDTH),
+                             ("intermediate.dense", 4 * WIDTH, WIDTH),
+                             ("output.dense", WIDTH, 4 * WIDTH)):
+        shapes[f"{block}{name}.weight"] = [out, width]
+        shapes[f"{block}{name}.bias"] = [out]
+    for name in ("embeddings.LayerNorm", block + "attention.output.LayerNorm",
+                 block + "output.LayerNorm"):
+        shapes[f"{name}.weight"] = shapes[f"{name}.bias"] = [WIDTH]
+    safetensors(folder / "model.safetensors", shapes, 3)
+
+
 class Extract(Base):
     @classmethod
     def setUpClass(cls):
@@ -233,6 +260,64 @@ class Extract(Base):
         self.assertEqual((members["labels"][1], members["classes"][1]), ([1], ["green", "red"]))
         (test / "red").rename(test / "blue")
         self.refused(self.extract("--classes", self.folder / "train.npz", images=test), "'blue'")
+
+
+class ExtractTexts(Base):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = Path(tempfile.mkdtemp(prefix="blindtuner-texts-"))
+        cls.model = cls.folder / "bert"
+        tiny_bert(cls.model)
+        cls.table = cls.folder / "t.tsv"
+        cls.table.write_text("text\tintent\nPlay the song!\tmusic\nBOOK a table\tbooking\n"
+                             "play   the SONG !\tmusic\n" + "song " * 50 + "\tmusic\n")
+
+    def extract(self, *arguments, model=None, table=None):
+        return run(OWNER, "extract", "--model", model or self.model, "--texts",
+                   table or self.table, "--out", self.folder / "f.npz", *arguments)
+
+    def test_features(self):
+        cache = self.folder / "cache"
+        result = self.extract("--json", "--cache", cache)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        report = json.loads(result.stdout)
+        self.assertEqual((report["texts"], report["features"], report["classes"]),
+                         (4, WIDTH, ["booking", "music"]))
+        members = npz(self.folder / "f.npz")
+        self.assertEqual(members["labels"][1], [1, 0, 1, 1])
+        self.assertEqual(members["names"][1], ["2", "3", "4", "5"])
+        rows = members["features"][1]
+        # The same tokens are the same text.
+        for a, b in zip(rows[:WIDTH], rows[2 * WIDTH:3 * WIDTH]):
+            self.assertAlmostEqual(a, b, delta=1e-6)
+        self.assertNotEqual(rows[:WIDTH], rows[WIDTH:2 * WIDTH])
+        again = json.loads(self.extract("--json", "--cache", cache).stdout)
+        self.assertEqual((again["computed"], again["cached"]), (0, 4))
+        # The weights' file itself will do.
+        by_file = json.loads(self.extract("--json", "--cache", cache, model=self.model /
+                                          "model.safetensors").stdout)
+        self.assertEqual(by_file["cached"], 4)
+
+    def test_bad_input(self):
+        bad = self.folder / "bad.tsv"
+        bad.write_bytes(b"a\tx\n\xff\ty\n")
+        self.refused(self.extract(table=bad), "bad.tsv', line 2: not UTF-8")
+        bad.write_text("a\tx\nb\tx\n")
+        self.refused(self.extract(table=bad), "one class ('x')")
+        bad.write_text("")
+        self.refused(self.extract(table=bad), "empty")
+        self.refused(self.extract(table=self.folder / "gone.tsv"), "gone.tsv", "no such file")
+        self.refused(self.extract(model=self.folder / "gone"), "gone")
+        bare = self.folder / "bare"
+        shutil.copytree(self.model, bare)
+        (bare / "vocab.txt").unlink()
+        self.refused(self.extract(model=bare), "no tokenizer.json and no vocab.txt")
+        (bare / "vocab.txt").write_text("a\nb\n")
+        self.refused(self.extract(model=bare), "no token '[CLS]'")
+        # Another model's vocabulary, with more tokens than this one knows.
+        (bare / "vocab.txt").write_text("x\n" * 20 + "[CLS]\n[SEP]\n[UNK]\n")
+        self.refused(self.extract("--no-cache", model=bare), "vocabulary")
+        self.assertEqual(self.extract("--images", self.folder).returncode, 2)
 
 
 if __name__ == "__main__":

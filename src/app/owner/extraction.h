@@ -3,19 +3,45 @@
 #pragma once
 
 #include <algorithm>
+#include <filesystem>
 #include <future>
 #include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "app/common/program.h"
 #include "app/common/progress.h"
 #include "base/error.h"
 #include "base/parallel.h"
 #include "data/dataset.h"
 #include "data/feature_cache.h"
+#include "image/picture_set.h"
+#include "text/text_set.h"
 
 namespace blindtuner {
+
+/// The command line of `extract`.
+struct ExtractOptions {
+  PictureSource pictures;
+  TextSource texts;  ///< the table's name empty: pictures
+  std::string model, out, classes, cache, label_column = "last", on_error = "fail";
+  bool no_cache = false;
+
+  /// Of --classes; none without it. Throws DataError.
+  std::vector<std::string> class_names() const;
+  /// Null when there is to be none, or no folder is known. Throws DataError.
+  std::unique_ptr<FeatureCache> open_cache(const Sha256Digest& key, std::size_t width) const;
+};
+
+void extract_pictures(const CommonOptions& common, const ExtractOptions& options);
+void extract_texts(const CommonOptions& common, const ExtractOptions& options);
+
+/// What is to be written at the end must not fail for a reason that is known at the beginning: a
+/// name that does not end in .npz, a folder that is not there. Throws DataError.
+void check_output(const std::filesystem::path& out);
 
 struct ExtractionSettings {
   std::size_t batch = 64;  ///< samples in memory: twice this many
@@ -123,5 +149,18 @@ Extracted extract_features(std::size_t count, std::size_t width, const Extractio
   out.features.conservativeResize(static_cast<Eigen::Index>(out.kept.size()), Eigen::NoChange);
   return out;
 }
+
+/// What is known of all samples, those that were skipped included.
+struct LabelledNames {
+  const std::vector<std::string>& names;
+  const Labels& labels;                     ///< or none
+  const std::vector<std::string>& classes;  ///< or none
+};
+
+/// Writes options.out (members features, names and, with labels, labels and classes) and reports;
+/// `report` holds what is special. Throws DataError.
+void finish_extraction(const CommonOptions& common, const ExtractOptions& options,
+                       const ExtractionSettings& settings, const Extracted& extracted,
+                       const LabelledNames& samples, nlohmann::json report);
 
 }  // namespace blindtuner

@@ -1,0 +1,85 @@
+#include "app/owner/extraction.h"
+
+#include <cmath>
+#include <map>
+#include <sstream>
+
+#include "app/common/report.h"
+#include "data/class_names.h"
+#include "data/file_bytes.h"
+#include "data/npy.h"
+
+namespace blindtuner {
+
+namespace fs = std::filesystem;
+
+std::vector<std::string> ExtractOptions::class_names() const {
+  return classes.empty() ? std::vector<std::string>{} : read_class_names(classes);
+}
+
+std::unique_ptr<FeatureCache> ExtractOptions::open_cache(const Sha256Digest& key,
+                                                         std::size_t width) const {
+  if (no_cache) return nullptr;
+  const fs::path folder = cache.empty() ? FeatureCache::default_folder() : fs::path(cache);
+  if (folder.empty()) return nullptr;
+  return std::make_unique<FeatureCache>(folder, key, width);
+}
+
+void check_output(const fs::path& out) {
+  if (out.extension() != ".npz")
+    throw DataError(quoted_path(out) + ": expected a name that ends in .npz");
+  const fs::path folder = out.has_parent_path() ? out.parent_path() : fs::path(".");
+  std::error_code ignored;
+  if (!fs::is_directory(folder, ignored))
+    throw DataError("cannot write " + quoted_path(out) + ": no such folder");
+}
+
+void finish_extraction(const CommonOptions& common, const ExtractOptions& options,
+                       const ExtractionSettings& settings, const Extracted& extracted,
+                       const LabelledNames& samples, nlohmann::json report) {
+  validate_finite(extracted.features, "the features of " + quoted_path(options.model));
+  const bool labelled = !samples.labels.empty();
+  std::vector<std::string> names;
+  Labels labels;
+  for (const std::size_t i : extracted.kept) {
+    names.push_back(samples.names[i]);
+    if (labelled) labels.push_back(samples.labels[i]);
+  }
+  std::map<std::string, std::vector<std::uint8_t>> members;
+  members["features"] = npy_bytes(extracted.features);
+  members["names"] = npy_bytes(names);
+  if (labelled) {
+    members["labels"] = npy_bytes(labels);
+    members["classes"] = npy_bytes(samples.classes);
+  }
+  write_npz(options.out, members);
+
+  const std::string& unit = settings.unit;
+  const double rate = static_cast<double>(extracted.kept.size()) / extracted.seconds;
+  report.update({{unit, extracted.kept.size()},
+                 {"features", extracted.features.cols()},
+                 {"classes", samples.classes},
+                 {"skipped", extracted.skipped.size()},
+                 {"skipped_" + unit, extracted.skipped},
+                 {"computed", extracted.computed},
+                 {"cached", extracted.cached},
+                 {"seconds", extracted.seconds},
+                 {unit + "_per_second", rate},
+                 {"bytes", file_bytes(options.out)},
+                 {"peak_memory_bytes", peak_memory()}});
+  std::ostringstream text;
+  text << extracted.kept.size() << " " << unit;
+  if (labelled)
+    text << " of " << samples.classes.size() << " classes";
+  else
+    text << " without labels";
+  text << ", " << extracted.features.cols() << " features each, in '" << options.out << "' ("
+       << duration_text(extracted.seconds) << ", " << std::lround(rate) << " " << unit << "/s";
+  if (extracted.cached > 0) text << "; " << extracted.cached << " from the cache";
+  text << ")\n";
+  if (!extracted.skipped.empty())
+    text << extracted.skipped.size() << " " << unit << " could not be read and were skipped\n";
+  print_report(common, report, text.str());
+}
+
+}  // namespace blindtuner

@@ -1,0 +1,119 @@
+#include "text/basic_tokens.h"
+
+#include <utf8proc.h>
+
+#include <cstdlib>
+#include <memory>
+#include <new>
+
+#include "data/utf8.h"
+
+namespace blindtuner {
+namespace {
+
+utf8proc_category_t category(char32_t point) {
+  return utf8proc_category(static_cast<utf8proc_int32_t>(point));
+}
+
+bool is_blank(char32_t point) {
+  switch (category(point)) {
+    case UTF8PROC_CATEGORY_ZS:
+    case UTF8PROC_CATEGORY_ZL:
+    case UTF8PROC_CATEGORY_ZP:
+      return true;
+    default:
+      return (point >= 9 && point <= 13) || point == 0x85;
+  }
+}
+
+/// What cleaning drops. Tabs and line breaks are blanks instead.
+bool is_control(char32_t point) {
+  if (point == '\t' || point == '\n' || point == '\r') return false;
+  switch (category(point)) {
+    case UTF8PROC_CATEGORY_CC:
+    case UTF8PROC_CATEGORY_CF:
+    case UTF8PROC_CATEGORY_CO:
+      return true;
+    default:
+      return point == 0xfffd;
+  }
+}
+
+bool is_punctuation(char32_t point) {
+  if (point < 128)
+    return (point >= 33 && point <= 47) || (point >= 58 && point <= 64) ||
+           (point >= 91 && point <= 96) || (point >= 123 && point <= 126);
+  switch (category(point)) {
+    case UTF8PROC_CATEGORY_PC:
+    case UTF8PROC_CATEGORY_PD:
+    case UTF8PROC_CATEGORY_PS:
+    case UTF8PROC_CATEGORY_PE:
+    case UTF8PROC_CATEGORY_PI:
+    case UTF8PROC_CATEGORY_PF:
+    case UTF8PROC_CATEGORY_PO:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// Blocks of Chinese characters, as `tokenizers` has them (one begins 256 characters late).
+bool is_chinese(char32_t point) {
+  struct Block {
+    char32_t first, last;
+  };
+  constexpr Block kBlocks[] = {{0x3400, 0x4dbf},   {0x4e00, 0x9fff},   {0xf900, 0xfaff},
+                               {0x20000, 0x2a6df}, {0x2a700, 0x2b81f}, {0x2b920, 0x2ceaf},
+                               {0x2f800, 0x2fa1f}};
+  for (const Block& block : kBlocks)
+    if (point >= block.first && point <= block.last) return true;
+  return false;
+}
+
+std::u32string decomposed(const std::u32string& points) {
+  const std::string text = encode_utf8(points);
+  utf8proc_uint8_t* raw = nullptr;
+  const utf8proc_ssize_t length =
+      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                   static_cast<utf8proc_ssize_t>(text.size()), &raw,
+                   static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE));
+  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(raw, &std::free);
+  if (length < 0) throw std::bad_alloc();  // the text is well-formed
+  return decode_utf8_leniently(
+      {reinterpret_cast<const char*>(raw), static_cast<std::size_t>(length)});
+}
+
+}  // namespace
+
+std::vector<std::u32string> BasicTokens::split(std::string_view text) const {
+  std::u32string points;
+  for (const char32_t point : decode_utf8_leniently(text)) {
+    if (clean && is_control(point)) continue;
+    const bool alone = chinese && is_chinese(point);
+    if (alone) points += U' ';
+    points += point;
+    if (alone) points += U' ';
+  }
+  if (strip_accents) points = decomposed(points);
+  std::vector<std::u32string> words;
+  bool open = false;  // the last word may grow
+  for (const char32_t point : points) {
+    if (strip_accents && category(point) == UTF8PROC_CATEGORY_MN) continue;
+    if (is_blank(point)) {
+      open = false;
+      continue;
+    }
+    const bool punctuation = is_punctuation(point);
+    if (!open || punctuation) words.emplace_back();
+    open = !punctuation;
+    if (lower && point == 0x130)
+      words.back() += U"i\u0307";  // the one letter that becomes two
+    else
+      words.back() +=
+          lower ? static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(point)))
+                : point;
+  }
+  return words;
+}
+
+}  // namespace blindtuner

@@ -1,0 +1,240 @@
+#include "text/word_piece.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "data/file_bytes.h"
+#include "data/utf8.h"
+
+namespace blindtuner {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr std::uint64_t kMaxFile = 1 << 28;
+constexpr std::int64_t kMaxId = 1 << 28;
+
+json read_json(const fs::path& path) {
+  const std::vector<std::uint8_t> bytes = read_file(path, kMaxFile);
+  json out = json::parse(bytes.begin(), bytes.end(), nullptr, false);
+  if (!out.is_object()) throw DataError(quoted_path(path) + ": not JSON, or not an object");
+  return out;
+}
+
+/// A member that is an object; an empty one when there is none.
+const json& part(const json& object, const char* key) {
+  static const json empty = json::object();
+  const auto found = object.find(key);
+  return found != object.end() && found->is_object() ? *found : empty;
+}
+
+std::string word(const json& object, const char* key, const std::string& otherwise) {
+  const auto found = object.find(key);
+  if (found == object.end()) return otherwise;
+  if (found->is_string()) return found->get<std::string>();
+  // Hugging Face's files have tokens as objects too.
+  const json& token = part(object, key);
+  const auto content = token.find("content");
+  return content != token.end() && content->is_string() ? content->get<std::string>() : otherwise;
+}
+
+bool flag(const json& object, const char* key, bool otherwise) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_boolean() ? found->get<bool>() : otherwise;
+}
+
+/// `lower` and `strip_accents`, which follows the former unless it is set.
+void read_case(const json& object, const char* lower_key, BasicTokens& basic) {
+  basic.lower = flag(object, lower_key, true);
+  basic.strip_accents = flag(object, "strip_accents", basic.lower);
+}
+
+/// The first and last token around a text.
+void read_template(const json& processor, const std::string& where, WordPieceSettings& settings) {
+  const std::string type = word(processor, "type", "");
+  if (type == "TemplateProcessing") {
+    const auto single = processor.find("single");
+    if (single != processor.end() && single->is_array() && single->size() == 3) {
+      const json &first = (*single)[0], &last = (*single)[2];
+      settings.opening = word(part(first, "SpecialToken"), "id", "");
+      settings.closing = word(part(last, "SpecialToken"), "id", "");
+      return;
+    }
+  } else if (type == "BertProcessing" || type == "RobertaProcessing") {
+    const auto token = [&](const char* key) {
+      const auto found = processor.find(key);
+      const bool good = found != processor.end() && found->is_array() && !found->empty() &&
+                        (*found)[0].is_string();
+      return good ? (*found)[0].get<std::string>() : std::string();
+    };
+    settings.opening = token("cls");
+    settings.closing = token("sep");
+    return;
+  }
+  throw DataError(where + ": post_processor '" + type.substr(0, 40) +
+                  "', expected one that puts a token before and behind a text");
+}
+
+WordPiece from_tokenizer_json(const fs::path& path) {
+  const std::string where = quoted_path(path);
+  const json all = read_json(path);
+  const json &model = part(all, "model"), &normalizer = part(all, "normalizer");
+  const auto expect = [&](const json& object, const char* name, const char* type) {
+    const std::string is = word(object, "type", "");
+    if (is != type)
+      throw DataError(where + ": " + name + " '" + is.substr(0, 40) + "', expected " + type);
+  };
+  // Files of old versions do not name the model.
+  if (model.contains("type")) expect(model, "model", "WordPiece");
+  expect(normalizer, "normalizer", "BertNormalizer");
+  expect(part(all, "pre_tokenizer"), "pre_tokenizer", "BertPreTokenizer");
+  WordPieceSettings settings;
+  settings.basic.clean = flag(normalizer, "clean_text", true);
+  settings.basic.chinese = flag(normalizer, "handle_chinese_chars", true);
+  read_case(normalizer, "lowercase", settings.basic);
+  settings.unknown = word(model, "unk_token", settings.unknown);
+  settings.continuation = word(model, "continuing_subword_prefix", settings.continuation);
+  if (const auto longest = model.find("max_input_chars_per_word");
+      longest != model.end() && longest->is_number_unsigned())
+    settings.longest_word = longest->get<std::size_t>();
+  read_template(part(all, "post_processor"), where, settings);
+  settings.special.clear();
+  if (const auto added = all.find("added_tokens"); added != all.end() && added->is_array())
+    for (const json& token : *added)
+      if (token.is_object()) settings.special.push_back(word(token, "content", ""));
+  WordPiece::Vocabulary vocabulary;
+  for (const auto& [piece, id] : part(model, "vocab").items()) {
+    if (!id.is_number_unsigned() || id.get<std::uint64_t>() > kMaxId)
+      throw DataError(where + ": a token of the vocabulary has no id from 0 to 2^28");
+    vocabulary.emplace(piece, id.get<std::int32_t>());
+  }
+  return WordPiece(std::move(vocabulary), std::move(settings), where);
+}
+
+WordPiece from_vocab_txt(const fs::path& path) {
+  const std::vector<std::uint8_t> bytes = read_file(path, kMaxFile);
+  const std::string text(bytes.begin(), bytes.end());
+  WordPiece::Vocabulary vocabulary;
+  std::int32_t id = 0;
+  for (std::size_t begin = 0; begin < text.size(); ++id) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    std::string piece = text.substr(begin, end - begin);
+    if (piece.ends_with('\r')) piece.pop_back();
+    vocabulary[std::move(piece)] = id;
+    begin = end + 1;
+  }
+  WordPieceSettings settings;
+  for (const char* name : {"special_tokens_map.json", "tokenizer_config.json"}) {
+    const fs::path beside = path.parent_path() / name;
+    if (!fs::exists(beside)) continue;
+    const json all = read_json(beside);
+    settings.opening = word(all, "cls_token", settings.opening);
+    settings.closing = word(all, "sep_token", settings.closing);
+    settings.unknown = word(all, "unk_token", settings.unknown);
+    for (const char* key : {"cls_token", "sep_token", "unk_token", "pad_token", "mask_token"})
+      settings.special.push_back(word(all, key, ""));
+    if (name[0] != 't') continue;
+    read_case(all, "do_lower_case", settings.basic);
+    settings.basic.chinese = flag(all, "tokenize_chinese_chars", true);
+  }
+  return WordPiece(std::move(vocabulary), std::move(settings), quoted_path(path));
+}
+
+}  // namespace
+
+WordPiece::WordPiece(Vocabulary vocabulary, WordPieceSettings settings, const std::string& where)
+    : vocabulary_(std::move(vocabulary)), settings_(std::move(settings)) {
+  const auto id = [&](const std::string& token) {
+    const auto found = vocabulary_.find(token);
+    if (found == vocabulary_.end())
+      throw DataError(where + ": no token '" + token.substr(0, 40) + "' in the vocabulary of " +
+                      std::to_string(vocabulary_.size()));
+    return found->second;
+  };
+  opening_ = id(settings_.opening);
+  closing_ = id(settings_.closing);
+  unknown_ = id(settings_.unknown);
+  for (const auto& [piece, number] : vocabulary_)
+    longest_piece_ = std::max(longest_piece_, piece.size());
+  auto& special = settings_.special;
+  std::erase_if(special, [&](const std::string& token) {
+    return token.empty() || vocabulary_.count(token) == 0;
+  });
+  // Where two begin at one place, the longer is meant.
+  std::sort(special.begin(), special.end(), [](const std::string& a, const std::string& b) {
+    return a.size() != b.size() ? a.size() > b.size() : a < b;
+  });
+  special.erase(std::unique(special.begin(), special.end()), special.end());
+}
+
+WordPiece WordPiece::load(const fs::path& folder) {
+  const fs::path file = folder / "tokenizer.json", words = folder / "vocab.txt";
+  if (fs::exists(file)) return from_tokenizer_json(file);
+  if (fs::exists(words)) return from_vocab_txt(words);
+  throw DataError(quoted_path(folder) +
+                  ": no tokenizer.json and no vocab.txt, which cut texts into the model's tokens");
+}
+
+void WordPiece::add_word(const std::u32string& word, std::vector<std::int32_t>& out) const {
+  if (word.size() > settings_.longest_word) {
+    out.push_back(unknown_);
+    return;
+  }
+  const std::size_t before = out.size();
+  for (std::size_t begin = 0; begin < word.size();) {
+    std::string piece = begin == 0 ? "" : settings_.continuation;
+    const std::size_t prefix = piece.size();
+    piece += encode_utf8(std::u32string_view(word).substr(begin));
+    // From the longest on; a piece ends where a character does.
+    std::size_t taken = word.size() - begin;
+    auto found = vocabulary_.end();
+    for (; taken > 0; --taken) {
+      if (piece.size() <= longest_piece_) found = vocabulary_.find(piece);
+      if (found != vocabulary_.end()) break;
+      while (piece.size() > prefix && (static_cast<unsigned char>(piece.back()) & 0xc0) == 0x80)
+        piece.pop_back();
+      piece.pop_back();
+    }
+    if (taken == 0) {
+      out.resize(before);
+      out.push_back(unknown_);
+      return;
+    }
+    out.push_back(found->second);
+    begin += taken;
+  }
+}
+
+std::vector<std::int32_t> WordPiece::encode(std::string_view text, std::size_t max_tokens) const {
+  require(max_tokens >= 2, "WordPiece::encode: no room for the opening and closing token");
+  std::vector<std::int32_t> out = {opening_};
+  const auto plain = [&](std::string_view piece) {
+    for (const std::u32string& word : settings_.basic.split(piece)) {
+      if (out.size() >= max_tokens) return;
+      add_word(word, out);
+    }
+  };
+  std::size_t begin = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto starts = [&](const std::string& token) {
+      return text.substr(at).starts_with(token);
+    };
+    const auto token = std::find_if(settings_.special.begin(), settings_.special.end(), starts);
+    if (token == settings_.special.end()) {
+      ++at;
+      continue;
+    }
+    plain(text.substr(begin, at - begin));
+    out.push_back(vocabulary_.at(*token));
+    at += token->size();
+    begin = at;
+  }
+  plain(text.substr(begin));
+  out.resize(std::min(out.size(), max_tokens - 1));
+  out.push_back(closing_);
+  return out;
+}
+
+}  // namespace blindtuner

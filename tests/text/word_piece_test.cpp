@@ -1,0 +1,144 @@
+// Tokens against Hugging Face's tokenizers, by the fixtures that make_fixtures.py wrote.
+#include "text/word_piece.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "data/file_bytes.h"
+#include "data/test_files.h"
+
+namespace blindtuner {
+namespace {
+
+using namespace testing;
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+const fs::path kFixtures = BLINDTUNER_FIXTURES;
+
+json read_fixture(const std::string& name) {
+  const auto bytes = read_file(kFixtures / name);
+  return json::parse(bytes.begin(), bytes.end());
+}
+
+/// tokenizer.json with its normaliser's members replaced.
+json with_normalizer(const json& members) {
+  json all = read_fixture("tokenizer.json");
+  all["normalizer"].update(members);
+  return all;
+}
+
+TEST(WordPiece, CutsAsTokenizersDoes) {
+  const std::map<std::string, json> settings = {
+      {"uncased", json::object()},
+      {"cased", {{"lowercase", false}}},
+      {"lower_with_accents", {{"strip_accents", false}}},
+      {"no_chinese", {{"handle_chinese_chars", false}}},
+      {"unclean", {{"clean_text", false}}},
+  };
+  const TemporaryFolder folder;
+  std::map<std::string, WordPiece> made;
+  for (const auto& [name, members] : settings) {
+    put_file(folder / "tokenizer.json", with_normalizer(members).dump());
+    made.emplace(name, WordPiece::load(folder / "."));
+  }
+  const json cases = read_fixture("cases.json");
+  ASSERT_GT(cases.size(), 500u);
+  for (const json& item : cases) {
+    const auto text = item["text"].get<std::string>();
+    const auto want = item["ids"].get<std::vector<std::int32_t>>();
+    const WordPiece& pieces = made.at(item["settings"]);
+    EXPECT_EQ(pieces.encode(text, 10000), want) << item.dump();
+    for (const std::size_t most : {std::size_t{2}, std::size_t{5}, want.size()}) {
+      auto cut = want;
+      if (cut.size() > most) {
+        cut.resize(most);
+        cut.back() = want.back();
+      }
+      EXPECT_EQ(pieces.encode(text, most), cut) << item.dump();
+    }
+  }
+}
+
+TEST(WordPiece, VocabTxtWithItsSettings) {
+  const TemporaryFolder folder;
+  const auto words = get_file(kFixtures / "vocab.txt");
+  put_file(folder / "vocab.txt", words);
+  const WordPiece json_file = WordPiece::load(kFixtures);
+  const WordPiece plain = WordPiece::load(folder / ".");
+  EXPECT_EQ(plain.size(), json_file.size());
+  for (const char* text : {"Play the NEWEST song, é!", "[MASK] 中文"})
+    EXPECT_EQ(plain.encode(text, 100), json_file.encode(text, 100));
+  put_file(folder / "tokenizer_config.json",
+           R"({"do_lower_case": false, "strip_accents": null, "tokenize_chinese_chars": false,
+               "cls_token": {"content": "[MASK]"}})");
+  const WordPiece cased = WordPiece::load(folder / ".");
+  EXPECT_FALSE(cased.settings().basic.lower);
+  EXPECT_FALSE(cased.settings().basic.strip_accents);
+  EXPECT_FALSE(cased.settings().basic.chinese);
+  EXPECT_EQ(cased.encode("", 9).front(), 4);
+  EXPECT_EQ(cased.encode("", 9).size(), 2u);
+}
+
+TEST(WordPiece, OtherTemplates) {
+  const TemporaryFolder folder;
+  json all = read_fixture("tokenizer.json");
+  all["post_processor"] = {
+      {"type", "RobertaProcessing"}, {"sep", {"[PAD]", 0}}, {"cls", {"[MASK]", 4}}};
+  put_file(folder / "tokenizer.json", all.dump());
+  EXPECT_EQ(WordPiece::load(folder / ".").encode("", 9), (std::vector<std::int32_t>{4, 0}));
+}
+
+TEST(WordPiece, RefusesOtherTokenizers) {
+  const TemporaryFolder folder;
+  const auto refused = [&](const json& all, const std::string& part) {
+    put_file(folder / "tokenizer.json", all.dump());
+    expect_data_error([&] { WordPiece::load(folder / "."); }, part);
+  };
+  expect_data_error([&] { WordPiece::load(folder / "."); }, "no tokenizer.json and no vocab.txt");
+  const json good = read_fixture("tokenizer.json");
+  const auto patched = [&](const char* pointer, const json& value) {
+    json all = good;
+    all[json::json_pointer(pointer)] = value;
+    return all;
+  };
+  refused(patched("/model/type", "BPE"), "model 'BPE', expected WordPiece");
+  refused(patched("/normalizer/type", "NFKC"), "normalizer 'NFKC'");
+  refused(patched("/pre_tokenizer", nullptr), "pre_tokenizer ''");
+  refused(patched("/post_processor/type", "Sequence"), "post_processor 'Sequence'");
+  refused(patched("/model/vocab", json::object()), "no token '[CLS]'");
+  refused(patched("/model/vocab/x", -1), "has no id");
+  refused(patched("/model/vocab/x", 1u << 30), "has no id");
+  refused(patched("/model/unk_token", "<nothing>"), "no token '<nothing>'");
+  refused(json::array(), "not JSON, or not an object");
+}
+
+TEST(WordPiece, DamagedFiles) {
+  const TemporaryFolder folder;
+  json all = read_fixture("tokenizer.json");
+  json few;
+  for (const char* token : {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "##b"})
+    few[token] = few.size();
+  all["model"]["vocab"] = few;
+  const std::string text = all.dump();
+  const auto good = std::span(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
+  const auto path = folder / "tokenizer.json";
+  for (std::size_t length = 0; length < good.size(); length += 31) {
+    put_file(path, good.first(length));
+    EXPECT_THROW(WordPiece::load(folder / "."), DataError) << length;
+  }
+  EXPECT_GT(flip_every_bit(
+                path, good, [&] { WordPiece::load(folder / ".").encode("ab c", 9); }, 13),
+            0u);
+}
+
+TEST(WordPiece, BytesThatAreNotUtf8) {
+  const WordPiece pieces = WordPiece::load(kFixtures);
+  EXPECT_EQ(pieces.encode("song \xff\xc3 the", 99), pieces.encode("song the", 99));
+  EXPECT_THROW(pieces.encode("song", 1), ContractError);
+}
+
+}  // namespace
+}  // namespace blindtuner

@@ -277,7 +277,12 @@ std::string PictureSet::where(std::size_t index) const {
 
 PictureBytes PictureSet::read(std::size_t index) const {
   require(index < size(), "PictureSet::read: no such picture");
-  if (!files_.empty()) return {read_file(files_[index], kMaxFileBytes), 0, 0, 0};
+  if (!files_.empty()) try {
+      return {read_file(files_[index], kMaxFileBytes), 0, 0, 0};
+    } catch (const DataError& error) {
+      if (lines_.empty()) throw;
+      throw DataError(origin_ + ", line " + std::to_string(lines_[index]) + ": " + error.what());
+    }
   const std::size_t bytes = width_ * height_ * channels_;
   const auto part = array_.elements().subspan(index * bytes, bytes);
   return {{part.begin(), part.end()}, width_, height_, channels_};

@@ -51,11 +51,7 @@ void extract_pictures(const CommonOptions& common, const ExtractOptions& options
     std::vector<float> pixels;
   };
   const auto load = [&](std::size_t i, Input& input) {
-    try {
-      input.bytes = pictures.read(i);
-    } catch (const DataError& error) {
-      throw DataError(pictures.where(i) + ": " + error.what());
-    }
+    input.bytes = pictures.read(i);
     const PictureBytes& b = input.bytes;
     return Sha256()
         .add_number(b.width)

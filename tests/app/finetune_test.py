@@ -5,12 +5,14 @@ usage: finetune_test.py BLINDTUNER BLINDTUNER-SERVER [unittest arguments]
 """
 import html.parser
 import json
+import os
 import shutil
 import tempfile
 import unittest
 from pathlib import Path
 
 from cli_base import CLASSES, FEATURES, INSECURE, OWNER, PARAMETERS, Base, blobs, main, npy, run
+from extract_test import png, tiny_model
 
 VOID = {"meta", "line", "polyline"}
 
@@ -108,6 +110,29 @@ class Finetune(unittest.TestCase):
         # Again into the same folder: what the first run left does not matter.
         again, _, _ = self.report(*test, "--steps", 5)
         self.assertEqual(again["confusion"], report["confusion"])
+
+    def test_pictures(self):
+        os.environ["XDG_CACHE_HOME"] = str(self.folder / "cache")
+        tiny_model(self.folder / "tiny.safetensors")
+        colours = {"<red>": (200, 20, 20), "green": (20, 200, 20)}
+        for name, colour in colours.items():
+            for i in range(30):
+                part = "test" if i < 10 else "train"
+                png(self.folder / part / name / f"{i}.png", 24, 40, colour)
+        arguments = [OWNER, "finetune", "--images", self.folder / "train", "--test-images",
+                     self.folder / "test", "--out", self.out, "--parameters", PARAMETERS,
+                     "--steps", 2, INSECURE]
+        self.refused(run(*arguments), "--images needs --model")
+        arguments += ["--model", self.folder / "tiny.safetensors"]
+        report = json.loads(self.good(*arguments, "--json").stdout)
+        self.assertEqual(report["class_names"], sorted(colours))
+        self.assertEqual((report["features"], report["test_samples"]), (64, 20))
+        self.assertEqual(report["accuracy_encrypted"], 1)
+        self.assertIn("<red>", Page((self.out / "report.html").read_text()).text)
+        # A class that training did not have.
+        png(self.folder / "test" / "blue" / "1.png", 24, 40, (0, 0, 200))
+        self.refused(run(*arguments), "blue", "owner's program")
+        self.refused(run(*arguments, "--features", self.folder / "x.npy"), "one of")
 
     def test_two_unbalanced_classes_without_a_test_set(self):
         kept = self.data(150, 1, lambda label, i: label == 0 or (label == 1 and i % 4 == 0))

@@ -1,18 +1,30 @@
 // blindtuner finetune: from an owner's own data to an evaluated classifier, in one command.
 #include <memory>
 
+#include "app/common/report.h"
 #include "app/owner/finetuning.h"
 #include "app/owner/owner.h"
+#include "app/owner/process.h"
 #include "app/owner/steps.h"
 #include "base/error.h"
+#include "data/class_names.h"
 #include "data/file_bytes.h"
 #include "data/load.h"
+#include "data/npy.h"
 
 namespace blindtuner {
 namespace {
 
+namespace fs = std::filesystem;
+
+/// Pictures are turned into features first; what `extract` is told about them.
+struct PictureOptions {
+  std::string model, train, test, split, test_split, on_error = "fail";
+};
+
 struct FinetuneOptions {
   DataSource train, test, validation;
+  PictureOptions pictures;
   std::string out, preset = "fast", config, parameters = "Standard", server, softmax;
   double test_fraction = 0.2, validation_fraction = 0.1, learning_rate = 0, range = 0;
   int steps = 0, epochs = 0, patience = 3, validation_every = -1;
@@ -21,10 +33,60 @@ struct FinetuneOptions {
   bool whiten = false, no_whiten = false;
 };
 
+void check_options(const FinetuneOptions& o) {
+  if (o.train.features.empty() == o.pictures.train.empty())
+    throw DataError("finetune takes one of --features and --images");
+  if (!o.pictures.train.empty()) {
+    if (o.pictures.model.empty())
+      throw DataError("--images needs --model, the pretrained transformer (.safetensors)");
+    if (!o.test.features.empty()) throw DataError("--images takes its test set by --test-images");
+    if (!o.validation.features.empty())
+      throw DataError("--images takes its validation set by --validation-fraction");
+  } else if (!o.pictures.test.empty()) {
+    throw DataError("--features takes its test set by --test-features");
+  }
+  if (!o.validation.labels.empty() && o.validation.features.empty())
+    throw DataError("--validation-labels needs --validation-features");
+  if (!o.test.labels.empty() && o.test.features.empty() && o.pictures.test.empty())
+    throw DataError("--test-labels needs --test-features or --test-images");
+}
+
+// By `extract`, as a process of its own: the transformer's memory is gone before keys are made.
+void extract_pictures(const CommonOptions& common, FinetuneOptions& o) {
+  const fs::path folder = o.out;
+  make_folder(folder);
+  const auto extract = [&](const std::string& images, DataSource& set, const std::string& split,
+                           const fs::path& out, const fs::path& classes) {
+    std::vector<std::string> arguments = {"extract",    "--model",    o.pictures.model,
+                                          "--images",   images,       "--out",
+                                          out.string(), "--on-error", o.pictures.on_error};
+    if (!set.labels.empty()) arguments.insert(arguments.end(), {"--labels", set.labels.string()});
+    if (!split.empty()) arguments.insert(arguments.end(), {"--split", split});
+    if (!classes.empty()) arguments.insert(arguments.end(), {"--classes", classes.string()});
+    if (common.quiet) arguments.push_back("--quiet");
+    if (common.threads > 0)
+      arguments.insert(arguments.end(), {"--threads", std::to_string(common.threads)});
+    run_program(own_program(), "owner", arguments);
+    set.features = out;
+    set.labels.clear();
+  };
+  const fs::path train = folder / "train-features.npz";
+  extract(o.pictures.train, o.train, o.pictures.split, train, {});
+  if (!o.pictures.test.empty())
+    extract(o.pictures.test, o.test, o.pictures.test_split, folder / "test-features.npz", train);
+  o.train.features_member = "features";
+  o.train.labels_member = "labels";
+}
+
 FinetuningData load(const FinetuneOptions& options) {
   FinetuningData data;
   const std::string name = quoted_path(options.train.features);
-  data.name = options.train.features.filename().string();
+  const fs::path origin =
+      options.pictures.train.empty() ? options.train.features : fs::path(options.pictures.train);
+  data.name = (origin.has_filename() ? origin : origin.parent_path()).filename().string();
+  if (options.train.features.extension() == ".npz" &&
+      NpzArchive(options.train.features).contains("classes"))
+    data.class_names = read_class_names(options.train.features);
   data.train = load_dataset(options.train);
   // A file's classes are known when all of it has been read, so the others follow the first.
   const auto load_other = [&](DataSource source) {
@@ -69,11 +131,9 @@ FinetuningSettings settings_of(const FinetuneOptions& o, const FinetuningData& d
   return s;
 }
 
-void finetune(const CommonOptions& common, const FinetuneOptions& options) {
-  if (!options.validation.labels.empty() && options.validation.features.empty())
-    throw DataError("--validation-labels needs --validation-features");
-  if (!options.test.labels.empty() && options.test.features.empty())
-    throw DataError("--test-labels needs --test-features");
+void finetune(const CommonOptions& common, FinetuneOptions options) {
+  check_options(options);
+  if (!options.pictures.train.empty()) extract_pictures(common, options);
   FinetuningData data = load(options);
   FinetuningSettings settings = settings_of(options, data);
   const nlohmann::json report = finetune_encrypted(common, std::move(settings), std::move(data));
@@ -81,9 +141,21 @@ void finetune(const CommonOptions& common, const FinetuneOptions& options) {
 }
 
 void add_data_options(CLI::App& command, FinetuneOptions& o) {
-  command.add_option("--features", o.train.features, "features: .npy, .npz, .csv or IDX")
-      ->required();
-  command.add_option("--labels", o.train.labels, "labels, one class number a sample");
+  command.add_option("--images", o.pictures.train,
+                     "pictures: a folder with a folder for every class, a table of path and label, "
+                     "IDX, or .npz");
+  command.add_option("--test-images", o.pictures.test, "the test set's pictures");
+  command.add_option("--model", o.pictures.model,
+                     "the transformer that makes features of pictures (.safetensors)");
+  command.add_option("--split", o.pictures.split, "of an .npz archive of pictures, such as train");
+  command.add_option("--test-split", o.pictures.test_split, "the same of the test set's");
+  command
+      .add_option("--on-error", o.pictures.on_error, "what unreadable pictures are: fail or skip")
+      ->check(CLI::IsMember({"fail", "skip"}))
+      ->capture_default_str();
+  command.add_option("--features", o.train.features, "or features: .npy, .npz, .csv or IDX");
+  command.add_option("--labels", o.train.labels,
+                     "labels, one class number a sample, when they are in a file of their own");
   command.add_option("--test-features", o.test.features, "the test set's features");
   command.add_option("--test-labels", o.test.labels, "and labels");
   command.add_option("--validation-features", o.validation.features,

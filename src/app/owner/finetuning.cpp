@@ -8,8 +8,8 @@
 #include "app/common/progress.h"
 #include "app/common/report.h"
 #include "app/owner/html_report.h"
+#include "app/owner/process.h"
 #include "app/owner/quality.h"
-#include "app/owner/server_process.h"
 #include "app/owner/steps.h"
 #include "app/owner/validator.h"
 #include "base/atomic_file.h"
@@ -166,7 +166,7 @@ class Finetuning {
     if (common_.threads > 0)
       arguments.insert(arguments.end(), {"--threads", std::to_string(common_.threads)});
     if (!validated()) {
-      run_server(server, arguments);
+      run_program(server, "server", arguments);
       return;
     }
     // What an earlier run left is not to be taken for this one's.
@@ -178,7 +178,7 @@ class Finetuning {
                                        files_.rounds.string()});
     Validator validator(keys, {files_.rounds, files_.validation, files_.model, settings_.patience,
                                0, [&](const std::string& line) { owner_says(line); }});
-    run_server(server, arguments, [&] { validator.poll(); });
+    run_program(server, "server", arguments, [&] { validator.poll(); });
     validator.poll();
     validation_ = validator.report();
   }

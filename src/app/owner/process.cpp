@@ -1,4 +1,4 @@
-#include "app/owner/server_process.h"
+#include "app/owner/process.h"
 
 #include <fcntl.h>
 #include <sys/prctl.h>
@@ -23,7 +23,10 @@ namespace fs = std::filesystem;
 /// The reading end of the process's stderr.
 class Lines {
  public:
-  explicit Lines(int descriptor) : descriptor_(descriptor) {
+  Lines(int descriptor, const fs::path& program, std::string party)
+      : descriptor_(descriptor),
+        program_(program.filename().string() + ": "),
+        party_(std::move(party)) {
     ::fcntl(descriptor_, F_SETFL, O_NONBLOCK);
   }
   ~Lines() { ::close(descriptor_); }
@@ -45,31 +48,36 @@ class Lines {
 
  private:
   void pass_on(const std::string& line) {
-    const std::string program = "blindtuner-server: ";
-    if (line.starts_with(program))
-      complaint_ = line.substr(program.size());
+    if (line.starts_with(program_))
+      complaint_ = line.substr(program_.size());
     else
-      std::fprintf(stderr, "[server] %s\n", line.c_str());
+      std::fprintf(stderr, "[%s] %s\n", party_.c_str(), line.c_str());
   }
 
   int descriptor_;
-  std::string text_, complaint_;
+  std::string program_, party_, text_, complaint_;
 };
 
 }  // namespace
 
-fs::path server_program(const std::string& named) {
-  if (!named.empty()) return named;
+fs::path own_program() {
   std::error_code error;
   const fs::path self = fs::read_symlink("/proc/self/exe", error);
-  const fs::path beside = self.parent_path() / "blindtuner-server";
-  if (error || !fs::exists(beside))
+  if (error) throw DataError("cannot find this program's file: " + error.message());
+  return self;
+}
+
+fs::path server_program(const std::string& named) {
+  if (!named.empty()) return named;
+  const fs::path beside = own_program().parent_path() / "blindtuner-server";
+  if (!fs::exists(beside))
     throw DataError("no 'blindtuner-server' beside this program; name it with --server");
   return beside;
 }
 
-void run_server(const fs::path& program, const std::vector<std::string>& arguments,
-                const std::function<void()>& meanwhile) {
+void run_program(const fs::path& program, const std::string& party,
+                 const std::vector<std::string>& arguments,
+                 const std::function<void()>& meanwhile) {
   std::vector<std::string> all = {program.string()};
   all.insert(all.end(), arguments.begin(), arguments.end());
   std::vector<char*> pointers;
@@ -77,7 +85,7 @@ void run_server(const fs::path& program, const std::vector<std::string>& argumen
   pointers.push_back(nullptr);
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0)
-    throw DataError(std::string("cannot start the server's program: ") + std::strerror(errno));
+    throw DataError(std::string("cannot start a program: ") + std::strerror(errno));
   std::fflush(nullptr);
   const pid_t child = ::fork();
   if (child == 0) {
@@ -88,9 +96,8 @@ void run_server(const fs::path& program, const std::vector<std::string>& argumen
     ::_exit(127);
   }
   ::close(ends[1]);
-  Lines lines(ends[0]);
-  if (child < 0)
-    throw DataError(std::string("cannot start the server's program: ") + std::strerror(errno));
+  Lines lines(ends[0], program, party);
+  if (child < 0) throw DataError(std::string("cannot start a program: ") + std::strerror(errno));
   int status = 0;
   try {
     while (::waitpid(child, &status, WNOHANG) == 0) {
@@ -107,10 +114,11 @@ void run_server(const fs::path& program, const std::vector<std::string>& argumen
     throw;
   }
   if (WIFSIGNALED(status))
-    throw DataError("the server's program was ended by signal " + std::to_string(WTERMSIG(status)) +
+    throw DataError("the " + party + "'s program was ended by signal " +
+                    std::to_string(WTERMSIG(status)) +
                     (WTERMSIG(status) == 9 ? " (out of memory?)" : ""));
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-    throw DataError("the server's program '" + program.string() + "' failed (exit code " +
+    throw DataError("the " + party + "'s program '" + program.string() + "' failed (exit code " +
                     std::to_string(WEXITSTATUS(status)) + ")" +
                     (lines.complaint().empty() ? "" : ": " + lines.complaint()));
 }

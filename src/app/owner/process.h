@@ -1,0 +1,25 @@
+// Programs as processes of their own: the server's, for commands that play both parties, and this
+// one for work whose memory is to be gone afterwards.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace blindtuner {
+
+/// `named` if it is not empty, otherwise 'blindtuner-server' beside this program. Throws DataError.
+std::filesystem::path server_program(const std::string& named);
+
+/// This program.
+std::filesystem::path own_program();
+
+/// Runs a program to its end. Lines that it writes appear on our stderr behind "[party] ";
+/// `meanwhile` is called a few times a second. When that throws, or this program is interrupted,
+/// the process is ended first. Throws DataError with the program's own message when it fails.
+void run_program(const std::filesystem::path& program, const std::string& party,
+                 const std::vector<std::string>& arguments,
+                 const std::function<void()>& meanwhile = {});
+
+}  // namespace blindtuner

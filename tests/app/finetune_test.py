@@ -12,7 +12,7 @@ import unittest
 from pathlib import Path
 
 from cli_base import CLASSES, FEATURES, INSECURE, OWNER, PARAMETERS, Base, blobs, main, npy, run
-from extract_test import png, tiny_model
+from extract_test import png, tiny_bert, tiny_model
 
 VOID = {"meta", "line", "polyline"}
 
@@ -122,7 +122,7 @@ class Finetune(unittest.TestCase):
         arguments = [OWNER, "finetune", "--images", self.folder / "train", "--test-images",
                      self.folder / "test", "--out", self.out, "--parameters", PARAMETERS,
                      "--steps", 2, INSECURE]
-        self.refused(run(*arguments), "--images needs --model")
+        self.refused(run(*arguments), "--images and --texts need --model")
         arguments += ["--model", self.folder / "tiny.safetensors"]
         report = json.loads(self.good(*arguments, "--json").stdout)
         self.assertEqual(report["class_names"], sorted(colours))
@@ -133,6 +133,21 @@ class Finetune(unittest.TestCase):
         png(self.folder / "test" / "blue" / "1.png", 24, 40, (0, 0, 200))
         self.refused(run(*arguments), "blue", "owner's program")
         self.refused(run(*arguments, "--features", self.folder / "x.npy"), "one of")
+
+    def test_texts(self):
+        os.environ["XDG_CACHE_HOME"] = str(self.folder / "cache")
+        tiny_bert(self.folder / "bert")
+        for name in ("train", "test"):
+            rows = ["play the song\tmusic", "book a table\tbooking"] * 12
+            (self.folder / f"{name}.tsv").write_text("\n".join(["text\tintent", *rows]) + "\n")
+        arguments = [OWNER, "finetune", "--texts", self.folder / "train.tsv", "--model",
+                     self.folder / "bert", "--out", self.out, "--parameters", PARAMETERS,
+                     "--steps", 2, INSECURE]
+        self.refused(run(*arguments, "--test-images", self.folder), "training set's kind")
+        report = json.loads(self.good(*arguments, "--test-texts", self.folder / "test.tsv",
+                                      "--json").stdout)
+        self.assertEqual(report["class_names"], ["booking", "music"])
+        self.assertEqual(report["accuracy_encrypted"], 1)
 
     def test_two_unbalanced_classes_without_a_test_set(self):
         kept = self.data(150, 1, lambda label, i: label == 0 or (label == 1 and i % 4 == 0))

@@ -17,14 +17,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Pictures are turned into features first; what `extract` is told about them.
-struct PictureOptions {
-  std::string model, train, test, split, test_split, on_error = "fail";
+/// Pictures or texts are turned into features first; what `extract` is told about them.
+struct ExtractionOptions {
+  std::string model, images, test_images, texts, test_texts, split, test_split, text_column;
+  std::string on_error = "fail";
 };
 
 struct FinetuneOptions {
   DataSource train, test, validation;
-  PictureOptions pictures;
+  ExtractionOptions extraction;
   std::string out, preset = "fast", config, parameters = "Standard", server, softmax;
   double test_fraction = 0.2, validation_fraction = 0.1, learning_rate = 0, range = 0;
   int steps = 0, epochs = 0, patience = 3, validation_every = -1;
@@ -34,34 +35,46 @@ struct FinetuneOptions {
 };
 
 void check_options(const FinetuneOptions& o) {
-  if (o.train.features.empty() == o.pictures.train.empty())
-    throw DataError("finetune takes one of --features and --images");
-  if (!o.pictures.train.empty()) {
-    if (o.pictures.model.empty())
-      throw DataError("--images needs --model, the pretrained transformer (.safetensors)");
-    if (!o.test.features.empty()) throw DataError("--images takes its test set by --test-images");
-    if (!o.validation.features.empty())
-      throw DataError("--images takes its validation set by --validation-fraction");
-  } else if (!o.pictures.test.empty()) {
-    throw DataError("--features takes its test set by --test-features");
-  }
+  const ExtractionOptions& e = o.extraction;
+  if (o.train.features.empty() + e.images.empty() + e.texts.empty() != 2)
+    throw DataError("finetune takes one of --images, --texts and --features");
+  const bool extracted = o.train.features.empty();
+  if (extracted && e.model.empty())
+    throw DataError("--images and --texts need --model, the pretrained transformer");
+  if ((extracted && !o.test.features.empty()) || (e.images.empty() && !e.test_images.empty()) ||
+      (e.texts.empty() && !e.test_texts.empty()))
+    throw DataError(
+        "the test set is to be of the training set's kind: pictures, texts or features");
+  if (extracted && !o.validation.features.empty())
+    throw DataError("--validation-features goes with --features");
   if (!o.validation.labels.empty() && o.validation.features.empty())
     throw DataError("--validation-labels needs --validation-features");
-  if (!o.test.labels.empty() && o.test.features.empty() && o.pictures.test.empty())
+  if (!o.test.labels.empty() && o.test.features.empty() && e.test_images.empty())
     throw DataError("--test-labels needs --test-features or --test-images");
 }
 
 // By `extract`, as a process of its own: the transformer's memory is gone before keys are made.
-void extract_pictures(const CommonOptions& common, FinetuneOptions& o) {
+void extract_features(const CommonOptions& common, FinetuneOptions& o) {
+  const ExtractionOptions& e = o.extraction;
   const fs::path folder = o.out;
   make_folder(folder);
-  const auto extract = [&](const std::string& images, DataSource& set, const std::string& split,
+  const std::string kind = e.texts.empty() ? "--images" : "--texts";
+  const auto extract = [&](const std::string& from, DataSource& set, const std::string& split,
                            const fs::path& out, const fs::path& classes) {
-    std::vector<std::string> arguments = {"extract",    "--model",    o.pictures.model,
-                                          "--images",   images,       "--out",
-                                          out.string(), "--on-error", o.pictures.on_error};
+    std::vector<std::string> arguments = {"extract",
+                                          "--model",
+                                          e.model,
+                                          kind,
+                                          from,
+                                          "--out",
+                                          out.string(),
+                                          "--on-error",
+                                          e.on_error,
+                                          "--label-column",
+                                          o.train.label_column};
     if (!set.labels.empty()) arguments.insert(arguments.end(), {"--labels", set.labels.string()});
     if (!split.empty()) arguments.insert(arguments.end(), {"--split", split});
+    if (!e.text_column.empty()) arguments.insert(arguments.end(), {"--text-column", e.text_column});
     if (!classes.empty()) arguments.insert(arguments.end(), {"--classes", classes.string()});
     if (common.quiet) arguments.push_back("--quiet");
     if (common.threads > 0)
@@ -71,9 +84,9 @@ void extract_pictures(const CommonOptions& common, FinetuneOptions& o) {
     set.labels.clear();
   };
   const fs::path train = folder / "train-features.npz";
-  extract(o.pictures.train, o.train, o.pictures.split, train, {});
-  if (!o.pictures.test.empty())
-    extract(o.pictures.test, o.test, o.pictures.test_split, folder / "test-features.npz", train);
+  extract(e.texts + e.images, o.train, e.split, train, {});
+  const std::string test = e.test_texts + e.test_images;
+  if (!test.empty()) extract(test, o.test, e.test_split, folder / "test-features.npz", train);
   o.train.features_member = "features";
   o.train.labels_member = "labels";
 }
@@ -81,8 +94,8 @@ void extract_pictures(const CommonOptions& common, FinetuneOptions& o) {
 FinetuningData load(const FinetuneOptions& options) {
   FinetuningData data;
   const std::string name = quoted_path(options.train.features);
-  const fs::path origin =
-      options.pictures.train.empty() ? options.train.features : fs::path(options.pictures.train);
+  const std::string extracted = options.extraction.images + options.extraction.texts;
+  const fs::path origin = extracted.empty() ? options.train.features : fs::path(extracted);
   data.name = (origin.has_filename() ? origin : origin.parent_path()).filename().string();
   if (options.train.features.extension() == ".npz" &&
       NpzArchive(options.train.features).contains("classes"))
@@ -133,7 +146,7 @@ FinetuningSettings settings_of(const FinetuneOptions& o, const FinetuningData& d
 
 void finetune(const CommonOptions& common, FinetuneOptions options) {
   check_options(options);
-  if (!options.pictures.train.empty()) extract_pictures(common, options);
+  if (options.train.features.empty()) extract_features(common, options);
   FinetuningData data = load(options);
   FinetuningSettings settings = settings_of(options, data);
   const nlohmann::json report = finetune_encrypted(common, std::move(settings), std::move(data));
@@ -141,16 +154,22 @@ void finetune(const CommonOptions& common, FinetuneOptions options) {
 }
 
 void add_data_options(CLI::App& command, FinetuneOptions& o) {
-  command.add_option("--images", o.pictures.train,
+  command.add_option("--images", o.extraction.images,
                      "pictures: a folder with a folder for every class, a table of path and label, "
                      "IDX, or .npz");
-  command.add_option("--test-images", o.pictures.test, "the test set's pictures");
-  command.add_option("--model", o.pictures.model,
-                     "the transformer that makes features of pictures (.safetensors)");
-  command.add_option("--split", o.pictures.split, "of an .npz archive of pictures, such as train");
-  command.add_option("--test-split", o.pictures.test_split, "the same of the test set's");
+  command.add_option("--test-images", o.extraction.test_images, "the test set's pictures");
+  command.add_option("--texts", o.extraction.texts, "or a .csv or .tsv of text and label");
+  command.add_option("--test-texts", o.extraction.test_texts, "the test set's texts");
+  command.add_option("--text-column", o.extraction.text_column, "of a table of texts");
+  command.add_option(
+      "--model", o.extraction.model,
+      "the transformer that makes features: for pictures .safetensors, for texts the "
+      "folder of a sentence encoder");
+  command.add_option("--split", o.extraction.split,
+                     "of an .npz archive of pictures, such as train");
+  command.add_option("--test-split", o.extraction.test_split, "the same of the test set's");
   command
-      .add_option("--on-error", o.pictures.on_error, "what unreadable pictures are: fail or skip")
+      .add_option("--on-error", o.extraction.on_error, "what unreadable pictures are: fail or skip")
       ->check(CLI::IsMember({"fail", "skip"}))
       ->capture_default_str();
   command.add_option("--features", o.train.features, "or features: .npy, .npz, .csv or IDX");
@@ -167,7 +186,7 @@ void add_data_options(CLI::App& command, FinetuneOptions& o) {
       ->capture_default_str();
   command
       .add_option("--label-column", o.train.label_column,
-                  "of a .csv file that holds both: a name, a number from 1, or last")
+                  "of a table: a name, a number from 1, or last")
       ->capture_default_str();
   command
       .add_option("--test-fraction", o.test_fraction,

@@ -11,7 +11,7 @@ help:
 	@echo "              (report in $(BUILD)/demo/report.json)"
 	@echo "make test     install what is missing, build, run every test"
 	@echo "make build    build the programs into $(BUILD)/release/bin"
-	@echo "make bench    run the benchmarks"
+	@echo "make bench    run the benchmarks (BENCH=\"--only scheme\" for some of them)"
 	@echo "make verify   the tests under AddressSanitizer and UBSan, value ranges asserted"
 	@echo "make format   clang-format over the sources"
 	@echo "make clean    remove $(BUILD)"
@@ -34,8 +34,8 @@ test: dependencies
 bench: dependencies
 	cmake --preset bench
 	cmake --build $(BUILD)/release -j $(JOBS)
-	@for program in $(BUILD)/release/bench/*_bench; do \
-	  [ -x "$$program" ] || continue; "$$program" || exit 1; done
+	bench/run.py --build $(BUILD)/release --scratch $(BUILD)/bench $(BENCH)
+	-bench/plot.py
 
 verify: dependencies
 	cmake --preset asan

@@ -1,9 +1,11 @@
-// Benchmarks of the scheme, the bootstraps and one training step at the standard parameters.
+// Benchmarks of the scheme, the bootstraps and the matrix products at the standard parameters.
+// Whole steps are bench_training's.
 //
 //   bench_scheme --benchmark_out=results.json --benchmark_out_format=json
 //
-// Names end in the number of q limbs where that matters; "one_thread" runs on one core, the others on all.
-// Each setup is made once and shared. Peers' figures for the same operations are in docs/BENCHMARKS.md.
+// Names end in the number of q limbs where that matters; "one_thread" runs on one core, the others
+// on all. Each setup is made once and shared. Peers' figures for the same operations are in
+// docs/BENCHMARKS.md.
 #include <benchmark/benchmark.h>
 
 #include <cmath>
@@ -25,8 +27,7 @@ struct Setup {
   ParametersPtr parameters = Parameters::create(standard_parameters());
   Bootstrapper bootstrapper{parameters};
   SecretKeys secrets = SecretKeys::generate(parameters);
-  ProductLayout layout =
-      ProductLayout::plan(*parameters, kSamples, kFeatures, kClasses, kSamples);
+  ProductLayout layout = ProductLayout::plan(*parameters, kSamples, kFeatures, kClasses, kSamples);
   TrainingKeys keys = make_training_keys(secrets, bootstrapper, layout);
 
   const Ring& ring() const { return parameters->ring(); }
@@ -40,6 +41,14 @@ struct Setup {
         .expand();
   }
 };
+
+// Keys come from memory the first time: what is measured is the second and later ones.
+void warm_milliseconds(benchmark::internal::Benchmark* b) {
+  b->Unit(benchmark::kMillisecond)->MinWarmUpTime(0.3)->MinTime(1);
+}
+void warm_seconds(benchmark::internal::Benchmark* b) {
+  b->Unit(benchmark::kSecond)->UseRealTime()->MinWarmUpTime(0.1)->MinTime(4);
+}
 
 const Setup& setup() {
   static const Setup instance;
@@ -63,18 +72,25 @@ void mul_relin_rescale(State& state) {
   for (auto _ : state)
     benchmark::DoNotOptimize(multiply(a, a, s.keys.bootstrap.evaluation.relinearisation));
 }
-BENCHMARK(mul_relin_rescale)->Name("one_thread/mul_relin_rescale")->Arg(25)->Arg(15)->Arg(5)->Unit(
-    benchmark::kMillisecond);
+BENCHMARK(mul_relin_rescale)
+    ->Name("one_thread/mul_relin_rescale")
+    ->Arg(25)
+    ->Arg(15)
+    ->Arg(5)
+    ->Apply(warm_milliseconds);
 
 void rotate_once(State& state) {
   const Setup& s = setup();
   const Threads one(1);
   const Ciphertext a = s.random_slots(static_cast<std::size_t>(state.range(0)), 0x1p40);
-  for (auto _ : state)
-    benchmark::DoNotOptimize(rotate(a, 1, s.keys.bootstrap.evaluation.galois));
+  for (auto _ : state) benchmark::DoNotOptimize(rotate(a, 1, s.keys.bootstrap.evaluation.galois));
 }
-BENCHMARK(rotate_once)->Name("one_thread/rotate")->Arg(25)->Arg(15)->Arg(5)->Unit(
-    benchmark::kMillisecond);
+BENCHMARK(rotate_once)
+    ->Name("one_thread/rotate")
+    ->Arg(25)
+    ->Arg(15)
+    ->Arg(5)
+    ->Apply(warm_milliseconds);
 
 // One of seven rotations that share a decomposition.
 void rotate_hoisted_each(State& state) {
@@ -84,12 +100,16 @@ void rotate_hoisted_each(State& state) {
   const std::int64_t steps[] = {1, 2, 3, 4, 5, 6, 7};
   for (auto _ : state)
     benchmark::DoNotOptimize(rotate_hoisted(a, steps, s.keys.bootstrap.evaluation.galois));
-  state.counters["ms_each"] = benchmark::Counter(
-      static_cast<double>(state.iterations()) * std::size(steps) / 1000,
-      benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  state.counters["ms_each"] =
+      benchmark::Counter(static_cast<double>(state.iterations()) * std::size(steps) / 1000,
+                         benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
-BENCHMARK(rotate_hoisted_each)->Name("one_thread/rotate_hoisted_7")->Arg(25)->Arg(15)->Arg(5)->Unit(
-    benchmark::kMillisecond);
+BENCHMARK(rotate_hoisted_each)
+    ->Name("one_thread/rotate_hoisted_7")
+    ->Arg(25)
+    ->Arg(15)
+    ->Arg(5)
+    ->Apply(warm_milliseconds);
 
 void mul_plain(State& state) {
   const Setup& s = setup();
@@ -98,8 +118,12 @@ void mul_plain(State& state) {
   const Poly plain = a.c0.copy();
   for (auto _ : state) mul_plain_inplace(a, plain, 1.0);
 }
-BENCHMARK(mul_plain)->Name("one_thread/mul_plain")->Arg(25)->Arg(15)->Arg(5)->Unit(
-    benchmark::kMillisecond);
+BENCHMARK(mul_plain)
+    ->Name("one_thread/mul_plain")
+    ->Arg(25)
+    ->Arg(15)
+    ->Arg(5)
+    ->Apply(warm_milliseconds);
 
 void full_bootstrap(State& state) {
   const Setup& s = setup();
@@ -111,14 +135,13 @@ void full_bootstrap(State& state) {
   for (auto _ : state)
     benchmark::DoNotOptimize(s.bootstrapper.bootstrap(x, down, 0x1p39, 3, s.keys.bootstrap));
 }
-BENCHMARK(full_bootstrap)->Name("bootstrap")->Unit(benchmark::kSecond)->UseRealTime()->MinTime(5);
+BENCHMARK(full_bootstrap)->Name("bootstrap")->Apply(warm_seconds);
 
 void half_bootstrap_softmax(State& state) {
   const Setup& s = setup();
   const SoftmaxCircuit& circuit = find_softmax_circuit("default", kClasses, 12);
   const SoftmaxEvaluator softmax(s.bootstrapper, circuit, kClasses, s.layout.class_stride);
-  const double scale =
-      circuit.rho * static_cast<double>(s.ring().q(0).q) / circuit.bound;
+  const double scale = circuit.rho * static_cast<double>(s.ring().q(0).q) / circuit.bound;
   std::vector<Ciphertext> scores;
   std::vector<const Ciphertext*> pointers;
   const std::vector<double> zeros(s.layout.n, 0.5);
@@ -132,7 +155,7 @@ void half_bootstrap_softmax(State& state) {
         s.bootstrapper.half_bootstrap(pointers, softmax.input_scale(), s.keys.bootstrap),
         s.keys.bootstrap));
 }
-BENCHMARK(half_bootstrap_softmax)->Unit(benchmark::kSecond)->UseRealTime()->MinTime(5);
+BENCHMARK(half_bootstrap_softmax)->Apply(warm_seconds);
 
 EncryptedDataset random_dataset(const Setup& s) {
   std::vector<float> features(kSamples * (kFeatures - 1));
@@ -167,41 +190,7 @@ void matmul_step(State& state) {
     benchmark::DoNotOptimize(sum.finish());
   }
 }
-BENCHMARK(matmul_step)->Unit(benchmark::kSecond)->UseRealTime()->MinTime(2);
-
-// A whole gradient step after the first, at the batch size given.
-void training_step(State& state) {
-  const Setup& s = setup();
-  const EncryptedDataset data = random_dataset(s);
-  TrainingConfig config;
-  config.classes = kClasses;
-  config.batch_size = static_cast<std::size_t>(state.range(0));
-  config.first_batch_full = false;
-  config.steps = 1000;
-  config.learning_rate = 0.01;
-  BootstrapShape shape = s.bootstrapper.shape();
-  shape.fold_bit = EncryptedTrainer::fold_bit(s.layout, config);
-  std::optional<Bootstrapper> folding;
-  if (shape.fold_bit) folding.emplace(s.parameters, shape);
-  EncryptedTrainer trainer(s.parameters, folding ? *folding : s.bootstrapper, data, s.keys, config,
-                           find_softmax_circuit("default", kClasses, 12));
-  trainer.step();
-  StepTimes sum;
-  for (auto _ : state) {
-    const StepTimes times = trainer.step();
-    sum.weights += times.weights, sum.scores += times.scores, sum.bootstrap += times.bootstrap;
-    sum.softmax += times.softmax, sum.slot_to_coeff += times.slot_to_coeff;
-    sum.gradient += times.gradient;
-  }
-  const double steps = static_cast<double>(state.iterations());
-  state.counters["weights_s"] = sum.weights / steps;
-  state.counters["scores_s"] = sum.scores / steps;
-  state.counters["half_bootstrap_s"] = sum.bootstrap / steps;
-  state.counters["softmax_s"] = sum.softmax / steps;
-  state.counters["slot_to_coeff_s"] = sum.slot_to_coeff / steps;
-  state.counters["gradient_s"] = sum.gradient / steps;
-}
-BENCHMARK(training_step)->Arg(1024)->Arg(4096)->Unit(benchmark::kSecond)->UseRealTime()->Iterations(3);
+BENCHMARK(matmul_step)->Apply(warm_seconds);
 
 }  // namespace
 

@@ -6,13 +6,16 @@
 //   of
 //                                         TrainingConfig fields that differ from the demo's
 //   plain_training --raw                  the same without whitening
+//   plain_training --json                 a JSON object a line instead of the table
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -42,7 +45,9 @@ struct Options {
   double bias_feature = 1.0;
   int coefficient_bits = 0;
   int seeds = 3;
-  bool raw = false;
+  int feature_bits = 0, noise_bits = 0;
+  std::size_t features = 768;
+  bool raw = false, json = false;
 };
 
 Dataset project(const RandomReluFeatures& layer, Dataset pictures) {
@@ -57,6 +62,20 @@ PlainOptions plain_options(const Options& options) {
     const SoftmaxCircuit& circuit = find_softmax_circuit(options.softmax, 10, 12);
     plain.softmax = [&circuit](std::span<const double> z, std::span<double> p) {
       evaluate_softmax_circuit(circuit, z, p);
+    };
+  }
+  if (options.noise_bits > 0) {
+    if (!plain.softmax)
+      plain.softmax = [](std::span<const double> z, std::span<double> p) { exact_softmax(z, p); };
+    // As a bootstrapping of so many bits would: Gaussian, the same for the same logits.
+    plain.softmax = [inner = plain.softmax, sigma = std::ldexp(1.0, -options.noise_bits)](
+                        std::span<const double> z, std::span<double> p) {
+      inner(z, p);
+      std::uint64_t seed = 0;
+      for (const double x : z) seed = seed * 6364136223846793005u + std::bit_cast<std::uint64_t>(x);
+      std::mt19937_64 random(seed);
+      std::normal_distribution<double> noise(0, sigma);
+      for (double& x : p) x += noise(random);
     };
   }
   if (options.coefficient_bits > 0)
@@ -77,7 +96,7 @@ void show_steps(const PlainResult& result) {
 int run(const Options& options) {
   const auto start = std::chrono::steady_clock::now();
   const std::string folder = options.data + "/";
-  const RandomReluFeatures layer;
+  const RandomReluFeatures layer(784, options.features);
   Dataset train = project(layer, read_idx(folder + "train-images-idx3-ubyte.gz",
                                           folder + "train-labels-idx1-ubyte.gz"));
   Dataset test = project(
@@ -87,6 +106,10 @@ int run(const Options& options) {
     train.features = whitening.apply(train.features);
     test.features = whitening.apply(test.features);
   }
+  if (options.feature_bits > 0)
+    for (Dataset* set : {&train, &test})
+      set->features = (set->features * std::ldexp(1.0F, options.feature_bits)).array().round() *
+                      std::ldexp(1.0F, -options.feature_bits);
   std::fprintf(stderr, "%zu + %zu samples of %zu features in %.1f s\n", train.size(), test.size(),
                train.width(),
                std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
@@ -118,9 +141,9 @@ int run(const Options& options) {
     const Dataset shuffled = select(train, order);
     for (std::size_t i = 0; i < configs.size(); ++i) {
       PlainOptions plain = plain_options(options);
-      plain.measure_models = options.sweep.empty();
+      plain.measure_models = options.sweep.empty() && !options.json;
       const PlainResult result = train_plain(shuffled, &test, configs[i], plain);
-      if (options.sweep.empty()) {
+      if (options.sweep.empty() && !options.json) {
         std::printf("\nseed %d\n", seed);
         show_steps(result);
       }
@@ -134,6 +157,22 @@ int run(const Options& options) {
       for (const PlainStep& step : result.steps) line.seen = std::max(line.seen, step.max_logit);
       line.f1 += macro_f1(predict(scores(result.model, test.features)), test.labels, 10);
     }
+  }
+  if (options.json) {
+    for (std::size_t i = 0; i < configs.size(); ++i) {
+      const Line& line = table[i];
+      const nlohmann::json out = {{"config", nlohmann::json::parse(lines[i])},
+                                  {"steps", configs[i].total_steps(train.size())},
+                                  {"batch", configs[i].batch_size},
+                                  {"seeds", options.seeds},
+                                  {"accuracy", line.sum / options.seeds},
+                                  {"least", line.least},
+                                  {"most", line.most},
+                                  {"train_accuracy", line.train / options.seeds},
+                                  {"max_logit", line.seen}};
+      std::printf("%s\n", out.dump().c_str());
+    }
+    return 0;
   }
   std::printf(
       "\n%d seeds: test accuracy mean (least - most), macro F1, train accuracy,"
@@ -164,7 +203,13 @@ int main(int argc, char** argv) {
   app.add_option("--coefficient-bits", options.coefficient_bits,
                  "round coefficients to multiples of 2^-bits (0: do not)");
   app.add_option("--seeds", options.seeds, "shuffling seeds 1 .. n")->check(CLI::Range(1, 1000));
+  app.add_option("--feature-bits", options.feature_bits,
+                 "round features to multiples of 2^-bits (0: do not)");
+  app.add_option("--noise-bits", options.noise_bits,
+                 "add noise of standard deviation 2^-bits to probabilities (0: do not)");
+  app.add_option("--features", options.features, "width of the random layer");
   app.add_flag("--raw", options.raw, "no whitening");
+  app.add_flag("--json", options.json, "results as JSON, one line a configuration");
   CLI11_PARSE(app, argc, argv);
   try {
     return run(options);

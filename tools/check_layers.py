@@ -25,8 +25,9 @@ BELOW = {
     "text": ["data"],
     "train": ["linalg", "data"],
     "app/common": ["io", "train"],
-    "app/server": ["app/common"],
-    "app/owner": ["app/common", "secret", "image", "text", "transformer"],
+    "app/plan": ["app/common"],
+    "app/server": ["app/plan"],
+    "app/owner": ["app/plan", "secret", "image", "text", "transformer"],
 }
 # Where secret keys are: reached by the owner's program alone.
 SECRET, OWNER = "secret", {"secret", "app/owner"}

@@ -66,7 +66,11 @@ void DiagonalMatrix::drop_zeros() {
 
 TransformShape::TransformShape(const DiagonalMatrix& matrix, std::size_t unit_,
                                std::size_t baby_count_, std::size_t q_count_)
-    : slots(matrix.slots), unit(unit_), baby_count(baby_count_), q_count(q_count_) {
+    : slots(matrix.slots),
+      unit(unit_),
+      baby_count(baby_count_),
+      q_count(q_count_),
+      period(matrix.period) {
   require(unit >= 1 && baby_count >= 1 && !matrix.diagonals.empty(), "a linear map without shifts");
   require(q_count >= 2, "a linear map consumes one level");
   for (const auto& [shift, diagonal] : matrix.diagonals) {
@@ -98,35 +102,35 @@ LinearTransform::LinearTransform(const Ring& ring, const Encoder& encoder,
     : ring_(&ring),
       shape_(matrix, unit, baby_count, q_count),
       p_count_(p_count),
-      period_(matrix.period),
       scale_factor_(scale_factor),
       plaintexts_(shape_.giants.size()) {
   require(matrix.slots == ring.n() / 2 && matrix.slots == encoder.slots() &&
               matrix.slots % matrix.period == 0,
           "a linear map of other slots than the ring's");
-  const std::size_t slots = matrix.slots, size = 2 * period_, limbs = q_count + p_count;
+  const std::size_t slots = matrix.slots, period = matrix.period, size = 2 * period;
+  const std::size_t limbs = q_count + p_count;
   const double plain_scale = scale_factor * static_cast<double>(ring.q(q_count - 1).q);
   // In the order of their shifts, as the shape lists them.
   for (const auto& [shift, diagonal] : matrix.diagonals) {
     const std::size_t giant = shift / unit / baby_count;
-    require(diagonal.size() == period_, "a diagonal has `period` values");
-    std::vector<Complex> values(period_);
-    const std::size_t back = giant * baby_count * unit % period_;
-    for (std::size_t j = 0; j < period_; ++j) values[j] = diagonal[(j + period_ - back) % period_];
+    require(diagonal.size() == period, "a diagonal has `period` values");
+    std::vector<Complex> values(period);
+    const std::size_t back = giant * baby_count * unit % period;
+    for (std::size_t j = 0; j < period; ++j) values[j] = diagonal[(j + period - back) % period];
     encoder.inverse_fft(values);
     std::vector<std::int64_t> coefficients(size);
-    for (std::size_t j = 0; j < period_; ++j) {
+    for (std::size_t j = 0; j < period; ++j) {
       require(std::max(std::abs(values[j].real()), std::abs(values[j].imag())) * plain_scale < 4e18,
               "a diagonal too large for its scale");
       coefficients[j] = std::llrint(values[j].real() * plain_scale);
-      coefficients[j + period_] = std::llrint(values[j].imag() * plain_scale);
+      coefficients[j + period] = std::llrint(values[j].imag() * plain_scale);
     }
     Buffer plain(limbs * size);
     parallel_for(limbs, [&](std::size_t i) {
       const auto& table = i < q_count ? ring.q_table(i) : ring.p_table(i - q_count);
       u64* limb = plain.data() + i * size;
       for (std::size_t j = 0; j < size; ++j) limb[j] = table.modulus.reduce_signed(coefficients[j]);
-      if (period_ == slots)
+      if (period == slots)
         k().ntt_forward(limb, table);
       else
         subring_ntt(limb, size, table);
@@ -144,7 +148,7 @@ std::size_t LinearTransform::bytes() const {
 
 std::vector<ExtendedPair> LinearTransform::giant_sums(
     const std::vector<ExtendedPair>& babies) const {
-  const std::size_t n = ring_->n(), size = 2 * period_, width = n / size;
+  const std::size_t n = ring_->n(), size = 2 * shape_.period, width = n / size;
   const std::size_t chunk = std::min<std::size_t>(n, 1024), chunks = n / chunk;
   const std::size_t q_count = shape_.q_count, baby_count = shape_.baby_count;
   std::size_t diagonals = 0;

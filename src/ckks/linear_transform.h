@@ -29,6 +29,7 @@ struct DiagonalMatrix {
 /// (giant * baby_count + baby) * unit.
 struct TransformShape {
   std::size_t slots = 0, unit = 1, baby_count = 1, q_count = 0;
+  std::size_t period = 1;                        ///< of the diagonals
   std::vector<std::vector<std::size_t>> giants;  ///< the baby steps that each giant step uses
 
   /// All shifts of `matrix` must be multiples of unit.
@@ -70,7 +71,7 @@ class LinearTransform {
  private:
   const Ring* ring_;
   TransformShape shape_;
-  std::size_t p_count_, period_;
+  std::size_t p_count_;
   double scale_factor_;
   /// [giant][place among its babies]: (q_count + p_count) limbs of 2 * period values
   std::vector<std::vector<Buffer>> plaintexts_;

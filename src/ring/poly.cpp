@@ -1,5 +1,6 @@
 #include "ring/poly.h"
 
+#include <bit>
 #include <cmath>
 
 #include "base/parallel.h"
@@ -175,6 +176,7 @@ void base_convert(std::span<u64* const> out, std::span<const u64* const> x, std:
                   const kernels::BaseConversion& conversion) {
   require(x.size() == conversion.from.size() && out.size() == conversion.to.size(),
           "a base conversion with other numbers of limbs");
+  const WorkScope work(Work::kPass, std::countr_zero(n), 0, static_cast<double>(out.size()));
   const std::size_t chunk = std::min<std::size_t>(n, 4096);
   parallel_for(n / chunk, [&](std::size_t c) {
     std::vector<const u64*> from(x.begin(), x.end());

@@ -60,28 +60,9 @@ const EncryptedDataset& checked(const EncryptedDataset& data, const TrainingKeys
                                 const Parameters& parameters, const TrainingConfig& config,
                                 const SoftmaxCircuit& circuit) {
   check_dataset(data, keys, parameters);
-  const ProductLayout& l = data.layout;
-  if (static_cast<std::size_t>(config.classes) != l.classes)
-    throw DataError("the configuration has " + std::to_string(config.classes) +
-                    " classes, the data set " + std::to_string(l.classes));
-  if (circuit.classes != 0 && static_cast<std::size_t>(circuit.classes) < l.classes)
-    throw DataError("the softmax circuit " + circuit.name + " is for " +
-                    std::to_string(circuit.classes) + " classes at most, the data set has " +
-                    std::to_string(l.classes));
-  if (data.labels.size() != l.supers() * l.ratio)
+  EncryptedTrainer::check(parameters, data.layout, config, circuit);
+  if (data.labels.size() != data.layout.supers() * data.layout.ratio)
     throw DataError("the data set holds no labels: it was encrypted for prediction only");
-  EncryptedTrainer::require_whole_blocks(l, config);
-  // Coefficients become integers: what they lose by it must be little, and they must fit.
-  const double largest = UpdatePlan(config, l.samples).largest_coefficient() *
-                         EncryptedTrainer::coefficient_scale(parameters, circuit);
-  if (largest < kLeastCoefficient)
-    throw DataError("learning rate " + std::to_string(config.learning_rate) +
-                    " is too small for these batches: its quotient by the batch size would be "
-                    "rounded away");
-  if (!(largest < kLargestCoefficient))
-    throw DataError("learning rate " + std::to_string(config.learning_rate) +
-                    " is too large for these batches: no integer holds its quotient by the batch "
-                    "size");
   return data;
 }
 
@@ -118,6 +99,29 @@ void EncryptedTrainer::require_whole_blocks(const ProductLayout& l, const Traini
       throw DataError("batch size " + std::to_string(config.batch_size) +
                       " is not a multiple of this data set's blocks of " +
                       std::to_string(l.rows()) + " samples");
+}
+
+void EncryptedTrainer::check(const Parameters& parameters, const ProductLayout& l,
+                             const TrainingConfig& config, const SoftmaxCircuit& circuit) {
+  if (static_cast<std::size_t>(config.classes) != l.classes)
+    throw DataError("the configuration has " + std::to_string(config.classes) +
+                    " classes, the data set " + std::to_string(l.classes));
+  if (circuit.classes != 0 && static_cast<std::size_t>(circuit.classes) < l.classes)
+    throw DataError("the softmax circuit " + circuit.name + " is for " +
+                    std::to_string(circuit.classes) + " classes at most, the data set has " +
+                    std::to_string(l.classes));
+  require_whole_blocks(l, config);
+  // Coefficients become integers: what they lose by it must be little, and they must fit.
+  const double largest = UpdatePlan(config, l.samples).largest_coefficient() *
+                         coefficient_scale(parameters, circuit);
+  if (largest < kLeastCoefficient)
+    throw DataError("learning rate " + std::to_string(config.learning_rate) +
+                    " is too small for these batches: its quotient by the batch size would be "
+                    "rounded away");
+  if (!(largest < kLargestCoefficient))
+    throw DataError("learning rate " + std::to_string(config.learning_rate) +
+                    " is too large for these batches: no integer holds its quotient by the batch "
+                    "size");
 }
 
 std::optional<int> EncryptedTrainer::fold_bit(const ProductLayout& layout,

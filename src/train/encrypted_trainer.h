@@ -40,6 +40,10 @@ class EncryptedTrainer {
 
   /// Throws DataError unless batches are whole blocks of the layout (or end with the samples).
   static void require_whole_blocks(const ProductLayout& layout, const TrainingConfig& config);
+  /// Throws the DataError that a trainer would, for what data and keys do not matter to.
+  static void check(const Parameters& parameters, const ProductLayout& layout,
+                    const TrainingConfig& config, const SoftmaxCircuit& circuit);
+
   /// Whether every bootstrapping of a run fills at most half of the big ring: the fold bit to give
   /// to the Bootstrapper, which halves most of a step's work. Empty where some batch needs more.
   static std::optional<int> fold_bit(const ProductLayout& layout, const TrainingConfig& config);

@@ -14,6 +14,21 @@ from cli_base import (CLASSES, CONFIG, FEATURES, INSECURE, OWNER, PARAMETERS, SA
 
 
 class Workflow(Base):
+    def test_plan_agrees_with_what_is_written(self):
+        plan = json.loads(self.good(
+            OWNER, "plan", "--samples", SAMPLES, "--classes", CLASSES, "--features", FEATURES,
+            "--config", self.folder / "train.json", "--parameters", PARAMETERS, "--json",
+            INSECURE).stdout)
+        self.assertEqual(plan["bytes"]["evaluation_keys"],
+                         (self.keys / "evaluation.keys").stat().st_size)
+        # The file holds the features' name, which a plan cannot know.
+        self.assertEqual(plan["bytes"]["upload"] + len("x.npy"),
+                         (self.folder / "data.enc").stat().st_size)
+        self.assertGreater(plan["seconds"]["training"], 0)
+        table = self.good(OWNER, "plan", "--samples", 60000, "--classes", 10).stdout
+        self.assertIn("reference machine", table)
+        self.assertIn("sizes are exact", table)
+
     def test_whole_path(self):
         folder = self.folder
         mode = stat.S_IMODE(os.stat(self.keys / "secret.key").st_mode)
@@ -122,6 +137,14 @@ class Workflow(Base):
 
 
 class BadInput(Base):
+    def test_plan_refuses_nonsense(self):
+        self.refused(run(OWNER, "plan", "--samples", 0, "--classes", 10), "--samples is 0")
+        self.refused(run(OWNER, "plan", "--samples", 9, "--classes", 1), "2 to 128")
+        self.refused(run(OWNER, "plan", "--samples", 6000, "--classes", 10, "--batch", 100),
+                     "not a multiple")
+        self.refused(run(OWNER, "plan", "--samples", 9, "--classes", 3, "--parameters",
+                         PARAMETERS), "--allow-insecure-parameters")
+
     def encrypt(self, *arguments, keys=None, out="bad.enc", limit=None):
         return run(OWNER, "encrypt", "--keys", keys or self.keys, "--out", self.folder / out,
                    INSECURE, *arguments, limit=limit)

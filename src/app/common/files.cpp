@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "data/file_bytes.h"
+#include "io/file_size.h"
 
 namespace blindtuner {
 namespace {
@@ -337,6 +338,33 @@ void write_scores(const std::filesystem::path& path, const KeySet& keys, const S
   out.begin_section(kScores);
   write_all(out, *keys.parameters, file.scores.scores);
   out.commit();
+}
+
+std::uint64_t training_keys_file_bytes(const Parameters& parameters,
+                                       const BootstrapKeyShapes& shapes,
+                                       const ProductLayout& layout) {
+  const std::uint64_t sections[] = {kLayoutBytes, bootstrap_keys_bytes(parameters, shapes),
+                                    product_keys_bytes(parameters, layout)};
+  return file_size(sections);
+}
+
+std::uint64_t dataset_file_bytes(const Parameters& parameters, const ProductLayout& l,
+                                 bool labelled, std::string_view source) {
+  const std::uint64_t each = seeded_ciphertext_bytes(parameters.small_ring(), 2);
+  std::vector<std::uint64_t> sections = {
+      kLayoutBytes + sizeof(DataId) + 1 + 4 + std::min<std::size_t>(source.size(), 4096),
+      l.blocks() * l.feature_groups() * each};
+  if (labelled) sections.push_back(l.supers() * l.ratio * each);
+  return file_size(sections);
+}
+
+std::uint64_t model_file_bytes(const Parameters& parameters, const ProductLayout& l,
+                               const TrainingState& training) {
+  const std::uint64_t sections[] = {
+      kLayoutBytes + sizeof(DataId),
+      4 + 4 + to_json(training.config).dump().size() + 4 + training.circuit.size(),
+      l.packs() * ciphertext_bytes(parameters.small_ring(), 2)};
+  return file_size(sections);
 }
 
 ScoresFile read_scores(const std::filesystem::path& path, const KeySet& keys) {

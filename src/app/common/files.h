@@ -134,6 +134,15 @@ inline constexpr int kMaxRounds = 9999;
 /// A training configuration in JSON; `classes` where the file does not say. Throws DataError.
 TrainingConfig read_training_config(const std::filesystem::path& path, int classes);
 
+// How large these files come out, to the byte.
+std::uint64_t training_keys_file_bytes(const Parameters& parameters,
+                                       const BootstrapKeyShapes& shapes,
+                                       const ProductLayout& layout);
+std::uint64_t dataset_file_bytes(const Parameters& parameters, const ProductLayout& layout,
+                                 bool labelled, std::string_view source);
+std::uint64_t model_file_bytes(const Parameters& parameters, const ProductLayout& layout,
+                               const TrainingState& training);
+
 /// The shipped circuit of this name. Throws DataError.
 const SoftmaxCircuit& softmax_circuit_named(const std::string& name);
 

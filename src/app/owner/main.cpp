@@ -6,6 +6,7 @@ int main(int argc, char** argv) {
   using namespace blindtuner;
   Program program("blindtuner",
                   "The data owner's side of BlindTuner: keys, encryption, decryption, evaluation");
+  add_plan(program);
   add_keygen(program);
   add_extract(program);
   add_whiten(program);

@@ -14,5 +14,6 @@ void add_decrypt(Program& program);
 void add_evaluate(Program& program);
 void add_finetune(Program& program);
 void add_demo(Program& program);
+void add_plan(Program& program);
 
 }  // namespace blindtuner

@@ -7,11 +7,13 @@
 #include "app/common/files.h"
 #include "app/common/progress.h"
 #include "app/common/report.h"
+#include "app/plan/forecast.h"
 #include "app/server/server.h"
 #include "app/server/server_files.h"
 #include "app/server/validation.h"
 #include "base/atomic_file.h"
 #include "base/error.h"
+#include "base/parallel.h"
 #include "data/file_bytes.h"
 #include "train/encrypted_trainer.h"
 
@@ -76,7 +78,14 @@ void train(const CommonOptions& common, const TrainOptions& options) {
   const SoftmaxCircuit& circuit =
       find_softmax_circuit(options.softmax, config.classes, options.range);
   DatasetFile data = open_dataset(options.data, info.set, common.quiet);
-  EncryptedTrainer::require_whole_blocks(data.data.layout, config);
+  EncryptedTrainer::check(*info.set.parameters, data.data.layout, config, circuit);
+  // The built-in costs are the standard set's.
+  if (!common.quiet && !info.set.parameters->insecure())
+    std::fprintf(stderr, "%s\n",
+                 to_line(make_forecast({info.set.parameters, data.data.layout, config, &circuit,
+                                        data.info.source},
+                                       reference_unit_costs(max_threads())))
+                     .c_str());
   const double data_seconds = total.seconds();
 
   const Stopwatch keys_watch;

@@ -1,0 +1,104 @@
+// blindtuner plan: time, memory and bytes of a run before it is started. Needs no keys.
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "app/common/progress.h"
+#include "app/owner/owner.h"
+#include "app/plan/forecast.h"
+#include "base/error.h"
+#include "base/parallel.h"
+#include "data/file_bytes.h"
+
+namespace blindtuner {
+namespace {
+
+struct PlanOptions {
+  std::size_t samples = 0, features = 768, batch = 0;
+  int classes = 0, steps = 0, epochs = 0;
+  double range = 12;
+  std::string config, parameters = "Standard", softmax = "default";
+  bool calibrate = false;
+};
+
+TrainingConfig plan_config(const PlanOptions& o) {
+  nlohmann::json json = to_json(demo_training_config());
+  json["classes"] = o.classes;
+  if (!o.config.empty()) {
+    const std::vector<std::uint8_t> bytes = read_file(o.config, 1 << 20);
+    json = nlohmann::json::parse(bytes.begin(), bytes.end(), nullptr, false);
+    if (!json.is_object()) throw DataError(quoted_path(o.config) + ": not a JSON object");
+    if (!json.contains("classes")) json["classes"] = o.classes;
+  }
+  if (o.batch != 0) json["batch_size"] = o.batch;
+  if (o.steps != 0) json["steps"] = o.steps;
+  if (o.epochs != 0) json.update({{"steps", o.steps}, {"epochs", o.epochs}});
+  return training_config_from_json(json);
+}
+
+void plan(const CommonOptions& common, const PlanOptions& o) {
+  if (o.samples == 0) throw DataError("--samples is 0, expected 1 or more");
+  if (o.features < 1 || o.features >= (1u << 20))
+    throw DataError("--features is " + std::to_string(o.features) + ", expected 1 to 2^20");
+  if (o.classes < 2 || o.classes > 128)
+    throw DataError("--classes is " + std::to_string(o.classes) + ", expected 2 to 128");
+  ForecastRequest request;
+  request.parameters = Parameters::create(find_parameters(o.parameters));
+  const Parameters& p = *request.parameters;
+  if (p.insecure() && !common.allow_insecure)
+    throw SecurityError("parameters '" + o.parameters +
+                        "' are below 128 bits of security; refused without "
+                        "--allow-insecure-parameters");
+  request.config = plan_config(o);
+  const auto classes = static_cast<std::size_t>(o.classes);
+  const ProductLayout planned = ProductLayout::plan(p, request.config.batch_size, o.features + 1,
+                                                    classes, request.config.batch_size);
+  request.layout = ProductLayout::create(p, o.samples, o.features + 1, classes, planned.width);
+  request.circuit = &find_softmax_circuit(o.softmax, o.classes, o.range);
+  // The built-in figures are the standard set's.
+  const bool measure = o.calibrate || p.literal().name != standard_parameters().name;
+  UnitCosts costs;
+  if (measure) {
+    ProgressBar bar("measuring this machine", common.quiet);
+    costs = measure_unit_costs(request.parameters);
+    bar.finish();
+  } else {
+    costs = reference_unit_costs(max_threads());
+  }
+  const Forecast forecast = make_forecast(request, costs);
+  print_report(common, to_json(forecast),
+               to_text(forecast) +
+                   (measure ? "" : "--calibrate measures this machine, in a few seconds.\n"));
+}
+
+}  // namespace
+
+void add_plan(Program& program) {
+  program.add_command(
+      "plan", "what a run will take: time, memory, bytes; before any key is made",
+      [&](CLI::App& command) -> std::function<void()> {
+        auto o = std::make_shared<PlanOptions>();
+        command.add_option("--samples", o->samples, "training samples")->required();
+        command.add_option("--features", o->features, "features a sample, after whitening")
+            ->capture_default_str();
+        command.add_option("--classes", o->classes, "number of classes, 2 to 128")->required();
+        command.add_option("--config", o->config,
+                           "training configuration (JSON); without, the server's default");
+        command.add_option("--batch", o->batch, "batch size, instead of the configuration's");
+        command.add_option("--steps", o->steps, "number of steps, instead of the configuration's")
+            ->check(CLI::Range(1, 100000));
+        command.add_option("--epochs", o->epochs, "passes over the data, instead of steps")
+            ->check(CLI::Range(1, 100000));
+        command.add_option("--softmax", o->softmax,
+                           "family of softmax circuits: default, guaranteed, wide, sigmoid");
+        command
+            .add_option("--range", o->range, "largest |logit| that the circuit is to be fit for")
+            ->check(CLI::Range(1.0, 1e4));
+        command.add_option("--parameters", o->parameters, "name of a parameter set")
+            ->capture_default_str();
+        command.add_flag("--calibrate", o->calibrate,
+                         "measure this machine instead of taking the reference machine's figures");
+        return [&program, o] { plan(program.options(), *o); };
+      });
+}
+
+}  // namespace blindtuner

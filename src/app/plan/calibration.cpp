@@ -1,0 +1,335 @@
+// Measures the unit costs, on keys and ciphertexts of noise: no secret is needed to know how long
+// an operation takes.
+#include <algorithm>
+#include <chrono>
+#include <functional>
+
+#include "app/plan/unit_costs.h"
+#include "base/buffer.h"
+#include "base/parallel.h"
+#include "io/bit_packing.h"
+#include "io/format.h"
+#include "linalg/component_map.h"
+#include "linalg/encrypted_dataset.h"
+#include "ring/sampling.h"
+#include "rlwe/key_switch.h"
+
+namespace blindtuner {
+namespace {
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// The median of a few runs of f, after one that is not counted.
+double median_seconds(const std::function<void()>& f, int runs = 3) {
+  f();
+  std::vector<double> times;
+  for (int i = 0; i < runs; ++i) {
+    const double start = now();
+    f();
+    times.push_back(now() - start);
+  }
+  std::nth_element(times.begin(), times.begin() + runs / 2, times.end());
+  return times[static_cast<std::size_t>(runs / 2)];
+}
+
+// Seconds an operation while every thread does one of `count`.
+double each_of(std::size_t count, const std::function<void(std::size_t)>& f) {
+  return median_seconds([&] { parallel_for(count, f); }) / static_cast<double>(count);
+}
+
+class Calibration {
+ public:
+  explicit Calibration(const ParametersPtr& parameters) : p_(*parameters) {
+    costs_.machine = "this machine";
+    costs_.parameters = p_.literal().name;
+    costs_.threads = max_threads();
+  }
+
+  UnitCosts run() {
+    measure_fresh_memory();
+    measure_big_ring();
+    measure_small_ring();
+    measure_component_maps();
+    measure_owner();
+    measure_files();
+    return std::move(costs_);
+  }
+
+ private:
+  Poly noise(const Ring& ring, std::size_t q_count, std::size_t p_count) {
+    return sample_uniform(ring, q_count, p_count, Seed{}, stream_++);
+  }
+  Ciphertext ciphertext(const Ring& ring, std::size_t q_count, double scale = 1) {
+    return {noise(ring, q_count, 0), noise(ring, q_count, 0), scale};
+  }
+  KeySwitchKey key(const Ring& ring, const KeyShape& shape) {
+    KeySwitchKey out;
+    out.shape = shape;
+    for (std::size_t d = 0; d < shape.digits(); ++d)
+      out.b.push_back(noise(ring, shape.q_count, shape.p_count));
+    out.expand();
+    return out;
+  }
+
+  // A block from the system against the same block from the pool.
+  void measure_fresh_memory() {
+    constexpr std::size_t kWords = std::size_t{1} << 23;
+    const auto clear_a_block = [] {
+      const double start = now();
+      Buffer block(kWords);
+      block.zero();
+      return now() - start;
+    };
+    release_pooled_memory();
+    const double fresh = clear_a_block(), kept = clear_a_block();
+    costs_.byte_fresh = std::max(0.0, fresh - kept) / (kWords * sizeof(u64));
+  }
+
+  // Both sides of every step in the number of digits, and the ends.
+  std::vector<std::size_t> knots() const {
+    std::vector<std::size_t> out = {2, 6};
+    for (const std::size_t end : p_.literal().digit_ends) {
+      out.push_back(end);
+      if (end < p_.top()) out.push_back(end + 1);
+    }
+    return out;
+  }
+
+  void measure_big_ring() {
+    const Ring& ring = p_.ring();
+    const std::size_t special = ring.p_size();
+    const KeySwitchKey k = key(ring, {p_.top(), special, p_.digit_ends(p_.top())});
+    for (const std::size_t q : knots()) {
+      const Ciphertext c = ciphertext(ring, q);
+      auto& by_limbs = costs_.by_limbs;
+      Decomposition digits;
+      by_limbs[Work::kDecompose][q] = median_seconds([&] { digits = decompose(c.c1, k.shape); });
+      by_limbs[Work::kKeyProduct][q] = median_seconds([&] { inner_product(digits, k); });
+      digits = {};
+      ExtendedPair pair;
+      by_limbs[Work::kKeySwitch][q] =
+          median_seconds([&] { pair = decompose_inner_product(c.c1, k); });
+      // It consumes what it is given: the copy is taken off again.
+      const double copying = median_seconds([&] { pair.c0.copy(); });
+      by_limbs[Work::kScaleDown][q] =
+          std::max(0.0, median_seconds([&] { scale_down(pair.c0.copy(), q); }) - copying);
+      by_limbs[Work::kTensor][q] = median_seconds([&] { tensor(c, c); });
+      const double copying_q = median_seconds([&] { c.c0.copy(); });
+      by_limbs[Work::kRescale][q - 1] =
+          std::max(0.0, median_seconds([&] { scale_down(c.c0.copy(), q - 1); }) - copying_q);
+    }
+    Poly x = noise(ring, p_.top(), special), y = noise(ring, p_.top(), special);
+    const double limbs = static_cast<double>(x.limbs());
+    costs_.pass = median_seconds([&] { add_inplace(x, y); }) / limbs;
+    costs_.transform = median_seconds([&] {
+                         to_coefficients_inplace(x);
+                         to_ntt_inplace(x);
+                       }) /
+                       (2 * limbs);
+    measure_diagonal(ring, k);
+    const Encoder encoder(p_.literal().log_n);
+    const std::vector<Complex> slots(encoder.slots(), Complex(0.5));
+    costs_.encoding = median_seconds([&] { encoder.encode(ring, slots, 0x1p40, p_.top()); }, 1);
+    costs_.uniform_limb = median_seconds([&] { noise(ring, p_.top(), special); }, 1) / limbs;
+  }
+
+  // Eight diagonals from memory against eight baby steps in the cache, as a linear map does it. A
+  // key's polynomials serve as diagonals.
+  void measure_diagonal(const Ring& ring, const KeySwitchKey& k) {
+    const std::size_t limbs = p_.top() + ring.p_size(),
+                      chunk = std::min<std::size_t>(ring.n(), 1024);
+    std::vector<const Poly*> all;
+    for (const auto* list : {&k.b, &k.a})
+      for (const Poly& poly : *list) all.push_back(&poly);
+    const std::size_t terms = all.size();
+    Poly c0(ring, p_.top(), ring.p_size(), Domain::kNtt),
+        c1(ring, p_.top(), ring.p_size(), Domain::kNtt);
+    costs_.diagonal = median_seconds([&] {
+                        parallel_for(limbs, [&](std::size_t i) {
+                          std::vector<const u64*> plain(terms), x(terms), y(terms);
+                          for (std::size_t begin = 0; begin < ring.n(); begin += chunk) {
+                            for (std::size_t t = 0; t < terms; ++t) {
+                              plain[t] = all[t]->limb(i) + begin;
+                              x[t] = all[t]->limb(i);
+                              y[t] = all[(t + 1) % terms]->limb(i);
+                            }
+                            kernels::active_kernels().inner_product2(
+                                c0.limb(i) + begin, c1.limb(i) + begin, plain.data(), x.data(),
+                                y.data(), terms, chunk, c0.modulus(i));
+                          }
+                        });
+                      }) /
+                      static_cast<double>(limbs * terms);
+  }
+
+  void measure_small_ring() {
+    const Ring& ring = p_.small_ring();
+    const std::size_t special = p_.small_special();
+    const u64 g = 5;
+    GaloisKeys galois;
+    galois.emplace(g, key(ring, {2, special, {2}}));
+    const KeySwitchKey relinearisation = key(ring, {2, special, {2}});
+    const Poly shift = monomial(ring, 1, 2, 0);
+    constexpr std::size_t kCount = 64;
+    // A node of a tree of automorphisms: with the sums and the product by a monomial.
+    const auto node = [&](std::size_t q_count) {
+      std::vector<Ciphertext> c;
+      for (std::size_t i = 0; i < kCount; ++i) c.push_back(ciphertext(ring, q_count));
+      return each_of(kCount, [&](std::size_t i) {
+        const Ciphertext mapped = apply_automorphism(c[i], g, galois);
+        Ciphertext other = c[i].copy();
+        sub_inplace(other, mapped);
+        mul_monomial_inplace(other, shift);
+        add_inplace(c[i], mapped);
+      });
+    };
+    costs_.score_automorphism = node(1);
+    costs_.error_automorphism = node(2);
+
+    const Ciphertext a = ciphertext(ring, 2), b = ciphertext(ring, 2);
+    const double tensors = each_of(kCount, [&](std::size_t) { tensor(a, b); });
+    const auto relinearised = [&](auto&& finish) {
+      return std::max(0.0, each_of(kCount, [&](std::size_t) { finish(tensor(a, b)); }) - tensors);
+    };
+    costs_.relinearisation = relinearised([&](Tensor&& t) {
+      Ciphertext c = relinearise(std::move(t), relinearisation);
+      to_coefficients_inplace(c.c0);
+      to_coefficients_inplace(c.c1);
+    });
+    costs_.score_relinearisation =
+        relinearised([&](Tensor&& t) { relinearise_rescale(std::move(t), relinearisation); });
+
+    SeededCiphertext seeded;
+    seeded.c0 = noise(ring, 2, 0);
+    std::vector<Ciphertext> expanded(4 * kCount);
+    costs_.expansion = each_of(4 * kCount, [&](std::size_t i) { expanded[i] = seeded.expand(); });
+    measure_tensor_terms(ring, expanded);
+  }
+
+  // Eight outputs share what one chunk of the coefficients loads, as in an encrypted product.
+  void measure_tensor_terms(const Ring& ring, const std::vector<Ciphertext>& c) {
+    constexpr std::size_t kChunk = 128, kOutputs = 8, kTerms = 32;
+    const std::size_t chunk = std::min(kChunk, ring.n()), chunks = ring.n() / chunk;
+    std::vector<Tensor> sums;
+    for (std::size_t i = 0; i < kOutputs; ++i)
+      sums.push_back({Poly::zero(ring, 2, 0, Domain::kNtt), Poly::zero(ring, 2, 0, Domain::kNtt),
+                      Poly::zero(ring, 2, 0, Domain::kNtt)});
+    const double seconds = median_seconds([&] {
+      parallel_for(2 * chunks, [&](std::size_t task) {
+        const std::size_t l = task / chunks, offset = task % chunks * chunk;
+        for (std::size_t out = 0; out < kOutputs; ++out) {
+          std::vector<const u64*> a0, a1, b0, b1;
+          for (std::size_t t = 0; t < kTerms; ++t) {
+            const Ciphertext &a = c[t], &b = c[(out + 1) * kTerms % c.size() + t % kTerms];
+            a0.push_back(a.c0.limb(l) + offset);
+            a1.push_back(a.c1.limb(l) + offset);
+            b0.push_back(b.c0.limb(l) + offset);
+            b1.push_back(b.c1.limb(l) + offset);
+          }
+          Tensor& sum = sums[out];
+          kernels::active_kernels().tensor_sum(sum.c0.limb(l) + offset, sum.c1.limb(l) + offset,
+                                               sum.c2.limb(l) + offset, a0.data(), a1.data(),
+                                               b0.data(), b1.data(), kTerms, chunk, ring.q(l));
+        }
+      });
+    });
+    costs_.tensor_term = seconds / (kOutputs * kTerms);
+  }
+
+  void measure_component_maps() {
+    const Ring& ring = p_.small_ring();
+    constexpr std::size_t kWidths[] = {8, 32};
+    double one[2], batch[2];
+    for (int i = 0; i < 2; ++i) {
+      const std::size_t width = std::min(kWidths[i], ring.n() / 16);
+      ComponentMapKey k;
+      k.map = {width, 5, false};
+      k.q_count = 2;
+      k.p_count = p_.small_special();
+      for (std::size_t j = 0; j < width; ++j) k.b.push_back(noise(ring, k.q_count, k.p_count));
+      k.expand();
+      const ComponentMapEvaluator maps(ring, width);
+      std::vector<Ciphertext> inputs;
+      const std::size_t batches = 4 * static_cast<std::size_t>(costs_.threads);
+      for (std::size_t c = 0; c < batches * kComponentMapBatch; ++c) {
+        inputs.push_back(ciphertext(ring, 2));
+        for (Poly* part : {&inputs.back().c0, &inputs.back().c1}) to_coefficients_inplace(*part);
+      }
+      std::vector<const Ciphertext*> all;
+      for (const Ciphertext& c : inputs) all.push_back(&c);
+      one[i] = median_seconds([&] { maps.apply(*all[0], k); });
+      // `batches` of them on `threads` threads.
+      batch[i] = median_seconds([&] { maps.apply(all, k); }) * costs_.threads /
+                 static_cast<double>(batches);
+    }
+    const auto line = [&](const double(&at)[2]) {
+      const double each = (at[1] - at[0]) / static_cast<double>(kWidths[1] - kWidths[0]);
+      return WidthCost{at[0] - each * static_cast<double>(kWidths[0]), each};
+    };
+    costs_.map_one = line(one);
+    costs_.map_batch = line(batch);
+  }
+
+  void measure_owner() {
+    const Ring& ring = p_.small_ring();
+    constexpr std::size_t kCount = 64;
+    const std::vector<double> x(ring.n(), 0.5);
+    const Poly secret = noise(ring, 2, 0);
+    costs_.encryption = each_of(kCount, [&](std::size_t i) {
+      Poly message = encode_coefficients(ring, x, kFeatureScale, 2);
+      Prng prng = Prng::for_secrets();
+      const SecretCoefficients error = sample_gaussian(ring.n(), prng);
+      const Poly masked = mul(sample_uniform(ring, 2, 0, Seed{}, i), secret);
+      add_inplace(message, from_signed(ring, error.span(), 2, 0, true));
+      sub_inplace(message, masked);
+    });
+    Prng prng = Prng::for_secrets();
+    costs_.gaussian = median_seconds([&] { sample_gaussian(p_.ring().n(), prng); }, 1) /
+                      static_cast<double>(p_.ring().n());
+  }
+
+  void measure_files() {
+    constexpr std::size_t kFrames = 8;
+    const Ring& ring = p_.small_ring();
+    const Poly x = noise(ring, 1, 0);
+    const std::size_t limb = packed_bytes(ring.n(), ring.q(0).bits);
+    const std::size_t limbs = kFrameBytes / limb + 1;
+    std::vector<std::vector<std::uint8_t>> frames(kFrames, std::vector<std::uint8_t>(limbs * limb));
+    const FrameDigest header{};
+    const double bytes = static_cast<double>(kFrames * limbs * limb);
+    const auto each_limb = [&](auto&& f) {
+      parallel_for(kFrames, [&](std::size_t i) {
+        for (std::size_t l = 0; l < limbs; ++l) f(std::span(frames[i]).subspan(l * limb, limb));
+        frame_digest(header.data(), i, frames[i].data(), frames[i].size());
+      });
+    };
+    const std::span<const u64> values(x.limb(0), ring.n());
+    costs_.byte_written =
+        median_seconds([&] {
+          each_limb([&](std::span<std::uint8_t> out) { pack_bits(values, ring.q(0).bits, out); });
+        }) /
+        bytes;
+    costs_.byte_read =
+        median_seconds([&] {
+          each_limb([&](std::span<std::uint8_t> in) {
+            Buffer to(ring.n());
+            (void)unpack_bits(in, ring.q(0).bits, ring.q(0).q, {to.data(), ring.n()});
+          });
+        }) /
+        bytes;
+  }
+
+  const Parameters& p_;
+  UnitCosts costs_;
+  u64 stream_ = 0;
+};
+
+}  // namespace
+
+UnitCosts measure_unit_costs(const ParametersPtr& parameters) {
+  return Calibration(parameters).run();
+}
+
+}  // namespace blindtuner

@@ -1,0 +1,25 @@
+// How large files come out, exactly, from the shapes of what they hold: the writers' formats
+// (io/format.h, io/poly_io.h, io/product_io.h) in numbers.
+#pragma once
+
+#include "ckks/bootstrap/bootstrapper.h"
+#include "io/format.h"
+#include "linalg/products.h"
+#include "rlwe/keys.h"
+#include "rlwe/parameters.h"
+
+namespace blindtuner {
+
+// Payloads.
+std::uint64_t residues_bytes(const Ring& ring, std::size_t q_count, std::size_t p_count);
+std::uint64_t ciphertext_bytes(const Ring& ring, std::size_t q_count);
+std::uint64_t seeded_ciphertext_bytes(const Ring& ring, std::size_t q_count);
+std::uint64_t key_bytes(const Ring& ring, const KeyShape& shape);
+std::uint64_t bootstrap_keys_bytes(const Parameters& parameters, const BootstrapKeyShapes& shapes);
+std::uint64_t product_keys_bytes(const Parameters& parameters, const ProductLayout& layout);
+inline constexpr std::uint64_t kLayoutBytes = 20;
+
+/// A file of sections with these payloads, as FileWriter writes it.
+std::uint64_t file_size(std::span<const std::uint64_t> sections);
+
+}  // namespace blindtuner

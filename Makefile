@@ -24,7 +24,7 @@ build: dependencies
 	cmake --build $(BUILD)/release -j $(JOBS) --target blindtuner blindtuner-server
 
 demo: build
-	$(BUILD)/release/bin/blindtuner demo --out $(BUILD)/demo
+	$(BUILD)/release/bin/blindtuner demo --model models/backbone/model.safetensors --out $(BUILD)/demo
 
 test: dependencies
 	cmake --preset release

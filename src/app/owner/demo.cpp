@@ -1,12 +1,16 @@
-// blindtuner demo: `finetune` on Fashion-MNIST, with features of a fixed random layer.
+// blindtuner demo: `finetune` on Fashion-MNIST, with features of a vision transformer or of a fixed
+// random layer.
 #include <memory>
 
+#include "app/common/report.h"
 #include "app/owner/finetuning.h"
 #include "app/owner/owner.h"
+#include "app/owner/process.h"
 #include "app/owner/steps.h"
 #include "base/error.h"
 #include "data/file_bytes.h"
 #include "data/idx.h"
+#include "data/load.h"
 #include "data/random_relu.h"
 
 namespace blindtuner {
@@ -17,36 +21,53 @@ namespace fs = std::filesystem;
 struct DemoOptions {
   std::string out = "build/demo";
   std::string data = "/usr/share/datasets/fashion-mnist";  // Debian's dataset-fashion-mnist
-  std::string parameters = "Standard", config, server;
+  std::string model, parameters = "Standard", config, server;
   std::size_t samples = 0, features = 768;
   std::uint64_t seed = 1;
 };
 
 constexpr int kClasses = 10;
 
-Dataset read_pictures(const fs::path& folder, const char* part) {
-  const std::string prefix = (folder / part).string();
-  const fs::path images = prefix + "-images-idx3-ubyte.gz";
+// Features of `part`, "train" or "t10k": by `extract`, as a process of its own (see finetune), or
+// by the random layer.
+Dataset features_of(const CommonOptions& common, const DemoOptions& options,
+                    const std::string& part) {
+  const std::string prefix = (fs::path(options.data) / part).string();
+  const std::string images = prefix + "-images-idx3-ubyte.gz",
+                    labels = prefix + "-labels-idx1-ubyte.gz";
   if (!fs::exists(images))
     throw DataError("no " + quoted_path(images) +
                     ": install Debian's package dataset-fashion-mnist, or name another folder "
                     "with --data");
-  Dataset set = read_idx(images, prefix + "-labels-idx1-ubyte.gz");
+  Dataset set;
+  if (options.model.empty()) {
+    set = read_idx(images, labels);
+    set.features = RandomReluFeatures(set.width(), options.features).apply(set.features);
+  } else {
+    const fs::path out = fs::path(options.out) / (part + "-features.npz");
+    std::vector<std::string> arguments = {"extract",  "--model", options.model, "--images",  images,
+                                          "--labels", labels,    "--out",       out.string()};
+    if (common.quiet) arguments.push_back("--quiet");
+    if (common.threads > 0)
+      arguments.insert(arguments.end(), {"--threads", std::to_string(common.threads)});
+    run_program(own_program(), "owner", arguments);
+    DataSource source;
+    source.features = out;
+    set = load_dataset(source);
+  }
   if (set.classes > kClasses) throw DataError(quoted_path(images) + ": more than 10 classes");
   set.classes = kClasses;
   return set;
 }
 
 void demo(const CommonOptions& common, const DemoOptions& options) {
+  make_folder(options.out);
   FinetuningData data{"fashion-mnist",
-                      read_pictures(options.data, "train"),
-                      read_pictures(options.data, "t10k"),
+                      features_of(common, options, "train"),
+                      features_of(common, options, "t10k"),
                       std::nullopt,
                       {"T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt",
                        "sneaker", "bag", "ankle boot"}};
-  const RandomReluFeatures layer(data.train.width(), options.features);
-  for (Dataset* set : {&data.train, &data.test}) set->features = layer.apply(set->features);
-
   FinetuningSettings settings;
   settings.out = options.out;
   settings.parameters = options.parameters;
@@ -73,6 +94,10 @@ void add_demo(Program& program) {
         command.add_option("--data", o->data, "folder of the four IDX files")
             ->capture_default_str();
         command.add_option("--samples", o->samples, "training samples to use (0: all)");
+        command.add_option(
+            "--model", o->model,
+            "a vision transformer's .safetensors; without one, features are those of "
+            "a fixed random layer");
         command.add_option("--features", o->features, "width of the random layer")
             ->check(CLI::Range(1, 4096))
             ->capture_default_str();

@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""The table of docs/RESULTS.md: real data sets, on ciphertexts beside the clear.
+
+    tools/results.py --features DIR --out DIR [--rows mnist,snips] [--settings fast,paper] [--table]
+
+--features holds what `blindtuner extract` made, <name>.npz or <name>_train.npz and <name>_test.npz;
+rows whose files are absent are listed as skipped. Every run leaves its report.json under --out and
+is not repeated when that exists, so the script may be stopped and started again. --table writes the
+table into docs/RESULTS.md from the reports that are there.
+
+Needs numpy and scikit-learn (for the converged classifier in the clear).
+"""
+import argparse
+import json
+import math
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import numpy
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, f1_score
+from sklearn.preprocessing import StandardScaler
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "RESULTS.md"
+BEGIN, END = "<!-- begin table -->", "<!-- end table -->"
+
+# Batch, epochs and rate are HETAL's (ICML 2023, Table 3 and its repository) for the paper's setting.
+ROWS = {
+    "mnist": dict(title="MNIST", encoder="DeiT-tiny", seeds=1, paper=(1024, 7, 2.0)),
+    "cifar10": dict(title="CIFAR-10", encoder="DeiT-tiny", seeds=1, paper=(2048, 9, 1.0)),
+    "face_mask": dict(title="Face Mask", encoder="DeiT-tiny", seeds=3, paper=(512, 22, 0.5)),
+    "ham10000": dict(title="HAM10000, 28x28", encoder="DeiT-tiny", seeds=3, paper=(1024, 23, 0.3)),
+    "snips": dict(title="SNIPS", encoder="MiniLM-L6", seeds=3, paper=(1024, 14, 1.0)),
+}
+
+
+def read(path):
+    with numpy.load(path, allow_pickle=False) as data:
+        return data["features"].astype(numpy.float32), data["labels"].astype(int)
+
+
+def split(features, labels, seed, fraction=0.2):
+    """A stratified test set for data that come without one."""
+    generator = numpy.random.default_rng(seed)
+    test = numpy.zeros(len(labels), bool)
+    for cls in numpy.unique(labels):
+        of_class = generator.permutation(numpy.flatnonzero(labels == cls))
+        test[of_class[: max(1, round(fraction * len(of_class)))]] = True
+    return (features[~test], labels[~test]), (features[test], labels[test])
+
+
+def data_of(name, folder, seed):
+    train, test = folder / f"{name}_train.npz", folder / f"{name}_test.npz"
+    if train.exists() and test.exists():
+        x, y = read(train)
+        validation = folder / f"{name}_val.npz"
+        if validation.exists():  # the programs hold out a validation set of their own
+            vx, vy = read(validation)
+            x, y = numpy.concatenate([x, vx]), numpy.concatenate([y, vy])
+        return (x, y), read(test)
+    if (folder / f"{name}.npz").exists():
+        return split(*read(folder / f"{name}.npz"), seed)
+    return None
+
+
+def converged(train, test):
+    """Softmax regression to convergence, scikit-learn's defaults on standardised features."""
+    scaler = StandardScaler().fit(train[0])
+    model = LogisticRegression(max_iter=2000).fit(scaler.transform(train[0]), train[1])
+    predicted = model.predict(scaler.transform(test[0]))
+    return accuracy_score(test[1], predicted), f1_score(test[1], predicted, average="macro")
+
+
+def run(name, setting, seed, options):
+    out = options.out / f"{name}-{setting}-{seed}"
+    if (out / "result.json").exists():
+        return
+    data = data_of(name, options.features, seed)
+    if data is None:
+        print(f"{name}: skipped, no features in {options.features}", file=sys.stderr)
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    train, test = data
+    numpy.savez(out / "train.npz", features=train[0], labels=train[1])
+    numpy.savez(out / "test.npz", features=test[0], labels=test[1])
+    command = [options.program, "finetune", "--features", out / "train.npz", "--test-features",
+               out / "test.npz", "--preset", setting, "--seed", str(seed), "--out", out, "--json"]
+    if setting == "paper":
+        batch, epochs, rate = ROWS[name]["paper"]
+        command += ["--batch", str(batch), "--epochs", str(epochs), "--learning-rate", str(rate)]
+    print(f"{name}, {setting}, seed {seed}", file=sys.stderr)
+    report = json.loads(subprocess.run([str(c) for c in command], check=True,
+                                       stdout=subprocess.PIPE).stdout)
+    accuracy, macro_f1 = converged(train, test)
+    report["accuracy_converged"], report["macro_f1_converged"] = accuracy, macro_f1
+    (out / "result.json").write_text(json.dumps(report, indent=1) + "\n")
+    for part in out.iterdir():  # gigabytes of keys and ciphertexts
+        if part.is_dir():
+            shutil.rmtree(part)
+        elif part.suffix not in (".json", ".html"):
+            part.unlink()
+
+
+def percent(values):
+    mean = 100 * sum(values) / len(values)
+    return f"{mean:.2f}" if len(values) == 1 else \
+        f"{mean:.2f} ({100 * min(values):.2f} - {100 * max(values):.2f})"
+
+
+def mean(values):
+    return sum(values) / len(values)
+
+
+def line(name, setting, reports):
+    row, first = ROWS[name], reports[0]
+    steps = mean([r["steps_done"] for r in reports])
+    encrypted, plain = [r["accuracy_encrypted"] for r in reports], [r["accuracy_converged"] for r in reports]
+    error = 100 * math.sqrt(mean(plain) * (1 - mean(plain)) / first["test_samples"])
+    upload = first["bytes"]["upload"] + first["bytes"].get("upload_validation", 0)
+    return "| " + " | ".join([
+        row["title"], row["encoder"], setting, f"{first['samples']} + {first['test_samples']}",
+        f"{first['features']}", f"{first['classes']}", f"{first['batch']}", f"{steps:.0f}",
+        percent(plain), percent([r["accuracy_plain"] for r in reports]), percent(encrypted),
+        f"{100 * (mean(encrypted) - mean(plain)):+.2f} (s.e. {error:.2f})",
+        f"{100 * mean([r['macro_f1'] for r in reports]):.1f} / "
+        f"{100 * mean([r['macro_f1_converged'] for r in reports]):.1f}",
+        f"{mean([r['seconds_server']['training'] for r in reports]):.0f}",
+        f"{mean([r['seconds']['total'] for r in reports]):.0f}",
+        f"{upload / 1e6:.0f}", f"{first['peak_memory_bytes']['server'] / 1e9:.1f}",
+        f"{max(r['max_logit'] for r in reports):.1f}"]) + " |"
+
+
+def table(options):
+    lines = [
+        "| data | encoder | setting | samples + test | features | classes | batch | steps | clear, "
+        "converged, % | clear, same steps, % | **on ciphertexts, %** | difference to converged | macro-F1 "
+        "on ciphertexts / converged | training, s | all, s | upload, MB | server, GB | largest logit |",
+        "|" + " --- |" * 18]
+    for setting in options.settings:
+        for name in options.rows:
+            reports = [json.loads(p.read_text()) for p in
+                       sorted(options.out.glob(f"{name}-{setting}-*/result.json"))]
+            if reports:
+                lines.append(line(name, setting, reports))
+    page = PAGE.read_text()
+    before, after = page.split(BEGIN)[0], page.split(END)[1]
+    PAGE.write_text(before + BEGIN + "\n" + "\n".join(lines) + "\n" + END + after)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--features", type=pathlib.Path, required=True)
+    parser.add_argument("--out", type=pathlib.Path, required=True)
+    parser.add_argument("--program", default=ROOT / "build" / "release" / "bin" / "blindtuner")
+    parser.add_argument("--rows", type=lambda s: s.split(","), default=list(ROWS))
+    parser.add_argument("--settings", type=lambda s: s.split(","), default=["fast", "paper"])
+    parser.add_argument("--table", action="store_true", help="only write the table")
+    options = parser.parse_args()
+    if not options.table:
+        for setting in options.settings:
+            for name in options.rows:
+                for seed in range(1, ROWS[name]["seeds"] + 1):
+                    run(name, setting, seed, options)
+    table(options)
+
+
+if __name__ == "__main__":
+    main()

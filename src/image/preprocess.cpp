@@ -161,9 +161,9 @@ std::string Preprocessing::text() const {
   std::string out = (keep_aspect ? "shorter side " : "both sides ") + std::to_string(resize) +
                     (interpolation == Interpolation::kBicubic ? ", bicubic" : ", bilinear") +
                     ", middle " + std::to_string(crop) + ", mean";
-  for (const float value : mean) out += " " + number_text(value);
+  for (const float value : mean) out += ' ', out += number_text(value);
   out += ", deviation";
-  for (const float value : std) out += " " + number_text(value);
+  for (const float value : std) out += ' ', out += number_text(value);
   return out;
 }
 

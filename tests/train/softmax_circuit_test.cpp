@@ -13,6 +13,10 @@
 #include "base/error.h"
 
 namespace blindtuner {
+
+// How failures and skips name a circuit.
+void PrintTo(const SoftmaxCircuit& circuit, std::ostream* out) { *out << circuit.name; }
+
 namespace {
 
 constexpr double kNoise = 0x1p-22;  // rms noise added after every operation

@@ -140,9 +140,8 @@ class Bench {
     const double encryption =
         seconds_of([&] { data = encrypt_dataset(secrets_, layout, features, labels); });
 
-    BootstrapShape shape = BootstrapShape::standard(p);
-    shape.fold_bit = EncryptedTrainer::fold_bit(layout, config);
-    const Bootstrapper bootstrapper(parameters_, shape);
+    const Bootstrapper bootstrapper(parameters_,
+                                    EncryptedTrainer::bootstrap_shape(p, layout, config));
     EncryptedTrainer trainer(parameters_, bootstrapper, data, keys_, config, circuit);
     nlohmann::json steps = nlohmann::json::array();
     StepTimes best;

@@ -92,15 +92,6 @@ void for_each_super(const ProductLayout& layout, const BatchRange& batch, F&& f)
 
 }  // namespace
 
-void EncryptedTrainer::require_whole_blocks(const ProductLayout& l, const TrainingConfig& config) {
-  for (const BatchRange& batch : batch_ranges(config, l.samples))
-    if (batch.begin % l.rows() != 0 ||
-        (batch.count % l.rows() != 0 && batch.begin + batch.count != l.samples))
-      throw DataError("batch size " + std::to_string(config.batch_size) +
-                      " is not a multiple of this data set's blocks of " +
-                      std::to_string(l.rows()) + " samples");
-}
-
 void EncryptedTrainer::check(const Parameters& parameters, const ProductLayout& l,
                              const TrainingConfig& config, const SoftmaxCircuit& circuit) {
   if (static_cast<std::size_t>(config.classes) != l.classes)
@@ -110,10 +101,15 @@ void EncryptedTrainer::check(const Parameters& parameters, const ProductLayout& 
     throw DataError("the softmax circuit " + circuit.name + " is for " +
                     std::to_string(circuit.classes) + " classes at most, the data set has " +
                     std::to_string(l.classes));
-  require_whole_blocks(l, config);
+  for (const BatchRange& batch : batch_ranges(config, l.samples))
+    if (batch.begin % l.rows() != 0 ||
+        (batch.count % l.rows() != 0 && batch.begin + batch.count != l.samples))
+      throw DataError("batch size " + std::to_string(config.batch_size) +
+                      " is not a multiple of this data set's blocks of " +
+                      std::to_string(l.rows()) + " samples");
   // Coefficients become integers: what they lose by it must be little, and they must fit.
-  const double largest = UpdatePlan(config, l.samples).largest_coefficient() *
-                         coefficient_scale(parameters, circuit);
+  const double largest =
+      UpdatePlan(config, l.samples).largest_coefficient() * coefficient_scale(parameters, circuit);
   if (largest < kLeastCoefficient)
     throw DataError("learning rate " + std::to_string(config.learning_rate) +
                     " is too small for these batches: its quotient by the batch size would be "
@@ -134,6 +130,14 @@ std::optional<int> EncryptedTrainer::fold_bit(const ProductLayout& layout,
       fits = fits && shift_to_lower_half(layout, begin, count);
     });
   return fits ? std::optional(layout.fold_bit()) : std::nullopt;
+}
+
+BootstrapShape EncryptedTrainer::bootstrap_shape(const Parameters& parameters,
+                                                 const ProductLayout& layout,
+                                                 const TrainingConfig& config) {
+  BootstrapShape shape = BootstrapShape::standard(parameters);
+  shape.fold_bit = fold_bit(layout, config);
+  return shape;
 }
 
 double EncryptedTrainer::weight_scale(const Parameters& p, const SoftmaxCircuit& circuit) {
@@ -197,16 +201,18 @@ std::vector<Ciphertext> EncryptedTrainer::labels(std::size_t super) const {
 std::vector<Ciphertext> EncryptedTrainer::probabilities(std::span<const Ciphertext> weights,
                                                         std::size_t begin, std::size_t count,
                                                         StepTimes& times) const {
-  const Ring& ring = parameters_->small_ring();
   const std::size_t shift =
       bootstrapper_.shape().fold_bit ? shift_to_lower_half(data_.layout, begin, count).value() : 0;
+  const auto move = [&](std::vector<Ciphertext>& list, std::size_t exponent) {
+    if (shift == 0) return;
+    const Poly power = monomial(parameters_->small_ring(), exponent, list.front().q_count(), 0);
+    for (Ciphertext& c : list) mul_monomial_inplace(c, power);
+  };
   Stopwatch watch;
   std::vector<Ciphertext> scores = products_.scores(feature_source(data_), begin, count, weights);
+  move(scores, 2 * data_.layout.n - shift);
   std::vector<const Ciphertext*> pointers;
-  for (Ciphertext& c : scores) {
-    if (shift != 0) mul_monomial_inplace(c, monomial(ring, 2 * ring.n() - shift, 1, 0));
-    pointers.push_back(&c);
-  }
+  for (const Ciphertext& c : scores) pointers.push_back(&c);
   times.scores += watch.lap();
   Halves sines = bootstrapper_.half_bootstrap(pointers, softmax_.input_scale(), keys_.bootstrap);
   times.bootstrap += watch.lap();
@@ -214,8 +220,7 @@ std::vector<Ciphertext> EncryptedTrainer::probabilities(std::span<const Cipherte
   times.softmax += watch.lap();
   std::vector<Ciphertext> out = bootstrapper_.split(
       slot_to_coeff_.apply(slots, keys_.bootstrap.evaluation.galois), keys_.bootstrap);
-  if (shift != 0)
-    for (Ciphertext& c : out) mul_monomial_inplace(c, monomial(ring, shift, 2, 0));
+  move(out, shift);
   times.slot_to_coeff += watch.lap();
   return out;
 }

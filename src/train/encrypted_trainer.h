@@ -38,15 +38,16 @@ class EncryptedTrainer {
   int done() const { return static_cast<int>(gradients_.size()); }
   const SoftmaxEvaluator& softmax() const { return softmax_; }
 
-  /// Throws DataError unless batches are whole blocks of the layout (or end with the samples).
-  static void require_whole_blocks(const ProductLayout& layout, const TrainingConfig& config);
   /// Throws the DataError that a trainer would, for what data and keys do not matter to.
   static void check(const Parameters& parameters, const ProductLayout& layout,
                     const TrainingConfig& config, const SoftmaxCircuit& circuit);
 
-  /// Whether every bootstrapping of a run fills at most half of the big ring: the fold bit to give
-  /// to the Bootstrapper, which halves most of a step's work. Empty where some batch needs more.
+  /// Whether every bootstrapping of a run fills at most half of the big ring, which halves most of
+  /// a step's work: BootstrapShape::fold_bit. Empty where some batch needs more.
   static std::optional<int> fold_bit(const ProductLayout& layout, const TrainingConfig& config);
+  /// The shape of the bootstrapper that suits a run: the standard one, folded where it can be.
+  static BootstrapShape bootstrap_shape(const Parameters& parameters, const ProductLayout& layout,
+                                        const TrainingConfig& config);
 
   /// One gradient step. `progress`, if any, is told the fraction of the step that is done.
   StepTimes step(const std::function<void(double)>& progress = {});

@@ -144,14 +144,9 @@ void SoftmaxEvaluator::plan() {
 }
 
 Halves SoftmaxEvaluator::class_sums(const Halves& v, const GaloisKeys& keys) const {
-  Ciphertext sum = v.low.copy();
-  if (v.folded()) {
-    add_inplace(sum, v.low);
-  } else {
-    Ciphertext high = v.high.copy();
-    mul_i_inplace(high);
-    add_inplace(sum, high);
-  }
+  Ciphertext sum = (v.folded() ? v.low : v.high).copy();
+  if (!v.folded()) mul_i_inplace(sum);
+  add_inplace(sum, v.low);
   for (std::size_t steps : class_sum_rotations(bootstrapper_.parameters(), class_stride_))
     add_inplace(sum, rotate(sum, static_cast<std::int64_t>(steps), keys));
   if (v.folded()) return {std::move(sum), {}};

@@ -28,8 +28,7 @@ struct DemoOptions {
 
 constexpr int kClasses = 10;
 
-// Features of `part`, "train" or "t10k": by `extract`, as a process of its own (see finetune), or
-// by the random layer.
+// Features of `part`, "train" or "t10k": by `extract`, or by the random layer.
 Dataset features_of(const CommonOptions& common, const DemoOptions& options,
                     const std::string& part) {
   const std::string prefix = (fs::path(options.data) / part).string();
@@ -45,12 +44,8 @@ Dataset features_of(const CommonOptions& common, const DemoOptions& options,
     set.features = RandomReluFeatures(set.width(), options.features).apply(set.features);
   } else {
     const fs::path out = fs::path(options.out) / (part + "-features.npz");
-    std::vector<std::string> arguments = {"extract",  "--model", options.model, "--images",  images,
-                                          "--labels", labels,    "--out",       out.string()};
-    if (common.quiet) arguments.push_back("--quiet");
-    if (common.threads > 0)
-      arguments.insert(arguments.end(), {"--threads", std::to_string(common.threads)});
-    run_program(own_program(), "owner", arguments);
+    run_extract(common, {"--model", options.model, "--images", images, "--labels", labels, "--out",
+                         out.string()});
     DataSource source;
     source.features = out;
     set = load_dataset(source);

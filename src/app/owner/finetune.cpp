@@ -53,7 +53,6 @@ void check_options(const FinetuneOptions& o) {
     throw DataError("--test-labels needs --test-features or --test-images");
 }
 
-// By `extract`, as a process of its own: the transformer's memory is gone before keys are made.
 void extract_features(const CommonOptions& common, FinetuneOptions& o) {
   const ExtractionOptions& e = o.extraction;
   const fs::path folder = o.out;
@@ -61,8 +60,7 @@ void extract_features(const CommonOptions& common, FinetuneOptions& o) {
   const std::string kind = e.texts.empty() ? "--images" : "--texts";
   const auto extract = [&](const std::string& from, DataSource& set, const std::string& split,
                            const fs::path& out, const fs::path& classes) {
-    std::vector<std::string> arguments = {"extract",
-                                          "--model",
+    std::vector<std::string> arguments = {"--model",
                                           e.model,
                                           kind,
                                           from,
@@ -76,10 +74,7 @@ void extract_features(const CommonOptions& common, FinetuneOptions& o) {
     if (!split.empty()) arguments.insert(arguments.end(), {"--split", split});
     if (!e.text_column.empty()) arguments.insert(arguments.end(), {"--text-column", e.text_column});
     if (!classes.empty()) arguments.insert(arguments.end(), {"--classes", classes.string()});
-    if (common.quiet) arguments.push_back("--quiet");
-    if (common.threads > 0)
-      arguments.insert(arguments.end(), {"--threads", std::to_string(common.threads)});
-    run_program(own_program(), "owner", arguments);
+    run_extract(common, std::move(arguments));
     set.features = out;
     set.labels.clear();
   };

@@ -161,10 +161,8 @@ class Finetuning {
                                           std::to_string(settings_.range),
                                           "--softmax",
                                           settings_.softmax};
-    if (common_.quiet) arguments.push_back("--quiet");
+    pass_on(common_, arguments);
     if (common_.allow_insecure) arguments.push_back("--allow-insecure-parameters");
-    if (common_.threads > 0)
-      arguments.insert(arguments.end(), {"--threads", std::to_string(common_.threads)});
     if (!validated()) {
       run_program(server, "server", arguments);
       return;

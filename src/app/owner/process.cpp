@@ -12,7 +12,6 @@
 #include <cstring>
 #include <thread>
 
-#include "app/common/program.h"
 #include "base/error.h"
 
 namespace blindtuner {
@@ -121,6 +120,18 @@ void run_program(const fs::path& program, const std::string& party,
     throw DataError("the " + party + "'s program '" + program.string() + "' failed (exit code " +
                     std::to_string(WEXITSTATUS(status)) + ")" +
                     (lines.complaint().empty() ? "" : ": " + lines.complaint()));
+}
+
+void pass_on(const CommonOptions& common, std::vector<std::string>& arguments) {
+  if (common.quiet) arguments.push_back("--quiet");
+  if (common.threads > 0)
+    arguments.insert(arguments.end(), {"--threads", std::to_string(common.threads)});
+}
+
+void run_extract(const CommonOptions& common, std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "extract");
+  pass_on(common, arguments);
+  run_program(own_program(), "owner", arguments);
 }
 
 }  // namespace blindtuner

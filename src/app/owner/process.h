@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "app/common/program.h"
+
 namespace blindtuner {
 
 /// `named` if it is not empty, otherwise 'blindtuner-server' beside this program. Throws DataError.
@@ -21,5 +23,12 @@ std::filesystem::path own_program();
 void run_program(const std::filesystem::path& program, const std::string& party,
                  const std::vector<std::string>& arguments,
                  const std::function<void()>& meanwhile = {});
+
+/// Adds --quiet and --threads as they were given to this program.
+void pass_on(const CommonOptions& common, std::vector<std::string>& arguments);
+
+/// `extract` with these arguments, as a process of its own: the transformer's memory is gone before
+/// keys are made. Throws like run_program.
+void run_extract(const CommonOptions& common, std::vector<std::string> arguments);
 
 }  // namespace blindtuner

@@ -91,8 +91,7 @@ struct Shapes {
 
 Shapes shapes_of(const ForecastRequest& request) {
   const Parameters& p = *request.parameters;
-  BootstrapShape shape = BootstrapShape::standard(p);
-  shape.fold_bit = EncryptedTrainer::fold_bit(request.layout, request.config);
+  const BootstrapShape shape = EncryptedTrainer::bootstrap_shape(p, request.layout, request.config);
   const Encoder encoder(p.literal().log_n);
   std::vector<TransformShape> down = coeff_to_slot_shapes(p, shape, encoder);
   std::set<std::size_t> rotations;

@@ -97,9 +97,8 @@ void train(const CommonOptions& common, const TrainOptions& options) {
 
   const ParametersPtr parameters = info.set.parameters;
   const Stopwatch preparing;
-  BootstrapShape shape = BootstrapShape::standard(*parameters);
-  shape.fold_bit = EncryptedTrainer::fold_bit(data.data.layout, config);
-  const Bootstrapper bootstrapper(parameters, shape);
+  const Bootstrapper bootstrapper(
+      parameters, EncryptedTrainer::bootstrap_shape(*parameters, data.data.layout, config));
   EncryptedTrainer trainer(parameters, bootstrapper, data.data, keys, config, circuit);
   RunId run = fresh_key_id();
   if (options.resume && std::filesystem::exists(checkpoint)) {

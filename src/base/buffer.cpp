@@ -5,75 +5,115 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <bit>
-#include <cstdlib>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <new>
+#include <set>
 
 namespace blindtuner {
 namespace {
 
-constexpr std::size_t kAlignment = 64;
-// Beyond this much idle memory the oldest blocks go back to the system.
-constexpr std::size_t kMaxIdleBytes = std::size_t{1} << 29;  // 512 MiB
-// Blocks from this size on are asked for in huge pages.
+constexpr std::size_t kAlignment = 64, kPage = 4096;
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
+// What is asked of the system at once, at least. Untouched, it costs nothing.
+constexpr std::size_t kGrowth = std::size_t{256} << 20;
 
-// Idle blocks by size, and by age for the day there are too many.
-struct Pool {
-  struct Idle {
-    std::uint64_t* block;
-    std::uint64_t age;
-  };
-  using BySize = std::multimap<std::size_t, Idle>;
-  std::mutex mutex;
-  BySize idle;
-  std::map<std::uint64_t, BySize::iterator> by_age;
-  std::uint64_t next_age = 0;
-  std::size_t idle_bytes = 0;
+std::size_t round_up(std::size_t bytes, std::size_t unit) {
+  return (bytes + unit - 1) / unit * unit;
+}
 
-  // A block of at least `bytes` and at most half as much again; sets `bytes` to its size.
-  std::uint64_t* take(std::size_t& bytes) {
-    const auto it = idle.lower_bound(bytes);
-    if (it == idle.end() || it->first > bytes + bytes / 2) return nullptr;
-    bytes = it->first;
-    return remove(it);
+std::size_t block_bytes(std::size_t count) {
+  const std::size_t bytes = count * sizeof(std::uint64_t);
+  return round_up(bytes, bytes < kPage ? kAlignment : kPage);
+}
+
+// Memory in huge pages that is never unmapped. A first touch of a page costs more than most
+// operations on it (several GB/s on bare metal, well below one on some virtual machines), so what
+// is free is cut from the smallest range that fits, and neighbours that are free become one again.
+class Arena {
+ public:
+  std::uint64_t* take(std::size_t bytes) {
+    std::lock_guard lock(mutex_);
+    auto it = by_size_.lower_bound({bytes, 0});
+    if (it == by_size_.end()) {
+      grow(bytes);
+      it = by_size_.lower_bound({bytes, 0});
+    }
+    // From the upper end: the system maps downwards, so what was in use before lies there.
+    const auto [size, begin] = *it;
+    remove(begin, size);
+    if (size > bytes) insert(begin, size - bytes);
+    return reinterpret_cast<std::uint64_t*>(begin + size - bytes);
   }
-  void put(std::uint64_t* block, std::size_t bytes) {
-    const auto it = idle.emplace(bytes, Idle{block, next_age});
-    by_age.emplace(next_age++, it);
-    idle_bytes += bytes;
-    while (idle_bytes > kMaxIdleBytes) std::free(remove(by_age.begin()->second));
+
+  void put(std::uint64_t* block, std::size_t size) {
+    std::lock_guard lock(mutex_);
+    join(reinterpret_cast<std::uintptr_t>(block), size);
   }
-  std::uint64_t* remove(BySize::iterator it) {
-    std::uint64_t* block = it->second.block;
-    idle_bytes -= it->first;
-    by_age.erase(it->second.age);
-    idle.erase(it);
-    return block;
+
+  // The whole pages of what is free.
+  void release() {
+    std::lock_guard lock(mutex_);
+    for (const auto& [begin, size] : by_address_) {
+      const std::uintptr_t first = round_up(begin, kPage), last = (begin + size) / kPage * kPage;
+      if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+    }
   }
+
+ private:
+  void grow(std::size_t bytes) {
+    const std::size_t size = round_up(std::max(bytes, kGrowth), kHugePage);
+    void* const mapped = mmap(nullptr, size + kHugePage, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (mapped == MAP_FAILED) throw std::bad_alloc();
+    // Cut to whole huge pages.
+    const std::uintptr_t from = reinterpret_cast<std::uintptr_t>(mapped),
+                         begin = round_up(from, kHugePage);
+    if (begin > from) munmap(mapped, begin - from);
+    if (begin < from + kHugePage)
+      munmap(reinterpret_cast<void*>(begin + size), from + kHugePage - begin);
+    madvise(reinterpret_cast<void*>(begin), size, MADV_HUGEPAGE);  // a wish; else only slower
+    join(begin, size);
+  }
+
+  // Adds a range to what is free, one with its neighbours.
+  void join(std::uintptr_t begin, std::size_t size) {
+    auto next = by_address_.lower_bound(begin);
+    if (next != by_address_.end() && next->first == begin + size) {
+      const std::size_t more = next->second;
+      remove(begin + size, more);
+      size += more;
+      next = by_address_.lower_bound(begin);
+    }
+    if (next != by_address_.begin()) {
+      const auto [before, more] = *std::prev(next);
+      if (before + more == begin) {
+        remove(before, more);
+        begin = before;
+        size += more;
+      }
+    }
+    insert(begin, size);
+  }
+  void insert(std::uintptr_t begin, std::size_t size) {
+    by_address_.emplace(begin, size);
+    by_size_.emplace(size, begin);
+  }
+  void remove(std::uintptr_t begin, std::size_t size) {
+    by_address_.erase(begin);
+    by_size_.erase({size, begin});
+  }
+
+  std::mutex mutex_;
+  // What is free: where it begins and how much it is.
+  std::map<std::uintptr_t, std::size_t> by_address_;
+  std::set<std::pair<std::size_t, std::uintptr_t>> by_size_;
 };
 
-Pool& pool() {
-  static Pool* instance = new Pool;  // outlives every static buffer
+Arena& arena() {
+  static Arena* instance = new Arena;  // outlives every static buffer
   return *instance;
-}
-
-// Eight sizes to an octave, so that blocks of many levels find idle memory; at most 1/8 is wasted.
-std::size_t rounded_bytes(std::size_t count) {
-  const std::size_t bytes = count * sizeof(std::uint64_t);
-  const std::size_t step = std::max(kAlignment, std::bit_floor(bytes) / 8);
-  return (bytes + step - 1) / step * step;
-}
-
-std::uint64_t* allocate(std::size_t bytes) {
-  if (bytes < kHugePage)
-    return static_cast<std::uint64_t*>(std::aligned_alloc(kAlignment, bytes));
-  const std::size_t whole = (bytes + kHugePage - 1) / kHugePage * kHugePage;
-  void* block = std::aligned_alloc(kHugePage, whole);
-  if (block != nullptr) madvise(block, whole, MADV_HUGEPAGE);  // a wish; without it only slower
-  return static_cast<std::uint64_t*>(block);
 }
 
 }  // namespace
@@ -81,34 +121,24 @@ std::uint64_t* allocate(std::size_t bytes) {
 Buffer::Buffer(std::size_t count, bool wiped) : count_(count), wiped_(wiped) {
   if (count == 0) return;
   if (count > SIZE_MAX / 16) throw std::bad_alloc();
-  bytes_ = rounded_bytes(count);
-  {
-    Pool& p = pool();
-    std::lock_guard lock(p.mutex);
-    data_ = p.take(bytes_);
-  }
-  if (data_ == nullptr) data_ = allocate(bytes_);
-  if (data_ == nullptr) throw std::bad_alloc();
+  bytes_ = block_bytes(count);
+  data_ = arena().take(bytes_);
 }
 
 void Buffer::release() noexcept {
   if (data_ == nullptr) return;
   if (wiped_) wipe(data_, count_ * sizeof(std::uint64_t));
   try {
-    Pool& p = pool();
-    std::lock_guard lock(p.mutex);
-    p.put(data_, bytes_);
+    arena().put(data_, bytes_);
   } catch (...) {
-    std::free(data_);
+    // No memory for the books: the block is lost to the arena.
   }
   data_ = nullptr;
   count_ = 0;
 }
 
 void release_pooled_memory() {
-  Pool& p = pool();
-  std::lock_guard lock(p.mutex);
-  while (!p.idle.empty()) std::free(p.remove(p.idle.begin()));
+  arena().release();
   malloc_trim(0);  // free() alone keeps most of it in the process
 }
 

@@ -9,8 +9,8 @@
 
 namespace blindtuner {
 
-/// `count` words of pooled memory, 64-byte aligned, NOT initialised. Freed blocks are kept for reuse
-/// (fresh pages cost more than most additions). Move-only; a wiped buffer is overwritten with zeros
+/// `count` words of pooled memory, 64-byte aligned, NOT initialised. What is freed is kept for reuse
+/// (fresh pages cost more than most additions) until release_pooled_memory(). Move-only; a wiped buffer is overwritten with zeros
 /// before its memory goes back to the pool.
 class Buffer {
  public:
@@ -47,11 +47,11 @@ class Buffer {
   void release() noexcept;
   std::uint64_t* data_ = nullptr;
   std::size_t count_ = 0;
-  std::size_t bytes_ = 0;  // of the block, which may be larger
+  std::size_t bytes_ = 0;  // of the block: count_ words, rounded up
   bool wiped_ = false;
 };
 
-/// Returns the pool's idle blocks to the operating system.
+/// Gives what is free to the operating system.
 void release_pooled_memory();
 
 /// Overwrites memory so that the compiler cannot drop it.

@@ -1,7 +1,8 @@
 #include "train/encrypted_trainer.h"
 
-#include <chrono>
 #include <cmath>
+
+#include "base/stopwatch.h"
 
 namespace blindtuner {
 namespace {
@@ -9,19 +10,6 @@ namespace {
 // The largest of a plan's coefficients, as an integer: rounding it loses an eighth at most, and
 // mul_integer_add_inplace takes it.
 constexpr double kLeastCoefficient = 4, kLargestCoefficient = 4e18;
-
-class Stopwatch {
- public:
-  double lap() {
-    const auto now = std::chrono::steady_clock::now();
-    const double seconds = std::chrono::duration<double>(now - last_).count();
-    last_ = now;
-    return seconds;
-  }
-
- private:
-  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
-};
 
 FeatureSource feature_source(const EncryptedDataset& data) {
   return [&data](std::size_t block, std::size_t group) {

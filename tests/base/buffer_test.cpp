@@ -54,6 +54,22 @@ TEST(Buffer, ReusesFreedBlocks) {
   EXPECT_EQ(second.data(), data);
 }
 
+TEST(Buffer, FreeNeighboursBecomeOneAgain) {
+  constexpr std::size_t kCount = std::size_t{3} << 24;  // 384 MiB, never touched
+  const std::uint64_t* whole = nullptr;
+  {
+    const Buffer buffer(kCount);
+    whole = buffer.data();
+  }
+  {
+    std::vector<Buffer> parts;
+    for (int i = 0; i < 6; ++i) parts.emplace_back(kCount / 6);
+    for (std::size_t i : {1, 4, 0, 5, 3, 2}) parts[i] = Buffer();
+  }
+  const Buffer again(kCount);
+  EXPECT_EQ(again.data(), whole);
+}
+
 TEST(Buffer, LiveBlocksAreApart) {
   std::vector<Buffer> buffers;
   for (std::uint64_t i = 0; i < 20; ++i) {

@@ -1,20 +1,11 @@
 // Progress on stderr: a bar with the time left on a terminal, a plain line now and then elsewhere.
 #pragma once
 
-#include <chrono>
 #include <string>
 
+#include "base/stopwatch.h"
+
 namespace blindtuner {
-
-class Stopwatch {
- public:
-  double seconds() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  }
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
 
 /// One task. Says nothing about tasks that are done within a second. One thread.
 class ProgressBar {

@@ -1,12 +1,12 @@
 // Measures the unit costs, on keys and ciphertexts of noise: no secret is needed to know how long
 // an operation takes.
 #include <algorithm>
-#include <chrono>
 #include <functional>
 
 #include "app/plan/unit_costs.h"
 #include "base/buffer.h"
 #include "base/parallel.h"
+#include "base/stopwatch.h"
 #include "io/bit_packing.h"
 #include "io/format.h"
 #include "linalg/component_map.h"
@@ -17,18 +17,14 @@
 namespace blindtuner {
 namespace {
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 // The median of a few runs of f, after one that is not counted.
 double median_seconds(const std::function<void()>& f, int runs = 3) {
   f();
   std::vector<double> times;
   for (int i = 0; i < runs; ++i) {
-    const double start = now();
+    const Stopwatch watch;
     f();
-    times.push_back(now() - start);
+    times.push_back(watch.seconds());
   }
   std::nth_element(times.begin(), times.begin() + runs / 2, times.end());
   return times[static_cast<std::size_t>(runs / 2)];
@@ -77,10 +73,10 @@ class Calibration {
   void measure_fresh_memory() {
     constexpr std::size_t kWords = std::size_t{1} << 23;
     const auto clear_a_block = [] {
-      const double start = now();
+      const Stopwatch watch;
       Buffer block(kWords);
       block.zero();
-      return now() - start;
+      return watch.seconds();
     };
     release_pooled_memory();
     const double fresh = clear_a_block(), kept = clear_a_block();

@@ -12,8 +12,8 @@ namespace blindtuner {
 namespace {
 
 constexpr double kWord = 8;
-// What the pool keeps at most (base/buffer.cpp).
-constexpr double kIdlePoolBytes = 536870912;
+// The program itself, files' frames, and what lies between the pool's blocks.
+constexpr double kOtherMemory = 2e8;
 
 // Limbs of the polynomials that a key has two of a digit.
 double key_limbs(const KeyShape& shape) {
@@ -103,15 +103,7 @@ Shapes shapes_of(const ForecastRequest& request) {
   return {shape.fold_bit, std::move(down), slot_to_coeff_shapes(p, shape, encoder), keys};
 }
 
-// Memory that a half bootstrap asks the system for because the pool does not keep so much.
-double fresh_bytes(const Parameters& p, const Shapes& shapes) {
-  double bytes = 0;
-  for (const TransformShape& stage : shapes.coeff_to_slot)
-    bytes += std::max(0.0, map_bytes(p, stage) - kIdlePoolBytes);
-  return bytes;
-}
-
-void forecast_steps(Forecast& out, const Shapes& shapes, const CircuitWork& circuit) {
+void forecast_steps(Forecast& out, const CircuitWork& circuit) {
   const ProductLayout& l = out.request.layout;
   const UnitCosts& costs = out.costs;
   const std::vector<BatchRange> batches = batch_ranges(out.request.config, l.samples);
@@ -120,9 +112,8 @@ void forecast_steps(Forecast& out, const Shapes& shapes, const CircuitWork& circ
   const double small_pass = costs.pass * static_cast<double>(l.n) / big_n;
   const auto matrix = [&](const ProductWork& work) { return costs.seconds(work, l.width); };
   const double weights = matrix(expand_weights_work(l)), finish = matrix(finish_gradient_work(l));
-  const double fresh = costs.byte_fresh * fresh_bytes(*out.request.parameters, shapes);
-  const double bootstrap = costs.seconds(circuit.half_bootstrap) + fresh;
-  const double softmax = costs.seconds(circuit.softmax) + circuit.bootstraps * fresh;
+  const double bootstrap = costs.seconds(circuit.half_bootstrap);
+  const double softmax = costs.seconds(circuit.softmax);
   const double slot_to_coeff = costs.seconds(circuit.slot_to_coeff);
   const std::size_t per = l.blocks_per_super();
   for (std::size_t t = 0; t < batches.size(); ++t) {
@@ -201,12 +192,13 @@ void forecast_rest(Forecast& out, const Shapes& shapes) {
   out.seconds.reading = (key_bytes + upload) * costs.byte_read +
                         (big.limbs + small_limbs) * costs.uniform_limb +
                         (keys + data) * costs.byte_fresh;
+  out.seconds.training += std::max(maps, products) * costs.byte_fresh;
   out.seconds.preparing = cts.seconds + stc.seconds + (cts.bytes + stc.bytes) * costs.byte_fresh;
 
   out.bytes.server_memory =
       static_cast<std::uint64_t>(keys + rings + cts.bytes + stc.bytes + data + gradients +
-                                 std::max(maps, products) + kIdlePoolBytes);
-  out.bytes.owner_memory = static_cast<std::uint64_t>(keys + rings + cts.bytes + kIdlePoolBytes);
+                                 std::max(maps, products) + kOtherMemory);
+  out.bytes.owner_memory = static_cast<std::uint64_t>(keys + rings + cts.bytes + kOtherMemory);
 }
 
 }  // namespace
@@ -224,7 +216,7 @@ Forecast make_forecast(const ForecastRequest& request, const UnitCosts& costs) {
   out.folded = shapes.fold_bit.has_value();
   out.bootstraps_within_softmax = circuit.bootstraps;
   out.softmax_levels = request.circuit->depth();
-  forecast_steps(out, shapes, circuit);
+  forecast_steps(out, circuit);
   forecast_sizes(out, shapes);
   forecast_rest(out, shapes);
   return out;

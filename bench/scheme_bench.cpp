@@ -139,7 +139,7 @@ BENCHMARK(full_bootstrap)->Name("bootstrap")->Apply(warm_seconds);
 
 void half_bootstrap_softmax(State& state) {
   const Setup& s = setup();
-  const SoftmaxCircuit& circuit = find_softmax_circuit("default", kClasses, 12);
+  const SoftmaxCircuit& circuit = find_softmax_circuit("default", kClasses, 0);
   const SoftmaxEvaluator softmax(s.bootstrapper, circuit, kClasses, s.layout.class_stride);
   const double scale = circuit.rho * static_cast<double>(s.ring().q(0).q) / circuit.bound;
   std::vector<Ciphertext> scores;

@@ -28,7 +28,7 @@ using namespace blindtuner;
 struct Case {
   std::size_t samples = 4096, features = 768, classes = 10, batch = 0, width = 0;
   int steps = 2, threads = 0;
-  double range = 12;
+  double range = 0;
   std::string family = "default", method = "plain", group;
 };
 

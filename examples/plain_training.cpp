@@ -40,6 +40,7 @@ struct Options {
   std::string config;  // JSON text
   std::string sweep;
   std::string softmax = "exact";
+  double range = 0;
   double epsilon = Whitening::kDefaultEpsilon;
   std::size_t components = 0;
   double bias_feature = 1.0;
@@ -59,7 +60,7 @@ PlainOptions plain_options(const Options& options) {
   PlainOptions plain;
   plain.bias_feature = options.bias_feature;
   if (options.softmax != "exact") {
-    const SoftmaxCircuit& circuit = find_softmax_circuit(options.softmax, 10, 12);
+    const SoftmaxCircuit& circuit = find_softmax_circuit(options.softmax, 10, options.range);
     plain.softmax = [&circuit](std::span<const double> z, std::span<double> p) {
       evaluate_softmax_circuit(circuit, z, p);
     };
@@ -197,6 +198,7 @@ int main(int argc, char** argv) {
   app.add_option("--config", options.config, "JSON fields that differ from the demo's");
   app.add_option("--sweep", options.sweep, "file of such objects, one a line");
   app.add_option("--softmax", options.softmax, "exact, or a family of circuits (default, ..)");
+  app.add_option("--range", options.range, "largest |logit| that the circuit is to be fit for");
   app.add_option("--eps", options.epsilon, "whitening: eps relative to the mean eigenvalue");
   app.add_option("--components", options.components, "whitening: leading components (0: all)");
   app.add_option("--bias-feature", options.bias_feature, "the constant appended to every sample");

@@ -8,6 +8,13 @@
 #include "base/error.h"
 
 namespace blindtuner {
+namespace {
+
+// What find_softmax_circuit takes where no range is named.
+constexpr int kHalfBootstrapLevels = 14;
+constexpr double kLeastUsualRange = 12;
+
+}  // namespace
 
 int SoftmaxCircuit::depth() const {
   const auto terms = static_cast<unsigned>(exp_chebyshev.size());
@@ -23,11 +30,19 @@ int SoftmaxCircuit::products() const {
 
 const SoftmaxCircuit& find_softmax_circuit(std::string_view family, int classes, double range) {
   require(classes >= 2, "find_softmax_circuit: a softmax has at least two classes");
+  const auto serves = [&](const SoftmaxCircuit& circuit) {
+    return circuit.family == family &&
+           (circuit.classes == 0 || (circuit.min_classes <= classes && classes <= circuit.classes));
+  };
+  if (range == 0) {
+    range = kLeastUsualRange;
+    for (const SoftmaxCircuit& circuit : softmax_circuits())
+      if (serves(circuit) && circuit.depth() <= kHalfBootstrapLevels)
+        range = std::max(range, circuit.range);
+  }
   const SoftmaxCircuit* best = nullptr;
   for (const SoftmaxCircuit& circuit : softmax_circuits()) {
-    if (circuit.family != family || circuit.range < range) continue;
-    if (circuit.classes != 0 && (circuit.classes < classes || circuit.min_classes > classes))
-      continue;
+    if (!serves(circuit) || circuit.range < range) continue;
     if (best == nullptr || circuit.classes < best->classes ||
         (circuit.classes == best->classes && circuit.range < best->range)) {
       best = &circuit;

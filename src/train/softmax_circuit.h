@@ -61,7 +61,9 @@ struct SoftmaxCircuit {
 std::span<const SoftmaxCircuit> softmax_circuits();
 
 /// The shipped circuit of `family` made for `classes` real classes (min_classes .. classes) with
-/// the smallest range >= `range`. Throws DataError when there is none. classes >= 2.
+/// the smallest range >= `range`. A range of 0 stands for the widest that takes no more than the 14
+/// levels which a half bootstrap leaves at the standard parameters, and 12 at least. Throws
+/// DataError when there is none. classes >= 2.
 const SoftmaxCircuit& find_softmax_circuit(std::string_view family, int classes, double range);
 
 /// probabilities = circuit(logits), sine included: what the encrypted chain computes, less its

@@ -145,10 +145,13 @@ TrainingConfig demo_training_config() {
   TrainingConfig c;
   c.batch_size = 4096;
   c.first_batch_full = true;
-  c.steps = 12;
+  c.steps = 20;
   c.learning_rate = 4;
   c.schedule = Schedule::kInverseTime;
-  c.rate_decay = 0.2;
+  c.rate_decay = 0.05;
+  c.method = Method::kNesterov;
+  c.momentum = 0.4;
+  c.averaging_start = 12;
   return c;
 }
 

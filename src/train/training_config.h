@@ -61,8 +61,8 @@ struct TrainingConfig {
   bool operator==(const TrainingConfig&) const = default;
 };
 
-/// The demo's: Fashion-MNIST, 768 random-ReLU features, whitened with Whitening::kDefaultEpsilon;
-/// the table that it was chosen from is in docs/TRAINING.md.
+/// The default: for features that are whitened with Whitening::kDefaultEpsilon; the tables that it
+/// was chosen from are in docs/TRAINING.md.
 TrainingConfig demo_training_config();
 
 /// Throws DataError that names the first field out of range: these come from the command line and

@@ -280,6 +280,18 @@ TEST(SoftmaxCircuits, DefaultsFitTheLevelsAfterAHalfBootstrap) {
   }
 }
 
+TEST(SoftmaxCircuits, RangeZeroIsTheWidestThatAHalfBootstrapEvaluates) {
+  for (int classes = 2; classes <= 100; ++classes) {
+    const SoftmaxCircuit& c = find_softmax_circuit("default", classes, 0);
+    EXPECT_EQ(c.range, classes <= 10 ? 16 : 12) << classes;
+    EXPECT_LE(c.depth(), 14);
+    EXPECT_LE(c.max_error, 0.03);
+  }
+  EXPECT_EQ(find_softmax_circuit("guaranteed", 10, 0).range, 12);
+  EXPECT_EQ(find_softmax_circuit("guaranteed", 100, 0).range, 12);  // deeper, as 12 is the least
+  EXPECT_EQ(find_softmax_circuit("wide", 10, 0).range, 128);
+}
+
 TEST(SoftmaxCircuits, GuaranteedOnesKeepOnePercent) {
   for (double range : {8.0, 12.0, 16.0}) {
     for (int classes = 2; classes <= 100; ++classes) {

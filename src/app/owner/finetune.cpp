@@ -114,14 +114,15 @@ FinetuningData load(const FinetuneOptions& options) {
 
 FinetuningSettings settings_of(const FinetuneOptions& o, const FinetuningData& data) {
   const std::size_t samples = data.train.size();
-  FinetuningSettings s = o.preset == "paper" ? paper_settings(samples, data.train.classes)
-                                             : fast_settings(samples, data.train.classes);
+  FinetuningSettings s = preset_settings(o.preset, samples, data.train.classes);
   if (!o.config.empty()) s.config = read_training_config(o.config, data.train.classes);
   if (o.steps > 0) {
     s.config.steps = o.steps;
+    if (s.config.averaging_start > 0) s.config.averaging_start = o.steps * 3 / 5;
   } else if (o.epochs > 0) {
     s.config.steps = 0;
     s.config.epochs = o.epochs;
+    s.config.averaging_start = -1;
   }
   if (o.learning_rate > 0) s.config.learning_rate = o.learning_rate;
   if (o.batch > 0) s.config.batch_size = o.batch;
@@ -197,10 +198,11 @@ void add_data_options(CLI::App& command, FinetuneOptions& o) {
 
 void add_training_options(CLI::App& command, FinetuneOptions& o) {
   command
-      .add_option("--preset", o.preset,
-                  "fast: whitened features, few large steps; paper: features as they are, "
-                  "Nesterov, small batches, wide softmax")
-      ->check(CLI::IsMember({"fast", "paper"}))
+      .add_option(
+          "--preset", o.preset,
+          "fast: whitened features, few large steps; thorough: twice as many, twice as large, "
+          "wide softmax; paper: features as they are, small batches, wide softmax")
+      ->check(CLI::IsMember({"fast", "thorough", "paper"}))
       ->capture_default_str();
   auto* steps = command.add_option("--steps", o.steps, "gradient steps at most");
   steps->check(CLI::Range(1, 100000));
@@ -224,7 +226,10 @@ void add_training_options(CLI::App& command, FinetuneOptions& o) {
   command.add_flag("--no-whiten", o.no_whiten, "or take them as they are")->excludes(whiten);
   command.add_option("--softmax", o.softmax,
                      "family of softmax circuits: default, guaranteed, wide, sigmoid");
-  command.add_option("--range", o.range, "largest |logit| that the circuit is to be fit for")
+  command
+      .add_option("--range", o.range,
+                  "largest |logit| that the circuit is to be fit for (the widest that takes no "
+                  "further bootstrap)")
       ->check(CLI::Range(1.0, 1e4));
   command.add_option("--seed", o.seed, "of the samples' order and of what is held out")
       ->capture_default_str();

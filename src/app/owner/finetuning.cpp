@@ -157,11 +157,11 @@ class Finetuning {
                                           files_.config.string(),
                                           "--report",
                                           files_.server_report.string(),
-                                          "--range",
-                                          std::to_string(settings_.range),
                                           "--softmax",
                                           settings_.softmax};
     pass_on(common_, arguments);
+    if (settings_.range > 0)
+      arguments.insert(arguments.end(), {"--range", std::to_string(settings_.range)});
     if (common_.allow_insecure) arguments.push_back("--allow-insecure-parameters");
     if (!validated()) {
       run_program(server, "server", arguments);
@@ -289,19 +289,29 @@ std::string percent(const json& share) {
 
 }  // namespace
 
-FinetuningSettings fast_settings(std::size_t, int classes) {
+FinetuningSettings preset_settings(const std::string& name, std::size_t samples, int classes) {
   FinetuningSettings s;
   s.config = demo_training_config();
-  // One ciphertext of the big ring holds the scores of this many samples, at least.
-  s.config.batch_size =
-      std::max<std::size_t>(4096, 65536 / std::bit_ceil(static_cast<unsigned>(classes)));
-  s.config.validation_every = 1;
-  return s;
-}
-
-FinetuningSettings paper_settings(std::size_t samples, int classes) {
-  FinetuningSettings s;
   TrainingConfig& c = s.config;
+  c.classes = classes;
+  c.validation_every = 1;
+  // One ciphertext of the big ring holds the scores of this many samples, at least.
+  c.batch_size = std::max<std::size_t>(4096, 65536 / std::bit_ceil(static_cast<unsigned>(classes)));
+  if (name == "fast") return s;
+  s.softmax = "wide";
+  if (name == "thorough") {
+    c.batch_size *= 2;
+    c.steps = 40;
+    c.learning_rate = 3;
+    c.schedule = Schedule::kConstant;
+    c.rate_decay = 0;
+    c.momentum = 0.7;
+    c.averaging_start = 24;
+    c.validation_every = 2;
+    return s;
+  }
+  require(name == "paper", "no such preset");
+  c = TrainingConfig{};
   c.classes = classes;
   c.batch_size = samples < 6000 ? 512 : samples < 40000 ? 1024 : 2048;
   c.first_batch_full = false;
@@ -310,8 +320,6 @@ FinetuningSettings paper_settings(std::size_t samples, int classes) {
   c.learning_rate = 1;
   c.method = Method::kNesterov;
   s.whiten = false;
-  s.softmax = "wide";
-  s.range = 128;
   return s;
 }
 

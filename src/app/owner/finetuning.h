@@ -27,18 +27,18 @@ struct FinetuningSettings {
   TrainingConfig config;  ///< batches are rounded up to whole blocks of the layout
   bool whiten = true;
   std::string softmax = "default";
-  double range = 12;
+  double range = 0;                  ///< 0: find_softmax_circuit's choice
   double validation_fraction = 0.1;  ///< with none in the data; 0: no early stopping
   int patience = 3;
   std::uint64_t seed = 1;   ///< of the samples' order and the hold-outs
   std::size_t samples = 0;  ///< training samples to use; 0: all
 };
 
-/// The presets. fast: whitened features, few large steps, a full first one; the demo's settings
-/// with a batch that fills the big ring. paper: HETAL's way, [HETAL]: features as they are,
-/// Nesterov, batches of 512 to 2048, the wide softmax.
-FinetuningSettings fast_settings(std::size_t samples, int classes);
-FinetuningSettings paper_settings(std::size_t samples, int classes);
+/// The presets. fast: whitened features, few large steps, a full first one; the default training
+/// with a batch that fills the big ring. thorough: twice the steps, twice the batch and the wide
+/// softmax, for classifiers whose logits grow beyond 16. paper: HETAL's way, [HETAL]: features as
+/// they are, Nesterov, batches of 512 to 2048, the wide softmax.
+FinetuningSettings preset_settings(const std::string& name, std::size_t samples, int classes);
 
 /// Keys, whitening, encryption, the server's program, rounds of validation, decryption, the same
 /// training in the clear, evaluation. Leaves in `out`: keys/, what was sent, model.npz (on features

@@ -15,7 +15,7 @@ namespace {
 struct PlanOptions {
   std::size_t samples = 0, features = 768, batch = 0;
   int classes = 0, steps = 0, epochs = 0;
-  double range = 12;
+  double range = 0;
   std::string config, parameters = "Standard", softmax = "default";
   bool calibrate = false;
 };
@@ -91,7 +91,9 @@ void add_plan(Program& program) {
         command.add_option("--softmax", o->softmax,
                            "family of softmax circuits: default, guaranteed, wide, sigmoid");
         command
-            .add_option("--range", o->range, "largest |logit| that the circuit is to be fit for")
+            .add_option("--range", o->range,
+                        "largest |logit| that the circuit is to be fit for (the widest that takes "
+                        "no further bootstrap)")
             ->check(CLI::Range(1.0, 1e4));
         command.add_option("--parameters", o->parameters, "name of a parameter set")
             ->capture_default_str();

@@ -23,7 +23,7 @@ namespace {
 struct TrainOptions {
   std::string keys, data, out, config, checkpoint, report;
   std::string softmax = "default";
-  double range = 12;
+  double range = 0;
   bool resume = false;
   ValidationOptions validation;
 };
@@ -207,7 +207,9 @@ void add_train(Program& program) {
         command.add_option("--softmax", o->softmax,
                            "family of softmax circuits: default, guaranteed, wide, sigmoid");
         command
-            .add_option("--range", o->range, "largest |logit| that the circuit is to be fit for")
+            .add_option("--range", o->range,
+                        "largest |logit| that the circuit is to be fit for (the widest that takes "
+                        "no further bootstrap)")
             ->check(CLI::Range(1.0, 1e4));
         command.add_option("--report", o->report,
                            "where the JSON report goes (report.json beside the model)");

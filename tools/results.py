@@ -3,6 +3,9 @@
 
     tools/results.py --features DIR --out DIR [--rows mnist,snips] [--settings fast,paper] [--table]
 
+fast and thorough are presets of `blindtuner finetune`, the latter for the rows where the former is
+not within 0.3 points of converged; paper is HETAL's way.
+
 --features holds what `blindtuner extract` made, <name>.npz or <name>_train.npz and <name>_test.npz;
 rows whose files are absent are listed as skipped. Every run leaves its report.json under --out and
 is not repeated when that exists, so the script may be stopped and started again. --table writes the
@@ -27,14 +30,22 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "RESULTS.md"
 BEGIN, END = "<!-- begin table -->", "<!-- end table -->"
 
-# Batch, epochs and rate are HETAL's (ICML 2023, Table 3 and its repository) for the paper's setting.
+# The paper's setting: batch and epochs are HETAL's (ICML 2023, Table 3 and its repository), and so is
+# the rate for SNIPS. HETAL's rates for pictures belong to features of ViT-base and diverge on
+# DeiT-tiny's, whose squared norm is 400 to 700: the largest of 0.001 .. 0.03 that lowers the loss on
+# a tenth of the training set, in the clear.
 ROWS = {
-    "mnist": dict(title="MNIST", encoder="DeiT-tiny", seeds=1, paper=(1024, 7, 2.0)),
-    "cifar10": dict(title="CIFAR-10", encoder="DeiT-tiny", seeds=1, paper=(2048, 9, 1.0)),
-    "face_mask": dict(title="Face Mask", encoder="DeiT-tiny", seeds=3, paper=(512, 22, 0.5)),
-    "ham10000": dict(title="HAM10000, 28x28", encoder="DeiT-tiny", seeds=3, paper=(1024, 23, 0.3)),
+    "mnist": dict(title="MNIST", encoder="DeiT-tiny", paper=(1024, 7, 0.03), thorough=True),
+    "cifar10": dict(title="CIFAR-10", encoder="DeiT-tiny", paper=(2048, 9, 0.02)),
+    "face_mask": dict(title="Face Mask", encoder="DeiT-tiny", seeds=3, paper=(512, 22, 0.02)),
+    "ham10000": dict(title="HAM10000, 28x28", encoder="DeiT-tiny", seeds=3, paper=(1024, 23, 0.02)),
     "snips": dict(title="SNIPS", encoder="MiniLM-L6", seeds=3, paper=(1024, 14, 1.0)),
 }
+
+
+def seeds(name, setting):
+    """Three for the small sets; the paper's setting takes too long for more than one."""
+    return 1 if setting == "paper" else ROWS[name].get("seeds", 1)
 
 
 def read(path):
@@ -156,13 +167,16 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--program", default=ROOT / "build" / "release" / "bin" / "blindtuner")
     parser.add_argument("--rows", type=lambda s: s.split(","), default=list(ROWS))
-    parser.add_argument("--settings", type=lambda s: s.split(","), default=["fast", "paper"])
+    parser.add_argument("--settings", type=lambda s: s.split(","),
+                        default=["fast", "thorough", "paper"])
     parser.add_argument("--table", action="store_true", help="only write the table")
     options = parser.parse_args()
     if not options.table:
         for setting in options.settings:
             for name in options.rows:
-                for seed in range(1, ROWS[name]["seeds"] + 1):
+                if setting == "thorough" and not ROWS[name].get("thorough"):
+                    continue
+                for seed in range(1, seeds(name, setting) + 1):
                     run(name, setting, seed, options)
     table(options)
 

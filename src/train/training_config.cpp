@@ -155,6 +155,18 @@ TrainingConfig demo_training_config() {
   return c;
 }
 
+void set_steps(TrainingConfig& config, int steps) {
+  if (config.averaging_start >= 0)
+    config.averaging_start = config.steps == 0 ? -1 : config.averaging_start * steps / config.steps;
+  config.steps = steps;
+}
+
+void set_epochs(TrainingConfig& config, int epochs) {
+  config.averaging_start = -1;
+  config.steps = 0;
+  config.epochs = epochs;
+}
+
 void validate(const TrainingConfig& c) {
   check(c.classes >= 2 && c.classes <= (1 << 20), "classes", c.classes, "2 to 2^20");
   check(c.batch_size >= 1, "batch_size", static_cast<double>(c.batch_size), "1 or more");

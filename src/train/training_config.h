@@ -65,6 +65,10 @@ struct TrainingConfig {
 /// was chosen from are in docs/TRAINING.md.
 TrainingConfig demo_training_config();
 
+/// Another number of steps, the mean over the same share of iterates; or of epochs, and no mean.
+void set_steps(TrainingConfig& config, int steps);
+void set_epochs(TrainingConfig& config, int epochs);
+
 /// Throws DataError that names the first field out of range: these come from the command line and
 /// files.
 void validate(const TrainingConfig& config);

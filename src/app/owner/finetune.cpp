@@ -116,14 +116,10 @@ FinetuningSettings settings_of(const FinetuneOptions& o, const FinetuningData& d
   const std::size_t samples = data.train.size();
   FinetuningSettings s = preset_settings(o.preset, samples, data.train.classes);
   if (!o.config.empty()) s.config = read_training_config(o.config, data.train.classes);
-  if (o.steps > 0) {
-    s.config.steps = o.steps;
-    if (s.config.averaging_start > 0) s.config.averaging_start = o.steps * 3 / 5;
-  } else if (o.epochs > 0) {
-    s.config.steps = 0;
-    s.config.epochs = o.epochs;
-    s.config.averaging_start = -1;
-  }
+  if (o.steps > 0)
+    set_steps(s.config, o.steps);
+  else if (o.epochs > 0)
+    set_epochs(s.config, o.epochs);
   if (o.learning_rate > 0) s.config.learning_rate = o.learning_rate;
   if (o.batch > 0) s.config.batch_size = o.batch;
   if (o.validation_every >= 0) s.config.validation_every = o.validation_every;

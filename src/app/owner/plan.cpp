@@ -29,10 +29,14 @@ TrainingConfig plan_config(const PlanOptions& o) {
     if (!json.is_object()) throw DataError(quoted_path(o.config) + ": not a JSON object");
     if (!json.contains("classes")) json["classes"] = o.classes;
   }
-  if (o.batch != 0) json["batch_size"] = o.batch;
-  if (o.steps != 0) json["steps"] = o.steps;
-  if (o.epochs != 0) json.update({{"steps", o.steps}, {"epochs", o.epochs}});
-  return training_config_from_json(json);
+  TrainingConfig config = training_config_from_json(json);
+  if (o.batch != 0) config.batch_size = o.batch;
+  if (o.steps != 0)
+    set_steps(config, o.steps);
+  else if (o.epochs != 0)
+    set_epochs(config, o.epochs);
+  validate(config);
+  return config;
 }
 
 void plan(const CommonOptions& common, const PlanOptions& o) {

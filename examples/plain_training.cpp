@@ -126,7 +126,7 @@ int run(const Options& options) {
   }
   std::vector<TrainingConfig> configs;
   for (const std::string& line : lines) {
-    nlohmann::json json = to_json(demo_training_config());
+    nlohmann::json json = to_json(default_training_config());
     const nlohmann::json given = nlohmann::json::parse(line, nullptr, false);
     if (!given.is_object()) throw DataError("not a JSON object: " + line);
     json.update(given);

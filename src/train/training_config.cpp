@@ -141,7 +141,7 @@ const char* name(Schedule schedule) {
   return "?";
 }
 
-TrainingConfig demo_training_config() {
+TrainingConfig default_training_config() {
   TrainingConfig c;
   c.batch_size = 4096;
   c.first_batch_full = true;

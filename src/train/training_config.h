@@ -63,7 +63,7 @@ struct TrainingConfig {
 
 /// The default: for features that are whitened with Whitening::kDefaultEpsilon; the tables that it
 /// was chosen from are in docs/TRAINING.md.
-TrainingConfig demo_training_config();
+TrainingConfig default_training_config();
 
 /// Another number of steps, the mean over the same share of iterates; or of epochs, and no mean.
 void set_steps(TrainingConfig& config, int steps);

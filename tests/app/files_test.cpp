@@ -45,7 +45,7 @@ class FilesTest : public IoTest {
     for (std::size_t i = 0; i < layout().packs(); ++i)
       file.model.weights.push_back(ciphertext(2, 2 * i));
     file.data = DataId{1, 2};
-    file.training = {2, demo_training_config(), "a circuit"};
+    file.training = {2, default_training_config(), "a circuit"};
     return file;
   }
   std::vector<std::vector<Ciphertext>> gradients(std::size_t steps) const {
@@ -163,7 +163,7 @@ TEST_F(FilesTest, Model) {
 }
 
 TEST_F(FilesTest, Checkpoint) {
-  const TrainingState training{3, demo_training_config(), "a circuit"};
+  const TrainingState training{3, default_training_config(), "a circuit"};
   write_checkpoint(path(), set_, layout(), DataId{4}, RunId{5}, training, gradients(3));
   const CheckpointFile back = read_checkpoint(path(), set_);
   EXPECT_EQ(back.training, training);

@@ -186,7 +186,7 @@ TEST(TrainingConfig, Schedules) {
 }
 
 TEST(TrainingConfig, JsonThereAndBack) {
-  EXPECT_NO_THROW(validate(demo_training_config()));
+  EXPECT_NO_THROW(validate(default_training_config()));
   TrainingConfig c;
   c.classes = 7;
   c.method = Method::kNesterov;

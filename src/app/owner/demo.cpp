@@ -69,7 +69,7 @@ void demo(const CommonOptions& common, const DemoOptions& options) {
   settings.server = options.server;
   settings.samples = options.samples;
   settings.seed = options.seed;
-  settings.config = options.config.empty() ? demo_training_config()
+  settings.config = options.config.empty() ? default_training_config()
                                            : read_training_config(options.config, kClasses);
   if (options.config.empty()) settings.config.validation_every = 3;
   settings.validation_fraction = 0.05;

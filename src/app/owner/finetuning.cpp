@@ -291,7 +291,7 @@ std::string percent(const json& share) {
 
 FinetuningSettings preset_settings(const std::string& name, std::size_t samples, int classes) {
   FinetuningSettings s;
-  s.config = demo_training_config();
+  s.config = default_training_config();
   TrainingConfig& c = s.config;
   c.classes = classes;
   c.validation_every = 1;

@@ -21,7 +21,7 @@ struct PlanOptions {
 };
 
 TrainingConfig plan_config(const PlanOptions& o) {
-  nlohmann::json json = to_json(demo_training_config());
+  nlohmann::json json = to_json(default_training_config());
   json["classes"] = o.classes;
   if (!o.config.empty()) {
     const std::vector<std::uint8_t> bytes = read_file(o.config, 1 << 20);

@@ -31,7 +31,7 @@ struct TrainOptions {
 TrainingConfig read_config(const std::string& path, const ProductLayout& layout) {
   const int classes = static_cast<int>(layout.classes);
   if (path.empty()) {
-    TrainingConfig config = demo_training_config();
+    TrainingConfig config = default_training_config();
     config.classes = classes;
     return config;
   }

@@ -111,6 +111,17 @@ class Finetune(unittest.TestCase):
         again, _, _ = self.report(*test, "--steps", 5)
         self.assertEqual(again["confusion"], report["confusion"])
 
+    def test_presets(self):
+        self.data(301, 1)
+        for preset, steps, softmax in (("fast", 20, "default_c3_r16"),
+                                       ("thorough", 40, "wide_c3_r128")):
+            with self.subTest(preset=preset):
+                report, _, _ = self.report("--preset", preset, "--patience", 1)
+                self.assertEqual((report["config"]["steps"], report["softmax"]), (steps, softmax))
+                self.assertTrue(report["whitened"])
+                self.assertGreater(report["accuracy_encrypted"], 0.9)
+                self.assertLess(report["largest_weight_difference"], 1e-2)
+
     def test_pictures(self):
         os.environ["XDG_CACHE_HOME"] = str(self.folder / "cache")
         tiny_model(self.folder / "tiny.safetensors")

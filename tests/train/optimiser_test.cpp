@@ -185,6 +185,25 @@ TEST(TrainingConfig, Schedules) {
   EXPECT_THROW(c.rate(10, 10), ContractError);
 }
 
+TEST(TrainingConfig, AnotherNumberOfStepsKeepsTheShareOfTheMean) {
+  TrainingConfig c = default_training_config();
+  ASSERT_EQ(c.steps, 20);
+  ASSERT_EQ(c.averaging_start, 12);
+  for (const auto& [steps, start] : {std::pair{5, 3}, {40, 24}, {1, 0}}) {
+    TrainingConfig other = c;
+    set_steps(other, steps);
+    EXPECT_EQ(other.steps, steps);
+    EXPECT_EQ(other.averaging_start, start);
+    EXPECT_NO_THROW(validate(other));
+  }
+  set_epochs(c, 3);
+  EXPECT_EQ(c.total_steps(8192), 6);
+  EXPECT_EQ(c.averaging_start, -1);
+  set_steps(c, 7);
+  EXPECT_EQ(c.averaging_start, -1);
+  EXPECT_NO_THROW(validate(c));
+}
+
 TEST(TrainingConfig, JsonThereAndBack) {
   EXPECT_NO_THROW(validate(default_training_config()));
   TrainingConfig c;

@@ -235,7 +235,7 @@ def operations(rows):
     ax.set_ylabel("milliseconds")
     ax.set_xticks(list(place))
     short = {"mul_relin_rescale": "product", "rotate": "rotation", "hoisted_rotate": "hoisted",
-             "mul_plain": "by plaintext"}
+             "mul_plain": "plaintext"}
     ax.set_xticklabels([f"{short[op]}\n{limbs} limbs" for op, limbs in
                         (n[:-3].rsplit("_l", 1) for n in names)], fontsize=7)
     ax.yaxis.set_major_formatter("{x:g}")

@@ -306,7 +306,7 @@ FinetuningSettings preset_settings(const std::string& name, std::size_t samples,
     c.schedule = Schedule::kConstant;
     c.rate_decay = 0;
     c.momentum = 0.7;
-    c.averaging_start = 24;
+    c.averaging_start = 34;
     c.validation_every = 2;
     return s;
   }

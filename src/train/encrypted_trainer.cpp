@@ -1,6 +1,7 @@
 #include "train/encrypted_trainer.h"
 
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "base/stopwatch.h"
 
@@ -79,6 +80,15 @@ void for_each_super(const ProductLayout& layout, const BatchRange& batch, F&& f)
 }
 
 }  // namespace
+
+nlohmann::json to_json(const StepTimes& times) {
+  return {{"weights", times.weights},
+          {"scores", times.scores},
+          {"bootstrap", times.bootstrap},
+          {"softmax", times.softmax},
+          {"slot_to_coeff", times.slot_to_coeff},
+          {"gradient", times.gradient}};
+}
 
 void EncryptedTrainer::check(const Parameters& parameters, const ProductLayout& l,
                              const TrainingConfig& config, const SoftmaxCircuit& circuit) {

@@ -24,6 +24,9 @@ struct StepTimes {
   double total() const { return weights + scores + bootstrap + softmax + slot_to_coeff + gradient; }
 };
 
+/// Every part, by its name.
+nlohmann::json to_json(const StepTimes& times);
+
 class EncryptedTrainer {
  public:
   /// Keys, data and bootstrapper must outlive the trainer; the bootstrapper folds only what

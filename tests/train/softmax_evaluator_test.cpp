@@ -11,8 +11,8 @@ using namespace testing_support;
 
 // Against the same circuit in the clear: the rounding of a product at the chain's lowest scale
 // (2^36 at most) times the circuit's noise gain is the standard deviation, up to a factor of 3 as
-// measured over all circuits, refreshed ones included; the worst of thousands is up to 40 times
-// that gain.
+// measured over all circuits, refreshed ones included; 8 is allowed. A row's own gain may be far
+// above the mean one, so the worst of thousands is held to 5.5 times the worst row's deviation.
 struct Tolerance {
   double rms, worst;
 };
@@ -21,8 +21,9 @@ Tolerance tolerance(const SoftmaxEvaluator& evaluator) {
   const double scale = std::min(0x1p36, *std::min_element(scales.begin(), scales.end()));
   const std::size_t n = test_scheme().n();
   const double rounding = noise::real_slots(noise::rounding(noise::ternary_weight(n)), n, scale);
-  const double rms = rounding * std::max(1.0, evaluator.circuit().noise_gain);
-  return {8 * rms, 128 * rms};
+  const SoftmaxCircuit& circuit = evaluator.circuit();
+  return {8 * rounding * std::max(1.0, circuit.noise_gain),
+          5.5 * 8 * rounding * std::max(1.0, circuit.worst_noise_gain)};
 }
 
 std::size_t stride_of(std::size_t classes) { return std::bit_ceil(classes); }

@@ -126,6 +126,11 @@ void require_key_set(const FileReader& reader, const KeySet& keys) {
 }
 
 TrainingConfig read_training_config(const std::filesystem::path& path, int classes) {
+  if (path.empty()) {
+    TrainingConfig config = default_training_config();
+    config.classes = classes;
+    return config;
+  }
   const std::vector<std::uint8_t> bytes = read_file(path, 1 << 20);
   nlohmann::json json = nlohmann::json::parse(bytes.begin(), bytes.end(), nullptr, false);
   if (json.is_discarded()) throw DataError(quoted_path(path) + ": not JSON");

@@ -131,7 +131,8 @@ std::filesystem::path round_path(const std::filesystem::path& folder, int round)
 std::filesystem::path answer_path(const std::filesystem::path& folder, int round);
 inline constexpr int kMaxRounds = 9999;
 
-/// A training configuration in JSON; `classes` where the file does not say. Throws DataError.
+/// A training configuration in JSON; `classes` where the file does not say. The default one where
+/// the path is empty. Throws DataError.
 TrainingConfig read_training_config(const std::filesystem::path& path, int classes);
 
 // How large these files come out, to the byte.

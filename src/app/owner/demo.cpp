@@ -69,8 +69,7 @@ void demo(const CommonOptions& common, const DemoOptions& options) {
   settings.server = options.server;
   settings.samples = options.samples;
   settings.seed = options.seed;
-  settings.config = options.config.empty() ? default_training_config()
-                                           : read_training_config(options.config, kClasses);
+  settings.config = read_training_config(options.config, kClasses);
   if (options.config.empty()) settings.config.validation_every = 3;
   settings.validation_fraction = 0.05;
   const nlohmann::json report = finetune_encrypted(common, std::move(settings), std::move(data));

@@ -1,5 +1,4 @@
 // blindtuner finetune: from an owner's own data to an evaluated classifier, in one command.
-#include <algorithm>
 #include <memory>
 
 #include "app/common/report.h"
@@ -113,16 +112,8 @@ FinetuningData load(const FinetuneOptions& options) {
   return data;
 }
 
-// Features that are not whitened: 1 for normalised ones, as HETAL takes for a sentence encoder's,
-// less for longer ones, on which it would diverge (docs/RESULTS.md).
-double raw_learning_rate(const FeatureMatrix& features) {
-  return std::min(1.0, 8.0 / static_cast<double>(features.rowwise().squaredNorm().mean()));
-}
-
 FinetuningSettings settings_of(const FinetuneOptions& o, const FinetuningData& data) {
-  const std::size_t samples = data.train.size();
-  FinetuningSettings s = preset_settings(o.preset, samples, data.train.classes);
-  if (!s.whiten) s.config.learning_rate = raw_learning_rate(data.train.features);
+  FinetuningSettings s = preset_settings(o.preset, data.train);
   if (!o.config.empty()) s.config = read_training_config(o.config, data.train.classes);
   if (o.steps > 0)
     set_steps(s.config, o.steps);

@@ -289,7 +289,8 @@ std::string percent(const json& share) {
 
 }  // namespace
 
-FinetuningSettings preset_settings(const std::string& name, std::size_t samples, int classes) {
+FinetuningSettings preset_settings(const std::string& name, const Dataset& train) {
+  const int classes = train.classes;
   FinetuningSettings s;
   s.config = default_training_config();
   TrainingConfig& c = s.config;
@@ -313,11 +314,12 @@ FinetuningSettings preset_settings(const std::string& name, std::size_t samples,
   require(name == "paper", "no such preset");
   c = TrainingConfig{};
   c.classes = classes;
-  c.batch_size = samples < 6000 ? 512 : samples < 40000 ? 1024 : 2048;
+  c.batch_size = train.size() < 6000 ? 512 : train.size() < 40000 ? 1024 : 2048;
   c.first_batch_full = false;
   c.steps = 0;
   c.epochs = 30;
-  c.learning_rate = 1;
+  c.learning_rate =
+      std::min(1.0, 8.0 / static_cast<double>(train.features.rowwise().squaredNorm().mean()));
   c.method = Method::kNesterov;
   s.whiten = false;
   return s;

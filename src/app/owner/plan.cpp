@@ -2,12 +2,12 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "app/common/files.h"
 #include "app/common/progress.h"
 #include "app/owner/owner.h"
 #include "app/plan/forecast.h"
 #include "base/error.h"
 #include "base/parallel.h"
-#include "data/file_bytes.h"
 
 namespace blindtuner {
 namespace {
@@ -21,15 +21,7 @@ struct PlanOptions {
 };
 
 TrainingConfig plan_config(const PlanOptions& o) {
-  nlohmann::json json = to_json(default_training_config());
-  json["classes"] = o.classes;
-  if (!o.config.empty()) {
-    const std::vector<std::uint8_t> bytes = read_file(o.config, 1 << 20);
-    json = nlohmann::json::parse(bytes.begin(), bytes.end(), nullptr, false);
-    if (!json.is_object()) throw DataError(quoted_path(o.config) + ": not a JSON object");
-    if (!json.contains("classes")) json["classes"] = o.classes;
-  }
-  TrainingConfig config = training_config_from_json(json);
+  TrainingConfig config = read_training_config(o.config, o.classes);
   if (o.batch != 0) config.batch_size = o.batch;
   if (o.steps != 0)
     set_steps(config, o.steps);

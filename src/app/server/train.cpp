@@ -28,16 +28,6 @@ struct TrainOptions {
   ValidationOptions validation;
 };
 
-TrainingConfig read_config(const std::string& path, const ProductLayout& layout) {
-  const int classes = static_cast<int>(layout.classes);
-  if (path.empty()) {
-    TrainingConfig config = default_training_config();
-    config.classes = classes;
-    return config;
-  }
-  return read_training_config(path, classes);
-}
-
 void check_checkpoint(const std::string& name, const CheckpointFile& checkpoint,
                       const DatasetInfo& data, const TrainingConfig& config,
                       const SoftmaxCircuit& circuit) {
@@ -47,15 +37,10 @@ void check_checkpoint(const std::string& name, const CheckpointFile& checkpoint,
     throw DataError(name + ": was made with another training configuration");
 }
 
-nlohmann::json step_json(int step, const StepTimes& t) {
-  return {{"step", step},
-          {"seconds", t.total()},
-          {"weights", t.weights},
-          {"scores", t.scores},
-          {"bootstrap", t.bootstrap},
-          {"softmax", t.softmax},
-          {"slot_to_coeff", t.slot_to_coeff},
-          {"gradient", t.gradient}};
+nlohmann::json step_json(int step, const StepTimes& times) {
+  nlohmann::json out = to_json(times);
+  out.update({{"step", step}, {"seconds", times.total()}});
+  return out;
 }
 
 void train(const CommonOptions& common, const TrainOptions& options) {
@@ -71,7 +56,8 @@ void train(const CommonOptions& common, const TrainOptions& options) {
   const Stopwatch total;
   // What can be refused at once is refused before gigabytes are read.
   const TrainingKeysInfo info = open_training_keys(options.keys, common.allow_insecure);
-  const TrainingConfig config = read_config(options.config, info.layout);
+  const TrainingConfig config =
+      read_training_config(options.config, static_cast<int>(info.layout.classes));
   if (static_cast<std::size_t>(config.classes) != info.layout.classes)
     throw DataError("the configuration has " + std::to_string(config.classes) +
                     " classes, the keys were made for " + std::to_string(info.layout.classes));

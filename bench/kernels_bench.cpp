@@ -197,7 +197,7 @@ void add_base_conversions(const LimbKernels& k, std::size_t n) {
       const BaseConversion conversion({primes().begin(), middle},
                                       {middle, middle + static_cast<std::ptrdiff_t>(s.targets)});
       Limbs x(s.sources, n, primes()[s.sources]), out(s.targets, n, 2);
-      for (auto _ : state) k.base_convert(out.out.data(), x.in.data(), n, conversion);
+      for (auto _ : state) k.base_convert(out.out.data(), x.in.data(), n, conversion, false);
       finish(state, n * s.targets);
     });
 }

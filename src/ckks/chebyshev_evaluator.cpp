@@ -31,7 +31,7 @@ const Ciphertext& ChebyshevEvaluator::power(std::size_t i) {
     mul_integer_add_inplace(t.c0, x.c0, factor);
     mul_integer_add_inplace(t.c1, x.c1, factor);
   }
-  return powers_.emplace(i, relinearise_rescale(std::move(t), relinearisation_)).first->second;
+  return powers_.emplace(i, relinearise_rescale(t, relinearisation_)).first->second;
 }
 
 bool ChebyshevEvaluator::accumulate(std::vector<double> c, Tensor& acc, int log_leaf) {
@@ -76,7 +76,7 @@ Ciphertext ChebyshevEvaluator::evaluate_at(std::span<const double> c, std::size_
              Poly::zero(ring, q_count + 1, 0, Domain::kNtt),
              Poly::zero(ring, q_count + 1, 0, Domain::kNtt), acc_scale};
   if (accumulate({c.begin(), c.end()}, acc, log_leaf)) {
-    Ciphertext out = relinearise_rescale(std::move(acc), relinearisation_);
+    Ciphertext out = relinearise_rescale(acc, relinearisation_);
     out.scale = scale;
     return out;
   }

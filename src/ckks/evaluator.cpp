@@ -109,25 +109,26 @@ Ciphertext conjugate(const Ciphertext& a, const GaloisKeys& keys) {
 
 std::vector<Ciphertext> rotate_hoisted(const Ciphertext& a, std::span<const std::int64_t> steps,
                                        const GaloisKeys& keys) {
-  std::vector<Ciphertext> out;
-  Decomposition digits;
-  const KeyShape* shape = nullptr;
-  for (const std::int64_t step : steps) {
-    const u64 g = rotation_galois(step, a.ring().n());
-    if (g == 1) {
-      out.push_back(a.copy());
-      continue;
+  std::vector<Ciphertext> out(steps.size());
+  for (std::size_t i = 0; i < steps.size();) {
+    // As many as share a decomposition.
+    std::vector<u64> elements;
+    std::vector<std::size_t> places;
+    const KeyShape* shape = nullptr;
+    for (; i < steps.size(); ++i) {
+      const u64 g = rotation_galois(steps[i], a.ring().n());
+      if (g == 1) {
+        out[i] = a.copy();
+        continue;
+      }
+      const KeyShape& of_key = find_galois_key(keys, g).shape;
+      if (shape != nullptr && !(*shape == of_key)) break;
+      shape = &of_key;
+      elements.push_back(g);
+      places.push_back(i);
     }
-    const KeySwitchKey& key = find_galois_key(keys, g);
-    if (shape == nullptr || !(*shape == key.shape)) {
-      digits = decompose(a.c1, key.shape);
-      shape = &key.shape;
-    }
-    ExtendedPair sum = inner_product(digits, key);
-    Poly c0 = scale_down(std::move(sum.c0), a.q_count());
-    Poly c1 = scale_down(std::move(sum.c1), a.q_count());
-    add_inplace(c0, a.c0);
-    out.push_back({automorphism(c0, g), automorphism(c1, g), a.scale});
+    std::vector<Ciphertext> rotated = apply_automorphisms(a, elements, keys);
+    for (std::size_t j = 0; j < places.size(); ++j) out[places[j]] = std::move(rotated[j]);
   }
   return out;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "base/parallel.h"
 #include "ring/work.h"
@@ -24,6 +25,31 @@ void subring_ntt(u64* x, std::size_t size, const kernels::NttTable& table) {
         x[j] = q.add(x[j], v);
       }
 }
+
+// Words of a limb that are worked on at a time: the baby steps' share of them stays in the cache
+// while every giant step uses it.
+constexpr std::size_t kChunk = 4096;
+
+// An automorphism by chunks. In the transform's order the top bits of a place tell the low bits of
+// its root's exponent, so that a chunk of the image comes from one chunk.
+class ChunkedAutomorphism {
+ public:
+  ChunkedAutomorphism(const std::uint32_t* index, std::size_t chunk)
+      : index_(index), chunk_(chunk) {}
+  /// Where the chunk lies that the one at `begin` comes from.
+  std::size_t source(std::size_t begin) const { return index_[begin] / chunk_ * chunk_; }
+  /// out: the image's chunk at `begin`; in: the chunk at source(begin).
+  void apply(u64* out, const u64* in, std::size_t begin) const {
+    std::uint32_t within[kChunk];
+    const std::uint32_t mask = static_cast<std::uint32_t>(chunk_ - 1);
+    for (std::size_t j = 0; j < chunk_; ++j) within[j] = index_[begin + j] & mask;
+    k().gather(out, in, within, chunk_);
+  }
+
+ private:
+  const std::uint32_t* index_;
+  std::size_t chunk_;
+};
 
 }  // namespace
 
@@ -146,103 +172,149 @@ std::size_t LinearTransform::bytes() const {
   return words * sizeof(u64);
 }
 
-std::vector<ExtendedPair> LinearTransform::giant_sums(
-    const std::vector<ExtendedPair>& babies) const {
+const KeySwitchKey& LinearTransform::rotation_key(u64 g, const GaloisKeys& keys) const {
+  const KeySwitchKey& key = find_galois_key(keys, g);
+  require(key.shape.p_count == p_count_, "a rotation key of another shape");
+  return key;
+}
+
+std::vector<LinearTransform::ExtendedPair> LinearTransform::giant_sums(
+    const Ciphertext& x, const GaloisKeys& keys) const {
   const std::size_t n = ring_->n(), size = 2 * shape_.period, width = n / size;
-  const std::size_t chunk = std::min<std::size_t>(n, 1024), chunks = n / chunk;
-  const std::size_t q_count = shape_.q_count, baby_count = shape_.baby_count;
-  std::size_t diagonals = 0;
-  for (const auto& giant : shape_.giants) diagonals += giant.size();
-  const WorkScope work(Work::kDiagonal, ring_->log_n(), 0,
-                       static_cast<double>(diagonals * (q_count + p_count_)));
+  const std::size_t chunk = std::min(n, kChunk), q_count = shape_.q_count;
+  struct Baby {
+    std::size_t step;
+    const KeySwitchKey* key = nullptr;  // none for step 0
+    ChunkedAutomorphism automorphism{nullptr, 1};
+  };
+  std::vector<Baby> babies;
+  std::optional<Decomposition> digits;
+  for (const std::size_t step : shape_.babies()) {
+    if (step == 0) {
+      babies.push_back({0});
+      continue;
+    }
+    const u64 g = rotation_galois(static_cast<std::int64_t>(step * shape_.unit), n);
+    const KeySwitchKey& key = rotation_key(g, keys);
+    if (!digits) digits.emplace(x.c1, key.shape);
+    digits->require_fits(key);
+    babies.push_back({step, &key, {ring_->automorphism_index(g), chunk}});
+  }
+  double diagonals = 0;
+  for (const auto& giant : shape_.giants) diagonals += static_cast<double>(giant.size());
+  if (digits) {
+    const double rotated = static_cast<double>(babies.size() - shape_.babies().count(0));
+    WorkScope(Work::kKeyProduct, ring_->log_n(), q_count, rotated);
+  }
+  WorkScope(Work::kDiagonal, ring_->log_n(), 0,
+            diagonals * static_cast<double>(q_count + p_count_));
+
   std::vector<ExtendedPair> sums(shape_.giants.size());
   for (std::size_t g = 0; g < sums.size(); ++g)
     if (!shape_.giants[g].empty())
       sums[g] = {Poly(*ring_, q_count, p_count_, Domain::kNtt),
                  Poly(*ring_, q_count, p_count_, Domain::kNtt)};
-  // A chunk of all baby steps stays in the cache while every giant step uses it.
   parallel_for(q_count + p_count_, [&](std::size_t i) {
-    Buffer expanded(width == 1 ? 0 : baby_count * chunk);
-    std::vector<const u64*> plain(baby_count), c0(baby_count), c1(baby_count);
-    for (std::size_t c = 0; c < chunks; ++c)
+    const Modulus& q = i < q_count ? ring_->q(i) : ring_->p_table(i - q_count).modulus;
+    const u64 special = i < q_count ? ring_->special_product(i, p_count_) : 0;
+    Buffer rotated_chunks(2 * shape_.baby_count * chunk), unrotated(2 * chunk);
+    Buffer expanded(width == 1 ? 0 : shape_.baby_count * chunk);
+    const auto baby_chunk = [&](std::size_t step, std::size_t half) {
+      return rotated_chunks.data() + (2 * step + half) * chunk;
+    };
+    std::optional<Decomposition::Limb> limb;
+    if (digits) limb.emplace(*digits, i);
+    for (std::size_t begin = 0; begin < n; begin += chunk) {
+      for (const Baby& baby : babies) {
+        u64 *const c0 = baby_chunk(baby.step, 0), *const c1 = baby_chunk(baby.step, 1);
+        if (baby.key == nullptr) {
+          if (i >= q_count) {  // P is zero modulo its own primes
+            std::fill_n(c0, 2 * chunk, u64{0});
+            continue;
+          }
+          k().mul_scalar(c0, x.c0.limb(i) + begin, special, chunk, q);
+          k().mul_scalar(c1, x.c1.limb(i) + begin, special, chunk, q);
+          continue;
+        }
+        const std::size_t source = baby.automorphism.source(begin);
+        u64 *const u0 = unrotated.data(), *const u1 = u0 + chunk;
+        limb->inner_product(u0, u1, *baby.key, source, chunk);
+        if (i < q_count) k().mul_scalar_add(u0, x.c0.limb(i) + source, special, chunk, q);
+        baby.automorphism.apply(c0, u0, begin);
+        baby.automorphism.apply(c1, u1, begin);
+      }
+      std::vector<const u64*> plain(shape_.baby_count), c0(shape_.baby_count),
+          c1(shape_.baby_count);
       for (std::size_t g = 0; g < sums.size(); ++g) {
         const std::vector<std::size_t>& giant = shape_.giants[g];
         if (giant.empty()) continue;
         for (std::size_t t = 0; t < giant.size(); ++t) {
           const u64* values = plaintexts_[g][t].data() + i * size;
           if (width == 1) {
-            plain[t] = values + c * chunk;
+            plain[t] = values + begin;
           } else {
             u64* slice = expanded.data() + t * chunk;
             for (std::size_t j = 0; j < chunk;) {
-              const std::size_t place = c * chunk + j,
-                                run = std::min(width - place % width, chunk - j);
+              const std::size_t place = begin + j, run = std::min(width - place % width, chunk - j);
               std::fill_n(slice + j, run, values[place / width]);
               j += run;
             }
             plain[t] = slice;
           }
-          c0[t] = babies[giant[t]].c0.limb(i) + c * chunk;
-          c1[t] = babies[giant[t]].c1.limb(i) + c * chunk;
+          c0[t] = baby_chunk(giant[t], 0);
+          c1[t] = baby_chunk(giant[t], 1);
         }
-        k().inner_product2(sums[g].c0.limb(i) + c * chunk, sums[g].c1.limb(i) + c * chunk,
-                           plain.data(), c0.data(), c1.data(), giant.size(), chunk,
-                           sums[g].c0.modulus(i));
+        k().inner_product2(sums[g].c0.limb(i) + begin, sums[g].c1.limb(i) + begin, plain.data(),
+                           c0.data(), c1.data(), giant.size(), chunk, q);
       }
+    }
   });
   return sums;
 }
 
+LinearTransform::ExtendedPair LinearTransform::giant_step(ExtendedPair acc, ExtendedPair sum,
+                                                          const GaloisKeys& keys) const {
+  const std::size_t n = ring_->n(), chunk = std::min(n, kChunk), q_count = shape_.q_count;
+  const u64 g = rotation_galois(static_cast<std::int64_t>(shape_.baby_count * shape_.unit), n);
+  const KeySwitchKey& key = rotation_key(g, keys);
+  const ChunkedAutomorphism automorphism(ring_->automorphism_index(g), chunk);
+  // Only c1 leaves QP, to be decomposed.
+  const Poly c1 = scale_down(std::move(acc.c1), q_count);
+  const WorkScope work(Work::kGiantStep, ring_->log_n(), q_count);
+  Decomposition digits(c1, key.shape);
+  digits.require_fits(key);
+  const bool empty = sum.c0.empty();
+  if (empty)
+    sum = {Poly(*ring_, q_count, p_count_, Domain::kNtt),
+           Poly(*ring_, q_count, p_count_, Domain::kNtt)};
+  parallel_for(q_count + p_count_, [&](std::size_t i) {
+    const Modulus& q = acc.c0.modulus(i);
+    Buffer scratch(3 * chunk);
+    u64 *const u0 = scratch.data(), *const u1 = u0 + chunk, *const rotated = u1 + chunk;
+    const Decomposition::Limb limb(digits, i);
+    for (std::size_t begin = 0; begin < n; begin += chunk) {
+      const std::size_t source = automorphism.source(begin);
+      limb.inner_product(u0, u1, key, source, chunk);
+      k().add(u0, u0, acc.c0.limb(i) + source, chunk, q);
+      for (const auto& [half, from] : {std::pair{&sum.c0, u0}, std::pair{&sum.c1, u1}}) {
+        u64* to = half->limb(i) + begin;
+        automorphism.apply(empty ? to : rotated, from, begin);
+        if (!empty) k().add(to, to, rotated, chunk, q);
+      }
+    }
+  });
+  return sum;
+}
+
 Ciphertext LinearTransform::apply(const Ciphertext& x, const GaloisKeys& keys) const {
-  const std::size_t n = ring_->n(), q_count = shape_.q_count;
-  const std::size_t unit = shape_.unit, baby_count = shape_.baby_count;
+  const std::size_t q_count = shape_.q_count;
   require(x.q_count() == q_count && &x.ring() == ring_, "ciphertext at another level or ring");
   const WorkScope work(Work::kLinearMap, ring_->log_n(), q_count);
-
-  // Baby steps, modulo QP.
-  std::vector<ExtendedPair> babies(baby_count);
-  Decomposition digits;
-  for (const std::size_t b : shape_.babies()) {
-    if (b == 0) {
-      babies[0] = {extend_by_special(x.c0, p_count_), extend_by_special(x.c1, p_count_)};
-      continue;
-    }
-    const u64 g = rotation_galois(static_cast<std::int64_t>(b * unit), n);
-    const KeySwitchKey& key = find_galois_key(keys, g);
-    require(key.shape.p_count == p_count_, "a rotation key of another shape");
-    if (digits.digits.empty()) digits = decompose(x.c1, key.shape);
-    ExtendedPair sum = inner_product(digits, key);
-    add_times_special(sum.c0, x.c0);
-    babies[b] = {automorphism(sum.c0, g), automorphism(sum.c1, g)};
-  }
-  digits = {};
-  std::vector<ExtendedPair> sums = giant_sums(babies);
-  babies.clear();
-
-  // Giant steps: acc <- rot(acc) + sum. Only c1 leaves QP, to be decomposed.
+  std::vector<ExtendedPair> sums = giant_sums(x, keys);
   ExtendedPair acc = std::move(sums.back());
-  const u64 g = rotation_galois(static_cast<std::int64_t>(baby_count * unit), n);
-  const std::uint32_t* index = ring_->automorphism_index(g);
-  for (std::size_t giant = sums.size() - 1; giant-- > 0;) {
-    const KeySwitchKey& key = find_galois_key(keys, g);
-    require(key.shape.p_count == p_count_, "a rotation key of another shape");
-    const Poly c1 = scale_down(std::move(acc.c1), q_count);
-    ExtendedPair switched = decompose_inner_product(c1, key);
-    acc.c1 = Poly(*ring_, q_count, p_count_, Domain::kNtt);
-    const ExtendedPair& sum = sums[giant];
-    const WorkScope passes(Work::kPass, ring_->log_n(), 0,
-                           kGiantStepPasses * static_cast<double>(q_count + p_count_));
-    parallel_for(q_count + p_count_, [&](std::size_t i) {
-      const Modulus& q = acc.c0.modulus(i);
-      k().add(switched.c0.limb(i), switched.c0.limb(i), acc.c0.limb(i), n, q);
-      k().gather(acc.c0.limb(i), switched.c0.limb(i), index, n);
-      k().gather(acc.c1.limb(i), switched.c1.limb(i), index, n);
-      if (sum.c0.empty()) return;
-      k().add(acc.c0.limb(i), acc.c0.limb(i), sum.c0.limb(i), n, q);
-      k().add(acc.c1.limb(i), acc.c1.limb(i), sum.c1.limb(i), n, q);
-    });
-    sums.pop_back();
-  }
+  sums.pop_back();
+  for (; !sums.empty(); sums.pop_back())
+    acc = giant_step(std::move(acc), std::move(sums.back()), keys);
   return {scale_down(std::move(acc.c0), q_count - 1), scale_down(std::move(acc.c1), q_count - 1),
           x.scale * scale_factor_};
 }

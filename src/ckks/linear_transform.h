@@ -41,9 +41,6 @@ struct TransformShape {
   std::set<std::size_t> babies() const;
 };
 
-/// Passes over all limbs of a ciphertext's half that a giant step takes besides its key switch.
-inline constexpr double kGiantStepPasses = 5;
-
 /// A matrix ready to be applied at one level.
 ///
 /// Double hoisting @[BMTH21, Sec. 4]: one decomposition for all baby rotations, which stay modulo
@@ -76,8 +73,15 @@ class LinearTransform {
   /// [giant][place among its babies]: (q_count + p_count) limbs of 2 * period values
   std::vector<std::vector<Buffer>> plaintexts_;
 
-  /// sum_b plain_(g,b) * baby_b for every giant step g, modulo QP; empty where g has no diagonals.
-  std::vector<ExtendedPair> giant_sums(const std::vector<ExtendedPair>& babies) const;
+  /// A pair modulo QP.
+  struct ExtendedPair {
+    Poly c0, c1;
+  };
+  const KeySwitchKey& rotation_key(u64 g, const GaloisKeys& keys) const;
+  /// sum_b plain_(g,b) * P rot_b(x) for every giant step g; empty where g has no diagonals.
+  std::vector<ExtendedPair> giant_sums(const Ciphertext& x, const GaloisKeys& keys) const;
+  /// rot(acc) + sum.
+  ExtendedPair giant_step(ExtendedPair acc, ExtendedPair sum, const GaloisKeys& keys) const;
 };
 
 }  // namespace blindtuner

@@ -105,9 +105,10 @@ struct LimbKernels {
   /// out[i] = x[i] mod q for x[i] < 2^52 (a residue of another prime, say).
   void (*reduce)(u64* out, const u64* x, std::size_t n, const Modulus& q);
   /// BaseConversion of coefficients [0, n): x[i] is limb i of the source (k arrays), out[t] limb t
-  /// of the target. n a multiple of 16. Sources and targets do not alias.
+  /// of the target. n a multiple of 16. Sources and targets do not alias. streaming: past the
+  /// caches, for targets that would not stay there; they must be aligned to 64 bytes.
   void (*base_convert)(u64* const* out, const u64* const* x, std::size_t n,
-                       const BaseConversion& conversion);
+                       const BaseConversion& conversion, bool streaming);
   /// Block product for linear maps over a subring (linalg): for blocks b of width `width` (a power
   /// of two >= 4), term j and coefficient i:  out[b*width + i] = sum_j a[j*blocks + b] *
   /// m[j][b*width + i] with j in [0, count), count <= 512, blocks = n / width. a holds canonical

@@ -100,7 +100,7 @@ void ComponentMapEvaluator::apply_batch(std::span<const Ciphertext* const> input
     for (std::size_t i = 0; i < limbs; ++i)
       i < q_count ? from.push_back(x.limb(i)) : to.push_back(x.limb(i));
     k().base_convert(to.data(), from.data(), n,
-                     ring_.mod_up_conversion(0, q_count, q_count, p_count));
+                     ring_.mod_up_conversion(0, q_count, q_count, p_count), false);
   }
 
   std::vector<Poly> sums[2];
@@ -141,7 +141,7 @@ void ComponentMapEvaluator::apply_batch(std::span<const Ciphertext* const> input
       to.clear();
       for (std::size_t i = 0; i < p_count; ++i) from.push_back(sum.p_limb(i));
       for (std::size_t i = 0; i < q_count; ++i) to.push_back(quotient.limb(i));
-      k().base_convert(to.data(), from.data(), n, down);
+      k().base_convert(to.data(), from.data(), n, down, false);
       for (std::size_t i = 0; i < q_count; ++i) {
         const Modulus& q = ring_.q(i);
         k().sub_mul_scalar(quotient.limb(i), sum.limb(i), quotient.limb(i),

@@ -251,7 +251,7 @@ std::vector<Ciphertext> MatrixProducts::scores(const FeatureSource& x, std::size
   parallel_for(sums.size(), [&](std::size_t i) {
     const auto place =
         layout_.place((first + i / classes) % layout_.blocks_per_super(), i % classes);
-    Ciphertext c = relinearise_rescale(std::move(sums[i]), keys_.relinearisation);
+    Ciphertext c = relinearise_rescale(sums[i], keys_.relinearisation);
     halve_inplace(c, log_width);
     pieces[place.small][place.residue] = std::move(c);
   });
@@ -357,7 +357,7 @@ std::vector<Ciphertext> MatrixProducts::GradientSum::finish() {
   const int log_rows = log2_exact(products_.layout_.rows());
   std::vector<Ciphertext> pieces(sums_.size());
   parallel_for(sums_.size(), [&](std::size_t i) {
-    pieces[i] = relinearise(std::move(sums_[i]), products_.keys_.relinearisation);
+    pieces[i] = relinearise(sums_[i], products_.keys_.relinearisation);
     halve_inplace(pieces[i], log_rows);
     to_coefficients(pieces[i]);
   });

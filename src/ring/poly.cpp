@@ -178,12 +178,14 @@ void base_convert(std::span<u64* const> out, std::span<const u64* const> x, std:
           "a base conversion with other numbers of limbs");
   const WorkScope work(Work::kPass, std::countr_zero(n), 0, static_cast<double>(out.size()));
   const std::size_t chunk = std::min<std::size_t>(n, 4096);
+  // More than a core's caches hold: what is written is read only after all of it has been.
+  const bool streaming = out.size() * n * sizeof(u64) > (std::size_t{4} << 20);
   parallel_for(n / chunk, [&](std::size_t c) {
     std::vector<const u64*> from(x.begin(), x.end());
     std::vector<u64*> to(out.begin(), out.end());
     for (const u64*& limb : from) limb += c * chunk;
     for (u64*& limb : to) limb += c * chunk;
-    k().base_convert(to.data(), from.data(), chunk, conversion);
+    k().base_convert(to.data(), from.data(), chunk, conversion, streaming);
   });
 }
 

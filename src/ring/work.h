@@ -9,9 +9,10 @@
 namespace blindtuner {
 
 enum class Work {
-  kDecompose,     ///< digits of one polynomial, to be used several times
-  kKeyProduct,    ///< digits by a key
-  kKeySwitch,     ///< both at once; the division by P is counted apart
+  kKeySwitch,     ///< a whole key switch: digits, products with the key, division by P
+  kDecompose,     ///< digits of one polynomial, to be used several times within a LinearTransform
+  kKeyProduct,    ///< digits by a rotation key, rotated, within a LinearTransform
+  kGiantStep,     ///< digits, products, rotation and sum modulo QP, within a LinearTransform
   kScaleDown,     ///< special primes (and some q limbs) divided out of one polynomial
   kRescale,       ///< q limbs divided out of one polynomial
   kTensor,        ///< product of two ciphertexts

@@ -1,5 +1,7 @@
 #include "rlwe/key_switch.h"
 
+#include <cstring>
+
 #include "base/parallel.h"
 #include "ring/work.h"
 
@@ -8,160 +10,204 @@ namespace {
 
 const kernels::LimbKernels& k() { return kernels::active_kernels(); }
 
-// The digits of c: coefficients of the limbs outside each digit; a digit's own limbs are left
-// unset, their transforms are c's.
-struct DigitParts {
-  Decomposition parts;
-  std::vector<std::size_t> begins;
-  bool owns(std::size_t d, std::size_t limb) const {
-    return limb >= begins[d] && limb < parts.digit_ends[d];
-  }
+// Words that are computed at a time while what they are made of streams by.
+constexpr std::size_t kChunk = 4096;
+
+// A key, and the automorphism (a permutation of the transform) that follows it, if any.
+struct Switch {
+  const KeySwitchKey* key;
+  const std::uint32_t* permutation = nullptr;
 };
 
-DigitParts split_digits(const Poly& c, const KeyShape& shape) {
-  require(c.domain() == Domain::kNtt && c.p_count() == 0 && c.q_count() <= shape.q_count,
-          "decompose takes q limbs, no more than the key has");
+// For every key: (c's inner product with it + P (add0, add1)) / P, and by the q limbs from q_keep
+// on, permuted. One limb after the other, in the cache from the product to the result; the limbs
+// that are divided out go first.
+std::vector<std::pair<Poly, Poly>> switch_keys(const Poly& c, std::span<const Switch> switches,
+                                               std::size_t q_keep, const Poly* add0,
+                                               const Poly* add1) {
   const Ring& ring = c.ring();
-  const std::size_t q_count = c.q_count(), p_count = shape.p_count;
-  require(!shape.digit_ends.empty() && shape.digit_ends.back() >= q_count,
-          "a key's digits must cover its limbs");
-  Poly coefficients = c.copy();
-  to_coefficients_inplace(coefficients);
+  const KeyShape& shape = switches.front().key->shape;
+  const std::size_t n = ring.n(), q_count = c.q_count(), p_count = shape.p_count;
+  const WorkScope work(Work::kKeySwitch, ring.log_n(), q_count,
+                       static_cast<double>(switches.size()));
+  Decomposition digits(c, shape);
+  for (const Switch& s : switches) digits.require_fits(*s.key);
+  require(q_keep >= 1 && q_keep <= q_count, "no level left to rescale");
+  require((add0 == nullptr || add0->q_count() >= q_count) &&
+              (add1 == nullptr || add1->q_count() >= q_count),
+          "operand with too few limbs");
 
-  DigitParts out;
-  out.parts.q_count = q_count;
-  out.parts.p_count = p_count;
-  std::vector<const kernels::BaseConversion*> conversions;
-  for (std::size_t begin = 0, d = 0; begin < q_count; begin = shape.digit_ends[d++]) {
-    const std::size_t end = std::min(shape.digit_ends[d], q_count);
-    out.begins.push_back(begin);
-    out.parts.digit_ends.push_back(end);
-    out.parts.digits.emplace_back(ring, q_count, p_count, Domain::kNtt);
-    conversions.push_back(&ring.mod_up_conversion(begin, end, q_count, p_count));
-  }
-  for (std::size_t d = 0; d < conversions.size(); ++d) {
-    std::vector<const u64*> from;
-    std::vector<u64*> to;
-    for (std::size_t i = 0; i < q_count + p_count; ++i) {
-      if (out.owns(d, i))
-        from.push_back(coefficients.limb(i));
-      else
-        to.push_back(out.parts.digits[d].limb(i));
+  const auto product = [&](u64* c0, u64* c1, const Decomposition::Limb& limb, const Switch& s,
+                           std::size_t i, std::size_t begin, std::size_t count) {
+    limb.inner_product(c0, c1, *s.key, begin, count);
+    if (i >= q_count) return;  // P is zero modulo its own primes
+    const u64 special = ring.special_product(i, p_count);
+    if (add0 != nullptr) k().mul_scalar_add(c0, add0->limb(i) + begin, special, count, ring.q(i));
+    if (add1 != nullptr) k().mul_scalar_add(c1, add1->limb(i) + begin, special, count, ring.q(i));
+  };
+
+  const std::size_t dropped = digits.limbs() - q_keep;
+  Buffer tails(2 * switches.size() * dropped * n);
+  const auto tail = [&](std::size_t half, std::size_t j) {
+    return tails.data() + (half * dropped + j) * n;
+  };
+  parallel_for(dropped, [&](std::size_t j) {
+    const std::size_t i = q_keep + j;
+    const kernels::NttTable& table = i < q_count ? ring.q_table(i) : ring.p_table(i - q_count);
+    const Decomposition::Limb limb(digits, i);
+    for (std::size_t s = 0; s < switches.size(); ++s) {
+      product(tail(2 * s, j), tail(2 * s + 1, j), limb, switches[s], i, 0, n);
+      k().ntt_inverse(tail(2 * s, j), table);
+      k().ntt_inverse(tail(2 * s + 1, j), table);
     }
-    base_convert(to, from, c.n(), *conversions[d]);
+  });
+
+  // What the dropped limbs are modulo the others: to be taken off before the division.
+  const kernels::BaseConversion& conversion = ring.scale_down_conversion(q_keep, q_count, p_count);
+  std::vector<std::pair<Poly, Poly>> out;
+  for (std::size_t s = 0; s < switches.size(); ++s) {
+    out.emplace_back(Poly(ring, q_keep, 0, Domain::kNtt), Poly(ring, q_keep, 0, Domain::kNtt));
+    for (std::size_t half = 0; half < 2; ++half) {
+      Poly& poly = half == 0 ? out[s].first : out[s].second;
+      std::vector<const u64*> from(dropped);
+      std::vector<u64*> to(q_keep);
+      for (std::size_t j = 0; j < dropped; ++j) from[j] = tail(2 * s + half, j);
+      for (std::size_t i = 0; i < q_keep; ++i) to[i] = poly.limb(i);
+      base_convert(to, from, n, conversion);
+    }
   }
+
+  parallel_for(q_keep, [&](std::size_t i) {
+    const Modulus& q = ring.q(i);
+    // -(product of the dropped primes) mod q is minus_q of the conversion.
+    const u64 inverse = q.inv(q.neg(conversion.minus_q[i]));
+    const std::size_t chunk = std::min(n, kChunk);
+    const Decomposition::Limb limb(digits, i);
+    Buffer sums(2 * chunk), unpermuted;
+    for (std::size_t s = 0; s < switches.size(); ++s) {
+      u64* const limbs[2] = {out[s].first.limb(i), out[s].second.limb(i)};
+      u64* to[2] = {limbs[0], limbs[1]};
+      if (switches[s].permutation != nullptr) {
+        if (unpermuted.size() == 0) unpermuted = Buffer(2 * n);
+        to[0] = unpermuted.data();
+        to[1] = unpermuted.data() + n;
+      }
+      for (u64* result : limbs) k().ntt_forward(result, ring.q_table(i));
+      for (std::size_t begin = 0; begin < n; begin += chunk) {
+        product(sums.data(), sums.data() + chunk, limb, switches[s], i, begin, chunk);
+        for (std::size_t half = 0; half < 2; ++half)
+          k().sub_mul_scalar(to[half] + begin, sums.data() + half * chunk, limbs[half] + begin,
+                             inverse, chunk, q);
+      }
+      if (switches[s].permutation != nullptr)
+        for (std::size_t half = 0; half < 2; ++half)
+          k().gather(limbs[half], to[half], switches[s].permutation, n);
+    }
+  });
   return out;
 }
 
-void require_fits(const Decomposition& x, const KeySwitchKey& key) {
-  const std::size_t digits = x.digits.size();
-  require(digits >= 1 && digits <= kMaxDigits && digits <= key.b.size(),
-          "key without these digits");
-  require(key.a.size() == key.b.size(), "the key's uniform halves have not been expanded");
-  require(&x.digits.front().ring() == &key.ring() && x.q_count <= key.shape.q_count &&
-              x.p_count == key.shape.p_count,
-          "decomposition and key do not fit");
-  for (std::size_t d = 0; d < digits; ++d)
-    require(std::min(key.shape.digit_ends[d], x.q_count) == x.digit_ends[d],
-            "decomposition and key have different digits");
-}
-
-// One limb of an inner product; digit(d) gives the limb of digit d.
-template <typename F>
-void limb_inner_product(ExtendedPair& out, std::size_t i, std::size_t digits,
-                        const KeySwitchKey& key, F&& digit) {
-  const std::size_t q_count = out.c0.q_count();
-  const u64 *d[kMaxDigits], *b[kMaxDigits], *a[kMaxDigits];
-  for (std::size_t j = 0; j < digits; ++j) {
-    d[j] = digit(j);
-    b[j] = i < q_count ? key.b[j].limb(i) : key.b[j].p_limb(i - q_count);
-    a[j] = i < q_count ? key.a[j].limb(i) : key.a[j].p_limb(i - q_count);
-  }
-  k().inner_product2(out.c0.limb(i), out.c1.limb(i), d, b, a, digits, out.c0.n(),
-                     out.c0.modulus(i));
-}
-
-ExtendedPair empty_pair(const Decomposition& x) {
-  const Ring& ring = x.digits.front().ring();
-  return {Poly(ring, x.q_count, x.p_count, Domain::kNtt),
-          Poly(ring, x.q_count, x.p_count, Domain::kNtt)};
+std::pair<Poly, Poly> switch_key(const Poly& c, const Switch& s, std::size_t q_keep,
+                                 const Poly* add0, const Poly* add1) {
+  return std::move(switch_keys(c, std::span(&s, 1), q_keep, add0, add1).front());
 }
 
 }  // namespace
 
-Decomposition decompose(const Poly& c, const KeyShape& shape) {
-  const WorkScope work(Work::kDecompose, c.ring().log_n(), c.q_count());
-  DigitParts split = split_digits(c, shape);
-  Decomposition& out = split.parts;
-  const std::size_t limbs = out.q_count + out.p_count;
-  parallel_for(out.digits.size() * limbs, [&](std::size_t task) {
-    const std::size_t d = task / limbs, i = task % limbs;
-    Poly& digit = out.digits[d];
-    if (split.owns(d, i))
-      std::memcpy(digit.limb(i), c.limb(i), c.n() * sizeof(u64));
-    else
-      k().ntt_forward(digit.limb(i), digit.table(i));
+Decomposition::Decomposition(const Poly& c, const KeyShape& shape)
+    : c_(&c), p_count_(shape.p_count) {
+  require(c.domain() == Domain::kNtt && c.p_count() == 0 && c.q_count() <= shape.q_count,
+          "decompose takes q limbs, no more than the key has");
+  const Ring& ring = c.ring();
+  const std::size_t q_count = c.q_count();
+  require(!shape.digit_ends.empty() && shape.digit_ends.back() >= q_count,
+          "a key's digits must cover its limbs");
+  const WorkScope work(Work::kDecompose, ring.log_n(), q_count);
+  Poly coefficients(ring, q_count, 0, Domain::kCoefficient);
+  parallel_for(q_count, [&](std::size_t i) {
+    std::memcpy(coefficients.limb(i), c.limb(i), c.n() * sizeof(u64));
+    k().ntt_inverse(coefficients.limb(i), ring.q_table(i));
   });
-  return std::move(out);
+  for (std::size_t begin = 0, d = 0; begin < q_count; begin = shape.digit_ends[d++]) {
+    begins_.push_back(begin);
+    ends_.push_back(std::min(shape.digit_ends[d], q_count));
+    digits_.emplace_back(ring, q_count, p_count_, Domain::kNtt);
+    std::vector<const u64*> from;
+    std::vector<u64*> to;
+    for (std::size_t i = 0; i < limbs(); ++i) {
+      if (owns(d, i))
+        from.push_back(coefficients.limb(i));
+      else
+        to.push_back(digits_[d].limb(i));
+    }
+    base_convert(to, from, c.n(), ring.mod_up_conversion(begin, ends_[d], q_count, p_count_));
+  }
 }
 
-ExtendedPair inner_product(const Decomposition& x, const KeySwitchKey& key) {
-  require_fits(x, key);
-  const WorkScope work(Work::kKeyProduct, key.ring().log_n(), x.q_count);
-  ExtendedPair out = empty_pair(x);
-  parallel_for(x.q_count + x.p_count, [&](std::size_t i) {
-    limb_inner_product(out, i, x.digits.size(), key,
-                       [&](std::size_t d) { return x.digits[d].limb(i); });
-  });
-  return out;
+void Decomposition::require_fits(const KeySwitchKey& key) const {
+  const std::size_t digits = digits_.size();
+  require(digits >= 1 && digits <= kMaxDigits && digits <= key.b.size(),
+          "key without these digits");
+  require(key.a.size() == key.b.size(), "the key's uniform halves have not been expanded");
+  require(
+      &c_->ring() == &key.ring() && q_count() <= key.shape.q_count && p_count_ == key.shape.p_count,
+      "decomposition and key do not fit");
+  for (std::size_t d = 0; d < digits; ++d)
+    require(std::min(key.shape.digit_ends[d], q_count()) == ends_[d],
+            "decomposition and key have different digits");
 }
 
-ExtendedPair decompose_inner_product(const Poly& c, const KeySwitchKey& key) {
-  const WorkScope work(Work::kKeySwitch, c.ring().log_n(), c.q_count());
-  DigitParts split = split_digits(c, key.shape);
-  Decomposition& x = split.parts;
-  require_fits(x, key);
-  ExtendedPair out = empty_pair(x);
-  // A limb's digits are transformed and used while they are in the cache.
-  parallel_for(x.q_count + x.p_count, [&](std::size_t i) {
-    limb_inner_product(out, i, x.digits.size(), key, [&](std::size_t d) -> const u64* {
-      if (split.owns(d, i)) return c.limb(i);
-      k().ntt_forward(x.digits[d].limb(i), x.digits[d].table(i));
-      return x.digits[d].limb(i);
-    });
-  });
-  return out;
+Decomposition::Limb::Limb(const Decomposition& digits, std::size_t i)
+    : i_(i),
+      q_count_(digits.q_count()),
+      modulus_(&digits.digits_.front().modulus(i)),
+      transforms_(digits.digits_.size() * digits.c_->n()) {
+  const std::size_t n = digits.c_->n();
+  for (std::size_t d = 0; d < digits.digits_.size(); ++d) {
+    if (digits.owns(d, i)) {
+      digits_.push_back(digits.c_->limb(i));
+      continue;
+    }
+    u64* transform = transforms_.data() + d * n;
+    std::memcpy(transform, digits.digits_[d].limb(i), n * sizeof(u64));
+    k().ntt_forward(transform, digits.digits_[d].table(i));
+    digits_.push_back(transform);
+  }
+}
+
+void Decomposition::Limb::inner_product(u64* c0, u64* c1, const KeySwitchKey& key,
+                                        std::size_t begin, std::size_t count) const {
+  const u64 *d[kMaxDigits], *b[kMaxDigits], *a[kMaxDigits];
+  for (std::size_t j = 0; j < digits_.size(); ++j) {
+    d[j] = digits_[j] + begin;
+    b[j] = (i_ < q_count_ ? key.b[j].limb(i_) : key.b[j].p_limb(i_ - q_count_)) + begin;
+    a[j] = (i_ < q_count_ ? key.a[j].limb(i_) : key.a[j].p_limb(i_ - q_count_)) + begin;
+  }
+  k().inner_product2(c0, c1, d, b, a, digits_.size(), count, *modulus_);
 }
 
 std::pair<Poly, Poly> key_switch(const Poly& c, const KeySwitchKey& key) {
-  ExtendedPair sum = decompose_inner_product(c, key);
-  return {scale_down(std::move(sum.c0), c.q_count()), scale_down(std::move(sum.c1), c.q_count())};
+  return switch_key(c, {&key}, c.q_count(), nullptr, nullptr);
 }
 
 Ciphertext key_switch(const Ciphertext& c, const KeySwitchKey& key) {
-  auto [c0, c1] = key_switch(c.c1, key);
-  add_inplace(c0, c.c0);
+  auto [c0, c1] = switch_key(c.c1, {&key}, c.c1.q_count(), &c.c0, nullptr);
   return {std::move(c0), std::move(c1), c.scale};
 }
 
-Ciphertext relinearise(Tensor&& t, const KeySwitchKey& key) {
-  auto [c0, c1] = key_switch(t.c2, key);
-  add_inplace(t.c0, c0);
-  add_inplace(t.c1, c1);
-  return {std::move(t.c0), std::move(t.c1), t.scale};
+Ciphertext relinearise(const Tensor& t, const KeySwitchKey& key) {
+  auto [c0, c1] = switch_key(t.c2, {&key}, t.c2.q_count(), &t.c0, &t.c1);
+  return {std::move(c0), std::move(c1), t.scale};
 }
 
-Ciphertext relinearise_rescale(Tensor&& t, const KeySwitchKey& key, std::size_t count) {
+Ciphertext relinearise_rescale(const Tensor& t, const KeySwitchKey& key, std::size_t count) {
   const std::size_t q_count = t.c2.q_count();
   require(count < q_count, "no level left to rescale");
-  ExtendedPair sum = decompose_inner_product(t.c2, key);
-  add_times_special(sum.c0, t.c0);
-  add_times_special(sum.c1, t.c1);
+  auto [c0, c1] = switch_key(t.c2, {&key}, q_count - count, &t.c0, &t.c1);
   double scale = t.scale;
   for (std::size_t i = q_count - count; i < q_count; ++i)
     scale /= static_cast<double>(t.c2.ring().q(i).q);
-  return {scale_down(std::move(sum.c0), q_count - count),
-          scale_down(std::move(sum.c1), q_count - count), scale};
+  return {std::move(c0), std::move(c1), scale};
 }
 
 const KeySwitchKey& find_galois_key(const GaloisKeys& keys, u64 g) {
@@ -171,23 +217,18 @@ const KeySwitchKey& find_galois_key(const GaloisKeys& keys, u64 g) {
 }
 
 Ciphertext apply_automorphism(const Ciphertext& c, u64 g, const GaloisKeys& keys) {
-  auto [c0, c1] = key_switch(c.c1, find_galois_key(keys, g));
-  add_inplace(c0, c.c0);
-  return {automorphism(c0, g), automorphism(c1, g), c.scale};
+  return std::move(apply_automorphisms(c, std::span(&g, 1), keys).front());
 }
 
-void add_times_special(Poly& out, const Poly& x) {
-  require(out.q_count() <= x.q_count(), "operand with too few limbs");
-  const WorkScope work(Work::kPass, out.ring().log_n(), 0, static_cast<double>(out.q_count()));
-  parallel_for(out.q_count(), [&](std::size_t i) {
-    k().mul_scalar_add(out.limb(i), x.limb(i), out.ring().special_product(i, out.p_count()),
-                       out.n(), out.modulus(i));
-  });
-}
-
-Poly extend_by_special(const Poly& x, std::size_t p_count) {
-  Poly out = Poly::zero(x.ring(), x.q_count(), p_count, Domain::kNtt);
-  add_times_special(out, x);
+std::vector<Ciphertext> apply_automorphisms(const Ciphertext& c, std::span<const u64> g,
+                                            const GaloisKeys& keys) {
+  std::vector<Switch> switches;
+  for (const u64 element : g)
+    switches.push_back({&find_galois_key(keys, element), c.ring().automorphism_index(element)});
+  std::vector<Ciphertext> out;
+  if (switches.empty()) return out;
+  for (auto& [c0, c1] : switch_keys(c.c1, switches, c.q_count(), &c.c0, nullptr))
+    out.push_back({std::move(c0), std::move(c1), c.scale});
   return out;
 }
 

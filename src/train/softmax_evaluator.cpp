@@ -187,7 +187,7 @@ Halves SoftmaxEvaluator::evaluate(Halves x, const BootstrapKeys& keys) const {
         Tensor t = tensor_square(c);
         if (planned.factor != 1)
           for (Poly* part : {&t.c0, &t.c1, &t.c2}) mul_integer_inplace(*part, planned.factor);
-        c = relinearise_rescale(std::move(t), relinearisation);
+        c = relinearise_rescale(t, relinearisation);
       });
     }
     x.for_each([&](Ciphertext& c) { c.scale = planned.out_scale; });  // v <- g v^2 is scale / g

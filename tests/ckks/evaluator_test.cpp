@@ -62,7 +62,7 @@ TEST_F(EvaluatorTest, ConstantsBeyond64Bits) {
   // At the scale of a product, where value * scale leaves 64 bits.
   Tensor t = tensor(x(), y());
   add_real_constant_inplace(t.c0, 1000.25 * t.scale);
-  const Ciphertext c = relinearise_rescale(std::move(t), keys().relinearisation);
+  const Ciphertext c = relinearise_rescale(t, keys().relinearisation);
   expect_slots(c, [&](std::size_t j) { return x_[j] * y_[j] + 1000.25; });
   Poly zero = Poly::zero(s_.ring(), 3, 0, Domain::kNtt);
   add_real_constant_inplace(zero, std::ldexp(-3.0, 100));
@@ -124,7 +124,7 @@ TEST_F(EvaluatorTest, AccumulatedTensorsAreTheSum) {
     add_inplace(expected, aa.*part);
     EXPECT_TRUE(same_residues(sum.*part, expected));
   }
-  const Ciphertext out = relinearise_rescale(std::move(sum), keys().relinearisation);
+  const Ciphertext out = relinearise_rescale(sum, keys().relinearisation);
   expect_slots(out, [&](std::size_t j) { return 2.0 * x_[j] * y_[j] + x_[j] * x_[j]; });
 }
 

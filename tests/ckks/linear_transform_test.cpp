@@ -1,6 +1,8 @@
 // Linear maps on slots against matrices applied entry by entry.
 #include "ckks/linear_transform.h"
 
+#include "math/primes.h"
+#include "rlwe/plain_key_switch.h"
 #include "secret/scheme_fixture.h"
 
 namespace blindtuner {
@@ -86,6 +88,64 @@ TEST(LinearTransform, RandomMatricesOfEveryPeriodAndBabyCount) {
       EXPECT_LT(s.worst_error(y, apply_plain(m, x)), std::ldexp(1.0, -30))
           << "period " << period << " baby count " << baby;
     }
+}
+
+// One polynomial operation after the other, on residues that nobody encrypted, in a ring of several
+// chunks: the pass over limbs must give the same bits.
+TEST(LinearTransform, EqualsItsDefinitionBitForBit) {
+  constexpr int kLogN = 13;
+  constexpr std::size_t kSlots = std::size_t{1} << (kLogN - 1), kQ = 4, kP = 2, kBaby = 2;
+  const std::vector<u64> primes = ntt_primes(50, 4 * kSlots, kQ + kP);
+  const Ring ring(kLogN, std::span(primes).first(kQ), std::span(primes).last(kP));
+  const Encoder encoder(kLogN);
+  // The giant in the middle holds nothing.
+  const std::size_t kShifts[] = {0, 1, 5, 6};
+  const DiagonalMatrix matrix = random_matrix(kSlots, kSlots, kShifts, 3);
+  const LinearTransform map(ring, encoder, matrix, 1, kBaby, kQ, kP, 1.0);
+  GaloisKeys keys;
+  std::uint8_t seed = 1;
+  for (const std::size_t step : map.rotations())
+    keys.emplace(rotation_galois(static_cast<std::int64_t>(step), ring.n()),
+                 random_key(ring, {kQ, kP, {2, 4}}, seed++));
+  const Ciphertext x{sample_uniform(ring, kQ, 0, Seed{9}, 0),
+                     sample_uniform(ring, kQ, 0, Seed{9}, 1), kScale};
+
+  // P rot(x) for x modulo Q, P x = (c0, c1) and the automorphism of `steps`.
+  const auto rotated = [&](PlainPair pair, const Poly& c1, std::size_t steps) {
+    const u64 g = rotation_galois(static_cast<std::int64_t>(steps), ring.n());
+    const PlainPair switched = plain_inner_product(c1, keys.at(g));
+    add_inplace(pair.c0, switched.c0);
+    return PlainPair{automorphism(pair.c0, g), automorphism(switched.c1, g)};
+  };
+  PlainPair acc{Poly::zero(ring, kQ, kP, Domain::kNtt), Poly::zero(ring, kQ, kP, Domain::kNtt)};
+  const std::size_t last = 6 / kBaby;
+  for (std::size_t giant = last + 1; giant-- > 0;) {
+    if (giant != last) {
+      const Poly c1 = scale_down(std::move(acc.c1), kQ);
+      acc = rotated({std::move(acc.c0), Poly()}, c1, kBaby);
+    }
+    for (const auto& [shift, diagonal] : matrix.diagonals) {
+      if (shift / kBaby != giant) continue;
+      std::vector<Complex> values(kSlots);
+      for (std::size_t j = 0; j < kSlots; ++j)
+        values[j] = diagonal[(j + kSlots - giant * kBaby) % kSlots];
+      encoder.inverse_fft(values);
+      std::vector<std::int64_t> coefficients(ring.n());
+      const double scale = static_cast<double>(ring.q(kQ - 1).q);
+      for (std::size_t j = 0; j < kSlots; ++j) {
+        coefficients[j] = std::llrint(values[j].real() * scale);
+        coefficients[j + kSlots] = std::llrint(values[j].imag() * scale);
+      }
+      const Poly plain = from_signed(ring, coefficients, kQ, kP);
+      PlainPair baby{plain_times_special(x.c0, kP), plain_times_special(x.c1, kP)};
+      if (shift % kBaby != 0) baby = rotated(std::move(baby), x.c1, shift % kBaby);
+      mul_add_inplace(acc.c0, plain, baby.c0);
+      mul_add_inplace(acc.c1, plain, baby.c1);
+    }
+  }
+  const Ciphertext got = map.apply(x, keys);
+  EXPECT_TRUE(equal_residues(got.c0, scale_down(std::move(acc.c0), kQ - 1)));
+  EXPECT_TRUE(equal_residues(got.c1, scale_down(std::move(acc.c1), kQ - 1)));
 }
 
 TEST(LinearTransform, UnitsAndGapsBetweenGiants) {

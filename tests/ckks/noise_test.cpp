@@ -96,7 +96,7 @@ TEST(Noise, Products) {
       coefficient_error(s.encoder.decode(decrypt(t, s.secrets.big), t.scale), xy, t.scale),
       product);
   const KeySwitchKey& key = s.keys.evaluation.relinearisation;
-  const Ciphertext m = relinearise_rescale(std::move(t), key);
+  const Ciphertext m = relinearise_rescale(t, key);
   const double inner = noise::key_switch_inner(s.ring(), key.shape, limbs);
   expect_within("product, relinearised and rescaled",
                 coefficient_error(s.decrypt_slots(m), xy, m.scale),

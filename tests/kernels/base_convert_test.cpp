@@ -10,7 +10,7 @@ std::vector<Modulus> moduli(const std::vector<u64>& primes) {
 }
 
 std::vector<Buffer> convert(const LimbKernels& kernels, const std::vector<Buffer>& x, std::size_t n,
-                            const BaseConversion& conversion) {
+                            const BaseConversion& conversion, bool streaming = false) {
   std::vector<Buffer> out;
   std::vector<u64*> targets;
   std::vector<const u64*> sources;
@@ -19,7 +19,7 @@ std::vector<Buffer> convert(const LimbKernels& kernels, const std::vector<Buffer
     out.emplace_back(n);
     targets.push_back(out.back().data());
   }
-  kernels.base_convert(targets.data(), sources.data(), n, conversion);
+  kernels.base_convert(targets.data(), sources.data(), n, conversion, streaming);
   return out;
 }
 
@@ -40,10 +40,13 @@ TEST_P(BaseConvertTest, MatchesTheReference) {
           for (std::size_t i = 0; i < shape.sources; ++i)
             x.push_back(make_values(n, primes[i], fill, i));
           const auto wanted = convert(*reference_, x, n, conversion);
-          const auto out = convert(*kernels_, x, n, conversion);
-          for (std::size_t t = 0; t < shape.targets; ++t)
-            ASSERT_TRUE(same(out[t], wanted[t])) << shape.sources << " -> " << shape.targets
-                                                 << ", bits " << bits << ", target " << t;
+          for (const bool streaming : {false, true}) {
+            const auto out = convert(*kernels_, x, n, conversion, streaming);
+            for (std::size_t t = 0; t < shape.targets; ++t)
+              ASSERT_TRUE(same(out[t], wanted[t]))
+                  << shape.sources << " -> " << shape.targets << ", bits " << bits << ", target "
+                  << t << (streaming ? ", streaming" : "");
+          }
         }
     }
 }

@@ -405,7 +405,7 @@ TEST_F(PolyTest, ModUpIsExactOnCentredValues) {
             ring_.mod_up_conversion(begin, end, kQ, p_count);
         ASSERT_EQ(conversion.from.size(), from.size());
         ASSERT_EQ(conversion.to.size(), to.size());
-        kernels::active_kernels().base_convert(to.data(), from.data(), kN, conversion);
+        kernels::active_kernels().base_convert(to.data(), from.data(), kN, conversion, false);
         for (std::size_t t = 0; t < to.size(); ++t)
           for (std::size_t j = 0; j < kN; ++j)
             ASSERT_EQ(to[t][j], values[j].residue(to_primes[t])) << "target " << t << ", " << j;

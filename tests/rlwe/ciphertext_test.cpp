@@ -8,7 +8,6 @@
 
 #include "math/primes.h"
 #include "ring/sampling.h"
-#include "rlwe/key_switch.h"
 
 namespace blindtuner {
 namespace {
@@ -146,29 +145,6 @@ TEST_F(CiphertextTest, SeedsExpandToTheSameLimbsAtEveryLevel) {
   expect_equal(a, low.expand());
   low.stream = 10;
   EXPECT_NE(a.c1.limb(0)[0], low.expand().c1.limb(0)[0]);
-}
-
-TEST_F(CiphertextTest, DecompositionsThatDoNotFitTheirKeyAreRefused) {
-  const KeyShape shape{4, 1, {2, 4}};
-  KeySwitchKey key{shape, Seed{}, {}, {}};
-  for (int d = 0; d < 2; ++d) key.b.push_back(sample_uniform(ring_, 4, 1, Seed{9}, d));
-  const Poly c = sample_uniform(ring_, 4, 0, Seed{1}, 0);
-  const Decomposition digits = decompose(c, shape);
-  EXPECT_THROW(inner_product(digits, key), ContractError);  // not expanded
-  key.expand();
-  EXPECT_NO_THROW(inner_product(digits, key));
-  KeySwitchKey cut_elsewhere = {{4, 1, {1, 4}}, Seed{}, {}, {}};
-  for (int d = 0; d < 2; ++d) cut_elsewhere.b.push_back(key.b[d].copy());
-  cut_elsewhere.expand();
-  EXPECT_THROW(inner_product(digits, cut_elsewhere), ContractError);
-  EXPECT_THROW(decompose(c, (KeyShape{3, 1, {2, 3}})), ContractError);  // too many limbs
-  EXPECT_THROW(decompose(c, (KeyShape{4, 1, {2, 3}})), ContractError);  // digits that end early
-  EXPECT_THROW(decompose(sample_uniform(ring_, 2, 1, Seed{1}, 0), shape), ContractError);
-  Poly coefficients = c.copy();
-  to_coefficients_inplace(coefficients);
-  EXPECT_THROW(decompose(coefficients, shape), ContractError);
-  const KeySwitchKey none;
-  EXPECT_THROW(inner_product(digits, none), ContractError);
 }
 
 }  // namespace

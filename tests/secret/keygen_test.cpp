@@ -109,7 +109,7 @@ TEST(Keys, RelinearisationKeepsTheMessageAtEveryLevel) {
     const double scale = std::ldexp(1.0, q_count == 1 ? 20 : 40);
     Tensor t = tensor(s.encrypt_slots(a, scale, q_count), s.encrypt_slots(b, scale, q_count));
     const Poly before = decrypt(t, s.secrets.big);
-    const Ciphertext c = relinearise(std::move(t), key);
+    const Ciphertext c = relinearise(t, key);
     EXPECT_EQ(c.scale, scale * scale);
     const double expected = noise::key_switch(s.ring(), key.shape, q_count, weight);
     EXPECT_NEAR(statistics(difference(decrypt(c, s.secrets.big), before)).std, expected,

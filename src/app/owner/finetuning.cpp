@@ -296,6 +296,7 @@ FinetuningSettings preset_settings(const std::string& name, const Dataset& train
   TrainingConfig& c = s.config;
   c.classes = classes;
   c.validation_every = 1;
+  s.validation_fraction = std::min(0.1, 3000.0 / static_cast<double>(train.size()));
   // One ciphertext of the big ring holds the scores of this many samples, at least.
   c.batch_size = std::max<std::size_t>(4096, 65536 / std::bit_ceil(static_cast<unsigned>(classes)));
   if (name == "fast") return s;

@@ -34,12 +34,12 @@ struct FinetuningSettings {
   std::size_t samples = 0;  ///< training samples to use; 0: all
 };
 
-/// The presets. fast: whitened features, few large steps, a full first one; the default training
-/// with a batch that fills the big ring. thorough: twice the steps, twice the batch and the wide
-/// softmax, for classifiers whose logits grow beyond 16. paper: HETAL's way, [HETAL]: features as
-/// they are, Nesterov, batches of 512 to 2048, the wide softmax; the rate is 1 for normalised
-/// features, as HETAL takes for a sentence encoder's, and less for longer ones, on which that would
-/// diverge (docs/RESULTS.md).
+/// The presets. A tenth of the samples is held out for validation, 3000 at most. fast: whitened
+/// features, few large steps, a full first one; the default training with a batch that fills the
+/// big ring. thorough: twice the steps, twice the batch and the wide softmax, for classifiers whose
+/// logits grow beyond 16. paper: HETAL's way, [HETAL]: features as they are, Nesterov, batches of
+/// 512 to 2048, the wide softmax; the rate is 1 for normalised features, as HETAL takes for a
+/// sentence encoder's, and less for longer ones, on which that would diverge (docs/RESULTS.md).
 FinetuningSettings preset_settings(const std::string& name, const Dataset& train);
 
 /// Keys, whitening, encryption, the server's program, rounds of validation, decryption, the same

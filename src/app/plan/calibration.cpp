@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/parallel.h"
 #include "base/stopwatch.h"
+#include "ckks/linear_transform.h"
 #include "io/bit_packing.h"
 #include "io/format.h"
 #include "linalg/component_map.h"
@@ -97,21 +98,46 @@ class Calibration {
   void measure_big_ring() {
     const Ring& ring = p_.ring();
     const std::size_t special = ring.p_size();
-    const KeySwitchKey k = key(ring, {p_.top(), special, p_.digit_ends(p_.top())});
+    constexpr std::size_t kBabies = 4;
+    GaloisKeys keys;
+    for (std::size_t step = 1; step <= kBabies; ++step)
+      keys.emplace(rotation_galois(static_cast<std::int64_t>(step), ring.n()),
+                   key(ring, {p_.top(), special, p_.digit_ends(p_.top())}));
+    const KeySwitchKey& k = keys.begin()->second;
+    measure_diagonal(ring, k);
+    const Encoder encoder(p_.literal().log_n);
+    // Constant diagonals at these shifts.
+    const auto linear_map = [&](std::initializer_list<std::size_t> shifts, std::size_t q) {
+      DiagonalMatrix matrix = DiagonalMatrix::identity(encoder.slots());
+      for (const std::size_t shift : shifts) matrix.diagonals[shift] = {Complex(1.0)};
+      return LinearTransform(ring, encoder, matrix, 1, kBabies, q, special, 1.0);
+    };
     for (const std::size_t q : knots()) {
       const Ciphertext c = ciphertext(ring, q);
+      const Poly extended = noise(ring, q, special);
       auto& by_limbs = costs_.by_limbs;
-      Decomposition digits;
-      by_limbs[Work::kDecompose][q] = median_seconds([&] { digits = decompose(c.c1, k.shape); });
-      by_limbs[Work::kKeyProduct][q] = median_seconds([&] { inner_product(digits, k); });
-      digits = {};
-      ExtendedPair pair;
-      by_limbs[Work::kKeySwitch][q] =
-          median_seconds([&] { pair = decompose_inner_product(c.c1, k); });
+      const double limbs = static_cast<double>(extended.limbs());
+      by_limbs[Work::kKeySwitch][q] = median_seconds([&] { key_switch(c.c1, k); });
+      by_limbs[Work::kDecompose][q] = median_seconds([&] {
+        Decomposition digits(c.c1, k.shape);
+        parallel_for(digits.limbs(), [&](std::size_t i) { Decomposition::Limb(digits, i); });
+      });
       // It consumes what it is given: the copy is taken off again.
-      const double copying = median_seconds([&] { pair.c0.copy(); });
-      by_limbs[Work::kScaleDown][q] =
-          std::max(0.0, median_seconds([&] { scale_down(pair.c0.copy(), q); }) - copying);
+      const double copying = median_seconds([&] { extended.copy(); });
+      const auto division = [&](std::size_t keep) {
+        return std::max(0.0, median_seconds([&] { scale_down(extended.copy(), keep); }) - copying);
+      };
+      by_limbs[Work::kScaleDown][q] = division(q);
+      // Maps that differ by baby steps or by a giant step, less what is measured by itself.
+      const double ends = 2 * division(q - 1);
+      const LinearTransform babies = linear_map({1, 2, 3}, q), giant = linear_map({kBabies}, q);
+      by_limbs[Work::kKeyProduct][q] =
+          std::max(0.0, median_seconds([&] { babies.apply(c, keys); }) - ends -
+                            by_limbs[Work::kDecompose][q] - 4 * limbs * costs_.diagonal) /
+          3;
+      by_limbs[Work::kGiantStep][q] =
+          std::max(0.0, median_seconds([&] { giant.apply(c, keys); }) - ends -
+                            by_limbs[Work::kScaleDown][q] - 2 * limbs * costs_.diagonal);
       by_limbs[Work::kTensor][q] = median_seconds([&] { tensor(c, c); });
       const double copying_q = median_seconds([&] { c.c0.copy(); });
       by_limbs[Work::kRescale][q - 1] =
@@ -125,8 +151,6 @@ class Calibration {
                          to_ntt_inplace(x);
                        }) /
                        (2 * limbs);
-    measure_diagonal(ring, k);
-    const Encoder encoder(p_.literal().log_n);
     const std::vector<Complex> slots(encoder.slots(), Complex(0.5));
     costs_.encoding = median_seconds([&] { encoder.encode(ring, slots, 0x1p40, p_.top()); }, 1);
     costs_.uniform_limb = median_seconds([&] { noise(ring, p_.top(), special); }, 1) / limbs;
@@ -190,13 +214,13 @@ class Calibration {
     const auto relinearised = [&](auto&& finish) {
       return std::max(0.0, each_of(kCount, [&](std::size_t) { finish(tensor(a, b)); }) - tensors);
     };
-    costs_.relinearisation = relinearised([&](Tensor&& t) {
-      Ciphertext c = relinearise(std::move(t), relinearisation);
+    costs_.relinearisation = relinearised([&](const Tensor& t) {
+      Ciphertext c = relinearise(t, relinearisation);
       to_coefficients_inplace(c.c0);
       to_coefficients_inplace(c.c1);
     });
     costs_.score_relinearisation =
-        relinearised([&](Tensor&& t) { relinearise_rescale(std::move(t), relinearisation); });
+        relinearised([&](const Tensor& t) { relinearise_rescale(t, relinearisation); });
 
     SeededCiphertext seeded;
     seeded.c0 = noise(ring, 2, 0);

@@ -84,7 +84,6 @@ double all_tree_nodes(const ProductLayout& l, std::size_t first, std::size_t cou
 WorkCounts linear_map_work(const Parameters& p, const TransformShape& shape) {
   const int log_n = p.literal().log_n;
   const std::size_t q = shape.q_count;
-  const double q_limbs = static_cast<double>(q);
   const double limbs = static_cast<double>(q + p.ring().p_size());
   const std::set<std::size_t> babies = shape.babies();
   const double rotated = static_cast<double>(babies.size() - babies.count(0));
@@ -95,13 +94,10 @@ WorkCounts linear_map_work(const Parameters& p, const TransformShape& shape) {
   WorkCounts work;
   if (rotated > 0) work[{Work::kDecompose, log_n, q}] += 1;
   if (rotated > 0) work[{Work::kKeyProduct, log_n, q}] += rotated;
-  work[{Work::kPass, log_n, 0}] += rotated * (q_limbs + 2 * limbs);
-  if (babies.contains(0)) work[{Work::kPass, log_n, 0}] += 2 * q_limbs;
   work[{Work::kDiagonal, log_n, 0}] += diagonals * limbs;
   if (giants > 0) {
     work[{Work::kScaleDown, log_n, q}] += giants;
-    work[{Work::kKeySwitch, log_n, q}] += giants;
-    work[{Work::kPass, log_n, 0}] += giants * kGiantStepPasses * limbs;
+    work[{Work::kGiantStep, log_n, q}] += giants;
   }
   work[{Work::kScaleDown, log_n, q - 1}] += 2;
   return work;

@@ -11,8 +11,9 @@
 namespace blindtuner {
 namespace {
 
-constexpr Work kByLimbs[] = {Work::kDecompose, Work::kKeyProduct, Work::kKeySwitch,
-                             Work::kScaleDown, Work::kRescale,    Work::kTensor};
+constexpr Work kByLimbs[] = {Work::kKeySwitch, Work::kDecompose, Work::kKeyProduct,
+                             Work::kGiantStep, Work::kScaleDown, Work::kRescale,
+                             Work::kTensor};
 
 const char* name(Work work) {
   switch (work) {
@@ -22,6 +23,8 @@ const char* name(Work work) {
       return "key_product";
     case Work::kKeySwitch:
       return "key_switch";
+    case Work::kGiantStep:
+      return "giant_step";
     case Work::kScaleDown:
       return "scale_down";
     case Work::kRescale:

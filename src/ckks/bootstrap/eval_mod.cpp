@@ -29,7 +29,7 @@ Ciphertext EvalMod::evaluate(Ciphertext x, double scale,
   Tensor t = tensor_square(x);
   for (Poly* c : {&t.c0, &t.c1, &t.c2}) add_inplace(*c, *c);
   add_real_constant_inplace(t.c0, -t.scale);
-  Ciphertext y = relinearise_rescale(std::move(t), relinearisation);
+  Ciphertext y = relinearise_rescale(t, relinearisation);
 
   // Scales backwards from the result: squaring s and dividing by q must give the next one.
   const std::size_t q_count = y.q_count() - ChebyshevEvaluator::depth(coefficients_.size());
@@ -42,7 +42,7 @@ Ciphertext EvalMod::evaluate(Ciphertext x, double scale,
     Tensor square = tensor_square(c);
     for (Poly* part : {&square.c0, &square.c1, &square.c2}) add_inplace(*part, *part);
     add_real_constant_inplace(square.c0, -square.scale);
-    c = relinearise_rescale(std::move(square), relinearisation);
+    c = relinearise_rescale(square, relinearisation);
   }
   return c;
 }

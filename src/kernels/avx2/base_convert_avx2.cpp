@@ -39,7 +39,7 @@ void scale_sources(Block& block, const u64* const* x, std::size_t first, std::si
 }  // namespace
 
 void base_convert_avx2(u64* const* out, const u64* const* x, std::size_t n,
-                       const BaseConversion& conversion) {
+                       const BaseConversion& conversion, bool streaming) {
   const std::size_t k = conversion.from.size(), targets = conversion.to.size();
   Block block;
   for (std::size_t first = 0; first < n; first += kBlock) {
@@ -60,10 +60,15 @@ void base_convert_avx2(u64* const* out, const u64* const* x, std::size_t n,
           acc.add_product(_mm256_load_pd(block.y[i] + c), splat(factor[i]));
         }
         acc.flush();
-        store_words(out[t] + first + c, m.reduce(acc, k + 1, _mm256_setzero_si256()));
+        const Words r = m.reduce(acc, k + 1, _mm256_setzero_si256());
+        if (streaming)
+          _mm256_stream_si256(reinterpret_cast<__m256i*>(out[t] + first + c), r);
+        else
+          store_words(out[t] + first + c, r);
       }
     }
   }
+  if (streaming) _mm_sfence();
 }
 
 }  // namespace blindtuner::kernels

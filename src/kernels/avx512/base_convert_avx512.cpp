@@ -36,7 +36,7 @@ void scale_sources(Block& block, const u64* const* x, std::size_t first, std::si
 }
 
 // kVecs vectors of one target: sum_i y_i factor_i + v minus_q, at most 33 products.
-template <int kVecs>
+template <int kVecs, bool kStreaming>
 BLINDTUNER_INLINE void convert(u64* out, const Block& block, std::size_t c, std::size_t k,
                                const u64* factor, Vec minus_q, const VecReducer& m) {
   Vec lo[kVecs], hi[kVecs];
@@ -56,15 +56,18 @@ BLINDTUNER_INLINE void convert(u64* out, const Block& block, std::size_t c, std:
     }
   }
 #pragma GCC unroll 8
-  for (int u = 0; u < kVecs; ++u)
-    store(out + u * kLanes,
-          k < kFewTerms ? m.reduce_few(lo[u], hi[u]) : m.reduce_many(lo[u], hi[u]));
+  for (int u = 0; u < kVecs; ++u) {
+    const Vec r = k < kFewTerms ? m.reduce_few(lo[u], hi[u]) : m.reduce_many(lo[u], hi[u]);
+    if constexpr (kStreaming)
+      _mm512_stream_si512(reinterpret_cast<__m512i*>(out + u * kLanes), r);
+    else
+      store(out + u * kLanes, r);
+  }
 }
 
-}  // namespace
-
-void base_convert_avx512(u64* const* out, const u64* const* x, std::size_t n,
-                         const BaseConversion& conversion) {
+template <bool kStreaming>
+void convert_all(u64* const* out, const u64* const* x, std::size_t n,
+                 const BaseConversion& conversion) {
   const std::size_t k = conversion.from.size(), targets = conversion.to.size();
   Block block;
   for (std::size_t first = 0; first < n; first += kBlock) {
@@ -76,11 +79,20 @@ void base_convert_avx512(u64* const* out, const u64* const* x, std::size_t n,
       const u64* factor = conversion.factor.data() + t * k;
       std::size_t c = 0;
       for (; c + 4 * kLanes <= size; c += 4 * kLanes)
-        convert<4>(out[t] + first + c, block, c, k, factor, minus_q, m);
+        convert<4, kStreaming>(out[t] + first + c, block, c, k, factor, minus_q, m);
       for (; c < size; c += 2 * kLanes)
-        convert<2>(out[t] + first + c, block, c, k, factor, minus_q, m);
+        convert<2, kStreaming>(out[t] + first + c, block, c, k, factor, minus_q, m);
     }
   }
+}
+
+}  // namespace
+
+void base_convert_avx512(u64* const* out, const u64* const* x, std::size_t n,
+                         const BaseConversion& conversion, bool streaming) {
+  if (!streaming) return convert_all<false>(out, x, n, conversion);
+  convert_all<true>(out, x, n, conversion);
+  _mm_sfence();
 }
 
 }  // namespace blindtuner::kernels

@@ -144,7 +144,7 @@ void tensor_sum_avx512(u64* out0, u64* out1, u64* out2, const u64* const* a0, co
                        const u64* const* b0, const u64* const* b1, std::size_t count, std::size_t n,
                        const Modulus& q);
 void base_convert_avx512(u64* const* out, const u64* const* x, std::size_t n,
-                         const BaseConversion& conversion);
+                         const BaseConversion& conversion, bool streaming);
 void block_product_avx512(u64* out, const u64* a, const u64* const* m, std::size_t count,
                           std::size_t width, std::size_t n, const Modulus& q);
 void block_products_avx512(u64* const* out, const u64* const* a, std::size_t batch,

@@ -117,7 +117,7 @@ void reduce_ref(u64* out, const u64* x, std::size_t n, const Modulus& q) {
 }
 
 void base_convert_ref(u64* const* out, const u64* const* x, std::size_t n,
-                      const BaseConversion& conversion) {
+                      const BaseConversion& conversion, bool) {
   const std::size_t k = conversion.from.size();
   u64 y[32];
   for (std::size_t c = 0; c < n; ++c) {

@@ -132,6 +132,10 @@ class Results:
     def forget(self, prefix):
         self.rows = [r for r in self.rows if not r["name"].startswith(prefix)]
 
+    def forget_config(self, part):
+        """Rows whose config has all of `part`."""
+        self.rows = [r for r in self.rows if not part.items() <= r["config"].items()]
+
     def save(self):
         temporary = self.path.with_suffix(".tmp")
         lines = ",\n".join(" " + json.dumps(r, sort_keys=True) for r in self.rows)
@@ -454,6 +458,7 @@ class Bench:
             "owner_peak_rss_bytes": forecast["bytes"]["owner_memory"],
             "upload_bytes_per_sample": forecast["bytes"]["upload_a_sample"],
             "model_bytes": forecast["bytes"]["model"]}
+        self.out.forget_config({"data": data, "features": features})
         for name, value, unit in rows:
             more = {"predicted": predicted[name]} if name in predicted else {}
             self.out.add(name, value, unit, config, **more)

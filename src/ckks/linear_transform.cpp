@@ -51,6 +51,13 @@ class ChunkedAutomorphism {
   std::size_t chunk_;
 };
 
+// One of the rotations that all giant steps share.
+struct BabyStep {
+  std::size_t step;
+  const KeySwitchKey* key;  // none for step 0
+  ChunkedAutomorphism automorphism;
+};
+
 }  // namespace
 
 DiagonalMatrix DiagonalMatrix::identity(std::size_t slots) {
@@ -178,20 +185,41 @@ const KeySwitchKey& LinearTransform::rotation_key(u64 g, const GaloisKeys& keys)
   return key;
 }
 
+const u64* LinearTransform::diagonal(std::size_t giant, std::size_t place, std::size_t i,
+                                     std::size_t begin, std::size_t count, u64* space) const {
+  const std::size_t size = 2 * shape_.period, width = ring_->n() / size;
+  const u64* values = plaintexts_[giant][place].data() + i * size;
+  if (width == 1) return values + begin;
+  for (std::size_t j = 0; j < count;) {
+    const std::size_t at = begin + j, run = std::min(width - at % width, count - j);
+    std::fill_n(space + j, run, values[at / width]);
+    j += run;
+  }
+  return space;
+}
+
+void LinearTransform::count_giant_sums() const {
+  const std::set<std::size_t> babies = shape_.babies();
+  const std::size_t rotated = babies.size() - babies.count(0);
+  if (rotated > 0) {
+    const WorkScope work(Work::kKeyProduct, ring_->log_n(), shape_.q_count,
+                         static_cast<double>(rotated));
+  }
+  std::size_t diagonals = 0;
+  for (const auto& giant : shape_.giants) diagonals += giant.size();
+  const WorkScope work(Work::kDiagonal, ring_->log_n(), 0,
+                       static_cast<double>(diagonals * (shape_.q_count + p_count_)));
+}
+
 std::vector<LinearTransform::ExtendedPair> LinearTransform::giant_sums(
     const Ciphertext& x, const GaloisKeys& keys) const {
-  const std::size_t n = ring_->n(), size = 2 * shape_.period, width = n / size;
-  const std::size_t chunk = std::min(n, kChunk), q_count = shape_.q_count;
-  struct Baby {
-    std::size_t step;
-    const KeySwitchKey* key = nullptr;  // none for step 0
-    ChunkedAutomorphism automorphism{nullptr, 1};
-  };
-  std::vector<Baby> babies;
+  const std::size_t n = ring_->n(), chunk = std::min(n, kChunk);
+  const std::size_t q_count = shape_.q_count, limbs = q_count + p_count_;
+  std::vector<BabyStep> babies;
   std::optional<Decomposition> digits;
   for (const std::size_t step : shape_.babies()) {
     if (step == 0) {
-      babies.push_back({0});
+      babies.push_back({0, nullptr, {nullptr, chunk}});
       continue;
     }
     const u64 g = rotation_galois(static_cast<std::int64_t>(step * shape_.unit), n);
@@ -200,67 +228,48 @@ std::vector<LinearTransform::ExtendedPair> LinearTransform::giant_sums(
     digits->require_fits(key);
     babies.push_back({step, &key, {ring_->automorphism_index(g), chunk}});
   }
-  double diagonals = 0;
-  for (const auto& giant : shape_.giants) diagonals += static_cast<double>(giant.size());
-  if (digits) {
-    const double rotated = static_cast<double>(babies.size() - shape_.babies().count(0));
-    WorkScope(Work::kKeyProduct, ring_->log_n(), q_count, rotated);
-  }
-  WorkScope(Work::kDiagonal, ring_->log_n(), 0,
-            diagonals * static_cast<double>(q_count + p_count_));
+  count_giant_sums();
 
   std::vector<ExtendedPair> sums(shape_.giants.size());
   for (std::size_t g = 0; g < sums.size(); ++g)
     if (!shape_.giants[g].empty())
       sums[g] = {Poly(*ring_, q_count, p_count_, Domain::kNtt),
                  Poly(*ring_, q_count, p_count_, Domain::kNtt)};
-  parallel_for(q_count + p_count_, [&](std::size_t i) {
+  parallel_for(limbs, [&](std::size_t i) {
     const Modulus& q = i < q_count ? ring_->q(i) : ring_->p_table(i - q_count).modulus;
     const u64 special = i < q_count ? ring_->special_product(i, p_count_) : 0;
-    Buffer rotated_chunks(2 * shape_.baby_count * chunk), unrotated(2 * chunk);
-    Buffer expanded(width == 1 ? 0 : shape_.baby_count * chunk);
+    Buffer space((3 * shape_.baby_count + 2) * chunk);
+    u64 *const expanded = space.data() + 2 * shape_.baby_count * chunk, *const unrotated =
+                                                                            space.data() +
+                                                                            3 * shape_.baby_count *
+                                                                                chunk;
     const auto baby_chunk = [&](std::size_t step, std::size_t half) {
-      return rotated_chunks.data() + (2 * step + half) * chunk;
+      return space.data() + (2 * step + half) * chunk;
     };
+    std::vector<const u64*> plain(shape_.baby_count), c0(shape_.baby_count), c1(shape_.baby_count);
     std::optional<Decomposition::Limb> limb;
     if (digits) limb.emplace(*digits, i);
     for (std::size_t begin = 0; begin < n; begin += chunk) {
-      for (const Baby& baby : babies) {
-        u64 *const c0 = baby_chunk(baby.step, 0), *const c1 = baby_chunk(baby.step, 1);
-        if (baby.key == nullptr) {
-          if (i >= q_count) {  // P is zero modulo its own primes
-            std::fill_n(c0, 2 * chunk, u64{0});
-            continue;
-          }
-          k().mul_scalar(c0, x.c0.limb(i) + begin, special, chunk, q);
-          k().mul_scalar(c1, x.c1.limb(i) + begin, special, chunk, q);
-          continue;
+      for (const BabyStep& baby : babies) {
+        u64 *const to0 = baby_chunk(baby.step, 0), *const to1 = baby_chunk(baby.step, 1);
+        if (baby.key != nullptr) {
+          const std::size_t from = baby.automorphism.source(begin);
+          limb->inner_product(unrotated, unrotated + chunk, *baby.key, from, chunk);
+          if (i < q_count) k().mul_scalar_add(unrotated, x.c0.limb(i) + from, special, chunk, q);
+          baby.automorphism.apply(to0, unrotated, begin);
+          baby.automorphism.apply(to1, unrotated + chunk, begin);
+        } else if (i < q_count) {
+          k().mul_scalar(to0, x.c0.limb(i) + begin, special, chunk, q);
+          k().mul_scalar(to1, x.c1.limb(i) + begin, special, chunk, q);
+        } else {  // P is zero modulo its own primes
+          std::fill_n(to0, 2 * chunk, u64{0});
         }
-        const std::size_t source = baby.automorphism.source(begin);
-        u64 *const u0 = unrotated.data(), *const u1 = u0 + chunk;
-        limb->inner_product(u0, u1, *baby.key, source, chunk);
-        if (i < q_count) k().mul_scalar_add(u0, x.c0.limb(i) + source, special, chunk, q);
-        baby.automorphism.apply(c0, u0, begin);
-        baby.automorphism.apply(c1, u1, begin);
       }
-      std::vector<const u64*> plain(shape_.baby_count), c0(shape_.baby_count),
-          c1(shape_.baby_count);
       for (std::size_t g = 0; g < sums.size(); ++g) {
         const std::vector<std::size_t>& giant = shape_.giants[g];
         if (giant.empty()) continue;
         for (std::size_t t = 0; t < giant.size(); ++t) {
-          const u64* values = plaintexts_[g][t].data() + i * size;
-          if (width == 1) {
-            plain[t] = values + begin;
-          } else {
-            u64* slice = expanded.data() + t * chunk;
-            for (std::size_t j = 0; j < chunk;) {
-              const std::size_t place = begin + j, run = std::min(width - place % width, chunk - j);
-              std::fill_n(slice + j, run, values[place / width]);
-              j += run;
-            }
-            plain[t] = slice;
-          }
+          plain[t] = diagonal(g, t, i, begin, chunk, expanded + t * chunk);
           c0[t] = baby_chunk(giant[t], 0);
           c1[t] = baby_chunk(giant[t], 1);
         }

@@ -78,6 +78,11 @@ class LinearTransform {
     Poly c0, c1;
   };
   const KeySwitchKey& rotation_key(u64 g, const GaloisKeys& keys) const;
+  /// Words [begin, begin + count) of limb i of a giant step's diagonal, in `space` when it has to
+  /// be expanded from its period.
+  const u64* diagonal(std::size_t giant, std::size_t place, std::size_t i, std::size_t begin,
+                      std::size_t count, u64* space) const;
+  void count_giant_sums() const;
   /// sum_b plain_(g,b) * P rot_b(x) for every giant step g; empty where g has no diagonals.
   std::vector<ExtendedPair> giant_sums(const Ciphertext& x, const GaloisKeys& keys) const;
   /// rot(acc) + sum.

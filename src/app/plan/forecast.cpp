@@ -74,12 +74,13 @@ double ring_bytes(const Ring& ring) {
   return 4.5 * kWord * static_cast<double>(ring.n() * (ring.q_size() + ring.p_size()));
 }
 
-// The most that one linear map holds besides its keys.
+// The most that one linear map holds besides its keys: a sum for every giant step, the digits of one
+// ciphertext, and what they are made from.
 double map_bytes(const Parameters& p, const TransformShape& s) {
   const double limb = kWord * static_cast<double>(p.ring().n());
   const double limbs = static_cast<double>(s.q_count + p.ring().p_size());
-  const double pairs = static_cast<double>(s.babies().size() + s.giants.size());
-  return limb * limbs * (2 * pairs + static_cast<double>(p.digit_ends(s.q_count).size()) + 4);
+  const double giants = static_cast<double>(s.giants.size());
+  return limb * limbs * (2 * giants + static_cast<double>(p.digit_ends(s.q_count).size()) + 4);
 }
 
 // The linear maps and keys of a run.

@@ -239,10 +239,8 @@ std::vector<LinearTransform::ExtendedPair> LinearTransform::giant_sums(
     const Modulus& q = i < q_count ? ring_->q(i) : ring_->p_table(i - q_count).modulus;
     const u64 special = i < q_count ? ring_->special_product(i, p_count_) : 0;
     Buffer space((3 * shape_.baby_count + 2) * chunk);
-    u64 *const expanded = space.data() + 2 * shape_.baby_count * chunk, *const unrotated =
-                                                                            space.data() +
-                                                                            3 * shape_.baby_count *
-                                                                                chunk;
+    u64* const expanded = space.data() + 2 * shape_.baby_count * chunk;
+    u64* const unrotated = expanded + shape_.baby_count * chunk;
     const auto baby_chunk = [&](std::size_t step, std::size_t half) {
       return space.data() + (2 * step + half) * chunk;
     };

@@ -1,63 +1,199 @@
 #include "base/atomic_file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
+#include <climits>
 #include <cstdio>
-#include <cstring>
-#include <string>
 #include <system_error>
 #include <utility>
 
 #include "base/error.h"
+#include "base/interrupt.h"
+#include "base/path.h"
 #include "base/random.h"
 
 namespace blindtuner {
 namespace {
 
-std::string random_suffix() {
+constexpr int kMostLinks = 40;  // as many as the kernel follows
+constexpr std::string_view kPrefix = ".blindtuner-", kSuffix = ".tmp";
+constexpr std::size_t kRandomDigits = 16;
+
+std::atomic<bool> always_named = false;
+
+// Short, so that a target's name may be as long as the file system allows.
+std::string temporary_name() {
   const Seed seed = fresh_seed();
-  std::array<char, 17> text{};
-  std::snprintf(text.data(), text.size(), "%02x%02x%02x%02x%02x%02x", seed[0], seed[1], seed[2],
-                seed[3], seed[4], seed[5]);
-  return text.data();
+  std::string name(kPrefix);
+  for (std::size_t i = 0; i < kRandomDigits / 2; ++i) {
+    std::array<char, 3> digits{};
+    std::snprintf(digits.data(), digits.size(), "%02x", seed[i]);
+    name += digits.data();
+  }
+  return name += kSuffix;
+}
+
+bool is_temporary_name(std::string_view name) {
+  return name.size() == kPrefix.size() + kRandomDigits + kSuffix.size() &&
+         name.starts_with(kPrefix) && name.ends_with(kSuffix);
+}
+
+std::string path_of_descriptor(int descriptor) {
+  return "/proc/self/fd/" + std::to_string(descriptor);
+}
+
+const char* kind_of(mode_t mode) {
+  if (S_ISDIR(mode)) return "a folder";
+  if (S_ISFIFO(mode)) return "a pipe";
+  if (S_ISSOCK(mode)) return "a socket";
+  return "a device";
+}
+
+// Whether the descriptor's file is the one of that name.
+bool has_name(int descriptor, int folder, const char* name) {
+  struct stat open {
+  }, named{};
+  return ::fstat(descriptor, &open) == 0 &&
+         ::fstatat(folder, name, &named, AT_SYMLINK_NOFOLLOW) == 0 && open.st_dev == named.st_dev &&
+         open.st_ino == named.st_ino;
+}
+
+bool lock_now(int descriptor) {
+  int result = 0;
+  while ((result = ::flock(descriptor, LOCK_EX | LOCK_NB)) != 0 && errno == EINTR) {
+  }
+  return result == 0;
 }
 
 }  // namespace
 
-AtomicFile::AtomicFile(std::filesystem::path target, unsigned mode) : target_(std::move(target)) {
-  if (target_.filename().empty())
-    throw DataError("cannot write '" + target_.string() + "': not a file name");
-  temporary_ = target_;
-  temporary_ += ".tmp-" + random_suffix();
-  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-  if (descriptor_ < 0) {
-    const int error = errno;
-    temporary_.clear();  // not ours to remove
-    fail("open", error);
+void AtomicFile::always_name_temporaries(bool always) { always_named = always; }
+
+AtomicFile::AtomicFile(std::filesystem::path target, unsigned mode, Links links)
+    : target_(std::move(target)) {
+  try {
+    find_target(links, mode);
+    sweep();
+    open_temporary();
+  } catch (...) {
+    discard();
+    throw;
   }
 }
 
 AtomicFile::~AtomicFile() { discard(); }
 
 void AtomicFile::discard() noexcept {
+  if (!temporary_.empty()) ::unlinkat(folder_, temporary_.c_str(), 0);
+  temporary_.clear();
   if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
-  if (!temporary_.empty()) ::unlink(temporary_.c_str());
-  temporary_ = std::filesystem::path();
+  if (folder_ >= 0) ::close(std::exchange(folder_, -1));
 }
 
 void AtomicFile::fail(const char* action, int error) {
   discard();
-  throw DataError("cannot write '" + target_.string() + "': " + action + ": " +
+  throw DataError("cannot write " + quoted_path(target_) + ": " + action + ": " +
                   std::generic_category().message(error));
+}
+
+// Sets the folder, the name in it, and what a target that is there demands.
+void AtomicFile::find_target(Links links, unsigned mode) {
+  mode_ = mode;
+  struct stat status {};
+  if (links == Links::kFollow && ::stat(target_.c_str(), &status) == 0)
+    require_regular(status.st_mode);
+  std::filesystem::path path = target_;
+  for (int followed = 0;; ++followed) {
+    name_ = path.filename().string();
+    if (name_.empty() || name_ == "." || name_ == "..")
+      throw DataError("cannot write " + quoted_path(target_) + ": not a file name");
+    const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+    if (folder_ >= 0) ::close(folder_);
+    folder_ = ::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (folder_ < 0) fail("open", errno);
+    if (::fstatat(folder_, name_.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+      if (errno != ENOENT) fail("open", errno);
+      return;
+    }
+    if (!S_ISLNK(status.st_mode)) break;
+    if (links == Links::kReplace) {
+      replaces_ = true;
+      return;
+    }
+    if (followed == kMostLinks) fail("open", ELOOP);
+    std::array<char, PATH_MAX> to{};
+    const ssize_t length = ::readlinkat(folder_, name_.c_str(), to.data(), to.size() - 1);
+    if (length < 0) fail("open", errno);
+    path = folder / to.data();  // an absolute one stands for itself
+  }
+  require_regular(status.st_mode);
+  if (::faccessat(folder_, name_.c_str(), W_OK, AT_EACCESS) != 0) fail("open", errno);
+  replaces_ = keeps_ = true;
+  mode_ = mode & status.st_mode & 0777;
+  user_ = status.st_uid;
+  group_ = status.st_gid;
+}
+
+void AtomicFile::require_regular(unsigned mode) const {
+  if (!S_ISREG(mode))
+    throw DataError("cannot write " + quoted_path(target_) + ": is " + kind_of(mode) +
+                    ", expected a regular file or a new name");
+}
+
+void AtomicFile::open_temporary() {
+  if (!always_named) {
+    descriptor_ = ::openat(folder_, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode_);
+    // Without /proc it could not be given a name.
+    if (descriptor_ >= 0 && ::access(path_of_descriptor(descriptor_).c_str(), F_OK) != 0)
+      ::close(std::exchange(descriptor_, -1));
+    if (descriptor_ >= 0) {
+      (void)lock_now(descriptor_);
+      return;
+    }
+  }
+  // Another program's sweep may come between the making and the locking.
+  do {
+    if (descriptor_ >= 0) ::close(descriptor_);
+    const std::string name = temporary_name();
+    descriptor_ = ::openat(folder_, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode_);
+    if (descriptor_ < 0) fail("open", errno);
+    temporary_ = name;
+    while (::flock(descriptor_, LOCK_EX) != 0 && errno == EINTR) {
+    }
+  } while (!has_name(descriptor_, folder_, temporary_.c_str()));
+}
+
+// What a killed process left has lost its lock.
+void AtomicFile::sweep() noexcept {
+  const int list = ::openat(folder_, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR* entries = list < 0 ? nullptr : ::fdopendir(list);
+  if (entries == nullptr) {
+    if (list >= 0) ::close(list);
+    return;
+  }
+  while (const dirent* entry = ::readdir(entries)) {
+    if (!is_temporary_name(entry->d_name)) continue;
+    const int left =
+        ::openat(folder_, entry->d_name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (left < 0) continue;
+    if (lock_now(left) && has_name(left, folder_, entry->d_name))
+      ::unlinkat(folder_, entry->d_name, 0);
+    ::close(left);
+  }
+  ::closedir(entries);
 }
 
 void AtomicFile::put(const void* data, std::size_t bytes) {
   require(descriptor_ >= 0, "AtomicFile: written after commit or failure");
+  throw_if_interrupted();
   const char* next = static_cast<const char*>(data);
   while (bytes > 0) {
     const ssize_t written = ::write(descriptor_, next, std::min(bytes, std::size_t{1} << 30));
@@ -75,32 +211,69 @@ void AtomicFile::write(std::span<const std::uint8_t> bytes) { put(bytes.data(), 
 void AtomicFile::write(std::span<const std::byte> bytes) { put(bytes.data(), bytes.size()); }
 void AtomicFile::write(std::string_view text) { put(text.data(), text.size()); }
 
-void AtomicFile::commit() {
-  require(descriptor_ >= 0, "AtomicFile: committed twice or after failure");
-  if (::fsync(descriptor_) != 0) fail("fsync", errno);
-  // Closed before the rename: some file systems report a full disk only here.
-  if (::close(std::exchange(descriptor_, -1)) != 0) fail("close", errno);
-  if (::rename(temporary_.c_str(), target_.c_str()) != 0) fail("rename", errno);
-  temporary_ = std::filesystem::path();
-  // The name, too, should survive a crash. The file is whole whatever happens here, and some file
-  // systems refuse to flush folders, so a failure is not one of ours.
-  const auto folder = target_.has_parent_path() ? target_.parent_path() : ".";
-  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor >= 0) {
-    (void)::fsync(descriptor);
-    ::close(descriptor);
-  }
+// The umask may have taken what the old file had. Where the group cannot stay, the new one may do
+// no more than anybody.
+void AtomicFile::keep_owner() {
+  struct stat status {};
+  if (::fstat(descriptor_, &status) != 0) fail("stat", errno);
+  if ((status.st_uid != user_ || status.st_gid != group_) &&
+      ::fchown(descriptor_, user_, group_) != 0 &&
+      ::fchown(descriptor_, static_cast<uid_t>(-1), group_) != 0 && status.st_gid != group_)
+    mode_ &= 0707u | (mode_ & 07u) << 3;
+  if (::fchmod(descriptor_, mode_) != 0) fail("chmod", errno);
 }
 
-void write_file_atomically(const std::filesystem::path& target,
-                           std::span<const std::uint8_t> bytes) {
-  AtomicFile file(target);
+// Reports also what a network's file system would say when it is closed.
+void AtomicFile::flush() {
+  require(descriptor_ >= 0, "AtomicFile: committed twice or after failure");
+  if (::fsync(descriptor_) != 0) fail("fsync", errno);
+}
+
+void AtomicFile::commit() {
+  flush();
+  const auto link_to = [&](const std::string& name) {
+    return ::linkat(AT_FDCWD, path_of_descriptor(descriptor_).c_str(), folder_, name.c_str(),
+                    AT_SYMLINK_FOLLOW);
+  };
+  bool done = false;
+  if (temporary_.empty()) {
+    done = !replaces_ && link_to(name_) == 0;
+    if (!done && !replaces_ && errno != EEXIST) fail("link", errno);
+    if (!done) {
+      const std::string name = temporary_name();
+      if (link_to(name) != 0) fail("link", errno);
+      temporary_ = name;
+    }
+  }
+  if (!done) {
+    if (keeps_) keep_owner();
+    if (::renameat(folder_, temporary_.c_str(), folder_, name_.c_str()) != 0) fail("rename", errno);
+    temporary_.clear();
+  }
+  // The name, too, should survive a crash. The file is whole whatever happens here, and some file
+  // systems refuse to flush folders, so a failure is not one of ours.
+  const int list = ::openat(folder_, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (list >= 0) {
+    (void)::fsync(list);
+    ::close(list);
+  }
+  discard();
+}
+
+void check_writable(const std::filesystem::path& target, Links links) {
+  const AtomicFile probe(target, 0600, links);
+}
+
+void write_file_atomically(const std::filesystem::path& target, std::span<const std::uint8_t> bytes,
+                           unsigned mode) {
+  AtomicFile file(target, mode);
   file.write(bytes);
   file.commit();
 }
 
-void write_file_atomically(const std::filesystem::path& target, std::string_view text) {
-  AtomicFile file(target);
+void write_file_atomically(const std::filesystem::path& target, std::string_view text,
+                           unsigned mode) {
+  AtomicFile file(target, mode);
   file.write(text);
   file.commit();
 }

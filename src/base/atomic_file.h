@@ -5,18 +5,41 @@
 #include <cstdint>
 #include <filesystem>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace blindtuner {
 
-/// Writes to a temporary beside the target; commit() flushes it to the disk (fsync) and renames it
-/// over the target. Without commit, or when anything fails, the temporary is removed and an older
-/// target stays as it was. Every failure (no such folder, no permission, disk full) is a DataError
-/// that names the target and the system's reason. Move-less; one thread.
+/// Permissions of new files, less the process's umask: kForTheOwner for secrets and for whatever
+/// was decrypted and has no noise.
+inline constexpr unsigned kForTheOwner = 0600, kForAnybody = 0666;
+
+/// What a target that is a symbolic link means.
+enum class Links {
+  kFollow,   ///< the file that it leads to is replaced (or made), the link stays
+  kReplace,  ///< the link itself is replaced: for folders where others may plant links
+};
+
+/// Writes to a file without a name (O_TMPFILE) in the target's folder; commit() flushes it to the
+/// disk (fsync) and puts it in the target's place. Without commit, when anything fails, or when the
+/// process is killed, nothing of it is left and an older target stays as it was.
+///
+/// Where the file system knows no files without a name, and for the moment before a rename, there
+/// is a file `.blindtuner-*.tmp` beside the target, locked (flock) by its writer; what a killed
+/// process left so is removed by the next AtomicFile in that folder.
+///
+/// A target that exists must be a regular file that we may write; its permissions and, where the
+/// system lets us, its owner and group stay. They never become wider than they were, nor wider than
+/// `mode`. Other hard links to it keep the old contents.
+///
+/// Every failure (no such folder, no permission, disk full, a device or a folder in its place) is a
+/// DataError that names the target and the system's reason. One thread. write() throws Interrupted
+/// when the program is asked to end; commit() does not.
 class AtomicFile {
  public:
-  /// `mode`: the file's permissions, less the process's umask. 0600 for secrets.
-  explicit AtomicFile(std::filesystem::path target, unsigned mode = 0666);
+  /// `mode`: a new file's permissions, less the process's umask. 0600 for secrets.
+  explicit AtomicFile(std::filesystem::path target, unsigned mode = kForAnybody,
+                      Links links = Links::kFollow);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
@@ -26,23 +49,41 @@ class AtomicFile {
   void write(std::string_view text);
   /// Bytes written so far.
   std::uint64_t size() const { return size_; }
+  /// Flush to the disk, which takes as long as commit(), though nothing appears yet.
+  void flush();
   /// Flush, fsync, rename, fsync of the folder. Call once; nothing may be written afterwards.
   void commit();
 
+  /// Only for tests: as on a file system that knows no files without a name.
+  static void always_name_temporaries(bool always);
+
  private:
+  void find_target(Links links, unsigned mode);
+  void require_regular(unsigned mode) const;
+  void open_temporary();
+  void sweep() noexcept;
   void put(const void* data, std::size_t bytes);
+  void keep_owner();
   [[noreturn]] void fail(const char* action, int error);
   void discard() noexcept;
 
-  std::filesystem::path target_;
-  std::filesystem::path temporary_;
-  int descriptor_ = -1;
+  std::filesystem::path target_;  // as it was named, for messages
+  std::string name_, temporary_;  // in the folder; no temporary: the new file has no name yet
+  int folder_ = -1, descriptor_ = -1;
+  bool replaces_ = false;  // something of that name is there
+  bool keeps_ = false;     // a regular file: its permissions and owner are kept
+  unsigned mode_ = 0, user_ = 0, group_ = 0;
   std::uint64_t size_ = 0;
 };
 
+/// Throws what AtomicFile throws for a target that cannot be written, before the hours whose result
+/// it is to hold. Changes nothing.
+void check_writable(const std::filesystem::path& target, Links links = Links::kFollow);
+
 /// The whole file in one call.
-void write_file_atomically(const std::filesystem::path& target,
-                           std::span<const std::uint8_t> bytes);
-void write_file_atomically(const std::filesystem::path& target, std::string_view text);
+void write_file_atomically(const std::filesystem::path& target, std::span<const std::uint8_t> bytes,
+                           unsigned mode = kForAnybody);
+void write_file_atomically(const std::filesystem::path& target, std::string_view text,
+                           unsigned mode = kForAnybody);
 
 }  // namespace blindtuner

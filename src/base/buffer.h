@@ -1,4 +1,9 @@
 // Pooled, 64-byte aligned memory for polynomials, and memory that wipes itself for secrets.
+//
+// Wiped memory is a pool of its own: left out of core dumps, zero in a process that is forked off,
+// and locked (never swapped out) as far as the system's limit on locked memory (ulimit -l) allows,
+// blocks of up to 1 MiB such as keys' coefficients first. Where a system grants none of this, all
+// works as well.
 #pragma once
 
 #include <cstddef>
@@ -56,5 +61,26 @@ void release_pooled_memory();
 
 /// Overwrites memory so that the compiler cannot drop it.
 void wipe(void* data, std::size_t bytes);
+
+/// Bytes that hold a secret: zeros at first, in a wiped buffer. Move-only.
+class SecretBytes {
+ public:
+  SecretBytes() = default;
+  explicit SecretBytes(std::size_t count) : words_((count + 7) / 8, true), count_(count) {
+    words_.zero();
+  }
+  std::size_t size() const { return count_; }
+  bool empty() const { return count_ == 0; }
+  std::span<std::uint8_t> span() {
+    return {reinterpret_cast<std::uint8_t*>(words_.data()), count_};
+  }
+  std::span<const std::uint8_t> span() const {
+    return {reinterpret_cast<const std::uint8_t*>(words_.data()), count_};
+  }
+
+ private:
+  Buffer words_;
+  std::size_t count_ = 0;
+};
 
 }  // namespace blindtuner

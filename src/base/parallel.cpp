@@ -7,7 +7,12 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <latch>
 #include <memory>
+#include <new>
+#include <system_error>
+#include <thread>
+#include <vector>
 
 namespace blindtuner {
 namespace {
@@ -20,12 +25,28 @@ struct Inside {
   ~Inside() { inside_loop = before; }
 };
 
+// So many of them as the system lets us have (limits on processes or on memory): oneTBB does not
+// survive a refusal.
+int available_threads(int wanted) {
+  std::latch tried(1);
+  std::vector<std::thread> threads;
+  try {
+    while (static_cast<int>(threads.size()) + 1 < wanted)
+      threads.emplace_back([&] { tried.wait(); });
+  } catch (const std::system_error&) {
+  } catch (const std::bad_alloc&) {
+  }
+  tried.count_down();
+  for (std::thread& thread : threads) thread.join();
+  return static_cast<int>(threads.size()) + 1;
+}
+
 struct Limit {
   int threads;
   std::unique_ptr<tbb::global_control> control;
   explicit Limit(int wanted) { set(wanted); }
   void set(int wanted) {
-    threads = std::max(1, wanted);
+    threads = available_threads(wanted);
     control.reset();
     control = std::make_unique<tbb::global_control>(tbb::global_control::max_allowed_parallelism,
                                                     static_cast<std::size_t>(threads));

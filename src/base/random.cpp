@@ -3,7 +3,9 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
+#include <cmath>
 #include <cstring>
+#include <numbers>
 #include <stdexcept>
 
 #include "base/buffer.h"
@@ -88,6 +90,16 @@ std::uint64_t Prng::next() {
   std::uint64_t word = 0;
   fill(std::span<std::uint64_t>(&word, 1));
   return word;
+}
+
+NormalPair normal_pair(Prng& prng) {
+  // u in (0, 1], so that the logarithm is finite.
+  const double u = static_cast<double>((prng.next() >> 11) + 1) * 0x1p-53;
+  const double v = static_cast<double>(prng.next() >> 11) * 0x1p-53;
+  const double radius = std::sqrt(-2.0 * std::log(u));
+  const double angle = 2.0 * std::numbers::pi * v;
+  const auto rounded = [](double x) { return std::nearbyint(x * 0x1p20) * 0x1p-20; };
+  return {rounded(radius * std::cos(angle)), rounded(radius * std::sin(angle))};
 }
 
 }  // namespace blindtuner

@@ -38,4 +38,11 @@ class Prng {
   std::unique_ptr<State> state_;
 };
 
+/// Two independent standard normal numbers (Box-Muller on 53-bit uniforms), each rounded to a
+/// multiple of 2^-20, so that the last bit of a system's log or cos does not matter.
+struct NormalPair {
+  double first, second;
+};
+NormalPair normal_pair(Prng& prng);
+
 }  // namespace blindtuner

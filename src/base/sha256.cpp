@@ -55,4 +55,15 @@ std::string to_hex(std::span<const std::uint8_t> bytes) {
   return text;
 }
 
+bool from_hex(std::string_view text, std::span<std::uint8_t> bytes) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  if (text.size() != 2 * bytes.size()) return false;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const std::size_t high = kHex.find(text[2 * i]), low = kHex.find(text[2 * i + 1]);
+    if (high == kHex.npos || low == kHex.npos) return false;
+    bytes[i] = static_cast<std::uint8_t>(16 * high + low);
+  }
+  return true;
+}
+
 }  // namespace blindtuner

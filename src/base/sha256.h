@@ -36,5 +36,7 @@ class Sha256 {
 
 /// Two lower-case hexadecimal digits a byte.
 std::string to_hex(std::span<const std::uint8_t> bytes);
+/// Its inverse; false where the text is not as long or not of such digits.
+bool from_hex(std::string_view text, std::span<std::uint8_t> bytes);
 
 }  // namespace blindtuner

@@ -1,8 +1,15 @@
 #include "base/buffer.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
+#include <sstream>
+#include <string>
 #include <vector>
 
 namespace blindtuner {
@@ -90,7 +97,7 @@ TEST(Buffer, WipesWhatItHeldBeforeReuse) {
     data = secret.data();
     std::fill_n(data, kCount, 0x5ec7e75ec7e75ec7u);
   }
-  const Buffer next(kCount);
+  const Buffer next(kCount, true);
   ASSERT_EQ(next.data(), data);
   EXPECT_TRUE(std::all_of(data, data + kCount, [](std::uint64_t word) { return word == 0; }));
 }
@@ -101,7 +108,7 @@ TEST(Buffer, WipesWhatItHeldWhenAssignedOver) {
   std::uint64_t* const data = secret.data();
   std::fill_n(data, kCount, 1);
   secret = Buffer();
-  const Buffer next(kCount);
+  const Buffer next(kCount, true);
   ASSERT_EQ(next.data(), data);
   EXPECT_TRUE(std::all_of(data, data + kCount, [](std::uint64_t word) { return word == 0; }));
 }
@@ -121,6 +128,65 @@ TEST(Wipe, Overwrites) {
   EXPECT_EQ(bytes[0], 0xFF);
   EXPECT_EQ(bytes[36], 0xFF);
   EXPECT_TRUE(std::all_of(bytes + 1, bytes + 36, [](std::uint8_t b) { return b == 0; }));
+}
+
+// The kernel's flags of the mapping that holds the address: dd left out of dumps, wf zero in forked
+// processes, lo locked. Empty where the kernel does not tell.
+std::string mapping_flags(const void* address) {
+  std::ifstream maps("/proc/self/smaps");
+  const auto at = reinterpret_cast<std::uintptr_t>(address);
+  bool here = false;
+  for (std::string line; std::getline(maps, line);) {
+    std::uintptr_t begin = 0, end = 0;
+    char dash = 0;
+    std::istringstream words(line);
+    if (words >> std::hex >> begin >> dash >> end && dash == '-') here = begin <= at && at < end;
+    if (here && line.starts_with("VmFlags:")) return line + " ";
+  }
+  return {};
+}
+
+TEST(Buffer, SecretsAreKeptFromDumpsForksAndSwap) {
+  const Buffer ordinary(1000), small(1000, true), large(std::size_t{1} << 20, true);
+  const std::string flags = mapping_flags(small.data());
+  if (flags.empty()) GTEST_SKIP() << "this kernel shows no flags of mappings";
+  EXPECT_EQ(mapping_flags(ordinary.data()).find(" dd "), std::string::npos);
+  for (const Buffer* secret : {&small, &large}) {
+    EXPECT_NE(mapping_flags(secret->data()).find(" dd "), std::string::npos);
+    EXPECT_NE(mapping_flags(secret->data()).find(" wf "), std::string::npos);
+  }
+  struct rlimit limit {};
+  ASSERT_EQ(getrlimit(RLIMIT_MEMLOCK, &limit), 0);
+  if (limit.rlim_cur >= std::size_t{8} << 20) {
+    EXPECT_NE(flags.find(" lo "), std::string::npos);
+  }
+}
+
+TEST(Buffer, AForkedProcessHasNoSecrets) {
+  Buffer ordinary(1000), secret(1000, true);
+  ordinary.data()[7] = secret.data()[7] = 42;
+  if (mapping_flags(secret.data()).find(" wf ") == std::string::npos)
+    GTEST_SKIP() << "this kernel does not wipe memory on fork";
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) _exit(ordinary.data()[7] == 42 && secret.data()[7] == 0 ? 0 : 1);
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(secret.data()[7], 42u);
+}
+
+TEST(Buffer, SecretsAreGivenBackThoughLocked) {
+  std::uint64_t* data = nullptr;
+  {
+    Buffer secret(std::size_t{1} << 21, true);
+    data = secret.data();
+    std::fill_n(data, secret.size(), 1);
+  }
+  release_pooled_memory();
+  std::vector<unsigned char> resident((std::size_t{8} << 20) / 4096);
+  ASSERT_EQ(mincore(data, std::size_t{8} << 20, resident.data()), 0);
+  EXPECT_EQ(std::count(resident.begin(), resident.end(), 1), 0);
 }
 
 }  // namespace

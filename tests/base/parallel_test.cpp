@@ -1,12 +1,14 @@
 #include "base/parallel.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <stdexcept>
 #include <vector>
 
 #include "base/error.h"
+#include "base/interrupt.h"
 
 namespace blindtuner {
 namespace {
@@ -31,6 +33,25 @@ TEST(ParallelFor, RethrowsTheFirstException) {
   };
   EXPECT_THROW(parallel_for(100, broken), std::runtime_error);
   EXPECT_NO_THROW(parallel_for(1, broken));
+}
+
+// In a process of its own: a request to end stands.
+TEST(ParallelForDeathTest, EndsWhenTheProgramIsAskedTo) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto interrupted = [](int threads) {
+    set_max_threads(threads);
+    std::atomic<int> calls{0};
+    try {
+      parallel_for(1 << 20, [&](std::size_t) {
+        if (++calls == 3) request_interrupt();
+      });
+    } catch (const Interrupted&) {
+      ::_exit(calls < 1000 ? 7 : 1);
+    }
+    ::_exit(2);
+  };
+  EXPECT_EXIT(interrupted(1), testing::ExitedWithCode(7), "");
+  EXPECT_EXIT(interrupted(2), testing::ExitedWithCode(7), "");
 }
 
 TEST(Errors, KeepTheThreeKindsApart) {

@@ -1,0 +1,50 @@
+// Folders that one program at a time may work in.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+
+namespace blindtuner {
+
+/// How this process is called in the messages of others: "blindtuner keygen". Set once, at start.
+void set_process_title(std::string title);
+
+/// Holds `folder`/.`role`.lock by flock(2) until it is destroyed or its process ends, however that
+/// happens: a lock is never stale. Roles are independent of each other, so the owner's and the
+/// server's programs can work in one folder as "owner" and "server". The file holds a line for
+/// every holder (process, title, since when) and is removed by the last one. Children do not
+/// inherit the lock. Two locks of one process exclude each other like those of two.
+///
+/// Where the file can be neither opened nor made (no such folder, a folder that cannot be written),
+/// or the file system knows no locks, there is nothing to hold: held() is false. Writing will fail
+/// there by itself, and reading goes on.
+class FileLock {
+ public:
+  enum class Kind {
+    kExclusive,  ///< nobody else holds it
+    kShared,     ///< nobody else holds it exclusively
+  };
+
+  /// Holds nothing.
+  FileLock() = default;
+  /// Waits up to `patience` for other holders. Throws DataError that names the folder and who holds
+  /// it. Ends early when the program is interrupted.
+  FileLock(std::filesystem::path folder, const std::string& role, Kind kind = Kind::kExclusive,
+           std::chrono::milliseconds patience = {});
+  ~FileLock() { release(); }
+  FileLock(FileLock&& other) noexcept;
+  FileLock& operator=(FileLock&& other) noexcept;
+
+  bool held() const { return descriptor_ >= 0; }
+  void release() noexcept;
+
+ private:
+  bool open_file();
+  bool take(int operation);
+
+  std::filesystem::path folder_, file_;
+  int descriptor_ = -1;
+};
+
+}  // namespace blindtuner

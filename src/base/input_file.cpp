@@ -1,0 +1,69 @@
+#include "base/input_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "base/path.h"
+
+namespace blindtuner {
+namespace {
+
+// Small enough that an interruption is noticed soon on a slow disk.
+constexpr std::size_t kPiece = std::size_t{1} << 24;
+
+}  // namespace
+
+InputFile::InputFile(const std::filesystem::path& path) : name_(quoted_path(path)) {
+  const auto refuse = [&](const std::string& why) {
+    if (descriptor_ >= 0) ::close(descriptor_);
+    throw DataError("cannot read " + name_ + ": " + why);
+  };
+  descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  // A socket cannot be opened at all.
+  if (descriptor_ < 0 && errno == ENXIO) refuse("not a regular file");
+  if (descriptor_ < 0 && errno == ENOENT) refuse("no such file");
+  if (descriptor_ < 0) refuse(std::generic_category().message(errno));
+  struct stat status {};
+  if (::fstat(descriptor_, &status) != 0) refuse(std::generic_category().message(errno));
+  if (!S_ISREG(status.st_mode)) refuse("not a regular file");
+  size_ = static_cast<std::uint64_t>(status.st_size);
+}
+
+InputFile::~InputFile() { ::close(descriptor_); }
+
+std::size_t InputFile::read_some(std::span<std::uint8_t> out, std::uint64_t offset) const {
+  std::size_t done = 0;
+  while (done < out.size()) {
+    throw_if_interrupted();
+    const ssize_t got = ::pread(descriptor_, out.data() + done, std::min(out.size() - done, kPiece),
+                                static_cast<off_t>(offset + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0)
+      throw DataError("cannot read " + name_ + ": " + std::generic_category().message(errno));
+    if (got == 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  return done;
+}
+
+void InputFile::read(std::span<std::uint8_t> out, std::uint64_t offset) const {
+  if (read_some(out, offset) != out.size()) throw DataError(name_ + ": shrank while it was read");
+}
+
+std::vector<std::uint8_t> InputFile::read_all(std::uint64_t max_bytes) const {
+  if (size_ > max_bytes)
+    throw DataError(name_ + ": " + std::to_string(size_) + " bytes, expected at most " +
+                    std::to_string(max_bytes));
+  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(size_));
+  read(bytes, 0);
+  return bytes;
+}
+
+}  // namespace blindtuner

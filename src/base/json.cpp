@@ -1,0 +1,89 @@
+
+#include "base/json.h"
+
+#include <nlohmann/json.hpp>
+#include <unordered_set>
+#include <vector>
+
+#include "base/error.h"
+#include "base/input_file.h"
+#include "base/interrupt.h"
+
+namespace blindtuner {
+namespace {
+
+using nlohmann::json;
+
+/// Meets everything that the text holds, before any of it is kept.
+class Guard final : public nlohmann::json_sax<json> {
+ public:
+  explicit Guard(const std::string& where) : where_(where) {}
+
+  bool null() override { return count(); }
+  bool boolean(bool) override { return count(); }
+  bool number_integer(std::int64_t) override { return count(); }
+  bool number_unsigned(std::uint64_t) override { return count(); }
+  bool number_float(double, const std::string&) override { return count(); }
+  bool string(std::string&) override { return count(); }
+  bool binary(json::binary_t&) override { return count(); }
+  bool start_object(std::size_t) override { return open(); }
+  bool start_array(std::size_t) override { return open(); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+  bool key(std::string& name) override {
+    if (!names_.back().insert(name).second)
+      throw DataError(where_ + ": '" + name.substr(0, 64) +
+                      "' is there twice in one object of its JSON");
+    return count();
+  }
+  bool parse_error(std::size_t byte, const std::string&, const json::exception& error) override {
+    if (dynamic_cast<const json::out_of_range*>(&error) != nullptr)
+      throw DataError(where_ + ": not JSON that can be read: a number is too large");
+    throw DataError(where_ + ": not JSON, at byte " + std::to_string(byte));
+  }
+
+ private:
+  bool count() {
+    if (++values_ > kMaxJsonValues)
+      throw DataError(where_ + ": more than " + std::to_string(kMaxJsonValues) +
+                      " values and names in its JSON");
+    if (values_ % 4096 == 0) throw_if_interrupted();
+    return true;
+  }
+  bool open() {
+    if (names_.size() == kMaxJsonDepth)
+      throw DataError(where_ + ": nested deeper than " + std::to_string(kMaxJsonDepth) +
+                      " levels in its JSON");
+    names_.emplace_back();
+    return count();
+  }
+  bool close() {
+    names_.pop_back();
+    return true;
+  }
+
+  const std::string& where_;
+  std::size_t values_ = 0;
+  std::vector<std::unordered_set<std::string>> names_;  // of what is open; none in a list
+};
+
+}  // namespace
+
+json parse_json(std::string_view text, const std::string& where) {
+  // Twice: the library's own callback takes quadratic time in a list of objects.
+  Guard guard(where);
+  json::sax_parse(text, &guard);
+  return json::parse(text);
+}
+
+json read_json(const std::filesystem::path& path, std::uint64_t max_bytes) {
+  const InputFile file(path);
+  const std::vector<std::uint8_t> bytes = file.read_all(max_bytes);
+  return parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file.name());
+}
+
+std::string json_text(const json& value, int indent) {
+  return value.dump(indent, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace blindtuner

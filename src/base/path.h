@@ -1,0 +1,17 @@
+// Paths: asking the file system without surprises, and naming files in messages.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace blindtuner {
+
+/// The path in single quotes, printable (base/utf8.h), for messages.
+std::string quoted_path(const std::filesystem::path& path);
+
+/// Whether something is there, links followed (a link to nothing: false). Where the system cannot
+/// tell (denied access, a name too long, a loop of links), throws DataError that names the path and
+/// the reason: `std::filesystem::exists` throws an exception there that is no DataError.
+bool path_exists(const std::filesystem::path& path);
+
+}  // namespace blindtuner

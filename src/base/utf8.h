@@ -1,0 +1,21 @@
+// UTF-8 and code points.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace blindtuner {
+
+/// The code points of well-formed UTF-8 (no surrogates, no overlong forms, nothing above U+10FFFF),
+/// or nothing.
+std::optional<std::u32string> decode_utf8(std::string_view text);
+/// The same with U+FFFD for every byte that does not belong to a well-formed sequence.
+std::u32string decode_utf8_leniently(std::string_view text);
+/// UTF-8 of code points; U+FFFD for what is none.
+std::string encode_utf8(std::u32string_view points);
+
+/// Text as a message can show it: control characters, and bytes that are not UTF-8, as \xHH.
+std::string printable(std::string_view text);
+
+}  // namespace blindtuner

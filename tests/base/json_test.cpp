@@ -1,0 +1,86 @@
+
+#include "base/json.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "data/test_files.h"
+
+namespace blindtuner {
+namespace {
+
+using namespace testing;
+
+std::string nested(int depth, const std::string& open = "[", const std::string& close = "]") {
+  std::string out;
+  for (int i = 0; i < depth; ++i) out += open;
+  out += "1";
+  for (int i = 0; i < depth; ++i) out += close;
+  return out;
+}
+
+/// `count` values and names in all.
+std::string zeros(std::size_t count) {
+  std::string out = "[0";
+  for (std::size_t i = 2; i < count; ++i) out += ",0";
+  return out + "]";
+}
+
+void refused(std::string_view text, const std::string& part) {
+  expect_data_error([&] { parse_json(text, "'x'"); }, "'x': " + part);
+}
+
+TEST(Json, TakesWhatIsJson) {
+  EXPECT_EQ(parse_json(R"({"a": [1, -2, 2.5, true, null, "\u00e9"], "b": {"a": {}}})", "x").dump(),
+            R"({"a":[1,-2,2.5,true,null,"é"],"b":{"a":{}}})");
+  EXPECT_EQ(parse_json(" 3 ", "x"), 3);
+  // The same name in two objects is no repetition.
+  EXPECT_EQ(parse_json(R"([{"a": 1}, {"a": {"a": 2}}])", "x")[1]["a"]["a"], 2);
+}
+
+TEST(Json, RefusesWhatIsNot) {
+  for (const char* text : {"", "{", "[1,]", "nul", "[1] 2", "\"\xff\"", "[NaN]", "// no\n1", "'a'"})
+    refused(text, "not JSON, at byte ");
+  refused("[1e999]", "not JSON that can be read: a number is too large");
+  refused(R"({"a": 1, "b": 2, "a": 1})", "'a' is there twice");
+  refused(R"([{"a": {"b": {}, "b": []}}])", "'b' is there twice");
+}
+
+TEST(Json, Depth) {
+  for (const auto& [open, close] : {std::pair{"[", "]"}, {"{\"a\":", "}"}}) {
+    const auto good = parse_json(nested(kMaxJsonDepth, open, close), "x");
+    const auto copy = good;
+    EXPECT_EQ(copy, good);
+    refused(nested(kMaxJsonDepth + 1, open, close), "nested deeper than 32 levels");
+    refused(nested(3'000'000, open, close), "nested deeper than 32 levels");
+  }
+  refused(std::string(30'000'000, '['), "nested deeper than 32 levels");
+}
+
+TEST(Json, AsManyValuesAsMemoryHas) {
+  constexpr std::size_t kMemory = std::size_t{1} << 30;
+  const std::string most = zeros(kMaxJsonValues), more = zeros(kMaxJsonValues + 1);
+  EXPECT_EQ(within_memory(kMemory, [&] { parse_json(most, "x"); }), "good");
+  EXPECT_EQ(within_memory(kMemory, [&] { parse_json(more, "x"); }),
+            "x: more than 16777216 values and names in its JSON");
+}
+
+// The parser's own callback looks through a list again after every object in it.
+TEST(Json, ManyObjectsTakeNoLongerThanTheyMust) {
+  std::string text = "[{}";
+  for (int i = 1; i < 500'000; ++i) text += ",{}";
+  EXPECT_EQ(parse_json(text + "]", "x").size(), 500'000u);
+}
+
+TEST(Json, Files) {
+  const TemporaryFolder folder;
+  put_file(folder / "a.json", "{\"a\": 1}");
+  EXPECT_EQ(read_json(folder / "a.json").at("a"), 1);
+  expect_data_error([&] { read_json(folder / "a.json", 7); }, "8 bytes, expected at most 7");
+  put_file(folder / "a.json", "{\"a\": }");
+  expect_data_error([&] { read_json(folder / "a.json"); }, "a.json': not JSON, at byte 7");
+}
+
+}  // namespace
+}  // namespace blindtuner

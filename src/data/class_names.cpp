@@ -7,14 +7,13 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "data/file_bytes.h"
 #include "data/npy.h"
-#include "data/utf8.h"
 
 namespace blindtuner {
 namespace {
 
-constexpr int kMaxClasses = 1 << 20;
 constexpr std::size_t kMaxName = 1000;
 
 /// A whole number in its shortest form.
@@ -22,7 +21,7 @@ std::optional<int> whole_number(const std::string& word) {
   int value = 0;
   const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
   if (error != std::errc() || end != word.data() + word.size() || value < 0 ||
-      value >= kMaxClasses || std::to_string(value) != word)
+      value >= kMaxLabels || std::to_string(value) != word)
     return std::nullopt;
   return value;
 }
@@ -76,6 +75,7 @@ std::vector<std::string> read_class_names(const std::filesystem::path& path) {
     const std::vector<std::uint8_t> bytes = read_file(path, 1 << 26);
     std::string line;
     for (const std::uint8_t byte : bytes) {
+      if (classes.size() > static_cast<std::size_t>(kMaxLabels)) break;  // refused below
       if (byte != '\n') {
         line += static_cast<char>(byte);
         continue;
@@ -86,6 +86,10 @@ std::vector<std::string> read_class_names(const std::filesystem::path& path) {
     }
     if (!line.empty()) classes.push_back(line);
   }
+  if (classes.size() < 2 || classes.size() > static_cast<std::size_t>(kMaxLabels))
+    throw DataError(name + ": " +
+                    (classes.size() < 2 ? std::to_string(classes.size()) : "too many") +
+                    " class names, expected 2 to " + std::to_string(kMaxLabels));
   std::set<std::string> seen;
   for (const std::string& word : classes) {
     if (word.empty() || word.size() > kMaxName || !decode_utf8(word))
@@ -93,9 +97,6 @@ std::vector<std::string> read_class_names(const std::filesystem::path& path) {
     if (!seen.insert(word).second)
       throw DataError(name + ": class '" + word.substr(0, 60) + "' is there twice");
   }
-  if (classes.size() < 2 || classes.size() > kMaxClasses)
-    throw DataError(name + ": " + std::to_string(classes.size()) +
-                    " class names, expected at least 2");
   return classes;
 }
 

@@ -114,6 +114,9 @@ class Reader {
       std::string_view field = trimmed(line.substr(0, cut));
       if (field.size() >= 2 && field.front() == '"' && field.back() == '"')
         field = trimmed(field.substr(1, field.size() - 2));
+      if (fields.size() == kMaxTableColumns)
+        throw DataError(where_ + ": line " + std::to_string(line_) + " has more than " +
+                        std::to_string(kMaxTableColumns) + " fields");
       fields.push_back(field);
       if (cut == std::string_view::npos) break;
       line.remove_prefix(cut + 1);

@@ -26,8 +26,8 @@ struct CsvTable {
 
 /// Every column is a feature. Fields are decimal numbers (C locale), optionally in double quotes,
 /// with blanks around them; empty lines at the end are ignored, others are errors, and so are
-/// ragged rows, NaN and infinity. Messages name the line (from 1) and the column (from 1). Throws
-/// DataError.
+/// ragged rows, NaN, infinity and more than kMaxTableColumns columns. Messages name the line (from
+/// 1) and the column (from 1). Throws DataError.
 FeatureMatrix read_csv_features(const std::filesystem::path& path, const CsvOptions& options = {});
 
 /// One column, `label_column`, holds the class numbers and the others are features. The column is

@@ -72,7 +72,7 @@ int count_classes(const Labels& labels, const std::string& name) {
   if (*least < 0)
     throw DataError(name + ": row " + std::to_string(least - labels.begin()) + " has label " +
                     std::to_string(*least) + ", expected 0 or more");
-  if (*most >= (1 << 20))
+  if (*most >= kMaxLabels)
     throw DataError(name + ": row " + std::to_string(most - labels.begin()) + " has label " +
                     std::to_string(*most) + ", expected less than 2^20 (is this a label?)");
   return std::max(2, *most + 1);

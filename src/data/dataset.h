@@ -15,6 +15,11 @@ using FeatureMatrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen
 /// One class number in [0, classes) a sample.
 using Labels = std::vector<int>;
 
+/// Class numbers are below this, whatever a file holds.
+inline constexpr int kMaxLabels = 1 << 20;
+/// Columns of a table of numbers, and of a whitening map's input.
+inline constexpr std::size_t kMaxTableColumns = std::size_t{1} << 20;
+
 struct Dataset {
   FeatureMatrix features;
   Labels labels;

@@ -8,11 +8,16 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <system_error>
+#include <thread>
+#include <utility>
 
 #include "base/error.h"
+#include "base/interrupt.h"
+#include "base/path.h"
 #include "data/file_bytes.h"
 
 namespace blindtuner {
@@ -23,10 +28,18 @@ static_assert(std::endian::native == std::endian::little, "records are written a
 constexpr std::string_view kMagic = "BTFEATS1";
 constexpr std::size_t kHeaderBytes = 64, kDigestBytes = 32, kCheckBytes = 8;
 
+// Others hold it for as long as it takes to append a few samples.
 class Lock {
  public:
-  explicit Lock(int descriptor) : descriptor_(descriptor) {
-    while (::flock(descriptor_, LOCK_EX) != 0 && errno == EINTR) {
+  Lock(int descriptor, const std::filesystem::path& path) : descriptor_(descriptor) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 &&
+           (errno == EWOULDBLOCK || errno == EINTR)) {
+      throw_if_interrupted();
+      if (std::chrono::steady_clock::now() > deadline)
+        throw DataError("the cache " + quoted_path(path) +
+                        " is held by another program that does not go on");
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
   }
   ~Lock() { ::flock(descriptor_, LOCK_UN); }
@@ -61,6 +74,48 @@ bool write_at(int descriptor, std::span<const std::uint8_t> bytes, std::uint64_t
   return true;
 }
 
+class Descriptor {
+ public:
+  explicit Descriptor(int value) : value_(value) {}
+  Descriptor(Descriptor&& other) noexcept : value_(std::exchange(other.value_, -1)) {}
+  ~Descriptor() {
+    if (value_ >= 0) ::close(value_);
+  }
+  int get() const { return value_; }
+
+ private:
+  int value_;
+};
+
+[[noreturn]] void refuse_cache(const std::filesystem::path& path, const std::string& why) {
+  throw DataError("the cache " + quoted_path(path) + ": " + why +
+                  "; name another folder with --cache, or do without by --no-cache");
+}
+
+/// Makes it where it is not there. The folder itself is no link (those on the way to it may be), is
+/// the user's, and nobody else may put files into it: what is planted there would be taken for
+/// features.
+Descriptor open_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  // A trailing slash would follow a link.
+  const std::filesystem::path name = folder.has_filename() ? folder : folder.parent_path();
+  const std::filesystem::path parent = name.parent_path();
+  if (!parent.empty()) std::filesystem::create_directories(parent, error);
+  if (error || (::mkdir(name.c_str(), 0700) != 0 && errno != EEXIST))
+    throw DataError("cannot make the folder " + quoted_path(folder) + ": " +
+                    (error ? error.message() : std::generic_category().message(errno)));
+  Descriptor out(::open(name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+  if (out.get() < 0 && (errno == ELOOP || errno == ENOTDIR))
+    refuse_cache(folder, "a link or no folder, expected a folder");
+  struct stat status {};
+  if (out.get() < 0 || ::fstat(out.get(), &status) != 0)
+    throw DataError("cannot open the folder " + quoted_path(folder) + ": " +
+                    std::generic_category().message(errno));
+  if (status.st_uid != ::geteuid()) refuse_cache(folder, "belongs to another user");
+  if ((status.st_mode & 022) != 0) refuse_cache(folder, "others may write to it (chmod go-w)");
+  return out;
+}
+
 std::uint64_t size_of(int descriptor) {
   struct stat status {};
   return ::fstat(descriptor, &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
@@ -79,14 +134,18 @@ std::filesystem::path FeatureCache::default_folder() {
 FeatureCache::FeatureCache(const std::filesystem::path& folder, const Sha256Digest& key,
                            std::size_t width)
     : path_(folder / (to_hex(std::span(key).first(16)) + ".features")), key_(key), width_(width) {
-  std::error_code error;
-  const bool fresh = std::filesystem::create_directories(folder, error);
-  if (error)
-    throw DataError("cannot make the folder " + quoted_path(folder) + ": " + error.message());
-  if (fresh) std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
-  descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  const Descriptor inside = open_folder(folder);
+  descriptor_ = ::openat(inside.get(), path_.filename().c_str(),
+                         O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+  if (descriptor_ < 0 && errno == ELOOP) refuse_cache(path_, "a link, expected a file");
   if (descriptor_ < 0) fail("open", errno);
   try {
+    struct stat status {};
+    if (::fstat(descriptor_, &status) != 0) fail("look at", errno);
+    // Under another name somebody else could read or change what is written here.
+    if (!S_ISREG(status.st_mode) || status.st_uid != ::geteuid() || status.st_nlink != 1)
+      refuse_cache(path_, "expected a file of yours with no other name");
+    if ((status.st_mode & 077) != 0 && ::fchmod(descriptor_, 0600) != 0) fail("protect", errno);
     open_records();
   } catch (...) {
     ::close(descriptor_);
@@ -108,7 +167,7 @@ std::vector<std::uint8_t> FeatureCache::header() const {
 }
 
 void FeatureCache::open_records() {
-  const Lock lock(descriptor_);
+  const Lock lock(descriptor_, path_);
   const std::vector<std::uint8_t> wanted = header();
   std::vector<std::uint8_t> there(kHeaderBytes);
   if (!read_at(descriptor_, there, 0) || there != wanted) {
@@ -182,7 +241,7 @@ void FeatureCache::add(std::span<const Entry> entries) {
     bytes.insert(bytes.end(), sum_bytes, sum_bytes + kCheckBytes);
   }
   const std::lock_guard guard(mutex_);
-  const Lock lock(descriptor_);
+  const Lock lock(descriptor_, path_);
   // Others may have appended; what was cut off in the middle of a record is written over.
   const std::uint64_t size = size_of(descriptor_);
   if (size < kHeaderBytes) throw DataError(quoted_path(path_) + ": shrank while it was in use");

@@ -20,13 +20,14 @@ namespace blindtuner {
 /// of one length: a sample's digest, its features (32-bit floats, little-endian), the first 8 bytes
 /// of SHA-256 over key, digest and features. Records are only ever appended, under a lock, so that
 /// several programs can share the file; one that was cut off is overwritten, one that is damaged is
-/// as good as absent. It holds features in the clear: folder and file are readable by their owner
-/// only.
+/// as good as absent. It holds features in the clear, and what is in it is believed: folder and file
+/// belong to the user, no other may write to the folder or read the file, and neither is a link.
 ///
 /// Any number of threads at once.
 class FeatureCache {
  public:
-  /// Opens or creates. Throws DataError: a folder or file that cannot be made or read.
+  /// Opens or creates. Throws DataError: a folder or file that cannot be made or read, or that others
+  /// could tamper with.
   FeatureCache(const std::filesystem::path& folder, const Sha256Digest& key, std::size_t width);
   ~FeatureCache();
   FeatureCache(const FeatureCache&) = delete;

@@ -8,30 +8,34 @@
 #include <string>
 #include <vector>
 
+#include "base/path.h"  // quoted_path
 #include "base/sha256.h"
 
 namespace blindtuner {
-
-/// The path in single quotes, for messages.
-std::string quoted_path(const std::filesystem::path& path);
 
 /// The bytes of a regular file. Throws DataError when it cannot be opened or read, is not a regular
 /// file, or is larger than `max_bytes`.
 std::vector<std::uint8_t> read_file(const std::filesystem::path& path,
                                     std::uint64_t max_bytes = std::uint64_t{1} << 40);
 
-/// SHA-256 of a file's bytes, read piece by piece. Throws DataError.
+/// SHA-256 of a regular file's bytes, read piece by piece. Throws DataError.
 Sha256Digest file_digest(const std::filesystem::path& path);
 
 /// The most that deflate can make of `packed` bytes (1032 to 1, and a little).
 std::uint64_t max_inflated(std::uint64_t packed);
 
-/// Unpacks one gzip stream with nothing behind it; the result grows as bytes arrive, up to
-/// max_inflated. Checks length and CRC-32. Throws DataError that starts with `where`.
-std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> packed, const std::string& where);
+/// The first bytes of a gzip stream, at most `count`: to learn from them how many there are to be.
+/// Throws DataError that starts with `where`.
+std::vector<std::uint8_t> gunzip_start(std::span<const std::uint8_t> packed, std::size_t count,
+                                       const std::string& where);
 
-/// Unpacks a raw deflate stream of exactly `unpacked` bytes. `unpacked` is not believed beyond
-/// max_inflated(packed.size()). Throws DataError that starts with `where`.
+/// Unpacks one gzip stream of exactly `unpacked` bytes with nothing behind it; length and CRC-32 are
+/// checked. `unpacked` is not believed beyond max_inflated(packed.size()). Throws DataError that
+/// starts with `where`.
+std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> packed, std::size_t unpacked,
+                                 const std::string& where);
+
+/// The same of a raw deflate stream, which has no checksum.
 std::vector<std::uint8_t> inflate_raw(std::span<const std::uint8_t> packed, std::size_t unpacked,
                                       const std::string& where);
 

@@ -1,6 +1,5 @@
 #include "data/idx.h"
 
-#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -10,14 +9,16 @@
 #include "data/file_bytes.h"
 
 namespace blindtuner {
+namespace {
 
-ByteArray read_idx_array(const std::filesystem::path& path) {
-  const std::string where = quoted_path(path);
-  ByteArray idx;
-  idx.bytes = read_file(path);
-  if (idx.bytes.size() >= 2 && idx.bytes[0] == 0x1f && idx.bytes[1] == 0x8b)
-    idx.bytes = gunzip(idx.bytes, where);
-  const auto& bytes = idx.bytes;
+// No array that is near this could be held.
+constexpr std::uint64_t kMaxElements = std::uint64_t{1} << 40;
+
+constexpr std::size_t header_bytes(std::size_t dimensions) { return 4 + 4 * dimensions; }
+
+/// The header's shape. Sets `size` to the whole array's length in bytes, header included.
+std::vector<std::size_t> parse_header(std::span<const std::uint8_t> bytes, const std::string& where,
+                                      std::uint64_t& size) {
   if (bytes.size() < 4)
     throw DataError(where + ": " + std::to_string(bytes.size()) +
                     " bytes, expected an IDX header of at least 4");
@@ -26,30 +27,46 @@ ByteArray read_idx_array(const std::filesystem::path& path) {
   if (bytes[2] != 8)
     throw DataError(where + ": IDX type " + std::to_string(bytes[2]) +
                     ", expected 8 (unsigned bytes)");
-  const std::size_t dimensions = bytes[3];
-  idx.offset = 4 + 4 * dimensions;
+  const std::size_t dimensions = bytes[3], header = header_bytes(dimensions);
   if (dimensions == 0) throw DataError(where + ": IDX array without dimensions");
-  if (bytes.size() < idx.offset)
+  if (bytes.size() < header)
     throw DataError(where + ": truncated within the IDX header: " + std::to_string(bytes.size()) +
-                    " bytes, expected at least " + std::to_string(idx.offset));
-  // No product of the shape can pass the file's size unnoticed: it is checked factor by factor.
-  const std::size_t there = bytes.size() - idx.offset;
-  std::size_t count = 1;
+                    " bytes, expected at least " + std::to_string(header));
+  std::vector<std::size_t> shape;
+  std::uint64_t count = 1;
   for (std::size_t i = 0; i < dimensions; ++i) {
     std::size_t extent = 0;
     for (std::size_t j = 0; j < 4; ++j) extent = extent << 8 | bytes[4 + 4 * i + j];
     if (extent == 0)
       throw DataError(where + ": dimension " + std::to_string(i) + " is 0, expected at least 1");
-    if (extent > there / count)
-      throw DataError(where + ": truncated: dimension " + std::to_string(i) + " is " +
-                      std::to_string(extent) + ", but only " + std::to_string(there) +
-                      " elements are there");
+    if (extent > kMaxElements / count)
+      throw DataError(where + ": dimension " + std::to_string(i) + " is " + std::to_string(extent) +
+                      ", which makes more than 2^40 elements");
     count *= extent;
-    idx.shape.push_back(extent);
+    shape.push_back(extent);
   }
-  if (count != there)
-    throw DataError(where + ": " + std::to_string(there) + " elements, expected " +
-                    std::to_string(count) + " as the dimensions say");
+  size = header + count;
+  return shape;
+}
+
+}  // namespace
+
+ByteArray read_idx_array(const std::filesystem::path& path) {
+  const std::string where = quoted_path(path);
+  ByteArray idx;
+  idx.bytes = read_file(path);
+  const bool packed = idx.bytes.size() >= 2 && idx.bytes[0] == 0x1f && idx.bytes[1] == 0x8b;
+  std::vector<std::uint8_t> start;
+  if (packed) start = gunzip_start(idx.bytes, header_bytes(255), where);
+  std::uint64_t size = 0;
+  idx.shape = parse_header(std::span(packed ? start : idx.bytes), where, size);
+  idx.offset = header_bytes(idx.shape.size());
+  // What the header says is what is unpacked, no more and no less.
+  if (packed) idx.bytes = gunzip(idx.bytes, size, where);
+  if (idx.bytes.size() != size)
+    throw DataError(where + ": " + (idx.bytes.size() < size ? "truncated: " : "") +
+                    std::to_string(idx.bytes.size() - idx.offset) + " elements, expected " +
+                    std::to_string(size - idx.offset) + " as the dimensions say");
   return idx;
 }
 

@@ -10,8 +10,8 @@
 
 #include "base/atomic_file.h"
 #include "base/error.h"
+#include "base/utf8.h"
 #include "data/file_bytes.h"
-#include "data/utf8.h"
 
 namespace blindtuner {
 namespace {
@@ -392,8 +392,8 @@ void write_npy(const std::filesystem::path& path, const FeatureMatrix& matrix) {
   write_file_atomically(path, npy_bytes(matrix));
 }
 
-void write_npy(const std::filesystem::path& path, const Eigen::MatrixXd& matrix) {
-  write_file_atomically(path, npy_bytes(matrix));
+void write_npy(const std::filesystem::path& path, const Eigen::MatrixXd& matrix, unsigned mode) {
+  write_file_atomically(path, npy_bytes(matrix), mode);
 }
 
 void write_npy(const std::filesystem::path& path, const Labels& labels) {

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "base/atomic_file.h"
 #include "data/byte_array.h"
 #include "data/dataset.h"
 
@@ -56,7 +57,8 @@ Labels read_npy_labels(const std::filesystem::path& path);
 
 /// Version 1.0, C order: '<f4', '<f8' or '<i4'. Whole or absent (AtomicFile).
 void write_npy(const std::filesystem::path& path, const FeatureMatrix& matrix);
-void write_npy(const std::filesystem::path& path, const Eigen::MatrixXd& matrix);
+void write_npy(const std::filesystem::path& path, const Eigen::MatrixXd& matrix,
+               unsigned mode = kForAnybody);
 void write_npy(const std::filesystem::path& path, const Labels& labels);
 std::vector<std::uint8_t> npy_bytes(const FeatureMatrix& matrix);
 std::vector<std::uint8_t> npy_bytes(const Eigen::MatrixXd& matrix);
@@ -95,8 +97,9 @@ class NpzArchive {
 };
 
 /// Writes members (name without ".npy" -> the bytes of an .npy array) stored, not compressed; less
-/// than 4 GiB in all (ContractError). Whole or absent.
+/// than 4 GiB in all. Whole or absent. Throws DataError.
 void write_npz(const std::filesystem::path& path,
-               const std::map<std::string, std::vector<std::uint8_t>>& members);
+               const std::map<std::string, std::vector<std::uint8_t>>& members,
+               unsigned mode = kForAnybody);
 
 }  // namespace blindtuner

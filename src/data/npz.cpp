@@ -160,7 +160,7 @@ std::vector<std::string> NpzArchive::strings(const std::string& name) const {
 }
 
 void write_npz(const std::filesystem::path& path,
-               const std::map<std::string, std::vector<std::uint8_t>>& members) {
+               const std::map<std::string, std::vector<std::uint8_t>>& members, unsigned mode) {
   // What local and central headers share: version 2.0, no flags, stored, 1980-01-01 00:00.
   const auto common = [](std::vector<std::uint8_t>& out, const std::string& name,
                          std::span<const std::uint8_t> content, std::uint32_t crc) {
@@ -178,8 +178,11 @@ void write_npz(const std::filesystem::path& path,
   std::uint64_t total = kEndBytes;
   for (const auto& [name, content] : members)
     total += content.size() + kLocalBytes + kCentralBytes + 2 * (name.size() + 4);
-  require(total < 0xffffffff && members.size() < 0xffff, "write_npz: 4 GiB or more");
-  AtomicFile file(path);
+  require(members.size() < 0xffff, "write_npz: too many members");
+  if (total >= 0xffffffff)
+    throw DataError("cannot write " + quoted_path(path) + ": " + std::to_string(total) +
+                    " bytes, expected less than 4 GiB");
+  AtomicFile file(path, mode);
   std::vector<std::uint8_t> directory;
   for (const auto& [member, content] : members) {
     const std::string name = member + kSuffix;

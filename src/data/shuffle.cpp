@@ -1,7 +1,6 @@
 #include "data/shuffle.h"
 
 #include <cmath>
-#include <numbers>
 #include <numeric>
 #include <utility>
 
@@ -25,16 +24,6 @@ std::uint64_t uniform_below(Prng& prng, std::uint64_t bound) {
   }
 }
 
-NormalPair normal_pair(Prng& prng) {
-  // u in (0, 1], so that the logarithm is finite.
-  const double u = static_cast<double>((prng.next() >> 11) + 1) * 0x1p-53;
-  const double v = static_cast<double>(prng.next() >> 11) * 0x1p-53;
-  const double radius = std::sqrt(-2.0 * std::log(u));
-  const double angle = 2.0 * std::numbers::pi * v;
-  const auto rounded = [](double x) { return std::nearbyint(x * 0x1p20) * 0x1p-20; };
-  return {rounded(radius * std::cos(angle)), rounded(radius * std::sin(angle))};
-}
-
 namespace {
 
 void shuffle(std::vector<std::uint32_t>& items, Prng& prng) {
@@ -50,10 +39,14 @@ std::size_t held_out(double fraction, std::size_t count) {
 }  // namespace
 
 std::vector<std::uint32_t> shuffled_indices(std::size_t count, std::uint64_t seed) {
+  return shuffled_indices(count, numbered_seed(seed));
+}
+
+std::vector<std::uint32_t> shuffled_indices(std::size_t count, const Seed& seed) {
   require(count <= UINT32_MAX, "shuffled_indices: too many samples");
   std::vector<std::uint32_t> order(count);
   std::iota(order.begin(), order.end(), 0u);
-  Prng prng(numbered_seed(seed));
+  Prng prng(seed);
   shuffle(order, prng);
   return order;
 }
@@ -66,13 +59,17 @@ Split random_split(std::size_t count, double fraction, std::uint64_t seed) {
 }
 
 Split stratified_split(const Labels& labels, int classes, double fraction, std::uint64_t seed) {
+  return stratified_split(labels, classes, fraction, numbered_seed(seed));
+}
+
+Split stratified_split(const Labels& labels, int classes, double fraction, const Seed& seed) {
   require(labels.size() <= UINT32_MAX, "stratified_split: too many samples");
   std::vector<std::vector<std::uint32_t>> members(static_cast<std::size_t>(std::max(classes, 0)));
   for (std::size_t i = 0; i < labels.size(); ++i) {
     require(labels[i] >= 0 && labels[i] < classes, "stratified_split: label out of range");
     members[static_cast<std::size_t>(labels[i])].push_back(static_cast<std::uint32_t>(i));
   }
-  Prng prng(numbered_seed(seed));
+  Prng prng(seed);
   Split split;
   for (auto& member : members) {
     shuffle(member, prng);

@@ -1,4 +1,5 @@
-// Reproducible orders and splits. The seeds here are public numbers: never a source of secrets.
+// Reproducible orders and splits. A seed that is a number is public randomness, never a source of
+// secrets; an order that is to stay hidden takes 256 bits (data/order_seed.h).
 #pragma once
 
 #include <cstdint>
@@ -9,22 +10,15 @@
 
 namespace blindtuner {
 
-/// The Seed whose first eight bytes are `number`, little-endian, the rest zero. Public randomness
-/// only.
+/// The Seed whose first eight bytes are `number`, little-endian, the rest zero.
 Seed numbered_seed(std::uint64_t number);
 
 /// A uniform number in [0, bound), without bias (rejection). bound > 0.
 std::uint64_t uniform_below(Prng& prng, std::uint64_t bound);
 
-/// Two independent standard normal numbers (Box-Muller on 53-bit uniforms), each rounded to a
-/// multiple of 2^-20, so that the last bit of a system's log or cos does not matter.
-struct NormalPair {
-  double first, second;
-};
-NormalPair normal_pair(Prng& prng);
-
 /// A uniformly random permutation of 0 .. count-1 (Fisher-Yates), fixed by the seed.
 /// Throws ContractError when count >= 2^32.
+std::vector<std::uint32_t> shuffled_indices(std::size_t count, const Seed& seed);
 std::vector<std::uint32_t> shuffled_indices(std::size_t count, std::uint64_t seed);
 
 struct Split {
@@ -37,6 +31,7 @@ Split random_split(std::size_t count, double fraction, std::uint64_t seed);
 
 /// Holds out round(fraction * n_k) samples of every class k, chosen at random; both halves come in
 /// random order. 0 <= fraction <= 1. Throws ContractError on a label outside [0, classes).
+Split stratified_split(const Labels& labels, int classes, double fraction, const Seed& seed);
 Split stratified_split(const Labels& labels, int classes, double fraction, std::uint64_t seed);
 
 }  // namespace blindtuner

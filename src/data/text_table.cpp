@@ -5,8 +5,9 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/interrupt.h"
+#include "base/utf8.h"
 #include "data/file_bytes.h"
-#include "data/utf8.h"
 
 namespace blindtuner {
 namespace {
@@ -23,6 +24,10 @@ class Parser {
   std::vector<std::string> row() {
     std::vector<std::string> fields;
     do {
+      if (++count_ > kMaxTextFields)
+        throw DataError(name_ + ", line " + std::to_string(line_) + ": more than " +
+                        std::to_string(kMaxTextFields) + " fields in the table");
+      if (count_ % 4096 == 0) throw_if_interrupted();
       fields.push_back(field());
     } while (accept(separator_));
     if (!at_end() && !line_break())
@@ -69,7 +74,7 @@ class Parser {
   std::string_view text_;
   char separator_;
   const std::string& name_;
-  std::size_t next_ = 0, line_ = 1;
+  std::size_t next_ = 0, line_ = 1, count_ = 0;
 };
 
 }  // namespace
@@ -95,7 +100,7 @@ std::size_t TextTable::column(const std::string& wanted) const {
 
 TextTable read_text_table(const std::filesystem::path& path) {
   const std::string name = quoted_path(path);
-  const std::vector<std::uint8_t> bytes = read_file(path);
+  const std::vector<std::uint8_t> bytes = read_file(path, kMaxTextTableBytes);
   std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   TextTable table{path, {}, {}};
@@ -105,8 +110,8 @@ TextTable read_text_table(const std::filesystem::path& path) {
     std::vector<std::string> row = parser.row();
     if (row.size() == 1 && row[0].empty()) continue;
     for (const std::string& field : row)
-      if (!decode_utf8(field))
-        throw DataError(name + ", line " + std::to_string(line) + ": not UTF-8");
+      if (!decode_utf8(field) || field.find('\0') != std::string::npos)
+        throw DataError(name + ", line " + std::to_string(line) + ": not UTF-8, or a zero byte");
     if (!table.rows.empty() && row.size() != table.columns())
       throw DataError(name + ", line " + std::to_string(line) + ": " + std::to_string(row.size()) +
                       " fields, expected " + std::to_string(table.columns()) +

@@ -2,10 +2,16 @@
 
 #include <Eigen/Eigenvalues>
 #include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <exception>
+#include <future>
+#include <memory>
+#include <thread>
 #include <vector>
 
 #include "base/error.h"
+#include "base/interrupt.h"
 #include "base/parallel.h"
 #include "data/file_bytes.h"
 #include "data/npy.h"
@@ -21,7 +27,10 @@ std::size_t blocks_of(Eigen::Index rows) {
 
 Eigen::VectorXd column_means(const FeatureMatrix& x) {
   Eigen::VectorXd sum = Eigen::VectorXd::Zero(x.cols());
-  for (Eigen::Index i = 0; i < x.rows(); ++i) sum += x.row(i).transpose().cast<double>();
+  for (Eigen::Index i = 0; i < x.rows(); ++i) {
+    if (i % kRows == 0) throw_if_interrupted();
+    sum += x.row(i).transpose().cast<double>();
+  }
   return sum / static_cast<double>(x.rows());
 }
 
@@ -33,11 +42,13 @@ Eigen::MatrixXd covariance(const FeatureMatrix& x, const Eigen::VectorXd& mean) 
   const Eigen::VectorXd error = mean - centre.transpose().cast<double>();
   const std::size_t blocks = blocks_of(x.rows());
   Eigen::MatrixXd sum = Eigen::MatrixXd::Zero(d, d);
-  // Groups of blocks: the partial sums of a group are made in parallel and added in order.
-  constexpr std::size_t kGroup = 8;
-  std::vector<Eigen::MatrixXf> partial(kGroup);
-  for (std::size_t first = 0; first < blocks; first += kGroup) {
-    const std::size_t count = std::min(kGroup, blocks - first);
+  // Groups of blocks: the partial sums of a group are made in parallel and added in order. Those of
+  // wide features are smaller, for the memory.
+  const std::size_t group = d <= 2048 ? 8 : 2;
+  std::vector<Eigen::MatrixXf> partial(group);
+  for (std::size_t first = 0; first < blocks; first += group) {
+    throw_if_interrupted();
+    const std::size_t count = std::min(group, blocks - first);
     parallel_for(count, [&](std::size_t g) {
       const Eigen::Index begin = static_cast<Eigen::Index>(first + g) * kRows;
       const Eigen::Index rows = std::min(kRows, x.rows() - begin);
@@ -53,6 +64,33 @@ Eigen::MatrixXd covariance(const FeatureMatrix& x, const Eigen::VectorXd& mean) 
   return sum;
 }
 
+using Solver = Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>;
+
+/// The solver cannot be interrupted, so it works on a thread of its own, which is left behind when
+/// the program is asked to end: it touches nothing but what it shares here.
+std::shared_ptr<const Solver> eigenvectors(Eigen::MatrixXd covariance) {
+  struct Shared {
+    Eigen::MatrixXd matrix;
+    Solver solver;
+    std::promise<void> promise;
+  };
+  const auto shared = std::make_shared<Shared>();
+  shared->matrix = std::move(covariance);
+  std::future<void> done = shared->promise.get_future();
+  std::thread([shared] {
+    try {
+      shared->solver.compute(shared->matrix);
+      shared->promise.set_value();
+    } catch (...) {
+      shared->promise.set_exception(std::current_exception());
+    }
+  }).detach();
+  while (done.wait_for(std::chrono::milliseconds(100)) != std::future_status::ready)
+    throw_if_interrupted();
+  done.get();
+  return {shared, &shared->solver};
+}
+
 }  // namespace
 
 Whitening Whitening::fit(const FeatureMatrix& features, double epsilon, std::size_t components) {
@@ -62,11 +100,14 @@ Whitening Whitening::fit(const FeatureMatrix& features, double epsilon, std::siz
   if (features.rows() < 2 || d == 0)
     throw DataError("whitening: " + std::to_string(features.rows()) + " samples of " +
                     std::to_string(d) + " features, expected at least two samples");
+  if (d > kMaxWhitenedWidth)
+    throw DataError("whitening: samples of " + std::to_string(d) + " features, expected at most " +
+                    std::to_string(kMaxWhitenedWidth));
   Whitening w;
   w.epsilon_ = epsilon;
   w.mean_ = column_means(features);
-  const Eigen::MatrixXd cov = covariance(features, w.mean_);
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(cov);
+  const auto solved = eigenvectors(covariance(features, w.mean_));
+  const Solver& solver = *solved;
   if (solver.info() != Eigen::Success || !solver.eigenvalues().allFinite())
     throw DataError("whitening: the covariance has no eigenvalues (NaN or infinite features?)");
   w.eigenvalues_ = solver.eigenvalues().reverse();
@@ -96,6 +137,7 @@ FeatureMatrix Whitening::apply(const FeatureMatrix& features) const {
   const Eigen::RowVectorXf centre = mean_.transpose().cast<float>();
   FeatureMatrix out(features.rows(), map.cols());
   parallel_for(blocks_of(features.rows()), [&](std::size_t b) {
+    throw_if_interrupted();
     const Eigen::Index begin = static_cast<Eigen::Index>(b) * kRows;
     const Eigen::Index rows = std::min(kRows, features.rows() - begin);
     const FeatureMatrix centred = features.middleRows(begin, rows).rowwise() - centre;

@@ -8,6 +8,10 @@
 
 namespace blindtuner {
 
+/// Features that whitening can be fitted to: it holds up to eight d x d matrices of doubles (4 GB)
+/// and takes d^3 operations (a quarter of an hour a core).
+inline constexpr std::size_t kMaxWhitenedWidth = 8192;
+
 /// z = (x - mu) U (Lambda + eps * mean(Lambda))^(-1/2): mu the mean, U Lambda U^T the covariance of
 /// the features it was fitted to (divided by the number of samples), mean(Lambda) = trace / d.
 ///
@@ -21,8 +25,9 @@ class Whitening {
 
   /// Fits to `features` (d columns) and keeps the `components` leading directions (0: all of them).
   /// Columns of U have their largest entry positive, so that results do not depend on the solver's
-  /// signs. Throws DataError when there are fewer than two samples or no variance at all,
-  /// ContractError on eps <= 0 or components > d.
+  /// signs. Throws DataError when there are fewer than two samples, no variance at all, or more
+  /// than kMaxWhitenedWidth features, ContractError on eps <= 0 or components > d. May be
+  /// interrupted (base/interrupt.h).
   static Whitening fit(const FeatureMatrix& features, double epsilon = kDefaultEpsilon,
                        std::size_t components = 0);
 

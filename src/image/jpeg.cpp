@@ -17,8 +17,10 @@
 namespace blindtuner {
 namespace {
 
-// A progressive file of a few bytes can ask for any number of passes over its pixels.
+// A progressive file of a few bytes can ask for any number of passes over its pixels. Programs write
+// about ten.
 constexpr int kMaxScans = 500;
+constexpr double kMaxScannedPixels = 2e9;
 
 /// libjpeg reports errors by a jump. What must outlive it is here; the functions that are jumped
 /// out of hold nothing that needs a destructor.
@@ -43,8 +45,10 @@ struct Reader {
     };
     progress.progress_monitor = [](j_common_ptr common) {
       auto* self = static_cast<Reader*>(common->client_data);
-      if (self->info.input_scan_number > kMaxScans) {
-        std::snprintf(self->message, sizeof self->message, "more than %d scans", kMaxScans);
+      const int scans = self->info.input_scan_number;
+      const double pixels = static_cast<double>(self->info.image_width) * self->info.image_height;
+      if (scans > kMaxScans || scans * pixels > kMaxScannedPixels) {
+        std::snprintf(self->message, sizeof self->message, "%d scans or more, too many", scans);
         std::longjmp(self->jump, 1);
       }
     };

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/path.h"
 #include "data/class_names.h"
 #include "data/file_bytes.h"
 #include "data/idx.h"
@@ -19,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t kMaxFileBytes = std::uint64_t{1} << 30;
+// Folders within folders.
 constexpr int kMaxDepth = 32;
 
 std::string lower(std::string text) {
@@ -58,7 +59,7 @@ std::vector<fs::directory_entry> entries(const fs::path& folder) {
   return out;
 }
 
-/// Pictures of a folder, then those of the folders in it.
+/// Pictures of a folder, then those of the folders in it. Recursion: kMaxDepth deep.
 void find_pictures(const fs::path& folder, std::vector<fs::path>& out, int depth = 0) {
   if (depth > kMaxDepth)
     throw DataError(quoted_path(folder) + ": folders within folders, more than " +
@@ -72,6 +73,18 @@ void find_pictures(const fs::path& folder, std::vector<fs::path>& out, int depth
       out.push_back(entry.path());
   }
   for (const fs::path& inner : folders) find_pictures(inner, out, depth + 1);
+}
+
+/// A table's path out of its root folder, by the words alone: the file system is not asked. Empty
+/// when it would not be beneath the root.
+fs::path beneath(const fs::path& root, const fs::path& path) {
+  std::error_code error;
+  const fs::path base = path.is_absolute() ? fs::absolute(root.empty() ? "." : root, error)
+                                           : (root.empty() ? fs::path(".") : root);
+  const fs::path relative =
+      (base / path).lexically_normal().lexically_relative(base.lexically_normal());
+  if (error || relative.empty() || relative == "." || *relative.begin() == "..") return {};
+  return root / relative;
 }
 
 std::string list_of(const std::vector<std::string>& words) {
@@ -105,7 +118,7 @@ PictureSet PictureSet::open(const PictureSource& source) {
   PictureSet set;
   set.origin_ = quoted_path(source.images);
   std::error_code error;
-  if (!fs::exists(source.images, error))
+  if (!path_exists(source.images))
     throw DataError("cannot read " + set.origin_ + ": no such file or folder");
   std::string name = lower(source.images.filename().string());
   const bool folder = fs::is_directory(source.images, error);
@@ -170,20 +183,25 @@ void PictureSet::open_table(const PictureSource& source) {
   const std::size_t labels = labelled ? table.column(source.label_column) : 0;
   if (labelled && labels == paths)
     throw DataError(origin_ + ": path and label are the same column");
-  const fs::path base = source.images.parent_path();
+  const fs::path base = source.root.empty() ? source.images.parent_path() : source.root;
   // A header is what is neither named as a picture nor there.
   const fs::path first = table.rows[0][paths];
-  const std::size_t begin = !named_as_picture(first) && !fs::exists(base / first) ? 1 : 0;
+  const std::size_t begin = !named_as_picture(first) && !path_exists(base / first) ? 1 : 0;
   std::vector<std::string> words;
   for (std::size_t i = begin; i < table.rows.size(); ++i) {
     const std::string& path = table.rows[i][paths];
     if (path.empty()) throw DataError(table.where(i) + ": the path is empty");
-    files_.push_back(base / path);
+    fs::path file = beneath(base, path);
+    if (file.empty())
+      throw DataError(table.where(i) + ": '" + path.substr(0, 200) +
+                      "' is not beneath the folder " + quoted_path(base.empty() ? "." : base) +
+                      "; name the folder that all of the table's pictures lie in with "
+                      "--images-root");
+    files_.push_back(std::move(file));
     names_.push_back(path);
     lines_.push_back(table.lines[i]);
     if (labelled) words.push_back(table.rows[i][labels]);
-    std::error_code ignored;
-    if (source.all_files && !fs::exists(files_.back(), ignored))
+    if (source.all_files && !path_exists(files_.back()))
       throw DataError(table.where(i) + ": no such file " + quoted_path(files_.back()));
   }
   if (files_.empty()) throw DataError(origin_ + ": a header but no rows");
@@ -247,6 +265,9 @@ void PictureSet::set_array(ByteArray array, const std::string& where) {
   const auto& shape = array.shape;
   if (shape.size() != 3 && !(shape.size() == 4 && (shape[3] == 1 || shape[3] == 3)))
     throw DataError(where + ": expected pictures x height x width, or x 3 for colours");
+  if (shape[0] > kMaxPictures)
+    throw DataError(where + ": " + std::to_string(shape[0]) + " pictures, expected at most " +
+                    std::to_string(kMaxPictures));
   height_ = shape[1];
   width_ = shape[2];
   channels_ = shape.size() == 4 ? shape[3] : 1;
@@ -278,7 +299,7 @@ std::string PictureSet::where(std::size_t index) const {
 PictureBytes PictureSet::read(std::size_t index) const {
   require(index < size(), "PictureSet::read: no such picture");
   if (!files_.empty()) try {
-      return {read_file(files_[index], kMaxFileBytes), 0, 0, 0};
+      return {read_file(files_[index], kMaxPictureBytes), 0, 0, 0};
     } catch (const DataError& error) {
       if (lines_.empty()) throw;
       throw DataError(origin_ + ", line " + std::to_string(lines_[index]) + ": " + error.what());

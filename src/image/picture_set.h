@@ -12,16 +12,23 @@
 
 namespace blindtuner {
 
+/// Bytes of a picture's file, and pictures of an array.
+inline constexpr std::uint64_t kMaxPictureBytes = std::uint64_t{1} << 30;
+inline constexpr std::size_t kMaxPictures = std::size_t{1} << 24;
+
 /// Where pictures and their labels are. `images` is
 ///  - a folder: every folder in it is a class, as torchvision's ImageFolder has it (classes and
 ///    pictures in the order of their names, folders within a class searched too); a folder of
 ///    pictures alone is a set without labels;
-///  - .csv or .tsv: a path (relative to the table) and a label a row, or paths alone;
+///  - .csv or .tsv: a path and a label a row, or paths alone. Paths are relative to the folder
+///    `root`, or the table's own when that is empty, and lie beneath it: an absolute path must begin
+///    with the root's, and none may climb out of it by "..". Links are followed;
 ///  - IDX (-ubyte, .idx, with or without .gz): grey pictures, labels in the file `labels`;
 ///  - .npz: unsigned bytes, samples x height x width, or x 3 (x 1), with labels.
 struct PictureSource {
   std::filesystem::path images;
   std::filesystem::path labels;  ///< IDX and .npz: a file of class numbers
+  std::filesystem::path root;    ///< tables: the folder that paths are relative to and beneath
   /// Tables: columns by name or number.
   std::string path_column = "1", label_column = "last";
   /// .npz: the members; empty: NAME_images and NAME_labels or x_NAME and y_NAME of the split NAME,

@@ -2,11 +2,10 @@
 
 #include <utf8proc.h>
 
-#include <cstdlib>
-#include <memory>
-#include <new>
+#include <algorithm>
 
-#include "data/utf8.h"
+#include "base/error.h"
+#include "base/utf8.h"
 
 namespace blindtuner {
 namespace {
@@ -70,17 +69,31 @@ bool is_chinese(char32_t point) {
   return false;
 }
 
+/// The canonical decomposition. utf8proc_map would put marks in order by exchanging neighbours,
+/// which takes quadratic time in a long run of them.
 std::u32string decomposed(const std::u32string& points) {
-  const std::string text = encode_utf8(points);
-  utf8proc_uint8_t* raw = nullptr;
-  const utf8proc_ssize_t length =
-      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
-                   static_cast<utf8proc_ssize_t>(text.size()), &raw,
-                   static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE));
-  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(raw, &std::free);
-  if (length < 0) throw std::bad_alloc();  // the text is well-formed
-  return decode_utf8_leniently(
-      {reinterpret_cast<const char*>(raw), static_cast<std::size_t>(length)});
+  std::u32string out;
+  for (const char32_t point : points) {
+    utf8proc_int32_t parts[4];
+    int boundary = 0;
+    const utf8proc_ssize_t count = utf8proc_decompose_char(
+        static_cast<utf8proc_int32_t>(point), parts, 4,
+        static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE), &boundary);
+    require(count >= 0 && count <= 4, "a canonical decomposition has at most 4 characters");
+    for (utf8proc_ssize_t i = 0; i < count; ++i) out += static_cast<char32_t>(parts[i]);
+  }
+  const auto mark_class = [](char32_t point) {
+    return utf8proc_get_property(static_cast<utf8proc_int32_t>(point))->combining_class;
+  };
+  for (auto begin = out.begin(); begin != out.end();) {
+    const auto starts = [&](char32_t point) { return mark_class(point) == 0; };
+    begin = std::find_if_not(begin, out.end(), starts);
+    const auto end = std::find_if(begin, out.end(), starts);
+    std::stable_sort(begin, end,
+                     [&](char32_t a, char32_t b) { return mark_class(a) < mark_class(b); });
+    begin = end;
+  }
+  return out;
 }
 
 }  // namespace

@@ -4,8 +4,10 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/json.h"
+#include "base/path.h"
+#include "base/utf8.h"
 #include "data/file_bytes.h"
-#include "data/utf8.h"
 
 namespace blindtuner {
 namespace {
@@ -13,13 +15,9 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr std::uint64_t kMaxFile = 1 << 28;
-constexpr std::int64_t kMaxId = 1 << 28;
-
-json read_json(const fs::path& path) {
-  const std::vector<std::uint8_t> bytes = read_file(path, kMaxFile);
-  json out = json::parse(bytes.begin(), bytes.end(), nullptr, false);
-  if (!out.is_object()) throw DataError(quoted_path(path) + ": not JSON, or not an object");
+json read_object(const fs::path& path) {
+  json out = read_json(path, kMaxTokenizerBytes);
+  if (!out.is_object()) throw DataError(quoted_path(path) + ": expected a JSON object");
   return out;
 }
 
@@ -79,7 +77,7 @@ void read_template(const json& processor, const std::string& where, WordPieceSet
 
 WordPiece from_tokenizer_json(const fs::path& path) {
   const std::string where = quoted_path(path);
-  const json all = read_json(path);
+  const json all = read_object(path);
   const json &model = part(all, "model"), &normalizer = part(all, "normalizer");
   const auto expect = [&](const json& object, const char* name, const char* type) {
     const std::string is = word(object, "type", "");
@@ -96,9 +94,12 @@ WordPiece from_tokenizer_json(const fs::path& path) {
   read_case(normalizer, "lowercase", settings.basic);
   settings.unknown = word(model, "unk_token", settings.unknown);
   settings.continuation = word(model, "continuing_subword_prefix", settings.continuation);
-  if (const auto longest = model.find("max_input_chars_per_word");
-      longest != model.end() && longest->is_number_unsigned())
+  if (const auto longest = model.find("max_input_chars_per_word"); longest != model.end()) {
+    if (!longest->is_number_unsigned() || longest->get<std::uint64_t>() > kMaxWordCharacters)
+      throw DataError(where + ": max_input_chars_per_word, expected 0 to " +
+                      std::to_string(kMaxWordCharacters));
     settings.longest_word = longest->get<std::size_t>();
+  }
   read_template(part(all, "post_processor"), where, settings);
   settings.special.clear();
   if (const auto added = all.find("added_tokens"); added != all.end() && added->is_array())
@@ -106,19 +107,23 @@ WordPiece from_tokenizer_json(const fs::path& path) {
       if (token.is_object()) settings.special.push_back(word(token, "content", ""));
   WordPiece::Vocabulary vocabulary;
   for (const auto& [piece, id] : part(model, "vocab").items()) {
-    if (!id.is_number_unsigned() || id.get<std::uint64_t>() > kMaxId)
-      throw DataError(where + ": a token of the vocabulary has no id from 0 to 2^28");
+    if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= kMaxVocabulary)
+      throw DataError(where + ": a token of the vocabulary has no id below " +
+                      std::to_string(kMaxVocabulary));
     vocabulary.emplace(piece, id.get<std::int32_t>());
   }
   return WordPiece(std::move(vocabulary), std::move(settings), where);
 }
 
 WordPiece from_vocab_txt(const fs::path& path) {
-  const std::vector<std::uint8_t> bytes = read_file(path, kMaxFile);
+  const std::vector<std::uint8_t> bytes = read_file(path, kMaxTokenizerBytes);
   const std::string text(bytes.begin(), bytes.end());
   WordPiece::Vocabulary vocabulary;
   std::int32_t id = 0;
   for (std::size_t begin = 0; begin < text.size(); ++id) {
+    if (static_cast<std::size_t>(id) == kMaxVocabulary)
+      throw DataError(quoted_path(path) + ": more than " + std::to_string(kMaxVocabulary) +
+                      " tokens");
     const std::size_t end = std::min(text.find('\n', begin), text.size());
     std::string piece = text.substr(begin, end - begin);
     if (piece.ends_with('\r')) piece.pop_back();
@@ -128,8 +133,8 @@ WordPiece from_vocab_txt(const fs::path& path) {
   WordPieceSettings settings;
   for (const char* name : {"special_tokens_map.json", "tokenizer_config.json"}) {
     const fs::path beside = path.parent_path() / name;
-    if (!fs::exists(beside)) continue;
-    const json all = read_json(beside);
+    if (!path_exists(beside)) continue;
+    const json all = read_object(beside);
     settings.opening = word(all, "cls_token", settings.opening);
     settings.closing = word(all, "sep_token", settings.closing);
     settings.unknown = word(all, "unk_token", settings.unknown);
@@ -146,6 +151,14 @@ WordPiece from_vocab_txt(const fs::path& path) {
 
 WordPiece::WordPiece(Vocabulary vocabulary, WordPieceSettings settings, const std::string& where)
     : vocabulary_(std::move(vocabulary)), settings_(std::move(settings)) {
+  if (vocabulary_.size() > kMaxVocabulary || settings_.special.size() > kMaxSpecialTokens)
+    throw DataError(where + ": " + std::to_string(vocabulary_.size()) + " tokens and " +
+                    std::to_string(settings_.special.size()) + " special ones, expected at most " +
+                    std::to_string(kMaxVocabulary) + " and " + std::to_string(kMaxSpecialTokens));
+  if (settings_.continuation.size() > kMaxWordCharacters)
+    throw DataError(where + ": a continuing_subword_prefix of " +
+                    std::to_string(settings_.continuation.size()) + " bytes, expected at most " +
+                    std::to_string(kMaxWordCharacters));
   const auto id = [&](const std::string& token) {
     const auto found = vocabulary_.find(token);
     if (found == vocabulary_.end())
@@ -171,8 +184,8 @@ WordPiece::WordPiece(Vocabulary vocabulary, WordPieceSettings settings, const st
 
 WordPiece WordPiece::load(const fs::path& folder) {
   const fs::path file = folder / "tokenizer.json", words = folder / "vocab.txt";
-  if (fs::exists(file)) return from_tokenizer_json(file);
-  if (fs::exists(words)) return from_vocab_txt(words);
+  if (path_exists(file)) return from_tokenizer_json(file);
+  if (path_exists(words)) return from_vocab_txt(words);
   throw DataError(quoted_path(folder) +
                   ": no tokenizer.json and no vocab.txt, which cut texts into the model's tokens");
 }

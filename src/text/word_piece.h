@@ -12,6 +12,12 @@
 
 namespace blindtuner {
 
+/// Of a vocabulary's files: their bytes, tokens (ids are below this), and special tokens.
+inline constexpr std::uint64_t kMaxTokenizerBytes = std::uint64_t{1} << 26;
+inline constexpr std::size_t kMaxVocabulary = std::size_t{1} << 20, kMaxSpecialTokens = 1024;
+/// A word of n characters takes up to n^2 / 2 look-ups, so no file may ask for more than this.
+inline constexpr std::size_t kMaxWordCharacters = 1000;
+
 struct WordPieceSettings {
   BasicTokens basic;
   std::string opening = "[CLS]", closing = "[SEP]", unknown = "[UNK]";

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/json.h"
+#include "base/path.h"
 #include "data/file_bytes.h"
 
 namespace blindtuner {
@@ -50,7 +52,6 @@ layers::Affine Checkpoint::norm(const std::string& name, std::size_t width) {
 }
 
 std::size_t Checkpoint::count_blocks(const std::string& before) const {
-  constexpr std::size_t kMax = 1000;
   std::size_t blocks = 0;
   const std::string start = prefix_ + before;
   for (const auto& [full, tensor] : file_.tensors()) {
@@ -58,7 +59,7 @@ std::size_t Checkpoint::count_blocks(const std::string& before) const {
     std::size_t number = 0;
     const auto [end, error] =
         std::from_chars(full.data() + start.size(), full.data() + full.size(), number);
-    if (error != std::errc() || *end != '.' || number >= kMax)
+    if (error != std::errc() || *end != '.' || number >= kMaxBlocks)
       throw DataError(where() + ": tensor '" + full + "': expected a block's number after '" +
                       start + "'");
     blocks = std::max(blocks, number + 1);
@@ -88,23 +89,10 @@ layers::Affine stack(const layers::Affine& queries, const layers::Affine& keys,
 }
 
 json read_settings(const std::filesystem::path& path, bool list) {
-  constexpr std::size_t kMax = std::size_t{4} << 20;
-  constexpr int kDeepest = 16;
-  std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) return list ? json::array() : json::object();
-  const std::string where = quoted_path(path);
-  const auto bytes = read_file(path, kMax);
-  json settings;
-  try {
-    settings = json::parse(bytes, [&](int depth, json::parse_event_t, const json&) {
-      if (depth > kDeepest) throw DataError(where + ": nested too deeply");
-      return true;
-    });
-  } catch (const json::exception&) {
-    throw DataError(where + ": not JSON");
-  }
+  if (!path_exists(path)) return list ? json::array() : json::object();
+  json settings = read_json(path, kMaxSettingsBytes);
   if (list ? !settings.is_array() : !settings.is_object())
-    throw DataError(where + ": expected a JSON " + (list ? "array" : "object"));
+    throw DataError(quoted_path(path) + ": expected a JSON " + (list ? "array" : "object"));
   return settings;
 }
 
@@ -119,7 +107,7 @@ const json& member(const json& settings, const char* key) {
 
 [[noreturn]] void refuse(const std::string& where, const char* key, const json& is,
                          const std::string& expected) {
-  std::string text = is.dump(-1, ' ', true, json::error_handler_t::replace);
+  std::string text = json_text(is);
   if (text.size() > 40) text = text.substr(0, 40) + "..";
   throw DataError(where + ": " + key + " is " + text + ", expected " + expected);
 }
@@ -131,7 +119,7 @@ double setting(const json& settings, const char* key, double otherwise, double l
   const json& is = member(settings, key);
   if (is.is_null()) return otherwise;
   if (!is.is_number() || !(is.get<double>() >= least && is.get<double>() <= most))
-    refuse(where, key, is, "a number from " + json(least).dump() + " to " + json(most).dump());
+    refuse(where, key, is, "a number from " + json_text(least) + " to " + json_text(most));
   return is.get<double>();
 }
 

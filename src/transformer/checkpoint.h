@@ -14,8 +14,12 @@
 
 namespace blindtuner {
 
-/// Wider layers are refused, so that damaged shapes cannot ask for much memory.
-constexpr std::size_t kMaxWidth = std::size_t{1} << 16;
+/// Wider layers and more blocks are refused, so that damaged shapes cannot ask for much memory.
+inline constexpr std::size_t kMaxWidth = std::size_t{1} << 16, kMaxBlocks = 1000;
+/// Tokens of a text or a picture: attention's scores take 4 tokens^2 bytes a thread.
+inline constexpr std::size_t kMaxTokens = 8192;
+/// Bytes of a settings file beside a model (config.json and the like).
+inline constexpr std::uint64_t kMaxSettingsBytes = std::uint64_t{4} << 20;
 
 /// Reads tensors and keeps account of them. Names are looked up below a prefix ("vit.") first, then
 /// as they are. Everything throws DataError that names the tensor in full.

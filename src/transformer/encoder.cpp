@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/interrupt.h"
 
 namespace blindtuner::layers {
 
@@ -49,6 +50,7 @@ void Encoder::run(Buffers& buffers, std::span<const std::size_t> lengths) const 
   const bool norm_first = shape_.norm_first;
   const std::span<const float> tokens = norm_first ? normed : x;
   for (const Block& block : blocks_) {
+    throw_if_interrupted();
     if (norm_first) block.norm1(workspace, x, normed);
     block.qkv(workspace, tokens, qkv);
     std::size_t row = 0;

@@ -1,20 +1,13 @@
 #include "transformer/safetensors.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <bit>
-#include <cerrno>
 #include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "base/error.h"
-#include "data/file_bytes.h"
+#include "base/json.h"
 
 namespace blindtuner {
 namespace {
@@ -39,54 +32,6 @@ std::string quoted(const std::string& name) {
   return out + "'";
 }
 
-class Descriptor {
- public:
-  explicit Descriptor(const char* path) : value_(open(path, O_RDONLY | O_CLOEXEC)) {}
-  ~Descriptor() {
-    if (value_ >= 0) close(value_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return value_; }
-
- private:
-  int value_;
-};
-
-std::span<const std::uint8_t> map_file(const std::filesystem::path& path,
-                                       const std::string& where) {
-  const auto fail = [&] { return DataError("cannot read " + where + ": " + std::strerror(errno)); };
-  const Descriptor file(path.c_str());
-  struct stat status {};
-  if (file.get() < 0 || fstat(file.get(), &status) != 0) throw fail();
-  if (!S_ISREG(status.st_mode)) throw DataError("cannot read " + where + ": not a regular file");
-  const auto size = static_cast<std::size_t>(status.st_size);
-  if (size < 8)
-    throw DataError(where + ": " + std::to_string(size) + " bytes, expected a .safetensors file");
-  void* memory = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
-  if (memory == MAP_FAILED) throw fail();
-  return {static_cast<const std::uint8_t*>(memory), size};
-}
-
-/// The header as JSON: no deeper than its format, no tensor twice.
-json parse_header(std::span<const std::uint8_t> text, const std::string& where) {
-  std::set<std::string> names;
-  const auto check = [&](int depth, json::parse_event_t event, json& parsed) {
-    using enum json::parse_event_t;
-    if ((event == object_start || event == array_start) && depth > 2)
-      throw DataError(where + ": damaged header: nested deeper than the format has it");
-    if (event == key && depth == 1 && !names.insert(parsed.get<std::string>()).second)
-      throw DataError(where + ": damaged header: " + quoted(parsed.get<std::string>()) +
-                      " is there twice");
-    return true;
-  };
-  try {
-    return json::parse(text.begin(), text.end(), check);
-  } catch (const json::exception&) {
-    throw DataError(where + ": not a .safetensors file: its header is not JSON");
-  }
-}
-
 SafetensorsFile::Tensor parse_tensor(const json& entry, const std::string& what) {
   const auto refuse = [&](const std::string& why) { return DataError(what + ": " + why); };
   SafetensorsFile::Tensor tensor;
@@ -107,30 +52,29 @@ SafetensorsFile::Tensor parse_tensor(const json& entry, const std::string& what)
     throw refuse("data_offsets must be a beginning and an end");
   tensor.begin = offsets[0].get<std::size_t>();
   tensor.end = offsets[1].get<std::size_t>();
-  // Factor by factor against what is there, so that no product overflows.
-  const std::size_t bytes = tensor.end - tensor.begin, item = type_bytes(tensor.type);
-  const bool empty = std::find(tensor.shape.begin(), tensor.shape.end(), 0u) != tensor.shape.end();
-  std::size_t count = empty ? 0 : 1;
-  for (const std::size_t factor : tensor.shape) {
-    if (empty) break;
-    if (factor > bytes / item / count) {
-      count = bytes;  // too many, whatever the number
-      break;
-    }
-    count *= factor;
-  }
-  if (count > bytes / item || count * item != bytes)
+  const std::size_t bytes = tensor.end - tensor.begin;
+  std::size_t needed = type_bytes(tensor.type);
+  bool fits = true;
+  for (const std::size_t factor : tensor.shape)
+    fits = !__builtin_mul_overflow(needed, factor, &needed) && fits;
+  if (std::find(tensor.shape.begin(), tensor.shape.end(), 0u) != tensor.shape.end())
+    fits = bytes == 0;  // whatever the other factors are
+  else
+    fits = fits && needed == bytes;
+  if (!fits)
     throw refuse("shape " + shape_text(tensor.shape) + " of " + tensor.type + " does not fit its " +
                  std::to_string(bytes) + " bytes");
   return tensor;
 }
 
-template <typename Convert>
-void convert_halves(const std::uint8_t* from, std::vector<float>& to, Convert convert) {
-  for (std::size_t i = 0; i < to.size(); ++i) {
-    std::uint16_t bits;
-    std::memcpy(&bits, from + 2 * i, 2);
-    to[i] = convert(bits);
+/// Piece by piece: no second copy of a large tensor.
+void read_halves(const InputFile& file, std::uint64_t offset, std::span<float> to,
+                 float (*convert)(std::uint16_t)) {
+  std::vector<std::uint16_t> piece(std::min<std::size_t>(to.size(), std::size_t{1} << 20));
+  for (std::size_t begin = 0; begin < to.size(); begin += piece.size()) {
+    const std::size_t count = std::min(piece.size(), to.size() - begin);
+    file.read({reinterpret_cast<std::uint8_t*>(piece.data()), 2 * count}, offset + 2 * begin);
+    for (std::size_t i = 0; i < count; ++i) to[begin + i] = convert(piece[i]);
   }
 }
 
@@ -158,36 +102,34 @@ float bfloat16_to_float(std::uint16_t bits) {
   return std::bit_cast<float>(std::uint32_t{bits} << 16);
 }
 
-SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
-    : where_(quoted_path(path)), bytes_(map_file(path, where_)) {
-  try {
-    parse();
-  } catch (...) {
-    munmap(const_cast<std::uint8_t*>(bytes_.data()), bytes_.size());
-    throw;
-  }
-}
-
-SafetensorsFile::~SafetensorsFile() {
-  munmap(const_cast<std::uint8_t*>(bytes_.data()), bytes_.size());
-}
-
-void SafetensorsFile::parse() {
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : file_(path) {
+  const std::string& name = where();
+  if (file_.size() < 8)
+    throw DataError(name + ": " + std::to_string(file_.size()) +
+                    " bytes, expected a .safetensors file");
+  std::uint8_t start[8];
+  file_.read(start, 0);
   std::uint64_t length;
-  std::memcpy(&length, bytes_.data(), 8);
+  std::memcpy(&length, start, 8);
   if (length > kMaxHeader)
-    throw DataError(where_ + ": not a .safetensors file: a header of " + std::to_string(length) +
+    throw DataError(name + ": not a .safetensors file: a header of " + std::to_string(length) +
                     " bytes, expected at most " + std::to_string(kMaxHeader));
-  if (length > bytes_.size() - 8)
-    throw DataError(where_ + ": truncated within the header: " + std::to_string(bytes_.size()) +
+  if (length > file_.size() - 8)
+    throw DataError(name + ": truncated within the header: " + std::to_string(file_.size()) +
                     " bytes, expected at least " + std::to_string(length + 8));
-  data_ = 8 + static_cast<std::size_t>(length);
-  const json header = parse_header(bytes_.subspan(8, data_ - 8), where_);
-  if (!header.is_object()) throw DataError(where_ + ": damaged header: not a JSON object");
-  for (const auto& [name, entry] : header.items())
-    if (name != "__metadata__")
-      tensors_[name] = parse_tensor(entry, where_ + ": tensor " + quoted(name));
+  data_ = 8 + length;
+  std::vector<std::uint8_t> text(static_cast<std::size_t>(length));
+  file_.read(text, 8);
+  const json header = parse_json({reinterpret_cast<const char*>(text.data()), text.size()},
+                                 name + ": its .safetensors header");
+  if (!header.is_object()) throw DataError(name + ": damaged header: not a JSON object");
+  for (const auto& [key, entry] : header.items())
+    if (key != "__metadata__")
+      tensors_[key] = parse_tensor(entry, name + ": tensor " + quoted(key));
+  check_order();
+}
 
+void SafetensorsFile::check_order() const {
   std::vector<std::pair<const std::string*, const Tensor*>> order;
   for (const auto& [name, tensor] : tensors_) order.emplace_back(&name, &tensor);
   std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
@@ -196,44 +138,39 @@ void SafetensorsFile::parse() {
   std::size_t end = 0;
   for (const auto& [name, tensor] : order) {
     if (tensor->begin != end)
-      throw DataError(where_ + ": damaged header: tensor " + quoted(*name) + " starts at byte " +
+      throw DataError(where() + ": damaged header: tensor " + quoted(*name) + " starts at byte " +
                       std::to_string(tensor->begin) + ", expected at " + std::to_string(end) +
                       ", where the one before it ends");
     end = tensor->end;
   }
-  const std::size_t there = bytes_.size() - data_;
+  const std::uint64_t there = file_.size() - data_;
   if (there != end)
-    throw DataError(where_ + (there < end ? ": truncated: " : ": too long: ") +
+    throw DataError(where() + (there < end ? ": truncated: " : ": too long: ") +
                     std::to_string(there) + " bytes of data, expected " + std::to_string(end));
 }
 
 const SafetensorsFile::Tensor& SafetensorsFile::tensor(const std::string& name) const {
   const auto found = tensors_.find(name);
-  if (found == tensors_.end()) throw DataError(where_ + ": tensor " + quoted(name) + " is missing");
+  if (found == tensors_.end())
+    throw DataError(where() + ": tensor " + quoted(name) + " is missing");
   return found->second;
 }
 
 std::vector<float> SafetensorsFile::read(const std::string& name, const Shape& expected) const {
   const Tensor& from = tensor(name);
-  const std::string what = where_ + ": tensor " + quoted(name);
+  const std::string what = where() + ": tensor " + quoted(name);
   if (from.shape != expected)
     throw DataError(what + " has shape " + shape_text(from.shape) + ", expected " +
                     shape_text(expected));
-  const std::uint8_t* data = bytes_.data() + data_ + from.begin;
-  const std::size_t bytes = from.end - from.begin;
-  std::vector<float> out;
-  if (from.type == "F32") {
-    out.resize(bytes / 4);
-    if (bytes != 0) std::memcpy(out.data(), data, bytes);
-  } else if (from.type == "F16") {
-    out.resize(bytes / 2);
-    convert_halves(data, out, half_to_float);
-  } else if (from.type == "BF16") {
-    out.resize(bytes / 2);
-    convert_halves(data, out, bfloat16_to_float);
-  } else {
+  if (from.type != "F32" && from.type != "F16" && from.type != "BF16")
     throw DataError(what + " has type " + from.type + ", expected F32, F16 or BF16");
-  }
+  const std::size_t bytes = from.end - from.begin;
+  std::vector<float> out(bytes / type_bytes(from.type));
+  if (from.type == "F32")
+    file_.read({reinterpret_cast<std::uint8_t*>(out.data()), bytes}, data_ + from.begin);
+  else
+    read_halves(file_, data_ + from.begin, out,
+                from.type == "F16" ? half_to_float : bfloat16_to_float);
   for (std::size_t i = 0; i < out.size(); ++i)
     if (!std::isfinite(out[i]))
       throw DataError(what + ": element " + std::to_string(i) + " is not finite");

@@ -9,9 +9,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
-#include <span>
 #include <string>
 #include <vector>
+
+#include "base/input_file.h"
 
 namespace blindtuner {
 
@@ -20,9 +21,8 @@ using Shape = std::vector<std::size_t>;
 /// "[3, 224, 224]", for messages.
 std::string shape_text(const Shape& shape);
 
-/// A file whose header has been read and checked against its length; the data are mapped, so that
-/// only the tensors that are asked for are read from the disk. The file must not shrink while it is
-/// open.
+/// A file whose header has been read and checked against its length. Of the data, only the tensors
+/// that are asked for are read.
 class SafetensorsFile {
  public:
   struct Tensor {
@@ -33,9 +33,6 @@ class SafetensorsFile {
 
   /// Throws DataError: no such file, truncated, damaged, offsets that do not fit shapes.
   explicit SafetensorsFile(const std::filesystem::path& path);
-  ~SafetensorsFile();
-  SafetensorsFile(const SafetensorsFile&) = delete;
-  SafetensorsFile& operator=(const SafetensorsFile&) = delete;
 
   const std::map<std::string, Tensor>& tensors() const { return tensors_; }
   bool contains(const std::string& name) const { return tensors_.count(name) != 0; }
@@ -45,14 +42,13 @@ class SafetensorsFile {
   /// the tensor is missing, has another shape or type, or holds a value that is not finite.
   std::vector<float> read(const std::string& name, const Shape& expected) const;
   /// The quoted path, for messages.
-  const std::string& where() const { return where_; }
+  const std::string& where() const { return file_.name(); }
 
  private:
-  void parse();
+  void check_order() const;
 
-  std::string where_;
-  std::span<const std::uint8_t> bytes_;  // the whole file
-  std::size_t data_ = 0;                 // where the data part starts
+  InputFile file_;
+  std::uint64_t data_ = 0;  // where the data part starts
   std::map<std::string, Tensor> tensors_;
 };
 

@@ -11,7 +11,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kMaxTokens = 8192;
+// Of relative positions: nearer than a quarter of them each has its own, and those end before 128.
+constexpr std::size_t kMaxBuckets = 256;
 
 void read_pooling(const std::filesystem::path& path, TextConfig& config) {
   const std::string where = quoted_path(path);
@@ -91,7 +92,9 @@ TextConfig read_text_config(const std::filesystem::path& folder, Checkpoint& che
     throw DataError(checkpoint.where() + ": widths of " + std::to_string(config.width) + " and " +
                     std::to_string(config.hidden) + ", expected at most " +
                     std::to_string(kMaxWidth));
-  if (config.first_position >= config.positions || config.buckets % 4 != 0)
+  // A text has two tokens at least.
+  if (config.first_position + 2 > config.positions || config.buckets % 4 != 0 ||
+      config.buckets > kMaxBuckets)
     throw DataError(checkpoint.where() + ": " + std::to_string(config.positions) +
                     " positions and " + std::to_string(config.buckets) +
                     " buckets of relative ones make no sense");

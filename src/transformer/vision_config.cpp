@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "data/file_bytes.h"
 
 namespace blindtuner {
@@ -11,8 +12,6 @@ namespace {
 
 using nlohmann::json;
 
-// Attention scores take 4 tokens^2 bytes.
-constexpr std::size_t kMaxTokens = 8192;
 constexpr std::size_t kMaxImage = 4096;
 constexpr std::size_t kMaxSize = std::size_t{1} << 20;
 
@@ -105,7 +104,7 @@ void read_timm_pictures(const json& settings, const std::string& where, VisionCo
   check_std(config, where);
   const auto size = settings.find("input_size");
   if (size != settings.end() && *size != json::array({3, config.image_size, config.image_size}))
-    throw DataError(where + ": input_size is " + size->dump().substr(0, 40) +
+    throw DataError(where + ": input_size is " + json_text(*size).substr(0, 40) +
                     ", but the model's tensors have 3 x " + std::to_string(config.image_size) +
                     " x " + std::to_string(config.image_size));
   config.settings_from = where;

@@ -23,6 +23,21 @@ class Csv : public ::testing::Test {
   std::filesystem::path path_ = folder_ / "x.csv";
 };
 
+TEST_F(Csv, AsManyColumnsAsMayBe) {
+  const auto read = [&](std::size_t columns) {
+    std::string text(2 * columns - 1, ',');
+    for (std::size_t i = 0; i < text.size(); i += 2) text[i] = '1';
+    put(text);
+    return within_memory(std::size_t{256} << 20, [&] { features(); });
+  };
+  EXPECT_EQ(read(kMaxTableColumns), "good");
+  EXPECT_NE(read(kMaxTableColumns + 1).find("line 1 has more than 1048576 fields"),
+            std::string::npos);
+  put(std::string(std::size_t{64} << 20, ','));
+  EXPECT_NE(within_memory(std::size_t{256} << 20, [&] { features(); }).find("1048576 fields"),
+            std::string::npos);
+}
+
 TEST_F(Csv, ReadsNumbers) {
   put("1,2.5,-3e2\n +4 ,\"5\",\t6\r\n\n\n");
   FeatureMatrix want(2, 3);

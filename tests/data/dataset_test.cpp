@@ -7,8 +7,10 @@
 #include <limits>
 #include <set>
 
+#include "base/interrupt.h"
 #include "data/load.h"
 #include "data/npy.h"
+#include "data/order_seed.h"
 #include "data/random_relu.h"
 #include "data/shuffle.h"
 #include "data/test_files.h"
@@ -97,6 +99,24 @@ TEST(Shuffle, PermutationsAndSplits) {
   EXPECT_THROW(random_split(10, 1.5, 1), ContractError);
 }
 
+TEST(Shuffle, SeedsAreSecretUnlessChosen) {
+  const auto order = [](const OrderSeed& seed) { return shuffled_indices(100, seed.bytes()); };
+  const OrderSeed fresh = OrderSeed::parse("", "--seed"), other = OrderSeed::parse("", "--seed");
+  EXPECT_NE(order(fresh), order(other));
+  EXPECT_EQ(fresh.text().size(), 64u);
+  EXPECT_EQ(order(OrderSeed::parse(fresh.text(), "--seed")), order(fresh));
+  for (const char* number : {"0", "1", "18446744073709551615"})
+    EXPECT_EQ(OrderSeed::parse(number, "--seed").text(), number);
+  EXPECT_EQ(order(OrderSeed::parse("7", "--seed")), shuffled_indices(100, 7));
+  EXPECT_TRUE(OrderSeed::parse("0", "--seed").keeps_order());
+  EXPECT_FALSE(OrderSeed::parse("1", "--seed").keeps_order());
+  EXPECT_FALSE(fresh.keeps_order());
+  for (const std::string& bad : {std::string("-1"), std::string("1.5"), std::string("x"),
+                                 std::string("18446744073709551616"), std::string(" 1"),
+                                 std::string(63, 'a'), std::string(63, 'a') + "g"})
+    EXPECT_THROW(OrderSeed::parse(bad, "--seed"), DataError) << bad;
+}
+
 TEST(Shuffle, NumbersAreFixedAndNormal) {
   Prng prng(numbered_seed(5));
   double sum = 0, squares = 0, fourth = 0;
@@ -162,6 +182,25 @@ TEST(Whitening, UnfoldedClassifierScoresTheSame) {
     model.weights.resize(3, 7);
     EXPECT_THROW(w.unfold(model), ContractError);
   }
+}
+
+TEST(Whitening, NoWiderThanItsMatricesMayBe) {
+  const FeatureMatrix widest = FeatureMatrix::Random(2, kMaxWhitenedWidth);
+  const FeatureMatrix wider = FeatureMatrix::Random(2, kMaxWhitenedWidth + 1);
+  constexpr std::size_t kMemory = std::size_t{64} << 20;
+  EXPECT_EQ(within_memory(kMemory, [&] { Whitening::fit(wider); }),
+            "whitening: samples of 8193 features, expected at most 8192");
+  // The widest takes minutes, so this one is told to stop: it had begun.
+  EXPECT_EQ(within_memory(kMemory,
+                          [&] {
+                            request_interrupt();
+                            try {
+                              Whitening::fit(widest);
+                            } catch (const Interrupted&) {
+                              throw DataError("interrupted");
+                            }
+                          }),
+            "interrupted");
 }
 
 TEST(Whitening, RefusesWhatCannotBeWhitened) {

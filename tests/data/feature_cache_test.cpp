@@ -34,6 +34,45 @@ class Cache : public ::testing::Test {
   const std::vector<float> one_ = {1, 2, 3}, two_ = {4, 5, 6};
 };
 
+// What others could put there would be taken for features.
+TEST_F(Cache, BelongsToTheUserAlone) {
+  namespace fs = std::filesystem;
+  const auto open = [&](const char* name) { FeatureCache(folder_ / name, key_, kWidth); };
+  { FeatureCache cache(folder_ / "cache", key_, kWidth); }
+  fs::create_directory_symlink(folder_ / "cache", folder_ / "link");
+  for (const char* name : {"link", "link/"})
+    expect_data_error([&] { open(name); }, "a link or no folder");
+  EXPECT_NO_THROW(open("cache/"));
+  // Links on the way to it are the user's own affair.
+  EXPECT_NO_THROW(open("link/inner"));
+  for (const auto write : {fs::perms::others_write, fs::perms::group_write}) {
+    fs::permissions(folder_ / "cache", fs::perms::owner_all | write);
+    expect_data_error([&] { open("cache"); }, "others may write to it");
+  }
+  fs::permissions(folder_ / "cache", fs::perms::owner_all);
+  fs::remove_all(folder_ / "cache" / "inner");
+  const fs::path records = file();
+  fs::rename(records, folder_ / "elsewhere");
+  fs::create_symlink(folder_ / "elsewhere", records);
+  expect_data_error([&] { open("cache"); }, "a link, expected a file");
+  fs::remove(records);
+  fs::create_hard_link(folder_ / "elsewhere", records);
+  expect_data_error([&] { open("cache"); }, "no other name");
+  fs::remove(records);
+  ASSERT_EQ(::mkfifo(records.c_str(), 0600), 0);
+  expect_data_error([&] { open("cache"); }, "expected a file of yours");
+  fs::remove(records);
+  put_file(records, "");
+  fs::permissions(records, fs::perms::owner_all | fs::perms::others_read);
+  EXPECT_NO_THROW(open("cache"));
+  struct stat status {};
+  ASSERT_EQ(::stat(records.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600u);
+  if (::geteuid() != 0) GTEST_SKIP() << "files of other users need root";
+  ASSERT_EQ(::chown((folder_ / "cache").c_str(), 1, 1), 0);
+  expect_data_error([&] { open("cache"); }, "belongs to another user");
+}
+
 TEST_F(Cache, RemembersAcrossRuns) {
   {
     FeatureCache cache(folder_ / "cache", key_, kWidth);

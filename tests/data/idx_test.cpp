@@ -59,7 +59,7 @@ TEST(Idx, RefusesBadFiles) {
   refused(kImages, 3, 0, "without dimensions");
   refused(kImages, 3, 255, "truncated within the IDX header");
   refused(kImages, 7, 0, "dimension 0 is 0");
-  refused(kImages, 4, 255, "truncated: dimension 0");
+  refused(kImages, 4, 255, "truncated: 12 elements, expected 25669140492");
   refused(kImages, 15, 2, "12 elements, expected 8");
   refused(kLabels, 8, 7, "one dimension");
   put_file(folder / "images", kImages);
@@ -87,7 +87,36 @@ TEST(Idx, PackedZerosUnpackWithinDeflatesRatio) {
   const Bytes zeros(1 << 20, 0);
   const Bytes packed = gzip(zeros);
   EXPECT_LE(zeros.size(), max_inflated(packed.size()));
-  EXPECT_EQ(gunzip(packed, "zeros").size(), zeros.size());
+  EXPECT_EQ(gunzip(packed, zeros.size(), "zeros"), zeros);
+  EXPECT_EQ(gunzip_start(packed, 5, "zeros").size(), 5u);
+  EXPECT_EQ(gunzip_start(packed, zeros.size() + 5, "zeros").size(), zeros.size());
+  expect_data_error([&] { gunzip(packed, zeros.size() + 1, "z"); }, "z: unpacks to 1048576 bytes");
+  expect_data_error([&] { gunzip(packed, zeros.size() - 1, "z"); }, "more bytes than it states");
+  expect_data_error([&] { gunzip(packed, 1 << 22, "z"); }, "more than deflate can make");
+}
+
+// What is unpacked is what the header says: neither a stream that goes on and on, nor a header that
+// states much more than is there, takes memory.
+TEST(Idx, PackedFilesThatLieAboutTheirSize) {
+  const TemporaryFolder folder;
+  const auto path = folder / "x.gz";
+  const auto read = [&](const Bytes& bytes) {
+    put_file(path, bytes);
+    return within_memory(std::size_t{24} << 20, [&] { read_idx_array(path); });
+  };
+  Bytes bomb = kImages;
+  bomb.resize(std::size_t{48} << 20);
+  EXPECT_NE(read(gzip(bomb)).find("unpacks to more bytes than it states"), std::string::npos);
+  Bytes liar = kImages;
+  liar[4] = 0xff;
+  EXPECT_NE(read(gzip(liar)).find("more than deflate can make"), std::string::npos);
+  Bytes beyond = {0, 0, 8, 2, 0, 16, 0, 1, 0, 16, 0, 0};
+  EXPECT_NE(read(gzip(beyond)).find("more than 2^40 elements"), std::string::npos);
+  Bytes many(4 + 4 * 255, 0xff);
+  many[0] = many[1] = 0;
+  many[2] = 8;
+  EXPECT_NE(read(gzip(many)).find("more than 2^40 elements"), std::string::npos);
+  EXPECT_EQ(read(gzip(kImages)), "good");
 }
 
 // BLINDTUNER_DATA names a folder with mnist/*.gz (see docs/TRAINING.md); unset by default.

@@ -2,12 +2,16 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <new>
 #include <span>
 #include <string>
 #include <string_view>
@@ -105,6 +109,43 @@ inline std::size_t flip_every_bit(const std::filesystem::path& path,
     }
   }
   return refused;
+}
+
+/// What became of `action` in a process of its own that may take `bytes` of memory more than this
+/// one has: "good", a DataError's message, or "not enough memory". Without the limit where the
+/// address sanitizer runs, which takes all addresses there are.
+inline std::string within_memory(std::size_t bytes, const std::function<void()>& action) {
+  int ends[2];
+  if (::pipe(ends) != 0) throw std::runtime_error("pipe failed");
+  const pid_t child = ::fork();
+  if (child == 0) {
+#ifndef __SANITIZE_ADDRESS__
+    std::size_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    const rlim_t limit = pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) + bytes;
+    const rlimit both{limit, limit};
+    ::setrlimit(RLIMIT_AS, &both);
+#endif
+    std::string result = "good";
+    try {
+      action();
+    } catch (const DataError& error) {
+      result = error.what();
+    } catch (const std::bad_alloc&) {
+      result = "not enough memory";
+    }
+    result.resize(std::min<std::size_t>(result.size(), 4000));
+    if (::write(ends[1], result.data(), result.size()) < 0) ::_exit(1);
+    ::_exit(0);
+  }
+  ::close(ends[1]);
+  std::string result(4000, '\0');
+  const ssize_t got = ::read(ends[0], result.data(), result.size());
+  ::close(ends[0]);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  result.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+  return status == 0 ? result : "ended by signal " + std::to_string(WTERMSIG(status));
 }
 
 }  // namespace blindtuner::testing

@@ -2,10 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "base/utf8.h"
 #include "data/class_names.h"
 #include "data/npy.h"
 #include "data/test_files.h"
-#include "data/utf8.h"
 
 namespace blindtuner {
 namespace {
@@ -73,6 +73,36 @@ TEST_F(Tables, StringsInNpzFiles) {
       flip_every_bit(
           folder_ / "b.npz", good, [&] { NpzArchive(folder_ / "b.npz").strings("words"); }, 29),
       0u);
+}
+
+TEST_F(Tables, AsManyFieldsAsMemoryHas) {
+  std::string text(2 * kMaxTextFields, ',');
+  for (std::size_t i = 0; i < text.size(); i += 2) text[i] = 'a';
+  for (std::size_t i = 4095; i < text.size(); i += 4096) text[i] = '\n';
+  const auto read = [&](const std::string& more) {
+    put_file(folder_ / "t.csv", text + more);
+    return within_memory(std::size_t{1536} << 20, [&] { read_text_table(folder_ / "t.csv"); });
+  };
+  EXPECT_EQ(read(""), "good");
+  EXPECT_NE(read("a").find("more than 16777216 fields in the table"), std::string::npos);
+}
+
+TEST_F(Tables, ZeroBytes) {
+  put_file(folder_ / "t.csv", std::string_view("a.png\0.txt,cat\n", 16));
+  expect_data_error([&] { read_text_table(folder_ / "t.csv"); }, "line 1: not UTF-8, or a zero");
+}
+
+TEST_F(Tables, AsManyClassNamesAsMayBe) {
+  std::string text;
+  for (int i = 0; i < kMaxLabels; ++i) text += std::to_string(i) + '\n';
+  const auto read = [&](const std::string& content) {
+    put_file(folder_ / "c.txt", content);
+    return within_memory(std::size_t{512} << 20, [&] { read_class_names(folder_ / "c.txt"); });
+  };
+  EXPECT_EQ(read(text), "good");
+  EXPECT_NE(read(text + "x\n").find("too many class names, expected 2 to 1048576"),
+            std::string::npos);
+  EXPECT_NE(read(std::string(1 << 26, '\n')).find("too many class names"), std::string::npos);
 }
 
 TEST(ClassNames, NumbersOrWords) {

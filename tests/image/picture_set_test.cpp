@@ -151,6 +151,66 @@ TEST_F(Pictures, BadTables) {
   EXPECT_NE(set.where(1).find("t.csv', line 2: "), std::string::npos);
 }
 
+// Whoever wrote the table does not choose which files of this machine are read.
+TEST_F(Pictures, TablesStayBeneathTheirFolder) {
+  namespace fs = std::filesystem;
+  fs::create_directories(folder_ / "set/inner");
+  put_picture("outside.png");
+  put_picture("set/inner/a.png");
+  fs::create_symlink(folder_ / "outside.png", folder_ / "set/link.png");
+  const std::string here = (folder_ / "set").string(), above = (folder_ / ".").string();
+  const auto open = [&](const std::string& path, const fs::path& root = {}) {
+    put_file(folder_ / "set/t.csv", path + ",x\n" + path + ",y\n");
+    PictureSource table = source("set/t.csv");
+    table.root = root;
+    const PictureSet set = PictureSet::open(table);
+    EXPECT_NO_THROW(set.read(0).decode("x"));
+    EXPECT_EQ(set.names()[0], path);
+  };
+  for (const std::string good : {"inner/a.png", "./inner/../inner/a.png", "link.png"})
+    EXPECT_NO_THROW(open(good)) << good;
+  EXPECT_NO_THROW(open(here + "/inner/a.png"));
+  for (const std::string bad :
+       {std::string("../outside.png"), std::string("inner/../../outside.png"),
+        (folder_ / "outside.png").string(), here + "/../outside.png", here + "-twin/a.png",
+        std::string("."), std::string("..")})
+    expect_data_error([&] { open(bad); }, "is not beneath the folder '" + here + "'; name");
+  // Another root: what is beneath it, relative or not.
+  EXPECT_NO_THROW(open("set/inner/a.png", above));
+  EXPECT_NO_THROW(open((folder_ / "outside.png").string(), above));
+  EXPECT_NO_THROW(open((folder_ / "outside.png").string(), "/"));
+  expect_data_error([&] { open("../x.png", above); }, "is not beneath");
+  expect_data_error([&] { open("/etc/passwd.png", above); }, "is not beneath");
+  // The table of a relative path, in the folder and beside it.
+  const fs::path before = fs::current_path();
+  fs::current_path(folder_ / "set");
+  put_file("t.csv", "inner/a.png,x\n" + here + "/inner/a.png,y\n");
+  for (const char* table : {"t.csv", "./t.csv", "../set/t.csv"}) {
+    PictureSource relative;
+    relative.images = table;
+    EXPECT_NO_THROW(PictureSet::open(relative).read(1));
+    put_file("u.csv", "../outside.png,x\n../outside.png,y\n");
+    relative.images.replace_filename("u.csv");
+    EXPECT_THROW(PictureSet::open(relative), DataError);
+  }
+  fs::current_path(before);
+}
+
+TEST_F(Pictures, MoreThanMayBe) {
+  const auto open = [&](std::uint32_t count) {
+    std::vector<std::uint8_t> bytes = {0, 0, 8, 3};
+    for (const std::uint32_t extent : {count, 1u, 1u})
+      for (int shift = 24; shift >= 0; shift -= 8)
+        bytes.push_back(static_cast<std::uint8_t>(extent >> shift));
+    bytes.resize(bytes.size() + count);
+    put_file(folder_ / "x.idx", bytes);
+    return within_memory(std::size_t{1} << 30, [&] { PictureSet::open(source("x.idx")); });
+  };
+  EXPECT_EQ(open(kMaxPictures), "good");
+  EXPECT_NE(open(kMaxPictures + 1).find("16777217 pictures, expected at most 16777216"),
+            std::string::npos);
+}
+
 TEST_F(Pictures, Idx) {
   put_file(folder_ / "x.idx",
            std::vector<std::uint8_t>{0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 1, 2, 3, 4});

@@ -112,7 +112,53 @@ TEST(WordPiece, RefusesOtherTokenizers) {
   refused(patched("/model/vocab/x", -1), "has no id");
   refused(patched("/model/vocab/x", 1u << 30), "has no id");
   refused(patched("/model/unk_token", "<nothing>"), "no token '<nothing>'");
-  refused(json::array(), "not JSON, or not an object");
+  refused(json::array(), "expected a JSON object");
+  refused(patched("/model/vocab/x", kMaxVocabulary), "has no id below 1048576");
+  refused(patched("/model/max_input_chars_per_word", kMaxWordCharacters + 1), "expected 0 to 1000");
+  refused(patched("/model/max_input_chars_per_word", "100"), "expected 0 to 1000");
+  refused(patched("/model/max_input_chars_per_word", -1), "expected 0 to 1000");
+  refused(patched("/model/continuing_subword_prefix", std::string(1001, '#')), "prefix of 1001");
+  json many = json::array();
+  for (std::size_t i = 0; i <= kMaxSpecialTokens; ++i) many.push_back({{"content", "x"}});
+  refused(patched("/added_tokens", many), "1025 special ones, expected at most");
+  put_file(folder / "tokenizer.json", std::string(1 << 20, '['));
+  expect_data_error([&] { WordPiece::load(folder / "."); }, "nested deeper");
+}
+
+TEST(WordPiece, LimitsThemselvesAreTaken) {
+  const TemporaryFolder folder;
+  json all = read_fixture("tokenizer.json");
+  all["model"]["max_input_chars_per_word"] = kMaxWordCharacters;
+  all["model"]["vocab"]["x"] = kMaxVocabulary - 1;
+  while (all["added_tokens"].size() < kMaxSpecialTokens)
+    all["added_tokens"].push_back({{"content", "x" + std::to_string(all["added_tokens"].size())}});
+  put_file(folder / "tokenizer.json", all.dump());
+  const WordPiece pieces = WordPiece::load(folder / ".");
+  const auto x = static_cast<std::int32_t>(kMaxVocabulary - 1);
+  EXPECT_EQ(pieces.encode("x", 9)[1], x);
+  // One word as long as may be, and one longer, which is unknown.
+  const auto unknown = pieces.encode(std::string(kMaxWordCharacters + 1, 'x'), 9);
+  EXPECT_EQ(unknown.size(), 3u);
+}
+
+TEST(WordPiece, AVocabularyAsLargeAsMayBe) {
+  const TemporaryFolder folder;
+  std::string words = "[CLS]\n[SEP]\n[UNK]\n";
+  for (std::size_t i = 3; i < kMaxVocabulary; ++i) words += std::to_string(i) + '\n';
+  const auto load = [&](const std::string& text) {
+    put_file(folder / "vocab.txt", text);
+    return within_memory(std::size_t{256} << 20, [&] { WordPiece::load(folder / "."); });
+  };
+  EXPECT_EQ(load(words), "good");
+  EXPECT_NE(load(words + "x\n").find("more than 1048576 tokens"), std::string::npos);
+}
+
+// A run of combining marks is put in order by sorting, not by exchanging neighbours.
+TEST(WordPiece, LongRunsOfMarks) {
+  std::string marks;
+  for (int i = 0; i < 300'000; ++i) marks += i % 2 == 0 ? "\xcc\x81" : "\xcc\xa3";
+  const WordPiece pieces = WordPiece::load(kFixtures);
+  EXPECT_EQ(pieces.encode("song" + marks + " the", 99), pieces.encode("song the", 99));
 }
 
 TEST(WordPiece, DamagedFiles) {

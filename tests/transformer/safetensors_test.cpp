@@ -97,13 +97,50 @@ TEST(Safetensors, RefusesBadHeaders) {
   refused("{" + entry("[2]", "[0,8]") + R"(,"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})",
           "tensor 'b' starts at byte 4, expected at 8");
   refused("{" + entry("[2]", "[0,8]") + "," + entry("[2]", "[0,8]") + "}", "'a' is there twice");
-  refused("{\"a\":" + std::string(100000, '['), "nested deeper");
+  refused("{\"a\":" + std::string(3'000'000, '['), "nested deeper");
+  // No byte, and yet elements.
+  const auto empty = [&](const std::string& shape) {
+    return "{" + entry(shape, "[0,0]") +
+           R"(,"b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})";
+  };
+  for (const char* shape : {"[1]", "[5]", "[1000000,1000000]", "[4294967296,4294967296]", "[]"})
+    refused(empty(shape), "does not fit its 0 bytes");
+  put_file(path, safetensors(empty("[0,7]"), eight));
+  EXPECT_EQ(SafetensorsFile(path).read("a", {0, 7}).size(), 0u);
   put_file(path, std::vector<std::uint8_t>(8, 0xff));
   expect_data_error([&] { SafetensorsFile{path}; }, "header of 18446744073709551615 bytes");
   put_file(path, "PK");
   expect_data_error([&] { SafetensorsFile{path}; }, "2 bytes, expected a .safetensors file");
-  expect_data_error([&] { SafetensorsFile(folder / "none"); }, "No such file");
+  expect_data_error([&] { SafetensorsFile(folder / "none"); }, "no such file");
   expect_data_error([&] { SafetensorsFile(folder / "."); }, "not a regular file");
+}
+
+TEST(Safetensors, AHeaderAsLongAsItMayBe) {
+  const TemporaryFolder folder;
+  const auto path = folder / "x";
+  constexpr std::size_t kLongest = std::size_t{16} << 20;
+  const auto read = [&](std::size_t length) {
+    std::string header = "{\"__metadata__\":{}";
+    const std::string one = R"(":{"dtype":"F32","shape":[0],"data_offsets":[0,0]})";
+    for (int i = 0; header.size() + one.size() + 20 < length; ++i)
+      header += ",\"" + std::to_string(i) + one;
+    header += std::string(length - header.size() - 1, ' ') + "}";
+    put_file(path, safetensors(header, {}));
+    return within_memory(std::size_t{1} << 30, [&] { SafetensorsFile{path}; });
+  };
+  EXPECT_EQ(read(kLongest), "good");
+  EXPECT_NE(read(kLongest + 1).find("a header of 16777217 bytes, expected at most 16777216"),
+            std::string::npos);
+}
+
+TEST(Safetensors, AFileThatShrinksMeanwhile) {
+  const TemporaryFolder folder;
+  const auto path = folder / "x";
+  put_file(path, safetensors(kTensors, "F16"));
+  const SafetensorsFile file(path);
+  EXPECT_NO_THROW(file.read("a", {2, 3}));
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 20);
+  expect_data_error([&] { file.read("b.weight", {}), file.read("a", {2, 3}); }, "shrank");
 }
 
 TEST(Safetensors, DamagedFiles) {

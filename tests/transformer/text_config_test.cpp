@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "data/test_files.h"
+#include "transformer/checkpoint_files.h"
 #include "transformer/text_encoder.h"
 
 namespace blindtuner {
@@ -72,10 +73,40 @@ TEST_F(TextFiles, SettingsThatCannotBeMetAreRefused) {
           "pooling is 'max_tokens and mean_tokens'");
   refused("sentence_bert_config.json", R"({"max_seq_length": 1})", "max_seq_length is 1");
   refused("model.safetensors", "12345678", "not a .safetensors file");
-  expect_data_error([&] { TextEncoder::load(folder_ / "none"); }, "No such file");
+  expect_data_error([&] { TextEncoder::load(folder_ / "none"); }, "no such file");
   expect_data_error(
       [&] { TextEncoder::load(fs::path(TRANSFORMER_CASES) / "timm/model.safetensors"); },
       "not a text encoder of BERT's family");
+}
+
+// Positions that leave a text no room, and buckets that no distance falls into.
+TEST_F(TextFiles, PositionsThatMakeNoSense) {
+  copy("mpnet");
+  const auto path = folder_ / "m/model.safetensors";
+  LiteralTensors tensors;
+  {
+    const SafetensorsFile file(path);
+    for (const auto& [name, tensor] : file.tensors())
+      tensors[name] = {tensor.shape, file.read(name, tensor.shape)};
+  }
+  const std::size_t positions = load().config().positions, heads = load().config().heads;
+  const auto config = [&](std::size_t padding) {
+    return R"({"model_type": "mpnet", "num_attention_heads": )" + std::to_string(heads) +
+           R"(, "pad_token_id": )" + std::to_string(padding) + "}";
+  };
+  for (const std::size_t padding : {positions - 2, positions - 1, positions})
+    refused("config.json", config(padding), "buckets of relative ones make no sense");
+  const auto with_buckets = [&](std::size_t buckets) {
+    tensors["encoder.relative_attention_bias.weight"] = {{buckets, heads},
+                                                         std::vector<float>(buckets * heads)};
+    put_file(path, safetensors(tensors));
+  };
+  with_buckets(256);
+  EXPECT_EQ(load().config().buckets, 256u);
+  for (const std::size_t buckets : {260u, 512u, 1024u}) {
+    with_buckets(buckets);
+    expect_data_error([&] { load(); }, std::to_string(buckets) + " buckets");
+  }
 }
 
 TEST_F(TextFiles, DamagedModels) {

@@ -141,7 +141,7 @@ TEST_F(VisionFiles, ConfigsAreReadAndHeldAgainstTheShapes) {
   bad(R"({"global_pool": "avg"})", "global_pool is 'avg', expected token");
   bad("[]", "expected a JSON object");
   bad("{", "not JSON");
-  bad("{\"a\":" + std::string(1000, '[') + std::string(1000, ']') + "}", "nested too deeply");
+  bad("{\"a\":" + std::string(1000, '[') + std::string(1000, ']') + "}", "nested deeper");
 }
 
 TEST_F(VisionFiles, TimmPictures) {

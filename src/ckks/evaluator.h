@@ -48,7 +48,4 @@ std::vector<Ciphertext> rotate_hoisted(const Ciphertext& a, std::span<const std:
 /// i * a in every slot (multiplication by X^(N/2): exact, no level).
 void mul_i_inplace(Ciphertext& a);
 
-/// Encryption without the secret: level and scale of the message. Fresh randomness.
-Ciphertext encrypt_public(const Poly& message, double scale, const PublicKey& key);
-
 }  // namespace blindtuner

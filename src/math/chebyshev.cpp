@@ -5,8 +5,8 @@
 
 namespace blindtuner {
 
-std::vector<double> chebyshev_interpolate(const std::function<double(double)>& f, double a, double b,
-                                          int degree) {
+std::vector<double> chebyshev_interpolate(const std::function<double(double)>& f, double a,
+                                          double b, int degree) {
   const int nodes = degree + 1;
   std::vector<double> values(nodes), coefficients(nodes);
   for (int k = 0; k < nodes; ++k) {

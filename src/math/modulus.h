@@ -4,7 +4,6 @@
 // Everything here is defined by its result; the vector kernels reach the same results by other ways.
 #pragma once
 
-#include <algorithm>
 #include <bit>
 #include <cstdint>
 
@@ -48,22 +47,26 @@ struct Modulus {
   /// floor(w * 2^52 / q) for w in [0, q): Shoup's quotient for products with a fixed factor.
   u64 shoup52(u64 w) const { return static_cast<u64>((u128{w} << 52) / q); }
 
+  // No branch and no division depends on a residue, which may be a secret's: all ones where a
+  // difference of numbers below 2^63 is negative select what is added back.
+
+  /// d for d in [0, 2^63), d + addend for the others: negative as signed numbers.
+  static u64 add_if_negative(u64 d, u64 addend) { return d + (addend & (u64{0} - (d >> 63))); }
+
   /// [0, 2q) -> [0, q)
-  u64 subtract_once(u64 x) const { return std::min(x, x - q); }
+  u64 subtract_once(u64 x) const { return add_if_negative(x - q, q); }
 
   /// p mod q for p < 2^(2*bits): ((p >> (bits-1)) * barrett) >> 52 is at most 2 short. @[Bar86]
   u64 reduce_product(u128 p) const {
     const u64 top = static_cast<u64>(p >> (bits - 1));
     const u64 quotient = static_cast<u64>((u128{top} * barrett) >> 52);
     const u64 r = static_cast<u64>(p) - quotient * q;
-    return subtract_once(std::min(r, r - 2 * q));
+    return subtract_once(add_if_negative(r - 2 * q, 2 * q));
   }
 
-  // A difference below zero is huge as an unsigned number, so the smaller candidate is the residue;
-  // a comparison would become a branch that random residues mispredict.
   u64 add(u64 a, u64 b) const { return subtract_once(a + b); }         ///< a, b in [0, q)
-  u64 sub(u64 a, u64 b) const { return std::min(a - b, a - b + q); }   ///< a, b in [0, q)
-  u64 neg(u64 a) const { return a == 0 ? 0 : q - a; }                  ///< a in [0, q)
+  u64 sub(u64 a, u64 b) const { return add_if_negative(a - b, q); }    ///< a, b in [0, q)
+  u64 neg(u64 a) const { return add_if_negative(u64{0} - a, q); }      ///< a in [0, q)
   u64 mul(u64 a, u64 b) const { return reduce_product(u128{a} * b); }  ///< a, b in [0, q)
 
   /// w*x mod q in [0, 2q), for x < 2^52, w in [0, q), w_shoup = shoup52(w).
@@ -75,7 +78,11 @@ struct Modulus {
     return subtract_once(mul_shoup_lazy(x, w, w_shoup));
   }
 
-  u64 reduce(u64 x) const { return x % q; }
+  /// Any 64-bit number.
+  u64 reduce(u64 x) const {
+    const u64 quotient = static_cast<u64>((u128{x} * quotient64) >> 64);
+    return subtract_once(x - quotient * q);
+  }
   /// Three 52-bit digits, each times its power of 2^52; a division of 128 bits takes far longer.
   u64 reduce(u128 x) const {
     constexpr u64 kMask = (u64{1} << 52) - 1;
@@ -86,14 +93,13 @@ struct Modulus {
   }
   /// The residue of a signed integer.
   u64 reduce_signed(std::int64_t x) const {
-    const u64 magnitude = x < 0 ? u64{0} - static_cast<u64>(x) : static_cast<u64>(x);
-    const u64 r = magnitude % q;
-    return x < 0 ? neg(r) : r;
+    const u64 sign = static_cast<u64>(x >> 63);
+    const u64 r = reduce((static_cast<u64>(x) ^ sign) - sign);
+    return (r & ~sign) | (neg(r) & sign);
   }
   /// The representative in (-q/2, q/2] of a residue.
   std::int64_t centred(u64 a) const {
-    return a > q / 2 ? static_cast<std::int64_t>(a) - static_cast<std::int64_t>(q)
-                     : static_cast<std::int64_t>(a);
+    return static_cast<std::int64_t>(a - (q & (u64{0} - ((q / 2 - a) >> 63))));
   }
   u64 pow(u64 base, u64 exponent) const {
     u64 result = 1, power = base % q;

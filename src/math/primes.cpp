@@ -42,7 +42,8 @@ std::vector<u64> ntt_primes(int bits, u64 step, std::size_t count, std::span<con
   require(bits >= 20 && bits <= kMaxModulusBits, "NTT primes have 20 to 50 bits");
   std::vector<u64> primes;
   const u64 low = u64{1} << (bits - 1);
-  for (u64 p = ((u64{1} << bits) - 2) / step * step + 1; p > low && primes.size() < count; p -= step)
+  for (u64 p = ((u64{1} << bits) - 2) / step * step + 1; p > low && primes.size() < count;
+       p -= step)
     if (is_prime(p) && std::find(taken.begin(), taken.end(), p) == taken.end()) primes.push_back(p);
   require(primes.size() == count, "not enough NTT primes of this size");
   return primes;

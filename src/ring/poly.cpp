@@ -57,8 +57,15 @@ Poly Poly::copy_limbs(std::size_t q_count, std::size_t p_count) const {
   return x;
 }
 
+Poly Poly::copy_public() const {
+  Poly x(*ring_, q_count_, p_count_, domain_);
+  std::memcpy(x.limb(0), limb(0), limbs() * n() * sizeof(u64));
+  return x;
+}
+
 void Poly::drop_to(std::size_t q_count) {
-  require(p_count_ == 0 && q_count >= 1 && q_count <= q_count_, "drop to a level that is not below");
+  require(p_count_ == 0 && q_count >= 1 && q_count <= q_count_,
+          "drop to a level that is not below");
   q_count_ = q_count;
 }
 
@@ -94,7 +101,8 @@ void sub_inplace(Poly& a, const Poly& b) {
 
 void neg_inplace(Poly& a) {
   const WorkScope work = count_pass(a);
-  parallel_for(a.limbs(), [&](std::size_t i) { k().neg(a.limb(i), a.limb(i), a.n(), a.modulus(i)); });
+  parallel_for(a.limbs(),
+               [&](std::size_t i) { k().neg(a.limb(i), a.limb(i), a.n(), a.modulus(i)); });
 }
 
 void mul_inplace(Poly& a, const Poly& b) {
@@ -158,8 +166,7 @@ Poly automorphism(const Poly& a, u64 g) {
   const std::uint32_t* index = a.ring().automorphism_index(g);
   const WorkScope work = count_pass(a);
   Poly out(a.ring(), a.q_count(), a.p_count(), Domain::kNtt);
-  parallel_for(a.limbs(),
-               [&](std::size_t i) { k().gather(out.limb(i), a.limb(i), index, a.n()); });
+  parallel_for(a.limbs(), [&](std::size_t i) { k().gather(out.limb(i), a.limb(i), index, a.n()); });
   return out;
 }
 
@@ -224,19 +231,8 @@ Poly from_signed(const Ring& ring, std::span<const std::int64_t> coefficients, s
   parallel_for(x.limbs(), [&](std::size_t i) {
     const Modulus& q = x.modulus(i);
     u64* limb = x.limb(i);
-    for (std::size_t j = 0; j < ring.n(); ++j) {
-      // Without a branch on the value: secrets come through here.
-      const std::int64_t value = coefficients[j];
-      const u64 sign = static_cast<u64>(value >> 63);
-      const u64 magnitude = (static_cast<u64>(value) ^ sign) - sign;
-      // Reciprocal multiplication instead of a division, whose time may depend on the value.
-      const u64 quotient = static_cast<u64>((u128{magnitude} * q.quotient64) >> 64);
-      u64 r = magnitude - quotient * q.q;
-      r -= q.q & (u64{0} - static_cast<u64>(r >= q.q));
-      r -= q.q & (u64{0} - static_cast<u64>(r >= q.q));
-      const u64 nonzero = u64{0} - static_cast<u64>(r != 0);
-      limb[j] = (r & ~sign) | ((q.q - r) & sign & nonzero);
-    }
+    // Without a branch on the value: secrets come through here.
+    for (std::size_t j = 0; j < ring.n(); ++j) limb[j] = q.reduce_signed(coefficients[j]);
     k().ntt_forward(limb, x.table(i));
   });
   x.set_domain(Domain::kNtt);
@@ -263,8 +259,7 @@ std::vector<double> to_centred_doubles(const Poly& x, std::size_t limbs) {
       for (std::size_t i = 0; i < count; ++i) {
         const Modulus& q = x.ring().q(i);
         u64 d = c.limb(i)[j];
-        for (std::size_t m = 0; m < i; ++m)
-          d = q.mul(q.sub(d, digit[m] % q.q), inverse[i][m]);
+        for (std::size_t m = 0; m < i; ++m) d = q.mul(q.sub(d, digit[m] % q.q), inverse[i][m]);
         digit[i] = d;
       }
       // (Q - 1) / 2 has the digits (q_i - 1) / 2; above it, replace x by Q - 1 - x, digit-wise.

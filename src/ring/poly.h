@@ -14,12 +14,16 @@ class Poly {
  public:
   Poly() = default;
   /// Memory is NOT initialised. `wiped` polynomials are overwritten when freed (secrets).
-  Poly(const Ring& ring, std::size_t q_count, std::size_t p_count, Domain domain, bool wiped = false);
+  Poly(const Ring& ring, std::size_t q_count, std::size_t p_count, Domain domain,
+       bool wiped = false);
   static Poly zero(const Ring& ring, std::size_t q_count, std::size_t p_count, Domain domain);
   Poly copy() const;
   bool wiped() const { return data_.wiped(); }
   /// The first q_count limbs and p_count special limbs, copied; wiped like the original.
   Poly copy_limbs(std::size_t q_count, std::size_t p_count) const;
+
+  /// A copy in ordinary memory, for what secrets went into and anybody may see: halves of keys.
+  Poly copy_public() const;
 
   bool empty() const { return ring_ == nullptr; }
   const Ring& ring() const { return *ring_; }

@@ -50,13 +50,13 @@ const ParametersLiteral& standard_parameters() {
 }
 
 const ParametersLiteral& find_parameters(const std::string& name) {
-  static const std::array<ParametersLiteral, 3> sets = {standard_parameters(),
-                                                        make_insecure("InsecureTest12", 12, 9),
-                                                        make_insecure("InsecureTest13", 13, 10)};
+  static const std::array<ParametersLiteral, 4> sets = {
+      standard_parameters(), make_insecure("InsecureTest10", 10, 7),
+      make_insecure("InsecureTest12", 12, 9), make_insecure("InsecureTest13", 13, 10)};
   for (const ParametersLiteral& set : sets)
     if (set.name == name) return set;
   throw DataError("no parameter set '" + name +
-                  "'; expected Standard, InsecureTest12 or InsecureTest13");
+                  "'; expected Standard, InsecureTest10, InsecureTest12 or InsecureTest13");
 }
 
 std::shared_ptr<const Parameters> Parameters::create(const ParametersLiteral& literal) {
@@ -120,6 +120,12 @@ Parameters::Parameters(const ParametersLiteral& literal) : literal_(literal) {
     if (p.name.find("Insecure") == std::string::npos)
       throw SecurityError("parameters '" + p.name + "' refused: " + error.what());
   }
+
+  // Logits of 12 at the scale 2^40 under a q_0 of 2^50: docs/SECURITY.md.
+  constexpr double kLargestMessage = 12 * 0x1p-10, kLog2Failure = -100;
+  expect(insecure_ || log2_range_failure(p.log_n, p.sparse_weight, p.modulus_range,
+                                         kLargestMessage) <= kLog2Failure,
+         p, "modulus_range is too small: bootstrapping would fail more often than once in 2^100");
 
   std::ostringstream text;
   text << p.name << ' ' << p.log_n << ' ' << p.log_small_n << ' ' << p.small_special << ' '

@@ -23,4 +23,10 @@ double max_log2_modulus(const SecretHardness& hardness);
 /// Throws SecurityError, naming `what`, when log2_modulus exceeds the bound.
 void require_secure(const SecretHardness& hardness, double log2_modulus, const std::string& what);
 
+/// How often one bootstrapping fails: log2 of a bound for the probability that |I| >= range for any of
+/// the 2^log_n coefficients of mod_raise(m) = m + q_0 I, for a secret of this weight and messages of at
+/// most `message` q_0. -infinity where it cannot; log_n, which says nothing, where the range is so small
+/// that it happens all the time. docs/SECURITY.md, "Failure probability of bootstrapping".
+double log2_range_failure(int log_n, std::size_t weight, int range, double message);
+
 }  // namespace blindtuner

@@ -11,7 +11,7 @@ using std::numbers::pi;
 constexpr double kRho = 1.0 / 16;
 
 TEST(Bootstrap, ShapesFitTheirParameters) {
-  for (const char* name : {"Standard", "InsecureTest12", "InsecureTest13"}) {
+  for (const char* name : {"Standard", "InsecureTest10", "InsecureTest12", "InsecureTest13"}) {
     const ParametersPtr p = Parameters::create(find_parameters(name));
     const BootstrapShape shape = BootstrapShape::standard(*p);
     EXPECT_EQ(shape.log_radices.size(), p->literal().coeff_to_slot_bits.size());

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "math/primes.h"
+#include "ring/secret_sampling.h"
 
 namespace blindtuner {
 namespace {

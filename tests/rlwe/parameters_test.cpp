@@ -25,7 +25,7 @@ ParametersLiteral tiny() {
 }
 
 TEST(Parameters, NamedSetsAreFound) {
-  for (const char* name : {"Standard", "InsecureTest12", "InsecureTest13"})
+  for (const char* name : {"Standard", "InsecureTest10", "InsecureTest12", "InsecureTest13"})
     EXPECT_EQ(find_parameters(name).name, name);
   EXPECT_THROW(find_parameters("standard"), DataError);
   EXPECT_THROW(find_parameters(""), DataError);

@@ -2,6 +2,7 @@
 // one must equal, bit for bit.
 #pragma once
 
+#include <algorithm>
 #include <utility>
 
 #include "ring/sampling.h"

@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 #include <string>
+#include <utility>
 
 #include "base/error.h"
 #include "rlwe/parameters.h"
@@ -98,6 +100,28 @@ TEST(Security, ParametersBelowTheBoundNeedToSaySo) {
   EXPECT_TRUE(Parameters::create(literal)->insecure());
   literal.name = "Test12";
   EXPECT_THROW(Parameters::create(literal), SecurityError);
+}
+
+// The table of docs/SECURITY.md, which claims_test.py computes in exact rational numbers.
+TEST(Security, RangesFailAsOftenAsTheTableSays) {
+  const std::pair<int, double> kTableOfRanges[] = {
+      {10, -14.5}, {12, -31.2}, {14, -58.3}, {16, -132.3}};
+  for (const auto& [range, expected] : kTableOfRanges)
+    EXPECT_NEAR(log2_range_failure(16, 32, range, std::exp2(-6.4)), expected, 0.06) << range;
+  // 2 (1/2)^32 / 32! and 2^16 coefficients; beyond half the weight nothing can be; at a quarter of it
+  // nothing is said.
+  EXPECT_NEAR(log2_range_failure(16, 32, 16, 0), 1 - 32 - 117.66 + 16, 0.01);
+  EXPECT_EQ(log2_range_failure(16, 32, 17, 0.1), -std::numeric_limits<double>::infinity());
+  EXPECT_EQ(log2_range_failure(16, 32, 6, 0), 16);
+}
+
+TEST(Security, ARangeThatFailsTooOftenIsRefused) {
+  ParametersLiteral literal = standard_parameters();
+  literal.modulus_range = 14;
+  EXPECT_THROW(Parameters::create(literal), DataError);
+  literal.name = "InsecureRange";
+  literal.log_small_n = 12;
+  EXPECT_NO_THROW(Parameters::create(literal));
 }
 
 }  // namespace

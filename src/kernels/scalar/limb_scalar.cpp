@@ -116,6 +116,10 @@ void reduce_ref(u64* out, const u64* x, std::size_t n, const Modulus& q) {
   for (std::size_t i = 0; i < n; ++i) out[i] = q.reduce(x[i]);
 }
 
+// x < 2^63. The conversions of unsigned numbers branch on the highest bit, those of signed ones do
+// not.
+double to_double(u64 x) { return static_cast<double>(static_cast<std::int64_t>(x)); }
+
 void base_convert_ref(u64* const* out, const u64* const* x, std::size_t n,
                       const BaseConversion& conversion, bool) {
   const std::size_t k = conversion.from.size();
@@ -125,9 +129,9 @@ void base_convert_ref(u64* const* out, const u64* const* x, std::size_t n,
     for (std::size_t i = 0; i < k; ++i) {
       y[i] =
           conversion.from[i].mul_shoup(x[i][c], conversion.inverse[i], conversion.inverse_shoup[i]);
-      sum += static_cast<double>(y[i]) * conversion.reciprocal[i];
+      sum += to_double(y[i]) * conversion.reciprocal[i];
     }
-    const u64 v = static_cast<u64>(sum);
+    const u64 v = static_cast<u64>(static_cast<std::int64_t>(sum));
     for (std::size_t t = 0; t < conversion.to.size(); ++t) {
       u128 total = u128{v} * conversion.minus_q[t];
       for (std::size_t i = 0; i < k; ++i) total += u128{y[i]} * conversion.factor[t * k + i];

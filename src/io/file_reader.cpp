@@ -1,18 +1,13 @@
 #include "io/file_reader.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
 #include <cstring>
-#include <system_error>
 
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/parallel.h"
+#include "base/path.h"
 
 namespace blindtuner {
 namespace {
@@ -23,55 +18,19 @@ constexpr std::size_t kWholeFrame = kPrefixBytes + kFrameBytes + kDigestBytes;
 // Less is hashed sooner than threads are woken.
 constexpr std::size_t kParallelBytes = std::size_t{1} << 19;
 
-std::string quoted(const std::filesystem::path& path) {
-  std::string name = path.string();
-  name.insert(name.begin(), '\'');
-  name.push_back('\'');
-  return name;
-}
-
-// Reads until `out` is full or the file ends; returns the number of bytes read.
-std::size_t read_at(int descriptor, std::span<std::uint8_t> out, std::uint64_t offset,
-                    const std::string& name) {
-  std::size_t done = 0;
-  while (done < out.size()) {
-    const ssize_t got = ::pread(descriptor, out.data() + done, out.size() - done,
-                                static_cast<off_t>(offset + done));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0)
-      throw DataError("cannot read " + name + ": " + std::generic_category().message(errno));
-    if (got == 0) break;
-    done += static_cast<std::size_t>(got);
-  }
-  return done;
-}
-
 }  // namespace
 
-FileReader::FileReader(const std::filesystem::path& path) : name_(quoted(path)) {
-  descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (descriptor_ < 0)
-    throw DataError("cannot read " + name_ + ": " + std::generic_category().message(errno));
-  try {
-    struct stat status {};
-    if (::fstat(descriptor_, &status) != 0)
-      throw DataError("cannot read " + name_ + ": " + std::generic_category().message(errno));
-    if (!S_ISREG(status.st_mode)) throw DataError("cannot read " + name_ + ": not a regular file");
-    file_bytes_ = static_cast<std::uint64_t>(status.st_size);
-    HeaderBytes bytes{};
-    const std::size_t got = read_at(descriptor_, bytes, 0, name_);
-    if (got >= kMagic.size() && got < bytes.size() &&
-        std::memcmp(bytes.data(), kMagic.data(), kMagic.size()) == 0)
-      fail("truncated: " + std::to_string(got) + " bytes, the header alone has " +
-           std::to_string(kHeaderBytes));
-    header_ = decode_header(bytes, name_);
-    std::copy_n(bytes.end() - kDigestBytes, kDigestBytes, header_digest_.begin());
-    secret_ = header_.kind == FileKind::kSecretKey;
-    position_ = kHeaderBytes;
-  } catch (...) {
-    ::close(descriptor_);
-    throw;
-  }
+FileReader::FileReader(const std::filesystem::path& path) : file_(path), file_bytes_(file_.size()) {
+  HeaderBytes bytes{};
+  const std::size_t got = file_.read_some(bytes, 0);
+  if (got >= kMagic.size() && got < bytes.size() &&
+      std::memcmp(bytes.data(), kMagic.data(), kMagic.size()) == 0)
+    fail("truncated: " + std::to_string(got) + " bytes, the header alone has " +
+         std::to_string(kHeaderBytes));
+  header_ = decode_header(bytes, name());
+  std::copy_n(bytes.end() - kDigestBytes, kDigestBytes, header_digest_.begin());
+  secret_ = header_.kind == FileKind::kSecretKey;
+  position_ = kHeaderBytes;
 }
 
 FileReader::FileReader(const std::filesystem::path& path, FileKind expected) : FileReader(path) {
@@ -81,10 +40,9 @@ FileReader::FileReader(const std::filesystem::path& path, FileKind expected) : F
 
 FileReader::~FileReader() {
   if (secret_) wipe(buffer_.data(), buffer_.size());
-  ::close(descriptor_);
 }
 
-void FileReader::fail(const std::string& what) const { throw DataError(name_ + ": " + what); }
+void FileReader::fail(const std::string& what) const { throw DataError(name() + ": " + what); }
 
 void FileReader::load() {
   frames_.clear();
@@ -94,7 +52,7 @@ void FileReader::load() {
   const std::size_t wanted =
       static_cast<std::size_t>(std::min<std::uint64_t>(left, kBatchFrames * kWholeFrame));
   if (buffer_.size() < wanted) buffer_.resize(wanted);
-  const std::size_t got = read_at(descriptor_, {buffer_.data(), wanted}, position_, name_);
+  const std::size_t got = file_.read_some({buffer_.data(), wanted}, position_);
   std::size_t used = 0;
   bool last = false;
   while (!last && got - used >= kPrefixBytes + kDigestBytes) {
@@ -128,9 +86,12 @@ void FileReader::load() {
     if (!good[i])
       fail("damaged: the checksum of the frame at byte " +
            std::to_string(position_ + frames_[i].offset - kPrefixBytes) + " is wrong");
+  for (const Frame& frame : frames_)
+    digests_.add(&buffer_[frame.offset + frame.payload], kDigestBytes);
   position_ += used;
   next_number_ += frames_.size();
   if (last) {
+    contents_ = digests_.finish();
     if (frames_.back().payload != 0) fail("damaged: the last frame is not empty");
     if (position_ != file_bytes_)
       fail(std::to_string(file_bytes_ - position_) + " bytes follow the end, expected none");

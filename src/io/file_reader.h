@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "base/input_file.h"
+#include "base/sha256.h"
 #include "io/format.h"
 
 namespace blindtuner {
@@ -28,7 +30,7 @@ class FileReader {
   FileReader& operator=(const FileReader&) = delete;
 
   const FileHeader& header() const { return header_; }
-  const std::string& name() const { return name_; }  ///< the path in quotes
+  const std::string& name() const { return file_.name(); }  ///< the path in quotes
   std::uint64_t file_bytes() const { return file_bytes_; }
   /// Told the bytes consumed after every few megabytes; may throw to give up.
   void on_progress(std::function<void(std::uint64_t)> callback) { progress_ = std::move(callback); }
@@ -63,6 +65,8 @@ class FileReader {
   void require_available(std::uint64_t count, std::uint64_t item_bytes, const char* what) const;
   /// Everything was read, and the file ends here.
   void finish();
+  /// FileWriter::contents() of this file. After finish().
+  const Sha256Digest& contents() const { return contents_; }
   [[noreturn]] void fail(const std::string& what) const;
 
  private:
@@ -73,8 +77,7 @@ class FileReader {
   void load();
   void require_section_finished();
 
-  std::string name_;
-  int descriptor_ = -1;
+  InputFile file_;
   FileHeader header_;
   FrameDigest header_digest_;
   bool secret_ = false;
@@ -86,6 +89,8 @@ class FileReader {
   bool in_section_ = false;
   SectionTag tag_ = 0;
   std::function<void(std::uint64_t)> progress_;
+  Sha256 digests_;
+  Sha256Digest contents_{};
 };
 
 /// One section as `inspect` shows it.

@@ -20,7 +20,7 @@ constexpr std::size_t kParallelBytes = std::size_t{1} << 19;
 
 FileWriter::FileWriter(const std::filesystem::path& target, const FileHeader& header,
                        FileOptions options)
-    : file_(target, options.secret ? 0600u : 0666u), secret_(options.secret) {
+    : file_(target, options.secret ? 0600u : 0666u, options.links), secret_(options.secret) {
   const HeaderBytes bytes = encode_header(header);
   std::copy_n(bytes.end() - kDigestBytes, kDigestBytes, header_digest_.begin());
   file_.write(std::span<const std::uint8_t>(bytes));
@@ -58,6 +58,8 @@ void FileWriter::flush() {
     parallel_for(frames_.size(), seal);
   else
     for (std::size_t i = 0; i < frames_.size(); ++i) seal(i);
+  for (const Frame& frame : frames_)
+    digests_.add(&buffer_[frame.offset + kPrefixBytes + frame.payload], kDigestBytes);
   file_.write(std::span<const std::uint8_t>(buffer_.data(), used_));
   next_number_ += frames_.size();
   frames_.clear();
@@ -100,14 +102,25 @@ void FileWriter::doubles(std::span<const double> values) {
   bytes({reinterpret_cast<const std::uint8_t*>(values.data()), values.size_bytes()});
 }
 
-void FileWriter::commit() {
+void FileWriter::finish() {
   if (in_section_) close_frame();
   tag_ = kEndTag;
   open_frame();
   close_frame();
   in_section_ = false;
   flush();
+}
+
+void FileWriter::commit() {
+  finish();
   file_.commit();
+  contents_ = digests_.finish();
+}
+
+void FileWriter::abandon() {
+  finish();
+  file_.flush();
+  contents_ = digests_.finish();
 }
 
 }  // namespace blindtuner

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/atomic_file.h"
+#include "base/sha256.h"
 #include "io/format.h"
 
 namespace blindtuner {
@@ -15,6 +16,8 @@ namespace blindtuner {
 struct FileOptions {
   /// For secrets: readable by the owner alone, and the buffers are wiped.
   bool secret = false;
+  /// For folders that others write to: their links are not followed.
+  Links links = Links::kFollow;
 };
 
 /// The file appears with commit(), whole; without it nothing is left. Failures are DataErrors that
@@ -45,6 +48,11 @@ class FileWriter {
   std::uint64_t size() const { return size_; }
   /// Writes the rest, flushes to the disk and renames. Call once.
   void commit();
+  /// The same, and takes as long, but the file does not appear.
+  void abandon();
+  /// SHA-256 over the digests of all frames, which cover the header and every payload: no two files
+  /// that differ have it in common. After commit() or abandon().
+  const Sha256Digest& contents() const { return contents_; }
 
  private:
   struct Frame {
@@ -53,6 +61,7 @@ class FileWriter {
   void open_frame();
   void close_frame();
   void flush();
+  void finish();
 
   AtomicFile file_;
   FrameDigest header_digest_;
@@ -63,6 +72,8 @@ class FileWriter {
   std::size_t used_ = 0;
   std::uint64_t next_number_ = 0;  // of the first frame in the buffer
   std::uint64_t size_ = 0;
+  Sha256 digests_;
+  Sha256Digest contents_{};
 };
 
 }  // namespace blindtuner

@@ -61,10 +61,11 @@ void write(FileWriter& out, const ProductLayout& layout) {
 
 ProductLayout read_layout(FileReader& in, const Parameters& parameters) {
   const auto samples =
-      in.number_in(in.number<std::uint64_t>(), 1, UINT32_MAX, "the number of samples");
+      in.number_in(in.number<std::uint64_t>(), 1, kMaxSamples, "the number of samples");
   const auto features =
-      in.number_in(in.number<std::uint32_t>(), 1, 1u << 20, "the number of features");
-  const auto classes = in.number_in(in.number<std::uint32_t>(), 2, 128, "the number of classes");
+      in.number_in(in.number<std::uint32_t>(), 1, kMaxColumns, "the number of features");
+  const auto classes =
+      in.number_in(in.number<std::uint32_t>(), 2, kMaxClasses, "the number of classes");
   const auto width = in.number_in(in.number<std::uint32_t>(), 4, parameters.small_ring().n() / 16,
                                   "the width of a ciphertext");
   try {

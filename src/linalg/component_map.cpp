@@ -70,7 +70,8 @@ std::vector<Ciphertext> ComponentMapEvaluator::apply(std::span<const Ciphertext*
                        static_cast<double>(inputs.size()));
   std::vector<Ciphertext> outputs(inputs.size());
   parallel_for((inputs.size() + kComponentMapBatch - 1) / kComponentMapBatch, [&](std::size_t i) {
-    const std::size_t begin = i * kComponentMapBatch, count = std::min(kComponentMapBatch, inputs.size() - begin);
+    const std::size_t begin = i * kComponentMapBatch,
+                      count = std::min(kComponentMapBatch, inputs.size() - begin);
     apply_batch(inputs.subspan(begin, count), std::span(outputs).subspan(begin, count), key);
   });
   return outputs;

@@ -10,6 +10,8 @@ namespace blindtuner {
 /// scale follows from the softmax circuit (EncryptedTrainer::weight_scale).
 inline constexpr double kFeatureScale = 4194304.0;  // 2^22
 inline constexpr double kErrorScale = 16777216.0;   // 2^24
+/// The largest |feature| that an owner encrypts.
+inline constexpr float kMaxFeature = 4096;
 
 /// Features and one-hot labels of one layout, secret-key ciphertexts with two limbs.
 struct EncryptedDataset {
@@ -35,6 +37,22 @@ struct EncryptedModel {
 struct EncryptedScores {
   ProductLayout layout;
   std::vector<Ciphertext> scores;
+};
+
+/// What all ciphertexts of one kind of result are: small ring, two polynomials of q_count primes,
+/// exactly this scale.
+struct CiphertextShape {
+  std::size_t count = 0, q_count = 0;
+  double scale = 0;
+};
+
+/// What the numbers of one kind of result keep to, in magnitude and in their own unit, wherever
+/// they lie in its polynomials.
+struct PlausibleValues {
+  double largest = 0;   ///< weights; scores
+  double padding = 0;   ///< features and samples that only fill up: encryptions of zero, multiplied
+  double empty = 0;     ///< places that hold nothing at all
+  double contrast = 1;  ///< the largest of `empty` over the largest of the rest
 };
 
 }  // namespace blindtuner

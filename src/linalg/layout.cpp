@@ -14,8 +14,9 @@ ProductLayout ProductLayout::create(const Parameters& parameters, std::size_t sa
   l.classes = classes;
   l.width = width;
   l.class_stride = std::bit_ceil(classes);
-  require(samples >= 1 && features >= 1, "a layout needs samples and features");
-  require(classes >= 2 && classes <= 128, "a layout has 2 to 128 classes");
+  require(samples >= 1 && samples <= kMaxSamples, "a layout has 1 to 2^32 - 1 samples");
+  require(features >= 1 && features <= kMaxColumns, "a layout has 1 to 2^20 columns");
+  require(classes >= 2 && classes <= kMaxClasses, "a layout has 2 to 128 classes");
   require(std::has_single_bit(width) && width >= 4 && l.n / width >= 16,
           "a layout's width is a power of two in [4, n/16]");
   require(l.class_stride <= l.ratio * width, "too many classes for this width");

@@ -18,11 +18,16 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "rlwe/parameters.h"
 
 namespace blindtuner {
+
+/// What a layout can be of: samples, columns (a constant one included), classes.
+inline constexpr std::size_t kMaxSamples = UINT32_MAX, kMaxColumns = std::size_t{1} << 20,
+                             kMaxClasses = 128;
 
 struct ProductLayout {
   std::size_t n = 0;      ///< dimension of the small ring
@@ -33,8 +38,8 @@ struct ProductLayout {
   std::size_t width = 0;         ///< features in a ciphertext, a power of two
   std::size_t class_stride = 0;  ///< classes rounded up to a power of two
 
-  /// Throws ContractError for sizes that cannot be laid out: classes in [2, 128], width a power of
-  /// two with class_stride <= ratio * width, rows >= 16.
+  /// Throws ContractError for sizes that cannot be laid out: beyond the maxima above, fewer than 2
+  /// classes, a width that is no power of two with class_stride <= ratio * width, rows >= 16.
   static ProductLayout create(const Parameters& parameters, std::size_t samples,
                               std::size_t features, std::size_t classes, std::size_t width);
   /// The width that costs the fewest key switches for batches of this many samples.

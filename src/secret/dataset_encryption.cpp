@@ -6,6 +6,7 @@
 
 #include "base/parallel.h"
 #include "ckks/encoder.h"
+#include "secret/encryption.h"
 
 namespace blindtuner {
 namespace {
@@ -92,66 +93,6 @@ EncryptedDataset encrypt_dataset(const SecretKeys& secrets, const ProductLayout&
     report();
   });
   return out;
-}
-
-std::vector<double> decrypt_model(const SecretKeys& secrets, const EncryptedModel& model) {
-  const ProductLayout& l = model.layout;
-  std::vector<std::vector<double>> packs;
-  for (const Ciphertext& c : model.weights)
-    packs.push_back(decode_coefficients(decrypt(c, secrets.small), c.scale));
-  require(packs.size() == l.packs(), "a model of another layout");
-  std::vector<double> out(l.classes * l.features);
-  for (std::size_t cls = 0; cls < l.classes; ++cls)
-    for (std::size_t feature = 0; feature < l.features; ++feature) {
-      const auto place = l.weight_place(cls, feature);
-      out[cls * l.features + feature] = packs[place.pack][place.coefficient];
-    }
-  return out;
-}
-
-std::vector<double> decrypt_scores(const SecretKeys& secrets, const EncryptedScores& scores) {
-  const ProductLayout& l = scores.layout;
-  require(scores.scores.size() == l.supers() * l.ratio, "scores of another layout");
-  std::vector<double> out(l.samples * l.classes);
-  parallel_for(scores.scores.size(), [&](std::size_t index) {
-    const std::size_t super = index / l.ratio, r = index % l.ratio;
-    const Ciphertext& c = scores.scores[index];
-    const std::vector<double> values = decode_coefficients(decrypt(c, secrets.small), c.scale);
-    for (std::size_t block = 0; block < l.blocks_per_super(); ++block)
-      for (std::size_t cls = 0; cls < l.classes; ++cls) {
-        const auto place = l.place(block, cls);
-        if (place.small != r) continue;
-        for (std::size_t i = 0; i < l.rows(); ++i) {
-          const std::size_t sample = (super * l.blocks_per_super() + block) * l.rows() + i;
-          if (sample < l.samples)
-            out[sample * l.classes + cls] = values[l.width * i + place.residue];
-        }
-      }
-  });
-  return out;
-}
-
-std::vector<int> decrypt_labels(const SecretKeys& secrets, const EncryptedDataset& data) {
-  if (data.labels.empty()) throw DataError("the data set holds no labels");
-  EncryptedScores one_hot{data.layout, {}};
-  for (const SeededCiphertext& c : data.labels) one_hot.scores.push_back(c.expand());
-  const std::vector<double> values = decrypt_scores(secrets, one_hot);
-  const std::size_t classes = data.layout.classes;
-  std::vector<int> labels;
-  for (std::size_t i = 0; i < data.layout.samples; ++i) {
-    int label = -1;
-    for (std::size_t k = 0; k < classes; ++k) {
-      const double value = values[i * classes + k];
-      const bool one = std::abs(value - 1) < 0.25;
-      if ((!one && !(std::abs(value) < 0.25)) || (one && label >= 0))
-        throw DataError("the labels of sample " + std::to_string(i) + " do not decrypt to a class");
-      if (one) label = static_cast<int>(k);
-    }
-    if (label < 0)
-      throw DataError("the labels of sample " + std::to_string(i) + " do not decrypt to a class");
-    labels.push_back(label);
-  }
-  return labels;
 }
 
 }  // namespace blindtuner

@@ -1,11 +1,10 @@
-// The owner's side of data sets, models and scores.
+// Encrypting data sets, and the evaluation keys for training on them.
 #pragma once
 
 #include <functional>
 
 #include "linalg/encrypted_dataset.h"
 #include "secret/bootstrap_keygen.h"
-#include "secret/encryption.h"
 #include "secret/product_keygen.h"
 
 namespace blindtuner {
@@ -24,15 +23,5 @@ using Progress = std::function<void(double)>;
 EncryptedDataset encrypt_dataset(const SecretKeys& secrets, const ProductLayout& layout,
                                  std::span<const float> features, std::span<const int> labels,
                                  double bias_feature = 1.0, const Progress& progress = {});
-
-/// classes x features, row-major, bias (times bias_feature) last.
-std::vector<double> decrypt_model(const SecretKeys& secrets, const EncryptedModel& model);
-
-/// samples x classes, row-major.
-std::vector<double> decrypt_scores(const SecretKeys& secrets, const EncryptedScores& scores);
-
-/// One class a sample. Throws DataError for a set without labels, and when they do not decrypt to
-/// ones and zeros.
-std::vector<int> decrypt_labels(const SecretKeys& secrets, const EncryptedDataset& data);
 
 }  // namespace blindtuner

@@ -15,6 +15,22 @@ SeededCiphertext encrypt(Poly&& message, double scale, const SecretKey& key, con
   return {std::move(message), seed, stream, scale};
 }
 
+Ciphertext encrypt_public(const Poly& message, double scale, const PublicKey& key) {
+  const Ring& ring = message.ring();
+  const std::size_t q_count = message.q_count();
+  require(&ring == &key.b.ring() && q_count <= key.b.q_count(), "message and public key differ");
+  Prng prng = Prng::for_secrets();
+  const SecretCoefficients u = sample_ternary(ring.n(), prng);
+  const SecretCoefficients e0 = sample_gaussian(ring.n(), prng);
+  const SecretCoefficients e1 = sample_gaussian(ring.n(), prng);
+  const Poly mask = from_signed(ring, u.span(), q_count, 0, true);
+  Ciphertext out{mul(mask, key.b), mul(mask, key.a), scale};
+  add_inplace(out.c0, from_signed(ring, e0.span(), q_count, 0, true));
+  add_inplace(out.c0, message);
+  add_inplace(out.c1, from_signed(ring, e1.span(), q_count, 0, true));
+  return out;
+}
+
 Poly decrypt(const Ciphertext& c, const SecretKey& key) {
   require(&c.ring() == &key.ring(), "ciphertext and key of different rings");
   Poly message = mul(c.c1, key.ntt().copy_limbs(c.q_count(), 0));

@@ -12,6 +12,9 @@ namespace blindtuner {
 SeededCiphertext encrypt(Poly&& message, double scale, const SecretKey& key, const Seed& seed,
                          u64 stream);
 
+/// Encryption without the secret: level and scale of the message. Fresh randomness.
+Ciphertext encrypt_public(const Poly& message, double scale, const PublicKey& key);
+
 /// c0 + c1 s, NTT domain.
 Poly decrypt(const Ciphertext& c, const SecretKey& key);
 /// c0 + c1 s + c2 s^2.

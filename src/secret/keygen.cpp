@@ -39,7 +39,7 @@ KeySwitchKey make_key_switch_key(const Poly& payload, const SecretKey& to, const
       kernels::active_kernels().mul_scalar_add(
           b.limb(i), payload.limb(i), ring.special_product(i, shape.p_count), ring.n(), ring.q(i));
     begin = shape.digit_ends[d];
-    key.b.push_back(std::move(b));
+    key.b.push_back(b.copy_public());
     key.a.push_back(std::move(a));
   }
   return key;

@@ -34,7 +34,7 @@ ComponentMapKey make_component_map_key(const ComponentMap& map, const SecretKey&
     for (std::size_t l = 0; l < q_count; ++l)
       kernels::active_kernels().mul_scalar_add(b.limb(l), payload.limb(l),
                                                ring.special_product(l, p_count), n, ring.q(l));
-    key.b[j] = std::move(b);
+    key.b[j] = b.copy_public();
   });
   key.expand();
   return key;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "ring/sampling.h"
+#include "ring/secret_sampling.h"
 #include "rlwe/parameters.h"
 
 namespace blindtuner {

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/stopwatch.h"
+#include "train/result_shape.h"
 
 namespace blindtuner {
 namespace {
@@ -92,19 +93,7 @@ nlohmann::json to_json(const StepTimes& times) {
 
 void EncryptedTrainer::check(const Parameters& parameters, const ProductLayout& l,
                              const TrainingConfig& config, const SoftmaxCircuit& circuit) {
-  if (static_cast<std::size_t>(config.classes) != l.classes)
-    throw DataError("the configuration has " + std::to_string(config.classes) +
-                    " classes, the data set " + std::to_string(l.classes));
-  if (circuit.classes != 0 && static_cast<std::size_t>(circuit.classes) < l.classes)
-    throw DataError("the softmax circuit " + circuit.name + " is for " +
-                    std::to_string(circuit.classes) + " classes at most, the data set has " +
-                    std::to_string(l.classes));
-  for (const BatchRange& batch : batch_ranges(config, l.samples))
-    if (batch.begin % l.rows() != 0 ||
-        (batch.count % l.rows() != 0 && batch.begin + batch.count != l.samples))
-      throw DataError("batch size " + std::to_string(config.batch_size) +
-                      " is not a multiple of this data set's blocks of " +
-                      std::to_string(l.rows()) + " samples");
+  check_training(l, config, circuit);
   // Coefficients become integers: what they lose by it must be little, and they must fit.
   const double largest =
       UpdatePlan(config, l.samples).largest_coefficient() * coefficient_scale(parameters, circuit);
@@ -123,7 +112,7 @@ std::optional<int> EncryptedTrainer::fold_bit(const ProductLayout& layout,
   const std::vector<BatchRange> batches = batch_ranges(config, layout.samples);
   bool fits = layout.blocks_per_super() >= 2;
   // The first step's probabilities are public (see step).
-  for (std::size_t i = 1; i < batches.size(); ++i)
+  for (std::size_t i = 1; fits && i < batches.size(); ++i)
     for_each_super(layout, batches[i], [&](std::size_t begin, std::size_t count) {
       fits = fits && shift_to_lower_half(layout, begin, count);
     });
@@ -166,8 +155,7 @@ EncryptedTrainer::EncryptedTrainer(ParametersPtr parameters, const Bootstrapper&
       slot_to_coeff_(*parameters_, bootstrapper.shape(), bootstrapper.encoder(),
                      softmax_.output_scale(), kErrorScale),
       batches_(batch_ranges(config, data.layout.samples)),
-      plan_(config, data.layout.samples),
-      weight_scale_(weight_scale(*parameters_, circuit)) {
+      plan_(config, data.layout.samples) {
   const std::optional<int> fold = bootstrapper.shape().fold_bit;
   require(!fold || fold == fold_bit(data.layout, config),
           "the bootstrapper folds what these batches fill");
@@ -175,10 +163,10 @@ EncryptedTrainer::EncryptedTrainer(ParametersPtr parameters, const Bootstrapper&
 
 std::vector<Ciphertext> EncryptedTrainer::combine(std::span<const double> coefficients) const {
   const double scale = coefficient_scale(*parameters_, softmax_.circuit());
-  const ProductLayout& l = data_.layout;
+  const CiphertextShape shape = model_shape(*parameters_, data_.layout, softmax_.circuit());
   std::vector<Ciphertext> out;
-  for (std::size_t pack = 0; pack < l.packs(); ++pack) {
-    Ciphertext sum = Ciphertext::zero(parameters_->small_ring(), 2, weight_scale_);
+  for (std::size_t pack = 0; pack < shape.count; ++pack) {
+    Ciphertext sum = Ciphertext::zero(parameters_->small_ring(), shape.q_count, shape.scale);
     for (std::size_t s = 0; s < coefficients.size(); ++s) {
       const double c = std::nearbyint(coefficients[s] * scale);
       require(std::abs(c) < kLargestCoefficient, "an update's coefficient exceeds integers");
@@ -227,7 +215,7 @@ StepTimes EncryptedTrainer::step(const std::function<void(double)>& progress) {
   require(done() < steps(), "all steps are done");
   const ProductLayout& l = data_.layout;
   const BatchRange& batch = batches_[static_cast<std::size_t>(done())];
-  const std::vector<double>& coefficients = plan_.evaluation(done());
+  const std::vector<double> coefficients = plan_.evaluation(done());
   const FeatureSource x = feature_source(data_);
   // With W = 0 every probability is 1 / classes and public.
   const bool first = coefficients.empty();
@@ -264,6 +252,7 @@ StepTimes EncryptedTrainer::step(const std::function<void(double)>& progress) {
     if (progress) progress(static_cast<double>(finished) / static_cast<double>(total));
   });
   gradients_.push_back(sum.finish());
+  require_shape(gradients_.back(), *parameters_, gradient_shape(l));
   times.gradient += watch.lap();
   return times;
 }
@@ -276,13 +265,12 @@ EncryptedModel EncryptedTrainer::model() const {
 void EncryptedTrainer::restore(std::vector<std::vector<Ciphertext>> gradients) {
   if (gradients.size() > static_cast<std::size_t>(steps()))
     throw DataError("the checkpoint has more steps than the configuration");
+  const CiphertextShape shape = gradient_shape(data_.layout);
   for (const auto& gradient : gradients) {
-    if (gradient.size() != data_.layout.packs())
-      throw DataError("the checkpoint belongs to another layout");
+    if (gradient.size() != shape.count) throw DataError("the checkpoint belongs to another layout");
     for (const Ciphertext& c : gradient)
-      if (&c.ring() != &parameters_->small_ring() || c.q_count() != 2 ||
-          !same_scale(c.scale, kFeatureScale * kErrorScale))
-        throw DataError("the checkpoint's gradients are of another scale or level");
+      if (const std::string wrong = mismatch(c, *parameters_, shape); !wrong.empty())
+        throw DataError("the checkpoint's gradients: " + wrong);
   }
   gradients_ = std::move(gradients);
 }

@@ -86,7 +86,6 @@ class EncryptedTrainer {
   SlotToCoeff slot_to_coeff_;
   std::vector<BatchRange> batches_;
   UpdatePlan plan_;
-  double weight_scale_;
   std::vector<std::vector<Ciphertext>> gradients_;
 };
 

@@ -4,17 +4,19 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/interrupt.h"
+#include "base/parallel.h"
 
 namespace blindtuner {
 namespace {
 
-/// A point as its coefficients of G_0, G_1, ..; all the same length here.
-using Point = std::vector<double>;
+// Coefficients whose points stay in the first-level cache.
+constexpr std::size_t kBlock = 512;
 
-/// a + factor * b
-Point plus(Point a, double factor, const Point& b) {
-  for (std::size_t s = 0; s < a.size(); ++s) a[s] += factor * b[s];
-  return a;
+double largest(const std::vector<double>& values) {
+  double most = 0;
+  for (const double value : values) most = std::max(most, std::abs(value));
+  return most;
 }
 
 std::vector<std::size_t> sizes_of(const TrainingConfig& config, std::size_t samples) {
@@ -28,71 +30,131 @@ std::vector<std::size_t> sizes_of(const TrainingConfig& config, std::size_t samp
 UpdatePlan::UpdatePlan(const TrainingConfig& config, std::size_t samples)
     : UpdatePlan(config, sizes_of(config, samples)) {}
 
-UpdatePlan::UpdatePlan(const TrainingConfig& config, std::span<const std::size_t> batch_sizes) {
+UpdatePlan::UpdatePlan(const TrainingConfig& config, std::span<const std::size_t> batch_sizes)
+    : method_(config.method),
+      l2_(config.l2),
+      averaging_start_(config.averaging_start),
+      point_(0, batch_sizes.size()) {
   validate(config);
   const std::size_t total = batch_sizes.size();
-  require(total > 0 && total <= 100000, "UpdatePlan: number of steps");
-  // Runs the method itself, with coefficient vectors in the place of weights.
-  Point w(total, 0.0), v(total, 0.0), velocity(total, 0.0), sum(total, 0.0);
+  require(total > 0 && total <= static_cast<std::size_t>(kMaxSteps), "UpdatePlan: number of steps");
   double lambda = 1;
-  model_.push_back({});
   for (std::size_t t = 0; t < total; ++t) {
     require(batch_sizes[t] > 0, "UpdatePlan: empty batch");
-    const auto used = static_cast<std::ptrdiff_t>(t);
-    evaluation_.emplace_back(v.begin(), v.begin() + used);
-    const double rate = config.rate(static_cast<int>(t), static_cast<int>(total));
-    Point gradient(total, 0.0);
-    gradient[t] = 1.0 / static_cast<double>(batch_sizes[t]);
-    gradient = plus(std::move(gradient), config.l2, v);
-    switch (config.method) {
-      case Method::kPlain:
-        w = plus(std::move(w), -rate, gradient);
-        v = w;
-        break;
-      case Method::kMomentum:
-        velocity = plus(std::move(gradient), config.momentum, velocity);
-        w = plus(std::move(w), -rate, velocity);
-        v = w;
-        break;
-      case Method::kNesterov: {
-        const double next_lambda = (1 + std::sqrt(1 + 4 * lambda * lambda)) / 2;
-        const double mu = config.momentum > 0 ? config.momentum : (lambda - 1) / next_lambda;
-        lambda = next_lambda;
-        Point next = plus(v, -rate, gradient);
-        v = plus(plus(next, mu, next), -mu, w);
-        w = std::move(next);
-        break;
-      }
-    }
-    const auto done = used + 1;
-    const int after = static_cast<int>(t) + 1;
-    if (config.averaging_start >= 0 && after > config.averaging_start) {
-      sum = plus(std::move(sum), 1, w);
-      Point mean(sum.begin(), sum.begin() + done);
-      for (double& c : mean) c /= after - config.averaging_start;
-      model_.push_back(std::move(mean));
-    } else {
-      model_.emplace_back(w.begin(), w.begin() + done);
-    }
+    Update update;
+    update.rate = config.rate(static_cast<int>(t), static_cast<int>(total));
+    update.share = 1.0 / static_cast<double>(batch_sizes[t]);
+    update.momentum = config.momentum;
+    const double next_lambda = (1 + std::sqrt(1 + 4 * lambda * lambda)) / 2;
+    if (method_ == Method::kNesterov && config.momentum == 0)
+      update.momentum = (lambda - 1) / next_lambda;
+    lambda = next_lambda;
+    updates_.push_back(update);
   }
 }
 
-const std::vector<double>& UpdatePlan::evaluation(int t) const {
-  require(t >= 0 && t < steps(), "UpdatePlan::evaluation: no such step");
-  return evaluation_[static_cast<std::size_t>(t)];
+void UpdatePlan::advance(Point& point) const {
+  const auto t = static_cast<std::size_t>(point.steps);
+  const Update& u = updates_[t];
+  ++point.steps;
+  // The method itself, with coefficients in the place of weights. Loops that compilers vectorise.
+  double *const w = point.w.data(), *const v = point.v.data(),
+                *const velocity = point.velocity.data();
+  const auto update = [&](std::size_t begin, std::size_t end, double share) {
+    switch (method_) {
+      case Method::kPlain:
+        for (std::size_t i = begin; i < end; ++i) v[i] = w[i] += -u.rate * (share + l2_ * v[i]);
+        break;
+      case Method::kMomentum:
+        for (std::size_t i = begin; i < end; ++i) {
+          velocity[i] = (share + l2_ * v[i]) + u.momentum * velocity[i];
+          v[i] = w[i] += -u.rate * velocity[i];
+        }
+        break;
+      case Method::kNesterov:
+        for (std::size_t i = begin; i < end; ++i) {
+          const double next = v[i] + -u.rate * (share + l2_ * v[i]);
+          v[i] = next + u.momentum * next + -u.momentum * w[i];
+          w[i] = next;
+        }
+        break;
+    }
+  };
+  const std::size_t before = std::min(t - point.first, point.w.size());
+  const std::size_t used = std::min(before + 1, point.w.size());
+  update(0, before, 0.0);
+  update(before, used, u.share);  // this step's own gradient, where it is one of the point's
+  if (averaged(point.steps))
+    for (std::size_t i = 0; i < used; ++i) point.sum[i] += w[i];
 }
 
-const std::vector<double>& UpdatePlan::model(int t) const {
+const UpdatePlan::Point& UpdatePlan::point_after(int t) const {
+  if (t < point_.steps) point_ = Point(0, updates_.size());
+  while (point_.steps < t) advance(point_);
+  return point_;
+}
+
+std::vector<double> UpdatePlan::evaluation(int t) const {
+  require(t >= 0 && t < steps(), "UpdatePlan::evaluation: no such step");
+  const Point& point = point_after(t);
+  return {point.v.begin(), point.v.begin() + t};
+}
+
+std::vector<double> UpdatePlan::model(int t) const {
   require(t >= 0 && t <= steps(), "UpdatePlan::model: no such step");
-  return model_[static_cast<std::size_t>(t)];
+  const Point& point = point_after(t);
+  const std::vector<double>& from = averaged(t) ? point.sum : point.w;
+  std::vector<double> out(from.begin(), from.begin() + t);
+  if (averaged(t))
+    for (double& c : out) c /= count(point);
+  return out;
 }
 
 double UpdatePlan::largest_coefficient() const {
-  double most = 0;
-  for (const auto* list : {&evaluation_, &model_})
-    for (const auto& point : *list)
-      for (const double c : point) most = std::max(most, std::abs(c));
-  return most;
+  const std::size_t total = updates_.size(), blocks = (total + kBlock - 1) / kBlock;
+  std::vector<double> most(blocks);
+  parallel_for(blocks, [&](std::size_t b) {
+    Point point(b * kBlock, std::min(kBlock, total - b * kBlock));
+    point.steps = static_cast<int>(point.first);  // all are 0 before
+    while (point.steps < steps()) {
+      if (point.steps % 256 == 0) throw_if_interrupted();
+      advance(point);
+      // Nothing is evaluated after the last step.
+      if (point.steps < steps()) most[b] = std::max(most[b], largest(point.v));
+      const bool mean = averaged(point.steps);
+      most[b] = std::max(most[b], largest(mean ? point.sum : point.w) / (mean ? count(point) : 1));
+    }
+  });
+  return *std::max_element(most.begin(), most.end());
+}
+
+double iterate_bound(const TrainingConfig& config, int t, int total) {
+  require(t >= 1 && t <= total, "iterate_bound: no such step");
+  // |W|, |W_t - W_(t-1)| (plain and nesterov) or |M|, and their largest.
+  double w = 0, moved = 0, most = 0, mu = 0, lambda = 1;
+  for (int s = 0; s < t; ++s) {
+    const double rate = config.rate(s, total);
+    switch (config.method) {
+      case Method::kPlain:
+        w = std::abs(1 - rate * config.l2) * w + rate;
+        break;
+      case Method::kMomentum:
+        moved = config.momentum * moved + 1 + config.l2 * w;
+        w += rate * moved;
+        break;
+      case Method::kNesterov: {
+        // W_(t+1) - W_t = mu (W_t - W_(t-1)) - r g(V_t),  V_t = W_t + mu (W_t - W_(t-1))
+        moved = mu * moved + rate * (1 + config.l2 * (w + mu * moved));
+        w += moved;
+        const double next_lambda = (1 + std::sqrt(1 + 4 * lambda * lambda)) / 2;
+        mu = config.momentum > 0 ? config.momentum : (lambda - 1) / next_lambda;
+        lambda = next_lambda;
+        break;
+      }
+    }
+    most = std::max(most, w);
+  }
+  return std::isnan(most) ? INFINITY : most;
 }
 
 std::vector<double> round_to_bits(std::span<const double> coefficients, int bits) {

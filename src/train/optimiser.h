@@ -23,27 +23,61 @@ namespace blindtuner {
 ///              mu_t = (lambda_t - 1) / lambda_{t+1}, lambda_0 = 1,
 ///              lambda_{t+1} = (1 + sqrt(1 + 4 lambda_t^2)) / 2;  a constant mu when momentum > 0
 ///   averaging from a: model(t) is the mean of W_{a+1} .. W_t (W_t itself for t <= a).
+///
+/// The plan keeps a few numbers a step, not the coefficients: those of t + 1 come from those of t in
+/// t operations. One thread.
 class UpdatePlan {
  public:
-  /// One batch size a step. Throws DataError (configuration), ContractError (no steps, empty
-  /// batch).
+  /// One batch size a step. Throws DataError (configuration), ContractError (no steps or more than
+  /// kMaxSteps, empty batch).
   UpdatePlan(const TrainingConfig& config, std::span<const std::size_t> batch_sizes);
   /// The plan for batch_ranges(config, samples).
   UpdatePlan(const TrainingConfig& config, std::size_t samples);
 
-  int steps() const { return static_cast<int>(evaluation_.size()); }
+  int steps() const { return static_cast<int>(updates_.size()); }
   /// t coefficients, of G_0 .. G_{t-1}: where step t (0 <= t < steps) takes its gradient. For t = 0
-  /// none: V_0 = 0.
-  const std::vector<double>& evaluation(int t) const;
-  /// t coefficients: the model if training ends after t steps (0 <= t <= steps).
-  const std::vector<double>& model(int t) const;
-  const std::vector<double>& final_model() const { return model(steps()); }
-  /// The largest |coefficient| of all vectors: what an integer representation has to hold.
+  /// none: V_0 = 0. Asked with rising t, all of them together take steps^2 operations; going back
+  /// begins anew.
+  std::vector<double> evaluation(int t) const;
+  /// t coefficients: the model if training ends after t steps (0 <= t <= steps). The same.
+  std::vector<double> model(int t) const;
+  std::vector<double> final_model() const { return model(steps()); }
+  /// The largest |coefficient| of all vectors: what an integer representation has to hold. Takes
+  /// steps^2 operations, on all threads.
   double largest_coefficient() const;
 
  private:
-  std::vector<std::vector<double>> evaluation_, model_;
+  /// What step t does to every coefficient.
+  struct Update {
+    double rate = 0, share = 0;  ///< share = 1 / n_t, the new gradient's
+    double momentum = 0;         ///< mu or mu_t
+  };
+  /// Coefficients of G_first .. G_(first + count - 1) after a number of steps.
+  struct Point {
+    std::size_t first = 0;
+    int steps = 0;
+    std::vector<double> w, v, velocity, sum;
+    Point(std::size_t begin, std::size_t count)
+        : first(begin), w(count), v(count), velocity(count), sum(count) {}
+  };
+  /// Goes on by one step. No gradient of the point may come later than it.
+  void advance(Point& point) const;
+  /// Whether the model after these steps is a mean of iterates, and of how many.
+  bool averaged(int steps) const { return averaging_start_ >= 0 && steps > averaging_start_; }
+  int count(const Point& point) const { return point.steps - averaging_start_; }
+  const Point& point_after(int steps) const;
+
+  Method method_;
+  double l2_;
+  int averaging_start_;
+  std::vector<Update> updates_;
+  mutable Point point_;  // the last that was asked for
 };
+
+/// A bound on every entry of W_1 .. W_t, hence on the model after t of `total` steps, where no entry
+/// of a mean gradient G_s / n_s exceeds 1 in magnitude: sum_s |model(t)[s]| n_s is below it, and
+/// reaches it without l2 and averaging. Infinite where no double holds it. Takes t additions.
+double iterate_bound(const TrainingConfig& config, int t, int total);
 
 /// round(c * 2^bits) / 2^bits for every c: what a trainer with integer coefficients computes with.
 std::vector<double> round_to_bits(std::span<const double> coefficients, int bits);

@@ -176,7 +176,7 @@ PlainResult train_plain(const Dataset& train, const Dataset* test, const Trainin
   int model_steps = 0;
   for (int t = 0; t < plan.steps(); ++t) {
     const BatchRange& range = batches[static_cast<std::size_t>(t)];
-    const std::vector<double>& point = plan.evaluation(t);
+    const std::vector<double> point = plan.evaluation(t);
     BatchSums sums = batch_gradient(train, range, combine(point), point.empty(), options);
     result.gradients.push_back(std::move(sums.gradient));
     PlainStep step;

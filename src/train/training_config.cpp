@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "base/error.h"
+#include "base/json.h"
 
 namespace blindtuner {
 namespace {
@@ -13,7 +14,6 @@ namespace {
 constexpr Method kMethods[] = {Method::kPlain, Method::kMomentum, Method::kNesterov};
 constexpr Schedule kSchedules[] = {Schedule::kConstant, Schedule::kCosine, Schedule::kStep,
                                    Schedule::kInverseTime, Schedule::kList};
-constexpr int kMaxSteps = 100000;
 
 [[noreturn]] void refuse(const std::string& field, const std::string& is,
                          const std::string& expected) {
@@ -22,7 +22,7 @@ constexpr int kMaxSteps = 100000;
 
 void check(bool good, const char* field, double is, const char* expected) {
   if (good) return;
-  std::string text = nlohmann::json(is).dump();
+  std::string text = json_text(is);
   if (text.ends_with(".0")) text.resize(text.size() - 2);
   refuse(field, text == "null" ? "not finite" : text, expected);
 }
@@ -100,7 +100,7 @@ class Fields {
     // Unsigned numbers beyond 2^63 would wrap on the way to a signed one.
     if (!value.is_number_integer() ||
         (value.is_number_unsigned() && value.get<std::uint64_t>() > INT64_MAX))
-      refuse(key, value.is_number() ? value.dump() : value.type_name(), "a whole number");
+      refuse(key, value.is_number() ? json_text(value) : value.type_name(), "a whole number");
     const auto number = value.get<std::int64_t>();
     if (number < -1 || number > (std::int64_t{1} << 31) - 1)
       refuse(key, std::to_string(number), "a whole number below 2^31");
@@ -306,21 +306,9 @@ TrainingConfig training_config_from_json(const nlohmann::json& json) {
 }
 
 TrainingConfig parse_training_config(const std::string& text) {
-  if (text.size() > (1u << 20)) throw DataError("training configuration: more than 1 MiB of text");
-  // A depth far beyond the configuration's own would only cost stack.
-  const auto shallow = [](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
-    if (depth > 8) throw DataError("training configuration: nested too deeply");
-    return true;
-  };
-  nlohmann::json json;
-  try {
-    json = nlohmann::json::parse(text, shallow);
-  } catch (const nlohmann::json::parse_error& error) {
-    throw DataError("training configuration: not JSON, at byte " + std::to_string(error.byte));
-  } catch (const nlohmann::json::out_of_range&) {
-    throw DataError("training configuration: a number is too large");
-  }
-  return training_config_from_json(json);
+  if (text.size() > kMaxConfigBytes)
+    throw DataError("training configuration: more than 1 MiB of text");
+  return training_config_from_json(parse_json(text, "training configuration"));
 }
 
 }  // namespace blindtuner

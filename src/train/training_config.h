@@ -9,6 +9,11 @@
 
 namespace blindtuner {
 
+/// Every step's gradient is kept, so memory, and the time of a step, grow with the steps done.
+inline constexpr int kMaxSteps = 100000;
+/// Bytes of a configuration's text.
+inline constexpr std::size_t kMaxConfigBytes = std::size_t{1} << 20;
+
 enum class Method {
   kPlain,     ///< W <- W - r g(W)
   kMomentum,  ///< heavy ball: M <- mu M + g(W), W <- W - r M

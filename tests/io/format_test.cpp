@@ -128,7 +128,7 @@ TEST_F(FormatTest, SaysWhatIsWrong) {
               FileReader in(path(), FileKind::kSecretKey);
             }).find("is an encrypted model, expected a secret key"),
             std::string::npos);
-  EXPECT_NE(message_of([&] { FileReader in(path("nowhere")); }).find("No such file"),
+  EXPECT_NE(message_of([&] { FileReader in(path("nowhere")); }).find("no such file"),
             std::string::npos);
   EXPECT_NE(message_of([&] { FileReader in(folder_); }).find("not a regular file"),
             std::string::npos);

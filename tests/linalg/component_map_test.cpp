@@ -112,7 +112,6 @@ TEST(ComponentMap, ReversedIsConjugatedByTheInversionOfX) {
 TEST(ComponentMapEvaluator, EqualsTheMapUpToAKeySwitch) {
   const SmallScheme& s = small_scheme();
   const std::size_t n = s.ring().n();
-  const SmallRingNoise expected;
   for (std::size_t width : {4, 8, 16}) {
     const ComponentMapEvaluator evaluator(s.ring(), width);
     const ProductKeys& keys = product_keys(width);
@@ -135,7 +134,7 @@ TEST(ComponentMapEvaluator, EqualsTheMapUpToAKeySwitch) {
         Poly result = decrypt(image, s.secrets.small);
         sub_inplace(result, from_signed(s.ring(), key.map.apply(message), 2, 0));
         for (double e : to_centred_doubles(result, 2))
-          check.add(e, std::hypot(expected.fresh, expected.key_switch));
+          check.add(e, std::hypot(product_noise().fresh(), product_noise().key_switch()));
       }
     check.expect();
   }

@@ -70,7 +70,7 @@ class Gradients : public ::testing::TestWithParam<Case> {
   MatrixProducts products_;
   Features features_;
   std::size_t first_, count_;
-  SmallRingNoise noise_;
+  const ProductNoise& noise_ = product_noise();
 };
 
 // Rows beyond the samples, classes beyond the classes and blocks beyond the batch hold errors too:

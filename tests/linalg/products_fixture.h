@@ -1,5 +1,5 @@
 // Matrices in the clear and their ciphertexts, in a small ring of dimension 512, and the noise that
-// every product is held to (docs/NOISE_SMALL_RING.md derives the formulas).
+// every product is held to (docs/NOISE.md derives the formulas).
 #pragma once
 
 #include <gtest/gtest.h>
@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "ckks/encoder.h"
-#include "ckks/noise_model.h"
 #include "linalg/encrypted_dataset.h"
+#include "linalg/products_noise.h"
 #include "secret/encryption.h"
 #include "secret/product_keygen.h"
 
@@ -125,75 +125,16 @@ void for_each_super_block(const ProductLayout& l, F&& f) {
     f(first, std::min(l.blocks_per_super(), l.blocks() - first));
 }
 
-/// Standard deviations of coefficients, in units. Variances of a tree of t levels (t = log2(size))
-/// whose level adds e: (size^2 - 1) / 3 e^2 where the message is, (size - 1) e^2 on average.
-struct SmallRingNoise {
-  double fresh = noise::fresh();
-  double key_switch, key_switch_q0, rounding;
+inline const ProductNoise& product_noise() {
+  static const ProductNoise noise(*small_scheme().parameters);
+  return noise;
+}
 
-  SmallRingNoise() {
-    const Parameters& p = *small_scheme().parameters;
-    const Ring& ring = p.small_ring();
-    const KeyShape shape{2, p.small_special(), {2}};
-    const double weight = noise::ternary_weight(ring.n());
-    key_switch = noise::key_switch(ring, shape, 2, weight);
-    key_switch_q0 = noise::key_switch(ring, shape, 1, weight);
-    rounding = noise::rounding(weight);
-  }
-
-  static double square(double x) { return x * x; }
-  static double norm(std::span<const double> x) {
-    double sum = 0;
-    for (double v : x) sum += v * v;
-    return std::sqrt(sum);
-  }
-  /// Where the message is, with input error e.
-  double tree_at_message(double size, double e) const {
-    return std::sqrt(square(e) + (square(size) - 1) / 3 * square(key_switch));
-  }
-  /// Root mean square over all places.
-  double tree_mean(double size, double e) const {
-    return std::sqrt(square(e) / size + (size - 1) * square(key_switch));
-  }
-  /// Pieces of packed weights and of errors begin with an automorphism of a fresh ciphertext.
-  double expanded_input() const { return std::hypot(fresh, key_switch); }
-
-  /// A score of a class with weights w, in its own unit; rms_x of the features.
-  double score(const ProductLayout& l, std::span<const double> w, double weight_scale,
-               double rms_x) const {
-    const double q1 = static_cast<double>(small_scheme().ring().q(1).q);
-    const double terms = static_cast<double>(l.n * l.feature_groups());
-    const double pieces = tree_mean(static_cast<double>(l.rows()), expanded_input());
-    const double before = square(fresh * norm(w) * weight_scale) +
-                          terms * square(rms_x * kFeatureScale * pieces) +
-                          terms * square(fresh * pieces) + square(key_switch);
-    const double width = static_cast<double>(l.width);
-    const double after = square(rounding) + (square(width) - 1) / 3 * square(key_switch_q0);
-    return std::sqrt(before / square(q1) + after) / (kFeatureScale * weight_scale / q1);
-  }
-
-  /// Of an expanded error's coefficient `residue` modulo the width, input error e.
-  double tree_at(double size, std::size_t residue, double e) const {
-    if (residue == 0) return tree_at_message(size, e);
-    return key_switch * std::sqrt(size / static_cast<double>(residue & -residue) - 1);
-  }
-
-  /// The gradient of feature j of a group, for a class with errors e (norm over all rows, padding
-  /// included) over `blocks` blocks; norms_x of the group's features over all samples. In its own
-  /// unit.
-  double gradient(const ProductLayout& l, double norm_e, std::span<const double> norms_x,
-                  std::size_t j, std::size_t blocks) const {
-    const double width = static_cast<double>(l.width), rows = static_cast<double>(l.rows());
-    double sum =
-        square(fresh * norm_e * kErrorScale) +
-        static_cast<double>(blocks * l.n) * square(fresh * tree_mean(width, expanded_input())) +
-        square(key_switch) + (square(rows) - 1) / 3 * square(key_switch);
-    for (std::size_t i = 0; i < l.width; ++i)
-      sum += square(norms_x[i] * kFeatureScale *
-                    tree_at(width, (j + l.width - i) % l.width, expanded_input()));
-    return std::sqrt(sum) / (kFeatureScale * kErrorScale);
-  }
-};
+inline double norm(std::span<const double> x) {
+  double sum = 0;
+  for (double v : x) sum += v * v;
+  return std::sqrt(sum);
+}
 
 /// Errors divided by their predicted standard deviations.
 class NoiseCheck {

@@ -41,7 +41,7 @@ class Products : public ::testing::TestWithParam<Shape> {
   ProductLayout layout_;
   const ProductKeys& keys_;
   MatrixProducts products_;
-  SmallRingNoise noise_;
+  const ProductNoise& noise_ = product_noise();
 };
 
 TEST_P(Products, ExpandedWeightsAreThePieces) {
@@ -98,7 +98,7 @@ TEST_P(Products, ScoresAreThoseInTheClear) {
             for (std::size_t j = 0; j < l.features; ++j) error -= features.x[sample][j] * w[cls][j];
           }
           if (cls < l.classes && block < count)
-            check.add(error, noise_.score(l, w[cls], kWeightScale, rms_x));
+            check.add(error, noise_.score(l, norm(w[cls]), kWeightScale, rms_x));
           else  // no block or no class: nothing but key switches
             EXPECT_LT(std::abs(error), 0x1p-30);
         }

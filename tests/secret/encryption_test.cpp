@@ -83,7 +83,7 @@ TEST(SecretKey, EverythingThatShowsASecretIsWiped) {
     std::memset(secret.data(), 0x5a, words * sizeof(u64));
     place = secret.data();
   }
-  const Buffer again(words);
+  const Buffer again(words, true);  // secrets have a pool of their own
   ASSERT_EQ(again.data(), place);
   for (std::size_t i = 0; i < words; ++i) ASSERT_EQ(again.data()[i], u64{0});
 }

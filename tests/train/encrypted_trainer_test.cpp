@@ -2,9 +2,11 @@
 
 #include "data/shuffle.h"
 #include "secret/dataset_encryption.h"
+#include "secret/decryption.h"
 #include "train/encrypted_fixture.h"
 #include "train/metrics.h"
 #include "train/plain_reference.h"
+#include "train/result_shape.h"
 
 namespace blindtuner {
 namespace {
@@ -39,7 +41,7 @@ struct Setting {
 std::ostream& operator<<(std::ostream& out, const Setting& s) { return out << s.name; }
 
 // Of |gradient - clear| / sqrt(batch size): at widths up to 16 the small ring's noise is 2^-16.5
-// (docs/NOISE_SMALL_RING.md), softmax's a hundredth of it.
+// (docs/NOISE.md), softmax's a hundredth of it.
 constexpr double kGradientTolerance = 0x1p-13;
 
 TrainingConfig config(int classes, std::size_t batch, int steps, double rate) {
@@ -111,11 +113,14 @@ PlainResult clear_run(const Dataset& set, const TrainingConfig& c, const Softmax
   return train_plain(set, nullptr, c, options);
 }
 
+constexpr PlausibleValues kAnything{HUGE_VAL, HUGE_VAL, HUGE_VAL, HUGE_VAL};
+
 /// classes x (features + 1)
-Eigen::MatrixXd decrypted(const std::vector<Ciphertext>& packs, const ProductLayout& layout) {
+Eigen::MatrixXd decrypted(const std::vector<Ciphertext>& packs, const ProductLayout& layout,
+                          const PlausibleValues& plausible = kAnything) {
   EncryptedModel model{layout, {}};
   for (const Ciphertext& c : packs) model.weights.push_back(c.copy());
-  const std::vector<double> values = decrypt_model(Encrypted::scheme().secrets, model);
+  const std::vector<double> values = decrypt_model(Encrypted::scheme().secrets, model, plausible);
   return Eigen::Map<const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
       values.data(), static_cast<Eigen::Index>(layout.classes),
       static_cast<Eigen::Index>(layout.features));
@@ -193,15 +198,20 @@ TEST_P(Training, FollowsTheClearRunStepByStep) {
   EXPECT_THROW(trainer.step(), ContractError);
 
   const EncryptedModel model = trainer.model();
-  const Eigen::MatrixXd weights = decrypted(model.weights, run.layout);
+  const ParametersPtr parameters = Encrypted::scheme().parameters;
+  require_shape(model.weights, *parameters, model_shape(*parameters, run.layout, circuit));
+  const Eigen::MatrixXd weights =
+      decrypted(model.weights, run.layout,
+                plausible_weights(*parameters, run.layout, s.config, circuit, trainer.done()));
   EXPECT_LT((weights - clear.weights).cwiseAbs().maxCoeff(), 1e-3);
 
   EXPECT_EQ(decrypt_labels(Encrypted::scheme().secrets, run.data), set.labels);
 
   // predict() of the encrypted model on the training set.
-  const ParametersPtr parameters = Encrypted::scheme().parameters;
-  const std::vector<double> scores =
-      decrypt_scores(Encrypted::scheme().secrets, predict(parameters, model, run.data, run.keys));
+  const EncryptedScores encrypted = predict(parameters, model, run.data, run.keys);
+  require_shape(encrypted.scores, *parameters, score_shape(*parameters, run.layout, circuit));
+  const std::vector<double> scores = decrypt_scores(
+      Encrypted::scheme().secrets, encrypted, plausible_scores(*parameters, run.layout, circuit));
   ASSERT_EQ(scores.size(), s.samples * static_cast<std::size_t>(s.config.classes));
   double worst = 0;
   std::size_t right = 0;
@@ -224,6 +234,47 @@ TEST_P(Training, FollowsTheClearRunStepByStep) {
   EXPECT_NEAR(accuracy, clear.steps.back().train_accuracy, 0.004);
   EXPECT_GT(accuracy, 1.5 / s.config.classes);
   RecordProperty("accuracy", std::to_string(accuracy));
+}
+
+// Bounds on what honest runs leave in places that hold nothing are bounds, and near ones.
+TEST(EncryptedTrainer, LeavesWhatItIsHeldTo) {
+  TrainingConfig c = config(3, 128, 6, 2);
+  c.method = Method::kNesterov;
+  c.momentum = 0.4;
+  const SoftmaxCircuit& circuit = circuit_for(c);
+  const Dataset set = clouds(300, 9, 3, 2);
+  const Encrypted run(set, 8);
+  const Parameters& parameters = *Encrypted::scheme().parameters;
+  EncryptedTrainer trainer = run.trainer(c, circuit);
+  while (trainer.done() < 3) trainer.step();
+  const EncryptedModel model = trainer.model();
+  const EncryptedScores encrypted =
+      predict(Encrypted::scheme().parameters, model, run.data, run.keys);
+  const SecretKeys& secrets = Encrypted::scheme().secrets;
+  const auto refused = [](const auto& decrypts, PlausibleValues bound, auto field, double factor) {
+    bound.*field *= factor;
+    try {
+      decrypts(bound);
+    } catch (const DataError&) {
+      return true;
+    }
+    return false;
+  };
+  const PlausibleValues weights = plausible_weights(parameters, run.layout, c, circuit, 3);
+  const auto opens = [&](const PlausibleValues& bound) { decrypt_model(secrets, model, bound); };
+  EXPECT_FALSE(refused(opens, weights, &PlausibleValues::empty, 0.5));
+  EXPECT_TRUE(refused(opens, weights, &PlausibleValues::empty, 0x1p-9));
+  EXPECT_FALSE(refused(opens, weights, &PlausibleValues::padding, 0.5));
+  EXPECT_TRUE(refused(opens, weights, &PlausibleValues::padding, 0x1p-8));
+  EXPECT_FALSE(refused(opens, weights, &PlausibleValues::contrast, 0x1p-4));
+  EXPECT_FALSE(refused(opens, weights, &PlausibleValues::largest, 0x1p-8));
+  const PlausibleValues logits = plausible_scores(parameters, run.layout, circuit);
+  const auto scores = [&](const PlausibleValues& bound) {
+    decrypt_scores(secrets, encrypted, bound);
+  };
+  EXPECT_FALSE(refused(scores, logits, &PlausibleValues::empty, 0.5));
+  EXPECT_TRUE(refused(scores, logits, &PlausibleValues::empty, 0x1p-9));
+  EXPECT_FALSE(refused(scores, logits, &PlausibleValues::padding, 0x1p-8));
 }
 
 TEST(EncryptedTrainer, FoldsWhereBatchesFillHalfOfASuperBlockOrLess) {

@@ -5,14 +5,18 @@
 #include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "base/error.h"
+#include "data/test_files.h"
 #include "train/training_config.h"
 
 namespace blindtuner {
 namespace {
+
+using namespace testing;
 
 // A gradient field that is neither linear nor symmetric, different at every step, "summed over n".
 Eigen::VectorXd field(const Eigen::VectorXd& v, int step, double n) {
@@ -106,6 +110,75 @@ TEST(UpdatePlan, EqualsTheIteration) {
             }
             EXPECT_EQ(plan.final_model(), plan.model(c.steps));
           }
+}
+
+// The coefficients decide what is computed on ciphertexts, to the bit.
+TEST(UpdatePlan, HasTheSameBitsAsTheMethodOnVectors) {
+  std::vector<std::size_t> sizes(1300, 7);
+  sizes[0] = 100;
+  for (const Method method : {Method::kPlain, Method::kMomentum, Method::kNesterov})
+    for (const int averaging : {-1, 600})
+      for (const double momentum : {0.0, 0.4}) {
+        if (method == Method::kPlain && momentum > 0) continue;
+        TrainingConfig c;
+        c.steps = static_cast<int>(sizes.size());
+        c.method = method;
+        c.schedule = Schedule::kInverseTime;
+        c.rate_decay = 0.05;
+        c.l2 = 0.01;
+        c.momentum = momentum;
+        c.averaging_start = averaging;
+        const UpdatePlan plan(c, sizes);
+        // One coefficient at a time: that of G_s, by the formulas of the header.
+        double most = 0;
+        std::map<int, std::vector<double>> evaluation, model;
+        for (int s = 0; s < c.steps; ++s) {
+          double w = 0, v = 0, velocity = 0, sum = 0, lambda = 1;
+          for (int t = 0; t < c.steps; ++t) {
+            const double next_lambda = (1 + std::sqrt(1 + 4 * lambda * lambda)) / 2;
+            const double mu = momentum > 0 ? momentum : (lambda - 1) / next_lambda;
+            lambda = next_lambda;
+            if (t < s) continue;
+            const double rate = c.rate(t, c.steps);
+            const double share = 1.0 / static_cast<double>(sizes[static_cast<std::size_t>(t)]);
+            const double g = (t == s ? share : 0.0) + c.l2 * v;
+            if (method == Method::kNesterov) {
+              const double next = v + -rate * g;
+              v = next + mu * next + -mu * w;
+              w = next;
+            } else {
+              velocity = method == Method::kMomentum ? g + momentum * velocity : g;
+              v = w = w + -rate * velocity;
+            }
+            const int done = t + 1;
+            const bool mean = averaging >= 0 && done > averaging;
+            if (mean) sum += w;
+            const double of_model = mean ? sum / (done - averaging) : w;
+            most = std::max({most, std::abs(of_model), done < c.steps ? std::abs(v) : 0});
+            if (done == 700 || done == 1299) evaluation[done].push_back(v);
+            if (done == 700 || done == 1300) model[done].push_back(of_model);
+          }
+        }
+        EXPECT_EQ(plan.model(1300), model[1300]) << name(method);
+        EXPECT_EQ(plan.evaluation(1299), evaluation[1299]) << name(method);
+        EXPECT_EQ(plan.model(700), model[700]) << name(method);
+        EXPECT_EQ(plan.evaluation(700), evaluation[700]) << name(method);
+        EXPECT_EQ(plan.largest_coefficient(), most) << name(method);
+      }
+}
+
+TEST(UpdatePlan, AsManyStepsAsMayBe) {
+  TrainingConfig c;
+  c.method = Method::kNesterov;
+  const std::vector<std::size_t> most(kMaxSteps, 7), more(kMaxSteps + 1, 7);
+  EXPECT_EQ(within_memory(std::size_t{64} << 20,
+                          [&] {
+                            const UpdatePlan plan(c, most);
+                            plan.evaluation(kMaxSteps / 10);
+                            require(plan.model(kMaxSteps / 10).size() == kMaxSteps / 10, "size");
+                          }),
+            "good");
+  EXPECT_THROW(UpdatePlan(c, more), ContractError);
 }
 
 TEST(UpdatePlan, KnownCoefficients) {
@@ -250,8 +323,48 @@ TEST(TrainingConfig, RefusesBadText) {
   refused("{\"method\": \"momentum\", \"momentum\": 1}", "momentum is 1");
   refused("{\"averaging_start\": 8}", "averaging_start is 8");
   refused("{\"first_batch_full\": 1}", "true or false");
-  refused(std::string(100, '[') + std::string(100, ']'), "nested too deeply");
+  refused(std::string(100, '[') + std::string(100, ']'), "nested deeper");
+  refused("{\"steps\": 8, \"steps\": 9}", "'steps' is there twice");
   refused(std::string(2 << 20, ' '), "1 MiB");
+  refused(std::string(1 << 20, '['), "nested deeper");
+}
+
+// sum_s |c_s| n_s of every model, which the bound reaches where no term has another sign.
+TEST(IterateBound, BoundsEveryMethodsCoefficients) {
+  const std::vector<std::size_t> sizes = {300, 128, 128, 44, 128, 128, 44, 128, 128, 44, 128, 128};
+  for (const Method method : {Method::kPlain, Method::kMomentum, Method::kNesterov})
+    for (const Schedule schedule : {Schedule::kConstant, Schedule::kCosine, Schedule::kInverseTime})
+      for (const double momentum : {0.0, 0.4, 0.9})
+        for (const double l2 : {0.0, 0.01, 0.3})
+          for (const int averaging : {-1, 0, 7}) {
+            if (method == Method::kPlain && momentum != 0) continue;
+            TrainingConfig c;
+            c.steps = static_cast<int>(sizes.size());
+            c.learning_rate = 3;
+            c.schedule = schedule;
+            c.rate_decay = 0.05;
+            c.method = method;
+            c.momentum = momentum;
+            c.l2 = l2;
+            c.averaging_start = averaging;
+            const UpdatePlan plan(c, sizes);
+            for (int t = 1; t <= c.steps; ++t) {
+              double sum = 0;
+              for (std::size_t s = 0; s < plan.model(t).size(); ++s)
+                sum += std::abs(plan.model(t)[s]) * static_cast<double>(sizes[s]);
+              const double bound = iterate_bound(c, t, c.steps);
+              EXPECT_LE(sum, bound * (1 + 1e-12));
+              if (l2 == 0 && averaging < 0) {
+                EXPECT_NEAR(sum, bound, 1e-9 * bound);
+              }
+            }
+          }
+  TrainingConfig c;
+  c.steps = 100000;
+  c.method = Method::kMomentum;
+  c.momentum = 0.99;
+  c.l2 = 1e6;
+  EXPECT_EQ(iterate_bound(c, 100000, 100000), HUGE_VAL);
 }
 
 }  // namespace

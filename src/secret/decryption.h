@@ -1,0 +1,26 @@
+// Decryption of what training produces. For the door (secret/disclosure.h) and for tests: no
+// program includes this, so that nothing decrypted leaves unrecorded.
+//
+// What is decrypted is held, all n coefficients of every polynomial, against what an honest run
+// leaves in them, before anything is computed from it: DataError where it is not. The ciphertexts'
+// ring, level and scale must have been held against their shape before (train/result_shape.h).
+#pragma once
+
+#include "linalg/encrypted_dataset.h"
+#include "secret/encryption.h"
+
+namespace blindtuner {
+
+/// classes x features, row-major, bias (times bias_feature) last.
+std::vector<double> decrypt_model(const SecretKeys& secrets, const EncryptedModel& model,
+                                  const PlausibleValues& plausible);
+
+/// samples x classes, row-major.
+std::vector<double> decrypt_scores(const SecretKeys& secrets, const EncryptedScores& scores,
+                                   const PlausibleValues& plausible);
+
+/// One class a sample. Throws DataError for a set without labels, and when they are not one one and
+/// zeros for every sample, and zeros wherever there is none.
+std::vector<int> decrypt_labels(const SecretKeys& secrets, const EncryptedDataset& data);
+
+}  // namespace blindtuner

@@ -1,0 +1,250 @@
+#include "secret/disclosure.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdio>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/hmac.h"
+#include "secret/decryption.h"
+#include "secret/derived_key.h"
+
+namespace blindtuner {
+namespace {
+
+constexpr double kFloodFactor = 0x1p8, kLeastNoise = 0x1p-8;
+
+std::string text_of(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3g", value);
+  return text;
+}
+
+void add_poly(Sha256& hash, const Poly& poly) {
+  require(poly.domain() == Domain::kNtt && poly.p_count() == 0, "a ciphertext in NTT domain");
+  hash.add_number(poly.q_count());
+  hash.add(poly.limb(0), poly.limbs() * poly.n() * sizeof(u64));
+}
+
+}  // namespace
+
+/// What goes through the door, with its name and size, and how it is decrypted.
+struct Disclosure::Sealed {
+  const char* what;
+  std::uint64_t numbers;
+  Sha256Digest digest;
+  std::function<std::vector<double>()> decrypt;
+
+  /// Of everything that the numbers depend on and of nothing else: whatever changed the digest and
+  /// not the numbers would be another draw of noise for the same ones.
+  static Sha256Digest digest_of(const char* what, const OwnerKeys& keys, ProductLayout layout,
+                                std::span<const Ciphertext> ciphertexts) {
+    if (std::string_view(what) == "model") layout.samples = 0;  // decides nothing there
+    Sha256 hash;
+    hash.add("blindtuner disclosure 1 ").add(what).add(" ").add(keys.secrets.parameters->digest());
+    for (const std::size_t number : {layout.n, layout.ratio, layout.samples, layout.features,
+                                     layout.classes, layout.width, layout.class_stride})
+      hash.add_number(number);
+    hash.add_number(ciphertexts.size());
+    for (const Ciphertext& c : ciphertexts) {
+      hash.add_number(std::bit_cast<std::uint64_t>(c.scale));
+      add_poly(hash, c.c0);
+      add_poly(hash, c.c1);
+    }
+    return hash.finish();
+  }
+  static Sealed of(const OwnerKeys& keys, const EncryptedModel& model,
+                   const PlausibleValues& plausible) {
+    const ProductLayout& l = model.layout;
+    return {"model", l.classes * l.features, digest_of("model", keys, l, model.weights),
+            [&keys, &model, plausible] { return decrypt_model(keys.secrets, model, plausible); }};
+  }
+  static Sealed of(const OwnerKeys& keys, const EncryptedScores& scores,
+                   const PlausibleValues& plausible) {
+    const ProductLayout& l = scores.layout;
+    return {
+        "scores", l.samples * l.classes, digest_of("scores", keys, l, scores.scores),
+        [&keys, &scores, plausible] { return decrypt_scores(keys.secrets, scores, plausible); }};
+  }
+
+  /// Decrypted and plausible. Throws DataError that names where it came from.
+  std::vector<double> open(const Origin& origin) const {
+    try {
+      return decrypt();
+    } catch (const DataError& error) {
+      throw DataError(origin.name + ": not what this training can have produced: " + error.what());
+    }
+  }
+  LedgerEntry entry(LedgerEntry::Kind kind, const Origin& origin) const {
+    LedgerEntry e;
+    e.kind = kind;
+    e.what = what;
+    e.ciphertext = to_hex(digest);
+    e.data = origin.data;
+    e.run = origin.run;
+    e.round = origin.round;
+    e.numbers = numbers;
+    return e;
+  }
+};
+
+double publication_noise(double error) {
+  require(error >= 0 && std::isfinite(error), "an error's standard deviation");
+  const double least = std::max(kFloodFactor * error, kLeastNoise);
+  const double power = std::exp2(std::ceil(std::log2(least)));
+  return power < least ? 2 * power : power;
+}
+
+double publication_bits(std::uint64_t numbers, double error, double noise) {
+  const double ratio = error / noise;
+  return static_cast<double>(numbers) / 2 * std::log1p(ratio * ratio) / std::log(2.0);
+}
+
+Disclosure::Disclosure(const OwnerKeys& keys, const std::filesystem::path& folder)
+    : keys_(keys),
+      noise_key_(derived_key(keys, "blindtuner publication noise 1")),
+      ledger_(folder, keys.id, keys.secrets.parameters->literal().name,
+              derived_key(keys, "blindtuner ledger 1")) {}
+
+Disclosure::~Disclosure() { wipe(noise_key_.data(), noise_key_.size()); }
+
+void Disclosure::record(const std::function<LedgerEntry(const std::vector<LedgerEntry>&)>& decide) {
+  began_ = ledger_.append(decide);
+}
+
+void Disclosure::encrypted(const Origin& origin, std::uint64_t samples, const FeatureSizes& sizes) {
+  record([&](const auto&) {
+    LedgerEntry entry;
+    entry.kind = LedgerEntry::Kind::kEncrypted;
+    entry.what = "data set";
+    entry.data = origin.data;
+    entry.numbers = samples;
+    entry.sizes = sizes;
+    return entry;
+  });
+}
+
+std::optional<FeatureSizes> Disclosure::sizes_of(const std::string& data) const {
+  for (const LedgerEntry& e : ledger_.read().value_or(std::vector<LedgerEntry>{}))
+    if (e.kind == LedgerEntry::Kind::kEncrypted && e.data == data) return e.sizes;
+  return {};
+}
+
+std::vector<double> Disclosure::open(const Sealed& sealed, const Origin& origin) {
+  std::vector<double> values = sealed.open(origin);
+  record([&](const auto&) { return sealed.entry(LedgerEntry::Kind::kOpened, origin); });
+  return values;
+}
+
+std::vector<double> Disclosure::open(const EncryptedModel& model, const PlausibleValues& plausible,
+                                     const Origin& origin) {
+  return open(Sealed::of(keys_, model, plausible), origin);
+}
+
+std::vector<double> Disclosure::open(const EncryptedScores& scores,
+                                     const PlausibleValues& plausible, const Origin& origin) {
+  return open(Sealed::of(keys_, scores, plausible), origin);
+}
+
+std::vector<int> Disclosure::open_labels(const EncryptedDataset& data, const Origin& origin) {
+  std::vector<int> labels;
+  try {
+    labels = decrypt_labels(keys_.secrets, data);
+  } catch (const DataError& error) {
+    throw DataError(origin.name + ": " + error.what());
+  }
+  std::vector<Ciphertext> expanded;
+  for (const SeededCiphertext& c : data.labels) expanded.push_back(c.expand());
+  const Sealed sealed{
+      "labels", labels.size(), Sealed::digest_of("labels", keys_, data.layout, expanded), {}};
+  record([&](const auto&) { return sealed.entry(LedgerEntry::Kind::kOpened, origin); });
+  return labels;
+}
+
+Published Disclosure::publish(const Sealed& sealed, const Origin& origin, double error,
+                              double budget) {
+  Published out;
+  out.values = sealed.open(origin);
+  out.noise = publication_noise(error);
+  // The size of the noise is part of what it is drawn from: two publications whose noise differs by
+  // a factor would give the numbers away.
+  std::vector<std::uint8_t> message(sealed.digest.begin(), sealed.digest.end());
+  const auto size = std::bit_cast<std::array<std::uint8_t, 8>>(out.noise);
+  message.insert(message.end(), size.begin(), size.end());
+  Seed seed = hmac_sha256(noise_key_, message);
+  Prng prng(seed);
+  wipe(seed.data(), seed.size());
+  for (std::size_t i = 0; i < out.values.size(); i += 2) {
+    const NormalPair noise = normal_pair(prng);
+    out.values[i] += out.noise * noise.first;
+    if (i + 1 < out.values.size()) out.values[i + 1] += out.noise * noise.second;
+  }
+  for (double& value : out.values) value = out.noise * std::nearbyint(value / out.noise);
+
+  record([&](const std::vector<LedgerEntry>& before) {
+    LedgerEntry entry = sealed.entry(LedgerEntry::Kind::kPublished, origin);
+    entry.noise = out.noise;
+    entry.error = error;
+    const bool again = std::any_of(before.begin(), before.end(), [&](const LedgerEntry& e) {
+      return e.kind == entry.kind && e.ciphertext == entry.ciphertext && e.noise == entry.noise;
+    });
+    if (!again) entry.bits = publication_bits(sealed.numbers, error, out.noise);
+    const double sum = totals(before).published_bits + entry.bits;
+    if (!again && !(sum <= budget))
+      throw DataError("published results of these keys could then tell up to " + text_of(sum) +
+                      " bits about the secret key, the budget is " + text_of(budget) +
+                      " (this one " + text_of(entry.bits) +
+                      "; 'blindtuner ledger' lists the others): make fresh keys for further "
+                      "models, or give a larger --budget");
+    out.bits = entry.bits;
+    return entry;
+  });
+  return out;
+}
+
+Published Disclosure::publish(const EncryptedModel& model, const PlausibleValues& plausible,
+                              const Origin& origin, double error, double budget) {
+  return publish(Sealed::of(keys_, model, plausible), origin, error, budget);
+}
+
+Published Disclosure::publish(const EncryptedScores& scores, const PlausibleValues& plausible,
+                              const Origin& origin, double error, double budget) {
+  return publish(Sealed::of(keys_, scores, plausible), origin, error, budget);
+}
+
+void Disclosure::answer(const Origin& origin, bool stop) {
+  require(!origin.run.empty() && origin.round > 0, "an answer is to a round of a run");
+  record([&](const std::vector<LedgerEntry>& before) {
+    LedgerEntry entry;
+    entry.kind = LedgerEntry::Kind::kAnswered;
+    entry.what = "scores";
+    entry.data = origin.data;
+    entry.run = origin.run;
+    entry.round = origin.round;
+    entry.numbers = 1;
+    entry.stop = stop;
+    double others = 0;
+    bool again = false;
+    for (const LedgerEntry& e : before) {
+      if (e.run != entry.run) continue;
+      if (e.round == entry.round) entry.ciphertext = e.ciphertext;
+      if (e.kind != entry.kind) continue;
+      if (e.round != entry.round) {
+        ++others;
+        continue;
+      }
+      again = true;
+      if (e.stop != entry.stop)
+        throw DataError("round " + std::to_string(entry.round) + " of this run was answered with " +
+                        (e.stop ? "stop" : "go on") + " on " + e.time +
+                        ", and would now get the other answer: a round is answered once");
+    }
+    // After r answers a run shows one of r + 1 moments.
+    if (!again) entry.bits = std::log2((others + 2) / (others + 1));
+    return entry;
+  });
+}
+
+}  // namespace blindtuner

@@ -1,0 +1,105 @@
+// The one door through which decrypted numbers leave, and the bits that follow from them
+// (docs/SECURITY.md, "What decrypted results give away"). Whatever goes through is in the ledger
+// first; what cannot be written there does not leave.
+//
+//   open      full precision, for the owner's eyes
+//   publish   noise and rounding, for anybody's
+//   answer    one bit, to a training server
+//
+// No other header of this folder that a program may include can decrypt (tools/check_layers.py).
+#pragma once
+
+#include "linalg/encrypted_dataset.h"
+#include "secret/ledger.h"
+#include "secret/secret_key_file.h"
+
+namespace blindtuner {
+
+/// Where a ciphertext says it comes from.
+struct Origin {
+  std::string name;       ///< of its file, for messages
+  std::string data, run;  ///< for the ledger: identities in hexadecimal, or empty
+  int round = 0;
+};
+
+struct Published {
+  std::vector<double> values;
+  double noise = 0;  ///< standard deviation; values are multiples of it
+  double bits = 0;   ///< what this publication adds to the bound: 0 when it was made before
+};
+
+class Disclosure {
+ public:
+  /// The door of one key set, with its ledger in `folder`. Keys must outlive it.
+  Disclosure(const OwnerKeys& keys, const std::filesystem::path& folder);
+  ~Disclosure();
+
+  const Ledger& ledger() const { return ledger_; }
+  const Parameters& parameters() const { return *keys_.secrets.parameters; }
+  /// Whether the last call found no ledger and began one.
+  bool began_ledger() const { return began_; }
+
+  /// Records that a data set of `samples` samples, origin.data, is encrypted for a server, and what
+  /// errors of its results will depend on.
+  void encrypted(const Origin& origin, std::uint64_t samples, const FeatureSizes& sizes);
+  /// What was recorded of a data set; empty where the ledger does not know it.
+  std::optional<FeatureSizes> sizes_of(const std::string& data) const;
+
+  // All of these throw DataError for numbers that are not plausible, and when the ledger was changed
+  // or cannot be written; ContractError for ciphertexts that are not what their layout needs. Kind,
+  // ring, level and scale must have been held against their shape (train/result_shape.h).
+
+  /// classes x features, row-major, bias (times the bias feature) last.
+  std::vector<double> open(const EncryptedModel& model, const PlausibleValues& plausible,
+                           const Origin& origin);
+  /// samples x classes, row-major.
+  std::vector<double> open(const EncryptedScores& scores, const PlausibleValues& plausible,
+                           const Origin& origin);
+  /// One class a sample. Throws DataError for a set without labels, and when they do not decrypt to
+  /// ones and zeros.
+  std::vector<int> open_labels(const EncryptedDataset& data, const Origin& origin);
+
+  /// The same numbers, made fit for anybody: each gets independent Gaussian noise of standard
+  /// deviation publication_noise(error) and is rounded to a multiple of that. `error`: an upper
+  /// bound of the standard deviation of a number's decryption error (train/model_noise.h).
+  ///
+  /// The noise is a pseudo-random function, under a key derived from the secret key, of everything
+  /// that the numbers depend on (ciphertexts, scale, the layout) and of its own size: one
+  /// ciphertext is published as the same numbers however often it is asked for, so that nothing
+  /// averages away. A ciphertext that differs in one bit has noise of its own; how many such there
+  /// may be is what `budget` limits, the most that all publications of a key set may add up to,
+  /// in bits. Throws DataError beyond it.
+  Published publish(const EncryptedModel& model, const PlausibleValues& plausible,
+                    const Origin& origin, double error, double budget);
+  Published publish(const EncryptedScores& scores, const PlausibleValues& plausible,
+                    const Origin& origin, double error, double budget);
+
+  /// Records that a round of validation, origin.round of origin.run, is answered, by what was opened
+  /// of it; returns once it is on the disk. The same answer may be repeated. Throws DataError when
+  /// this round of this run was answered with the other bit before, whatever has become of the
+  /// validator's own record.
+  void answer(const Origin& origin, bool stop);
+
+ private:
+  struct Sealed;
+  std::vector<double> open(const Sealed& sealed, const Origin& origin);
+  Published publish(const Sealed& sealed, const Origin& origin, double error, double budget);
+  void record(const std::function<LedgerEntry(const std::vector<LedgerEntry>&)>& decide);
+
+  const OwnerKeys& keys_;
+  Seed noise_key_;
+  Ledger ledger_;
+  bool began_ = false;
+};
+
+/// The least power of two that is 2^8 errors or more, and 2^-8 at least.
+double publication_noise(double error);
+
+/// What `numbers` numbers with this noise can tell about their errors, whoever looks: the capacity
+/// of as many Gaussian channels, numbers / 2 log2(1 + (error / noise)^2).
+double publication_bits(std::uint64_t numbers, double error, double noise);
+
+/// What all publications of one key set may add up to unless the owner says otherwise, in bits.
+inline constexpr double kPublicationBudget = 1;
+
+}  // namespace blindtuner

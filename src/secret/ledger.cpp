@@ -1,0 +1,198 @@
+#include "secret/ledger.h"
+
+#include <ctime>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/atomic_file.h"
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/file_lock.h"
+#include "base/hmac.h"
+#include "base/input_file.h"
+#include "base/json.h"
+#include "base/path.h"
+
+namespace blindtuner {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+// A quarter of a million entries.
+constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 26;
+
+std::string now() {
+  const std::time_t seconds = std::time(nullptr);
+  std::tm utc{};
+  gmtime_r(&seconds, &utc);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return text;
+}
+
+LedgerEntry::Kind kind_named(const std::string& text) {
+  for (const auto kind : {LedgerEntry::Kind::kEncrypted, LedgerEntry::Kind::kOpened,
+                          LedgerEntry::Kind::kPublished, LedgerEntry::Kind::kAnswered})
+    if (text == kind_name(kind)) return kind;
+  throw DataError("a ledger's entry of an unknown kind, " + text);
+}
+
+LedgerEntry entry_from(const json& j) {
+  LedgerEntry e;
+  e.kind = kind_named(j.at("kind").get<std::string>());
+  e.time = j.at("time").get<std::string>();
+  e.what = j.at("what").get<std::string>();
+  e.ciphertext = j.value("ciphertext", "");
+  e.numbers = j.at("numbers").get<std::uint64_t>();
+  e.bits = j.at("bits").get<double>();
+  e.data = j.value("data", "");
+  e.run = j.value("run", "");
+  e.round = j.value("round", 0);
+  e.noise = j.value("noise", 0.0);
+  e.error = j.value("error", 0.0);
+  e.stop = j.value("stop", false);
+  if (e.kind == LedgerEntry::Kind::kEncrypted) {
+    const json& sizes = j.at("sizes");
+    e.sizes = {sizes.at(0).get<double>(), sizes.at(1).get<double>(), sizes.at(2).get<double>()};
+  }
+  return e;
+}
+
+std::span<const std::uint8_t> bytes_of(const std::string& text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+}  // namespace
+
+const char* kind_name(LedgerEntry::Kind kind) {
+  switch (kind) {
+    case LedgerEntry::Kind::kEncrypted:
+      return "encrypted";
+    case LedgerEntry::Kind::kOpened:
+      return "opened";
+    case LedgerEntry::Kind::kPublished:
+      return "published";
+    case LedgerEntry::Kind::kAnswered:
+      return "answered";
+  }
+  return "";
+}
+
+json to_json(const LedgerEntry& e) {
+  json out = {{"kind", kind_name(e.kind)},
+              {"time", e.time},
+              {"what", e.what},
+              {"numbers", e.numbers},
+              {"bits", e.bits}};
+  if (!e.ciphertext.empty()) out["ciphertext"] = e.ciphertext;
+  if (!e.data.empty()) out["data"] = e.data;
+  if (!e.run.empty()) out["run"] = e.run;
+  if (e.round != 0) out["round"] = e.round;
+  if (e.kind == LedgerEntry::Kind::kPublished) {
+    out["noise"] = e.noise;
+    out["error"] = e.error;
+  }
+  if (e.kind == LedgerEntry::Kind::kAnswered) out["stop"] = e.stop;
+  if (e.kind == LedgerEntry::Kind::kEncrypted)
+    out["sizes"] = {e.sizes.largest, e.sizes.local, e.sizes.norm};
+  return out;
+}
+
+LedgerTotals totals(const std::vector<LedgerEntry>& entries) {
+  LedgerTotals out;
+  std::set<std::string> runs;
+  for (const LedgerEntry& e : entries) switch (e.kind) {
+      case LedgerEntry::Kind::kEncrypted:
+        ++out.encrypted;
+        break;
+      case LedgerEntry::Kind::kOpened:
+        ++out.opened;
+        break;
+      case LedgerEntry::Kind::kPublished:
+        ++out.published;
+        out.published_bits += e.bits;
+        break;
+      case LedgerEntry::Kind::kAnswered:
+        ++out.answered;
+        out.answered_bits += e.bits;
+        runs.insert(e.run);
+        break;
+    }
+  out.runs = runs.size();
+  return out;
+}
+
+Ledger::Ledger(const fs::path& folder, const KeyId& id, std::string parameters, const Seed& mac_key)
+    : folder_(folder),
+      path_(folder / ("ledger-" + to_string(id).substr(0, 16) + ".jsonl")),
+      id_(id),
+      parameters_(std::move(parameters)),
+      mac_key_(mac_key) {}
+
+Ledger::~Ledger() { wipe(mac_key_.data(), mac_key_.size()); }
+
+std::string Ledger::header() const {
+  return json_text(json::object(
+             {{"ledger", 1}, {"key_id", to_string(id_)}, {"parameters", parameters_}})) +
+         "\n";
+}
+
+std::string Ledger::mac(const std::string& text) const {
+  return json_text(json::object({{"mac", to_hex(hmac_sha256(mac_key_, bytes_of(text)))}})) + "\n";
+}
+
+std::optional<std::vector<LedgerEntry>> Ledger::read() const {
+  const std::string name = quoted_path(path_);
+  if (!path_exists(path_)) return {};
+  const std::vector<std::uint8_t> bytes = InputFile(path_).read_all(kMaxBytes);
+  const std::string text(bytes.begin(), bytes.end());
+  const std::size_t last = text.size() < 2 ? std::string::npos : text.rfind('\n', text.size() - 2);
+  const std::string body = last == std::string::npos ? "" : text.substr(0, last + 1);
+  // Everything before the MAC is as this program wrote it, once the MAC is right.
+  if (body.empty() || text.substr(last + 1) != mac(body) || !body.starts_with(header()))
+    throw DataError(name +
+                    ": the ledger was changed or cut short since it was written, so that nobody "
+                    "knows what these keys have given away; put it back from a copy, or make fresh "
+                    "keys");
+  std::vector<LedgerEntry> entries;
+  try {
+    for (std::size_t at = header().size(); at < body.size();) {
+      const std::size_t end = body.find('\n', at);
+      entries.push_back(entry_from(parse_json(body.substr(at, end - at), name)));
+      at = end + 1;
+    }
+  } catch (const json::exception&) {
+    throw DataError(name + ": entry " + std::to_string(entries.size() + 1) +
+                    " cannot be read: was it written by a newer version?");
+  }
+  return entries;
+}
+
+bool Ledger::append(const std::function<LedgerEntry(const std::vector<LedgerEntry>&)>& decide) {
+  const auto cannot_record = [this](const DataError& error) {
+    throw DataError(std::string(error.what()) +
+                    "; what is decrypted is recorded beside the keys before it is handed out: make "
+                    "the folder " +
+                    quoted_path(folder_) +
+                    " writable, or copy the keys and their ledger to one that is");
+  };
+  const FileLock lock(folder_, "ledger", FileLock::Kind::kExclusive, std::chrono::seconds(60));
+  const std::optional<std::vector<LedgerEntry>> before = read();
+  std::vector<LedgerEntry> entries = before.value_or(std::vector<LedgerEntry>{});
+  entries.push_back(decide(entries));
+  entries.back().time = now();
+  std::string text = header();
+  for (const LedgerEntry& entry : entries) text += json_text(to_json(entry)) + "\n";
+  text += mac(text);
+  try {
+    AtomicFile file(path_, 0600);
+    file.write(text);
+    file.commit();
+  } catch (const DataError& error) {
+    cannot_record(error);
+  }
+  return !before;
+}
+
+}  // namespace blindtuner

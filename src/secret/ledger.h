@@ -1,0 +1,89 @@
+// The ledger of a key set: what was encrypted and decrypted under it, and where it went.
+//
+// A file beside the keys, ledger-<first 16 digits of the key set's identity>.jsonl, mode 0600, one
+// JSON object a line:
+//
+//   {"ledger":1,"key_id":"..","parameters":".."}
+//   an entry each, oldest first (LedgerEntry's members)
+//   {"mac":".."}      HMAC-SHA256, under a key derived from the secret key, of all bytes before it
+//
+// An entry is on the disk before anything it tells of leaves the program, and the file is replaced
+// as a whole: a kill leaves it with the entry or without. A line that was changed or taken away does
+// not pass the MAC. What the MAC cannot see is an older, whole ledger put in the place of a newer
+// one, or the file taken away.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "io/format.h"
+#include "linalg/products_noise.h"
+
+namespace blindtuner {
+
+struct LedgerEntry {
+  enum class Kind {
+    kEncrypted,  ///< a data set, for a server
+    kOpened,     ///< at full precision; stays with the owner
+    kPublished,  ///< with noise
+    kAnswered,   ///< one bit, to a training server
+  };
+  Kind kind{};
+  std::string time;        ///< UTC, 2026-11-26T17:16:08Z; set by Ledger::append
+  std::string what;        ///< "data set", "model", "scores", "labels"
+  std::string ciphertext;  ///< SHA-256 of what was decrypted, in hexadecimal; not of data sets
+  std::string data, run;   ///< identities in hexadecimal, as far as there are any
+  int round = 0;           ///< of validation; 0: none
+  std::uint64_t numbers = 0;
+  double noise = 0, error = 0;  ///< published: standard deviations of the noise and of the error
+  bool stop = false;            ///< answered: the bit
+  FeatureSizes sizes;           ///< encrypted: what errors of its results will depend on
+  /// What an observer may have learnt by it, at most. Published: about the errors of the decrypted
+  /// numbers, and so about the key. Answered: about everything encrypted, and the key.
+  double bits = 0;
+};
+
+struct LedgerTotals {
+  std::size_t encrypted = 0, opened = 0, published = 0, answered = 0, runs = 0;
+  double published_bits = 0, answered_bits = 0;
+};
+
+class Ledger {
+ public:
+  /// Nothing is read or written yet. mac_key: derived from the secret key.
+  Ledger(const std::filesystem::path& folder, const KeyId& id, std::string parameters,
+         const Seed& mac_key);
+  ~Ledger();
+
+  const std::filesystem::path& path() const { return path_; }
+  /// Empty optional: there is none. Throws DataError when it was changed, or cannot be read.
+  std::optional<std::vector<LedgerEntry>> read() const;
+
+  /// Lets `decide` see the entries and writes the one that it returns; exceptions of `decide` pass
+  /// through and nothing is written. One process at a time. Returns whether a new ledger was begun.
+  /// Throws DataError when the ledger was changed, or the folder cannot be written.
+  bool append(const std::function<LedgerEntry(const std::vector<LedgerEntry>&)>& decide);
+
+ private:
+  std::string header() const;
+  std::string mac(const std::string& text) const;
+
+  std::filesystem::path folder_, path_;
+  KeyId id_;
+  std::string parameters_;
+  Seed mac_key_;
+};
+
+LedgerTotals totals(const std::vector<LedgerEntry>& entries);
+
+/// "encrypted", "opened", "published", "answered".
+const char* kind_name(LedgerEntry::Kind kind);
+/// The members that its kind has.
+nlohmann::json to_json(const LedgerEntry& entry);
+
+}  // namespace blindtuner

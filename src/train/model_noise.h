@@ -1,0 +1,30 @@
+// How far a decrypted model or score is from what the same run without encryption would give: the
+// error that nobody can predict who does not know the secret key, and therefore what a published
+// number must drown in noise (docs/NOISE.md, "Decrypted models and scores").
+#pragma once
+
+#include "linalg/products_noise.h"
+#include "train/softmax_circuit.h"
+#include "train/training_config.h"
+
+namespace blindtuner {
+
+/// An upper bound of the standard deviation of a weight's error after `steps` steps:
+///
+///   1.25 sqrt(sum_s c_s^2 (g_s^2 + n_s largest^2 p^2))
+///
+/// c_s the plan's coefficients of the gradients that the model is made of, g_s the gradient's error
+/// from the products (ProductNoise), n_s the batch, p that of a probability: 4 noise_gain times the
+/// rounding of one product. Training pulls errors back to where the loss is small; that is left
+/// out, so that the bound needs no data. Throws DataError for a configuration that `steps` does not
+/// fit.
+double model_noise(const Parameters& parameters, const ProductLayout& layout,
+                   const TrainingConfig& config, int steps, const SoftmaxCircuit& circuit,
+                   const FeatureSizes& sizes);
+
+/// The same of a score of encrypted prediction, by a model whose weights have errors of
+/// `weight_noise` and norm `norm_w` for a class at most; sizes of the samples that are scored.
+double score_noise(const Parameters& parameters, const ProductLayout& layout, double weight_noise,
+                   double norm_w, const SoftmaxCircuit& circuit, const FeatureSizes& sizes);
+
+}  // namespace blindtuner

@@ -1,0 +1,140 @@
+#include "train/result_shape.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "ckks/noise_model.h"
+#include "train/encrypted_trainer.h"
+#include "train/optimiser.h"
+
+namespace blindtuner {
+namespace {
+
+// Gaussian errors exceed 16 standard deviations with probability 2^-186.
+constexpr double kTail = 16;
+// Weights have at least the noise of their product, 2^10 times that of the places beside them.
+constexpr double kModelContrast = 0x1p-6;
+
+// One key switch in the small ring at q_count primes, units.
+double key_switch_error(const Parameters& p, std::size_t q_count) {
+  const Ring& ring = p.small_ring();
+  return noise::key_switch(ring, {2, p.small_special(), {2}}, q_count,
+                           noise::ternary_weight(ring.n()));
+}
+
+}  // namespace
+
+CiphertextShape gradient_shape(const ProductLayout& layout) {
+  return {layout.packs(), 2, kFeatureScale * kErrorScale};
+}
+
+CiphertextShape model_shape(const Parameters& p, const ProductLayout& layout,
+                            const SoftmaxCircuit& circuit) {
+  return {layout.packs(), 2, EncryptedTrainer::weight_scale(p, circuit)};
+}
+
+CiphertextShape score_shape(const Parameters& p, const ProductLayout& layout,
+                            const SoftmaxCircuit& circuit) {
+  return {layout.supers() * layout.ratio, 1,
+          kFeatureScale * EncryptedTrainer::weight_scale(p, circuit) /
+              static_cast<double>(p.small_ring().q(1).q)};
+}
+
+std::string mismatch(const Ciphertext& c, const Parameters& parameters,
+                     const CiphertextShape& shape) {
+  if (&c.ring() != &parameters.small_ring() || &c.c1.ring() != &c.ring())
+    return "a ciphertext of another ring";
+  if (c.q_count() != shape.q_count || c.c1.q_count() != shape.q_count)
+    return "a ciphertext of level " + std::to_string(c.q_count()) + ", expected " +
+           std::to_string(shape.q_count);
+  // To the bit: whoever computes it honestly computes this.
+  if (c.scale != shape.scale)
+    return "a ciphertext of scale 2^" + std::to_string(std::log2(c.scale)) + ", expected 2^" +
+           std::to_string(std::log2(shape.scale));
+  return {};
+}
+
+void require_shape(std::span<const Ciphertext> all, const Parameters& parameters,
+                   const CiphertextShape& shape) {
+  require(all.size() == shape.count, "a result has as many ciphertexts as its layout needs");
+  for (const Ciphertext& c : all)
+    require(mismatch(c, parameters, shape).empty(), "a result has its ring, level and scale");
+}
+
+void check_circuit(const ProductLayout& l, const TrainingConfig& config,
+                   const SoftmaxCircuit& circuit) {
+  if (static_cast<std::size_t>(config.classes) != l.classes)
+    throw DataError("the configuration has " + std::to_string(config.classes) +
+                    " classes, the data set " + std::to_string(l.classes));
+  if (circuit.classes != 0 && static_cast<std::size_t>(circuit.classes) < l.classes)
+    throw DataError("the softmax circuit " + circuit.name + " is for " +
+                    std::to_string(circuit.classes) + " classes at most, the data set has " +
+                    std::to_string(l.classes));
+}
+
+void check_training(const ProductLayout& l, const TrainingConfig& config,
+                    const SoftmaxCircuit& circuit) {
+  check_circuit(l, config, circuit);
+  for (const BatchRange& batch : batch_ranges(config, l.samples))
+    if (batch.begin % l.rows() != 0 ||
+        (batch.count % l.rows() != 0 && batch.begin + batch.count != l.samples))
+      throw DataError("batch size " + std::to_string(config.batch_size) +
+                      " is not a multiple of this data set's blocks of " +
+                      std::to_string(l.rows()) + " samples");
+}
+
+PlausibleValues plausible_weights(const Parameters& p, const ProductLayout& l,
+                                  const TrainingConfig& config, const SoftmaxCircuit& circuit,
+                                  int steps) {
+  const std::vector<BatchRange> batches = batch_ranges(config, l.samples);
+  require(steps >= 1 && static_cast<std::size_t>(steps) <= batches.size(),
+          "plausible_weights: no such step");
+  const double size = static_cast<double>(l.n), rows = static_cast<double>(l.rows());
+  const double key_switch = key_switch_error(p, 2);
+  // Errors of a gradient summed over its batch, units. A tree's key switches double on the way down
+  // wherever its message would be, a piece that is not there included.
+  const double empty = key_switch * rows;
+  const auto padding = [&](double samples) {
+    const double blocks = std::ceil(samples / rows);
+    const double errors = kErrorScale * kLargestError * std::sqrt(blocks * rows);
+    const double tree = key_switch * static_cast<double>(l.width);
+    return std::hypot(noise::fresh() * errors, noise::fresh() * tree * std::sqrt(blocks * size),
+                      key_switch * rows);
+  };
+  // The model is sum_s c_s G_s with sum_s |c_s| n_s <= bound, and c_s scale rounded to integers.
+  const double gradient_scale = gradient_shape(l).scale;
+  const double scale = model_shape(p, l, circuit).scale;
+  const double bound = iterate_bound(config, steps, static_cast<int>(batches.size()));
+  double largest = 0, empty_share = 0, padding_share = 0, rounding = 0;
+  for (int s = 0; s < steps; ++s) {
+    const auto samples = static_cast<double>(batches[static_cast<std::size_t>(s)].count);
+    largest += samples;
+    empty_share = std::max(empty_share, empty / samples);
+    padding_share = std::max(padding_share, padding(samples) / samples);
+    rounding += padding(samples);
+  }
+  PlausibleValues out;
+  out.largest = kMaxFeature * kLargestError * (bound + 0.5 * largest * gradient_scale / scale);
+  // Products of few samples have a longer tail than a normal number: one of some hundred honest runs
+  // came to 0.6 of it.
+  constexpr double kLongTail = 4;
+  out.padding =
+      kLongTail * kTail * (bound * padding_share / gradient_scale + 0.5 * rounding / scale);
+  out.empty = kTail * (bound * empty_share / gradient_scale + 0.5 * steps * empty / scale);
+  out.largest += out.padding;
+  out.contrast = kModelContrast;
+  return out;
+}
+
+PlausibleValues plausible_scores(const Parameters& p, const ProductLayout& l,
+                                 const SoftmaxCircuit& circuit) {
+  const double scale = score_shape(p, l, circuit).scale;
+  PlausibleValues out;
+  out.largest = circuit.bound / (2 * circuit.rho) * (1 + 0x1p-20);
+  out.padding = out.largest / 8;
+  out.empty = kTail * key_switch_error(p, 1) * static_cast<double>(l.width) / scale;
+  return out;
+}
+
+}  // namespace blindtuner

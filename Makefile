@@ -1,5 +1,5 @@
 # The few commands a person needs; CMake does the work.
-.PHONY: help demo test build bench verify format clean dependencies
+.PHONY: help demo test build bench verify fuzz faults-long format clean dependencies
 .DEFAULT_GOAL := help
 
 BUILD := build
@@ -12,7 +12,11 @@ help:
 	@echo "make test     install what is missing, build, run every test"
 	@echo "make build    build the programs into $(BUILD)/release/bin"
 	@echo "make bench    run the benchmarks (BENCH=\"--only scheme\" for some of them)"
-	@echo "make verify   the tests under AddressSanitizer and UBSan, value ranges asserted"
+	@echo "make verify   the tests under AddressSanitizer and UBSan, value ranges asserted, and"
+	@echo "              under ThreadSanitizer (hours; VERIFY=REGEX for some of the tests)"
+	@echo "make fuzz     look for inputs that break a reader (FUZZ_SECONDS=60 a reader,"
+	@echo "              FUZZ_TARGETS=\"png npz\" for some)"
+	@echo "make faults-long   every fault at every call of every command, as make test tries some"
 	@echo "make format   clang-format over the sources"
 	@echo "make clean    remove $(BUILD)"
 
@@ -37,13 +41,32 @@ bench: dependencies
 	bench/run.py --build $(BUILD)/release --scratch $(BUILD)/bench $(BENCH)
 	-bench/plot.py
 
+# oneDNN and OpenMP run threads that ThreadSanitizer does not see: it is told not to look into them.
 verify: dependencies
 	cmake --preset asan
 	cmake --build $(BUILD)/asan -j $(JOBS)
-	$(CTEST) --test-dir $(BUILD)/asan --timeout 3600
+	$(CTEST) --test-dir $(BUILD)/asan --timeout 7200 -R "$(VERIFY)"
+	cmake --preset tsan
+	cmake --build $(BUILD)/tsan -j $(JOBS)
+	TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1 \
+	  $(CTEST) --test-dir $(BUILD)/tsan --timeout 7200 -R "$(VERIFY)"
+
+# First the kept corpus and runs from fixed seeds, then as long as it is told to.
+FUZZ_SECONDS ?= 60
+fuzz: dependencies
+	cmake --preset fuzz
+	cmake --build $(BUILD)/fuzz -j $(JOBS)
+	$(CTEST) --test-dir $(BUILD)/fuzz
+	tests/fuzz/run.py $(BUILD)/fuzz/bin/fuzz_readers $(BUILD)/fuzz/findings \
+	  --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+faults-long: dependencies
+	cmake --preset release
+	cmake --build $(BUILD)/release -j $(JOBS) --target blindtuner blindtuner-server fault_injector
+	BLINDTUNER_FAULTS=all $(CTEST) -C long --test-dir $(BUILD)/release --timeout 14400 -R "^(faults|environment)\."
 
 format:
-	find src tests bench examples -name '*.h' -o -name '*.cpp' | xargs clang-format -i
+	tools/lint.py --fix-format
 
 clean:
 	rm -rf $(BUILD)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Holds the folders of src/ to one direction of dependency, by their includes.
+"""Holds the folders of src/ to one direction of dependency, by their includes, and the programs to
+one door for what is decrypted.
 
 Run from anywhere; exits with 1 and one line for every include that points upward. What a folder may
 include is written down below: itself, and what its entry reaches.
@@ -32,6 +33,9 @@ BELOW = {
 # Where secret keys are: reached by the owner's program alone.
 SECRET, OWNER = "secret", {"secret", "app/owner"}
 
+# What can decrypt: everything that the programs decrypt goes through secret/disclosure.h.
+DECRYPTING = {"secret/encryption.h", "secret/decryption.h"}
+
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"')
 
 
@@ -53,6 +57,25 @@ def layer_of(path):
     return parts[0]
 
 
+def includes(path):
+    """(line number, file relative to src/) of every include of the project's own headers."""
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        match = INCLUDE.match(line)
+        if match:
+            yield number, match.group(1)
+
+
+def decrypting(src, path, seen):
+    """Headers in DECRYPTING that `path` includes, directly or through others."""
+    found = set()
+    for _, header in includes(path):
+        if header in seen or not (src / header).is_file():
+            continue
+        seen.add(header)
+        found |= {header} & DECRYPTING or decrypting(src, src / header, seen)
+    return found
+
+
 def check(src):
     problems = []
     for path in sorted(src.rglob("*")):
@@ -64,14 +87,13 @@ def check(src):
             problems.append(f"{inside}: the folder '{layer}' is not listed in check_layers.py")
             continue
         allowed = reach(layer) | {layer}
-        for number, line in enumerate(path.read_text().splitlines(), 1):
-            match = INCLUDE.match(line)
-            if not match:
-                continue
-            target = layer_of(match.group(1))
-            if target not in allowed:
-                problems.append(
-                    f"{inside}:{number}: {layer} must not include '{match.group(1)}'")
+        for number, header in includes(path):
+            if layer_of(header) not in allowed:
+                problems.append(f"{inside}:{number}: {layer} must not include '{header}'")
+        if layer.startswith("app/"):
+            for header in sorted(decrypting(src, path, set())):
+                problems.append(f"{inside}: reaches '{header}'; what is decrypted leaves through "
+                                "secret/disclosure.h alone")
     for layer in BELOW:
         if layer not in OWNER and SECRET in reach(layer):
             problems.append(f"check_layers.py: {layer} would reach '{SECRET}'")

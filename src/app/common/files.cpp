@@ -3,8 +3,11 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/json.h"
+#include "base/path.h"
 #include "data/file_bytes.h"
 #include "io/file_size.h"
+#include "train/result_shape.h"
 
 namespace blindtuner {
 namespace {
@@ -64,32 +67,22 @@ RunRound read_run(FileReader& in) {
 void write_training(FileWriter& out, const TrainingState& training) {
   out.begin_section(kTraining);
   out.number(static_cast<std::uint32_t>(training.steps));
-  out.text(to_json(training.config).dump());
+  out.text(json_text(to_json(training.config)));
   out.text(training.circuit);
 }
 
 // Fewer bytes than any ciphertext has; what a count is held against before memory is asked for.
 constexpr std::uint64_t kLeastCiphertext = 32;
 
-struct Expected {
-  std::size_t q_count;
-  const char* what;
-};
-
-void check_ciphertext(FileReader& in, const Parameters& parameters, const Poly& c0,
-                      const Expected& expected) {
-  if (&c0.ring() != &parameters.small_ring() || c0.q_count() != expected.q_count)
-    in.fail(std::string(expected.what) + ": a ciphertext of another ring or level");
-}
-
 std::vector<Ciphertext> read_ciphertexts(FileReader& in, const Parameters& parameters,
-                                         std::size_t count, const Expected& expected) {
-  in.require_available(count, kLeastCiphertext, expected.what);
+                                         const CiphertextShape& shape, const char* what) {
+  in.require_available(shape.count, kLeastCiphertext, what);
   std::vector<Ciphertext> out;
-  out.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) {
+  out.reserve(shape.count);
+  for (std::size_t i = 0; i < shape.count; ++i) {
     out.push_back(read_ciphertext(in, parameters));
-    check_ciphertext(in, parameters, out.back().c0, expected);
+    if (const std::string wrong = mismatch(out.back(), parameters, shape); !wrong.empty())
+      in.fail(std::string(what) + ": " + wrong);
   }
   return out;
 }
@@ -101,7 +94,8 @@ std::vector<SeededCiphertext> read_seeded(FileReader& in, const Parameters& para
   out.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {
     out.push_back(read_seeded_ciphertext(in, parameters));
-    check_ciphertext(in, parameters, out.back().c0, {2, what});
+    if (&out.back().c0.ring() != &parameters.small_ring() || out.back().c0.q_count() != 2)
+      in.fail(std::string(what) + ": a ciphertext of another ring or level");
     if (out.back().scale != scale)
       in.fail(std::string(what) + ": a scale of " + std::to_string(out.back().scale) +
               ", expected " + std::to_string(scale));
@@ -131,9 +125,7 @@ TrainingConfig read_training_config(const std::filesystem::path& path, int class
     config.classes = classes;
     return config;
   }
-  const std::vector<std::uint8_t> bytes = read_file(path, 1 << 20);
-  nlohmann::json json = nlohmann::json::parse(bytes.begin(), bytes.end(), nullptr, false);
-  if (json.is_discarded()) throw DataError(quoted_path(path) + ": not JSON");
+  nlohmann::json json = read_json(path, kMaxConfigBytes);
   try {
     if (json.is_object() && !json.contains("classes")) json["classes"] = classes;
     return training_config_from_json(json);
@@ -218,14 +210,14 @@ TrainingKeys read_training_keys(const std::filesystem::path& path, const KeySet&
   return keys;
 }
 
-void write_dataset(const std::filesystem::path& path, const KeySet& keys, const DatasetFile& file,
-                   const FractionCallback& progress) {
+Sha256Digest write_dataset(const std::filesystem::path& path, const KeySet& keys,
+                           const DatasetFile& file, const FractionCallback& progress) {
   const ProductLayout& l = file.data.layout;
   const bool labelled = !file.data.labels.empty();
   FileWriter out(path, header_for(FileKind::kDataset, keys));
   write_layout(out, l, file.info.id);
   out.number(static_cast<std::uint8_t>(labelled));
-  out.text(std::string_view(file.info.source).substr(0, 4096));
+  out.text({});
   const double total = static_cast<double>(file.data.features.size() + file.data.labels.size());
   double done = 0;
   auto write_all_of = [&](const std::vector<SeededCiphertext>& all) {
@@ -241,6 +233,7 @@ void write_dataset(const std::filesystem::path& path, const KeySet& keys, const 
     write_all_of(file.data.labels);
   }
   out.commit();
+  return out.contents();
 }
 
 DatasetFile read_dataset(const std::filesystem::path& path, const KeySet& keys,
@@ -260,6 +253,7 @@ DatasetFile read_dataset(const std::filesystem::path& path, const KeySet& keys,
     file.data.labels = read_seeded(in, p, l.supers() * l.ratio, kErrorScale, "labels");
   }
   in.finish();
+  file.contents = in.contents();
   return file;
 }
 
@@ -268,35 +262,84 @@ namespace {
 void write_model_sections(FileWriter& out, const Parameters& parameters, const ModelFile& file) {
   write_layout(out, file.model.layout, file.data);
   write_training(out, file.training);
+  require_shape(
+      file.model.weights, parameters,
+      model_shape(parameters, file.model.layout, softmax_circuit_named(file.training.circuit)));
   out.begin_section(kWeights);
   write_all(out, parameters, file.model.weights);
 }
 
+// The training that this layout's data can have had.
+TrainingState read_training_of(FileReader& in, const ProductLayout& layout) {
+  TrainingState training = read_training_state(in);
+  try {
+    check_training(layout, training.config, softmax_circuit_named(training.circuit));
+    const int total = training.config.total_steps(layout.samples);
+    if (training.steps > total)
+      throw DataError("says it is after " + std::to_string(training.steps) +
+                      " steps, its configuration has " + std::to_string(total));
+  } catch (const DataError& error) {
+    in.fail(error.what());
+  }
+  return training;
+}
+
 ModelFile read_model_sections(FileReader& in, const Parameters& p) {
   ModelFile file;
-  file.model.layout = read_layout_and_id(in, p, file.data);
-  file.training = read_training_state(in);
+  const ProductLayout& l = file.model.layout = read_layout_and_id(in, p, file.data);
+  file.training = read_training_of(in, l);
   in.enter_section(kWeights);
-  file.model.weights = read_ciphertexts(in, p, file.model.layout.packs(), {2, "weights"});
+  file.model.weights = read_ciphertexts(
+      in, p, model_shape(p, l, softmax_circuit_named(file.training.circuit)), "weights");
   return file;
 }
 
-// The layout section has been entered.
-ScoresFile read_scores_sections(FileReader& in, const Parameters& p) {
-  ScoresFile file;
-  const ProductLayout& l = file.scores.layout = read_layout(in, p);
-  in.bytes(file.data);
+void write_scores_sections(FileWriter& out, const Parameters& p, const ScoresFile& file) {
+  require_shape(file.scores.scores, p,
+                score_shape(p, file.scores.layout, softmax_circuit_named(file.circuit)));
+  out.begin_section(kScores);
+  write_all(out, p, file.scores.scores);
+}
+
+// Files of earlier programs do not say whose scores they hold: the circuit is one that has their
+// scale.
+std::string circuit_of_scale(const Ciphertext& first, const Parameters& p, const ProductLayout& l) {
+  for (const SoftmaxCircuit& circuit : softmax_circuits())
+    if ((circuit.classes == 0 || static_cast<std::size_t>(circuit.classes) >= l.classes) &&
+        mismatch(first, p, score_shape(p, l, circuit)).empty())
+      return circuit.name;
+  return {};
+}
+
+// The layout has been read.
+void read_scores_section(FileReader& in, const Parameters& p, ScoresFile& file) {
+  const ProductLayout& l = file.scores.layout;
   in.enter_section(kScores);
-  file.scores.scores = read_ciphertexts(in, p, l.supers() * l.ratio, {1, "scores"});
-  return file;
+  CiphertextShape shape = score_shape(
+      p, l,
+      file.circuit.empty() ? softmax_circuits().front() : softmax_circuit_named(file.circuit));
+  if (file.circuit.empty()) {
+    in.require_available(shape.count, kLeastCiphertext, "scores");
+    Ciphertext first = read_ciphertext(in, p);
+    file.circuit = circuit_of_scale(first, p, l);
+    if (file.circuit.empty())
+      in.fail("scores: a ciphertext of a level or scale that no softmax circuit gives scores");
+    shape = score_shape(p, l, softmax_circuit_named(file.circuit));
+    --shape.count;
+    file.scores.scores.push_back(std::move(first));
+  }
+  for (Ciphertext& c : read_ciphertexts(in, p, shape, "scores"))
+    file.scores.scores.push_back(std::move(c));
 }
 
 }  // namespace
 
-void write_model(const std::filesystem::path& path, const KeySet& keys, const ModelFile& file) {
+Sha256Digest write_model(const std::filesystem::path& path, const KeySet& keys,
+                         const ModelFile& file, bool keep) {
   FileWriter out(path, header_for(FileKind::kModel, keys));
   write_model_sections(out, *keys.parameters, file);
-  out.commit();
+  keep ? out.commit() : out.abandon();
+  return out.contents();
 }
 
 ModelFile read_model(const std::filesystem::path& path, const KeySet& keys) {
@@ -317,7 +360,10 @@ void write_checkpoint(const std::filesystem::path& path, const KeySet& keys,
   write_layout(out, layout, data);
   write_training(out, training);
   out.begin_section(kGradients);
-  for (const auto& gradient : gradients) write_all(out, *keys.parameters, gradient);
+  for (const auto& gradient : gradients) {
+    require_shape(gradient, *keys.parameters, gradient_shape(layout));
+    write_all(out, *keys.parameters, gradient);
+  }
   write_run(out, run, 0);
   out.commit();
 }
@@ -328,20 +374,21 @@ CheckpointFile read_checkpoint(const std::filesystem::path& path, const KeySet& 
   const Parameters& p = *keys.parameters;
   CheckpointFile file;
   file.layout = read_layout_and_id(in, p, file.data);
-  file.training = read_training_state(in);
+  file.training = read_training_of(in, file.layout);
   in.enter_section(kGradients);
   for (int s = 0; s < file.training.steps; ++s)
-    file.gradients.push_back(read_ciphertexts(in, p, file.layout.packs(), {2, "gradients"}));
+    file.gradients.push_back(read_ciphertexts(in, p, gradient_shape(file.layout), "gradients"));
   file.run = read_run(in).run;
   in.finish();
   return file;
 }
 
 void write_scores(const std::filesystem::path& path, const KeySet& keys, const ScoresFile& file) {
+  require(file.training && file.training->circuit == file.circuit, "scores are of some model");
   FileWriter out(path, header_for(FileKind::kScores, keys));
   write_layout(out, file.scores.layout, file.data);
-  out.begin_section(kScores);
-  write_all(out, *keys.parameters, file.scores.scores);
+  write_training(out, *file.training);
+  write_scores_sections(out, *keys.parameters, file);
   out.commit();
 }
 
@@ -354,11 +401,10 @@ std::uint64_t training_keys_file_bytes(const Parameters& parameters,
 }
 
 std::uint64_t dataset_file_bytes(const Parameters& parameters, const ProductLayout& l,
-                                 bool labelled, std::string_view source) {
+                                 bool labelled) {
   const std::uint64_t each = seeded_ciphertext_bytes(parameters.small_ring(), 2);
-  std::vector<std::uint64_t> sections = {
-      kLayoutBytes + sizeof(DataId) + 1 + 4 + std::min<std::size_t>(source.size(), 4096),
-      l.blocks() * l.feature_groups() * each};
+  std::vector<std::uint64_t> sections = {kLayoutBytes + sizeof(DataId) + 1 + 4,
+                                         l.blocks() * l.feature_groups() * each};
   if (labelled) sections.push_back(l.supers() * l.ratio * each);
   return file_size(sections);
 }
@@ -367,7 +413,7 @@ std::uint64_t model_file_bytes(const Parameters& parameters, const ProductLayout
                                const TrainingState& training) {
   const std::uint64_t sections[] = {
       kLayoutBytes + sizeof(DataId),
-      4 + 4 + to_json(training.config).dump().size() + 4 + training.circuit.size(),
+      4 + 4 + json_text(to_json(training.config)).size() + 4 + training.circuit.size(),
       l.packs() * ciphertext_bytes(parameters.small_ring(), 2)};
   return file_size(sections);
 }
@@ -375,8 +421,19 @@ std::uint64_t model_file_bytes(const Parameters& parameters, const ProductLayout
 ScoresFile read_scores(const std::filesystem::path& path, const KeySet& keys) {
   FileReader in(path, FileKind::kScores);
   require_key_set(in, keys);
-  in.enter_section(kLayout);
-  ScoresFile file = read_scores_sections(in, *keys.parameters);
+  ScoresFile file;
+  file.scores.layout = read_layout_and_id(in, *keys.parameters, file.data);
+  if (in.next_section() == kTraining) {
+    // Of the training set's samples the file knows nothing; the rest must fit.
+    file.training = read_training_state(in);
+    file.circuit = file.training->circuit;
+    try {
+      check_circuit(file.scores.layout, file.training->config, softmax_circuit_named(file.circuit));
+    } catch (const DataError& error) {
+      in.fail(error.what());
+    }
+  }
+  read_scores_section(in, *keys.parameters, file);
   in.finish();
   return file;
 }
@@ -388,14 +445,27 @@ std::filesystem::path answer_path(const std::filesystem::path& folder, int round
   return folder / numbered("answer-%04d.bit", round);
 }
 
+void remove_rounds(const std::filesystem::path& folder) {
+  // From the last one: a run that was interrupted here leaves no gap before what is left.
+  for (int round = path_exists(folder) ? kMaxRounds : 0; round > 0; --round)
+    for (const auto& [path, kind] : {std::pair{round_path(folder, round), FileKind::kRound},
+                                     std::pair{answer_path(folder, round), FileKind::kAnswer}}) {
+      if (!path_exists(path)) continue;
+      (void)FileReader(path, kind);
+      std::error_code error;
+      if (!std::filesystem::remove(path, error) || error)
+        throw DataError("cannot remove " + quoted_path(path) + ": " + error.message());
+    }
+}
+
 void write_round(const std::filesystem::path& path, const KeySet& keys, const RoundFile& file) {
-  FileWriter out(path, header_for(FileKind::kRound, keys));
+  FileWriter out(path, header_for(FileKind::kRound, keys), {.links = Links::kReplace});
   write_model_sections(out, *keys.parameters, file.model);
   write_run(out, file.run, file.round);
   out.number(static_cast<std::uint8_t>(file.last));
+  require(file.scores.circuit == file.model.training.circuit, "a round's scores are its model's");
   write_layout(out, file.scores.scores.layout, file.scores.data, kValidationLayout);
-  out.begin_section(kScores);
-  write_all(out, *keys.parameters, file.scores.scores.scores);
+  write_scores_sections(out, *keys.parameters, file.scores);
   out.commit();
 }
 
@@ -409,14 +479,18 @@ RoundFile read_round(const std::filesystem::path& path, const KeySet& keys) {
   file.round = run.round;
   file.last = in.number_in(in.number<std::uint8_t>(), 0, 1, "the flag for the last round") != 0;
   in.enter_section(kValidationLayout);
-  file.scores = read_scores_sections(in, *keys.parameters);
+  file.scores.scores.layout = read_layout(in, *keys.parameters);
+  in.bytes(file.scores.data);
+  file.scores.circuit = file.model.training.circuit;
+  read_scores_section(in, *keys.parameters, file.scores);
   in.finish();
+  file.contents = in.contents();
   return file;
 }
 
 void write_answer(const std::filesystem::path& path, const KeySet& keys, const RunId& run,
                   int round, bool stop) {
-  FileWriter out(path, header_for(FileKind::kAnswer, keys));
+  FileWriter out(path, header_for(FileKind::kAnswer, keys), {.links = Links::kReplace});
   write_run(out, run, round);
   out.begin_section(kStop);
   out.number(static_cast<std::uint8_t>(stop));

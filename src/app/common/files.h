@@ -1,24 +1,29 @@
 // The files that pass between owner and server, over io/product_io.h. Sections:
 //
 //   evaluation keys  "LAYT" layout; "BOOT" bootstrapping keys; "PROD" product keys
-//   data set         "LAYT" layout, data id (16), 1 if labelled (1), text: where it came from
+//   data set         "LAYT" layout, data id (16), 1 if labelled (1), text: empty (the name of the
+//                    features' file in those of earlier programs)
 //                    "FEAT" blocks * groups seeded ciphertexts; "LABL" supers * ratio of them, if
 //                    labelled
 //   model            "LAYT" layout, data id; "TRAI" training; "WGHT" packs ciphertexts
 //   checkpoint       "LAYT" layout, data id; "TRAI" training; "GRAD" steps * packs ciphertexts;
 //                    "RUN." run (16), 0 (4)
-//   scores           "LAYT" layout, data id; "SCOR" supers * ratio ciphertexts
+//   scores           "LAYT" layout, data id; "TRAI" as in their model (not in files of
+//                    earlier programs); "SCOR" supers * ratio ciphertexts
 //   round            as a model; "RUN." run (16), round (4), 1 if it is the last (1);
 //                    "LAYV" layout, data id of the validation set; "SCOR" as scores
 //   answer           "RUN." run (16), round (4); "STOP" 0 to go on, 1 to stop (1)
 //   training         steps done (4), texts: configuration (JSON), name of the softmax circuit
 //
-// Every reader checks kind, parameters, key identity where it matters, counts, rings, levels and
-// scales, and throws DataError. `progress` is told the fraction of the file.
+// Every reader checks kind, parameters, key identity, that configuration, circuit, steps and layout
+// fit each other, and that every ciphertext has the ring, level and scale that the trainer gives
+// that kind of result (train/result_shape.h), and throws DataError. Writers hold their ciphertexts
+// to the same shape. `progress` is told the fraction of the file.
 #pragma once
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "io/product_io.h"
@@ -58,15 +63,16 @@ struct DatasetInfo {
   ProductLayout layout;
   DataId id{};
   bool labelled = false;
-  std::string source;
+  std::string source;  ///< read, never written: it is the owner's affair
 };
 struct DatasetFile {
   DatasetInfo info;
   EncryptedDataset data;
+  Sha256Digest contents{};  ///< FileReader::contents(), once it was read
 };
-/// `info` but for id and source follows from the data.
-void write_dataset(const std::filesystem::path& path, const KeySet& keys, const DatasetFile& file,
-                   const FractionCallback& progress = {});
+/// `info` but for the id follows from the data. Returns FileWriter::contents().
+Sha256Digest write_dataset(const std::filesystem::path& path, const KeySet& keys,
+                           const DatasetFile& file, const FractionCallback& progress = {});
 DatasetFile read_dataset(const std::filesystem::path& path, const KeySet& keys,
                          const FractionCallback& progress = {});
 
@@ -81,7 +87,10 @@ struct ModelFile {
   DataId data{};
   TrainingState training;
 };
-void write_model(const std::filesystem::path& path, const KeySet& keys, const ModelFile& model);
+/// Returns FileWriter::contents(). Unless it is kept, everything is done, in the same time, but the
+/// file does not appear.
+Sha256Digest write_model(const std::filesystem::path& path, const KeySet& keys,
+                         const ModelFile& model, bool keep = true);
 ModelFile read_model(const std::filesystem::path& path, const KeySet& keys);
 
 /// What tells one run of the training program, with its resumptions, from every other. Random.
@@ -103,7 +112,10 @@ CheckpointFile read_checkpoint(const std::filesystem::path& path, const KeySet& 
 struct ScoresFile {
   EncryptedScores scores;
   DataId data{};
+  std::string circuit;                    ///< which gives the scale
+  std::optional<TrainingState> training;  ///< the model's; not in files of earlier programs
 };
+/// `training` must be there.
 void write_scores(const std::filesystem::path& path, const KeySet& keys, const ScoresFile& scores);
 ScoresFile read_scores(const std::filesystem::path& path, const KeySet& keys);
 
@@ -114,6 +126,7 @@ struct RoundFile {
   bool last = false;  ///< nothing follows, and no answer is awaited
   ModelFile model;
   ScoresFile scores;
+  Sha256Digest contents{};  ///< FileReader::contents(), once it was read
 };
 void write_round(const std::filesystem::path& path, const KeySet& keys, const RoundFile& file);
 RoundFile read_round(const std::filesystem::path& path, const KeySet& keys);
@@ -130,6 +143,9 @@ bool read_answer(const std::filesystem::path& path, const KeySet& keys, const Ru
 std::filesystem::path round_path(const std::filesystem::path& folder, int round);
 std::filesystem::path answer_path(const std::filesystem::path& folder, int round);
 inline constexpr int kMaxRounds = 9999;
+/// Removes the rounds and answers that a run left in the folder, and nothing else: files of these
+/// names and kinds. Throws DataError for a file of such a name that is something else.
+void remove_rounds(const std::filesystem::path& folder);
 
 /// A training configuration in JSON; `classes` where the file does not say. The default one where
 /// the path is empty. Throws DataError.
@@ -140,7 +156,7 @@ std::uint64_t training_keys_file_bytes(const Parameters& parameters,
                                        const BootstrapKeyShapes& shapes,
                                        const ProductLayout& layout);
 std::uint64_t dataset_file_bytes(const Parameters& parameters, const ProductLayout& layout,
-                                 bool labelled, std::string_view source);
+                                 bool labelled);
 std::uint64_t model_file_bytes(const Parameters& parameters, const ProductLayout& layout,
                                const TrainingState& training);
 

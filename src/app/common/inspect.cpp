@@ -34,7 +34,7 @@ nlohmann::json contents_of(const std::filesystem::path& path, FileKind kind,
       const DatasetInfo info = read_dataset_info(in, parameters);
       out = layout_json(info.layout);
       out["labelled"] = info.labelled;
-      out["source"] = info.source;
+      if (!info.source.empty()) out["source"] = info.source;
       break;
     }
     case FileKind::kRound:

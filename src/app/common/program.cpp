@@ -1,36 +1,95 @@
 #include "app/common/program.h"
 
-#include <atomic>
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <array>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
+#include <iostream>
 #include <new>
 #include <nlohmann/json.hpp>
-#include <thread>
+#include <system_error>
 
+#include "app/common/options.h"
 #include "base/error.h"
+#include "base/file_lock.h"
+#include "base/interrupt.h"
+#include "base/json.h"
 #include "base/parallel.h"
 
 namespace blindtuner {
 namespace {
 
-volatile std::sig_atomic_t interrupted = 0;
+// Seconds in which destructors may tidy up after a signal. Whatever does not end by itself then is
+// ended: no file of ours is ever half-written (base/atomic_file.h), so nothing is lost by that.
+constexpr unsigned kGrace = 1;
+
+std::array<char, 64> last_words{};
+
+// Says so unless nobody takes it: a full pipe must not stop the end.
+extern "C" void end_now(int) {
+  pollfd out{STDERR_FILENO, POLLOUT, 0};
+  if (::poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) != 0)
+    (void)!::write(STDERR_FILENO, last_words.data(), std::strlen(last_words.data()));
+  std::_Exit(kExitInterrupted);
+}
 
 extern "C" void note_interruption(int) {
   // The second time nobody seems to listen.
-  if (interrupted != 0) std::_Exit(kExitInterrupted);
-  interrupted = 1;
+  if (interrupt_requested()) std::_Exit(kExitInterrupted);
+  request_interrupt();
+  ::alarm(kGrace);
 }
 
-struct Interrupted {};
+struct Untrusted {};
 
-void handle_signals() {
+void handle(int signal, void (*handler)(int)) {
   struct sigaction action {};
-  action.sa_handler = note_interruption;
+  action.sa_handler = handler;
   action.sa_flags = SA_RESTART;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+  sigaction(signal, &action, nullptr);
+}
+
+bool ignored(int signal) {
+  struct sigaction action {};
+  return sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+void handle_signals(const std::string& program) {
+  std::snprintf(last_words.data(), last_words.size(), "%s: interrupted\n", program.c_str());
+  handle(SIGALRM, end_now);
+  handle(SIGINT, note_interruption);
+  handle(SIGTERM, note_interruption);
+  // `nohup` and its like are to be believed.
+  for (const int signal : {SIGHUP, SIGPIPE})
+    if (!ignored(signal)) handle(signal, note_interruption);
+  sigset_t ours;
+  sigemptyset(&ours);
+  for (const int signal : {SIGALRM, SIGINT, SIGTERM, SIGHUP, SIGPIPE}) sigaddset(&ours, signal);
+  sigprocmask(SIG_UNBLOCK, &ours, nullptr);
   // A file size limit is to be an error of write(), like a full disk.
   std::signal(SIGXFSZ, SIG_IGN);
+  // Inherited ignored, it would hide how our own children end.
+  std::signal(SIGCHLD, SIG_DFL);
+}
+
+// No file of ours may get the number of a closed standard stream: what is said there would be
+// written into it. Opened the wrong way round, so that using such a stream is an error still.
+void secure_standard_streams() {
+  for (const int descriptor : {0, 1, 2})
+    if (::fcntl(descriptor, F_GETFD) < 0 &&
+        ::open("/dev/null", descriptor == 0 ? O_WRONLY : O_RDONLY) != descriptor)
+      std::_Exit(kExitData);
+}
+
+void flush_output() {
+  std::cout.flush();
+  const bool flushed = std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout.good();
+  throw_if_interrupted();  // who read it has gone
+  if (!flushed) throw DataError("cannot write to standard output");
 }
 
 // One line, whatever the message holds.
@@ -42,26 +101,28 @@ void complain(const std::string& program, std::string message) {
 
 }  // namespace
 
-void throw_if_interrupted() {
-  if (interrupted != 0) throw Interrupted{};
-}
+const char* program_version() { return BLINDTUNER_VERSION; }
 
 Program::Program(std::string name, std::string description)
     : name_(std::move(name)), app_(std::move(description), name_) {
+  secure_standard_streams();
+  handle_signals(name_);
   app_.require_subcommand(1);
   app_.get_formatter()->column_width(34);
-  app_.set_version_flag("--version", std::string("blindtuner ") + BLINDTUNER_VERSION);
+  app_.set_version_flag("--version", name_ + " " + program_version());
 }
 
 CLI::App* Program::add_command(const std::string& name, const std::string& description,
                                const std::function<std::function<void()>(CLI::App&)>& setup) {
   CLI::App* command = app_.add_subcommand(name, description);
   const std::function<void()> action = setup(*command);
-  command->callback([this, action] { chosen_ = action; });
+  command->callback([this, action, name] {
+    set_process_title(name_ + " " + name);
+    chosen_ = action;
+  });
   command->add_flag("--json", options_.json, "report as JSON on stdout")->group("Common");
   command->add_flag("--quiet", options_.quiet, "no progress on stderr")->group("Common");
-  command->add_option("--threads", options_.threads, "threads to use (0: all)")
-      ->check(CLI::Range(0, 1024))
+  add_number(*command, "--threads", options_.threads, "threads to use (0: all)", 0, 1024)
       ->group("Common");
   command
       ->add_flag("--allow-insecure-parameters", options_.allow_insecure,
@@ -71,26 +132,37 @@ CLI::App* Program::add_command(const std::string& name, const std::string& descr
 }
 
 int Program::run(int argc, char** argv) {
-  handle_signals();
   try {
-    app_.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app_.exit(error) == 0 ? kExitGood : kExitUsage;
-  }
-  try {
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      if (error.get_exit_code() != 0) {
+        complain(name_, std::string(error.what()) + " (--help shows what there is)");
+        return kExitUsage;
+      }
+      app_.exit(error);  // prints --help, --version
+      flush_output();
+      return kExitGood;
+    }
     if (options_.threads > 0) set_max_threads(options_.threads);
     chosen_();
-    if (std::fflush(stdout) != 0) throw DataError("cannot write to standard output");
+    flush_output();
     return kExitGood;
   } catch (const Interrupted&) {
     complain(name_, "interrupted");
     return kExitInterrupted;
+  } catch (const Untrusted&) {
+    return kExitUntrusted;
   } catch (const DataError& error) {
     complain(name_, error.what());
     return kExitData;
   } catch (const std::bad_alloc&) {
     complain(name_, "not enough memory");
-    return kExitInternal;
+    return kExitData;
+  } catch (const std::system_error& error) {
+    // Threads, memory, files that no reader or writer of ours was asked for.
+    complain(name_, std::string("the system refuses: ") + error.what());
+    return kExitData;
   } catch (const std::exception& error) {
     complain(name_, std::string("internal error: ") + error.what());
     return kExitInternal;
@@ -99,10 +171,23 @@ int Program::run(int argc, char** argv) {
 
 void print_report(const CommonOptions& options, const nlohmann::json& report,
                   const std::string& text) {
-  const std::string out =
-      options.json ? report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) : text;
+  const bool trusted = report.value("trusted", true);
+  std::string out;
+  if (options.json) {
+    out = json_text(report, 2);
+  } else {
+    if (!trusted) {
+      out = "DO NOT TRUST THIS RESULT:\n";
+      for (const auto& reason : report["reasons"]) out += "  " + reason.get<std::string>() + ".\n";
+      out += report["advice"].get<std::string>() + "\n\n";
+    }
+    out += text;
+  }
   std::fwrite(out.data(), 1, out.size(), stdout);
   if (!out.empty() && out.back() != '\n') std::fputc('\n', stdout);
+  if (trusted) return;
+  flush_output();
+  throw Untrusted{};
 }
 
 }  // namespace blindtuner

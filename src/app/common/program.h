@@ -11,9 +11,10 @@ namespace blindtuner {
 /// Exit codes of the programs.
 enum ExitCode : int {
   kExitGood = 0,
-  kExitData = 1,      ///< DataError: files, arguments' values, security
-  kExitUsage = 2,     ///< the command line is not understood
-  kExitInternal = 3,  ///< a fault of the program
+  kExitData = 1,       ///< DataError: files, arguments' values, security
+  kExitUsage = 2,      ///< the command line is not understood
+  kExitInternal = 3,   ///< a fault of the program
+  kExitUntrusted = 4,  ///< a result was written, and cannot be trusted
   kExitInterrupted = 130,
 };
 
@@ -21,6 +22,9 @@ struct CommonOptions {
   bool json = false, quiet = false, allow_insecure = false;
   int threads = 0;
 };
+
+/// "0.1.0"
+const char* program_version();
 
 /// One program: its command line and the command that was chosen.
 class Program {
@@ -42,11 +46,10 @@ class Program {
   std::function<void()> chosen_;
 };
 
-/// The report on stdout: with --json the object, otherwise the text.
+/// The report on stdout: with --json the object, otherwise the text. Call it last: where "trusted" is
+/// false, the text begins with the "reasons" and the "advice", and this throws what ends the program
+/// with kExitUntrusted.
 void print_report(const CommonOptions& options, const nlohmann::json& report,
                   const std::string& text);
-
-/// After SIGINT or SIGTERM: throws, so that destructors remove what is half-written.
-void throw_if_interrupted();
 
 }  // namespace blindtuner

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstdio>
 
-#include "app/common/program.h"
+#include "base/interrupt.h"
 
 namespace blindtuner {
 namespace {

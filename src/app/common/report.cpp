@@ -5,8 +5,11 @@
 #include <cmath>
 #include <cstdio>
 #include <sstream>
+#include <system_error>
 
+#include "app/common/progress.h"
 #include "base/error.h"
+#include "base/path.h"
 #include "rlwe/security.h"
 
 namespace blindtuner {
@@ -73,9 +76,25 @@ std::string parameters_text(const Parameters& p) {
 void make_folder(const std::filesystem::path& path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);
-  if (error || !std::filesystem::is_directory(path))
-    throw DataError("cannot make the folder '" + path.string() +
-                    "': " + (error ? error.message() : "it is a file"));
+  if (!error && !std::filesystem::is_directory(path, error) && !error)
+    error = std::make_error_code(std::errc::not_a_directory);
+  if (error)
+    throw DataError("cannot make the folder " + quoted_path(path) + ": " + error.message());
+}
+
+FileLock make_locked_folder(const std::filesystem::path& path, const std::string& role) {
+  make_folder(path);
+  return FileLock(path, role);
+}
+
+void require_room(const std::filesystem::path& folder, std::uint64_t bytes,
+                  const std::string& what) {
+  std::error_code error;
+  const std::filesystem::space_info space = std::filesystem::space(folder, error);
+  if (!error && space.available < bytes)
+    throw DataError("'" + folder.string() + "': the disk has " +
+                    bytes_text(static_cast<double>(space.available)) + " left, " + what +
+                    " will take " + bytes_text(static_cast<double>(bytes)));
 }
 
 std::uint64_t file_bytes(const std::filesystem::path& path) {

@@ -3,7 +3,9 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <string>
 
+#include "base/file_lock.h"
 #include "rlwe/parameters.h"
 
 namespace blindtuner {
@@ -21,6 +23,12 @@ std::string parameters_text(const Parameters& parameters);
 
 /// Throws DataError: a folder that cannot be made.
 void make_folder(const std::filesystem::path& path);
+/// And one that this program works in alone, in that role (base/file_lock.h): keep what is
+/// returned. Throws DataError that names the program that does so already.
+FileLock make_locked_folder(const std::filesystem::path& path, const std::string& role);
+/// Throws DataError when the disk of the folder has less left than `what` will take.
+void require_room(const std::filesystem::path& folder, std::uint64_t bytes,
+                  const std::string& what);
 std::uint64_t file_bytes(const std::filesystem::path& path);
 
 }  // namespace blindtuner

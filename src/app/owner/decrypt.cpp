@@ -1,11 +1,16 @@
 // blindtuner decrypt, evaluate: from an encrypted model or scores to predictions and their quality.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "app/common/options.h"
 #include "app/common/progress.h"
 #include "app/common/report.h"
 #include "app/owner/html_report.h"
+#include "app/owner/opening.h"
 #include "app/owner/owner.h"
 #include "app/owner/quality.h"
 #include "app/owner/steps.h"
@@ -13,53 +18,166 @@
 #include "data/file_bytes.h"
 #include "data/load.h"
 #include "data/npy.h"
-#include "secret/dataset_encryption.h"
+#include "train/model_noise.h"
 
 namespace blindtuner {
 namespace {
 
 struct DecryptOptions {
-  std::string model, scores, keys, out, whitening;
+  std::string model, scores, out, whitening, config;
+  KeyOptions keys;
+  bool unrecorded_data = false;
+  DataSource source;  // of the features, where the ledger does not know the data set
   bool publish = false;
+  double budget = kPublicationBudget;
 };
 
-void decrypt_command(const CommonOptions& common, const DecryptOptions& options) {
-  if (options.model.empty() == options.scores.empty())
-    throw DataError("decrypt takes one of --model and --scores");
-  const OwnerFolder keys = open_keys(options.keys, common.allow_insecure);
-  nlohmann::json report;
-  std::ostringstream text;
-  if (!options.scores.empty()) {
-    const ScoresFile file = read_scores(options.scores, keys.set);
-    const ProductLayout& l = file.scores.layout;
-    std::vector<double> values = decrypt_scores(keys.keys.secrets, file.scores);
-    if (options.publish) flood(values);
-    const Eigen::MatrixXd all =
-        Eigen::Map<const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
-            values.data(), static_cast<Eigen::Index>(l.samples),
-            static_cast<Eigen::Index>(l.classes));
-    write_npy(options.out, all);
-    report = {{"samples", l.samples}, {"classes", l.classes}, {"max_logit", largest_logit(all)}};
-    text << "scores of " << l.samples << " samples in '" << options.out << "'\n";
+ExpectedRun expected_run(const DecryptOptions& options, const OwnerFolder& keys) {
+  ExpectedRun expected;
+  if (!options.config.empty())
+    expected.config = read_training_config(options.config, static_cast<int>(keys.layout().classes));
+  expected.unrecorded_data = options.unrecorded_data;
+  return expected;
+}
+
+/// What errors of results of this data set depend on: as the ledger knows it, or of the features
+/// themselves.
+FeatureSizes sizes_of(const Disclosure& door, const OwnerFolder& keys, const DataId& data,
+                      const std::string& name, const DecryptOptions& options,
+                      const DataSource& source) {
+  if (const auto known = door.sizes_of(to_string(data))) return *known;
+  if (source.features.empty())
+    throw DataError(name + ": the ledger " + quoted_path(door.ledger().path()) +
+                    " does not know the data set that this comes from, so that nobody can say how "
+                    "much noise it needs; give --features, what was encrypted for training");
+  FeatureMatrix features = load_features(source);
+  if (!options.whitening.empty()) features = Whitening::load(options.whitening).apply(features);
+  check_features(features, keys, quoted_path(source.features));
+  ProductLayout layout = keys.layout();
+  layout.samples = static_cast<std::size_t>(features.rows());
+  return feature_sizes(*keys.set.parameters, layout,
+                       {features.data(), static_cast<std::size_t>(features.size())});
+}
+
+/// What is to be said of a publication, or of a result that is none.
+void tell(const DecryptOptions& options, const Disclosure& door, const Published& published,
+          nlohmann::json& report, std::ostringstream& text) {
+  report["published"] = options.publish;
+  report["ledger"] = door.ledger().path().string();
+  if (options.publish) {
+    report["noise"] = published.noise;
+    report["bits"] = published.bits;
+    char line[160];
+    std::snprintf(line, sizeof line,
+                  "with noise of %g, to be shared: tells at most %.2g bits about the secret key\n",
+                  published.noise, published.bits);
+    text << line;
   } else {
-    const ModelFile file = read_model(options.model, keys.set);
-    LinearClassifier model = decrypt_classifier(keys.keys, file, options.publish);
-    if (!options.whitening.empty()) {
-      const Whitening whitening = Whitening::load(options.whitening);
-      if (whitening.output_width() != static_cast<std::size_t>(model.weights.cols()))
-        throw DataError(quoted_path(options.whitening) + ": a map to " +
-                        std::to_string(whitening.output_width()) + " features, the model has " +
-                        std::to_string(model.weights.cols()));
-      model = whitening.unfold(model);
-    }
-    save_classifier(options.out, model);
-    report = {{"classes", model.weights.rows()},
-              {"features", model.weights.cols()},
-              {"steps", file.training.steps},
-              {"config", to_json(file.training.config)}};
-    text << "model of " << model.weights.rows() << " classes and " << model.weights.cols()
-         << " features after " << file.training.steps << " steps in '" << options.out << "'\n";
+    text << "at full precision: for the owner alone (--publish makes one to be shared)\n";
   }
+  text << new_ledger_text(door);
+}
+
+/// Of results out of range nobody knows the errors.
+void require_trusted(const nlohmann::json& report, const std::string& path) {
+  if (!report.value("trusted", true))
+    throw DataError(quoted_path(path) + ": not published, as nobody knows its errors: " +
+                    report["reasons"][0].get<std::string>());
+}
+
+void decrypt_model_to(const DecryptOptions& options, const OwnerFolder& keys,
+                      nlohmann::json& report, std::ostringstream& text) {
+  const std::string name = quoted_path(options.model);
+  const ModelFile file = open_model(options.model, keys, expected_run(options, keys));
+  const LogitLimit limit = LogitLimit::of(softmax_circuit_named(file.training.circuit));
+  Disclosure door(keys.keys, keys.folder);
+  const Origin origin = origin_of(name, file.data);
+  Published result;
+  if (options.publish) {
+    const double error = weight_noise(
+        *keys.set.parameters, file, sizes_of(door, keys, file.data, name, options, options.source));
+    result = publish_weights(door, file, origin, error, options.budget);
+  } else {
+    result.values = open_weights(door, file, origin);
+  }
+  LinearClassifier model = classifier_of(result.values, file.model.layout);
+  if (!options.whitening.empty()) {
+    const Whitening whitening = Whitening::load(options.whitening);
+    if (whitening.output_width() != static_cast<std::size_t>(model.weights.cols()))
+      throw DataError(quoted_path(options.whitening) + ": a map to " +
+                      std::to_string(whitening.output_width()) + " features, the model has " +
+                      std::to_string(model.weights.cols()));
+    judge_weights(report, limit, model);
+    if (options.publish) require_trusted(report, options.model);
+    model = whitening.unfold(model);
+  }
+  save_classifier(options.out, {model, limit}, options.publish ? kForAnybody : kForTheOwner);
+  report.update({{"classes", model.weights.rows()},
+                 {"features", model.weights.cols()},
+                 {"steps", file.training.steps},
+                 {"config", to_json(file.training.config)}});
+  text << "model of " << model.weights.rows() << " classes and " << model.weights.cols()
+       << " features after " << file.training.steps << " steps in '" << options.out << "'\n";
+  tell(options, door, result, report, text);
+  text << "training stands logits of " << limit.limit << ": 'evaluate' compares them on data\n";
+}
+
+/// How large the errors of scores are, by the model that made them.
+double score_error(const DecryptOptions& options, const OwnerFolder& keys, Disclosure& door,
+                   const ScoresFile& file) {
+  if (options.model.empty())
+    throw DataError(
+        "--scores with --publish needs --model, the encrypted model that made them: "
+        "their errors are its errors");
+  const std::string name = quoted_path(options.model);
+  const ModelFile model = open_model(options.model, keys, expected_run(options, keys));
+  const double of_weights = weight_noise(
+      *keys.set.parameters, model, sizes_of(door, keys, model.data, name, options, options.source));
+  const LinearClassifier weights =
+      classifier_of(open_weights(door, model, origin_of(name, model.data)), model.model.layout);
+  double norm = 0;
+  for (Eigen::Index k = 0; k < weights.weights.rows(); ++k)
+    norm = std::max(norm, std::hypot(weights.weights.row(k).norm(), weights.bias(k)));
+  const FeatureSizes scored =
+      sizes_of(door, keys, file.data, quoted_path(options.scores), options, {});
+  return score_noise(*keys.set.parameters, file.scores.layout, of_weights, norm,
+                     softmax_circuit_named(file.circuit), scored);
+}
+
+void decrypt_scores_to(const DecryptOptions& options, const OwnerFolder& keys,
+                       nlohmann::json& report, std::ostringstream& text) {
+  const ScoresFile file = open_scores(options.scores, keys, expected_run(options, keys));
+  const ProductLayout& l = file.scores.layout;
+  Disclosure door(keys.keys, keys.folder);
+  const Origin origin = origin_of(quoted_path(options.scores), file.data);
+  Published result;
+  if (options.publish)
+    result =
+        publish_logits(door, file, origin, score_error(options, keys, door, file), options.budget);
+  else
+    result.values = open_logits(door, file, origin);
+  const Eigen::MatrixXd all = scores_of(result.values, l);
+  judge_logits(report, LogitLimit::of(softmax_circuit_named(file.circuit)), largest_logit(all),
+               "of these samples");
+  if (options.publish) require_trusted(report, options.scores);
+  write_npy(options.out, all, options.publish ? kForAnybody : kForTheOwner);
+  report.update(
+      {{"samples", l.samples}, {"classes", l.classes}, {"max_logit", largest_logit(all)}});
+  text << "scores of " << l.samples << " samples in '" << options.out << "'\n";
+  tell(options, door, result, report, text);
+}
+
+void decrypt_command(const CommonOptions& common, const DecryptOptions& options) {
+  const bool of_scores = !options.scores.empty();
+  if (of_scores ? !options.model.empty() && !options.publish : options.model.empty())
+    throw DataError("decrypt takes one of --model and --scores; both to publish scores");
+  const OwnerFolder keys = open_keys(options.keys, common.allow_insecure);
+  nlohmann::json report = nlohmann::json::object();
+  std::ostringstream text;
+  if (of_scores)
+    decrypt_scores_to(options, keys, report, text);
+  else
+    decrypt_model_to(options, keys, report, text);
   print_report(common, report, text.str());
 }
 
@@ -90,17 +208,21 @@ void evaluate(const CommonOptions& common, const EvaluateOptions& options) {
     throw DataError("evaluate takes one of --model and --scores");
   Eigen::MatrixXd all;
   Labels labels;
+  LogitLimit limit;
   if (!options.scores.empty()) {
     all = read_npy_matrix(options.scores);
-    if (all.cols() < 2)
-      throw DataError(quoted_path(options.scores) + ": expected two classes or more");
+    if (all.cols() < 2 || all.cols() > static_cast<Eigen::Index>(kMaxClasses))
+      throw DataError(quoted_path(options.scores) + ": " + std::to_string(all.cols()) +
+                      " columns, expected 2 to " + std::to_string(kMaxClasses) + " classes");
     labels = labels_beside_scores(options, static_cast<int>(all.cols()));
     if (labels.size() != static_cast<std::size_t>(all.rows()))
       throw DataError(quoted_path(options.source.labels) + ": " + std::to_string(labels.size()) +
                       " labels for " + std::to_string(all.rows()) + " rows of scores");
   } else {
     if (options.source.features.empty()) throw DataError("evaluate --model needs --features");
-    const LinearClassifier model = load_classifier(options.model);
+    const DecryptedModel decrypted = load_classifier(options.model);
+    const LinearClassifier& model = decrypted.classifier;
+    limit = decrypted.limit;
     Dataset set = load_for(options, static_cast<int>(model.weights.rows()));
     if (set.width() != static_cast<std::size_t>(model.weights.cols()))
       throw DataError(quoted_path(options.source.features) + ": " + std::to_string(set.width()) +
@@ -109,7 +231,8 @@ void evaluate(const CommonOptions& common, const EvaluateOptions& options) {
     labels = std::move(set.labels);
   }
   if (labels.empty()) throw DataError("no samples to evaluate");
-  const nlohmann::json report = quality_report(all, labels);
+  nlohmann::json report = quality_report(all, labels);
+  judge_logits(report, limit, largest_logit(all), "on these samples");
   if (!options.report.empty()) write_reports(options.report, report);
   std::ostringstream text;
   text.precision(4);
@@ -126,15 +249,33 @@ void add_decrypt(Program& program) {
       "decrypt", "decrypt a model or scores; share neither without --publish (docs/SECURITY.md)",
       [&](CLI::App& command) -> std::function<void()> {
         auto o = std::make_shared<DecryptOptions>();
-        command.add_option("--model", o->model, "an encrypted model");
+        command.add_option(
+            "--model", o->model,
+            "an encrypted model; with --scores and --publish, the one that made them");
         command.add_option("--scores", o->scores, "encrypted scores");
-        command.add_option("--keys", o->keys, "folder of the keys")->required();
+        add_key_options(command, o->keys);
         command.add_option("--out", o->out, "model: .npz or .json; scores: .npy")->required();
         command.add_option("--whitening", o->whitening,
                            "map made by 'whiten': the model is turned into one on raw features");
         command.add_flag("--publish", o->publish,
                          "add noise and round, so that the result may be shared without telling "
                          "about the secret key");
+        command.add_option(
+            "--features", o->source.features,
+            "with --publish: the features that were encrypted, where the ledger does "
+            "not know them");
+        add_number(command, "--budget", o->budget,
+                   "with --publish: bits about the secret key that all published results of these "
+                   "keys may tell together at most; beyond it nothing is published",
+                   0, 1e6)
+            ->capture_default_str();
+        command.add_option(
+            "--config", o->config,
+            "the training configuration that the server was given: results of another "
+            "are refused");
+        command.add_flag("--unrecorded-data", o->unrecorded_data,
+                         "take data sets that the record beside the keys does not know: what an "
+                         "earlier version encrypted");
         return [&program, o] { decrypt_command(program.options(), *o); };
       });
 }

@@ -2,12 +2,14 @@
 // random layer.
 #include <memory>
 
+#include "app/common/options.h"
 #include "app/common/report.h"
 #include "app/owner/finetuning.h"
 #include "app/owner/owner.h"
 #include "app/owner/process.h"
 #include "app/owner/steps.h"
 #include "base/error.h"
+#include "base/path.h"
 #include "data/file_bytes.h"
 #include "data/idx.h"
 #include "data/load.h"
@@ -19,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct DemoOptions {
+  RunKeys keys;
   std::string out = "build/demo";
   std::string data = "/usr/share/datasets/fashion-mnist";  // Debian's dataset-fashion-mnist
   std::string model, parameters = "Standard", config, server;
@@ -34,7 +37,7 @@ Dataset features_of(const CommonOptions& common, const DemoOptions& options,
   const std::string prefix = (fs::path(options.data) / part).string();
   const std::string images = prefix + "-images-idx3-ubyte.gz",
                     labels = prefix + "-labels-idx1-ubyte.gz";
-  if (!fs::exists(images))
+  if (!path_exists(images))
     throw DataError("no " + quoted_path(images) +
                     ": install Debian's package dataset-fashion-mnist, or name another folder "
                     "with --data");
@@ -56,7 +59,8 @@ Dataset features_of(const CommonOptions& common, const DemoOptions& options,
 }
 
 void demo(const CommonOptions& common, const DemoOptions& options) {
-  make_folder(options.out);
+  check_run(options.out, options.server);
+  const FileLock folder = make_locked_folder(options.out, "run");
   FinetuningData data{"fashion-mnist",
                       features_of(common, options, "train"),
                       features_of(common, options, "t10k"),
@@ -65,10 +69,11 @@ void demo(const CommonOptions& common, const DemoOptions& options) {
                        "sneaker", "bag", "ankle boot"}};
   FinetuningSettings settings;
   settings.out = options.out;
+  settings.keys = options.keys;
   settings.parameters = options.parameters;
   settings.server = options.server;
   settings.samples = options.samples;
-  settings.seed = options.seed;
+  settings.seed = OrderSeed(options.seed);
   settings.config = read_training_config(options.config, kClasses);
   if (options.config.empty()) settings.config.validation_every = 3;
   settings.validation_fraction = 0.05;
@@ -87,19 +92,21 @@ void add_demo(Program& program) {
             ->capture_default_str();
         command.add_option("--data", o->data, "folder of the four IDX files")
             ->capture_default_str();
-        command.add_option("--samples", o->samples, "training samples to use (0: all)");
+        add_number(command, "--samples", o->samples, "training samples to use (0: all)", 0,
+                   kMaxSamples);
         command.add_option(
             "--model", o->model,
             "a vision transformer's .safetensors; without one, features are those of "
             "a fixed random layer");
-        command.add_option("--features", o->features, "width of the random layer")
-            ->check(CLI::Range(1, 4096))
+        add_number(command, "--features", o->features, "width of the random layer", 1, 4096)
             ->capture_default_str();
         command.add_option("--config", o->config, "training configuration (JSON)");
+        add_run_key_options(command, o->keys);
         command.add_option("--parameters", o->parameters, "name of a parameter set")
             ->capture_default_str();
         command.add_option("--server", o->server, "the server's program (beside this one)");
-        command.add_option("--seed", o->seed, "of the samples' order")->capture_default_str();
+        add_number(command, "--seed", o->seed, "of the samples' order", 0, UINT64_MAX)
+            ->capture_default_str();
         return [&program, o] { demo(program.options(), *o); };
       });
 }

@@ -5,10 +5,12 @@
 #include <optional>
 #include <sstream>
 
+#include "app/common/options.h"
 #include "app/common/progress.h"
 #include "app/common/report.h"
 #include "app/owner/owner.h"
 #include "app/owner/steps.h"
+#include "base/atomic_file.h"
 #include "base/error.h"
 #include "data/file_bytes.h"
 #include "data/load.h"
@@ -45,9 +47,10 @@ void whiten(const CommonOptions& common, const WhitenOptions& options) {
 
 struct EncryptOptions {
   DataSource source;
-  std::string keys, out, whitening;
+  KeyOptions keys;
+  std::string out, whitening;
   bool unlabelled = false;
-  std::uint64_t seed = 1;
+  std::string seed;
   DataSource validation;  // features and labels of a validation set of their own
   double validation_fraction = 0;
   std::string validation_out;
@@ -73,7 +76,11 @@ void check_validation_options(const EncryptOptions& options) {
 void encrypt(const CommonOptions& common, const EncryptOptions& options) {
   const Stopwatch watch;
   check_validation_options(options);
-  const OwnerFolder keys = open_keys(options.keys, common.allow_insecure);
+  const OrderSeed seed = OrderSeed::parse(options.seed, "--seed");
+  check_writable(options.out);
+  if (options.validation_fraction > 0 || !options.validation.features.empty())
+    check_writable(validation_path(options));
+  const OwnerFolder keys = open_keys_to_encrypt(options.keys, common.allow_insecure);
   const std::string name = quoted_path(options.source.features);
   Dataset set;
   std::optional<Dataset> validation;
@@ -82,14 +89,14 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
     if (set.features.rows() == 0) throw DataError(name + ": no samples");
   } else {
     DataSource source = options.source;
-    source.classes = static_cast<int>(keys.layout.classes);
+    source.classes = static_cast<int>(keys.layout().classes);
     set = load_dataset(source);
     if (!options.validation.features.empty()) {
       source = options.validation;
       source.classes = set.classes;
       validation = load_dataset(source);
     } else if (options.validation_fraction > 0) {
-      validation = hold_out(set, options.validation_fraction, options.seed, name);
+      validation = hold_out(set, options.validation_fraction, seed, name);
     }
     validate_training_set(set, name);
   }
@@ -105,23 +112,29 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
     const std::filesystem::path& from = options.validation.features;
     prepare(*validation, from.empty() ? name : quoted_path(from));
     encrypt_to(validation_path(options), keys, validation->features, validation->labels,
-               "validation", common.quiet);
+               "validation", seed.text(), common.quiet);
   }
   // Batches are contiguous: the order is mixed once, before encryption, and only for training.
-  if (!options.unlabelled && options.seed != 0)
-    set = select(set, shuffled_indices(set.size(), options.seed));
+  if (!options.unlabelled && !seed.keeps_order())
+    set = select(set, shuffled_indices(set.size(), seed.bytes()));
   encrypt_to(options.out, keys, set.features, set.labels,
-             options.source.features.filename().string(), common.quiet);
+             options.unlabelled ? "prediction" : "training", options.unlabelled ? "" : seed.text(),
+             common.quiet);
 
   nlohmann::json report = {
       {"samples", set.features.rows()},     {"features", set.features.cols()},
-      {"classes", keys.layout.classes},     {"labelled", !options.unlabelled},
+      {"classes", keys.layout().classes},   {"labelled", !options.unlabelled},
       {"bytes", file_bytes(options.out)},   {"seconds", watch.seconds()},
       {"peak_memory_bytes", peak_memory()},
   };
   std::ostringstream text;
   text << set.features.rows() << " samples of " << set.features.cols() << " features in '"
        << options.out << "' (" << bytes_text(static_cast<double>(file_bytes(options.out))) << ")\n";
+  if (!options.unlabelled) {
+    report["seed"] = seed.text();
+    text << "in an order of their own; --seed " << seed.text()
+         << " gives it again: it stays with you\n";
+  }
   if (validation) {
     const std::filesystem::path path = validation_path(options);
     report["validation"] = {
@@ -149,10 +162,10 @@ void add_whiten(Program& program) {
         auto o = std::make_shared<WhitenOptions>();
         add_source(command, o->source);
         command.add_option("--out", o->out, "where the map goes (.npz)")->required();
-        command.add_option("--epsilon", o->epsilon, "added, times the mean variance")
-            ->check(CLI::Range(1e-12, 1e6))
+        add_number(command, "--epsilon", o->epsilon, "added, times the mean variance", 1e-12, 1e6)
             ->capture_default_str();
-        command.add_option("--components", o->components, "leading directions to keep (0: all)");
+        add_number(command, "--components", o->components, "leading directions to keep (0: all)", 0,
+                   kMaxWhitenedWidth);
         return [&program, o] { whiten(program.options(), *o); };
       });
 }
@@ -174,20 +187,21 @@ void add_encrypt(Program& program) {
             ->capture_default_str();
         command.add_flag("--unlabelled", o->unlabelled,
                          "for prediction: no labels, and the samples stay in their order");
-        command.add_option("--keys", o->keys, "folder of the keys")->required();
+        add_key_options(command, o->keys);
         command.add_option("--whitening", o->whitening, "map made by 'whiten', applied first");
         command.add_option("--out", o->out, "where the encrypted data set goes")->required();
-        command
-            .add_option("--validation-fraction", o->validation_fraction,
-                        "share of every class to hold out for early stopping")
-            ->check(CLI::Range(0.0, 0.9));
+        add_number(command, "--validation-fraction", o->validation_fraction,
+                   "share of every class to hold out for early stopping", 0, 0.9);
         command.add_option("--validation", o->validation.features,
                            "or features of a validation set of their own");
         command.add_option("--validation-labels", o->validation.labels, "and their labels");
         command.add_option("--validation-out", o->validation_out,
                            "where the encrypted validation set goes (OUT-validation)");
-        command.add_option("--seed", o->seed, "of the samples' order (0: as they are)")
-            ->capture_default_str();
+        command.add_option(
+            "--seed", o->seed,
+            "of the samples' order and of what is held out, to get them again: what a "
+            "report says, or a number (0: the order as it is); secret and fresh "
+            "without this option");
         return [&program, o] { encrypt(program.options(), *o); };
       });
 }

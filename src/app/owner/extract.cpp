@@ -16,6 +16,9 @@ void add_picture_options(CLI::App& command, ExtractOptions& o) {
       .add_option("--path-column", o.pictures.path_column,
                   "of a table of pictures: a name, a number from 1, or last")
       ->capture_default_str();
+  command.add_option("--images-root", o.pictures.root,
+                     "folder that a table's paths are relative to, and that none of them may leave "
+                     "(the table's own)");
   command.add_option("--on-error", o.on_error, "what unreadable pictures are: fail or skip")
       ->check(CLI::IsMember({"fail", "skip"}))
       ->capture_default_str();

@@ -31,7 +31,8 @@ void extract_texts(const CommonOptions& common, const ExtractOptions& options) {
   TextSource source = options.texts;
   source.classes = options.class_names();
   const TextSet texts = read_text_set(source);
-  const bool folder = fs::is_directory(options.model);
+  std::error_code ignored;
+  const bool folder = fs::is_directory(options.model, ignored);
   const fs::path home = folder ? fs::path(options.model) : fs::path(options.model).parent_path();
   const fs::path weights = folder ? home / "model.safetensors" : fs::path(options.model);
   const TextEncoder model = TextEncoder::load(options.model);

@@ -93,11 +93,13 @@ Extracted extract_features(std::size_t count, std::size_t width, const Extractio
 
   ProgressBar bar("features of " + settings.unit, settings.quiet);
   bool cache_works = cache != nullptr;
-  std::future<std::vector<Sample>> next = std::async(std::launch::async, read_batch, 0);
+  // Where the system grants no thread, a batch is read when it is due.
+  constexpr auto kAhead = std::launch::async | std::launch::deferred;
+  std::future<std::vector<Sample>> next = std::async(kAhead, read_batch, 0);
   for (std::size_t begin = 0; begin < count; begin += settings.batch) {
     std::vector<Sample> batch = next.get();
     if (begin + settings.batch < count)
-      next = std::async(std::launch::async, read_batch, begin + settings.batch);
+      next = std::async(kAhead, read_batch, begin + settings.batch);
     std::vector<Input> inputs;
     std::vector<std::size_t> rows;
     for (std::size_t i = 0; i < batch.size(); ++i) {

@@ -1,6 +1,7 @@
 // blindtuner finetune: from an owner's own data to an evaluated classifier, in one command.
 #include <memory>
 
+#include "app/common/options.h"
 #include "app/common/report.h"
 #include "app/owner/finetuning.h"
 #include "app/owner/owner.h"
@@ -19,19 +20,22 @@ namespace fs = std::filesystem;
 
 /// Pictures or texts are turned into features first; what `extract` is told about them.
 struct ExtractionOptions {
-  std::string model, images, test_images, texts, test_texts, split, test_split, text_column;
+  std::string model, images, test_images, images_root, texts, test_texts, split, test_split,
+      text_column;
   std::string on_error = "fail";
 };
 
 struct FinetuneOptions {
   DataSource train, test, validation;
   ExtractionOptions extraction;
+  RunKeys keys;
   std::string out, preset = "fast", config, parameters = "Standard", server, softmax;
   double test_fraction = 0.2, validation_fraction = -1, learning_rate = 0, range = 0;
   int steps = 0, epochs = 0, patience = 3, validation_every = -1;
   std::size_t batch = 0;
-  std::uint64_t seed = 1;
-  bool whiten = false, no_whiten = false;
+  std::string seed;
+  bool whiten = false, no_whiten = false, publish = false;
+  double budget = kPublicationBudget;
 };
 
 void check_options(const FinetuneOptions& o) {
@@ -56,7 +60,6 @@ void check_options(const FinetuneOptions& o) {
 void extract_features(const CommonOptions& common, FinetuneOptions& o) {
   const ExtractionOptions& e = o.extraction;
   const fs::path folder = o.out;
-  make_folder(folder);
   const std::string kind = e.texts.empty() ? "--images" : "--texts";
   const auto extract = [&](const std::string& from, DataSource& set, const std::string& split,
                            const fs::path& out, const fs::path& classes) {
@@ -72,6 +75,7 @@ void extract_features(const CommonOptions& common, FinetuneOptions& o) {
                                           o.train.label_column};
     if (!set.labels.empty()) arguments.insert(arguments.end(), {"--labels", set.labels.string()});
     if (!split.empty()) arguments.insert(arguments.end(), {"--split", split});
+    if (!e.images_root.empty()) arguments.insert(arguments.end(), {"--images-root", e.images_root});
     if (!e.text_column.empty()) arguments.insert(arguments.end(), {"--text-column", e.text_column});
     if (!classes.empty()) arguments.insert(arguments.end(), {"--classes", classes.string()});
     run_extract(common, std::move(arguments));
@@ -86,7 +90,7 @@ void extract_features(const CommonOptions& common, FinetuneOptions& o) {
   o.train.labels_member = "labels";
 }
 
-FinetuningData load(const FinetuneOptions& options) {
+FinetuningData load(const FinetuneOptions& options, const OrderSeed& seed) {
   FinetuningData data;
   const std::string name = quoted_path(options.train.features);
   const std::string extracted = options.extraction.images + options.extraction.texts;
@@ -107,12 +111,13 @@ FinetuningData load(const FinetuneOptions& options) {
   if (!options.test.features.empty())
     data.test = load_other(options.test);
   else
-    data.test = hold_out(data.train, options.test_fraction, options.seed, name);
+    data.test = hold_out(data.train, options.test_fraction, seed, name);
   if (!options.validation.features.empty()) data.validation = load_other(options.validation);
   return data;
 }
 
-FinetuningSettings settings_of(const FinetuneOptions& o, const FinetuningData& data) {
+FinetuningSettings settings_of(const FinetuneOptions& o, const FinetuningData& data,
+                               const OrderSeed& seed) {
   FinetuningSettings s = preset_settings(o.preset, data.train);
   if (!o.config.empty()) s.config = read_training_config(o.config, data.train.classes);
   if (o.steps > 0)
@@ -127,19 +132,25 @@ FinetuningSettings settings_of(const FinetuneOptions& o, const FinetuningData& d
   if (!o.softmax.empty()) s.softmax = o.softmax;
   if (o.range > 0) s.range = o.range;
   s.out = o.out;
+  s.keys = o.keys;
   s.parameters = o.parameters;
   s.server = o.server;
   if (o.validation_fraction >= 0) s.validation_fraction = o.validation_fraction;
   s.patience = o.patience;
-  s.seed = o.seed;
+  s.seed = seed;
+  s.publish = o.publish;
+  s.budget = o.budget;
   return s;
 }
 
 void finetune(const CommonOptions& common, FinetuneOptions options) {
   check_options(options);
+  const OrderSeed seed = OrderSeed::parse(options.seed, "--seed");
+  check_run(options.out, options.server);
+  const FileLock folder = make_locked_folder(options.out, "run");
   if (options.train.features.empty()) extract_features(common, options);
-  FinetuningData data = load(options);
-  FinetuningSettings settings = settings_of(options, data);
+  FinetuningData data = load(options, seed);
+  FinetuningSettings settings = settings_of(options, data, seed);
   const nlohmann::json report = finetune_encrypted(common, std::move(settings), std::move(data));
   print_report(common, report, finetuning_summary(report, options.out));
 }
@@ -149,6 +160,9 @@ void add_data_options(CLI::App& command, FinetuneOptions& o) {
                      "pictures: a folder with a folder for every class, a table of path and label, "
                      "IDX, or .npz");
   command.add_option("--test-images", o.extraction.test_images, "the test set's pictures");
+  command.add_option("--images-root", o.extraction.images_root,
+                     "folder that a table's paths are relative to, and that none of them may leave "
+                     "(the table's own)");
   command.add_option("--texts", o.extraction.texts, "or a .csv or .tsv of text and label");
   command.add_option("--test-texts", o.extraction.test_texts, "the test set's texts");
   command.add_option("--text-column", o.extraction.text_column, "of a table of texts");
@@ -179,16 +193,13 @@ void add_data_options(CLI::App& command, FinetuneOptions& o) {
       .add_option("--label-column", o.train.label_column,
                   "of a table: a name, a number from 1, or last")
       ->capture_default_str();
-  command
-      .add_option("--test-fraction", o.test_fraction,
-                  "share of every class to test with, when there is no test set")
-      ->check(CLI::Range(0.001, 0.9))
+  add_number(command, "--test-fraction", o.test_fraction,
+             "share of every class to test with, when there is no test set", 0.001, 0.9)
       ->capture_default_str();
-  command
-      .add_option("--validation-fraction", o.validation_fraction,
-                  "share of every class to validate with; 0: no early stopping; a tenth "
-                  "without this option, about 3000 samples at most")
-      ->check(CLI::Range(0.0, 0.9));
+  add_number(command, "--validation-fraction", o.validation_fraction,
+             "share of every class to validate with; 0: no early stopping; a tenth "
+             "without this option, about 3000 samples at most",
+             0, 0.9);
 }
 
 void add_training_options(CLI::App& command, FinetuneOptions& o) {
@@ -199,35 +210,27 @@ void add_training_options(CLI::App& command, FinetuneOptions& o) {
           "wide softmax; paper: features as they are, small batches, wide softmax")
       ->check(CLI::IsMember({"fast", "thorough", "paper"}))
       ->capture_default_str();
-  auto* steps = command.add_option("--steps", o.steps, "gradient steps at most");
-  steps->check(CLI::Range(1, 100000));
-  command.add_option("--epochs", o.epochs, "or passes over the data at most")
-      ->check(CLI::Range(1, 100000))
+  auto* steps = add_number(command, "--steps", o.steps, "gradient steps at most", 1, kMaxSteps);
+  add_number(command, "--epochs", o.epochs, "or passes over the data at most", 1, kMaxSteps)
       ->excludes(steps);
-  command.add_option("--learning-rate", o.learning_rate, "of the first step")
-      ->check(CLI::PositiveNumber);
-  command.add_option("--batch", o.batch, "samples a step, rounded up to whole ciphertexts")
-      ->check(CLI::Range(1, 1 << 30));
+  add_number(command, "--learning-rate", o.learning_rate, "of the first step", 1e-12, 1e12);
+  add_number(command, "--batch", o.batch, "samples a step, rounded up to whole ciphertexts", 1,
+             kMaxBatch);
   command.add_option("--config", o.config, "all of the training's settings (docs/TRAINING.md)");
-  command
-      .add_option("--validation-every", o.validation_every,
-                  "steps between rounds of validation (0: a pass over the data)")
-      ->check(CLI::Range(0, 100000));
-  command
-      .add_option("--patience", o.patience, "rounds without a smaller loss before training stops")
-      ->check(CLI::Range(1, 10000))
+  add_number(command, "--validation-every", o.validation_every,
+             "steps between rounds of validation (0: a pass over the data)", 0, kMaxSteps);
+  add_number(command, "--patience", o.patience,
+             "rounds without a smaller loss before training stops", 1, kMaxPatience)
       ->capture_default_str();
   auto* whiten = command.add_flag("--whiten", o.whiten, "whiten features, whatever the preset");
   command.add_flag("--no-whiten", o.no_whiten, "or take them as they are")->excludes(whiten);
   command.add_option("--softmax", o.softmax,
                      "family of softmax circuits: default, guaranteed, wide, sigmoid");
-  command
-      .add_option("--range", o.range,
-                  "largest |logit| that the circuit is to be fit for (the widest that takes no "
-                  "further bootstrap)")
-      ->check(CLI::Range(1.0, 1e4));
-  command.add_option("--seed", o.seed, "of the samples' order and of what is held out")
-      ->capture_default_str();
+  add_range_option(command, o.range);
+  command.add_option(
+      "--seed", o.seed,
+      "of the samples' order and of what is held out, to get them again: what a report "
+      "says, or a number; secret and fresh without this option");
 }
 
 }  // namespace
@@ -243,7 +246,15 @@ void add_finetune(Program& program) {
         add_training_options(command, *o);
         command.add_option("--out", o->out, "folder for keys, encrypted data, model and reports")
             ->required();
+        add_run_key_options(command, o->keys);
         command.add_option("--parameters", o->parameters, "name of a parameter set")
+            ->capture_default_str();
+        command.add_flag("--publish", o->publish,
+                         "also write published.npz, a model with noise that may be shared");
+        add_number(command, "--budget", o->budget,
+                   "bits about the secret key that all published results of these keys may tell "
+                   "together at most",
+                   0.0, 1e6)
             ->capture_default_str();
         command.add_option("--server", o->server, "the server's program (beside this one)");
         return [&program, o] { finetune(program.options(), *o); };

@@ -8,17 +8,24 @@
 #include "app/common/progress.h"
 #include "app/common/report.h"
 #include "app/owner/html_report.h"
+#include "app/owner/opening.h"
 #include "app/owner/process.h"
 #include "app/owner/quality.h"
+#include "app/owner/server_check.h"
 #include "app/owner/steps.h"
 #include "app/owner/validator.h"
+#include "app/plan/forecast.h"
 #include "base/atomic_file.h"
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/json.h"
+#include "base/parallel.h"
+#include "base/path.h"
 #include "data/file_bytes.h"
 #include "data/shuffle.h"
 #include "train/encrypted_trainer.h"
 #include "train/metrics.h"
+#include "train/optimiser.h"
 #include "train/plain_reference.h"
 
 namespace blindtuner {
@@ -29,11 +36,20 @@ using nlohmann::json;
 
 /// Files of one run, under its folder.
 struct Files {
-  explicit Files(fs::path out) : folder(std::move(out)) {}
-  fs::path folder, keys = folder / "keys", data = folder / "train.enc",
-                   validation = folder / "validation.enc", rounds = folder / "rounds",
-                   model = folder / "model.enc", last_model = folder / "last.enc",
-                   config = folder / "config.json", server_report = folder / "server.json";
+  Files(fs::path out, const fs::path& key_folder)
+      : folder(std::move(out)), keys(key_folder.empty() ? folder / "keys" : key_folder) {}
+  fs::path folder, keys, data = folder / "train.enc", validation = folder / "validation.enc",
+                         rounds = folder / "rounds", model = folder / "model.enc",
+                         last_model = folder / "last.enc", config = folder / "config.json",
+                         server_report = folder / "server.json", classifier = folder / "model.npz",
+                         whitening = folder / "whitening.npz", report = folder / "report.json",
+                         page = folder / "report.html";
+
+  /// What a run writes, and a later one over it.
+  std::vector<fs::path> results() const {
+    return {data,          validation, model,     last_model, config,
+            server_report, classifier, whitening, report,     page};
+  }
 };
 
 class Finetuning {
@@ -42,15 +58,18 @@ class Finetuning {
       : common_(common),
         settings_(std::move(settings)),
         data_(std::move(data)),
-        files_(settings_.out) {}
+        files_(settings_.out, settings_.keys.folder) {}
 
   json run() {
     const fs::path server = server_program(settings_.server);
-    make_folder(files_.folder);
     phase("whitening", "splits and whitens the features", [&] { prepare(); });
-    phase("key generation", "makes keys", [&] { make_keys_of_run(); });
-    const OwnerFolder keys = open_keys(files_.keys, common_.allow_insecure);
-    fit_batches(keys.layout);
+    clear_exchange();
+    check_before_work();
+    std::optional<OwnerFolder> opened;
+    phase("key generation", has_keys() ? "opens the keys of an earlier run" : "makes keys",
+          [&] { opened = keys_of_run(); });
+    const OwnerFolder& keys = *opened;
+    fit_batches(keys.layout());
     phase("encryption", "encrypts features and labels", [&] { encrypt_sets(keys); });
     phase("training on ciphertexts",
           validated() ? "sends keys and data; answers rounds of validation with one bit each"
@@ -59,9 +78,12 @@ class Finetuning {
     LinearClassifier model;
     ModelFile file;
     phase("decryption", "decrypts the model", [&] {
-      file = read_model(files_.model, keys.set);
-      model = decrypt_classifier(keys.keys, file);
-      save_classifier(files_.folder / "model.npz", whitening_ ? whitening_->unfold(model) : model);
+      file = open_model(files_.model, keys, expected_run());
+      Disclosure door(keys.keys, keys.folder);
+      model =
+          classifier_of(open_weights(door, file, origin_of(quoted_path(files_.model), file.data)),
+                        file.model.layout);
+      save("model.npz", model, file, kForTheOwner);
     });
     const SoftmaxCircuit& circuit = softmax_circuit_named(file.training.circuit);
     PlainResult exact, approximate;
@@ -94,7 +116,7 @@ class Finetuning {
     if (!validated() && settings_.validation_fraction > 0)
       data_.validation =
           hold_out(data_.train, settings_.validation_fraction, settings_.seed, "the training set");
-    std::vector<std::uint32_t> order = shuffled_indices(data_.train.size(), settings_.seed);
+    std::vector<std::uint32_t> order = shuffled_indices(data_.train.size(), settings_.seed.bytes());
     if (settings_.samples != 0 && settings_.samples < order.size()) order.resize(settings_.samples);
     data_.train = select(data_.train, order);
     validate_training_set(data_.train, "the training set");
@@ -104,7 +126,7 @@ class Finetuning {
     }
     if (!settings_.whiten) return;
     whitening_ = Whitening::fit(data_.train.features);
-    whitening_->save(files_.folder / "whitening.npz");
+    whitening_->save(files_.whitening);
     data_.train.features = whitening_->apply(data_.train.features);
     for (const auto& [set, name] : others()) set->features = whitening_->apply(set->features);
   }
@@ -114,7 +136,11 @@ class Finetuning {
     return out;
   }
 
-  void make_keys_of_run() {
+  bool has_keys() const {
+    return !settings_.keys.fresh && path_exists(secret_key_path(files_.keys));
+  }
+
+  KeygenRequest key_request() const {
     KeygenRequest request;
     request.parameters = settings_.parameters;
     request.features = data_.train.width();
@@ -122,7 +148,64 @@ class Finetuning {
     request.batch = std::min(settings_.config.batch_size, data_.train.size());
     request.allow_insecure = common_.allow_insecure;
     request.quiet = common_.quiet;
-    make_keys(files_.keys, request, /*replace=*/true);
+    return request;
+  }
+
+  // Whatever the server would refuse after keys and encryption, and a disk that is too small.
+  void check_before_work() {
+    const ParametersPtr parameters = Parameters::create(find_parameters(settings_.parameters));
+    const std::size_t width = plan_keys(key_request(), *parameters).width;
+    const auto layout =
+        ProductLayout::create(*parameters, data_.train.size(), data_.train.width() + 1,
+                              static_cast<std::size_t>(data_.train.classes), width);
+    fit_batches(layout);
+    const SoftmaxCircuit& circuit =
+        find_softmax_circuit(settings_.softmax, data_.train.classes, settings_.range);
+    EncryptedTrainer::check(*parameters, layout, settings_.config, circuit);
+    const Forecast forecast = make_forecast({parameters, layout, settings_.config, &circuit},
+                                            reference_unit_costs(max_threads()));
+    require_room(files_.folder,
+                 forecast.bytes.upload + (has_keys() ? 0 : forecast.bytes.evaluation_keys),
+                 "keys and encrypted data");
+  }
+
+  OwnerFolder keys_of_run() {
+    const KeyOptions where{files_.keys, settings_.keys.passphrase};
+    const KeygenRequest request = key_request();
+    if (!has_keys()) {
+      const MadeKeys made = make_keys(files_.keys, request, settings_.keys.fresh, [&] {
+        return where.passphrase.file.empty()
+                   ? SecretBytes()
+                   : read_new_passphrase(where.passphrase, secret_key_path(files_.keys));
+      });
+      if (made.old_pair)
+        owner_says("keeps the keys that were there in " + quoted_path(*made.old_pair));
+      return open_keys_to_encrypt(where, common_.allow_insecure);
+    }
+    OwnerFolder keys = open_keys_to_encrypt(where, common_.allow_insecure);
+    const ProductLayout& made_for = keys.layout();
+    const std::string& parameters = keys.set.parameters->literal().name;
+    if (made_for.features != request.features + 1 || made_for.classes != request.classes ||
+        parameters != request.parameters)
+      throw DataError(quoted_path(secret_key_path(files_.keys)) + ": these keys are for " +
+                      std::to_string(made_for.features - 1) + " features, " +
+                      std::to_string(made_for.classes) + " classes and the parameters '" +
+                      parameters + "', this run needs " + std::to_string(request.features) + ", " +
+                      std::to_string(request.classes) + " and '" + request.parameters +
+                      "'; give another --out, or --new-keys, which keeps these in a folder "
+                      "old-..");
+    if (!path_exists(evaluation_keys_path(files_.keys)))
+      throw DataError("no " + quoted_path(evaluation_keys_path(files_.keys)) +
+                      " beside the secret key: the server needs it; give another --out, or "
+                      "--new-keys");
+    return keys;
+  }
+
+  // Rounds of an earlier run are not to be taken for this one's.
+  void clear_exchange() {
+    remove_rounds(files_.rounds);
+    std::error_code ignored;
+    fs::remove(Validator::record_path(files_.model), ignored);
   }
 
   // Batches are whole blocks of the layout.
@@ -136,16 +219,23 @@ class Finetuning {
 
   void encrypt_sets(const OwnerFolder& keys) {
     check_features(data_.train.features, keys, "the training set");
-    encrypt_to(files_.data, keys, data_.train.features, data_.train.labels, data_.name,
-               common_.quiet);
+    trained_on_ = encrypt_to(files_.data, keys, data_.train.features, data_.train.labels,
+                             "training", settings_.seed.text(), common_.quiet);
     if (!validated()) return;
     check_features(data_.validation->features, keys, "the validation set");
     encrypt_to(files_.validation, keys, data_.validation->features, data_.validation->labels,
-               "validation", common_.quiet);
+               "validation", settings_.seed.text(), common_.quiet);
+  }
+
+  // What the server is told.
+  ExpectedRun expected_run() const {
+    return {settings_.config,
+            find_softmax_circuit(settings_.softmax, settings_.config.classes, settings_.range).name,
+            trained_on_};
   }
 
   void train(const OwnerFolder& keys, const fs::path& server) {
-    write_file_atomically(files_.config, to_json(settings_.config).dump(2) + "\n");
+    write_file_atomically(files_.config, json_text(to_json(settings_.config), 2) + "\n");
     std::vector<std::string> arguments = {"train",
                                           "--keys",
                                           evaluation_keys_path(files_.keys).string(),
@@ -167,15 +257,12 @@ class Finetuning {
       run_program(server, "server", arguments);
       return;
     }
-    // What an earlier run left is not to be taken for this one's.
-    std::error_code ignored;
-    fs::remove_all(files_.rounds, ignored);
-    fs::remove(Validator::record_path(files_.model), ignored);
     make_folder(files_.rounds);
     arguments.insert(arguments.end(), {"--validation", files_.validation.string(), "--exchange",
                                        files_.rounds.string()});
-    Validator validator(keys, {files_.rounds, files_.validation, files_.model, settings_.patience,
-                               0, [&](const std::string& line) { owner_says(line); }});
+    Validator validator(keys,
+                        {files_.rounds, files_.validation, files_.model, settings_.patience, 0,
+                         [&](const std::string& line) { owner_says(line); }, expected_run()});
     run_program(server, "server", arguments, [&] { validator.poll(); });
     validator.poll();
     validation_ = validator.report();
@@ -219,8 +306,7 @@ class Finetuning {
 
   json report(const OwnerFolder& keys, const LinearClassifier& model, const ModelFile& file,
               const PlainResult& exact, const PlainResult& approximate) {
-    const std::vector<std::uint8_t> bytes = read_file(files_.server_report, 1 << 24);
-    const json server = json::parse(bytes.begin(), bytes.end());
+    const json server = read_json(files_.server_report);
     const json test = quality(model), test_exact = quality(exact.model),
                test_approximate = quality(approximate.model);
     seconds_["total"] = total_.seconds();
@@ -236,6 +322,7 @@ class Finetuning {
         {"config", to_json(settings_.config)},
         {"softmax", file.training.circuit},
         {"whitened", settings_.whiten},
+        {"seed", settings_.seed.text()},
         {"accuracy_encrypted", test["accuracy"]},
         {"accuracy_plain", test_exact["accuracy"]},
         {"accuracy_plain_approx", test_approximate["accuracy"]},
@@ -245,8 +332,6 @@ class Finetuning {
         {"class_names", test["class_names"]},
         {"confusion", test["confusion"]},
         {"per_class", test["per_class"]},
-        {"largest_weight_difference",
-         (model.weights - approximate.model.weights).cwiseAbs().maxCoeff()},
         {"max_logit", std::max(largest_logit(scores(model, data_.train.features)),
                                test["max_logit"].get<double>())},
         {"rounds", rounds(exact)},
@@ -262,20 +347,108 @@ class Finetuning {
           {"model", file_bytes(files_.model)}}},
         {"parameters", parameters_report(*keys.set.parameters)},
     };
+    judge(out, keys, model, file, approximate);
+    if (settings_.publish && out["trusted"].get<bool>()) out["published"] = publish(keys, file);
     if (validated()) {
       json& v = out["validation"] = validation_;
       v.erase("rounds");
       v["samples"] = data_.validation->size();
       v["best_round_plain"] = exact.best_round;
     }
-    write_reports(files_.folder / "report.json", out);
+    write_reports(files_.report, out);
     return out;
+  }
+
+  // The model in the clear after as many steps as the decrypted one has, classes x (features + 1);
+  // empty where early stopping ended the run in the clear before.
+  Eigen::MatrixXd same_in_the_clear(const ModelFile& file, const PlainResult& approximate,
+                                    const Parameters& parameters) const {
+    const auto steps = static_cast<std::size_t>(file.training.steps);
+    if (approximate.gradients.size() < steps) return {};
+    const UpdatePlan plan(settings_.config, data_.train.size());
+    const std::vector<double> c = EncryptedTrainer::round_coefficients(
+        plan.model(file.training.steps),
+        EncryptedTrainer::coefficient_scale(parameters,
+                                            softmax_circuit_named(file.training.circuit)));
+    Eigen::MatrixXd w =
+        Eigen::MatrixXd::Zero(approximate.weights.rows(), approximate.weights.cols());
+    for (std::size_t s = 0; s < steps; ++s) w += c[s] * approximate.gradients[s];
+    return w;
+  }
+
+  // The data is here, so what training met is known, and what it should have given.
+  void judge(json& report, const OwnerFolder& keys, const LinearClassifier& model,
+             const ModelFile& file, const PlainResult& approximate) const {
+    const SoftmaxCircuit& circuit = softmax_circuit_named(file.training.circuit);
+    const LogitLimit limit = LogitLimit::of(circuit);
+    judge_logits(report, limit, largest_logit(scores(model, data_.train.features)),
+                 "on the training samples");
+    double during = 0;
+    for (const PlainStep& step : approximate.steps)
+      if (step.step < file.training.steps) during = std::max(during, step.max_logit);
+    if (report["trusted"].get<bool>()) judge_logits(report, limit, during, "during training");
+
+    const Parameters& parameters = *keys.set.parameters;
+    const Eigen::MatrixXd clear = same_in_the_clear(file, approximate, parameters);
+    if (clear.size() == 0) return;
+    Eigen::MatrixXd difference = clear;
+    difference.leftCols(clear.cols() - 1) -= model.weights;
+    difference.col(clear.cols() - 1) -= model.bias;
+    const double largest = largest_logit(difference);
+    report["largest_weight_difference"] = largest;
+    report["rms_weight_difference"] =
+        difference.norm() / std::sqrt(static_cast<double>(difference.size()));
+    const double noise = model_noise_of(keys, file);
+    report["predicted_weight_noise"] = noise;
+    // What encryption adds is Gaussian; a thousand deviations are none of it.
+    const double allowed = std::max(1024 * noise, 0x1p-6);
+    if (!(largest <= allowed)) {
+      char reason[300];
+      std::snprintf(reason, sizeof reason,
+                    "weights differ by up to %.3g from the same training in the clear, encryption "
+                    "explains %.3g at most: numbers left their range, or the server computed "
+                    "something else",
+                    largest, allowed);
+      distrust(report, reason,
+               "Repeat the training; if logits stay within the limit and the difference stays, do "
+               "not use this server.");
+    }
+  }
+
+  // On features before whitening.
+  void save(const char* name, const LinearClassifier& model, const ModelFile& file,
+            unsigned mode) const {
+    save_classifier(files_.folder / name,
+                    {whitening_ ? whitening_->unfold(model) : model,
+                     LogitLimit::of(softmax_circuit_named(file.training.circuit))},
+                    mode);
+  }
+
+  // Only what was judged: of numbers that left their range nobody knows the errors.
+  json publish(const OwnerFolder& keys, const ModelFile& file) const {
+    Disclosure door(keys.keys, keys.folder);
+    const Published published =
+        publish_weights(door, file, origin_of(quoted_path(files_.model), file.data),
+                        model_noise_of(keys, file), settings_.budget);
+    save("published.npz", classifier_of(published.values, file.model.layout), file, kForAnybody);
+    return {{"noise", published.noise}, {"bits", published.bits}};
+  }
+
+  double model_noise_of(const OwnerFolder& keys, const ModelFile& file) const {
+    const Parameters& parameters = *keys.set.parameters;
+    ProductLayout layout = file.model.layout;
+    layout.samples = data_.train.size();
+    const FeatureMatrix& x = data_.train.features;
+    return weight_noise(
+        parameters, file,
+        feature_sizes(parameters, layout, {x.data(), static_cast<std::size_t>(x.size())}));
   }
 
   const CommonOptions& common_;
   FinetuningSettings settings_;
   FinetuningData data_;
   Files files_;
+  DataId trained_on_{};
   Stopwatch total_;
   std::optional<Whitening> whitening_;
   json seconds_, validation_ = json::object();
@@ -288,6 +461,21 @@ std::string percent(const json& share) {
 }
 
 }  // namespace
+
+void check_run(const std::string& out, const std::string& server) {
+  (void)checked_server_program(server);
+  make_folder(out);
+  const Files files(out, {});
+  for (const fs::path& path : files.results()) check_writable(path);
+}
+
+void add_run_key_options(CLI::App& command, RunKeys& keys) {
+  command.add_option("--keys", keys.folder,
+                     "folder of the keys, which are made where there are none (keys in --out)");
+  command.add_flag("--new-keys", keys.fresh,
+                   "make new keys though there are some, which are kept in a folder old-..");
+  add_passphrase_options(command, keys.passphrase);
+}
 
 FinetuningSettings preset_settings(const std::string& name, const Dataset& train) {
   const int classes = train.classes;
@@ -349,7 +537,16 @@ std::string finetuning_summary(const json& r, const std::string& out) {
                 r["macro_f1_plain"].get<double>(), r["max_logit"].get<double>(),
                 (std::filesystem::path(out) / "model.npz").c_str(),
                 (std::filesystem::path(out) / "report.html").c_str());
-  return text;
+  std::string out_text = text;
+  if (r.contains("published")) {
+    std::snprintf(text, sizeof text,
+                  "to be shared: '%s', with noise of %g; it tells at most %.2g bits about the "
+                  "secret key. 'model.npz' is for you alone\n",
+                  (std::filesystem::path(out) / "published.npz").c_str(),
+                  r["published"]["noise"].get<double>(), r["published"]["bits"].get<double>());
+    out_text += text;
+  }
+  return out_text;
 }
 
 }  // namespace blindtuner

@@ -9,6 +9,7 @@
 #include "app/common/progress.h"
 #include "app/owner/html_style.h"
 #include "base/atomic_file.h"
+#include "base/json.h"
 
 namespace blindtuner {
 namespace {
@@ -41,7 +42,7 @@ std::string escape(std::string_view text) {
 
 std::string text_of(const json& value) {
   if (value.is_string()) return escape(value.get<std::string>());
-  return escape(value.dump(-1, ' ', false, json::error_handler_t::replace));
+  return escape(json_text(value));
 }
 
 std::string number(double value, int digits) {
@@ -334,8 +335,14 @@ std::string settings(const json& r) {
   return heading("Training settings") +
          "<details><summary>hyper-parameters, which the server "
          "knows</summary><pre>" +
-         escape(r["config"].dump(2, ' ', false, json::error_handler_t::replace)) +
-         "</pre></details>\n";
+         escape(json_text(r["config"], 2)) + "</pre></details>\n";
+}
+
+std::string warning(const json& r) {
+  if (r.value("trusted", true)) return "";
+  std::string out = "<div class=warning role=alert><h2>Do not trust this result</h2><ul>";
+  for (const json& reason : r["reasons"]) out += "<li>" + text_of(reason) + ".</li>";
+  return out + "</ul><p>" + text_of(r["advice"]) + "</p></div>\n";
 }
 
 std::string facts(const json& r) {
@@ -362,15 +369,15 @@ std::string html_report(const json& r) {
          "<meta name=viewport content=\"width=device-width,initial-scale=1\">\n"
          "<title>" +
          title + "</title>\n<style>" + kReportStyle + "</style></head>\n<body><main>\n" +
-         "<p class=dim>BlindTuner</p><h1>" + title + "</h1>\n" + facts(r) + overview(r) +
-         compared(r) + rounds(r) + matrix(r) + classes(r) + times(r) + sizes(r) + parameters(r) +
-         settings(r) + "</main></body></html>\n";
+         "<p class=dim>BlindTuner</p><h1>" + title + "</h1>\n" + warning(r) + facts(r) +
+         overview(r) + compared(r) + rounds(r) + matrix(r) + classes(r) + times(r) + sizes(r) +
+         parameters(r) + settings(r) + "</main></body></html>\n";
 }
 
 void write_reports(const std::filesystem::path& path, const json& report) {
-  write_file_atomically(path, report.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
+  write_file_atomically(path, json_text(report, 2) + "\n", kForTheOwner);
   std::filesystem::path page = path;
-  write_file_atomically(page.replace_extension(".html"), html_report(report));
+  write_file_atomically(page.replace_extension(".html"), html_report(report), kForTheOwner);
 }
 
 }  // namespace blindtuner

@@ -15,6 +15,9 @@ main{max-width:62rem;margin:0 auto;padding:1.5rem 1rem 3rem}
 h1{font-size:1.5rem;line-height:1.25;margin:.2rem 0 .3rem}
 h2{font-size:1.1rem;margin:2.2rem 0 .6rem;border-bottom:1px solid var(--line);padding-bottom:.3rem}
 p{margin:.4rem 0}.dim,figcaption{color:var(--dim);font-size:.875rem}
+.warning{border:2px solid #c62828;border-left-width:.6rem;border-radius:.5rem;background:rgba(198,40,40,.12);
+padding:.6rem 1rem;margin:1rem 0}.warning h2{border:0;margin:0;font-size:1.2rem}
+.warning ul{margin:.3rem 0;padding-left:1.2rem}
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.5rem,1fr));gap:.7rem;margin:1rem 0}
 .card{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:.6rem .8rem}
 .card b{display:block;font-size:1.45rem;line-height:1.3;font-weight:600}

@@ -1,29 +1,48 @@
 // blindtuner keygen: a folder with a secret key and the evaluation keys for a server.
+#include <algorithm>
+#include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "app/common/options.h"
 #include "app/common/progress.h"
 #include "app/common/report.h"
+#include "app/owner/key_folder.h"
 #include "app/owner/owner.h"
-#include "app/owner/steps.h"
+#include "train/softmax_circuit.h"
 
 namespace blindtuner {
 namespace {
 
 struct KeygenOptions : KeygenRequest {
   std::string out;
-  bool force = false;
+  bool force = false, sealed = false;
+  PassphraseOptions passphrase;
 };
+
+/// Beyond them only circuits that look at each class by itself are left.
+std::size_t most_softmax_classes() {
+  int most = 0;
+  for (const SoftmaxCircuit& circuit : softmax_circuits()) most = std::max(most, circuit.classes);
+  return static_cast<std::size_t>(most);
+}
 
 void keygen(const CommonOptions& common, KeygenOptions options) {
   const Stopwatch watch;
+  if (!common.quiet && options.classes > most_softmax_classes())
+    std::fprintf(stderr, "more than %zu classes: 'train' takes them with --softmax sigmoid only\n",
+                 most_softmax_classes());
   options.allow_insecure = common.allow_insecure;
   options.quiet = common.quiet;
-  make_keys(options.out, options, options.force);
+  const MadeKeys made = make_keys(options.out, options, options.force, [&] {
+    return options.sealed || !options.passphrase.file.empty()
+               ? read_new_passphrase(options.passphrase, secret_key_path(options.out))
+               : SecretBytes();
+  });
   const auto secret = secret_key_path(options.out), evaluation = evaluation_keys_path(options.out);
   const ParametersPtr parameters = Parameters::create(find_parameters(options.parameters));
-  const nlohmann::json report = {
+  nlohmann::json report = {
       {"secret_key", secret.string()},
       {"evaluation_keys", evaluation.string()},
       {"features", options.features},
@@ -33,6 +52,10 @@ void keygen(const CommonOptions& common, KeygenOptions options) {
       {"parameters", parameters_report(*parameters)},
   };
   std::ostringstream text;
+  if (made.old_pair) {
+    report["old_pair"] = made.old_pair->string();
+    text << "the keys that were there are in '" << made.old_pair->string() << "'\n";
+  }
   text << secret.string() << "  stays with you\n"
        << evaluation.string() << "  goes to the server ("
        << bytes_text(static_cast<double>(file_bytes(evaluation))) << ")\n"
@@ -49,15 +72,20 @@ void add_keygen(Program& program) {
         auto o = std::make_shared<KeygenOptions>();
         command.add_option("--out", o->out, "folder for secret.key and evaluation.keys")
             ->required();
-        command.add_option("--classes", o->classes, "number of classes, 2 to 128")->required();
-        command.add_option("--features", o->features, "features a sample, after whitening")
+        add_number(command, "--classes", o->classes, "number of classes", 2, kMaxClasses)
+            ->required();
+        add_number(command, "--features", o->features, "features a sample, after whitening", 1,
+                   kMaxColumns - 1)
             ->capture_default_str();
-        command.add_option("--batch", o->batch, "batch size that the layout is chosen for")
-            ->check(CLI::Range(1, 1 << 30))
+        add_number(command, "--batch", o->batch, "batch size that the layout is chosen for", 1,
+                   kMaxBatch)
             ->capture_default_str();
         command.add_option("--parameters", o->parameters, "name of a parameter set")
             ->capture_default_str();
-        command.add_flag("--force", o->force, "replace keys that are there");
+        command.add_flag("--force", o->force,
+                         "make new keys though there are some, which are kept in a folder old-..");
+        command.add_flag("--passphrase", o->sealed, "protect secret.key by a passphrase");
+        add_passphrase_options(command, o->passphrase);
         return [&program, o] { keygen(program.options(), *o); };
       });
 }

@@ -6,12 +6,14 @@
 namespace blindtuner {
 
 void add_keygen(Program& program);
+void add_passphrase(Program& program);
 void add_extract(Program& program);
 void add_whiten(Program& program);
 void add_encrypt(Program& program);
 void add_validate(Program& program);
 void add_decrypt(Program& program);
 void add_evaluate(Program& program);
+void add_ledger(Program& program);
 void add_finetune(Program& program);
 void add_demo(Program& program);
 void add_plan(Program& program);

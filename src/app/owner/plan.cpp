@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/common/files.h"
+#include "app/common/options.h"
 #include "app/common/progress.h"
 #include "app/owner/owner.h"
 #include "app/plan/forecast.h"
@@ -32,11 +33,6 @@ TrainingConfig plan_config(const PlanOptions& o) {
 }
 
 void plan(const CommonOptions& common, const PlanOptions& o) {
-  if (o.samples == 0) throw DataError("--samples is 0, expected 1 or more");
-  if (o.features < 1 || o.features >= (1u << 20))
-    throw DataError("--features is " + std::to_string(o.features) + ", expected 1 to 2^20");
-  if (o.classes < 2 || o.classes > 128)
-    throw DataError("--classes is " + std::to_string(o.classes) + ", expected 2 to 128");
   ForecastRequest request;
   request.parameters = Parameters::create(find_parameters(o.parameters));
   const Parameters& p = *request.parameters;
@@ -73,24 +69,24 @@ void add_plan(Program& program) {
       "plan", "what a run will take: time, memory, bytes; before any key is made",
       [&](CLI::App& command) -> std::function<void()> {
         auto o = std::make_shared<PlanOptions>();
-        command.add_option("--samples", o->samples, "training samples")->required();
-        command.add_option("--features", o->features, "features a sample, after whitening")
+        add_number(command, "--samples", o->samples, "training samples", 1, kMaxSamples)
+            ->required();
+        add_number(command, "--features", o->features, "features a sample, after whitening", 1,
+                   kMaxColumns - 1)
             ->capture_default_str();
-        command.add_option("--classes", o->classes, "number of classes, 2 to 128")->required();
+        add_number(command, "--classes", o->classes, "number of classes", 2, kMaxClasses)
+            ->required();
         command.add_option("--config", o->config,
                            "training configuration (JSON); without, the server's default");
-        command.add_option("--batch", o->batch, "batch size, instead of the configuration's");
-        command.add_option("--steps", o->steps, "number of steps, instead of the configuration's")
-            ->check(CLI::Range(1, 100000));
-        command.add_option("--epochs", o->epochs, "passes over the data, instead of steps")
-            ->check(CLI::Range(1, 100000));
+        add_number(command, "--batch", o->batch, "batch size, instead of the configuration's", 1,
+                   kMaxBatch);
+        add_number(command, "--steps", o->steps, "number of steps, instead of the configuration's",
+                   1, kMaxSteps);
+        add_number(command, "--epochs", o->epochs, "passes over the data, instead of steps", 1,
+                   kMaxSteps);
         command.add_option("--softmax", o->softmax,
                            "family of softmax circuits: default, guaranteed, wide, sigmoid");
-        command
-            .add_option("--range", o->range,
-                        "largest |logit| that the circuit is to be fit for (the widest that takes "
-                        "no further bootstrap)")
-            ->check(CLI::Range(1.0, 1e4));
+        add_range_option(command, o->range);
         command.add_option("--parameters", o->parameters, "name of a parameter set")
             ->capture_default_str();
         command.add_flag("--calibrate", o->calibrate,

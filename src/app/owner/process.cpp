@@ -9,10 +9,14 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <cstring>
+#include <optional>
+#include <system_error>
 #include <thread>
+#include <utility>
 
 #include "base/error.h"
+#include "base/interrupt.h"
+#include "base/path.h"
 
 namespace blindtuner {
 namespace {
@@ -35,8 +39,9 @@ class Lines {
   /// Passes on what has come, whole lines only.
   void drain() {
     char buffer[4096];
-    for (ssize_t got; (got = ::read(descriptor_, buffer, sizeof buffer)) > 0;)
-      text_.append(buffer, static_cast<std::size_t>(got));
+    for (ssize_t got;
+         (got = ::read(descriptor_, buffer, sizeof buffer)) > 0 || (got < 0 && errno == EINTR);)
+      if (got > 0) text_.append(buffer, static_cast<std::size_t>(got));
     for (std::size_t end; (end = text_.find('\n')) != std::string::npos;) {
       pass_on(text_.substr(0, end));
       text_.erase(0, end + 1);
@@ -57,6 +62,120 @@ class Lines {
   std::string program_, party_, text_, complaint_;
 };
 
+DataError cannot_start(const std::string& program, int error) {
+  return DataError("cannot start " + quoted_path(program) + ": " +
+                   std::generic_category().message(error));
+}
+
+/// Two ends of a pipe that no other program inherits.
+struct Pipe {
+  int reading = -1, writing = -1;
+  explicit Pipe(const std::string& program) {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) throw cannot_start(program, errno);
+    reading = ends[0];
+    writing = ends[1];
+  }
+  ~Pipe() {
+    close_writing();
+    if (reading >= 0) ::close(reading);
+  }
+  void close_writing() {
+    if (writing >= 0) ::close(std::exchange(writing, -1));
+  }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+};
+
+/// A process that does not outlive this object.
+class Child {
+ public:
+  /// `command`: the program, then its arguments.
+  Child(const fs::path& program, const std::string& party, std::vector<std::string>& command)
+      : name_("the " + party + "'s program"), program_(program) {
+    std::vector<char*> pointers;
+    for (std::string& argument : command) pointers.push_back(argument.data());
+    pointers.push_back(nullptr);
+    Pipe output(command[0]), refusal(command[0]);
+    lines_.emplace(std::exchange(output.reading, -1), program, party);
+    std::fflush(nullptr);
+    const pid_t parent = ::getpid();
+    process_ = ::fork();
+    if (process_ == 0) {
+      // Not to outlive this program, which may have gone already.
+      ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+      if (::getppid() != parent) ::_exit(127);
+      // Streams 0 to 2 are open (Program), so these are others.
+      ::dup2(output.writing, STDERR_FILENO);
+      ::dup2(output.writing, STDOUT_FILENO);
+      ::execv(pointers[0], pointers.data());
+      const int error = errno;
+      (void)!::write(refusal.writing, &error, sizeof error);
+      ::_exit(127);
+    }
+    if (process_ < 0) throw cannot_start(command[0], errno);
+    output.close_writing();
+    refusal.close_writing();
+    int error = 0;
+    ssize_t got = 0;
+    while ((got = ::read(refusal.reading, &error, sizeof error)) < 0 && errno == EINTR) {
+    }
+    if (got == sizeof error) {
+      end();
+      throw cannot_start(command[0], error);
+    }
+  }
+  ~Child() { end(); }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+
+  /// Whether it has ended; passes on what it has said.
+  bool ended() {
+    lines_->drain();
+    if (process_ <= 0) return true;
+    if (::waitpid(process_, &status_, WNOHANG) == 0) return false;
+    process_ = -1;
+    lines_->drain();
+    return true;
+  }
+
+  void require_success() const {
+    if (WIFSIGNALED(status_))
+      throw DataError(name_ + " was ended by signal " + std::to_string(WTERMSIG(status_)) +
+                      (WTERMSIG(status_) == SIGKILL ? " (out of memory?)" : ""));
+    if (WEXITSTATUS(status_) != 0)
+      throw DataError(name_ + " " + quoted_path(program_) + " failed (exit code " +
+                      std::to_string(WEXITSTATUS(status_)) + ")" +
+                      (lines_->complaint().empty() ? "" : ": " + lines_->complaint()));
+  }
+
+ private:
+  // Asks it to end, wakes it if it is stopped, and does not wait for longer than kGrace.
+  void end() noexcept {
+    if (process_ <= 0) return;
+    ::kill(process_, SIGTERM);
+    ::kill(process_, SIGCONT);
+    const auto deadline = std::chrono::steady_clock::now() + kGrace;
+    while (::waitpid(process_, &status_, WNOHANG) == 0) {
+      if (std::chrono::steady_clock::now() > deadline) {
+        ::kill(process_, SIGKILL);
+        while (::waitpid(process_, &status_, 0) < 0 && errno == EINTR) {
+        }
+        break;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    process_ = -1;
+  }
+
+  static constexpr std::chrono::milliseconds kGrace{500};  // less than our own (Program)
+  std::string name_;
+  fs::path program_;
+  std::optional<Lines> lines_;
+  pid_t process_ = -1;
+  int status_ = 0;
+};
+
 }  // namespace
 
 fs::path own_program() {
@@ -69,7 +188,7 @@ fs::path own_program() {
 fs::path server_program(const std::string& named) {
   if (!named.empty()) return named;
   const fs::path beside = own_program().parent_path() / "blindtuner-server";
-  if (!fs::exists(beside))
+  if (!path_exists(beside))
     throw DataError("no 'blindtuner-server' beside this program; name it with --server");
   return beside;
 }
@@ -79,47 +198,14 @@ void run_program(const fs::path& program, const std::string& party,
                  const std::function<void()>& meanwhile) {
   std::vector<std::string> all = {program.string()};
   all.insert(all.end(), arguments.begin(), arguments.end());
-  std::vector<char*> pointers;
-  for (std::string& argument : all) pointers.push_back(argument.data());
-  pointers.push_back(nullptr);
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0)
-    throw DataError(std::string("cannot start a program: ") + std::strerror(errno));
-  std::fflush(nullptr);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::prctl(PR_SET_PDEATHSIG, SIGTERM);  // not to outlive this program
-    ::dup2(ends[1], STDERR_FILENO);
-    ::dup2(ends[1], STDOUT_FILENO);
-    ::execv(pointers[0], pointers.data());
-    ::_exit(127);
-  }
-  ::close(ends[1]);
-  Lines lines(ends[0], program, party);
-  if (child < 0) throw DataError(std::string("cannot start a program: ") + std::strerror(errno));
-  int status = 0;
-  try {
-    while (::waitpid(child, &status, WNOHANG) == 0) {
-      throw_if_interrupted();
-      lines.drain();
-      if (meanwhile) meanwhile();
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    }
-    lines.drain();
+  Child child(program, party, all);
+  while (!child.ended()) {
     throw_if_interrupted();
-  } catch (...) {
-    ::kill(child, SIGTERM);
-    ::waitpid(child, &status, 0);
-    throw;
+    if (meanwhile) meanwhile();
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
-  if (WIFSIGNALED(status))
-    throw DataError("the " + party + "'s program was ended by signal " +
-                    std::to_string(WTERMSIG(status)) +
-                    (WTERMSIG(status) == 9 ? " (out of memory?)" : ""));
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-    throw DataError("the " + party + "'s program '" + program.string() + "' failed (exit code " +
-                    std::to_string(WEXITSTATUS(status)) + ")" +
-                    (lines.complaint().empty() ? "" : ": " + lines.complaint()));
+  throw_if_interrupted();
+  child.require_success();
 }
 
 void pass_on(const CommonOptions& common, std::vector<std::string>& arguments) {

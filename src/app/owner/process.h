@@ -19,7 +19,9 @@ std::filesystem::path own_program();
 
 /// Runs a program to its end. Lines that it writes appear on our stderr behind "[party] ";
 /// `meanwhile` is called a few times a second. When that throws, or this program is interrupted,
-/// the process is ended first. Throws DataError with the program's own message when it fails.
+/// the process is ended first: asked to, then killed if it has not within half a second, stopped or
+/// not. Throws DataError with the program's own message when it fails, or the system's when it
+/// cannot be started.
 void run_program(const std::filesystem::path& program, const std::string& party,
                  const std::vector<std::string>& arguments,
                  const std::function<void()>& meanwhile = {});

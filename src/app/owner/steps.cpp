@@ -6,8 +6,13 @@
 
 #include "app/common/progress.h"
 #include "app/common/report.h"
+#include "app/owner/data_sets.h"
+#include "app/owner/opening.h"
 #include "base/atomic_file.h"
 #include "base/error.h"
+#include "base/json.h"
+#include "base/path.h"
+#include "base/utf8.h"
 #include "data/file_bytes.h"
 #include "data/npy.h"
 #include "data/shuffle.h"
@@ -18,12 +23,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t kMaxModelBytes = std::uint64_t{1} << 28;
-
 bool is_json(const fs::path& path) { return path.extension() == ".json"; }
 
-nlohmann::json classifier_json(const LinearClassifier& model) {
-  nlohmann::json json = {{"classes", model.weights.rows()}, {"features", model.weights.cols()}};
+nlohmann::json classifier_json(const DecryptedModel& decrypted) {
+  const LinearClassifier& model = decrypted.classifier;
+  nlohmann::json json = {{"classes", model.weights.rows()},
+                         {"features", model.weights.cols()},
+                         {"circuit", decrypted.limit.circuit},
+                         {"logit_limit", decrypted.limit.limit}};
   for (Eigen::Index k = 0; k < model.weights.rows(); ++k) {
     nlohmann::json row = nlohmann::json::array();
     for (Eigen::Index j = 0; j < model.weights.cols(); ++j) row.push_back(model.weights(k, j));
@@ -33,9 +40,8 @@ nlohmann::json classifier_json(const LinearClassifier& model) {
   return json;
 }
 
-LinearClassifier classifier_from_json(const fs::path& path) {
-  const std::vector<std::uint8_t> bytes = read_file(path, kMaxModelBytes);
-  const auto json = nlohmann::json::parse(bytes.begin(), bytes.end(), nullptr, false);
+DecryptedModel classifier_from_json(const fs::path& path) {
+  const nlohmann::json json = read_json(path);
   const std::string name = quoted_path(path);
   auto expect = [&](bool good) {
     if (!good) throw DataError(name + ": not a model: expected members weights and bias, numbers");
@@ -44,7 +50,13 @@ LinearClassifier classifier_from_json(const fs::path& path) {
   const auto &weights = json["weights"], &bias = json["bias"];
   expect(weights.is_array() && !weights.empty() && bias.is_array() &&
          bias.size() == weights.size() && weights[0].is_array());
-  LinearClassifier model;
+  DecryptedModel out;
+  LinearClassifier& model = out.classifier;
+  if (json.contains("circuit")) {
+    expect(json["circuit"].is_string() && json.contains("logit_limit") &&
+           json["logit_limit"].is_number());
+    out.limit = {json["circuit"].get<std::string>(), json["logit_limit"].get<double>()};
+  }
   model.weights.resize(static_cast<Eigen::Index>(weights.size()),
                        static_cast<Eigen::Index>(weights[0].size()));
   model.bias.resize(static_cast<Eigen::Index>(weights.size()));
@@ -58,67 +70,17 @@ LinearClassifier classifier_from_json(const fs::path& path) {
     expect(bias[static_cast<std::size_t>(k)].is_number());
     model.bias(k) = bias[static_cast<std::size_t>(k)].get<double>();
   }
-  return model;
+  return out;
 }
 
 }  // namespace
 
-fs::path secret_key_path(const fs::path& folder) { return folder / "secret.key"; }
-fs::path evaluation_keys_path(const fs::path& folder) { return folder / "evaluation.keys"; }
-
-void make_keys(const fs::path& folder, const KeygenRequest& request, bool replace) {
-  const ParametersPtr parameters = Parameters::create(find_parameters(request.parameters));
-  if (parameters->insecure() && !request.allow_insecure)
-    throw SecurityError("parameters '" + request.parameters +
-                        "' are below 128 bits of security; refused without "
-                        "--allow-insecure-parameters");
-  if (request.classes < 2 || request.classes > 128)
-    throw DataError("--classes is " + std::to_string(request.classes) + ", expected 2 to 128");
-  if (request.features < 1 || request.features > (1u << 20) - 1)
-    throw DataError("--features is " + std::to_string(request.features) + ", expected 1 to 2^20");
-  const ProductLayout layout = ProductLayout::plan(*parameters, request.batch, request.features + 1,
-                                                   request.classes, request.batch);
-  make_folder(folder);
-  for (const fs::path& path : {secret_key_path(folder), evaluation_keys_path(folder)})
-    if (fs::exists(path) && !replace)
-      throw DataError(quoted_path(path) +
-                      " exists: without it, everything encrypted under it is "
-                      "lost; give --force to replace it, or another --out");
-
-  ProgressBar bar("making keys", request.quiet);
-  bar.update(0);
-  const OwnerKeys keys{SecretKeys::generate(parameters), fresh_key_id()};
-  const Bootstrapper bootstrapper(parameters);
-  bar.update(0.2);
-  const TrainingKeys evaluation = make_training_keys(keys.secrets, bootstrapper, layout);
-  bar.update(0.8);
-  // The large file first: when the disk fills, nothing of the set is there.
-  write_training_keys(evaluation_keys_path(folder), *parameters, keys.id, evaluation);
-  try {
-    write_secret_key(secret_key_path(folder), keys);
-  } catch (...) {
-    std::error_code ignored;
-    fs::remove(evaluation_keys_path(folder), ignored);
-    throw;
-  }
-  bar.finish();
-}
-
-OwnerFolder open_keys(const fs::path& folder, bool allow_insecure) {
-  OwnerFolder out{read_secret_key(secret_key_path(folder), allow_insecure), {}, {}};
-  const Parameters& p = *out.keys.secrets.parameters;
-  out.set = {out.keys.secrets.parameters, make_header(FileKind::kSecretKey, p, out.keys.id),
-             quoted_path(secret_key_path(folder))};
-  out.layout = read_training_keys_layout(evaluation_keys_path(folder), out.set);
-  return out;
-}
-
 void check_features(const FeatureMatrix& features, const OwnerFolder& keys,
                     const std::string& name) {
   const auto width = static_cast<std::size_t>(features.cols());
-  if (width != keys.layout.features - 1)
+  if (width != keys.layout().features - 1)
     throw DataError(name + ": " + std::to_string(width) + " features, expected " +
-                    std::to_string(keys.layout.features - 1) + ", for which the keys were made");
+                    std::to_string(keys.layout().features - 1) + ", for which the keys were made");
   validate_finite(features, name);
   for (Eigen::Index i = 0; i < features.rows(); ++i)
     for (Eigen::Index j = 0; j < features.cols(); ++j)
@@ -128,12 +90,12 @@ void check_features(const FeatureMatrix& features, const OwnerFolder& keys,
                         ", expected at most 4096 in magnitude: whiten or scale the features");
 }
 
-Dataset hold_out(Dataset& set, double fraction, std::uint64_t seed, const std::string& name) {
-  Split split = stratified_split(set.labels, set.classes, fraction, seed);
+Dataset hold_out(Dataset& set, double fraction, const OrderSeed& seed, const std::string& name) {
+  Split split = stratified_split(set.labels, set.classes, fraction, seed.bytes());
   if (split.first.empty() || split.second.empty())
     throw DataError(name + ": " + std::to_string(set.size()) +
                     " samples, too few to hold out that fraction of every class for validation");
-  if (seed == 0)
+  if (seed.keeps_order())
     for (std::vector<std::uint32_t>* half : {&split.first, &split.second})
       std::sort(half->begin(), half->end());
   Dataset held = select(set, split.second);
@@ -141,64 +103,78 @@ Dataset hold_out(Dataset& set, double fraction, std::uint64_t seed, const std::s
   return held;
 }
 
-void encrypt_to(const fs::path& out, const OwnerFolder& keys, const FeatureMatrix& features,
-                const Labels& labels, const std::string& source, bool quiet) {
-  const ProductLayout& made_for = keys.layout;
+DataId encrypt_to(const fs::path& out, const OwnerFolder& keys, const FeatureMatrix& features,
+                  const Labels& labels, const std::string& use, const std::string& seed,
+                  bool quiet) {
+  const ProductLayout& made_for = keys.layout();
   const auto samples = static_cast<std::size_t>(features.rows());
   const ProductLayout layout = ProductLayout::create(
       *keys.set.parameters, samples, made_for.features, made_for.classes, made_for.width);
   DatasetFile file;
-  file.info = {layout, fresh_key_id(), !labels.empty(), source};
+  file.info = {layout, fresh_key_id(), !labels.empty(), {}};
+  const std::span<const float> values(features.data(), static_cast<std::size_t>(features.size()));
+  Disclosure(keys.keys, keys.folder)
+      .encrypted({.name = out.string(), .data = to_string(file.info.id)}, samples,
+                 feature_sizes(*keys.set.parameters, layout, values));
   ProgressBar encrypting("encrypting", quiet);
-  file.data = encrypt_dataset(keys.keys.secrets, layout,
-                              {features.data(), static_cast<std::size_t>(features.size())}, labels,
-                              1.0, [&](double fraction) { encrypting.update(fraction); });
+  file.data = encrypt_dataset(keys.keys.secrets, layout, values, labels, 1.0,
+                              [&](double fraction) { encrypting.update(fraction); });
   encrypting.finish();
   ProgressBar writing("writing", quiet);
-  write_dataset(out, keys.set, file, [&](double fraction) { writing.update(fraction); });
+  const Sha256Digest contents =
+      write_dataset(out, keys.set, file, [&](double fraction) { writing.update(fraction); });
   writing.finish();
-}
-
-void flood(std::span<double> values) {
-  Prng prng = Prng::for_secrets();
-  for (std::size_t i = 0; i < values.size(); i += 2) {
-    const NormalPair noise = normal_pair(prng);
-    values[i] += kPublicationSigma * noise.first;
-    if (i + 1 < values.size()) values[i + 1] += kPublicationSigma * noise.second;
+  try {
+    record_data_set(keys,
+                    {file.info.id, contents, out.string(), use, samples, !labels.empty(), seed});
+  } catch (const DataError&) {
+    std::error_code ignored;
+    fs::remove(out, ignored);
+    throw;
   }
-  for (double& value : values)
-    value = kPublicationSigma * std::nearbyint(value / kPublicationSigma);
+  return file.info.id;
 }
 
-LinearClassifier decrypt_classifier(const OwnerKeys& keys, const ModelFile& file, bool publish) {
-  const ProductLayout& l = file.model.layout;
-  std::vector<double> values = decrypt_model(keys.secrets, file.model);
-  if (publish) flood(values);
-  LinearClassifier model;
-  const auto classes = static_cast<Eigen::Index>(l.classes);
+Eigen::MatrixXd scores_of(std::span<const double> values, const ProductLayout& l) {
+  using Rows = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  return Eigen::Map<const Rows>(values.data(), static_cast<Eigen::Index>(l.samples),
+                                static_cast<Eigen::Index>(l.classes));
+}
+
+LinearClassifier classifier_of(std::span<const double> values, const ProductLayout& l) {
+  using Rows = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   const auto features = static_cast<Eigen::Index>(l.features);
-  const Eigen::Map<const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>
-      all(values.data(), classes, features);
-  model.weights = all.leftCols(features - 1);
-  model.bias = all.col(features - 1);
-  return model;
+  const Eigen::Map<const Rows> all(values.data(), static_cast<Eigen::Index>(l.classes), features);
+  return {all.leftCols(features - 1), all.col(features - 1)};
 }
 
-void save_classifier(const fs::path& path, const LinearClassifier& model) {
+std::string new_ledger_text(const Disclosure& door) {
+  if (!door.began_ledger()) return "";
+  return "a ledger of what these keys give away begins here, " + quoted_path(door.ledger().path()) +
+         "; what was decrypted with them before is not in it\n";
+}
+
+void save_classifier(const fs::path& path, const DecryptedModel& model, unsigned mode) {
   if (is_json(path)) {
-    write_file_atomically(path, classifier_json(model).dump() + "\n");
+    write_file_atomically(path, json_text(classifier_json(model)) + "\n", mode);
   } else if (path.extension() == ".npz") {
-    write_npz(path, {{"weights", npy_bytes(model.weights)},
-                     {"bias", npy_bytes(Eigen::MatrixXd(model.bias))}});
+    write_npz(
+        path,
+        {{"weights", npy_bytes(model.classifier.weights)},
+         {"bias", npy_bytes(Eigen::MatrixXd(model.classifier.bias))},
+         {"circuit", npy_bytes(std::vector<std::string>{model.limit.circuit})},
+         {"logit_limit", npy_bytes(Eigen::MatrixXd::Constant(1, 1, model.limit.limit).eval())}},
+        mode);
   } else {
     throw DataError(quoted_path(path) + ": a model is written as .npz or .json");
   }
 }
 
-LinearClassifier load_classifier(const fs::path& path) {
-  LinearClassifier model;
+DecryptedModel load_classifier(const fs::path& path) {
+  DecryptedModel out;
+  LinearClassifier& model = out.classifier;
   if (is_json(path)) {
-    model = classifier_from_json(path);
+    out = classifier_from_json(path);
   } else if (path.extension() == ".npz") {
     const NpzArchive archive(path);
     const Eigen::MatrixXd bias = archive.matrix("bias");
@@ -207,18 +183,30 @@ LinearClassifier load_classifier(const fs::path& path) {
       throw DataError(quoted_path(path) + ": " + std::to_string(bias.size()) + " biases for " +
                       std::to_string(model.weights.rows()) + " classes");
     model.bias = Eigen::Map<const Eigen::VectorXd>(bias.data(), bias.size());
+    if (archive.contains("circuit")) {
+      const std::vector<std::string> circuit = archive.strings("circuit");
+      const Eigen::MatrixXd limit = archive.matrix("logit_limit");
+      if (circuit.size() != 1 || limit.size() != 1)
+        throw DataError(quoted_path(path) +
+                        ": expected one text in member circuit and one number in logit_limit");
+      out.limit = {circuit[0], limit(0, 0)};
+    }
   } else {
     throw DataError(quoted_path(path) + ": expected a decrypted model, .npz or .json");
   }
-  if (model.weights.rows() < 2 || model.weights.cols() < 1 || !model.weights.allFinite() ||
-      !model.bias.allFinite())
-    throw DataError(quoted_path(path) +
-                    ": a model has two classes or more, a feature or more, finite weights");
-  return model;
+  if (model.weights.rows() < 2 || model.weights.rows() > static_cast<Eigen::Index>(kMaxClasses) ||
+      model.weights.cols() < 1 || !model.weights.allFinite() || !model.bias.allFinite() ||
+      !std::isfinite(out.limit.limit))
+    throw DataError(quoted_path(path) + ": a model has 2 to " + std::to_string(kMaxClasses) +
+                    " classes, a feature or more, finite weights");
+  return out;
 }
 
 double largest_logit(const Eigen::MatrixXd& all) {
-  return all.size() == 0 ? 0.0 : all.cwiseAbs().maxCoeff();
+  double largest = 0;
+  for (Eigen::Index i = 0; i < all.size(); ++i)
+    if (!(std::abs(all.data()[i]) <= largest)) largest = std::abs(all.data()[i]);
+  return all.hasNaN() ? NAN : largest;
 }
 
 }  // namespace blindtuner

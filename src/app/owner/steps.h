@@ -2,69 +2,54 @@
 #pragma once
 
 #include <filesystem>
-#include <optional>
 #include <span>
 
 #include "app/common/files.h"
+#include "app/owner/key_folder.h"
+#include "app/owner/trust.h"
+#include "base/atomic_file.h"
 #include "data/dataset.h"
+#include "data/order_seed.h"
 #include "data/whitening.h"
-#include "secret/secret_key_file.h"
+#include "secret/disclosure.h"
 
 namespace blindtuner {
-
-/// A folder of keys: secret.key and evaluation.keys.
-std::filesystem::path secret_key_path(const std::filesystem::path& folder);
-std::filesystem::path evaluation_keys_path(const std::filesystem::path& folder);
-
-struct KeygenRequest {
-  std::string parameters = "Standard";
-  std::size_t features = 768, classes = 10;
-  std::size_t batch = 4096;  ///< what the layout is chosen for
-  bool allow_insecure = false, quiet = false;
-};
-/// Makes both files or none. Throws DataError when there are keys already.
-void make_keys(const std::filesystem::path& folder, const KeygenRequest& request, bool replace);
-
-/// Secrets and the layout that their evaluation keys were made for, checked against each other.
-struct OwnerFolder {
-  OwnerKeys keys;
-  KeySet set;
-  ProductLayout layout;
-};
-OwnerFolder open_keys(const std::filesystem::path& folder, bool allow_insecure);
 
 /// Throws DataError when the features cannot be encrypted under these keys: another width, or
 /// values beyond kMaxFeature. `name` opens the message.
 void check_features(const FeatureMatrix& features, const OwnerFolder& keys,
                     const std::string& name);
-inline constexpr float kMaxFeature = 4096;
 
 /// Takes round(fraction * count) samples of every class out of `set` and returns them; both keep
-/// their order when the seed is 0. Throws DataError when one of the two would be left empty.
-Dataset hold_out(Dataset& set, double fraction, std::uint64_t seed, const std::string& name);
+/// their order when the seed says so. Throws DataError when one of the two would be left empty.
+Dataset hold_out(Dataset& set, double fraction, const OrderSeed& seed, const std::string& name);
 
-/// labels empty: a set to be predicted.
-void encrypt_to(const std::filesystem::path& out, const OwnerFolder& keys,
-                const FeatureMatrix& features, const Labels& labels, const std::string& source,
-                bool quiet);
+/// labels empty: a set to be predicted. `use` and `seed` (OrderSeed::text()) go to the owner's record
+/// of data sets (app/owner/data_sets.h) and nowhere else. Returns the data set's identity.
+DataId encrypt_to(const std::filesystem::path& out, const OwnerFolder& keys,
+                  const FeatureMatrix& features, const Labels& labels, const std::string& use,
+                  const std::string& seed, bool quiet);
 
-/// The classifier in an encrypted model, on the features that were encrypted; `publish`: flooded.
-LinearClassifier decrypt_classifier(const OwnerKeys& keys, const ModelFile& model,
-                                    bool publish = false);
+/// Decrypted numbers as what they are: a classifier on the features that were encrypted, and scores,
+/// samples x classes. Sizes are the layout's.
+LinearClassifier classifier_of(std::span<const double> values, const ProductLayout& layout);
+Eigen::MatrixXd scores_of(std::span<const double> values, const ProductLayout& layout);
 
-/// Makes decrypted numbers fit to leave the owner's hands (docs/SECURITY.md, "What decrypted
-/// results give away"): adds independent Gaussian noise of standard deviation kPublicationSigma and
-/// rounds to multiples of it.
-void flood(std::span<double> values);
-/// 2^8 times what decryption errors of weights and scores measure (2^-17, docs/NOISE.md), with a
-/// bit to spare.
-inline constexpr double kPublicationSigma = 0x1p-8;
+/// A line that says so, where the door found no ledger and began one; empty otherwise.
+std::string new_ledger_text(const Disclosure& door);
 
-/// .npz (weights, bias) or .json, by the name. Throws DataError.
-void save_classifier(const std::filesystem::path& path, const LinearClassifier& model);
-LinearClassifier load_classifier(const std::filesystem::path& path);
+/// A decrypted model with the circuit that it was trained with; files of earlier programs do not
+/// name one.
+struct DecryptedModel {
+  LinearClassifier classifier;
+  LogitLimit limit;
+};
+/// .npz or .json, by the name: weights, bias, circuit (a text), logit_limit. Throws DataError.
+void save_classifier(const std::filesystem::path& path, const DecryptedModel& model,
+                     unsigned mode = kForTheOwner);
+DecryptedModel load_classifier(const std::filesystem::path& path);
 
-/// The largest |score|: what the softmax circuit has to stand.
+/// The largest |score|, what the softmax circuit has to stand; NaN if one is.
 double largest_logit(const Eigen::MatrixXd& scores);
 
 }  // namespace blindtuner

@@ -5,18 +5,22 @@
 #include <sstream>
 #include <thread>
 
+#include "app/common/options.h"
 #include "app/common/progress.h"
 #include "app/common/report.h"
 #include "app/owner/owner.h"
 #include "app/owner/validator.h"
 #include "base/error.h"
+#include "base/interrupt.h"
 #include "data/file_bytes.h"
 
 namespace blindtuner {
 namespace {
 
 struct ValidateOptions {
-  std::string keys, data, exchange, out;
+  KeyOptions keys;
+  std::string data, exchange, out, config;
+  bool unrecorded_data = false;
   int patience = 3;
   double logit_limit = 0, timeout = 3600;
 };
@@ -28,8 +32,12 @@ void validate_command(const CommonOptions& common, const ValidateOptions& option
   std::function<void(const std::string&)> announce;
   if (!common.quiet)
     announce = [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); };
+  ExpectedRun expected;
+  if (!options.config.empty())
+    expected.config = read_training_config(options.config, static_cast<int>(keys.layout().classes));
+  expected.unrecorded_data = options.unrecorded_data;
   Validator validator(keys, {options.exchange, options.data, options.out, options.patience,
-                             options.logit_limit, announce});
+                             options.logit_limit, announce, expected});
   std::size_t seen = validator.rounds().size();
   std::unique_ptr<Stopwatch> since = std::make_unique<Stopwatch>();
   while (!validator.poll()) {
@@ -66,23 +74,27 @@ void add_validate(Program& program) {
       "with go on or stop, and keep the best model",
       [&](CLI::App& command) -> std::function<void()> {
         auto o = std::make_shared<ValidateOptions>();
-        command.add_option("--keys", o->keys, "folder of the keys")->required();
-        command.add_option("--data", o->data, "the encrypted validation set, as the server has it")
+        add_key_options(command, o->keys);
+        command
+            .add_option("--data", o->data,
+                        "the encrypted validation set, which 'encrypt' made with these keys")
             ->required();
         command.add_option("--exchange", o->exchange, "folder that the server writes rounds to")
             ->required();
         command.add_option("--out", o->out, "where the best model goes, encrypted")->required();
-        command
-            .add_option("--patience", o->patience,
-                        "rounds without a smaller loss before it answers stop")
-            ->check(CLI::Range(1, 10000))
+        command.add_option(
+            "--config", o->config,
+            "the training configuration that the server was given: rounds of another "
+            "are refused");
+        command.add_flag("--unrecorded-data", o->unrecorded_data,
+                         "take data sets that the record beside the keys does not know: what an "
+                         "earlier version encrypted, and nobody else had since");
+        add_number(command, "--patience", o->patience,
+                   "rounds without a smaller loss before it answers stop", 1, kMaxPatience)
             ->capture_default_str();
-        command
-            .add_option("--max-logit", o->logit_limit,
-                        "stop beyond this |logit| (0: what the softmax circuit allows)")
-            ->check(CLI::Range(0.0, 1e6));
-        command.add_option("--timeout", o->timeout, "seconds to wait for a round")
-            ->check(CLI::Range(0.0, 1e7))
+        add_number(command, "--max-logit", o->logit_limit,
+                   "stop beyond this |logit| (0: what the softmax circuit allows)", 0, 1e6);
+        add_number(command, "--timeout", o->timeout, "seconds to wait for a round", 0, kMaxTimeout)
             ->capture_default_str();
         return [&program, o] { validate_command(program.options(), *o); };
       });

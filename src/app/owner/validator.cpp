@@ -1,17 +1,22 @@
 #include "app/owner/validator.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
 
-#include "base/atomic_file.h"
+#include "app/common/report.h"
+#include "app/owner/sealed_record.h"
 #include "base/error.h"
-#include "data/file_bytes.h"
-#include "secret/dataset_encryption.h"
+#include "base/json.h"
+#include "base/path.h"
 
 namespace blindtuner {
 namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
+
+constexpr char kPurpose[] = "rounds of validation";
 
 json round_json(const ValidationRound& r) {
   return {{"round", r.round},
@@ -21,11 +26,20 @@ json round_json(const ValidationRound& r) {
           {"max_logit", r.score.max_logit}};
 }
 
+// JSON has no numbers that are not finite; a loss may be none.
+double number(const json& j) { return j.is_null() ? std::nan("") : j.get<double>(); }
+
 ValidationRound round_from_json(const json& j) {
   return {j.at("round").get<int>(),
           j.at("steps").get<int>(),
-          {j.at("loss").get<double>(), j.at("accuracy").get<double>(),
-           j.at("max_logit").get<double>()}};
+          {number(j.at("loss")), number(j.at("accuracy")), number(j.at("max_logit"))}};
+}
+
+template <std::size_t size>
+std::array<std::uint8_t, size> bytes_from(const json& j) {
+  std::array<std::uint8_t, size> out{};
+  if (!from_hex(j.get<std::string>(), out)) throw DataError("not hexadecimal");
+  return out;
 }
 
 }  // namespace
@@ -33,24 +47,27 @@ ValidationRound round_from_json(const json& j) {
 fs::path Validator::record_path(const fs::path& out) { return out.string() + ".rounds.json"; }
 
 Validator::Validator(const OwnerFolder& keys, ValidatorOptions options)
-    : keys_(keys), options_(std::move(options)), stopping_({options_.patience, 0}) {
+    : keys_(keys),
+      door_(keys.keys, keys.folder),
+      options_(std::move(options)),
+      stopping_({options_.patience, 0}) {
+  exchange_ = make_locked_folder(options_.exchange, "owner");
+  out_ = FileLock(options_.out.has_parent_path() ? options_.out.parent_path() : fs::path("."),
+                  options_.out.filename().string());
+  const std::string name = quoted_path(options_.data);
   const DatasetFile file = read_dataset(options_.data, keys.set);
   data_ = file.info;
-  if (!same_shape(data_.layout, keys.layout))
-    throw DataError(quoted_path(options_.data) +
-                    ": was encrypted for other numbers of features or classes than the keys");
-  try {
-    labels_ = decrypt_labels(keys.keys.secrets, file.data);
-  } catch (const DataError& error) {
-    throw DataError(quoted_path(options_.data) + ": " + error.what());
-  }
-  if (fs::exists(record_path(options_.out))) load_record();
+  require_shape_of_keys(data_.layout, keys, name);
+  require_own_copy(file, keys, options_.run.unrecorded_data, name);
+  labels_ = door_.open_labels(file.data, {.name = name, .data = to_string(data_.id)});
+  contents_ = file.contents;
+  if (path_exists(record_path(options_.out))) load_record();
 }
 
 bool Validator::poll() {
   while (!finished_ && !stopped_) {
     const fs::path path = round_path(options_.exchange, static_cast<int>(rounds_.size()) + 1);
-    if (!fs::exists(path)) return false;
+    if (!path_exists(path)) return false;
     take(path);
   }
   return true;
@@ -59,18 +76,29 @@ bool Validator::poll() {
 void Validator::check(const fs::path& path, const RoundFile& file) const {
   const std::string name = quoted_path(path);
   const int expected = static_cast<int>(rounds_.size()) + 1;
+  const TrainingState& training = file.model.training;
   if (started_ && file.run != run_)
     throw DataError(name + ": is of another run of the training than the rounds before");
   if (file.round != expected)
     throw DataError(name + ": holds round " + std::to_string(file.round) + ", expected " +
                     std::to_string(expected));
-  if (!rounds_.empty() && file.model.training.steps <= rounds_.back().steps)
-    throw DataError(name + ": holds the model after " + std::to_string(file.model.training.steps) +
-                    " steps, the round before had " + std::to_string(rounds_.back().steps));
   if (file.scores.data != data_.id || !(file.scores.scores.layout == data_.layout))
     throw DataError(name + ": holds scores of another data set than " + quoted_path(options_.data));
-  if (!same_shape(file.model.model.layout, keys_.layout))
-    throw DataError(name + ": holds a model of another shape than the keys");
+  require_run(file.model, keys_, options_.run, name);
+  if (started_ && !(file.model.data == trained_on_.id &&
+                    file.model.model.layout.samples == trained_on_.samples &&
+                    training.config == training_.config && training.circuit == training_.circuit))
+    throw DataError(name + ": holds a model of another training than the rounds before");
+  // Which rounds there are follows from the configuration.
+  const std::vector<int> due = validation_steps(training.config, file.model.model.layout.samples);
+  const auto index = static_cast<std::size_t>(expected) - 1;
+  if (index >= due.size() || training.steps != due[index])
+    throw DataError(name + ": holds the model after " + std::to_string(training.steps) +
+                    " steps, expected " +
+                    (index < due.size() ? std::to_string(due[index]) : "no further round"));
+  if (file.last != (index + 1 == due.size()))
+    throw DataError(name + ": says " + (file.last ? "" : "not ") +
+                    "to be the last round, the configuration has " + std::to_string(due.size()));
 }
 
 void Validator::take(const fs::path& path) {
@@ -78,31 +106,26 @@ void Validator::take(const fs::path& path) {
   check(path, file);
   if (!started_) {
     run_ = file.run;
+    training_ = file.model.training;
+    trained_on_ = {file.model.data, file.model.model.layout.samples};
     started_ = true;
     logit_limit_ = options_.logit_limit > 0
                        ? options_.logit_limit
                        : logit_limit(softmax_circuit_named(file.model.training.circuit));
     stopping_ = EarlyStopping({options_.patience, logit_limit_});
   }
-  std::vector<double> values = decrypt_scores(keys_.keys.secrets, file.scores.scores);
-  const ValidationScore score = validation_score(
-      Eigen::Map<const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
-          values.data(), static_cast<Eigen::Index>(data_.layout.samples),
-          static_cast<Eigen::Index>(data_.layout.classes)),
-      labels_);
+  const std::vector<double> values =
+      open_logits(door_, file.scores, origin(quoted_path(path), file.round));
+  const ValidationScore score = validation_score(scores_of(values, data_.layout), labels_);
   const bool stop = !stopping_.go_on(score);
   rounds_.push_back({file.round, file.model.training.steps, score});
   finished_ = file.last;
   stopped_ = stop && !file.last;
+  last_ = file.contents;
   // Every round is written, so that the time of an answer does not tell which one is the best.
-  const fs::path candidate = options_.out.string() + ".round";
-  write_model(candidate, keys_.set, file.model);
-  std::error_code error;
-  if (stopping_.best_round() == file.round)
-    fs::rename(candidate, options_.out, error);
-  else
-    fs::remove(candidate, error);
-  if (error) throw DataError("cannot write " + quoted_path(options_.out) + ": " + error.message());
+  const bool best = stopping_.best_round() == file.round;
+  const Sha256Digest written = write_model(options_.out, keys_.set, file.model, best);
+  if (best) kept_ = written;
   if (options_.announce) {
     char line[256];
     std::snprintf(line, sizeof line,
@@ -119,8 +142,14 @@ void Validator::take(const fs::path& path) {
   if (!file.last) answer(file.round, stop);
 }
 
-void Validator::answer(int round, bool stop) const {
-  write_answer(answer_path(options_.exchange, round), keys_.set, run_, round, stop);
+Origin Validator::origin(const std::string& name, int round) const {
+  return {name, to_string(data_.id), to_string(run_), round};
+}
+
+void Validator::answer(int round, bool stop) {
+  const fs::path path = answer_path(options_.exchange, round);
+  door_.answer(origin(quoted_path(path), round), stop);
+  write_answer(path, keys_.set, run_, round, stop);
 }
 
 json Validator::report() const {
@@ -136,49 +165,85 @@ json Validator::report() const {
 void Validator::save_record() const {
   json record = report();
   record["run"] = to_string(run_);
-  record["data"] = to_string(data_.id);
+  record["data"] = to_hex(contents_);
+  record["training"] = {{"config", to_json(training_.config)},
+                        {"circuit", training_.circuit},
+                        {"data", to_string(trained_on_.id)},
+                        {"samples", trained_on_.samples}};
   record["finished"] = finished_;
-  write_file_atomically(record_path(options_.out), record.dump(2) + "\n");
+  record["last"] = to_hex(last_);
+  record["model"] = to_hex(kept_);
+  write_sealed(record_path(options_.out), keys_.keys, kPurpose, record);
+}
+
+void Validator::refuse_record(const std::string& why) const {
+  throw DataError(quoted_path(record_path(options_.out)) + ": " + why +
+                  "; give another --out, or remove it and " + quoted_path(options_.out) +
+                  " to start anew");
 }
 
 void Validator::load_record() {
-  const fs::path path = record_path(options_.out);
-  const std::string name = quoted_path(path);
-  const std::vector<std::uint8_t> bytes = read_file(path, 1 << 24);
-  const json record = json::parse(bytes.begin(), bytes.end(), nullptr, false);
-  std::string run, data;
+  json record;
+  try {
+    record = read_sealed(record_path(options_.out), keys_.keys, kPurpose);
+  } catch (const DataError& error) {
+    throw DataError(std::string(error.what()) + "; give another --out, or remove it to start anew");
+  }
+  Sha256Digest data;
   int patience = 0;
   try {
-    run = record.at("run").get<std::string>();
-    data = record.at("data").get<std::string>();
+    run_ = bytes_from<std::tuple_size_v<RunId>>(record.at("run"));
+    data = bytes_from<std::tuple_size_v<Sha256Digest>>(record.at("data"));
+    last_ = bytes_from<std::tuple_size_v<Sha256Digest>>(record.at("last"));
+    kept_ = bytes_from<std::tuple_size_v<Sha256Digest>>(record.at("model"));
+    const json& training = record.at("training");
+    training_.config = training_config_from_json(training.at("config"));
+    training_.circuit = training.at("circuit").get<std::string>();
+    trained_on_.id = bytes_from<std::tuple_size_v<DataId>>(training.at("data"));
+    trained_on_.samples = training.at("samples").get<std::size_t>();
     patience = record.at("patience").get<int>();
     logit_limit_ = record.at("logit_limit").get<double>();
     finished_ = record.at("finished").get<bool>();
     for (const json& round : record.at("rounds")) rounds_.push_back(round_from_json(round));
-  } catch (const json::exception&) {
-    throw DataError(name + ": not a record of validation rounds");
+  } catch (const std::exception&) {
+    refuse_record("not a record of validation rounds, or of another version");
   }
-  if (data != to_string(data_.id) || patience != options_.patience)
-    throw DataError(name +
-                    ": is the record of another validation; remove it, or give another --out");
-  if (rounds_.empty() || run.size() != 2 * run_.size())
-    throw DataError(name + ": not a record of validation rounds");
-  for (std::size_t i = 0; i < run_.size(); ++i) {
-    unsigned byte = 0;
-    if (std::sscanf(run.c_str() + 2 * i, "%2x", &byte) != 1)
-      throw DataError(name + ": not a record of validation rounds");
-    run_[i] = static_cast<std::uint8_t>(byte);
-  }
+  if (rounds_.empty()) refuse_record("not a record of validation rounds");
+  if (data != contents_ || patience != options_.patience ||
+      (options_.logit_limit > 0 && options_.logit_limit != logit_limit_))
+    refuse_record(
+        "is the record of another validation: of another --data, --patience or --max-logit");
+  require_record_of_this_run();
   started_ = true;
   stopping_ = EarlyStopping({options_.patience, logit_limit_});
-  for (std::size_t i = 0; i < rounds_.size(); ++i) {
-    const bool last = i + 1 == rounds_.size(), stop = !stopping_.go_on(rounds_[i].score);
-    if (!last || finished_) continue;
-    stopped_ = stop;
-    // The interruption may have come between the record and its answer.
-    if (!fs::exists(answer_path(options_.exchange, rounds_[i].round)))
-      answer(rounds_[i].round, stop);
+  bool stop = false;
+  for (const ValidationRound& round : rounds_) stop = !stopping_.go_on(round.score);
+  stopped_ = stop && !finished_;
+  if (stopped_ || finished_) {  // before, an interruption may have left a newer one
+    FileReader kept(options_.out, FileKind::kModel);
+    scan_sections(kept);
+    if (kept.contents() != kept_)
+      refuse_record(quoted_path(options_.out) + " is not the model that it tells of");
   }
+  // The interruption may have come between the record and its answer.
+  const int last = rounds_.back().round;
+  if (!finished_ && !path_exists(answer_path(options_.exchange, last))) answer(last, stop);
+}
+
+// What this record tells is of this exchange folder's run, and its model is the one that is kept.
+void Validator::require_record_of_this_run() const {
+  const fs::path path = round_path(options_.exchange, rounds_.back().round);
+  if (!path_exists(path))
+    refuse_record("is the record of an earlier run of the training, whose round " +
+                  std::to_string(rounds_.back().round) + " is not in " +
+                  quoted_path(options_.exchange));
+  const RoundFile file = read_round(path, keys_.set);
+  if (file.run != run_)
+    refuse_record("is the record of an earlier run of the training, and " + quoted_path(path) +
+                  " is of another");
+  if (file.contents != last_)
+    refuse_record(quoted_path(path) + " is not the round that it tells of");
+  if (!path_exists(options_.out)) refuse_record("its model is gone");
 }
 
 }  // namespace blindtuner

@@ -6,7 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "app/owner/steps.h"
+#include "app/owner/opening.h"
+#include "base/file_lock.h"
 #include "train/early_stopping.h"
 
 namespace blindtuner {
@@ -18,21 +19,26 @@ struct ValidatorOptions {
   int patience = 3;
   double logit_limit = 0;                            ///< 0: what the softmax circuit allows
   std::function<void(const std::string&)> announce;  ///< told a line about every round
+  ExpectedRun run;                                   ///< what is known of it beforehand
 };
 
 /// One run of training, round by round. What leaves is write_answer()'s bit, once a round.
 ///
-/// Beside `out` lies the record of the rounds, `out` with .rounds.json behind it: written before
-/// the answer, so that a validator that was interrupted goes on where it was and never answers a
-/// round twice.
+/// Beside `out` lies the record of the rounds, `out` with .rounds.json behind it, sealed: written
+/// before the answer, so that a validator that was interrupted goes on where it was and never answers
+/// a round twice. It is a record of one run: it is taken up where the exchange folder still holds the
+/// very round that it ends with, and refused everywhere else.
 class Validator {
  public:
-  /// Reads the labels out of the encrypted set. Keys must outlive it. Throws DataError when the
-  /// data is of other keys, and when the record does not belong to these options.
+  /// Reads the labels out of the encrypted set, which must be the one that the owner recorded when it
+  /// made it. Keys must outlive it. Throws DataError when the data is not that, when another validator
+  /// is at work on one of the folders, and when there is a record that was changed, or is of other
+  /// options or of another run.
   Validator(const OwnerFolder& keys, ValidatorOptions options);
 
   /// Takes up every round that is there; true when nothing is left to do: it was told to stop, or
-  /// the last round has been seen. Throws DataError on a round of another run, data set or order.
+  /// the last round has been seen. Throws DataError on a round of another run, data set, training or
+  /// order, and on scores that no run can have produced.
   bool poll();
 
   const std::vector<ValidationRound>& rounds() const { return rounds_; }
@@ -48,15 +54,27 @@ class Validator {
   void take(const std::filesystem::path& path);
   void check(const std::filesystem::path& path, const RoundFile& file) const;
   void load_record();
+  void require_record_of_this_run() const;
+  [[noreturn]] void refuse_record(const std::string& why) const;
   void save_record() const;
-  void answer(int round, bool stop) const;
+  void answer(int round, bool stop);
+  Origin origin(const std::string& name, int round) const;
 
   const OwnerFolder& keys_;
+  Disclosure door_;
   ValidatorOptions options_;
+  FileLock exchange_, out_;
   DatasetInfo data_;
+  Sha256Digest contents_{};  // of the validation set's file
   Labels labels_;
   bool started_ = false, stopped_ = false, finished_ = false;
   RunId run_{};
+  TrainingState training_;  // of the run; its steps count for nothing
+  struct {
+    DataId id{};
+    std::size_t samples = 0;
+  } trained_on_;
+  Sha256Digest last_{}, kept_{};  // contents of the last round's file, and of the model in `out`
   EarlyStopping stopping_;
   double logit_limit_ = 0;
   std::vector<ValidationRound> rounds_;

@@ -13,6 +13,7 @@
 #include "linalg/component_map.h"
 #include "linalg/encrypted_dataset.h"
 #include "ring/sampling.h"
+#include "ring/secret_sampling.h"
 #include "rlwe/key_switch.h"
 
 namespace blindtuner {

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <tuple>
 
 #include "app/common/files.h"
 #include "app/common/progress.h"
@@ -117,26 +119,48 @@ void forecast_steps(Forecast& out, const CircuitWork& circuit) {
   const double softmax = costs.seconds(circuit.softmax);
   const double slot_to_coeff = costs.seconds(circuit.slot_to_coeff);
   const std::size_t per = l.blocks_per_super();
-  for (std::size_t t = 0; t < batches.size(); ++t) {
+  // What blocks cost depends on their place within a super-block and on their number, and there are
+  // few kinds of either, of super-blocks and of batches, even in the longest run.
+  struct Super {
+    double scores = 0, gradient = 0;
+  };
+  std::map<std::pair<std::size_t, std::size_t>, Super> super_kinds;
+  const auto super = [&](std::size_t begin, std::size_t count) -> const Super& {
+    const auto [found, fresh] = super_kinds.try_emplace({begin % per, count});
+    if (fresh)
+      found->second = {
+          matrix(scores_work(l, begin, count)),
+          matrix(expand_errors_work(l, begin, count)) + matrix(gradient_work(l, count))};
+    return found->second;
+  };
+  struct Batch {
     StepTimes times;
     std::size_t supers = 0;
-    const bool first = t == 0;  // probabilities are public there
-    if (!first) times.weights = weights + small_pass * static_cast<double>(4 * t * l.packs());
-    std::size_t begin = batches[t].begin / l.rows();
-    const std::size_t end = (batches[t].begin + batches[t].count + l.rows() - 1) / l.rows();
-    while (begin < end) {
+  };
+  std::map<std::tuple<std::size_t, std::size_t, bool>, Batch> kinds;
+  const auto batch = [&](std::size_t begin, std::size_t end, bool first) -> const Batch& {
+    const auto [found, fresh] = kinds.try_emplace({begin % per, end - begin, first});
+    auto& [times, supers] = found->second;
+    while (fresh && begin < end) {
       const std::size_t stop = std::min(end, (begin / per + 1) * per), count = stop - begin;
       if (!first) {
-        times.scores += matrix(scores_work(l, begin, count));
+        times.scores += super(begin, count).scores;
         times.bootstrap += bootstrap;
         times.softmax += softmax;
         times.slot_to_coeff += slot_to_coeff;
         ++supers;
       }
-      times.gradient +=
-          matrix(expand_errors_work(l, begin, count)) + matrix(gradient_work(l, count));
+      times.gradient += super(begin, count).gradient;
       begin = stop;
     }
+    return found->second;
+  };
+  for (std::size_t t = 0; t < batches.size(); ++t) {
+    const bool first = t == 0;  // probabilities are public there
+    auto [times, supers] =
+        batch(batches[t].begin / l.rows(),
+              (batches[t].begin + batches[t].count + l.rows() - 1) / l.rows(), first);
+    if (!first) times.weights = weights + small_pass * static_cast<double>(4 * t * l.packs());
     times.gradient += finish;
     out.seconds.training += times.total();
     out.refreshes += supers;
@@ -153,7 +177,7 @@ void forecast_sizes(Forecast& out, const Shapes& shapes) {
   const ProductLayout& l = out.request.layout;
   out.ciphertexts = l.blocks() * l.feature_groups() + l.supers() * l.ratio;
   out.bytes.evaluation_keys = training_keys_file_bytes(p, shapes.keys, l);
-  out.bytes.upload = dataset_file_bytes(p, l, true, out.request.source);
+  out.bytes.upload = dataset_file_bytes(p, l, true);
   out.bytes.model =
       model_file_bytes(p, l, {out.steps, out.request.config, out.request.circuit->name});
 }

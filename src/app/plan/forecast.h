@@ -14,7 +14,6 @@ struct ForecastRequest {
   ProductLayout layout;  ///< of the data set, the bias among its features
   TrainingConfig config;
   const SoftmaxCircuit* circuit = nullptr;
-  std::string source;  ///< the data set's, a few bytes of its file
 };
 
 struct Forecast {

@@ -6,6 +6,7 @@
 
 #include "app/plan/reference_costs.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "linalg/component_map.h"
 
 namespace blindtuner {
@@ -142,8 +143,8 @@ UnitCosts unit_costs_from_json(const nlohmann::json& json) {
 }
 
 UnitCosts reference_unit_costs(int threads) {
-  const nlohmann::json one = nlohmann::json::parse(kReferenceCosts[0]);
-  const nlohmann::json two = nlohmann::json::parse(kReferenceCosts[1]);
+  const nlohmann::json one = parse_json(kReferenceCosts[0], "reference costs");
+  const nlohmann::json two = parse_json(kReferenceCosts[1], "reference costs");
   if (threads <= 2) return unit_costs_from_json(threads == 2 ? two : one);
   // What does not get faster from one thread to two never will.
   nlohmann::json more = two;

@@ -7,6 +7,7 @@
 #include "app/common/report.h"
 #include "app/server/server.h"
 #include "app/server/server_files.h"
+#include "base/atomic_file.h"
 #include "train/encrypted_trainer.h"
 
 namespace blindtuner {
@@ -18,6 +19,7 @@ struct PredictOptions {
 
 void run_predict(const CommonOptions& common, const PredictOptions& options) {
   const Stopwatch total;
+  check_writable(options.out);
   const TrainingKeysInfo info = open_training_keys(options.keys, common.allow_insecure);
   refuse_secret_key(options.model);
   const ModelFile model = read_model(options.model, info.set);
@@ -29,7 +31,8 @@ void run_predict(const CommonOptions& common, const PredictOptions& options) {
   const Stopwatch scoring;
   EncryptedScores scores = predict(info.set.parameters, model.model, data.data, keys);
   const double scoring_seconds = scoring.seconds();
-  write_scores(options.out, info.set, {std::move(scores), data.info.id});
+  write_scores(options.out, info.set,
+               {std::move(scores), data.info.id, model.training.circuit, model.training});
 
   const ProductLayout& l = data.data.layout;
   const nlohmann::json report = {

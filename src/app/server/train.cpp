@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "app/common/files.h"
+#include "app/common/options.h"
 #include "app/common/progress.h"
 #include "app/common/report.h"
 #include "app/plan/forecast.h"
@@ -13,7 +14,9 @@
 #include "app/server/validation.h"
 #include "base/atomic_file.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/parallel.h"
+#include "base/path.h"
 #include "data/file_bytes.h"
 #include "train/encrypted_trainer.h"
 
@@ -24,7 +27,7 @@ struct TrainOptions {
   std::string keys, data, out, config, checkpoint, report;
   std::string softmax = "default";
   double range = 0;
-  bool resume = false;
+  bool resume = false, restart = false;
   ValidationOptions validation;
 };
 
@@ -53,8 +56,17 @@ void train(const CommonOptions& common, const TrainOptions& options) {
   const std::filesystem::path checkpoint =
       options.checkpoint.empty() ? std::filesystem::path()
                                  : std::filesystem::path(options.checkpoint) / "checkpoint.enc";
+  if (!options.resume && !options.restart && !checkpoint.empty() && path_exists(checkpoint))
+    throw DataError(quoted_path(checkpoint) +
+                    ": is the checkpoint of an earlier run; --resume goes on from it, --restart "
+                    "begins anew and writes over it");
+  const std::filesystem::path report_path =
+      options.report.empty() ? std::filesystem::path(options.out).parent_path() / "report.json"
+                             : std::filesystem::path(options.report);
   const Stopwatch total;
   // What can be refused at once is refused before gigabytes are read.
+  check_writable(options.out);
+  check_writable(report_path);
   const TrainingKeysInfo info = open_training_keys(options.keys, common.allow_insecure);
   const TrainingConfig config =
       read_training_config(options.config, static_cast<int>(info.layout.classes));
@@ -63,13 +75,14 @@ void train(const CommonOptions& common, const TrainOptions& options) {
                     " classes, the keys were made for " + std::to_string(info.layout.classes));
   const SoftmaxCircuit& circuit =
       find_softmax_circuit(options.softmax, config.classes, options.range);
+  FileLock folder;
+  if (!checkpoint.empty()) folder = make_locked_folder(checkpoint.parent_path(), "train");
   DatasetFile data = open_dataset(options.data, info.set, common.quiet);
   EncryptedTrainer::check(*info.set.parameters, data.data.layout, config, circuit);
   // The built-in costs are the standard set's.
   if (!common.quiet && !info.set.parameters->insecure())
     std::fprintf(stderr, "%s\n",
-                 to_line(make_forecast({info.set.parameters, data.data.layout, config, &circuit,
-                                        data.info.source},
+                 to_line(make_forecast({info.set.parameters, data.data.layout, config, &circuit},
                                        reference_unit_costs(max_threads())))
                      .c_str());
   const double data_seconds = total.seconds();
@@ -87,13 +100,12 @@ void train(const CommonOptions& common, const TrainOptions& options) {
       parameters, EncryptedTrainer::bootstrap_shape(*parameters, data.data.layout, config));
   EncryptedTrainer trainer(parameters, bootstrapper, data.data, keys, config, circuit);
   RunId run = fresh_key_id();
-  if (options.resume && std::filesystem::exists(checkpoint)) {
+  if (options.resume && path_exists(checkpoint)) {
     CheckpointFile kept = read_checkpoint(checkpoint, info.set);
     check_checkpoint(quoted_path(checkpoint), kept, data.info, config, circuit);
     run = kept.run;
     trainer.restore(std::move(kept.gradients));
   }
-  if (!checkpoint.empty()) make_folder(checkpoint.parent_path());
   std::optional<ValidationRounds> validation;
   if (!options.validation.data.empty())
     validation.emplace(options.validation, info.set, keys, run, trainer.done() > 0, common.quiet);
@@ -128,7 +140,6 @@ void train(const CommonOptions& common, const TrainOptions& options) {
 
   const ProductLayout& l = data.data.layout;
   const nlohmann::json report = {
-      {"data_set", data.info.source},
       {"samples", l.samples},
       {"features", l.features - 1},
       {"classes", l.classes},
@@ -155,10 +166,7 @@ void train(const CommonOptions& common, const TrainOptions& options) {
         {"model", file_bytes(options.out)}}},
       {"parameters", parameters_report(*parameters)},
   };
-  const std::filesystem::path beside = std::filesystem::path(options.out).parent_path();
-  write_file_atomically(
-      options.report.empty() ? beside / "report.json" : std::filesystem::path(options.report),
-      report.dump(2) + "\n");
+  write_file_atomically(report_path, json_text(report, 2) + "\n");
   std::ostringstream text;
   text << trainer.done() << (stopped ? " steps (stopped by the owner) on " : " steps on ")
        << l.samples << " samples in " << duration_text(bar.seconds()) << "; encrypted model in '"
@@ -180,23 +188,22 @@ void add_train(Program& program) {
                            "JSON: steps, batch_size, learning_rate, .. (docs/TRAINING.md)");
         command.add_option("--checkpoint", o->checkpoint,
                            "folder for a checkpoint after every step");
-        command.add_flag("--resume", o->resume, "go on from the checkpoint, if there is one");
+        auto* resume =
+            command.add_flag("--resume", o->resume, "go on from the checkpoint, if there is one");
+        command
+            .add_flag("--restart", o->restart,
+                      "begin anew and write over the checkpoint, if there is one")
+            ->excludes(resume);
         command.add_option("--validation", o->validation.data,
                            "the encrypted validation set, for early stopping");
         command.add_option("--exchange", o->validation.exchange,
                            "folder where rounds of validation meet the owner's answers");
-        command
-            .add_option("--answer-timeout", o->validation.timeout,
-                        "seconds to wait for the owner's answer to a round")
-            ->check(CLI::Range(0.0, 1e7))
+        add_number(command, "--answer-timeout", o->validation.timeout,
+                   "seconds to wait for the owner's answer to a round", 0, kMaxTimeout)
             ->capture_default_str();
         command.add_option("--softmax", o->softmax,
                            "family of softmax circuits: default, guaranteed, wide, sigmoid");
-        command
-            .add_option("--range", o->range,
-                        "largest |logit| that the circuit is to be fit for (the widest that takes "
-                        "no further bootstrap)")
-            ->check(CLI::Range(1.0, 1e4));
+        add_range_option(command, o->range);
         command.add_option("--report", o->report,
                            "where the JSON report goes (report.json beside the model)");
         return [&program, o] { train(program.options(), *o); };

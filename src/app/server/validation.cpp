@@ -10,6 +10,7 @@
 #include "app/common/report.h"
 #include "app/server/server_files.h"
 #include "base/error.h"
+#include "base/path.h"
 #include "data/file_bytes.h"
 
 namespace blindtuner {
@@ -19,7 +20,7 @@ namespace fs = std::filesystem;
 
 void require_no_rounds(const fs::path& folder) {
   for (const fs::path& path : {round_path(folder, 1), answer_path(folder, 1)})
-    if (fs::exists(path))
+    if (path_exists(path))
       throw DataError(quoted_path(path) +
                       ": is of another run of the training; give an empty folder with --exchange");
 }
@@ -30,7 +31,7 @@ ValidationRounds::ValidationRounds(const ValidationOptions& options, const KeySe
                                    const TrainingKeys& keys, const RunId& run, bool resumed,
                                    bool quiet)
     : options_(options), set_(set), keys_(keys), run_(run), quiet_(quiet) {
-  make_folder(options.exchange);
+  lock_ = make_locked_folder(options.exchange, "server");
   if (!resumed) require_no_rounds(options.exchange);
   data_ = open_dataset(options.data, set, quiet);
   if (!same_shape(data_.data.layout, keys.layout))
@@ -53,7 +54,8 @@ bool ValidationRounds::go_on(const EncryptedTrainer& trainer, const DataId& data
     throw DataError("more than " + std::to_string(kMaxRounds) +
                     " rounds of validation; set validation_every to a larger number of steps");
   const Stopwatch scoring;
-  file.scores = {predict(set_.parameters, model, data_.data, keys_), data_.info.id};
+  file.scores = {predict(set_.parameters, model, data_.data, keys_), data_.info.id,
+                 training.circuit, std::nullopt};
   file.model = {std::move(model), data, training};
   write_round(round_path(options_.exchange, file.round), set_, file);
   const double scoring_seconds = scoring.seconds();
@@ -74,7 +76,7 @@ bool ValidationRounds::wait_for_answer(int round) {
   ProgressBar bar("waiting for the owner", quiet_);
   bar.note("round " + std::to_string(round));
   const Stopwatch watch;
-  while (!fs::exists(answer)) {
+  while (!path_exists(answer)) {
     if (watch.seconds() > options_.timeout)
       throw DataError("no answer to round " + std::to_string(round) + " within " +
                       duration_text(options_.timeout) + ": expected " + quoted_path(answer) +

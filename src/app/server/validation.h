@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/common/files.h"
+#include "base/file_lock.h"
 #include "train/encrypted_trainer.h"
 
 namespace blindtuner {
@@ -19,8 +20,9 @@ struct ValidationOptions {
 /// server need not know which one that is.
 class ValidationRounds {
  public:
-  /// Everything must outlive this. Throws DataError when the data does not fit the keys, and when
-  /// the folder holds rounds or answers although the run is a new one.
+  /// Everything must outlive this. Throws DataError when the data does not fit the keys, when
+  /// another server is at work in the folder, and when it holds rounds or answers although the run
+  /// is a new one.
   ValidationRounds(const ValidationOptions& options, const KeySet& set, const TrainingKeys& keys,
                    const RunId& run, bool resumed, bool quiet);
 
@@ -40,6 +42,7 @@ class ValidationRounds {
   const TrainingKeys& keys_;
   RunId run_;
   bool quiet_;
+  FileLock lock_;
   DatasetFile data_;
   nlohmann::json report_ = nlohmann::json::array();
 };

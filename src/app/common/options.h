@@ -1,0 +1,40 @@
+// Numbers on the command line.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <type_traits>
+
+namespace blindtuner {
+
+/// Passes decimal numbers (no blank, no plus, no hexadecimal or octal ones; NaN and infinity are
+/// none) from `least` to `most`; the first also in the form of 1e-3. What it is called in the help
+/// is part of it.
+CLI::Validator real_number(double least, double most);
+CLI::Validator whole_number(std::uint64_t least, std::uint64_t most);
+
+/// An option that is a number: the only way in which either program takes one, so that no option
+/// forgets its range. `least` is 0 or more.
+template <typename T>
+CLI::Option* add_number(CLI::App& command, const std::string& name, T& value,
+                        const std::string& description, std::type_identity_t<T> least,
+                        std::type_identity_t<T> most) {
+  CLI::Option* option = command.add_option(name, value, description);
+  if constexpr (std::is_floating_point_v<T>)
+    option->type_name("X")->transform(real_number(least, most));
+  else
+    option->type_name("N")->transform(
+        whole_number(static_cast<std::uint64_t>(least), static_cast<std::uint64_t>(most)));
+  return option;
+}
+
+inline constexpr std::size_t kMaxBatch = std::size_t{1} << 30;  ///< samples a step
+inline constexpr double kMaxTimeout = 1e7;                      ///< seconds
+inline constexpr int kMaxPatience = 10000;                      ///< rounds
+
+/// --range, which picks a softmax circuit.
+void add_range_option(CLI::App& command, double& range);
+
+}  // namespace blindtuner

@@ -1,0 +1,292 @@
+#include "app/owner/key_folder.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+#include "app/common/progress.h"
+#include "app/common/report.h"
+#include "base/atomic_file.h"
+#include "base/error.h"
+#include "base/file_lock.h"
+#include "base/interrupt.h"
+#include "base/path.h"
+#include "data/file_bytes.h"
+#include "secret/dataset_encryption.h"
+#include "train/softmax_circuit.h"
+
+namespace blindtuner {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kLockRole = "keys";
+// A pair is swapped, and a passphrase changed, within less.
+constexpr std::chrono::seconds kPatience{3};
+
+fs::path next_path(const fs::path& folder) { return folder / "evaluation.keys.next"; }
+
+/// The identity in a file's header; none when it cannot be read as a file of this kind.
+std::optional<KeyId> identity(const fs::path& path, FileKind kind) {
+  try {
+    return FileReader(path, kind).header().key_id;
+  } catch (const DataError&) {
+    return std::nullopt;
+  }
+}
+
+[[noreturn]] void cannot(const char* action, const fs::path& path, int error) {
+  throw DataError(std::string("cannot ") + action + " " + quoted_path(path) + ": " +
+                  std::generic_category().message(error));
+}
+
+void rename_file(const fs::path& from, const fs::path& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) cannot("write", to, errno);
+}
+
+// Its names survive a crash; where the file system cannot promise it, as well as it can.
+void flush_folder(const fs::path& folder) {
+  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  (void)::fsync(descriptor);
+  ::close(descriptor);
+}
+
+/// For its owner alone.
+void make_private_folder(const fs::path& folder) {
+  if (folder.has_parent_path()) make_folder(folder.parent_path());
+  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) cannot("make", folder, errno);
+  make_folder(folder);
+}
+
+void warn_of_others(const fs::path& folder) {
+  struct stat status {};
+  if (::stat(folder.c_str(), &status) == 0 && (status.st_mode & 077) != 0)
+    std::fprintf(stderr,
+                 "%s can be entered by other users of this machine; 'chmod 700' ends that\n",
+                 quoted_path(folder).c_str());
+}
+
+/// folder/old-ID, or old-ID-2 and so on: the first where `name` is not taken by another file than
+/// `same`.
+fs::path room_for(const fs::path& folder, const std::optional<KeyId>& id, const char* name,
+                  const fs::path& same = {}) {
+  const std::string first = "old-" + (id ? to_string(*id).substr(0, 16) : "unreadable");
+  for (int i = 1;; ++i) {
+    const fs::path room = folder / (i == 1 ? first : first + "-" + std::to_string(i));
+    std::error_code ignored;
+    if (!path_exists(room / name) || (!same.empty() && fs::equivalent(room / name, same, ignored)))
+      return room;
+  }
+}
+
+/// secret.key under a second name, so that the first can be replaced.
+fs::path keep_secret_key(const fs::path& folder) {
+  const fs::path key = secret_key_path(folder);
+  const fs::path room = room_for(folder, identity(key, FileKind::kSecretKey), "secret.key", key);
+  const fs::path kept = room / "secret.key";
+  make_private_folder(room);
+  // A file that a symbolic link leads to stays where it is, and is copied: the link is replaced.
+  std::error_code ignored;
+  if (fs::is_symlink(key, ignored) || (::link(key.c_str(), kept.c_str()) != 0 && errno != EEXIST)) {
+    // Or a file system without second names.
+    std::vector<std::uint8_t> bytes = read_file(key, 1 << 24);
+    SecretBytes wiped(bytes.size());
+    std::copy(bytes.begin(), bytes.end(), wiped.span().begin());
+    wipe(bytes.data(), bytes.size());
+    AtomicFile copy(kept, 0600);
+    copy.write(std::span<const std::uint8_t>(wiped.span()));
+    copy.commit();
+  }
+  flush_folder(room);
+  return room;
+}
+
+/// The identity in the name of an owner's record (ledger-ID.jsonl, data-sets-ID.json); empty for other
+/// files.
+std::string record_of(const fs::path& file) {
+  for (const auto& [begin, end] :
+       {std::pair("ledger-", ".jsonl"), std::pair("data-sets-", ".json")}) {
+    const std::string name = file.filename().string();
+    if (name.starts_with(begin) && file.extension() == end)
+      return file.stem().string().substr(std::strlen(begin));
+  }
+  return {};
+}
+
+/// Records of other keys than secret.key's go where those keys are.
+void set_records_aside(const fs::path& folder) {
+  const auto ours = identity(secret_key_path(folder), FileKind::kSecretKey);
+  std::vector<fs::path> records;
+  std::error_code error;  // a folder that cannot be read: then there is nothing that could be moved
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
+    if (!record_of(entry.path()).empty()) records.push_back(entry.path());
+  }
+  for (const fs::path& record : records) {
+    const std::string id = record_of(record);
+    const fs::path room = folder / ("old-" + id), kept = room / record.filename();
+    if ((ours && to_string(*ours).starts_with(id)) || path_exists(kept)) continue;
+    make_private_folder(room);
+    rename_file(record, kept);
+  }
+}
+
+/// Whether evaluation.keys.next belongs beside secret.key.
+bool next_is_due(const fs::path& folder) {
+  const auto id = identity(next_path(folder), FileKind::kEvaluationKeys);
+  return id && id == identity(secret_key_path(folder), FileKind::kSecretKey);
+}
+
+/// Step 4.
+void complete_pair(const fs::path& folder) {
+  const fs::path next = next_path(folder), evaluation = evaluation_keys_path(folder);
+  if (!path_exists(next)) return;
+  if (!next_is_due(folder)) {
+    std::error_code ignored;
+    fs::remove(next, ignored);
+    return;
+  }
+  if (path_exists(evaluation)) {
+    const fs::path room =
+        room_for(folder, identity(evaluation, FileKind::kEvaluationKeys), "evaluation.keys");
+    make_private_folder(room);
+    rename_file(evaluation, room / "evaluation.keys");
+    flush_folder(room);
+  }
+  set_records_aside(folder);
+  rename_file(next, evaluation);
+  flush_folder(folder);
+}
+
+void refuse_present_keys(const fs::path& folder) {
+  for (const fs::path& path : {secret_key_path(folder), evaluation_keys_path(folder)})
+    if (path_exists(path))
+      throw DataError(quoted_path(path) +
+                      " exists: without it, everything encrypted under it is lost; give another "
+                      "--out, or --force, which moves it to a folder old-.. beside it");
+}
+
+std::uint64_t key_file_bytes(const Parameters& p, const Bootstrapper& bootstrapper,
+                             const ProductLayout& layout) {
+  const BootstrapKeyShapes shapes(p, bootstrapper.rotations(),
+                                  class_sum_rotations(p, layout.class_stride), p.circuit_start());
+  constexpr std::uint64_t kSecretKey = 1 << 20;  // more than it has
+  return training_keys_file_bytes(p, shapes, layout) + kSecretKey;
+}
+
+}  // namespace
+
+fs::path secret_key_path(const fs::path& folder) { return folder / "secret.key"; }
+fs::path evaluation_keys_path(const fs::path& folder) { return folder / "evaluation.keys"; }
+
+FileLock lock_keys(const fs::path& folder) {
+  return {folder, kLockRole, FileLock::Kind::kExclusive, kPatience};
+}
+
+void add_key_options(CLI::App& command, KeyOptions& options) {
+  command.add_option("--keys", options.folder, "folder of the keys")->required();
+  add_passphrase_options(command, options.passphrase);
+}
+
+ProductLayout plan_keys(const KeygenRequest& request, const Parameters& parameters) {
+  if (parameters.insecure() && !request.allow_insecure)
+    throw SecurityError("parameters '" + request.parameters +
+                        "' are below 128 bits of security; refused without "
+                        "--allow-insecure-parameters");
+  // Of `finetune` these come out of its data.
+  if (request.classes < 2 || request.classes > kMaxClasses)
+    throw DataError(std::to_string(request.classes) + " classes, expected 2 to " +
+                    std::to_string(kMaxClasses));
+  if (request.features < 1 || request.features >= kMaxColumns)
+    throw DataError(std::to_string(request.features) + " features, expected 1 to " +
+                    std::to_string(kMaxColumns - 1));
+  return ProductLayout::plan(parameters, request.batch, request.features + 1, request.classes,
+                             request.batch);
+}
+
+MadeKeys make_keys(const fs::path& folder, const KeygenRequest& request, bool replace,
+                   const PassphraseSource& passphrase) {
+  const ParametersPtr parameters = Parameters::create(find_parameters(request.parameters));
+  const ProductLayout layout = plan_keys(request, *parameters);
+  make_private_folder(folder);
+  const FileLock lock = lock_keys(folder);
+  complete_pair(folder);
+  if (!replace) refuse_present_keys(folder);
+  if (!request.quiet) warn_of_others(folder);
+
+  const Bootstrapper bootstrapper(parameters);
+  require_room(folder, key_file_bytes(*parameters, bootstrapper, layout), "keys");
+  const SecretBytes seal = passphrase ? passphrase() : SecretBytes();
+  ProgressBar bar("making keys", request.quiet);
+  bar.update(0);
+  const OwnerKeys keys{SecretKeys::generate(parameters), fresh_key_id(), layout};
+  bar.update(0.2);
+  const TrainingKeys evaluation = make_training_keys(keys.secrets, bootstrapper, layout);
+  bar.update(0.8);
+  MadeKeys made;
+  try {
+    write_training_keys(next_path(folder), *parameters, keys.id, evaluation);
+    if (path_exists(secret_key_path(folder)))
+      made.old_pair = keep_secret_key(folder);
+    else if (path_exists(evaluation_keys_path(folder)))
+      made.old_pair =
+          room_for(folder, identity(evaluation_keys_path(folder), FileKind::kEvaluationKeys),
+                   "evaluation.keys");
+    write_secret_key(secret_key_path(folder), keys, seal, Links::kReplace);
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove(next_path(folder), ignored);
+    throw;
+  }
+  try {
+    const InterruptDeferred whole;
+    complete_pair(folder);
+  } catch (const DataError& error) {
+    throw DataError(error.what() +
+                    std::string("; the new secret.key is in place, and the next command that "
+                                "makes keys there or encrypts completes the pair"));
+  }
+  bar.finish();
+  return made;
+}
+
+const ProductLayout& OwnerFolder::layout() const {
+  if (!keys.layout)
+    throw DataError(
+        quoted_path(secret_key_path(folder)) +
+        ": is of version 0.1 and does not say what its evaluation keys were made for; " +
+        quoted_path(evaluation_keys_path(folder)) + " of the same keys is needed too");
+  return *keys.layout;
+}
+
+OwnerFolder open_keys(const KeyOptions& options, bool allow_insecure) {
+  const fs::path secret = secret_key_path(options.folder),
+                 evaluation = evaluation_keys_path(options.folder);
+  OwnerKeys keys = read_secret_key(secret, allow_insecure,
+                                   [&] { return read_passphrase(options.passphrase, secret); });
+  const ParametersPtr p = keys.secrets.parameters;
+  const FileHeader header = make_header(FileKind::kSecretKey, *p, keys.id);
+  OwnerFolder out{std::move(keys), {p, header, quoted_path(secret)}, options.folder};
+  if (!out.keys.layout && identity(evaluation, FileKind::kEvaluationKeys) == out.keys.id)
+    out.keys.layout = read_training_keys_layout(evaluation, out.set);
+  return out;
+}
+
+OwnerFolder open_keys_to_encrypt(const KeyOptions& options, bool allow_insecure) {
+  const fs::path evaluation = evaluation_keys_path(options.folder);
+  if (next_is_due(options.folder)) {
+    const FileLock lock = lock_keys(options.folder);
+    if (lock.held()) complete_pair(options.folder);
+  }
+  OwnerFolder out = open_keys(options, allow_insecure);
+  if (path_exists(evaluation)) (void)read_training_keys_layout(evaluation, out.set);
+  (void)out.layout();
+  return out;
+}
+
+}  // namespace blindtuner

@@ -1,0 +1,80 @@
+// A folder of keys: secret.key, which stays with its owner, and evaluation.keys for a server.
+//
+// A pair is put in place by one rename, that of secret.key:
+//
+//   1. evaluation.keys.next is written whole; it is nobody's yet.
+//   2. A secret.key that is there gets a second name, old-ID/secret.key.
+//   3. secret.key is written under another name and renamed. Before, the folder holds the old pair;
+//      from here on the new one: evaluation.keys.next is of secret.key's identity.
+//   4. What else belongs to the old pair goes to old-ID/, and evaluation.keys.next gets its name.
+//
+// After a kill or a failure at any instant, whoever next makes keys or encrypts does step 4 when it
+// was due (complete_pair), and otherwise evaluation.keys.next is a leftover that goes away. A
+// secret.key is never overwritten and never removed.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+
+#include "app/common/files.h"
+#include "app/owner/passphrase.h"
+#include "base/file_lock.h"
+#include "secret/secret_key_file.h"
+
+namespace blindtuner {
+
+std::filesystem::path secret_key_path(const std::filesystem::path& folder);
+std::filesystem::path evaluation_keys_path(const std::filesystem::path& folder);
+
+/// Held by whoever changes what the folder holds. Waits a few seconds for another program; throws
+/// DataError that names it.
+FileLock lock_keys(const std::filesystem::path& folder);
+
+/// Where keys are, and what opens them: the options of every command that takes keys.
+struct KeyOptions {
+  std::filesystem::path folder;
+  PassphraseOptions passphrase;
+};
+void add_key_options(CLI::App& command, KeyOptions& options);
+
+struct KeygenRequest {
+  std::string parameters = "Standard";
+  std::size_t features = 768, classes = 10;
+  std::size_t batch = 4096;  ///< what the layout is chosen for
+  bool allow_insecure = false, quiet = false;
+};
+/// The layout that the request's keys are for. Throws DataError for what cannot be asked for, and
+/// SecurityError for parameters below 128 bits unless allowed.
+ProductLayout plan_keys(const KeygenRequest& request, const Parameters& parameters);
+
+struct MadeKeys {
+  /// Where the pair that was there lies now.
+  std::optional<std::filesystem::path> old_pair;
+};
+/// Puts a pair into the folder, which is made for its owner alone, or changes nothing. Throws
+/// DataError when there are keys already, unless they may be set aside (`replace`); when the disk
+/// has not the room; when another program makes keys there. `passphrase`: asked once all of that is
+/// settled; empty or an empty answer: none.
+MadeKeys make_keys(const std::filesystem::path& folder, const KeygenRequest& request, bool replace,
+                   const PassphraseSource& passphrase = {});
+
+/// What a secret.key opens.
+struct OwnerFolder {
+  OwnerKeys keys;
+  KeySet set;
+
+  /// What the evaluation keys were made for. A secret.key of version 0.1 does not say it; then
+  /// evaluation.keys must be there and of the same set, else DataError.
+  const ProductLayout& layout() const;
+  /// The same where it is known.
+  const std::optional<ProductLayout>& known_layout() const { return keys.layout; }
+
+  std::filesystem::path folder;
+};
+/// For decryption: needs secret.key alone.
+OwnerFolder open_keys(const KeyOptions& options, bool allow_insecure);
+/// For encryption: what a kill left undone is completed, and an evaluation.keys that is there must
+/// be of the same set. Throws DataError.
+OwnerFolder open_keys_to_encrypt(const KeyOptions& options, bool allow_insecure);
+
+}  // namespace blindtuner

@@ -1,0 +1,105 @@
+// blindtuner ledger: what a key set has given away, for whoever has to answer for it.
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "app/owner/owner.h"
+#include "app/owner/steps.h"
+#include "base/path.h"
+#include "secret/disclosure.h"
+
+namespace blindtuner {
+namespace {
+
+std::string line_of(const LedgerEntry& e) {
+  char what[200];
+  const std::string numbers = std::to_string(e.numbers);
+  switch (e.kind) {
+    case LedgerEntry::Kind::kEncrypted:
+      std::snprintf(what, sizeof what, "%s samples, for a server", numbers.c_str());
+      break;
+    case LedgerEntry::Kind::kOpened:
+      std::snprintf(what, sizeof what, "%s, %s numbers at full precision", e.what.c_str(),
+                    numbers.c_str());
+      break;
+    case LedgerEntry::Kind::kPublished:
+      std::snprintf(what, sizeof what, "%s, %s numbers with noise %.0f times their error%s",
+                    e.what.c_str(), numbers.c_str(), e.error > 0 ? e.noise / e.error : 0,
+                    e.bits > 0 ? "" : ", the same as before");
+      break;
+    case LedgerEntry::Kind::kAnswered:
+      std::snprintf(what, sizeof what, "round %d of run %.8s: %s", e.round, e.run.c_str(),
+                    e.stop ? "stop" : "go on");
+      break;
+  }
+  char line[320];
+  const char* tied = e.data.empty() ? "" : ", data set ";
+  std::snprintf(line, sizeof line, "%s  %-9s  %s%s%.8s%s\n", e.time.c_str(), kind_name(e.kind),
+                what, tied, e.data.c_str(),
+                e.round != 0 && e.kind == LedgerEntry::Kind::kOpened
+                    ? (", round " + std::to_string(e.round)).c_str()
+                    : "");
+  return line;
+}
+
+std::string text_of(const Ledger& ledger, const std::vector<LedgerEntry>& entries) {
+  std::string text = "Ledger " + quoted_path(ledger.path()) + ", unchanged since it was written\n";
+  for (const LedgerEntry& entry : entries) text += line_of(entry);
+  const LedgerTotals t = totals(entries);
+  char sums[900];
+  std::snprintf(
+      sums, sizeof sums,
+      "\nTogether\n"
+      "  encrypted  %zu data sets. Servers that have them cannot read them.\n"
+      "  opened     %zu results at full precision. They are the owner's: who gets one of\n"
+      "             them and the ciphertext it came from can compute the secret key.\n"
+      "  published  %zu results with noise. Whoever sees all of them learns at most\n"
+      "             %.2g bits about the secret key (budget %.2g unless --budget is given).\n"
+      "  answered   %zu rounds of %zu runs of validation, one bit each, go on or stop. The\n"
+      "             training server learns at most %.1f bits by them, about the data or\n"
+      "             the key.\n",
+      t.encrypted, t.opened, t.published, t.published_bits, kPublicationBudget, t.answered, t.runs,
+      t.answered_bits);
+  return text + sums;
+}
+
+void ledger_command(const CommonOptions& common, const KeyOptions& options) {
+  const OwnerFolder keys = open_keys(options, common.allow_insecure);
+  const Disclosure door(keys.keys, keys.folder);
+  const Ledger& ledger = door.ledger();
+  const std::optional<std::vector<LedgerEntry>> entries = ledger.read();
+  const LedgerTotals t = totals(entries.value_or(std::vector<LedgerEntry>{}));
+  nlohmann::json report = {{"ledger", ledger.path().string()},
+                           {"exists", entries.has_value()},
+                           {"budget", kPublicationBudget},
+                           {"encrypted", t.encrypted},
+                           {"opened", t.opened},
+                           {"published", t.published},
+                           {"published_bits", t.published_bits},
+                           {"answered", t.answered},
+                           {"runs", t.runs},
+                           {"answered_bits", t.answered_bits},
+                           {"entries", nlohmann::json::array()}};
+  if (entries)
+    for (const LedgerEntry& entry : *entries) report["entries"].push_back(to_json(entry));
+  print_report(common, report,
+               entries ? text_of(ledger, *entries)
+                       : "no ledger " + quoted_path(ledger.path()) +
+                             ": nothing was decrypted under these keys since ledgers are kept, or "
+                             "it was taken away\n");
+}
+
+}  // namespace
+
+void add_ledger(Program& program) {
+  program.add_command("ledger",
+                      "what was opened, published and answered under a key set, and how much it "
+                      "can have told (docs/SECURITY.md)",
+                      [&](CLI::App& command) -> std::function<void()> {
+                        auto keys = std::make_shared<KeyOptions>();
+                        add_key_options(command, *keys);
+                        return [&program, keys] { ledger_command(program.options(), *keys); };
+                      });
+}
+
+}  // namespace blindtuner

@@ -1,0 +1,56 @@
+// What an owner holds results against before and after it decrypts them (docs/SECURITY.md, "What an
+// owner checks"). Everything an owner decrypts comes through here and goes through the one door.
+#pragma once
+
+#include "app/owner/steps.h"
+
+namespace blindtuner {
+
+/// What an owner knows of a run beforehand.
+struct ExpectedRun {
+  std::optional<TrainingConfig> config;  ///< what the server was told to train with
+  std::string circuit;                   ///< its softmax circuit; empty: any that serves
+  std::optional<DataId> data;            ///< the training set
+  /// Take data sets that the record beside the keys (app/owner/data_sets.h) does not know for the
+  /// owner's own: those that an earlier program has encrypted, or this one with a copy of the keys.
+  bool unrecorded_data = false;
+};
+
+/// Reads a model that these keys can open: of their key set, of the layout they were made for, of a
+/// data set that they have encrypted, and what `expected` says. Throws DataError.
+ModelFile open_model(const std::filesystem::path& path, const OwnerFolder& keys,
+                     const ExpectedRun& expected = {});
+/// The same of scores.
+ScoresFile open_scores(const std::filesystem::path& path, const OwnerFolder& keys,
+                       const ExpectedRun& expected = {});
+
+/// What open_model() requires of a model. `name` opens the message of the DataError.
+void require_run(const ModelFile& file, const OwnerFolder& keys, const ExpectedRun& expected,
+                 const std::string& name);
+
+/// A data set's file is the one that these keys have written, whoever kept it: by its contents.
+/// Throws DataError, which `name` opens.
+void require_own_copy(const DatasetFile& file, const OwnerFolder& keys, bool unrecorded_data,
+                      const std::string& name);
+
+/// Throws DataError, which `name` opens, for another shape than the keys'.
+void require_shape_of_keys(const ProductLayout& layout, const OwnerFolder& keys,
+                           const std::string& name);
+
+Origin origin_of(const std::string& name, const DataId& data);
+
+// Through the door, held against what the training that the file states can have made: DataError.
+
+/// classes x features, bias last.
+std::vector<double> open_weights(Disclosure& door, const ModelFile& file, const Origin& origin);
+Published publish_weights(Disclosure& door, const ModelFile& file, const Origin& origin,
+                          double error, double budget);
+/// samples x classes.
+std::vector<double> open_logits(Disclosure& door, const ScoresFile& file, const Origin& origin);
+Published publish_logits(Disclosure& door, const ScoresFile& file, const Origin& origin,
+                         double error, double budget);
+
+/// model_noise() of the run that a model's file states, on training data of these sizes.
+double weight_noise(const Parameters& parameters, const ModelFile& file, const FeatureSizes& sizes);
+
+}  // namespace blindtuner

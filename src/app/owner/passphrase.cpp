@@ -1,0 +1,171 @@
+// blindtuner passphrase: adds, changes or removes the passphrase of a secret key.
+#include "app/owner/passphrase.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "app/owner/key_folder.h"
+#include "app/owner/owner.h"
+#include "base/error.h"
+#include "base/file_lock.h"
+#include "base/interrupt.h"
+#include "base/path.h"
+
+namespace blindtuner {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Descriptor {
+ public:
+  explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
+  ~Descriptor() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
+
+// Up to the end of the first line.
+SecretBytes read_line(int descriptor, const std::string& name) {
+  SecretBytes line(kMaxPassphrase + 1);
+  std::size_t size = 0;
+  while (true) {
+    struct pollfd ready = {descriptor, POLLIN, 0};
+    const int events = ::poll(&ready, 1, 100);
+    throw_if_interrupted();
+    if (events == 0 || (events < 0 && errno == EINTR)) continue;
+    const ssize_t got = ::read(descriptor, line.span().data() + size, line.size() - size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0)
+      throw DataError("cannot read a passphrase from " + name + ": " +
+                      std::generic_category().message(errno));
+    const auto begin = line.span().begin() + static_cast<std::ptrdiff_t>(size);
+    const auto newline = std::find(begin, begin + got, std::uint8_t{'\n'});
+    const bool ended = got == 0 || newline != begin + got;
+    size = static_cast<std::size_t>(newline - line.span().begin());
+    if (size > kMaxPassphrase)
+      throw DataError("a passphrase has at most " + std::to_string(kMaxPassphrase) +
+                      " bytes; the first line of " + name + " has more");
+    if (ended) break;
+  }
+  if (size == 0) throw DataError("the passphrase from " + name + " is empty");
+  SecretBytes out(size);
+  std::copy_n(line.span().begin(), size, out.span().begin());
+  return out;
+}
+
+SecretBytes from_file(const fs::path& path) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0)
+    throw DataError("cannot read a passphrase from " + quoted_path(path) + ": " +
+                    std::generic_category().message(errno));
+  return read_line(file.get(), quoted_path(path));
+}
+
+/// The terminal without its echo, as long as this lives.
+class Terminal {
+ public:
+  explicit Terminal(const fs::path& what) : file_(::open("/dev/tty", O_RDWR | O_CLOEXEC)) {
+    if (file_.get() < 0 || ::tcgetattr(file_.get(), &before_) != 0)
+      throw DataError(quoted_path(what) +
+                      " takes a passphrase: name a file whose first line it is with "
+                      "--passphrase-file or in BLINDTUNER_PASSPHRASE_FILE, or run at a terminal");
+    struct termios silent = before_;
+    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    silent.c_lflag |= ICANON;
+    ::tcsetattr(file_.get(), TCSAFLUSH, &silent);
+  }
+  ~Terminal() { ::tcsetattr(file_.get(), TCSAFLUSH, &before_); }
+  Terminal(const Terminal&) = delete;
+  Terminal& operator=(const Terminal&) = delete;
+
+  SecretBytes ask(const std::string& question) {
+    say(question + ": ");
+    SecretBytes answer = read_line(file_.get(), "the terminal");
+    say("\n");
+    return answer;
+  }
+
+ private:
+  void say(const std::string& text) {
+    const ssize_t ignored = ::write(file_.get(), text.data(), text.size());
+    (void)ignored;
+  }
+  Descriptor file_;
+  struct termios before_ {};
+};
+
+struct ChangeOptions {
+  KeyOptions keys;
+  PassphraseOptions fresh;
+  bool remove = false;
+};
+
+void change_passphrase(const CommonOptions& common, const ChangeOptions& options) {
+  const fs::path secret = secret_key_path(options.keys.folder);
+  const bool before = secret_key_sealed(secret);
+  if (options.remove && !before) throw DataError(quoted_path(secret) + ": has no passphrase");
+  const FileLock lock = lock_keys(options.keys.folder);
+  const OwnerFolder keys = open_keys(options.keys, common.allow_insecure);
+  SecretBytes passphrase;
+  if (!options.remove) passphrase = read_new_passphrase(options.fresh, secret);
+  write_secret_key(secret, keys.keys, passphrase);
+  const char* done = options.remove ? "removed" : before ? "changed" : "added";
+  print_report(common, {{"secret_key", secret.string()}, {"passphrase", done}},
+               "passphrase of '" + secret.string() + "' " + done + "\n");
+}
+
+}  // namespace
+
+void add_passphrase_options(CLI::App& command, PassphraseOptions& options) {
+  command.add_option("--passphrase-file", options.file,
+                     "file whose first line is the secret key's passphrase, if it has one (asked "
+                     "for at the terminal; BLINDTUNER_PASSPHRASE_FILE may name the file too)");
+}
+
+SecretBytes read_passphrase(const PassphraseOptions& options, const fs::path& what) {
+  if (!options.file.empty()) return from_file(options.file);
+  const char* named = std::getenv("BLINDTUNER_PASSPHRASE_FILE");
+  if (named != nullptr && *named != '\0') return from_file(named);
+  return Terminal(what).ask("passphrase of " + quoted_path(what));
+}
+
+SecretBytes read_new_passphrase(const PassphraseOptions& options, const fs::path& what) {
+  if (!options.file.empty()) return from_file(options.file);
+  Terminal terminal(what);
+  SecretBytes first = terminal.ask("new passphrase for " + quoted_path(what));
+  const SecretBytes second = terminal.ask("once more");
+  if (!std::equal(first.span().begin(), first.span().end(), second.span().begin(),
+                  second.span().end()))
+    throw DataError("the two passphrases differ");
+  return first;
+}
+
+void add_passphrase(Program& program) {
+  program.add_command("passphrase",
+                      "add, change or remove the passphrase that protects a secret key",
+                      [&](CLI::App& command) -> std::function<void()> {
+                        auto o = std::make_shared<ChangeOptions>();
+                        add_key_options(command, o->keys);
+                        auto* fresh = command.add_option("--new-passphrase-file", o->fresh.file,
+                                                         "file whose first line is the new one");
+                        command.add_flag("--remove", o->remove, "leave the secret key without one")
+                            ->excludes(fresh);
+                        return [&program, o] { change_passphrase(program.options(), *o); };
+                      });
+}
+
+}  // namespace blindtuner

@@ -1,0 +1,29 @@
+// Where passphrases come from: a file that is named, or the terminal, without echo. Never an
+// argument, which every user of the machine could read.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "app/common/program.h"
+#include "base/buffer.h"
+
+namespace blindtuner {
+
+struct PassphraseOptions {
+  std::string file;  ///< whose first line it is; may be a pipe
+};
+/// --passphrase-file
+void add_passphrase_options(CLI::App& command, PassphraseOptions& options);
+
+/// The passphrase of `what`, 1 to kMaxPassphrase bytes: from the file of the options, else from the
+/// one that BLINDTUNER_PASSPHRASE_FILE names, else from the terminal. Throws DataError where there
+/// is none of the three.
+SecretBytes read_passphrase(const PassphraseOptions& options, const std::filesystem::path& what);
+/// A new one for it: from the file of the options, else from the terminal, twice.
+SecretBytes read_new_passphrase(const PassphraseOptions& options,
+                                const std::filesystem::path& what);
+
+inline constexpr std::size_t kMaxPassphrase = 1024;
+
+}  // namespace blindtuner

@@ -1,0 +1,50 @@
+#include "app/owner/sealed_record.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/atomic_file.h"
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/hmac.h"
+#include "base/json.h"
+#include "base/path.h"
+#include "data/file_bytes.h"
+#include "secret/derived_key.h"
+
+namespace blindtuner {
+namespace {
+
+constexpr std::size_t kMaxBytes = std::size_t{1} << 24;
+
+std::string text_of(const nlohmann::json& record, const OwnerKeys& keys, std::string_view purpose) {
+  const std::string sealed = json_text(record);
+  Seed key = derived_key(keys, "blindtuner record 1 " + std::string(purpose));
+  const Sha256Digest seal =
+      hmac_sha256(key, {reinterpret_cast<const std::uint8_t*>(sealed.data()), sealed.size()});
+  wipe(key.data(), key.size());
+  return json_text({{"record", record}, {"seal", to_hex(seal)}}, 2) + "\n";
+}
+
+}  // namespace
+
+void write_sealed(const std::filesystem::path& path, const OwnerKeys& keys,
+                  std::string_view purpose, const nlohmann::json& record) {
+  AtomicFile out(path, 0600);
+  out.write(text_of(record, keys, purpose));
+  out.commit();
+}
+
+nlohmann::json read_sealed(const std::filesystem::path& path, const OwnerKeys& keys,
+                           std::string_view purpose) {
+  const std::vector<std::uint8_t> bytes = read_file(path, kMaxBytes);
+  const std::string name = quoted_path(path);
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const nlohmann::json json = parse_json(text, name);
+  if (!json.is_object() || !json.contains("record"))
+    throw DataError(name + ": no record with a seal: earlier versions wrote some without");
+  if (text != text_of(json["record"], keys, purpose))
+    throw DataError(name + ": its seal is wrong: it was changed, or written with other keys");
+  return json["record"];
+}
+
+}  // namespace blindtuner

@@ -1,0 +1,26 @@
+// Small records that an owner keeps for itself: JSON with a seal, mode 0600.
+//
+//   {"record": {..}, "seal": ".."}      seal: HMAC-SHA256 of the record's text, in hexadecimal, under
+//                                       a key derived from the secret key and the record's purpose
+//
+// A record decides what is trusted or answered later, so one that is not, byte for byte, what these
+// keys have written is refused, and so is a record of another purpose.
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "secret/secret_key_file.h"
+
+namespace blindtuner {
+
+void write_sealed(const std::filesystem::path& path, const OwnerKeys& keys,
+                  std::string_view purpose, const nlohmann::json& record);
+
+/// Throws DataError when it is not there, cannot be read or is not sealed by these keys for this
+/// purpose.
+nlohmann::json read_sealed(const std::filesystem::path& path, const OwnerKeys& keys,
+                           std::string_view purpose);
+
+}  // namespace blindtuner

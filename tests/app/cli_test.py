@@ -21,9 +21,7 @@ class Workflow(Base):
             INSECURE).stdout)
         self.assertEqual(plan["bytes"]["evaluation_keys"],
                          (self.keys / "evaluation.keys").stat().st_size)
-        # The file holds the features' name, which a plan cannot know.
-        self.assertEqual(plan["bytes"]["upload"] + len("x.npy"),
-                         (self.folder / "data.enc").stat().st_size)
+        self.assertEqual(plan["bytes"]["upload"], (self.folder / "data.enc").stat().st_size)
         self.assertGreater(plan["seconds"]["training"], 0)
         table = self.good(OWNER, "plan", "--samples", 60000, "--classes", 10).stdout
         self.assertIn("reference machine", table)
@@ -55,7 +53,7 @@ class Workflow(Base):
             self.good(OWNER, "evaluate", "--model", folder / "model.json", *evaluate).stdout)
         self.assertEqual(of_json, of_model)
 
-        # To be published: multiples of 2^-8 near the exact weights, drawn anew every time.
+        # To be published: multiples of 2^-8 near the exact weights, the same every time.
         exact = json.loads((folder / "model.json").read_text())
         drawn = []
         for name in ["public1.json", "public2.json"]:
@@ -72,7 +70,7 @@ class Workflow(Base):
             self.assertEqual(len(noise), CLASSES * (FEATURES + 1))
             self.assertLess(max(map(abs, noise)), 7)
             self.assertGreater(sum(x * x for x in noise) / len(noise), 0.2)
-        self.assertNotEqual(drawn[0], drawn[1])
+        self.assertEqual(drawn[0], drawn[1])
         self.good(OWNER, "encrypt", "--features", folder / "xt.npy", "--unlabelled", "--keys",
                   self.keys, "--out", folder / "test.enc", INSECURE)
         self.good(SERVER, "predict", "--keys", self.keys / "evaluation.keys", "--model",
@@ -97,18 +95,37 @@ class Workflow(Base):
 
     def test_resume_gives_the_same_model(self):
         folder, checkpoints = self.folder, self.folder / "checkpoints"
-        self.assertEqual(self.train(folder / "whole.enc").returncode, 0)
-        # Stop after two steps by taking the third away from the disk: the model cannot be written.
-        stopped = self.train(folder / "no" / "such" / "folder" / "m.enc", "--checkpoint",
-                             checkpoints)
-        self.assertEqual(stopped.returncode, 1)
-        self.assertTrue((checkpoints / "checkpoint.enc").exists())
+        kept = checkpoints / "checkpoint.enc"
+        (folder / "rounds.json").write_text(json.dumps({**CONFIG, "validation_every": 2}))
+
+        def train(out, *more):
+            return run(SERVER, "train", "--keys", self.keys / "evaluation.keys", "--data",
+                       folder / "data.enc", "--config", folder / "rounds.json", "--out",
+                       folder / out, INSECURE, *more)
+
+        self.assertEqual(train("whole.enc").returncode, 0)
+        # Stops after two steps: nobody answers the round of validation that is due then.
+        self.refused(train("m.enc", "--checkpoint", checkpoints, "--validation",
+                           folder / "data.enc", "--exchange", folder / "nobody",
+                           "--answer-timeout", 0), "no answer")
+        two_steps = kept.read_bytes()
+        # An earlier run's checkpoint is not written over unasked, and no hour is spent on a model
+        # that could not be written.
+        self.refused(train("m.enc", "--checkpoint", checkpoints), "checkpoint.enc", "--resume",
+                     "--restart")
+        self.assertEqual(kept.read_bytes(), two_steps)
+        self.refused(train("gone/m.enc", "--checkpoint", checkpoints, "--restart"), "gone/m.enc")
+        self.assertEqual(kept.read_bytes(), two_steps)
         self.assertEqual(
-            self.train(folder / "resumed.enc", "--checkpoint", checkpoints, "--resume",
-                       "--report", folder / "r.json").returncode, 0)
-        self.assertEqual(json.loads((folder / "r.json").read_text())["resumed_at_step"], 3)
+            train("resumed.enc", "--checkpoint", checkpoints, "--resume", "--report",
+                  folder / "r.json").returncode, 0)
+        self.assertEqual(json.loads((folder / "r.json").read_text())["resumed_at_step"], 2)
         # Evaluation is deterministic: the very same ciphertexts.
         self.assertEqual((folder / "whole.enc").read_bytes(), (folder / "resumed.enc").read_bytes())
+        self.assertEqual(
+            train("anew.enc", "--checkpoint", checkpoints, "--restart", "--report",
+                  folder / "r.json").returncode, 0)
+        self.assertEqual(json.loads((folder / "r.json").read_text())["resumed_at_step"], 0)
 
         (folder / "other.json").write_text(json.dumps({**CONFIG, "learning_rate": 1.0}))
         self.refused(
@@ -116,6 +133,31 @@ class Workflow(Base):
                 folder / "data.enc", "--out", folder / "m.enc", "--config", folder / "other.json",
                 "--checkpoint", checkpoints, "--resume", INSECURE),
             "another training configuration")
+
+    def test_nothing_tells_the_server_about_files_or_their_order(self):
+        secret = self.folder / "patients-of-ward-7.npy"
+        secret.write_bytes((self.folder / "x.npy").read_bytes())
+        out = self.folder / "upload.enc"
+
+        def encrypt(*more):
+            return json.loads(self.good(
+                OWNER, "encrypt", "--features", secret, "--labels", self.folder / "y.npy", "--keys",
+                self.keys, "--out", out, "--validation-fraction", 0.1, "--json", INSECURE,
+                *more).stdout)
+        first, second = encrypt()["seed"], encrypt()["seed"]
+        self.assertNotEqual(first, second)
+        for seed in (first, second):
+            self.assertEqual(len(bytes.fromhex(seed)), 32)
+            self.assertNotIn(seed.encode(), out.read_bytes())
+        self.assertEqual(encrypt("--seed", first)["seed"], first)
+        self.assertEqual(encrypt("--seed", 7)["seed"], "7")
+        for path in (out, self.folder / "upload-validation.enc"):
+            self.assertNotIn(b"patients", path.read_bytes())
+            self.assertNotIn(b"validation", path.read_bytes())
+            contents = json.loads(self.good(OWNER, "inspect", path, "--json").stdout)["contents"]
+            self.assertNotIn("source", contents)
+        self.refused(run(OWNER, "encrypt", "--features", secret, "--labels", self.folder / "y.npy",
+                         "--keys", self.keys, "--out", out, "--seed", "-1", INSECURE), "--seed")
 
     def test_whitening(self):
         folder = self.folder
@@ -138,8 +180,8 @@ class Workflow(Base):
 
 class BadInput(Base):
     def test_plan_refuses_nonsense(self):
-        self.refused(run(OWNER, "plan", "--samples", 0, "--classes", 10), "--samples is 0")
-        self.refused(run(OWNER, "plan", "--samples", 9, "--classes", 1), "2 to 128")
+        self.refused(run(OWNER, "plan", "--samples", 0, "--classes", 10), "--samples: '0'", code=2)
+        self.refused(run(OWNER, "plan", "--samples", 9, "--classes", 1), "2 to 128", code=2)
         self.refused(run(OWNER, "plan", "--samples", 6000, "--classes", 10, "--batch", 100),
                      "not a multiple")
         self.refused(run(OWNER, "plan", "--samples", 9, "--classes", 3, "--parameters",

@@ -2,6 +2,7 @@
 #include "app/common/files.h"
 
 #include "io/io_fixture.h"
+#include "train/result_shape.h"
 
 namespace blindtuner::testing {
 namespace {
@@ -24,9 +25,19 @@ class FilesTest : public IoTest {
     c.scale = scale;
     return c;
   }
-  Ciphertext ciphertext(std::size_t q_count, u64 stream) const {
-    return {random_poly(p().small_ring(), q_count, 0, stream),
-            random_poly(p().small_ring(), q_count, 0, stream + 1), 0x1p46};
+  /// Random ones, of the shape that a kind of result has.
+  std::vector<Ciphertext> ciphertexts(const CiphertextShape& shape) const {
+    std::vector<Ciphertext> out;
+    for (std::size_t i = 0; i < shape.count; ++i)
+      out.push_back({random_poly(p().small_ring(), shape.q_count, 0, 2 * i),
+                     random_poly(p().small_ring(), shape.q_count, 0, 2 * i + 1), shape.scale});
+    return out;
+  }
+  const SoftmaxCircuit& circuit() const { return softmax_circuit_named("default_c3_r12"); }
+  TrainingState training(int steps) const {
+    TrainingState out{steps, default_training_config(), circuit().name};
+    out.config.classes = 3;
+    return out;
   }
 
   DatasetFile dataset() const {
@@ -41,24 +52,21 @@ class FilesTest : public IoTest {
   }
   ModelFile model() const {
     ModelFile file;
-    file.model.layout = layout();
-    for (std::size_t i = 0; i < layout().packs(); ++i)
-      file.model.weights.push_back(ciphertext(2, 2 * i));
+    file.model = {layout(), ciphertexts(model_shape(p(), layout(), circuit()))};
     file.data = DataId{1, 2};
-    file.training = {2, default_training_config(), "a circuit"};
+    file.training = training(2);
     return file;
   }
   std::vector<std::vector<Ciphertext>> gradients(std::size_t steps) const {
     std::vector<std::vector<Ciphertext>> out(steps);
-    for (auto& step : out)
-      for (std::size_t i = 0; i < layout().packs(); ++i) step.push_back(ciphertext(2, i));
+    for (auto& step : out) step = ciphertexts(gradient_shape(layout()));
     return out;
   }
   ScoresFile scores() const {
     ScoresFile file;
-    file.scores.layout = layout();
-    for (std::size_t i = 0; i < layout().supers() * layout().ratio; ++i)
-      file.scores.scores.push_back(ciphertext(1, i));
+    file.scores = {layout(), ciphertexts(score_shape(p(), layout(), circuit()))};
+    file.circuit = circuit().name;
+    file.training = training(2);
     return file;
   }
   std::vector<ComponentMapKey> map_keys(const std::vector<ComponentMap>& maps) const {
@@ -125,7 +133,7 @@ TEST_F(FilesTest, Dataset) {
   const DatasetFile back = read_dataset(path(), set_);
   EXPECT_EQ(back.info.layout, file.info.layout);
   EXPECT_EQ(back.info.id, file.info.id);
-  EXPECT_EQ(back.info.source, "features.npy");
+  EXPECT_EQ(back.info.source, "");
   EXPECT_TRUE(back.info.labelled);
   ASSERT_EQ(back.data.features.size(), file.data.features.size());
   for (std::size_t i = 0; i < file.data.features.size(); ++i)
@@ -163,10 +171,9 @@ TEST_F(FilesTest, Model) {
 }
 
 TEST_F(FilesTest, Checkpoint) {
-  const TrainingState training{3, default_training_config(), "a circuit"};
-  write_checkpoint(path(), set_, layout(), DataId{4}, RunId{5}, training, gradients(3));
+  write_checkpoint(path(), set_, layout(), DataId{4}, RunId{5}, training(3), gradients(3));
   const CheckpointFile back = read_checkpoint(path(), set_);
-  EXPECT_EQ(back.training, training);
+  EXPECT_EQ(back.training, training(3));
   EXPECT_EQ(back.data, DataId{4});
   EXPECT_EQ(back.run, RunId{5});
   EXPECT_EQ(back.gradients.size(), 3u);
@@ -175,7 +182,10 @@ TEST_F(FilesTest, Checkpoint) {
 
 TEST_F(FilesTest, Scores) {
   write_scores(path(), set_, scores());
-  EXPECT_EQ(read_scores(path(), set_).scores.scores.size(), layout().supers() * layout().ratio);
+  const ScoresFile back = read_scores(path(), set_);
+  EXPECT_EQ(back.scores.scores.size(), layout().supers() * layout().ratio);
+  EXPECT_EQ(back.circuit, circuit().name);
+  EXPECT_EQ(back.training, training(2));
   fuzz([&](const auto& p) { read_scores(p, set_); });
 }
 

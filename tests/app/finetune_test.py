@@ -65,10 +65,10 @@ class Finetune(unittest.TestCase):
         npy(self.folder / f"y{seed}.npy", [labels[i] for i in kept], "<i4")
         return len(kept)
 
-    def finetune(self, *arguments):
-        return [OWNER, "finetune", "--features", self.folder / "x1.npy", "--labels",
-                self.folder / "y1.npy", "--out", self.out, "--parameters", PARAMETERS, INSECURE,
-                *arguments]
+    def finetune(self, *arguments, data=1, parameters=PARAMETERS):
+        return [OWNER, "finetune", "--features", self.folder / f"x{data}.npy", "--labels",
+                self.folder / f"y{data}.npy", "--out", self.out, "--parameters", parameters, INSECURE,
+                "--seed", 1, *arguments]
 
     def report(self, *arguments):
         result = self.good(*self.finetune("--json", *arguments))
@@ -91,6 +91,7 @@ class Finetune(unittest.TestCase):
         self.assertGreater(report["accuracy_encrypted"], 0.9)
         self.assertLess(report["largest_weight_difference"], 1e-2)
         self.assertEqual(len(report["confusion"]), CLASSES)
+        self.assertEqual(report["seed"], "1")
         self.assertEqual(sum(map(sum, report["confusion"])), 90)
         self.assertEqual([c["samples"] for c in report["per_class"]], [30, 30, 30])
         # Round by round what the same training in the clear saw.
@@ -107,9 +108,47 @@ class Finetune(unittest.TestCase):
         for member in ("confusion", "per_class", "macro_f1"):
             self.assertEqual(evaluated[member], report[member])
         self.assertIn("Confusion matrix", Page((self.folder / "evaluated.html").read_text()).text)
-        # Again into the same folder: what the first run left does not matter.
-        again, _, _ = self.report(*test, "--steps", 5)
+        # Again into the same folder: the rounds of the first run do not matter, its keys are used
+        # again, what is not the run's is left alone.
+        secret = (self.out / "keys" / "secret.key").read_bytes()
+        shutil.copy(self.out / "model.enc", self.folder / "first.enc")
+        (self.out / "rounds" / "notes.txt").write_text("mine")
+        again, result, _ = self.report(*test, "--steps", 5)
         self.assertEqual(again["confusion"], report["confusion"])
+        self.assertIn("keys of an earlier run", result.stderr)
+        self.assertEqual((self.out / "keys" / "secret.key").read_bytes(), secret)
+        self.assertEqual((self.out / "rounds" / "notes.txt").read_text(), "mine")
+        decrypt = [OWNER, "decrypt", "--model", self.folder / "first.enc", "--out",
+                   self.folder / "first.npz", INSECURE, "--keys"]
+        self.good(*decrypt, self.out / "keys")
+        # New keys when asked, and the old ones stay.
+        self.report(*test, "--steps", 1, "--new-keys")
+        old = list((self.out / "keys").glob("old-*"))
+        self.assertEqual([(p / "secret.key").read_bytes() for p in old], [secret])
+        self.refused(run(*decrypt, self.out / "keys"), "belongs to the keys")
+        self.good(*decrypt, old[0])
+
+    def test_keys_of_its_own(self):
+        self.data(60, 1)
+        small = "InsecureTest10"
+        phrase = self.folder / "phrase"
+        phrase.write_text("correct horse\n")
+        keys = self.folder / "mine"
+        given = ["--steps", 1, "--validation-fraction", 0, "--keys", keys, "--passphrase-file",
+                 phrase]
+        self.good(*self.finetune(*given, parameters=small))
+        secret = (keys / "secret.key").read_bytes()
+        self.assertIn(b"SEAL", secret)
+        self.assertFalse((self.out / "keys").exists())
+        self.good(*self.finetune(*given, parameters=small))
+        self.assertEqual((keys / "secret.key").read_bytes(), secret)
+        self.refused(run(*self.finetune(*given[:-2], parameters=small)), "takes a passphrase")
+        # Keys for other data, or without the half that the server needs.
+        self.data(60, 2, lambda label, i: label < 2)
+        self.refused(run(*self.finetune(*given, data=2, parameters=small)), "3 classes", "--new-keys")
+        (keys / "evaluation.keys").unlink()
+        self.refused(run(*self.finetune(*given, parameters=small)), "evaluation.keys", "--new-keys")
+        self.assertEqual((keys / "secret.key").read_bytes(), secret)
 
     def test_presets(self):
         self.data(301, 1)
@@ -132,7 +171,7 @@ class Finetune(unittest.TestCase):
                 png(self.folder / part / name / f"{i}.png", 24, 40, colour)
         arguments = [OWNER, "finetune", "--images", self.folder / "train", "--test-images",
                      self.folder / "test", "--out", self.out, "--parameters", PARAMETERS,
-                     "--steps", 2, INSECURE]
+                     "--steps", 2, "--seed", 1, INSECURE]
         self.refused(run(*arguments), "--images and --texts need --model")
         arguments += ["--model", self.folder / "tiny.safetensors"]
         report = json.loads(self.good(*arguments, "--json").stdout)
@@ -153,7 +192,7 @@ class Finetune(unittest.TestCase):
             (self.folder / f"{name}.tsv").write_text("\n".join(["text\tintent", *rows]) + "\n")
         arguments = [OWNER, "finetune", "--texts", self.folder / "train.tsv", "--model",
                      self.folder / "bert", "--out", self.out, "--parameters", PARAMETERS,
-                     "--steps", 2, INSECURE]
+                     "--steps", 2, "--seed", 1, INSECURE]
         self.refused(run(*arguments, "--test-images", self.folder), "training set's kind")
         report = json.loads(self.good(*arguments, "--test-texts", self.folder / "test.tsv",
                                       "--json").stdout)
@@ -188,10 +227,22 @@ class Finetune(unittest.TestCase):
 
     def test_refusals(self):
         self.data(60, 1)
-        self.refused(run(*self.finetune("--server", self.folder / "gone", "--steps", 1)),
-                     "gone", "failed")
-        # The server's own words.
-        self.refused(run(*self.finetune("--learning-rate", 1e-30, "--steps", 2)),
+        script = self.folder / "script"
+        script.write_text("#!/bin/sh\necho blindtuner-server 0.0.1\n")
+        for server, words in ((self.folder / "gone", ["cannot start", "gone"]),
+                              (self.folder / "x1.npy", ["cannot start", "x1.npy"]),
+                              (OWNER, ["not the server's program"]),
+                              ("/bin/true", ["not the server's program"]),
+                              (script, ["says 'blindtuner-server 0.0.1', expected"])):
+            script.chmod(0o755)
+            self.refused(run(*self.finetune("--server", server, "--steps", 1)), *words)
+        # More classes than any circuit of the family takes.
+        many = list(range(101)) * 5
+        npy(self.folder / "xm.npy", [[float(i % 7), 1.0] for i in many])
+        npy(self.folder / "ym.npy", many, "<i4")
+        self.refused(run(*self.finetune("--steps", 1, "--validation-fraction", 0, data="m")),
+                     "no softmax circuit", "101 classes")
+        self.refused(run(*self.finetune("--learning-rate", 1e-12, "--steps", 2)),
                      "learning rate", "too small")
         self.refused(run(*self.finetune("--validation-fraction", 0.001)), "too few")
         self.refused(run(*self.finetune("--test-features", self.folder / "gone.npy")), "gone.npy")
@@ -202,6 +253,15 @@ class Finetune(unittest.TestCase):
                                         "--test-labels", self.folder / "wl.npy")),
                      "test set", "9", "8")
         self.assertFalse((self.out / "report.json").exists())
+        # A file of a round's name that is none, and an output that cannot be written.
+        (self.out / "rounds").mkdir()
+        (self.out / "rounds" / "round-0002.enc").write_text("mine")
+        self.refused(run(*self.finetune("--steps", 1)), "round-0002.enc")
+        shutil.rmtree(self.out / "rounds")
+        (self.out / "model.npz").mkdir()
+        self.refused(run(*self.finetune("--steps", 1)), "model.npz")
+        # All of that before the first key.
+        self.assertFalse((self.out / "keys").exists())
 
 
 if __name__ == "__main__":

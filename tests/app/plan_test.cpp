@@ -10,6 +10,7 @@
 #include "base/parallel.h"
 #include "io/file_size.h"
 #include "secret/dataset_encryption.h"
+#include "train/result_shape.h"
 
 namespace blindtuner {
 namespace {
@@ -41,7 +42,7 @@ struct Scene {
     c.learning_rate = 1;
     return c;
   }
-  ForecastRequest request() const { return {parameters, layout, config(), &circuit, "a source"}; }
+  ForecastRequest request() const { return {parameters, layout, config(), &circuit}; }
 };
 
 const Scene& scene() {
@@ -96,7 +97,6 @@ TEST_F(PlanTest, FilesHaveTheSizesForecast) {
   DatasetFile data;
   data.info.layout = s.layout;
   data.info.labelled = true;
-  data.info.source = "a source";
   data.data.layout = s.layout;
   for (const SeededCiphertext& c : s.data.features)
     data.data.features.push_back({c.c0.copy(), c.seed, c.stream, c.scale});
@@ -108,8 +108,10 @@ TEST_F(PlanTest, FilesHaveTheSizesForecast) {
 
   ModelFile model;
   model.model.layout = s.layout;
-  for (std::size_t i = 0; i < s.layout.packs(); ++i)
-    model.model.weights.push_back(Ciphertext::zero(s.parameters->small_ring(), 2, 1.0));
+  const CiphertextShape shape = model_shape(*s.parameters, s.layout, s.circuit);
+  for (std::size_t i = 0; i < shape.count; ++i)
+    model.model.weights.push_back(
+        Ciphertext::zero(s.parameters->small_ring(), shape.q_count, shape.scale));
   model.training = {f.steps, s.config(), s.circuit.name};
   write_model(folder / "model", set, model);
   EXPECT_EQ(f.bytes.model, fs::file_size(folder / "model"));

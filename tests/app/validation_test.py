@@ -23,7 +23,20 @@ def frames(path):
         length, tag = struct.unpack_from("<I4s", data, at)
         out[tag.decode()] = out.get(tag.decode(), b"") + data[at + 8:at + 8 + length]
         at += 8 + length + 32
+    del out["END."]
     return data[:HEADER], out
+
+
+def container(header, sections):
+    """A file of these sections, with every checksum as it should be."""
+    out, count = header, 0
+    for tag, payload in (*sections.items(), ("END.", b"")):
+        for at in range(0, max(len(payload), 1), 1 << 20):
+            part = payload[at:at + (1 << 20)]
+            frame = struct.pack("<I4s", len(part), tag.encode()) + part
+            out += frame + hashlib.sha256(header[160:] + struct.pack("<Q", count) + frame).digest()
+            count += 1
+    return out
 
 
 def answer_file(round_path, number, stop, run_id=None):
@@ -31,13 +44,8 @@ def answer_file(round_path, number, stop, run_id=None):
     header, sections = frames(round_path)
     header = header[:12] + struct.pack("<I", 8) + header[16:160]
     header += hashlib.sha256(header).digest()
-    out, count = header, 0
-    for tag, payload in ((b"RUN.", (run_id or sections["RUN."][:16]) + struct.pack("<I", number)),
-                         (b"STOP", bytes([stop])), (b"END.", b"")):
-        frame = struct.pack("<I4s", len(payload), tag) + payload
-        out += frame + hashlib.sha256(header[160:] + struct.pack("<Q", count) + frame).digest()
-        count += 1
-    return out
+    return container(header, {"RUN.": (run_id or sections["RUN."][:16]) + struct.pack("<I", number),
+                              "STOP": bytes([stop])})
 
 
 class Validation(Base):
@@ -217,14 +225,174 @@ class Validation(Base):
         # Nor does an owner mix two runs up.
         self.refused(run(*self.owner("wrong")), "best.enc.rounds.json", "another validation")
 
+    def test_the_ledger_knows_every_answer(self):
+        before = self.ledger()
+        self.both("wrong", owner=["--patience", 2])
+        ledger = self.ledger()
+        answers = ledger["entries"][len(before["entries"]):]
+        answers = [e for e in answers if e["kind"] == "answered"]
+        self.assertEqual([(e["round"], e["stop"]) for e in answers],
+                         [(1, False), (2, False), (3, True)])
+        self.assertEqual(len({e["run"] for e in answers}), 1)
+        # Three rounds show one of four moments.
+        self.assertAlmostEqual(ledger["answered_bits"] - before["answered_bits"], 2)
+        # A validator that has lost its record does not give the other answer.
+        for name in ("best.enc", "best.enc.rounds.json"):
+            (self.work / name).unlink()
+        for path in self.exchange.glob("answer-*.bit"):
+            path.unlink()
+        self.refused(run(*self.owner("wrong", "--patience", 1)), "answered once")
+        self.assertFalse((self.exchange / "answer-0002.bit").exists())
+
+    def ledger(self):
+        return json.loads(self.good(OWNER, "ledger", "--keys", self.keys, "--json",
+                                    INSECURE).stdout)
+
     def test_rounds_that_are_not_the_owners(self):
-        self.both("right", owner=["--max-logit", 0.01])
+        self.both("right")
         for name in ("best.enc", "best.enc.rounds.json"):
             (self.work / name).unlink()
         # Scores of another data set than the owner's own.
         self.refused(run(*self.owner("wrong")), "round-0001.enc", "another data set")
         shutil.copy(self.exchange / "round-0001.enc", self.exchange / "round-0002.enc")
         self.refused(run(*self.owner("right")), "round-0002.enc", "holds round 1, expected 2")
+
+    def forge(self, path, change):
+        """The file with sections as change() leaves them."""
+        header, sections = frames(path)
+        change(sections)
+        path.write_bytes(container(header, sections))
+
+    def test_a_record_is_of_one_run(self):
+        self.both("right")
+        answers = {path.name: path.read_bytes() for path in self.exchange.glob("answer-*.bit")}
+        best = (self.work / "best.enc").read_bytes()
+        # The same run again: the same report.
+        again = self.good(*self.owner("right", "--timeout", 0.2))
+        self.assertEqual(len(json.loads(again.stdout)["rounds"]), STEPS)
+        # A new training into the same --out, before its first round and after it.
+        shutil.move(self.exchange, self.work / "first")
+        self.refused(run(*self.owner("right", "--timeout", 0.2)), "best.enc.rounds.json",
+                     "earlier run", "give another --out, or remove it")
+        server = self.start(*self.server("right", "--answer-timeout", 5))
+        self.wait_for(self.exchange / "round-0001.enc")
+        self.refused(run(*self.owner("right")), "best.enc.rounds.json", "earlier run",
+                     "give another --out, or remove it")
+        self.assertEqual(list(self.exchange.glob("answer-*.bit")), [])
+        server.kill()
+        server.wait()
+        # Even when it has come as far as the earlier one.
+        shutil.copy(self.exchange / "round-0001.enc",
+                    self.exchange / f"round-{STEPS:04d}.enc")
+        self.refused(run(*self.owner("right")), "best.enc.rounds.json", "is of another")
+        self.assertEqual((self.work / "best.enc").read_bytes(), best)
+        self.assertEqual({path.name: path.read_bytes()
+                          for path in (self.work / "first").glob("answer-*.bit")}, answers)
+
+    def test_a_record_that_was_changed(self):
+        self.both("right", owner=["--max-logit", 0.01])
+        record = self.work / "best.enc.rounds.json"
+        good = record.read_text()
+        for old, new in (('"stopped_early": true', '"stopped_early": false'),
+                         ('"patience": 3', '"patience": 4'), ('"best_round": 1', '"best_round": 2'),
+                         ('"finished": false', '"finished": true'), ("\n", "\r\n"), ("{", " {")):
+            self.assertIn(old, good)
+            record.write_text(good.replace(old, new, 1))
+            self.refused(run(*self.owner("right")), "best.enc.rounds.json", "seal is wrong")
+        # What earlier versions wrote.
+        record.write_text(json.dumps(json.loads(good)["record"]))
+        self.refused(run(*self.owner("right")), "best.enc.rounds.json", "give another --out")
+        record.write_text(good)
+        (self.work / "best.enc").write_bytes((self.work / "last.enc").read_bytes() + b"x")
+        self.refused(run(*self.owner("right")), "best.enc")
+
+    def test_a_substituted_validation_set(self):
+        own = (self.folder / "right.enc").read_bytes()
+        copy = self.work / "copy.enc"
+        copy.write_bytes(own)
+        labels = frames(self.folder / "wrong.enc")[1]["LABL"]
+
+        def swap(sections):
+            sections["LABL"] = labels
+        self.forge(copy, swap)
+        arguments = [str(copy) if a == self.folder / "right.enc" else a
+                     for a in self.owner("right")]
+        self.refused(run(*arguments), "copy.enc", "other contents")
+        copy.write_bytes(own)  # an honest copy is as good as the file
+        self.refused(run(*arguments, "--timeout", 0.1), "no round 1")
+        # A set that these keys never made, as far as they know.
+        record, = self.keys.glob("data-sets-*.json")
+        kept = record.read_bytes()
+        self.addCleanup(record.write_bytes, kept)
+        record.unlink()
+        self.refused(run(*arguments), "copy.enc", "no record", "--unrecorded-data")
+        self.refused(run(*arguments, "--unrecorded-data", "--timeout", 0.1), "no round 1")
+        record.write_bytes(kept.replace(b"right.enc", b"write.enc"))
+        self.refused(run(*arguments), record.name, "seal is wrong")
+
+    def test_forged_rounds(self):
+        def answered(change, *words, owner=()):
+            shutil.rmtree(self.exchange, ignore_errors=True)
+            for name in ("best.enc", "best.enc.rounds.json"):
+                (self.work / name).unlink(missing_ok=True)
+            self.exchange.mkdir()
+            path = self.exchange / "round-0001.enc"
+            path.write_bytes(honest)
+            self.forge(path, change)
+            self.refused(run(*self.owner("right", *owner)), "round-0001.enc", *words)
+            self.assertFalse((self.exchange / "answer-0001.bit").exists())
+            self.assertFalse((self.work / "best.enc").exists())
+
+        self.both("right", owner=["--max-logit", 0.01])
+        honest = (self.exchange / "round-0001.enc").read_bytes()
+
+        def scale(section, factor):
+            def change(sections):
+                at = bytearray(sections[section])
+                value, = struct.unpack_from("<d", at, 3)
+                struct.pack_into("<d", at, 3, value * factor)
+                sections[section] = bytes(at)
+            return change
+        for factor in (0.5, 2.0 ** -60, 2.0 ** 20, float("nan"), -1.0):
+            answered(scale("WGHT", factor), "scale")
+            answered(scale("SCOR", factor), "scale")
+
+        def patch(section, at, layout, value):
+            def change(sections):
+                data = bytearray(sections[section])
+                struct.pack_into(layout, data, at, value)
+                sections[section] = bytes(data)
+            return change
+        answered(patch("TRAI", 0, "<I", 2), "after 2 steps, expected 1")
+        answered(patch("TRAI", 0, "<I", 0), "steps")
+        answered(patch("TRAI", 0, "<I", 1000), "after 1000 steps, its configuration has")
+        answered(patch("RUN.", 16, "<I", 2), "holds round 2, expected 1")
+        answered(patch("RUN.", 20, "<B", 1), "the last round")
+        answered(patch("RUN.", 20, "<B", 2), "0 to 1")
+        answered(patch("LAYT", 0, "<Q", 299), "299 samples")
+        answered(patch("LAYV", 0, "<Q", 61), "another data set")
+
+        def other_data(sections):
+            sections["LAYT"] = sections["LAYT"][:-1] + bytes([sections["LAYT"][-1] ^ 1])
+        answered(other_data, "no record of its data set")
+
+        def config(sections):
+            sections["TRAI"] = sections["TRAI"].replace(b'"learning_rate":0.5',
+                                                        b'"learning_rate":0.7')
+        (self.work / "sent.json").write_text((self.folder / "train.json").read_text())
+        answered(config, "another configuration", "learning_rate is 0.7, expected 0.5",
+                 owner=["--config", self.work / "sent.json"])
+
+        def noise(sections):
+            # The second half of what is decrypted, replaced by the first.
+            data = sections["SCOR"]
+            size = len(data) // 8
+            half = (size - 11) // 2
+            self.assertEqual(8 * (11 + 2 * half), len(data))
+            pieces = [data[at:at + 11 + half] + data[at + 11:at + 11 + half]
+                      for at in range(0, len(data), size)]
+            sections["SCOR"] = b"".join(pieces)
+        answered(noise, "not what this training can have produced")
 
     def test_both_sides_survive_a_kill(self):
         checkpoints = ["--checkpoint", self.work / "checkpoints", "--resume"]

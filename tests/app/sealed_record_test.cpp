@@ -1,0 +1,76 @@
+// What an owner keeps for itself is taken as it was written, or not at all.
+#include "app/owner/sealed_record.h"
+
+#include "app/owner/data_sets.h"
+#include "base/path.h"
+#include "io/io_fixture.h"
+
+namespace blindtuner::testing {
+namespace {
+
+class SealedRecord : public IoTest {
+ protected:
+  static OwnerKeys fresh_keys() {
+    return {SecretKeys::generate(Parameters::create(find_parameters("InsecureTest10"))),
+            fresh_key_id()};
+  }
+  const OwnerKeys keys_ = fresh_keys();
+};
+
+TEST_F(SealedRecord, EveryBitCounts) {
+  const nlohmann::json record = {{"rounds", {1, 2.5, nullptr}}, {"file", "\xff"}, {"stop", true}};
+  write_sealed(path(), keys_, "rounds", record);
+  EXPECT_EQ(std::filesystem::status(path()).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  EXPECT_EQ(read_sealed(path(), keys_, "rounds")["rounds"], record["rounds"]);
+  const Bytes good = load(path());
+  for (std::size_t bit = 0; bit < 8 * good.size(); ++bit) {
+    Bytes flipped = good;
+    flipped[bit / 8] ^= static_cast<std::uint8_t>(1 << bit % 8);
+    store(path("flipped"), flipped);
+    EXPECT_NE(message_of([&] { read_sealed(path("flipped"), keys_, "rounds"); }), "")
+        << "bit " << bit << " of " << good.size();
+  }
+  for (std::size_t size = 0; size < good.size(); ++size) {
+    store(path("cut"), Bytes(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(size)));
+    EXPECT_NE(message_of([&] { read_sealed(path("cut"), keys_, "rounds"); }), "");
+  }
+}
+
+TEST_F(SealedRecord, OfTheseKeysAndThisPurpose) {
+  write_sealed(path(), keys_, "rounds", {{"stop", true}});
+  const auto said = [&](const OwnerKeys& keys, const char* purpose) {
+    return message_of([&] { read_sealed(path(), keys, purpose); });
+  };
+  EXPECT_EQ(said(keys_, "rounds"), "");
+  EXPECT_NE(said(keys_, "data sets").find("seal"), std::string::npos);
+  EXPECT_NE(said(fresh_keys(), "rounds").find("seal"), std::string::npos);
+}
+
+TEST_F(SealedRecord, DataSets) {
+  OwnerFolder owner{fresh_keys(), {}, folder_};
+  EXPECT_TRUE(recorded_data_sets(owner).empty());
+  const RecordedDataSet first{DataId{1}, {2}, "a.enc", "training", 10, true, "7"};
+  const RecordedDataSet second{DataId{3}, {4}, "b\xff.enc", "prediction", 20, false, ""};
+  record_data_set(owner, first);
+  record_data_set(owner, second);
+  EXPECT_EQ(recorded_data_sets(owner).size(), 2u);
+  EXPECT_FALSE(recorded_data_set(owner, DataId{2}));
+  const auto found = recorded_data_set(owner, DataId{3});
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->contents, second.contents);
+  EXPECT_EQ(found->samples, 20u);
+  EXPECT_EQ(found->use, "prediction");
+  EXPECT_EQ(recorded_data_set(owner, DataId{1})->seed, "7");
+  // Of other keys in the same folder: a record of their own.
+  OwnerFolder other{fresh_keys(), {}, folder_};
+  EXPECT_TRUE(recorded_data_sets(other).empty());
+  Bytes changed = load(data_sets_path(owner));
+  changed[changed.size() / 3] ^= 1;
+  store(data_sets_path(owner), changed);
+  EXPECT_THROW(recorded_data_sets(owner), DataError);
+  EXPECT_THROW(record_data_set(owner, first), DataError);
+}
+
+}  // namespace
+}  // namespace blindtuner::testing

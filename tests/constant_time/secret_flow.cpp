@@ -1,0 +1,204 @@
+// What the owner's side does with secrets, for valgrind: the seeds of secrets and errors are marked as
+// undefined memory, so that valgrind reports every branch and every address that depends on them, in
+// any function and in the machine code that is run. constant_time_test.py judges the reports.
+//
+//   secret_flow all       keys of every kind, encryption, decryption up to the decoding, the secret
+//                         key's file
+//   secret_flow branch    the same of a secret only, then a branch on it: must be reported
+//   secret_flow address   likewise, an address
+//
+// What leaves a step must be undefined (else the marks were lost and the run shows nothing); what is
+// public by design (keys, ciphertexts, the bytes handed to the system) is then marked as defined.
+// Exit codes: 0, 77 when the processor lacks the kernels that BLINDTUNER_KERNELS names, 1 otherwise.
+#include <unistd.h>
+#include <valgrind/memcheck.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include "secret/dataset_encryption.h"
+#include "secret/encryption.h"
+#include "secret/secret_key_file.h"
+
+namespace blindtuner {
+
+// In the place of Prng::for_secrets (see CMakeLists.txt), and of write(2).
+Prng undefined_secrets() __asm__("__wrap__ZN10blindtuner4Prng11for_secretsEv");
+Prng undefined_secrets() {
+  Seed seed = fresh_seed();
+  VALGRIND_MAKE_MEM_UNDEFINED(seed.data(), seed.size());
+  return Prng(seed);
+}
+
+}  // namespace blindtuner
+
+namespace {
+
+std::size_t secret_bytes_written = 0;
+
+// How many of the bytes have undefined bits.
+std::size_t undefined_bytes(const void* data, std::size_t bytes) {
+  std::vector<unsigned char> bits(bytes);
+  (void)VALGRIND_GET_VBITS(data, bits.data(), bytes);
+  VALGRIND_MAKE_MEM_DEFINED(bits.data(), bytes);
+  std::size_t count = 0;
+  for (const unsigned char b : bits) count += b != 0 ? 1 : 0;
+  return count;
+}
+
+}  // namespace
+
+extern "C" {
+ssize_t __real_write(int descriptor, const void* data, std::size_t bytes);
+ssize_t __wrap_write(int descriptor, const void* data, std::size_t bytes);
+ssize_t __wrap_write(int descriptor, const void* data, std::size_t bytes) {
+  secret_bytes_written += undefined_bytes(data, bytes);
+  VALGRIND_MAKE_MEM_DEFINED(data, bytes);
+  return __real_write(descriptor, data, bytes);
+}
+}
+
+namespace blindtuner {
+namespace {
+
+void fail(const std::string& what) {
+  std::fprintf(stderr, "secret_flow: %s\n", what.c_str());
+  std::exit(1);
+}
+
+// Every word of the polynomial depends on a secret; whether it may be seen afterwards.
+void expect_secret(const Poly& x, const std::string& what, bool published) {
+  for (std::size_t i = 0; i < x.limbs(); ++i) {
+    const std::size_t bytes = x.n() * sizeof(u64);
+    for (std::size_t j = 0; j < x.n(); ++j)
+      if (undefined_bytes(x.limb(i) + j, sizeof(u64)) == 0)
+        fail(what + ": a coefficient does not depend on a secret");
+    if (published) VALGRIND_MAKE_MEM_DEFINED(x.limb(i), bytes);
+  }
+}
+
+void publish(const KeySwitchKey& key, const std::string& what) {
+  for (const Poly& b : key.b) expect_secret(b, what, true);
+}
+
+void flow_keys(const SecretKeys& secrets) {
+  const Parameters& p = *secrets.parameters;
+  const bool insecure = p.insecure();
+  const SecretKey lifted = secrets.small.lifted(p.ring());
+  expect_secret(lifted.ntt(), "the small secret in the big ring", false);
+  const BootstrapKeyShapes shapes(p, std::vector<std::size_t>{1}, {}, 0);
+  publish(make_relinearisation_key(secrets.big, shapes.relinearisation, insecure),
+          "relinearisation key");
+  for (const auto& [g, shape] : shapes.galois)
+    publish(make_galois_key(g, secrets.big, shape, insecure), "rotation key");
+  const struct {
+    const char* name;
+    const SecretKey &from, &to;
+    const KeyShape& shape;
+  } kSwitches[] = {
+      {"small to sparse", lifted, secrets.sparse, shapes.small_to_sparse},
+      {"dense to sparse", secrets.big, secrets.sparse, shapes.dense_to_sparse},
+      {"sparse to dense", secrets.sparse, secrets.big, shapes.sparse_to_dense},
+      {"dense to small", secrets.big, lifted, shapes.dense_to_small},
+  };
+  for (const auto& s : kSwitches)
+    publish(make_key_switch_key(s.from.ntt(), s.to, s.shape, insecure, s.name), s.name);
+  const ProductKeys products = make_product_keys(secrets, ProductLayout::create(p, 64, 9, 3, 4));
+  publish(products.relinearisation, "relinearisation key of the products");
+  for (const auto& [g, key] : products.galois) publish(key, "rotation key of the products");
+  for (const auto* keys : {&products.pack, &products.unpack})
+    for (const ComponentMapKey& key : *keys)
+      for (const Poly& b : key.b) expect_secret(b, "component map key", true);
+  const PublicKey key = make_public_key(secrets.small, 2, insecure);
+  expect_secret(key.b, "public key", true);
+}
+
+void flow_messages(const SecretKeys& secrets) {
+  const Ring& ring = secrets.small.ring();
+  SecretCoefficients message(ring.n());
+  for (std::size_t i = 0; i < ring.n(); ++i)
+    message.span()[i] = (static_cast<std::int64_t>(i) - 50) << 30;
+  VALGRIND_MAKE_MEM_UNDEFINED(message.span().data(), ring.n() * sizeof(std::int64_t));
+  const SeededCiphertext c = encrypt(from_signed(ring, message.span(), 2, 0, true), 0x1p30,
+                                     secrets.small, fresh_seed(), 0);
+  expect_secret(c.c0, "ciphertext", true);
+  const Ciphertext whole = c.expand();
+  expect_secret(decrypt(whole, secrets.small), "decrypted message", false);
+  // Up to here: decoding branches on the message (docs/SECURITY.md).
+  const Tensor tensor{whole.c0.copy(), whole.c1.copy(), whole.c1.copy(), 0x1p60};
+  expect_secret(decrypt(tensor, secrets.small), "decrypted product", false);
+}
+
+void flow_file(SecretKeys&& secrets) {
+  const std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("secret_flow." + std::to_string(::getpid()));
+  const std::size_t packed = (secrets.big.ring().n() + secrets.small.ring().n()) / 4;
+  const OwnerKeys keys{std::move(secrets), fresh_key_id()};
+  write_secret_key(path, keys);
+  std::filesystem::remove(path);
+  if (secret_bytes_written < packed) fail("the secret key's file does not depend on the secrets");
+}
+
+// What must be reported.
+[[gnu::noinline]] void control_branch(std::int64_t coefficient, volatile int* sink) {
+  if (coefficient == 1) *sink = 1;
+}
+[[gnu::noinline]] void control_address(std::int64_t coefficient, volatile int* sink) {
+  static volatile int table[3] = {5, 6, 7};
+  *sink = table[coefficient + 1];
+}
+
+// The smallest rings, a prime or two in each section.
+ParametersLiteral tiny_literal() {
+  ParametersLiteral p = standard_parameters();
+  p.name = "InsecureFlow";
+  p.log_n = 10;
+  p.log_small_n = 7;
+  p.slot_to_coeff_bits = {40};
+  p.circuit_bits = {40};
+  p.eval_mod_bits = {50};
+  p.coeff_to_slot_bits = {50};
+  p.special_bits = {50, 50};
+  p.digit_ends = {3, 6};
+  return p;
+}
+
+int run(const std::string& what) {
+  if (RUNNING_ON_VALGRIND == 0) fail("shows something under valgrind only");
+  if (const char* name = std::getenv("BLINDTUNER_KERNELS");
+      name == nullptr || kernels::find_kernels(name) == nullptr)
+    return 77;
+  const ParametersPtr parameters = Parameters::create(tiny_literal());
+  if (what == "all") {
+    SecretKeys secrets = SecretKeys::generate(parameters);
+    for (const SecretKey* key : {&secrets.big, &secrets.small, &secrets.sparse})
+      expect_secret(key->ntt(), "secret key", false);
+    flow_keys(secrets);
+    flow_messages(secrets);
+    flow_file(std::move(secrets));
+    return 0;
+  }
+  Prng prng = Prng::for_secrets();
+  const SecretCoefficients secret = sample_ternary(64, prng);
+  volatile int sink = 0;
+  if (what == "branch")
+    control_branch(secret.span()[3], &sink);
+  else if (what == "address")
+    control_address(secret.span()[3], &sink);
+  else
+    fail("expected all, branch or address");
+  return 0;
+}
+
+}  // namespace
+}  // namespace blindtuner
+
+int main(int argc, char** argv) {
+  try {
+    return blindtuner::run(argc == 2 ? argv[1] : "");
+  } catch (const std::exception& error) {
+    blindtuner::fail(error.what());
+  }
+}

@@ -1,0 +1,323 @@
+"""Every command of both programs as a case that can be run in a box, a folder of its own, and what
+holds of the box afterwards.
+
+A test is called with: BLINDTUNER BLINDTUNER-SERVER WORLDS CASE, and more.
+"""
+import ast
+import hashlib
+import json
+import math
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+OWNER, SERVER, WORLDS = sys.argv[1], sys.argv[2], Path(sys.argv[3])
+INSECURE = "--allow-insecure-parameters"
+LIMIT = 120  # seconds; nothing takes more than one
+LINKED = 1 << 16  # larger files are linked into a box, not copied
+# A temporary's name, and what may stay for good beside outputs: locks hold nobody.
+TEMPORARY = re.compile(r"\.tmp\b|\.tmp-")
+
+
+@dataclass
+class Case:
+    """`arguments`: {w} is the world's folder; the working folder is the box. `outputs`: what the
+    command makes, `exact` those that are the same bits in every run. `beforehand`: files and
+    folders of the world that are copied into the box. `again`: the next run, where it is another.
+    `over`: arguments for a run over the outputs of an earlier one; None: such a run is refused."""
+    name: str
+    program: str
+    arguments: str
+    outputs: list = field(default_factory=list)
+    exact: list = field(default_factory=list)
+    beforehand: dict = field(default_factory=dict)
+    again: str = ""
+    over: str | None = ""
+    insecure: bool = True
+    # Long: of its calls only those between files are tried, unless all are asked for.
+    long: bool = False
+    injected: str = ""  # the program that is meant, when not the one that is started
+
+    def line(self, world, *more):
+        text = " ".join([self.arguments, *more]).format(w=WORLDS / world)
+        return [self.program, *text.split(), *([INSECURE] if self.insecure else [])]
+
+    @property
+    def process(self):
+        return Path(self.injected or self.program).name
+
+
+KEYS = {"keys": "keys"}
+SHAPE = "--classes 3 --features 8 --batch 64 --parameters InsecureTest10"
+FEATURES = "--features {w}/x.npy --labels {w}/y.npy"
+TESTS = "--features {w}/xt.npy --labels {w}/yt.npy"
+TRAIN = "train --keys keys/evaluation.keys --data {w}/data.enc --config {w}/train.json"
+FINETUNED = ["out/model.npz", "out/report.json", "out/report.html"]
+
+CASES = [
+    Case("keygen", OWNER, f"keygen --out keys {SHAPE}", ["keys/secret.key", "keys/evaluation.keys"],
+         over="--force"),
+    Case("whiten", OWNER, "whiten --features {w}/x.npy --out w.npz", ["w.npz"], ["w.npz"],
+         insecure=False),
+    Case("encrypt", OWNER, f"encrypt {FEATURES} --whitening {{w}}/w.npz --keys keys "
+         "--validation-fraction 0.25 --out data.enc", ["data.enc", "data-validation.enc"],
+         beforehand=KEYS),
+    Case("encrypt-unlabelled", OWNER, "encrypt --features {w}/xt.npy --unlabelled --keys keys "
+         "--out test.enc", ["test.enc"], beforehand=KEYS),
+    Case("train", SERVER, TRAIN + " --out model.enc", ["model.enc", "report.json"], ["model.enc"],
+         beforehand=KEYS),
+    Case("train-checkpoint", SERVER, TRAIN + " --out model.enc --checkpoint checkpoint",
+         ["model.enc", "report.json", "checkpoint/checkpoint.enc"], ["model.enc"],
+         beforehand=KEYS, again="--resume", over=None),
+    Case("train-validation", SERVER, TRAIN + " --out last.enc --checkpoint checkpoint --resume "
+         "--validation {w}/data-validation.enc --exchange exchange --answer-timeout 2",
+         ["last.enc", "report.json", "checkpoint/checkpoint.enc"], ["last.enc"],
+         beforehand={**KEYS, "paused/checkpoint": "checkpoint", "paused/exchange": "exchange"},
+         over=None),
+    Case("predict", SERVER, "predict --keys keys/evaluation.keys --model {w}/model.enc "
+         "--data {w}/test.enc --out scores.enc", ["scores.enc"], ["scores.enc"], beforehand=KEYS),
+    Case("validate", OWNER, "validate --keys keys --data {w}/data-validation.enc "
+         "--exchange exchange --out best.enc --patience 100 --timeout 2",
+         ["best.enc", "exchange/answer-0001.bit", "exchange/answer-0002.bit"], ["best.enc"],
+         beforehand={**KEYS, "open/exchange": "exchange"}, over=None),
+    Case("decrypt", OWNER, "decrypt --model {w}/model.enc --whitening {w}/w.npz --keys keys "
+         "--out model.npz", ["model.npz"], ["model.npz"], beforehand=KEYS),
+    Case("decrypt-publish", OWNER, "decrypt --model {w}/model.enc --keys keys --out model.json "
+         "--publish", ["model.json"], beforehand=KEYS),
+    Case("decrypt-scores", OWNER, "decrypt --scores {w}/scores.enc --keys keys --out scores.npy",
+         ["scores.npy"], ["scores.npy"], beforehand=KEYS),
+    Case("evaluate", OWNER, f"evaluate --model {{w}}/model.npz {TESTS} --report report.json",
+         ["report.json", "report.html"], insecure=False),
+    Case("evaluate-scores", OWNER, "evaluate --scores {w}/scores.npy --labels {w}/yt.npy "
+         "--report report.json", ["report.json", "report.html"], insecure=False),
+    Case("extract", OWNER, "extract --model {w}/tiny.safetensors --images {w}/pictures "
+         "--out pictures.npz --cache cache", ["pictures.npz"], ["pictures.npz"], insecure=False),
+    Case("extract-texts", OWNER, "extract --model {w}/bert --texts {w}/texts.tsv --out texts.npz "
+         "--cache cache", ["texts.npz"], ["texts.npz"], insecure=False),
+    Case("finetune", OWNER, f"finetune {FEATURES} --out out --parameters InsecureTest10 --steps 2",
+         FINETUNED, long=True),
+    Case("finetune-server", OWNER, f"finetune {FEATURES} --out out --parameters InsecureTest10 "
+         "--steps 1", FINETUNED, long=True, injected="blindtuner-server"),
+    Case("demo", OWNER, "demo --data {w}/idx --features 8 --parameters InsecureTest10 --out out "
+         "--config {w}/train.json", FINETUNED, long=True),
+    # These write nothing: they have no calls to fail, but an environment.
+    Case("plan", OWNER, "plan --samples 100 --classes 3 --features 8 --parameters InsecureTest10 "
+         "--config {w}/train.json"),
+    Case("plan-calibrate", OWNER, "plan --samples 100 --classes 3 --features 8 --parameters "
+         "InsecureTest10 --calibrate"),
+    Case("inspect", OWNER, "inspect {w}/data.enc", insecure=False),
+    Case("inspect-server", SERVER, "inspect {w}/model.enc", insecure=False),
+]
+
+
+def case_named(name):
+    return next(case for case in CASES if case.name == name)
+
+
+def link_or_copy(source, target):
+    # Programs replace files and never write into them, so that a link stays what it was.
+    if os.path.getsize(source) >= LINKED:
+        os.link(source, target)
+        return target
+    return shutil.copy2(source, target)
+
+
+def copy(source, target):
+    if Path(source).is_dir():
+        shutil.copytree(source, target, copy_function=link_or_copy, dirs_exist_ok=True)
+    else:
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
+        link_or_copy(source, target)
+
+
+def snapshot(folder):
+    """Every file of a folder with what a write would change."""
+    return {str(path.relative_to(folder)): (path.lstat().st_ino, path.lstat().st_size,
+                                            path.lstat().st_mtime_ns)
+            for path in sorted(folder.rglob("*")) if not path.is_dir()}
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@dataclass
+class Result:
+    code: int
+    output: str
+    errors: str
+
+    def complaints(self):
+        return [line for line in self.errors.splitlines() if line.startswith("blindtuner")]
+
+
+def run(line, box, environment=None, on_start=None, **options):
+    """Runs a command line in a session of its own; what it started is gone when this returns."""
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        options.setdefault("stdout", output)
+        options.setdefault("stderr", errors)
+        options.setdefault("stdin", subprocess.DEVNULL)
+        process = subprocess.Popen(line, cwd=box, start_new_session=True,
+                                   env={**os.environ, **(environment or {})}, **options)
+        try:
+            if on_start:
+                on_start(process)
+            code = process.wait(LIMIT)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still runs after {LIMIT} s: {line}") from None
+        finally:
+            end_session(process)
+        texts = []
+        for file in (output, errors):
+            file.seek(0)
+            texts.append(file.read().decode(errors="replace"))
+    return Result(code, *texts)
+
+
+def end_session(process):
+    """Children of a program that was killed end with it; they are given a while."""
+    deadline = time.monotonic() + LIMIT / 2
+    while True:
+        try:
+            os.killpg(process.pid, 0 if process.returncode is not None else signal.SIGKILL)
+        except ProcessLookupError:
+            return
+        process.poll()
+        if time.monotonic() > deadline:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise AssertionError("a child outlives its program")
+        time.sleep(0.005)
+
+
+class Boxes:
+    """Boxes of one case, and what the case does when nothing goes wrong."""
+
+    def __init__(self, case, folder):
+        self.case, self.folder = case, folder
+        os.environ["BLINDTUNER_THREADS"] = "1"
+        self.inspected = {}
+        self.old = self.make("old", "b")
+        self.succeed(self.old, case.line("b"))
+        self.reference = self.make("reference")
+        self.succeed(self.reference, case.line("a"))
+        self.bits = {name: digest(self.reference / name) for name in case.exact}
+        self.files = self.names(self.reference)
+        self.world = snapshot(WORLDS)
+
+    def make(self, name, world="a", over=False):
+        """A box as it is before a run; `over`: with the outputs of a run in another world."""
+        box = self.folder / name
+        shutil.rmtree(box, ignore_errors=True)
+        box.mkdir()
+        for source, target in self.case.beforehand.items():
+            copy(WORLDS / world / source, box / target)
+        if over:
+            self.put_old(box)
+        return box
+
+    def put_old(self, box):
+        for name in self.names(self.old):
+            if not any(name.startswith(target + "/") for target in self.case.beforehand.values()):
+                copy(self.old / name, box / name)
+
+    @staticmethod
+    def names(box):
+        return {str(path.relative_to(box)) for path in box.rglob("*")
+                if not path.is_dir() or path.is_symlink()}
+
+    @staticmethod
+    def state(box):
+        """What a box holds, names and bytes, as one value."""
+        return tuple((name, digest(box / name)) for name in sorted(Boxes.names(box)))
+
+    def succeed(self, box, line):
+        result = run(line, box)
+        assert result.code == 0, f"{line}: exit {result.code}: {result.errors}"
+
+    # What holds of a box after a run of whatever end. ---------------------------------------------
+
+    def check_result(self, result, codes=(0, 1)):
+        """Only these exit codes, and one line that says why."""
+        said = f"exit {result.code}: {result.errors[-600:]}"
+        assert result.code in codes, said
+        if result.code == 1:
+            assert len(result.complaints()) == 1, said
+            assert "internal error" not in result.errors, said
+
+    def check_outputs(self, box, done=False):
+        """Every output is the old one, or a new one and whole. `done`: new ones, all of them."""
+        for name in self.case.outputs:
+            path = box / name
+            if not path.exists():
+                assert not done, f"{name} is missing"
+                continue
+            if not done and (self.old / name).exists() and digest(path) == digest(self.old / name):
+                continue
+            # Each of several rounds may have had the best model so far.
+            if name in self.bits and (done or self.case.name != "validate"):
+                assert digest(path) == self.bits[name], f"{name} is neither old nor what it must be"
+            else:
+                self.check_whole(path)
+        self.check_pair(box)
+
+    def check_whole(self, path):
+        """The file's reader accepts it."""
+        bits = digest(path)
+        if self.inspected.get(bits) == path.suffix:
+            return
+        if path.suffix == ".json":
+            json.loads(path.read_text())
+        elif path.suffix == ".html":
+            assert path.read_text().rstrip().endswith("</html>"), f"{path} is cut off"
+        elif path.suffix == ".npz":
+            with zipfile.ZipFile(path) as archive:
+                assert archive.testzip() is None and archive.namelist(), f"{path} is damaged"
+        elif path.suffix == ".npy":
+            data = path.read_bytes()
+            begin = 10 + int.from_bytes(data[8:10], "little")
+            header = ast.literal_eval(data[10:begin].decode())
+            size = math.prod(header["shape"]) * int(header["descr"][2:])
+            assert len(data) == begin + size, f"{path} is damaged"
+        else:
+            self.succeed(path.parent, [OWNER, "inspect", path])
+        self.inspected[bits] = path.suffix
+
+    @staticmethod
+    def check_pair(box):
+        """A secret key and evaluation keys that lie together are one pair, unless the new half that
+        the next command puts in place lies there, too (app/owner/key_folder.h)."""
+        for secret in box.rglob("secret.key"):
+            evaluation = secret.with_name("evaluation.keys")
+            if evaluation.exists() and not secret.with_name("evaluation.keys.next").exists():
+                ids = [path.read_bytes()[80:96] for path in (secret, evaluation)]
+                assert ids[0] == ids[1], f"{secret.parent}: keys of two pairs"
+
+    def check_no_temporaries(self, box):
+        left = sorted(name for name in self.names(box) if TEMPORARY.search(name))
+        assert not left, f"left behind: {left}"
+
+    def check_next_run(self, box, over=False):
+        """The next run succeeds, and the box is then what it is after a run without a fault."""
+        case = self.case
+        result = run(case.line("a", case.again, case.over if over else ""), box)
+        if case.name == "keygen" and result.code == 1:
+            # The fault came when the pair was there already; it is not replaced unasked.
+            assert all((box / name).exists() for name in case.outputs), result.errors
+        else:
+            assert result.code == 0, f"the next run: exit {result.code}: {result.errors[-600:]}"
+        self.check_outputs(box, done=True)
+        more = self.names(box) - self.files - (self.names(self.old) if over else set())
+        # Replaced keys are kept, whatever became of the command that replaced them.
+        more = {name for name in more if not name.startswith("keys/old-")}
+        assert not more, f"left behind after the next run: {sorted(more)}"
+
+    def check_world(self):
+        assert snapshot(WORLDS) == self.world, "a command changed its inputs"

@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""The first files of the corpus: small ones of every kind, with what is at the edge of each.
+
+usage: make_corpus.py FUZZ_READERS
+
+What needs this project's writers comes from the fuzzer itself (FUZZ_SEEDS). Files that fuzzing
+found are added by hand, under names that say what they were. tests/fuzz/corpus is what the tests
+run; this script need not run again unless a format changes.
+"""
+import gzip
+import io
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+CORPUS = HERE / "corpus"
+TESTS = HERE.parent
+
+
+def put(target, name, data):
+    folder = CORPUS / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def npy(kind, shape, data, fortran=False, version=1):
+    header = f"{{'descr': '{kind}', 'fortran_order': {fortran}, 'shape': {shape}, }}"
+    header = (header + " " * (-(len(header) + 11) % 64) + "\n").encode()
+    length = struct.pack("<H" if version == 1 else "<I", len(header))
+    return b"\x93NUMPY" + bytes([version, 0]) + length + header + data
+
+
+def floats(*values, code="f"):
+    return struct.pack(f"<{len(values)}{code}", *values)
+
+
+def npz(members, method=zipfile.ZIP_STORED):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        for name, data in members.items():
+            archive.writestr(zipfile.ZipInfo(name + ".npy"), data)
+    return out.getvalue()
+
+
+def arrays():
+    matrix = npy("<f4", (2, 3), floats(1, 2, 3, 4, 5, 6))
+    labels = npy("<i4", (2,), floats(0, 1, code="i"))
+    words = npy("<U3", (2,), "no\0yes".encode("utf-32-le"))
+    put("npy", "matrix", matrix)
+    put("npy", "labels", labels)
+    put("npy", "words", words)
+    put("npy", "fortran", npy("<f8", (2, 2), floats(1, 2, 3, 4, code="d"), fortran=True))
+    put("npy", "big_endian", npy(">i8", (3,), struct.pack(">3q", 0, 1, 2), version=2))
+    put("npy", "bytes", npy("|u1", (2, 2, 2), bytes(range(8))))
+    put("npy", "flags", npy("|b1", (2,), b"\0\1"))
+    put("npy", "no_samples", npy("<f4", (0, 3), b""))
+    put("npz", "stored", npz({"features": matrix, "labels": labels, "classes": words}))
+    put("npz", "deflated", npz({"features": matrix, "labels": labels}, zipfile.ZIP_DEFLATED))
+    put("npz", "pictures", npz({"x": npy("|u1", (2, 2, 2), bytes(8)), "y": labels}))
+    column = npy("<f8", (2, 1), floats(1, 2, code="d"))
+    put("whitening", "map", npz({
+        "mean": column, "map": npy("<f8", (2, 2), floats(1, 0, 0, 1, code="d")),
+        "eigenvalues": column, "epsilon": npy("<f8", (1, 1), floats(0.01, code="d"))}))
+    put("classifier_npz", "model", npz({
+        "weights": npy("<f8", (2, 3), floats(1, 2, 3, 4, 5, 6, code="d")), "bias": column}))
+    put("classifier_json", "model", json.dumps({
+        "classes": 2, "features": 2, "weights": [[1, -0.5], [0, 1e-3]], "bias": [0, 1]}))
+
+
+def tables():
+    put("csv", "plain", "1,2,0\n3,4,1\n")
+    put("csv", "header", '"a", b ,label\r\n1.5e3,-2,0\r\n.5,+4,1\r\n\r\n')
+    put("csv", "labels", "0\n1\n2\n")
+    put("text_table", "comma", 'text,label\n"play ""it"", please",music\nbook\u00e9,other\n')
+    put("text_table", "tab", "\ufeffplay it\tmusic\r\n\r\nbook\tother\r\n")
+    put("picture_table", "relative", "path,label\npictures/1.png,a\n2.png,b\n")
+    put("picture_table", "elsewhere", "/etc/passwd\ta\n../../x.png\tb\n./a/../b.png\tb\n")
+    put("class_names", "lines", "red\ngreen\nblue\n")
+    pixels = struct.pack(">BBBB3I", 0, 0, 8, 3, 2, 2, 2) + bytes(range(8))
+    put("idx", "pictures", pixels)
+    put("idx", "packed", gzip.compress(pixels, mtime=0))
+    put("idx", "labels", struct.pack(">BBBBI", 0, 0, 8, 1, 3) + bytes([0, 1, 2]))
+    put("training_config", "plain", json.dumps({
+        "steps": 20, "batch_size": 4096, "learning_rate": 4.0, "method": "nesterov",
+        "momentum": 0.4}))
+    put("training_config", "all", json.dumps({
+        "classes": 3, "epochs": 2, "steps": 0, "batch_size": 64, "first_batch_full": False,
+        "drop_short_batch": True, "learning_rate": 1, "schedule": "list", "rate_list": [1, 0.5],
+        "rate_floor": 0.1, "rate_factor": 0.5, "rate_period": 2, "rate_decay": 0.1, "l2": 0.001,
+        "method": "momentum", "momentum": 0.9, "averaging_start": 3, "validation_every": 2}))
+
+
+def pictures():
+    kinds = {".jpg": "jpeg", ".png": "png", ".bmp": "bmp", ".webp": "webp"}
+    for path in sorted((TESTS / "image" / "fixtures").iterdir()):
+        if path.suffix in kinds and path.stat().st_size <= 1500:
+            put(kinds[path.suffix], path.stem, path.read_bytes())
+            if path.stem.startswith(("grey", "turned")) and path.stem[-1] not in "2345678":
+                put("picture", path.name, path.read_bytes())
+    turned = (TESTS / "image" / "fixtures" / "turned_6.jpg").read_bytes()
+    at = turned.index(b"Exif\0\0") + 6
+    put("exif", "turned", turned[at:at + 60])
+    put("exif", "big_endian", b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0")
+
+
+def encoders():
+    for case in sorted((TESTS / "transformer" / "cases").iterdir()):
+        model = (case / "model.safetensors").read_bytes()
+        length = struct.unpack("<Q", model[:8])[0]
+        # One block is enough, and offsets are made to fit again.
+        tensors, end = {}, 0
+        for name, entry in json.loads(model[8:8 + length]).items():
+            if name == "__metadata__" or ".1." in name:
+                continue
+            count = entry["data_offsets"][1] - entry["data_offsets"][0]
+            tensors[name] = {**entry, "data_offsets": [end, end + count]}
+            end += count
+        header = json.dumps(tensors, separators=(",", ":")).encode()
+
+        def settings(name, case=case):
+            path = case / name
+            return json.dumps(json.loads(path.read_text())).encode() if path.exists() else b""
+        if (case / "modules.json").exists():
+            parts = [settings(name) for name in ("config.json", "sentence_bert_config.json",
+                                                 "modules.json", "1_Pooling/config.json")]
+            put("sentences", case.name, b"\0".join([*parts, header]))
+        else:
+            parts = [settings("config.json"), settings("preprocessor_config.json")]
+            put("vision", case.name, b"\0".join([*parts, header]))
+    entry = {"a": {"dtype": "F32", "shape": [2, 1], "data_offsets": [0, 8]},
+             "b": {"dtype": "BF16", "shape": [], "data_offsets": [8, 10]}}
+    header = json.dumps(entry).encode()
+    put("safetensors", "two", struct.pack("<Q", len(header)) + header + bytes(10))
+    empty = {"a": {"dtype": "F32", "shape": [0, 4], "data_offsets": [0, 0]}}
+    header = json.dumps(empty).encode()
+    put("safetensors", "empty", struct.pack("<Q", len(header)) + header)
+    tokenizer = json.loads((TESTS / "text" / "fixtures" / "tokenizer.json").read_text())
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "play", "##s", "book", "\u00e9"]
+    tokenizer["model"]["vocab"] = {word: i for i, word in enumerate(words)}
+    put("tokenizer", "word_piece", json.dumps(tokenizer).encode() + b"\0plays the b\xc3\xa9book")
+    put("vocabulary", "words", "\0".join([
+        "\n".join(words) + "\n", json.dumps({"do_lower_case": True, "strip_accents": None}),
+        json.dumps({"cls_token": "[CLS]", "unk_token": {"content": "[UNK]"}}),
+        "Plays [MASK] \u4e2d b\u0065\u0301"]))
+    put("vocabulary", "plain", "\n".join(words))
+
+
+def own(program):
+    names = subprocess.run([program], capture_output=True, text=True, check=True,
+                           env={k: v for k, v in os.environ.items() if k != "FUZZ_TARGET"})
+    for name in names.stdout.split():
+        (CORPUS / name).mkdir(parents=True, exist_ok=True)
+        subprocess.run([program], check=True, env={**os.environ, "FUZZ_TARGET": name,
+                                                   "FUZZ_SEEDS": str(CORPUS / name)})
+    # Changes to keys: a number in a head, a byte, an end that is cut.
+    for name in ("evaluation_keys", "product_keys"):
+        put(name, "head", bytes([0, 2, 0, 0, 2, 0xff, 0xff]))
+        put(name, "later", bytes([1, 9, 2, 0, 1, 7, 0, 0, 0, 0, 1, 3]))
+        put(name, "longer", bytes([0, 0, 0, 0, 0x20, 1, 1]))
+
+
+if __name__ == "__main__":
+    shutil.rmtree(CORPUS, ignore_errors=True)
+    own(sys.argv[1])
+    arrays()
+    tables()
+    pictures()
+    encoders()

@@ -1,0 +1,45 @@
+// Pictures. A file's first bytes choose the decoder; a target keeps them, so that its runs are not
+// spent on other kinds.
+#include "base/error.h"
+#include "fuzz.h"
+#include "image/formats.h"
+#include "image/preprocess.h"
+
+namespace blindtuner::fuzz {
+namespace {
+
+// Larger ones are decoded as well, and only slower.
+constexpr std::size_t kPixels = 1 << 16;
+
+void prepare(const Picture& picture) {
+  if (picture.rgb.size() != std::size_t{3} * picture.width * picture.height) std::abort();
+  if (picture.rgb.size() > 3 * kPixels) return;
+  Preprocessing settings;
+  settings.resize = 9;
+  settings.crop = 8;
+  (void)resize_and_crop(picture, settings);
+}
+
+template <StoredPicture (*decode)(Bytes, const std::string&)>
+void picture(Bytes bytes) {
+  const StoredPicture stored = decode({bytes.data(), bytes.size()}, "picture");
+  prepare(oriented(stored.picture, exif_orientation(stored.exif)));
+}
+
+void any_picture(Bytes bytes) { prepare(decode_picture(bytes, "picture")); }
+
+void exif(Bytes bytes) {
+  const int orientation = exif_orientation(bytes);
+  if (orientation < 1 || orientation > 8) std::abort();
+}
+
+constexpr Target kTargets[] = {
+    {"jpeg", picture<decode_jpeg>}, {"png", picture<decode_png>}, {"bmp", picture<decode_bmp>},
+    {"webp", picture<decode_webp>}, {"picture", any_picture},     {"exif", exif},
+};
+
+}  // namespace
+
+std::span<const Target> picture_targets() { return kTargets; }
+
+}  // namespace blindtuner::fuzz

@@ -1,0 +1,161 @@
+// Features, labels, tables, settings: what the owner brings, in the clear.
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "app/common/files.h"
+#include "app/owner/steps.h"
+#include "app/plan/unit_costs.h"
+#include "base/error.h"
+#include "data/class_names.h"
+#include "data/feature_cache.h"
+#include "data/idx.h"
+#include "data/load.h"
+#include "data/npy.h"
+#include "data/text_table.h"
+#include "fuzz.h"
+#include "image/picture_set.h"
+#include "text/text_set.h"
+#include "train/optimiser.h"
+
+namespace blindtuner::fuzz {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Runs what reads the same bytes in several ways: one that refuses does not keep others from it.
+template <typename... Readers>
+void each(Readers&&... readers) {
+  const auto one = [](auto& read) {
+    try {
+      read();
+    } catch (const DataError&) {
+    }
+  };
+  (one(readers), ...);
+}
+
+void csv(Bytes bytes) {
+  const fs::path path = scratch_file("table.csv", bytes);
+  each([&] { (void)load_features({.features = path}); },
+       [&] { (void)load_dataset({.features = path}); },
+       [&] { (void)load_dataset({.features = path, .label_column = "1"}); },
+       [&] { (void)load_labels({.labels = path}); });
+}
+
+void npy(Bytes bytes) {
+  const fs::path path = scratch_file("array.npy", bytes);
+  each([&] { (void)load_features({.features = path}); },
+       [&] { (void)load_labels({.labels = path}); }, [&] { (void)read_npy_matrix(path); },
+       [&] {
+         (void)npy_to_byte_array({bytes.begin(), bytes.end()}, "array");
+       },
+       [&] { (void)npy_to_strings(bytes, "array"); });
+}
+
+void npz(Bytes bytes) {
+  const fs::path path = scratch_file("archive.npz", bytes);
+  const NpzArchive archive(path);
+  for (const std::string& name : archive.names())
+    each([&] { (void)archive.features(name); }, [&] { (void)archive.matrix(name); },
+         [&] { (void)archive.labels(name); }, [&] { (void)archive.byte_array(name); },
+         [&] { (void)archive.strings(name); });
+  each([&] { (void)load_dataset({.features = path}); }, [&] { (void)read_class_names(path); },
+       [&] { (void)PictureSet::open({.images = path}).size(); });
+}
+
+// By the name, packed or not.
+void idx(Bytes bytes) {
+  const fs::path path = scratch_file("images.idx", bytes);
+  each([&] { (void)read_idx_array(path); }, [&] { (void)read_idx_labels(path); },
+       [&] { (void)load_features({.features = path}); },
+       [&] { (void)PictureSet::open({.images = path}).size(); });
+}
+
+void whitening(Bytes bytes) {
+  const Whitening map = Whitening::load(scratch_file("whitening.npz", bytes));
+  if (map.input_width() < 100)
+    (void)map.apply(FeatureMatrix::Ones(2, static_cast<Eigen::Index>(map.input_width())));
+}
+
+void classifier_npz(Bytes bytes) { (void)load_classifier(scratch_file("model.npz", bytes)); }
+void classifier_json(Bytes bytes) { (void)load_classifier(scratch_file("model.json", bytes)); }
+
+void text_table(Bytes bytes) {
+  const fs::path comma = scratch_file("texts.csv", bytes), tab = scratch_file("texts.tsv", bytes);
+  for (const fs::path& path : {comma, tab})
+    each([&] { (void)read_text_table(path).column("last"); },
+         [&] { (void)read_text_set({.table = path}); },
+         [&] { (void)read_text_set({.table = path, .text_column = "text"}); });
+}
+
+// Paths out of a table: none of them may lead anywhere that matters.
+void picture_table(Bytes bytes) {
+  const fs::path comma = scratch_file("pictures.csv", bytes),
+                 tab = scratch_file("pictures.tsv", bytes);
+  for (const fs::path& path : {comma, tab})
+    each([&] {
+      const PictureSet set = PictureSet::open({.images = path, .all_files = false});
+      if (set.size() > 0) (void)set.read(0);
+    });
+}
+
+void class_names(Bytes bytes) { (void)read_class_names(scratch_file("classes.txt", bytes)); }
+
+void training_config(Bytes bytes) {
+  const TrainingConfig config = read_training_config(scratch_file("train.json", bytes), 3);
+  if (!(parse_training_config(to_json(config).dump()) == config)) std::abort();
+  if (config.total_steps(1000) <= 200) {
+    (void)batch_ranges(config, 1000);
+    (void)validation_steps(config, 1000);
+  }
+}
+
+void unit_costs(Bytes bytes) {
+  const auto json = nlohmann::json::parse(bytes.begin(), bytes.end(), nullptr, false);
+  if (!json.is_discarded()) (void)to_json(unit_costs_from_json(json)).dump();
+}
+
+// A cache's file: what a digest vouches for is found, nothing else, and the file can be used on.
+void feature_cache(Bytes bytes) {
+  constexpr std::size_t kWidth = 2;
+  const Sha256Digest key = Sha256().add("key").finish(), sample = Sha256().add("x").finish();
+  const fs::path folder = scratch() / "cache";
+  fs::create_directory(folder);
+  write_whole(folder / (to_hex(std::span(key).first(16)) + ".features"), bytes);
+  FeatureCache cache(folder, key, kWidth);
+  const std::vector<float> put = {1, 2};
+  std::vector<float> got(kWidth);
+  (void)cache.find(sample, got);
+  const FeatureCache::Entry entry{sample, put};
+  cache.add({&entry, 1});
+  if (!cache.find(sample, got) || got != put) std::abort();
+}
+void seed_feature_cache(const fs::path& folder) {
+  feature_cache({});
+  for (const auto& file : fs::directory_iterator(scratch() / "cache"))
+    write_whole(folder / "one", read_whole(file.path()));
+}
+
+constexpr Target kTargets[] = {
+    {"csv", csv},
+    {"npy", npy},
+    {"npz", npz},
+    {"idx", idx},
+    {"whitening", whitening},
+    {"classifier_npz", classifier_npz},
+    {"classifier_json", classifier_json},
+    {"text_table", text_table},
+    {"picture_table", picture_table},
+    {"class_names", class_names},
+    {"training_config", training_config},
+    {"unit_costs", unit_costs},
+    {"feature_cache", feature_cache, nullptr, seed_feature_cache},
+};
+
+}  // namespace
+
+std::span<const Target> table_targets() { return kTargets; }
+
+}  // namespace blindtuner::fuzz

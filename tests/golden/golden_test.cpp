@@ -1,0 +1,146 @@
+// The library's keys, ciphertexts, key switches and files, bit for bit as reference.py has them. The
+// linker puts generators with known seeds in the place of the random ones (CMakeLists.txt).
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "base/sha256.h"
+#include "io/poly_io.h"
+#include "rlwe/key_switch.h"
+#include "secret/encryption.h"
+#include "secret/keygen.h"
+
+namespace blindtuner {
+namespace {
+
+Seed known_seed(const char* kind, int k) {
+  const std::string text = kind + std::string(" ") + std::to_string(k);
+  const Sha256Digest digest = Sha256().add(text).finish();
+  Seed seed;
+  std::copy(digest.begin(), digest.end(), seed.begin());
+  return seed;
+}
+int secret_generators = 0;
+int seeds = 0;
+
+}  // namespace
+
+Prng known_secrets() __asm__("__wrap__ZN10blindtuner4Prng11for_secretsEv");
+Prng known_secrets() { return Prng(known_seed("secrets", secret_generators++)); }
+Seed known_fresh_seed() __asm__("__wrap__ZN10blindtuner10fresh_seedEv");
+Seed known_fresh_seed() { return known_seed("seeds", seeds++); }
+
+namespace {
+
+const nlohmann::json& vectors() {
+  static const nlohmann::json json = nlohmann::json::parse(std::ifstream(BLINDTUNER_VECTORS));
+  return json;
+}
+
+/// The smallest chain; all happens in its small ring, n = 32, modulo q_0 q_1 p_0 p_1.
+const Parameters& parameters() {
+  static const ParametersPtr p = [] {
+    ParametersLiteral literal = standard_parameters();
+    literal.name = "InsecureGolden";
+    literal.log_n = 10;
+    literal.log_small_n = 5;
+    literal.slot_to_coeff_bits = {40};
+    literal.circuit_bits = {41};
+    literal.eval_mod_bits = {45};
+    literal.coeff_to_slot_bits = {46};
+    literal.special_bits = {50, 50};
+    literal.digit_ends = {3, 6};
+    return Parameters::create(literal);
+  }();
+  return *p;
+}
+
+nlohmann::json limbs(const Poly& x) {
+  nlohmann::json out = nlohmann::json::array();
+  for (std::size_t i = 0; i < x.limbs(); ++i) {
+    nlohmann::json limb = nlohmann::json::array();
+    for (std::size_t j = 0; j < x.n(); ++j) limb.push_back(std::to_string(x.limb(i)[j]));
+    out.push_back(limb);
+  }
+  return out;
+}
+
+// All from the start of every stream.
+struct Known {
+  Prng prng;
+  SecretKey secret, other;
+  SeededCiphertext ciphertext;
+  KeySwitchKey key;
+
+  static Known make() {
+    secret_generators = seeds = 0;
+    const Ring& ring = parameters().small_ring();
+    Prng prng = Prng::for_secrets();
+    SecretKey secret = SecretKey::generate(ring, {5, 0}, prng);
+    SecretKey other = SecretKey::generate(ring, {5, 0}, prng);
+    std::vector<std::int64_t> message;
+    for (const auto& x : vectors()["message"]) message.push_back(std::stoll(x.get<std::string>()));
+    SeededCiphertext c = encrypt(from_signed(ring, message, 2, 0), 0x1p20, other, fresh_seed(), 7);
+    KeySwitchKey key = make_key_switch_key(other.ntt(), secret, {2, 2, {1, 2}}, true, "key");
+    return {std::move(prng), std::move(secret), std::move(other), std::move(c), std::move(key)};
+  }
+};
+
+TEST(Golden, Parameters) {
+  const Parameters& p = parameters();
+  nlohmann::json primes = nlohmann::json::array();
+  for (std::size_t i = 0; i < p.ring().q_size(); ++i)
+    primes.push_back(std::to_string(p.ring().q(i).q));
+  for (std::size_t i = 0; i < p.ring().p_size(); ++i)
+    primes.push_back(std::to_string(p.ring().p(i).q));
+  EXPECT_EQ(primes, vectors()["primes"]);
+  EXPECT_EQ(p.digest(), vectors()["digest"]);
+}
+
+TEST(Golden, Secrets) {
+  const Known known = Known::make();
+  EXPECT_EQ(nlohmann::json(known.secret.coefficients()), vectors()["secret"]);
+  EXPECT_EQ(nlohmann::json(known.other.coefficients()), vectors()["other"]);
+}
+
+TEST(Golden, Ciphertext) { EXPECT_EQ(limbs(Known::make().ciphertext.c0), vectors()["ciphertext"]); }
+
+TEST(Golden, Key) {
+  const Known known = Known::make();
+  ASSERT_EQ(known.key.b.size(), vectors()["key"].size());
+  for (std::size_t d = 0; d < known.key.b.size(); ++d)
+    EXPECT_EQ(limbs(known.key.b[d]), vectors()["key"][d]) << "digit " << d;
+}
+
+TEST(Golden, KeySwitch) {
+  const Known known = Known::make();
+  const Ciphertext switched = key_switch(known.ciphertext.expand(), known.key);
+  EXPECT_EQ(limbs(switched.c0), vectors()["switched"][0]);
+  EXPECT_EQ(limbs(switched.c1), vectors()["switched"][1]);
+}
+
+TEST(Golden, File) {
+  const Known known = Known::make();
+  const std::filesystem::path path =
+      std::filesystem::path(testing::TempDir()) / ("golden." + std::to_string(::getpid()));
+  KeyId id;
+  for (std::size_t i = 0; i < id.size(); ++i) id[i] = static_cast<std::uint8_t>(i);
+  FileWriter out(path, make_header(FileKind::kEvaluationKeys, parameters(), id));
+  out.begin_section(section_tag("CIPH"));
+  write(out, parameters(), known.ciphertext);
+  out.begin_section(section_tag("KEY."));
+  write(out, parameters(), known.key);
+  out.commit();
+  std::ifstream in(path, std::ios::binary);
+  const std::vector<char> bytes((std::istreambuf_iterator<char>(in)), {});
+  std::filesystem::remove(path);
+  EXPECT_EQ(to_hex({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}),
+            vectors()["file"]);
+}
+
+}  // namespace
+}  // namespace blindtuner

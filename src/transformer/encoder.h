@@ -68,8 +68,10 @@ void for_each_pass(std::size_t passes, const Make& make, const Work& work) {
   std::atomic<std::size_t> next = 0;
   const auto threads = std::min(passes, static_cast<std::size_t>(max_threads()));
   parallel_for(threads, [&](std::size_t) {
-    auto buffers = make();
-    for (std::size_t pass = next++; pass < passes; pass = next++) work(buffers, pass);
+    with_memory([&] {
+      auto buffers = make();
+      for (std::size_t pass = next++; pass < passes; pass = next++) work(buffers, pass);
+    });
   });
 }
 

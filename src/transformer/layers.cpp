@@ -1,8 +1,10 @@
 #include "transformer/layers.h"
 
 #include <omp.h>
+#include <sys/mman.h>
 
 #include <algorithm>
+#include <new>
 
 #include "base/error.h"
 
@@ -56,7 +58,22 @@ algorithm eltwise(Activation activation) {
   return algorithm::eltwise_gelu_erf;
 }
 
+// More than oneDNN takes for itself on all threads of a large machine.
+constexpr std::size_t kLibraryRoom = std::size_t{64} << 20;
+
 }  // namespace
+
+void with_memory(const std::function<void()>& work) {
+  void* room = ::mmap(nullptr, kLibraryRoom, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (room == MAP_FAILED) throw std::bad_alloc();
+  ::munmap(room, kLibraryRoom);
+  try {
+    work();
+  } catch (const dnnl::error& error) {
+    if (error.status == dnnl_out_of_memory) throw std::bad_alloc();
+    throw;
+  }
+}
 
 OneThread::OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
 OneThread::~OneThread() { omp_set_num_threads(before_); }

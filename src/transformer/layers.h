@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <dnnl.hpp>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -14,6 +15,11 @@
 #include <vector>
 
 namespace blindtuner::layers {
+
+/// Runs `work`, which makes or runs layers. Throws std::bad_alloc where oneDNN gets no memory; and
+/// beforehand where there is little left: short of it for code that it generates at a primitive's
+/// first run, oneDNN ends the process.
+void with_memory(const std::function<void()>& work);
 
 /// Weight and bias as checkpoints have them: out x in and out for a product, width for a norm.
 struct Affine {

@@ -142,7 +142,8 @@ TextEncoder TextEncoder::load(const std::filesystem::path& path) {
   const bool is_folder = std::filesystem::is_directory(path, ignored);
   Checkpoint checkpoint(is_folder ? path / "model.safetensors" : path);
   const TextConfig config = read_text_config(is_folder ? path : path.parent_path(), checkpoint);
-  auto network = std::make_unique<const Network>(config, checkpoint);
+  std::unique_ptr<const Network> network;
+  layers::with_memory([&] { network = std::make_unique<const Network>(config, checkpoint); });
   // Parts of training that embeddings do not use.
   checkpoint.refuse_unread({"pooler.", "embeddings.position_ids", "cls.", "lm_head."});
   return TextEncoder(std::move(network));

@@ -176,8 +176,11 @@ VisionTransformer& VisionTransformer::operator=(VisionTransformer&&) noexcept = 
 VisionTransformer VisionTransformer::load(const std::filesystem::path& path) {
   Checkpoint checkpoint(path);
   const VisionNames& names = recognise_vision_names(checkpoint);
-  auto network = std::make_unique<Network>(read_vision_config(path, checkpoint, names));
-  network->read(checkpoint, names);
+  std::unique_ptr<Network> network;
+  layers::with_memory([&] {
+    network = std::make_unique<Network>(read_vision_config(path, checkpoint, names));
+    network->read(checkpoint, names);
+  });
   // Parts of training that inference does not run.
   checkpoint.refuse_unread({"pooler.", "embeddings.mask_token"});
   return VisionTransformer(std::move(network));

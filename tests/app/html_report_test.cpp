@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "app/owner/quality.h"
+#include "base/utf8.h"
 
 namespace blindtuner {
 namespace {
@@ -57,7 +58,8 @@ TEST(HtmlReport, ManyClassesBecomeAPicture) {
 
 TEST(HtmlReport, BytesThatAreNoText) {
   json report = evaluation(2, {"\xff\xfe", "b"});
-  EXPECT_NO_THROW(html_report(report));
+  report["data_set"] = "a \xff\xfe b";
+  EXPECT_TRUE(decode_utf8(html_report(report)).has_value());
 }
 
 }  // namespace

@@ -10,15 +10,17 @@
 #include "app/owner/html_style.h"
 #include "base/atomic_file.h"
 #include "base/json.h"
+#include "base/utf8.h"
 
 namespace blindtuner {
 namespace {
 
 using nlohmann::json;
 
+// Names come from file systems and tables: what is not UTF-8 becomes U+FFFD, as in the report.
 std::string escape(std::string_view text) {
   std::string out;
-  for (const char c : text) switch (c) {
+  for (const char c : encode_utf8(decode_utf8_leniently(text))) switch (c) {
       case '&':
         out += "&amp;";
         break;

@@ -202,6 +202,11 @@ class BadInput(Base):
             self.assertEqual(run(program, "inspect", "--nonsense").returncode, 2)
             self.assertEqual(run(program, "--help").returncode, 0)
             self.assertIn("inspect", run(program, "--help").stdout)
+            self.refused(run(program), "expected a command", code=2)
+            self.refused(run(program, "inspct", "x"), "'inspct': expected a command", code=2)
+            # The option that is not known, and not what stands behind it.
+            self.refused(run(program, "inspect", "x", "--flie", "y"), "'--flie': not exp", code=2)
+            self.refused(run(program, "inspect", "x", "y"), "'y': not expected", code=2)
 
     def test_features_and_labels(self):
         features, labels = blobs(30, 3)
@@ -271,6 +276,49 @@ class BadInput(Base):
                 run(SERVER, "inspect", secret)):
             self.refused(result, "is a secret key: it belongs to its owner alone")
         self.assertFalse(out.exists())
+
+    def test_outputs_replace_neither_inputs_nor_keys(self):
+        folder = self.folder / "outputs"
+        shutil.copytree(self.keys, folder / "keys")
+        for name in ("x.npy", "y.npy", "data.enc", "train.json"):
+            shutil.copy(self.folder / name, folder)
+        x, y, data, config = (folder / name for name in ("x.npy", "y.npy", "data.enc", "train.json"))
+        secret, keys = folder / "keys/secret.key", folder / "keys/evaluation.keys"
+        link, new = folder / "link", folder / "new"
+        link.symlink_to(x)
+        before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+        encrypt = (OWNER, "encrypt", "--features", x, "--labels", y, "--keys", folder / "keys")
+        train = (SERVER, "train", "--keys", keys, "--data", data, "--config", config)
+        of = "is the file of "
+        for command, outputs, said in (
+                (encrypt, ["--out", x], of + "--features"),
+                (encrypt, ["--out", folder / "keys/.." / "x.npy"], of + "--features"),
+                (encrypt, ["--out", link], of + "--features"),
+                (encrypt, ["--out", y], of + "--labels"),
+                (encrypt, ["--out", secret], "holds a secret key"),
+                (encrypt, ["--out", keys], "holds evaluation keys"),
+                (encrypt, ["--validation-fraction", 0.1, "--out", new, "--validation-out", x],
+                 of + "--features"),
+                (encrypt, ["--validation-fraction", 0.1, "--out", new, "--validation-out", new],
+                 of + "--"),
+                (train, ["--out", data], of + "--data"),
+                (train, ["--out", keys], "holds evaluation keys"),
+                (train, ["--out", new, "--report", config], of + "--config"),
+                (train, ["--out", new, "--report", new], of + "--"),
+                ((SERVER, "predict", "--keys", keys, "--data", x, "--model", data),
+                 ["--out", data], of + "--model"),
+                ((OWNER, "whiten", "--features", x), ["--out", x], of + "--features"),
+                ((OWNER, "extract", "--model", y, "--images", x), ["--out", x], of + "--images"),
+                ((OWNER, "decrypt", "--scores", data, "--keys", folder / "keys"),
+                 ["--out", secret], "holds a secret key"),
+                ((OWNER, "evaluate", "--scores", x, "--labels", y), ["--report", y],
+                 of + "--labels"),
+                ((OWNER, "validate", "--keys", folder / "keys", "--data", data, "--exchange",
+                  folder), ["--out", data], of + "--data")):
+            self.refused(run(*command, *outputs), outputs[-2], said, "expected another name")
+        self.assertEqual(before, {path: path.read_bytes() for path in folder.rglob("*")
+                                  if path.is_file()})
 
     def test_insecure_parameters(self):
         self.refused(run(OWNER, "keygen", "--out", self.folder / "insecure", "--classes", 3,

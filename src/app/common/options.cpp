@@ -1,8 +1,17 @@
 #include "app/common/options.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
+#include <optional>
 #include <sstream>
+#include <vector>
+
+#include "base/error.h"
+#include "base/path.h"
+#include "io/file_reader.h"
 
 namespace blindtuner {
 namespace {
@@ -25,7 +34,64 @@ CLI::Validator number(T least, T most, const std::string& kind) {
   return CLI::Validator(check, range.str());
 }
 
+namespace fs = std::filesystem;
+
+constexpr std::array kOutputs = {"--out", "--report", "--validation-out"};
+
+bool is_output(const CLI::Option& option) {
+  return std::find(kOutputs.begin(), kOutputs.end(), option.get_name()) != kOutputs.end();
+}
+
+/// The options that were given a value, those in groups included.
+std::vector<const CLI::Option*> given_options(const CLI::App& command) {
+  std::vector<const CLI::App*> parts =
+      command.get_subcommands([](const CLI::App*) { return true; });
+  parts.push_back(&command);
+  std::vector<const CLI::Option*> out;
+  for (const CLI::App* part : parts)
+    for (const CLI::Option* option : part->get_options())
+      if (option->get_items_expected_max() > 0 && !option->results().empty()) out.push_back(option);
+  return out;
+}
+
+/// Whether the file of an output is another option's too: one that is there, or both are to make.
+bool same_file(const fs::path& output, const CLI::Option& other) {
+  const fs::path path = other.results().back();
+  std::error_code error;
+  if (fs::is_regular_file(output, error)) return fs::equivalent(output, path, error);
+  if (!is_output(other)) return false;
+  const fs::path resolved = fs::weakly_canonical(output, error);
+  return !error && resolved == fs::weakly_canonical(path, error);
+}
+
+/// None of a file that is not there, or is none of ours.
+std::optional<FileKind> kind_of(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_regular_file(path, error)) return std::nullopt;
+  try {
+    return FileReader(path).header().kind;
+  } catch (const DataError&) {
+    return std::nullopt;
+  }
+}
+
 }  // namespace
+
+void check_outputs(const CLI::App& command) {
+  const auto options = given_options(command);
+  for (const CLI::Option* output : options) {
+    if (!is_output(*output)) continue;
+    const fs::path path = output->results().back();
+    const std::string what = output->get_name() + " " + quoted_path(path) + ": ";
+    const auto kind = kind_of(path);
+    if (kind == FileKind::kSecretKey || kind == FileKind::kEvaluationKeys)
+      throw DataError(what + "holds " + describe(*kind) +
+                      ", which nothing can bring back; expected another name");
+    for (const CLI::Option* other : options)
+      if (other != output && same_file(path, *other))
+        throw DataError(what + "is the file of " + other->get_name() + "; expected another name");
+  }
+}
 
 CLI::Validator real_number(double least, double most) { return number(least, most, "a number"); }
 

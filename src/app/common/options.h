@@ -1,4 +1,4 @@
-// Numbers on the command line.
+// Numbers and outputs on the command line.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -36,5 +36,9 @@ inline constexpr int kMaxPatience = 10000;                      ///< rounds
 
 /// --range, which picks a softmax circuit.
 void add_range_option(CLI::App& command, double& range);
+
+/// Holds a command that was parsed to this: what it writes (--out, --report, --validation-out) is no
+/// file that another of its options names, and no file of keys. Throws DataError that names the file.
+void check_outputs(const CLI::App& command);
 
 }  // namespace blindtuner

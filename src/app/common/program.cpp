@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdio>
@@ -99,6 +100,21 @@ void complain(const std::string& program, std::string message) {
   std::fprintf(stderr, "%s: %s\n", program.c_str(), message.c_str());
 }
 
+/// What is wrong with a command line, by its first word that is.
+std::string not_understood(const CLI::App& app, const CLI::ParseError& error, int argc,
+                           char** argv) {
+  const auto commands = app.get_subcommands();
+  if (commands.empty()) {
+    if (argc < 2) return "expected a command";
+    return "'" + std::string(argv[1]) + "': expected a command";
+  }
+  const std::vector<std::string> rest = commands.front()->remaining();
+  if (rest.empty()) return error.what();
+  const auto option =
+      std::find_if(rest.begin(), rest.end(), [](const auto& word) { return word[0] == '-'; });
+  return "'" + (option == rest.end() ? rest.front() : *option) + "': not expected";
+}
+
 }  // namespace
 
 const char* program_version() { return BLINDTUNER_VERSION; }
@@ -137,13 +153,14 @@ int Program::run(int argc, char** argv) {
       app_.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
       if (error.get_exit_code() != 0) {
-        complain(name_, std::string(error.what()) + " (--help shows what there is)");
+        complain(name_, not_understood(app_, error, argc, argv) + " (--help shows what there is)");
         return kExitUsage;
       }
       app_.exit(error);  // prints --help, --version
       flush_output();
       return kExitGood;
     }
+    check_outputs(*app_.get_subcommands().front());
     if (options_.threads > 0) set_max_threads(options_.threads);
     chosen_();
     flush_output();

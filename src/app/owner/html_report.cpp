@@ -92,7 +92,7 @@ std::string overview(const json& r) {
   if (has(r, "macro_f1")) out += card(number(real(r, "macro_f1"), 4), "macro F1");
   if (has(r, "max_logit")) out += card(number(real(r, "max_logit"), 2), "largest |logit|");
   if (has(r, "seconds") && has(r["seconds"], "total"))
-    out += card(duration_text(real(r["seconds"], "total")), "from beginning to end");
+    out += card(duration_text(real(r["seconds"], "total")), "from features to evaluation");
   if (has(r, "bytes") && has(r["bytes"], "upload"))
     out += card(bytes_text(real(r["bytes"], "upload")), "encrypted data set");
   return out + "</div>\n";

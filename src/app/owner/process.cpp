@@ -143,10 +143,13 @@ class Child {
     if (WIFSIGNALED(status_))
       throw DataError(name_ + " was ended by signal " + std::to_string(WTERMSIG(status_)) +
                       (WTERMSIG(status_) == SIGKILL ? " (out of memory?)" : ""));
-    if (WEXITSTATUS(status_) != 0)
+    const int code = WEXITSTATUS(status_);
+    const std::string& said = lines_->complaint();
+    // What this program says of its user's files does not depend on where it runs.
+    if (code == kExitData && !said.empty() && program_ == own_program()) throw DataError(said);
+    if (code != 0)
       throw DataError(name_ + " " + quoted_path(program_) + " failed (exit code " +
-                      std::to_string(WEXITSTATUS(status_)) + ")" +
-                      (lines_->complaint().empty() ? "" : ": " + lines_->complaint()));
+                      std::to_string(code) + ")" + (said.empty() ? "" : ": " + said));
   }
 
  private:

@@ -4,16 +4,21 @@
 #include <cstddef>
 #include <filesystem>
 
+#include "base/sha256.h"
 #include "data/dataset.h"
 
 namespace blindtuner {
 
-/// Features that whitening can be fitted to: it holds up to eight d x d matrices of doubles (4 GB)
-/// and takes d^3 operations (a quarter of an hour a core).
+/// Samples or features, whichever are fewer: fitting holds up to eight square matrices of doubles of
+/// that width (4 GB) and takes its third power of operations (a quarter of an hour a core).
 inline constexpr std::size_t kMaxWhitenedWidth = 8192;
 
-/// z = (x - mu) U (Lambda + eps * mean(Lambda))^(-1/2): mu the mean, U Lambda U^T the covariance of
-/// the features it was fitted to (divided by the number of samples), mean(Lambda) = trace / d.
+/// z = (x - mu) D^-1 U (Lambda + eps * mean(Lambda))^(-1/2)
+///
+/// of the features that it was fitted to: mu their mean, D their standard deviations (divided by the
+/// number of samples), U Lambda U^T the covariance of (x - mu) D^-1, mean(Lambda) = trace / d. So it
+/// does not depend on the columns' units. A column without variance, up to a millionth of its mean,
+/// has 0 in place of 1 / D and no influence.
 ///
 /// eps is relative to the MEAN eigenvalue. It must be positive: features after a LayerNorm sum to a
 /// constant, so one eigenvalue is zero up to rounding, and dividing by it would blow up noise.
@@ -23,22 +28,32 @@ class Whitening {
  public:
   static constexpr double kDefaultEpsilon = 0.01;
 
-  /// Fits to `features` (d columns) and keeps the `components` leading directions (0: all of them).
+  /// Fits to n samples of d features and keeps the `components` leading directions. 0: all of them
+  /// where d < n; otherwise the n - 1 at most along which the samples differ, found through their
+  /// n x n inner products: in the others all of them have z = 0, so that no weight can grow there.
   /// Columns of U have their largest entry positive, so that results do not depend on the solver's
-  /// signs. Throws DataError when there are fewer than two samples, no variance at all, or more
-  /// than kMaxWhitenedWidth features, ContractError on eps <= 0 or components > d. May be
-  /// interrupted (base/interrupt.h).
+  /// signs. Throws DataError when there are fewer than two samples, no variance at all, both more
+  /// samples and more features than kMaxWhitenedWidth, or fewer directions than `components`;
+  /// ContractError on eps <= 0 or components > d. May be interrupted (base/interrupt.h).
   static Whitening fit(const FeatureMatrix& features, double epsilon = kDefaultEpsilon,
                        std::size_t components = 0);
+
+  /// The map to the same features with another eps > 0.
+  Whitening with_epsilon(double epsilon) const;
 
   std::size_t input_width() const { return static_cast<std::size_t>(map_.rows()); }
   std::size_t output_width() const { return static_cast<std::size_t>(map_.cols()); }
   double epsilon() const { return epsilon_; }
   const Eigen::VectorXd& mean() const { return mean_; }
-  /// U (Lambda + eps * mean)^(-1/2), d x k.
+  /// D^-1 U (Lambda + eps * mean)^(-1/2), d x k.
   const Eigen::MatrixXd& map() const { return map_; }
-  /// All d eigenvalues of the covariance, falling.
+  /// All d eigenvalues of the standardised features' covariance, falling.
   const Eigen::VectorXd& eigenvalues() const { return eigenvalues_; }
+
+  /// Columns that it was fitted to and that have no influence.
+  std::size_t unused_columns() const;
+  /// SHA-256 of mean and map: what tells two maps apart.
+  Sha256Digest digest() const;
 
   /// samples x d -> samples x k. Throws DataError on another width.
   FeatureMatrix apply(const FeatureMatrix& features) const;

@@ -18,7 +18,8 @@ namespace blindtuner {
 /// Where a ciphertext says it comes from.
 struct Origin {
   std::string name;       ///< of its file, for messages
-  std::string data, run;  ///< for the ledger: identities in hexadecimal, or empty
+  /// For the ledger: identities in hexadecimal, or empty.
+  std::string data = {}, run = {};
   int round = 0;
 };
 

@@ -46,6 +46,17 @@ std::vector<ClassScore> class_scores(const Eigen::MatrixXi& table) {
   return out;
 }
 
+double balanced_accuracy(const Labels& predicted, const Labels& actual, int classes) {
+  double sum = 0;
+  int counted = 0;
+  for (const ClassScore& score : class_scores(confusion(predicted, actual, classes))) {
+    if (score.samples == 0) continue;
+    sum += score.recall;
+    ++counted;
+  }
+  return counted == 0 ? 0.0 : sum / counted;
+}
+
 double macro_f1(const Labels& predicted, const Labels& actual, int classes) {
   const Eigen::MatrixXi table = confusion(predicted, actual, classes);
   double sum = 0;

@@ -28,6 +28,10 @@ struct ClassScore {
 /// One a class. Throws ContractError when the table is not square.
 std::vector<ClassScore> class_scores(const Eigen::MatrixXi& confusion);
 
+/// The mean recall of the classes that occur: the accuracy that a set with as many samples of each
+/// would have. Throws as confusion().
+double balanced_accuracy(const Labels& predicted, const Labels& actual, int classes);
+
 /// The mean over classes of 2 TP / (2 TP + FP + FN); a class that neither occurs nor is predicted
 /// is left out.
 double macro_f1(const Labels& predicted, const Labels& actual, int classes);

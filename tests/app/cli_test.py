@@ -177,6 +177,54 @@ class Workflow(Base):
                       folder / "xt.npy", "--labels", folder / "yt.npy", "--json").stdout)
         self.assertGreater(said["accuracy"], 0.9)
 
+        # A map that is forgotten, or another one, is noticed before anything is opened.
+        def decrypt(*arguments):
+            return run(OWNER, "decrypt", "--keys", self.keys, "--out", folder / "other.npz",
+                       INSECURE, *arguments)
+        model = ("--model", folder / "white-model.enc")
+        npy(folder / "others.npy", [row[::-1] for row in blobs(40, 9)[0]])
+        self.good(OWNER, "whiten", "--features", folder / "others.npy", "--out",
+                  folder / "w2.npz")
+        for other in ((), ("--whitening", folder / "w2.npz")):
+            self.refused(decrypt(*model, *other), "white-model.enc", "whitened with map",
+                         "give --whitening")
+        self.good(OWNER, "encrypt", "--features", folder / "x.npy", "--labels", folder / "y.npy",
+                  "--keys", self.keys, "--out", folder / "plain.enc", INSECURE)
+        self.good(SERVER, "train", "--keys", self.keys / "evaluation.keys", "--data",
+                  folder / "plain.enc", "--out", folder / "plain-model.enc", "--config",
+                  folder / "one.json", INSECURE)
+        self.refused(decrypt("--model", folder / "plain-model.enc", "--whitening",
+                             folder / "w.npz"), "leave --whitening out")
+        self.good(OWNER, "encrypt", "--features", folder / "xt.npy", "--unlabelled", "--keys",
+                  self.keys, "--out", folder / "query.enc", INSECURE)
+        # Encrypted for the other model of these keys: only its scores tell.
+        for name, code in (("plain-model.enc", 0), ("white-model.enc", 1)):
+            self.good(SERVER, "predict", "--keys", self.keys / "evaluation.keys", "--model",
+                      folder / name, "--data", folder / "query.enc", "--out",
+                      folder / "scores.enc", INSECURE)
+            result = run(OWNER, "decrypt", "--scores", folder / "scores.enc", "--keys", self.keys,
+                         "--out", folder / "scores.npy", INSECURE)
+            if code == 0:
+                self.assertEqual(result.returncode, 0, result.stderr)
+            else:
+                self.refused(result, "scores.enc", "give --whitening")
+
+    def test_unlabelled_samples_go_through_the_training_set_s_map(self):
+        folder, keys = self.folder, self.folder / "other-keys"
+        self.good(OWNER, "keygen", "--out", keys, "--classes", CLASSES, "--features", FEATURES,
+                  "--parameters", PARAMETERS, INSECURE)
+        self.good(OWNER, "whiten", "--features", folder / "x.npy", "--out", folder / "w.npz")
+
+        def encrypt(*arguments):
+            return run(OWNER, "encrypt", "--keys", keys, "--out", folder / "out.enc", INSECURE,
+                       *arguments)
+        train = ("--features", folder / "x.npy", "--labels", folder / "y.npy")
+        query = ("--features", folder / "xt.npy", "--unlabelled")
+        white = ("--whitening", folder / "w.npz")
+        self.assertEqual(encrypt(*train, *white).returncode, 0)
+        self.refused(encrypt(*query), "xt.npy", "give --whitening")
+        self.assertEqual(encrypt(*query, *white).returncode, 0)
+
 
 class BadInput(Base):
     def test_plan_refuses_nonsense(self):

@@ -181,8 +181,11 @@ TEST_F(FilesTest, Checkpoint) {
 }
 
 TEST_F(FilesTest, Scores) {
-  write_scores(path(), set_, scores());
+  ScoresFile written = scores();
+  written.trained_on = DataId{9};
+  write_scores(path(), set_, written);
   const ScoresFile back = read_scores(path(), set_);
+  EXPECT_EQ(back.trained_on, DataId{9});
   EXPECT_EQ(back.scores.scores.size(), layout().supers() * layout().ratio);
   EXPECT_EQ(back.circuit, circuit().name);
   EXPECT_EQ(back.training, training(2));

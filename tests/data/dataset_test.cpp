@@ -184,15 +184,72 @@ TEST(Whitening, UnfoldedClassifierScoresTheSame) {
   }
 }
 
+TEST(Whitening, DoesNotDependOnUnits) {
+  // Columns of every size, one of them 2.5e5 times the others, and offsets.
+  FeatureMatrix x = singular_features(300), rescaled = x;
+  const float scale[] = {3e-7f, 250000, 1, 7.3e12f}, offset[] = {0, 1e6f, -2, 3e12f};
+  for (Eigen::Index j = 0; j < 4; ++j)
+    rescaled.col(j) = (x.col(j).array() * scale[j]) + offset[j];
+  const FeatureMatrix want = Whitening::fit(x).apply(x);
+  EXPECT_LT((Whitening::fit(rescaled).apply(rescaled) - want).cwiseAbs().maxCoeff(), 2e-3);
+  // Powers of two are exact, so the result is too.
+  for (Eigen::Index j = 0; j < 4; ++j) rescaled.col(j) = x.col(j) * std::ldexp(1.0f, 9 * int(j) - 20);
+  EXPECT_EQ(Whitening::fit(rescaled).apply(rescaled), want);
+}
+
+TEST(Whitening, ConstantColumnsHaveNoInfluence) {
+  const FeatureMatrix x = singular_features(300);
+  FeatureMatrix more(300, 7);
+  more << x.leftCols(2), FeatureMatrix::Constant(300, 1, 12.5f), x.rightCols(2),
+      FeatureMatrix::Zero(300, 1), FeatureMatrix::Constant(300, 1, 1e9f);
+  more(7, 6) = 1e9f + 64;  // varies by 4e-9 of its mean
+  const Whitening w = Whitening::fit(more);
+  EXPECT_EQ(w.unused_columns(), 3u);
+  EXPECT_EQ(Whitening::fit(x).unused_columns(), 0u);
+  // Whatever stands there later changes nothing.
+  FeatureMatrix other = more;
+  other.col(2).setConstant(-1e6f);
+  other.col(5).setRandom();
+  EXPECT_EQ(w.apply(other), w.apply(more));
+}
+
+TEST(Whitening, FewerSamplesThanFeatures) {
+  // The same map as by way of the d x d covariance, in as many directions as there are.
+  const FeatureMatrix x = FeatureMatrix::Random(20, 50);
+  FeatureMatrix twice(60, 50);  // the same covariance from more samples than features
+  twice << x, x, x;
+  const Whitening narrow = Whitening::fit(x), wide = Whitening::fit(twice);
+  ASSERT_EQ(narrow.output_width(), 19u);
+  ASSERT_EQ(wide.output_width(), 50u);
+  EXPECT_EQ(Whitening::fit(x, 0.01, 7).output_width(), 7u);
+  EXPECT_LT((narrow.eigenvalues() - wide.eigenvalues()).cwiseAbs().maxCoeff(), 1e-5);
+  EXPECT_LT((narrow.map() - wide.map().leftCols(19)).cwiseAbs().maxCoeff(), 1e-3);
+  // In the directions left out the samples have nothing.
+  EXPECT_LT(wide.apply(x).rightCols(31).cwiseAbs().maxCoeff(), 2e-3);
+  FeatureMatrix pairs(40, 50);
+  pairs << x, x;
+  EXPECT_EQ(Whitening::fit(pairs).output_width(), 19u);
+  expect_data_error([&] { Whitening::fit(x, 0.01, 20); }, "differ along 19 directions");
+}
+
 TEST(Whitening, NoWiderThanItsMatricesMayBe) {
-  const FeatureMatrix widest = FeatureMatrix::Random(2, kMaxWhitenedWidth);
-  const FeatureMatrix wider = FeatureMatrix::Random(2, kMaxWhitenedWidth + 1);
+  // Few samples make no wide matrix, whatever their width.
   constexpr std::size_t kMemory = std::size_t{64} << 20;
-  EXPECT_EQ(within_memory(kMemory, [&] { Whitening::fit(wider); }),
-            "whitening: samples of 8193 features, expected at most 8192");
-  // The widest takes minutes, so this one is told to stop: it had begun.
   EXPECT_EQ(within_memory(kMemory,
-                          [&] {
+                          [] {
+                            const FeatureMatrix wide = FeatureMatrix::Random(20, 100'000);
+                            if (Whitening::fit(wide).output_width() != 19) throw DataError("width");
+                          }),
+            "good");
+  const auto samples = static_cast<Eigen::Index>(kMaxWhitenedWidth) + 1;
+  EXPECT_EQ(within_memory(std::size_t{512} << 20,
+                          [=] { Whitening::fit(FeatureMatrix::Zero(samples, samples)); }),
+            "whitening: 8193 samples of 8193 features, expected at most 8192 of one of them");
+  // The widest takes minutes, so this one is told to stop: it had begun.
+  EXPECT_EQ(within_memory(std::size_t{1} << 30,
+                          [=] {
+                            const FeatureMatrix widest =
+                                FeatureMatrix::Random(samples, samples - 1);
                             request_interrupt();
                             try {
                               Whitening::fit(widest);

@@ -60,6 +60,7 @@ struct Owner {
     file.scores.layout = folder.layout;
     file.circuit = training.circuit;
     file.training = training;
+    file.trained_on = DataId{};
     file.scores.scores = zeros(score_shape(parameters(), folder.layout, circuit()));
     return file;
   }

@@ -170,7 +170,7 @@ TEST_F(Pictures, TablesStayBeneathTheirFolder) {
   for (const std::string good : {"inner/a.png", "./inner/../inner/a.png", "link.png"})
     EXPECT_NO_THROW(open(good)) << good;
   EXPECT_NO_THROW(open(here + "/inner/a.png"));
-  for (const std::string bad :
+  for (const std::string& bad :
        {std::string("../outside.png"), std::string("inner/../../outside.png"),
         (folder_ / "outside.png").string(), here + "/../outside.png", here + "-twin/a.png",
         std::string("."), std::string("..")})

@@ -15,6 +15,7 @@ namespace {
 constexpr SectionTag kLayout = section_tag("LAYT"), kBootstrap = section_tag("BOOT"),
                      kProducts = section_tag("PROD"), kFeatures = section_tag("FEAT"),
                      kLabels = section_tag("LABL"), kTraining = section_tag("TRAI"),
+                     kTrainedOn = section_tag("TRDA"),
                      kWeights = section_tag("WGHT"), kGradients = section_tag("GRAD"),
                      kScores = section_tag("SCOR"), kRun = section_tag("RUN."),
                      kValidationLayout = section_tag("LAYV"), kStop = section_tag("STOP");
@@ -384,10 +385,13 @@ CheckpointFile read_checkpoint(const std::filesystem::path& path, const KeySet& 
 }
 
 void write_scores(const std::filesystem::path& path, const KeySet& keys, const ScoresFile& file) {
-  require(file.training && file.training->circuit == file.circuit, "scores are of some model");
+  require(file.training && file.training->circuit == file.circuit && file.trained_on,
+          "scores are of some model");
   FileWriter out(path, header_for(FileKind::kScores, keys));
   write_layout(out, file.scores.layout, file.data);
   write_training(out, *file.training);
+  out.begin_section(kTrainedOn);
+  out.bytes(*file.trained_on);
   write_scores_sections(out, *keys.parameters, file);
   out.commit();
 }
@@ -432,6 +436,10 @@ ScoresFile read_scores(const std::filesystem::path& path, const KeySet& keys) {
     } catch (const DataError& error) {
       in.fail(error.what());
     }
+  }
+  if (in.next_section() == kTrainedOn) {
+    in.enter_section(kTrainedOn);
+    in.bytes(file.trained_on.emplace());
   }
   read_scores_section(in, *keys.parameters, file);
   in.finish();

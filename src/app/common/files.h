@@ -9,7 +9,8 @@
 //   checkpoint       "LAYT" layout, data id; "TRAI" training; "GRAD" steps * packs ciphertexts;
 //                    "RUN." run (16), 0 (4)
 //   scores           "LAYT" layout, data id; "TRAI" as in their model (not in files of
-//                    earlier programs); "SCOR" supers * ratio ciphertexts
+//                    earlier programs); "TRDA" data id of the model's training set (nor in those of
+//                    version 0.1); "SCOR" supers * ratio ciphertexts
 //   round            as a model; "RUN." run (16), round (4), 1 if it is the last (1);
 //                    "LAYV" layout, data id of the validation set; "SCOR" as scores
 //   answer           "RUN." run (16), round (4); "STOP" 0 to go on, 1 to stop (1)
@@ -114,8 +115,9 @@ struct ScoresFile {
   DataId data{};
   std::string circuit;                    ///< which gives the scale
   std::optional<TrainingState> training;  ///< the model's; not in files of earlier programs
+  std::optional<DataId> trained_on = {};  ///< the model's training set; nor in those
 };
-/// `training` must be there.
+/// `training` and `trained_on` must be there.
 void write_scores(const std::filesystem::path& path, const KeySet& keys, const ScoresFile& scores);
 ScoresFile read_scores(const std::filesystem::path& path, const KeySet& keys);
 

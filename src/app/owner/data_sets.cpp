@@ -14,9 +14,11 @@ constexpr char kPurpose[] = "data sets";
 constexpr std::chrono::minutes kPatience{1};
 
 json to_json(const RecordedDataSet& set) {
-  return {{"id", to_string(set.id)}, {"contents", to_hex(set.contents)}, {"file", set.file},
+  json out = {{"id", to_string(set.id)}, {"contents", to_hex(set.contents)}, {"file", set.file},
           {"use", set.use},          {"samples", set.samples},           {"labelled", set.labelled},
           {"seed", set.seed}};
+  if (set.map) out["map"] = *set.map;
+  return out;
 }
 
 RecordedDataSet from_json(const json& j) {
@@ -29,10 +31,19 @@ RecordedDataSet from_json(const json& j) {
   out.samples = j.at("samples").get<std::size_t>();
   out.labelled = j.at("labelled").get<bool>();
   out.seed = j.at("seed").get<std::string>();
+  if (j.contains("map")) out.map = j["map"].get<std::string>();
   return out;
 }
 
+std::string described(const std::string& map) {
+  return map.empty() ? "features as they are" : "features whitened with map " + map.substr(0, 16);
+}
+
 }  // namespace
+
+std::string map_name(const std::optional<Whitening>& whitening) {
+  return whitening ? to_hex(whitening->digest()) : "";
+}
 
 std::filesystem::path data_sets_path(const OwnerFolder& keys) {
   return keys.folder / ("data-sets-" + to_string(keys.keys.id).substr(0, 16) + ".json");
@@ -55,6 +66,21 @@ std::optional<RecordedDataSet> recorded_data_set(const OwnerFolder& keys, const 
   for (RecordedDataSet& set : recorded_data_sets(keys))
     if (set.id == id) return std::move(set);
   return {};
+}
+
+void require_map_of_training(const OwnerFolder& keys, const std::optional<DataId>& trained_on,
+                             const std::string& map, const std::string& name) {
+  std::optional<std::string> other;
+  for (const RecordedDataSet& set : recorded_data_sets(keys)) {
+    if (set.use != "training" || (trained_on && set.id != *trained_on)) continue;
+    if (!set.map || *set.map == map) return;
+    other = set.map;
+  }
+  if (!other) return;
+  throw DataError(name + ": " + described(map) + ", but the training set was encrypted with " +
+                  described(*other) +
+                  (other->empty() ? "; leave --whitening out"
+                                  : "; give --whitening, the map that it was encrypted with"));
 }
 
 void record_data_set(const OwnerFolder& keys, const RecordedDataSet& set) {

@@ -2,7 +2,7 @@
 // again, whoever hands it a copy.
 //
 // data-sets-<first 16 digits of the key set's identity>.json, sealed (app/owner/sealed_record.h):
-//   {"data_sets": [{"id", "contents", "file", "use", "samples", "labelled", "seed"}, ..]}
+//   {"data_sets": [{"id", "contents", "file", "use", "samples", "labelled", "seed", "map"}, ..]}
 #pragma once
 
 #include <optional>
@@ -20,7 +20,13 @@ struct RecordedDataSet {
   std::size_t samples = 0;
   bool labelled = false;
   std::string seed;  ///< of the samples' order and the hold-outs: OrderSeed::text()
+  /// Whitening::digest() of the map that its features went through, in hexadecimal; empty: none.
+  /// Not known of what an earlier program recorded.
+  std::optional<std::string> map;
 };
+
+/// As RecordedDataSet::map says it.
+std::string map_name(const std::optional<Whitening>& whitening);
 
 std::filesystem::path data_sets_path(const OwnerFolder& keys);
 
@@ -32,5 +38,12 @@ void record_data_set(const OwnerFolder& keys, const RecordedDataSet& set);
 /// the record was changed.
 std::vector<RecordedDataSet> recorded_data_sets(const OwnerFolder& keys);
 std::optional<RecordedDataSet> recorded_data_set(const OwnerFolder& keys, const DataId& id);
+
+/// Features for a model, or the map that a model is unfolded with, went through `map`, and so must
+/// have those that it was trained on: of that set, or, where it is not known, of one set at least
+/// that these keys have encrypted for training. What was not recorded is taken for right. Throws
+/// DataError, which `name` opens.
+void require_map_of_training(const OwnerFolder& keys, const std::optional<DataId>& trained_on,
+                             const std::string& map, const std::string& name);
 
 }  // namespace blindtuner

@@ -9,6 +9,7 @@
 #include "app/common/options.h"
 #include "app/common/progress.h"
 #include "app/common/report.h"
+#include "app/owner/data_sets.h"
 #include "app/owner/html_report.h"
 #include "app/owner/opening.h"
 #include "app/owner/owner.h"
@@ -90,6 +91,15 @@ void decrypt_model_to(const DecryptOptions& options, const OwnerFolder& keys,
   const std::string name = quoted_path(options.model);
   const ModelFile file = open_model(options.model, keys, expected_run(options, keys));
   const LogitLimit limit = LogitLimit::of(softmax_circuit_named(file.training.circuit));
+  std::optional<Whitening> whitening;
+  if (!options.whitening.empty()) {
+    whitening = Whitening::load(options.whitening);
+    if (whitening->output_width() != file.model.layout.features - 1)
+      throw DataError(quoted_path(options.whitening) + ": a map to " +
+                      std::to_string(whitening->output_width()) + " features, the model has " +
+                      std::to_string(file.model.layout.features - 1));
+  }
+  require_map_of_training(keys, file.data, map_name(whitening), name);
   Disclosure door(keys.keys, keys.folder);
   const Origin origin = origin_of(name, file.data);
   Published result;
@@ -101,15 +111,10 @@ void decrypt_model_to(const DecryptOptions& options, const OwnerFolder& keys,
     result.values = open_weights(door, file, origin);
   }
   LinearClassifier model = classifier_of(result.values, file.model.layout);
-  if (!options.whitening.empty()) {
-    const Whitening whitening = Whitening::load(options.whitening);
-    if (whitening.output_width() != static_cast<std::size_t>(model.weights.cols()))
-      throw DataError(quoted_path(options.whitening) + ": a map to " +
-                      std::to_string(whitening.output_width()) + " features, the model has " +
-                      std::to_string(model.weights.cols()));
+  if (whitening) {
     judge_weights(report, limit, model);
     if (options.publish) require_trusted(report, options.model);
-    model = whitening.unfold(model);
+    model = whitening->unfold(model);
   }
   save_classifier(options.out, {model, limit}, options.publish ? kForAnybody : kForTheOwner);
   report.update({{"classes", model.weights.rows()},
@@ -148,6 +153,8 @@ void decrypt_scores_to(const DecryptOptions& options, const OwnerFolder& keys,
                        nlohmann::json& report, std::ostringstream& text) {
   const ScoresFile file = open_scores(options.scores, keys, expected_run(options, keys));
   const ProductLayout& l = file.scores.layout;
+  if (const auto scored = recorded_data_set(keys, file.data); scored && scored->map)
+    require_map_of_training(keys, file.trained_on, *scored->map, quoted_path(options.scores));
   Disclosure door(keys.keys, keys.folder);
   const Origin origin = origin_of(quoted_path(options.scores), file.data);
   Published result;

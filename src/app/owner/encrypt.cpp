@@ -8,6 +8,7 @@
 #include "app/common/options.h"
 #include "app/common/progress.h"
 #include "app/common/report.h"
+#include "app/owner/data_sets.h"
 #include "app/owner/owner.h"
 #include "app/owner/steps.h"
 #include "base/atomic_file.h"
@@ -37,11 +38,17 @@ void whiten(const CommonOptions& common, const WhitenOptions& options) {
   const nlohmann::json report = {{"samples", features.rows()},
                                  {"features", whitening.input_width()},
                                  {"components", whitening.output_width()},
+                                 {"unused_columns", whitening.unused_columns()},
                                  {"epsilon", whitening.epsilon()}};
   std::ostringstream text;
   text << "whitening of " << whitening.input_width() << " to " << whitening.output_width()
        << " features, fitted to " << features.rows() << " samples, in '" << options.out
        << "': it stays with you\n";
+  if (whitening.unused_columns() > 0)
+    text << whitening.unused_columns() << " features do not vary and are left out\n";
+  if (whitening.output_width() < whitening.input_width() && options.components == 0)
+    text << "samples are fewer than features and differ along " << whitening.output_width()
+         << " directions: 'keygen --features " << whitening.output_width() << "'\n";
   print_report(common, report, text.str());
 }
 
@@ -100,10 +107,14 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
     }
     validate_training_set(set, name);
   }
+  std::optional<Whitening> whitening;
+  if (!options.whitening.empty()) whitening = Whitening::load(options.whitening);
+  const std::string map = map_name(whitening);
+  if (options.unlabelled) require_map_of_training(keys, {}, map, name);
   const auto prepare = [&](Dataset& which, const std::string& from) {
-    if (!options.whitening.empty()) {
+    if (whitening) {
       validate_finite(which.features, from);
-      which.features = Whitening::load(options.whitening).apply(which.features);
+      which.features = whitening->apply(which.features);
     }
     check_features(which.features, keys, from);
   };
@@ -112,13 +123,14 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
     const std::filesystem::path& from = options.validation.features;
     prepare(*validation, from.empty() ? name : quoted_path(from));
     encrypt_to(validation_path(options), keys, validation->features, validation->labels,
-               "validation", seed.text(), common.quiet);
+               {"validation", seed.text(), map}, common.quiet);
   }
   // Batches are contiguous: the order is mixed once, before encryption, and only for training.
   if (!options.unlabelled && !seed.keeps_order())
     set = select(set, shuffled_indices(set.size(), seed.bytes()));
   encrypt_to(options.out, keys, set.features, set.labels,
-             options.unlabelled ? "prediction" : "training", options.unlabelled ? "" : seed.text(),
+             options.unlabelled ? DataSetUse{"prediction", "", map}
+                                : DataSetUse{"training", seed.text(), map},
              common.quiet);
 
   nlohmann::json report = {

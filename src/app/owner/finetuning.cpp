@@ -7,6 +7,7 @@
 
 #include "app/common/progress.h"
 #include "app/common/report.h"
+#include "app/owner/data_sets.h"
 #include "app/owner/html_report.h"
 #include "app/owner/opening.h"
 #include "app/owner/process.h"
@@ -219,12 +220,13 @@ class Finetuning {
 
   void encrypt_sets(const OwnerFolder& keys) {
     check_features(data_.train.features, keys, "the training set");
+    const std::string seed = settings_.seed.text(), map = map_name(whitening_);
     trained_on_ = encrypt_to(files_.data, keys, data_.train.features, data_.train.labels,
-                             "training", settings_.seed.text(), common_.quiet);
+                             {"training", seed, map}, common_.quiet);
     if (!validated()) return;
     check_features(data_.validation->features, keys, "the validation set");
     encrypt_to(files_.validation, keys, data_.validation->features, data_.validation->labels,
-               "validation", settings_.seed.text(), common_.quiet);
+               {"validation", seed, map}, common_.quiet);
   }
 
   // What the server is told.

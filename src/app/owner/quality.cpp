@@ -30,6 +30,7 @@ nlohmann::json quality_report(const Eigen::MatrixXd& scores, const Labels& label
           {"classes", classes},
           {"class_names", class_names},
           {"accuracy", accuracy(predicted, labels)},
+          {"balanced_accuracy", balanced_accuracy(predicted, labels, classes)},
           {"macro_f1", macro_f1(predicted, labels, classes)},
           {"max_logit", largest_logit(scores)},
           {"confusion", rows},

@@ -9,8 +9,8 @@
 
 namespace blindtuner {
 
-/// {"samples", "classes", "class_names", "accuracy", "macro_f1", "max_logit", "confusion",
-/// "per_class":
+/// {"samples", "classes", "class_names", "accuracy", "balanced_accuracy", "macro_f1", "max_logit",
+/// "confusion", "per_class":
 /// [{"name", "samples", "precision", "recall", "f1"}]}. scores: samples x classes, a row a label.
 /// `names`: one a class, or empty for numbers. Throws ContractError.
 nlohmann::json quality_report(const Eigen::MatrixXd& scores, const Labels& labels,

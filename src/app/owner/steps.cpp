@@ -104,8 +104,7 @@ Dataset hold_out(Dataset& set, double fraction, const OrderSeed& seed, const std
 }
 
 DataId encrypt_to(const fs::path& out, const OwnerFolder& keys, const FeatureMatrix& features,
-                  const Labels& labels, const std::string& use, const std::string& seed,
-                  bool quiet) {
+                  const Labels& labels, const DataSetUse& use, bool quiet) {
   const ProductLayout& made_for = keys.layout();
   const auto samples = static_cast<std::size_t>(features.rows());
   const ProductLayout layout = ProductLayout::create(
@@ -126,7 +125,8 @@ DataId encrypt_to(const fs::path& out, const OwnerFolder& keys, const FeatureMat
   writing.finish();
   try {
     record_data_set(keys,
-                    {file.info.id, contents, out.string(), use, samples, !labels.empty(), seed});
+                    {file.info.id, contents, out.string(), use.use, samples, !labels.empty(),
+                     use.seed, use.map});
   } catch (const DataError&) {
     std::error_code ignored;
     fs::remove(out, ignored);

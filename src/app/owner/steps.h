@@ -24,11 +24,17 @@ void check_features(const FeatureMatrix& features, const OwnerFolder& keys,
 /// their order when the seed says so. Throws DataError when one of the two would be left empty.
 Dataset hold_out(Dataset& set, double fraction, const OrderSeed& seed, const std::string& name);
 
-/// labels empty: a set to be predicted. `use` and `seed` (OrderSeed::text()) go to the owner's record
-/// of data sets (app/owner/data_sets.h) and nowhere else. Returns the data set's identity.
+/// What the owner's record of data sets (app/owner/data_sets.h), and nobody else, is told of one.
+struct DataSetUse {
+  std::string use;   ///< "training", "validation", "prediction"
+  std::string seed;  ///< OrderSeed::text()
+  std::string map;   ///< map_name()
+};
+
+/// labels empty: a set to be predicted. Returns the data set's identity.
 DataId encrypt_to(const std::filesystem::path& out, const OwnerFolder& keys,
-                  const FeatureMatrix& features, const Labels& labels, const std::string& use,
-                  const std::string& seed, bool quiet);
+                  const FeatureMatrix& features, const Labels& labels, const DataSetUse& use,
+                  bool quiet);
 
 /// Decrypted numbers as what they are: a classifier on the features that were encrypted, and scores,
 /// samples x classes. Sizes are the layout's.

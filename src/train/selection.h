@@ -1,0 +1,57 @@
+// Which settings to train with, found by training in the clear on parts of the owner's own data: of
+// what is found only the settings leave the owner, one of a public list.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "data/dataset.h"
+#include "train/softmax_circuit.h"
+#include "train/training_config.h"
+
+namespace blindtuner {
+
+/// One way to train.
+struct TrainingSetting {
+  std::string name;                         ///< for people
+  TrainingConfig config;                    ///< its classes are the data's
+  const SoftmaxCircuit* circuit = nullptr;  ///< one that ships
+  double epsilon = 0;                       ///< of the whitening; 0: features as they are
+};
+
+struct TrialOptions {
+  int folds = 5;   ///< parts that samples are dealt to, the same share of every class in each
+  int trials = 5;  ///< of them, how many are held out, one after the other; 1 to folds
+  int patience = 3;
+  bool balanced = false;  ///< train and stop by balanced_rows() (data/balance.h)
+  Seed seed{};            ///< of folds and orders
+};
+
+/// What became of a setting on all samples that were held out, each scored by the model that did not
+/// see it.
+struct Trial {
+  double accuracy = 0, balanced_accuracy = 0, macro_f1 = 0;
+  double loss = 0;  ///< mean cross-entropy
+  /// The largest |logit| that the circuit was given, or that the model gives on any sample.
+  double max_logit = 0;
+  /// No logit passed what early stopping allows (train/early_stopping.h) and all are numbers. The
+  /// rest counts for nothing otherwise.
+  bool in_range = false;
+  std::vector<bool> right;     ///< one a held-out sample, in the same order for every setting
+  std::vector<double> weight;  ///< of each in balanced_accuracy
+};
+
+/// Trains with every setting by the trainer's own rules: its circuit in place of softmax, early
+/// stopping on the part held out. Throws DataError for data that cannot be trained on.
+std::vector<Trial> try_settings(const Dataset& data, std::span<const TrainingSetting> settings,
+                                const TrialOptions& options);
+
+/// The setting of least cost that is as good as the best: whose accuracy (`balanced`: balanced
+/// accuracy) is lower by no more than a thousandth, or by one standard error of the difference on the
+/// same samples. One cost a trial. Throws DataError when none stayed in range.
+std::size_t cheapest_of_the_best(std::span<const Trial> trials, std::span<const double> costs,
+                                 bool balanced);
+
+}  // namespace blindtuner

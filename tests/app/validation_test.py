@@ -172,6 +172,8 @@ class Validation(Base):
         shutil.rmtree(self.exchange)
         result = run(*self.owner("right", "--timeout", 0.2))
         self.refused(result, "no round 1", "round-0001.enc", "train")
+        # A folder that is not the server's shows at once.
+        self.assertIn(f"waiting for round 1 in '{self.exchange}'", result.stderr.splitlines()[0])
         self.assertFalse((self.work / "best.enc").exists())
 
     def test_answers_that_are_none(self):
@@ -270,6 +272,7 @@ class Validation(Base):
         # The same run again: the same report.
         again = self.good(*self.owner("right", "--timeout", 0.2))
         self.assertEqual(len(json.loads(again.stdout)["rounds"]), STEPS)
+        self.assertNotIn("waiting", again.stderr)
         # A new training into the same --out, before its first round and after it.
         shutil.move(self.exchange, self.work / "first")
         self.refused(run(*self.owner("right", "--timeout", 0.2)), "best.enc.rounds.json",

@@ -124,7 +124,7 @@ void decrypt_model_to(const DecryptOptions& options, const OwnerFolder& keys,
   text << "model of " << model.weights.rows() << " classes and " << model.weights.cols()
        << " features after " << file.training.steps << " steps in '" << options.out << "'\n";
   tell(options, door, result, report, text);
-  text << "training stands logits of " << limit.limit << ": 'evaluate' compares them on data\n";
+  text << "right while logits stay within " << limit.limit << ": 'evaluate' says whether they do\n";
 }
 
 /// How large the errors of scores are, by the model that made them.

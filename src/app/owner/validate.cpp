@@ -40,8 +40,11 @@ void validate_command(const CommonOptions& common, const ValidateOptions& option
                              options.logit_limit, announce, expected});
   std::size_t seen = validator.rounds().size();
   std::unique_ptr<Stopwatch> since = std::make_unique<Stopwatch>();
-  while (!validator.poll()) {
+  for (bool told = false; !validator.poll(); told = true) {
     throw_if_interrupted();
+    if (!told && announce)
+      announce("waiting for round " + std::to_string(validator.rounds().size() + 1) + " in " +
+               quoted_path(options.exchange) + ", " + duration_text(options.timeout) + " at most");
     if (validator.rounds().size() != seen) {
       seen = validator.rounds().size();
       since = std::make_unique<Stopwatch>();

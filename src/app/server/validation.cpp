@@ -74,7 +74,7 @@ bool ValidationRounds::wait_for_answer(int round) {
   using namespace std::chrono_literals;
   const fs::path answer = answer_path(options_.exchange, round);
   ProgressBar bar("waiting for the owner", quiet_);
-  bar.note("round " + std::to_string(round));
+  bar.note("round " + std::to_string(round) + " in " + quoted_path(options_.exchange));
   const Stopwatch watch;
   while (!path_exists(answer)) {
     if (watch.seconds() > options_.timeout)

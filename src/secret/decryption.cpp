@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "base/parallel.h"
+#include "base/untrusted.h"
 #include "ckks/encoder.h"
 
 namespace blindtuner {
@@ -33,21 +34,21 @@ struct Largest {
     empty = std::max(empty, other.empty);
   }
   void require_within(const PlausibleValues& plausible, const char* what) const {
-    const auto require_at_most = [&](const char* where, double found, double most,
-                                     const char* otherwise) {
-      if (!(found <= most))
-        throw DataError(std::string(what) + ": " + where + " up to " + power(found) +
-                        ", expected at most " + power(most) + otherwise);
+    const auto beyond = [&](const char* where, double found, double most) {
+      return std::string(what) + ": " + where + " up to " + power(found) + ", expected at most " +
+             power(most);
     };
-    const char* empties = "numbers where there are none,";
-    require_at_most(empties, empty, plausible.empty, "");
-    require_at_most(empties, empty, plausible.contrast * std::max(value, padding), "");
+    for (const double most : {plausible.empty, plausible.contrast * std::max(value, padding)})
+      if (!(empty <= most)) throw DataError(beyond("numbers where there are none,", empty, most));
     // These an honest run can leave, too.
     const char* diverged =
-        "; perhaps the training diverged and left the softmax circuit's range, where numbers wrap "
-        "around";
-    require_at_most("padding", padding, plausible.padding, diverged);
-    require_at_most("values", value, plausible.largest, diverged);
+        "; either the training diverged and left the softmax circuit's range, where numbers wrap "
+        "around (a smaller learning rate, whitened features or a wider softmax keeps them in it), "
+        "or the server computed something else";
+    if (!(padding <= plausible.padding))
+      throw UntrustedResult(beyond("padding", padding, plausible.padding) + diverged);
+    if (!(value <= plausible.largest))
+      throw UntrustedResult(beyond("values", value, plausible.largest) + diverged);
   }
   static std::string power(double x) {
     char text[32];
@@ -113,9 +114,13 @@ std::vector<int> decrypt_labels(const SecretKeys& secrets, const EncryptedDatase
   if (data.labels.empty()) throw DataError("the data set holds no labels");
   EncryptedScores one_hot{data.layout, {}};
   for (const SeededCiphertext& c : data.labels) one_hot.scores.push_back(c.expand());
-  // 2^-24 an error, of fresh encryptions at kErrorScale.
-  const std::vector<double> values =
-      decrypt_scores(secrets, one_hot, {.largest = 1.25, .padding = 0.25, .empty = 0.25});
+  std::vector<double> values;
+  try {
+    // 2^-24 an error, of fresh encryptions at kErrorScale.
+    values = decrypt_scores(secrets, one_hot, {.largest = 1.25, .padding = 0.25, .empty = 0.25});
+  } catch (const UntrustedResult&) {
+    throw DataError("the labels do not decrypt to classes");
+  }
   const std::size_t classes = data.layout.classes;
   std::vector<int> labels;
   for (std::size_t i = 0; i < data.layout.samples; ++i) {

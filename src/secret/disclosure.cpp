@@ -8,6 +8,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/hmac.h"
+#include "base/untrusted.h"
 #include "secret/decryption.h"
 #include "secret/derived_key.h"
 
@@ -73,6 +74,8 @@ struct Disclosure::Sealed {
   std::vector<double> open(const Origin& origin) const {
     try {
       return decrypt();
+    } catch (const UntrustedResult& error) {
+      throw UntrustedResult(origin.name + ": not what this training can have produced, and not used: " + error.what());
     } catch (const DataError& error) {
       throw DataError(origin.name + ": not what this training can have produced: " + error.what());
     }

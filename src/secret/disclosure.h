@@ -46,8 +46,8 @@ class Disclosure {
   /// What was recorded of a data set; empty where the ledger does not know it.
   std::optional<FeatureSizes> sizes_of(const std::string& data) const;
 
-  // All of these throw DataError for numbers that are not plausible, and when the ledger was changed
-  // or cannot be written; ContractError for ciphertexts that are not what their layout needs. Kind,
+  // All of these throw DataError for numbers that are not plausible, UntrustedResult where they may be
+  // those of a training that diverged, and DataError when the ledger was changed or cannot be written; ContractError for ciphertexts that are not what their layout needs. Kind,
   // ring, level and scale must have been held against their shape (train/result_shape.h).
 
   /// classes x features, row-major, bias (times the bias feature) last.

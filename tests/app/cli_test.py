@@ -8,6 +8,8 @@ import os
 import random
 import shutil
 import stat
+import struct
+import zipfile
 
 from cli_base import (CLASSES, CONFIG, FEATURES, INSECURE, OWNER, PARAMETERS, SAMPLES, SERVER,
                       Base, blobs, main, npy, run)
@@ -133,6 +135,48 @@ class Workflow(Base):
                 folder / "data.enc", "--out", folder / "m.enc", "--config", folder / "other.json",
                 "--checkpoint", checkpoints, "--resume", INSECURE),
             "another training configuration")
+
+    def test_a_training_that_diverged_is_told_from_a_forgery(self):
+        folder = self.folder
+        (folder / "wild.json").write_text(json.dumps({**CONFIG, "steps": 6, "learning_rate": 1000}))
+        out = folder / "wild.enc"
+        self.good(SERVER, "train", "--keys", self.keys / "evaluation.keys", "--data",
+                  folder / "data.enc", "--config", folder / "wild.json", "--out", out, INSECURE)
+        for more in ([], ["--publish"]):
+            self.refused(run(OWNER, "decrypt", "--model", out, "--keys", self.keys, "--out",
+                             folder / "wild.npz", INSECURE, *more),
+                         "wild.enc", "training diverged", "learning rate", code=4)
+            self.assertFalse((folder / "wild.npz").exists())
+
+    def test_scores_keep_the_limit_of_their_model(self):
+        folder = self.folder
+        result = self.train(folder / "limit-model.enc")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.good(OWNER, "encrypt", "--features", folder / "xt.npy", "--unlabelled", "--keys",
+                  self.keys, "--out", folder / "limit-test.enc", INSECURE)
+        self.good(SERVER, "predict", "--keys", self.keys / "evaluation.keys", "--model",
+                  folder / "limit-model.enc", "--data", folder / "limit-test.enc", "--out",
+                  folder / "limit.enc", INSECURE)
+        for name in ("limit.npz", "limit.npy"):
+            self.good(OWNER, "decrypt", "--scores", folder / "limit.enc", "--keys", self.keys,
+                      "--out", folder / name, INSECURE)
+
+        def evaluate(name):
+            return run(OWNER, "evaluate", "--scores", folder / name, "--labels", folder / "yt.npy")
+        known, unknown = evaluate("limit.npz"), evaluate("limit.npy")
+        self.assertEqual((known.returncode, unknown.returncode), (0, 0))
+        self.assertNotIn("not compared", known.stdout)
+        self.assertIn("were not compared", unknown.stdout)
+        # The same scores under a limit that they exceed.
+        with zipfile.ZipFile(folder / "limit.npz") as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        members["logit_limit.npy"] = members["logit_limit.npy"][:-8] + struct.pack("<d", 1e-3)
+        with zipfile.ZipFile(folder / "small.npz", "w") as archive:
+            for name, data in members.items():
+                archive.writestr(name, data)
+        result = evaluate("small.npz")
+        self.assertEqual(result.returncode, 4, result.stderr)
+        self.assertTrue(result.stdout.startswith("DO NOT TRUST"), result.stdout)
 
     def test_nothing_tells_the_server_about_files_or_their_order(self):
         secret = self.folder / "patients-of-ward-7.npy"

@@ -5,6 +5,7 @@
 
 #include "app/common/files.h"
 #include "app/owner/opening.h"
+#include "base/untrusted.h"
 #include "ckks/encoder.h"
 #include "io/io_fixture.h"
 #include "secret/dataset_encryption.h"
@@ -137,6 +138,17 @@ class Hostile : public IoTest {
       else
         open_logits(door, open_scores(path(), run().owner), {"it", "", "", 0});
     });
+  }
+  bool untrusted(const Forged& f) const {
+    write_forged(f);
+    Disclosure door = this->door();
+    try {
+      open_weights(door, open_model(path(), run().owner), {"it", "", "", 0});
+    } catch (const UntrustedResult&) {
+      return true;
+    } catch (const DataError&) {
+    }
+    return false;
   }
   Disclosure door() const { return {run().owner.keys, path().parent_path()}; }
   void refused(const Forged& f, const std::string& why, const std::string& what) const {
@@ -325,6 +337,13 @@ TEST_F(Hostile, WeightsBeyondWhatTrainingMakes) {
   EXPECT_EQ(said(with(1, 3)), "");
   refused(with(1, 0x1p20), "values up to", "a weight of 2^20");
   refused(with(kFeatures + 1, 3), "padding up to", "a weight of a feature that only fills up");
+  // These a diverged training leaves, too; numbers where there are none, nothing but a forgery.
+  EXPECT_TRUE(untrusted(with(1, 0x1p20)));
+  EXPECT_TRUE(untrusted(with(kFeatures + 1, 3)));
+  Forged f = model();
+  f.ciphertexts[0].c1 = f.ciphertexts[0].c0.copy();
+  refused(f, "numbers where there are none", "c1 = c0");
+  EXPECT_FALSE(untrusted(f));
 }
 
 TEST_F(Hostile, Training) {

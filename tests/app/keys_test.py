@@ -135,6 +135,29 @@ class Keys(Folder):
         self.assertEqual(self.pair(Path(third["old_pair"])), second)
         self.assertNotEqual(self.pair(), second)
 
+    def test_records_go_aside_with_their_pair(self):
+        first = self.made()
+        self.model()
+        self.good(*self.decrypt(self.keys))
+        records = {f"ledger-{first[:16]}.jsonl", f"data-sets-{first[:16]}.json"}
+
+        def found(folder):
+            return {path.name for path in folder.iterdir()
+                    if path.name.startswith(("ledger-", "data-sets-"))}
+        self.assertEqual(found(self.keys), records)
+        before = {name: (self.keys / name).read_bytes() for name in records}
+        second = self.made("--force")
+        kept = self.keys / f"old-{first[:16]}"
+        self.assertEqual(found(self.keys), set())
+        self.assertEqual({name: (kept / name).read_bytes() for name in found(kept)}, before)
+        # There the old pair is what it was: it knows its data set, and what it has opened.
+        self.good(*self.decrypt(kept))
+        ledger = json.loads(self.good(OWNER, "ledger", "--keys", kept, "--json", INSECURE).stdout)
+        self.assertEqual((ledger["encrypted"], ledger["opened"]), (1, 2))
+        self.good(*self.encrypt())
+        self.assertTrue(found(self.keys))
+        self.assertTrue(all(second[:16] in name for name in found(self.keys)))
+
     def test_half_a_pair_is_not_replaced_unasked(self):
         first = self.made()
         (self.keys / "secret.key").unlink()
@@ -243,6 +266,19 @@ class Passphrases(Folder):
             self.refused(run(*self.decrypt(self.keys, "--passphrase-file", self.phrase(nonsense, "n"))),
                          "passphrase")
         self.refused(run(*self.decrypt(self.keys, "--passphrase-file", self.folder / "gone")), "gone")
+
+    def test_a_passphrase_that_protects_nothing_is_said(self):
+        self.made()
+        phrase = self.phrase(b"one")
+        warned = self.good(*self.encrypt(self.keys, "--passphrase-file", phrase)).stderr
+        self.assertIn("is not protected by a passphrase", warned)
+        self.assertIn(str(phrase), warned)
+        self.assertNotIn("protected", self.good(*self.encrypt(self.keys)).stderr)
+        os.environ["BLINDTUNER_PASSPHRASE_FILE"] = str(phrase)
+        self.addCleanup(os.environ.pop, "BLINDTUNER_PASSPHRASE_FILE", None)
+        self.assertIn("is not protected", self.good(*self.encrypt(self.keys)).stderr)
+        self.good(OWNER, "passphrase", "--keys", self.keys, "--new-passphrase-file", phrase, INSECURE)
+        self.assertNotIn("protected", self.good(*self.encrypt(self.keys)).stderr)
 
     def test_add_change_remove(self):
         first, second = self.phrase(b"one"), self.phrase(b"two", "second")

@@ -154,6 +154,20 @@ class Validation(Base):
         self.assertTrue(said["stopped_early"])
         self.assertEqual(server["steps"], 1)
 
+    def test_best_rounds_beyond_the_circuit_are_not_trusted(self):
+        config = {**CONFIG, "steps": STEPS, "validation_every": 1, "learning_rate": 40}
+        (self.work / "fast.json").write_text(json.dumps(config))
+        running = self.start(*[self.work / "fast.json" if word == self.folder / "train.json" else word
+                               for word in self.server("right")])
+        answered = run(*self.owner("right"))
+        _, errors = running.communicate(timeout=120)
+        self.assertEqual(running.returncode, 0, errors)
+        said = json.loads(answered.stdout)
+        self.assertGreater(said["rounds"][0]["max_logit"], said["logit_limit"])
+        self.assertEqual(answered.returncode, 4, answered.stderr)
+        self.assertFalse(said["trusted"])
+        self.assertIn("on the validation set in the best round", said["reasons"][0])
+
     def test_one_bit_leaves_the_owner(self):
         self.both("wrong", owner=["--patience", 2])
         for number, stop in ((1, 0), (2, 0), (3, 1)):

@@ -44,6 +44,7 @@ class Case:
     insecure: bool = True
     # Long: of its calls only those between files are tried, unless all are asked for.
     long: bool = False
+    changes: str = ""  # the option whose folder or file it changes in place
     injected: str = ""  # the program that is meant, when not the one that is started
 
     def line(self, world, *more):
@@ -108,11 +109,16 @@ CASES = [
          "--steps 1", FINETUNED, long=True, injected="blindtuner-server"),
     Case("demo", OWNER, "demo --data {w}/idx --features 8 --parameters InsecureTest10 --out out "
          "--config {w}/train.json", FINETUNED, long=True),
+    # The passphrase that it sets opens the key in whatever state the key is.
+    Case("passphrase", OWNER, "passphrase --keys keys --new-passphrase-file {w}/phrase "
+         "--passphrase-file {w}/phrase", ["keys/secret.key"], beforehand=KEYS, over=None,
+         changes="--keys"),
     # These write nothing: they have no calls to fail, but an environment.
     Case("plan", OWNER, "plan --samples 100 --classes 3 --features 8 --parameters InsecureTest10 "
          "--config {w}/train.json"),
     Case("plan-calibrate", OWNER, "plan --samples 100 --classes 3 --features 8 --parameters "
          "InsecureTest10 --calibrate"),
+    Case("ledger", OWNER, "ledger --keys keys", beforehand=KEYS),
     Case("inspect", OWNER, "inspect {w}/data.enc", insecure=False),
     Case("inspect-server", SERVER, "inspect {w}/model.enc", insecure=False),
 ]
@@ -124,7 +130,8 @@ def case_named(name):
 
 def link_or_copy(source, target):
     # Programs replace files and never write into them, so that a link stays what it was.
-    if os.path.getsize(source) >= LINKED:
+    if os.path.getsize(source) >= LINKED and os.stat(source).st_dev == os.stat(
+            os.path.dirname(target)).st_dev:
         os.link(source, target)
         return target
     return shutil.copy2(source, target)
@@ -292,13 +299,17 @@ class Boxes:
 
     @staticmethod
     def check_pair(box):
-        """A secret key and evaluation keys that lie together are one pair, unless the new half that
-        the next command puts in place lies there, too (app/owner/key_folder.h)."""
+        """A secret key and evaluation keys that lie together are one pair; or the evaluation keys' own
+        secret key is kept, and those that the next command puts in their place lie there, too
+        (app/owner/key_folder.h)."""
+        def identity(path):
+            return path.read_bytes()[80:96] if path.exists() else None
         for secret in box.rglob("secret.key"):
-            evaluation = secret.with_name("evaluation.keys")
-            if evaluation.exists() and not secret.with_name("evaluation.keys.next").exists():
-                ids = [path.read_bytes()[80:96] for path in (secret, evaluation)]
-                assert ids[0] == ids[1], f"{secret.parent}: keys of two pairs"
+            folder, evaluation = secret.parent, identity(secret.with_name("evaluation.keys"))
+            if evaluation not in (None, identity(secret)):
+                assert identity(folder / "evaluation.keys.next") == identity(secret) and any(
+                    identity(kept) == evaluation for kept in folder.glob("old-*/secret.key")
+                ), f"{folder}: keys of two pairs"
 
     def check_no_temporaries(self, box):
         left = sorted(name for name in self.names(box) if TEMPORARY.search(name))
@@ -314,7 +325,11 @@ class Boxes:
         else:
             assert result.code == 0, f"the next run: exit {result.code}: {result.errors[-600:]}"
         self.check_outputs(box, done=True)
-        more = self.names(box) - self.files - (self.names(self.old) if over else set())
+
+        def named(names):  # but for the identity of keys that the run has made
+            return {re.sub("-[0-9a-f]{16}\\b", "-ID", name) for name in names}
+        more = named(self.names(box)) - named(self.files)
+        more -= named(self.names(self.old)) if over else set()
         # Replaced keys are kept, whatever became of the command that replaced them.
         more = {name for name in more if not name.startswith("keys/old-")}
         assert not more, f"left behind after the next run: {sorted(more)}"

@@ -27,7 +27,7 @@ from commands import CASES, INSECURE, LIMIT, WORLDS, Boxes, case_named, copy, ru
 INJECTOR = sys.argv[5]
 SANITIZED = "--sanitized" in sys.argv  # sanitizers reserve address space, and start slowly
 READ = {"--features", "--labels", "--whitening", "--keys", "--data", "--config", "--model",
-        "--images", "--texts", "--scores", "--validation"}
+        "--images", "--texts", "--scores", "--validation", "--new-passphrase-file"}
 WRITTEN = {"--out", "--report", "--checkpoint", "--exchange", "--cache"}
 FOLDERS = {"--exchange", "--checkpoint", "--cache"}
 LONG, NOT_UTF8, CONTROL = "n" * 300, os.fsdecode(b"\xff\xfe b"), "a\x1b[31m\n\tb"
@@ -70,7 +70,8 @@ class Environment:
                      if self.line[i - 1] in READ and not word.isdigit()]
         if "inspect" in case.name:
             self.read = [2]
-        self.written = [i for i, word in enumerate(self.line) if self.line[i - 1] in WRITTEN]
+        self.written = [i for i, word in enumerate(self.line)
+                        if self.line[i - 1] in WRITTEN | {case.changes}]
 
     @contextlib.contextmanager
     def trial(self, what, over=False):
@@ -258,7 +259,8 @@ class Environment:
             path.symlink_to("none")
         for i in self.read:
             folder = (WORLDS / self.line[i]).is_dir() or self.line[i] == "keys"
-            text = self.line[i].endswith((".tsv", ".json"))
+            phrase = self.line[i - 1] == "--new-passphrase-file"  # any line is one
+            text = phrase or self.line[i].endswith((".tsv", ".json"))
             self.bad_input("that is not there", i, lambda path, _: "none")
             self.bad_input("with a name of 300 characters", i, lambda path, _: LONG)
             self.bad_input("with a path of 5000 characters", i, lambda path, _: "x/" * 2500 + "y")
@@ -266,9 +268,11 @@ class Environment:
             self.bad_input("behind a loop of links", i, through_loop)
             self.bad_input("that is a dangling link", i, dangling)
             self.bad_input("of the other kind, folder or file", i, other_kind)
-            self.bad_input("that is a FIFO", i, lambda path, _: os.mkfifo(path))
+            if not phrase:  # that may be a pipe
+                self.bad_input("that is a FIFO", i, lambda path, _: os.mkfifo(path))
             self.bad_input("that is a text of control characters", i,
-                           lambda path, _: path.write_bytes(bytes(range(32)) * 40) and None)
+                           lambda path, _: path.write_bytes(bytes(range(32)) * 40) and None,
+                           (0,) if phrase else (1,))
             if ROOT:
                 self.bad_input("that is /dev/null", i, device(3))
                 self.bad_input("that is /dev/zero", i, device(5))

@@ -66,6 +66,7 @@ def inputs(folder, seed):
     (folder / "texts.tsv").write_text("text\tintent\n" + seed * (
         "play the song\tmusic\n" + "book a table\tbooking\n"))
     fashion(folder / "idx", seed)
+    (folder / "phrase").write_text(f"correct horse {seed}\n")
 
 
 def rounds(folder):

@@ -20,6 +20,7 @@
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "base/parallel.h"
+#include "base/untrusted.h"
 
 namespace blindtuner {
 namespace {
@@ -169,6 +170,9 @@ int Program::run(int argc, char** argv) {
     complain(name_, "interrupted");
     return kExitInterrupted;
   } catch (const Untrusted&) {
+    return kExitUntrusted;
+  } catch (const UntrustedResult& error) {
+    complain(name_, error.what());
     return kExitUntrusted;
   } catch (const DataError& error) {
     complain(name_, error.what());

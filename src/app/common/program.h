@@ -14,7 +14,7 @@ enum ExitCode : int {
   kExitData = 1,       ///< DataError: files, arguments' values, security
   kExitUsage = 2,      ///< the command line is not understood
   kExitInternal = 3,   ///< a fault of the program
-  kExitUntrusted = 4,  ///< a result was written, and cannot be trusted
+  kExitUntrusted = 4,  ///< a result cannot be trusted
   kExitInterrupted = 130,
 };
 

@@ -164,10 +164,10 @@ void decrypt_scores_to(const DecryptOptions& options, const OwnerFolder& keys,
   else
     result.values = open_logits(door, file, origin);
   const Eigen::MatrixXd all = scores_of(result.values, l);
-  judge_logits(report, LogitLimit::of(softmax_circuit_named(file.circuit)), largest_logit(all),
-               "of these samples");
+  const LogitLimit limit = LogitLimit::of(softmax_circuit_named(file.circuit));
+  judge_logits(report, limit, largest_logit(all), "of these samples");
   if (options.publish) require_trusted(report, options.scores);
-  write_npy(options.out, all, options.publish ? kForAnybody : kForTheOwner);
+  save_scores(options.out, {all, limit}, options.publish ? kForAnybody : kForTheOwner);
   report.update(
       {{"samples", l.samples}, {"classes", l.classes}, {"max_logit", largest_logit(all)}});
   text << "scores of " << l.samples << " samples in '" << options.out << "'\n";
@@ -217,10 +217,9 @@ void evaluate(const CommonOptions& common, const EvaluateOptions& options) {
   Labels labels;
   LogitLimit limit;
   if (!options.scores.empty()) {
-    all = read_npy_matrix(options.scores);
-    if (all.cols() < 2 || all.cols() > static_cast<Eigen::Index>(kMaxClasses))
-      throw DataError(quoted_path(options.scores) + ": " + std::to_string(all.cols()) +
-                      " columns, expected 2 to " + std::to_string(kMaxClasses) + " classes");
+    DecryptedScores decrypted = load_scores(options.scores);
+    all = std::move(decrypted.scores);
+    limit = decrypted.limit;
     labels = labels_beside_scores(options, static_cast<int>(all.cols()));
     if (labels.size() != static_cast<std::size_t>(all.rows()))
       throw DataError(quoted_path(options.source.labels) + ": " + std::to_string(labels.size()) +
@@ -246,6 +245,10 @@ void evaluate(const CommonOptions& common, const EvaluateOptions& options) {
   text << "accuracy " << 100 * report["accuracy"].get<double>() << " %, macro F1 "
        << report["macro_f1"].get<double>() << ", on " << labels.size() << " samples of "
        << all.cols() << " classes; largest |logit| " << largest_logit(all) << "\n";
+  if (limit.limit == 0)
+    text << quoted_path(options.scores.empty() ? options.model : options.scores)
+         << " does not say which logits training stands, so they were not compared ('decrypt' says it "
+            "in .npz)\n";
   print_report(common, report, text.str());
 }
 
@@ -261,7 +264,7 @@ void add_decrypt(Program& program) {
             "an encrypted model; with --scores and --publish, the one that made them");
         command.add_option("--scores", o->scores, "encrypted scores");
         add_key_options(command, o->keys);
-        command.add_option("--out", o->out, "model: .npz or .json; scores: .npy")->required();
+        command.add_option("--out", o->out, "model: .npz or .json; scores: .npz or .npy")->required();
         command.add_option("--whitening", o->whitening,
                            "map made by 'whiten': the model is turned into one on raw features");
         command.add_flag("--publish", o->publish,
@@ -293,7 +296,7 @@ void add_evaluate(Program& program) {
       [&](CLI::App& command) -> std::function<void()> {
         auto o = std::make_shared<EvaluateOptions>();
         command.add_option("--model", o->model, "a decrypted model, .npz or .json");
-        command.add_option("--scores", o->scores, "decrypted scores, .npy");
+        command.add_option("--scores", o->scores, "decrypted scores, .npz or .npy");
         command.add_option("--features", o->source.features, "features: .npy, .npz, .csv or IDX");
         command
             .add_option("--features-member", o->source.features_member,

@@ -267,8 +267,12 @@ const ProductLayout& OwnerFolder::layout() const {
 OwnerFolder open_keys(const KeyOptions& options, bool allow_insecure) {
   const fs::path secret = secret_key_path(options.folder),
                  evaluation = evaluation_keys_path(options.folder);
-  OwnerKeys keys = read_secret_key(secret, allow_insecure,
-                                   [&] { return read_passphrase(options.passphrase, secret); });
+  bool asked = false;
+  OwnerKeys keys = read_secret_key(secret, allow_insecure, [&] {
+    asked = true;
+    return read_passphrase(options.passphrase, secret);
+  });
+  if (!asked) warn_of_unused_passphrase(options.passphrase, secret);
   const ParametersPtr p = keys.secrets.parameters;
   const FileHeader header = make_header(FileKind::kSecretKey, *p, keys.id);
   OwnerFolder out{std::move(keys), {p, header, quoted_path(secret)}, options.folder};

@@ -8,7 +8,9 @@
 //      from here on the new one: evaluation.keys.next is of secret.key's identity.
 //   4. What else belongs to the old pair goes to old-ID/, and evaluation.keys.next gets its name.
 //
-// After a kill or a failure at any instant, whoever next makes keys or encrypts does step 4 when it
+// Between 3 and 4 the old evaluation.keys serves what was encrypted before, which old-ID/secret.key opens:
+// two files cannot change in one instant, none is missing in any, and files of two key sets together
+// are refused. After a kill or a failure at any instant, whoever next makes keys or encrypts does step 4 when it
 // was due (complete_pair), and otherwise evaluation.keys.next is a leftover that goes away. A
 // secret.key is never overwritten and never removed.
 #pragma once

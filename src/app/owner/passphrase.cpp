@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -75,6 +76,13 @@ SecretBytes from_file(const fs::path& path) {
   return read_line(file.get(), quoted_path(path));
 }
 
+/// The file that is to hold the passphrase of a key that exists; empty: none was named.
+fs::path named_file(const PassphraseOptions& options) {
+  if (!options.file.empty()) return options.file;
+  const char* named = std::getenv("BLINDTUNER_PASSPHRASE_FILE");
+  return named != nullptr ? named : "";
+}
+
 /// The terminal without its echo, as long as this lives.
 class Terminal {
  public:
@@ -137,10 +145,18 @@ void add_passphrase_options(CLI::App& command, PassphraseOptions& options) {
 }
 
 SecretBytes read_passphrase(const PassphraseOptions& options, const fs::path& what) {
-  if (!options.file.empty()) return from_file(options.file);
-  const char* named = std::getenv("BLINDTUNER_PASSPHRASE_FILE");
-  if (named != nullptr && *named != '\0') return from_file(named);
+  const fs::path file = named_file(options);
+  if (!file.empty()) return from_file(file);
   return Terminal(what).ask("passphrase of " + quoted_path(what));
+}
+
+void warn_of_unused_passphrase(const PassphraseOptions& options, const fs::path& what) {
+  const fs::path file = named_file(options);
+  if (!file.empty())
+    std::fprintf(stderr,
+                 "%s is not protected by a passphrase: that in %s is not used ('blindtuner "
+                 "passphrase' adds one)\n",
+                 quoted_path(what).c_str(), quoted_path(file).c_str());
 }
 
 SecretBytes read_new_passphrase(const PassphraseOptions& options, const fs::path& what) {

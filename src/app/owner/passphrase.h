@@ -20,6 +20,8 @@ void add_passphrase_options(CLI::App& command, PassphraseOptions& options);
 /// one that BLINDTUNER_PASSPHRASE_FILE names, else from the terminal. Throws DataError where there
 /// is none of the three.
 SecretBytes read_passphrase(const PassphraseOptions& options, const std::filesystem::path& what);
+/// Says on stderr that `what` has no passphrase, where a file for one was named.
+void warn_of_unused_passphrase(const PassphraseOptions& options, const std::filesystem::path& what);
 /// A new one for it: from the file of the options, else from the terminal, twice.
 SecretBytes read_new_passphrase(const PassphraseOptions& options,
                                 const std::filesystem::path& what);

@@ -73,6 +73,25 @@ DecryptedModel classifier_from_json(const fs::path& path) {
   return out;
 }
 
+using NpzMembers = std::map<std::string, std::vector<std::uint8_t>>;
+
+NpzMembers with_limit(NpzMembers members, const LogitLimit& limit) {
+  members["circuit"] = npy_bytes(std::vector<std::string>{limit.circuit});
+  members["logit_limit"] = npy_bytes(Eigen::MatrixXd::Constant(1, 1, limit.limit).eval());
+  return members;
+}
+
+/// Earlier programs wrote none.
+LogitLimit limit_in(const NpzArchive& archive, const fs::path& path) {
+  if (!archive.contains("circuit")) return {};
+  const std::vector<std::string> circuit = archive.strings("circuit");
+  const Eigen::MatrixXd limit = archive.matrix("logit_limit");
+  if (circuit.size() != 1 || limit.size() != 1 || !std::isfinite(limit(0, 0)))
+    throw DataError(quoted_path(path) +
+                    ": expected one text in member circuit and one number in logit_limit");
+  return {circuit[0], limit(0, 0)};
+}
+
 }  // namespace
 
 void check_features(const FeatureMatrix& features, const OwnerFolder& keys,
@@ -158,13 +177,11 @@ void save_classifier(const fs::path& path, const DecryptedModel& model, unsigned
   if (is_json(path)) {
     write_file_atomically(path, json_text(classifier_json(model)) + "\n", mode);
   } else if (path.extension() == ".npz") {
-    write_npz(
-        path,
-        {{"weights", npy_bytes(model.classifier.weights)},
-         {"bias", npy_bytes(Eigen::MatrixXd(model.classifier.bias))},
-         {"circuit", npy_bytes(std::vector<std::string>{model.limit.circuit})},
-         {"logit_limit", npy_bytes(Eigen::MatrixXd::Constant(1, 1, model.limit.limit).eval())}},
-        mode);
+    write_npz(path,
+              with_limit({{"weights", npy_bytes(model.classifier.weights)},
+                          {"bias", npy_bytes(Eigen::MatrixXd(model.classifier.bias))}},
+                         model.limit),
+              mode);
   } else {
     throw DataError(quoted_path(path) + ": a model is written as .npz or .json");
   }
@@ -183,14 +200,7 @@ DecryptedModel load_classifier(const fs::path& path) {
       throw DataError(quoted_path(path) + ": " + std::to_string(bias.size()) + " biases for " +
                       std::to_string(model.weights.rows()) + " classes");
     model.bias = Eigen::Map<const Eigen::VectorXd>(bias.data(), bias.size());
-    if (archive.contains("circuit")) {
-      const std::vector<std::string> circuit = archive.strings("circuit");
-      const Eigen::MatrixXd limit = archive.matrix("logit_limit");
-      if (circuit.size() != 1 || limit.size() != 1)
-        throw DataError(quoted_path(path) +
-                        ": expected one text in member circuit and one number in logit_limit");
-      out.limit = {circuit[0], limit(0, 0)};
-    }
+    out.limit = limit_in(archive, path);
   } else {
     throw DataError(quoted_path(path) + ": expected a decrypted model, .npz or .json");
   }
@@ -199,6 +209,27 @@ DecryptedModel load_classifier(const fs::path& path) {
       !std::isfinite(out.limit.limit))
     throw DataError(quoted_path(path) + ": a model has 2 to " + std::to_string(kMaxClasses) +
                     " classes, a feature or more, finite weights");
+  return out;
+}
+
+void save_scores(const fs::path& path, const DecryptedScores& decrypted, unsigned mode) {
+  if (path.extension() == ".npz")
+    write_npz(path, with_limit({{"scores", npy_bytes(decrypted.scores)}}, decrypted.limit), mode);
+  else
+    write_npy(path, decrypted.scores, mode);
+}
+
+DecryptedScores load_scores(const fs::path& path) {
+  DecryptedScores out;
+  if (path.extension() == ".npz") {
+    const NpzArchive archive(path);
+    out = {archive.matrix("scores"), limit_in(archive, path)};
+  } else {
+    out.scores = read_npy_matrix(path);
+  }
+  if (out.scores.cols() < 2 || out.scores.cols() > static_cast<Eigen::Index>(kMaxClasses))
+    throw DataError(quoted_path(path) + ": " + std::to_string(out.scores.cols()) +
+                    " columns, expected 2 to " + std::to_string(kMaxClasses) + " classes");
   return out;
 }
 

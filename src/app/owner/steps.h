@@ -55,6 +55,18 @@ void save_classifier(const std::filesystem::path& path, const DecryptedModel& mo
                      unsigned mode = kForTheOwner);
 DecryptedModel load_classifier(const std::filesystem::path& path);
 
+/// Decrypted scores, samples x classes, with the circuit of their model; limit 0 where the file does not
+/// say it.
+struct DecryptedScores {
+  Eigen::MatrixXd scores;
+  LogitLimit limit;
+};
+/// .npz: scores, circuit (a text), logit_limit; any other name: .npy, the scores alone. Throws
+/// DataError.
+void save_scores(const std::filesystem::path& path, const DecryptedScores& decrypted,
+                 unsigned mode = kForTheOwner);
+DecryptedScores load_scores(const std::filesystem::path& path);
+
 /// The largest |score|, what the softmax circuit has to stand; NaN if one is.
 double largest_logit(const Eigen::MatrixXd& scores);
 

@@ -1,5 +1,6 @@
 // blindtuner validate: answers a training server's rounds of validation.
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <memory>
 #include <sstream>
@@ -9,6 +10,7 @@
 #include "app/common/progress.h"
 #include "app/common/report.h"
 #include "app/owner/owner.h"
+#include "app/owner/trust.h"
 #include "app/owner/validator.h"
 #include "base/error.h"
 #include "base/interrupt.h"
@@ -24,6 +26,15 @@ struct ValidateOptions {
   int patience = 3;
   double logit_limit = 0, timeout = 3600;
 };
+
+/// The best of rounds that all left the circuit's range is no good model.
+void judge(nlohmann::json& report, const ValidationRound& best, const SoftmaxCircuit& circuit) {
+  nlohmann::json judged = nlohmann::json::object();
+  const double largest = std::isfinite(best.score.loss) ? best.score.max_logit : std::nan("");
+  judge_logits(judged, LogitLimit::of(circuit), largest, "on the validation set in the best round");
+  judged.erase("logit_limit");  // there it is the one that stops
+  report.update(judged);
+}
 
 void validate_command(const CommonOptions& common, const ValidateOptions& options) {
   using namespace std::chrono_literals;
@@ -56,9 +67,10 @@ void validate_command(const CommonOptions& common, const ValidateOptions& option
                       " from 'blindtuner-server train'");
     std::this_thread::sleep_for(50ms);
   }
-  const nlohmann::json report = validator.report();
   const ValidationRound& best =
       validator.rounds().at(static_cast<std::size_t>(validator.best_round()) - 1);
+  nlohmann::json report = validator.report();
+  judge(report, best, softmax_circuit_named(validator.training().circuit));
   std::ostringstream text;
   text.precision(4);
   text << (validator.stopped() ? "stopped" : "went through") << " after "

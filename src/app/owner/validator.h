@@ -43,6 +43,8 @@ class Validator {
 
   const std::vector<ValidationRound>& rounds() const { return rounds_; }
   int best_round() const { return stopping_.best_round(); }
+  /// Of the run that the rounds are of; there has been one.
+  const TrainingState& training() const { return training_; }
   bool stopped() const { return stopped_; }
   bool finished() const { return finished_; }
   /// {"best_round", "stopped_early", "patience", "logit_limit", "rounds": [..]}

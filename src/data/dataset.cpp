@@ -78,6 +78,15 @@ int count_classes(const Labels& labels, const std::string& name) {
   return std::max(2, *most + 1);
 }
 
+std::vector<std::size_t> class_counts(const Labels& labels, int classes) {
+  std::vector<std::size_t> counts(static_cast<std::size_t>(classes));
+  for (const int label : labels) {
+    require(label >= 0 && label < classes, "class_counts: label out of range");
+    ++counts[static_cast<std::size_t>(label)];
+  }
+  return counts;
+}
+
 Dataset select(const Dataset& set, std::span<const std::uint32_t> indices) {
   Dataset out;
   out.classes = set.classes;

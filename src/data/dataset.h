@@ -53,6 +53,9 @@ void validate_same_shape(const Dataset& a, const std::string& name_a, const Data
 /// The largest label + 1, at least 2. Throws DataError on negative labels or none.
 int count_classes(const Labels& labels, const std::string& name);
 
+/// How many samples each class has. Throws ContractError on a label outside [0, classes).
+std::vector<std::size_t> class_counts(const Labels& labels, int classes);
+
 /// The rows `indices`, in that order. Throws ContractError on an index out of range.
 Dataset select(const Dataset& set, std::span<const std::uint32_t> indices);
 

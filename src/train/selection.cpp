@@ -1,6 +1,7 @@
 #include "train/selection.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <numeric>
@@ -8,7 +9,6 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
-#include "data/balance.h"
 #include "data/shuffle.h"
 #include "data/whitening.h"
 #include "train/early_stopping.h"
@@ -40,18 +40,17 @@ Halves halves_of(const Dataset& data, const std::vector<int>& fold, int held,
   return {select(data, train), select(data, rest)};
 }
 
-Dataset balanced(const Dataset& set, const Seed& seed) {
-  return select(set, balanced_rows(set.labels, set.classes, kBalancedGrowth * set.size(), seed));
-}
-
 /// Predictions and sums over the folds.
 struct Scored {
   Labels predicted;
+  std::array<Labels, kBalanceStrengths.size()> balanced;
   double loss = 0, max_logit = 0;
   bool in_range = true;
 };
 
-void add_fold(Scored& scored, const Dataset& train, const Dataset& stop_by, const Dataset& held,
+void append(Labels& all, const Labels& more) { all.insert(all.end(), more.begin(), more.end()); }
+
+void add_fold(Scored& scored, const Dataset& train, const Dataset& held,
               const TrainingSetting& setting, int patience) {
   const SoftmaxCircuit& circuit = *setting.circuit;
   const double limit = logit_limit(circuit);
@@ -60,7 +59,7 @@ void add_fold(Scored& scored, const Dataset& train, const Dataset& stop_by, cons
   options.softmax = [&](std::span<const double> z, std::span<double> p) {
     evaluate_softmax_circuit(circuit, z, p);
   };
-  options.validation = &stop_by;
+  options.validation = &held;
   options.stopping = {patience, limit};
   options.on_step = [&](const PlainStep& step) {
     throw_if_interrupted();
@@ -76,9 +75,18 @@ void add_fold(Scored& scored, const Dataset& train, const Dataset& stop_by, cons
                                scores(result.model, train.features).cwiseAbs().maxCoeff());
   scored.max_logit = std::max(scored.max_logit, most);
   scored.in_range = logits.allFinite() && most <= limit;
-  const Labels predicted = predict(logits);
-  scored.predicted.insert(scored.predicted.end(), predicted.begin(), predicted.end());
+  append(scored.predicted, predict(logits));
+  for (std::size_t s = 0; s < kBalanceStrengths.size(); ++s) {
+    const Eigen::VectorXd shift =
+        balance_shift(class_counts(train.labels, train.classes), kBalanceStrengths[s]);
+    append(scored.balanced[s], predict(logits.rowwise() + shift.transpose()));
+  }
   scored.loss += validation_score(logits, held.labels).loss * static_cast<double>(held.size());
+}
+
+Quality quality_of(const Labels& predicted, const Labels& actual, int classes) {
+  return {accuracy(predicted, actual), balanced_accuracy(predicted, actual, classes),
+          macro_f1(predicted, actual, classes)};
 }
 
 Trial trial_of(const Scored& scored, const Labels& actual, int classes) {
@@ -86,18 +94,12 @@ Trial trial_of(const Scored& scored, const Labels& actual, int classes) {
   out.max_logit = scored.max_logit;
   out.in_range = scored.in_range;
   if (!scored.in_range) return out;
-  out.accuracy = accuracy(scored.predicted, actual);
-  out.balanced_accuracy = balanced_accuracy(scored.predicted, actual, classes);
-  out.macro_f1 = macro_f1(scored.predicted, actual, classes);
+  out.quality = quality_of(scored.predicted, actual, classes);
+  for (const Labels& predicted : scored.balanced)
+    out.balanced.push_back(quality_of(predicted, actual, classes));
   out.loss = scored.loss / static_cast<double>(actual.size());
-  const std::vector<std::size_t> counts = class_counts(actual, classes);
-  const auto present = static_cast<double>(
-      std::count_if(counts.begin(), counts.end(), [](std::size_t n) { return n > 0; }));
-  for (std::size_t i = 0; i < actual.size(); ++i) {
+  for (std::size_t i = 0; i < actual.size(); ++i)
     out.right.push_back(scored.predicted[i] == actual[i]);
-    out.weight.push_back(static_cast<double>(actual.size()) / present /
-                         static_cast<double>(counts[static_cast<std::size_t>(actual[i])]));
-  }
   return out;
 }
 
@@ -118,8 +120,7 @@ std::vector<Trial> try_settings(const Dataset& data, std::span<const TrainingSet
     // Settings of one whitening follow from the same features.
     std::optional<Whitening> map;
     std::map<double, std::vector<std::size_t>> by_epsilon;
-    for (std::size_t s = 0; s < settings.size(); ++s)
-      by_epsilon[settings[s].epsilon].push_back(s);
+    for (std::size_t s = 0; s < settings.size(); ++s) by_epsilon[settings[s].epsilon].push_back(s);
     for (const auto& [epsilon, which] : by_epsilon) {
       Dataset train = halves.train, rest = halves.held;
       if (epsilon > 0) {
@@ -127,11 +128,8 @@ std::vector<Trial> try_settings(const Dataset& data, std::span<const TrainingSet
         train.features = map->apply(train.features);
         rest.features = map->apply(rest.features);
       }
-      if (options.balanced) train = balanced(train, options.seed);
-      const Dataset stop_by = options.balanced ? balanced(rest, options.seed) : rest;
       for (const std::size_t s : which)
-        if (scored[s].in_range)
-          add_fold(scored[s], train, stop_by, rest, settings[s], options.patience);
+        if (scored[s].in_range) add_fold(scored[s], train, rest, settings[s], options.patience);
     }
   }
   if (actual.empty()) throw DataError("the training set: too few samples to hold any out");
@@ -140,22 +138,20 @@ std::vector<Trial> try_settings(const Dataset& data, std::span<const TrainingSet
   return out;
 }
 
-std::size_t cheapest_of_the_best(std::span<const Trial> trials, std::span<const double> costs,
-                                 bool balanced) {
+std::size_t cheapest_of_the_best(std::span<const Trial> trials, std::span<const double> costs) {
   require(trials.size() == costs.size(), "cheapest_of_the_best: lengths");
-  const auto value = [&](const Trial& t) { return balanced ? t.balanced_accuracy : t.accuracy; };
   const Trial* best = nullptr;
   for (const Trial& t : trials)
-    if (t.in_range && (best == nullptr || value(t) > value(*best))) best = &t;
+    if (t.in_range && (best == nullptr || t.quality.accuracy > best->quality.accuracy)) best = &t;
   if (best == nullptr)
     throw DataError(
-        "no settings keep the logits of this data within the range of a softmax circuit; are the "
-        "features whitened?");
+        "no settings keep the logits of this data within the range of a softmax circuit: leave "
+        "--learning-rate and --no-whiten out, or give a smaller rate or --softmax wide");
   const auto as_good = [&](const Trial& t) {
     double sum = 0, squares = 0;
     const auto samples = static_cast<double>(t.right.size());
     for (std::size_t i = 0; i < t.right.size(); ++i) {
-      const double d = (best->right[i] - t.right[i]) * (balanced ? t.weight[i] : 1.0);
+      const double d = static_cast<double>(best->right[i]) - static_cast<double>(t.right[i]);
       sum += d;
       squares += d * d;
     }
@@ -163,12 +159,24 @@ std::size_t cheapest_of_the_best(std::span<const Trial> trials, std::span<const 
     const double error = std::sqrt(std::max(0.0, squares / samples - mean * mean) / samples);
     return mean <= std::max(0.001, error);
   };
-  std::size_t chosen = trials.size();
+  std::vector<std::size_t> good;
   for (std::size_t i = 0; i < trials.size(); ++i)
-    if (trials[i].in_range && as_good(trials[i]) &&
-        (chosen == trials.size() || costs[i] < costs[chosen]))
-      chosen = i;
-  return chosen;
+    if (trials[i].in_range && as_good(trials[i])) good.push_back(i);
+  double least = costs[good.front()];
+  for (const std::size_t i : good) least = std::min(least, costs[i]);
+  std::erase_if(good, [&](std::size_t i) { return costs[i] > 1.05 * least; });
+  return *std::max_element(good.begin(), good.end(), [&](std::size_t a, std::size_t b) {
+    return trials[a].quality.accuracy < trials[b].quality.accuracy;
+  });
+}
+
+std::size_t best_balance(const Trial& trial) {
+  require(trial.balanced.size() == kBalanceStrengths.size(), "best_balance: out of range");
+  const auto best = std::max_element(
+      trial.balanced.begin(), trial.balanced.end(), [](const Quality& a, const Quality& b) {
+        return a.balanced_accuracy + a.macro_f1 < b.balanced_accuracy + b.macro_f1;
+      });
+  return static_cast<std::size_t>(best - trial.balanced.begin());
 }
 
 }  // namespace blindtuner

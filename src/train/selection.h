@@ -8,6 +8,7 @@
 
 #include "base/random.h"
 #include "data/dataset.h"
+#include "train/balance.h"
 #include "train/softmax_circuit.h"
 #include "train/training_config.h"
 
@@ -25,22 +26,27 @@ struct TrialOptions {
   int folds = 5;   ///< parts that samples are dealt to, the same share of every class in each
   int trials = 5;  ///< of them, how many are held out, one after the other; 1 to folds
   int patience = 3;
-  bool balanced = false;  ///< train and stop by balanced_rows() (data/balance.h)
-  Seed seed{};            ///< of folds and orders
+  Seed seed{};  ///< of folds and orders
+};
+
+/// How good predictions are.
+struct Quality {
+  double accuracy = 0, balanced_accuracy = 0, macro_f1 = 0;
 };
 
 /// What became of a setting on all samples that were held out, each scored by the model that did not
 /// see it.
 struct Trial {
-  double accuracy = 0, balanced_accuracy = 0, macro_f1 = 0;
+  Quality quality;
   double loss = 0;  ///< mean cross-entropy
   /// The largest |logit| that the circuit was given, or that the model gives on any sample.
   double max_logit = 0;
   /// No logit passed what early stopping allows (train/early_stopping.h) and all are numbers. The
   /// rest counts for nothing otherwise.
   bool in_range = false;
-  std::vector<bool> right;     ///< one a held-out sample, in the same order for every setting
-  std::vector<double> weight;  ///< of each in balanced_accuracy
+  std::vector<bool> right;  ///< one a held-out sample, in the same order for every setting
+  /// After balance() (train/balance.h) by each of kBalanceStrengths.
+  std::vector<Quality> balanced;
 };
 
 /// Trains with every setting by the trainer's own rules: its circuit in place of softmax, early
@@ -48,10 +54,12 @@ struct Trial {
 std::vector<Trial> try_settings(const Dataset& data, std::span<const TrainingSetting> settings,
                                 const TrialOptions& options);
 
-/// The setting of least cost that is as good as the best: whose accuracy (`balanced`: balanced
-/// accuracy) is lower by no more than a thousandth, or by one standard error of the difference on the
-/// same samples. One cost a trial. Throws DataError when none stayed in range.
-std::size_t cheapest_of_the_best(std::span<const Trial> trials, std::span<const double> costs,
-                                 bool balanced);
+/// The setting of least cost, to a twentieth, that is as good as the best: whose accuracy is lower by
+/// no more than a thousandth, or by one standard error of the difference on the same samples. The most
+/// accurate of several. One cost a trial. Throws DataError when none stayed in range.
+std::size_t cheapest_of_the_best(std::span<const Trial> trials, std::span<const double> costs);
+
+/// Of kBalanceStrengths the one with the largest sum of balanced accuracy and macro-F1.
+std::size_t best_balance(const Trial& trial);
 
 }  // namespace blindtuner

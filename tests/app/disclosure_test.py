@@ -239,7 +239,12 @@ class OutOfRange(Base):
             self.assertGreater(said["accuracy"], 0.9)
 
         shutil.rmtree(out)
-        said = self.untrusted(finetune("--steps", 1, "--learning-rate", 1000)).stdout
+        wild = ("--steps", 1, "--learning-rate", 1000)
+        # The same steps in the clear tell before anything is encrypted.
+        for preset, words in (("fast", "--unchecked"), ("auto", "--learning-rate")):
+            self.refused(finetune(*wild, "--preset", preset), words)
+            self.assertFalse((out / "keys").exists())
+        said = self.untrusted(finetune(*wild, "--preset", "fast", "--unchecked")).stdout
         self.assertTrue(said.startswith("DO NOT TRUST THIS RESULT"), said)
         self.assertFalse((out / "published.npz").exists())
         report = json.loads((out / "report.json").read_text())

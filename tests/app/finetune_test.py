@@ -212,6 +212,50 @@ class Finetune(unittest.TestCase):
         self.assertGreater(report["macro_f1"], 0.9)
         self.assertIn("macro F1", page.text)
 
+    def test_settings_are_chosen_in_the_clear(self):
+        # Nine of ten samples are of class 0, and classes overlap.
+        self.data(600, 1, lambda label, i: label == 0 or i % 8 == 0)
+        report, result, page = self.report()
+        choice = report["choice"]
+        self.assertIn(report["way"], [trial["way"] for trial in choice["trials"]])
+        self.assertEqual(report["way"], choice["way"])
+        self.assertGreater(len(choice["trials"]), 3)
+        self.assertEqual(choice["samples"], report["samples"])
+        self.assertIn("tried in the clear", result.stderr)
+        self.assertIn("How the settings were chosen", page.text)
+        for trial in choice["trials"]:
+            self.assertGreater(trial["seconds"], 0)
+        # What is asked for stands.
+        report, _, _ = self.report("--steps", 3, "--learning-rate", 1)
+        self.assertEqual((report["config"]["steps"], report["config"]["learning_rate"]), (3, 1))
+        report, _, _ = self.report("--preset", "fast", "--steps", 2)
+        self.assertNotIn("choice", report)
+
+    def test_balanced(self):
+        self.data(600, 1, lambda label, i: label == 0 or i % 8 == 0)
+        test = ["--preset", "fast", "--steps", 2]
+        plain, _, _ = self.report(*test)
+        even, _, _ = self.report(*test, "--balanced", 1)
+        self.assertEqual((plain["balance"], even["balance"]), (0, 1))
+        chosen, _, page = self.report(*test, "--balanced")
+        self.assertEqual(chosen["balance"], chosen["choice"]["best_balance"])
+        self.assertIn("balanced accuracy", page.text)
+        # Two machines: the class sizes are in the record beside the keys.
+        decrypt = [OWNER, "decrypt", "--model", self.out / "model.enc", "--keys",
+                   self.out / "keys", "--whitening", self.out / "whitening.npz", INSECURE, "--out"]
+        self.good(*decrypt, self.folder / "plain.json")
+        self.good(*decrypt, self.folder / "even.json", "--balanced", 1)
+        plain, even = (json.loads((self.folder / f"{name}.json").read_text())
+                       for name in ("plain", "even"))
+        self.assertEqual(plain["weights"], even["weights"])
+        shift = [b - a for a, b in zip(plain["bias"], even["bias"])]
+        self.assertAlmostEqual(sum(shift), 0, delta=1e-9)
+        self.assertLess(shift[0], min(shift[1:]))
+        self.assertAlmostEqual(even["logit_limit"] - plain["logit_limit"],
+                               max(map(abs, shift)), delta=1e-9)
+        for bad in ("2", "-0.1", "much"):
+            self.refused(run(*self.finetune("--balanced", bad)), "--balanced", code=2)
+
     def test_the_papers_way(self):
         self.data(300, 1)
         report, _, _ = self.report("--preset", "paper", "--epochs", 2, "--batch", 100,

@@ -79,7 +79,7 @@ TEST_P(ModelNoise, IsWhatIsPredicted) {
   const int classes = GetParam().classes;
   Dataset set = clouds(classes, 1);
   FinetuningSettings settings = preset_settings(GetParam().preset, set);
-  if (settings.whiten) set.features = Whitening::fit(set.features).apply(set.features);
+  if (settings.epsilon > 0) set.features = Whitening::fit(set.features).apply(set.features);
   TrainingConfig& config = settings.config;
   if (config.steps == 0) set_epochs(config, 6);
   const ProductLayout shape =

@@ -50,8 +50,8 @@ TEST_F(SealedRecord, OfTheseKeysAndThisPurpose) {
 TEST_F(SealedRecord, DataSets) {
   OwnerFolder owner{fresh_keys(), {}, folder_};
   EXPECT_TRUE(recorded_data_sets(owner).empty());
-  const RecordedDataSet first{DataId{1}, {2}, "a.enc", "training", 10, true, "7", "m"};
-  const RecordedDataSet second{DataId{3}, {4}, "b\xff.enc", "prediction", 20, false, "", {}};
+  const RecordedDataSet first{DataId{1}, {2}, "a.enc", "training", 10, true, "7", "m", {4, 6}};
+  const RecordedDataSet second{DataId{3}, {4}, "b\xff.enc", "prediction", 20, false, "", {}, {}};
   record_data_set(owner, first);
   record_data_set(owner, second);
   EXPECT_EQ(recorded_data_sets(owner).size(), 2u);
@@ -63,6 +63,7 @@ TEST_F(SealedRecord, DataSets) {
   EXPECT_EQ(found->use, "prediction");
   EXPECT_EQ(recorded_data_set(owner, DataId{1})->seed, "7");
   EXPECT_EQ(recorded_data_set(owner, DataId{1})->map, "m");
+  EXPECT_EQ(recorded_data_set(owner, DataId{1})->class_samples, first.class_samples);
   EXPECT_FALSE(found->map);
   // Of other keys in the same folder: a record of their own.
   OwnerFolder other{fresh_keys(), {}, folder_};

@@ -188,12 +188,12 @@ TEST(Whitening, DoesNotDependOnUnits) {
   // Columns of every size, one of them 2.5e5 times the others, and offsets.
   FeatureMatrix x = singular_features(300), rescaled = x;
   const float scale[] = {3e-7f, 250000, 1, 7.3e12f}, offset[] = {0, 1e6f, -2, 3e12f};
-  for (Eigen::Index j = 0; j < 4; ++j)
-    rescaled.col(j) = (x.col(j).array() * scale[j]) + offset[j];
+  for (Eigen::Index j = 0; j < 4; ++j) rescaled.col(j) = (x.col(j).array() * scale[j]) + offset[j];
   const FeatureMatrix want = Whitening::fit(x).apply(x);
   EXPECT_LT((Whitening::fit(rescaled).apply(rescaled) - want).cwiseAbs().maxCoeff(), 2e-3);
   // Powers of two are exact, so the result is too.
-  for (Eigen::Index j = 0; j < 4; ++j) rescaled.col(j) = x.col(j) * std::ldexp(1.0f, 9 * int(j) - 20);
+  for (Eigen::Index j = 0; j < 4; ++j)
+    rescaled.col(j) = x.col(j) * std::ldexp(1.0f, 9 * int(j) - 20);
   EXPECT_EQ(Whitening::fit(rescaled).apply(rescaled), want);
 }
 
@@ -267,6 +267,15 @@ TEST(Whitening, RefusesWhatCannotBeWhitened) {
   expect_data_error([] { Whitening::fit(FeatureMatrix::Constant(5, 3, 2.5f)); }, "all samples");
   const Whitening w = Whitening::fit(singular_features(10));
   expect_data_error([&] { w.apply(FeatureMatrix(1, 3)); }, "3 features, expected 4");
+}
+
+TEST(Whitening, AnotherEpsilon) {
+  const FeatureMatrix x = singular_features(200);
+  const Whitening want = Whitening::fit(x, 0.3), got = Whitening::fit(x, 0.01).with_epsilon(0.3);
+  EXPECT_LT((got.map() - want.map()).cwiseAbs().maxCoeff(), 1e-12);
+  EXPECT_EQ(got.epsilon(), 0.3);
+  EXPECT_NE(got.digest(), Whitening::fit(x, 0.01).digest());
+  EXPECT_EQ(want.digest(), Whitening::fit(x, 0.3).digest());
 }
 
 TEST(Whitening, SavedAndLoaded) {

@@ -183,6 +183,7 @@ TEST(Metrics, KnownValues) {
   EXPECT_EQ(table.sum(), 5);
   // F1: class 0 2/4, class 1 4/5, class 2 0, class 3 absent.
   EXPECT_DOUBLE_EQ(macro_f1(predicted, actual, 4), (0.5 + 0.8) / 3);
+  EXPECT_DOUBLE_EQ(balanced_accuracy(predicted, actual, 4), (0.5 + 1 + 0) / 3);
   const std::vector<ClassScore> classes = class_scores(table);
   EXPECT_EQ(classes[1].samples, 2);
   EXPECT_DOUBLE_EQ(classes[1].precision, 2.0 / 3);

@@ -14,10 +14,12 @@ constexpr char kPurpose[] = "data sets";
 constexpr std::chrono::minutes kPatience{1};
 
 json to_json(const RecordedDataSet& set) {
-  json out = {{"id", to_string(set.id)}, {"contents", to_hex(set.contents)}, {"file", set.file},
-          {"use", set.use},          {"samples", set.samples},           {"labelled", set.labelled},
-          {"seed", set.seed}};
+  json out = {{"id", to_string(set.id)}, {"contents", to_hex(set.contents)},
+              {"file", set.file},        {"use", set.use},
+              {"samples", set.samples},  {"labelled", set.labelled},
+              {"seed", set.seed}};
   if (set.map) out["map"] = *set.map;
+  if (!set.class_samples.empty()) out["class_samples"] = set.class_samples;
   return out;
 }
 
@@ -31,6 +33,8 @@ RecordedDataSet from_json(const json& j) {
   out.samples = j.at("samples").get<std::size_t>();
   out.labelled = j.at("labelled").get<bool>();
   out.seed = j.at("seed").get<std::string>();
+  if (j.contains("class_samples"))
+    out.class_samples = j["class_samples"].get<std::vector<std::size_t>>();
   if (j.contains("map")) out.map = j["map"].get<std::string>();
   return out;
 }

@@ -2,7 +2,8 @@
 // again, whoever hands it a copy.
 //
 // data-sets-<first 16 digits of the key set's identity>.json, sealed (app/owner/sealed_record.h):
-//   {"data_sets": [{"id", "contents", "file", "use", "samples", "labelled", "seed", "map"}, ..]}
+//   {"data_sets": [{"id", "contents", "file", "use", "samples", "labelled", "seed", "map",
+//                  "class_samples"}, ..]}
 #pragma once
 
 #include <optional>
@@ -23,6 +24,7 @@ struct RecordedDataSet {
   /// Whitening::digest() of the map that its features went through, in hexadecimal; empty: none.
   /// Not known of what an earlier program recorded.
   std::optional<std::string> map;
+  std::vector<std::size_t> class_samples;  ///< of each class; empty where an earlier program wrote
 };
 
 /// As RecordedDataSet::map says it.

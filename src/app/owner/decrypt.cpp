@@ -29,6 +29,7 @@ struct DecryptOptions {
   KeyOptions keys;
   bool unrecorded_data = false;
   DataSource source;  // of the features, where the ledger does not know the data set
+  double balance = 0;
   bool publish = false;
   double budget = kPublicationBudget;
 };
@@ -116,7 +117,18 @@ void decrypt_model_to(const DecryptOptions& options, const OwnerFolder& keys,
     if (options.publish) require_trusted(report, options.model);
     model = whitening->unfold(model);
   }
-  save_classifier(options.out, {model, limit}, options.publish ? kForAnybody : kForTheOwner);
+  DecryptedModel out{std::move(model), limit};
+  if (options.balance > 0) {
+    const auto trained_on = recorded_data_set(keys, file.data);
+    if (!trained_on || trained_on->class_samples.size() != file.model.layout.classes)
+      throw DataError(name +
+                      ": --balanced needs the training set's class sizes, and these keys have "
+                      "no record of them");
+    out = balanced(std::move(out), trained_on->class_samples, options.balance);
+    report["balance"] = options.balance;
+  }
+  model = out.classifier;
+  save_classifier(options.out, out, options.publish ? kForAnybody : kForTheOwner);
   report.update({{"classes", model.weights.rows()},
                  {"features", model.weights.cols()},
                  {"steps", file.training.steps},
@@ -242,7 +254,8 @@ void evaluate(const CommonOptions& common, const EvaluateOptions& options) {
   if (!options.report.empty()) write_reports(options.report, report);
   std::ostringstream text;
   text.precision(4);
-  text << "accuracy " << 100 * report["accuracy"].get<double>() << " %, macro F1 "
+  text << "accuracy " << 100 * report["accuracy"].get<double>() << " %, balanced "
+       << 100 * report["balanced_accuracy"].get<double>() << " %, macro F1 "
        << report["macro_f1"].get<double>() << ", on " << labels.size() << " samples of "
        << all.cols() << " classes; largest |logit| " << largest_logit(all) << "\n";
   if (limit.limit == 0)
@@ -267,6 +280,11 @@ void add_decrypt(Program& program) {
         command.add_option("--out", o->out, "model: .npz or .json; scores: .npz or .npy")->required();
         command.add_option("--whitening", o->whitening,
                            "map made by 'whiten': the model is turned into one on raw features");
+        add_number(
+            command, "--balanced", o->balance,
+            "make classes of different sizes count alike, from 0, not at all, to 1, as if all "
+            "had as many samples",
+            0.0, 1.0);
         command.add_flag("--publish", o->publish,
                          "add noise and round, so that the result may be shared without telling "
                          "about the secret key");

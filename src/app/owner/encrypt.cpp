@@ -1,4 +1,6 @@
 // blindtuner whiten, encrypt: from features in the clear to an encrypted data set.
+#include <cmath>
+#include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -10,6 +12,7 @@
 #include "app/common/report.h"
 #include "app/owner/data_sets.h"
 #include "app/owner/owner.h"
+#include "app/owner/rehearsal.h"
 #include "app/owner/steps.h"
 #include "base/atomic_file.h"
 #include "base/error.h"
@@ -60,6 +63,7 @@ struct EncryptOptions {
   std::string seed;
   DataSource validation;  // features and labels of a validation set of their own
   double validation_fraction = 0;
+  std::string config;
   std::string validation_out;
 };
 
@@ -76,8 +80,43 @@ void check_validation_options(const EncryptOptions& options) {
     throw DataError("encrypt takes one of --validation and --validation-fraction");
   if (options.unlabelled && (fraction || file))
     throw DataError("--unlabelled is for prediction: there is no validation set with it");
+  if (options.unlabelled && !options.config.empty())
+    throw DataError("--unlabelled is for prediction: nothing is trained, so no --config");
   if (!file && !options.validation.labels.empty())
     throw DataError("--validation-labels needs --validation, the features");
+}
+
+/// What training will meet, as far as it can be known: the settings are the server's in the end.
+nlohmann::json rehearse(const EncryptOptions& options, const Dataset& set,
+                        const OwnerFolder& keys) {
+  const TrainingConfig config = read_training_config(options.config, set.classes);
+  const SoftmaxCircuit& circuit = find_softmax_circuit("default", set.classes, 0);
+  const RehearsedRun run{set, nullptr, nullptr, config, circuit, *keys.set.parameters};
+  const double largest = largest_logit_of_training(run, rehearse_as_encrypted(run));
+  nlohmann::json out = {{"settings", options.config.empty() ? "default" : options.config},
+                        {"logit_limit", circuit.stable_range},
+                        {"in_range", largest <= circuit.stable_range}};
+  if (std::isfinite(largest)) out["max_logit"] = largest;
+  const std::string problem = out_of_range(circuit, largest);
+  if (!problem.empty()) {
+    out["problem"] = problem;
+    std::fprintf(stderr,
+                 "blindtuner: warning: %s; give --whitening, or the server another "
+                 "configuration (--config tries it here)\n",
+                 problem.c_str());
+  }
+  return out;
+}
+
+std::string rehearsal_text(const nlohmann::json& rehearsal) {
+  if (!rehearsal["in_range"].get<bool>()) return "";
+  char line[200];
+  std::snprintf(
+      line, sizeof line,
+      "with %s settings training takes logits to %.3g in the clear; its softmax stands %.3g\n",
+      rehearsal["settings"] == "default" ? "the default" : "these",
+      rehearsal["max_logit"].get<double>(), rehearsal["logit_limit"].get<double>());
+  return line;
 }
 
 void encrypt(const CommonOptions& common, const EncryptOptions& options) {
@@ -128,6 +167,8 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
   // Batches are contiguous: the order is mixed once, before encryption, and only for training.
   if (!options.unlabelled && !seed.keeps_order())
     set = select(set, shuffled_indices(set.size(), seed.bytes()));
+  nlohmann::json rehearsal;
+  if (!options.unlabelled) rehearsal = rehearse(options, set, keys);
   encrypt_to(options.out, keys, set.features, set.labels,
              options.unlabelled ? DataSetUse{"prediction", "", map}
                                 : DataSetUse{"training", seed.text(), map},
@@ -143,6 +184,8 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
   text << set.features.rows() << " samples of " << set.features.cols() << " features in '"
        << options.out << "' (" << bytes_text(static_cast<double>(file_bytes(options.out))) << ")\n";
   if (!options.unlabelled) {
+    report["rehearsal"] = rehearsal;
+    text << rehearsal_text(rehearsal);
     report["seed"] = seed.text();
     text << "in an order of their own; --seed " << seed.text()
          << " gives it again: it stays with you\n";
@@ -209,6 +252,10 @@ void add_encrypt(Program& program) {
         command.add_option("--validation-labels", o->validation.labels, "and their labels");
         command.add_option("--validation-out", o->validation_out,
                            "where the encrypted validation set goes (OUT-validation)");
+        command.add_option(
+            "--config", o->config,
+            "the configuration that the server will be given: tried in the clear, to "
+            "see that its numbers stay in range (the default one)");
         command.add_option(
             "--seed", o->seed,
             "of the samples' order and of what is held out, to get them again: what a "

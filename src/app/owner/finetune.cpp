@@ -1,4 +1,5 @@
 // blindtuner finetune: from an owner's own data to an evaluated classifier, in one command.
+#include <algorithm>
 #include <memory>
 
 #include "app/common/options.h"
@@ -29,13 +30,14 @@ struct FinetuneOptions {
   DataSource train, test, validation;
   ExtractionOptions extraction;
   RunKeys keys;
-  std::string out, preset = "fast", config, parameters = "Standard", server, softmax;
+  std::string out, preset = "auto", config, parameters = "Standard", server, softmax;
   double test_fraction = 0.2, validation_fraction = -1, learning_rate = 0, range = 0;
   int steps = 0, epochs = 0, patience = 3, validation_every = -1;
   std::size_t batch = 0;
   std::string seed;
-  bool whiten = false, no_whiten = false, publish = false;
+  bool whiten = false, no_whiten = false, unchecked = false, publish = false;
   double budget = kPublicationBudget;
+  std::string balance = "0";
 };
 
 void check_options(const FinetuneOptions& o) {
@@ -116,21 +118,39 @@ FinetuningData load(const FinetuneOptions& options, const OrderSeed& seed) {
   return data;
 }
 
+/// What was asked for stands, whatever the preset or the choice.
+void override(TrainingWay& way, const FinetuneOptions& o, int classes) {
+  TrainingConfig& config = way.config;
+  if (!o.config.empty()) config = read_training_config(o.config, classes);
+  if (o.steps > 0)
+    set_steps(config, o.steps);
+  else if (o.epochs > 0)
+    set_epochs(config, o.epochs);
+  if (o.learning_rate > 0) config.learning_rate = o.learning_rate;
+  if (o.batch > 0) config.batch_size = o.batch;
+  if (o.validation_every >= 0) config.validation_every = o.validation_every;
+  if (o.whiten && way.epsilon == 0) way.epsilon = Whitening::kDefaultEpsilon;
+  if (o.no_whiten) way.epsilon = 0;
+  if (!o.softmax.empty()) way.softmax = o.softmax;
+  if (o.range > 0) way.range = o.range;
+}
+
+/// Ways that options have made the same are tried once; one alone is no choice.
+void drop_repeated(std::vector<TrainingWay>& ways) {
+  std::vector<TrainingWay> distinct;
+  for (TrainingWay& way : ways)
+    if (std::none_of(distinct.begin(), distinct.end(),
+                     [&](const TrainingWay& other) { return same_training(way, other); }))
+      distinct.push_back(std::move(way));
+  ways = distinct.size() > 1 ? std::move(distinct) : std::vector<TrainingWay>{};
+}
+
 FinetuningSettings settings_of(const FinetuneOptions& o, const FinetuningData& data,
                                const OrderSeed& seed) {
   FinetuningSettings s = preset_settings(o.preset, data.train);
-  if (!o.config.empty()) s.config = read_training_config(o.config, data.train.classes);
-  if (o.steps > 0)
-    set_steps(s.config, o.steps);
-  else if (o.epochs > 0)
-    set_epochs(s.config, o.epochs);
-  if (o.learning_rate > 0) s.config.learning_rate = o.learning_rate;
-  if (o.batch > 0) s.config.batch_size = o.batch;
-  if (o.validation_every >= 0) s.config.validation_every = o.validation_every;
-  if (o.whiten) s.whiten = true;
-  if (o.no_whiten) s.whiten = false;
-  if (!o.softmax.empty()) s.softmax = o.softmax;
-  if (o.range > 0) s.range = o.range;
+  override(s, o, data.train.classes);
+  for (TrainingWay& way : s.choices) override(way, o, data.train.classes);
+  drop_repeated(s.choices);
   s.out = o.out;
   s.keys = o.keys;
   s.parameters = o.parameters;
@@ -138,6 +158,8 @@ FinetuningSettings settings_of(const FinetuneOptions& o, const FinetuningData& d
   if (o.validation_fraction >= 0) s.validation_fraction = o.validation_fraction;
   s.patience = o.patience;
   s.seed = seed;
+  s.balance = o.balance.empty() || o.balance == "auto" ? kChooseBalance : std::stod(o.balance);
+  s.unchecked = o.unchecked;
   s.publish = o.publish;
   s.budget = o.budget;
   return s;
@@ -206,9 +228,11 @@ void add_training_options(CLI::App& command, FinetuneOptions& o) {
   command
       .add_option(
           "--preset", o.preset,
-          "fast: whitened features, few large steps; thorough: twice as many, twice as large, "
-          "wide softmax; paper: features as they are, small batches, wide softmax")
-      ->check(CLI::IsMember({"fast", "thorough", "paper"}))
+          "auto: chosen by training in the clear on parts of the training set; fast: whitened "
+          "features, few large steps; thorough: twice as many, twice as large, wide softmax; "
+          "paper: "
+          "features as they are, small batches, wide softmax")
+      ->check(CLI::IsMember({"auto", "fast", "thorough", "paper"}))
       ->capture_default_str();
   auto* steps = add_number(command, "--steps", o.steps, "gradient steps at most", 1, kMaxSteps);
   add_number(command, "--epochs", o.epochs, "or passes over the data at most", 1, kMaxSteps)
@@ -224,6 +248,17 @@ void add_training_options(CLI::App& command, FinetuneOptions& o) {
       ->capture_default_str();
   auto* whiten = command.add_flag("--whiten", o.whiten, "whiten features, whatever the preset");
   command.add_flag("--no-whiten", o.no_whiten, "or take them as they are")->excludes(whiten);
+  command
+      .add_option(
+          "--balanced", o.balance,
+          "make classes of different sizes count alike, from 0, not at all, to 1, as if all "
+          "had as many samples; auto or no number: what is best on held-out parts of the "
+          "training set")
+      ->expected(0, 1)
+      ->check(CLI::Range(0.0, 1.0) | CLI::IsMember({"auto"}));
+  command.add_flag("--unchecked", o.unchecked,
+                   "train on ciphertexts though the same steps in the clear leave the softmax "
+                   "circuit's range");
   command.add_option("--softmax", o.softmax,
                      "family of softmax circuits: default, guaranteed, wide, sigmoid");
   add_range_option(command, o.range);

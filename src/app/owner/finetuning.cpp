@@ -12,6 +12,7 @@
 #include "app/owner/opening.h"
 #include "app/owner/process.h"
 #include "app/owner/quality.h"
+#include "app/owner/rehearsal.h"
 #include "app/owner/server_check.h"
 #include "app/owner/steps.h"
 #include "app/owner/validator.h"
@@ -63,14 +64,27 @@ class Finetuning {
 
   json run() {
     const fs::path server = server_program(settings_.server);
-    phase("whitening", "splits and whitens the features", [&] { prepare(); });
+    phase("choice of settings",
+          settings_.choices.empty() ? "splits the samples"
+                                    : "splits the samples, tries settings in the clear",
+          [&] {
+            prepare();
+            choose();
+          });
+    phase("whitening", "whitens the features", [&] { whiten(); });
     clear_exchange();
-    check_before_work();
+    const Forecast expected = check_before_work();
+    phase("plain training",
+          "trains in the clear: to see that numbers stay in range, and to compare",
+          [&] { rehearse(expected); });
     std::optional<OwnerFolder> opened;
     phase("key generation", has_keys() ? "opens the keys of an earlier run" : "makes keys",
           [&] { opened = keys_of_run(); });
     const OwnerFolder& keys = *opened;
-    fit_batches(keys.layout());
+    const std::size_t rehearsed = settings_.config.batch_size;
+    fit_batches(settings_.config, keys.layout());
+    // Keys of an earlier run may have other blocks.
+    if (settings_.config.batch_size != rehearsed) rehearse(expected);
     phase("encryption", "encrypts features and labels", [&] { encrypt_sets(keys); });
     phase("training on ciphertexts",
           validated() ? "sends keys and data; answers rounds of validation with one bit each"
@@ -86,13 +100,7 @@ class Finetuning {
                         file.model.layout);
       save("model.npz", model, file, kForTheOwner);
     });
-    const SoftmaxCircuit& circuit = softmax_circuit_named(file.training.circuit);
-    PlainResult exact, approximate;
-    phase("plain training", "trains in the clear, to compare", [&] {
-      exact = train_in_the_clear(circuit, *keys.set.parameters, false);
-      approximate = train_in_the_clear(circuit, *keys.set.parameters, true);
-    });
-    return report(keys, model, file, exact, approximate);
+    return report(keys, model, file, exact_, approximate_);
   }
 
  private:
@@ -125,12 +133,31 @@ class Finetuning {
       validate_set(*set, name);
       validate_same_shape(data_.train, "the training set", *set, name);
     }
-    if (!settings_.whiten) return;
-    whitening_ = Whitening::fit(data_.train.features);
+  }
+
+  void choose() {
+    std::vector<TrainingWay> ways = settings_.choices;
+    if (ways.empty() && settings_.balance == kChooseBalance) ways.push_back(settings_);
+    if (ways.empty()) return;
+    Choice choice = choose_way(
+        data_.train, ways, settings_.patience, settings_.seed, [&](const TrainingWay& way) {
+          return forecast(way, std::min(data_.train.width(), data_.train.size() - 1))
+              .seconds.training;
+        });
+    static_cast<TrainingWay&>(settings_) = ways[choice.way];
+    if (settings_.balance == kChooseBalance) settings_.balance = choice.balance;
+    choice_ = std::move(choice.report);
+    owner_says(choice_text(choice_));
+  }
+
+  void whiten() {
+    if (settings_.epsilon == 0) return;
+    whitening_ = Whitening::fit(data_.train.features, settings_.epsilon);
     whitening_->save(files_.whitening);
     data_.train.features = whitening_->apply(data_.train.features);
     for (const auto& [set, name] : others()) set->features = whitening_->apply(set->features);
   }
+
   std::vector<std::pair<Dataset*, const char*>> others() {
     std::vector<std::pair<Dataset*, const char*>> out = {{&data_.test, "the test set"}};
     if (validated()) out.emplace_back(&*data_.validation, "the validation set");
@@ -141,33 +168,65 @@ class Finetuning {
     return !settings_.keys.fresh && path_exists(secret_key_path(files_.keys));
   }
 
-  KeygenRequest key_request() const {
+  KeygenRequest key_request() const { return key_request(settings_, data_.train.width()); }
+  KeygenRequest key_request(const TrainingWay& way, std::size_t features) const {
     KeygenRequest request;
     request.parameters = settings_.parameters;
-    request.features = data_.train.width();
+    request.features = features;
     request.classes = static_cast<std::size_t>(data_.train.classes);
-    request.batch = std::min(settings_.config.batch_size, data_.train.size());
+    request.batch = std::min(way.config.batch_size, data_.train.size());
     request.allow_insecure = common_.allow_insecure;
     request.quiet = common_.quiet;
     return request;
   }
 
-  // Whatever the server would refuse after keys and encryption, and a disk that is too small.
-  void check_before_work() {
+  const SoftmaxCircuit& circuit_of(const TrainingWay& way) const {
+    return find_softmax_circuit(way.softmax, data_.train.classes, way.range);
+  }
+
+  /// Of this way on as many features. Throws DataError for whatever the server would refuse.
+  Forecast forecast(TrainingWay way, std::size_t features) const {
     const ParametersPtr parameters = Parameters::create(find_parameters(settings_.parameters));
-    const std::size_t width = plan_keys(key_request(), *parameters).width;
-    const auto layout =
-        ProductLayout::create(*parameters, data_.train.size(), data_.train.width() + 1,
-                              static_cast<std::size_t>(data_.train.classes), width);
-    fit_batches(layout);
-    const SoftmaxCircuit& circuit =
-        find_softmax_circuit(settings_.softmax, data_.train.classes, settings_.range);
-    EncryptedTrainer::check(*parameters, layout, settings_.config, circuit);
-    const Forecast forecast = make_forecast({parameters, layout, settings_.config, &circuit},
-                                            reference_unit_costs(max_threads()));
+    const std::size_t width = plan_keys(key_request(way, features), *parameters).width;
+    const auto layout = ProductLayout::create(*parameters, data_.train.size(), features + 1,
+                                              static_cast<std::size_t>(data_.train.classes), width);
+    fit_batches(way.config, layout);
+    const SoftmaxCircuit& circuit = circuit_of(way);
+    EncryptedTrainer::check(*parameters, layout, way.config, circuit);
+    return make_forecast({parameters, layout, way.config, &circuit},
+                         reference_unit_costs(max_threads()));
+  }
+
+  // Whatever the server would refuse after keys and encryption, and a disk that is too small.
+  Forecast check_before_work() {
+    Forecast expected = forecast(settings_, data_.train.width());
+    settings_.config = expected.request.config;
     require_room(files_.folder,
-                 forecast.bytes.upload + (has_keys() ? 0 : forecast.bytes.evaluation_keys),
+                 expected.bytes.upload + (has_keys() ? 0 : expected.bytes.evaluation_keys),
                  "keys and encrypted data");
+    return expected;
+  }
+
+  // The very steps in the clear, before anybody pays for them on ciphertexts.
+  void rehearse(const Forecast& expected) {
+    const RehearsedRun run{data_.train,
+                           &data_.test,
+                           validated() ? &*data_.validation : nullptr,
+                           settings_.config,
+                           *expected.request.circuit,
+                           *expected.request.parameters,
+                           settings_.patience};
+    exact_ = rehearse_exactly(run);
+    approximate_ = rehearse_as_encrypted(run);
+    const std::string problem =
+        out_of_range(run.circuit, largest_logit_of_training(run, approximate_));
+    if (problem.empty()) return;
+    if (settings_.unchecked)
+      owner_says(problem);
+    else
+      throw DataError(problem +
+                      "; give --preset auto, a smaller --learning-rate or --softmax wide "
+                      "(--unchecked trains all the same)");
   }
 
   OwnerFolder keys_of_run() {
@@ -210,8 +269,7 @@ class Finetuning {
   }
 
   // Batches are whole blocks of the layout.
-  void fit_batches(const ProductLayout& layout) {
-    TrainingConfig& config = settings_.config;
+  void fit_batches(TrainingConfig& config, const ProductLayout& layout) const {
     const std::size_t rows = layout.rows();
     config.batch_size = (config.batch_size + rows - 1) / rows * rows;
     config.classes = data_.train.classes;
@@ -270,29 +328,9 @@ class Finetuning {
     validation_ = validator.report();
   }
 
-  PlainResult train_in_the_clear(const SoftmaxCircuit& circuit, const Parameters& parameters,
-                                 bool as_encrypted) const {
-    PlainOptions options;
-    options.measure_models = false;
-    if (validated()) {
-      options.validation = &*data_.validation;
-      options.stopping = {settings_.patience, logit_limit(circuit)};
-    }
-    if (as_encrypted) {
-      // What encryption replaces: softmax by its circuit, coefficients by integers.
-      options.softmax = [&](std::span<const double> z, std::span<double> p) {
-        evaluate_softmax_circuit(circuit, z, p);
-      };
-      const double scale = EncryptedTrainer::coefficient_scale(parameters, circuit);
-      options.rounding = [scale](std::span<const double> c) {
-        return EncryptedTrainer::round_coefficients(c, scale);
-      };
-    }
-    return train_plain(data_.train, &data_.test, settings_.config, options);
-  }
-
   json quality(const LinearClassifier& model) const {
-    return quality_report(scores(model, data_.test.features), data_.test.labels, data_.class_names);
+    return quality_report(scores(after_balance(model), data_.test.features), data_.test.labels,
+                          data_.class_names);
   }
 
   // The encrypted run's rounds, and what the run in the clear saw at the same ones.
@@ -323,13 +361,19 @@ class Finetuning {
         {"steps_done", server["steps"]},
         {"config", to_json(settings_.config)},
         {"softmax", file.training.circuit},
-        {"whitened", settings_.whiten},
+        {"whitened", settings_.epsilon > 0},
+        {"epsilon", settings_.epsilon},
+        {"way", settings_.name},
+        {"balance", settings_.balance},
         {"seed", settings_.seed.text()},
         {"accuracy_encrypted", test["accuracy"]},
         {"accuracy_plain", test_exact["accuracy"]},
         {"accuracy_plain_approx", test_approximate["accuracy"]},
         {"macro_f1", test["macro_f1"]},
         {"macro_f1_plain", test_exact["macro_f1"]},
+        {"balanced_accuracy", test["balanced_accuracy"]},
+        {"balanced_accuracy_plain", test_exact["balanced_accuracy"]},
+        {"balanced_accuracy_plain_approx", test_approximate["balanced_accuracy"]},
         {"macro_f1_plain_approx", test_approximate["macro_f1"]},
         {"class_names", test["class_names"]},
         {"confusion", test["confusion"]},
@@ -349,6 +393,7 @@ class Finetuning {
           {"model", file_bytes(files_.model)}}},
         {"parameters", parameters_report(*keys.set.parameters)},
     };
+    if (!choice_.is_null()) out["choice"] = choice_;
     judge(out, keys, model, file, approximate);
     if (settings_.publish && out["trusted"].get<bool>()) out["published"] = publish(keys, file);
     if (validated()) {
@@ -417,12 +462,20 @@ class Finetuning {
     }
   }
 
+  LinearClassifier after_balance(const LinearClassifier& model) const {
+    return balanced(model, class_samples(), settings_.balance);
+  }
+  std::vector<std::size_t> class_samples() const {
+    return class_counts(data_.train.labels, data_.train.classes);
+  }
+
   // On features before whitening.
   void save(const char* name, const LinearClassifier& model, const ModelFile& file,
             unsigned mode) const {
     save_classifier(files_.folder / name,
-                    {whitening_ ? whitening_->unfold(model) : model,
-                     LogitLimit::of(softmax_circuit_named(file.training.circuit))},
+                    balanced({whitening_ ? whitening_->unfold(model) : model,
+                              LogitLimit::of(softmax_circuit_named(file.training.circuit))},
+                             class_samples(), settings_.balance),
                     mode);
   }
 
@@ -453,7 +506,8 @@ class Finetuning {
   DataId trained_on_{};
   Stopwatch total_;
   std::optional<Whitening> whitening_;
-  json seconds_, validation_ = json::object();
+  PlainResult exact_, approximate_;  // the same training in the clear; with the circuit's softmax
+  json seconds_, choice_, validation_ = json::object();
 };
 
 std::string percent(const json& share) {
@@ -471,51 +525,6 @@ void check_run(const std::string& out, const std::string& server) {
   for (const fs::path& path : files.results()) check_writable(path);
 }
 
-void add_run_key_options(CLI::App& command, RunKeys& keys) {
-  command.add_option("--keys", keys.folder,
-                     "folder of the keys, which are made where there are none (keys in --out)");
-  command.add_flag("--new-keys", keys.fresh,
-                   "make new keys though there are some, which are kept in a folder old-..");
-  add_passphrase_options(command, keys.passphrase);
-}
-
-FinetuningSettings preset_settings(const std::string& name, const Dataset& train) {
-  const int classes = train.classes;
-  FinetuningSettings s;
-  s.config = default_training_config();
-  TrainingConfig& c = s.config;
-  c.classes = classes;
-  c.validation_every = 1;
-  s.validation_fraction = std::min(0.1, 3000.0 / static_cast<double>(train.size()));
-  // One ciphertext of the big ring holds the scores of this many samples, at least.
-  c.batch_size = std::max<std::size_t>(4096, 65536 / std::bit_ceil(static_cast<unsigned>(classes)));
-  if (name == "fast") return s;
-  s.softmax = "wide";
-  if (name == "thorough") {
-    c.batch_size *= 2;
-    c.steps = 40;
-    c.learning_rate = 3;
-    c.schedule = Schedule::kConstant;
-    c.rate_decay = 0;
-    c.momentum = 0.7;
-    c.averaging_start = 34;
-    c.validation_every = 2;
-    return s;
-  }
-  require(name == "paper", "no such preset");
-  c = TrainingConfig{};
-  c.classes = classes;
-  c.batch_size = train.size() < 6000 ? 512 : train.size() < 40000 ? 1024 : 2048;
-  c.first_batch_full = false;
-  c.steps = 0;
-  c.epochs = 30;
-  c.learning_rate =
-      std::min(1.0, 8.0 / static_cast<double>(train.features.rowwise().squaredNorm().mean()));
-  c.method = Method::kNesterov;
-  s.whiten = false;
-  return s;
-}
-
 json finetune_encrypted(const CommonOptions& common, FinetuningSettings settings,
                         FinetuningData data) {
   return Finetuning(common, std::move(settings), std::move(data)).run();
@@ -525,19 +534,21 @@ std::string finetuning_summary(const json& r, const std::string& out) {
   char text[640];
   std::snprintf(text, sizeof text,
                 "\n%d steps on %zu encrypted samples (%zu features, %d classes) in %s\n"
-                "accuracy on %zu test samples (macro F1)\n"
-                "  trained on ciphertexts          %s (%.4f)\n"
-                "  in the clear, same softmax      %s (%.4f)\n"
-                "  in the clear, exact softmax     %s (%.4f)\n"
+                "on %zu test samples               accuracy  balanced  macro F1\n"
+                "  trained on ciphertexts          %s   %s   %.4f\n"
+                "  in the clear, same softmax      %s   %s   %.4f\n"
+                "  in the clear, exact softmax     %s   %s   %.4f\n"
                 "largest |logit| %.2f; model in '%s', report in '%s'\n",
                 r["steps"].get<int>(), r["samples"].get<std::size_t>(),
                 r["features"].get<std::size_t>(), r["classes"].get<int>(),
                 duration_text(r["seconds"]["total"].get<double>()).c_str(),
                 r["test_samples"].get<std::size_t>(), percent(r["accuracy_encrypted"]).c_str(),
-                r["macro_f1"].get<double>(), percent(r["accuracy_plain_approx"]).c_str(),
+                percent(r["balanced_accuracy"]).c_str(), r["macro_f1"].get<double>(),
+                percent(r["accuracy_plain_approx"]).c_str(),
+                percent(r["balanced_accuracy_plain_approx"]).c_str(),
                 r["macro_f1_plain_approx"].get<double>(), percent(r["accuracy_plain"]).c_str(),
-                r["macro_f1_plain"].get<double>(), r["max_logit"].get<double>(),
-                (std::filesystem::path(out) / "model.npz").c_str(),
+                percent(r["balanced_accuracy_plain"]).c_str(), r["macro_f1_plain"].get<double>(),
+                r["max_logit"].get<double>(), (std::filesystem::path(out) / "model.npz").c_str(),
                 (std::filesystem::path(out) / "report.html").c_str());
   std::string out_text = text;
   if (r.contains("published")) {

@@ -89,6 +89,8 @@ std::string overview(const json& r) {
     out += card(percent(real(r, "accuracy")), "accuracy");
   if (has(r, "accuracy_plain"))
     out += card(percent(real(r, "accuracy_plain")), "the same training in the clear");
+  if (has(r, "balanced_accuracy"))
+    out += card(percent(real(r, "balanced_accuracy")), "balanced accuracy");
   if (has(r, "macro_f1")) out += card(number(real(r, "macro_f1"), 4), "macro F1");
   if (has(r, "max_logit")) out += card(number(real(r, "max_logit"), 2), "largest |logit|");
   if (has(r, "seconds") && has(r["seconds"], "total"))
@@ -101,16 +103,19 @@ std::string overview(const json& r) {
 std::string compared(const json& r) {
   if (!has(r, "accuracy_plain")) return "";
   std::string body;
-  const auto line = [&](const char* name, const char* accuracy, const char* f1) {
+  const auto line = [&](const char* name, const char* accuracy, const std::string& suffix) {
     if (!has(r, accuracy)) return;
-    body += row({name, percent(real(r, accuracy)), has(r, f1) ? number(real(r, f1), 4) : ""});
+    const std::string balanced = "balanced_accuracy" + suffix, f1 = "macro_f1" + suffix;
+    body += row({name, percent(real(r, accuracy)),
+                 has(r, balanced.c_str()) ? percent(real(r, balanced.c_str())) : "",
+                 has(r, f1.c_str()) ? number(real(r, f1.c_str()), 4) : ""});
   };
-  line("on ciphertexts", "accuracy_encrypted", "macro_f1");
-  line("in the clear, same softmax circuit", "accuracy_plain_approx", "macro_f1_plain_approx");
-  line("in the clear, exact softmax", "accuracy_plain", "macro_f1_plain");
+  line("on ciphertexts", "accuracy_encrypted", "");
+  line("in the clear, same softmax circuit", "accuracy_plain_approx", "_plain_approx");
+  line("in the clear, exact softmax", "accuracy_plain", "_plain");
   return heading("Encrypted against plain") +
          "<p>The same algorithm on the same samples, three times.</p>\n" +
-         table({"training", "test accuracy", "macro F1"}, body);
+         table({"training", "test accuracy", "balanced accuracy", "macro F1"}, body);
 }
 
 /// A table of counts, or above kMostCells classes one coloured square a cell.
@@ -332,6 +337,41 @@ std::string parameters(const json& r) {
          table({"keys", "dimension", "secret", "log2 QP", "bound for 128 bits", "security"}, body);
 }
 
+/// What `auto` tried, on parts of the training set.
+std::string choice(const json& r) {
+  if (!has(r, "choice") || r["choice"]["trials"].empty()) return "";
+  const json& choice = r["choice"];
+  std::string body;
+  const auto line = [&](const json& trial, const std::string& name) {
+    if (!trial.value("in_range", false)) {
+      body += row({name, "logits out of range", "", "", "", ""});
+      return;
+    }
+    body += row({name, percent(real(trial, "accuracy")), percent(real(trial, "balanced_accuracy")),
+                 number(real(trial, "macro_f1"), 4), number(real(trial, "max_logit"), 2),
+                 duration_text(real(trial, "seconds"))});
+  };
+  for (const json& trial : choice["trials"])
+    line(trial, trial["way"] == choice["way"] ? "<b>" + text_of(trial["way"]) + "</b>"
+                                              : text_of(trial["way"]));
+  std::string strengths;
+  for (const json& balance : choice["balance"])
+    strengths += row(
+        {"--balanced " + number(real(balance, "strength"), 2), percent(real(balance, "accuracy")),
+         percent(real(balance, "balanced_accuracy")), number(real(balance, "macro_f1"), 4)});
+  return heading("How the settings were chosen") +
+         "<p>Each way was tried in the clear on parts of the training set, scored on samples that "
+         "it "
+         "had not seen. Of those that are as good as the best the quickest was taken (bold); the "
+         "test "
+         "set had no part in it.</p>\n" +
+         table({"way", "accuracy", "balanced accuracy", "macro F1", "largest |logit|",
+                "training on ciphertexts"},
+               body) +
+         "<p>The same with classes of different sizes made to count alike after training:</p>\n" +
+         table({"", "accuracy", "balanced accuracy", "macro F1"}, strengths);
+}
+
 std::string settings(const json& r) {
   if (!has(r, "config")) return "";
   return heading("Training settings") +
@@ -373,7 +413,7 @@ std::string html_report(const json& r) {
          title + "</title>\n<style>" + kReportStyle + "</style></head>\n<body><main>\n" +
          "<p class=dim>BlindTuner</p><h1>" + title + "</h1>\n" + warning(r) + facts(r) +
          overview(r) + compared(r) + rounds(r) + matrix(r) + classes(r) + times(r) + sizes(r) +
-         parameters(r) + settings(r) + "</main></body></html>\n";
+         parameters(r) + choice(r) + settings(r) + "</main></body></html>\n";
 }
 
 void write_reports(const std::filesystem::path& path, const json& report) {

@@ -143,15 +143,23 @@ DataId encrypt_to(const fs::path& out, const OwnerFolder& keys, const FeatureMat
       write_dataset(out, keys.set, file, [&](double fraction) { writing.update(fraction); });
   writing.finish();
   try {
-    record_data_set(keys,
-                    {file.info.id, contents, out.string(), use.use, samples, !labels.empty(),
-                     use.seed, use.map});
+    record_data_set(
+        keys, {file.info.id, contents, out.string(), use.use, samples, !labels.empty(), use.seed,
+               use.map, class_counts(labels, static_cast<int>(layout.classes))});
   } catch (const DataError&) {
     std::error_code ignored;
     fs::remove(out, ignored);
     throw;
   }
   return file.info.id;
+}
+
+DecryptedModel balanced(DecryptedModel model, const std::vector<std::size_t>& class_samples,
+                        double strength) {
+  if (model.limit.limit > 0)
+    model.limit.limit += balance_shift(class_samples, strength).cwiseAbs().maxCoeff();
+  model.classifier = balanced(std::move(model.classifier), class_samples, strength);
+  return model;
 }
 
 Eigen::MatrixXd scores_of(std::span<const double> values, const ProductLayout& l) {

@@ -12,6 +12,7 @@
 #include "data/order_seed.h"
 #include "data/whitening.h"
 #include "secret/disclosure.h"
+#include "train/balance.h"
 
 namespace blindtuner {
 
@@ -50,6 +51,9 @@ struct DecryptedModel {
   LinearClassifier classifier;
   LogitLimit limit;
 };
+/// After balance() of the classifier (train/balance.h), which moves logits, and so their limit.
+DecryptedModel balanced(DecryptedModel model, const std::vector<std::size_t>& class_samples,
+                        double strength);
 /// .npz or .json, by the name: weights, bias, circuit (a text), logit_limit. Throws DataError.
 void save_classifier(const std::filesystem::path& path, const DecryptedModel& model,
                      unsigned mode = kForTheOwner);

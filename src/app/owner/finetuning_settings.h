@@ -1,0 +1,86 @@
+// How a run of finetuning trains, and how that is chosen.
+#pragma once
+
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "app/owner/key_folder.h"
+#include "data/dataset.h"
+#include "data/order_seed.h"
+#include "data/whitening.h"
+#include "secret/disclosure.h"
+#include "train/training_config.h"
+
+namespace blindtuner {
+
+/// Which keys a run uses.
+struct RunKeys {
+  std::filesystem::path folder;  ///< empty: keys/ in the run's folder
+  bool fresh = false;            ///< new ones though there are some, which are kept (make_keys)
+  PassphraseOptions passphrase;
+};
+void add_run_key_options(CLI::App& command, RunKeys& keys);
+
+/// What decides about the result: all that the server is told, and how features are whitened.
+struct TrainingWay {
+  std::string name;       ///< for people
+  TrainingConfig config;  ///< batches are rounded up to whole blocks of the layout
+  double epsilon = Whitening::kDefaultEpsilon;  ///< of the whitening; 0: features as they are
+  std::string softmax = "default";
+  double range = 0;  ///< 0: find_softmax_circuit's choice
+};
+
+/// Whatever they are called.
+bool same_training(const TrainingWay& a, const TrainingWay& b);
+
+inline constexpr double kChooseBalance = -1;
+
+struct FinetuningSettings : TrainingWay {
+  std::vector<TrainingWay> choices;  ///< not empty: the way is chosen from these, choose_way()
+  std::string out;
+  RunKeys keys;
+  std::string parameters = "Standard", server;
+  /// Strength of balance() (train/balance.h), after training; kChooseBalance: what is best on parts
+  /// of the training set.
+  double balance = 0;
+  double validation_fraction = 0.1;  ///< with none in the data; 0: no early stopping
+  int patience = 3;
+  OrderSeed seed = OrderSeed::fresh();  ///< of the samples' order and the hold-outs
+  std::size_t samples = 0;              ///< training samples to use; 0: all
+  /// Train though the same steps in the clear leave the range of the softmax circuit.
+  bool unchecked = false;
+  bool publish = false;  ///< also a model to be shared
+  double budget = kPublicationBudget;
+};
+
+/// The presets. A tenth of the samples is held out for validation, 3000 at most.
+///   auto      one of the ways below, and of fast with larger and smaller steps, by choose_way()
+///   fast      whitened features, few large steps, a full first one; the default training with a
+///             batch that fills the big ring
+///   thorough  twice the steps, twice the batch and the wide softmax, for classifiers whose logits
+///             grow beyond 16
+///   paper     HETAL's way, [HETAL]: features as they are, Nesterov, batches of 512 to 2048, the wide
+///             softmax; the rate is 1 for normalised features, as HETAL takes for a sentence
+///             encoder's, and less for longer ones, on which that would diverge (docs/RESULTS.md)
+FinetuningSettings preset_settings(const std::string& name, const Dataset& train);
+
+struct Choice {
+  std::size_t way = 0;
+  double balance = 0;     ///< the best strength with it
+  nlohmann::json report;  ///< what was tried
+};
+
+/// Trains every way in the clear on parts of `train` (in its order, before whitening) and takes the
+/// one of least cost among the best (train/selection.h): 5-fold cross-validated, on one fold of five
+/// where there are 10,000 samples; the first one where there are less than 20. `seconds`: what a way
+/// costs, or DataError for one that cannot be taken. Throws DataError when none can, or none stays
+/// within its softmax circuit's range.
+Choice choose_way(const Dataset& train, const std::vector<TrainingWay>& ways, int patience,
+                  const OrderSeed& seed, const std::function<double(const TrainingWay&)>& seconds);
+
+/// A few lines of it.
+std::string choice_text(const nlohmann::json& choice);
+
+}  // namespace blindtuner

@@ -1,0 +1,60 @@
+#include "app/owner/rehearsal.h"
+
+#include <cmath>
+#include <cstdio>
+
+#include "app/owner/steps.h"
+#include "train/encrypted_trainer.h"
+
+namespace blindtuner {
+namespace {
+
+PlainOptions options_of(const RehearsedRun& run) {
+  PlainOptions options;
+  options.measure_models = false;
+  options.validation = run.validation;
+  options.stopping = {run.patience, logit_limit(run.circuit)};
+  return options;
+}
+
+}  // namespace
+
+PlainResult rehearse_exactly(const RehearsedRun& run) {
+  return train_plain(run.train, run.test, run.config, options_of(run));
+}
+
+PlainResult rehearse_as_encrypted(const RehearsedRun& run) {
+  PlainOptions options = options_of(run);
+  options.softmax = [&](std::span<const double> z, std::span<double> p) {
+    evaluate_softmax_circuit(run.circuit, z, p);
+  };
+  const double scale = EncryptedTrainer::coefficient_scale(run.parameters, run.circuit);
+  options.rounding = [scale](std::span<const double> c) {
+    return EncryptedTrainer::round_coefficients(c, scale);
+  };
+  return train_plain(run.train, run.test, run.config, options);
+}
+
+double largest_logit_of_training(const RehearsedRun& run, const PlainResult& result) {
+  const auto best = static_cast<std::size_t>(result.best_round);
+  const int steps =
+      best == 0 ? static_cast<int>(result.steps.size()) : result.rounds[best - 1].steps;
+  double most = largest_logit(scores(result.model, run.train.features));
+  for (const PlainStep& step : result.steps)
+    // Written so that what is not a number stays.
+    if (step.step < steps && !(step.max_logit <= most)) most = step.max_logit;
+  return most;
+}
+
+std::string out_of_range(const SoftmaxCircuit& circuit, double largest) {
+  if (largest <= circuit.stable_range) return "";
+  char text[300];
+  std::snprintf(
+      text, sizeof text,
+      "in the clear, these settings take logits to %.3g, beyond the %.3g that the softmax "
+      "circuit %s stands: on ciphertexts the result could not be trusted",
+      largest, circuit.stable_range, circuit.name.c_str());
+  return text;
+}
+
+}  // namespace blindtuner

@@ -1,0 +1,34 @@
+// A training in the clear before it is paid for on ciphertexts.
+#pragma once
+
+#include <string>
+
+#include "rlwe/parameters.h"
+#include "train/plain_reference.h"
+
+namespace blindtuner {
+
+struct RehearsedRun {
+  const Dataset& train;
+  const Dataset* test = nullptr;
+  const Dataset* validation = nullptr;  ///< early stopping by it
+  const TrainingConfig& config;
+  const SoftmaxCircuit& circuit;
+  const Parameters& parameters;
+  int patience = 3;
+};
+
+/// Its steps, with exact softmax; or with what encryption puts in its place: the circuit, and integer
+/// coefficients.
+PlainResult rehearse_exactly(const RehearsedRun& run);
+PlainResult rehearse_as_encrypted(const RehearsedRun& run);
+
+/// The largest |logit| that the circuit was given up to the steps of the result's model, or that this
+/// model gives on the training samples; NaN if one is.
+double largest_logit_of_training(const RehearsedRun& run, const PlainResult& result);
+
+/// A line for settings that take logits to `largest`, beyond what the circuit stands; empty for
+/// others.
+std::string out_of_range(const SoftmaxCircuit& circuit, double largest);
+
+}  // namespace blindtuner

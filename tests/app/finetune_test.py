@@ -230,6 +230,15 @@ class Finetune(unittest.TestCase):
         self.assertEqual((report["config"]["steps"], report["config"]["learning_rate"]), (3, 1))
         report, _, _ = self.report("--preset", "fast", "--steps", 2)
         self.assertNotIn("choice", report)
+        # Features as they are, however large: smaller steps.
+        features, _ = blobs(600, 1)
+        npy(self.folder / "x1.npy", [[20 * x for x in row] for row in features])
+        npy(self.folder / "y1.npy", blobs(600, 1)[1], "<i4")
+        self.refused(run(*self.finetune("--no-whiten", "--preset", "fast")), "in the clear")
+        report, _, _ = self.report("--no-whiten")
+        self.assertFalse(report["whitened"])
+        self.assertLess(report["config"]["learning_rate"], 0.1)
+        self.assertGreater(report["accuracy_encrypted"], 0.9)
 
     def test_balanced(self):
         self.data(600, 1, lambda label, i: label == 0 or i % 8 == 0)

@@ -150,6 +150,10 @@ FinetuningSettings settings_of(const FinetuneOptions& o, const FinetuningData& d
   FinetuningSettings s = preset_settings(o.preset, data.train);
   override(s, o, data.train.classes);
   for (TrainingWay& way : s.choices) override(way, o, data.train.classes);
+  if (o.no_whiten && o.learning_rate == 0 && o.config.empty() && !s.choices.empty()) {
+    const double moment = std::max(1.0, largest_second_moment(data.train.features));
+    for (TrainingWay& way : s.choices) way.config.learning_rate /= moment;
+  }
   drop_repeated(s.choices);
   s.out = o.out;
   s.keys = o.keys;

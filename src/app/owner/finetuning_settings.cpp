@@ -157,6 +157,23 @@ FinetuningSettings preset_settings(const std::string& name, const Dataset& train
   return s;
 }
 
+double largest_second_moment(const FeatureMatrix& features) {
+  // Power iteration. Single precision will do, and so will some thousand samples.
+  const Eigen::Index rows = std::min<Eigen::Index>(features.rows(), 4096);
+  const auto x = features.topRows(rows);
+  Eigen::VectorXf v = Eigen::VectorXf::Ones(features.cols()).normalized();
+  // Not orthogonal to every direction by accident: each entry a little different.
+  for (Eigen::Index j = 0; j < v.size(); ++j) v(j) *= 1 + 0.1f * static_cast<float>(j % 7);
+  double moment = 0;
+  for (int i = 0; i < 50; ++i) {
+    const Eigen::VectorXf next = x.transpose() * (x * v) / static_cast<float>(rows);
+    moment = next.norm() / v.norm();
+    if (!(moment > 0) || !std::isfinite(moment)) return 1;
+    v = next / next.norm();
+  }
+  return moment;
+}
+
 Choice choose_way(const Dataset& train, const std::vector<TrainingWay>& ways, int patience,
                   const OrderSeed& seed, const std::function<double(const TrainingWay&)>& seconds) {
   // Some have no softmax circuit for so many classes, or do not fit the parameters.

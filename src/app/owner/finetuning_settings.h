@@ -66,6 +66,10 @@ struct FinetuningSettings : TrainingWay {
 ///             encoder's, and less for longer ones, on which that would diverge (docs/RESULTS.md)
 FinetuningSettings preset_settings(const std::string& name, const Dataset& train);
 
+/// The largest eigenvalue of the mean of x x^T, to a percent or so: 1 at most for whitened features. Steps
+/// whose rates are divided by it move as little along any direction as on those.
+double largest_second_moment(const FeatureMatrix& features);
+
 struct Choice {
   std::size_t way = 0;
   double balance = 0;     ///< the best strength with it

@@ -1,5 +1,6 @@
 // blindtuner finetune: from an owner's own data to an evaluated classifier, in one command.
 #include <algorithm>
+#include <cmath>
 #include <memory>
 
 #include "app/common/options.h"
@@ -151,7 +152,9 @@ FinetuningSettings settings_of(const FinetuneOptions& o, const FinetuningData& d
   override(s, o, data.train.classes);
   for (TrainingWay& way : s.choices) override(way, o, data.train.classes);
   if (o.no_whiten && o.learning_rate == 0 && o.config.empty() && !s.choices.empty()) {
-    const double moment = std::max(1.0, largest_second_moment(data.train.features));
+    // To a power of two: what the server learns of the features by it is their size.
+    const double moment =
+        std::exp2(std::ceil(std::log2(std::max(1.0, largest_second_moment(data.train.features)))));
     for (TrainingWay& way : s.choices) way.config.learning_rate /= moment;
   }
   drop_repeated(s.choices);

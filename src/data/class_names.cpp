@@ -1,8 +1,12 @@
 #include "data/class_names.h"
 
+#include <utf8proc.h>
+
 #include <algorithm>
 #include <charconv>
-#include <map>
+#include <cmath>
+#include <cstdlib>
+#include <memory>
 #include <optional>
 #include <set>
 
@@ -16,17 +20,129 @@ namespace {
 
 constexpr std::size_t kMaxName = 1000;
 
-/// A whole number in its shortest form.
-std::optional<int> whole_number(const std::string& word) {
-  int value = 0;
+/// A whole number, also written with zeros behind a point or before it.
+std::optional<long> whole_number(const std::string& word) {
+  double value = 0;
   const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
-  if (error != std::errc() || end != word.data() + word.size() || value < 0 ||
-      value >= kMaxLabels || std::to_string(value) != word)
+  if (error != std::errc() || end != word.data() + word.size() || !(std::abs(value) < 0x1p31) ||
+      value != std::floor(value))
     return std::nullopt;
-  return value;
+  return static_cast<long>(value);
+}
+
+std::string folded(const std::string& word) {
+  std::string out = word;
+  std::transform(out.begin(), out.end(), out.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return out;
+}
+
+std::optional<bool> boolean(const std::string& word) {
+  if (folded(word) == "false") return false;
+  if (folded(word) == "true") return true;
+  return std::nullopt;
+}
+
+bool all_numbers(const std::vector<std::string>& words) {
+  return std::all_of(words.begin(), words.end(),
+                     [](const std::string& word) { return whole_number(word).has_value(); });
+}
+
+/// What stands for the same class as `word`, most literal first.
+std::vector<std::string> spellings(const std::string& word) {
+  std::vector<std::string> out = {word};
+  if (const auto number = whole_number(word)) {
+    out.push_back(std::to_string(*number));
+    if (*number == 0 || *number == 1) {
+      out.emplace_back(*number == 0 ? "False" : "True");
+      out.emplace_back(*number == 0 ? "false" : "true");
+    }
+  } else if (const auto truth = boolean(word)) {
+    out.emplace_back(*truth ? "True" : "False");
+    out.emplace_back(*truth ? "true" : "false");
+    out.emplace_back(*truth ? "1" : "0");
+  }
+  return out;
+}
+
+std::vector<std::string> made_up(const LabelWords& words, int count,
+                                 const std::function<std::string(std::size_t)>& where) {
+  std::vector<std::string> out;
+  if (!all_numbers(words.words())) {
+    const std::set<std::string> different(words.words().begin(), words.words().end());
+    out.assign(different.begin(), different.end());
+  } else {
+    std::set<long> different;
+    for (const std::string& word : words.words()) different.insert(*whole_number(word));
+    if (count > 0 && *different.begin() >= 0 && *different.rbegin() < count)
+      return numbered_classes(count);
+    for (const long number : different) out.push_back(std::to_string(number));
+  }
+  if (count > 0 && out.size() != static_cast<std::size_t>(count))
+    throw DataError(where(0) + ": labels of " + std::to_string(out.size()) + " classes (" +
+                    list_of_names(out) + "), expected " + std::to_string(count));
+  return out;
+}
+
+/// A class whose name differs from `word` in capitals alone, as a hint.
+std::string hint(const std::string& word, const std::vector<std::string>& classes) {
+  for (const std::string& name : classes)
+    if (folded(name) == folded(word)) return " (did you mean '" + printable(name) + "'?)";
+  return "";
 }
 
 }  // namespace
+
+std::string class_name(std::string_view word) {
+  const auto blank = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
+  while (!word.empty() && blank(word.front())) word.remove_prefix(1);
+  while (!word.empty() && blank(word.back())) word.remove_suffix(1);
+  const bool plain = std::all_of(word.begin(), word.end(),
+                                 [](char c) { return static_cast<unsigned char>(c) < 128; });
+  if (plain || word.size() > kMaxName) return std::string(word);
+  utf8proc_uint8_t* composed = nullptr;
+  const utf8proc_ssize_t bytes = utf8proc_map(
+      reinterpret_cast<const utf8proc_uint8_t*>(word.data()),
+      static_cast<utf8proc_ssize_t>(word.size()), &composed,
+      static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(composed, &std::free);
+  if (bytes < 0) return std::string(word);
+  return {reinterpret_cast<const char*>(composed), static_cast<std::size_t>(bytes)};
+}
+
+void LabelWords::add(std::string_view text, const std::function<std::string()>& where) {
+  const std::string word = class_name(text);
+  auto found = numbers_.find(word);
+  if (found == numbers_.end()) {
+    if (word.empty() || word.size() > kMaxName)
+      throw DataError(where() + ": label of " + std::to_string(word.size()) +
+                      " bytes, expected 1 to " + std::to_string(kMaxName));
+    if (words_.size() == static_cast<std::size_t>(kMaxLabels))
+      throw DataError(where() + ": more than " + std::to_string(kMaxLabels) +
+                      " different labels (are these labels?)");
+    found = numbers_.emplace(word, static_cast<std::uint32_t>(words_.size())).first;
+    words_.push_back(word);
+    first_rows_.push_back(indices_.size());
+  }
+  indices_.push_back(found->second);
+}
+
+LabelWords LabelWords::renamed(const std::vector<std::string>& names,
+                               const std::string& where) const {
+  if (!all_numbers(words_)) return *this;
+  for (std::size_t k = 0; k < words_.size(); ++k) {
+    const long number = *whole_number(words_[k]);
+    if (number < 0 || number >= static_cast<long>(names.size()))
+      throw DataError(where + ": row " + std::to_string(first_rows_[k]) + " has label " +
+                      words_[k] + ", but there are names for 0 to " +
+                      std::to_string(static_cast<long>(names.size()) - 1) + " only");
+  }
+  LabelWords out;
+  for (const std::uint32_t index : indices_)
+    out.add(names[static_cast<std::size_t>(*whole_number(words_[index]))], [&] { return where; });
+  return out;
+}
 
 std::vector<std::string> numbered_classes(int count) {
   std::vector<std::string> out;
@@ -34,36 +150,88 @@ std::vector<std::string> numbered_classes(int count) {
   return out;
 }
 
-NamedLabels number_labels(const std::vector<std::string>& words,
-                          const std::vector<std::string>& classes,
-                          const std::function<std::string(std::size_t)>& where) {
-  NamedLabels out{{}, classes};
-  for (std::size_t i = 0; i < words.size(); ++i)
-    if (words[i].empty() || words[i].size() > kMaxName)
-      throw DataError(where(i) + ": label of " + std::to_string(words[i].size()) +
-                      " bytes, expected 1 to " + std::to_string(kMaxName));
-  if (classes.empty()) {
-    const std::set<std::string> different(words.begin(), words.end());
-    const auto is_number = [](const std::string& word) { return whole_number(word).has_value(); };
-    if (std::all_of(different.begin(), different.end(), is_number)) {
-      int most = 0;
-      for (const std::string& word : different) most = std::max(most, *whole_number(word));
-      out.classes = numbered_classes(most + 1);
-    } else {
-      out.classes.assign(different.begin(), different.end());
-    }
+bool are_numbered(const std::vector<std::string>& classes) {
+  for (std::size_t k = 0; k < classes.size(); ++k)
+    if (classes[k] != std::to_string(k)) return false;
+  return true;
+}
+
+std::string class_note(const std::vector<std::string>& classes) {
+  if (classes.empty() || are_numbered(classes)) return "";
+  std::string out = "classes:";
+  for (std::size_t k = 0; k < classes.size(); ++k) {
+    if (out.size() > 400) return out + ", .. (" + std::to_string(classes.size()) + " in all)";
+    out += (k == 0 ? " " : ", ") + std::to_string(k) + " is '" +
+           printable(classes[k].substr(0, 60)) + "'";
   }
+  return out;
+}
+
+std::string list_of_names(const std::vector<std::string>& names) {
+  std::string out;
+  for (const std::string& name : names) {
+    if (out.size() > 160) return out + ", ..";
+    out += (out.empty() ? "'" : ", '") + printable(name.substr(0, 60)) + "'";
+  }
+  return out;
+}
+
+NamedLabels number_labels(const LabelWords& words, const ClassRequest& request,
+                          const std::function<std::string(std::size_t)>& where) {
+  NamedLabels out;
+  if (words.size() == 0) throw DataError(where(0) + ": no labels");
+  if (!request.names.empty() && request.count > 0 &&
+      request.names.size() != static_cast<std::size_t>(request.count))
+    throw DataError(where(0) + ": labels of " + std::to_string(request.names.size()) +
+                    " classes (" + list_of_names(request.names) + "), expected " +
+                    std::to_string(request.count));
+  out.classes = request.names.empty() ? made_up(words, request.count, where) : request.names;
   std::map<std::string, int> numbers;
   for (std::size_t k = 0; k < out.classes.size(); ++k)
     numbers.emplace(out.classes[k], static_cast<int>(k));
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    const auto found = numbers.find(words[i]);
+  // Labels that are numbers where no class is one may have been counted in an order of their own.
+  const bool bare = all_numbers(words.words()) &&
+                    std::none_of(out.classes.begin(), out.classes.end(), [](const auto& name) {
+                      return whole_number(name) || boolean(name);
+                    });
+  std::vector<int> of_word;
+  for (std::size_t k = 0; k < words.words().size(); ++k) {
+    const std::string& word = words.words()[k];
+    auto found = numbers.end();
+    if (bare && request.numbered) {
+      const long number = *whole_number(word);
+      if (number >= 0 && number < static_cast<long>(out.classes.size()))
+        found = numbers.find(out.classes[static_cast<std::size_t>(number)]);
+    } else {
+      for (const std::string& spelling : spellings(word))
+        if (found == numbers.end()) found = numbers.find(spelling);
+    }
     if (found == numbers.end())
-      throw DataError(where(i) + ": class '" + words[i].substr(0, 60) + "', expected one of the " +
-                      std::to_string(out.classes.size()) + " that were given");
-    out.labels.push_back(found->second);
+      throw DataError(where(words.first_rows()[k]) + ": class '" + printable(word.substr(0, 60)) +
+                      "', expected one of the " + std::to_string(out.classes.size()) +
+                      " that were given: " + list_of_names(out.classes) +
+                      hint(word, out.classes) +
+                      (bare && !request.numbered
+                           ? "; if the numbers are places in this list, counted from 0, say so "
+                             "with --class-numbers"
+                           : ""));
+    of_word.push_back(found->second);
   }
+  out.labels.reserve(words.size());
+  for (std::size_t i = 0; i < words.size(); ++i) out.labels.push_back(of_word[words.index(i)]);
   return out;
+}
+
+void set_classes(Dataset& set, const LabelWords& words, const ClassRequest& request,
+                 const std::string& name) {
+  NamedLabels named = number_labels(
+      words, request, [&](std::size_t row) { return name + ": row " + std::to_string(row); });
+  if (named.classes.size() < 2)
+    throw DataError(name + ": every label is '" + printable(named.classes[0].substr(0, 60)) +
+                    "', expected at least two classes");
+  set.labels = std::move(named.labels);
+  set.class_names = std::move(named.classes);
+  set.classes = static_cast<int>(set.class_names.size());
 }
 
 std::vector<std::string> read_class_names(const std::filesystem::path& path) {
@@ -80,7 +248,6 @@ std::vector<std::string> read_class_names(const std::filesystem::path& path) {
         line += static_cast<char>(byte);
         continue;
       }
-      if (line.ends_with('\r')) line.pop_back();
       classes.push_back(std::move(line));
       line.clear();
     }
@@ -91,11 +258,12 @@ std::vector<std::string> read_class_names(const std::filesystem::path& path) {
                     (classes.size() < 2 ? std::to_string(classes.size()) : "too many") +
                     " class names, expected 2 to " + std::to_string(kMaxLabels));
   std::set<std::string> seen;
-  for (const std::string& word : classes) {
+  for (std::string& word : classes) {
+    word = class_name(word);
     if (word.empty() || word.size() > kMaxName || !decode_utf8(word))
       throw DataError(name + ": a class name is empty, too long or not UTF-8");
     if (!seen.insert(word).second)
-      throw DataError(name + ": class '" + word.substr(0, 60) + "' is there twice");
+      throw DataError(name + ": class '" + printable(word.substr(0, 60)) + "' is there twice");
   }
   return classes;
 }

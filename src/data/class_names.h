@@ -1,33 +1,89 @@
 // Classes by name.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/dataset.h"
 
 namespace blindtuner {
 
+/// A name as it is compared: UTF-8 in Unicode's composed form (NFC), without blanks around it. Bytes
+/// that are not UTF-8 are left as they are.
+std::string class_name(std::string_view word);
+
+/// Labels as a file has them, before it is known which classes there are: every different word once.
+class LabelWords {
+ public:
+  /// One more label, class_name(word). Throws DataError that begins with `where()` when there are
+  /// more than kMaxLabels different ones, or one is empty or longer than 1000 bytes.
+  void add(std::string_view word, const std::function<std::string()>& where);
+
+  std::size_t size() const { return indices_.size(); }
+  /// Different words, in the order in which they appear, and the row (from 0) of the first of each.
+  const std::vector<std::string>& words() const { return words_; }
+  const std::vector<std::size_t>& first_rows() const { return first_rows_; }
+  /// The same rows, where words that are all whole numbers are places in `names`, from 0. Throws
+  /// DataError that begins with `where` on a number that is no place in it.
+  LabelWords renamed(const std::vector<std::string>& names, const std::string& where) const;
+
+  /// Of a row: which of words() it is.
+  std::uint32_t index(std::size_t row) const { return indices_[row]; }
+
+ private:
+  std::vector<std::uint32_t> indices_;
+  std::vector<std::string> words_;
+  std::vector<std::size_t> first_rows_;
+  std::map<std::string, std::uint32_t, std::less<>> numbers_;
+};
+
 struct NamedLabels {
   Labels labels;
   std::vector<std::string> classes;  ///< the name of every class number
 };
 
-/// Class numbers for labels given as words. With `classes` empty they are made up: labels that are
-/// all whole numbers below 2^20 stand for themselves, others are numbered in the order of their
-/// bytes. Otherwise every label must be one of `classes`. `where(i)` opens the message about label
-/// i. Throws DataError.
-NamedLabels number_labels(const std::vector<std::string>& words,
-                          const std::vector<std::string>& classes,
+/// What is known of the classes before labels are numbered.
+struct ClassRequest {
+  /// Their names in order; every label must be one of them. Empty: they are made up of the labels.
+  std::vector<std::string> names;
+  /// How many there are to be (0: as many as there are different labels). Labels that are whole
+  /// numbers below it stand for themselves, whichever of them there are.
+  int count = 0;
+  /// Labels that are whole numbers are places in `names`, from 0, although these are no numbers.
+  bool numbered = false;
+};
+
+/// Class numbers for labels. Words that are all whole numbers are compared as such ("2.0" and "02"
+/// are "2") and ordered by size, others by their bytes; "False" and "True" are the same as "0" and
+/// "1". `where(row)` opens the message about a row. Throws DataError: a label that is none of the
+/// names (which are listed), more classes than there may be.
+NamedLabels number_labels(const LabelWords& words, const ClassRequest& request,
                           const std::function<std::string(std::size_t)>& where);
 
-/// "0", "1", .. for `count` classes.
-std::vector<std::string> numbered_classes(int count);
+/// The same into a set: labels, class_names and their number, at least 2. Messages begin with
+/// "`name`: row n".
+void set_classes(Dataset& set, const LabelWords& words, const ClassRequest& request,
+                 const std::string& name);
 
-/// The classes of an earlier extraction (the member `classes` of an .npz), or the lines of a text
-/// file. Throws DataError, also when there are fewer than two, or one twice.
+/// "0", "1", .. for `count` classes; and whether names are these.
+std::vector<std::string> numbered_classes(int count);
+bool are_numbered(const std::vector<std::string>& classes);
+
+/// What number each class has, where that is not its name: "classes: 0 is 'mel', 1 is 'nv'"; empty
+/// otherwise.
+std::string class_note(const std::vector<std::string>& classes);
+
+/// Names in quotes, separated by commas, cut off after a few.
+std::string list_of_names(const std::vector<std::string>& names);
+
+/// The classes of an earlier extraction or of a model (the member `classes` of an .npz), or the lines
+/// of a text file, each as class_name() has it. Throws DataError, also when there are fewer than two,
+/// or one twice.
 std::vector<std::string> read_class_names(const std::filesystem::path& path);
 
 }  // namespace blindtuner

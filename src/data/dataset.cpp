@@ -66,18 +66,6 @@ void validate_same_shape(const Dataset& a, const std::string& name_a, const Data
                     std::to_string(a.classes) + " as in " + name_a);
 }
 
-int count_classes(const Labels& labels, const std::string& name) {
-  if (labels.empty()) throw DataError(name + ": no labels");
-  const auto [least, most] = std::minmax_element(labels.begin(), labels.end());
-  if (*least < 0)
-    throw DataError(name + ": row " + std::to_string(least - labels.begin()) + " has label " +
-                    std::to_string(*least) + ", expected 0 or more");
-  if (*most >= kMaxLabels)
-    throw DataError(name + ": row " + std::to_string(most - labels.begin()) + " has label " +
-                    std::to_string(*most) + ", expected less than 2^20 (is this a label?)");
-  return std::max(2, *most + 1);
-}
-
 std::vector<std::size_t> class_counts(const Labels& labels, int classes) {
   std::vector<std::size_t> counts(static_cast<std::size_t>(classes));
   for (const int label : labels) {
@@ -90,6 +78,8 @@ std::vector<std::size_t> class_counts(const Labels& labels, int classes) {
 Dataset select(const Dataset& set, std::span<const std::uint32_t> indices) {
   Dataset out;
   out.classes = set.classes;
+  out.class_names = set.class_names;
+  out.feature_names = set.feature_names;
   out.features.resize(static_cast<Eigen::Index>(indices.size()), set.features.cols());
   out.labels.resize(indices.size());
   for (std::size_t i = 0; i < indices.size(); ++i) {

@@ -24,6 +24,8 @@ struct Dataset {
   FeatureMatrix features;
   Labels labels;
   int classes = 0;
+  std::vector<std::string> class_names;    ///< one a class, or none where nobody named them
+  std::vector<std::string> feature_names;  ///< one a column, or none where it has no names
 
   std::size_t size() const { return labels.size(); }
   std::size_t width() const { return static_cast<std::size_t>(features.cols()); }
@@ -49,9 +51,6 @@ void validate_finite(const FeatureMatrix& features, const std::string& name);
 /// Two sets that go together have the same width and classes. Throws DataError.
 void validate_same_shape(const Dataset& a, const std::string& name_a, const Dataset& b,
                          const std::string& name_b);
-
-/// The largest label + 1, at least 2. Throws DataError on negative labels or none.
-int count_classes(const Labels& labels, const std::string& name);
 
 /// How many samples each class has. Throws ContractError on a label outside [0, classes).
 std::vector<std::size_t> class_counts(const Labels& labels, int classes);

@@ -82,20 +82,25 @@ FeatureMatrix read_idx_images(const std::filesystem::path& path) {
   return out;
 }
 
-Labels read_idx_labels(const std::filesystem::path& path) {
+LabelWords read_idx_labels(const std::filesystem::path& path) {
   const ByteArray idx = read_idx_array(path);
   if (idx.shape.size() != 1)
     throw DataError(quoted_path(path) + ": " + std::to_string(idx.shape.size()) +
                     " dimensions, expected 1 for labels (pictures?)");
-  const auto elements = idx.elements();
-  return {elements.begin(), elements.end()};
+  LabelWords words;
+  for (const std::uint8_t label : idx.elements())
+    words.add(std::to_string(label), [&] { return quoted_path(path); });
+  return words;
 }
 
 Dataset read_idx(const std::filesystem::path& images, const std::filesystem::path& labels) {
   Dataset set;
-  set.labels = read_idx_labels(labels);
+  const LabelWords words = read_idx_labels(labels);
   set.features = read_idx_images(images);
-  set.classes = count_classes(set.labels, quoted_path(labels));
+  if (words.size() != static_cast<std::size_t>(set.features.rows()))
+    throw DataError(quoted_path(labels) + ": " + std::to_string(words.size()) + " labels for " +
+                    std::to_string(set.features.rows()) + " pictures in " + quoted_path(images));
+  set_classes(set, words, {}, quoted_path(labels));
   validate_set(set, quoted_path(images));
   return set;
 }

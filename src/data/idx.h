@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "data/byte_array.h"
+#include "data/class_names.h"
 #include "data/dataset.h"
 
 namespace blindtuner {
@@ -17,9 +18,9 @@ ByteArray read_idx_array(const std::filesystem::path& path);
 FeatureMatrix read_idx_images(const std::filesystem::path& path);
 
 /// Labels (one dimension). Throws DataError.
-Labels read_idx_labels(const std::filesystem::path& path);
+LabelWords read_idx_labels(const std::filesystem::path& path);
 
-/// Both, checked against one another; classes = the largest label + 1. Throws DataError.
+/// Both, checked against one another; classes as number_labels() makes them up. Throws DataError.
 Dataset read_idx(const std::filesystem::path& images, const std::filesystem::path& labels);
 
 }  // namespace blindtuner

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 
+#include "data/class_names.h"
 #include "data/dataset.h"
 
 namespace blindtuner {
@@ -16,14 +17,14 @@ struct DataSource {
   std::string features_member = "features";  ///< .npz only
   std::string labels_member = "labels";      ///< .npz only
   std::string label_column = "last";         ///< .csv only, when `labels` is empty
-  int classes = 0;                           ///< 0: the largest label + 1
+  ClassRequest classes;                      ///< names or number, where they are known before
 };
 
 /// Reads and validates (validate_set). Throws DataError.
 Dataset load_dataset(const DataSource& source);
 
 /// The file `labels` alone. Throws DataError.
-Labels load_labels(const DataSource& source);
+LabelWords load_labels(const DataSource& source);
 
 /// Features alone, for inference. Throws DataError.
 FeatureMatrix load_features(const DataSource& source);

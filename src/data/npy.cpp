@@ -35,6 +35,7 @@ class HeaderParser {
       expect(':');
       if (key == "descr" && !descr) {
         descr = true;
+        if (accept('[')) fail("a structured array, expected one type for all of it");
         parse_descr(quoted(), header);
       } else if (key == "fortran_order" && !order) {
         order = true;
@@ -117,17 +118,36 @@ class HeaderParser {
     }
     return out;
   }
+  /// In words, what people meet and wonder about.
+  static std::string known_as(const std::string& word) {
+    switch (word.size() > 1 ? word[1] : ' ') {
+      case 'O':
+        return " (Python objects, a pickle: save it as numbers or text)";
+      case 'c':
+        return " (complex numbers)";
+      case 'f':
+        return word.size() > 3 ? " (long double)" : "";
+      case 'M':
+      case 'm':
+        return " (dates or durations)";
+      case 'V':
+        return " (raw bytes, or bfloat16)";
+      default:
+        return "";
+    }
+  }
   void parse_descr(const std::string& word, NpyHeader& header) {
     const auto refuse = [&] {
-      fail("type '" + word + "', expected f4, f8, an integer of 1 to 8 bytes, or text (U)");
+      fail("type '" + word + "'" + known_as(word) +
+           ", expected f2, f4, f8, an integer of 1 to 8 bytes, booleans, or text (U, S)");
     };
-    if (word.size() > 2 && word[1] == 'U') {
+    if (word.size() > 2 && (word[1] == 'U' || word[1] == 'S')) {
       std::size_t length = 0;
       const char* const end = word.data() + word.size();
       const auto [stop, error] = std::from_chars(word.data() + 2, end, length);
       if (error != std::errc() || stop != end || length == 0 || length > kMaxText) refuse();
-      header.kind = 'U';
-      header.item_bytes = 4 * length;
+      header.kind = word[1];
+      header.item_bytes = header.kind == 'U' ? 4 * length : length;
       header.big_endian = word[0] == '>';
       return;
     }
@@ -135,7 +155,7 @@ class HeaderParser {
     const char order = word[0], kind = word[1];
     const auto bytes = static_cast<std::size_t>(word[2] - '0');
     const bool known =
-        (kind == 'f' && (bytes == 4 || bytes == 8)) ||
+        (kind == 'f' && (bytes == 2 || bytes == 4 || bytes == 8)) ||
         ((kind == 'i' || kind == 'u') && (bytes == 1 || bytes == 2 || bytes == 4 || bytes == 8)) ||
         (kind == 'b' && bytes == 1);
     const bool ordered =
@@ -151,6 +171,16 @@ class HeaderParser {
   std::size_t next_ = 0;
 };
 
+double half(std::uint64_t word) {
+  const int exponent = static_cast<int>(word >> 10 & 31), fraction = static_cast<int>(word & 1023);
+  double size = 0;
+  if (exponent == 31)
+    size = fraction == 0 ? HUGE_VAL : NAN;
+  else
+    size = exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(1024 + fraction, exponent - 25);
+  return (word >> 15 & 1) != 0 ? -size : size;
+}
+
 /// Element `i` in storage order, as a double.
 double element(const NpyHeader& header, const std::uint8_t* data, std::size_t i) {
   std::array<std::uint8_t, 8> raw{};
@@ -161,6 +191,7 @@ double element(const NpyHeader& header, const std::uint8_t* data, std::size_t i)
   for (std::size_t j = 0; j < n; ++j) word |= std::uint64_t{raw[j]} << (8 * j);
   switch (header.kind) {
     case 'f':
+      if (n == 2) return half(word);
       return n == 4 ? static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(word)))
                     : std::bit_cast<double>(word);
     case 'i': {
@@ -172,15 +203,28 @@ double element(const NpyHeader& header, const std::uint8_t* data, std::size_t i)
   }
 }
 
+bool is_text(const NpyHeader& header) { return header.kind == 'U' || header.kind == 'S'; }
+
 struct Extent {
   std::size_t rows, columns;
 };
 
+std::string shape_text(const std::vector<std::size_t>& shape) {
+  std::string out;
+  for (const std::size_t extent : shape)
+    out += (out.empty() ? "" : " x ") + std::to_string(extent);
+  return out;
+}
+
 Extent extent(const NpyHeader& header, const std::string& where) {
-  if (header.kind == 'U') throw DataError(where + ": text, expected numbers");
+  if (is_text(header)) throw DataError(where + ": text, expected numbers");
   if (header.shape.empty()) throw DataError(where + ": a single number, expected an array");
   if (header.count == 0) throw DataError(where + ": empty array, expected at least one element");
   return {header.shape[0], header.count / header.shape[0]};
+}
+
+std::size_t position(const NpyHeader& header, std::size_t i, std::size_t j, Extent extent) {
+  return header.fortran_order ? j * extent.rows + i : i * extent.columns + j;
 }
 
 template <typename Matrix>
@@ -188,15 +232,15 @@ Matrix to_matrix(std::span<const std::uint8_t> bytes, const std::string& where) 
   using Scalar = typename Matrix::Scalar;
   const NpyHeader header = parse_npy_header(bytes, where);
   const auto [rows, columns] = extent(header, where);
-  if (header.fortran_order && header.shape.size() > 2)
+  if (header.fortran_order && header.count != rows * (header.shape.size() > 1 ? header.shape[1] : 1))
     throw DataError(where + ": Fortran order with " + std::to_string(header.shape.size()) +
                     " dimensions, expected at most 2");
   const std::uint8_t* data = bytes.data() + header.data_offset;
   Matrix out(static_cast<Eigen::Index>(rows), static_cast<Eigen::Index>(columns));
   for (std::size_t i = 0; i < rows; ++i)
     for (std::size_t j = 0; j < columns; ++j) {
-      const std::size_t at = header.fortran_order ? j * rows + i : i * columns + j;
-      const auto value = static_cast<Scalar>(element(header, data, at));
+      const auto value =
+          static_cast<Scalar>(element(header, data, position(header, i, j, {rows, columns})));
       if (!std::isfinite(value))
         throw DataError(where + ": row " + std::to_string(i) + ", column " + std::to_string(j) +
                         " is " + (std::isnan(value) ? "NaN" : "infinite") +
@@ -204,6 +248,58 @@ Matrix to_matrix(std::span<const std::uint8_t> bytes, const std::string& where) 
       out(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(j)) = value;
     }
   return out;
+}
+
+std::string number_text(double value) {
+  std::array<char, 32> text{};
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
+}
+
+/// Of a row of zeros with a one: where the one is.
+std::size_t hot_column(const NpyHeader& header, const std::uint8_t* data, std::size_t row,
+                       Extent extent, const std::string& where) {
+  std::size_t hot = extent.columns;
+  bool good = header.shape.size() == 2 && extent.columns <= static_cast<std::size_t>(kMaxLabels);
+  for (std::size_t j = 0; good && j < extent.columns; ++j) {
+    const double value = element(header, data, position(header, row, j, extent));
+    good = value == 0 || (value == 1 && hot == extent.columns);
+    if (value == 1) hot = j;
+  }
+  if (!good || hot == extent.columns)
+    throw DataError(where + ": row " + std::to_string(row) + " of " +
+                    std::to_string(extent.columns) +
+                    " columns, expected one column for labels, or zeros and a single one in every "
+                    "row (features?)");
+  return hot;
+}
+
+/// Calls `take` with every element of a one-dimensional array of text (or n x 1), as UTF-8.
+template <typename Take>
+void for_each_text(std::span<const std::uint8_t> bytes, const NpyHeader& header,
+                   const std::string& where, const Take& take) {
+  if (header.shape.empty() || header.count != header.shape[0])
+    throw DataError(where + ": expected a one-dimensional array of text");
+  const std::size_t width = header.kind == 'U' ? 4 : 1;
+  const std::uint8_t* next = bytes.data() + header.data_offset;
+  for (std::size_t i = 0; i < header.count; ++i) {
+    std::u32string points;
+    for (std::size_t j = 0; j < header.item_bytes; j += width, next += width) {
+      char32_t point = 0;
+      for (std::size_t k = 0; k < width; ++k)
+        point = point << 8 | next[header.big_endian ? k : width - 1 - k];
+      points.push_back(point);
+    }
+    // Shorter ones are padded with zeros.
+    points.resize(points.find_last_not_of(U'\0') + 1);
+    if (width == 1) {
+      std::string word(points.begin(), points.end());
+      if (!decode_utf8(word))
+        throw DataError(where + ": row " + std::to_string(i) + " is not UTF-8");
+      take(std::move(word));
+    } else {
+      take(encode_utf8(points));
+    }
+  }
 }
 
 std::vector<std::uint8_t> start_npy(const char* descr, const std::string& shape) {
@@ -283,25 +379,46 @@ FeatureMatrix npy_to_features(std::span<const std::uint8_t> bytes, const std::st
   return to_matrix<FeatureMatrix>(bytes, where);
 }
 
+FeatureMatrix npy_to_samples(std::span<const std::uint8_t> bytes, const std::string& where) {
+  const NpyHeader header = parse_npy_header(bytes, where);
+  // What a network's pooling leaves behind: samples x features x 1 x 1.
+  for (std::size_t d = 2; d < header.shape.size(); ++d)
+    if (header.shape[d] != 1)
+      throw DataError(where + ": " + std::to_string(header.shape.size()) + " dimensions (" +
+                      shape_text(header.shape) +
+                      "), expected samples x features: pool or reshape them first");
+  return npy_to_features(bytes, where);
+}
+
 Eigen::MatrixXd npy_to_matrix(std::span<const std::uint8_t> bytes, const std::string& where) {
   return to_matrix<Eigen::MatrixXd>(bytes, where);
 }
 
-Labels npy_to_labels(std::span<const std::uint8_t> bytes, const std::string& where) {
+LabelWords npy_to_label_words(std::span<const std::uint8_t> bytes, const std::string& where) {
   const NpyHeader header = parse_npy_header(bytes, where);
-  const auto [rows, columns] = extent(header, where);
-  if (columns != 1)
-    throw DataError(where + ": " + std::to_string(columns) +
-                    " columns, expected one for labels (features, or one-hot labels?)");
-  Labels labels(rows);
-  for (std::size_t i = 0; i < rows; ++i) {
-    const double value = element(header, bytes.data() + header.data_offset, i);
-    if (!(value >= 0 && value < 0x1p31) || value != std::floor(value))
-      throw DataError(where + ": row " + std::to_string(i) + " is " + std::to_string(value) +
-                      ", expected a class number (0, 1, ..)");
-    labels[i] = static_cast<int>(value);
+  LabelWords words;
+  const auto here = [&] { return where + ": row " + std::to_string(words.size()); };
+  if (is_text(header)) {
+    for_each_text(bytes, header, where, [&](std::string&& word) { words.add(word, here); });
+    return words;
   }
-  return labels;
+  const auto [rows, columns] = extent(header, where);
+  const std::uint8_t* data = bytes.data() + header.data_offset;
+  for (std::size_t i = 0; i < rows; ++i) {
+    if (columns > 1) {
+      words.add(std::to_string(hot_column(header, data, i, {rows, columns}, where)), here);
+      continue;
+    }
+    const double value = element(header, data, i);
+    if (!(std::abs(value) < 0x1p31) || value != std::floor(value))
+      throw DataError(where + ": row " + std::to_string(i) + " is " + number_text(value) +
+                      ", expected a class: a whole number or a name");
+    if (header.kind == 'b')
+      words.add(value != 0 ? "True" : "False", here);
+    else
+      words.add(std::to_string(static_cast<long>(value)), here);
+  }
+  return words;
 }
 
 ByteArray npy_to_byte_array(std::vector<std::uint8_t> bytes, const std::string& where) {
@@ -318,34 +435,22 @@ ByteArray npy_to_byte_array(std::vector<std::uint8_t> bytes, const std::string& 
 std::vector<std::string> npy_to_strings(std::span<const std::uint8_t> bytes,
                                         const std::string& where) {
   const NpyHeader header = parse_npy_header(bytes, where);
-  if (header.kind != 'U' || header.shape.size() != 1)
-    throw DataError(where + ": expected a one-dimensional array of text");
+  if (!is_text(header)) throw DataError(where + ": expected a one-dimensional array of text");
   std::vector<std::string> out;
-  const std::uint8_t* next = bytes.data() + header.data_offset;
-  for (std::size_t i = 0; i < header.count; ++i) {
-    std::u32string points;
-    for (std::size_t j = 0; j < header.item_bytes; j += 4, next += 4) {
-      char32_t point = 0;
-      for (std::size_t k = 0; k < 4; ++k) point = point << 8 | next[header.big_endian ? k : 3 - k];
-      points.push_back(point);
-    }
-    // Shorter ones are padded with zeros.
-    points.resize(points.find_last_not_of(U'\0') + 1);
-    out.push_back(encode_utf8(points));
-  }
+  for_each_text(bytes, header, where, [&](std::string&& word) { out.push_back(std::move(word)); });
   return out;
 }
 
-FeatureMatrix read_npy_features(const std::filesystem::path& path) {
-  return npy_to_features(read_file(path), quoted_path(path));
+FeatureMatrix read_npy_samples(const std::filesystem::path& path) {
+  return npy_to_samples(read_file(path), quoted_path(path));
 }
 
 Eigen::MatrixXd read_npy_matrix(const std::filesystem::path& path) {
   return npy_to_matrix(read_file(path), quoted_path(path));
 }
 
-Labels read_npy_labels(const std::filesystem::path& path) {
-  return npy_to_labels(read_file(path), quoted_path(path));
+LabelWords read_npy_label_words(const std::filesystem::path& path) {
+  return npy_to_label_words(read_file(path), quoted_path(path));
 }
 
 std::vector<std::uint8_t> npy_bytes(const FeatureMatrix& matrix) {

@@ -16,15 +16,16 @@
 
 #include "base/atomic_file.h"
 #include "data/byte_array.h"
+#include "data/class_names.h"
 #include "data/dataset.h"
 
 namespace blindtuner {
 
 /// What an .npy header says, checked against the bytes that follow it.
 struct NpyHeader {
-  /// 'f' float, 'i' signed, 'u' unsigned, 'b' boolean, 'U' text of 32-bit code points.
+  /// 'f' float, 'i' signed, 'u' unsigned, 'b' boolean, 'U' text of 32-bit code points, 'S' of bytes.
   char kind = 'f';
-  std::size_t item_bytes = 4;  ///< 1, 2, 4 or 8; text: 4 times its length
+  std::size_t item_bytes = 4;  ///< 1, 2, 4 or 8; text: its length, 4 times that for 'U'
   bool big_endian = false;
   bool fortran_order = false;
   std::vector<std::size_t> shape;
@@ -39,11 +40,14 @@ NpyHeader parse_npy_header(std::span<const std::uint8_t> bytes, const std::strin
 /// A matrix out of an array of any supported type: two dimensions as they are, more are flattened
 /// behind the first, one dimension becomes a column. Finite values only. Throws DataError.
 FeatureMatrix npy_to_features(std::span<const std::uint8_t> bytes, const std::string& where);
-/// The same in double precision, without narrowing (models, whitening maps).
+/// The same of an array that is samples x features: dimensions behind these must be 1.
+FeatureMatrix npy_to_samples(std::span<const std::uint8_t> bytes, const std::string& where);
+/// As npy_to_features() in double precision, without narrowing (models, whitening maps).
 Eigen::MatrixXd npy_to_matrix(std::span<const std::uint8_t> bytes, const std::string& where);
-/// Class numbers out of a one-dimensional array (or n x 1) of whole numbers in [0, 2^31). Throws
-/// DataError.
-Labels npy_to_labels(std::span<const std::uint8_t> bytes, const std::string& where);
+/// Labels: text as it is, whole numbers below 2^31 in magnitude in their shortest form
+/// ("-1", "2.0" is "2"), booleans as "False" and "True", of a row of zeros with a single one (one-hot)
+/// the column. One dimension, or two. Throws DataError.
+LabelWords npy_to_label_words(std::span<const std::uint8_t> bytes, const std::string& where);
 
 /// Unsigned bytes (type u1) in C order, as they are; no dimension is 0. Throws DataError.
 ByteArray npy_to_byte_array(std::vector<std::uint8_t> bytes, const std::string& where);
@@ -51,9 +55,9 @@ ByteArray npy_to_byte_array(std::vector<std::uint8_t> bytes, const std::string& 
 std::vector<std::string> npy_to_strings(std::span<const std::uint8_t> bytes,
                                         const std::string& where);
 
-FeatureMatrix read_npy_features(const std::filesystem::path& path);
+FeatureMatrix read_npy_samples(const std::filesystem::path& path);
 Eigen::MatrixXd read_npy_matrix(const std::filesystem::path& path);
-Labels read_npy_labels(const std::filesystem::path& path);
+LabelWords read_npy_label_words(const std::filesystem::path& path);
 
 /// Version 1.0, C order: '<f4', '<f8' or '<i4'. Whole or absent (AtomicFile).
 void write_npy(const std::filesystem::path& path, const FeatureMatrix& matrix);
@@ -78,10 +82,13 @@ class NpzArchive {
   /// bytes that are there. Throws DataError, also when there is no such member (the message lists
   /// those there are).
   FeatureMatrix features(const std::string& name) const;
+  FeatureMatrix samples(const std::string& name) const;
   Eigen::MatrixXd matrix(const std::string& name) const;
-  Labels labels(const std::string& name) const;
+  LabelWords label_words(const std::string& name) const;
   ByteArray byte_array(const std::string& name) const;
   std::vector<std::string> strings(const std::string& name) const;
+  /// What opens a message about a member.
+  std::string where(const std::string& name) const;
 
  private:
   struct Member {
@@ -90,7 +97,6 @@ class NpzArchive {
     std::size_t offset = 0, packed = 0, unpacked = 0;  // offset of the packed bytes
   };
   std::vector<std::uint8_t> unpack(const std::string& name) const;
-  std::string where(const std::string& name) const;
   std::string path_;
   std::vector<std::uint8_t> bytes_;
   std::map<std::string, Member> members_;

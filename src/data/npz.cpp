@@ -143,12 +143,16 @@ FeatureMatrix NpzArchive::features(const std::string& name) const {
   return npy_to_features(unpack(name), where(name));
 }
 
+FeatureMatrix NpzArchive::samples(const std::string& name) const {
+  return npy_to_samples(unpack(name), where(name));
+}
+
 Eigen::MatrixXd NpzArchive::matrix(const std::string& name) const {
   return npy_to_matrix(unpack(name), where(name));
 }
 
-Labels NpzArchive::labels(const std::string& name) const {
-  return npy_to_labels(unpack(name), where(name));
+LabelWords NpzArchive::label_words(const std::string& name) const {
+  return npy_to_label_words(unpack(name), where(name));
 }
 
 ByteArray NpzArchive::byte_array(const std::string& name) const {

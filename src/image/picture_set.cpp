@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/input_file.h"
 #include "base/path.h"
 #include "data/class_names.h"
 #include "data/file_bytes.h"
@@ -32,13 +33,32 @@ std::string lower(std::string text) {
 /// By the name: kinds that cannot be read are pictures too, so that they are not passed over in
 /// silence.
 bool named_as_picture(const fs::path& path) {
-  static const std::set<std::string> kinds = {".jpg",  ".jpeg", ".png",  ".bmp", ".webp",
-                                              ".gif",  ".tif",  ".tiff", ".ppm", ".pgm",
-                                              ".heic", ".avif", ".jp2",  ".jxl", ".dcm"};
+  static const std::set<std::string> kinds = {
+      ".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".png",  ".apng", ".bmp",
+      ".dib", ".webp", ".gif", ".tif",  ".tiff",  ".ppm",  ".pgm",  ".pbm",
+      ".pnm", ".heic", ".heif", ".avif", ".jp2",  ".jxl",  ".dcm",  ".svg"};
   return kinds.count(lower(path.extension().string())) != 0;
 }
 
-bool hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
+/// What archives and systems leave behind.
+bool left_behind(const fs::path& path) {
+  static const std::set<std::string> names = {"__macosx", "thumbs.db", "desktop.ini", "@eadir",
+                                              "$recycle.bin", "lost+found"};
+  const std::string name = path.filename().string();
+  return name.starts_with('.') || names.count(lower(name)) != 0;
+}
+
+/// By the first bytes.
+bool begins_as_picture(const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(path, ignored)) return false;
+  std::array<std::uint8_t, 16> start{};
+  try {
+    return is_picture(std::span(start).first(InputFile(path).read_some(start, 0)));
+  } catch (const DataError&) {
+    return false;  // and is counted among what is no picture
+  }
+}
 
 bool is_split(const std::string& name) {
   static const std::set<std::string> splits = {"train",      "training", "test",  "testing",
@@ -46,12 +66,23 @@ bool is_split(const std::string& name) {
   return splits.count(lower(name)) != 0;
 }
 
-/// Entries of a folder in the order of their names.
-std::vector<fs::directory_entry> entries(const fs::path& folder) {
+/// What a walk through folders met.
+struct Found {
+  std::vector<fs::path> pictures;
+  std::vector<fs::path> others;  // no pictures
+  std::size_t leftovers = 0;     // files and folders
+};
+
+/// Entries of a folder in the order of their names, without what was left behind.
+std::vector<fs::directory_entry> entries(const fs::path& folder, Found& found) {
   std::error_code error;
   std::vector<fs::directory_entry> out;
-  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
-    if (!hidden(at->path())) out.push_back(*at);
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    if (left_behind(at->path()))
+      ++found.leftovers;
+    else
+      out.push_back(*at);
+  }
   if (error)
     throw DataError("cannot read the folder " + quoted_path(folder) + ": " + error.message());
   std::sort(out.begin(), out.end(),
@@ -59,20 +90,29 @@ std::vector<fs::directory_entry> entries(const fs::path& folder) {
   return out;
 }
 
+void take_file(const fs::path& path, Found& found) {
+  const bool picture = named_as_picture(path) || begins_as_picture(path);
+  (picture ? found.pictures : found.others).push_back(path);
+}
+
 /// Pictures of a folder, then those of the folders in it. Recursion: kMaxDepth deep.
-void find_pictures(const fs::path& folder, std::vector<fs::path>& out, int depth = 0) {
+void find_pictures(const fs::path& folder, Found& found, int depth = 0) {
   if (depth > kMaxDepth)
     throw DataError(quoted_path(folder) + ": folders within folders, more than " +
                     std::to_string(kMaxDepth) + " deep (a link to itself?)");
   std::vector<fs::path> folders;
   std::error_code ignored;
-  for (const fs::directory_entry& entry : entries(folder)) {
+  for (const fs::directory_entry& entry : entries(folder, found)) {
     if (entry.is_directory(ignored))
       folders.push_back(entry.path());
-    else if (named_as_picture(entry.path()))
-      out.push_back(entry.path());
+    else
+      take_file(entry.path(), found);
   }
-  for (const fs::path& inner : folders) find_pictures(inner, out, depth + 1);
+  for (const fs::path& inner : folders) find_pictures(inner, found, depth + 1);
+}
+
+std::string count_text(std::size_t count, const std::string& one, const std::string& many) {
+  return std::to_string(count) + " " + (count == 1 ? one : many);
 }
 
 /// A table's path out of its root folder, by the words alone: the file system is not asked. Empty
@@ -147,31 +187,56 @@ PictureSet PictureSet::open(const PictureSource& source) {
 
 void PictureSet::open_folder(const PictureSource& source) {
   std::vector<std::string> folders;
+  Found found, beside;
   std::error_code ignored;
-  for (const fs::directory_entry& entry : entries(source.images))
-    if (entry.is_directory(ignored)) folders.push_back(entry.path().filename().string());
+  for (const fs::directory_entry& entry : entries(source.images, found)) {
+    if (entry.is_directory(ignored))
+      folders.push_back(entry.path().filename().string());
+    else
+      take_file(entry.path(), beside);
+  }
   if (folders.empty()) {
-    find_pictures(source.images, files_);
-    if (files_.empty())
+    found.pictures = std::move(beside.pictures);
+    beside.pictures.clear();
+    if (found.pictures.empty())
       throw DataError(origin_ + ": no pictures in this folder, and no folders of classes");
   } else if (std::all_of(folders.begin(), folders.end(), is_split)) {
     throw DataError(origin_ + ": its folders (" + list_of(folders) +
                     ") are splits and not classes: name one of them");
   }
-  std::vector<std::string> words;
+  LabelWords words;
   for (const std::string& name : folders) {
-    find_pictures(source.images / name, files_);
-    if (files_.size() == words.size())
-      throw DataError(quoted_path(source.images / name) + ": no pictures in the folder of a class");
-    words.resize(files_.size(), name);
+    const fs::path folder = source.images / name;
+    find_pictures(folder, found);
+    if (found.pictures.size() == words.size())
+      throw DataError(quoted_path(folder) +
+                      ": no pictures in the folder of a class; remove it if it is none");
+    while (words.size() < found.pictures.size())
+      words.add(name, [&] { return quoted_path(folder); });
   }
+  found.others.insert(found.others.end(), beside.others.begin(), beside.others.end());
+  if (!beside.pictures.empty())
+    notes_.push_back(count_text(beside.pictures.size(), "picture lies", "pictures lie") +
+                     " beside the folders of classes and belong to none: not used, the first is " +
+                     quoted_path(beside.pictures.front()));
+  if (!found.others.empty())
+    notes_.push_back(count_text(found.others.size(), "file is", "files are") +
+                     " no picture: not used, the first is " + quoted_path(found.others.front()));
+  if (found.leftovers > 0)
+    notes_.push_back(count_text(found.leftovers, "hidden or left-behind entry", "hidden or "
+                                "left-behind entries") + " (.., __MACOSX, Thumbs.db) passed over");
+  files_ = std::move(found.pictures);
   for (const fs::path& file : files_)
     names_.push_back(file.lexically_relative(source.images).string());
   if (folders.empty()) return;
   // As in ImageFolder, "10" is a name and not a number.
-  const auto& classes = source.classes.empty() ? folders : source.classes;
-  const auto where = [&](std::size_t i) { return quoted_path(source.images / words[i]); };
-  NamedLabels named = number_labels(words, classes, where);
+  ClassRequest request = source.classes;
+  if (request.names.empty()) {
+    request.names = words.words();
+    std::sort(request.names.begin(), request.names.end());
+  }
+  NamedLabels named = number_labels(
+      words, request, [&](std::size_t i) { return quoted_path(files_[i].parent_path()); });
   labels_ = std::move(named.labels);
   classes_ = std::move(named.classes);
 }
@@ -187,7 +252,7 @@ void PictureSet::open_table(const PictureSource& source) {
   // A header is what is neither named as a picture nor there.
   const fs::path first = table.rows[0][paths];
   const std::size_t begin = !named_as_picture(first) && !path_exists(base / first) ? 1 : 0;
-  std::vector<std::string> words;
+  LabelWords words;
   for (std::size_t i = begin; i < table.rows.size(); ++i) {
     const std::string& path = table.rows[i][paths];
     if (path.empty()) throw DataError(table.where(i) + ": the path is empty");
@@ -200,7 +265,7 @@ void PictureSet::open_table(const PictureSource& source) {
     files_.push_back(std::move(file));
     names_.push_back(path);
     lines_.push_back(table.lines[i]);
-    if (labelled) words.push_back(table.rows[i][labels]);
+    if (labelled) words.add(table.rows[i][labels], [&] { return table.where(i); });
     if (source.all_files && !path_exists(files_.back()))
       throw DataError(table.where(i) + ": no such file " + quoted_path(files_.back()));
   }
@@ -249,15 +314,20 @@ void PictureSet::open_npz(const PictureSource& source) {
   }
   const std::string where = origin_ + ", member '" + images + "'";
   set_array(archive.byte_array(images), where);
-  std::vector<std::string> classes = source.classes;
-  if (classes.empty() && archive.contains("classes")) classes = archive.strings("classes");
+  ClassRequest classes = source.classes;
+  std::vector<std::string> own;
+  if (archive.contains("classes"))
+    for (const std::string& name : archive.strings("classes")) own.push_back(class_name(name));
+  if (classes.names.empty()) classes.names = own;
   if (!source.labels.empty()) {
     DataSource file;
     file.labels = source.labels;
     if (!labels.empty()) file.labels_member = labels;
     set_labels(load_labels(file), classes, quoted_path(source.labels));
   } else if (!labels.empty()) {
-    set_labels(archive.labels(labels), classes, origin_ + ", member '" + labels + "'");
+    const std::string of = archive.where(labels);
+    const LabelWords words = archive.label_words(labels);
+    set_labels(own.empty() ? words : words.renamed(own, of), classes, of);
   }
 }
 
@@ -276,18 +346,16 @@ void PictureSet::set_array(ByteArray array, const std::string& where) {
   array_ = std::move(array);
 }
 
-void PictureSet::set_labels(Labels labels, const std::vector<std::string>& classes,
+void PictureSet::set_labels(const LabelWords& words, const ClassRequest& classes,
                             const std::string& where) {
-  if (labels.size() != size())
-    throw DataError(where + ": " + std::to_string(labels.size()) + " labels for " +
+  if (words.size() != size())
+    throw DataError(where + ": " + std::to_string(words.size()) + " labels for " +
                     std::to_string(size()) + " pictures");
-  const int count = count_classes(labels, where);
-  if (!classes.empty() && count > static_cast<int>(classes.size()) &&
-      *std::max_element(labels.begin(), labels.end()) >= static_cast<int>(classes.size()))
-    throw DataError(where + ": label " + std::to_string(count - 1) + ", but only " +
-                    std::to_string(classes.size()) + " class names");
-  labels_ = std::move(labels);
-  classes_ = classes.empty() ? numbered_classes(count) : classes;
+  NamedLabels named = number_labels(words, classes, [&](std::size_t row) {
+    return where + ": row " + std::to_string(row);
+  });
+  labels_ = std::move(named.labels);
+  classes_ = std::move(named.classes);
 }
 
 std::string PictureSet::where(std::size_t index) const {

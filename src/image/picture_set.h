@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "data/byte_array.h"
+#include "data/class_names.h"
 #include "data/dataset.h"
 #include "image/picture.h"
 
@@ -19,7 +20,9 @@ inline constexpr std::size_t kMaxPictures = std::size_t{1} << 24;
 /// Where pictures and their labels are. `images` is
 ///  - a folder: every folder in it is a class, as torchvision's ImageFolder has it (classes and
 ///    pictures in the order of their names, folders within a class searched too); a folder of
-///    pictures alone is a set without labels;
+///    pictures alone is a set without labels. Pictures are what is named as one, whether it can be
+///    decoded or not, and what begins as one, whatever its name. Hidden files and what archives and
+///    systems leave behind (__MACOSX, Thumbs.db, @eaDir, ..) are neither pictures nor classes;
 ///  - .csv or .tsv: a path and a label a row, or paths alone. Paths are relative to the folder
 ///    `root`, or the table's own when that is empty, and lie beneath it: an absolute path must begin
 ///    with the root's, and none may climb out of it by "..". Links are followed;
@@ -34,8 +37,8 @@ struct PictureSource {
   /// .npz: the members; empty: NAME_images and NAME_labels or x_NAME and y_NAME of the split NAME,
   /// or images and labels, or x and y when there is no split.
   std::string images_member, labels_member, split;
-  /// The classes' names in order, when they are not to be found in the set itself.
-  std::vector<std::string> classes;
+  /// The classes, when they are not to be found in the set itself.
+  ClassRequest classes;
   /// A file named by a table that is not there is refused when the set is opened.
   bool all_files = true;
 };
@@ -62,6 +65,8 @@ class PictureSet {
   /// One class number a picture, or none.
   const Labels& labels() const { return labels_; }
   const std::vector<std::string>& classes() const { return classes_; }
+  /// What was passed over, and what was taken for what: a sentence each, without its full stop.
+  const std::vector<std::string>& notes() const { return notes_; }
   /// What opens a message about a picture.
   std::string where(std::size_t index) const;
 
@@ -75,12 +80,13 @@ class PictureSet {
   void open_idx(const PictureSource& source);
   void open_npz(const PictureSource& source);
   void set_array(ByteArray array, const std::string& where);
-  void set_labels(Labels labels, const std::vector<std::string>& classes, const std::string& where);
+  void set_labels(const LabelWords& words, const ClassRequest& classes, const std::string& where);
 
   std::string origin_;  // opens messages
   std::vector<std::string> names_;
   Labels labels_;
   std::vector<std::string> classes_;
+  std::vector<std::string> notes_;
   std::vector<std::filesystem::path> files_;  // of folders and tables
   std::vector<std::size_t> lines_;            // of tables
   ByteArray array_;                           // of IDX and .npz

@@ -35,11 +35,11 @@ TextSet read_text_set(const TextSource& source) {
       first[texts] == source.text_column || is_heading(first[texts]) ||
       (labelled && (first[labels] == source.label_column || is_heading(first[labels])));
   TextSet out;
-  std::vector<std::string> words;
+  LabelWords words;
   for (std::size_t i = header ? 1 : 0; i < table.rows.size(); ++i) {
     out.texts.push_back(table.rows[i][texts]);
     out.names.push_back(std::to_string(table.lines[i]));
-    if (labelled) words.push_back(table.rows[i][labels]);
+    if (labelled) words.add(table.rows[i][labels], [&] { return table.where(i); });
   }
   if (out.texts.empty()) throw DataError(name + ": a header but no rows");
   if (!labelled) return out;

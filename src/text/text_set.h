@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "data/class_names.h"
 #include "data/dataset.h"
 
 namespace blindtuner {
@@ -12,7 +13,7 @@ namespace blindtuner {
 struct TextSource {
   std::filesystem::path table;  ///< .csv or .tsv (data/text_table.h)
   std::string text_column = "1", label_column = "last";
-  std::vector<std::string> classes;  ///< names in order, when they are not to be found in the table
+  ClassRequest classes;  ///< when they are not to be found in the table
 };
 
 struct TextSet {

@@ -322,9 +322,9 @@ TEST(Load, EveryKind) {
   check(source);
   source.labels = folder / "y.csv";
   check(source);
-  source.classes = 2;
-  expect_data_error([&] { load_dataset(source); }, "row 2 has label 2, expected 0 to 1");
-  source.classes = 0;
+  source.classes.count = 2;
+  expect_data_error([&] { load_dataset(source); }, "y.csv': row 0: labels of 3 classes");
+  source.classes.count = 0;
   source.labels.clear();
   expect_data_error([&] { load_dataset(source); }, "no labels of its own");
   source.features = folder / "set.npz";

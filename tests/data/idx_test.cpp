@@ -41,8 +41,9 @@ TEST(Idx, PlainAndPacked) {
     EXPECT_EQ(set.features.rows(), 2);
     EXPECT_EQ(set.features.cols(), 6);
     EXPECT_EQ(set.features(1, 5), 255);
-    EXPECT_EQ(set.labels, (Labels{7, 3}));
-    EXPECT_EQ(set.classes, 8);
+    EXPECT_EQ(set.labels, (Labels{1, 0}));
+    EXPECT_EQ(set.class_names, (std::vector<std::string>{"3", "7"}));
+    EXPECT_EQ(set.classes, 2);
   }
 }
 
@@ -65,7 +66,7 @@ TEST(Idx, RefusesBadFiles) {
   put_file(folder / "images", kImages);
   put_file(folder / "labels", Bytes{0, 0, 8, 1, 0, 0, 0, 1, 7});
   expect_data_error([&] { read_idx(folder / "images", folder / "labels"); },
-                    "2 samples but 1 labels");
+                    "1 labels for 2 pictures in");
   expect_data_error([&] { read_idx_labels(folder / "images"); }, "3 dimensions");
 }
 

@@ -70,7 +70,7 @@ TEST(InputFile, NoReaderWaitsForAPipe) {
       {"read_file", [](const auto& path) { read_file(path); }},
       {"file_digest", [](const auto& path) { file_digest(path); }},
       {"read_json", [](const auto& path) { read_json(path); }},
-      {"npy", [](const auto& path) { read_npy_features(path); }},
+      {"npy", [](const auto& path) { read_npy_samples(path); }},
       {"npz", [](const auto& path) { NpzArchive archive(path); }},
       {"csv", [](const auto& path) { read_csv_features(path); }},
       {"idx", [](const auto& path) { read_idx_array(path); }},

@@ -82,38 +82,75 @@ TEST(Npy, SignedAndFlattened) {
   ASSERT_EQ(column.cols(), 1);
   EXPECT_EQ(column(0, 0), -5);
   EXPECT_EQ(column(2, 0), 32767);
-  const Bytes cube = npy(dictionary("|u1", "2, 2, 2"), {1, 2, 3, 4, 5, 6, 7, 8});
-  const FeatureMatrix flat = npy_to_features(cube, "test");
+  // Pooled maps of a network; what is not pooled is no table of features.
+  const Bytes pooled = npy(dictionary("|u1", "2, 4, 1, 1"), {1, 2, 3, 4, 5, 6, 7, 8});
+  const FeatureMatrix flat = npy_to_samples(pooled, "test");
   EXPECT_EQ(flat.rows(), 2);
   EXPECT_EQ(flat(1, 3), 8);
+  const Bytes cube = npy(dictionary("|u1", "2, 2, 2"), {1, 2, 3, 4, 5, 6, 7, 8});
+  EXPECT_EQ(npy_to_features(cube, "test").cols(), 4);
+  expect_data_error([&] { npy_to_samples(cube, "test"); },
+                    "3 dimensions (2 x 2 x 2), expected samples x features: pool");
 }
 
-TEST(Npy, LabelsAreWholeNumbers) {
-  const auto labels = [](const Bytes& bytes) { return npy_to_labels(bytes, "test"); };
-  EXPECT_EQ(labels(npy(dictionary("<i8", "3,"), raw<std::int64_t>({2, 0, 1}))), (Labels{2, 0, 1}));
-  EXPECT_EQ(labels(npy(dictionary("<f4", "2, 1"), raw<float>({2, 0}))), (Labels{2, 0}));
+TEST(Npy, HalfPrecision) {
+  // Zero, one, -2, the largest, the smallest, a subnormal, a third.
+  const Bytes halves = npy(
+      dictionary("<f2", "7,"),
+      raw<std::uint16_t>({0, 0x3c00, 0xc000, 0x7bff, 0x0400, 0x0001, 0x3555}));
+  const Eigen::MatrixXd values = npy_to_matrix(halves, "test");
+  const std::vector<double> want = {0, 1, -2, 65504, 0x1p-14, 0x1p-24, 0x1.554p-2};
+  for (std::size_t i = 0; i < want.size(); ++i)
+    EXPECT_EQ(values(static_cast<Eigen::Index>(i), 0), want[i]);
+  const Bytes big = npy(dictionary(">f2", "1,"), raw<std::uint16_t>({0xc000}, true));
+  EXPECT_EQ(npy_to_matrix(big, "test")(0, 0), -2);
   expect_data_error(
-      [&] {
-        labels(npy(dictionary("<i8", "2,"), raw<std::int64_t>({0, -1})));
-      },
-      "row 1");
+      [&] { npy_to_features(npy(dictionary("<f2", "1,"), raw<std::uint16_t>({0x7c00})), "f"); },
+      "infinite");
+  expect_data_error(
+      [&] { npy_to_features(npy(dictionary("<f2", "1,"), raw<std::uint16_t>({0x7e00})), "f"); },
+      "NaN");
+}
+
+TEST(Npy, LabelsOfEveryKind) {
+  using Words = std::vector<std::string>;
+  const auto labels = [](const Bytes& bytes) {
+    const LabelWords words = npy_to_label_words(bytes, "test");
+    Words out;
+    for (std::size_t i = 0; i < words.size(); ++i) out.push_back(words.words()[words.index(i)]);
+    return out;
+  };
+  EXPECT_EQ(labels(npy(dictionary("<i8", "3,"), raw<std::int64_t>({2, 0, 1}))), (Words{"2", "0", "1"}));
+  EXPECT_EQ(labels(npy(dictionary("<f4", "2, 1"), raw<float>({2, 0}))), (Words{"2", "0"}));
+  EXPECT_EQ(labels(npy(dictionary("<i8", "2,"), raw<std::int64_t>({1, -1}))), (Words{"1", "-1"}));
+  EXPECT_EQ(labels(npy(dictionary("|b1", "2,"), {1, 0})), (Words{"True", "False"}));
+  EXPECT_EQ(labels(npy(dictionary("|S3", "2,"), {'c', 'a', 't', ' ', 'b', 0})),
+            (Words{"cat", "b"}));
+  EXPECT_EQ(labels(npy_bytes(Words{" mel ", "nv"})), (Words{"mel", "nv"}));
+  // One-hot, in either order of storage.
+  EXPECT_EQ(labels(npy(dictionary("|u1", "2, 3"), {0, 0, 1, 1, 0, 0})), (Words{"2", "0"}));
+  EXPECT_EQ(labels(npy(dictionary("|u1", "2, 3", true), {0, 1, 0, 0, 1, 0})), (Words{"2", "0"}));
+  for (const Bytes& none : {Bytes{0, 0, 1, 0}, Bytes{1, 1, 1, 0}, Bytes{2, 0, 0, 1}})
+    expect_data_error([&] { labels(npy(dictionary("|u1", "2, 2"), none)); },
+                      "row 0 of 2 columns, expected one column for labels");
+  expect_data_error([&] { labels(npy_bytes(Words{"a", " "})); }, "row 1: label of 0 bytes");
+  expect_data_error([&] { labels(npy(dictionary("|S1", "1,"), {0xff})); }, "not UTF-8");
   expect_data_error([&] { labels(npy(dictionary("<f4", "2,"), raw<float>({0.5f, 1}))); }, "row 0");
   expect_data_error([&] { labels(npy(dictionary("<u8", "1,"), raw<std::uint64_t>({1ull << 63}))); },
                     "row 0");
-  expect_data_error([&] { labels(npy(dictionary("|u1", "2, 2"), {0, 1, 1, 0})); }, "one-hot");
 }
 
 TEST(Npy, WritersAndReadersAgree) {
   const TemporaryFolder folder;
   const FeatureMatrix m = counted() / 3.0f;
   write_npy(folder / "m.npy", m);
-  EXPECT_EQ(read_npy_features(folder / "m.npy"), m);
+  EXPECT_EQ(read_npy_samples(folder / "m.npy"), m);
   const Eigen::MatrixXd d = m.cast<double>() / 7.0;
   write_npy(folder / "d.npy", d);
   EXPECT_EQ(read_npy_matrix(folder / "d.npy"), d);
   const Labels labels = {3, 0, 2};
   write_npy(folder / "l.npy", labels);
-  EXPECT_EQ(read_npy_labels(folder / "l.npy"), labels);
+  EXPECT_EQ(number_labels(read_npy_label_words(folder / "l.npy"), {{}, 4}, {}).labels, labels);
   // Elements begin at a multiple of 64 bytes.
   EXPECT_EQ(parse_npy_header(npy_bytes(m), "test").data_offset % 64, 0u);
 }
@@ -123,9 +160,10 @@ TEST(Npy, RefusesBadHeaders) {
   const auto refused = [&](const std::string& dict, const std::string& part) {
     expect_data_error([&] { npy_to_features(npy(dict, good), "file"); }, part);
   };
-  refused(dictionary("<c8", "1,"), "type '<c8'");
-  refused(dictionary("<f2", "4,"), "type '<f2'");
-  refused(dictionary("|O", "1,"), "type '|O'");
+  refused(dictionary("<c8", "1,"), "type '<c8' (complex numbers)");
+  refused(dictionary("<f16", "1,"), "type '<f16' (long double)");
+  refused(dictionary("<M8[ns]", "1,"), "type '<M8[ns]' (dates");
+  refused(dictionary("|O", "1,"), "type '|O' (Python objects");
   refused(dictionary("|f4", "2,"), "type '|f4'");
   refused(dictionary("<f4", "3,"), "shape promises more");
   refused(dictionary("<f4", "1,"), "8 bytes of data, expected 1 elements of 4");
@@ -136,7 +174,8 @@ TEST(Npy, RefusesBadHeaders) {
   refused(dictionary("<f4", "-2,"), "whole number");
   refused("{'descr': '<f4', 'fortran_order': False}", "expected the keys");
   refused("{'descr': '<f4', 'descr': '<f4'}", "repeated key");
-  refused("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,)}", "quoted");
+  refused("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,)}",
+          "a structured array");
   refused("{'descr': '<f4', 'fortran_order': 0, 'shape': (2,)}", "True or False");
   refused(dictionary("<f4", "2,") + "x", "behind the dictionary");
   expect_data_error([&] { npy_to_features(npy(dictionary("|u1", "0,"), {}), "file"); },
@@ -171,7 +210,7 @@ TEST(Npy, DamagedFiles) {
   const auto path = folder / "x.npy";
   for (const Bytes& good :
        {npy_bytes(counted()), npy(dictionary("<i8", "2,"), raw<std::int64_t>({1, 0}), 2)}) {
-    const auto read = [&] { read_npy_features(path); };
+    const auto read = [&] { read_npy_samples(path); };
     expect_truncations_refused(path, good, read);
     EXPECT_GT(flip_every_bit(path, good, read), 0u);
     Bytes longer = good;
@@ -243,8 +282,8 @@ TEST(Npz, WrittenAndRead) {
   const NpzArchive archive(path);
   EXPECT_EQ(archive.names(), (std::vector<std::string>{"features", "labels"}));
   EXPECT_EQ(archive.features("features"), counted());
-  EXPECT_EQ(archive.labels("labels"), (Labels{1, 0}));
-  expect_data_error([&] { archive.labels("classes"); }, "only: features, labels");
+  EXPECT_EQ(archive.label_words("labels").words(), (std::vector<std::string>{"1", "0"}));
+  expect_data_error([&] { archive.label_words("classes"); }, "only: features, labels");
 }
 
 TEST(Npz, Deflated) {

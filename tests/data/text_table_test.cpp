@@ -66,7 +66,6 @@ TEST_F(Tables, StringsInNpzFiles) {
   EXPECT_EQ(archive.strings("words"), words);
   expect_data_error([&] { archive.strings("numbers"); }, "array of text");
   expect_data_error([&] { archive.features("words"); }, "text, expected numbers");
-  expect_data_error([&] { archive.labels("words"); }, "text, expected numbers");
   const auto bytes = npy_bytes(words);
   const auto good = get_file(folder_ / "a.npz");
   EXPECT_GT(
@@ -105,18 +104,64 @@ TEST_F(Tables, AsManyClassNamesAsMayBe) {
   EXPECT_NE(read(std::string(1 << 26, '\n')).find("too many class names"), std::string::npos);
 }
 
-TEST(ClassNames, NumbersOrWords) {
-  const auto where = [](std::size_t i) { return "row " + std::to_string(i); };
-  EXPECT_EQ(number_labels({"b", "a", "b"}, {}, where).labels, (Labels{1, 0, 1}));
-  EXPECT_EQ(number_labels({"b", "a"}, {}, where).classes, (Row{"a", "b"}));
-  EXPECT_EQ(number_labels({"10", "2"}, {}, where).labels, (Labels{10, 2}));
-  EXPECT_EQ(number_labels({"10", "2"}, {}, where).classes.size(), 11u);
-  // Not all of them are numbers, or not as a number is written.
-  EXPECT_EQ(number_labels({"10", "2", "x"}, {}, where).labels, (Labels{0, 1, 2}));
-  EXPECT_EQ(number_labels({"01", "1"}, {}, where).labels, (Labels{0, 1}));
-  EXPECT_EQ(number_labels({"b"}, {"c", "b"}, where).labels, (Labels{1}));
-  expect_data_error([&] { number_labels({"b", "x"}, {"c", "b"}, where); }, "row 1: class 'x'");
-  expect_data_error([&] { number_labels({"b", ""}, {}, where); }, "row 1: label of 0 bytes");
+class ClassNames : public ::testing::Test {
+ protected:
+  static NamedLabels number(const Row& words, const ClassRequest& request = {}) {
+    LabelWords all;
+    for (const std::string& word : words)
+      all.add(word, [&] { return "row " + std::to_string(all.size()); });
+    return number_labels(all, request, [](std::size_t i) { return "row " + std::to_string(i); });
+  }
+  static void expect(const Row& words, const Labels& labels, const Row& classes,
+                     const ClassRequest& request = {}) {
+    const NamedLabels named = number(words, request);
+    EXPECT_EQ(named.labels, labels);
+    EXPECT_EQ(named.classes, classes);
+  }
+  static void refused(const Row& words, const ClassRequest& request, const std::string& part) {
+    expect_data_error([&] { number(words, request); }, part);
+  }
+};
+
+TEST_F(ClassNames, AreMadeUpOfTheLabels) {
+  expect({"b", "a", "b"}, {1, 0, 1}, {"a", "b"});
+  // Numbers by their size, however they are written, and none that no sample has.
+  expect({"10", "2"}, {1, 0}, {"2", "10"});
+  expect({"2.0", "1", "01", "3e0"}, {1, 0, 0, 2}, {"1", "2", "3"});
+  expect({"2021", "1999"}, {1, 0}, {"1999", "2021"});
+  expect({"1", "-1"}, {1, 0}, {"-1", "1"});
+  // Not all of them are numbers.
+  expect({"10", "2", "x"}, {0, 1, 2}, {"10", "2", "x"});
+  expect({"1.5", "2"}, {0, 1}, {"1.5", "2"});
+  // Blanks around a name, and two ways to write one letter.
+  expect({" mel", "mel\t", "n\xc3\xa4vus", "na\xcc\x88vus"}, {0, 0, 1, 1},
+         {"mel", "n\xc3\xa4vus"});
+  refused({"b", ""}, {}, "row 1: label of 0 bytes");
+  refused({"b", "  "}, {}, "row 1: label of 0 bytes");
+}
+
+TEST_F(ClassNames, OfAKnownNumber) {
+  // Numbers below it stand for themselves.
+  expect({"3", "0"}, {3, 0}, {"0", "1", "2", "3"}, {{}, 4});
+  expect({"3", "1", "2"}, {2, 0, 1}, {"1", "2", "3"}, {{}, 3});
+  expect({"a", "b"}, {0, 1}, {"a", "b"}, {{}, 2});
+  refused({"1", "2", "5"}, {{}, 4}, "labels of 3 classes ('1', '2', '5'), expected 4");
+  refused({"a", "b"}, {{"a", "b"}, 3}, "labels of 2 classes ('a', 'b'), expected 3");
+}
+
+TEST_F(ClassNames, OfAnotherSet) {
+  // In its order, whichever are there.
+  expect({"b"}, {1}, {"c", "b"}, {{"c", "b"}});
+  expect({"3", "1.0"}, {1, 0}, {"1", "3"}, {{"1", "3"}});
+  expect({"true", "False"}, {1, 0}, {"0", "1"}, {{"0", "1"}});
+  expect({"1", "0"}, {1, 0}, {"False", "True"}, {{"False", "True"}});
+  refused({"b", "x"}, {{"c", "b"}}, "row 1: class 'x', expected one of the 2 that were given: 'c', 'b'");
+  refused({"Mel"}, {{"mel", "nv"}}, "did you mean 'mel'?");
+  // Numbers may have been given out in another order.
+  refused({"0", "1"}, {{"cat", "dog"}}, "say so with --class-numbers");
+  expect({"1", "0"}, {1, 0}, {"cat", "dog"}, {{"cat", "dog"}, 0, true});
+  refused({"2"}, {{"cat", "dog"}, 0, true}, "class '2', expected one of");
+  refused({"4"}, {{"1", "2", "3"}}, "class '4', expected one of the 3 that were given: '1', '2', '3'");
 }
 
 TEST_F(Tables, ClassNamesFromFiles) {
@@ -125,7 +170,7 @@ TEST_F(Tables, ClassNamesFromFiles) {
   write_npz(folder_ / "c.npz", {{"classes", npy_bytes(Row{"a", "b"})}});
   EXPECT_EQ(read_class_names(folder_ / "c.npz"), (Row{"a", "b"}));
   for (const auto& [text, part] :
-       {std::pair{"cat\n", "1 class names"}, {"a\n\nb\n", "is empty"}, {"a\na\n", "there twice"}}) {
+       {std::pair{"cat\n", "1 class names"}, {"a\n\nb\n", "is empty"}, {"a\na \n", "there twice"}}) {
     put_file(folder_ / "c.txt", std::string_view(text));
     expect_data_error([&] { read_class_names(folder_ / "c.txt"); }, part);
   }

@@ -59,7 +59,7 @@ void npz(Bytes bytes) {
   const NpzArchive archive(path);
   for (const std::string& name : archive.names())
     each([&] { (void)archive.features(name); }, [&] { (void)archive.matrix(name); },
-         [&] { (void)archive.labels(name); }, [&] { (void)archive.byte_array(name); },
+         [&] { (void)archive.label_words(name); }, [&] { (void)archive.byte_array(name); },
          [&] { (void)archive.strings(name); });
   each([&] { (void)load_dataset({.features = path}); }, [&] { (void)read_class_names(path); },
        [&] { (void)PictureSet::open({.images = path}).size(); });

@@ -57,11 +57,42 @@ TEST_F(Pictures, FolderOfClasses) {
   EXPECT_EQ(picture.height, 17);
   // In another order, with one that is missing here.
   PictureSource with = source("set");
-  with.classes = {"cat", "horse", "Dog", "10"};
+  with.classes.names = {"cat", "horse", "Dog", "10"};
   EXPECT_EQ(PictureSet::open(with).labels(), (Labels{3, 2, 0, 0, 0}));
-  EXPECT_EQ(PictureSet::open(with).classes(), with.classes);
-  with.classes = {"cat", "Dog"};
+  EXPECT_EQ(PictureSet::open(with).classes(), with.classes.names);
+  with.classes.names = {"cat", "Dog"};
   refused(with, "class '10', expected one of the 2");
+}
+
+// What a picture is called does not matter where its bytes say what it is; what is not used is said.
+TEST_F(Pictures, NothingIsPassedOverInSilence) {
+  for (const char* name : {"set/a/1.png", "set/a/2.JPEG", "set/b/3.jfif", "set/b/noext",
+                           "set/b/4.dat", "set/.hidden/x.png", "set/__MACOSX/a/._1.png",
+                           "set/a/.DS_Store", "set/b/Thumbs.db"})
+    put_picture(name);
+  EXPECT_TRUE(PictureSet::open(source("set")).notes().size() == 1);
+  put_picture("set/stray.png");
+  put_file(folder_ / "set/a/notes.txt", "no picture");
+  put_file(folder_ / "set/list.csv", "no picture");
+  put_file(folder_ / "set/b/empty", "");
+  const PictureSet set = PictureSet::open(source("set"));
+  EXPECT_EQ(set.classes(), (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(set.names(), (std::vector<std::string>{"a/1.png", "a/2.JPEG", "b/3.jfif", "b/4.dat",
+                                                   "b/noext"}));
+  EXPECT_EQ(set.labels(), (Labels{0, 0, 1, 1, 1}));
+  ASSERT_EQ(set.notes().size(), 3u);
+  EXPECT_NE(set.notes()[0].find("1 picture lies beside the folders of classes"), std::string::npos);
+  EXPECT_NE(set.notes()[0].find("stray.png"), std::string::npos);
+  EXPECT_NE(set.notes()[1].find("3 files are no picture: not used, the first is"),
+            std::string::npos);
+  EXPECT_NE(set.notes()[2].find("4 hidden or left-behind entries"), std::string::npos);
+}
+
+TEST_F(Pictures, ClassesAreTrimmedAndComposed) {
+  put_picture("set/ mel /1.png");
+  put_picture("set/na\xcc\x88vus/2.png");
+  EXPECT_EQ(PictureSet::open(source("set")).classes(),
+            (std::vector<std::string>{"mel", "n\xc3\xa4vus"}));
 }
 
 TEST_F(Pictures, FolderWithoutClasses) {
@@ -114,8 +145,9 @@ TEST_F(Pictures, Tables) {
     EXPECT_EQ(set.classes(), (std::vector<std::string>{"cat", "dog"}));
     EXPECT_NO_THROW(set.read(1).decode("x"));
   }
-  EXPECT_EQ(open("pictures/a.png\t3\npictures/a.png\t0\n", "t.tsv").labels(), (Labels{3, 0}));
-  EXPECT_EQ(open("pictures/a.png\t3\npictures/a.png\t0\n", "t.tsv").classes().size(), 4u);
+  EXPECT_EQ(open("pictures/a.png\t3\npictures/a.png\t0\n", "t.tsv").labels(), (Labels{1, 0}));
+  EXPECT_EQ(open("pictures/a.png\t3\npictures/a.png\t0\n", "t.tsv").classes(),
+            (std::vector<std::string>{"0", "3"}));
   EXPECT_FALSE(open("pictures/a.png\n").labelled());
   put_file(folder_ / "t.csv", "id,label,path\n1,x,pictures/a.png\n2,y,pictures/a.png\n");
   PictureSource named = source("t.csv");
@@ -222,7 +254,7 @@ TEST_F(Pictures, Idx) {
   EXPECT_EQ(set.labels(), (Labels{1, 0}));
   EXPECT_EQ(set.classes(), (std::vector<std::string>{"0", "1"}));
   EXPECT_EQ(set.read(1).decode("x").rgb, (std::vector<std::uint8_t>{3, 3, 3, 4, 4, 4}));
-  idx.classes = {"a", "b", "c"};
+  idx.classes.names = {"0", "1", "2"};
   EXPECT_EQ(PictureSet::open(idx).classes().size(), 3u);
   put_file(folder_ / "y.idx", std::vector<std::uint8_t>{0, 0, 8, 1, 0, 0, 0, 1, 1});
   refused(idx, "1 labels for 2 pictures");
@@ -258,8 +290,8 @@ TEST_F(Pictures, Npz) {
   npz.labels_member = "train_labels";
   refused(npz, "2 labels for 3 pictures");
   npz.labels_member = "y_test";
-  npz.classes = {"a", "b"};
-  refused(npz, "label 2, but only 2 class names");
+  npz.classes.names = {"a", "b"};
+  refused(npz, "expected one of the 2 that were given: 'a', 'b'");
   npz.images_member = "features";
   refused(npz, "type f4, expected u1");
   npz.images_member = "y_test";

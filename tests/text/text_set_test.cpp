@@ -36,9 +36,9 @@ TEST_F(Texts, LabelsByName) {
   named.text_column = "words";
   named.label_column = "kind";
   EXPECT_EQ(read_text_set(named).texts, (Words{"x", "y"}));
-  named.classes = {"c", "b", "a"};
+  named.classes.names = {"c", "b", "a"};
   EXPECT_EQ(read_text_set(named).labels, (Labels{2, 1}));
-  named.classes = {"c", "b"};
+  named.classes.names = {"c", "b"};
   expect_data_error([&] { read_text_set(named); }, "line 2: class 'a'");
 }
 

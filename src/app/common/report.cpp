@@ -73,6 +73,11 @@ std::string parameters_text(const Parameters& p) {
   return text.str();
 }
 
+void print_notes(const CommonOptions& options, const std::vector<std::string>& notes) {
+  if (options.quiet) return;
+  for (const std::string& note : notes) std::fprintf(stderr, "note: %s\n", note.c_str());
+}
+
 void make_folder(const std::filesystem::path& path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);

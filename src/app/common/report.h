@@ -4,7 +4,9 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
+#include "app/common/program.h"
 #include "base/file_lock.h"
 #include "rlwe/parameters.h"
 
@@ -20,6 +22,10 @@ std::uint64_t children_peak_memory();
 nlohmann::json parameters_report(const Parameters& parameters);
 /// The same as lines of text.
 std::string parameters_text(const Parameters& parameters);
+
+/// What was read, left out, guessed: a line each on stderr, "note: ..", unless there is to be no
+/// progress.
+void print_notes(const CommonOptions& options, const std::vector<std::string>& notes);
 
 /// Throws DataError: a folder that cannot be made.
 void make_folder(const std::filesystem::path& path);

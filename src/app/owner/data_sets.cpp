@@ -18,6 +18,8 @@ json to_json(const RecordedDataSet& set) {
               {"file", set.file},        {"use", set.use},
               {"samples", set.samples},  {"labelled", set.labelled},
               {"seed", set.seed}};
+  if (!set.class_names.empty()) out["class_names"] = set.class_names;
+  if (!set.feature_names.empty()) out["feature_names"] = set.feature_names;
   if (set.map) out["map"] = *set.map;
   if (!set.class_samples.empty()) out["class_samples"] = set.class_samples;
   return out;
@@ -36,6 +38,8 @@ RecordedDataSet from_json(const json& j) {
   if (j.contains("class_samples"))
     out.class_samples = j["class_samples"].get<std::vector<std::size_t>>();
   if (j.contains("map")) out.map = j["map"].get<std::string>();
+  out.class_names = j.value("class_names", out.class_names);
+  out.feature_names = j.value("feature_names", out.feature_names);
   return out;
 }
 
@@ -85,6 +89,16 @@ void require_map_of_training(const OwnerFolder& keys, const std::optional<DataId
                   described(*other) +
                   (other->empty() ? "; leave --whitening out"
                                   : "; give --whitening, the map that it was encrypted with"));
+}
+
+std::vector<std::string> trained_class_names(const OwnerFolder& keys) {
+  std::vector<std::string> out;
+  for (const RecordedDataSet& set : recorded_data_sets(keys)) {
+    if (set.use != "training" || set.class_names == out) continue;
+    if (!out.empty() || set.class_names.empty()) return {};
+    out = set.class_names;
+  }
+  return out;
 }
 
 void record_data_set(const OwnerFolder& keys, const RecordedDataSet& set) {

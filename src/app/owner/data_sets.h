@@ -3,7 +3,7 @@
 //
 // data-sets-<first 16 digits of the key set's identity>.json, sealed (app/owner/sealed_record.h):
 //   {"data_sets": [{"id", "contents", "file", "use", "samples", "labelled", "seed", "map",
-//                  "class_samples"}, ..]}
+//                  "class_samples", "class_names", "feature_names"}, ..]}; names where there are any
 #pragma once
 
 #include <optional>
@@ -25,6 +25,7 @@ struct RecordedDataSet {
   /// Not known of what an earlier program recorded.
   std::optional<std::string> map;
   std::vector<std::size_t> class_samples;  ///< of each class; empty where an earlier program wrote
+  std::vector<std::string> class_names, feature_names;  ///< or none; they never leave the owner
 };
 
 /// As RecordedDataSet::map says it.
@@ -47,5 +48,9 @@ std::optional<RecordedDataSet> recorded_data_set(const OwnerFolder& keys, const 
 /// DataError, which `name` opens.
 void require_map_of_training(const OwnerFolder& keys, const std::optional<DataId>& trained_on,
                              const std::string& map, const std::string& name);
+
+/// The classes' names of all training sets that these keys have encrypted, where they agree; none
+/// otherwise.
+std::vector<std::string> trained_class_names(const OwnerFolder& keys);
 
 }  // namespace blindtuner

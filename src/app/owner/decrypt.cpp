@@ -16,6 +16,7 @@
 #include "app/owner/quality.h"
 #include "app/owner/steps.h"
 #include "base/error.h"
+#include "data/class_names.h"
 #include "data/file_bytes.h"
 #include "data/load.h"
 #include "data/npy.h"
@@ -117,9 +118,9 @@ void decrypt_model_to(const DecryptOptions& options, const OwnerFolder& keys,
     if (options.publish) require_trusted(report, options.model);
     model = whitening->unfold(model);
   }
-  DecryptedModel out{std::move(model), limit};
+  DecryptedModel out{std::move(model), limit, {}, {}};
+  const auto trained_on = recorded_data_set(keys, file.data);
   if (options.balance > 0) {
-    const auto trained_on = recorded_data_set(keys, file.data);
     if (!trained_on || trained_on->class_samples.size() != file.model.layout.classes)
       throw DataError(name +
                       ": --balanced needs the training set's class sizes, and these keys have "
@@ -128,10 +129,16 @@ void decrypt_model_to(const DecryptOptions& options, const OwnerFolder& keys,
     report["balance"] = options.balance;
   }
   model = out.classifier;
+  if (trained_on) {
+    out.class_names = trained_on->class_names;
+    if (trained_on->feature_names.size() == static_cast<std::size_t>(model.weights.cols()))
+      out.feature_names = trained_on->feature_names;
+  }
   save_classifier(options.out, out, options.publish ? kForAnybody : kForTheOwner);
   report.update({{"classes", model.weights.rows()},
                  {"features", model.weights.cols()},
                  {"steps", file.training.steps},
+                 {"class_names", out.class_names},
                  {"config", to_json(file.training.config)}});
   text << "model of " << model.weights.rows() << " classes and " << model.weights.cols()
        << " features after " << file.training.steps << " steps in '" << options.out << "'\n";
@@ -179,9 +186,12 @@ void decrypt_scores_to(const DecryptOptions& options, const OwnerFolder& keys,
   const LogitLimit limit = LogitLimit::of(softmax_circuit_named(file.circuit));
   judge_logits(report, limit, largest_logit(all), "of these samples");
   if (options.publish) require_trusted(report, options.scores);
-  save_scores(options.out, {all, limit}, options.publish ? kForAnybody : kForTheOwner);
+  std::vector<std::string> names = trained_class_names(keys);
+  if (names.size() != l.classes) names.clear();
+  save_scores(options.out, {all, limit, names}, options.publish ? kForAnybody : kForTheOwner);
   report.update(
-      {{"samples", l.samples}, {"classes", l.classes}, {"max_logit", largest_logit(all)}});
+      {{"samples", l.samples}, {"classes", l.classes}, {"class_names", names},
+       {"max_logit", largest_logit(all)}});
   text << "scores of " << l.samples << " samples in '" << options.out << "'\n";
   tell(options, door, result, report, text);
 }
@@ -201,25 +211,33 @@ void decrypt_command(const CommonOptions& common, const DecryptOptions& options)
 }
 
 struct EvaluateOptions {
-  std::string model, scores, report;
+  std::string model, scores, report, classes;
   DataSource source;
 };
 
-Dataset load_for(const EvaluateOptions& options, int classes) {
-  DataSource source = options.source;
-  source.classes = classes;
-  return load_dataset(source);
+/// The classes' names: the model's or the scores' own, or those that are given. Models of earlier
+/// programs have none, and go by number.
+std::vector<std::string> class_names(const EvaluateOptions& options,
+                                     const std::vector<std::string>& own, Eigen::Index count,
+                                     const std::string& name) {
+  if (options.classes.empty())
+    return own.empty() ? numbered_classes(static_cast<int>(count)) : own;
+  std::vector<std::string> given = read_class_names(options.classes);
+  if (given.size() != static_cast<std::size_t>(count))
+    throw DataError(quoted_path(options.classes) + ": " + std::to_string(given.size()) +
+                    " class names, but " + name + " has " + std::to_string(count) + " classes");
+  return given;
 }
 
-Labels labels_beside_scores(const EvaluateOptions& options, int classes) {
+/// Labels beside decrypted scores, by the names of `names`.
+Labels labels_beside_scores(const EvaluateOptions& options,
+                            const std::vector<std::string>& names) {
   if (options.source.labels.empty()) throw DataError("evaluate --scores needs --labels");
-  Labels labels = load_labels(options.source);
-  for (std::size_t i = 0; i < labels.size(); ++i)
-    if (labels[i] < 0 || labels[i] >= classes)
-      throw DataError(quoted_path(options.source.labels) + ": label " + std::to_string(labels[i]) +
-                      " in row " + std::to_string(i) + ", expected 0 to " +
-                      std::to_string(classes - 1));
-  return labels;
+  ClassRequest classes = options.source.classes;
+  classes.names = names;
+  Dataset set;
+  set_classes(set, load_labels(options.source), classes, quoted_path(options.source.labels));
+  return set.labels;
 }
 
 void evaluate(const CommonOptions& common, const EvaluateOptions& options) {
@@ -228,11 +246,13 @@ void evaluate(const CommonOptions& common, const EvaluateOptions& options) {
   Eigen::MatrixXd all;
   Labels labels;
   LogitLimit limit;
+  std::vector<std::string> names;
   if (!options.scores.empty()) {
     DecryptedScores decrypted = load_scores(options.scores);
     all = std::move(decrypted.scores);
     limit = decrypted.limit;
-    labels = labels_beside_scores(options, static_cast<int>(all.cols()));
+    names = class_names(options, decrypted.class_names, all.cols(), quoted_path(options.scores));
+    labels = labels_beside_scores(options, names);
     if (labels.size() != static_cast<std::size_t>(all.rows()))
       throw DataError(quoted_path(options.source.labels) + ": " + std::to_string(labels.size()) +
                       " labels for " + std::to_string(all.rows()) + " rows of scores");
@@ -241,7 +261,11 @@ void evaluate(const CommonOptions& common, const EvaluateOptions& options) {
     const DecryptedModel decrypted = load_classifier(options.model);
     const LinearClassifier& model = decrypted.classifier;
     limit = decrypted.limit;
-    Dataset set = load_for(options, static_cast<int>(model.weights.rows()));
+    names = class_names(options, decrypted.class_names, model.weights.rows(),
+                        quoted_path(options.model));
+    DataSource source = options.source;
+    source.classes.names = names;
+    Dataset set = load_dataset(source);
     if (set.width() != static_cast<std::size_t>(model.weights.cols()))
       throw DataError(quoted_path(options.source.features) + ": " + std::to_string(set.width()) +
                       " features, the model has " + std::to_string(model.weights.cols()));
@@ -249,7 +273,7 @@ void evaluate(const CommonOptions& common, const EvaluateOptions& options) {
     labels = std::move(set.labels);
   }
   if (labels.empty()) throw DataError("no samples to evaluate");
-  nlohmann::json report = quality_report(all, labels);
+  nlohmann::json report = quality_report(all, labels, names);
   judge_logits(report, limit, largest_logit(all), "on these samples");
   if (!options.report.empty()) write_reports(options.report, report);
   std::ostringstream text;
@@ -315,6 +339,11 @@ void add_evaluate(Program& program) {
         auto o = std::make_shared<EvaluateOptions>();
         command.add_option("--model", o->model, "a decrypted model, .npz or .json");
         command.add_option("--scores", o->scores, "decrypted scores, .npz or .npy");
+        command.add_option("--classes", o->classes,
+                           "the classes' names in order, from an extraction or a model (.npz) or a "
+                           "text file, where the model or the scores have none");
+        command.add_flag("--class-numbers", o->source.classes.numbered,
+                         "labels that are numbers are places among the named classes, from 0");
         command.add_option("--features", o->source.features, "features: .npy, .npz, .csv or IDX");
         command
             .add_option("--features-member", o->source.features_member,

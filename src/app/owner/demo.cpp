@@ -64,9 +64,9 @@ void demo(const CommonOptions& common, const DemoOptions& options) {
   FinetuningData data{"fashion-mnist",
                       features_of(common, options, "train"),
                       features_of(common, options, "t10k"),
-                      std::nullopt,
-                      {"T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt",
-                       "sneaker", "bag", "ankle boot"}};
+                      std::nullopt};
+  data.train.class_names = {"T-shirt", "trouser", "pullover", "dress", "coat",
+                            "sandal",  "shirt",   "sneaker",  "bag",   "ankle boot"};
   FinetuningSettings settings;
   settings.out = options.out;
   settings.keys = options.keys;

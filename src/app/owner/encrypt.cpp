@@ -16,6 +16,7 @@
 #include "app/owner/steps.h"
 #include "base/atomic_file.h"
 #include "base/error.h"
+#include "data/class_names.h"
 #include "data/file_bytes.h"
 #include "data/load.h"
 #include "data/shuffle.h"
@@ -135,14 +136,18 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
     if (set.features.rows() == 0) throw DataError(name + ": no samples");
   } else {
     DataSource source = options.source;
-    source.classes = static_cast<int>(keys.layout().classes);
+    source.classes.count = static_cast<int>(keys.layout().classes);
     set = load_dataset(source);
     if (!options.validation.features.empty()) {
       source = options.validation;
-      source.classes = set.classes;
+      source.classes = {set.class_names, 0, options.source.classes.numbered};
       validation = load_dataset(source);
     } else if (options.validation_fraction > 0) {
-      validation = hold_out(set, options.validation_fraction, seed, name);
+      validation = hold_out(
+          set,
+          {options.validation_fraction, "for validation",
+           "raise --validation-fraction, or give a set of its own with --validation"},
+          seed, name);
     }
     validate_training_set(set, name);
   }
@@ -161,15 +166,15 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
   if (validation) {
     const std::filesystem::path& from = options.validation.features;
     prepare(*validation, from.empty() ? name : quoted_path(from));
-    encrypt_to(validation_path(options), keys, validation->features, validation->labels,
-               {"validation", seed.text(), map}, common.quiet);
+    encrypt_to(validation_path(options), keys, *validation, {"validation", seed.text(), map},
+               common.quiet);
   }
   // Batches are contiguous: the order is mixed once, before encryption, and only for training.
   if (!options.unlabelled && !seed.keeps_order())
     set = select(set, shuffled_indices(set.size(), seed.bytes()));
   nlohmann::json rehearsal;
   if (!options.unlabelled) rehearsal = rehearse(options, set, keys);
-  encrypt_to(options.out, keys, set.features, set.labels,
+  encrypt_to(options.out, keys, set,
              options.unlabelled ? DataSetUse{"prediction", "", map}
                                 : DataSetUse{"training", seed.text(), map},
              common.quiet);
@@ -190,6 +195,9 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
     text << "in an order of their own; --seed " << seed.text()
          << " gives it again: it stays with you\n";
   }
+  const std::string classes = class_note(set.class_names);
+  if (!classes.empty()) text << classes << "\n";
+  report["class_names"] = set.class_names;
   if (validation) {
     const std::filesystem::path path = validation_path(options);
     report["validation"] = {
@@ -240,6 +248,8 @@ void add_encrypt(Program& program) {
             .add_option("--label-column", o->source.label_column,
                         "of a .csv file that holds both: a name, a number from 1, or last")
             ->capture_default_str();
+        command.add_flag("--class-numbers", o->source.classes.numbered,
+                         "labels that are numbers are places among the named classes, from 0");
         command.add_flag("--unlabelled", o->unlabelled,
                          "for prediction: no labels, and the samples stay in their order");
         add_key_options(command, o->keys);

@@ -26,6 +26,7 @@ void add_picture_options(CLI::App& command, ExtractOptions& o) {
 
 void extract(const CommonOptions& common, ExtractOptions options) {
   check_output(options.out);
+  options.texts.classes.numbered = options.pictures.classes.numbered;
   options.pictures.label_column = options.texts.label_column = options.label_column;
   if (options.texts.table.empty())
     extract_pictures(common, options);
@@ -62,6 +63,8 @@ void add_extract(Program& program) {
         command.add_option("--classes", o->classes,
                            "the classes' names in order, from an earlier extraction (.npz) or a "
                            "text file: for a test set in which some are missing");
+        command.add_flag("--class-numbers", o->pictures.classes.numbered,
+                         "labels that are numbers are places among the named classes, from 0");
         auto* cache = command.add_option(
             "--cache", o->cache,
             "folder of features computed before (default: $XDG_CACHE_HOME/blindtuner)");

@@ -1,6 +1,7 @@
 // From pictures to features, with a pretrained vision transformer.
 #include <sstream>
 
+#include "app/common/report.h"
 #include "app/owner/extraction.h"
 #include "data/file_bytes.h"
 #include "image/preprocess.h"
@@ -38,9 +39,10 @@ Sha256Digest recipe_digest(const std::string& model, const VisionConfig& config,
 
 void extract_pictures(const CommonOptions& common, const ExtractOptions& options) {
   PictureSource source = options.pictures;
-  source.classes = options.class_names();
+  source.classes.names = options.class_names();
   source.all_files = options.on_error != "skip";
   const PictureSet pictures = PictureSet::open(source);
+  print_notes(common, pictures.notes());
   const VisionTransformer model = VisionTransformer::load(options.model);
   const Preprocessing preprocessing = preprocessing_of(model.config());
   const auto cache = options.open_cache(recipe_digest(options.model, model.config(), preprocessing),
@@ -81,7 +83,8 @@ void extract_pictures(const CommonOptions& common, const ExtractOptions& options
                     " pictures could be read");
   finish_extraction(common, options, settings, extracted,
                     {pictures.names(), pictures.labels(), pictures.classes()},
-                    {{"preprocessing", preprocessing.text()},
+                    {{"notes", pictures.notes()},
+                     {"preprocessing", preprocessing.text()},
                      {"preprocessing_from", model.config().settings_from}});
 }
 

@@ -29,7 +29,7 @@ Sha256Digest recipe_digest(const fs::path& weights, const TextConfig& config) {
 
 void extract_texts(const CommonOptions& common, const ExtractOptions& options) {
   TextSource source = options.texts;
-  source.classes = options.class_names();
+  source.classes.names = options.class_names();
   const TextSet texts = read_text_set(source);
   std::error_code ignored;
   const bool folder = fs::is_directory(options.model, ignored);

@@ -20,9 +20,16 @@ std::vector<std::string> ExtractOptions::class_names() const {
 std::unique_ptr<FeatureCache> ExtractOptions::open_cache(const Sha256Digest& key,
                                                          std::size_t width) const {
   if (no_cache) return nullptr;
-  const fs::path folder = cache.empty() ? FeatureCache::default_folder() : fs::path(cache);
+  if (!cache.empty()) return std::make_unique<FeatureCache>(cache, key, width);
+  const fs::path folder = FeatureCache::default_folder();
   if (folder.empty()) return nullptr;
-  return std::make_unique<FeatureCache>(folder, key, width);
+  // Nobody asked for it: it only saves time.
+  try {
+    return std::make_unique<FeatureCache>(folder, key, width);
+  } catch (const DataError& error) {
+    std::cerr << std::string("warning: ") + error.what() + "; going on without a cache\n";
+    return nullptr;
+  }
 }
 
 void check_output(const fs::path& out) {
@@ -77,6 +84,8 @@ void finish_extraction(const CommonOptions& common, const ExtractOptions& option
        << duration_text(extracted.seconds) << ", " << std::lround(rate) << " " << unit << "/s";
   if (extracted.cached > 0) text << "; " << extracted.cached << " from the cache";
   text << ")\n";
+  const std::string classes = class_note(samples.classes);
+  if (!classes.empty()) text << classes << "\n";
   if (!extracted.skipped.empty())
     text << extracted.skipped.size() << " " << unit << " could not be read and were skipped\n";
   print_report(common, report, text.str());

@@ -24,7 +24,8 @@ namespace fs = std::filesystem;
 struct ExtractionOptions {
   std::string model, images, test_images, images_root, texts, test_texts, split, test_split,
       text_column;
-  std::string on_error = "fail";
+  std::string on_error = "fail", cache;
+  bool no_cache = false;
 };
 
 struct FinetuneOptions {
@@ -80,6 +81,9 @@ void extract_features(const CommonOptions& common, FinetuneOptions& o) {
     if (!split.empty()) arguments.insert(arguments.end(), {"--split", split});
     if (!e.images_root.empty()) arguments.insert(arguments.end(), {"--images-root", e.images_root});
     if (!e.text_column.empty()) arguments.insert(arguments.end(), {"--text-column", e.text_column});
+    if (!e.cache.empty()) arguments.insert(arguments.end(), {"--cache", e.cache});
+    if (e.no_cache) arguments.emplace_back("--no-cache");
+    if (o.train.classes.numbered) arguments.emplace_back("--class-numbers");
     if (!classes.empty()) arguments.insert(arguments.end(), {"--classes", classes.string()});
     run_extract(common, std::move(arguments));
     set.features = out;
@@ -99,22 +103,22 @@ FinetuningData load(const FinetuneOptions& options, const OrderSeed& seed) {
   const std::string extracted = options.extraction.images + options.extraction.texts;
   const fs::path origin = extracted.empty() ? options.train.features : fs::path(extracted);
   data.name = (origin.has_filename() ? origin : origin.parent_path()).filename().string();
-  if (options.train.features.extension() == ".npz" &&
-      NpzArchive(options.train.features).contains("classes"))
-    data.class_names = read_class_names(options.train.features);
   data.train = load_dataset(options.train);
   // A file's classes are known when all of it has been read, so the others follow the first.
   const auto load_other = [&](DataSource source) {
     source.features_member = options.train.features_member;
     source.labels_member = options.train.labels_member;
     source.label_column = options.train.label_column;
-    source.classes = data.train.classes;
+    source.classes = {data.train.class_names, 0, options.train.classes.numbered};
     return load_dataset(source);
   };
   if (!options.test.features.empty())
     data.test = load_other(options.test);
   else
-    data.test = hold_out(data.train, options.test_fraction, seed, name);
+    data.test = hold_out(data.train,
+                         {options.test_fraction, "for the test",
+                          "raise --test-fraction, or give a test set of its own"},
+                         seed, name);
   if (!options.validation.features.empty()) data.validation = load_other(options.validation);
   return data;
 }
@@ -179,9 +183,11 @@ void finetune(const CommonOptions& common, FinetuneOptions options) {
   const FileLock folder = make_locked_folder(options.out, "run");
   if (options.train.features.empty()) extract_features(common, options);
   FinetuningData data = load(options, seed);
+  std::string classes = class_note(data.train.class_names);
+  if (!classes.empty()) classes += "\n";
   FinetuningSettings settings = settings_of(options, data, seed);
   const nlohmann::json report = finetune_encrypted(common, std::move(settings), std::move(data));
-  print_report(common, report, finetuning_summary(report, options.out));
+  print_report(common, report, finetuning_summary(report, options.out) + classes);
 }
 
 void add_data_options(CLI::App& command, FinetuneOptions& o) {
@@ -206,6 +212,13 @@ void add_data_options(CLI::App& command, FinetuneOptions& o) {
       .add_option("--on-error", o.extraction.on_error, "what unreadable pictures are: fail or skip")
       ->check(CLI::IsMember({"fail", "skip"}))
       ->capture_default_str();
+  auto* cache = command.add_option(
+      "--cache", o.extraction.cache,
+      "folder of features computed before (default: $XDG_CACHE_HOME/blindtuner)");
+  command.add_flag("--no-cache", o.extraction.no_cache, "neither read nor write a cache")
+      ->excludes(cache);
+  command.add_flag("--class-numbers", o.train.classes.numbered,
+                   "labels that are numbers are places among the named classes, from 0");
   command.add_option("--features", o.train.features, "or features: .npy, .npz, .csv or IDX");
   command.add_option("--labels", o.train.labels,
                      "labels, one class number a sample, when they are in a file of their own");

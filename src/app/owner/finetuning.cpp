@@ -124,7 +124,11 @@ class Finetuning {
     validate_training_set(data_.train, "the training set");
     if (!validated() && settings_.validation_fraction > 0)
       data_.validation =
-          hold_out(data_.train, settings_.validation_fraction, settings_.seed, "the training set");
+          hold_out(data_.train,
+                   {settings_.validation_fraction, "for validation",
+                    "raise --validation-fraction, or train without early stopping by "
+                    "--validation-fraction 0"},
+                   settings_.seed, "the training set");
     std::vector<std::uint32_t> order = shuffled_indices(data_.train.size(), settings_.seed.bytes());
     if (settings_.samples != 0 && settings_.samples < order.size()) order.resize(settings_.samples);
     data_.train = select(data_.train, order);
@@ -279,12 +283,12 @@ class Finetuning {
   void encrypt_sets(const OwnerFolder& keys) {
     check_features(data_.train.features, keys, "the training set");
     const std::string seed = settings_.seed.text(), map = map_name(whitening_);
-    trained_on_ = encrypt_to(files_.data, keys, data_.train.features, data_.train.labels,
-                             {"training", seed, map}, common_.quiet);
+    trained_on_ =
+        encrypt_to(files_.data, keys, data_.train, {"training", seed, map}, common_.quiet);
     if (!validated()) return;
     check_features(data_.validation->features, keys, "the validation set");
-    encrypt_to(files_.validation, keys, data_.validation->features, data_.validation->labels,
-               {"validation", seed, map}, common_.quiet);
+    encrypt_to(files_.validation, keys, *data_.validation, {"validation", seed, map},
+               common_.quiet);
   }
 
   // What the server is told.
@@ -330,7 +334,7 @@ class Finetuning {
 
   json quality(const LinearClassifier& model) const {
     return quality_report(scores(after_balance(model), data_.test.features), data_.test.labels,
-                          data_.class_names);
+                          data_.train.class_names);
   }
 
   // The encrypted run's rounds, and what the run in the clear saw at the same ones.
@@ -474,7 +478,8 @@ class Finetuning {
             unsigned mode) const {
     save_classifier(files_.folder / name,
                     balanced({whitening_ ? whitening_->unfold(model) : model,
-                              LogitLimit::of(softmax_circuit_named(file.training.circuit))},
+                              LogitLimit::of(softmax_circuit_named(file.training.circuit)),
+                              data_.train.class_names, data_.train.feature_names},
                              class_samples(), settings_.balance),
                     mode);
   }

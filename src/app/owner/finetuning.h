@@ -17,8 +17,7 @@ namespace blindtuner {
 struct FinetuningData {
   std::string name;  ///< for reports
   Dataset train, test;
-  std::optional<Dataset> validation;     ///< none: taken from `train`
-  std::vector<std::string> class_names;  ///< empty: numbers
+  std::optional<Dataset> validation;  ///< none: taken from `train`
 };
 
 /// What can be refused before features are made: a server's program that is not ours, an output that

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "app/common/progress.h"
@@ -31,6 +32,8 @@ nlohmann::json classifier_json(const DecryptedModel& decrypted) {
                          {"features", model.weights.cols()},
                          {"circuit", decrypted.limit.circuit},
                          {"logit_limit", decrypted.limit.limit}};
+  if (!decrypted.class_names.empty()) json["class_names"] = decrypted.class_names;
+  if (!decrypted.feature_names.empty()) json["feature_names"] = decrypted.feature_names;
   for (Eigen::Index k = 0; k < model.weights.rows(); ++k) {
     nlohmann::json row = nlohmann::json::array();
     for (Eigen::Index j = 0; j < model.weights.cols(); ++j) row.push_back(model.weights(k, j));
@@ -57,6 +60,15 @@ DecryptedModel classifier_from_json(const fs::path& path) {
            json["logit_limit"].is_number());
     out.limit = {json["circuit"].get<std::string>(), json["logit_limit"].get<double>()};
   }
+  const auto names = [&](const char* member, std::vector<std::string>& to) {
+    if (!json.contains(member)) return;
+    for (const auto& word : json[member]) {
+      expect(word.is_string());
+      to.push_back(word.get<std::string>());
+    }
+  };
+  names("class_names", out.class_names);
+  names("feature_names", out.feature_names);
   model.weights.resize(static_cast<Eigen::Index>(weights.size()),
                        static_cast<Eigen::Index>(weights[0].size()));
   model.bias.resize(static_cast<Eigen::Index>(weights.size()));
@@ -109,11 +121,20 @@ void check_features(const FeatureMatrix& features, const OwnerFolder& keys,
                         ", expected at most 4096 in magnitude: whiten or scale the features");
 }
 
-Dataset hold_out(Dataset& set, double fraction, const OrderSeed& seed, const std::string& name) {
-  Split split = stratified_split(set.labels, set.classes, fraction, seed.bytes());
-  if (split.first.empty() || split.second.empty())
-    throw DataError(name + ": " + std::to_string(set.size()) +
-                    " samples, too few to hold out that fraction of every class for validation");
+Dataset hold_out(Dataset& set, const HoldOut& what, const OrderSeed& seed,
+                 const std::string& name) {
+  Split split = stratified_split(set.labels, set.classes, what.fraction, seed.bytes());
+  if (split.first.empty() || split.second.empty()) {
+    std::vector<std::size_t> sizes(static_cast<std::size_t>(set.classes));
+    for (const int label : set.labels) ++sizes[static_cast<std::size_t>(label)];
+    char share[32];
+    std::snprintf(share, sizeof share, "%g", what.fraction);
+    throw DataError(name + ": " + std::to_string(set.size()) + " samples of " +
+                    std::to_string(set.classes) + " classes, the largest of " +
+                    std::to_string(*std::max_element(sizes.begin(), sizes.end())) +
+                    ": too few to hold out " + share + " of every class " + what.purpose + "; " +
+                    what.advice);
+  }
   if (seed.keeps_order())
     for (std::vector<std::uint32_t>* half : {&split.first, &split.second})
       std::sort(half->begin(), half->end());
@@ -122,8 +143,10 @@ Dataset hold_out(Dataset& set, double fraction, const OrderSeed& seed, const std
   return held;
 }
 
-DataId encrypt_to(const fs::path& out, const OwnerFolder& keys, const FeatureMatrix& features,
-                  const Labels& labels, const DataSetUse& use, bool quiet) {
+DataId encrypt_to(const fs::path& out, const OwnerFolder& keys, const Dataset& set,
+                  const DataSetUse& use, bool quiet) {
+  const FeatureMatrix& features = set.features;
+  const Labels& labels = set.labels;
   const ProductLayout& made_for = keys.layout();
   const auto samples = static_cast<std::size_t>(features.rows());
   const ProductLayout layout = ProductLayout::create(
@@ -145,7 +168,8 @@ DataId encrypt_to(const fs::path& out, const OwnerFolder& keys, const FeatureMat
   try {
     record_data_set(
         keys, {file.info.id, contents, out.string(), use.use, samples, !labels.empty(), use.seed,
-               use.map, class_counts(labels, static_cast<int>(layout.classes))});
+               use.map, class_counts(labels, static_cast<int>(layout.classes)), set.class_names,
+               set.feature_names});
   } catch (const DataError&) {
     std::error_code ignored;
     fs::remove(out, ignored);
@@ -185,11 +209,12 @@ void save_classifier(const fs::path& path, const DecryptedModel& model, unsigned
   if (is_json(path)) {
     write_file_atomically(path, json_text(classifier_json(model)) + "\n", mode);
   } else if (path.extension() == ".npz") {
-    write_npz(path,
-              with_limit({{"weights", npy_bytes(model.classifier.weights)},
-                          {"bias", npy_bytes(Eigen::MatrixXd(model.classifier.bias))}},
-                         model.limit),
-              mode);
+    NpzMembers members = with_limit({{"weights", npy_bytes(model.classifier.weights)},
+                                     {"bias", npy_bytes(Eigen::MatrixXd(model.classifier.bias))}},
+                                    model.limit);
+    if (!model.class_names.empty()) members["classes"] = npy_bytes(model.class_names);
+    if (!model.feature_names.empty()) members["feature_names"] = npy_bytes(model.feature_names);
+    write_npz(path, members, mode);
   } else {
     throw DataError(quoted_path(path) + ": a model is written as .npz or .json");
   }
@@ -209,6 +234,8 @@ DecryptedModel load_classifier(const fs::path& path) {
                       std::to_string(model.weights.rows()) + " classes");
     model.bias = Eigen::Map<const Eigen::VectorXd>(bias.data(), bias.size());
     out.limit = limit_in(archive, path);
+    if (archive.contains("classes")) out.class_names = archive.strings("classes");
+    if (archive.contains("feature_names")) out.feature_names = archive.strings("feature_names");
   } else {
     throw DataError(quoted_path(path) + ": expected a decrypted model, .npz or .json");
   }
@@ -217,27 +244,43 @@ DecryptedModel load_classifier(const fs::path& path) {
       !std::isfinite(out.limit.limit))
     throw DataError(quoted_path(path) + ": a model has 2 to " + std::to_string(kMaxClasses) +
                     " classes, a feature or more, finite weights");
+  const auto fit = [&](const std::vector<std::string>& names, Eigen::Index count,
+                       const char* what) {
+    if (!names.empty() && names.size() != static_cast<std::size_t>(count))
+      throw DataError(quoted_path(path) + ": " + std::to_string(names.size()) + " names for " +
+                      std::to_string(count) + what);
+  };
+  fit(out.class_names, model.weights.rows(), " classes");
+  fit(out.feature_names, model.weights.cols(), " features");
   return out;
 }
 
 void save_scores(const fs::path& path, const DecryptedScores& decrypted, unsigned mode) {
-  if (path.extension() == ".npz")
-    write_npz(path, with_limit({{"scores", npy_bytes(decrypted.scores)}}, decrypted.limit), mode);
-  else
+  if (path.extension() == ".npz") {
+    NpzMembers members = with_limit({{"scores", npy_bytes(decrypted.scores)}}, decrypted.limit);
+    if (!decrypted.class_names.empty()) members["classes"] = npy_bytes(decrypted.class_names);
+    write_npz(path, members, mode);
+  } else {
     write_npy(path, decrypted.scores, mode);
+  }
 }
 
 DecryptedScores load_scores(const fs::path& path) {
   DecryptedScores out;
   if (path.extension() == ".npz") {
     const NpzArchive archive(path);
-    out = {archive.matrix("scores"), limit_in(archive, path)};
+    out = {archive.matrix("scores"), limit_in(archive, path), {}};
+    if (archive.contains("classes")) out.class_names = archive.strings("classes");
   } else {
     out.scores = read_npy_matrix(path);
   }
   if (out.scores.cols() < 2 || out.scores.cols() > static_cast<Eigen::Index>(kMaxClasses))
     throw DataError(quoted_path(path) + ": " + std::to_string(out.scores.cols()) +
                     " columns, expected 2 to " + std::to_string(kMaxClasses) + " classes");
+  if (!out.class_names.empty() &&
+      out.class_names.size() != static_cast<std::size_t>(out.scores.cols()))
+    throw DataError(quoted_path(path) + ": " + std::to_string(out.class_names.size()) +
+                    " names for " + std::to_string(out.scores.cols()) + " classes");
   return out;
 }
 

@@ -21,9 +21,16 @@ namespace blindtuner {
 void check_features(const FeatureMatrix& features, const OwnerFolder& keys,
                     const std::string& name);
 
+/// What samples are held out for, in words, and what there is to be done when they are too few.
+struct HoldOut {
+  double fraction = 0;
+  std::string purpose;  ///< "for the test"
+  std::string advice;   ///< "give a test set of its own with --test-features"
+};
+
 /// Takes round(fraction * count) samples of every class out of `set` and returns them; both keep
-/// their order when the seed says so. Throws DataError when one of the two would be left empty.
-Dataset hold_out(Dataset& set, double fraction, const OrderSeed& seed, const std::string& name);
+/// their order when the seed says so. Throws DataError when one of the two would be left without any.
+Dataset hold_out(Dataset& set, const HoldOut& what, const OrderSeed& seed, const std::string& name);
 
 /// What the owner's record of data sets (app/owner/data_sets.h), and nobody else, is told of one.
 struct DataSetUse {
@@ -32,10 +39,10 @@ struct DataSetUse {
   std::string map;   ///< map_name()
 };
 
-/// labels empty: a set to be predicted. Returns the data set's identity.
-DataId encrypt_to(const std::filesystem::path& out, const OwnerFolder& keys,
-                  const FeatureMatrix& features, const Labels& labels, const DataSetUse& use,
-                  bool quiet);
+/// Without labels: a set to be predicted. Its names go to that record too. Returns the data set's
+/// identity.
+DataId encrypt_to(const std::filesystem::path& out, const OwnerFolder& keys, const Dataset& set,
+                  const DataSetUse& use, bool quiet);
 
 /// Decrypted numbers as what they are: a classifier on the features that were encrypted, and scores,
 /// samples x classes. Sizes are the layout's.
@@ -50,11 +57,13 @@ std::string new_ledger_text(const Disclosure& door);
 struct DecryptedModel {
   LinearClassifier classifier;
   LogitLimit limit;
+  std::vector<std::string> class_names, feature_names;  ///< or none
 };
 /// After balance() of the classifier (train/balance.h), which moves logits, and so their limit.
 DecryptedModel balanced(DecryptedModel model, const std::vector<std::size_t>& class_samples,
                         double strength);
-/// .npz or .json, by the name: weights, bias, circuit (a text), logit_limit. Throws DataError.
+/// .npz or .json, by the name: weights, bias, circuit (a text), logit_limit; classes and
+/// feature_names where they are known. Throws DataError.
 void save_classifier(const std::filesystem::path& path, const DecryptedModel& model,
                      unsigned mode = kForTheOwner);
 DecryptedModel load_classifier(const std::filesystem::path& path);
@@ -64,8 +73,9 @@ DecryptedModel load_classifier(const std::filesystem::path& path);
 struct DecryptedScores {
   Eigen::MatrixXd scores;
   LogitLimit limit;
+  std::vector<std::string> class_names;  ///< or none
 };
-/// .npz: scores, circuit (a text), logit_limit; any other name: .npy, the scores alone. Throws
+/// .npz: scores, circuit (a text), logit_limit, and classes where they are known; any other name: .npy, the scores alone. Throws
 /// DataError.
 void save_scores(const std::filesystem::path& path, const DecryptedScores& decrypted,
                  unsigned mode = kForTheOwner);

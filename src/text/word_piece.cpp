@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "base/error.h"
 #include "base/json.h"
 #include "base/path.h"
 #include "base/utf8.h"
 #include "data/file_bytes.h"
+#include "text/tokenizer_json.h"
 
 namespace blindtuner {
 namespace {
@@ -15,110 +17,51 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-json read_object(const fs::path& path) {
-  json out = read_json(path, kMaxTokenizerBytes);
-  if (!out.is_object()) throw DataError(quoted_path(path) + ": expected a JSON object");
-  return out;
-}
-
-/// A member that is an object; an empty one when there is none.
-const json& part(const json& object, const char* key) {
-  static const json empty = json::object();
-  const auto found = object.find(key);
-  return found != object.end() && found->is_object() ? *found : empty;
-}
-
-std::string word(const json& object, const char* key, const std::string& otherwise) {
-  const auto found = object.find(key);
-  if (found == object.end()) return otherwise;
-  if (found->is_string()) return found->get<std::string>();
-  // Hugging Face's files have tokens as objects too.
-  const json& token = part(object, key);
-  const auto content = token.find("content");
-  return content != token.end() && content->is_string() ? content->get<std::string>() : otherwise;
-}
-
-bool flag(const json& object, const char* key, bool otherwise) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_boolean() ? found->get<bool>() : otherwise;
-}
-
 /// `lower` and `strip_accents`, which follows the former unless it is set.
 void read_case(const json& object, const char* lower_key, BasicTokens& basic) {
-  basic.lower = flag(object, lower_key, true);
-  basic.strip_accents = flag(object, "strip_accents", basic.lower);
+  basic.lower = json_flag(object, lower_key, true);
+  basic.strip_accents = json_flag(object, "strip_accents", basic.lower);
 }
 
-/// The first and last token around a text.
-void read_template(const json& processor, const std::string& where, WordPieceSettings& settings) {
-  const std::string type = word(processor, "type", "");
-  if (type == "TemplateProcessing") {
-    const auto single = processor.find("single");
-    if (single != processor.end() && single->is_array() && single->size() == 3) {
-      const json &first = (*single)[0], &last = (*single)[2];
-      settings.opening = word(part(first, "SpecialToken"), "id", "");
-      settings.closing = word(part(last, "SpecialToken"), "id", "");
-      return;
-    }
-  } else if (type == "BertProcessing" || type == "RobertaProcessing") {
-    const auto token = [&](const char* key) {
-      const auto found = processor.find(key);
-      const bool good = found != processor.end() && found->is_array() && !found->empty() &&
-                        (*found)[0].is_string();
-      return good ? (*found)[0].get<std::string>() : std::string();
-    };
-    settings.opening = token("cls");
-    settings.closing = token("sep");
-    return;
-  }
-  throw DataError(where + ": post_processor '" + type.substr(0, 40) +
-                  "', expected one that puts a token before and behind a text");
-}
-
-WordPiece from_tokenizer_json(const fs::path& path) {
+WordPiece from_tokenizer_json(const fs::path& path, bool lower) {
   const std::string where = quoted_path(path);
-  const json all = read_object(path);
-  const json &model = part(all, "model"), &normalizer = part(all, "normalizer");
+  const json all = read_json_object(path);
+  const json &model = json_part(all, "model"), &normalizer = json_part(all, "normalizer");
   const auto expect = [&](const json& object, const char* name, const char* type) {
-    const std::string is = word(object, "type", "");
+    const std::string is = json_word(object, "type", "");
     if (is != type)
       throw DataError(where + ": " + name + " '" + is.substr(0, 40) + "', expected " + type);
   };
   // Files of old versions do not name the model.
   if (model.contains("type")) expect(model, "model", "WordPiece");
   expect(normalizer, "normalizer", "BertNormalizer");
-  expect(part(all, "pre_tokenizer"), "pre_tokenizer", "BertPreTokenizer");
+  expect(json_part(all, "pre_tokenizer"), "pre_tokenizer", "BertPreTokenizer");
   WordPieceSettings settings;
-  settings.basic.clean = flag(normalizer, "clean_text", true);
-  settings.basic.chinese = flag(normalizer, "handle_chinese_chars", true);
+  settings.basic.clean = json_flag(normalizer, "clean_text", true);
+  settings.basic.chinese = json_flag(normalizer, "handle_chinese_chars", true);
   read_case(normalizer, "lowercase", settings.basic);
-  settings.unknown = word(model, "unk_token", settings.unknown);
-  settings.continuation = word(model, "continuing_subword_prefix", settings.continuation);
+  settings.unknown = json_word(model, "unk_token", settings.unknown);
+  settings.continuation = json_word(model, "continuing_subword_prefix", settings.continuation);
   if (const auto longest = model.find("max_input_chars_per_word"); longest != model.end()) {
     if (!longest->is_number_unsigned() || longest->get<std::uint64_t>() > kMaxWordCharacters)
       throw DataError(where + ": max_input_chars_per_word, expected 0 to " +
                       std::to_string(kMaxWordCharacters));
     settings.longest_word = longest->get<std::size_t>();
   }
-  read_template(part(all, "post_processor"), where, settings);
+  std::tie(settings.opening, settings.closing) =
+      template_tokens(json_part(all, "post_processor"), where);
+  settings.basic.lower = settings.basic.lower || lower;
+  Vocabulary vocabulary = json_vocabulary(json_part(model, "vocab"), where);
   settings.special.clear();
-  if (const auto added = all.find("added_tokens"); added != all.end() && added->is_array())
-    for (const json& token : *added)
-      if (token.is_object()) settings.special.push_back(word(token, "content", ""));
-  WordPiece::Vocabulary vocabulary;
-  for (const auto& [piece, id] : part(model, "vocab").items()) {
-    if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= kMaxVocabulary)
-      throw DataError(where + ": a token of the vocabulary has no id below " +
-                      std::to_string(kMaxVocabulary));
-    vocabulary.emplace(piece, id.get<std::int32_t>());
-  }
+  for (SpecialToken& token : added_tokens(all, vocabulary, where))
+    settings.special.push_back(std::move(token.text));
   return WordPiece(std::move(vocabulary), std::move(settings), where);
 }
 
-WordPiece from_vocab_txt(const fs::path& path) {
+WordPiece from_vocab_txt(const fs::path& path, bool lower) {
   const std::vector<std::uint8_t> bytes = read_file(path, kMaxTokenizerBytes);
   const std::string text(bytes.begin(), bytes.end());
-  WordPiece::Vocabulary vocabulary;
+  Vocabulary vocabulary;
   std::int32_t id = 0;
   for (std::size_t begin = 0; begin < text.size(); ++id) {
     if (static_cast<std::size_t>(id) == kMaxVocabulary)
@@ -134,16 +77,17 @@ WordPiece from_vocab_txt(const fs::path& path) {
   for (const char* name : {"special_tokens_map.json", "tokenizer_config.json"}) {
     const fs::path beside = path.parent_path() / name;
     if (!path_exists(beside)) continue;
-    const json all = read_object(beside);
-    settings.opening = word(all, "cls_token", settings.opening);
-    settings.closing = word(all, "sep_token", settings.closing);
-    settings.unknown = word(all, "unk_token", settings.unknown);
+    const json all = read_json_object(beside);
+    settings.opening = json_word(all, "cls_token", settings.opening);
+    settings.closing = json_word(all, "sep_token", settings.closing);
+    settings.unknown = json_word(all, "unk_token", settings.unknown);
     for (const char* key : {"cls_token", "sep_token", "unk_token", "pad_token", "mask_token"})
-      settings.special.push_back(word(all, key, ""));
+      settings.special.push_back(json_word(all, key, ""));
     if (name[0] != 't') continue;
     read_case(all, "do_lower_case", settings.basic);
-    settings.basic.chinese = flag(all, "tokenize_chinese_chars", true);
+    settings.basic.chinese = json_flag(all, "tokenize_chinese_chars", true);
   }
+  settings.basic.lower = settings.basic.lower || lower;
   return WordPiece(std::move(vocabulary), std::move(settings), quoted_path(path));
 }
 
@@ -182,10 +126,10 @@ WordPiece::WordPiece(Vocabulary vocabulary, WordPieceSettings settings, const st
   special.erase(std::unique(special.begin(), special.end()), special.end());
 }
 
-WordPiece WordPiece::load(const fs::path& folder) {
+WordPiece WordPiece::load(const fs::path& folder, bool lower) {
   const fs::path file = folder / "tokenizer.json", words = folder / "vocab.txt";
-  if (path_exists(file)) return from_tokenizer_json(file);
-  if (path_exists(words)) return from_vocab_txt(words);
+  if (path_exists(file)) return from_tokenizer_json(file, lower);
+  if (path_exists(words)) return from_vocab_txt(words, lower);
   throw DataError(quoted_path(folder) +
                   ": no tokenizer.json and no vocab.txt, which cut texts into the model's tokens");
 }

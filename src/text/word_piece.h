@@ -5,16 +5,13 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "text/basic_tokens.h"
+#include "text/tokenizer.h"
 
 namespace blindtuner {
 
-/// Of a vocabulary's files: their bytes, tokens (ids are below this), and special tokens.
-inline constexpr std::uint64_t kMaxTokenizerBytes = std::uint64_t{1} << 26;
-inline constexpr std::size_t kMaxVocabulary = std::size_t{1} << 20, kMaxSpecialTokens = 1024;
 /// A word of n characters takes up to n^2 / 2 look-ups, so no file may ask for more than this.
 inline constexpr std::size_t kMaxWordCharacters = 1000;
 
@@ -28,24 +25,21 @@ struct WordPieceSettings {
 };
 
 /// Immutable; any number of threads at once.
-class WordPiece {
+class WordPiece : public Tokenizer {
  public:
-  using Vocabulary = std::unordered_map<std::string, std::int32_t>;
   /// Opening, closing and unknown token must be in the vocabulary, special ones may be. `where`
   /// opens messages. Throws DataError.
   WordPiece(Vocabulary vocabulary, WordPieceSettings settings, const std::string& where);
 
   /// From a model's folder: `tokenizer.json` (Hugging Face's, of a WordPiece model), or `vocab.txt`
   /// (a token a line) with `tokenizer_config.json` and `special_tokens_map.json` where they are.
-  /// Throws DataError.
-  static WordPiece load(const std::filesystem::path& folder);
+  /// `lower`: whatever these say. Throws DataError.
+  static WordPiece load(const std::filesystem::path& folder, bool lower = false);
 
-  std::size_t size() const { return vocabulary_.size(); }
+  std::size_t size() const override { return vocabulary_.size(); }
   const WordPieceSettings& settings() const { return settings_; }
 
-  /// The ids of a text, between those that open and close it; at most `max_tokens` (2 or more) in
-  /// all, what is behind is cut off.
-  std::vector<std::int32_t> encode(std::string_view text, std::size_t max_tokens) const;
+  std::vector<std::int32_t> encode(std::string_view text, std::size_t max_tokens) const override;
 
  private:
   void add_word(const std::u32string& word, std::vector<std::int32_t>& out) const;

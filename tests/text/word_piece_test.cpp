@@ -108,7 +108,9 @@ TEST(WordPiece, RefusesOtherTokenizers) {
   refused(patched("/normalizer/type", "NFKC"), "normalizer 'NFKC'");
   refused(patched("/pre_tokenizer", nullptr), "pre_tokenizer ''");
   refused(patched("/post_processor/type", "Sequence"), "post_processor 'Sequence'");
-  refused(patched("/model/vocab", json::object()), "no token '[CLS]'");
+  json bare = patched("/model/vocab", json::object());
+  bare["added_tokens"] = json::array();
+  refused(bare, "no token '[CLS]'");
   refused(patched("/model/vocab/x", -1), "has no id");
   refused(patched("/model/vocab/x", 1u << 30), "has no id");
   refused(patched("/model/unk_token", "<nothing>"), "no token '<nothing>'");

@@ -2,10 +2,12 @@
 """Compares the encoders with timm, transformers and sentence-transformers. Needs those three and torch.
 
     tools/check_against_torch.py build/release/tests/transformer/transformer_test [FOLDER]
+    tools/check_against_torch.py --write tests/transformer/published
 
 Makes models of the published shapes with random weights, runs them in torch in double precision, writes
 each as a case (tools/make_transformer_cases.py) and has the test program run them all. FOLDER, if given, is
-a sentence-transformers model to compare as well. Skips, and says so, where the packages are missing.
+a sentence-transformers model to compare as well. With --write, the tiny models that are kept in the
+repository are made anew (published_cases.py). Skips, and says so, where the packages are missing.
 """
 import os
 import subprocess
@@ -25,17 +27,8 @@ except ImportError as missing:
     sys.exit(0)
 
 from make_transformer_cases import write_case, write_expected
-
-
-def randomise(model, seed):
-    """Weights as large as trained ones, so that attention attends; the same on every run."""
-    generator = torch.Generator().manual_seed(seed)
-    for name, x in model.named_parameters():
-        # A norm's weight is about 1, a matrix keeps the size of what it multiplies.
-        scale = 1.5 / x[0].numel() ** 0.5 if x.dim() > 1 and "embed" not in name else 0.2
-        about = 1.0 if "norm" in name.lower() and name.endswith("weight") else 0.0
-        x.data = about + scale * torch.randn(x.shape, generator=generator)
-    return model.eval()
+import published_cases
+from published_cases import randomise
 
 
 @torch.no_grad()
@@ -138,7 +131,11 @@ def main():
             intermediate_size=1536),
         "hf_mpnet": lambda f: text_case(f, "MPNet", 400, num_hidden_layers=6),
     }
+    if sys.argv[1] == "--write":
+        published_cases.write(Path(sys.argv[2]))
+        return 0
     with tempfile.TemporaryDirectory() as folder:
+        published_cases.write(Path(folder))
         for name, make in cases.items():
             make(Path(folder) / name)
         if len(sys.argv) == 3:

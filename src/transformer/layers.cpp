@@ -52,6 +52,8 @@ algorithm eltwise(Activation activation) {
       return algorithm::eltwise_gelu_tanh;
     case Activation::kRelu:
       return algorithm::eltwise_relu;
+    case Activation::kQuickGelu:
+      return algorithm::eltwise_swish;
     case Activation::kGelu:
       break;
   }
@@ -96,19 +98,21 @@ std::span<float> Workspace::floats(std::size_t count) {
 }
 
 Linear::Linear(const Affine& weights, std::size_t rows, std::size_t in, std::size_t out,
-               After after, Activation activation) {
+               After after, Activation activation, std::size_t stride) {
   require(weights.weight.size() == in * out && weights.bias.size() == out && rows > 0,
           "Linear: sizes");
   const OneThread one_thread;
   dnnl::primitive_attr attr = attributes();
   dnnl::post_ops post;
-  if (after == After::kActivation) post.append_eltwise(1.0f, eltwise(activation), 0.0f, 0.0f);
+  if (after == After::kActivation)
+    post.append_eltwise(1.0f, eltwise(activation),
+                        activation == Activation::kQuickGelu ? 1.702f : 0.0f, 0.0f);
   if (after == After::kAdd) post.append_sum(1.0f);
   attr.set_post_ops(post);
   // The weights' layout is the library's choice for this processor.
   const Desc any({dim(in), dim(out)}, kFloat, Tag::any);
-  desc_ = dnnl::matmul::primitive_desc({matrix(rows, in), any, matrix(1, out), matrix(rows, out)},
-                                       attr, engine());
+  const Desc to({dim(rows), dim(out)}, kFloat, Dims{dim(stride == 0 ? out : stride), 1});
+  desc_ = dnnl::matmul::primitive_desc({matrix(rows, in), any, matrix(1, out), to}, attr, engine());
   product_ = dnnl::matmul(desc_);
   weight_ = memory(desc_.weights_desc(), engine());
   bias_ = memory(matrix(1, out), engine());
@@ -152,20 +156,23 @@ void LayerNorm::operator()(Workspace& workspace, std::span<const float> x,
                  {DNNL_ARG_SCRATCHPAD, workspace.scratch(desc_.scratchpad_desc())}});
 }
 
-/// The primitives for one length, on some heads at once.
+/// The primitives for one shape, on some heads at once.
 struct Attention::Plan {
   dnnl::matmul::primitive_desc scores_desc, mix_desc;
   dnnl::softmax_forward::primitive_desc softmax_desc;
   dnnl::matmul scores, mix;
   dnnl::softmax_forward softmax;
 
-  Plan(std::size_t length, std::size_t at_once, std::size_t heads, std::size_t width, bool biased) {
+  Plan(const PlanShape& shape, std::size_t at_once, std::size_t heads, std::size_t width,
+       bool biased) {
     const OneThread one_thread;
-    const auto t = dim(length), h = dim(at_once), d = dim(width), row = dim(heads * width);
-    const Desc queries({h, t, d}, kFloat, Dims{d, 3 * row, 1});
+    const auto t = dim(shape.length), n = dim(shape.queries), h = dim(at_once), d = dim(width),
+               row = dim(heads * width);
+    const Desc queries({h, n, d}, kFloat, Dims{d, dim(shape.stride), 1});
     const Desc keys({h, d, t}, kFloat, Dims{d, 1, 3 * row});
-    const Desc table({h, t, t}, kFloat, Tag::abc);
-    const Desc out({h, t, d}, kFloat, Dims{d, row, 1});
+    const Desc values({h, t, d}, kFloat, Dims{d, 3 * row, 1});
+    const Desc table({h, n, t}, kFloat, Tag::abc);
+    const Desc out({h, n, d}, kFloat, Dims{d, row, 1});
     dnnl::primitive_attr added = attributes();
     dnnl::post_ops post;
     if (biased) post.append_sum(1.0f);
@@ -173,26 +180,24 @@ struct Attention::Plan {
     scores_desc = dnnl::matmul::primitive_desc({queries, keys, table}, added, engine());
     softmax_desc = dnnl::softmax_forward::primitive_desc(
         {dnnl::prop_kind::forward_inference, table, 2}, attributes(), engine());
-    mix_desc = dnnl::matmul::primitive_desc({table, queries, out}, attributes(), engine());
+    mix_desc = dnnl::matmul::primitive_desc({table, values, out}, attributes(), engine());
     scores = dnnl::matmul(scores_desc);
     softmax = dnnl::softmax_forward(softmax_desc);
     mix = dnnl::matmul(mix_desc);
   }
 };
 
-Attention::Attention(std::size_t heads, std::size_t head_width, RelativeBias bias)
-    : heads_(heads), head_width_(head_width), bias_(std::move(bias)) {
+Attention::Attention(std::size_t heads, std::size_t head_width, bool biased)
+    : heads_(heads), head_width_(head_width), biased_(biased) {
   require(heads > 0 && head_width > 0, "Attention: sizes");
-  require(bias_.table.empty() || bias_.table.size() == heads * (2 * bias_.longest - 1),
-          "Attention: size of the bias");
 }
 Attention::~Attention() = default;
 
 // Scores of as many heads at once as the second-level cache holds.
 constexpr std::size_t kScores = std::size_t{1} << 17;
 
-std::size_t Attention::heads_at_once(std::size_t length) const {
-  std::size_t count = std::clamp<std::size_t>(kScores / (length * length), 1, heads_);
+std::size_t Attention::heads_at_once(const PlanShape& shape) const {
+  std::size_t count = std::clamp<std::size_t>(kScores / shape.table(), 1, heads_);
   while (heads_ % count != 0) --count;
   return count;
 }
@@ -202,52 +207,68 @@ std::size_t Attention::score_count(std::size_t length) const {
   return std::max(table, std::min(kScores, heads_ * table));
 }
 
-const Attention::Plan& Attention::plan(std::size_t length) const {
+const Attention::Plan& Attention::plan(const PlanShape& shape) const {
   const std::lock_guard lock(mutex_);
-  auto& slot = plans_[length];
+  auto& slot = plans_[shape];
   if (slot == nullptr)
-    slot = std::make_unique<Plan>(length, heads_at_once(length), heads_, head_width_,
-                                  !bias_.table.empty());
+    slot = std::make_unique<Plan>(shape, heads_at_once(shape), heads_, head_width_, biased_);
   return *slot;
 }
 
-void Attention::fill_bias(std::size_t head, std::size_t length, std::span<float> scores) const {
-  for (std::size_t row = 0; row < heads_at_once(length) * length; ++row) {
-    const std::size_t query = row % length, at = head + row / length;
-    const std::size_t first = at * (2 * bias_.longest - 1) + bias_.longest - 1 - query;
-    std::copy_n(&bias_.table[first], length, &scores[row * length]);
+namespace {
+
+/// Scores of these queries, from head number `head` on, before the products are added.
+void fill_bias(const ScoreBias& bias, std::size_t head, std::span<const std::size_t> places,
+               std::size_t queries, std::size_t length, std::span<float> scores) {
+  for (std::size_t row = 0; row < scores.size() / length; ++row) {
+    const std::size_t number = row % queries, at = head + row / queries;
+    const std::size_t query = places.empty() ? number : places[number];
+    const std::size_t first =
+        at * bias.row() + (bias.by_distance ? bias.longest - 1 - query : query * bias.longest);
+    std::copy_n(&bias.table[first], length, &scores[row * length]);
   }
 }
 
-void Attention::operator()(Workspace& workspace, std::span<const float> qkv,
+}  // namespace
+
+void Attention::operator()(Workspace& workspace, const Queries& queries,
+                           std::span<const float> keys_values, const ScoreBias* bias,
                            std::span<float> scores, std::span<float> out,
                            std::size_t length) const {
-  require(length > 0 && (bias_.table.empty() || length <= bias_.longest), "Attention: length");
-  const Plan& p = plan(length);
-  const std::size_t width = heads_ * head_width_, at_once = heads_at_once(length);
-  require(qkv.size() >= 3 * width * length && out.size() >= width * length &&
-              scores.size() >= at_once * length * length,
+  const std::size_t count = queries.places.empty() ? length : queries.places.size();
+  require(length > 0 && count <= length && (bias != nullptr) == biased_ &&
+              (bias == nullptr ||
+               (length <= bias->longest && bias->table.size() == heads_ * bias->row())),
+          "Attention: length or bias");
+  const PlanShape shape{length, count, queries.stride};
+  const Plan& p = plan(shape);
+  const std::size_t width = heads_ * head_width_, at_once = heads_at_once(shape);
+  require(queries.stride >= width && queries.rows.size() >= (count - 1) * queries.stride + width &&
+              keys_values.size() >= 3 * width * length && out.size() >= width * count &&
+              scores.size() >= at_once * shape.table(),
           "Attention: sizes");
   for (std::size_t head = 0; head < heads_; head += at_once) {
     const std::size_t column = head * head_width_;
-    if (!bias_.table.empty()) fill_bias(head, length, scores);
+    if (bias != nullptr)
+      fill_bias(*bias, head, queries.places, count, length, scores.first(at_once * shape.table()));
     const memory score_memory = unchecked(p.scores_desc.dst_desc(), scores);
     p.scores.execute(
         workspace.stream(),
-        {{DNNL_ARG_SRC, unchecked(p.scores_desc.src_desc(), qkv.subspan(column))},
-         {DNNL_ARG_WEIGHTS, unchecked(p.scores_desc.weights_desc(), qkv.subspan(width + column))},
+        {{DNNL_ARG_SRC, unchecked(p.scores_desc.src_desc(), queries.rows.subspan(column))},
+         {DNNL_ARG_WEIGHTS,
+          unchecked(p.scores_desc.weights_desc(), keys_values.subspan(width + column))},
          {DNNL_ARG_DST, score_memory},
          {DNNL_ARG_SCRATCHPAD, workspace.scratch(p.scores_desc.scratchpad_desc())}});
     p.softmax.execute(workspace.stream(),
                       {{DNNL_ARG_SRC, score_memory},
                        {DNNL_ARG_DST, score_memory},
                        {DNNL_ARG_SCRATCHPAD, workspace.scratch(p.softmax_desc.scratchpad_desc())}});
-    p.mix.execute(
-        workspace.stream(),
-        {{DNNL_ARG_SRC, score_memory},
-         {DNNL_ARG_WEIGHTS, unchecked(p.mix_desc.weights_desc(), qkv.subspan(2 * width + column))},
-         {DNNL_ARG_DST, unchecked(p.mix_desc.dst_desc(), out.subspan(column))},
-         {DNNL_ARG_SCRATCHPAD, workspace.scratch(p.mix_desc.scratchpad_desc())}});
+    p.mix.execute(workspace.stream(),
+                  {{DNNL_ARG_SRC, score_memory},
+                   {DNNL_ARG_WEIGHTS,
+                    unchecked(p.mix_desc.weights_desc(), keys_values.subspan(2 * width + column))},
+                   {DNNL_ARG_DST, unchecked(p.mix_desc.dst_desc(), out.subspan(column))},
+                   {DNNL_ARG_SCRATCHPAD, workspace.scratch(p.mix_desc.scratchpad_desc())}});
   }
 }
 

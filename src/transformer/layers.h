@@ -5,6 +5,7 @@
 // immutable once made; calls are safe from several threads, each with its own workspace.
 #pragma once
 
+#include <compare>
 #include <cstddef>
 #include <dnnl.hpp>
 #include <functional>
@@ -55,7 +56,12 @@ class Workspace {
   OneThread one_thread_;
 };
 
-enum class Activation { kGelu, kGeluTanh, kRelu };
+enum class Activation {
+  kGelu,
+  kGeluTanh,
+  kRelu,
+  kQuickGelu,  ///< x / (1 + exp(-1.702 x))
+};
 
 enum class After {
   kNothing,
@@ -67,9 +73,11 @@ enum class After {
 class Linear {
  public:
   Linear() = default;
-  /// `weights`: out x in. Throws ContractError when sizes differ.
+  /// `weights`: out x in; `stride`: from a row of y to the next, `out` when 0. Throws ContractError
+  /// when sizes differ.
   Linear(const Affine& weights, std::size_t rows, std::size_t in, std::size_t out,
-         After after = After::kNothing, Activation activation = Activation::kGelu);
+         After after = After::kNothing, Activation activation = Activation::kGelu,
+         std::size_t stride = 0);
   /// x: rows x in, y: rows x out.
   void operator()(Workspace& workspace, std::span<const float> x, std::span<float> y) const;
 
@@ -93,35 +101,53 @@ class LayerNorm {
   dnnl::memory scale_shift_;
 };
 
-/// Numbers that are added to attention scores by the distance of two tokens, for every head.
-struct RelativeBias {
-  std::vector<float> table;  ///< heads x (2 longest - 1); the middle of a row is distance 0
-  std::size_t longest = 0;
+/// What is added to attention scores, for every head: by the distance of two tokens, or by the two.
+struct ScoreBias {
+  std::vector<float> table;  ///< heads x row
+  std::size_t longest = 0;   ///< tokens of a sequence at most
+  /// A row holds 2 longest - 1 numbers, distance 0 (key minus query) in the middle; otherwise
+  /// longest x longest, query by query.
+  bool by_distance = true;
+
+  std::size_t row() const { return by_distance ? 2 * longest - 1 : longest * longest; }
 };
 
 /// softmax(Q K^T + bias) V for every head of one sequence. Queries come scaled.
 class Attention {
  public:
-  /// No bias when the table is empty.
-  Attention(std::size_t heads, std::size_t head_width, RelativeBias bias = {});
+  /// `biased`: every call has a bias.
+  Attention(std::size_t heads, std::size_t head_width, bool biased);
   ~Attention();
-  /// qkv: length x 3 (queries, keys, values) x heads x head_width; out: length x heads x
+
+  /// Tokens of the sequence that ask.
+  struct Queries {
+    std::span<const float> rows;  ///< heads x head_width numbers each, `stride` apart
+    std::size_t stride = 0;
+    /// Their places in the sequence; empty: every token, in order.
+    std::span<const std::size_t> places;
+  };
+  /// keys_values: length x 3 (anything, keys, values) x heads x head_width; out: queries x heads x
   /// head_width. `scores`: score_count(length) floats of scratch.
-  void operator()(Workspace& workspace, std::span<const float> qkv, std::span<float> scores,
-                  std::span<float> out, std::size_t length) const;
+  void operator()(Workspace& workspace, const Queries& queries, std::span<const float> keys_values,
+                  const ScoreBias* bias, std::span<float> scores, std::span<float> out,
+                  std::size_t length) const;
   /// The scratch that lengths up to this one need.
   std::size_t score_count(std::size_t length) const;
 
  private:
   struct Plan;
-  const Plan& plan(std::size_t length) const;
-  void fill_bias(std::size_t head, std::size_t length, std::span<float> scores) const;
-  std::size_t heads_at_once(std::size_t length) const;
+  struct PlanShape {
+    std::size_t length, queries, stride;
+    auto operator<=>(const PlanShape&) const = default;
+    std::size_t table() const { return length * queries; }
+  };
+  const Plan& plan(const PlanShape& shape) const;
+  std::size_t heads_at_once(const PlanShape& shape) const;
 
   std::size_t heads_, head_width_;
-  RelativeBias bias_;
+  bool biased_;
   mutable std::mutex mutex_;
-  mutable std::map<std::size_t, std::unique_ptr<const Plan>> plans_;  // by length
+  mutable std::map<PlanShape, std::unique_ptr<const Plan>> plans_;
 };
 
 }  // namespace blindtuner::layers

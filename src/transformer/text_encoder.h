@@ -1,4 +1,5 @@
-// Pretrained sentence encoders of BERT's family (MiniLM and others) and MPNet.
+// Pretrained text encoders: BERT, RoBERTa, DistilBERT, MPNet, CLIP's text tower; with what
+// sentence-transformers put behind one.
 #pragma once
 
 #include <cstddef>
@@ -7,25 +8,30 @@
 #include <memory>
 #include <span>
 
+#include "transformer/pooling.h"
 #include "transformer/text_config.h"
 
 namespace blindtuner {
 
-/// Token ids in, one embedding a text out: word, position and type embeddings, blocks that are
-/// normalised after each half, the mean over a text's tokens, as sentence-transformers has it.
-/// @[Devlin19], @[Song20], @[Reimers19]. Immutable; one instance may be used by many threads at
-/// once.
+/// Token ids in, one row of features a text out. @[Devlin19], @[Liu19], @[Sanh19], @[Song20],
+/// @[Reimers19], @[Radford21]. Immutable; one instance may be used by many threads at once.
 class TextEncoder {
  public:
-  /// A .safetensors file, or a folder with `model.safetensors`; settings are read from the folder
-  /// (read_text_config). Throws DataError.
-  static TextEncoder load(const std::filesystem::path& path);
+  /// A model in any of the forms of model_files.h, or a folder of sentence-transformers' whose
+  /// encoder lies in a folder of its own; settings are read from the folder (read_text_config).
+  /// Throws DataError.
+  static TextEncoder load(const std::filesystem::path& path,
+                          PoolingPlan pooling = PoolingPlan::of("model"));
   ~TextEncoder();
   TextEncoder(TextEncoder&&) noexcept;
   TextEncoder& operator=(TextEncoder&&) noexcept;
 
   const TextConfig& config() const;
-  std::size_t feature_count() const;  ///< the width
+  const PoolingPlan& pooling() const;
+  /// The weights' digest, of those behind the encoder too. Throws DataError.
+  Sha256Digest digest() const;
+  std::size_t part_width(const TokenPart& part) const;
+  std::size_t feature_count() const;  ///< of all parts of the pooling
 
   /// tokens: the ids of all texts, one text behind the other, each with the tokens that open and
   /// close it ([CLS], [SEP]) and without padding; lengths: each text's number of them, from 1 to

@@ -251,7 +251,7 @@ class Extract(Base):
 
     def test_unlabelled_and_classes(self):
         self.report("--no-cache", images=self.images / "red")
-        self.assertEqual(sorted(npz(self.folder / "f.npz")), ["features", "names"])
+        self.assertEqual(sorted(npz(self.folder / "f.npz")), ["features", "names", "pooling"])
         self.report("--no-cache", out="train.npz")
         test = self.folder / "test"
         png(test / "red" / "x.png", 9, 9, (200, 0, 0))
@@ -318,6 +318,130 @@ class ExtractTexts(Base):
         (bare / "vocab.txt").write_text("x\n" * 20 + "[CLS]\n[SEP]\n[UNK]\n")
         self.refused(self.extract("--no-cache", model=bare), "vocabulary")
         self.assertEqual(self.extract("--images", self.folder).returncode, 2)
+
+    def test_sentence_transformers_settings(self):
+        """What lies beside the encoder changes features, or is refused by name."""
+        def rows(model):
+            result = self.extract("--json", "--no-cache", model=model)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            return npz(self.folder / "f.npz")["features"][1], json.loads(result.stdout), result.stderr
+
+        cased = self.folder / "cased"
+        shutil.copytree(self.model, cased)
+        (cased / "tokenizer_config.json").write_text('{"do_lower_case": false}')
+        plain, report, warning = rows(cased)
+        self.assertIn("pooling", report["guessed"])
+        self.assertIn("warning: '" + str(cased) + "'", warning)
+        self.assertNotEqual(plain[:WIDTH], plain[2 * WIDTH:3 * WIDTH])
+        (cased / "sentence_bert_config.json").write_text('{"do_lower_case": true}')
+        lowered, _, _ = rows(cased)
+        for a, b in zip(lowered[:WIDTH], lowered[2 * WIDTH:3 * WIDTH]):
+            self.assertAlmostEqual(a, b, delta=1e-6)
+        (cased / "config_sentence_transformers.json").write_text(
+            '{"prompts": {"q": "the book "}, "default_prompt_name": "q"}')
+        prompted, report, _ = rows(cased)
+        self.assertEqual(report["prompt"], "the book ")
+        self.assertNotEqual(prompted[:WIDTH], lowered[:WIDTH])
+        (cased / "modules.json").write_text(
+            '[{"type": "x.Transformer"}, {"type": "x.WordWeights", "path": "2_WordWeights"}]')
+        self.refused(self.extract(model=cased), "a module is 'x.WordWeights'")
+
+
+class Encoders(Base):
+    """What features are made of, and what is said about it."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = Path(tempfile.mkdtemp(prefix="blindtuner-encoders-"))
+        cls.model = cls.folder / "vit" / "model.safetensors"
+        cls.model.parent.mkdir()
+        tiny_model(cls.model)
+        cls.bert = cls.folder / "bert"
+        tiny_bert(cls.bert)
+        cls.pictures = cls.folder / "pictures"
+        for i in range(6):
+            png(cls.pictures / "ab"[i % 2] / f"{i}.png", 32, 32, (30 * i, 90, 200))
+
+    def run_extract(self, *arguments, model=None):
+        out = self.folder / "f.npz"
+        result = run(OWNER, "extract", "--json", "--model", model or self.model, "--out", out, *arguments)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return json.loads(result.stdout), npz(out), result.stderr
+
+    def test_poolings(self):
+        cache = ("--cache", self.folder / "cache", "--images", self.pictures)
+        single = {}
+        for name in ("model", "class", "mean"):
+            report, members, _ = self.run_extract(*cache, "--pooling", name)
+            self.assertEqual((report["pooling"], members["pooling"][1]), (name, [name]))
+            self.assertEqual((report["features"], report["cached"]), (WIDTH, 0))
+            single[name] = members["features"][1]
+        self.assertEqual(single["model"], single["class"])
+        self.assertNotEqual(single["class"], single["mean"])
+        report, members, _ = self.run_extract(*cache, "--pooling", "class+mean")
+        self.assertEqual((report["features"], report["cached"]), (2 * WIDTH, 0))
+        both = members["features"][1]
+        for i, (a, b) in enumerate(zip(both[:WIDTH] + both[WIDTH:2 * WIDTH],
+                                       single["class"][:WIDTH] + single["mean"][:WIDTH])):
+            self.assertAlmostEqual(a, b, delta=1e-5, msg=str(i))
+        report, _, _ = self.run_extract(*cache, "--pooling", "class+mean")
+        self.assertEqual(report["cached"], 6)
+        for bad, part in (("cls", "expected model, class, mean"), ("last2", "1 blocks")):
+            self.refused(run(OWNER, "extract", "--model", self.model, "--out", self.folder / "f.npz",
+                             *cache, "--pooling", bad), "--pooling", part)
+
+    def test_what_was_guessed_is_said(self):
+        arguments = ("--no-cache", "--images", self.pictures)
+        report, plain, warning = self.run_extract(*arguments)
+        self.assertEqual(report["guessed"], ["heads", "epsilon", "activation", "pictures"])
+        self.assertEqual(len(warning.splitlines()), 1)
+        for part in ("warning: ", str(self.model), "guessed", "heads 1", "mean 0.485"):
+            self.assertIn(part, warning)
+        full = self.folder / "full"
+        shutil.copytree(self.model.parent, full)
+        (full / "config.json").write_text(json.dumps({
+            "num_attention_heads": 1, "layer_norm_eps": 1e-6, "hidden_act": "gelu"}))
+        (full / "preprocessor_config.json").write_text(json.dumps({
+            "size": 32, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}))
+        report, told, warning = self.run_extract(*arguments, model=full)
+        self.assertEqual((report["guessed"], warning), ([], ""))
+        self.assertIn("preprocessor_config.json", report["settings"][-1]["from"])
+        self.assertNotEqual(plain["features"][1], told["features"][1])
+
+    def test_other_sizes_of_pictures(self):
+        report, _, _ = self.run_extract("--no-cache", "--images", self.pictures, "--image-size", "64")
+        self.assertIn("middle 64", report["preprocessing"])
+
+    def test_pairs(self):
+        table = self.folder / "pairs.csv"
+        table.write_text("path,text,label\n" + "".join(
+            f"pictures/{'ab'[i % 2]}/{i}.png,{'play the song' if i % 2 else 'book'},{'xy'[i % 2]}\n"
+            for i in range(6)))
+        report, members, _ = self.run_extract("--no-cache", "--pairs", table, "--text-model", self.bert,
+                                              "--text-column", "text")
+        self.assertEqual((report["pairs"], report["features"]), (6, 2 * WIDTH))
+        self.assertEqual((report["picture_features"], report["text_features"]), (WIDTH, WIDTH))
+        self.assertEqual(members["labels"][1], [0, 1, 0, 1, 0, 1])
+        rows = members["features"][1]
+        row = lambda i: rows[2 * WIDTH * i:2 * WIDTH * (i + 1)]
+        _, pictures, _ = self.run_extract("--no-cache", "--images", self.pictures)
+        for a, b in zip(row(0)[:WIDTH], pictures["features"][1][:WIDTH]):  # a/0.png is the first of all
+            self.assertAlmostEqual(a, b, delta=1e-5)
+        for a, b in zip(row(1)[WIDTH:], row(3)[WIDTH:]):
+            self.assertAlmostEqual(a, b, delta=1e-5)
+        self.assertNotEqual(row(0)[WIDTH:], row(1)[WIDTH:])
+        # Pictures that are passed over take their texts with them.
+        (self.pictures / "a" / "2.png").rename(self.pictures / "a" / "gone")
+        report, members, _ = self.run_extract("--no-cache", "--pairs", table, "--text-model", self.bert,
+                                              "--text-column", "text", "--on-error", "skip")
+        (self.pictures / "a" / "gone").rename(self.pictures / "a" / "2.png")
+        self.assertEqual((report["pairs"], report["skipped"]), (5, 1))
+        self.assertEqual(members["labels"][1], [0, 1, 1, 0, 1])
+        for a, b in zip(members["features"][1][4 * WIDTH:6 * WIDTH], row(3)):
+            self.assertAlmostEqual(a, b, delta=1e-5)
+        self.refused(run(OWNER, "extract", "--no-cache", "--model", self.model, "--pairs", table,
+                         "--text-column", "text", "--out", self.folder / "f.npz"),
+                     "not a text encoder that is known")
 
 
 if __name__ == "__main__":

@@ -6,8 +6,10 @@
 
 #include "base/error.h"
 #include "fuzz.h"
-#include "text/word_piece.h"
+#include "text/tokenizer.h"
+#include "transformer/checkpoint.h"
 #include "transformer/safetensors.h"
+#include "transformer/sentence_modules.h"
 #include "transformer/text_encoder.h"
 #include "transformer/vision_transformer.h"
 
@@ -102,9 +104,9 @@ void tokenizer(Bytes bytes) {
   static const fs::path here = folder("tokenizer");
   const std::vector<Bytes> parts = split(bytes, 2);
   write_whole(here / "tokenizer.json", parts[0]);
-  const WordPiece pieces = WordPiece::load(here);
+  const auto pieces = Tokenizer::load(here);
   const std::string text(parts[1].begin(), parts[1].end());
-  if (pieces.encode(text, 16).size() > 16) std::abort();
+  if (pieces->encode(text, 16).size() > 16) std::abort();
 }
 
 // vocab.txt, tokenizer_config.json, special_tokens_map.json, and a text to cut.
@@ -114,9 +116,57 @@ void vocabulary(Bytes bytes) {
   write_whole(here / "vocab.txt", parts[0]);
   write_or_remove(here / "tokenizer_config.json", parts[1]);
   write_or_remove(here / "special_tokens_map.json", parts[2]);
-  const WordPiece pieces = WordPiece::load(here);
+  const auto pieces = Tokenizer::load(here);
   const std::string text(parts[3].begin(), parts[3].end());
-  if (pieces.encode(text, 16).size() > 16) std::abort();
+  if (pieces->encode(text, 16).size() > 16) std::abort();
+}
+
+// vocab.json, merges.txt, tokenizer_config.json, and a text to cut.
+void byte_pairs(Bytes bytes) {
+  static const fs::path here = folder("byte_pairs");
+  const std::vector<Bytes> parts = split(bytes, 4);
+  write_whole(here / "vocab.json", parts[0]);
+  write_whole(here / "merges.txt", parts[1]);
+  write_or_remove(here / "tokenizer_config.json", parts[2]);
+  const auto pieces = Tokenizer::load(here);
+  const std::string text(parts[3].begin(), parts[3].end());
+  if (pieces->encode(text, 16).size() > 16) std::abort();
+}
+
+// A sharded model's index, beside two shards of a tensor each.
+void model_index(Bytes bytes) {
+  static const fs::path here = folder("model_index");
+  static const bool made = [] {
+    for (const std::string name : {"a", "b"}) {
+      const std::string header =
+          "{\"" + name + R"(":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})";
+      model_file("model_index/" + name + ".safetensors",
+                 {reinterpret_cast<const std::uint8_t*>(header.data()), header.size()});
+    }
+    return true;
+  }();
+  (void)made;
+  write_whole(here / "model.safetensors.index.json", bytes);
+  Checkpoint checkpoint(here);
+  (void)checkpoint.read("a", {2});
+}
+
+// modules.json, the configurations of a pooling, a product, prompts and the encoder, the product's
+// header.
+void sentence_modules(Bytes bytes) {
+  static const fs::path here = folder("sentence_modules");
+  fs::create_directories(here / "2_Dense");
+  const std::vector<Bytes> parts = split(bytes, 6);
+  const char* const names[] = {"modules.json", "1_Pooling/config.json", "2_Dense/config.json",
+                               "config_sentence_transformers.json", "sentence_bert_config.json"};
+  for (std::size_t i = 0; i < 5; ++i) write_or_remove(here / names[i], parts[i]);
+  (void)model_file("sentence_modules/2_Dense/model.safetensors", parts[5]);
+  const SentenceModules modules = read_sentence_modules(here);
+  for (const SentenceStep& step : modules.steps) {
+    if (step.kind != SentenceStep::Kind::kDense || step.dense.bias.empty()) continue;
+    std::vector<float> vector(step.dense.weight.size() / step.dense.bias.size(), 0.5f);
+    step.apply(vector);
+  }
 }
 
 /// Changes the last part's tensors so that shapes and offsets still fit each other: otherwise
@@ -188,6 +238,9 @@ constexpr Target kTargets[] = {
     {"sentences", sentences, mutate_sentences},
     {"tokenizer", tokenizer},
     {"vocabulary", vocabulary},
+    {"byte_pairs", byte_pairs},
+    {"model_index", model_index},
+    {"sentence_modules", sentence_modules},
 };
 
 }  // namespace

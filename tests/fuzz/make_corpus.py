@@ -110,7 +110,11 @@ def pictures():
 
 
 def encoders():
-    for case in sorted((TESTS / "transformer" / "cases").iterdir()):
+    cases = [case for folder in ("cases", "published")
+             for case in sorted((TESTS / "transformer" / folder).iterdir())]
+    for case in cases:
+        if not (case / "model.safetensors").exists():
+            continue
         model = (case / "model.safetensors").read_bytes()
         length = struct.unpack("<Q", model[:8])[0]
         # One block is enough, and offsets are made to fit again.
@@ -126,7 +130,7 @@ def encoders():
         def settings(name, case=case):
             path = case / name
             return json.dumps(json.loads(path.read_text())).encode() if path.exists() else b""
-        if (case / "modules.json").exists():
+        if "word_embeddings" in str(model[:8 + length]) or case.name == "clip_text":
             parts = [settings(name) for name in ("config.json", "sentence_bert_config.json",
                                                  "modules.json", "1_Pooling/config.json")]
             put("sentences", case.name, b"\0".join([*parts, header]))
@@ -149,6 +153,32 @@ def encoders():
         json.dumps({"cls_token": "[CLS]", "unk_token": {"content": "[UNK]"}}),
         "Plays [MASK] \u4e2d b\u0065\u0301"]))
     put("vocabulary", "plain", "\n".join(words))
+    pairs = TESTS / "text" / "fixtures" / "byte_pairs"
+    for kind in ("roberta", "clip"):
+        all_of = json.loads((pairs / f"{kind}.json").read_text())
+        model = all_of["model"]
+        model["merges"] = [[a, b] for a, b in model["merges"][:8]]
+        tokens = dict.fromkeys([token["content"] for token in all_of["added_tokens"]])
+        tokens |= dict.fromkeys([end + mark for end in "abceinorst\u0120" for mark in ("", "</w>")])
+        tokens |= dict.fromkeys(x for a, b in model["merges"] for x in (a, b, a + b))
+        model["vocab"] = {token: i for i, token in enumerate(tokens)}
+        put("tokenizer", kind, json.dumps(all_of).encode() + b"\0a <mask> bacon's   tin 12")
+        put("byte_pairs", kind, "\0".join([
+            json.dumps(model["vocab"] | {"<unk>": 900}),
+            "#version: 0.2\n" + "\n".join(" ".join(pair) for pair in model["merges"]) + "\n",
+            json.dumps({"add_prefix_space": kind == "roberta"}), "a bacon's  tin\u0130"]))
+    put("model_index", "two", json.dumps({"metadata": {"total_size": 16}, "weight_map": {
+        "a": "a.safetensors", "b": "b.safetensors"}}))
+    put("model_index", "elsewhere", json.dumps({"weight_map": {"a": "../a.safetensors"}}))
+    dense = {"linear.weight": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]},
+             "linear.bias": {"dtype": "F32", "shape": [2], "data_offsets": [24, 32]}}
+    modules = [{"type": "x.Transformer", "path": ""}, {"type": "x.Pooling", "path": "1_Pooling"},
+               {"type": "x.Dense", "path": "2_Dense"}, {"type": "x.Normalize", "path": "3"}]
+    put("sentence_modules", "all", "\0".join(json.dumps(part) for part in (
+        modules, {"pooling_mode": ["cls", "mean"]},
+        {"activation_function": "torch.nn.modules.activation.Tanh", "bias": True},
+        {"prompts": {"query": "query: "}, "default_prompt_name": "query"},
+        {"max_seq_length": 12, "do_lower_case": True}, dense)))
 
 
 def own(program):

@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 
 #include "base/parallel.h"
 #include "data/npy.h"
@@ -27,15 +29,54 @@ std::span<float> values(FeatureMatrix& matrix) {
 
 struct Result {
   FeatureMatrix features, logits;  // no logits for texts, and without a head
+  std::map<std::string, FeatureMatrix> pooled;
 };
 
+/// The poolings that a case holds expected features of, besides the model's own.
+PoolingPlan poolings_of(const NpzArchive& expected) {
+  std::vector<Pooling> out = {Pooling::parse("model")};
+  for (const std::string& name : expected.names())
+    if (name == "mean" || name.starts_with("class") || name.starts_with("last"))
+      out.push_back(Pooling::parse(name));
+  return PoolingPlan(std::move(out));
+}
+
+/// Every pooling out of one pass, and alone: the last block then skips what is not read.
+template <typename Load, typename Run>
+void run_poolings(const NpzArchive& expected, const Load& load, const Run& run, Result& out) {
+  const PoolingPlan plan = poolings_of(expected);
+  const auto all = load(plan);
+  const FeatureMatrix rows = run(all);
+  for (std::size_t i = 0; i < plan.poolings().size(); ++i) {
+    const Pooling& pooling = plan.poolings()[i];
+    const FeatureMatrix chosen =
+        plan.select(rows, i, [&](const TokenPart& part) { return all.part_width(part); });
+    const FeatureMatrix alone = run(load(PoolingPlan({pooling})));
+    ASSERT_EQ(alone.cols(), chosen.cols()) << pooling.name;
+    EXPECT_LT(relative_error(chosen, alone), 1e-5) << pooling.name;
+    out.pooled[pooling.name] = alone;
+  }
+  out.features = out.pooled.at("model");
+  out.pooled.erase("model");
+}
+
 Result run_vision(const fs::path& model_path, const NpzArchive& expected) {
-  const auto model = VisionTransformer::load(model_path);
   FeatureMatrix input = expected.features("input");
+  const auto size = static_cast<std::size_t>(std::lround(std::sqrt(input.cols() / 3.0)));
+  const auto model = VisionTransformer::load(model_path, {PoolingPlan::of("model"), size});
   const auto batch = static_cast<std::size_t>(input.rows());
   Result out;
-  out.features.resize(input.rows(), static_cast<Eigen::Index>(model.feature_count()));
-  model.features(values(input), batch, values(out.features));
+  run_poolings(
+      expected,
+      [&](const PoolingPlan& plan) {
+        return VisionTransformer::load(model_path, {plan, size});
+      },
+      [&](const VisionTransformer& loaded) {
+        FeatureMatrix features(input.rows(), static_cast<Eigen::Index>(loaded.feature_count()));
+        loaded.features(values(input), batch, values(features));
+        return features;
+      },
+      out);
   EXPECT_EQ(model.class_count() > 0, expected.contains("logits"));
   if (model.class_count() > 0) {
     out.logits.resize(input.rows(), static_cast<Eigen::Index>(model.class_count()));
@@ -46,26 +87,45 @@ Result run_vision(const fs::path& model_path, const NpzArchive& expected) {
   return out;
 }
 
+/// Small whole numbers, in one dimension.
+template <typename Number>
+std::vector<Number> numbers(const NpzArchive& archive, const std::string& name) {
+  const FeatureMatrix column = archive.features(name);
+  std::vector<Number> out;
+  for (Eigen::Index i = 0; i < column.size(); ++i)
+    out.push_back(static_cast<Number>(std::lround(column.data()[i])));
+  return out;
+}
+
 Result run_text(const fs::path& folder, const NpzArchive& expected) {
-  const auto model = TextEncoder::load(folder);
-  const Labels tokens = expected.labels("tokens"), lengths = expected.labels("lengths");
+  const auto tokens = numbers<std::int32_t>(expected, "tokens");
+  const auto lengths = numbers<std::size_t>(expected, "lengths");
   Result out;
-  out.features.resize(static_cast<Eigen::Index>(lengths.size()),
-                      static_cast<Eigen::Index>(model.feature_count()));
-  model.embed(std::vector<std::int32_t>(tokens.begin(), tokens.end()),
-              std::vector<std::size_t>(lengths.begin(), lengths.end()), values(out.features));
+  run_poolings(
+      expected, [&](const PoolingPlan& plan) { return TextEncoder::load(folder, plan); },
+      [&](const TextEncoder& model) {
+        FeatureMatrix features(static_cast<Eigen::Index>(lengths.size()),
+                               static_cast<Eigen::Index>(model.feature_count()));
+        model.embed(tokens, lengths, values(features));
+        return features;
+      },
+      out);
   return out;
 }
 
 void check(const fs::path& folder, double tolerance) {
   SCOPED_TRACE(folder);
-  fs::path model = folder / "model.safetensors";
   const NpzArchive expected(folder / "expected.npz");
   const Result is =
-      expected.contains("tokens") ? run_text(folder, expected) : run_vision(model, expected);
+      expected.contains("tokens") ? run_text(folder, expected) : run_vision(folder, expected);
   const double error = relative_error(is.features, expected.features("features"));
   EXPECT_LT(error, tolerance);
   std::printf("%-28s features %.1e", folder.filename().c_str(), error);
+  for (const auto& [name, features] : is.pooled) {
+    const double pooled = relative_error(features, expected.features(name));
+    EXPECT_LT(pooled, tolerance) << name;
+    std::printf("  %s %.1e", name.c_str(), pooled);
+  }
   if (is.logits.size() > 0) {
     const double logit_error = relative_error(is.logits, expected.features("logits"));
     EXPECT_LT(logit_error, tolerance);
@@ -83,6 +143,10 @@ std::size_t check_all(const fs::path& folder, double tolerance) {
 }
 
 TEST(Encoders, EqualTheFormulae) { EXPECT_EQ(check_all(TRANSFORMER_CASES, 1e-5), 11u); }
+
+// Tiny random models of published implementations, and what those made of them
+// (tools/check_against_torch.py).
+TEST(Encoders, EqualThePublished) { EXPECT_EQ(check_all(PUBLISHED_CASES, 1e-4), 17u); }
 
 // The backbone that ships with the project, against its own training program's double precision.
 TEST(Encoders, BackboneEqualsItsTrainer) {

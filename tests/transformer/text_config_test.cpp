@@ -40,43 +40,85 @@ TEST_F(TextFiles, SettingsAreRead) {
   EXPECT_EQ(bert.config().max_tokens, 24u);
   EXPECT_EQ(bert.config().heads, 3u);
   EXPECT_EQ(bert.config().depth, 2u);
-  EXPECT_TRUE(bert.config().mean_pooling && bert.config().normalised);
-  EXPECT_FALSE(bert.config().mpnet);
+  EXPECT_EQ(bert.config().modes, std::vector{TextMode::kMean});
+  ASSERT_EQ(bert.config().steps.size(), 1u);
+  EXPECT_EQ(bert.config().steps[0].kind, SentenceStep::Kind::kNormalize);
+  EXPECT_EQ(bert.config().buckets, 0u);
   copy("mpnet");
-  EXPECT_TRUE(load().config().mpnet);
+  EXPECT_EQ(load().config().buckets, 32u);
   EXPECT_EQ(load().config().first_position, 2u);
   copy("bert_first_token");
-  EXPECT_FALSE(load().config().mean_pooling || load().config().normalised);
+  EXPECT_EQ(load().config().modes, std::vector{TextMode::kFirst});
+  EXPECT_TRUE(load().config().steps.empty());
   // Without sentence-transformers' files: the mean, as long as it is, of as many tokens as fit.
   for (const char* file : {"modules.json", "sentence_bert_config.json"})
     fs::remove(folder_ / "m" / file);
-  EXPECT_TRUE(load().config().mean_pooling);
+  EXPECT_EQ(load().config().modes, std::vector{TextMode::kMean});
+  EXPECT_TRUE(load().config().origins.back().guessed);
   EXPECT_EQ(load().config().max_tokens, 32u);
 }
 
 TEST_F(TextFiles, SettingsThatCannotBeMetAreRefused) {
   refused("config.json", "{}", "expected num_attention_heads, a divisor of 12");
   refused("config.json", R"({"num_attention_heads": 5})", "a divisor of 12");
-  refused("config.json", R"({"num_attention_heads": 3, "model_type": "roberta"})",
-          "model_type is 'roberta', expected bert");
+  refused("config.json", R"({"num_attention_heads": 3, "model_type": "xlnet"})",
+          "model_type is 'xlnet', expected bert, roberta, xlm-roberta, camembert");
   refused("config.json", R"({"num_attention_heads": 3, "position_embedding_type": "relative_key"})",
           "absolute");
   refused("modules.json", "{}", "expected a JSON array");
   refused("modules.json", "[3]", "a list of objects");
   refused("modules.json", R"([{"type": "sentence_transformers.models.Dense", "path": "x"}])",
-          "a module is 'sentence_transformers.models.Dense'");
+          "a module is 'sentence_transformers.models.Dense' before a Pooling");
+  refused("modules.json", R"([{"type": "sentence_transformers.models.LSTM", "path": "x"}])",
+          "a module is 'sentence_transformers.models.LSTM', expected");
   refused("modules.json", R"([{"type": "x.Pooling", "path": "../../etc"}])", "a folder's name");
-  refused("1_Pooling/config.json", R"({"pooling_mode_max_tokens": true})",
-          "pooling is 'max_tokens'");
-  refused("1_Pooling/config.json",
-          R"({"pooling_mode_max_tokens": true, "pooling_mode_mean_tokens": true})",
-          "pooling is 'max_tokens and mean_tokens'");
+  refused("1_Pooling/config.json", R"({"pooling_mode_median_tokens": true})",
+          "pooling is 'median_tokens'");
+  refused("1_Pooling/config.json", R"({"pooling_mode": ["mean", "median"]})",
+          "pooling is 'median', expected cls, max, mean");
   refused("sentence_bert_config.json", R"({"max_seq_length": 1})", "max_seq_length is 1");
   refused("model.safetensors", "12345678", "not a .safetensors file");
   expect_data_error([&] { TextEncoder::load(folder_ / "none"); }, "no such file");
   expect_data_error(
       [&] { TextEncoder::load(fs::path(TRANSFORMER_CASES) / "timm/model.safetensors"); },
-      "not a text encoder of BERT's family");
+      "not a text encoder that is known");
+}
+
+TEST_F(TextFiles, SentenceTransformersSettings) {
+  const auto put = [&](const std::string& file, const std::string& text) {
+    put_file(folder_ / "m" / file, text);
+  };
+  put("sentence_bert_config.json", R"({"do_lower_case": true, "max_seq_length": 9})");
+  put("config_sentence_transformers.json",
+      R"({"prompts": {"query": "query: "}, "default_prompt_name": "query"})");
+  EXPECT_TRUE(load().config().lower);
+  EXPECT_EQ(load().config().max_tokens, 9u);
+  EXPECT_EQ(load().config().prompt, "query: ");
+  refused("1_Pooling/config.json", R"({"pooling_mode": "mean", "include_prompt": false})",
+          "a default prompt that the pooling leaves out");
+  refused("config_sentence_transformers.json", R"({"prompts": {}, "default_prompt_name": "query"})",
+          "which is none of the prompts");
+  put("config_sentence_transformers.json", R"({"prompts": {"query": "query: "}})");
+  EXPECT_EQ(load().config().prompt, "");
+  // A tokenizer's own limit counts where sentence-transformers has none.
+  fs::remove(folder_ / "m/sentence_bert_config.json");
+  put("tokenizer_config.json", R"({"model_max_length": 7})");
+  EXPECT_EQ(load().config().max_tokens, 7u);
+  put("tokenizer_config.json", R"({"model_max_length": 1e30})");
+  EXPECT_EQ(load().config().max_tokens, 32u);
+}
+
+TEST_F(TextFiles, ProductsBehindThePooling) {
+  fs::remove_all(folder_ / "m");
+  fs::copy(fs::path(PUBLISHED_CASES) / "sentences", folder_ / "m", fs::copy_options::recursive);
+  EXPECT_EQ(load().feature_count(), 12u);
+  const std::string dense = "2_Dense/config.json";
+  refused(dense, R"({"activation_function": "torch.nn.modules.activation.SiLU"})",
+          "expected Tanh, ReLU or Identity");
+  refused(dense, R"({"use_residual": true})", "use_residual is true");
+  refused(dense, R"({"module_input_name": "token_embeddings"})", "expected sentence_embedding");
+  refused("1_Pooling/config.json", R"({"pooling_mode": "mean"})",
+          "pooling gives 16 numbers, but the product behind it takes 80");
 }
 
 // Positions that leave a text no room, and buckets that no distance falls into.

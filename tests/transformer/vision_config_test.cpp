@@ -97,7 +97,9 @@ TEST_F(VisionFiles, NamesWhatIsMissingOrMisshapen) {
   put(tensors_, "blocks.1.norm2.weight", {63});
   refused("tensor 'blocks.1.norm2.weight' has shape [63], expected [64]");
   put(tensors_, "blocks.0.ls1.gamma", {64});
-  refused("tensor 'blocks.0.ls1.gamma' has no place in this kind of model");
+  refused("tensor 'blocks.1.ls1.gamma' is missing");
+  put(tensors_, "blocks.0.ls3.gamma", {64});
+  refused("tensor 'blocks.0.ls3.gamma' has no place in this kind of model");
   put(tensors_, "blocks.x.weight", {64});
   refused("expected a block's number after 'blocks.'");
   put(tensors_, "blocks.999999.weight", {64});
@@ -138,7 +140,7 @@ TEST_F(VisionFiles, ConfigsAreReadAndHeldAgainstTheShapes) {
   bad(R"({"num_attention_heads": "3"})", "num_attention_heads is \"3\", expected a whole number");
   bad(R"({"layer_norm_eps": -1})", "layer_norm_eps is -1, expected a number from");
   bad(R"({"hidden_act": "swish"})", "hidden_act is 'swish'");
-  bad(R"({"global_pool": "avg"})", "global_pool is 'avg', expected token");
+  bad(R"({"global_pool": "map"})", "global_pool is 'map', expected token or avg");
   bad("[]", "expected a JSON object");
   bad("{", "not JSON");
   bad("{\"a\":" + std::string(1000, '[') + std::string(1000, ']') + "}", "nested deeper");
@@ -202,13 +204,131 @@ TEST_F(VisionFiles, HuggingFacePictures) {
   bad(R"({"rescale_factor": 0.0078})", "divided by 255");
 }
 
+/// One setting of the origins.
+SettingOrigin origin(const VisionConfig& config, const std::string& setting) {
+  for (const SettingOrigin& one : config.origins)
+    if (one.setting == setting) return one;
+  ADD_FAILURE() << "no " << setting;
+  return {};
+}
+
+TEST_F(VisionFiles, SaysWhereSettingsCameFrom) {
+  VisionConfig c = load().config();
+  for (const char* setting : {"heads", "epsilon", "activation", "pictures"})
+    EXPECT_TRUE(origin(c, setting).guessed) << setting;
+  EXPECT_EQ(origin(c, "heads").value, "1");
+  EXPECT_EQ(origin(c, "heads").from, "the width of 64");
+  EXPECT_NE(origin(c, "pictures").value.find("mean 0.485"), std::string::npos);
+  settings("config.json", R"({"num_attention_heads": 4})");
+  c = load().config();
+  EXPECT_FALSE(origin(c, "heads").guessed);
+  EXPECT_NE(origin(c, "heads").from.find("config.json"), std::string::npos);
+  EXPECT_FALSE(origin(c, "epsilon").guessed) << "the kind's own, where its settings are silent";
+  EXPECT_TRUE(origin(c, "pictures").guessed);
+  settings("preprocessor_config.json", R"({"size": 8})");
+  c = load().config();
+  EXPECT_FALSE(origin(c, "pictures").guessed);
+  EXPECT_NE(origin(c, "pictures").from.find("preprocessor_config.json"), std::string::npos);
+}
+
+TEST_F(VisionFiles, PicturesOfAnotherSize) {
+  const auto path = folder_ / "model.safetensors";
+  put_file(path, safetensors(tensors_));
+  const auto sized = [&](std::size_t size) {
+    return VisionTransformer::load(path, {PoolingPlan::of("model"), size});
+  };
+  const VisionTransformer model = sized(16);
+  EXPECT_EQ(model.config().image_size, 16u);
+  EXPECT_EQ(model.config().position_grid, 2u);
+  EXPECT_EQ(model.config().resize, 16u);  // of 8 out of 8
+  EXPECT_EQ(model.pixel_count(), 3u * 16 * 16);
+  expect_data_error([&] { sized(10); }, "--image-size 10: expected a multiple of 4");
+  expect_data_error([&] { sized(4000); }, "tokens a picture, expected at most 8192");
+  // DINOv2's settings decide; other kinds' must fit the positions.
+  const auto dinov2 = std::filesystem::path(PUBLISHED_CASES) / "dinov2";
+  EXPECT_EQ(VisionTransformer::load(dinov2).config().image_size, 16u);
+  EXPECT_EQ(VisionTransformer::load(dinov2).config().resize, 18u);
+  EXPECT_EQ(VisionTransformer::load(dinov2).config().position_grid, 6u);
+  const auto beit = std::filesystem::path(PUBLISHED_CASES) / "beit";
+  expect_data_error(
+      [&] {
+        VisionTransformer::load(beit, {PoolingPlan::of("model"), 32});
+      },
+      "pictures of 32, but this kind's table of offsets is for 16");
+}
+
+TEST_F(VisionFiles, PoolingsByName) {
+  const auto parts = [](const char* name) { return Pooling::parse(name).parts.size(); };
+  EXPECT_EQ(parts("model"), 1u);
+  EXPECT_EQ(parts("class+mean"), 2u);
+  EXPECT_EQ(parts("last4+mean"), 5u);
+  for (const char* bad : {"", "cls", "last", "last1", "last33", "last04x", "class+", "class+class",
+                          "class+last2", "+"})
+    expect_data_error([&] { Pooling::parse(bad); }, "--pooling '");
+  expect_data_error(
+      [&] {
+        put_file(folder_ / "model.safetensors", safetensors(tensors_));
+        VisionTransformer::load(folder_ / "model.safetensors", {PoolingPlan::of("last3"), 0});
+      },
+      "2 blocks, but --pooling asks for the last 3");
+  // What several have in common is computed once.
+  const PoolingPlan plan(
+      {Pooling::parse("class"), Pooling::parse("class+mean"), Pooling::parse("last2")});
+  EXPECT_EQ(plan.text(), "class+mean+class-1");
+  FeatureMatrix row(1, 6);
+  row << 1, 2, 3, 4, 5, 6;
+  FeatureMatrix last2(1, 4);
+  last2 << 5, 6, 1, 2;
+  EXPECT_EQ(plan.select(row, 2, [](const TokenPart&) { return 2; }), last2);
+}
+
+TEST_F(VisionFiles, FoldersAndShards) {
+  const auto sharded = std::filesystem::path(PUBLISHED_CASES) / "vit_bfloat16_sharded";
+  for (const auto& entry : std::filesystem::directory_iterator(sharded))
+    std::filesystem::copy(entry.path(), folder_ / entry.path().filename().string());
+  const std::string index = "model.safetensors.index.json";
+  EXPECT_NO_THROW(VisionTransformer::load(folder_ / ""));
+  EXPECT_NO_THROW(VisionTransformer::load(folder_ / index));
+  const auto refused_index = [&](const std::string& text, const std::string& part) {
+    put_file(folder_ / index, text);
+    expect_data_error([&] { VisionTransformer::load(folder_ / ""); }, part);
+  };
+  expect_data_error([&] { VisionTransformer::load(folder_ / "model-00002-of-00002.safetensors"); },
+                    "one part of a model; name its folder");
+  const std::string good(reinterpret_cast<const char*>(get_file(folder_ / index).data()),
+                         get_file(folder_ / index).size());
+  refused_index("[]", "expected an object with a weight_map");
+  refused_index(R"({"weight_map": {}})", "expected an object with a weight_map");
+  refused_index(R"({"weight_map": {"a": "../x.safetensors"}})", "beside it");
+  refused_index(R"({"weight_map": {"a": "x.bin"}})", "beside it");
+  refused_index(R"({"weight_map": {"a": "none.safetensors"}})", "no such file");
+  refused_index(R"({"weight_map": {"a": "model-00001-of-00002.safetensors"}})",
+                "tensor 'a' is not in");
+  put_file(folder_ / index, good);
+  std::filesystem::copy(folder_ / "model-00001-of-00002.safetensors",
+                        folder_ / "again.safetensors");
+  refused_index(R"({"weight_map": {"a": "again.safetensors",
+      "b": "model-00001-of-00002.safetensors"}})",
+                "is in another of the files too");
+  std::filesystem::remove(folder_ / index);
+  std::filesystem::remove(folder_ / "again.safetensors");
+  expect_data_error([&] { VisionTransformer::load(folder_ / ""); }, "parts of a model without");
+  const TemporaryFolder other;
+  put_file(other / "pytorch_model.bin", "x");
+  expect_data_error([&] { VisionTransformer::load(other / ""); }, "not what PyTorch pickles");
+  put_file(other / "vit.safetensors", safetensors(tiny_model()));
+  EXPECT_NO_THROW(VisionTransformer::load(other / ""));
+  put_file(other / "deit.safetensors", safetensors(tiny_model()));
+  expect_data_error([&] { VisionTransformer::load(other / ""); }, "2 models; name the one");
+}
+
 TEST_F(VisionFiles, DamagedSettings) {
   const std::string good = R"({"size":{"height":8,"width":8},"do_center_crop":true,"crop_size":8,
 "resample":3,"image_mean":[0.5,0.5,0.5]})";
   load();
   Checkpoint checkpoint(folder_ / "model.safetensors");
   const VisionNames& names = recognise_vision_names(checkpoint);
-  const auto read = [&] { read_vision_config(folder_ / "model.safetensors", checkpoint, names); };
+  const auto read = [&] { read_vision_config(folder_ / "", checkpoint, names); };
   const std::vector<std::uint8_t> bytes(good.begin(), good.end());
   expect_truncations_refused(folder_ / "preprocessor_config.json", bytes, read);
   EXPECT_GT(flip_every_bit(folder_ / "preprocessor_config.json", bytes, read, 3), 0u);

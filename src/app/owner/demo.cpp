@@ -14,6 +14,7 @@
 #include "data/idx.h"
 #include "data/load.h"
 #include "data/random_relu.h"
+#include "transformer/pooling.h"
 
 namespace blindtuner {
 namespace {
@@ -24,7 +25,7 @@ struct DemoOptions {
   RunKeys keys;
   std::string out = "build/demo";
   std::string data = "/usr/share/datasets/fashion-mnist";  // Debian's dataset-fashion-mnist
-  std::string model, parameters = "Standard", config, server;
+  std::string model, pooling = "model", parameters = "Standard", config, server;
   std::size_t samples = 0, features = 768;
   std::uint64_t seed = 1;
 };
@@ -48,7 +49,7 @@ Dataset features_of(const CommonOptions& common, const DemoOptions& options,
   } else {
     const fs::path out = fs::path(options.out) / (part + "-features.npz");
     run_extract(common, {"--model", options.model, "--images", images, "--labels", labels, "--out",
-                         out.string()});
+                         out.string(), "--pooling", options.pooling});
     DataSource source;
     source.features = out;
     set = load_dataset(source);
@@ -98,6 +99,7 @@ void add_demo(Program& program) {
             "--model", o->model,
             "a vision transformer's .safetensors; without one, features are those of "
             "a fixed random layer");
+        command.add_option("--pooling", o->pooling, pooling_help())->capture_default_str();
         add_number(command, "--features", o->features, "width of the random layer", 1, 4096)
             ->capture_default_str();
         command.add_option("--config", o->config, "training configuration (JSON)");

@@ -1,4 +1,5 @@
 // blindtuner extract: from pictures or texts to features, with a pretrained transformer.
+#include "app/common/options.h"
 #include "app/owner/extraction.h"
 #include "app/owner/owner.h"
 
@@ -28,10 +29,17 @@ void extract(const CommonOptions& common, ExtractOptions options) {
   check_output(options.out);
   options.texts.classes.numbered = options.pictures.classes.numbered;
   options.pictures.label_column = options.texts.label_column = options.label_column;
-  if (options.texts.table.empty())
-    extract_pictures(common, options);
-  else
-    extract_texts(common, options);
+  const PoolingPlan pooling = PoolingPlan::of(options.pooling);
+  if (!options.pairs.empty()) {
+    EncoderFeatures set = pair_features(common, options, pooling);
+    const FeatureMatrix features = std::move(set.extracted.features);
+    finish_extraction(common, options, features, std::move(set));
+    return;
+  }
+  EncoderFeatures set = options.texts.table.empty() ? picture_features(common, options, pooling)
+                                                    : text_features(common, options, pooling);
+  const FeatureMatrix features = set.pooled(0);
+  finish_extraction(common, options, features, std::move(set));
 }
 
 }  // namespace
@@ -42,16 +50,28 @@ void add_extract(Program& program) {
       [&](CLI::App& command) -> std::function<void()> {
         auto o = std::make_shared<ExtractOptions>();
         command
-            .add_option("--model", o->model,
-                        "pictures: DeiT or ViT, .safetensors in timm's or Hugging Face's naming; "
-                        "texts: the folder of a sentence encoder of BERT's family or MPNet")
+            .add_option(
+                "--model", o->model,
+                "a pretrained encoder: .safetensors, the index of a sharded one, or a folder; "
+                "pictures: ViT, DeiT, MAE, DINOv2, BEiT, CLIP; texts: BERT, RoBERTa, "
+                "DistilBERT, MPNet, CLIP (docs/ENCODERS.md)")
             ->required();
         auto* samples = command.add_option_group("Samples");
         samples->add_option("--images", o->pictures.images,
                             "a folder with a folder for every class, a .csv or .tsv of path and "
                             "label, IDX, or .npz");
         samples->add_option("--texts", o->texts.table, "a .csv or .tsv of text and label");
+        samples->add_option("--pairs", o->pairs,
+                            "a .csv or .tsv of a picture's path, a text and a label: features of "
+                            "both, side by side");
         samples->require_option(1);
+        command.add_option("--text-model", o->text_model,
+                           "the encoder of the texts of pairs (--model, when it is CLIP)");
+        command.add_option("--pooling", o->pooling, pooling_help())->capture_default_str();
+        add_number(
+            command, "--image-size", o->image_size,
+            "pixels a side, to which positions are interpolated (as the model's settings say)", 1,
+            4096);
         command.add_option("--out", o->out, "where the features go (.npz)")->required();
         add_picture_options(command, *o);
         command

@@ -11,7 +11,7 @@ namespace blindtuner {
 namespace {
 
 /// To be raised when the same model makes other features of the same pictures.
-constexpr const char* kRecipe = "blindtuner features of pictures, 1";
+constexpr const char* kRecipe = "blindtuner features of pictures, 2";
 
 Preprocessing preprocessing_of(const VisionConfig& config) {
   Preprocessing out;
@@ -25,28 +25,36 @@ Preprocessing preprocessing_of(const VisionConfig& config) {
 }
 
 /// Everything that makes features out of a picture's bytes.
-Sha256Digest recipe_digest(const std::string& model, const VisionConfig& config,
+Sha256Digest recipe_digest(const ModelFiles& files, const VisionTransformer& model,
                            const Preprocessing& preprocessing) {
+  const VisionConfig& config = model.config();
   std::ostringstream text;
   text.precision(17);
   text << kRecipe << "; " << preprocessing.text() << "; " << config.heads << " heads, epsilon "
        << config.epsilon << ", activation " << static_cast<int>(config.activation)
-       << (config.distilled ? ", distilled" : "");
-  return Sha256().add(file_digest(model)).add(text.str()).finish();
+       << (config.distilled ? ", distilled" : "") << (config.mean_pooled ? ", mean" : "")
+       << "; pooling " << model.pooling().text();
+  return Sha256().add(files.digest()).add(text.str()).finish();
 }
 
 }  // namespace
 
-void extract_pictures(const CommonOptions& common, const ExtractOptions& options) {
+EncoderFeatures picture_features(const CommonOptions& common, const ExtractOptions& options,
+                                 const PoolingPlan& pooling) {
   PictureSource source = options.pictures;
   source.classes.names = options.class_names();
   source.all_files = options.on_error != "skip";
   const PictureSet pictures = PictureSet::open(source);
   print_notes(common, pictures.notes());
-  const VisionTransformer model = VisionTransformer::load(options.model);
+  const ModelFiles files = find_model(options.model);
+  const VisionTransformer model = VisionTransformer::load(files, {pooling, options.image_size});
   const Preprocessing preprocessing = preprocessing_of(model.config());
-  const auto cache = options.open_cache(recipe_digest(options.model, model.config(), preprocessing),
-                                        model.feature_count());
+  nlohmann::json report = {{"notes", pictures.notes()},
+                           {"preprocessing", preprocessing.text()},
+                           {"preprocessing_from", model.config().settings_from}};
+  report_origins(options.model, model.config().origins, report);
+  const auto cache =
+      options.open_cache(recipe_digest(files, model, preprocessing), model.feature_count());
 
   struct Input {
     PictureBytes bytes;
@@ -76,16 +84,15 @@ void extract_pictures(const CommonOptions& common, const ExtractOptions& options
     model.features(pixels, inputs.size(), features);
   };
   const ExtractionSettings settings{64, !source.all_files, common.quiet, "pictures"};
-  const Extracted extracted = extract_features<Input>(pictures.size(), model.feature_count(),
-                                                      settings, cache.get(), load, prepare, encode);
+  Extracted extracted = extract_features<Input>(pictures.size(), model.feature_count(), settings,
+                                                cache.get(), load, prepare, encode);
   if (extracted.kept.empty())
     throw DataError(quoted_path(source.images) + ": none of " + std::to_string(pictures.size()) +
                     " pictures could be read");
-  finish_extraction(common, options, settings, extracted,
-                    {pictures.names(), pictures.labels(), pictures.classes()},
-                    {{"notes", pictures.notes()},
-                     {"preprocessing", preprocessing.text()},
-                     {"preprocessing_from", model.config().settings_from}});
+  std::vector<std::size_t> widths;
+  for (const TokenPart& part : pooling.parts()) widths.push_back(model.part_width(part));
+  return {std::move(extracted), pooling,           std::move(widths), pictures.names(),
+          pictures.classes(),   pictures.labels(), settings,          std::move(report)};
 }
 
 }  // namespace blindtuner

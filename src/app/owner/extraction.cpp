@@ -1,6 +1,8 @@
 #include "app/owner/extraction.h"
 
+#include <algorithm>
 #include <cmath>
+#include <iostream>
 #include <map>
 #include <sstream>
 
@@ -41,10 +43,40 @@ void check_output(const fs::path& out) {
     throw DataError("cannot write " + quoted_path(out) + ": no such folder");
 }
 
+FeatureMatrix EncoderFeatures::pooled(std::size_t index) const {
+  return pooling.select(extracted.features, index, [&](const TokenPart& part) {
+    const auto& parts = pooling.parts();
+    return widths[static_cast<std::size_t>(std::find(parts.begin(), parts.end(), part) -
+                                           parts.begin())];
+  });
+}
+
+void report_origins(const std::string& model, const SettingOrigins& origins,
+                    nlohmann::json& report) {
+  std::string line;
+  auto& settings = report["settings"] = nlohmann::json::array();
+  auto& guessed = report["guessed"] = nlohmann::json::array();
+  for (const SettingOrigin& origin : origins) {
+    settings.push_back({{"setting", origin.setting},
+                        {"value", origin.value},
+                        {"from", origin.from},
+                        {"guessed", origin.guessed}});
+    if (!origin.guessed) continue;
+    guessed.push_back(origin.setting);
+    line +=
+        (line.empty() ? "" : "; ") + origin.setting + " " + origin.value + " (" + origin.from + ")";
+  }
+  if (!line.empty())
+    std::cerr << "warning: " + quoted_path(model) +
+                     ": no settings beside the weights say so, guessed: " + line + "\n";
+}
+
 void finish_extraction(const CommonOptions& common, const ExtractOptions& options,
-                       const ExtractionSettings& settings, const Extracted& extracted,
-                       const LabelledNames& samples, nlohmann::json report) {
-  validate_finite(extracted.features, "the features of " + quoted_path(options.model));
+                       const FeatureMatrix& features, EncoderFeatures samples) {
+  const ExtractionSettings& settings = samples.settings;
+  const Extracted& extracted = samples.extracted;
+  nlohmann::json& report = samples.report;
+  validate_finite(features, "the features of " + quoted_path(options.model));
   const bool labelled = !samples.labels.empty();
   std::vector<std::string> names;
   Labels labels;
@@ -53,8 +85,9 @@ void finish_extraction(const CommonOptions& common, const ExtractOptions& option
     if (labelled) labels.push_back(samples.labels[i]);
   }
   std::map<std::string, std::vector<std::uint8_t>> members;
-  members["features"] = npy_bytes(extracted.features);
+  members["features"] = npy_bytes(features);
   members["names"] = npy_bytes(names);
+  members["pooling"] = npy_bytes(std::vector<std::string>{options.pooling});
   if (labelled) {
     members["labels"] = npy_bytes(labels);
     members["classes"] = npy_bytes(samples.classes);
@@ -64,7 +97,8 @@ void finish_extraction(const CommonOptions& common, const ExtractOptions& option
   const std::string& unit = settings.unit;
   const double rate = static_cast<double>(extracted.kept.size()) / extracted.seconds;
   report.update({{unit, extracted.kept.size()},
-                 {"features", extracted.features.cols()},
+                 {"features", features.cols()},
+                 {"pooling", options.pooling},
                  {"classes", samples.classes},
                  {"skipped", extracted.skipped.size()},
                  {"skipped_" + unit, extracted.skipped},
@@ -80,8 +114,9 @@ void finish_extraction(const CommonOptions& common, const ExtractOptions& option
     text << " of " << samples.classes.size() << " classes";
   else
     text << " without labels";
-  text << ", " << extracted.features.cols() << " features each, in '" << options.out << "' ("
-       << duration_text(extracted.seconds) << ", " << std::lround(rate) << " " << unit << "/s";
+  text << ", " << features.cols() << " features each (pooling: " << options.pooling << "), in '"
+       << options.out << "' (" << duration_text(extracted.seconds) << ", " << std::lround(rate)
+       << " " << unit << "/s";
   if (extracted.cached > 0) text << "; " << extracted.cached << " from the cache";
   text << ")\n";
   const std::string classes = class_note(samples.classes);

@@ -20,6 +20,8 @@
 #include "data/feature_cache.h"
 #include "image/picture_set.h"
 #include "text/text_set.h"
+#include "transformer/pooling.h"
+#include "transformer/settings_origin.h"
 
 namespace blindtuner {
 
@@ -28,6 +30,10 @@ struct ExtractOptions {
   PictureSource pictures;
   TextSource texts;  ///< the table's name empty: pictures
   std::string model, out, classes, cache, label_column = "last", on_error = "fail";
+  std::string pairs;       ///< a table of pictures and texts, in the place of both
+  std::string text_model;  ///< of the texts of pairs, when it is another
+  std::string pooling = "model";
+  std::size_t image_size = 0;
   bool no_cache = false;
 
   /// Of --classes; none without it. Throws DataError.
@@ -35,9 +41,6 @@ struct ExtractOptions {
   /// Null when there is to be none, or no folder is known. Throws DataError.
   std::unique_ptr<FeatureCache> open_cache(const Sha256Digest& key, std::size_t width) const;
 };
-
-void extract_pictures(const CommonOptions& common, const ExtractOptions& options);
-void extract_texts(const CommonOptions& common, const ExtractOptions& options);
 
 /// What is to be written at the end must not fail for a reason that is known at the beginning: a
 /// name that does not end in .npz, a folder that is not there. Throws DataError.
@@ -152,17 +155,40 @@ Extracted extract_features(std::size_t count, std::size_t width, const Extractio
   return out;
 }
 
-/// What is known of all samples, those that were skipped included.
-struct LabelledNames {
-  const std::vector<std::string>& names;
-  const Labels& labels;                     ///< or none
-  const std::vector<std::string>& classes;  ///< or none
+/// One encoder's features of a set, and what is to be said about them.
+struct EncoderFeatures {
+  Extracted extracted;  ///< rows of all parts of the plan
+  PoolingPlan pooling;
+  std::vector<std::size_t> widths;          ///< of the plan's parts
+  std::vector<std::string> names, classes;  ///< of all samples, those that were skipped included
+  Labels labels;                            ///< the same, or none
+  ExtractionSettings settings;
+  nlohmann::json report;
+
+  /// The columns of pooling number `index` of the plan.
+  FeatureMatrix pooled(std::size_t index) const;
 };
 
-/// Writes options.out (members features, names and, with labels, labels and classes) and reports;
-/// `report` holds what is special. Throws DataError.
+/// What an encoder that was loaded with `pooling` (one or several poolings, computed in one pass
+/// and cached as one row) makes of the set that the options name. Warns of settings that were
+/// guessed. Throws DataError.
+EncoderFeatures picture_features(const CommonOptions& common, const ExtractOptions& options,
+                                 const PoolingPlan& pooling);
+EncoderFeatures text_features(const CommonOptions& common, const ExtractOptions& options,
+                              const PoolingPlan& pooling);
+/// Of a table with both: the features of the pictures and those of the texts side by side, which is
+/// all that `extracted` then holds. One pooling.
+EncoderFeatures pair_features(const CommonOptions& common, const ExtractOptions& options,
+                              const PoolingPlan& pooling);
+
+/// What files say about a model goes into the report ("settings", "guessed"); a line on the error
+/// stream says what none of them did.
+void report_origins(const std::string& model, const SettingOrigins& origins,
+                    nlohmann::json& report);
+
+/// Writes options.out (members features, names, pooling and, with labels, labels and classes) and
+/// reports. Throws DataError.
 void finish_extraction(const CommonOptions& common, const ExtractOptions& options,
-                       const ExtractionSettings& settings, const Extracted& extracted,
-                       const LabelledNames& samples, nlohmann::json report);
+                       const FeatureMatrix& features, EncoderFeatures set);
 
 }  // namespace blindtuner

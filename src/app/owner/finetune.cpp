@@ -14,6 +14,7 @@
 #include "data/file_bytes.h"
 #include "data/load.h"
 #include "data/npy.h"
+#include "transformer/pooling.h"
 
 namespace blindtuner {
 namespace {
@@ -24,8 +25,13 @@ namespace fs = std::filesystem;
 struct ExtractionOptions {
   std::string model, images, test_images, images_root, texts, test_texts, split, test_split,
       text_column;
+  std::string pairs, test_pairs, path_column, text_model, pooling = "model";
   std::string on_error = "fail", cache;
   bool no_cache = false;
+  std::size_t image_size = 0;
+
+  std::string train() const { return images + texts + pairs; }
+  std::string test() const { return test_images + test_texts + test_pairs; }
 };
 
 struct FinetuneOptions {
@@ -44,15 +50,15 @@ struct FinetuneOptions {
 
 void check_options(const FinetuneOptions& o) {
   const ExtractionOptions& e = o.extraction;
-  if (o.train.features.empty() + e.images.empty() + e.texts.empty() != 2)
-    throw DataError("finetune takes one of --images, --texts and --features");
+  if (o.train.features.empty() + e.images.empty() + e.texts.empty() + e.pairs.empty() != 3)
+    throw DataError("finetune takes one of --images, --texts, --pairs and --features");
   const bool extracted = o.train.features.empty();
   if (extracted && e.model.empty())
-    throw DataError("--images and --texts need --model, the pretrained transformer");
+    throw DataError("--images, --texts and --pairs need --model, the pretrained transformer");
   if ((extracted && !o.test.features.empty()) || (e.images.empty() && !e.test_images.empty()) ||
-      (e.texts.empty() && !e.test_texts.empty()))
+      (e.texts.empty() && !e.test_texts.empty()) || (e.pairs.empty() && !e.test_pairs.empty()))
     throw DataError(
-        "the test set is to be of the training set's kind: pictures, texts or features");
+        "the test set is to be of the training set's kind: pictures, texts, pairs or features");
   if (extracted && !o.validation.features.empty())
     throw DataError("--validation-features goes with --features");
   if (!o.validation.labels.empty() && o.validation.features.empty())
@@ -64,7 +70,7 @@ void check_options(const FinetuneOptions& o) {
 void extract_features(const CommonOptions& common, FinetuneOptions& o) {
   const ExtractionOptions& e = o.extraction;
   const fs::path folder = o.out;
-  const std::string kind = e.texts.empty() ? "--images" : "--texts";
+  const std::string kind = !e.pairs.empty() ? "--pairs" : e.texts.empty() ? "--images" : "--texts";
   const auto extract = [&](const std::string& from, DataSource& set, const std::string& split,
                            const fs::path& out, const fs::path& classes) {
     std::vector<std::string> arguments = {"--model",
@@ -76,7 +82,9 @@ void extract_features(const CommonOptions& common, FinetuneOptions& o) {
                                           "--on-error",
                                           e.on_error,
                                           "--label-column",
-                                          o.train.label_column};
+                                          o.train.label_column,
+                                          "--pooling",
+                                          e.pooling};
     if (!set.labels.empty()) arguments.insert(arguments.end(), {"--labels", set.labels.string()});
     if (!split.empty()) arguments.insert(arguments.end(), {"--split", split});
     if (!e.images_root.empty()) arguments.insert(arguments.end(), {"--images-root", e.images_root});
@@ -84,14 +92,18 @@ void extract_features(const CommonOptions& common, FinetuneOptions& o) {
     if (!e.cache.empty()) arguments.insert(arguments.end(), {"--cache", e.cache});
     if (e.no_cache) arguments.emplace_back("--no-cache");
     if (o.train.classes.numbered) arguments.emplace_back("--class-numbers");
+    if (!e.path_column.empty()) arguments.insert(arguments.end(), {"--path-column", e.path_column});
+    if (!e.text_model.empty()) arguments.insert(arguments.end(), {"--text-model", e.text_model});
+    if (e.image_size > 0)
+      arguments.insert(arguments.end(), {"--image-size", std::to_string(e.image_size)});
     if (!classes.empty()) arguments.insert(arguments.end(), {"--classes", classes.string()});
     run_extract(common, std::move(arguments));
     set.features = out;
     set.labels.clear();
   };
   const fs::path train = folder / "train-features.npz";
-  extract(e.texts + e.images, o.train, e.split, train, {});
-  const std::string test = e.test_texts + e.test_images;
+  extract(e.train(), o.train, e.split, train, {});
+  const std::string test = e.test();
   if (!test.empty()) extract(test, o.test, e.test_split, folder / "test-features.npz", train);
   o.train.features_member = "features";
   o.train.labels_member = "labels";
@@ -100,7 +112,7 @@ void extract_features(const CommonOptions& common, FinetuneOptions& o) {
 FinetuningData load(const FinetuneOptions& options, const OrderSeed& seed) {
   FinetuningData data;
   const std::string name = quoted_path(options.train.features);
-  const std::string extracted = options.extraction.images + options.extraction.texts;
+  const std::string extracted = options.extraction.train();
   const fs::path origin = extracted.empty() ? options.train.features : fs::path(extracted);
   data.name = (origin.has_filename() ? origin : origin.parent_path()).filename().string();
   data.train = load_dataset(options.train);
@@ -201,6 +213,15 @@ void add_data_options(CLI::App& command, FinetuneOptions& o) {
   command.add_option("--texts", o.extraction.texts, "or a .csv or .tsv of text and label");
   command.add_option("--test-texts", o.extraction.test_texts, "the test set's texts");
   command.add_option("--text-column", o.extraction.text_column, "of a table of texts");
+  command.add_option("--pairs", o.extraction.pairs,
+                     "or a .csv or .tsv of a picture's path, a text and a label");
+  command.add_option("--test-pairs", o.extraction.test_pairs, "the test set's pairs");
+  command.add_option("--path-column", o.extraction.path_column, "of a table of pictures or pairs");
+  command.add_option("--text-model", o.extraction.text_model,
+                     "the encoder of the texts of pairs (--model, when it is CLIP)");
+  command.add_option("--pooling", o.extraction.pooling, pooling_help())->capture_default_str();
+  add_number(command, "--image-size", o.extraction.image_size,
+             "pixels a side that the transformer reads (as its settings say)", 1, 4096);
   command.add_option(
       "--model", o.extraction.model,
       "the transformer that makes features: for pictures .safetensors, for texts the "

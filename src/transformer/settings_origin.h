@@ -1,0 +1,16 @@
+// Where a model's settings came from.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace blindtuner {
+
+struct SettingOrigin {
+  std::string setting, value;
+  std::string from;      ///< a file, quoted; or what it was inferred from
+  bool guessed = false;  ///< no file said so: another value may have been meant
+};
+using SettingOrigins = std::vector<SettingOrigin>;
+
+}  // namespace blindtuner

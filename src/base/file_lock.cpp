@@ -101,7 +101,14 @@ bool FileLock::open_file() {
   constexpr int kFlags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
   descriptor_ = ::open(file_.c_str(), O_RDWR | O_CREAT | kFlags, 0666);
   if (descriptor_ < 0) descriptor_ = ::open(file_.c_str(), O_RDONLY | kFlags);
-  return descriptor_ >= 0;
+  struct stat info {};
+  const bool opened = descriptor_ >= 0 && ::fstat(descriptor_, &info) == 0;
+  // What others may have put there: nobody writes through a link, nor believes to hold one.
+  if (opened ? S_ISREG(info.st_mode) && info.st_nlink <= 1 : errno != ELOOP) return opened;
+  if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
+  throw DataError(quoted_path(file_) +
+                  ": is no lock but a link, or no regular file; find out who put it there, and "
+                  "remove it");
 }
 
 // True when there is nothing more to wait for: held, or not to be had here. The file that is locked
@@ -122,6 +129,8 @@ bool FileLock::take(int operation) {
     ::close(std::exchange(descriptor_, -1));
     if (!open_file()) return true;
   }
+  struct stat mine {};
+  if (::fstat(descriptor_, &mine) != 0 || mine.st_uid != ::geteuid()) return true;
   if (operation == LOCK_EX && ::ftruncate(descriptor_, 0) != 0) return true;
   const std::string line = std::to_string(::getpid()) + " '" + process_title() + "' (process " +
                            std::to_string(::getpid()) + ", since " + now() + ")\n";

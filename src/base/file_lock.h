@@ -16,6 +16,9 @@ void set_process_title(std::string title);
 /// every holder (process, title, since when) and is removed by the last one. Children do not
 /// inherit the lock. Two locks of one process exclude each other like those of two.
 ///
+/// A link, symbolic or hard, or anything but a regular file under that name is refused; a file of
+/// another user is locked and not written to.
+///
 /// Where the file can be neither opened nor made (no such folder, a folder that cannot be written),
 /// or the file system knows no locks, there is nothing to hold: held() is false. Writing will fail
 /// there by itself, and reading goes on.
@@ -29,7 +32,7 @@ class FileLock {
   /// Holds nothing.
   FileLock() = default;
   /// Waits up to `patience` for other holders. Throws DataError that names the folder and who holds
-  /// it. Ends early when the program is interrupted.
+  /// it, or a file of its name that is no lock. Ends early when the program is interrupted.
   FileLock(std::filesystem::path folder, const std::string& role, Kind kind = Kind::kExclusive,
            std::chrono::milliseconds patience = {});
   ~FileLock() { release(); }

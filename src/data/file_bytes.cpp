@@ -73,6 +73,13 @@ class Inflater {
   bool ended_ = false;
 };
 
+std::vector<std::uint8_t> inflate_start(std::span<const std::uint8_t> packed, int window_bits,
+                                        std::size_t count, const std::string& where) {
+  std::vector<std::uint8_t> out(count);
+  out.resize(Inflater(packed, window_bits, where).fill(out));
+  return out;
+}
+
 std::vector<std::uint8_t> inflate_all(std::span<const std::uint8_t> packed, int window_bits,
                                       std::size_t unpacked, const std::string& where) {
   if (unpacked > max_inflated(packed.size()))
@@ -113,14 +120,17 @@ std::uint64_t max_inflated(std::uint64_t packed) {
 
 std::vector<std::uint8_t> gunzip_start(std::span<const std::uint8_t> packed, std::size_t count,
                                        const std::string& where) {
-  std::vector<std::uint8_t> out(count);
-  out.resize(Inflater(packed, kGzip, where).fill(out));
-  return out;
+  return inflate_start(packed, kGzip, count, where);
 }
 
 std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> packed, std::size_t unpacked,
                                  const std::string& where) {
   return inflate_all(packed, kGzip, unpacked, where);
+}
+
+std::vector<std::uint8_t> inflate_raw_start(std::span<const std::uint8_t> packed, std::size_t count,
+                                            const std::string& where) {
+  return inflate_start(packed, kRaw, count, where);
 }
 
 std::vector<std::uint8_t> inflate_raw(std::span<const std::uint8_t> packed, std::size_t unpacked,

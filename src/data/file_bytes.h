@@ -36,6 +36,8 @@ std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> packed, std::size
                                  const std::string& where);
 
 /// The same of a raw deflate stream, which has no checksum.
+std::vector<std::uint8_t> inflate_raw_start(std::span<const std::uint8_t> packed, std::size_t count,
+                                            const std::string& where);
 std::vector<std::uint8_t> inflate_raw(std::span<const std::uint8_t> packed, std::size_t unpacked,
                                       const std::string& where);
 

@@ -17,7 +17,7 @@ namespace blindtuner {
 namespace {
 
 // A header longer than this is not one that NumPy writes for a plain array.
-constexpr std::size_t kMaxHeader = 1 << 16;
+constexpr std::size_t kMaxHeader = kMaxNpyHeader - 12;
 constexpr std::size_t kMaxDimensions = 32;
 constexpr std::size_t kMaxText = 1 << 14;  // characters an element
 constexpr std::array<std::uint8_t, 6> kMagic = {0x93, 'N', 'U', 'M', 'P', 'Y'};
@@ -329,6 +329,11 @@ std::string pair_text(Eigen::Index rows, Eigen::Index columns) {
 }  // namespace
 
 NpyHeader parse_npy_header(std::span<const std::uint8_t> bytes, const std::string& where) {
+  return parse_npy_header(bytes, bytes.size(), where);
+}
+
+NpyHeader parse_npy_header(std::span<const std::uint8_t> bytes, std::size_t whole,
+                           const std::string& where) {
   if (bytes.size() < 10)
     throw DataError(where + ": " + std::to_string(bytes.size()) +
                     " bytes, expected an .npy header of at least 10");
@@ -355,7 +360,7 @@ NpyHeader parse_npy_header(std::span<const std::uint8_t> bytes, const std::strin
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + begin, length);
   HeaderParser(text, where).parse(header);
   header.data_offset = begin + length;
-  const std::size_t there = bytes.size() - header.data_offset;
+  const std::size_t there = whole - header.data_offset;
   // Factor by factor, so that no product overflows; a zero makes the array empty whatever the
   // others are.
   const bool empty =

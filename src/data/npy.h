@@ -33,9 +33,15 @@ struct NpyHeader {
   std::size_t data_offset = 0;  ///< where the elements start
 };
 
+/// The most bytes that a header takes, magic and lengths included.
+inline constexpr std::size_t kMaxNpyHeader = (std::size_t{1} << 16) + 12;
+
 /// Parses and checks a header; `bytes` is the whole array, which must hold exactly the elements
-/// that the shape promises. `where` opens every message. Throws DataError.
+/// that the shape promises, or the first kMaxNpyHeader bytes of one of `whole` bytes. `where` opens
+/// every message. Throws DataError.
 NpyHeader parse_npy_header(std::span<const std::uint8_t> bytes, const std::string& where);
+NpyHeader parse_npy_header(std::span<const std::uint8_t> bytes, std::size_t whole,
+                           const std::string& where);
 
 /// A matrix out of an array of any supported type: two dimensions as they are, more are flattened
 /// behind the first, one dimension becomes a column. Finite values only. Throws DataError.

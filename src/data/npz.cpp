@@ -133,7 +133,11 @@ std::vector<std::uint8_t> NpzArchive::unpack(const std::string& name) const {
       throw DataError(where(name) + ": stored, but with two different lengths");
     out.assign(packed.begin(), packed.end());
   } else {
-    out = inflate_raw(packed, member.unpacked, where(name));
+    // What the directory claims is believed once the array's header says so, too.
+    const std::size_t claimed = member.unpacked;
+    parse_npy_header(inflate_raw_start(packed, std::min(claimed, kMaxNpyHeader), where(name)),
+                     claimed, where(name));
+    out = inflate_raw(packed, claimed, where(name));
   }
   if (crc_of(out) != member.crc) throw DataError(where(name) + ": damaged (its CRC-32 differs)");
   return out;

@@ -49,10 +49,10 @@ struct CiphertextShape {
 /// What the numbers of one kind of result keep to, in magnitude and in their own unit, wherever
 /// they lie in its polynomials.
 struct PlausibleValues {
-  double largest = 0;   ///< weights; scores
-  double padding = 0;   ///< features and samples that only fill up: encryptions of zero, multiplied
-  double empty = 0;     ///< places that hold nothing at all
-  double contrast = 1;  ///< the largest of `empty` over the largest of the rest
+  double largest = 0;  ///< weights; scores
+  double padding = 0;  ///< features and samples that only fill up: encryptions of zero, multiplied
+  double empty = 0;    ///< places that hold nothing at all
+  double least = 0;    ///< the largest of both reaches this: even a weight of zero has its noise
 };
 
 }  // namespace blindtuner

@@ -17,6 +17,9 @@ namespace {
 
 constexpr double kFloodFactor = 0x1p8, kLeastNoise = 0x1p-8;
 
+// What was refused where it is no ciphertext.
+constexpr char kAnswer[] = "answer";
+
 std::string text_of(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%.3g", value);
@@ -70,16 +73,6 @@ struct Disclosure::Sealed {
         [&keys, &scores, plausible] { return decrypt_scores(keys.secrets, scores, plausible); }};
   }
 
-  /// Decrypted and plausible. Throws DataError that names where it came from.
-  std::vector<double> open(const Origin& origin) const {
-    try {
-      return decrypt();
-    } catch (const UntrustedResult& error) {
-      throw UntrustedResult(origin.name + ": not what this training can have produced, and not used: " + error.what());
-    } catch (const DataError& error) {
-      throw DataError(origin.name + ": not what this training can have produced: " + error.what());
-    }
-  }
   LedgerEntry entry(LedgerEntry::Kind kind, const Origin& origin) const {
     LedgerEntry e;
     e.kind = kind;
@@ -94,7 +87,7 @@ struct Disclosure::Sealed {
 };
 
 double publication_noise(double error) {
-  require(error >= 0 && std::isfinite(error), "an error's standard deviation");
+  require(error >= 0, "an error's standard deviation");
   const double least = std::max(kFloodFactor * error, kLeastNoise);
   const double power = std::exp2(std::ceil(std::log2(least)));
   return power < least ? 2 * power : power;
@@ -135,8 +128,47 @@ std::optional<FeatureSizes> Disclosure::sizes_of(const std::string& data) const 
   return {};
 }
 
+void Disclosure::require_unrefused(const Origin& origin) const {
+  if (origin.run.empty()) return;
+  for (const LedgerEntry& e : ledger_.read().value_or(std::vector<LedgerEntry>{}))
+    if (e.kind == LedgerEntry::Kind::kRefused && e.run == origin.run && e.what != kAnswer)
+      throw DataError(origin.name + ": round " + std::to_string(e.round) +
+                      " of this run was refused on " + e.time + " (" + e.reason +
+                      "), and a refused round ends its run: train anew");
+}
+
+std::vector<double> Disclosure::decrypt(const Sealed& sealed, const Origin& origin,
+                                        const std::function<void(std::span<const double>)>& check) {
+  require_unrefused(origin);
+  // The same ciphertext again may be held against other bounds: a bit of its own.
+  const auto refused = [&](const std::string& reason) {
+    record([&](const auto&) {
+      LedgerEntry entry = sealed.entry(LedgerEntry::Kind::kRefused, origin);
+      entry.reason = reason;
+      entry.bits = 1;
+      return entry;
+    });
+    return origin.name + ": " + reason;
+  };
+  const std::string implausible = "not what this training can have produced";
+  std::vector<double> values;
+  try {
+    values = sealed.decrypt();
+  } catch (const UntrustedResult& error) {
+    throw UntrustedResult(refused(implausible + ", and not used: " + error.what()));
+  } catch (const DataError& error) {
+    throw DataError(refused(implausible + ": " + error.what()));
+  }
+  try {
+    if (check) check(values);
+  } catch (const DataError& error) {
+    throw DataError(refused(error.what()));
+  }
+  return values;
+}
+
 std::vector<double> Disclosure::open(const Sealed& sealed, const Origin& origin) {
-  std::vector<double> values = sealed.open(origin);
+  std::vector<double> values = decrypt(sealed, origin);
   record([&](const auto&) { return sealed.entry(LedgerEntry::Kind::kOpened, origin); });
   return values;
 }
@@ -152,25 +184,33 @@ std::vector<double> Disclosure::open(const EncryptedScores& scores,
 }
 
 std::vector<int> Disclosure::open_labels(const EncryptedDataset& data, const Origin& origin) {
-  std::vector<int> labels;
-  try {
-    labels = decrypt_labels(keys_.secrets, data);
-  } catch (const DataError& error) {
-    throw DataError(origin.name + ": " + error.what());
-  }
+  if (data.labels.empty()) throw DataError(origin.name + ": the data set holds no labels");
   std::vector<Ciphertext> expanded;
   for (const SeededCiphertext& c : data.labels) expanded.push_back(c.expand());
-  const Sealed sealed{
-      "labels", labels.size(), Sealed::digest_of("labels", keys_, data.layout, expanded), {}};
-  record([&](const auto&) { return sealed.entry(LedgerEntry::Kind::kOpened, origin); });
+  std::vector<int> labels;
+  const Sealed sealed{"labels", data.layout.samples,
+                      Sealed::digest_of("labels", keys_, data.layout, expanded), [&] {
+                        labels = decrypt_labels(keys_.secrets, data);
+                        return std::vector<double>();
+                      }};
+  open(sealed, origin);
   return labels;
 }
 
-Published Disclosure::publish(const Sealed& sealed, const Origin& origin, double error,
-                              double budget) {
+Published Disclosure::publish(const Sealed& sealed, const Origin& origin,
+                              const Publication& publication) {
+  const double error = publication.error;
   Published out;
-  out.values = sealed.open(origin);
-  out.noise = publication_noise(error);
+  if (error >= 0) out.noise = publication_noise(error);
+  if (!(out.noise > 0 && std::isfinite(out.noise)))
+    throw DataError(origin.name + ": not published: no noise is enough for its errors");
+  out.values = decrypt(sealed, origin, [&](std::span<const double> values) {
+    if (publication.check) publication.check(values);
+    if (std::none_of(values.begin(), values.end(),
+                     [&](double value) { return std::abs(value) >= out.noise; }))
+      throw DataError("not published: the noise that its errors need, " + text_of(out.noise) +
+                      ", is more than any of its numbers: nothing would be left of them");
+  });
   // The size of the noise is part of what it is drawn from: two publications whose noise differs by
   // a factor would give the numbers away.
   std::vector<std::uint8_t> message(sealed.digest.begin(), sealed.digest.end());
@@ -195,9 +235,9 @@ Published Disclosure::publish(const Sealed& sealed, const Origin& origin, double
     });
     if (!again) entry.bits = publication_bits(sealed.numbers, error, out.noise);
     const double sum = totals(before).published_bits + entry.bits;
-    if (!again && !(sum <= budget))
+    if (!again && !(sum <= publication.budget))
       throw DataError("published results of these keys could then tell up to " + text_of(sum) +
-                      " bits about the secret key, the budget is " + text_of(budget) +
+                      " bits about the secret key, the budget is " + text_of(publication.budget) +
                       " (this one " + text_of(entry.bits) +
                       "; 'blindtuner ledger' lists the others): make fresh keys for further "
                       "models, or give a larger --budget");
@@ -208,17 +248,19 @@ Published Disclosure::publish(const Sealed& sealed, const Origin& origin, double
 }
 
 Published Disclosure::publish(const EncryptedModel& model, const PlausibleValues& plausible,
-                              const Origin& origin, double error, double budget) {
-  return publish(Sealed::of(keys_, model, plausible), origin, error, budget);
+                              const Origin& origin, const Publication& publication) {
+  return publish(Sealed::of(keys_, model, plausible), origin, publication);
 }
 
 Published Disclosure::publish(const EncryptedScores& scores, const PlausibleValues& plausible,
-                              const Origin& origin, double error, double budget) {
-  return publish(Sealed::of(keys_, scores, plausible), origin, error, budget);
+                              const Origin& origin, const Publication& publication) {
+  return publish(Sealed::of(keys_, scores, plausible), origin, publication);
 }
 
 void Disclosure::answer(const Origin& origin, bool stop) {
   require(!origin.run.empty() && origin.round > 0, "an answer is to a round of a run");
+  require_unrefused(origin);
+  std::string refusal;
   record([&](const std::vector<LedgerEntry>& before) {
     LedgerEntry entry;
     entry.kind = LedgerEntry::Kind::kAnswered;
@@ -240,14 +282,22 @@ void Disclosure::answer(const Origin& origin, bool stop) {
       }
       again = true;
       if (e.stop != entry.stop)
-        throw DataError("round " + std::to_string(entry.round) + " of this run was answered with " +
-                        (e.stop ? "stop" : "go on") + " on " + e.time +
-                        ", and would now get the other answer: a round is answered once");
+        refusal = "round " + std::to_string(entry.round) + " of this run was answered with " +
+                  (e.stop ? "stop" : "go on") + " on " + e.time +
+                  ", and would now get the other answer: a round is answered once";
+    }
+    if (!refusal.empty()) {
+      entry.kind = LedgerEntry::Kind::kRefused;
+      entry.what = kAnswer;
+      entry.reason = "another than before";
+      entry.bits = 1;
+      return entry;
     }
     // After r answers a run shows one of r + 1 moments.
     if (!again) entry.bits = std::log2((others + 2) / (others + 1));
     return entry;
   });
+  if (!refusal.empty()) throw DataError(refusal);
 }
 
 }  // namespace blindtuner

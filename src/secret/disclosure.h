@@ -1,6 +1,7 @@
 // The one door through which decrypted numbers leave, and the bits that follow from them
 // (docs/SECURITY.md, "What decrypted results give away"). Whatever goes through is in the ledger
-// first; what cannot be written there does not leave.
+// first; what cannot be written there does not leave. A refusal leaves, too: it is in the ledger
+// before anybody hears of it, as one bit.
 //
 //   open      full precision, for the owner's eyes
 //   publish   noise and rounding, for anybody's
@@ -8,6 +9,9 @@
 //
 // No other header of this folder that a program may include can decrypt (tools/check_layers.py).
 #pragma once
+
+#include <functional>
+#include <span>
 
 #include "linalg/encrypted_dataset.h"
 #include "secret/ledger.h"
@@ -17,10 +21,19 @@ namespace blindtuner {
 
 /// Where a ciphertext says it comes from.
 struct Origin {
-  std::string name;       ///< of its file, for messages
+  std::string name;  ///< of its file, for messages
   /// For the ledger: identities in hexadecimal, or empty.
   std::string data = {}, run = {};
   int round = 0;
+};
+
+/// What a publication is asked for with.
+struct Publication {
+  /// An upper bound of the standard deviation of a number's decryption error (train/model_noise.h).
+  double error = 0;
+  double budget = 0;  ///< what all publications of the key set may add up to, in bits
+  /// Throws DataError for exact values that are not to be published.
+  std::function<void(std::span<const double>)> check;
 };
 
 struct Published {
@@ -47,8 +60,11 @@ class Disclosure {
   std::optional<FeatureSizes> sizes_of(const std::string& data) const;
 
   // All of these throw DataError for numbers that are not plausible, UntrustedResult where they may be
-  // those of a training that diverged, and DataError when the ledger was changed or cannot be written; ContractError for ciphertexts that are not what their layout needs. Kind,
-  // ring, level and scale must have been held against their shape (train/result_shape.h).
+  // those of a training that diverged, which the ledger then has as refused; and DataError when the
+  // ledger was changed or cannot be written; ContractError for ciphertexts that are not what their
+  // layout needs. Kind, ring, level and scale must have been held against their shape
+  // (train/result_shape.h). A refusal of something of a run (origin.run) ends the run: nothing more of
+  // it is decrypted.
 
   /// classes x features, row-major, bias (times the bias feature) last.
   std::vector<double> open(const EncryptedModel& model, const PlausibleValues& plausible,
@@ -61,30 +77,33 @@ class Disclosure {
   std::vector<int> open_labels(const EncryptedDataset& data, const Origin& origin);
 
   /// The same numbers, made fit for anybody: each gets independent Gaussian noise of standard
-  /// deviation publication_noise(error) and is rounded to a multiple of that. `error`: an upper
-  /// bound of the standard deviation of a number's decryption error (train/model_noise.h).
+  /// deviation publication_noise(error) and is rounded to a multiple of that. Throws DataError where
+  /// that is beyond all of the numbers: nothing of them would be left.
   ///
   /// The noise is a pseudo-random function, under a key derived from the secret key, of everything
   /// that the numbers depend on (ciphertexts, scale, the layout) and of its own size: one
   /// ciphertext is published as the same numbers however often it is asked for, so that nothing
   /// averages away. A ciphertext that differs in one bit has noise of its own; how many such there
-  /// may be is what `budget` limits, the most that all publications of a key set may add up to,
-  /// in bits. Throws DataError beyond it.
+  /// may be is what the budget limits. Throws DataError beyond it.
   Published publish(const EncryptedModel& model, const PlausibleValues& plausible,
-                    const Origin& origin, double error, double budget);
+                    const Origin& origin, const Publication& publication);
   Published publish(const EncryptedScores& scores, const PlausibleValues& plausible,
-                    const Origin& origin, double error, double budget);
+                    const Origin& origin, const Publication& publication);
 
   /// Records that a round of validation, origin.round of origin.run, is answered, by what was opened
   /// of it; returns once it is on the disk. The same answer may be repeated. Throws DataError when
   /// this round of this run was answered with the other bit before, whatever has become of the
-  /// validator's own record.
+  /// validator's own record. That is in the ledger as refused, too, and does not end the run.
   void answer(const Origin& origin, bool stop);
 
  private:
   struct Sealed;
+  void require_unrefused(const Origin& origin) const;
+  /// Decrypts, and records what is refused, by `check` too, before it throws.
+  std::vector<double> decrypt(const Sealed& sealed, const Origin& origin,
+                              const std::function<void(std::span<const double>)>& check = {});
   std::vector<double> open(const Sealed& sealed, const Origin& origin);
-  Published publish(const Sealed& sealed, const Origin& origin, double error, double budget);
+  Published publish(const Sealed& sealed, const Origin& origin, const Publication& publication);
   void record(const std::function<LedgerEntry(const std::vector<LedgerEntry>&)>& decide);
 
   const OwnerKeys& keys_;
@@ -93,7 +112,7 @@ class Disclosure {
   bool began_ = false;
 };
 
-/// The least power of two that is 2^8 errors or more, and 2^-8 at least.
+/// The least power of two that is 2^8 errors or more, and 2^-8 at least; infinite where no double is.
 double publication_noise(double error);
 
 /// What `numbers` numbers with this noise can tell about their errors, whoever looks: the capacity

@@ -32,8 +32,9 @@ std::string now() {
 }
 
 LedgerEntry::Kind kind_named(const std::string& text) {
-  for (const auto kind : {LedgerEntry::Kind::kEncrypted, LedgerEntry::Kind::kOpened,
-                          LedgerEntry::Kind::kPublished, LedgerEntry::Kind::kAnswered})
+  for (const auto kind :
+       {LedgerEntry::Kind::kEncrypted, LedgerEntry::Kind::kOpened, LedgerEntry::Kind::kPublished,
+        LedgerEntry::Kind::kAnswered, LedgerEntry::Kind::kRefused})
     if (text == kind_name(kind)) return kind;
   throw DataError("a ledger's entry of an unknown kind, " + text);
 }
@@ -52,6 +53,7 @@ LedgerEntry entry_from(const json& j) {
   e.noise = j.value("noise", 0.0);
   e.error = j.value("error", 0.0);
   e.stop = j.value("stop", false);
+  e.reason = j.value("reason", "");
   if (e.kind == LedgerEntry::Kind::kEncrypted) {
     const json& sizes = j.at("sizes");
     e.sizes = {sizes.at(0).get<double>(), sizes.at(1).get<double>(), sizes.at(2).get<double>()};
@@ -75,6 +77,8 @@ const char* kind_name(LedgerEntry::Kind kind) {
       return "published";
     case LedgerEntry::Kind::kAnswered:
       return "answered";
+    case LedgerEntry::Kind::kRefused:
+      return "refused";
   }
   return "";
 }
@@ -94,6 +98,7 @@ json to_json(const LedgerEntry& e) {
     out["error"] = e.error;
   }
   if (e.kind == LedgerEntry::Kind::kAnswered) out["stop"] = e.stop;
+  if (e.kind == LedgerEntry::Kind::kRefused) out["reason"] = e.reason;
   if (e.kind == LedgerEntry::Kind::kEncrypted)
     out["sizes"] = {e.sizes.largest, e.sizes.local, e.sizes.norm};
   return out;
@@ -117,6 +122,10 @@ LedgerTotals totals(const std::vector<LedgerEntry>& entries) {
         ++out.answered;
         out.answered_bits += e.bits;
         runs.insert(e.run);
+        break;
+      case LedgerEntry::Kind::kRefused:
+        ++out.refused;
+        out.refused_bits += e.bits;
         break;
     }
   out.runs = runs.size();
@@ -178,6 +187,7 @@ bool Ledger::append(const std::function<LedgerEntry(const std::vector<LedgerEntr
                     " writable, or copy the keys and their ledger to one that is");
   };
   const FileLock lock(folder_, "ledger", FileLock::Kind::kExclusive, std::chrono::seconds(60));
+  if (!lock.held()) cannot_record(DataError("cannot lock the ledger " + quoted_path(path_)));
   const std::optional<std::vector<LedgerEntry>> before = read();
   std::vector<LedgerEntry> entries = before.value_or(std::vector<LedgerEntry>{});
   entries.push_back(decide(entries));

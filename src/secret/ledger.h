@@ -32,25 +32,27 @@ struct LedgerEntry {
     kOpened,     ///< at full precision; stays with the owner
     kPublished,  ///< with noise
     kAnswered,   ///< one bit, to a training server
+    kRefused,    ///< decrypted and not plausible: that it was refused is all that leaves
   };
   Kind kind{};
   std::string time;        ///< UTC, 2026-11-26T17:16:08Z; set by Ledger::append
-  std::string what;        ///< "data set", "model", "scores", "labels"
+  std::string what;        ///< "data set", "model", "scores", "labels"; "answer" that is refused
   std::string ciphertext;  ///< SHA-256 of what was decrypted, in hexadecimal; not of data sets
   std::string data, run;   ///< identities in hexadecimal, as far as there are any
   int round = 0;           ///< of validation; 0: none
   std::uint64_t numbers = 0;
   double noise = 0, error = 0;  ///< published: standard deviations of the noise and of the error
   bool stop = false;            ///< answered: the bit
+  std::string reason;           ///< refused: which check failed
   FeatureSizes sizes;           ///< encrypted: what errors of its results will depend on
   /// What an observer may have learnt by it, at most. Published: about the errors of the decrypted
-  /// numbers, and so about the key. Answered: about everything encrypted, and the key.
+  /// numbers, and so about the key. Answered and refused: about everything encrypted, and the key.
   double bits = 0;
 };
 
 struct LedgerTotals {
-  std::size_t encrypted = 0, opened = 0, published = 0, answered = 0, runs = 0;
-  double published_bits = 0, answered_bits = 0;
+  std::size_t encrypted = 0, opened = 0, published = 0, answered = 0, refused = 0, runs = 0;
+  double published_bits = 0, answered_bits = 0, refused_bits = 0;
 };
 
 class Ledger {
@@ -81,7 +83,7 @@ class Ledger {
 
 LedgerTotals totals(const std::vector<LedgerEntry>& entries);
 
-/// "encrypted", "opened", "published", "answered".
+/// "encrypted", "opened", "published", "answered", "refused".
 const char* kind_name(LedgerEntry::Kind kind);
 /// The members that its kind has.
 nlohmann::json to_json(const LedgerEntry& entry);

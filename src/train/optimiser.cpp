@@ -90,7 +90,10 @@ void UpdatePlan::advance(Point& point) const {
 
 const UpdatePlan::Point& UpdatePlan::point_after(int t) const {
   if (t < point_.steps) point_ = Point(0, updates_.size());
-  while (point_.steps < t) advance(point_);
+  while (point_.steps < t) {
+    if (point_.steps % 256 == 0) throw_if_interrupted();
+    advance(point_);
+  }
   return point_;
 }
 
@@ -126,35 +129,6 @@ double UpdatePlan::largest_coefficient() const {
     }
   });
   return *std::max_element(most.begin(), most.end());
-}
-
-double iterate_bound(const TrainingConfig& config, int t, int total) {
-  require(t >= 1 && t <= total, "iterate_bound: no such step");
-  // |W|, |W_t - W_(t-1)| (plain and nesterov) or |M|, and their largest.
-  double w = 0, moved = 0, most = 0, mu = 0, lambda = 1;
-  for (int s = 0; s < t; ++s) {
-    const double rate = config.rate(s, total);
-    switch (config.method) {
-      case Method::kPlain:
-        w = std::abs(1 - rate * config.l2) * w + rate;
-        break;
-      case Method::kMomentum:
-        moved = config.momentum * moved + 1 + config.l2 * w;
-        w += rate * moved;
-        break;
-      case Method::kNesterov: {
-        // W_(t+1) - W_t = mu (W_t - W_(t-1)) - r g(V_t),  V_t = W_t + mu (W_t - W_(t-1))
-        moved = mu * moved + rate * (1 + config.l2 * (w + mu * moved));
-        w += moved;
-        const double next_lambda = (1 + std::sqrt(1 + 4 * lambda * lambda)) / 2;
-        mu = config.momentum > 0 ? config.momentum : (lambda - 1) / next_lambda;
-        lambda = next_lambda;
-        break;
-      }
-    }
-    most = std::max(most, w);
-  }
-  return std::isnan(most) ? INFINITY : most;
 }
 
 std::vector<double> round_to_bits(std::span<const double> coefficients, int bits) {

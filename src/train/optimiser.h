@@ -74,11 +74,6 @@ class UpdatePlan {
   mutable Point point_;  // the last that was asked for
 };
 
-/// A bound on every entry of W_1 .. W_t, hence on the model after t of `total` steps, where no entry
-/// of a mean gradient G_s / n_s exceeds 1 in magnitude: sum_s |model(t)[s]| n_s is below it, and
-/// reaches it without l2 and averaging. Infinite where no double holds it. Takes t additions.
-double iterate_bound(const TrainingConfig& config, int t, int total);
-
 /// round(c * 2^bits) / 2^bits for every c: what a trainer with integer coefficients computes with.
 std::vector<double> round_to_bits(std::span<const double> coefficients, int bits);
 

@@ -13,8 +13,8 @@ namespace {
 
 // Gaussian errors exceed 16 standard deviations with probability 2^-186.
 constexpr double kTail = 16;
-// Weights have at least the noise of their product, 2^10 times that of the places beside them.
-constexpr double kModelContrast = 0x1p-6;
+// Where nothing is, no configuration explains more than the least noise of a publication.
+constexpr double kMostEmpty = 0x1p-8;
 
 // One key switch in the small ring at q_count primes, units.
 double key_switch_error(const Parameters& p, std::size_t q_count) {
@@ -90,6 +90,7 @@ PlausibleValues plausible_weights(const Parameters& p, const ProductLayout& l,
   const std::vector<BatchRange> batches = batch_ranges(config, l.samples);
   require(steps >= 1 && static_cast<std::size_t>(steps) <= batches.size(),
           "plausible_weights: no such step");
+  const std::vector<double> coefficients = UpdatePlan(config, l.samples).model(steps);
   const double size = static_cast<double>(l.n), rows = static_cast<double>(l.rows());
   const double key_switch = key_switch_error(p, 2);
   // Errors of a gradient summed over its batch, units. A tree's key switches double on the way down
@@ -102,28 +103,23 @@ PlausibleValues plausible_weights(const Parameters& p, const ProductLayout& l,
     return std::hypot(noise::fresh() * errors, noise::fresh() * tree * std::sqrt(blocks * size),
                       key_switch * rows);
   };
-  // The model is sum_s c_s G_s with sum_s |c_s| n_s <= bound, and c_s scale rounded to integers.
-  const double gradient_scale = gradient_shape(l).scale;
-  const double scale = model_shape(p, l, circuit).scale;
-  const double bound = iterate_bound(config, steps, static_cast<int>(batches.size()));
-  double largest = 0, empty_share = 0, padding_share = 0, rounding = 0;
-  for (int s = 0; s < steps; ++s) {
-    const auto samples = static_cast<double>(batches[static_cast<std::size_t>(s)].count);
-    largest += samples;
-    empty_share = std::max(empty_share, empty / samples);
-    padding_share = std::max(padding_share, padding(samples) / samples);
-    rounding += padding(samples);
-  }
-  PlausibleValues out;
-  out.largest = kMaxFeature * kLargestError * (bound + 0.5 * largest * gradient_scale / scale);
   // Products of few samples have a longer tail than a normal number: one of some hundred honest runs
   // came to 0.6 of it.
   constexpr double kLongTail = 4;
-  out.padding =
-      kLongTail * kTail * (bound * padding_share / gradient_scale + 0.5 * rounding / scale);
-  out.empty = kTail * (bound * empty_share / gradient_scale + 0.5 * steps * empty / scale);
+  // The model is sum_s c_s G_s, with c_s scale / gradient_scale rounded to integers.
+  const double gradient_scale = gradient_shape(l).scale;
+  const double rounding = 0.5 / model_shape(p, l, circuit).scale;
+  PlausibleValues out;
+  for (std::size_t s = 0; s < coefficients.size(); ++s) {
+    const auto samples = static_cast<double>(batches[s].count);
+    const double unit = std::abs(coefficients[s]) / gradient_scale + rounding;
+    out.largest += kMaxFeature * kLargestError * samples * unit * gradient_scale;
+    out.padding += kLongTail * kTail * padding(samples) * unit;
+    out.empty += kTail * empty * unit;
+  }
   out.largest += out.padding;
-  out.contrast = kModelContrast;
+  // Weights have at least the noise of their product, 2^10 times that of the places beside them.
+  out.empty = out.least = std::min(out.empty, kMostEmpty);
   return out;
 }
 

@@ -34,11 +34,12 @@ void check_circuit(const ProductLayout& layout, const TrainingConfig& config,
 void check_training(const ProductLayout& layout, const TrainingConfig& config,
                     const SoftmaxCircuit& circuit);
 
-/// The model after `steps` steps of a run that check_training() passes. With features of kMaxFeature
-/// at most and probabilities that are no further than kLargestError from the labels, no weight is
-/// beyond kMaxFeature kLargestError iterate_bound(). Padded features have the noise of a product,
-/// and places without a weight that of key switches alone (docs/NOISE.md, "Small ring"), each 16
-/// standard deviations.
+/// The model after `steps` steps of a run that check_training() passes: sum_s c_s G_s, c = model(steps)
+/// of the update plan. With features of kMaxFeature at most and probabilities that are no further than
+/// kLargestError from the labels, no weight is beyond kMaxFeature kLargestError sum_s |c_s| n_s.
+/// Padded features have the noise of a product, and places without a weight that of key switches
+/// alone (docs/NOISE.md, "Small ring"), each 16 standard deviations; 2^-8 at most in the latter,
+/// whatever the configuration, and the largest weight reaches that bound. Takes steps^2 operations.
 PlausibleValues plausible_weights(const Parameters& parameters, const ProductLayout& layout,
                                   const TrainingConfig& config, const SoftmaxCircuit& circuit,
                                   int steps);

@@ -174,21 +174,21 @@ void validate(const TrainingConfig& c) {
   check(c.epochs >= 0 && c.epochs <= kMaxSteps, "epochs", c.epochs, "0 to 100000");
   if (c.steps == 0 && c.epochs == 0)
     refuse("steps", "0 and so is epochs", "one of them to be 1 or more");
-  check(std::isfinite(c.learning_rate) && c.learning_rate > 0, "learning_rate", c.learning_rate,
-        "a positive number");
+  check(c.learning_rate >= kMinRate && c.learning_rate <= kMaxRate, "learning_rate",
+        c.learning_rate, "1e-12 to 1e6");
   check(c.rate_floor >= 0 && c.rate_floor <= 1, "rate_floor", c.rate_floor, "0 to 1");
   check(c.rate_factor > 0 && c.rate_factor <= 1, "rate_factor", c.rate_factor,
         "more than 0, at most 1");
   check(c.rate_period >= 1, "rate_period", c.rate_period, "1 or more");
-  check(std::isfinite(c.rate_decay) && c.rate_decay >= 0, "rate_decay", c.rate_decay, "0 or more");
+  check(c.rate_decay >= 0 && c.rate_decay <= kMaxRate, "rate_decay", c.rate_decay, "0 to 1e6");
   if (c.schedule == Schedule::kList && c.rate_list.empty())
     refuse("rate_list", "empty", "one factor a step for the schedule 'list'");
   for (const double factor : c.rate_list)
-    check(std::isfinite(factor) && factor >= 0, "rate_list", factor, "factors of 0 or more");
-  check(c.momentum >= 0 && c.momentum < 1, "momentum", c.momentum, "0 or more, below 1");
+    check(factor >= 0 && factor <= kMaxRate, "rate_list", factor, "factors of 0 to 1e6");
+  check(c.momentum >= 0 && c.momentum <= kMaxMomentum, "momentum", c.momentum, "0 to 0.9999");
   if (c.method == Method::kPlain)
     check(c.momentum == 0, "momentum", c.momentum, "0 with the method 'plain'");
-  check(std::isfinite(c.l2) && c.l2 >= 0, "l2", c.l2, "0 or more");
+  check(c.l2 >= 0 && c.l2 <= kMaxRate, "l2", c.l2, "0 to 1e6");
   check(c.averaging_start >= -1 && (c.steps == 0 || c.averaging_start < c.steps), "averaging_start",
         c.averaging_start, "-1 (none) to steps - 1");
   check(c.validation_every >= 0 && c.validation_every <= kMaxSteps, "validation_every",

@@ -11,6 +11,10 @@ namespace blindtuner {
 
 /// Every step's gradient is kept, so memory, and the time of a step, grow with the steps done.
 inline constexpr int kMaxSteps = 100000;
+/// Rates and their factors, and l2: beyond it no training is one (docs/LIMITS.md).
+inline constexpr double kMaxRate = 1e6;
+inline constexpr double kMinRate = 1e-12;
+inline constexpr double kMaxMomentum = 0.9999;
 /// Bytes of a configuration's text.
 inline constexpr std::size_t kMaxConfigBytes = std::size_t{1} << 20;
 

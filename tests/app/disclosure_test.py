@@ -20,10 +20,11 @@ class Disclosure(Base):
     def setUpClass(cls):
         super().setUpClass()
         for steps in (1, 3):
-            (cls.folder / "train.json").write_text(json.dumps({**CONFIG, "steps": steps}))
+            config = cls.folder / f"{steps}.json"
+            config.write_text(json.dumps({**CONFIG, "steps": steps}))
             cls.good(SERVER, "train", "--keys", cls.keys / "evaluation.keys", "--data",
                      cls.folder / "data.enc", "--out", cls.folder / f"{steps}.enc", "--config",
-                     cls.folder / "train.json", INSECURE)
+                     config, INSECURE)
 
     def setUp(self):
         # The same keys, and the ledger as it was after encryption.
@@ -33,8 +34,10 @@ class Disclosure(Base):
         self.ledger = next((self.work / "keys").glob("ledger-*.jsonl"))
 
     def decrypt(self, out, *more, model="3.enc", keys=None, **options):
+        config = (self.folder / model).with_suffix(".json")
         return run(OWNER, "decrypt", "--model", self.folder / model, "--keys",
-                   keys or self.work / "keys", "--out", self.work / out, INSECURE, *more, **options)
+                   keys or self.work / "keys", "--out", self.work / out, "--config", config,
+                   INSECURE, *more, **options)
 
     def entries(self, keys=None):
         return json.loads(self.good(OWNER, "ledger", "--keys", keys or self.work / "keys", "--json",
@@ -83,7 +86,8 @@ class Disclosure(Base):
 
         def decrypt(out, *more):
             return run(OWNER, "decrypt", "--scores", self.work / "s.enc", "--keys",
-                       self.work / "keys", "--out", self.work / out, INSECURE, "--json", *more)
+                       self.work / "keys", "--out", self.work / out, INSECURE, "--json",
+                       "--config", self.folder / "3.json", *more)
         self.refused(decrypt("s.npy", "--publish"), "--model")
         self.refused(decrypt("s.npy", "--model", self.folder / "3.enc"), "one of")
         self.assertEqual(decrypt("s.npy").returncode, 0)
@@ -196,7 +200,8 @@ class OutOfRange(Base):
             page = Page((folder / "r.html").read_text()).text
             self.assertLess(page.index("Do not trust"), page.index("accuracy"))
         # And it is not published.
-        self.refused(run(*decrypt, folder / "public.npz", "--publish"), "not published")
+        self.refused(run(*decrypt, folder / "public.npz", "--publish", "--config",
+                         folder / "wide.json"), "not published")
         self.assertFalse((folder / "public.npz").exists())
 
         # A model that is within its range.

@@ -335,8 +335,8 @@ TEST_F(Hostile, WeightsBeyondWhatTrainingMakes) {
     return f;
   };
   EXPECT_EQ(said(with(1, 3)), "");
-  refused(with(1, 0x1p20), "values up to", "a weight of 2^20");
-  refused(with(kFeatures + 1, 3), "padding up to", "a weight of a feature that only fills up");
+  refused(with(1, 0x1p20), "larger than the rates allow", "a weight of 2^20");
+  refused(with(kFeatures + 1, 3), "numbers in padding", "a weight of a feature that only fills up");
   // These a diverged training leaves, too; numbers where there are none, nothing but a forgery.
   EXPECT_TRUE(untrusted(with(1, 0x1p20)));
   EXPECT_TRUE(untrusted(with(kFeatures + 1, 3)));

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import zipfile
 from pathlib import Path
 
 import extract_test
@@ -278,6 +279,20 @@ class Limits(Base):
         self.assertEqual(run(*command, f / "real").returncode, 0)
         (f / "real").chmod(0o777)
         self.refused(run(*command, f / "real"), "others may write to it")
+
+    def test_an_archive_that_unpacks_to_more_than_its_header_says(self):
+        header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (3, 8), }\n"
+        bomb = self.folder / "bomb.npz"
+        with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            with archive.open("weights.npy", "w") as member:
+                member.write(b"\x93NUMPY\x01\0" + struct.pack("<H", len(header)) + header)
+                for _ in range(600):
+                    member.write(bytes(1 << 20))
+            npy(self.folder / "bias.npy", [0.0, 0.0, 0.0])
+            archive.write(self.folder / "bias.npy", "bias.npy")
+        self.refused(run(OWNER, "evaluate", "--model", bomb, "--features", self.folder / "x.npy",
+                         "--labels", self.folder / "y.npy", memory=GIB // 2),
+                     "bomb.npz", "bytes of data, expected 24 elements")
 
     def test_wide_features(self):
         # Few samples of many features are no wide matrix (the rest: Whitening.NoWiderThan..).

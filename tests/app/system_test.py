@@ -21,6 +21,8 @@ cli_base.PARAMETERS = PARAMETERS = "InsecureTest10"
 BOUND = 20  # seconds, for a machine under load; unloaded it is less than two
 STEPS = ["--steps", 1, "--batch", 128]
 
+VALIDATED = {"steps": 2, "batch_size": 128, "learning_rate": 0.5, "validation_every": 1}
+
 
 class System(Base):
     def setUp(self):
@@ -67,8 +69,7 @@ class System(Base):
     def waiting_server(self, *more):
         """A server's program that waits for the owner's answer to a round."""
         config = self.work / "validated.json"
-        config.write_text(json.dumps({"steps": 2, "batch_size": 128, "learning_rate": 0.5,
-                                      "validation_every": 1}))
+        config.write_text(json.dumps(VALIDATED))
         return [SERVER, "train", "--keys", self.keys / "evaluation.keys", "--data",
                 self.folder / "data.enc", "--validation", self.folder / "data.enc", "--exchange",
                 self.work / "exchange", "--out", self.work / "last.enc", "--config", config,
@@ -76,8 +77,11 @@ class System(Base):
 
     def waiting_owner(self, out, *more):
         """A validator that waits for a round."""
+        config = self.work / "validated.json"
+        config.write_text(json.dumps(VALIDATED))
         return [OWNER, "validate", "--keys", self.keys, "--data", self.folder / "data.enc",
-                "--exchange", self.work / "exchange", "--out", out, INSECURE, *more]
+                "--exchange", self.work / "exchange", "--out", out, "--config", config, INSECURE,
+                *more]
 
     def script(self, text):
         """A program that stands for the server's."""

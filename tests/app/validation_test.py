@@ -11,41 +11,9 @@ import subprocess
 import time
 
 from cli_base import CLASSES, CONFIG, INSECURE, OWNER, SERVER, Base, blobs, main, npy, run
+from containers import HEADER, answer_file, container, frames
 
 STEPS = 6
-HEADER = 192
-
-
-def frames(path):
-    """Sections of a file of this project: name -> bytes, in order; and its header."""
-    data, at, out = path.read_bytes(), HEADER, {}
-    while at < len(data):
-        length, tag = struct.unpack_from("<I4s", data, at)
-        out[tag.decode()] = out.get(tag.decode(), b"") + data[at + 8:at + 8 + length]
-        at += 8 + length + 32
-    del out["END."]
-    return data[:HEADER], out
-
-
-def container(header, sections):
-    """A file of these sections, with every checksum as it should be."""
-    out, count = header, 0
-    for tag, payload in (*sections.items(), ("END.", b"")):
-        for at in range(0, max(len(payload), 1), 1 << 20):
-            part = payload[at:at + (1 << 20)]
-            frame = struct.pack("<I4s", len(part), tag.encode()) + part
-            out += frame + hashlib.sha256(header[160:] + struct.pack("<Q", count) + frame).digest()
-            count += 1
-    return out
-
-
-def answer_file(round_path, number, stop, run_id=None):
-    """The answer's bytes, made of what the server knows and one bit."""
-    header, sections = frames(round_path)
-    header = header[:12] + struct.pack("<I", 8) + header[16:160]
-    header += hashlib.sha256(header).digest()
-    return container(header, {"RUN.": (run_id or sections["RUN."][:16]) + struct.pack("<I", number),
-                              "STOP": bytes([stop])})
 
 
 class Validation(Base):
@@ -86,7 +54,7 @@ class Validation(Base):
     def owner(self, which, *more):
         return [OWNER, "validate", "--keys", self.keys, "--data", self.folder / f"{which}.enc",
                 "--exchange", self.exchange, "--out", self.work / "best.enc", "--json",
-                INSECURE, *more]
+                "--config", self.folder / "train.json", INSECURE, *more]
 
     def both(self, which, owner=(), server=()):
         running = self.start(*self.server(which, *server))
@@ -157,9 +125,11 @@ class Validation(Base):
     def test_best_rounds_beyond_the_circuit_are_not_trusted(self):
         config = {**CONFIG, "steps": STEPS, "validation_every": 1, "learning_rate": 40}
         (self.work / "fast.json").write_text(json.dumps(config))
-        running = self.start(*[self.work / "fast.json" if word == self.folder / "train.json" else word
-                               for word in self.server("right")])
-        answered = run(*self.owner("right"))
+        def fast(line):
+            return [self.work / "fast.json" if word == self.folder / "train.json" else word
+                    for word in line]
+        running = self.start(*fast(self.server("right")))
+        answered = run(*fast(self.owner("right")))
         _, errors = running.communicate(timeout=120)
         self.assertEqual(running.returncode, 0, errors)
         said = json.loads(answered.stdout)
@@ -396,9 +366,7 @@ class Validation(Base):
         def config(sections):
             sections["TRAI"] = sections["TRAI"].replace(b'"learning_rate":0.5',
                                                         b'"learning_rate":0.7')
-        (self.work / "sent.json").write_text((self.folder / "train.json").read_text())
-        answered(config, "another configuration", "learning_rate is 0.7, expected 0.5",
-                 owner=["--config", self.work / "sent.json"])
+        answered(config, "another configuration", "learning_rate is 0.7, expected 0.5")
 
         def noise(sections):
             # The second half of what is decrypted, replaced by the first.

@@ -146,12 +146,16 @@ TEST_F(FileLockTest, TrustsNothingThatItFinds) {
   std::ofstream(file) << "1 nonsense without an end" << std::string(10000, 'x');
   EXPECT_EQ(refusal(), "");
   ASSERT_EQ(::mkfifo(file.c_str(), 0600), 0);
-  { const FileLock lock(folder_, "keys"); }
+  const std::string none = "no lock but a link";
+  EXPECT_NE(refusal().find(none), std::string::npos);
   fs::remove(file);
   const fs::path other = folder_ / "other";
   std::ofstream(other) << "kept";
   fs::create_symlink(other, file);
-  EXPECT_FALSE(FileLock(folder_, "keys").held());
+  EXPECT_NE(refusal().find(none), std::string::npos);
+  fs::remove(file);
+  fs::create_hard_link(other, file);
+  EXPECT_NE(refusal().find(none), std::string::npos);
   EXPECT_EQ(fs::file_size(other), 4u);
 }
 

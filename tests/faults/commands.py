@@ -86,13 +86,13 @@ CASES = [
     Case("predict", SERVER, "predict --keys keys/evaluation.keys --model {w}/model.enc "
          "--data {w}/test.enc --out scores.enc", ["scores.enc"], ["scores.enc"], beforehand=KEYS),
     Case("validate", OWNER, "validate --keys keys --data {w}/data-validation.enc "
-         "--exchange exchange --out best.enc --patience 100 --timeout 2",
+         "--exchange exchange --out best.enc --patience 100 --timeout 2 --config {w}/train.json",
          ["best.enc", "exchange/answer-0001.bit", "exchange/answer-0002.bit"], ["best.enc"],
          beforehand={**KEYS, "open/exchange": "exchange"}, over=None),
     Case("decrypt", OWNER, "decrypt --model {w}/model.enc --whitening {w}/w.npz --keys keys "
          "--out model.npz", ["model.npz"], ["model.npz"], beforehand=KEYS),
     Case("decrypt-publish", OWNER, "decrypt --model {w}/model.enc --keys keys --out model.json "
-         "--publish", ["model.json"], beforehand=KEYS),
+         "--publish --config {w}/train.json", ["model.json"], beforehand=KEYS),
     Case("decrypt-scores", OWNER, "decrypt --scores {w}/scores.enc --keys keys --out scores.npy",
          ["scores.npy"], ["scores.npy"], beforehand=KEYS),
     Case("evaluate", OWNER, f"evaluate --model {{w}}/model.npz {TESTS} --report report.json",

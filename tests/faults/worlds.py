@@ -85,7 +85,8 @@ def rounds(folder):
     # The server waits for the first answer, its checkpoint is written.
     shutil.copytree(folder / "checkpoint", folder / "paused" / "checkpoint")
     owner = started(OWNER, "validate", "--keys", "keys", "--data", "data-validation.enc",
-                    "--exchange", "exchange", "--out", "best.enc", "--patience", 100, INSECURE)
+                    "--exchange", "exchange", "--out", "best.enc", "--patience", 100, "--config",
+                    "train.json", INSECURE)
     for process in (training, owner):
         _, errors = process.communicate(timeout=300)
         assert process.returncode == 0, errors

@@ -94,7 +94,7 @@ class DisclosureTest : public ::testing::Test {
   fs::path folder_;
   static constexpr double kError = 0x1p-17;
   /// Random coefficients are nothing that a run leaves.
-  static constexpr PlausibleValues kAny{1e30, 1e30, 1e30, 1e30};
+  static constexpr PlausibleValues kAny{1e30, 1e30, 1e30};
 };
 
 TEST_F(DisclosureTest, NoiseIsAPowerOfTwoAndEnough) {
@@ -113,7 +113,7 @@ TEST_F(DisclosureTest, NoiseIsAPowerOfTwoAndEnough) {
 
 TEST_F(DisclosureTest, PublishesTheSameNumbersHoweverOften) {
   const EncryptedModel m = model(1);
-  const Published first = door().publish(m, kAny, {}, kError, kPublicationBudget);
+  const Published first = door().publish(m, kAny, {}, {kError, kPublicationBudget, {}});
   EXPECT_GT(first.bits, 0);
   EXPECT_EQ(first.noise, 0x1p-8);
   const std::vector<double> exact = decrypt_model(keys().secrets, m, kAny);
@@ -133,18 +133,20 @@ TEST_F(DisclosureTest, PublishesTheSameNumbersHoweverOften) {
   EncryptedModel renamed = model(1);
   for (std::size_t i = 0; i < m.weights.size(); ++i) renamed.weights[i] = m.weights[i].copy();
   renamed.layout.samples = 77;
-  EXPECT_EQ(door().publish(m, kAny, {"", "data", "", 0}, kError, 1).values, first.values);
-  EXPECT_EQ(door().publish(m, kAny, {}, kError / 3, 1).values, first.values);
-  EXPECT_EQ(Disclosure(keys(), other).publish(renamed, kAny, {}, kError, 1).values, first.values);
+  EXPECT_EQ(door().publish(m, kAny, {"", "data", "", 0}, {kError, 1, {}}).values, first.values);
+  EXPECT_EQ(door().publish(m, kAny, {}, {kError / 3, 1, {}}).values, first.values);
+  EXPECT_EQ(Disclosure(keys(), other).publish(renamed, kAny, {}, {kError, 1, {}}).values,
+            first.values);
   write_secret_key(other / "secret.key", keys());
   const OwnerKeys again = read_secret_key(other / "secret.key", true);
   EncryptedModel read_again{m.layout, {}};
   for (const Ciphertext& c : m.weights)
     read_again.weights.push_back({in_ring_of(again, c.c0), in_ring_of(again, c.c1), c.scale});
-  EXPECT_EQ(Disclosure(again, other).publish(read_again, kAny, {}, kError, 1).values, first.values);
+  EXPECT_EQ(Disclosure(again, other).publish(read_again, kAny, {}, {kError, 1, {}}).values,
+            first.values);
 
   // And it costs nothing more.
-  EXPECT_EQ(door().publish(m, kAny, {}, kError, 1).bits, 0);
+  EXPECT_EQ(door().publish(m, kAny, {}, {kError, 1, {}}).bits, 0);
   EXPECT_EQ(totals(entries()).published_bits, first.bits);
 }
 
@@ -157,7 +159,7 @@ TEST_F(DisclosureTest, NoiseIsIndependentWhereAnythingThatMattersDiffers) {
   };
   const std::vector<double> exact = decrypt_model(keys().secrets, m, kAny);
   const auto noise_of = [&](const EncryptedModel& x, double error, const OwnerKeys& k) {
-    const Published p = Disclosure(k, folder_).publish(x, kAny, {}, error, 1e6);
+    const Published p = Disclosure(k, folder_).publish(x, kAny, {}, {error, 1e6, {}});
     const std::vector<double> values = decrypt_model(k.secrets, x, kAny);
     std::vector<double> out;
     for (std::size_t i = 0; i < values.size(); ++i)
@@ -188,13 +190,13 @@ TEST_F(DisclosureTest, NoiseIsIndependentWhereAnythingThatMattersDiffers) {
 TEST_F(DisclosureTest, RefusesBeyondTheBudget) {
   const double one = publication_bits(200, kError, 0x1p-8);
   for (unsigned seed = 1; seed <= 3; ++seed)
-    EXPECT_NEAR(door().publish(model(seed), kAny, {}, kError, 3.5 * one).bits, one, 1e-15);
-  expect_refusal([&] { door().publish(model(4), kAny, {}, kError, 3.5 * one); }, "--budget");
+    EXPECT_NEAR(door().publish(model(seed), kAny, {}, {kError, 3.5 * one, {}}).bits, one, 1e-15);
+  expect_refusal([&] { door().publish(model(4), kAny, {}, {kError, 3.5 * one, {}}); }, "--budget");
   EXPECT_EQ(entries().size(), 3u);
   // What is out already may be given again, and the owner may say otherwise.
   const EncryptedModel m = model(5);
-  EXPECT_GT(door().publish(m, kAny, {}, kError, 4.5 * one).bits, 0);
-  EXPECT_EQ(door().publish(m, kAny, {}, kError, 0).bits, 0);
+  EXPECT_GT(door().publish(m, kAny, {}, {kError, 4.5 * one, {}}).bits, 0);
+  EXPECT_EQ(door().publish(m, kAny, {}, {kError, 0, {}}).bits, 0);
   EXPECT_NEAR(totals(entries()).published_bits, 4 * one, 1e-12);
   EXPECT_EQ(totals(entries()).published, 5u);
 }
@@ -224,7 +226,8 @@ TEST_F(DisclosureTest, RecordsEverythingThatIsOpened) {
   EXPECT_EQ(info.st_mode & 0777, 0600u);
 }
 
-TEST_F(DisclosureTest, WhatIsNotPlausibleNeitherLeavesNorIsRecorded) {
+// A refusal tells whoever sent the ciphertext one bit, so that it is counted before it is told.
+TEST_F(DisclosureTest, WhatIsNotPlausibleIsRecordedAndDoesNotLeave) {
   const EncryptedModel m = model(1);
   const PlausibleValues none{.largest = 1e30, .padding = 1e30, .empty = 0x1p-20};
   expect_refusal(
@@ -232,8 +235,53 @@ TEST_F(DisclosureTest, WhatIsNotPlausibleNeitherLeavesNorIsRecorded) {
         door().open(m, none, {"'m.enc'", "", "", 0});
       },
       "'m.enc': not what this training can have produced");
-  expect_refusal([&] { door().publish(m, none, {}, kError, 1); }, "not what this training");
-  EXPECT_EQ(door().ledger().read(), std::nullopt);
+  expect_refusal([&] { door().publish(m, none, {}, {kError, 1, {}}); }, "not what this training");
+  const auto list = entries();
+  ASSERT_EQ(list.size(), 2u);
+  for (const LedgerEntry& e : list) {
+    EXPECT_EQ(e.kind, LedgerEntry::Kind::kRefused);
+    EXPECT_EQ(e.what, "model");
+    EXPECT_EQ(e.bits, 1);
+    EXPECT_EQ(e.ciphertext.size(), 64u);
+    EXPECT_NE(e.reason.find("numbers where there are none"), std::string::npos);
+    EXPECT_EQ(e.reason.find("2^"), std::string::npos) << "tells by how much";
+  }
+  EXPECT_EQ(totals(list).refused, 2u);
+  EXPECT_EQ(totals(list).refused_bits, 2);
+  EXPECT_EQ(totals(list).opened, 0u);
+}
+
+TEST_F(DisclosureTest, WhatCannotBeRefusedOnTheRecordIsNotReported) {
+  const EncryptedModel m = model(1);
+  const PlausibleValues none{.largest = 1e30, .padding = 1e30, .empty = 0x1p-20};
+  Disclosure d(keys(), folder_ / "gone");
+  expect_refusal([&] { d.open(m, none, {}); }, "recorded beside the keys");
+}
+
+TEST_F(DisclosureTest, ARefusalEndsItsRun) {
+  const PlausibleValues none{.largest = 1e30, .padding = 1e30, .empty = 0x1p-20};
+  const EncryptedScores s = scores(1);
+  door().open(s, kAny, {"'r1'", "0a", "0c", 1});
+  door().answer({"'r1'", "0a", "0c", 1}, false);
+  expect_refusal([&] { door().open(s, none, {"'r2'", "0a", "0c", 2}); }, "not what this training");
+  // Good ones come too late, and other runs are others.
+  expect_refusal([&] { door().open(s, kAny, {"'r2'", "0a", "0c", 2}); }, "ends its run");
+  expect_refusal([&] { door().answer({"'r2'", "0a", "0c", 2}, false); }, "ends its run");
+  EXPECT_EQ(totals(entries()).refused, 1u);
+  door().open(s, kAny, {"'r2'", "0a", "0d", 2});
+}
+
+TEST_F(DisclosureTest, NoNoiseIsNoPublication) {
+  const EncryptedModel m = model(1);
+  for (const double error : {HUGE_VAL, std::nan(""), 1e308, -1.0})
+    expect_refusal([&] { door().publish(m, kAny, {}, {error, 1e6, {}}); }, "no noise is enough");
+  EXPECT_EQ(door().ledger().read(), std::nullopt) << "nothing was decrypted";
+  // 200 weights of size 1: nothing of them is left under noise of 16.
+  expect_refusal([&] { door().publish(m, kAny, {}, {0x1p-4, 1e6, {}}); }, "nothing would be left");
+  const auto check = [](std::span<const double>) { throw DataError("not for anybody"); };
+  expect_refusal([&] { door().publish(m, kAny, {}, {kError, 1e6, check}); }, "not for anybody");
+  EXPECT_EQ(totals(entries()).refused, 2u);
+  EXPECT_EQ(totals(entries()).published, 0u);
 }
 
 TEST_F(DisclosureTest, NothingLeavesUnrecorded) {
@@ -242,7 +290,7 @@ TEST_F(DisclosureTest, NothingLeavesUnrecorded) {
     write(folder_ / "file", "");
     Disclosure d(keys(), folder);
     expect_refusal([&] { d.open(m, kAny, {}); }, "recorded beside the keys");
-    expect_refusal([&] { d.publish(m, kAny, {}, kError, 1); }, "recorded beside the keys");
+    expect_refusal([&] { d.publish(m, kAny, {}, {kError, 1, {}}); }, "recorded beside the keys");
     expect_refusal([&] { d.answer({"", "", "0c", 1}, true); }, "recorded beside the keys");
   }
 }
@@ -310,6 +358,8 @@ TEST_F(DisclosureTest, ARoundIsAnsweredOnce) {
   expect_refusal([&] { d.answer({"", "0a", "0c", 5}, false); }, "with stop");
   d.answer({"", "0a", "0d", 2}, true);
   EXPECT_NEAR(bits(), std::log2(6) + 1, 1e-12);
+  // Which answer it would have been depends on what was decrypted.
+  EXPECT_EQ(totals(entries()).refused, 2u);
   EXPECT_EQ(totals(entries()).runs, 2u);
 }
 

@@ -113,7 +113,7 @@ PlainResult clear_run(const Dataset& set, const TrainingConfig& c, const Softmax
   return train_plain(set, nullptr, c, options);
 }
 
-constexpr PlausibleValues kAnything{HUGE_VAL, HUGE_VAL, HUGE_VAL, HUGE_VAL};
+constexpr PlausibleValues kAnything{HUGE_VAL, HUGE_VAL, HUGE_VAL};
 
 /// classes x (features + 1)
 Eigen::MatrixXd decrypted(const std::vector<Ciphertext>& packs, const ProductLayout& layout,
@@ -264,9 +264,9 @@ TEST(EncryptedTrainer, LeavesWhatItIsHeldTo) {
   const auto opens = [&](const PlausibleValues& bound) { decrypt_model(secrets, model, bound); };
   EXPECT_FALSE(refused(opens, weights, &PlausibleValues::empty, 0.5));
   EXPECT_TRUE(refused(opens, weights, &PlausibleValues::empty, 0x1p-9));
+  EXPECT_FALSE(refused(opens, weights, &PlausibleValues::least, 4));
   EXPECT_FALSE(refused(opens, weights, &PlausibleValues::padding, 0.5));
   EXPECT_TRUE(refused(opens, weights, &PlausibleValues::padding, 0x1p-8));
-  EXPECT_FALSE(refused(opens, weights, &PlausibleValues::contrast, 0x1p-4));
   EXPECT_FALSE(refused(opens, weights, &PlausibleValues::largest, 0x1p-8));
   const PlausibleValues logits = plausible_scores(parameters, run.layout, circuit);
   const auto scores = [&](const PlausibleValues& bound) {
@@ -398,7 +398,10 @@ TEST(EncryptedTrainer, RefusesWhatDoesNotFit) {
   expect_data_error([&] { run.trainer(config(3, 100, 2, 2), circuit); }, "not a multiple");
   expect_data_error([&] { run.trainer(config(4, 128, 2, 2), circuit); }, "4 classes");
   expect_data_error([&] { run.trainer(config(3, 128, 2, 1e-6), circuit); }, "too small");
-  expect_data_error([&] { run.trainer(config(3, 128, 2, 1e18), circuit); }, "too large");
+  TrainingConfig growing = config(3, 128, 4, kMaxRate);
+  growing.l2 = kMaxRate;
+  expect_data_error([&] { run.trainer(growing, circuit); }, "too large");
+  expect_data_error([&] { run.trainer(config(3, 128, 2, 1.01 * kMaxRate), circuit); }, "1e6");
   SoftmaxCircuit two = circuit;
   two.classes = 2;
   expect_data_error([&] { run.trainer(good, two); }, "2 classes at most");

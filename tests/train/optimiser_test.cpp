@@ -329,43 +329,5 @@ TEST(TrainingConfig, RefusesBadText) {
   refused(std::string(1 << 20, '['), "nested deeper");
 }
 
-// sum_s |c_s| n_s of every model, which the bound reaches where no term has another sign.
-TEST(IterateBound, BoundsEveryMethodsCoefficients) {
-  const std::vector<std::size_t> sizes = {300, 128, 128, 44, 128, 128, 44, 128, 128, 44, 128, 128};
-  for (const Method method : {Method::kPlain, Method::kMomentum, Method::kNesterov})
-    for (const Schedule schedule : {Schedule::kConstant, Schedule::kCosine, Schedule::kInverseTime})
-      for (const double momentum : {0.0, 0.4, 0.9})
-        for (const double l2 : {0.0, 0.01, 0.3})
-          for (const int averaging : {-1, 0, 7}) {
-            if (method == Method::kPlain && momentum != 0) continue;
-            TrainingConfig c;
-            c.steps = static_cast<int>(sizes.size());
-            c.learning_rate = 3;
-            c.schedule = schedule;
-            c.rate_decay = 0.05;
-            c.method = method;
-            c.momentum = momentum;
-            c.l2 = l2;
-            c.averaging_start = averaging;
-            const UpdatePlan plan(c, sizes);
-            for (int t = 1; t <= c.steps; ++t) {
-              double sum = 0;
-              for (std::size_t s = 0; s < plan.model(t).size(); ++s)
-                sum += std::abs(plan.model(t)[s]) * static_cast<double>(sizes[s]);
-              const double bound = iterate_bound(c, t, c.steps);
-              EXPECT_LE(sum, bound * (1 + 1e-12));
-              if (l2 == 0 && averaging < 0) {
-                EXPECT_NEAR(sum, bound, 1e-9 * bound);
-              }
-            }
-          }
-  TrainingConfig c;
-  c.steps = 100000;
-  c.method = Method::kMomentum;
-  c.momentum = 0.99;
-  c.l2 = 1e6;
-  EXPECT_EQ(iterate_bound(c, 100000, 100000), HUGE_VAL);
-}
-
 }  // namespace
 }  // namespace blindtuner

@@ -69,7 +69,7 @@ TEST_P(ResultShape, HonestProductsAreOpened) {
   PlausibleValues tight = weights;
   tight.empty /= 2;
   tight.padding /= 2;
-  tight.contrast /= 4;
+  tight.least *= 4;
   EXPECT_NO_THROW(decrypt_model(scheme.secrets, model, tight));
 
   EncryptedScores scores{l, {}};

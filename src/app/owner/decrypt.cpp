@@ -15,6 +15,7 @@
 #include "app/owner/owner.h"
 #include "app/owner/quality.h"
 #include "app/owner/steps.h"
+#include "app/owner/validator.h"
 #include "base/error.h"
 #include "data/class_names.h"
 #include "data/file_bytes.h"
@@ -26,7 +27,8 @@ namespace blindtuner {
 namespace {
 
 struct DecryptOptions {
-  std::string model, scores, out, whitening, config;
+  std::string model, scores, out, whitening;
+  ToldOptions told;
   KeyOptions keys;
   bool unrecorded_data = false;
   DataSource source;  // of the features, where the ledger does not know the data set
@@ -35,10 +37,12 @@ struct DecryptOptions {
   double budget = kPublicationBudget;
 };
 
-ExpectedRun expected_run(const DecryptOptions& options, const OwnerFolder& keys) {
+/// Noise and bits follow from the run, so what is published is held against what the owner knows of
+/// it, in any case.
+ExpectedRun expected_by(const DecryptOptions& options, const OwnerFolder& keys) {
   ExpectedRun expected;
-  if (!options.config.empty())
-    expected.config = read_training_config(options.config, static_cast<int>(keys.layout().classes));
+  if (options.publish || options.told.given())
+    expected = expected_run(options.told, static_cast<int>(keys.layout().classes));
   expected.unrecorded_data = options.unrecorded_data;
   return expected;
 }
@@ -82,16 +86,60 @@ void tell(const DecryptOptions& options, const Disclosure& door, const Published
 }
 
 /// Of results out of range nobody knows the errors.
-void require_trusted(const nlohmann::json& report, const std::string& path) {
+void require_trusted(const nlohmann::json& report) {
   if (!report.value("trusted", true))
-    throw DataError(quoted_path(path) + ": not published, as nobody knows its errors: " +
-                    report["reasons"][0].get<std::string>());
+    throw DataError(
+        "not published, as nobody knows its errors: its logits leave the softmax circuit's range");
+}
+
+/// How far the run of a model came, and whether its owner knows that it was to end there.
+struct RunEnd {
+  int steps = 0, planned = 0;
+  bool known = false;
+  std::string text() const {
+    return "only " + std::to_string(steps) + " of the configuration's " + std::to_string(planned) +
+           " steps, and no finished record of 'validate' beside the model says that its run was to "
+           "end there";
+  }
+};
+
+RunEnd end_of(const ModelFile& file, const std::filesystem::path& path, const OwnerFolder& keys) {
+  RunEnd end{file.training.steps, planned_steps(file), false};
+  end.known = end.steps == end.planned;
+  if (const auto kept = Validator::kept(path, keys.keys)) {
+    FileReader reader(path, FileKind::kModel);
+    scan_sections(reader);
+    if (reader.contents() != kept->contents || kept->steps != end.steps)
+      throw DataError(quoted_path(path) + ": is not the model that " +
+                      quoted_path(Validator::record_path(path)) + " tells of");
+    end.known = kept->ended;
+  }
+  return end;
+}
+
+/// Says first what is taken on the server's word.
+void tell_run(const DecryptOptions& options, const RunEnd& end, nlohmann::json& report,
+              std::ostringstream& text) {
+  report["steps"] = end.steps;
+  report["steps_planned"] = end.planned;
+  report["complete"] = end.known;
+  report["config_checked"] = options.publish || options.told.given();
+  if (!end.known) text << "NOTE: " << end.text() << "\n";
+  if (!report["config_checked"])
+    text << "NOTE: trained as the server says; --config holds that against what it was told\n";
+}
+
+/// A model that is to leave, or whose scores are.
+void require_whole_run(const RunEnd& end, const std::string& name) {
+  if (!end.known) throw DataError(name + ": not published: " + end.text());
 }
 
 void decrypt_model_to(const DecryptOptions& options, const OwnerFolder& keys,
                       nlohmann::json& report, std::ostringstream& text) {
   const std::string name = quoted_path(options.model);
-  const ModelFile file = open_model(options.model, keys, expected_run(options, keys));
+  const ModelFile file = open_model(options.model, keys, expected_by(options, keys));
+  const RunEnd end = end_of(file, options.model, keys);
+  if (options.publish) require_whole_run(end, name);
   const LogitLimit limit = LogitLimit::of(softmax_circuit_named(file.training.circuit));
   std::optional<Whitening> whitening;
   if (!options.whitening.empty()) {
@@ -104,20 +152,21 @@ void decrypt_model_to(const DecryptOptions& options, const OwnerFolder& keys,
   require_map_of_training(keys, file.data, map_name(whitening), name);
   Disclosure door(keys.keys, keys.folder);
   const Origin origin = origin_of(name, file.data);
+  const auto judge = [&](std::span<const double> values) {
+    if (whitening) judge_weights(report, limit, classifier_of(values, file.model.layout));
+    if (options.publish) require_trusted(report);
+  };
   Published result;
   if (options.publish) {
     const double error = weight_noise(
         *keys.set.parameters, file, sizes_of(door, keys, file.data, name, options, options.source));
-    result = publish_weights(door, file, origin, error, options.budget);
+    result = publish_weights(door, file, origin, {error, options.budget, judge});
   } else {
     result.values = open_weights(door, file, origin);
+    judge(result.values);
   }
   LinearClassifier model = classifier_of(result.values, file.model.layout);
-  if (whitening) {
-    judge_weights(report, limit, model);
-    if (options.publish) require_trusted(report, options.model);
-    model = whitening->unfold(model);
-  }
+  if (whitening) model = whitening->unfold(model);
   DecryptedModel out{std::move(model), limit, {}, {}};
   const auto trained_on = recorded_data_set(keys, file.data);
   if (options.balance > 0) {
@@ -137,9 +186,9 @@ void decrypt_model_to(const DecryptOptions& options, const OwnerFolder& keys,
   save_classifier(options.out, out, options.publish ? kForAnybody : kForTheOwner);
   report.update({{"classes", model.weights.rows()},
                  {"features", model.weights.cols()},
-                 {"steps", file.training.steps},
                  {"class_names", out.class_names},
                  {"config", to_json(file.training.config)}});
+  tell_run(options, end, report, text);
   text << "model of " << model.weights.rows() << " classes and " << model.weights.cols()
        << " features after " << file.training.steps << " steps in '" << options.out << "'\n";
   tell(options, door, result, report, text);
@@ -154,7 +203,10 @@ double score_error(const DecryptOptions& options, const OwnerFolder& keys, Discl
         "--scores with --publish needs --model, the encrypted model that made them: "
         "their errors are its errors");
   const std::string name = quoted_path(options.model);
-  const ModelFile model = open_model(options.model, keys, expected_run(options, keys));
+  const ModelFile model = open_model(options.model, keys, expected_by(options, keys));
+  require_whole_run(end_of(model, options.model, keys), name);
+  if (file.training != model.training || (file.trained_on && file.trained_on != model.data))
+    throw DataError(quoted_path(options.scores) + ": is of another training than " + name);
   const double of_weights = weight_noise(
       *keys.set.parameters, model, sizes_of(door, keys, model.data, name, options, options.source));
   const LinearClassifier weights =
@@ -170,28 +222,41 @@ double score_error(const DecryptOptions& options, const OwnerFolder& keys, Discl
 
 void decrypt_scores_to(const DecryptOptions& options, const OwnerFolder& keys,
                        nlohmann::json& report, std::ostringstream& text) {
-  const ScoresFile file = open_scores(options.scores, keys, expected_run(options, keys));
+  const ScoresFile file = open_scores(options.scores, keys, expected_by(options, keys));
   const ProductLayout& l = file.scores.layout;
   if (const auto scored = recorded_data_set(keys, file.data); scored && scored->map)
     require_map_of_training(keys, file.trained_on, *scored->map, quoted_path(options.scores));
   Disclosure door(keys.keys, keys.folder);
   const Origin origin = origin_of(quoted_path(options.scores), file.data);
-  Published result;
-  if (options.publish)
-    result =
-        publish_logits(door, file, origin, score_error(options, keys, door, file), options.budget);
-  else
-    result.values = open_logits(door, file, origin);
-  const Eigen::MatrixXd all = scores_of(result.values, l);
   const LogitLimit limit = LogitLimit::of(softmax_circuit_named(file.circuit));
-  judge_logits(report, limit, largest_logit(all), "of these samples");
-  if (options.publish) require_trusted(report, options.scores);
+  const auto judge = [&](std::span<const double> values) {
+    judge_logits(report, limit, largest_logit(scores_of(values, l)), "of these samples");
+    if (options.publish) require_trusted(report);
+  };
+  Published result;
+  if (options.publish) {
+    result = publish_logits(door, file, origin,
+                            {score_error(options, keys, door, file), options.budget, judge});
+  } else {
+    result.values = open_logits(door, file, origin);
+    judge(result.values);
+  }
+  const Eigen::MatrixXd all = scores_of(result.values, l);
   std::vector<std::string> names = trained_class_names(keys);
   if (names.size() != l.classes) names.clear();
   save_scores(options.out, {all, limit, names}, options.publish ? kForAnybody : kForTheOwner);
-  report.update(
-      {{"samples", l.samples}, {"classes", l.classes}, {"class_names", names},
-       {"max_logit", largest_logit(all)}});
+  report.update({{"samples", l.samples},
+                 {"classes", l.classes},
+                 {"class_names", names},
+                 {"max_logit", largest_logit(all)}});
+  const std::optional<int> planned = planned_steps(file, keys);
+  if (planned) {
+    const int steps = file.training->steps;
+    report.update({{"steps", steps}, {"steps_planned", *planned}, {"complete", steps == *planned}});
+    if (steps != *planned)
+      text << "NOTE: by a model after " << steps << " of the configuration's " << *planned
+           << " steps\n";
+  }
   text << "scores of " << l.samples << " samples in '" << options.out << "'\n";
   tell(options, door, result, report, text);
 }
@@ -220,8 +285,7 @@ struct EvaluateOptions {
 std::vector<std::string> class_names(const EvaluateOptions& options,
                                      const std::vector<std::string>& own, Eigen::Index count,
                                      const std::string& name) {
-  if (options.classes.empty())
-    return own.empty() ? numbered_classes(static_cast<int>(count)) : own;
+  if (options.classes.empty()) return own.empty() ? numbered_classes(static_cast<int>(count)) : own;
   std::vector<std::string> given = read_class_names(options.classes);
   if (given.size() != static_cast<std::size_t>(count))
     throw DataError(quoted_path(options.classes) + ": " + std::to_string(given.size()) +
@@ -230,8 +294,7 @@ std::vector<std::string> class_names(const EvaluateOptions& options,
 }
 
 /// Labels beside decrypted scores, by the names of `names`.
-Labels labels_beside_scores(const EvaluateOptions& options,
-                            const std::vector<std::string>& names) {
+Labels labels_beside_scores(const EvaluateOptions& options, const std::vector<std::string>& names) {
   if (options.source.labels.empty()) throw DataError("evaluate --scores needs --labels");
   ClassRequest classes = options.source.classes;
   classes.names = names;
@@ -284,7 +347,8 @@ void evaluate(const CommonOptions& common, const EvaluateOptions& options) {
        << all.cols() << " classes; largest |logit| " << largest_logit(all) << "\n";
   if (limit.limit == 0)
     text << quoted_path(options.scores.empty() ? options.model : options.scores)
-         << " does not say which logits training stands, so they were not compared ('decrypt' says it "
+         << " does not say which logits training stands, so they were not compared ('decrypt' says "
+            "it "
             "in .npz)\n";
   print_report(common, report, text.str());
 }
@@ -301,7 +365,8 @@ void add_decrypt(Program& program) {
             "an encrypted model; with --scores and --publish, the one that made them");
         command.add_option("--scores", o->scores, "encrypted scores");
         add_key_options(command, o->keys);
-        command.add_option("--out", o->out, "model: .npz or .json; scores: .npz or .npy")->required();
+        command.add_option("--out", o->out, "model: .npz or .json; scores: .npz or .npy")
+            ->required();
         command.add_option("--whitening", o->whitening,
                            "map made by 'whiten': the model is turned into one on raw features");
         add_number(
@@ -321,10 +386,7 @@ void add_decrypt(Program& program) {
                    "keys may tell together at most; beyond it nothing is published",
                    0, 1e6)
             ->capture_default_str();
-        command.add_option(
-            "--config", o->config,
-            "the training configuration that the server was given: results of another "
-            "are refused");
+        add_told_options(command, o->told);
         command.add_flag("--unrecorded-data", o->unrecorded_data,
                          "take data sets that the record beside the keys does not know: what an "
                          "earlier version encrypted");

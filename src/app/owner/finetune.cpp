@@ -278,7 +278,7 @@ void add_training_options(CLI::App& command, FinetuneOptions& o) {
   auto* steps = add_number(command, "--steps", o.steps, "gradient steps at most", 1, kMaxSteps);
   add_number(command, "--epochs", o.epochs, "or passes over the data at most", 1, kMaxSteps)
       ->excludes(steps);
-  add_number(command, "--learning-rate", o.learning_rate, "of the first step", 1e-12, 1e12);
+  add_number(command, "--learning-rate", o.learning_rate, "of the first step", kMinRate, kMaxRate);
   add_number(command, "--batch", o.batch, "samples a step, rounded up to whole ciphertexts", 1,
              kMaxBatch);
   command.add_option("--config", o.config, "all of the training's settings (docs/TRAINING.md)");

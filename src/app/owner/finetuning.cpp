@@ -7,6 +7,7 @@
 
 #include "app/common/progress.h"
 #include "app/common/report.h"
+#include "app/owner/comparison.h"
 #include "app/owner/data_sets.h"
 #include "app/owner/html_report.h"
 #include "app/owner/opening.h"
@@ -14,6 +15,7 @@
 #include "app/owner/quality.h"
 #include "app/owner/rehearsal.h"
 #include "app/owner/server_check.h"
+#include "app/owner/server_report.h"
 #include "app/owner/steps.h"
 #include "app/owner/validator.h"
 #include "app/plan/forecast.h"
@@ -93,7 +95,7 @@ class Finetuning {
     LinearClassifier model;
     ModelFile file;
     phase("decryption", "decrypts the model", [&] {
-      file = open_model(files_.model, keys, expected_run());
+      file = read_result(keys);
       Disclosure door(keys.keys, keys.folder);
       model =
           classifier_of(open_weights(door, file, origin_of(quoted_path(files_.model), file.data)),
@@ -293,9 +295,38 @@ class Finetuning {
 
   // What the server is told.
   ExpectedRun expected_run() const {
-    return {settings_.config,
-            find_softmax_circuit(settings_.softmax, settings_.config.classes, settings_.range).name,
-            trained_on_};
+    ExpectedRun expected;
+    expected.config = settings_.config;
+    expected.circuit =
+        find_softmax_circuit(settings_.softmax, settings_.config.classes, settings_.range).name;
+    expected.data = trained_on_;
+    return expected;
+  }
+
+  // A model of this run; what it lacks of the run's end is judged later.
+  ModelFile read_result(const OwnerFolder& keys) const {
+    if (validated() && kept_steps_ == 0)
+      throw DataError("the server's program ended without a round of validation: expected " +
+                      quoted_path(round_path(files_.rounds, 1)));
+    return open_model(files_.model, keys, expected_run());
+  }
+
+  // The model is the one that the run was to end with: after all steps, or the best round's of a run
+  // that went through its rounds or was told to stop.
+  void judge_end(json& report, const ModelFile& file) const {
+    const int planned = planned_steps(file), expected = validated() ? kept_steps_ : planned;
+    const std::string advice = "Do not use this server: it did not do what it was told to.";
+    if (file.training.steps != expected)
+      distrust(report,
+               "the model is after " + std::to_string(file.training.steps) +
+                   " steps, the run's is after " + std::to_string(expected),
+               advice);
+    if (validated() && !run_ended_)
+      distrust(report,
+               "the server ended the run after " + std::to_string(validation_.at("rounds").size()) +
+                   " rounds of validation, neither told to stop nor at the end of its " +
+                   std::to_string(planned) + " steps",
+               advice);
   }
 
   void train(const OwnerFolder& keys, const fs::path& server) {
@@ -319,6 +350,7 @@ class Finetuning {
     if (common_.allow_insecure) arguments.push_back("--allow-insecure-parameters");
     if (!validated()) {
       run_program(server, "server", arguments);
+      server_report_ = read_server_report(files_.server_report);
       return;
     }
     make_folder(files_.rounds);
@@ -328,8 +360,10 @@ class Finetuning {
                         {files_.rounds, files_.validation, files_.model, settings_.patience, 0,
                          [&](const std::string& line) { owner_says(line); }, expected_run()});
     run_program(server, "server", arguments, [&] { validator.poll(); });
-    validator.poll();
+    run_ended_ = validator.poll();
     validation_ = validator.report();
+    kept_steps_ = validator.best_steps();
+    server_report_ = read_server_report(files_.server_report);
   }
 
   json quality(const LinearClassifier& model) const {
@@ -350,7 +384,6 @@ class Finetuning {
 
   json report(const OwnerFolder& keys, const LinearClassifier& model, const ModelFile& file,
               const PlainResult& exact, const PlainResult& approximate) {
-    const json server = read_json(files_.server_report);
     const json test = quality(model), test_exact = quality(exact.model),
                test_approximate = quality(approximate.model);
     seconds_["total"] = total_.seconds();
@@ -362,7 +395,7 @@ class Finetuning {
         {"classes", data_.train.classes},
         {"batch", settings_.config.batch_size},
         {"steps", file.training.steps},
-        {"steps_done", server["steps"]},
+        {"steps_done", server_report_.steps},
         {"config", to_json(settings_.config)},
         {"softmax", file.training.circuit},
         {"whitened", settings_.epsilon > 0},
@@ -386,9 +419,10 @@ class Finetuning {
                                test["max_logit"].get<double>())},
         {"rounds", rounds(exact)},
         {"seconds", seconds_},
-        {"seconds_server", server["seconds"]},
-        {"seconds_per_step", server["seconds_per_step"]},
-        {"peak_memory_bytes", {{"owner", peak_memory()}, {"server", server["peak_memory_bytes"]}}},
+        {"seconds_server", server_report_.seconds},
+        {"seconds_per_step", server_report_.seconds_per_step},
+        {"peak_memory_bytes",
+         {{"owner", peak_memory()}, {"server", server_report_.peak_memory_bytes}}},
         {"bytes",
          {{"secret_key", file_bytes(secret_key_path(files_.keys))},
           {"evaluation_keys", file_bytes(evaluation_keys_path(files_.keys))},
@@ -398,8 +432,9 @@ class Finetuning {
         {"parameters", parameters_report(*keys.set.parameters)},
     };
     if (!choice_.is_null()) out["choice"] = choice_;
-    judge(out, keys, model, file, approximate);
-    if (settings_.publish && out["trusted"].get<bool>()) out["published"] = publish(keys, file);
+    const double error = judge(out, keys, model, file, approximate);
+    if (settings_.publish && out["trusted"].get<bool>())
+      out["published"] = publish(keys, file, error);
     if (validated()) {
       json& v = out["validation"] = validation_;
       v.erase("rounds");
@@ -410,60 +445,44 @@ class Finetuning {
     return out;
   }
 
-  // The model in the clear after as many steps as the decrypted one has, classes x (features + 1);
-  // empty where early stopping ended the run in the clear before.
-  Eigen::MatrixXd same_in_the_clear(const ModelFile& file, const PlainResult& approximate,
+  // The model in the clear after as many steps as the decrypted one has, classes x (features + 1).
+  Eigen::MatrixXd same_in_the_clear(const ModelFile& file, const PlainResult& run,
                                     const Parameters& parameters) const {
+    const SoftmaxCircuit& circuit = softmax_circuit_named(file.training.circuit);
     const auto steps = static_cast<std::size_t>(file.training.steps);
-    if (approximate.gradients.size() < steps) return {};
     const UpdatePlan plan(settings_.config, data_.train.size());
     const std::vector<double> c = EncryptedTrainer::round_coefficients(
-        plan.model(file.training.steps),
-        EncryptedTrainer::coefficient_scale(parameters,
-                                            softmax_circuit_named(file.training.circuit)));
-    Eigen::MatrixXd w =
-        Eigen::MatrixXd::Zero(approximate.weights.rows(), approximate.weights.cols());
-    for (std::size_t s = 0; s < steps; ++s) w += c[s] * approximate.gradients[s];
+        plan.model(file.training.steps), EncryptedTrainer::coefficient_scale(parameters, circuit));
+    Eigen::MatrixXd w = Eigen::MatrixXd::Zero(run.weights.rows(), run.weights.cols());
+    for (std::size_t s = 0; s < steps; ++s) w += c[s] * run.gradients.at(s);
     return w;
   }
 
-  // The data is here, so what training met is known, and what it should have given.
-  void judge(json& report, const OwnerFolder& keys, const LinearClassifier& model,
-             const ModelFile& file, const PlainResult& approximate) const {
+  // The data is here, so what training met is known, and what it should have given. Returns how large
+  // the model's errors are.
+  double judge(json& report, const OwnerFolder& keys, const LinearClassifier& model,
+               const ModelFile& file, const PlainResult& approximate) const {
     const SoftmaxCircuit& circuit = softmax_circuit_named(file.training.circuit);
     const LogitLimit limit = LogitLimit::of(circuit);
     judge_logits(report, limit, largest_logit(scores(model, data_.train.features)),
                  "on the training samples");
+    // Early stopping may have ended the run in the clear before.
+    std::optional<PlainResult> longer;
+    if (approximate.gradients.size() < static_cast<std::size_t>(file.training.steps))
+      longer = rehearse_as_encrypted({data_.train, nullptr, nullptr, settings_.config, circuit,
+                                      *keys.set.parameters, settings_.patience});
+    const PlainResult& run = longer ? *longer : approximate;
     double during = 0;
-    for (const PlainStep& step : approximate.steps)
+    for (const PlainStep& step : run.steps)
       if (step.step < file.training.steps) during = std::max(during, step.max_logit);
     if (report["trusted"].get<bool>()) judge_logits(report, limit, during, "during training");
+    judge_end(report, file);
 
-    const Parameters& parameters = *keys.set.parameters;
-    const Eigen::MatrixXd clear = same_in_the_clear(file, approximate, parameters);
-    if (clear.size() == 0) return;
-    Eigen::MatrixXd difference = clear;
-    difference.leftCols(clear.cols() - 1) -= model.weights;
-    difference.col(clear.cols() - 1) -= model.bias;
-    const double largest = largest_logit(difference);
-    report["largest_weight_difference"] = largest;
-    report["rms_weight_difference"] =
-        difference.norm() / std::sqrt(static_cast<double>(difference.size()));
+    const Eigen::MatrixXd clear = same_in_the_clear(file, run, *keys.set.parameters);
+    const auto difference = WeightDifference::between(model, clear);
     const double noise = model_noise_of(keys, file);
-    report["predicted_weight_noise"] = noise;
-    // What encryption adds is Gaussian; a thousand deviations are none of it.
-    const double allowed = std::max(1024 * noise, 0x1p-6);
-    if (!(largest <= allowed)) {
-      char reason[300];
-      std::snprintf(reason, sizeof reason,
-                    "weights differ by up to %.3g from the same training in the clear, encryption "
-                    "explains %.3g at most: numbers left their range, or the server computed "
-                    "something else",
-                    largest, allowed);
-      distrust(report, reason,
-               "Repeat the training; if logits stay within the limit and the difference stays, do "
-               "not use this server.");
-    }
+    judge_difference(report, difference, noise, largest_logit(clear));
+    return difference.error(noise);
   }
 
   LinearClassifier after_balance(const LinearClassifier& model) const {
@@ -485,11 +504,10 @@ class Finetuning {
   }
 
   // Only what was judged: of numbers that left their range nobody knows the errors.
-  json publish(const OwnerFolder& keys, const ModelFile& file) const {
+  json publish(const OwnerFolder& keys, const ModelFile& file, double error) const {
     Disclosure door(keys.keys, keys.folder);
-    const Published published =
-        publish_weights(door, file, origin_of(quoted_path(files_.model), file.data),
-                        model_noise_of(keys, file), settings_.budget);
+    const Published published = publish_weights(
+        door, file, origin_of(quoted_path(files_.model), file.data), {error, settings_.budget, {}});
     save("published.npz", classifier_of(published.values, file.model.layout), file, kForAnybody);
     return {{"noise", published.noise}, {"bits", published.bits}};
   }
@@ -513,6 +531,9 @@ class Finetuning {
   std::optional<Whitening> whitening_;
   PlainResult exact_, approximate_;  // the same training in the clear; with the circuit's softmax
   json seconds_, choice_, validation_ = json::object();
+  ServerReport server_report_;
+  int kept_steps_ = 0;      // of the model that the validator kept
+  bool run_ended_ = false;  // told to stop, or gone through
 };
 
 std::string percent(const json& share) {

@@ -31,12 +31,15 @@ std::string line_of(const LedgerEntry& e) {
       std::snprintf(what, sizeof what, "round %d of run %.8s: %s", e.round, e.run.c_str(),
                     e.stop ? "stop" : "go on");
       break;
+    case LedgerEntry::Kind::kRefused:
+      std::snprintf(what, sizeof what, "%s, %.150s", e.what.c_str(), e.reason.c_str());
+      break;
   }
   char line[320];
   const char* tied = e.data.empty() ? "" : ", data set ";
   std::snprintf(line, sizeof line, "%s  %-9s  %s%s%.8s%s\n", e.time.c_str(), kind_name(e.kind),
                 what, tied, e.data.c_str(),
-                e.round != 0 && e.kind == LedgerEntry::Kind::kOpened
+                e.round != 0 && e.kind != LedgerEntry::Kind::kAnswered
                     ? (", round " + std::to_string(e.round)).c_str()
                     : "");
   return line;
@@ -46,7 +49,7 @@ std::string text_of(const Ledger& ledger, const std::vector<LedgerEntry>& entrie
   std::string text = "Ledger " + quoted_path(ledger.path()) + ", unchanged since it was written\n";
   for (const LedgerEntry& entry : entries) text += line_of(entry);
   const LedgerTotals t = totals(entries);
-  char sums[900];
+  char sums[1200];
   std::snprintf(
       sums, sizeof sums,
       "\nTogether\n"
@@ -57,9 +60,11 @@ std::string text_of(const Ledger& ledger, const std::vector<LedgerEntry>& entrie
       "             %.2g bits about the secret key (budget %.2g unless --budget is given).\n"
       "  answered   %zu rounds of %zu runs of validation, one bit each, go on or stop. The\n"
       "             training server learns at most %.1f bits by them, about the data or\n"
-      "             the key.\n",
+      "             the key.\n"
+      "  refused    %zu results that no training with these keys can have produced. Whoever\n"
+      "             sent them and hears of it learns at most %.0f bits, of its own choice.\n",
       t.encrypted, t.opened, t.published, t.published_bits, kPublicationBudget, t.answered, t.runs,
-      t.answered_bits);
+      t.answered_bits, t.refused, t.refused_bits);
   return text + sums;
 }
 
@@ -77,6 +82,8 @@ void ledger_command(const CommonOptions& common, const KeyOptions& options) {
                            {"published", t.published},
                            {"published_bits", t.published_bits},
                            {"answered", t.answered},
+                           {"refused", t.refused},
+                           {"refused_bits", t.refused_bits},
                            {"runs", t.runs},
                            {"answered_bits", t.answered_bits},
                            {"entries", nlohmann::json::array()}};

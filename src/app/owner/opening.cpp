@@ -1,7 +1,9 @@
 #include "app/owner/opening.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "app/common/options.h"
 #include "app/owner/data_sets.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -28,17 +30,35 @@ std::string unrecorded_advice() {
          "a copy of the keys, and nobody else had it since";
 }
 
-// Where there is no record at all, only earlier programs have used these keys.
-void require_own_data(const DataId& id, std::size_t samples, const OwnerFolder& keys,
+// Whether only earlier programs have used these keys: there is no record, and no trace of one.
+bool before_records(const OwnerFolder& keys) {
+  if (path_exists(data_sets_path(keys))) return false;
+  const auto entries = Disclosure(keys.keys, keys.folder).ledger().read();
+  return !entries || std::none_of(entries->begin(), entries->end(), [](const LedgerEntry& e) {
+    return e.kind == LedgerEntry::Kind::kEncrypted;
+  });
+}
+
+void require_own_data(const DataId& id, std::optional<std::size_t> samples, const OwnerFolder& keys,
                       const ExpectedRun& expected, const std::string& name) {
-  if (!path_exists(data_sets_path(keys))) return;
+  if (before_records(keys)) return;
   const std::optional<RecordedDataSet> known = recorded_data_set(keys, id);
-  if (known && known->samples != samples)
-    throw DataError(name + ": says that its data set has " + std::to_string(samples) +
+  if (known && samples && known->samples != *samples)
+    throw DataError(name + ": says that its data set has " + std::to_string(*samples) +
                     " samples, " + std::to_string(known->samples) + " were encrypted");
   if (!known && !expected.unrecorded_data)
     throw DataError(name + ": these keys have no record of its data set in " +
                     quoted_path(data_sets_path(keys)) + unrecorded_advice());
+}
+
+void require_training_set(const DataId& id, std::optional<std::size_t> samples,
+                          const OwnerFolder& keys, const ExpectedRun& expected,
+                          const std::string& name) {
+  require_own_data(id, samples, keys, expected, name);
+  const std::optional<RecordedDataSet> known = recorded_data_set(keys, id);
+  if (known && known->use != "training")
+    throw DataError(name + ": says that it was trained on '" + known->file +
+                    "', which was encrypted for " + known->use);
 }
 
 // The first field in which they differ.
@@ -54,13 +74,47 @@ void require_training(const TrainingState& training, const ExpectedRun& expected
                       const std::string& name) {
   if (expected.config && !(training.config == *expected.config))
     throw DataError(name + ": was trained with another configuration than was asked for: " +
-                    difference(training.config, *expected.config));
+                    difference(training.config, *expected.config) + expected.advice);
   if (!expected.circuit.empty() && training.circuit != expected.circuit)
     throw DataError(name + ": was trained with the softmax circuit " + training.circuit +
-                    ", expected " + expected.circuit);
+                    ", expected " + expected.circuit + expected.advice);
 }
 
 }  // namespace
+
+void add_told_options(CLI::App& command, ToldOptions& told) {
+  command.add_option("--config", told.config,
+                     "the training configuration that the server was given (the default one): "
+                     "results of another are refused");
+  command.add_option("--softmax", told.softmax,
+                     "the family of softmax circuits that it was given (default)");
+  add_range_option(command, told.range);
+}
+
+ExpectedRun expected_run(const ToldOptions& told, int classes) {
+  ExpectedRun expected;
+  expected.config = read_training_config(told.config, classes);
+  expected.circuit =
+      find_softmax_circuit(told.softmax.empty() ? "default" : told.softmax, classes, told.range)
+          .name;
+  if (told.config.empty())
+    expected.advice = " (the default; --config says what the server was to train with)";
+  return expected;
+}
+
+int planned_steps(const ModelFile& file) {
+  return file.training.config.total_steps(file.model.layout.samples);
+}
+
+std::optional<int> planned_steps(const ScoresFile& file, const OwnerFolder& keys) {
+  if (!file.training) return {};
+  const TrainingConfig& config = file.training->config;
+  if (config.steps > 0) return config.steps;
+  if (!file.trained_on) return {};
+  const std::optional<RecordedDataSet> known = recorded_data_set(keys, *file.trained_on);
+  if (!known) return {};
+  return config.total_steps(known->samples);
+}
 
 void require_shape_of_keys(const ProductLayout& layout, const OwnerFolder& keys,
                            const std::string& name) {
@@ -78,7 +132,7 @@ void require_shape_of_keys(const ProductLayout& layout, const OwnerFolder& keys,
 void require_run(const ModelFile& file, const OwnerFolder& keys, const ExpectedRun& expected,
                  const std::string& name) {
   require_shape_of_keys(file.model.layout, keys, name);
-  require_own_data(file.data, file.model.layout.samples, keys, expected, name);
+  require_training_set(file.data, file.model.layout.samples, keys, expected, name);
   if (expected.data && file.data != *expected.data)
     throw DataError(name + ": was trained on another data set than this run's");
   require_training(file.training, expected, name);
@@ -95,8 +149,19 @@ ScoresFile open_scores(const std::filesystem::path& path, const OwnerFolder& key
                        const ExpectedRun& expected) {
   ScoresFile file = read_scores(path, keys.set);
   require_shape_of_keys(file.scores.layout, keys, quoted_path(path));
-  require_own_data(file.data, file.scores.layout.samples, keys, expected, quoted_path(path));
-  if (file.training) require_training(*file.training, expected, quoted_path(path));
+  const std::string name = quoted_path(path);
+  require_own_data(file.data, file.scores.layout.samples, keys, expected, name);
+  if (file.trained_on) require_training_set(*file.trained_on, {}, keys, expected, name);
+  if (file.training) require_training(*file.training, expected, name);
+  const std::optional<int> planned = planned_steps(file, keys);
+  if (planned && file.training->steps > *planned)
+    throw DataError(name + ": says that its model is after " +
+                    std::to_string(file.training->steps) + " steps, the configuration has " +
+                    std::to_string(*planned));
+  if (!file.training && expected.config)
+    throw DataError(name +
+                    ": does not say how its model was trained, as those of earlier versions, so "
+                    "that nobody can hold it against a configuration: score the samples again");
   return file;
 }
 
@@ -120,8 +185,8 @@ std::vector<double> open_weights(Disclosure& door, const ModelFile& file, const 
 }
 
 Published publish_weights(Disclosure& door, const ModelFile& file, const Origin& origin,
-                          double error, double budget) {
-  return door.publish(file.model, plausible(door, file), origin, error, budget);
+                          const Publication& publication) {
+  return door.publish(file.model, plausible(door, file), origin, publication);
 }
 
 std::vector<double> open_logits(Disclosure& door, const ScoresFile& file, const Origin& origin) {
@@ -129,8 +194,8 @@ std::vector<double> open_logits(Disclosure& door, const ScoresFile& file, const 
 }
 
 Published publish_logits(Disclosure& door, const ScoresFile& file, const Origin& origin,
-                         double error, double budget) {
-  return door.publish(file.scores, plausible(door, file), origin, error, budget);
+                         const Publication& publication) {
+  return door.publish(file.scores, plausible(door, file), origin, publication);
 }
 
 double weight_noise(const Parameters& parameters, const ModelFile& file,

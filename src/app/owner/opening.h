@@ -2,19 +2,36 @@
 // owner checks"). Everything an owner decrypts comes through here and goes through the one door.
 #pragma once
 
+#include <CLI/CLI.hpp>
+
 #include "app/owner/steps.h"
 
 namespace blindtuner {
 
+/// --config, --softmax and --range: what the server was told to train with.
+struct ToldOptions {
+  std::string config, softmax;  ///< empty: the default
+  double range = 0;
+
+  bool given() const { return !config.empty() || !softmax.empty() || range > 0; }
+};
+void add_told_options(CLI::App& command, ToldOptions& told);
+
 /// What an owner knows of a run beforehand.
 struct ExpectedRun {
-  std::optional<TrainingConfig> config;  ///< what the server was told to train with
-  std::string circuit;                   ///< its softmax circuit; empty: any that serves
-  std::optional<DataId> data;            ///< the training set
+  /// What the server was told to train with. Empty: what a result says of itself is taken, which is
+  /// good enough for an owner's eyes and for nothing else.
+  std::optional<TrainingConfig> config;
+  std::string circuit;         ///< its softmax circuit; empty: any that serves
+  std::string advice;          ///< ends the refusal of another configuration or circuit
+  std::optional<DataId> data;  ///< the training set
   /// Take data sets that the record beside the keys (app/owner/data_sets.h) does not know for the
   /// owner's own: those that an earlier program has encrypted, or this one with a copy of the keys.
   bool unrecorded_data = false;
 };
+
+/// The run that these options tell of, on keys for so many classes. Throws DataError.
+ExpectedRun expected_run(const ToldOptions& told, int classes);
 
 /// Reads a model that these keys can open: of their key set, of the layout they were made for, of a
 /// data set that they have encrypted, and what `expected` says. Throws DataError.
@@ -27,6 +44,10 @@ ScoresFile open_scores(const std::filesystem::path& path, const OwnerFolder& key
 /// What open_model() requires of a model. `name` opens the message of the DataError.
 void require_run(const ModelFile& file, const OwnerFolder& keys, const ExpectedRun& expected,
                  const std::string& name);
+
+/// The steps of a whole run of the configuration that the file states; empty where nobody knows.
+int planned_steps(const ModelFile& file);
+std::optional<int> planned_steps(const ScoresFile& file, const OwnerFolder& keys);
 
 /// A data set's file is the one that these keys have written, whoever kept it: by its contents.
 /// Throws DataError, which `name` opens.
@@ -44,11 +65,11 @@ Origin origin_of(const std::string& name, const DataId& data);
 /// classes x features, bias last.
 std::vector<double> open_weights(Disclosure& door, const ModelFile& file, const Origin& origin);
 Published publish_weights(Disclosure& door, const ModelFile& file, const Origin& origin,
-                          double error, double budget);
+                          const Publication& publication);
 /// samples x classes.
 std::vector<double> open_logits(Disclosure& door, const ScoresFile& file, const Origin& origin);
 Published publish_logits(Disclosure& door, const ScoresFile& file, const Origin& origin,
-                         double error, double budget);
+                         const Publication& publication);
 
 /// model_noise() of the run that a model's file states, on training data of these sizes.
 double weight_noise(const Parameters& parameters, const ModelFile& file, const FeatureSizes& sizes);

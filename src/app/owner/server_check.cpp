@@ -22,7 +22,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double kPatience = 10;  // seconds; it takes a hundredth of one
+// Seconds. It takes a hundredth of one, and a machine may be busy.
+constexpr double kPatience = 300;
 
 /// What `program --version` writes to its stdout, a few hundred bytes at most; empty when it takes
 /// too long. Throws DataError when it cannot be started.

@@ -21,7 +21,8 @@ namespace {
 
 struct ValidateOptions {
   KeyOptions keys;
-  std::string data, exchange, out, config;
+  std::string data, exchange, out;
+  ToldOptions told;
   bool unrecorded_data = false;
   int patience = 3;
   double logit_limit = 0, timeout = 3600;
@@ -43,9 +44,7 @@ void validate_command(const CommonOptions& common, const ValidateOptions& option
   std::function<void(const std::string&)> announce;
   if (!common.quiet)
     announce = [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); };
-  ExpectedRun expected;
-  if (!options.config.empty())
-    expected.config = read_training_config(options.config, static_cast<int>(keys.layout().classes));
+  ExpectedRun expected = expected_run(options.told, static_cast<int>(keys.layout().classes));
   expected.unrecorded_data = options.unrecorded_data;
   Validator validator(keys, {options.exchange, options.data, options.out, options.patience,
                              options.logit_limit, announce, expected});
@@ -97,10 +96,7 @@ void add_validate(Program& program) {
         command.add_option("--exchange", o->exchange, "folder that the server writes rounds to")
             ->required();
         command.add_option("--out", o->out, "where the best model goes, encrypted")->required();
-        command.add_option(
-            "--config", o->config,
-            "the training configuration that the server was given: rounds of another "
-            "are refused");
+        add_told_options(command, o->told);
         command.add_flag("--unrecorded-data", o->unrecorded_data,
                          "take data sets that the record beside the keys does not know: what an "
                          "earlier version encrypted, and nobody else had since");

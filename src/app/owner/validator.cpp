@@ -64,6 +64,27 @@ Validator::Validator(const OwnerFolder& keys, ValidatorOptions options)
   if (path_exists(record_path(options_.out))) load_record();
 }
 
+std::optional<Validator::KeptModel> Validator::kept(const fs::path& model, const OwnerKeys& keys) {
+  const fs::path path = record_path(model);
+  if (!path_exists(path)) return {};
+  const json record = read_sealed(path, keys, kPurpose);
+  try {
+    KeptModel out;
+    out.contents = bytes_from<std::tuple_size_v<Sha256Digest>>(record.at("model"));
+    const auto best = record.at("best_round").get<std::size_t>();
+    out.steps = round_from_json(record.at("rounds").at(best - 1)).steps;
+    out.ended = record.at("finished").get<bool>() || record.at("stopped_early").get<bool>();
+    return out;
+  } catch (const std::exception&) {
+    throw DataError(quoted_path(path) + ": not a record of validation rounds");
+  }
+}
+
+int Validator::best_steps() const {
+  const int best = stopping_.best_round();
+  return best == 0 ? 0 : rounds_.at(static_cast<std::size_t>(best) - 1).steps;
+}
+
 bool Validator::poll() {
   while (!finished_ && !stopped_) {
     const fs::path path = round_path(options_.exchange, static_cast<int>(rounds_.size()) + 1);

@@ -30,6 +30,15 @@ struct ValidatorOptions {
 /// very round that it ends with, and refused everywhere else.
 class Validator {
  public:
+  /// What the record beside a model says of it.
+  struct KeptModel {
+    Sha256Digest contents{};  ///< FileReader::contents()
+    int steps = 0;
+    bool ended = false;  ///< the run: told to stop, or gone through
+  };
+  /// Empty where there is no record beside `model`. Throws DataError when it was changed.
+  static std::optional<KeptModel> kept(const std::filesystem::path& model, const OwnerKeys& keys);
+
   /// Reads the labels out of the encrypted set, which must be the one that the owner recorded when it
   /// made it. Keys must outlive it. Throws DataError when the data is not that, when another validator
   /// is at work on one of the folders, and when there is a record that was changed, or is of other
@@ -43,6 +52,8 @@ class Validator {
 
   const std::vector<ValidationRound>& rounds() const { return rounds_; }
   int best_round() const { return stopping_.best_round(); }
+  /// Steps of the model in `out`; 0: none is there yet.
+  int best_steps() const;
   /// Of the run that the rounds are of; there has been one.
   const TrainingState& training() const { return training_; }
   bool stopped() const { return stopped_; }

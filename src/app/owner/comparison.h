@@ -1,0 +1,34 @@
+// A decrypted model beside the same training in the clear: what an owner who has all the data can
+// hold a server to (docs/SECURITY.md, "A server that deviates").
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "data/dataset.h"
+
+namespace blindtuner {
+
+/// Differences of weights, bias included.
+struct WeightDifference {
+  double largest = 0, rms = 0;
+  /// Of the sums over the classes, which training leaves at zero whatever the data; over
+  /// sqrt(classes), as independent errors add up.
+  double class_sums = 0;
+
+  static WeightDifference between(const LinearClassifier& model, const Eigen::MatrixXd& clear);
+
+  /// An upper bound of the standard deviation of a number's error, where the bound by the noise
+  /// model is `noise`: what is published drowns that, so whatever the comparison lets pass is
+  /// covered, an honest error or not.
+  double error(double noise) const;
+  /// Whether encryption, with errors of standard deviation `noise` at most, and single precision, in
+  /// which the training in the clear computes its products, explain it. `largest_weight`: of the
+  /// model in the clear. False for what is not a number.
+  bool explained(double noise, double largest_weight) const;
+};
+
+/// Writes the difference into the report and distrusts it where it is not explained.
+void judge_difference(nlohmann::json& report, const WeightDifference& difference, double noise,
+                      double largest_weight);
+
+}  // namespace blindtuner

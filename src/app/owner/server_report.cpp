@@ -1,0 +1,61 @@
+#include "app/owner/server_report.h"
+
+#include <cmath>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/path.h"
+#include "train/training_config.h"
+
+namespace blindtuner {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kMaxMembers = 64;
+
+bool is_amount(const json& j) {
+  return j.is_number() && std::isfinite(j.get<double>()) && j.get<double>() >= 0;
+}
+
+bool is_object_of_amounts(const json& j) {
+  if (!j.is_object() || j.size() > kMaxMembers) return false;
+  for (const auto& [key, value] : j.items())
+    if (!is_amount(value)) return false;
+  return true;
+}
+
+}  // namespace
+
+ServerReport read_server_report(const std::filesystem::path& path) {
+  const json report = read_json(path);
+  const auto expect = [&](bool good, const char* what) {
+    if (!good)
+      throw DataError(quoted_path(path) + ": not the report of a training: expected " + what);
+  };
+  const auto member = [&](const char* name) -> const json& {
+    static const json none;
+    const auto found = report.find(name);
+    return found == report.end() ? none : *found;
+  };
+  expect(report.is_object(), "a JSON object");
+  ServerReport out;
+  const json& steps = member("steps");
+  expect(steps.is_number_integer() && is_amount(steps) && steps.get<double>() <= kMaxSteps,
+         "a number of steps");
+  out.steps = steps.get<int>();
+  out.seconds = member("seconds");
+  expect(is_object_of_amounts(out.seconds), "seconds, an object of numbers");
+  out.seconds_per_step = member("seconds_per_step");
+  expect(out.seconds_per_step.is_array() &&
+             out.seconds_per_step.size() <= static_cast<std::size_t>(kMaxSteps),
+         "seconds_per_step, a list");
+  for (const json& step : out.seconds_per_step)
+    expect(is_object_of_amounts(step), "seconds_per_step, a list of objects of numbers");
+  const json& memory = member("peak_memory_bytes");
+  expect(is_amount(memory), "peak_memory_bytes, a number");
+  out.peak_memory_bytes = memory.get<double>();
+  return out;
+}
+
+}  // namespace blindtuner

@@ -102,10 +102,10 @@ std::string class_name(std::string_view word) {
                                  [](char c) { return static_cast<unsigned char>(c) < 128; });
   if (plain || word.size() > kMaxName) return std::string(word);
   utf8proc_uint8_t* composed = nullptr;
-  const utf8proc_ssize_t bytes = utf8proc_map(
-      reinterpret_cast<const utf8proc_uint8_t*>(word.data()),
-      static_cast<utf8proc_ssize_t>(word.size()), &composed,
-      static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+  const utf8proc_ssize_t bytes =
+      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(word.data()),
+                   static_cast<utf8proc_ssize_t>(word.size()), &composed,
+                   static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
   const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(composed, &std::free);
   if (bytes < 0) return std::string(word);
   return {reinterpret_cast<const char*>(composed), static_cast<std::size_t>(bytes)};
@@ -209,8 +209,7 @@ NamedLabels number_labels(const LabelWords& words, const ClassRequest& request,
     if (found == numbers.end())
       throw DataError(where(words.first_rows()[k]) + ": class '" + printable(word.substr(0, 60)) +
                       "', expected one of the " + std::to_string(out.classes.size()) +
-                      " that were given: " + list_of_names(out.classes) +
-                      hint(word, out.classes) +
+                      " that were given: " + list_of_names(out.classes) + hint(word, out.classes) +
                       (bare && !request.numbered
                            ? "; if the numbers are places in this list, counted from 0, say so "
                              "with --class-numbers"

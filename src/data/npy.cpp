@@ -211,8 +211,7 @@ struct Extent {
 
 std::string shape_text(const std::vector<std::size_t>& shape) {
   std::string out;
-  for (const std::size_t extent : shape)
-    out += (out.empty() ? "" : " x ") + std::to_string(extent);
+  for (const std::size_t extent : shape) out += (out.empty() ? "" : " x ") + std::to_string(extent);
   return out;
 }
 
@@ -232,7 +231,8 @@ Matrix to_matrix(std::span<const std::uint8_t> bytes, const std::string& where) 
   using Scalar = typename Matrix::Scalar;
   const NpyHeader header = parse_npy_header(bytes, where);
   const auto [rows, columns] = extent(header, where);
-  if (header.fortran_order && header.count != rows * (header.shape.size() > 1 ? header.shape[1] : 1))
+  if (header.fortran_order &&
+      header.count != rows * (header.shape.size() > 1 ? header.shape[1] : 1))
     throw DataError(where + ": Fortran order with " + std::to_string(header.shape.size()) +
                     " dimensions, expected at most 2");
   const std::uint8_t* data = bytes.data() + header.data_offset;

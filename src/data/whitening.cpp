@@ -61,8 +61,7 @@ Eigen::MatrixXf standardised(const FeatureMatrix& x, const Columns& columns, Eig
                              Eigen::Index rows, Eigen::Index left, Eigen::Index width) {
   const auto mean = columns.mean.segment(left, width).transpose();
   const auto scale = columns.inverse_deviation.segment(left, width).transpose();
-  const Eigen::MatrixXd centred =
-      x.block(begin, left, rows, width).cast<double>().rowwise() - mean;
+  const Eigen::MatrixXd centred = x.block(begin, left, rows, width).cast<double>().rowwise() - mean;
   return (centred.array().rowwise() * scale.array()).cast<float>();
 }
 

@@ -33,17 +33,17 @@ std::string lower(std::string text) {
 /// By the name: kinds that cannot be read are pictures too, so that they are not passed over in
 /// silence.
 bool named_as_picture(const fs::path& path) {
-  static const std::set<std::string> kinds = {
-      ".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".png",  ".apng", ".bmp",
-      ".dib", ".webp", ".gif", ".tif",  ".tiff",  ".ppm",  ".pgm",  ".pbm",
-      ".pnm", ".heic", ".heif", ".avif", ".jp2",  ".jxl",  ".dcm",  ".svg"};
+  static const std::set<std::string> kinds = {".jpg",  ".jpeg", ".jpe", ".jfif", ".pjpeg", ".png",
+                                              ".apng", ".bmp",  ".dib", ".webp", ".gif",   ".tif",
+                                              ".tiff", ".ppm",  ".pgm", ".pbm",  ".pnm",   ".heic",
+                                              ".heif", ".avif", ".jp2", ".jxl",  ".dcm",   ".svg"};
   return kinds.count(lower(path.extension().string())) != 0;
 }
 
 /// What archives and systems leave behind.
 bool left_behind(const fs::path& path) {
-  static const std::set<std::string> names = {"__macosx", "thumbs.db", "desktop.ini", "@eadir",
-                                              "$recycle.bin", "lost+found"};
+  static const std::set<std::string> names = {"__macosx", "thumbs.db",    "desktop.ini",
+                                              "@eadir",   "$recycle.bin", "lost+found"};
   const std::string name = path.filename().string();
   return name.starts_with('.') || names.count(lower(name)) != 0;
 }
@@ -223,8 +223,10 @@ void PictureSet::open_folder(const PictureSource& source) {
     notes_.push_back(count_text(found.others.size(), "file is", "files are") +
                      " no picture: not used, the first is " + quoted_path(found.others.front()));
   if (found.leftovers > 0)
-    notes_.push_back(count_text(found.leftovers, "hidden or left-behind entry", "hidden or "
-                                "left-behind entries") + " (.., __MACOSX, Thumbs.db) passed over");
+    notes_.push_back(count_text(found.leftovers, "hidden or left-behind entry",
+                                "hidden or "
+                                "left-behind entries") +
+                     " (.., __MACOSX, Thumbs.db) passed over");
   files_ = std::move(found.pictures);
   for (const fs::path& file : files_)
     names_.push_back(file.lexically_relative(source.images).string());
@@ -351,9 +353,8 @@ void PictureSet::set_labels(const LabelWords& words, const ClassRequest& classes
   if (words.size() != size())
     throw DataError(where + ": " + std::to_string(words.size()) + " labels for " +
                     std::to_string(size()) + " pictures");
-  NamedLabels named = number_labels(words, classes, [&](std::size_t row) {
-    return where + ": row " + std::to_string(row);
-  });
+  NamedLabels named = number_labels(
+      words, classes, [&](std::size_t row) { return where + ": row " + std::to_string(row); });
   labels_ = std::move(named.labels);
   classes_ = std::move(named.classes);
 }

@@ -222,6 +222,19 @@ class Workflow(Base):
                       folder / "xt.npy", "--labels", folder / "yt.npy", "--json").stdout)
         self.assertGreater(said["accuracy"], 0.9)
 
+        # What training would meet is tried in the clear first.
+        data = [OWNER, "encrypt", "--features", folder / "x.npy", "--labels", folder / "y.npy",
+                "--keys", self.keys, "--out", folder / "tried.enc", INSECURE, "--json"]
+        good = json.loads(self.good(*data, "--whitening", folder / "w.npz").stdout)["rehearsal"]
+        self.assertTrue(good["in_range"])
+        self.assertLess(good["max_logit"], good["logit_limit"])
+        self.assertNotIn("problem", good)
+        (folder / "wild.json").write_text(json.dumps({**CONFIG, "learning_rate": 1000}))
+        bad = json.loads(self.good(*data, "--config", folder / "wild.json").stdout)["rehearsal"]
+        self.assertFalse(bad["in_range"])
+        self.assertIn("--whitening", bad["problem"])
+        self.assertTrue(self.good(*data[:-1]).stdout.startswith("WARNING: in the clear"))
+
         # A map that is forgotten, or another one, is noticed before anything is opened.
         def decrypt(*arguments):
             return run(OWNER, "decrypt", "--keys", self.keys, "--out", folder / "other.npz",

@@ -173,7 +173,7 @@ class Finetune(unittest.TestCase):
         arguments = [OWNER, "finetune", "--images", self.folder / "train", "--test-images",
                      self.folder / "test", "--out", self.out, "--parameters", PARAMETERS,
                      "--steps", 2, "--seed", 1, INSECURE]
-        self.refused(run(*arguments), "--images and --texts need --model")
+        self.refused(run(*arguments), "need --model")
         arguments += ["--model", self.folder / "tiny.safetensors"]
         report = json.loads(self.good(*arguments, "--json").stdout)
         self.assertEqual(report["class_names"], sorted(colours))

@@ -129,9 +129,9 @@ TEST_P(ModelNoise, IsWhatIsPredicted) {
             values.data(), classes, kFeatures + 1);
     const double predicted = model_noise(parameters, layout, config, t, circuit, sizes);
     // What `finetune` holds a server to, single precision aside.
-    EXPECT_TRUE(WeightDifference::between({weights.leftCols(kFeatures), weights.col(kFeatures)},
-                                          expected)
-                    .explained(predicted, 0));
+    EXPECT_TRUE(
+        WeightDifference::between({weights.leftCols(kFeatures), weights.col(kFeatures)}, expected)
+            .explained(predicted, 0));
     expect_bound(rms(weights - expected), predicted, most, "after_" + std::to_string(t));
     if (t != trainer.steps()) continue;
 

@@ -95,9 +95,8 @@ TEST(Npy, SignedAndFlattened) {
 
 TEST(Npy, HalfPrecision) {
   // Zero, one, -2, the largest, the smallest, a subnormal, a third.
-  const Bytes halves = npy(
-      dictionary("<f2", "7,"),
-      raw<std::uint16_t>({0, 0x3c00, 0xc000, 0x7bff, 0x0400, 0x0001, 0x3555}));
+  const Bytes halves = npy(dictionary("<f2", "7,"),
+                           raw<std::uint16_t>({0, 0x3c00, 0xc000, 0x7bff, 0x0400, 0x0001, 0x3555}));
   const Eigen::MatrixXd values = npy_to_matrix(halves, "test");
   const std::vector<double> want = {0, 1, -2, 65504, 0x1p-14, 0x1p-24, 0x1.554p-2};
   for (std::size_t i = 0; i < want.size(); ++i)
@@ -120,7 +119,8 @@ TEST(Npy, LabelsOfEveryKind) {
     for (std::size_t i = 0; i < words.size(); ++i) out.push_back(words.words()[words.index(i)]);
     return out;
   };
-  EXPECT_EQ(labels(npy(dictionary("<i8", "3,"), raw<std::int64_t>({2, 0, 1}))), (Words{"2", "0", "1"}));
+  EXPECT_EQ(labels(npy(dictionary("<i8", "3,"), raw<std::int64_t>({2, 0, 1}))),
+            (Words{"2", "0", "1"}));
   EXPECT_EQ(labels(npy(dictionary("<f4", "2, 1"), raw<float>({2, 0}))), (Words{"2", "0"}));
   EXPECT_EQ(labels(npy(dictionary("<i8", "2,"), raw<std::int64_t>({1, -1}))), (Words{"1", "-1"}));
   EXPECT_EQ(labels(npy(dictionary("|b1", "2,"), {1, 0})), (Words{"True", "False"}));
@@ -174,8 +174,7 @@ TEST(Npy, RefusesBadHeaders) {
   refused(dictionary("<f4", "-2,"), "whole number");
   refused("{'descr': '<f4', 'fortran_order': False}", "expected the keys");
   refused("{'descr': '<f4', 'descr': '<f4'}", "repeated key");
-  refused("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,)}",
-          "a structured array");
+  refused("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,)}", "a structured array");
   refused("{'descr': '<f4', 'fortran_order': 0, 'shape': (2,)}", "True or False");
   refused(dictionary("<f4", "2,") + "x", "behind the dictionary");
   expect_data_error([&] { npy_to_features(npy(dictionary("|u1", "0,"), {}), "file"); },

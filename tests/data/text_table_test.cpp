@@ -134,8 +134,7 @@ TEST_F(ClassNames, AreMadeUpOfTheLabels) {
   expect({"10", "2", "x"}, {0, 1, 2}, {"10", "2", "x"});
   expect({"1.5", "2"}, {0, 1}, {"1.5", "2"});
   // Blanks around a name, and two ways to write one letter.
-  expect({" mel", "mel\t", "n\xc3\xa4vus", "na\xcc\x88vus"}, {0, 0, 1, 1},
-         {"mel", "n\xc3\xa4vus"});
+  expect({" mel", "mel\t", "n\xc3\xa4vus", "na\xcc\x88vus"}, {0, 0, 1, 1}, {"mel", "n\xc3\xa4vus"});
   refused({"b", ""}, {}, "row 1: label of 0 bytes");
   refused({"b", "  "}, {}, "row 1: label of 0 bytes");
 }
@@ -155,13 +154,15 @@ TEST_F(ClassNames, OfAnotherSet) {
   expect({"3", "1.0"}, {1, 0}, {"1", "3"}, {{"1", "3"}});
   expect({"true", "False"}, {1, 0}, {"0", "1"}, {{"0", "1"}});
   expect({"1", "0"}, {1, 0}, {"False", "True"}, {{"False", "True"}});
-  refused({"b", "x"}, {{"c", "b"}}, "row 1: class 'x', expected one of the 2 that were given: 'c', 'b'");
+  refused({"b", "x"}, {{"c", "b"}},
+          "row 1: class 'x', expected one of the 2 that were given: 'c', 'b'");
   refused({"Mel"}, {{"mel", "nv"}}, "did you mean 'mel'?");
   // Numbers may have been given out in another order.
   refused({"0", "1"}, {{"cat", "dog"}}, "say so with --class-numbers");
   expect({"1", "0"}, {1, 0}, {"cat", "dog"}, {{"cat", "dog"}, 0, true});
   refused({"2"}, {{"cat", "dog"}, 0, true}, "class '2', expected one of");
-  refused({"4"}, {{"1", "2", "3"}}, "class '4', expected one of the 3 that were given: '1', '2', '3'");
+  refused({"4"}, {{"1", "2", "3"}},
+          "class '4', expected one of the 3 that were given: '1', '2', '3'");
 }
 
 TEST_F(Tables, ClassNamesFromFiles) {
@@ -169,8 +170,9 @@ TEST_F(Tables, ClassNamesFromFiles) {
   EXPECT_EQ(read_class_names(folder_ / "c.txt"), (Row{"cat", "dog"}));
   write_npz(folder_ / "c.npz", {{"classes", npy_bytes(Row{"a", "b"})}});
   EXPECT_EQ(read_class_names(folder_ / "c.npz"), (Row{"a", "b"}));
-  for (const auto& [text, part] :
-       {std::pair{"cat\n", "1 class names"}, {"a\n\nb\n", "is empty"}, {"a\na \n", "there twice"}}) {
+  for (const auto& [text, part] : {std::pair{"cat\n", "1 class names"},
+                                   {"a\n\nb\n", "is empty"},
+                                   {"a\na \n", "there twice"}}) {
     put_file(folder_ / "c.txt", std::string_view(text));
     expect_data_error([&] { read_class_names(folder_ / "c.txt"); }, part);
   }

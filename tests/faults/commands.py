@@ -89,8 +89,8 @@ CASES = [
          "--exchange exchange --out best.enc --patience 100 --timeout 2 --config {w}/train.json",
          ["best.enc", "exchange/answer-0001.bit", "exchange/answer-0002.bit"], ["best.enc"],
          beforehand={**KEYS, "open/exchange": "exchange"}, over=None),
-    Case("decrypt", OWNER, "decrypt --model {w}/model.enc --whitening {w}/w.npz --keys keys "
-         "--out model.npz", ["model.npz"], ["model.npz"], beforehand=KEYS),
+    Case("decrypt", OWNER, "decrypt --model {w}/white-model.enc --whitening {w}/w.npz --keys "
+         "keys --out model.npz", ["model.npz"], ["model.npz"], beforehand=KEYS),
     Case("decrypt-publish", OWNER, "decrypt --model {w}/model.enc --keys keys --out model.json "
          "--publish --config {w}/train.json", ["model.json"], beforehand=KEYS),
     Case("decrypt-scores", OWNER, "decrypt --scores {w}/scores.enc --keys keys --out scores.npy",

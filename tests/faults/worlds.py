@@ -117,6 +117,9 @@ def world(folder, seed):
     owner("encrypt", "--features", "xt.npy", "--unlabelled", "--keys", "keys", "--out", "test.enc",
           INSECURE)
     server("train", "--data", "data.enc", "--config", "train.json", "--out", "model.enc")
+    owner("encrypt", "--features", "x.npy", "--labels", "y.npy", "--keys", "keys", "--whitening",
+          "w.npz", "--out", "white.enc", INSECURE)
+    server("train", "--data", "white.enc", "--config", "train.json", "--out", "white-model.enc")
     server("predict", "--model", "model.enc", "--data", "test.enc", "--out", "scores.enc")
     owner("decrypt", "--model", "model.enc", "--keys", "keys", "--out", "model.npz", INSECURE)
     owner("decrypt", "--scores", "scores.enc", "--keys", "keys", "--out", "scores.npy", INSECURE)

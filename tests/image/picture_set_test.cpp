@@ -66,9 +66,9 @@ TEST_F(Pictures, FolderOfClasses) {
 
 // What a picture is called does not matter where its bytes say what it is; what is not used is said.
 TEST_F(Pictures, NothingIsPassedOverInSilence) {
-  for (const char* name : {"set/a/1.png", "set/a/2.JPEG", "set/b/3.jfif", "set/b/noext",
-                           "set/b/4.dat", "set/.hidden/x.png", "set/__MACOSX/a/._1.png",
-                           "set/a/.DS_Store", "set/b/Thumbs.db"})
+  for (const char* name :
+       {"set/a/1.png", "set/a/2.JPEG", "set/b/3.jfif", "set/b/noext", "set/b/4.dat",
+        "set/.hidden/x.png", "set/__MACOSX/a/._1.png", "set/a/.DS_Store", "set/b/Thumbs.db"})
     put_picture(name);
   EXPECT_TRUE(PictureSet::open(source("set")).notes().size() == 1);
   put_picture("set/stray.png");
@@ -77,8 +77,8 @@ TEST_F(Pictures, NothingIsPassedOverInSilence) {
   put_file(folder_ / "set/b/empty", "");
   const PictureSet set = PictureSet::open(source("set"));
   EXPECT_EQ(set.classes(), (std::vector<std::string>{"a", "b"}));
-  EXPECT_EQ(set.names(), (std::vector<std::string>{"a/1.png", "a/2.JPEG", "b/3.jfif", "b/4.dat",
-                                                   "b/noext"}));
+  EXPECT_EQ(set.names(),
+            (std::vector<std::string>{"a/1.png", "a/2.JPEG", "b/3.jfif", "b/4.dat", "b/noext"}));
   EXPECT_EQ(set.labels(), (Labels{0, 0, 1, 1, 1}));
   ASSERT_EQ(set.notes().size(), 3u);
   EXPECT_NE(set.notes()[0].find("1 picture lies beside the folders of classes"), std::string::npos);

@@ -15,10 +15,10 @@ namespace {
 constexpr SectionTag kLayout = section_tag("LAYT"), kBootstrap = section_tag("BOOT"),
                      kProducts = section_tag("PROD"), kFeatures = section_tag("FEAT"),
                      kLabels = section_tag("LABL"), kTraining = section_tag("TRAI"),
-                     kTrainedOn = section_tag("TRDA"),
-                     kWeights = section_tag("WGHT"), kGradients = section_tag("GRAD"),
-                     kScores = section_tag("SCOR"), kRun = section_tag("RUN."),
-                     kValidationLayout = section_tag("LAYV"), kStop = section_tag("STOP");
+                     kTrainedOn = section_tag("TRDA"), kWeights = section_tag("WGHT"),
+                     kGradients = section_tag("GRAD"), kScores = section_tag("SCOR"),
+                     kRun = section_tag("RUN."), kValidationLayout = section_tag("LAYV"),
+                     kStop = section_tag("STOP");
 constexpr std::size_t kMaxText = std::size_t{1} << 20;
 
 FileHeader header_for(FileKind kind, const KeySet& keys) {

@@ -99,18 +99,16 @@ nlohmann::json rehearse(const EncryptOptions& options, const Dataset& set,
                         {"in_range", largest <= circuit.stable_range}};
   if (std::isfinite(largest)) out["max_logit"] = largest;
   const std::string problem = out_of_range(circuit, largest);
-  if (!problem.empty()) {
-    out["problem"] = problem;
-    std::fprintf(stderr,
-                 "blindtuner: warning: %s; give --whitening, or the server another "
-                 "configuration (--config tries it here)\n",
-                 problem.c_str());
-  }
+  if (!problem.empty())
+    out["problem"] = problem +
+                     "; give --whitening, or the server another configuration (--config "
+                     "tries it here)";
   return out;
 }
 
 std::string rehearsal_text(const nlohmann::json& rehearsal) {
-  if (!rehearsal["in_range"].get<bool>()) return "";
+  if (rehearsal.contains("problem"))
+    return "WARNING: " + rehearsal["problem"].get<std::string>() + "\n";
   char line[200];
   std::snprintf(
       line, sizeof line,
@@ -143,11 +141,11 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
       source.classes = {set.class_names, 0, options.source.classes.numbered};
       validation = load_dataset(source);
     } else if (options.validation_fraction > 0) {
-      validation = hold_out(
-          set,
-          {options.validation_fraction, "for validation",
-           "raise --validation-fraction, or give a set of its own with --validation"},
-          seed, name);
+      validation =
+          hold_out(set,
+                   {options.validation_fraction, "for validation",
+                    "raise --validation-fraction, or give a set of its own with --validation"},
+                   seed, name);
     }
     validate_training_set(set, name);
   }
@@ -186,11 +184,11 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
       {"peak_memory_bytes", peak_memory()},
   };
   std::ostringstream text;
+  if (!options.unlabelled) text << rehearsal_text(rehearsal);
   text << set.features.rows() << " samples of " << set.features.cols() << " features in '"
        << options.out << "' (" << bytes_text(static_cast<double>(file_bytes(options.out))) << ")\n";
   if (!options.unlabelled) {
     report["rehearsal"] = rehearsal;
-    text << rehearsal_text(rehearsal);
     report["seed"] = seed.text();
     text << "in an order of their own; --seed " << seed.text()
          << " gives it again: it stays with you\n";

@@ -296,7 +296,15 @@ void add_training_options(CLI::App& command, FinetuneOptions& o) {
           "had as many samples; auto or no number: what is best on held-out parts of the "
           "training set")
       ->expected(0, 1)
-      ->check(CLI::Range(0.0, 1.0) | CLI::IsMember({"auto"}));
+      ->type_name("STRENGTH")
+      ->check(CLI::Validator(
+          [](const std::string& text) {
+            double strength = 0;
+            const bool good = text == "auto" || (CLI::detail::lexical_cast(text, strength) &&
+                                                 strength >= 0 && strength <= 1);
+            return good ? std::string() : "'" + text + "', expected a number from 0 to 1, or auto";
+          },
+          ""));
   command.add_flag("--unchecked", o.unchecked,
                    "train on ciphertexts though the same steps in the clear leave the softmax "
                    "circuit's range");

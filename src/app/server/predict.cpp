@@ -31,8 +31,9 @@ void run_predict(const CommonOptions& common, const PredictOptions& options) {
   const Stopwatch scoring;
   EncryptedScores scores = predict(info.set.parameters, model.model, data.data, keys);
   const double scoring_seconds = scoring.seconds();
-  write_scores(options.out, info.set,
-               {std::move(scores), data.info.id, model.training.circuit, model.training, model.data});
+  write_scores(
+      options.out, info.set,
+      {std::move(scores), data.info.id, model.training.circuit, model.training, model.data});
 
   const ProductLayout& l = data.data.layout;
   const nlohmann::json report = {

@@ -74,9 +74,10 @@ void tell(const DecryptOptions& options, const Disclosure& door, const Published
   if (options.publish) {
     report["noise"] = published.noise;
     report["bits"] = published.bits;
-    char line[160];
+    char line[200];
     std::snprintf(line, sizeof line,
-                  "with noise of %g, to be shared: tells at most %.2g bits about the secret key\n",
+                  "with noise of %g, to be shared: tells at most %.2g bits about the secret key, if "
+                  "the server computed what it was told\n",
                   published.noise, published.bits);
     text << line;
   } else {

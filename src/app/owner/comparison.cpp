@@ -8,7 +8,7 @@
 namespace blindtuner {
 namespace {
 
-// Over the bound of the noise model. Measured: at most 1.0, 2.7 and 2.9 in 120 models of up to 240 weights
+// Over the bound of the noise model. Measured: at most 1.0, 2.7 and 2.9 in 45 models of up to 240 weights
 // (docs/NOISE.md, "Decrypted models and scores"); a run's root mean square may be that of one normal
 // number, which exceeds 6 twice in a billion.
 constexpr double kRms = 6, kLargest = 24, kClassSums = 24;

@@ -75,10 +75,11 @@ void tell(const DecryptOptions& options, const Disclosure& door, const Published
     report["noise"] = published.noise;
     report["bits"] = published.bits;
     char line[200];
-    std::snprintf(line, sizeof line,
-                  "with noise of %g, to be shared: tells at most %.2g bits about the secret key, if "
-                  "the server computed what it was told\n",
-                  published.noise, published.bits);
+    std::snprintf(
+        line, sizeof line,
+        "with noise of %g, to be shared: tells at most %.2g bits about the secret key, if "
+        "the server computed what it was told\n",
+        published.noise, published.bits);
     text << line;
   } else {
     text << "at full precision: for the owner alone (--publish makes one to be shared)\n";

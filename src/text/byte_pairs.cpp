@@ -67,13 +67,7 @@ BytePairs::BytePairs(Vocabulary vocabulary, const Merges& merges, BytePairSettin
                     std::to_string(merges.size()) + " pairs, expected at most " +
                     std::to_string(kMaxVocabulary) + ", " + std::to_string(kMaxSpecialTokens) +
                     " and " + std::to_string(kMaxMerges));
-  const auto id = [&](const std::string& token) {
-    const auto found = vocabulary_.find(token);
-    if (found == vocabulary_.end())
-      throw DataError(where + ": no token '" + token.substr(0, 40) + "' in the vocabulary of " +
-                      std::to_string(vocabulary_.size()));
-    return found->second;
-  };
+  const auto id = [&](const std::string& token) { return token_id(vocabulary_, token, where); };
   opening_ = id(settings_.opening);
   closing_ = id(settings_.closing);
   if (!settings_.unknown.empty()) unknown_ = id(settings_.unknown);

@@ -10,6 +10,15 @@
 
 namespace blindtuner {
 
+std::int32_t token_id(const Vocabulary& vocabulary, const std::string& token,
+                      const std::string& where) {
+  const auto found = vocabulary.find(token);
+  if (found == vocabulary.end())
+    throw DataError(where + ": no token '" + token.substr(0, 40) + "' in the vocabulary of " +
+                    std::to_string(vocabulary.size()));
+  return found->second;
+}
+
 std::unique_ptr<const Tokenizer> Tokenizer::load(const std::filesystem::path& folder, bool lower) {
   const auto has = [&](const char* name) { return path_exists(folder / name); };
   bool pairs = !has("tokenizer.json") && !has("vocab.txt") && has("vocab.json");

@@ -17,6 +17,10 @@ inline constexpr std::size_t kMaxVocabulary = std::size_t{1} << 20, kMaxSpecialT
 
 using Vocabulary = std::unordered_map<std::string, std::int32_t>;
 
+/// The id of a token that must be there: DataError, which `where` opens, if it is not.
+std::int32_t token_id(const Vocabulary& vocabulary, const std::string& token,
+                      const std::string& where);
+
 /// A token that is recognised in a text before it is cut.
 struct SpecialToken {
   std::string text;

@@ -103,13 +103,7 @@ WordPiece::WordPiece(Vocabulary vocabulary, WordPieceSettings settings, const st
     throw DataError(where + ": a continuing_subword_prefix of " +
                     std::to_string(settings_.continuation.size()) + " bytes, expected at most " +
                     std::to_string(kMaxWordCharacters));
-  const auto id = [&](const std::string& token) {
-    const auto found = vocabulary_.find(token);
-    if (found == vocabulary_.end())
-      throw DataError(where + ": no token '" + token.substr(0, 40) + "' in the vocabulary of " +
-                      std::to_string(vocabulary_.size()));
-    return found->second;
-  };
+  const auto id = [&](const std::string& token) { return token_id(vocabulary_, token, where); };
   opening_ = id(settings_.opening);
   closing_ = id(settings_.closing);
   unknown_ = id(settings_.unknown);

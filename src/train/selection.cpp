@@ -111,16 +111,16 @@ std::vector<Trial> try_settings(const Dataset& data, std::span<const TrainingSet
           "try_settings: folds");
   validate_training_set(data, "the training set");
   const std::vector<int> fold = deal(data, options);
+  // Settings of one whitening follow from the same features.
+  std::map<double, std::vector<std::size_t>> by_epsilon;
+  for (std::size_t s = 0; s < settings.size(); ++s) by_epsilon[settings[s].epsilon].push_back(s);
   std::vector<Scored> scored(settings.size());
   Labels actual;
   for (int held = 0; held < options.trials; ++held) {
     const Halves halves = halves_of(data, fold, held, options);
     if (halves.held.size() == 0) continue;
     actual.insert(actual.end(), halves.held.labels.begin(), halves.held.labels.end());
-    // Settings of one whitening follow from the same features.
     std::optional<Whitening> map;
-    std::map<double, std::vector<std::size_t>> by_epsilon;
-    for (std::size_t s = 0; s < settings.size(); ++s) by_epsilon[settings[s].epsilon].push_back(s);
     for (const auto& [epsilon, which] : by_epsilon) {
       Dataset train = halves.train, rest = halves.held;
       if (epsilon > 0) {

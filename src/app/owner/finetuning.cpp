@@ -62,7 +62,8 @@ class Finetuning {
       : common_(common),
         settings_(std::move(settings)),
         data_(std::move(data)),
-        files_(settings_.out, settings_.keys.folder) {}
+        files_(settings_.out, settings_.keys.folder),
+        parameters_(Parameters::create(find_parameters(settings_.parameters))) {}
 
   json run() {
     const fs::path server = server_program(settings_.server);
@@ -192,14 +193,13 @@ class Finetuning {
 
   /// Of this way on as many features. Throws DataError for whatever the server would refuse.
   Forecast forecast(TrainingWay way, std::size_t features) const {
-    const ParametersPtr parameters = Parameters::create(find_parameters(settings_.parameters));
-    const std::size_t width = plan_keys(key_request(way, features), *parameters).width;
-    const auto layout = ProductLayout::create(*parameters, data_.train.size(), features + 1,
+    const std::size_t width = plan_keys(key_request(way, features), *parameters_).width;
+    const auto layout = ProductLayout::create(*parameters_, data_.train.size(), features + 1,
                                               static_cast<std::size_t>(data_.train.classes), width);
     fit_batches(way.config, layout);
     const SoftmaxCircuit& circuit = circuit_of(way);
-    EncryptedTrainer::check(*parameters, layout, way.config, circuit);
-    return make_forecast({parameters, layout, way.config, &circuit},
+    EncryptedTrainer::check(*parameters_, layout, way.config, circuit);
+    return make_forecast({parameters_, layout, way.config, &circuit},
                          reference_unit_costs(max_threads()));
   }
 
@@ -472,10 +472,9 @@ class Finetuning {
       longer = rehearse_as_encrypted({data_.train, nullptr, nullptr, settings_.config, circuit,
                                       *keys.set.parameters, settings_.patience});
     const PlainResult& run = longer ? *longer : approximate;
-    double during = 0;
-    for (const PlainStep& step : run.steps)
-      if (step.step < file.training.steps) during = std::max(during, step.max_logit);
-    if (report["trusted"].get<bool>()) judge_logits(report, limit, during, "during training");
+    if (report["trusted"].get<bool>())
+      judge_logits(report, limit, largest_logit_of_steps(run, file.training.steps),
+                   "during training");
     judge_end(report, file);
 
     const Eigen::MatrixXd clear = same_in_the_clear(file, run, *keys.set.parameters);
@@ -526,6 +525,7 @@ class Finetuning {
   FinetuningSettings settings_;
   FinetuningData data_;
   Files files_;
+  ParametersPtr parameters_;
   DataId trained_on_{};
   Stopwatch total_;
   std::optional<Whitening> whitening_;

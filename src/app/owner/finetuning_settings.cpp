@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <exception>
 #include <numeric>
+#include <optional>
 
 #include "app/common/options.h"
 #include "base/error.h"
@@ -114,11 +115,12 @@ std::string words(const json& quality) {
   return text;
 }
 
-/// The first samples, as many as can be tried in a minute: the order is random.
-Dataset part_of(const Dataset& train) {
+/// The first samples, as many as can be tried in a minute: the order is random. None: all of them.
+std::optional<Dataset> part_of(const Dataset& train) {
   const double most = kTrialSize / (static_cast<double>(train.width()) * train.classes);
   const std::size_t samples =
       std::min(train.size(), std::max<std::size_t>(1000, static_cast<std::size_t>(most)));
+  if (samples == train.size()) return {};
   std::vector<std::uint32_t> first(samples);
   std::iota(first.begin(), first.end(), 0u);
   return select(train, first);
@@ -196,7 +198,8 @@ Choice choose_way(const Dataset& train, const std::vector<TrainingWay>& ways, in
   choice.report = {{"way", ways[choice.way].name}, {"trials", json::array()}};
   if (train.size() < kFewSamples) return choice;
 
-  const Dataset data = part_of(train);
+  std::optional<Dataset> part = part_of(train);
+  const Dataset& data = part ? *part : train;
   TrialOptions options;
   options.trials = data.size() >= kOneFoldFrom ? 1 : options.folds;
   options.patience = patience;

@@ -35,15 +35,21 @@ PlainResult rehearse_as_encrypted(const RehearsedRun& run) {
   return train_plain(run.train, run.test, run.config, options);
 }
 
-double largest_logit_of_training(const RehearsedRun& run, const PlainResult& result) {
-  const auto best = static_cast<std::size_t>(result.best_round);
-  const int steps =
-      best == 0 ? static_cast<int>(result.steps.size()) : result.rounds[best - 1].steps;
-  double most = largest_logit(scores(result.model, run.train.features));
+double largest_logit_of_steps(const PlainResult& result, int steps) {
+  double most = 0;
   for (const PlainStep& step : result.steps)
     // Written so that what is not a number stays.
     if (step.step < steps && !(step.max_logit <= most)) most = step.max_logit;
   return most;
+}
+
+double largest_logit_of_training(const RehearsedRun& run, const PlainResult& result) {
+  const auto best = static_cast<std::size_t>(result.best_round);
+  const int steps =
+      best == 0 ? static_cast<int>(result.steps.size()) : result.rounds[best - 1].steps;
+  const double of_steps = largest_logit_of_steps(result, steps);
+  const double of_model = largest_logit(scores(result.model, run.train.features));
+  return of_model <= of_steps ? of_steps : std::isnan(of_steps) ? of_steps : of_model;
 }
 
 std::string out_of_range(const SoftmaxCircuit& circuit, double largest) {

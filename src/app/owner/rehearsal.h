@@ -23,6 +23,9 @@ struct RehearsedRun {
 PlainResult rehearse_exactly(const RehearsedRun& run);
 PlainResult rehearse_as_encrypted(const RehearsedRun& run);
 
+/// The largest |logit| that the circuit was given in the first `steps` steps; NaN if one is.
+double largest_logit_of_steps(const PlainResult& result, int steps);
+
 /// The largest |logit| that the circuit was given up to the steps of the result's model, or that this
 /// model gives on the training samples; NaN if one is.
 double largest_logit_of_training(const RehearsedRun& run, const PlainResult& result);

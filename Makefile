@@ -5,11 +5,15 @@
 BUILD := build
 JOBS ?= $(shell nproc)
 CTEST := ctest --output-on-failure -j $(JOBS)
+# The kept corpus and a minute of new inputs from fixed seeds.
+FUZZ_TESTS = cmake --preset fuzz && \
+  cmake --build $(BUILD)/fuzz -j $(JOBS) --target fuzz_readers && \
+  $(CTEST) --test-dir $(BUILD)/fuzz
 
 help:
 	@echo "make demo     install what is missing, build, train on encrypted Fashion-MNIST"
 	@echo "              (report in $(BUILD)/demo/report.json)"
-	@echo "make test     install what is missing, build, run every test"
+	@echo "make test     install what is missing, build, run every test, fuzz for a minute"
 	@echo "make build    build the programs into $(BUILD)/release/bin"
 	@echo "make bench    run the benchmarks (BENCH=\"--only scheme\" for some of them)"
 	@echo "make verify   the tests under AddressSanitizer and UBSan, value ranges asserted, and"
@@ -34,6 +38,7 @@ test: dependencies
 	cmake --preset release
 	cmake --build $(BUILD)/release -j $(JOBS)
 	$(CTEST) --test-dir $(BUILD)/release
+	$(FUZZ_TESTS)
 
 bench: dependencies
 	cmake --preset bench
@@ -51,12 +56,13 @@ verify: dependencies
 	TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1 \
 	  $(CTEST) --test-dir $(BUILD)/tsan --timeout 7200 -R "$(VERIFY)"
 
-# First the kept corpus and runs from fixed seeds, then as long as it is told to.
+# First what the tests do, then as long as it is told to. linalg is the last of what only computes,
+# which is taken from the release build.
 FUZZ_SECONDS ?= 60
 fuzz: dependencies
-	cmake --preset fuzz
-	cmake --build $(BUILD)/fuzz -j $(JOBS)
-	$(CTEST) --test-dir $(BUILD)/fuzz
+	cmake --preset release
+	cmake --build $(BUILD)/release -j $(JOBS) --target linalg
+	$(FUZZ_TESTS)
 	tests/fuzz/run.py $(BUILD)/fuzz/bin/fuzz_readers $(BUILD)/fuzz/findings \
 	  --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 

@@ -4,7 +4,8 @@ set -eu
 
 packages="g++ cmake ninja-build make python3 libssl-dev libtbb-dev libeigen3-dev zlib1g-dev
 pkg-config libjpeg62-turbo-dev libpng-dev libwebp-dev libstb-dev libutf8proc-dev
-nlohmann-json3-dev libcli11-dev libdnnl-dev libgtest-dev libbenchmark-dev valgrind clang-format dataset-fashion-mnist"
+nlohmann-json3-dev libcli11-dev libdnnl-dev libgtest-dev libbenchmark-dev valgrind clang-format
+clang libclang-rt-dev libomp-dev dataset-fashion-mnist"
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
   echo "install_dependencies: not a Debian system; install the counterparts of:" $packages >&2

@@ -3,6 +3,7 @@
 
 #include <csetjmp>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include "base/error.h"
@@ -24,7 +25,8 @@ struct Reader {
 
   ~Reader() { png_destroy_read_struct(&png, &info, nullptr); }
   Reader(const std::uint8_t* data, std::size_t size) : next(data), left(size) {
-    png = png_create_read_struct(PNG_LIBPNG_VER_STRING, this, note_error, ignore_warning);
+    png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, this, note_error, ignore_warning, nullptr,
+                                   allocate, release);
     if (png != nullptr) info = png_create_info_struct(png);
     if (info == nullptr) {
       png_destroy_read_struct(&png, &info, nullptr);
@@ -45,6 +47,12 @@ struct Reader {
     png_longjmp(png, 1);
   }
   static void ignore_warning(png_structp, png_const_charp) {}
+  // libpng only warns of a chunk beyond the limit, and allocates what its length says. A row and its
+  // filters take less than a chunk may.
+  static png_voidp allocate(png_structp, png_alloc_size_t size) {
+    return size > kMaxChunk ? nullptr : std::malloc(size);
+  }
+  static void release(png_structp, png_voidp pointer) { std::free(pointer); }
   static void give(png_structp png, png_bytep out, std::size_t size) {
     auto* self = static_cast<Reader*>(png_get_io_ptr(png));
     if (size > self->left) png_error(png, "truncated");

@@ -1,16 +1,87 @@
 #!/usr/bin/env python3
-"""Every target of the fuzzer is a test, and has a corpus.
+"""Every reader has a target, every target a corpus that it takes, and is a test.
 
 usage: every_target_test.py FUZZ_READERS TARGET...
+
+Readers are what src/ has of them: the files that open a file from outside, or parse bytes of one. All
+targets run on their kept corpus; each must take one input at least as a good one, and every function
+of those files must have been entered whose name says that it reads. What is not reached stands below, with
+the reason.
 """
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
-names = sorted(subprocess.run(
-    [sys.argv[1]], capture_output=True, text=True, check=True,
-    env={key: value for key, value in os.environ.items() if key != "FUZZ_TARGET"},
-).stdout.split())
-corpus = sorted(path.name for path in (Path(__file__).resolve().parent / "corpus").iterdir())
-assert len(names) > 20 and names == sorted(sys.argv[2:]) == corpus, (names, corpus)
+HERE = Path(__file__).resolve().parent
+SOURCES = HERE.parents[1] / "src"
+FUZZER, TESTS = sys.argv[1], sorted(sys.argv[2:])
+
+OPENS = re.compile(r"\b(InputFile|FileReader|read_file|read_json|parse_json|ifstream|fopen)\b"
+                   r"|json::parse|::p?read\(|\bdecode_\w+\(Bytes ")
+READS = re.compile(r"(^|[:_])(read|load|parse|decode|scan|open|find|enter|from)(_\w+)?$")
+ELSEWHERE = {
+    "app/owner/finetuning.cpp": "a report of the server's program, which it started itself",
+    "app/owner/process.cpp": "the same program's messages",
+    "app/owner/server_check.cpp": "the same program's version",
+    "app/plan/unit_costs.cpp": "numbers that are built in",
+    "app/server/server_files.cpp": "calls the readers of app/common/files.cpp",
+    "open_keys": "calls read_secret_key",
+    "open_keys_to_encrypt": "calls read_secret_key and read_training_keys_layout",
+    "read_public_key": "no file that a program reads holds one",
+}
+
+
+def run(*options, **variables):
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("FUZZ_")}
+    environment["ASAN_OPTIONS"] = "detect_leaks=0:allow_addr2line=1"
+    result = subprocess.run([FUZZER, *options], capture_output=True, text=True, errors="replace",
+                            env={**environment, **variables})
+    if result.returncode != 0:
+        sys.exit(result.stderr[-4000:])
+    return result.stdout + result.stderr
+
+
+def functions(said):
+    """Of every source file: its functions' names, and whether one of that name was entered."""
+    out = {}
+    for prefix, signature, path in re.findall(
+            r"^(UN)?COVERED_FUNC: hits: \d+ edges: \S+ (.*) \S*/src/(\S+):\d+$", said, re.M):
+        if "'lambda" in signature or "$_" in signature:
+            continue
+        name = signature.replace("(anonymous namespace)::", "").split("(")[0].split("<")[0]
+        name = name.split("[abi")[0].removeprefix("blindtuner::")
+        here = out.setdefault(path, {})
+        here[name] = here.get(name, False) or not prefix
+    return out
+
+
+names = sorted(run().split())
+corpus = sorted(path.name for path in (HERE / "corpus").iterdir())
+assert len(names) > 20 and names == TESTS == corpus, (names, TESTS, corpus)
+
+said = run("-runs=0", "-print_coverage=1", "-timeout=600", "-report_slow_units=600", "-rss_limit_mb=4096",
+           FUZZ_CORPUS=str(HERE / "corpus"))
+taken = {name: int(count) for name, count in re.findall(r"^TAKEN: (\S+) \d+ (\d+)$", said, re.M)}
+assert sorted(taken) == names, taken
+problems = [f"no input of its corpus is good to {name}" for name in names if taken[name] == 0]
+
+entered = functions(said)
+readers = [path for path in sorted(SOURCES.rglob("*.cpp")) if OPENS.search(path.read_text())]
+assert len(readers) > 20, readers
+excused = set()
+for file in readers:
+    path = str(file.relative_to(SOURCES))
+    if not any(entered.get(path, {}).values()):
+        excused.add(path)
+        if path not in ELSEWHERE:
+            problems.append(f"{path} reads, and no target enters it")
+    for name, was in entered.get(path, {}).items():
+        if READS.search(name) and not was:
+            excused.add(name)
+            if name not in ELSEWHERE:
+                problems.append(f"{path}: no target enters {name}()")
+problems += [f"{name} is entered, or gone: it needs no excuse" for name in ELSEWHERE
+             if name not in excused]
+sys.exit("\n".join(problems) or 0)

@@ -14,6 +14,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/error.h"
+
 namespace blindtuner::fuzz {
 
 using Bytes = std::span<const std::uint8_t>;
@@ -29,6 +31,7 @@ struct Target {
 };
 
 std::span<const Target> container_targets();
+std::span<const Target> record_targets();
 std::span<const Target> table_targets();
 std::span<const Target> picture_targets();
 std::span<const Target> encoder_targets();
@@ -44,8 +47,16 @@ std::vector<std::uint8_t> read_whole(const std::filesystem::path& path);
 /// not there are empty.
 std::vector<Bytes> split(Bytes bytes, std::size_t count);
 
-inline Bytes as_bytes(std::string_view text) {
-  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+/// Runs what reads the same bytes in several ways: one that refuses does not keep others from it.
+template <typename... Readers>
+void each(Readers&&... readers) {
+  const auto one = [](auto& read) {
+    try {
+      read();
+    } catch (const DataError&) {
+    }
+  };
+  (one(readers), ...);
 }
 
 }  // namespace blindtuner::fuzz

@@ -1,5 +1,6 @@
-// libFuzzer's entry points. Without FUZZ_TARGET the names of all targets are printed; FUZZ_SEEDS
-// names a folder into which the target's first corpus is written instead of running.
+// libFuzzer's entry points. FUZZ_TARGET names the target that runs; with FUZZ_SEEDS, a folder, its
+// first corpus is written there instead. With FUZZ_CORPUS, a folder of corpora, all targets run on all
+// of theirs as if it were one input. With none of these the names of all targets are printed.
 #include <unistd.h>
 
 #include <cstdio>
@@ -18,13 +19,37 @@ namespace blindtuner::fuzz {
 namespace {
 
 const Target* target = nullptr;
+const char* every_corpus = nullptr;
 
 std::vector<Target> all_targets() {
   std::vector<Target> out;
   for (const std::span<const Target> some :
-       {container_targets(), table_targets(), picture_targets(), encoder_targets()})
+       {container_targets(), record_targets(), table_targets(), picture_targets(), encoder_targets()})
     out.insert(out.end(), some.begin(), some.end());
   return out;
+}
+
+/// Whether the target took the bytes.
+bool run(const Target& one, Bytes bytes) {
+  try {
+    one.run(bytes);
+    return true;
+  } catch (const DataError&) {
+    return false;  // what bad bytes are answered with
+  }
+}
+
+// A line a target: its name, how many files there are, and how many of them it takes.
+void run_corpus(const std::filesystem::path& folder) {
+  for (const Target& one : all_targets()) {
+    int files = 0, taken = 0;
+    for (const auto& file : std::filesystem::directory_iterator(folder / one.name)) {
+      ++files;
+      taken += run(one, read_whole(file.path())) ? 1 : 0;
+    }
+    std::printf("TAKEN: %s %d %d\n", one.name, files, taken);
+  }
+  std::fflush(stdout);
 }
 
 struct Scratch {
@@ -87,14 +112,15 @@ using namespace blindtuner;
 using namespace blindtuner::fuzz;
 
 extern "C" int LLVMFuzzerInitialize(int*, char***) {
-  static const std::vector<Target> all = all_targets();
   const char* name = std::getenv("FUZZ_TARGET");
+  every_corpus = std::getenv("FUZZ_CORPUS");
+  static const std::vector<Target> all = all_targets();
   for (const Target& one : all) {
-    if (name == nullptr) std::puts(one.name);
+    if (name == nullptr && every_corpus == nullptr) std::puts(one.name);
     if (name != nullptr && std::strcmp(name, one.name) == 0) target = &one;
   }
-  if (name == nullptr) std::exit(0);
-  if (target == nullptr) {
+  if (name == nullptr && every_corpus == nullptr) std::exit(0);
+  if (target == nullptr && every_corpus == nullptr) {
     std::fprintf(stderr, "no fuzz target '%s'\n", name);
     std::exit(2);
   }
@@ -107,11 +133,10 @@ extern "C" int LLVMFuzzerInitialize(int*, char***) {
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  try {
-    target->run({data, size});
-  } catch (const DataError&) {
-    // What bad bytes are answered with.
-  }
+  if (every_corpus == nullptr)
+    run(*target, {data, size});
+  else if (size > 0)  // libFuzzer does not look at what the empty input covers
+    run_corpus(every_corpus);
   return 0;
 }
 

@@ -73,6 +73,15 @@ def arrays():
         "classes": 2, "features": 2, "weights": [[1, -0.5], [0, 1e-3]], "bias": [0, 1]}))
 
 
+def records():
+    put("json", "kinds", '{"a":[1,-2.5e-3,18446744073709551615,true,null,"\u00e9\\n\\u00e9"],"b":{}}')
+    put("json", "cut", '{"a":[1,')
+    put("json", "deep", "[" * 31 + "]" * 31)
+    put("passphrase", "line", "four words of it\nand more\n")
+    put("passphrase", "no_newline", "four words of it")
+    put("lock_file", "two", "1 'blindtuner train' (process 1, since 2026-11-26 20:01:26)\n-7 x\n")
+
+
 def tables():
     put("csv", "plain", "1,2,0\n3,4,1\n")
     put("csv", "header", '"a", b ,label\r\n1.5e3,-2,0\r\n.5,+4,1\r\n\r\n')
@@ -190,6 +199,7 @@ def own(program):
                                                    "FUZZ_SEEDS": str(CORPUS / name)})
     # Changes to keys: a number in a head, a byte, an end that is cut.
     for name in ("evaluation_keys", "product_keys"):
+        put(name, "none", bytes(1))
         put(name, "head", bytes([0, 2, 0, 0, 2, 0xff, 0xff]))
         put(name, "later", bytes([1, 9, 2, 0, 1, 7, 0, 0, 0, 0, 1, 3]))
         put(name, "longer", bytes([0, 0, 0, 0, 0x20, 1, 1]))
@@ -198,6 +208,7 @@ def own(program):
 if __name__ == "__main__":
     shutil.rmtree(CORPUS, ignore_errors=True)
     own(sys.argv[1])
+    records()
     arrays()
     tables()
     pictures()

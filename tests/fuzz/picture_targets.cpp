@@ -1,8 +1,8 @@
 // Pictures. A file's first bytes choose the decoder; a target keeps them, so that its runs are not
 // spent on other kinds.
-#include "base/error.h"
 #include "fuzz.h"
 #include "image/formats.h"
+#include "image/picture_set.h"
 #include "image/preprocess.h"
 
 namespace blindtuner::fuzz {
@@ -26,7 +26,15 @@ void picture(Bytes bytes) {
   prepare(oriented(stored.picture, exif_orientation(stored.exif)));
 }
 
-void any_picture(Bytes bytes) { prepare(decode_picture(bytes, "picture")); }
+// In a folder, whose names are classes.
+void any_picture(Bytes bytes) {
+  for (const char* name : {"a", "b"}) {
+    std::filesystem::create_directories(scratch() / "pictures" / name);
+    (void)scratch_file(std::string("pictures/") + name + "/1.jpg", bytes);
+  }
+  const PictureSet set = PictureSet::open({.images = scratch() / "pictures"});
+  prepare(set.read(0).decode(set.where(0)));
+}
 
 void exif(Bytes bytes) {
   const int orientation = exif_orientation(bytes);

@@ -6,8 +6,6 @@
 
 #include "app/common/files.h"
 #include "app/owner/steps.h"
-#include "app/plan/unit_costs.h"
-#include "base/error.h"
 #include "data/class_names.h"
 #include "data/feature_cache.h"
 #include "data/idx.h"
@@ -24,16 +22,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Runs what reads the same bytes in several ways: one that refuses does not keep others from it.
-template <typename... Readers>
-void each(Readers&&... readers) {
-  const auto one = [](auto& read) {
-    try {
-      read();
-    } catch (const DataError&) {
-    }
-  };
-  (one(readers), ...);
+void read_pictures(const PictureSource& source) {
+  const PictureSet set = PictureSet::open(source);
+  if (set.size() > 0) (void)set.read(0).decode(set.where(0));
 }
 
 void csv(Bytes bytes) {
@@ -62,7 +53,7 @@ void npz(Bytes bytes) {
          [&] { (void)archive.label_words(name); }, [&] { (void)archive.byte_array(name); },
          [&] { (void)archive.strings(name); });
   each([&] { (void)load_dataset({.features = path}); }, [&] { (void)read_class_names(path); },
-       [&] { (void)PictureSet::open({.images = path}).size(); });
+       [&] { read_pictures({.images = path}); });
 }
 
 // By the name, packed or not.
@@ -70,7 +61,7 @@ void idx(Bytes bytes) {
   const fs::path path = scratch_file("images.idx", bytes);
   each([&] { (void)read_idx_array(path); }, [&] { (void)read_idx_labels(path); },
        [&] { (void)load_features({.features = path}); },
-       [&] { (void)PictureSet::open({.images = path}).size(); });
+       [&] { (void)read_idx(path, path); }, [&] { read_pictures({.images = path}); });
 }
 
 void whitening(Bytes bytes) {
@@ -95,10 +86,7 @@ void picture_table(Bytes bytes) {
   const fs::path comma = scratch_file("pictures.csv", bytes),
                  tab = scratch_file("pictures.tsv", bytes);
   for (const fs::path& path : {comma, tab})
-    each([&] {
-      const PictureSet set = PictureSet::open({.images = path, .all_files = false});
-      if (set.size() > 0) (void)set.read(0);
-    });
+    each([&] { read_pictures({.images = path, .all_files = false}); });
 }
 
 void class_names(Bytes bytes) { (void)read_class_names(scratch_file("classes.txt", bytes)); }
@@ -110,11 +98,6 @@ void training_config(Bytes bytes) {
     (void)batch_ranges(config, 1000);
     (void)validation_steps(config, 1000);
   }
-}
-
-void unit_costs(Bytes bytes) {
-  const auto json = nlohmann::json::parse(bytes.begin(), bytes.end(), nullptr, false);
-  if (!json.is_discarded()) (void)to_json(unit_costs_from_json(json)).dump();
 }
 
 // A cache's file: what a digest vouches for is found, nothing else, and the file can be used on.
@@ -150,7 +133,6 @@ constexpr Target kTargets[] = {
     {"picture_table", picture_table},
     {"class_names", class_names},
     {"training_config", training_config},
-    {"unit_costs", unit_costs},
     {"feature_cache", feature_cache, nullptr, seed_feature_cache},
 };
 

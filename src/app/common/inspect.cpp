@@ -57,12 +57,14 @@ nlohmann::json contents_of(const std::filesystem::path& path, FileKind kind,
   return out;
 }
 
-void inspect(const CommonOptions& options, const std::filesystem::path& path, bool refuse_secret) {
+}  // namespace
+
+Inspection inspect_file(const std::filesystem::path& path, bool refuse_secret_keys, bool quiet) {
   FileReader in(path);
   const FileHeader& header = in.header();
-  if (refuse_secret && header.kind == FileKind::kSecretKey)
+  if (refuse_secret_keys && header.kind == FileKind::kSecretKey)
     in.fail("is a secret key: it belongs to its owner alone, not on a server");
-  ProgressBar progress("checking " + in.name(), options.quiet);
+  ProgressBar progress("checking " + in.name(), quiet);
   in.on_progress([&](std::uint64_t bytes) {
     progress.update(static_cast<double>(bytes) / static_cast<double>(in.file_bytes()));
   });
@@ -92,10 +94,8 @@ void inspect(const CommonOptions& options, const std::filesystem::path& path, bo
   for (const SectionSize& section : sections)
     text << "section " << section.name << "  " << bytes_text(static_cast<double>(section.bytes))
          << "\n";
-  print_report(options, report, text.str());
+  return {std::move(report), text.str()};
 }
-
-}  // namespace
 
 void add_inspect(Program& program, bool refuse_secret_keys) {
   program.add_command("inspect",
@@ -104,7 +104,9 @@ void add_inspect(Program& program, bool refuse_secret_keys) {
                         auto file = std::make_shared<std::string>();
                         command.add_option("file", *file, "any file of this program")->required();
                         return [&program, file, refuse_secret_keys] {
-                          inspect(program.options(), *file, refuse_secret_keys);
+                          const Inspection found =
+                              inspect_file(*file, refuse_secret_keys, program.options().quiet);
+                          print_report(program.options(), found.report, found.text);
                         };
                       });
 }

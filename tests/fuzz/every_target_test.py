@@ -22,6 +22,7 @@ OPENS = re.compile(r"\b(InputFile|FileReader|read_file|read_json|parse_json|ifst
                    r"|json::parse|::p?read\(|\bdecode_\w+\(Bytes ")
 READS = re.compile(r"(^|[:_])(read|load|parse|decode|scan|open|find|enter|from)(_\w+)?$")
 ELSEWHERE = {
+    "app/common/options.cpp": "a file's header, which FileReader checks",
     "app/owner/finetuning.cpp": "a report of the server's program, which it started itself",
     "app/owner/process.cpp": "the same program's messages",
     "app/owner/server_check.cpp": "the same program's version",

@@ -94,8 +94,8 @@ constexpr char kDataSets[] = "data sets", kRounds[] = "rounds of validation";
 json data_sets_record() {
   const OwnerFolder& keys = owner().folder();
   fs::remove(data_sets_path(keys));
-  record_data_set(keys, {{1}, {}, "train.enc", "training", 20, true, "0"});
-  record_data_set(keys, {{2}, {}, "x.enc", "prediction", 3, false, std::string(64, 'a')});
+  record_data_set(keys, {{1}, {}, "train.enc", "training", 20, true, "0", ""});
+  record_data_set(keys, {{2}, {}, "x.enc", "prediction", 3, false, std::string(64, 'a'), {}});
   return unsealed(data_sets_path(keys), kDataSets);
 }
 
@@ -105,7 +105,7 @@ void data_sets(Bytes bytes) {
   const OwnerFolder& keys = owner().folder();
   read_record(data_sets_path(keys), kDataSets, text_of(bytes), [&] {
     const std::size_t before = recorded_data_sets(keys).size();
-    record_data_set(keys, {{3}, {}, "y.enc", "training", 20, true, "0"});
+    record_data_set(keys, {{3}, {}, "y.enc", "training", 20, true, "0", ""});
     if (recorded_data_sets(keys).size() != before + 1) std::abort();
   });
   fs::remove(data_sets_path(keys));

@@ -69,6 +69,10 @@ def arrays():
         "eigenvalues": column, "epsilon": npy("<f8", (1, 1), floats(0.01, code="d"))}))
     put("classifier_npz", "model", npz({
         "weights": npy("<f8", (2, 3), floats(1, 2, 3, 4, 5, 6, code="d")), "bias": column}))
+    put("scores_npz", "named", npz({
+        "scores": npy("<f8", (2, 2), floats(1, 2, 3, 4, code="d")), "classes": words,
+        "circuit": npy("<U3", (1,), "c_1".encode("utf-32-le")),
+        "logit_limit": npy("<f8", (1, 1), floats(8, code="d"))}))
     put("classifier_json", "model", json.dumps({
         "classes": 2, "features": 2, "weights": [[1, -0.5], [0, 1e-3]], "bias": [0, 1]}))
 

@@ -71,6 +71,7 @@ void whitening(Bytes bytes) {
 }
 
 void classifier_npz(Bytes bytes) { (void)load_classifier(scratch_file("model.npz", bytes)); }
+void scores_npz(Bytes bytes) { (void)load_scores(scratch_file("scores.npz", bytes)); }
 void classifier_json(Bytes bytes) { (void)load_classifier(scratch_file("model.json", bytes)); }
 
 void text_table(Bytes bytes) {
@@ -128,6 +129,7 @@ constexpr Target kTargets[] = {
     {"idx", idx},
     {"whitening", whitening},
     {"classifier_npz", classifier_npz},
+    {"scores_npz", scores_npz},
     {"classifier_json", classifier_json},
     {"text_table", text_table},
     {"picture_table", picture_table},

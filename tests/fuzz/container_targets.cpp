@@ -70,7 +70,7 @@ void model(Bytes bytes) {
       },
       [&] {
         Disclosure door = fresh_door();
-        (void)publish_weights(door, file, {.name = "model"}, error, kPublicationBudget);
+        (void)publish_weights(door, file, {.name = "model"}, {error, kPublicationBudget, {}});
       });
 }
 void seed_model(const fs::path& folder) {

@@ -83,6 +83,9 @@ def records():
     put("json", "deep", "[" * 31 + "]" * 31)
     put("passphrase", "line", "four words of it\nand more\n")
     put("passphrase", "no_newline", "four words of it")
+    put("server_report", "plain", json.dumps({
+        "steps": 2, "seconds": {"total": 1.5}, "seconds_per_step": [{"scores": 0.5}, {}],
+        "peak_memory_bytes": 1e9}))
     put("lock_file", "two", "1 'blindtuner train' (process 1, since 2026-11-26 20:01:26)\n-7 x\n")
 
 

@@ -10,6 +10,7 @@
 #include "app/owner/data_sets.h"
 #include "app/owner/passphrase.h"
 #include "app/owner/sealed_record.h"
+#include "app/owner/server_report.h"
 #include "base/hmac.h"
 #include "base/json.h"
 #include "owner.h"
@@ -49,6 +50,11 @@ void passphrase(Bytes bytes) {
   const PassphraseOptions options = {path.string()};
   each([&] { (void)read_new_passphrase(options, path); });
   if (read_passphrase(options, path).size() == 0) std::abort();
+}
+
+// Of the server's program, to the owner's.
+void server_report(Bytes bytes) {
+  (void)read_server_report(scratch_file("server.json", bytes));
 }
 
 // As a program reads it that finds the folder in use.
@@ -154,6 +160,7 @@ void rounds_record(Bytes bytes) {
       text.replace(at, word.size(), digest);
   }
   read_record(Validator::record_path(here.out), kRounds, text, [&] {
+    (void)Validator::kept(here.out, owner().keys());
     Validator validator(owner().folder(), here.options());
     (void)json_text(validator.report());
     (void)validator.poll();
@@ -172,11 +179,13 @@ struct TestLedger {
   TestLedger() : ledger(scratch(), kKeyId, owner().parameters().literal().name, key) {
     fs::remove(ledger.path());
     for (const auto kind : {LedgerEntry::Kind::kEncrypted, LedgerEntry::Kind::kOpened,
-                            LedgerEntry::Kind::kPublished, LedgerEntry::Kind::kAnswered})
+                            LedgerEntry::Kind::kPublished, LedgerEntry::Kind::kAnswered,
+                            LedgerEntry::Kind::kRefused})
       ledger.append([&](const auto&) {
         LedgerEntry entry;
         entry.kind = kind;
         entry.what = "model";
+        entry.reason = "values";
         entry.ciphertext = "ab";
         entry.run = "cd";
         entry.round = 1;
@@ -215,7 +224,8 @@ void ledger(Bytes bytes) {
     });
     // What was understood is written so that it is understood again.
     const LedgerTotals sums = totals(before);
-    if (sums.encrypted + sums.opened + sums.published + sums.answered != before.size() ||
+    if (sums.encrypted + sums.opened + sums.published + sums.answered + sums.refused !=
+            before.size() ||
         copy.read().value().size() != before.size() + 1)
       std::abort();
   };
@@ -232,6 +242,7 @@ constexpr Target kTargets[] = {
     {"json", any_json},
     {"secret_key", secret_key, mutate_sections, seed_secret_key},
     {"passphrase", passphrase},
+    {"server_report", server_report},
     {"lock_file", lock_file},
     {"data_sets", data_sets, nullptr, seed_data_sets},
     {"rounds_record", rounds_record, nullptr, seed_rounds_record},

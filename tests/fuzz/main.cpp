@@ -23,8 +23,8 @@ const char* every_corpus = nullptr;
 
 std::vector<Target> all_targets() {
   std::vector<Target> out;
-  for (const std::span<const Target> some :
-       {container_targets(), record_targets(), table_targets(), picture_targets(), encoder_targets()})
+  for (const std::span<const Target> some : {container_targets(), record_targets(), table_targets(),
+                                             picture_targets(), encoder_targets()})
     out.insert(out.end(), some.begin(), some.end());
   return out;
 }

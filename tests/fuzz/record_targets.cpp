@@ -53,9 +53,7 @@ void passphrase(Bytes bytes) {
 }
 
 // Of the server's program, to the owner's.
-void server_report(Bytes bytes) {
-  (void)read_server_report(scratch_file("server.json", bytes));
-}
+void server_report(Bytes bytes) { (void)read_server_report(scratch_file("server.json", bytes)); }
 
 // As a program reads it that finds the folder in use.
 void lock_file(Bytes bytes) {
@@ -178,9 +176,9 @@ void seed_rounds_record(const fs::path& folder) {
 struct TestLedger {
   TestLedger() : ledger(scratch(), kKeyId, owner().parameters().literal().name, key) {
     fs::remove(ledger.path());
-    for (const auto kind : {LedgerEntry::Kind::kEncrypted, LedgerEntry::Kind::kOpened,
-                            LedgerEntry::Kind::kPublished, LedgerEntry::Kind::kAnswered,
-                            LedgerEntry::Kind::kRefused})
+    for (const auto kind :
+         {LedgerEntry::Kind::kEncrypted, LedgerEntry::Kind::kOpened, LedgerEntry::Kind::kPublished,
+          LedgerEntry::Kind::kAnswered, LedgerEntry::Kind::kRefused})
       ledger.append([&](const auto&) {
         LedgerEntry entry;
         entry.kind = kind;

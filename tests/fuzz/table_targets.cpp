@@ -60,8 +60,8 @@ void npz(Bytes bytes) {
 void idx(Bytes bytes) {
   const fs::path path = scratch_file("images.idx", bytes);
   each([&] { (void)read_idx_array(path); }, [&] { (void)read_idx_labels(path); },
-       [&] { (void)load_features({.features = path}); },
-       [&] { (void)read_idx(path, path); }, [&] { read_pictures({.images = path}); });
+       [&] { (void)load_features({.features = path}); }, [&] { (void)read_idx(path, path); },
+       [&] { read_pictures({.images = path}); });
 }
 
 void whitening(Bytes bytes) {

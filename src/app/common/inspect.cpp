@@ -8,6 +8,8 @@
 #include "app/common/progress.h"
 #include "app/common/report.h"
 #include "base/error.h"
+#include "base/json.h"
+#include "base/utf8.h"
 
 namespace blindtuner {
 namespace {
@@ -90,7 +92,8 @@ Inspection inspect_file(const std::filesystem::path& path, bool refuse_secret_ke
        << bytes_text(static_cast<double>(in.file_bytes())) << ", undamaged)\n"
        << "keys        " << to_string(header.key_id) << "\n"
        << parameters_text(*parameters);
-  for (const auto& [key, value] : report["contents"].items()) text << key << "  " << value << "\n";
+  for (const auto& [key, value] : report["contents"].items())
+    text << key << "  " << printable(json_text(value)) << "\n";
   for (const SectionSize& section : sections)
     text << "section " << section.name << "  " << bytes_text(static_cast<double>(section.bytes))
          << "\n";

@@ -21,6 +21,7 @@
 #include "base/json.h"
 #include "base/parallel.h"
 #include "base/untrusted.h"
+#include "base/utf8.h"
 
 namespace blindtuner {
 namespace {
@@ -98,7 +99,7 @@ void flush_output() {
 void complain(const std::string& program, std::string message) {
   for (char& c : message)
     if (static_cast<unsigned char>(c) < ' ' || c == 127) c = ' ';
-  std::fprintf(stderr, "%s: %s\n", program.c_str(), message.c_str());
+  std::fprintf(stderr, "%s: %s\n", program.c_str(), printable(message).c_str());
 }
 
 /// What is wrong with a command line, by its first word that is.

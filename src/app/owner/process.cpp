@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/path.h"
+#include "base/utf8.h"
 
 namespace blindtuner {
 namespace {
@@ -46,6 +47,7 @@ class Lines {
       pass_on(text_.substr(0, end));
       text_.erase(0, end + 1);
     }
+    if (text_.size() > kLongestLine) pass_on(std::exchange(text_, {}));
   }
   /// The program's complaint, if it made one.
   const std::string& complaint() const { return complaint_; }
@@ -55,8 +57,10 @@ class Lines {
     if (line.starts_with(program_))
       complaint_ = line.substr(program_.size());
     else
-      std::fprintf(stderr, "[%s] %s\n", party_.c_str(), line.c_str());
+      std::fprintf(stderr, "[%s] %s\n", party_.c_str(), printable(line).c_str());
   }
+
+  static constexpr std::size_t kLongestLine = 1 << 16;
 
   int descriptor_;
   std::string program_, party_, text_, complaint_;

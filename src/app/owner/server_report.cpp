@@ -1,7 +1,5 @@
 #include "app/owner/server_report.h"
 
-#include <cmath>
-
 #include "base/error.h"
 #include "base/json.h"
 #include "base/path.h"
@@ -15,7 +13,7 @@ using nlohmann::json;
 constexpr std::size_t kMaxMembers = 64;
 
 bool is_amount(const json& j) {
-  return j.is_number() && std::isfinite(j.get<double>()) && j.get<double>() >= 0;
+  return j.is_number() && j.get<double>() >= 0 && j.get<double>() <= 1e15;
 }
 
 bool is_object_of_amounts(const json& j) {

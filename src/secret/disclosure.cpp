@@ -128,26 +128,52 @@ std::optional<FeatureSizes> Disclosure::sizes_of(const std::string& data) const 
   return {};
 }
 
-void Disclosure::require_unrefused(const Origin& origin) const {
-  if (origin.run.empty()) return;
+std::optional<LedgerEntry> Disclosure::refusal_of(const std::string& run) const {
+  if (run.empty()) return {};
   for (const LedgerEntry& e : ledger_.read().value_or(std::vector<LedgerEntry>{}))
-    if (e.kind == LedgerEntry::Kind::kRefused && e.run == origin.run && e.what != kAnswer)
-      throw DataError(origin.name + ": round " + std::to_string(e.round) +
-                      " of this run was refused on " + e.time + " (" + e.reason +
-                      "), and a refused round ends its run: train anew");
+    if (e.kind == LedgerEntry::Kind::kRefused && e.run == run && e.what != kAnswer) return e;
+  return {};
+}
+
+void Disclosure::require_unrefused(const Origin& origin) const {
+  if (const auto e = refusal_of(origin.run))
+    throw DataError(origin.name + ": round " + std::to_string(e->round) +
+                    " of this run was refused on " + e->time + " (" + e->reason +
+                    "), and a refused round ends its run: train anew");
+}
+
+void Disclosure::require_first_question(const Sealed& sealed, const Origin& origin) const {
+  if (origin.run.empty() || origin.round == 0) return;
+  for (const LedgerEntry& e : ledger_.read().value_or(std::vector<LedgerEntry>{}))
+    if (e.kind == LedgerEntry::Kind::kAnswered && e.run == origin.run && e.round == origin.round &&
+        e.ciphertext != to_hex(sealed.digest))
+      throw DataError(origin.name + ": holds another ciphertext than the one that round " +
+                      std::to_string(e.round) + " of this run was answered for on " + e.time +
+                      ": a round is answered once");
+}
+
+// The same ciphertext again may be held against other bounds: a bit of its own.
+void Disclosure::record_refusal(const Sealed& sealed, const Origin& origin,
+                                const std::string& reason) {
+  record([&](const auto&) {
+    LedgerEntry entry = sealed.entry(LedgerEntry::Kind::kRefused, origin);
+    entry.reason = reason;
+    entry.bits = 1;
+    return entry;
+  });
+}
+
+void Disclosure::refuse(const EncryptedModel& model, const Origin& origin,
+                        const std::string& reason) {
+  record_refusal(Sealed::of(keys_, model, {}), origin, reason);
 }
 
 std::vector<double> Disclosure::decrypt(const Sealed& sealed, const Origin& origin,
                                         const std::function<void(std::span<const double>)>& check) {
   require_unrefused(origin);
-  // The same ciphertext again may be held against other bounds: a bit of its own.
+  require_first_question(sealed, origin);
   const auto refused = [&](const std::string& reason) {
-    record([&](const auto&) {
-      LedgerEntry entry = sealed.entry(LedgerEntry::Kind::kRefused, origin);
-      entry.reason = reason;
-      entry.bits = 1;
-      return entry;
-    });
+    record_refusal(sealed, origin, reason);
     return origin.name + ": " + reason;
   };
   const std::string implausible = "not what this training can have produced";
@@ -233,7 +259,10 @@ Published Disclosure::publish(const Sealed& sealed, const Origin& origin,
     const bool again = std::any_of(before.begin(), before.end(), [&](const LedgerEntry& e) {
       return e.kind == entry.kind && e.ciphertext == entry.ciphertext && e.noise == entry.noise;
     });
-    if (!again) entry.bits = publication_bits(sealed.numbers, error, out.noise);
+    if (!again) {
+      entry.bits = publication_bits(sealed.numbers, error, out.noise);
+      entry.chosen = std::log2(static_cast<double>(publication.choices));
+    }
     const double sum = totals(before).published_bits + entry.bits;
     if (!again && !(sum <= publication.budget))
       throw DataError("published results of these keys could then tell up to " + text_of(sum) +

@@ -34,6 +34,9 @@ struct Publication {
   double budget = 0;  ///< what all publications of the key set may add up to, in bits
   /// Throws DataError for exact values that are not to be published.
   std::function<void(std::span<const double>)> check;
+  /// How many models it may have been chosen from by decrypted scores (rounds of validation): which one
+  /// it is is an answer, too.
+  std::size_t choices = 1;
 };
 
 struct Published {
@@ -63,8 +66,9 @@ class Disclosure {
   // those of a training that diverged, which the ledger then has as refused; and DataError when the
   // ledger was changed or cannot be written; ContractError for ciphertexts that are not what their
   // layout needs. Kind, ring, level and scale must have been held against their shape
-  // (train/result_shape.h). A refusal of something of a run (origin.run) ends the run: nothing more of
-  // it is decrypted.
+  // (train/result_shape.h). A refusal of something of a run (origin.run) ends the run: no further round
+  // of it is decrypted. Nor is another ciphertext for a round that has its answer: it would be another
+  // question.
 
   /// classes x features, row-major, bias (times the bias feature) last.
   std::vector<double> open(const EncryptedModel& model, const PlausibleValues& plausible,
@@ -90,6 +94,11 @@ class Disclosure {
   Published publish(const EncryptedScores& scores, const PlausibleValues& plausible,
                     const Origin& origin, const Publication& publication);
 
+  /// Records that a model that was opened is refused by what it decrypts to, as `reason` says.
+  void refuse(const EncryptedModel& model, const Origin& origin, const std::string& reason);
+  /// The refusal that ended this run, if one did.
+  std::optional<LedgerEntry> refusal_of(const std::string& run) const;
+
   /// Records that a round of validation, origin.round of origin.run, is answered, by what was opened
   /// of it; returns once it is on the disk. The same answer may be repeated. Throws DataError when
   /// this round of this run was answered with the other bit before, whatever has become of the
@@ -99,6 +108,8 @@ class Disclosure {
  private:
   struct Sealed;
   void require_unrefused(const Origin& origin) const;
+  void require_first_question(const Sealed& sealed, const Origin& origin) const;
+  void record_refusal(const Sealed& sealed, const Origin& origin, const std::string& reason);
   /// Decrypts, and records what is refused, by `check` too, before it throws.
   std::vector<double> decrypt(const Sealed& sealed, const Origin& origin,
                               const std::function<void(std::span<const double>)>& check = {});

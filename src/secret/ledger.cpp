@@ -52,6 +52,7 @@ LedgerEntry entry_from(const json& j) {
   e.round = j.value("round", 0);
   e.noise = j.value("noise", 0.0);
   e.error = j.value("error", 0.0);
+  e.chosen = j.value("chosen", 0.0);
   e.stop = j.value("stop", false);
   e.reason = j.value("reason", "");
   if (e.kind == LedgerEntry::Kind::kEncrypted) {
@@ -96,6 +97,7 @@ json to_json(const LedgerEntry& e) {
   if (e.kind == LedgerEntry::Kind::kPublished) {
     out["noise"] = e.noise;
     out["error"] = e.error;
+    if (e.chosen > 0) out["chosen"] = e.chosen;
   }
   if (e.kind == LedgerEntry::Kind::kAnswered) out["stop"] = e.stop;
   if (e.kind == LedgerEntry::Kind::kRefused) out["reason"] = e.reason;
@@ -117,6 +119,7 @@ LedgerTotals totals(const std::vector<LedgerEntry>& entries) {
       case LedgerEntry::Kind::kPublished:
         ++out.published;
         out.published_bits += e.bits;
+        out.answered_bits += e.chosen;
         break;
       case LedgerEntry::Kind::kAnswered:
         ++out.answered;
@@ -195,6 +198,7 @@ bool Ledger::append(const std::function<LedgerEntry(const std::vector<LedgerEntr
   std::string text = header();
   for (const LedgerEntry& entry : entries) text += json_text(to_json(entry)) + "\n";
   text += mac(text);
+  if (text.size() > kMaxBytes) cannot_record(DataError(quoted_path(path_) + ": is full"));
   try {
     AtomicFile file(path_, 0600);
     file.write(text);

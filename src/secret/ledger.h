@@ -48,10 +48,13 @@ struct LedgerEntry {
   /// What an observer may have learnt by it, at most. Published: about the errors of the decrypted
   /// numbers, and so about the key. Answered and refused: about everything encrypted, and the key.
   double bits = 0;
+  /// Published: the same by which of several results it is, chosen by decrypted scores.
+  double chosen = 0;
 };
 
 struct LedgerTotals {
   std::size_t encrypted = 0, opened = 0, published = 0, answered = 0, refused = 0, runs = 0;
+  /// answered_bits: with what published models were chosen from.
   double published_bits = 0, answered_bits = 0, refused_bits = 0;
 };
 

@@ -61,7 +61,7 @@ class Workflow(Base):
         for name in ["public1.json", "public2.json"]:
             self.good(OWNER, "decrypt", "--model", folder / "model.enc", "--keys", self.keys,
                       "--out", folder / name, "--publish", "--config", folder / "train.json",
-                      INSECURE)
+                      "--trained-on", folder / "data.enc", INSECURE)
             public = json.loads((folder / name).read_text())
             drawn.append(public)
             noise = []
@@ -143,7 +143,8 @@ class Workflow(Base):
         out = folder / "wild.enc"
         self.good(SERVER, "train", "--keys", self.keys / "evaluation.keys", "--data",
                   folder / "data.enc", "--config", folder / "wild.json", "--out", out, INSECURE)
-        for more in ([], ["--publish", "--config", folder / "wild.json"]):
+        for more in ([], ["--publish", "--config", folder / "wild.json", "--trained-on",
+                          folder / "data.enc"]):
             self.refused(run(OWNER, "decrypt", "--model", out, "--keys", self.keys, "--out",
                              folder / "wild.npz", INSECURE, *more),
                          "wild.enc", "training diverged", "learning rate", code=4)

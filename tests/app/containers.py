@@ -52,6 +52,22 @@ def training_section(steps, config, circuit):
     return struct.pack("<II", steps, len(text)) + text + struct.pack("<I", len(name)) + name
 
 
+def add_to_first(sections, name, amount, count, primes):
+    """Adds a number to the first coefficient of a section's first ciphertext, which is packed residues of
+    `count` evaluations: a constant is the same at all of them."""
+    data = sections[name]
+    at, (scale,) = 11, struct.unpack_from("<d", data, 3)
+    out = [data[:at]]
+    for q in primes:
+        bits, size = q.bit_length(), count * q.bit_length() // 8
+        packed, sums = int.from_bytes(data[at:at + size], "little"), 0
+        for i in reversed(range(count)):
+            sums = sums << bits | ((packed >> i * bits & (1 << bits) - 1) + round(amount * scale)) % q
+        out.append(sums.to_bytes(size, "little"))
+        at += size
+    sections[name] = b"".join(out) + data[at:]
+
+
 def forge(source, target, change):
     """`target` is `source` with its sections as change(sections) leaves them."""
     header, sections = frames(source)

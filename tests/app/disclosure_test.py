@@ -201,7 +201,7 @@ class OutOfRange(Base):
             self.assertLess(page.index("Do not trust"), page.index("accuracy"))
         # And it is not published.
         self.refused(run(*decrypt, folder / "public.npz", "--publish", "--config",
-                         folder / "wide.json"), "not published")
+                         folder / "wide.json", "--trained-on", folder / "white.enc"), "not published")
         self.assertFalse((folder / "public.npz").exists())
 
         # A model that is within its range.

@@ -47,6 +47,15 @@ TEST_F(SealedRecord, OfTheseKeysAndThisPurpose) {
   EXPECT_NE(said(fresh_keys(), "rounds").find("seal"), std::string::npos);
 }
 
+// What would not be read again is not written.
+TEST_F(SealedRecord, TooLarge) {
+  write_sealed(path(), keys_, "rounds", {{"stop", true}});
+  const nlohmann::json large = {{"names", std::string(1 << 26, 'x')}};
+  EXPECT_NE(message_of([&] { write_sealed(path(), keys_, "rounds", large); }).find("is full"),
+            std::string::npos);
+  EXPECT_EQ(read_sealed(path(), keys_, "rounds")["stop"], true);
+}
+
 TEST_F(SealedRecord, DataSets) {
   OwnerFolder owner{fresh_keys(), {}, folder_};
   EXPECT_TRUE(recorded_data_sets(owner).empty());

@@ -66,12 +66,19 @@ class System(Base):
         return [OWNER, "finetune", *self.features, "--out", out, "--parameters", PARAMETERS,
                 *STEPS, INSECURE, *more]
 
+    def validation_set(self):
+        path = self.folder / "data-validation.enc"
+        if not path.exists():
+            self.good(*self.encrypt(self.folder / "data.enc", "--validation", self.folder / "xt.npy",
+                                    "--validation-labels", self.folder / "yt.npy"))
+        return path
+
     def waiting_server(self, *more):
         """A server's program that waits for the owner's answer to a round."""
         config = self.work / "validated.json"
         config.write_text(json.dumps(VALIDATED))
         return [SERVER, "train", "--keys", self.keys / "evaluation.keys", "--data",
-                self.folder / "data.enc", "--validation", self.folder / "data.enc", "--exchange",
+                self.folder / "data.enc", "--validation", self.validation_set(), "--exchange",
                 self.work / "exchange", "--out", self.work / "last.enc", "--config", config,
                 INSECURE, *more]
 
@@ -79,7 +86,7 @@ class System(Base):
         """A validator that waits for a round."""
         config = self.work / "validated.json"
         config.write_text(json.dumps(VALIDATED))
-        return [OWNER, "validate", "--keys", self.keys, "--data", self.folder / "data.enc",
+        return [OWNER, "validate", "--keys", self.keys, "--data", self.validation_set(),
                 "--exchange", self.work / "exchange", "--out", out, "--config", config, INSECURE,
                 *more]
 

@@ -318,7 +318,7 @@ class Validation(Base):
         self.refused(run(*arguments), record.name, "seal is wrong")
 
     def test_forged_rounds(self):
-        def answered(change, *words, owner=()):
+        def answered(change, *words, owner=(), stopped=False):
             shutil.rmtree(self.exchange, ignore_errors=True)
             for name in ("best.enc", "best.enc.rounds.json"):
                 (self.work / name).unlink(missing_ok=True)
@@ -327,7 +327,10 @@ class Validation(Base):
             path.write_bytes(honest)
             self.forge(path, change)
             self.refused(run(*self.owner("right", *owner)), "round-0001.enc", *words)
-            self.assertFalse((self.exchange / "answer-0001.bit").exists())
+            answer = self.exchange / "answer-0001.bit"
+            self.assertEqual(answer.exists(), stopped)
+            if stopped:
+                self.assertEqual(answer.read_bytes(), answer_file(path, 1, 1))
             self.assertFalse((self.work / "best.enc").exists())
 
         self.both("right", owner=["--max-logit", 0.01])
@@ -377,7 +380,12 @@ class Validation(Base):
             pieces = [data[at:at + 11 + half] + data[at + 11:at + 11 + half]
                       for at in range(0, len(data), size)]
             sections["SCOR"] = b"".join(pieces)
-        answered(noise, "not what this training can have produced")
+        answered(noise, "another ciphertext", "answered once")
+
+        def noise_of_another_run(sections):
+            noise(sections)
+            sections["RUN."] = bytes(16) + sections["RUN."][16:]
+        answered(noise_of_another_run, "not what this training can have produced", stopped=True)
 
     def test_both_sides_survive_a_kill(self):
         checkpoints = ["--checkpoint", self.work / "checkpoints", "--resume"]
@@ -430,7 +438,7 @@ class Validation(Base):
                   "--keys", self.keys, "--out", unlabelled, INSECURE)
         self.refused(run(OWNER, "validate", "--keys", self.keys, "--data", unlabelled,
                          "--exchange", self.exchange, "--out", out, INSECURE),
-                     "u.enc", "no labels")
+                     "u.enc", "was encrypted for prediction, expected a set for validation")
 
 
 if __name__ == "__main__":

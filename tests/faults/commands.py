@@ -92,7 +92,7 @@ CASES = [
     Case("decrypt", OWNER, "decrypt --model {w}/white-model.enc --whitening {w}/w.npz --keys "
          "keys --out model.npz", ["model.npz"], ["model.npz"], beforehand=KEYS),
     Case("decrypt-publish", OWNER, "decrypt --model {w}/model.enc --keys keys --out model.json "
-         "--publish --config {w}/train.json", ["model.json"], beforehand=KEYS),
+         "--publish --config {w}/train.json --trained-on {w}/data.enc", ["model.json"], beforehand=KEYS),
     Case("decrypt-scores", OWNER, "decrypt --scores {w}/scores.enc --keys keys --out scores.npy",
          ["scores.npy"], ["scores.npy"], beforehand=KEYS),
     Case("evaluate", OWNER, f"evaluate --model {{w}}/model.npz {TESTS} --report report.json",

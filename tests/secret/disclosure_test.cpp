@@ -271,6 +271,46 @@ TEST_F(DisclosureTest, ARefusalEndsItsRun) {
   door().open(s, kAny, {"'r2'", "0a", "0d", 2});
 }
 
+// Another ciphertext for a round that has its answer is another question.
+TEST_F(DisclosureTest, ARoundIsAskedOnce) {
+  const Origin origin{"'r1'", "0a", "0c", 1};
+  const EncryptedScores s = scores(1);
+  for (int i = 0; i < 2; ++i) {
+    door().open(s, kAny, origin);
+    door().answer(origin, false);
+  }
+  const std::size_t before = entries().size();
+  expect_refusal([&] { door().open(scores(2), kAny, origin); }, "answered once");
+  EXPECT_EQ(entries().size(), before) << "nothing was decrypted";
+  EXPECT_EQ(totals(entries()).answered_bits, 1);
+  // What was never answered may be sent again, as after a server's restart with other bits.
+  door().open(scores(2), kAny, {"'r2'", "0a", "0c", 2});
+  door().open(s, kAny, {"'r2'", "0a", "0c", 2});
+}
+
+TEST_F(DisclosureTest, WhichOfSeveralWasPublishedIsAnAnswer) {
+  const EncryptedModel m = model(1);
+  for (int i = 0; i < 2; ++i) door().publish(m, kAny, {}, {kError, 1, {}, 4});
+  EXPECT_EQ(totals(entries()).answered_bits, 2);
+  EXPECT_EQ(totals(entries()).published_bits, publication_bits(200, kError, 0x1p-8));
+}
+
+TEST_F(DisclosureTest, WhatOthersRefuseIsOnTheRecord) {
+  const EncryptedModel m = model(1);
+  door().refuse(m, {"'m.enc'", "0a", "", 0}, "not published: not trusted");
+  const auto list = entries();
+  ASSERT_EQ(list.size(), 1u);
+  EXPECT_EQ(list[0].kind, LedgerEntry::Kind::kRefused);
+  EXPECT_EQ(list[0].ciphertext.size(), 64u);
+  EXPECT_EQ(totals(list).refused_bits, 1);
+}
+
+TEST_F(DisclosureTest, AFullLedgerIsNotWritten) {
+  door().open(model(1), kAny, {});
+  expect_refusal([&] { door().refuse(model(1), {}, std::string(1 << 26, 'x')); }, "is full");
+  EXPECT_EQ(entries().size(), 1u);
+}
+
 TEST_F(DisclosureTest, NoNoiseIsNoPublication) {
   const EncryptedModel m = model(1);
   for (const double error : {HUGE_VAL, std::nan(""), 1e308, -1.0})

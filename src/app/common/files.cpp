@@ -258,6 +258,16 @@ DatasetFile read_dataset(const std::filesystem::path& path, const KeySet& keys,
   return file;
 }
 
+DatasetFile scan_dataset(const std::filesystem::path& path, const KeySet& keys) {
+  FileReader in(path, FileKind::kDataset);
+  require_key_set(in, keys);
+  DatasetFile file;
+  file.info = read_dataset_info(in, *keys.parameters);
+  scan_sections(in);
+  file.contents = in.contents();
+  return file;
+}
+
 namespace {
 
 void write_model_sections(FileWriter& out, const Parameters& parameters, const ModelFile& file) {
@@ -348,6 +358,7 @@ ModelFile read_model(const std::filesystem::path& path, const KeySet& keys) {
   require_key_set(in, keys);
   ModelFile file = read_model_sections(in, *keys.parameters);
   in.finish();
+  file.contents = in.contents();
   return file;
 }
 

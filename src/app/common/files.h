@@ -76,6 +76,8 @@ Sha256Digest write_dataset(const std::filesystem::path& path, const KeySet& keys
                            const DatasetFile& file, const FractionCallback& progress = {});
 DatasetFile read_dataset(const std::filesystem::path& path, const KeySet& keys,
                          const FractionCallback& progress = {});
+/// The same without the data: what it is, and its contents' digest.
+DatasetFile scan_dataset(const std::filesystem::path& path, const KeySet& keys);
 
 struct TrainingState {
   int steps = 0;
@@ -87,6 +89,7 @@ struct ModelFile {
   EncryptedModel model;
   DataId data{};
   TrainingState training;
+  Sha256Digest contents{};  ///< FileReader::contents(), once it was read
 };
 /// Returns FileWriter::contents(). Unless it is kept, everything is done, in the same time, but the
 /// file does not appear.

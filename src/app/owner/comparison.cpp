@@ -34,7 +34,13 @@ WeightDifference WeightDifference::between(const LinearClassifier& model,
   return out;
 }
 
-double WeightDifference::error(double noise) const { return std::max(noise, largest); }
+double published_error(double noise, double largest_weight) {
+  return noise + std::max(noise, kSinglePrecision * largest_weight);
+}
+
+bool WeightDifference::covered(double noise, double largest_weight) const {
+  return rms <= published_error(noise, largest_weight);
+}
 
 bool WeightDifference::explained(double noise, double largest_weight) const {
   const double single = kSinglePrecision * largest_weight;

@@ -17,15 +17,18 @@ struct WeightDifference {
 
   static WeightDifference between(const LinearClassifier& model, const Eigen::MatrixXd& clear);
 
-  /// An upper bound of the standard deviation of a number's error, where the bound by the noise
-  /// model is `noise`: what is published drowns that, so whatever the comparison lets pass is
-  /// covered, an honest error or not.
-  double error(double noise) const;
+  /// Whether it is within published_error(). Then what a publication tells is bounded, honest errors
+  /// or not: of all differences of this root mean square, Gaussian channels carry most about equal ones.
+  bool covered(double noise, double largest_weight) const;
   /// Whether encryption, with errors of standard deviation `noise` at most, and single precision, in
   /// which the training in the clear computes its products, explain it. `largest_weight`: of the
   /// model in the clear. False for what is not a number.
   bool explained(double noise, double largest_weight) const;
 };
+
+/// The error that a publication's noise is made for, where the bound by the noise model is `noise`:
+/// the run's, and not what was measured, which would show in the noise's size.
+double published_error(double noise, double largest_weight);
 
 /// Writes the difference into the report and distrusts it where it is not explained.
 void judge_difference(nlohmann::json& report, const WeightDifference& difference, double noise,

@@ -1,5 +1,7 @@
 #include "app/owner/data_sets.h"
 
+#include <algorithm>
+
 #include "app/owner/sealed_record.h"
 #include "base/error.h"
 #include "base/file_lock.h"
@@ -74,6 +76,12 @@ std::optional<RecordedDataSet> recorded_data_set(const OwnerFolder& keys, const 
   for (RecordedDataSet& set : recorded_data_sets(keys))
     if (set.id == id) return std::move(set);
   return {};
+}
+
+std::size_t recorded_for(const OwnerFolder& keys, const std::string& use) {
+  const std::vector<RecordedDataSet> all = recorded_data_sets(keys);
+  return static_cast<std::size_t>(std::count_if(
+      all.begin(), all.end(), [&](const RecordedDataSet& set) { return set.use == use; }));
 }
 
 void require_map_of_training(const OwnerFolder& keys, const std::optional<DataId>& trained_on,

@@ -42,6 +42,9 @@ void record_data_set(const OwnerFolder& keys, const RecordedDataSet& set);
 std::vector<RecordedDataSet> recorded_data_sets(const OwnerFolder& keys);
 std::optional<RecordedDataSet> recorded_data_set(const OwnerFolder& keys, const DataId& id);
 
+/// How many data sets were recorded for this use.
+std::size_t recorded_for(const OwnerFolder& keys, const std::string& use);
+
 /// Features for a model, or the map that a model is unfolded with, went through `map`, and so must
 /// have those that it was trained on: of that set, or, where it is not known, of one set at least
 /// that these keys have encrypted for training. What was not recorded is taken for right. Throws

@@ -27,7 +27,7 @@ namespace blindtuner {
 namespace {
 
 struct DecryptOptions {
-  std::string model, scores, out, whitening;
+  std::string model, scores, out, whitening, data;
   ToldOptions told;
   KeyOptions keys;
   bool unrecorded_data = false;
@@ -40,10 +40,8 @@ struct DecryptOptions {
 /// Noise and bits follow from the run, so what is published is held against what the owner knows of
 /// it, in any case.
 ExpectedRun expected_by(const DecryptOptions& options, const OwnerFolder& keys) {
-  ExpectedRun expected;
-  if (options.publish || options.told.given())
-    expected = expected_run(options.told, static_cast<int>(keys.layout().classes));
-  expected.unrecorded_data = options.unrecorded_data;
+  ExpectedRun expected = expected_run(options.told, keys, options.unrecorded_data, options.publish);
+  expected.published = options.publish;
   return expected;
 }
 
@@ -98,6 +96,7 @@ void require_trusted(const nlohmann::json& report) {
 struct RunEnd {
   int steps = 0, planned = 0;
   bool known = false;
+  std::size_t choices = 1;  ///< rounds that its model may have been chosen from
   std::string text() const {
     return "only " + std::to_string(steps) + " of the configuration's " + std::to_string(planned) +
            " steps, and no finished record of 'validate' beside the model says that its run was to "
@@ -106,17 +105,27 @@ struct RunEnd {
 };
 
 RunEnd end_of(const ModelFile& file, const std::filesystem::path& path, const OwnerFolder& keys) {
-  RunEnd end{file.training.steps, planned_steps(file), false};
+  RunEnd end{file.training.steps, planned_steps(file), false, 1};
   end.known = end.steps == end.planned;
   if (const auto kept = Validator::kept(path, keys.keys)) {
-    FileReader reader(path, FileKind::kModel);
-    scan_sections(reader);
-    if (reader.contents() != kept->contents || kept->steps != end.steps)
+    if (file.contents != kept->contents || kept->steps != end.steps)
       throw DataError(quoted_path(path) + ": is not the model that " +
                       quoted_path(Validator::record_path(path)) + " tells of");
     end.known = kept->ended;
+    end.choices = kept->choices;
   }
   return end;
+}
+
+/// Of several data sets that a result may be of, its file says which.
+void tell_data(const OwnerFolder& keys, const DataId& id, const std::string& said,
+               const std::string& use, const std::string& option, nlohmann::json& report,
+               std::ostringstream& text) {
+  report["data_checked"] = !said.empty();
+  const auto known = recorded_data_set(keys, id);
+  if (said.empty() && known && (known->use != use || recorded_for(keys, use) > 1))
+    text << "NOTE: of " << quoted_path(known->file) << ", as the server says; " << option
+         << " holds that against yours\n";
 }
 
 /// Says first what is taken on the server's word.
@@ -162,7 +171,7 @@ void decrypt_model_to(const DecryptOptions& options, const OwnerFolder& keys,
   if (options.publish) {
     const double error = weight_noise(
         *keys.set.parameters, file, sizes_of(door, keys, file.data, name, options, options.source));
-    result = publish_weights(door, file, origin, {error, options.budget, judge});
+    result = publish_weights(door, file, origin, {error, options.budget, judge, end.choices});
   } else {
     result.values = open_weights(door, file, origin);
     judge(result.values);
@@ -191,22 +200,24 @@ void decrypt_model_to(const DecryptOptions& options, const OwnerFolder& keys,
                  {"class_names", out.class_names},
                  {"config", to_json(file.training.config)}});
   tell_run(options, end, report, text);
+  tell_data(keys, file.data, options.told.trained_on, "training", "--trained-on", report, text);
   text << "model of " << model.weights.rows() << " classes and " << model.weights.cols()
        << " features after " << file.training.steps << " steps in '" << options.out << "'\n";
   tell(options, door, result, report, text);
   text << "right while logits stay within " << limit.limit << ": 'evaluate' says whether they do\n";
 }
 
-/// How large the errors of scores are, by the model that made them.
-double score_error(const DecryptOptions& options, const OwnerFolder& keys, Disclosure& door,
-                   const ScoresFile& file) {
+/// What scores are published with: their errors are those of the model that made them, and more.
+Publication publication_of(const DecryptOptions& options, const OwnerFolder& keys, Disclosure& door,
+                           const ScoresFile& file) {
   if (options.model.empty())
     throw DataError(
         "--scores with --publish needs --model, the encrypted model that made them: "
         "their errors are its errors");
   const std::string name = quoted_path(options.model);
   const ModelFile model = open_model(options.model, keys, expected_by(options, keys));
-  require_whole_run(end_of(model, options.model, keys), name);
+  const RunEnd end = end_of(model, options.model, keys);
+  require_whole_run(end, name);
   if (file.training != model.training || (file.trained_on && file.trained_on != model.data))
     throw DataError(quoted_path(options.scores) + ": is of another training than " + name);
   const double of_weights = weight_noise(
@@ -218,13 +229,18 @@ double score_error(const DecryptOptions& options, const OwnerFolder& keys, Discl
     norm = std::max(norm, std::hypot(weights.weights.row(k).norm(), weights.bias(k)));
   const FeatureSizes scored =
       sizes_of(door, keys, file.data, quoted_path(options.scores), options, {});
-  return score_noise(*keys.set.parameters, file.scores.layout, of_weights, norm,
-                     softmax_circuit_named(file.circuit), scored);
+  return {score_noise(*keys.set.parameters, file.scores.layout, of_weights, norm,
+                      softmax_circuit_named(file.circuit), scored),
+          options.budget,
+          {},
+          end.choices};
 }
 
 void decrypt_scores_to(const DecryptOptions& options, const OwnerFolder& keys,
                        nlohmann::json& report, std::ostringstream& text) {
-  const ScoresFile file = open_scores(options.scores, keys, expected_by(options, keys));
+  std::optional<DataId> said;
+  if (!options.data.empty()) said = own_data_set(options.data, keys, options.unrecorded_data);
+  const ScoresFile file = open_scores(options.scores, keys, expected_by(options, keys), said);
   const ProductLayout& l = file.scores.layout;
   if (const auto scored = recorded_data_set(keys, file.data); scored && scored->map)
     require_map_of_training(keys, file.trained_on, *scored->map, quoted_path(options.scores));
@@ -237,8 +253,9 @@ void decrypt_scores_to(const DecryptOptions& options, const OwnerFolder& keys,
   };
   Published result;
   if (options.publish) {
-    result = publish_logits(door, file, origin,
-                            {score_error(options, keys, door, file), options.budget, judge});
+    Publication publication = publication_of(options, keys, door, file);
+    publication.check = judge;
+    result = publish_logits(door, file, origin, publication);
   } else {
     result.values = open_logits(door, file, origin);
     judge(result.values);
@@ -259,6 +276,7 @@ void decrypt_scores_to(const DecryptOptions& options, const OwnerFolder& keys,
       text << "NOTE: by a model after " << steps << " of the configuration's " << *planned
            << " steps\n";
   }
+  tell_data(keys, file.data, options.data, "prediction", "--data", report, text);
   text << "scores of " << l.samples << " samples in '" << options.out << "'\n";
   tell(options, door, result, report, text);
 }
@@ -267,6 +285,8 @@ void decrypt_command(const CommonOptions& common, const DecryptOptions& options)
   const bool of_scores = !options.scores.empty();
   if (of_scores ? !options.model.empty() && !options.publish : options.model.empty())
     throw DataError("decrypt takes one of --model and --scores; both to publish scores");
+  if (!of_scores && !options.data.empty())
+    throw DataError("--data goes with --scores: what was scored; --trained-on with --model");
   const OwnerFolder keys = open_keys(options.keys, common.allow_insecure);
   nlohmann::json report = nlohmann::json::object();
   std::ostringstream text;
@@ -366,6 +386,10 @@ void add_decrypt(Program& program) {
             "--model", o->model,
             "an encrypted model; with --scores and --publish, the one that made them");
         command.add_option("--scores", o->scores, "encrypted scores");
+        command.add_option(
+            "--data", o->data,
+            "the data set that was scored, as 'encrypt' wrote it, or its identity as "
+            "'ledger' shows it: scores of another are refused");
         add_key_options(command, o->keys);
         command.add_option("--out", o->out, "model: .npz or .json; scores: .npz or .npy")
             ->required();

@@ -47,12 +47,12 @@ struct Files {
                          last_model = folder / "last.enc", config = folder / "config.json",
                          server_report = folder / "server.json", classifier = folder / "model.npz",
                          whitening = folder / "whitening.npz", report = folder / "report.json",
-                         page = folder / "report.html";
+                         page = folder / "report.html", published = folder / "published.npz";
 
   /// What a run writes, and a later one over it.
   std::vector<fs::path> results() const {
-    return {data,          validation, model,     last_model, config,
-            server_report, classifier, whitening, report,     page};
+    return {data,       validation, model,  last_model, config,   server_report,
+            classifier, whitening,  report, page,       published};
   }
 };
 
@@ -433,8 +433,9 @@ class Finetuning {
     };
     if (!choice_.is_null()) out["choice"] = choice_;
     const double error = judge(out, keys, model, file, approximate);
-    if (settings_.publish && out["trusted"].get<bool>())
-      out["published"] = publish(keys, file, error);
+    std::error_code ignored;
+    fs::remove(files_.published, ignored);  // of an earlier run, which these results replace
+    if (settings_.publish) publish(out, keys, file, error);
     if (validated()) {
       json& v = out["validation"] = validation_;
       v.erase("rounds");
@@ -458,8 +459,8 @@ class Finetuning {
     return w;
   }
 
-  // The data is here, so what training met is known, and what it should have given. Returns how large
-  // the model's errors are.
+  // The data is here, so what training met is known, and what it should have given. Returns what error
+  // a publication's noise is made for.
   double judge(json& report, const OwnerFolder& keys, const LinearClassifier& model,
                const ModelFile& file, const PlainResult& approximate) const {
     const SoftmaxCircuit& circuit = softmax_circuit_named(file.training.circuit);
@@ -480,8 +481,12 @@ class Finetuning {
     const Eigen::MatrixXd clear = same_in_the_clear(file, run, *keys.set.parameters);
     const auto difference = WeightDifference::between(model, clear);
     const double noise = model_noise_of(keys, file);
-    judge_difference(report, difference, noise, largest_logit(clear));
-    return difference.error(noise);
+    const double largest = largest_logit(clear);
+    judge_difference(report, difference, noise, largest);
+    if (settings_.publish && report["trusted"] && !difference.covered(noise, largest))
+      distrust(report, "its errors are larger than a publication's noise is made for",
+               "Repeat the training; without --publish the model may be used.");
+    return published_error(noise, largest);
   }
 
   LinearClassifier after_balance(const LinearClassifier& model) const {
@@ -502,13 +507,17 @@ class Finetuning {
                     mode);
   }
 
-  // Only what was judged: of numbers that left their range nobody knows the errors.
-  json publish(const OwnerFolder& keys, const ModelFile& file, double error) const {
+  // Only what was judged: of numbers that left their range nobody knows the errors. That nothing is
+  // published tells what they were like.
+  void publish(json& report, const OwnerFolder& keys, const ModelFile& file, double error) const {
     Disclosure door(keys.keys, keys.folder);
+    const Origin origin = origin_of(quoted_path(files_.model), file.data);
+    if (!report["trusted"]) return door.refuse(file.model, origin, "not published: not trusted");
     const Published published = publish_weights(
-        door, file, origin_of(quoted_path(files_.model), file.data), {error, settings_.budget, {}});
+        door, file, origin,
+        {error, settings_.budget, {}, validated() ? Validator::choices(validation_) : 1});
     save("published.npz", classifier_of(published.values, file.model.layout), file, kForAnybody);
-    return {{"noise", published.noise}, {"bits", published.bits}};
+    report["published"] = {{"noise", published.noise}, {"bits", published.bits}};
   }
 
   double model_noise_of(const OwnerFolder& keys, const ModelFile& file) const {

@@ -11,6 +11,7 @@
 
 #include "app/common/progress.h"
 #include "app/common/report.h"
+#include "app/owner/data_sets.h"
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/file_lock.h"
@@ -18,6 +19,7 @@
 #include "base/path.h"
 #include "data/file_bytes.h"
 #include "secret/dataset_encryption.h"
+#include "secret/disclosure.h"
 #include "train/softmax_circuit.h"
 
 namespace blindtuner {
@@ -179,6 +181,16 @@ std::uint64_t key_file_bytes(const Parameters& p, const Bootstrapper& bootstrapp
   return training_keys_file_bytes(p, shapes, layout) + kSecretKey;
 }
 
+/// Whoever took it away took what it knew: budget, answers, refusals.
+void warn_of_lost_ledger(const OwnerFolder& keys) {
+  const Disclosure door(keys.keys, keys.folder);
+  if (path_exists(door.ledger().path()) || !path_exists(data_sets_path(keys))) return;
+  std::fprintf(stderr,
+               "WARNING: the ledger %s is gone, although these keys have encrypted data: nobody "
+               "knows what they have given away; put it back from a copy, or make fresh keys\n",
+               quoted_path(door.ledger().path()).c_str());
+}
+
 }  // namespace
 
 fs::path secret_key_path(const fs::path& folder) { return folder / "secret.key"; }
@@ -278,6 +290,7 @@ OwnerFolder open_keys(const KeyOptions& options, bool allow_insecure) {
   OwnerFolder out{std::move(keys), {p, header, quoted_path(secret)}, options.folder};
   if (!out.keys.layout && identity(evaluation, FileKind::kEvaluationKeys) == out.keys.id)
     out.keys.layout = read_training_keys_layout(evaluation, out.set);
+  warn_of_lost_ledger(out);
   return out;
 }
 

@@ -60,8 +60,8 @@ std::string text_of(const Ledger& ledger, const std::vector<LedgerEntry>& entrie
       "             %.2g bits about the secret key (budget %.2g unless --budget is given),\n"
       "             if the servers computed what they were told.\n"
       "  answered   %zu rounds of %zu runs of validation, one bit each, go on or stop. The\n"
-      "             training server learns at most %.1f bits by them, about the data or\n"
-      "             the key.\n"
+      "             training server learns at most %.1f bits by them, and by which rounds'\n"
+      "             models were published, about the data or the key.\n"
       "  refused    %zu results that no training with these keys can have produced. Whoever\n"
       "             sent them and hears of it learns at most %.0f bits, of its own choice.\n",
       t.encrypted, t.opened, t.published, t.published_bits, kPublicationBudget, t.answered, t.runs,

@@ -51,6 +51,20 @@ void require_own_data(const DataId& id, std::optional<std::size_t> samples, cons
                     quoted_path(data_sets_path(keys)) + unrecorded_advice());
 }
 
+// There is one such set only, or the owner said which.
+void require_only_one(const DataId& id, const std::string& use, const OwnerFolder& keys,
+                      const std::string& option, const std::string& name) {
+  const std::optional<RecordedDataSet> known = recorded_data_set(keys, id);
+  const std::size_t count = recorded_for(keys, use);
+  if (!known || (count == 1 && known->use == use)) return;
+  throw DataError(name + ": says that it is of '" + known->file + "' (" +
+                  to_string(id).substr(0, 8) + "..), one of several data sets of these keys (" +
+                  std::to_string(count) + " for " + use +
+                  "), and its noise follows from which: say "
+                  "it with " +
+                  option);
+}
+
 void require_training_set(const DataId& id, std::optional<std::size_t> samples,
                           const OwnerFolder& keys, const ExpectedRun& expected,
                           const std::string& name) {
@@ -59,6 +73,10 @@ void require_training_set(const DataId& id, std::optional<std::size_t> samples,
   if (known && known->use != "training")
     throw DataError(name + ": says that it was trained on '" + known->file +
                     "', which was encrypted for " + known->use);
+  if (expected.data && id != *expected.data)
+    throw DataError(name + ": was trained on another data set than this run's");
+  if (expected.published && !expected.data)
+    require_only_one(id, "training", keys, "--trained-on", name);
 }
 
 // The first field in which they differ.
@@ -89,10 +107,34 @@ void add_told_options(CLI::App& command, ToldOptions& told) {
   command.add_option("--softmax", told.softmax,
                      "the family of softmax circuits that it was given (default)");
   add_range_option(command, told.range);
+  command.add_option("--trained-on", told.trained_on,
+                     "the training set that the server was given, as 'encrypt' wrote it, or its "
+                     "identity as 'ledger' shows it: results of another are refused");
 }
 
-ExpectedRun expected_run(const ToldOptions& told, int classes) {
+DataId own_data_set(const std::string& said, const OwnerFolder& keys, bool unrecorded_data) {
+  if (!path_exists(said)) {
+    std::vector<RecordedDataSet> all = recorded_data_sets(keys);
+    std::erase_if(all, [&](const RecordedDataSet& set) {
+      return said.size() < 8 || !to_string(set.id).starts_with(said);
+    });
+    if (all.size() == 1) return all[0].id;
+    throw DataError("'" + said + "': neither the file of a data set nor the identity of one that " +
+                    quoted_path(data_sets_path(keys)) + " knows, 8 digits or more");
+  }
+  const DatasetFile file = scan_dataset(said, keys.set);
+  require_own_copy(file.info.id, file.contents, {}, keys, unrecorded_data, quoted_path(said));
+  return file.info.id;
+}
+
+ExpectedRun expected_run(const ToldOptions& told, const OwnerFolder& keys, bool unrecorded_data,
+                         bool leaves) {
   ExpectedRun expected;
+  expected.unrecorded_data = unrecorded_data;
+  if (!told.trained_on.empty())
+    expected.data = own_data_set(told.trained_on, keys, unrecorded_data);
+  if (!leaves && !told.given()) return expected;
+  const int classes = static_cast<int>(keys.layout().classes);
   expected.config = read_training_config(told.config, classes);
   expected.circuit =
       find_softmax_circuit(told.softmax.empty() ? "default" : told.softmax, classes, told.range)
@@ -133,8 +175,6 @@ void require_run(const ModelFile& file, const OwnerFolder& keys, const ExpectedR
                  const std::string& name) {
   require_shape_of_keys(file.model.layout, keys, name);
   require_training_set(file.data, file.model.layout.samples, keys, expected, name);
-  if (expected.data && file.data != *expected.data)
-    throw DataError(name + ": was trained on another data set than this run's");
   require_training(file.training, expected, name);
 }
 
@@ -146,11 +186,15 @@ ModelFile open_model(const std::filesystem::path& path, const OwnerFolder& keys,
 }
 
 ScoresFile open_scores(const std::filesystem::path& path, const OwnerFolder& keys,
-                       const ExpectedRun& expected) {
+                       const ExpectedRun& expected, const std::optional<DataId>& scored) {
   ScoresFile file = read_scores(path, keys.set);
   require_shape_of_keys(file.scores.layout, keys, quoted_path(path));
   const std::string name = quoted_path(path);
   require_own_data(file.data, file.scores.layout.samples, keys, expected, name);
+  if (scored && file.data != *scored)
+    throw DataError(name + ": holds scores of another data set than --data");
+  if (expected.published && !scored)
+    require_only_one(file.data, "prediction", keys, "--data", name);
   if (file.trained_on) require_training_set(*file.trained_on, {}, keys, expected, name);
   if (file.training) require_training(*file.training, expected, name);
   const std::optional<int> planned = planned_steps(file, keys);
@@ -169,12 +213,14 @@ Origin origin_of(const std::string& name, const DataId& data) {
   return {.name = name, .data = to_string(data)};
 }
 
-void require_own_copy(const DatasetFile& file, const OwnerFolder& keys, bool unrecorded_data,
-                      const std::string& name) {
-  const std::optional<RecordedDataSet> known = recorded_data_set(keys, file.info.id);
-  if (known && known->contents != file.contents)
+void require_own_copy(const DataId& id, const Sha256Digest& contents, const std::string& use,
+                      const OwnerFolder& keys, bool unrecorded_data, const std::string& name) {
+  const std::optional<RecordedDataSet> known = recorded_data_set(keys, id);
+  if (known && known->contents != contents)
     throw DataError(name + ": is not the data set that was written to '" + known->file +
                     "': of the same identity, but with other contents");
+  if (known && !use.empty() && known->use != use)
+    throw DataError(name + ": was encrypted for " + known->use + ", expected a set for " + use);
   if (!known && !unrecorded_data)
     throw DataError(name + ": these keys have no record of it in " +
                     quoted_path(data_sets_path(keys)) + unrecorded_advice());

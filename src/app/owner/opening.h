@@ -8,10 +8,11 @@
 
 namespace blindtuner {
 
-/// --config, --softmax and --range: what the server was told to train with.
+/// --config, --softmax and --range: what the server was told to train with; --trained-on: what on.
 struct ToldOptions {
   std::string config, softmax;  ///< empty: the default
   double range = 0;
+  std::string trained_on;  ///< empty: not said
 
   bool given() const { return !config.empty() || !softmax.empty() || range > 0; }
 };
@@ -25,21 +26,28 @@ struct ExpectedRun {
   std::string circuit;         ///< its softmax circuit; empty: any that serves
   std::string advice;          ///< ends the refusal of another configuration or circuit
   std::optional<DataId> data;  ///< the training set
+  /// Its noise follows from the data sets, so that they are said, or there is only one that it can be.
+  bool published = false;
   /// Take data sets that the record beside the keys (app/owner/data_sets.h) does not know for the
   /// owner's own: those that an earlier program has encrypted, or this one with a copy of the keys.
   bool unrecorded_data = false;
 };
 
-/// The run that these options tell of, on keys for so many classes. Throws DataError.
-ExpectedRun expected_run(const ToldOptions& told, int classes);
+/// The run that these options tell of; without any, only something that `leaves` is held against the
+/// default. Throws DataError.
+ExpectedRun expected_run(const ToldOptions& told, const OwnerFolder& keys, bool unrecorded_data,
+                         bool leaves);
+/// The data set that an owner names, by its encrypted file as these keys have written it, or by the
+/// beginning of its identity as `ledger` shows it. Throws DataError.
+DataId own_data_set(const std::string& said, const OwnerFolder& keys, bool unrecorded_data);
 
 /// Reads a model that these keys can open: of their key set, of the layout they were made for, of a
 /// data set that they have encrypted, and what `expected` says. Throws DataError.
 ModelFile open_model(const std::filesystem::path& path, const OwnerFolder& keys,
                      const ExpectedRun& expected = {});
-/// The same of scores.
+/// The same of scores; `scored`: which data set they are of, where it was said.
 ScoresFile open_scores(const std::filesystem::path& path, const OwnerFolder& keys,
-                       const ExpectedRun& expected = {});
+                       const ExpectedRun& expected = {}, const std::optional<DataId>& scored = {});
 
 /// What open_model() requires of a model. `name` opens the message of the DataError.
 void require_run(const ModelFile& file, const OwnerFolder& keys, const ExpectedRun& expected,
@@ -49,10 +57,10 @@ void require_run(const ModelFile& file, const OwnerFolder& keys, const ExpectedR
 int planned_steps(const ModelFile& file);
 std::optional<int> planned_steps(const ScoresFile& file, const OwnerFolder& keys);
 
-/// A data set's file is the one that these keys have written, whoever kept it: by its contents.
-/// Throws DataError, which `name` opens.
-void require_own_copy(const DatasetFile& file, const OwnerFolder& keys, bool unrecorded_data,
-                      const std::string& name);
+/// A data set's file is the one that these keys have written, whoever kept it: by its contents; and
+/// for this use, unless that is empty. Throws DataError, which `name` opens.
+void require_own_copy(const DataId& id, const Sha256Digest& contents, const std::string& use,
+                      const OwnerFolder& keys, bool unrecorded_data, const std::string& name);
 
 /// Throws DataError, which `name` opens, for another shape than the keys'.
 void require_shape_of_keys(const ProductLayout& layout, const OwnerFolder& keys,

@@ -14,7 +14,7 @@
 namespace blindtuner {
 namespace {
 
-constexpr std::size_t kMaxBytes = std::size_t{1} << 24;
+constexpr std::size_t kMaxBytes = std::size_t{1} << 26;
 
 std::string text_of(const nlohmann::json& record, const OwnerKeys& keys, std::string_view purpose) {
   const std::string sealed = json_text(record);
@@ -29,8 +29,12 @@ std::string text_of(const nlohmann::json& record, const OwnerKeys& keys, std::st
 
 void write_sealed(const std::filesystem::path& path, const OwnerKeys& keys,
                   std::string_view purpose, const nlohmann::json& record) {
+  const std::string text = text_of(record, keys, purpose);
+  if (text.size() > kMaxBytes)
+    throw DataError(quoted_path(path) + ": is full: it would take " + std::to_string(text.size()) +
+                    " bytes, at most " + std::to_string(kMaxBytes) + " are read again");
   AtomicFile out(path, 0600);
-  out.write(text_of(record, keys, purpose));
+  out.write(text);
   out.commit();
 }
 

@@ -44,8 +44,7 @@ void validate_command(const CommonOptions& common, const ValidateOptions& option
   std::function<void(const std::string&)> announce;
   if (!common.quiet)
     announce = [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); };
-  ExpectedRun expected = expected_run(options.told, static_cast<int>(keys.layout().classes));
-  expected.unrecorded_data = options.unrecorded_data;
+  const ExpectedRun expected = expected_run(options.told, keys, options.unrecorded_data, true);
   Validator validator(keys, {options.exchange, options.data, options.out, options.patience,
                              options.logit_limit, announce, expected});
   std::size_t seen = validator.rounds().size();

@@ -42,6 +42,18 @@ std::array<std::uint8_t, size> bytes_from(const json& j) {
   return out;
 }
 
+// The server sees all of the exchange folder.
+void require_unseen(const fs::path& path, const fs::path& exchange, const char* what) {
+  std::error_code error;
+  const fs::path inner = fs::weakly_canonical(fs::absolute(path, error), error),
+                 outer = fs::weakly_canonical(fs::absolute(exchange, error), error) / "";
+  if (!error &&
+      std::mismatch(outer.begin(), std::prev(outer.end()), inner.begin(), inner.end()).first ==
+          std::prev(outer.end()))
+    throw DataError(quoted_path(path) + ": is in the folder that the server sees, " +
+                    quoted_path(exchange) + ": it is not to have " + what);
+}
+
 }  // namespace
 
 fs::path Validator::record_path(const fs::path& out) { return out.string() + ".rounds.json"; }
@@ -51,6 +63,8 @@ Validator::Validator(const OwnerFolder& keys, ValidatorOptions options)
       door_(keys.keys, keys.folder),
       options_(std::move(options)),
       stopping_({options_.patience, 0}) {
+  require_unseen(options_.out, options_.exchange, "the best model and the record of the rounds");
+  require_unseen(keys.folder, options_.exchange, "keys");
   exchange_ = make_locked_folder(options_.exchange, "owner");
   out_ = FileLock(options_.out.has_parent_path() ? options_.out.parent_path() : fs::path("."),
                   options_.out.filename().string());
@@ -58,7 +72,7 @@ Validator::Validator(const OwnerFolder& keys, ValidatorOptions options)
   const DatasetFile file = read_dataset(options_.data, keys.set);
   data_ = file.info;
   require_shape_of_keys(data_.layout, keys, name);
-  require_own_copy(file, keys, options_.run.unrecorded_data, name);
+  require_own_copy(data_.id, file.contents, "validation", keys, options_.run.unrecorded_data, name);
   labels_ = door_.open_labels(file.data, {.name = name, .data = to_string(data_.id)});
   contents_ = file.contents;
   if (path_exists(record_path(options_.out))) load_record();
@@ -74,10 +88,15 @@ std::optional<Validator::KeptModel> Validator::kept(const fs::path& model, const
     const auto best = record.at("best_round").get<std::size_t>();
     out.steps = round_from_json(record.at("rounds").at(best - 1)).steps;
     out.ended = record.at("finished").get<bool>() || record.at("stopped_early").get<bool>();
+    out.choices = choices(record);
     return out;
   } catch (const std::exception&) {
     throw DataError(quoted_path(path) + ": not a record of validation rounds");
   }
+}
+
+std::size_t Validator::choices(const json& report) {
+  return std::min(report.at("rounds").size(), report.at("patience").get<std::size_t>() + 1);
 }
 
 int Validator::best_steps() const {
@@ -135,8 +154,7 @@ void Validator::take(const fs::path& path) {
                        : logit_limit(softmax_circuit_named(file.model.training.circuit));
     stopping_ = EarlyStopping({options_.patience, logit_limit_});
   }
-  const std::vector<double> values =
-      open_logits(door_, file.scores, origin(quoted_path(path), file.round));
+  const std::vector<double> values = open(path, file);
   const ValidationScore score = validation_score(scores_of(values, data_.layout), labels_);
   const bool stop = !stopping_.go_on(score);
   rounds_.push_back({file.round, file.model.training.steps, score});
@@ -161,6 +179,18 @@ void Validator::take(const fs::path& path) {
   }
   save_record();
   if (!file.last) answer(file.round, stop);
+}
+
+std::vector<double> Validator::open(const fs::path& path, const RoundFile& file) {
+  try {
+    return open_logits(door_, file.scores, origin(quoted_path(path), file.round));
+  } catch (const DataError&) {
+    // The server need not wait for a run that has ended. It hears no more than that.
+    const fs::path answered = answer_path(options_.exchange, file.round);
+    if (!file.last && door_.refusal_of(to_string(file.run)) && !path_exists(answered))
+      write_answer(answered, keys_.set, file.run, file.round, true);
+    throw;
+  }
 }
 
 Origin Validator::origin(const std::string& name, int round) const {

@@ -35,6 +35,7 @@ class Validator {
     Sha256Digest contents{};  ///< FileReader::contents()
     int steps = 0;
     bool ended = false;  ///< the run: told to stop, or gone through
+    std::size_t choices = 1;
   };
   /// Empty where there is no record beside `model`. Throws DataError when it was changed.
   static std::optional<KeptModel> kept(const std::filesystem::path& model, const OwnerKeys& keys);
@@ -61,11 +62,17 @@ class Validator {
   /// {"best_round", "stopped_early", "patience", "logit_limit", "rounds": [..]}
   nlohmann::json report() const;
 
+  /// Of a report or a record: how many of the rounds, to whoever knows when the run ended, may have been
+  /// the best.
+  static std::size_t choices(const nlohmann::json& report);
+
   static std::filesystem::path record_path(const std::filesystem::path& out);
 
  private:
   void take(const std::filesystem::path& path);
   void check(const std::filesystem::path& path, const RoundFile& file) const;
+  /// Its scores. A refusal is answered with stop.
+  std::vector<double> open(const std::filesystem::path& path, const RoundFile& file);
   void load_record();
   void require_record_of_this_run() const;
   [[noreturn]] void refuse_record(const std::string& why) const;

@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+"""`finetune` with a server's program that deviates.
+
+usage: hostile_server_test.py BLINDTUNER BLINDTUNER-SERVER [unittest arguments]
+"""
+import json
+import sys
+from pathlib import Path
+
+from cli_base import INSECURE, OWNER, PARAMETERS, SERVER, Base, blobs, main, npy, run
+
+sys.path.append(str(Path(__file__).resolve().parent.parent / "golden"))
+import reference  # noqa: E402
+
+UNTRUSTED = 4
+
+SERVER_SCRIPT = """#!{python}
+import json, os, subprocess, sys, time
+from pathlib import Path
+REAL, TOLD = {server!r}, sys.argv[1:]
+if TOLD == ["--version"]:
+    os.execv(REAL, [REAL, "--version"])
+sys.path.insert(0, {tests!r})
+sys.dont_write_bytecode = True
+from containers import add_to_first, forge, forge_training, training, training_section
+def told(name):
+    return TOLD[TOLD.index(name) + 1]
+def train(*drop, out=None, **changes):
+    config = Path(told("--out") + ".cfg")
+    config.write_text(json.dumps({{**json.loads(Path(told("--config")).read_text()), **changes}}))
+    line = [REAL, *TOLD]
+    line[line.index("--config") + 1] = str(config)
+    for name in drop:
+        del line[line.index(name):line.index(name) + 2]
+    if subprocess.call(line):
+        sys.exit(1)
+    config.unlink()
+ASKED = json.loads(Path(told("--config")).read_text())
+{body}
+"""
+
+
+class HostileServer(Base):
+    """`finetune` with a server's program that does not do what it is told."""
+
+    def setUp(self):
+        self.work = self.folder / self.id().split(".")[-1]
+        self.work.mkdir()
+        self.out = self.work / "out"
+
+    def finetune(self, body, *more, features=None):
+        script = self.work / "server"
+        script.write_text(SERVER_SCRIPT.format(python=sys.executable, server=str(SERVER), body=body,
+                                               tests=str(Path(__file__).resolve().parent)))
+        script.chmod(0o755)
+        return run(OWNER, "finetune", "--features", features or self.folder / "x.npy", "--labels",
+                   self.folder / "y.npy", "--out", self.out, "--keys", self.keys, "--parameters",
+                   PARAMETERS, "--preset", "fast", "--server", script, "--publish", "--quiet",
+                   INSECURE, *more)
+
+    def untrusted(self, result, *words):
+        self.assertEqual(result.returncode, UNTRUSTED, result.stderr + result.stdout)
+        self.assertTrue(result.stdout.startswith("DO NOT TRUST THIS RESULT"), result.stdout)
+        for word in words:
+            self.assertIn(word, result.stdout)
+        self.assertFalse((self.out / "published.npz").exists())
+        self.assertFalse(json.loads((self.out / "report.json").read_text())["trusted"])
+        # That nothing is published tells something: it is on the record.
+        last = self.ledger()["entries"][-1]
+        self.assertEqual((last["kind"], last["what"], last["bits"]), ("refused", "model", 1))
+
+    def ledger(self):
+        return json.loads(self.good(OWNER, "ledger", "--keys", self.keys, "--json", INSECURE).stdout)
+
+    def test_honest(self):
+        result = self.finetune("train()", "--steps", 3, "--validation-fraction", 0)
+        self.assertEqual(result.returncode, 0, result.stderr + result.stdout)
+        report = json.loads((self.out / "report.json").read_text())
+        entry = [e for e in self.ledger()["entries"] if e["kind"] == "published"][-1]
+        self.assertGreaterEqual(entry["error"], report["rms_weight_difference"])
+        self.assertGreaterEqual(entry["error"], 2 * report["predicted_weight_noise"])
+        self.assertGreaterEqual(entry["noise"], 256 * entry["error"])
+
+    def test_another_computation(self):
+        # A rate that is off by a thousandth moves weights by hundreds of deviations of their noise,
+        # and by less than what was once allowed.
+        result = self.finetune("""
+train(learning_rate=ASKED["learning_rate"] * 1.001)
+forge_training(Path(told("--out")), Path(told("--out")), learning_rate=ASKED["learning_rate"])
+""", "--steps", 3, "--validation-fraction", 0)
+        self.untrusted(result, "from the same training in the clear")
+        report = json.loads((self.out / "report.json").read_text())
+        self.assertLess(report["largest_weight_difference"], 2 ** -6)
+
+    def test_fewer_steps(self):
+        result = self.finetune("""
+train(steps=1, averaging_start=-1)
+forge_training(Path(told("--out")), Path(told("--out")), done=1, **ASKED)
+""", "--steps", 20, "--validation-fraction", 0)
+        self.untrusted(result, "the model is after 1 steps, the run's is after 20")
+
+    def test_a_run_that_nobody_ended(self):
+        # One round of validation, answered with "go on"; then the server says that it is done.
+        result = self.finetune("""
+import tempfile
+with tempfile.TemporaryDirectory() as elsewhere:
+    asked, TOLD[TOLD.index("--exchange") + 1] = told("--exchange"), elsewhere
+    train(steps=1, averaging_start=-1, validation_every=1)
+    def change(sections):
+        _, _, circuit = training(sections["TRAI"])
+        sections["TRAI"] = training_section(1, ASKED, circuit)
+        sections["RUN."] = sections["RUN."][:20] + bytes([0])
+    forge(Path(elsewhere) / "round-0001.enc", Path(told("--out") + ".round"), change)
+os.rename(told("--out") + ".round", asked + "/round-0001.enc")
+while not os.path.exists(asked + "/answer-0001.bit"):
+    time.sleep(0.02)
+""", "--steps", 5)
+        self.untrusted(result, "the server ended the run after 1 rounds of validation")
+
+    def test_a_run_without_a_round(self):
+        result = self.finetune("""
+TOLD[TOLD.index("--out") + 1] = told("--out").replace("last.enc", "model.enc")
+train("--validation", "--exchange", steps=2, averaging_start=-1)
+""", "--steps", 5)
+        self.refused(result, "without a round of validation")
+        self.assertFalse((self.out / "report.json").exists())
+
+    def test_reports_that_are_none(self):
+        reports = ["{}", "[]", "null", "3", '"text"', '{"steps": []}', '{"steps": 3}',
+                   '{"steps": 1e999}', "[" * 100000, '{"steps": -1}',
+                   '{"steps": 3, "seconds": "<script>", "seconds_per_step": [], '
+                   '"peak_memory_bytes": 1}',
+                   '{"steps": 3, "seconds": {"total": "a"}, "seconds_per_step": [], '
+                   '"peak_memory_bytes": 1}',
+                   '{"steps": 3, "seconds": {}, "seconds_per_step": [{"step": "<b>"}], '
+                   '"peak_memory_bytes": 1}',
+                   '{"steps": 3, "seconds": {}, "seconds_per_step": [], "peak_memory_bytes": {}}']
+        for text in reports:
+            said = self.work / "said.json"
+            said.write_text(text)
+            result = self.finetune(f"Path(told('--report')).write_bytes(Path({str(said)!r}).read_bytes())",
+                                   "--steps", 1, "--validation-fraction", 0)
+            self.refused(result, "server.json")
+            self.assertFalse((self.out / "report.html").exists())
+
+    def test_the_noise_does_not_tell_what_it_covers(self):
+        # Weights that need noise beyond the least, and something in one of them. It may be a multiple
+        # of whatever is encrypted; its size is not to be read off what is published.
+        npy(self.work / "small.npy", [[0.04 * x for x in row] for row in blobs(300, 1)[0]])
+
+        def publish(deviations):
+            result = self.finetune(f"""
+train()
+def change(sections):
+    add_to_first(sections, "WGHT", {deviations * publish.noise!r}, 512,
+                 {reference.chain_primes(12, (50, 49))!r})
+forge(Path(told("--out")), Path(told("--out")), change)
+""", "--steps", 1, "--learning-rate", 400, "--no-whiten", "--validation-fraction", 0, "--seed", 7,
+                                   features=self.work / "small.npy")
+            report = json.loads((self.out / "report.json").read_text())
+            publish.noise = report["predicted_weight_noise"]
+            self.assertAlmostEqual(report["largest_weight_difference"] / publish.noise, deviations,
+                                   delta=4)
+            return result, report
+        publish.noise = 0
+        sizes = {publish(deviations)[1]["published"]["noise"] for deviations in (0, 3, 7)}
+        self.assertEqual(len(sizes), 1)
+        self.assertGreater(sizes.pop(), 2 ** -8)
+        # More than that noise covers is not published, although encryption might explain it.
+        result, report = publish(20)
+        self.untrusted(result, "larger than a publication's noise is made for")
+        self.assertEqual(len(report["reasons"]), 1)
+
+    def test_what_the_server_says_does_not_steer_the_terminal(self):
+        result = self.finetune("""
+sys.stderr.buffer.write(b"\\x1b[2J\\x1b]0;x\\x07\\r[owner] all is well \\xc2\\x9b31m\\xff\\n" + b"a" * 10**6)
+sys.stderr.flush()
+train()
+""", "--steps", 1, "--validation-fraction", 0)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertTrue(result.stderr.replace("\n", "").isprintable(), result.stderr[:300])
+        self.assertIn("[server] \\x1b[2J", result.stderr)
+        self.assertTrue(all(line.startswith("[server] ") for line in result.stderr.splitlines()))
+
+
+if __name__ == "__main__":
+    main()

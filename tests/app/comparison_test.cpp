@@ -79,5 +79,26 @@ TEST(WeightDifference, IsCoveredByTheNoiseOfAPublication) {
   EXPECT_TRUE(difference(normal(0x1p-21, 2)).covered(0, 1));
 }
 
+TEST(JudgeRounds, ScoresAreThoseOfTheTrainingInTheClear) {
+  const std::vector<ValidationRound> clear = {{1, 1, {0.5, 0.9, 3}}, {2, 2, {0.25, 0.9, 4}}};
+  const auto trusted = [&](const nlohmann::json& rounds) {
+    nlohmann::json report = {{"trusted", true}};
+    judge_rounds(report, rounds, clear, [](int steps) { return steps * 0x1p-16; });
+    return report["trusted"].get<bool>();
+  };
+  const auto round = [](double loss, double logit) {
+    return nlohmann::json{{"loss", loss}, {"max_logit", logit}};
+  };
+  EXPECT_TRUE(trusted({round(0.5, 3), round(0.25, 4)}));
+  EXPECT_TRUE(trusted({round(0.5004, 3.0006), round(0.2511, 4)}));
+  EXPECT_TRUE(trusted(nlohmann::json::array({round(0.5, 3)})));
+  // More rounds than in the clear, whose rule may have stopped a hair before.
+  EXPECT_TRUE(trusted({round(0.5, 3), round(0.25, 4), round(9, 9)}));
+  EXPECT_FALSE(trusted({round(0.502, 3), round(0.25, 4)}));
+  EXPECT_FALSE(trusted({round(0.5, 3), round(0.25, 4.01)}));
+  EXPECT_FALSE(trusted({round(0.5, 3), round(NAN, 4)}));
+  EXPECT_FALSE(trusted(nlohmann::json::array({{{"loss", nullptr}, {"max_logit", 3}}})));
+}
+
 }  // namespace
 }  // namespace blindtuner

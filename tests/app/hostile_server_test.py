@@ -117,6 +117,35 @@ while not os.path.exists(asked + "/answer-0001.bit"):
 """, "--steps", 5)
         self.untrusted(result, "the server ended the run after 1 rounds of validation")
 
+    def test_scores_that_are_not_the_models(self):
+        # An honest training, whose rounds after the first repeat its scores: their model seems the best,
+        # and the run stops when the server likes.
+        result = self.finetune("""
+import shutil, tempfile
+with tempfile.TemporaryDirectory() as elsewhere:
+    asked, TOLD[TOLD.index("--exchange") + 1] = Path(told("--exchange")), elsewhere
+    training_process = subprocess.Popen([REAL, *TOLD])
+    first = []
+    for i in range(1, 20):
+        name, answer = f"round-{i:04d}.enc", f"answer-{i:04d}.bit"
+        while not os.path.exists(elsewhere + "/" + name) and training_process.poll() is None:
+            time.sleep(0.02)
+        if training_process.poll() is not None:
+            break
+        def change(sections):
+            first.append(sections["SCOR"])
+            sections["SCOR"] = first[0]
+        forge(Path(elsewhere, name), Path(elsewhere, "forged"), change)
+        os.rename(elsewhere + "/forged", asked / name)
+        while not (asked / answer).exists() and training_process.poll() is None:
+            time.sleep(0.02)
+        shutil.copy(asked / answer, elsewhere + "/tmp")
+        os.rename(elsewhere + "/tmp", elsewhere + "/" + answer)
+    training_process.wait()
+""", "--steps", 6, "--patience", 2)
+        self.untrusted(result, "round 2", "the same training in the clear")
+        self.assertEqual(json.loads((self.out / "report.json").read_text())["steps"], 1)
+
     def test_a_run_without_a_round(self):
         result = self.finetune("""
 TOLD[TOLD.index("--out") + 1] = told("--out").replace("last.enc", "model.enc")

@@ -1,5 +1,6 @@
 #include "app/owner/comparison.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
@@ -12,8 +13,6 @@ namespace {
 // (docs/NOISE.md, "Decrypted models and scores"); a run's root mean square may be that of one normal
 // number, which exceeds 6 twice in a billion.
 constexpr double kRms = 6, kLargest = 24, kClassSums = 24;
-// Of the largest weight. Measured, with samples in another order within their batches: 2^-23.4.
-constexpr double kSinglePrecision = 0x1p-20;
 
 double largest_in(const Eigen::MatrixXd& m) {
   return m.hasNaN() ? NAN : m.size() == 0 ? 0 : m.cwiseAbs().maxCoeff();
@@ -46,6 +45,26 @@ bool WeightDifference::explained(double noise, double largest_weight) const {
   const double single = kSinglePrecision * largest_weight;
   return rms <= kRms * noise + single && largest <= kLargest * noise + single &&
          class_sums <= kClassSums * noise + single;
+}
+
+void judge_rounds(nlohmann::json& report, const nlohmann::json& rounds,
+                  const std::vector<ValidationRound>& clear,
+                  const std::function<double(int)>& noise_after) {
+  for (std::size_t i = 0; i < std::min(rounds.size(), clear.size()); ++i) {
+    const ValidationScore& expected = clear[i].score;
+    // A loss moves by at most the sum of what two scores move.
+    const double most = 2 * kLargest * noise_after(clear[i].steps);
+    const auto beyond = [&](const char* member, double value) {
+      const nlohmann::json& said = rounds[i].at(member);
+      return !said.is_number() || !(std::abs(said.get<double>() - value) <= most);
+    };
+    if (!beyond("loss", expected.loss) && !beyond("max_logit", expected.max_logit)) continue;
+    return distrust(report,
+                    "the scores of validation round " + std::to_string(i + 1) +
+                        " are not those of the same training in the clear, which encryption does "
+                        "not explain",
+                    "Do not use this server: its scores decide which model is the best.");
+  }
 }
 
 void judge_difference(nlohmann::json& report, const WeightDifference& difference, double noise,

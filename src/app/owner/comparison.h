@@ -2,11 +2,18 @@
 // hold a server to (docs/SECURITY.md, "A server that deviates").
 #pragma once
 
+#include <functional>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "data/dataset.h"
+#include "train/early_stopping.h"
 
 namespace blindtuner {
+
+/// How far the training in the clear, which computes its products in single precision, may be off, of the
+/// largest weight. Measured, with samples in another order within their batches: 2^-23.4.
+inline constexpr double kSinglePrecision = 0x1p-20;
 
 /// Differences of weights, bias included.
 struct WeightDifference {
@@ -29,6 +36,13 @@ struct WeightDifference {
 /// The error that a publication's noise is made for, where the bound by the noise model is `noise`:
 /// the run's, and not what was measured, which would show in the noise's size.
 double published_error(double noise, double largest_weight);
+
+/// Distrusts rounds of validation whose scores are not those of the same training in the clear: what a
+/// server sends decides when a run ends and which model is the best. `rounds`: with members loss and
+/// max_logit. noise_after(steps): the standard deviation of a score's error.
+void judge_rounds(nlohmann::json& report, const nlohmann::json& rounds,
+                  const std::vector<ValidationRound>& clear,
+                  const std::function<double(int)>& noise_after);
 
 /// Writes the difference into the report and distrusts it where it is not explained.
 void judge_difference(nlohmann::json& report, const WeightDifference& difference, double noise,

@@ -29,6 +29,7 @@
 #include "data/shuffle.h"
 #include "train/encrypted_trainer.h"
 #include "train/metrics.h"
+#include "train/model_noise.h"
 #include "train/optimiser.h"
 #include "train/plain_reference.h"
 
@@ -446,16 +447,15 @@ class Finetuning {
     return out;
   }
 
-  // The model in the clear after as many steps as the decrypted one has, classes x (features + 1).
-  Eigen::MatrixXd same_in_the_clear(const ModelFile& file, const PlainResult& run,
-                                    const Parameters& parameters) const {
-    const SoftmaxCircuit& circuit = softmax_circuit_named(file.training.circuit);
-    const auto steps = static_cast<std::size_t>(file.training.steps);
+  // The model in the clear after so many steps, classes x (features + 1).
+  Eigen::MatrixXd same_in_the_clear(int steps, const SoftmaxCircuit& circuit,
+                                    const PlainResult& run, const Parameters& parameters) const {
     const UpdatePlan plan(settings_.config, data_.train.size());
     const std::vector<double> c = EncryptedTrainer::round_coefficients(
-        plan.model(file.training.steps), EncryptedTrainer::coefficient_scale(parameters, circuit));
+        plan.model(steps), EncryptedTrainer::coefficient_scale(parameters, circuit));
     Eigen::MatrixXd w = Eigen::MatrixXd::Zero(run.weights.rows(), run.weights.cols());
-    for (std::size_t s = 0; s < steps; ++s) w += c[s] * run.gradients.at(s);
+    for (std::size_t s = 0; s < static_cast<std::size_t>(steps); ++s)
+      w += c[s] * run.gradients.at(s);
     return w;
   }
 
@@ -478,15 +478,36 @@ class Finetuning {
                    "during training");
     judge_end(report, file);
 
-    const Eigen::MatrixXd clear = same_in_the_clear(file, run, *keys.set.parameters);
+    const Parameters& parameters = *keys.set.parameters;
+    const Eigen::MatrixXd clear = same_in_the_clear(file.training.steps, circuit, run, parameters);
     const auto difference = WeightDifference::between(model, clear);
-    const double noise = model_noise_of(keys, file);
+    const ProductLayout& layout = file.model.layout;
+    const double noise = weight_noise(parameters, file, sizes_of(data_.train, layout, parameters));
     const double largest = largest_logit(clear);
     judge_difference(report, difference, noise, largest);
+    if (validated() && report["trusted"])
+      judge_rounds(report, validation_.at("rounds"), approximate.rounds, [&](int steps) {
+        return noise_of_scores(
+            layout, circuit, steps,
+            same_in_the_clear(steps, circuit, approximate, parameters).rowwise().norm().maxCoeff(),
+            parameters);
+      });
     if (settings_.publish && report["trusted"] && !difference.covered(noise, largest))
       distrust(report, "its errors are larger than a publication's noise is made for",
                "Repeat the training; without --publish the model may be used.");
     return published_error(noise, largest);
+  }
+
+  // Of the validation set's, by the model after so many steps, whose classes' norms are `norm` at most;
+  // single precision in the clear counts as noise.
+  double noise_of_scores(ProductLayout layout, const SoftmaxCircuit& circuit, int steps,
+                         double norm, const Parameters& parameters) const {
+    const double of_weights = model_noise(parameters, layout, settings_.config, steps, circuit,
+                                          sizes_of(data_.train, layout, parameters)) +
+                              kSinglePrecision * norm;
+    layout.samples = data_.validation->size();
+    return score_noise(parameters, layout, of_weights, norm, circuit,
+                       sizes_of(*data_.validation, layout, parameters));
   }
 
   LinearClassifier after_balance(const LinearClassifier& model) const {
@@ -520,14 +541,11 @@ class Finetuning {
     report["published"] = {{"noise", published.noise}, {"bits", published.bits}};
   }
 
-  double model_noise_of(const OwnerFolder& keys, const ModelFile& file) const {
-    const Parameters& parameters = *keys.set.parameters;
-    ProductLayout layout = file.model.layout;
-    layout.samples = data_.train.size();
-    const FeatureMatrix& x = data_.train.features;
-    return weight_noise(
-        parameters, file,
-        feature_sizes(parameters, layout, {x.data(), static_cast<std::size_t>(x.size())}));
+  static FeatureSizes sizes_of(const Dataset& set, ProductLayout layout,
+                               const Parameters& parameters) {
+    layout.samples = set.size();
+    const FeatureMatrix& x = set.features;
+    return feature_sizes(parameters, layout, {x.data(), static_cast<std::size_t>(x.size())});
   }
 
   const CommonOptions& common_;
@@ -545,12 +563,6 @@ class Finetuning {
   bool run_ended_ = false;  // told to stop, or gone through
 };
 
-std::string percent(const json& share) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f %%", 100 * share.get<double>());
-  return text;
-}
-
 }  // namespace
 
 void check_run(const std::string& out, const std::string& server) {
@@ -563,38 +575,6 @@ void check_run(const std::string& out, const std::string& server) {
 json finetune_encrypted(const CommonOptions& common, FinetuningSettings settings,
                         FinetuningData data) {
   return Finetuning(common, std::move(settings), std::move(data)).run();
-}
-
-std::string finetuning_summary(const json& r, const std::string& out) {
-  char text[640];
-  std::snprintf(text, sizeof text,
-                "\n%d steps on %zu encrypted samples (%zu features, %d classes) in %s\n"
-                "on %zu test samples               accuracy  balanced  macro F1\n"
-                "  trained on ciphertexts          %s   %s   %.4f\n"
-                "  in the clear, same softmax      %s   %s   %.4f\n"
-                "  in the clear, exact softmax     %s   %s   %.4f\n"
-                "largest |logit| %.2f; model in '%s', report in '%s'\n",
-                r["steps"].get<int>(), r["samples"].get<std::size_t>(),
-                r["features"].get<std::size_t>(), r["classes"].get<int>(),
-                duration_text(r["seconds"]["total"].get<double>()).c_str(),
-                r["test_samples"].get<std::size_t>(), percent(r["accuracy_encrypted"]).c_str(),
-                percent(r["balanced_accuracy"]).c_str(), r["macro_f1"].get<double>(),
-                percent(r["accuracy_plain_approx"]).c_str(),
-                percent(r["balanced_accuracy_plain_approx"]).c_str(),
-                r["macro_f1_plain_approx"].get<double>(), percent(r["accuracy_plain"]).c_str(),
-                percent(r["balanced_accuracy_plain"]).c_str(), r["macro_f1_plain"].get<double>(),
-                r["max_logit"].get<double>(), (std::filesystem::path(out) / "model.npz").c_str(),
-                (std::filesystem::path(out) / "report.html").c_str());
-  std::string out_text = text;
-  if (r.contains("published")) {
-    std::snprintf(text, sizeof text,
-                  "to be shared: '%s', with noise of %g; it tells at most %.2g bits about the "
-                  "secret key. 'model.npz' is for you alone\n",
-                  (std::filesystem::path(out) / "published.npz").c_str(),
-                  r["published"]["noise"].get<double>(), r["published"]["bits"].get<double>());
-    out_text += text;
-  }
-  return out_text;
 }
 
 }  // namespace blindtuner

@@ -12,6 +12,7 @@
 #include "base/input_file.h"
 #include "base/json.h"
 #include "base/path.h"
+#include "io/file_reader.h"
 
 namespace blindtuner {
 namespace {
@@ -181,6 +182,15 @@ std::optional<std::vector<LedgerEntry>> Ledger::read() const {
   return entries;
 }
 
+void Ledger::require_keys_in_place() const {
+  const fs::path key = folder_ / "secret.key";
+  if (path_exists(key) && FileReader(key, FileKind::kSecretKey).header().key_id != id_)
+    throw DataError(
+        quoted_path(key) +
+        ": is another than a moment ago; the earlier one and its ledger are in a folder "
+        "old-.. beside it: give that with --keys");
+}
+
 bool Ledger::append(const std::function<LedgerEntry(const std::vector<LedgerEntry>&)>& decide) {
   const auto cannot_record = [this](const DataError& error) {
     throw DataError(std::string(error.what()) +
@@ -191,6 +201,7 @@ bool Ledger::append(const std::function<LedgerEntry(const std::vector<LedgerEntr
   };
   const FileLock lock(folder_, "ledger", FileLock::Kind::kExclusive, std::chrono::seconds(60));
   if (!lock.held()) cannot_record(DataError("cannot lock the ledger " + quoted_path(path_)));
+  require_keys_in_place();
   const std::optional<std::vector<LedgerEntry>> before = read();
   std::vector<LedgerEntry> entries = before.value_or(std::vector<LedgerEntry>{});
   entries.push_back(decide(entries));

@@ -71,10 +71,12 @@ class Ledger {
 
   /// Lets `decide` see the entries and writes the one that it returns; exceptions of `decide` pass
   /// through and nothing is written. One process at a time. Returns whether a new ledger was begun.
-  /// Throws DataError when the ledger was changed, or the folder cannot be written.
+  /// Throws DataError when the ledger was changed, the folder cannot be written, or its secret.key is
+  /// another by now: then this ledger is where these keys are.
   bool append(const std::function<LedgerEntry(const std::vector<LedgerEntry>&)>& decide);
 
  private:
+  void require_keys_in_place() const;
   std::string header() const;
   std::string mac(const std::string& text) const;
 

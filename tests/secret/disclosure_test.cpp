@@ -305,6 +305,17 @@ TEST_F(DisclosureTest, WhatOthersRefuseIsOnTheRecord) {
   EXPECT_EQ(totals(list).refused_bits, 1);
 }
 
+// Keys that were set aside while a command was at work with them: it does not begin a second ledger.
+TEST_F(DisclosureTest, ALedgerIsWhereItsKeysAre) {
+  write_secret_key(folder_ / "secret.key", keys());
+  door().open(model(1), kAny, {});
+  const OwnerKeys other{SecretKeys::generate(keys().secrets.parameters), fresh_key_id()};
+  fs::rename(door().ledger().path(), folder_ / "aside");
+  write_secret_key(folder_ / "secret.key", other, {}, Links::kReplace);
+  expect_refusal([&] { door().publish(model(1), kAny, {}, {kError, 1, {}}); }, "old-..");
+  EXPECT_FALSE(fs::exists(door().ledger().path()));
+}
+
 TEST_F(DisclosureTest, AFullLedgerIsNotWritten) {
   door().open(model(1), kAny, {});
   expect_refusal([&] { door().refuse(model(1), {}, std::string(1 << 26, 'x')); }, "is full");

@@ -129,6 +129,9 @@ void set_records_aside(const fs::path& folder) {
   for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
     if (!record_of(entry.path()).empty()) records.push_back(entry.path());
   }
+  if (records.empty()) return;
+  // Whoever is at work with those keys has written its entry, or sees that they are gone (Ledger::append).
+  const FileLock ledger(folder, "ledger", FileLock::Kind::kExclusive, kPatience);
   for (const fs::path& record : records) {
     const std::string id = record_of(record);
     const fs::path room = folder / ("old-" + id), kept = room / record.filename();

@@ -45,6 +45,17 @@ std::optional<std::u32string> decode_utf8(std::string_view text) {
   return out;
 }
 
+std::size_t utf8_prefix(std::string_view text) {
+  std::size_t at = 0;
+  while (at < text.size()) {
+    char32_t point = 0;
+    const std::size_t length = next_point(text.substr(at), point);
+    if (length == 0) break;
+    at += length;
+  }
+  return at;
+}
+
 std::u32string decode_utf8_leniently(std::string_view text) {
   std::u32string out;
   while (!text.empty()) {

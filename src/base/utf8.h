@@ -10,7 +10,9 @@ namespace blindtuner {
 /// The code points of well-formed UTF-8 (no surrogates, no overlong forms, nothing above U+10FFFF),
 /// or nothing.
 std::optional<std::u32string> decode_utf8(std::string_view text);
-/// The same with U+FFFD for every byte that does not belong to a well-formed sequence.
+/// How many bytes at the beginning of the text are well-formed UTF-8.
+std::size_t utf8_prefix(std::string_view text);
+/// The code points with U+FFFD for every byte that does not belong to a well-formed sequence.
 std::u32string decode_utf8_leniently(std::string_view text);
 /// UTF-8 of code points; U+FFFD for what is none.
 std::string encode_utf8(std::u32string_view points);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
+#include <unordered_set>
 
 #include "base/error.h"
 
@@ -75,6 +77,22 @@ std::vector<std::size_t> class_counts(const Labels& labels, int classes) {
   return counts;
 }
 
+std::size_t samples_in_both(const Dataset& a, const Dataset& b) {
+  const bool digests = a.digests.size() == a.size() && b.digests.size() == b.size();
+  const auto key = [&](const Dataset& set, std::size_t i) -> std::string_view {
+    if (digests) return set.digests[i];
+    return {reinterpret_cast<const char*>(set.features.data() + i * set.width()),
+            set.width() * sizeof(float)};
+  };
+  const std::size_t rows = static_cast<std::size_t>(a.features.rows());
+  std::unordered_set<std::string_view> there;
+  for (std::size_t i = 0; i < rows; ++i) there.insert(key(a, i));
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(b.features.rows()); ++i)
+    count += there.count(key(b, i));
+  return count;
+}
+
 Dataset select(const Dataset& set, std::span<const std::uint32_t> indices) {
   Dataset out;
   out.classes = set.classes;
@@ -86,6 +104,7 @@ Dataset select(const Dataset& set, std::span<const std::uint32_t> indices) {
     require(indices[i] < set.size(), "select: index out of range");
     out.features.row(static_cast<Eigen::Index>(i)) = set.features.row(indices[i]);
     out.labels[i] = set.labels[indices[i]];
+    if (!set.digests.empty()) out.digests.push_back(set.digests[indices[i]]);
   }
   return out;
 }

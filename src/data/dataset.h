@@ -26,6 +26,7 @@ struct Dataset {
   int classes = 0;
   std::vector<std::string> class_names;    ///< one a class, or none where nobody named them
   std::vector<std::string> feature_names;  ///< one a column, or none where it has no names
+  std::vector<std::string> digests;        ///< of what each sample was made of, or none
 
   std::size_t size() const { return labels.size(); }
   std::size_t width() const { return static_cast<std::size_t>(features.cols()); }
@@ -54,6 +55,9 @@ void validate_same_shape(const Dataset& a, const std::string& name_a, const Data
 
 /// How many samples each class has. Throws ContractError on a label outside [0, classes).
 std::vector<std::size_t> class_counts(const Labels& labels, int classes);
+
+/// How many samples of `b` are in `a` as well: by the digests of both, or by their features.
+std::size_t samples_in_both(const Dataset& a, const Dataset& b);
 
 /// The rows `indices`, in that order. Throws ContractError on an index out of range.
 Dataset select(const Dataset& set, std::span<const std::uint32_t> indices);

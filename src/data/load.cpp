@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <cctype>
-#include <optional>
 
 #include "base/error.h"
-#include "data/csv.h"
+#include "data/feature_table.h"
 #include "data/file_bytes.h"
 #include "data/idx.h"
 #include "data/npy.h"
@@ -13,7 +12,7 @@
 namespace blindtuner {
 namespace {
 
-enum class Kind { kNpy, kNpz, kCsv, kIdx };
+enum class Kind { kNpy, kNpz, kTable, kIdx };
 
 Kind kind_of(const std::filesystem::path& path) {
   std::string name = path.filename().string();
@@ -21,84 +20,136 @@ Kind kind_of(const std::filesystem::path& path) {
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   if (name.ends_with(".npy")) return Kind::kNpy;
   if (name.ends_with(".npz")) return Kind::kNpz;
-  if (name.ends_with(".csv")) return Kind::kCsv;
+  if (is_table_name(path)) return Kind::kTable;
   if (name.ends_with(".gz")) name.resize(name.size() - 3);
   if (name.ends_with("ubyte") || name.ends_with(".idx")) return Kind::kIdx;
   throw DataError(quoted_path(path) +
-                  ": unknown kind of file, expected .npy, .npz, .csv, or IDX (-ubyte, .idx)");
+                  ": unknown kind of file, expected .npy, .npz, a table (.csv, .tsv, .txt, also "
+                  ".gz), or IDX (-ubyte, .idx)");
 }
 
-std::vector<std::string> trimmed(std::vector<std::string> names) {
+std::vector<std::string> as_class_names(std::vector<std::string> names) {
   for (std::string& name : names) name = class_name(name);
   return names;
 }
 
-LabelWords words_of(const Labels& labels, const std::string& name) {
-  LabelWords words;
-  for (const int label : labels) words.add(std::to_string(label), [&] { return name; });
-  return words;
+TableRequest request_of(const DataSource& source, Labelled labelled) {
+  return {TableUse::kFeatures, labelled, source.columns, source.feature_names, {}};
+}
+
+/// A member that was found and not asked for is said.
+Members members_of(const NpzArchive& archive, const DataSource& source, bool labelled,
+                   Reading& reading) {
+  const Members out = find_members(archive, source.members, source.part);
+  reading.details["members"] = {{"features", out.features}};
+  if (labelled) reading.details["members"]["labels"] = out.labels;
+  if (out.features != "features" || (labelled && out.labels != "labels"))
+    reading.notes.push_back(archive.name() + ": features are member '" + out.features + "'" +
+                            (labelled ? ", labels '" + out.labels + "'" : ""));
+  return out;
 }
 
 }  // namespace
 
-LabelWords load_labels(const DataSource& source) {
+LabelWords load_labels(const DataSource& source, Reading* told) {
+  Reading unheard;
+  Reading& reading = told != nullptr ? *told : unheard;
   switch (kind_of(source.labels)) {
     case Kind::kNpy:
       return read_npy_label_words(source.labels);
-    case Kind::kNpz:
-      return NpzArchive(source.labels).label_words(source.labels_member);
-    case Kind::kCsv:
-      return words_of(read_csv_labels(source.labels), quoted_path(source.labels));
+    case Kind::kNpz: {
+      const NpzArchive archive(source.labels);
+      const std::string member = source.members.labels.empty() ? "labels" : source.members.labels;
+      const LabelWords words = archive.label_words(member);
+      return archive.contains("classes")
+                 ? words.renamed(archive.strings("classes"), archive.where(member))
+                 : words;
+    }
+    case Kind::kTable:
+      return read_label_table(source.labels, source.columns, reading);
     default:
       return read_idx_labels(source.labels);
   }
 }
 
-FeatureMatrix load_features(const DataSource& source) {
+FeatureMatrix load_features(const DataSource& source, Reading* told) {
+  Reading unheard;
+  Reading& reading = told != nullptr ? *told : unheard;
   switch (kind_of(source.features)) {
     case Kind::kNpy:
       return read_npy_samples(source.features);
-    case Kind::kNpz:
-      return NpzArchive(source.features).samples(source.features_member);
-    case Kind::kCsv:
-      return read_csv_features(source.features);
+    case Kind::kNpz: {
+      const NpzArchive archive(source.features);
+      return archive.samples(members_of(archive, source, false, reading).features);
+    }
+    case Kind::kTable:
+      return read_feature_table(source.features, request_of(source, Labelled::kNo), reading)
+          .features;
     default:
       return read_idx_images(source.features);
   }
 }
 
-Dataset load_dataset(const DataSource& source) {
+Dataset load_dataset(const DataSource& source, Reading* told) {
+  Reading unheard;
+  Reading& reading = told != nullptr ? *told : unheard;
   Dataset set;
   LabelWords words;
   ClassRequest classes = source.classes;
   const std::string name = quoted_path(source.features);
   std::string labelled = source.labels.empty() ? name : quoted_path(source.labels);
-  if (!source.labels.empty()) {
-    set.features = load_features(source);
-    words = load_labels(source);
-  } else if (kind_of(source.features) == Kind::kCsv) {
-    CsvTable table = read_csv_labelled(source.features, source.label_column);
+  const Kind kind = kind_of(source.features);
+  if (kind == Kind::kTable) {
+    const Labelled own = source.labels.empty() ? Labelled::kYes : Labelled::kNo;
+    FeatureTable table = read_feature_table(source.features, request_of(source, own), reading);
     set.features = std::move(table.features);
-    words = words_of(table.labels, name);
-  } else if (kind_of(source.features) == Kind::kNpz) {
+    set.feature_names = std::move(table.feature_names);
+    words = std::move(table.labels);
+  } else if (kind == Kind::kNpz) {
     const NpzArchive archive(source.features);
-    set.features = archive.samples(source.features_member);
-    words = archive.label_words(source.labels_member);
-    labelled = archive.where(source.labels_member);
-    if (archive.contains("classes")) {
-      const std::vector<std::string> names = archive.strings("classes");
-      words = words.renamed(names, labelled);
-      if (classes.names.empty()) classes.names = trimmed(names);
+    const Members members = members_of(archive, source, source.labels.empty(), reading);
+    set.features = archive.samples(members.features);
+    if (archive.contains("digests")) {
+      set.digests = archive.strings("digests");
+      if (set.digests.size() != static_cast<std::size_t>(set.features.rows())) set.digests.clear();
     }
-  } else {
+    if (source.labels.empty()) {
+      if (members.labels.empty())
+        throw DataError(archive.where(members.features) +
+                        ": no labels beside it by a usual name; name them with --labels-member");
+      labelled = archive.where(members.labels);
+      words = archive.label_words(members.labels);
+      if (archive.contains("classes")) {
+        const std::vector<std::string> names = archive.strings("classes");
+        words = words.renamed(names, labelled);
+        if (classes.names.empty()) classes.names = as_class_names(names);
+      }
+    }
+  } else if (source.labels.empty()) {
     throw DataError(name + ": has no labels of its own, expected a file of labels beside it");
+  } else {
+    set.features = load_features(source, &reading);
   }
+  if (!source.labels.empty()) words = load_labels(source, &reading);
   if (words.size() != static_cast<std::size_t>(set.features.rows()))
     throw DataError(labelled + ": " + std::to_string(words.size()) + " labels for " +
                     std::to_string(set.features.rows()) + " samples in " + name);
   set_classes(set, words, classes, labelled);
   validate_set(set, name);
   return set;
+}
+
+bool same_features(const DataSource& a, const DataSource& b) {
+  std::error_code error;
+  if (!std::filesystem::equivalent(a.features, b.features, error) || error) return false;
+  if (kind_of(a.features) != Kind::kNpz) return true;
+  const NpzArchive archive(a.features);
+  return find_members(archive, a.members, a.part).features ==
+         find_members(archive, b.members, b.part).features;
+}
+
+bool holds_part(const DataSource& source, Part part) {
+  return kind_of(source.features) == Kind::kNpz && holds_part(NpzArchive(source.features), part);
 }
 
 }  // namespace blindtuner

@@ -2,31 +2,40 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "data/class_names.h"
 #include "data/dataset.h"
+#include "data/members.h"
+#include "data/table_columns.h"
 
 namespace blindtuner {
 
-/// Where features and labels are. The kind is taken from the file's name: .npy, .npz, .csv, or IDX
-/// (anything that ends in -ubyte or .idx, with or without .gz).
+/// Where features and labels are. The kind is taken from the file's name: .npy, .npz, a table
+/// (is_table_name), or IDX (anything that ends in -ubyte or .idx, with or without .gz).
 struct DataSource {
   std::filesystem::path features;
-  std::filesystem::path labels;  ///< empty: a column of the CSV file, or a member of the .npz
-  std::string features_member = "features";  ///< .npz only
-  std::string labels_member = "labels";      ///< .npz only
-  std::string label_column = "last";         ///< .csv only, when `labels` is empty
-  ClassRequest classes;                      ///< names or number, where they are known before
+  std::filesystem::path labels;  ///< empty: a column of the table, or a member of the .npz
+  Members members;               ///< .npz: empty ones are found by their names (find_members)
+  Part part = Part::kAny;        ///< .npz: of an archive that holds several sets
+  ColumnChoice columns;          ///< tables
+  ClassRequest classes;          ///< names or number, where they are known before
+  std::vector<std::string> feature_names;  ///< tables: the columns of another set, in their order
 };
 
 /// Reads and validates (validate_set). Throws DataError.
-Dataset load_dataset(const DataSource& source);
+Dataset load_dataset(const DataSource& source, Reading* reading = nullptr);
 
 /// The file `labels` alone. Throws DataError.
-LabelWords load_labels(const DataSource& source);
+LabelWords load_labels(const DataSource& source, Reading* reading = nullptr);
 
-/// Features alone, for inference. Throws DataError.
-FeatureMatrix load_features(const DataSource& source);
+/// Features alone, for inference: labels beside them are left out. Throws DataError.
+FeatureMatrix load_features(const DataSource& source, Reading* reading = nullptr);
+
+/// Both read the same features of the same file, under whatever name.
+bool same_features(const DataSource& a, const DataSource& b);
+/// The features are in an archive that holds this part of a larger set.
+bool holds_part(const DataSource& source, Part part);
 
 }  // namespace blindtuner

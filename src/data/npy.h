@@ -83,6 +83,8 @@ class NpzArchive {
   explicit NpzArchive(const std::filesystem::path& path);
 
   std::vector<std::string> names() const;
+  /// The path in quotes, for messages.
+  std::string name() const;
   bool contains(const std::string& name) const { return members_.count(name) != 0; }
   /// Unpacks a member and checks its CRC-32. No more is allocated than deflate could make of the
   /// bytes that are there. Throws DataError, also when there is no such member (the message lists

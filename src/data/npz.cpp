@@ -108,6 +108,8 @@ std::vector<std::string> NpzArchive::names() const {
   return out;
 }
 
+std::string NpzArchive::name() const { return quoted_path(path_); }
+
 std::string NpzArchive::where(const std::string& name) const {
   return quoted_path(path_) + ", member '" + name + "'";
 }

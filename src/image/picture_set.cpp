@@ -8,13 +8,15 @@
 
 #include "base/error.h"
 #include "base/input_file.h"
+#include "base/interrupt.h"
 #include "base/path.h"
 #include "data/class_names.h"
+#include "data/feature_table.h"
 #include "data/file_bytes.h"
 #include "data/idx.h"
 #include "data/load.h"
 #include "data/npy.h"
-#include "data/text_table.h"
+#include "data/table.h"
 
 namespace blindtuner {
 namespace {
@@ -127,6 +129,48 @@ fs::path beneath(const fs::path& root, const fs::path& path) {
   return root / relative;
 }
 
+/// A table's path as a file: as it is, then with backslashes as slashes, then with an ending.
+struct PathInTable {
+  fs::path file, literal;  // file: what is there, or empty
+  bool outside = false, several = false, slashes = false, ending = false;
+
+  PathInTable(const fs::path& root, const std::string& path) {
+    literal = beneath(root, path);
+    outside = literal.empty();
+    if (outside) return;
+    if (is_there(literal)) {
+      file = literal;
+      return;
+    }
+    fs::path plain = literal;
+    if (path.find('\\') != std::string::npos) {
+      std::string turned = path;
+      std::replace(turned.begin(), turned.end(), '\\', '/');
+      plain = beneath(root, turned);
+      outside = plain.empty();
+      if (outside) return;
+      slashes = is_there(plain);
+      if (slashes) {
+        file = plain;
+        return;
+      }
+    }
+    for (const char* end : {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".jfif", ".PNG", ".JPG",
+                            ".JPEG", ".BMP", ".WEBP"}) {
+      const fs::path with = plain.native() + end;
+      if (!is_there(with)) continue;
+      several = several || !file.empty();
+      file = with;
+    }
+    ending = !file.empty();
+    slashes = ending && plain != literal;
+  }
+  static bool is_there(const fs::path& path) {
+    std::error_code error;
+    return fs::exists(path, error) && !error && !fs::is_directory(path, error);
+  }
+};
+
 std::string list_of(const std::vector<std::string>& words) {
   std::string out;
   for (const std::string& word : words) {
@@ -162,7 +206,7 @@ PictureSet PictureSet::open(const PictureSource& source) {
     throw DataError("cannot read " + set.origin_ + ": no such file or folder");
   std::string name = lower(source.images.filename().string());
   const bool folder = fs::is_directory(source.images, error);
-  const bool table = name.ends_with(".csv") || name.ends_with(".tsv");
+  const bool table = is_table_name(source.images);
   if ((folder || table) && !source.labels.empty())
     throw DataError(set.origin_ + ": has labels of its own, so none can be given beside it");
   if (folder) {
@@ -175,8 +219,8 @@ PictureSet PictureSet::open(const PictureSource& source) {
     if (name.ends_with(".gz")) name.resize(name.size() - 3);
     if (!name.ends_with("ubyte") && !name.ends_with(".idx"))
       throw DataError(set.origin_ +
-                      ": unknown kind of file, expected a folder of pictures, .csv, " +
-                      ".tsv, .npz, or IDX (-ubyte, .idx)");
+                      ": unknown kind of file, expected a folder of pictures, a table " +
+                      "(.csv, .tsv, .txt), .npz, or IDX (-ubyte, .idx)");
     set.open_idx(source);
   }
   if (set.size() == 0) throw DataError(set.origin_ + ": no pictures");
@@ -216,17 +260,19 @@ void PictureSet::open_folder(const PictureSource& source) {
   }
   found.others.insert(found.others.end(), beside.others.begin(), beside.others.end());
   if (!beside.pictures.empty())
-    notes_.push_back(count_text(beside.pictures.size(), "picture lies", "pictures lie") +
-                     " beside the folders of classes and belong to none: not used, the first is " +
-                     quoted_path(beside.pictures.front()));
+    reading_.notes.push_back(
+        count_text(beside.pictures.size(), "picture lies", "pictures lie") +
+        " beside the folders of classes and belong to none: not used, the first is " +
+        quoted_path(beside.pictures.front()));
   if (!found.others.empty())
-    notes_.push_back(count_text(found.others.size(), "file is", "files are") +
-                     " no picture: not used, the first is " + quoted_path(found.others.front()));
+    reading_.notes.push_back(count_text(found.others.size(), "file is", "files are") +
+                             " no picture: not used, the first is " +
+                             quoted_path(found.others.front()));
   if (found.leftovers > 0)
-    notes_.push_back(count_text(found.leftovers, "hidden or left-behind entry",
-                                "hidden or "
-                                "left-behind entries") +
-                     " (.., __MACOSX, Thumbs.db) passed over");
+    reading_.notes.push_back(count_text(found.leftovers, "hidden or left-behind entry",
+                                        "hidden or "
+                                        "left-behind entries") +
+                             " (.., __MACOSX, Thumbs.db) passed over");
   files_ = std::move(found.pictures);
   for (const fs::path& file : files_)
     names_.push_back(file.lexically_relative(source.images).string());
@@ -244,37 +290,61 @@ void PictureSet::open_folder(const PictureSource& source) {
 }
 
 void PictureSet::open_table(const PictureSource& source) {
-  const TextTable table = read_text_table(source.images);
-  const std::size_t paths = table.column(source.path_column);
-  const bool labelled = table.columns() > 1;
-  const std::size_t labels = labelled ? table.column(source.label_column) : 0;
-  if (labelled && labels == paths)
-    throw DataError(origin_ + ": path and label are the same column");
+  const Table table(source.images);
   const fs::path base = source.root.empty() ? source.images.parent_path() : source.root;
-  // A header is what is neither named as a picture nor there.
-  const fs::path first = table.rows[0][paths];
-  const std::size_t begin = !named_as_picture(first) && !path_exists(base / first) ? 1 : 0;
+  TableRequest request;
+  request.use = TableUse::kPictures;
+  request.labelled = Labelled::kMaybe;
+  request.columns = source.columns;
+  request.is_file = [&](std::string_view field) {
+    const std::string text(without_blanks(field));
+    return !text.empty() && text.size() < 4096 &&
+           (named_as_picture(text) || !PathInTable(base, text).file.empty());
+  };
+  const TableColumns columns = assign_columns(table, request, reading_);
+  const bool labelled = columns.label || !columns.one_hot.empty();
+  std::size_t slashes = 0, endings = 0;
+  UnusedRows skipped{"unlabelled", 0, 0};
   LabelWords words;
-  for (std::size_t i = begin; i < table.rows.size(); ++i) {
-    const std::string& path = table.rows[i][paths];
+  TableRow row;
+  for (const std::size_t i : columns.rows) {
+    if (i % 4096 == 0) throw_if_interrupted();
+    table.read(i, row);
+    if (labelled && !add_label(table, columns, i, row, source.columns.skip_missing, words)) {
+      if (skipped.count++ == 0) skipped.first_line = table.line(i);
+      continue;
+    }
+    const std::string path(without_blanks(row.fields[*columns.content]));
     if (path.empty()) throw DataError(table.where(i) + ": the path is empty");
-    fs::path file = beneath(base, path);
-    if (file.empty())
+    PathInTable found(base, path);
+    if (found.outside)
       throw DataError(table.where(i) + ": '" + path.substr(0, 200) +
                       "' is not beneath the folder " + quoted_path(base.empty() ? "." : base) +
                       "; name the folder that all of the table's pictures lie in with "
                       "--images-root");
-    files_.push_back(std::move(file));
+    if (found.several)
+      throw DataError(table.where(i) + ": '" + path.substr(0, 200) +
+                      "' lacks its ending, and there are several files that it may be");
+    if (source.all_files && found.file.empty())
+      throw DataError(table.where(i) + ": no such file " + quoted_path(found.literal));
+    slashes += found.slashes;
+    endings += found.ending;
+    files_.push_back(found.file.empty() ? found.literal : std::move(found.file));
     names_.push_back(path);
-    lines_.push_back(table.lines[i]);
-    if (labelled) words.add(table.rows[i][labels], [&] { return table.where(i); });
-    if (source.all_files && !path_exists(files_.back()))
-      throw DataError(table.where(i) + ": no such file " + quoted_path(files_.back()));
+    lines_.push_back(table.line(i));
   }
-  if (files_.empty()) throw DataError(origin_ + ": a header but no rows");
+  report_table(table, files_.size(), {skipped}, reading_);
+  if (slashes > 0)
+    reading_.notes.push_back(count_text(slashes, "path", "paths") +
+                             " with backslashes, taken for slashes");
+  if (endings > 0)
+    reading_.notes.push_back(count_text(endings, "path", "paths") +
+                             " without an ending, found as files with one");
+  if (files_.empty()) throw DataError(origin_ + ": no row has a label");
   if (!labelled) return;
-  NamedLabels named =
-      number_labels(words, source.classes, [&](std::size_t i) { return table.where(begin + i); });
+  NamedLabels named = number_labels(words, source.classes, [&](std::size_t i) {
+    return origin_ + ", line " + std::to_string(lines_.at(i));
+  });
   labels_ = std::move(named.labels);
   classes_ = std::move(named.classes);
 }
@@ -324,7 +394,7 @@ void PictureSet::open_npz(const PictureSource& source) {
   if (!source.labels.empty()) {
     DataSource file;
     file.labels = source.labels;
-    if (!labels.empty()) file.labels_member = labels;
+    if (!labels.empty()) file.members.labels = labels;
     set_labels(load_labels(file), classes, quoted_path(source.labels));
   } else if (!labels.empty()) {
     const std::string of = archive.where(labels);

@@ -9,6 +9,7 @@
 #include "data/byte_array.h"
 #include "data/class_names.h"
 #include "data/dataset.h"
+#include "data/table_columns.h"
 #include "image/picture.h"
 
 namespace blindtuner {
@@ -23,7 +24,9 @@ inline constexpr std::size_t kMaxPictures = std::size_t{1} << 24;
 ///    pictures alone is a set without labels. Pictures are what is named as one, whether it can be
 ///    decoded or not, and what begins as one, whatever its name. Hidden files and what archives and
 ///    systems leave behind (__MACOSX, Thumbs.db, @eaDir, ..) are neither pictures nor classes;
-///  - .csv or .tsv: a path and a label a row, or paths alone. Paths are relative to the folder
+///  - a table (data/table.h): a path and a label a row, or paths alone, in the columns that
+///    assign_columns() finds. Where a path is no file, backslashes are taken for slashes, and then one
+///    of the usual endings for missing. Paths are relative to the folder
 ///    `root`, or the table's own when that is empty, and lie beneath it: an absolute path must begin
 ///    with the root's, and none may climb out of it by "..". Links are followed;
 ///  - IDX (-ubyte, .idx, with or without .gz): grey pictures, labels in the file `labels`;
@@ -32,8 +35,7 @@ struct PictureSource {
   std::filesystem::path images;
   std::filesystem::path labels;  ///< IDX and .npz: a file of class numbers
   std::filesystem::path root;    ///< tables: the folder that paths are relative to and beneath
-  /// Tables: columns by name or number.
-  std::string path_column = "1", label_column = "last";
+  ColumnChoice columns;          ///< tables
   /// .npz: the members; empty: NAME_images and NAME_labels or x_NAME and y_NAME of the split NAME,
   /// or images and labels, or x and y when there is no split.
   std::string images_member, labels_member, split;
@@ -66,7 +68,9 @@ class PictureSet {
   const Labels& labels() const { return labels_; }
   const std::vector<std::string>& classes() const { return classes_; }
   /// What was passed over, and what was taken for what: a sentence each, without its full stop.
-  const std::vector<std::string>& notes() const { return notes_; }
+  const std::vector<std::string>& notes() const { return reading_.notes; }
+  /// How a table was read; an empty object otherwise.
+  const nlohmann::json& reading() const { return reading_.details; }
   /// What opens a message about a picture.
   std::string where(std::size_t index) const;
 
@@ -86,7 +90,7 @@ class PictureSet {
   std::vector<std::string> names_;
   Labels labels_;
   std::vector<std::string> classes_;
-  std::vector<std::string> notes_;
+  Reading reading_;
   std::vector<std::filesystem::path> files_;  // of folders and tables
   std::vector<std::size_t> lines_;            // of tables
   ByteArray array_;                           // of IDX and .npz

@@ -1,4 +1,4 @@
-// Texts and their labels, from a table.
+// Sets of texts: a table with one text a row.
 #pragma once
 
 #include <filesystem>
@@ -7,26 +7,26 @@
 
 #include "data/class_names.h"
 #include "data/dataset.h"
+#include "data/table_columns.h"
 
 namespace blindtuner {
 
 struct TextSource {
-  std::filesystem::path table;  ///< .csv or .tsv (data/text_table.h)
-  std::string text_column = "1", label_column = "last";
+  std::filesystem::path table;  ///< data/table.h
+  ColumnChoice columns;
   ClassRequest classes;  ///< when they are not to be found in the table
 };
 
 struct TextSet {
   std::vector<std::string> texts;
-  Labels labels;                     ///< none when the table has one column
+  Labels labels;                     ///< none when the table has none
   std::vector<std::string> classes;  ///< none without labels
   std::vector<std::string> names;    ///< the lines on which the texts begin
+  Reading reading;
 };
 
-/// The first line is a header when a column was asked for by its name, or when its text or label is
-/// a usual heading (text, sentence, utterance, query, label, class, category, intent, ..). Throws
-/// DataError: no texts, fewer than two classes, labels that do not fit, and what read_text_table
-/// refuses.
+/// The columns are those that assign_columns() finds. Throws DataError: no texts, fewer than two
+/// classes, labels that do not fit, and what Table and assign_columns() refuse.
 TextSet read_text_set(const TextSource& source);
 
 }  // namespace blindtuner

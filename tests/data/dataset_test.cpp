@@ -308,7 +308,7 @@ TEST(Load, EveryKind) {
   write_npy(folder / "y.npy", want.labels);
   write_npz(folder / "set.npz",
             {{"features", npy_bytes(want.features)}, {"labels", npy_bytes(want.labels)}});
-  put_file(folder / "set.csv", "1,2,0\n3,4,1\n5,6,2\n");
+  put_file(folder / "set.csv", "a,b,label\n1,2,0\n3,4,1\n5,6,2\n");
   put_file(folder / "y.csv", "0\n1\n2\n");
   const auto check = [&](const DataSource& source) {
     const Dataset set = load_dataset(source);
@@ -331,7 +331,7 @@ TEST(Load, EveryKind) {
   check(source);
   source.features = folder / "set.csv";
   check(source);
-  source.features = folder / "set.txt";
+  source.features = folder / "set.bin";
   expect_data_error([&] { load_dataset(source); }, "unknown kind");
 }
 

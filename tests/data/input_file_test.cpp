@@ -13,13 +13,13 @@
 
 #include "base/json.h"
 #include "data/class_names.h"
-#include "data/csv.h"
 #include "data/feature_cache.h"
 #include "data/file_bytes.h"
 #include "data/idx.h"
 #include "data/npy.h"
+#include "data/table.h"
+#include "data/table_text.h"
 #include "data/test_files.h"
-#include "data/text_table.h"
 #include "data/whitening.h"
 
 namespace blindtuner {
@@ -72,9 +72,9 @@ TEST(InputFile, NoReaderWaitsForAPipe) {
       {"read_json", [](const auto& path) { read_json(path); }},
       {"npy", [](const auto& path) { read_npy_samples(path); }},
       {"npz", [](const auto& path) { NpzArchive archive(path); }},
-      {"csv", [](const auto& path) { read_csv_features(path); }},
+      {"csv", [](const auto& path) { Table table(path); }},
       {"idx", [](const auto& path) { read_idx_array(path); }},
-      {"text table", [](const auto& path) { read_text_table(path); }},
+      {"text table", [](const auto& path) { read_table_text(path, 1 << 20); }},
       {"class names", [](const auto& path) { read_class_names(path); }},
       {"whitening", [](const auto& path) { Whitening::load(path); }}};
   for (const auto& [name, read] : readers) {

@@ -11,7 +11,7 @@
 #include "data/idx.h"
 #include "data/load.h"
 #include "data/npy.h"
-#include "data/text_table.h"
+#include "data/table.h"
 #include "fuzz.h"
 #include "image/picture_set.h"
 #include "text/text_set.h"
@@ -31,7 +31,10 @@ void csv(Bytes bytes) {
   const fs::path path = scratch_file("table.csv", bytes);
   each([&] { (void)load_features({.features = path}); },
        [&] { (void)load_dataset({.features = path}); },
-       [&] { (void)load_dataset({.features = path, .label_column = "1"}); },
+       [&] { (void)load_dataset({.features = path, .columns = {.label = "1"}}); },
+       [&] {
+         (void)load_dataset({.features = path, .columns = {.label = "last", .skip_missing = true}});
+       },
        [&] { (void)load_labels({.labels = path}); });
 }
 
@@ -77,9 +80,14 @@ void classifier_json(Bytes bytes) { (void)load_classifier(scratch_file("model.js
 void text_table(Bytes bytes) {
   const fs::path comma = scratch_file("texts.csv", bytes), tab = scratch_file("texts.tsv", bytes);
   for (const fs::path& path : {comma, tab})
-    each([&] { (void)read_text_table(path).column("last"); },
-         [&] { (void)read_text_set({.table = path}); },
-         [&] { (void)read_text_set({.table = path, .text_column = "text"}); });
+    each(
+        [&] {
+          const Table table(path);
+          TableRow row;
+          for (std::size_t i = 0; i < table.rows(); ++i) table.read(i, row);
+        },
+        [&] { (void)read_text_set({.table = path}); },
+        [&] { (void)read_text_set({.table = path, .columns = {.label = "last", .text = "1"}}); });
 }
 
 // Paths out of a table: none of them may lead anywhere that matters.

@@ -151,12 +151,12 @@ TEST_F(Pictures, Tables) {
   EXPECT_FALSE(open("pictures/a.png\n").labelled());
   put_file(folder_ / "t.csv", "id,label,path\n1,x,pictures/a.png\n2,y,pictures/a.png\n");
   PictureSource named = source("t.csv");
-  named.path_column = "path";
-  named.label_column = "label";
+  named.columns.path = "path";
+  named.columns.label = "label";
   EXPECT_EQ(PictureSet::open(named).labels(), (Labels{0, 1}));
-  named.label_column = "3";
+  named.columns.label = "3";
   refused(named, "the same column");
-  named.label_column = "kind";
+  named.columns.label = "kind";
   refused(named, "no column 'kind'");
 }
 
@@ -172,7 +172,7 @@ TEST_F(Pictures, BadTables) {
   bad("a.png,cat\na.png\n", "line 2: 1 fields, expected 2");
   bad("a.png,cat\n\xff.png,dog\n", "line 2: not UTF-8");
   bad("a.png,cat\na.png,cat\n", "one class");
-  bad("a.png,cat\na.png,\n", "line 2: label of 0 bytes");
+  bad("a.png,cat\na.png,\n", "line 2, column 2: no label");
   bad("\"a.png,cat\n", "never closed");
   bad("\"a.png\"x,cat\n", "behind a quoted field");
   put_file(folder_ / "t.csv", "a.png,cat\nb.png,dog\n");
@@ -181,6 +181,62 @@ TEST_F(Pictures, BadTables) {
   const PictureSet set = PictureSet::open(lenient);
   EXPECT_THROW(set.read(1), DataError);
   EXPECT_NE(set.where(1).find("t.csv', line 2: "), std::string::npos);
+}
+
+TEST_F(Pictures, ColumnsOfPeoplesTables) {
+  for (int i = 0; i < 6; ++i) put_picture("img/ISIC_" + std::to_string(i) + ".png");
+  const auto open = [&](const std::string& header, const auto& row,
+                        const ColumnChoice& columns = {}) {
+    std::string text = header.empty() ? "" : header + "\n";
+    for (int i = 0; i < 6; ++i) text += row(i) + "\n";
+    put_file(folder_ / "t.csv", text);
+    PictureSource table = source("t.csv");
+    table.columns = columns;
+    return PictureSet::open(table);
+  };
+  const auto name = [](int i) { return "ISIC_" + std::to_string(i); };
+  const auto path = [&](int i) { return "img/" + name(i) + ".png"; };
+  const auto dx = [](int i) { return std::string(i % 3 == 0 ? " mel " : "nv"); };
+  const auto check = [&](const PictureSet& set) {
+    ASSERT_EQ(set.size(), 6u);
+    EXPECT_EQ(set.classes(), (std::vector<std::string>{"mel", "nv"}));
+    EXPECT_EQ(set.labels(), (Labels{0, 1, 1, 0, 1, 1}));
+    EXPECT_NO_THROW(set.read(5).decode("x"));
+  };
+  check(open("image,dx,fold",
+             [&](int i) { return path(i) + "," + dx(i) + (i < 4 ? ",train" : ",test"); }));
+  check(open(",image,dx", [&](int i) { return std::to_string(i) + "," + path(i) + "," + dx(i); }));
+  check(open("dx,image", [&](int i) { return dx(i) + "," + path(i); }));
+  check(open("", [&](int i) { return dx(i) + "," + path(i); }));
+  check(open("lesion_id,image_id,dx,age", [&](int i) {
+    return "HAM_" + std::to_string(i / 2) + ",img/" + name(i) + "," + dx(i) + "," +
+           std::to_string(40.5 + i);
+  }));
+  check(open("image;dx", [&](int i) { return path(i) + ";" + dx(i); }));
+  check(open("image,dx", [&](int i) { return "img\\" + name(i) + ".png," + dx(i); }));
+  check(open("image,dx", [&](int i) { return "img/" + name(i) + "," + dx(i); }));
+  check(open("image,mel,nv",
+             [&](int i) { return path(i) + (i % 3 == 0 ? ",1.0,0.0" : ",0.0,1.0"); }));
+  check(open("image,dx,confirmed",
+             [&](int i) { return path(i) + "," + dx(i) + "," + std::to_string(i % 2); }));
+  expect_data_error(
+      [&] {
+        open("image,a,b", [&](int i) {
+          return path(i) + ",x" + std::to_string(i % 2) + ",y" + std::to_string(i / 3);
+        });
+      },
+      "several columns may be the label: column 2 ('a'), column 3 ('b')");
+  // Two files that it may be; none.
+  put_picture("img/ISIC_5.jpg");
+  expect_data_error(
+      [&] { open("image,dx", [&](int i) { return "img/" + name(i) + "," + dx(i); }); },
+      "line 7: 'img/ISIC_5' lacks its ending");
+  expect_data_error(
+      [&] { open("image,dx", [&](int i) { return "pic/" + name(i) + "," + dx(i); }); },
+      "line 2: no such file");
+  expect_data_error(
+      [&] { open("image,dx", [&](int i) { return "..\\" + name(i) + ".png," + dx(i); }); },
+      "is not beneath the folder");
 }
 
 // Whoever wrote the table does not choose which files of this machine are read.
@@ -205,7 +261,7 @@ TEST_F(Pictures, TablesStayBeneathTheirFolder) {
   for (const std::string& bad :
        {std::string("../outside.png"), std::string("inner/../../outside.png"),
         (folder_ / "outside.png").string(), here + "/../outside.png", here + "-twin/a.png",
-        std::string("."), std::string("..")})
+        std::string("..")})
     expect_data_error([&] { open(bad); }, "is not beneath the folder '" + here + "'; name");
   // Another root: what is beneath it, relative or not.
   EXPECT_NO_THROW(open("set/inner/a.png", above));

@@ -7,6 +7,8 @@
 #include <string>
 #include <type_traits>
 
+#include "data/table_columns.h"
+
 namespace blindtuner {
 
 /// Passes decimal numbers (no blank, no plus, no hexadecimal or octal ones; NaN and infinity are
@@ -33,6 +35,10 @@ CLI::Option* add_number(CLI::App& command, const std::string& name, T& value,
 inline constexpr std::size_t kMaxBatch = std::size_t{1} << 30;  ///< samples a step
 inline constexpr double kMaxTimeout = 1e7;                      ///< seconds
 inline constexpr int kMaxPatience = 10000;                      ///< rounds
+
+/// --label-column, --decimal and --skip-missing; and, of tables of numbers, --feature-columns and
+/// --drop-columns.
+void add_table_options(CLI::App& command, ColumnChoice& columns, bool of_features);
 
 /// --range, which picks a softmax circuit.
 void add_range_option(CLI::App& command, double& range);

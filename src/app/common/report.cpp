@@ -78,6 +78,10 @@ void print_notes(const CommonOptions& options, const std::vector<std::string>& n
   for (const std::string& note : notes) std::fprintf(stderr, "note: %s\n", note.c_str());
 }
 
+void print_warning(const std::string& warning) {
+  std::fprintf(stderr, "warning: %s\n", warning.c_str());
+}
+
 void make_folder(const std::filesystem::path& path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);

@@ -26,6 +26,8 @@ std::string parameters_text(const Parameters& parameters);
 /// What was read, left out, guessed: a line each on stderr, "note: ..", unless there is to be no
 /// progress.
 void print_notes(const CommonOptions& options, const std::vector<std::string>& notes);
+/// What may make a result worthless: "warning: ..", always.
+void print_warning(const std::string& warning);
 
 /// Throws DataError: a folder that cannot be made.
 void make_folder(const std::filesystem::path& path);

@@ -316,12 +316,14 @@ std::vector<std::string> class_names(const EvaluateOptions& options,
 }
 
 /// Labels beside decrypted scores, by the names of `names`.
-Labels labels_beside_scores(const EvaluateOptions& options, const std::vector<std::string>& names) {
+Labels labels_beside_scores(const EvaluateOptions& options, const std::vector<std::string>& names,
+                            Reading& reading) {
   if (options.source.labels.empty()) throw DataError("evaluate --scores needs --labels");
   ClassRequest classes = options.source.classes;
   classes.names = names;
   Dataset set;
-  set_classes(set, load_labels(options.source), classes, quoted_path(options.source.labels));
+  set_classes(set, load_labels(options.source, &reading), classes,
+              quoted_path(options.source.labels));
   return set.labels;
 }
 
@@ -332,12 +334,13 @@ void evaluate(const CommonOptions& common, const EvaluateOptions& options) {
   Labels labels;
   LogitLimit limit;
   std::vector<std::string> names;
+  Reading reading;
   if (!options.scores.empty()) {
     DecryptedScores decrypted = load_scores(options.scores);
     all = std::move(decrypted.scores);
     limit = decrypted.limit;
     names = class_names(options, decrypted.class_names, all.cols(), quoted_path(options.scores));
-    labels = labels_beside_scores(options, names);
+    labels = labels_beside_scores(options, names, reading);
     if (labels.size() != static_cast<std::size_t>(all.rows()))
       throw DataError(quoted_path(options.source.labels) + ": " + std::to_string(labels.size()) +
                       " labels for " + std::to_string(all.rows()) + " rows of scores");
@@ -350,7 +353,9 @@ void evaluate(const CommonOptions& common, const EvaluateOptions& options) {
                         quoted_path(options.model));
     DataSource source = options.source;
     source.classes.names = names;
-    Dataset set = load_dataset(source);
+    source.feature_names = decrypted.feature_names;
+    source.part = Part::kTest;
+    Dataset set = load_dataset(source, &reading);
     if (set.width() != static_cast<std::size_t>(model.weights.cols()))
       throw DataError(quoted_path(options.source.features) + ": " + std::to_string(set.width()) +
                       " features, the model has " + std::to_string(model.weights.cols()));
@@ -358,7 +363,9 @@ void evaluate(const CommonOptions& common, const EvaluateOptions& options) {
     labels = std::move(set.labels);
   }
   if (labels.empty()) throw DataError("no samples to evaluate");
+  print_notes(common, reading.notes);
   nlohmann::json report = quality_report(all, labels, names);
+  report["reading"] = reading.details;
   judge_logits(report, limit, largest_logit(all), "on these samples");
   if (!options.report.empty()) write_reports(options.report, report);
   std::ostringstream text;
@@ -432,18 +439,14 @@ void add_evaluate(Program& program) {
                            "text file, where the model or the scores have none");
         command.add_flag("--class-numbers", o->source.classes.numbered,
                          "labels that are numbers are places among the named classes, from 0");
-        command.add_option("--features", o->source.features, "features: .npy, .npz, .csv or IDX");
-        command
-            .add_option("--features-member", o->source.features_member,
-                        "name within an .npz archive")
-            ->capture_default_str();
-        command.add_option("--labels", o->source.labels, "labels: .npy, .npz, .csv or IDX");
-        command
-            .add_option("--labels-member", o->source.labels_member, "name within an .npz archive")
-            ->capture_default_str();
-        command
-            .add_option("--label-column", o->source.label_column, "of a .csv file that holds both")
-            ->capture_default_str();
+        command.add_option("--features", o->source.features,
+                           "features: .npy, .npz, a table or IDX");
+        command.add_option("--features-member", o->source.members.features,
+                           "name within an .npz archive (features, x, x_test, ..)");
+        add_table_options(command, o->source.columns, true);
+        command.add_option("--labels", o->source.labels, "labels: .npy, .npz, a table or IDX");
+        command.add_option("--labels-member", o->source.members.labels,
+                           "name within an .npz archive (labels, y, y_test, ..)");
         command.add_option("--report", o->report,
                            "where the JSON report goes; a page to look at, .html, goes beside it");
         return [&program, o] { evaluate(program.options(), *o); };

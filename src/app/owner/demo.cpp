@@ -62,8 +62,11 @@ Dataset features_of(const CommonOptions& common, const DemoOptions& options,
 void demo(const CommonOptions& common, const DemoOptions& options) {
   check_run(options.out, options.server);
   const FileLock folder = make_locked_folder(options.out, "run");
-  FinetuningData data{"fashion-mnist", features_of(common, options, "train"),
-                      features_of(common, options, "t10k"), std::nullopt};
+  FinetuningData data{"fashion-mnist",
+                      features_of(common, options, "train"),
+                      features_of(common, options, "t10k"),
+                      std::nullopt,
+                      {}};
   data.train.class_names = {"T-shirt", "trouser", "pullover", "dress", "coat",
                             "sandal",  "shirt",   "sneaker",  "bag",   "ankle boot"};
   FinetuningSettings settings;

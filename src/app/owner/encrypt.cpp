@@ -32,14 +32,17 @@ struct WhitenOptions {
 };
 
 void whiten(const CommonOptions& common, const WhitenOptions& options) {
-  const FeatureMatrix features = load_features(options.source);
+  Reading reading;
+  const FeatureMatrix features = load_features(options.source, &reading);
+  print_notes(common, reading.notes);
   const std::string name = quoted_path(options.source.features);
   if (options.components > static_cast<std::size_t>(features.cols()))
     throw DataError(name + ": " + std::to_string(features.cols()) +
                     " features, fewer than the components asked for");
   const Whitening whitening = Whitening::fit(features, options.epsilon, options.components);
   whitening.save(options.out);
-  const nlohmann::json report = {{"samples", features.rows()},
+  const nlohmann::json report = {{"reading", reading.details},
+                                 {"samples", features.rows()},
                                  {"features", whitening.input_width()},
                                  {"components", whitening.output_width()},
                                  {"unused_columns", whitening.unused_columns()},
@@ -129,17 +132,25 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
   const std::string name = quoted_path(options.source.features);
   Dataset set;
   std::optional<Dataset> validation;
+  Reading reading, validation_reading;
   if (options.unlabelled) {
-    set.features = load_features(options.source);
+    set.features = load_features(options.source, &reading);
     if (set.features.rows() == 0) throw DataError(name + ": no samples");
   } else {
     DataSource source = options.source;
     source.classes.count = static_cast<int>(keys.layout().classes);
-    set = load_dataset(source);
+    set = load_dataset(source, &reading);
     if (!options.validation.features.empty()) {
       source = options.validation;
       source.classes = {set.class_names, 0, options.source.classes.numbered};
-      validation = load_dataset(source);
+      source.columns = options.source.columns;
+      source.feature_names = set.feature_names;
+      source.part = Part::kValidation;
+      if (same_features(options.source, source))
+        throw DataError(quoted_path(source.features) +
+                        ": the same features for training and for validation");
+      validation = load_dataset(source, &validation_reading);
+      warn_of_samples_in_both(set, *validation, "validation");
     } else if (options.validation_fraction > 0) {
       validation =
           hold_out(set,
@@ -149,6 +160,8 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
     }
     validate_training_set(set, name);
   }
+  print_notes(common, reading.notes);
+  print_notes(common, validation_reading.notes);
   std::optional<Whitening> whitening;
   if (!options.whitening.empty()) whitening = Whitening::load(options.whitening);
   const std::string map = map_name(whitening);
@@ -193,6 +206,7 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
     text << "in an order of their own; --seed " << seed.text()
          << " gives it again: it stays with you\n";
   }
+  report["reading"] = reading.details;
   const std::string classes = class_note(set.class_names);
   if (!classes.empty()) text << classes << "\n";
   report["class_names"] = set.class_names;
@@ -208,10 +222,11 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
 }
 
 void add_source(CLI::App& command, DataSource& source) {
-  command.add_option("--features", source.features, "features: .npy, .npz, .csv or IDX")
+  command.add_option("--features", source.features, "features: .npy, .npz, a table or IDX")
       ->required();
-  command.add_option("--features-member", source.features_member, "name within an .npz archive")
-      ->capture_default_str();
+  command.add_option("--features-member", source.members.features,
+                     "name within an .npz archive (features, x, x_train, ..)");
+  add_table_options(command, source.columns, true);
 }
 
 }  // namespace
@@ -238,14 +253,9 @@ void add_encrypt(Program& program) {
         auto o = std::make_shared<EncryptOptions>();
         add_source(command, o->source);
         command.add_option("--labels", o->source.labels,
-                           "labels, one class number a sample: .npy, .npz, .csv or IDX");
-        command
-            .add_option("--labels-member", o->source.labels_member, "name within an .npz archive")
-            ->capture_default_str();
-        command
-            .add_option("--label-column", o->source.label_column,
-                        "of a .csv file that holds both: a name, a number from 1, or last")
-            ->capture_default_str();
+                           "labels, one a sample: .npy, .npz, a table or IDX");
+        command.add_option("--labels-member", o->source.members.labels,
+                           "name within an .npz archive (labels, y, y_train, ..)");
         command.add_flag("--class-numbers", o->source.classes.numbered,
                          "labels that are numbers are places among the named classes, from 0");
         command.add_flag("--unlabelled", o->unlabelled,
@@ -257,6 +267,10 @@ void add_encrypt(Program& program) {
                    "share of every class to hold out for early stopping", 0, 0.9);
         command.add_option("--validation", o->validation.features,
                            "or features of a validation set of their own");
+        command.add_option("--validation-features-member", o->validation.members.features,
+                           "name within an .npz archive (x_val, ..)");
+        command.add_option("--validation-labels-member", o->validation.members.labels,
+                           "name within an .npz archive (y_val, ..)");
         command.add_option("--validation-labels", o->validation.labels, "and their labels");
         command.add_option("--validation-out", o->validation_out,
                            "where the encrypted validation set goes (OUT-validation)");

@@ -13,10 +13,8 @@ void add_picture_options(CLI::App& command, ExtractOptions& o) {
                      "of an .npz archive: train for train_images and train_labels");
   command.add_option("--images-member", o.pictures.images_member, "name within an .npz archive");
   command.add_option("--labels-member", o.pictures.labels_member, "name within an .npz archive");
-  command
-      .add_option("--path-column", o.pictures.path_column,
-                  "of a table of pictures: a name, a number from 1, or last")
-      ->capture_default_str();
+  command.add_option("--path-column", o.columns.path,
+                     "of a table of pictures: a name, a number from 1, or last");
   command.add_option("--images-root", o.pictures.root,
                      "folder that a table's paths are relative to, and that none of them may leave "
                      "(the table's own)");
@@ -28,7 +26,7 @@ void add_picture_options(CLI::App& command, ExtractOptions& o) {
 void extract(const CommonOptions& common, ExtractOptions options) {
   check_output(options.out);
   options.texts.classes.numbered = options.pictures.classes.numbered;
-  options.pictures.label_column = options.texts.label_column = options.label_column;
+  options.pictures.columns = options.texts.columns = options.columns;
   const PoolingPlan pooling = PoolingPlan::of(options.pooling);
   if (!options.pairs.empty()) {
     EncoderFeatures set = pair_features(common, options, pooling);
@@ -58,12 +56,12 @@ void add_extract(Program& program) {
             ->required();
         auto* samples = command.add_option_group("Samples");
         samples->add_option("--images", o->pictures.images,
-                            "a folder with a folder for every class, a .csv or .tsv of path and "
-                            "label, IDX, or .npz");
-        samples->add_option("--texts", o->texts.table, "a .csv or .tsv of text and label");
+                            "a folder with a folder for every class, a table of path and label, "
+                            "IDX, or .npz");
+        samples->add_option("--texts", o->texts.table, "a table of text and label");
         samples->add_option("--pairs", o->pairs,
-                            "a .csv or .tsv of a picture's path, a text and a label: features of "
-                            "both, side by side");
+                            "a table of a picture's path, a text and a label: features of both, "
+                            "side by side");
         samples->require_option(1);
         command.add_option("--text-model", o->text_model,
                            "the encoder of the texts of pairs (--model, when it is CLIP)");
@@ -74,12 +72,9 @@ void add_extract(Program& program) {
             4096);
         command.add_option("--out", o->out, "where the features go (.npz)")->required();
         add_picture_options(command, *o);
-        command
-            .add_option("--text-column", o->texts.text_column,
-                        "of a table of texts: a name, a number from 1, or last")
-            ->capture_default_str();
-        command.add_option("--label-column", o->label_column, "of either table")
-            ->capture_default_str();
+        command.add_option("--text-column", o->columns.text,
+                           "of a table of texts: a name, a number from 1, or last");
+        add_table_options(command, o->columns, false);
         command.add_option("--classes", o->classes,
                            "the classes' names in order, from an earlier extraction (.npz) or a "
                            "text file: for a test set in which some are missing");

@@ -22,9 +22,13 @@ EncoderFeatures pair_features(const CommonOptions& common, const ExtractOptions&
   FeatureMatrix& both = out.extracted.features;
   both.resize(left.rows(), left.cols() + right.cols());
   both.leftCols(left.cols()) = left;
-  for (std::size_t i = 0; i < out.extracted.kept.size(); ++i)
+  for (std::size_t i = 0; i < out.extracted.kept.size(); ++i) {
+    const std::size_t k = out.extracted.kept[i];
     both.row(static_cast<Eigen::Index>(i)).tail(right.cols()) =
-        right.row(static_cast<Eigen::Index>(out.extracted.kept[i]));
+        right.row(static_cast<Eigen::Index>(k));
+    Sha256Digest& digest = out.extracted.digests[i];
+    digest = Sha256().add(digest).add(texts.extracted.digests[k]).finish();
+  }
   out.extracted.seconds += texts.extracted.seconds;
   out.settings.unit = "pairs";
   out.report["texts"] = std::move(texts.report);

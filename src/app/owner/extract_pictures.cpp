@@ -50,6 +50,7 @@ EncoderFeatures picture_features(const CommonOptions& common, const ExtractOptio
   const VisionTransformer model = VisionTransformer::load(files, {pooling, options.image_size});
   const Preprocessing preprocessing = preprocessing_of(model.config());
   nlohmann::json report = {{"notes", pictures.notes()},
+                           {"reading", pictures.reading()},
                            {"preprocessing", preprocessing.text()},
                            {"preprocessing_from", model.config().settings_from}};
   report_origins(options.model, model.config().origins, report);

@@ -1,6 +1,7 @@
 // From texts to features, with a pretrained sentence encoder.
 #include <sstream>
 
+#include "app/common/report.h"
 #include "app/owner/extraction.h"
 #include "text/tokenizer.h"
 #include "transformer/text_encoder.h"
@@ -32,11 +33,15 @@ EncoderFeatures text_features(const CommonOptions& common, const ExtractOptions&
   TextSource source = options.texts;
   source.classes.names = options.class_names();
   const TextSet texts = read_text_set(source);
+  print_notes(common, texts.reading.notes);
   const TextEncoder model = TextEncoder::load(options.model, pooling);
   const TextConfig& config = model.config();
   const std::unique_ptr<const Tokenizer> tokenizer =
       Tokenizer::load(config.tokenizer.empty() ? "." : config.tokenizer, config.lower);
-  nlohmann::json report = {{"vocabulary", tokenizer->size()}, {"max_tokens", config.max_tokens}};
+  nlohmann::json report = {{"notes", texts.reading.notes},
+                           {"reading", texts.reading.details},
+                           {"vocabulary", tokenizer->size()},
+                           {"max_tokens", config.max_tokens}};
   if (!config.prompt.empty()) report["prompt"] = config.prompt;
   report_origins(options.model, config.origins, report);
   const auto cache = options.open_cache(recipe_digest(model), model.feature_count());

@@ -88,6 +88,10 @@ void finish_extraction(const CommonOptions& common, const ExtractOptions& option
   members["features"] = npy_bytes(features);
   members["names"] = npy_bytes(names);
   members["pooling"] = npy_bytes(std::vector<std::string>{options.pooling});
+  std::vector<std::string> digests;
+  for (const Sha256Digest& digest : extracted.digests)
+    digests.push_back(to_hex(std::span(digest).first(16)));
+  members["digests"] = npy_bytes(digests);
   if (labelled) {
     members["labels"] = npy_bytes(labels);
     members["classes"] = npy_bytes(samples.classes);

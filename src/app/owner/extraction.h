@@ -29,11 +29,12 @@ namespace blindtuner {
 struct ExtractOptions {
   PictureSource pictures;
   TextSource texts;  ///< the table's name empty: pictures
-  std::string model, out, classes, cache, label_column = "last", on_error = "fail";
+  std::string model, out, classes, cache, on_error = "fail";
   std::string pairs;       ///< a table of pictures and texts, in the place of both
   std::string text_model;  ///< of the texts of pairs, when it is another
   std::string pooling = "model";
   std::size_t image_size = 0;
+  ColumnChoice columns;  ///< of a table
   bool no_cache = false;
 
   /// Of --classes; none without it. Throws DataError.
@@ -54,9 +55,10 @@ struct ExtractionSettings {
 };
 
 struct Extracted {
-  FeatureMatrix features;            ///< a row for every sample of `kept`
-  std::vector<std::size_t> kept;     ///< increasing
-  std::vector<std::string> skipped;  ///< messages about the others
+  FeatureMatrix features;             ///< a row for every sample of `kept`
+  std::vector<std::size_t> kept;      ///< increasing
+  std::vector<std::string> skipped;   ///< messages about the others
+  std::vector<Sha256Digest> digests;  ///< of the samples of `kept`
   std::size_t computed = 0, cached = 0;
   double seconds = 0;
 };
@@ -114,6 +116,7 @@ Extracted extract_features(std::size_t count, std::size_t width, const Extractio
         continue;
       }
       out.kept.push_back(begin + i);
+      out.digests.push_back(sample.digest);
       if (sample.known) {
         ++out.cached;
         continue;
@@ -186,8 +189,8 @@ EncoderFeatures pair_features(const CommonOptions& common, const ExtractOptions&
 void report_origins(const std::string& model, const SettingOrigins& origins,
                     nlohmann::json& report);
 
-/// Writes options.out (members features, names, pooling and, with labels, labels and classes) and
-/// reports. Throws DataError.
+/// Writes options.out (members features, names, pooling, digests of the samples
+/// and, with labels, labels and classes) and reports. Throws DataError.
 void finish_extraction(const CommonOptions& common, const ExtractOptions& options,
                        const FeatureMatrix& features, EncoderFeatures set);
 

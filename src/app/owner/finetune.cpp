@@ -23,9 +23,8 @@ namespace fs = std::filesystem;
 
 /// Pictures or texts are turned into features first; what `extract` is told about them.
 struct ExtractionOptions {
-  std::string model, images, test_images, images_root, texts, test_texts, split, test_split,
-      text_column;
-  std::string pairs, test_pairs, path_column, text_model, pooling = "model";
+  std::string model, images, test_images, images_root, texts, test_texts, split, test_split;
+  std::string pairs, test_pairs, text_model, pooling = "model";
   std::string on_error = "fail", cache;
   bool no_cache = false;
   std::size_t image_size = 0;
@@ -73,26 +72,21 @@ void extract_features(const CommonOptions& common, FinetuneOptions& o) {
   const std::string kind = !e.pairs.empty() ? "--pairs" : e.texts.empty() ? "--images" : "--texts";
   const auto extract = [&](const std::string& from, DataSource& set, const std::string& split,
                            const fs::path& out, const fs::path& classes) {
-    std::vector<std::string> arguments = {"--model",
-                                          e.model,
-                                          kind,
-                                          from,
-                                          "--out",
-                                          out.string(),
-                                          "--on-error",
-                                          e.on_error,
-                                          "--label-column",
-                                          o.train.label_column,
-                                          "--pooling",
-                                          e.pooling};
+    std::vector<std::string> arguments = {"--model",   e.model,      kind,         from,
+                                          "--out",     out.string(), "--on-error", e.on_error,
+                                          "--pooling", e.pooling};
+    const ColumnChoice& columns = o.train.columns;
+    for (const auto& [option, value] : {std::pair{"--label-column", columns.label},
+                                        {"--text-column", columns.text},
+                                        {"--path-column", columns.path}})
+      if (!value.empty()) arguments.insert(arguments.end(), {option, value});
+    if (columns.skip_missing) arguments.emplace_back("--skip-missing");
     if (!set.labels.empty()) arguments.insert(arguments.end(), {"--labels", set.labels.string()});
     if (!split.empty()) arguments.insert(arguments.end(), {"--split", split});
     if (!e.images_root.empty()) arguments.insert(arguments.end(), {"--images-root", e.images_root});
-    if (!e.text_column.empty()) arguments.insert(arguments.end(), {"--text-column", e.text_column});
     if (!e.cache.empty()) arguments.insert(arguments.end(), {"--cache", e.cache});
     if (e.no_cache) arguments.emplace_back("--no-cache");
     if (o.train.classes.numbered) arguments.emplace_back("--class-numbers");
-    if (!e.path_column.empty()) arguments.insert(arguments.end(), {"--path-column", e.path_column});
     if (!e.text_model.empty()) arguments.insert(arguments.end(), {"--text-model", e.text_model});
     if (e.image_size > 0)
       arguments.insert(arguments.end(), {"--image-size", std::to_string(e.image_size)});
@@ -102,64 +96,68 @@ void extract_features(const CommonOptions& common, FinetuneOptions& o) {
     set.labels.clear();
   };
   const fs::path train = folder / "train-features.npz";
-  extract(e.train(), o.train, e.split, train, {});
   const std::string test = e.test();
+  std::error_code error;
+  if (!test.empty() && e.split == e.test_split && fs::equivalent(e.train(), test, error))
+    throw DataError(quoted_path(test) + ": the same samples for training and for the test");
+  extract(e.train(), o.train, e.split, train, {});
   if (!test.empty()) extract(test, o.test, e.test_split, folder / "test-features.npz", train);
-  o.train.features_member = "features";
-  o.train.labels_member = "labels";
+  o.train.columns = {};
 }
 
-FinetuningData load(const FinetuneOptions& options, const OrderSeed& seed) {
+FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,
+                    const OrderSeed& seed) {
   FinetuningData data;
   const std::string name = quoted_path(options.train.features);
   const std::string extracted = options.extraction.train();
   const fs::path origin = extracted.empty() ? options.train.features : fs::path(extracted);
   data.name = (origin.has_filename() ? origin : origin.parent_path()).filename().string();
-  data.train = load_dataset(options.train);
-  // A file's classes are known when all of it has been read, so the others follow the first.
-  const auto load_other = [&](DataSource source) {
-    source.features_member = options.train.features_member;
-    source.labels_member = options.train.labels_member;
-    source.label_column = options.train.label_column;
-    source.classes = {data.train.class_names, 0, options.train.classes.numbered};
-    return load_dataset(source);
+  DataSource train = options.train, test = options.test, validation = options.validation;
+  train.part = Part::kTrain;
+  // An archive of all parts is used as such.
+  for (auto& [part, other] : {std::pair{Part::kTest, &test}, {Part::kValidation, &validation}})
+    if (extracted.empty() && other->features.empty() && holds_part(train, Part::kTrain) &&
+        holds_part(train, part) && train.labels.empty())
+      other->features = train.features;
+  Reading reading;
+  data.train = load_dataset(train, &reading);
+  print_notes(common, reading.notes);
+  data.reading["train"] = reading.details;
+  // A file's classes and columns are known when all of it has been read, so the others follow the
+  // first.
+  const auto load_other = [&](DataSource source, Part part, const char* use) {
+    source.part = part;
+    source.columns = train.columns;
+    // The same column of labels, by its name or its place.
+    if (source.columns.label.empty() && reading.details.contains("label")) {
+      const auto& label = reading.details["label"];
+      source.columns.label = label["name"].get<std::string>();
+      if (source.columns.label.empty())
+        source.columns.label = std::to_string(label["column"].get<std::size_t>());
+    }
+    source.classes = {data.train.class_names, 0, train.classes.numbered};
+    source.feature_names = data.train.feature_names;
+    if (same_features(train, source))
+      throw DataError(quoted_path(source.features) + ": the same features for training and for " +
+                      use + "; leave it out, or name its members with --" + use +
+                      "-features-member and --" + use + "-labels-member");
+    Reading of_other;
+    Dataset set = load_dataset(source, &of_other);
+    print_notes(common, of_other.notes);
+    data.reading[use] = of_other.details;
+    data.reading[use]["samples_in_training_too"] = warn_of_samples_in_both(data.train, set, use);
+    return set;
   };
-  if (!options.test.features.empty())
-    data.test = load_other(options.test);
+  if (!validation.features.empty())
+    data.validation = load_other(validation, Part::kValidation, "validation");
+  if (!test.features.empty())
+    data.test = load_other(test, Part::kTest, "test");
   else
     data.test = hold_out(data.train,
                          {options.test_fraction, "for the test",
                           "raise --test-fraction, or give a test set of its own"},
                          seed, name);
-  if (!options.validation.features.empty()) data.validation = load_other(options.validation);
   return data;
-}
-
-/// What was asked for stands, whatever the preset or the choice.
-void override(TrainingWay& way, const FinetuneOptions& o, int classes) {
-  TrainingConfig& config = way.config;
-  if (!o.config.empty()) config = read_training_config(o.config, classes);
-  if (o.steps > 0)
-    set_steps(config, o.steps);
-  else if (o.epochs > 0)
-    set_epochs(config, o.epochs);
-  if (o.learning_rate > 0) config.learning_rate = o.learning_rate;
-  if (o.batch > 0) config.batch_size = o.batch;
-  if (o.validation_every >= 0) config.validation_every = o.validation_every;
-  if (o.whiten && way.epsilon == 0) way.epsilon = Whitening::kDefaultEpsilon;
-  if (o.no_whiten) way.epsilon = 0;
-  if (!o.softmax.empty()) way.softmax = o.softmax;
-  if (o.range > 0) way.range = o.range;
-}
-
-/// Ways that options have made the same are tried once; one alone is no choice.
-void drop_repeated(std::vector<TrainingWay>& ways) {
-  std::vector<TrainingWay> distinct;
-  for (TrainingWay& way : ways)
-    if (std::none_of(distinct.begin(), distinct.end(),
-                     [&](const TrainingWay& other) { return same_training(way, other); }))
-      distinct.push_back(std::move(way));
-  ways = distinct.size() > 1 ? std::move(distinct) : std::vector<TrainingWay>{};
 }
 
 FinetuningSettings settings_of(const FinetuneOptions& o, const FinetuningData& data,
@@ -194,7 +192,7 @@ void finetune(const CommonOptions& common, FinetuneOptions options) {
   check_run(options.out, options.server);
   const FileLock folder = make_locked_folder(options.out, "run");
   if (options.train.features.empty()) extract_features(common, options);
-  FinetuningData data = load(options, seed);
+  FinetuningData data = load(common, options, seed);
   std::string classes = class_note(data.train.class_names);
   if (!classes.empty()) classes += "\n";
   FinetuningSettings settings = settings_of(options, data, seed);
@@ -210,13 +208,12 @@ void add_data_options(CLI::App& command, FinetuneOptions& o) {
   command.add_option("--images-root", o.extraction.images_root,
                      "folder that a table's paths are relative to, and that none of them may leave "
                      "(the table's own)");
-  command.add_option("--texts", o.extraction.texts, "or a .csv or .tsv of text and label");
+  command.add_option("--texts", o.extraction.texts, "or a table of text and label");
   command.add_option("--test-texts", o.extraction.test_texts, "the test set's texts");
-  command.add_option("--text-column", o.extraction.text_column, "of a table of texts");
+  command.add_option("--text-column", o.train.columns.text, "of a table of texts");
   command.add_option("--pairs", o.extraction.pairs,
-                     "or a .csv or .tsv of a picture's path, a text and a label");
+                     "or a table of a picture's path, a text and a label");
   command.add_option("--test-pairs", o.extraction.test_pairs, "the test set's pairs");
-  command.add_option("--path-column", o.extraction.path_column, "of a table of pictures or pairs");
   command.add_option("--text-model", o.extraction.text_model,
                      "the encoder of the texts of pairs (--model, when it is CLIP)");
   command.add_option("--pooling", o.extraction.pooling, pooling_help())->capture_default_str();
@@ -240,22 +237,25 @@ void add_data_options(CLI::App& command, FinetuneOptions& o) {
       ->excludes(cache);
   command.add_flag("--class-numbers", o.train.classes.numbered,
                    "labels that are numbers are places among the named classes, from 0");
-  command.add_option("--features", o.train.features, "or features: .npy, .npz, .csv or IDX");
+  command.add_option("--features", o.train.features, "or features: .npy, .npz, a table or IDX");
   command.add_option("--labels", o.train.labels,
-                     "labels, one class number a sample, when they are in a file of their own");
+                     "labels, one a sample, when they are in a file of their own");
   command.add_option("--test-features", o.test.features, "the test set's features");
   command.add_option("--test-labels", o.test.labels, "and labels");
   command.add_option("--validation-features", o.validation.features,
                      "a validation set of their own");
   command.add_option("--validation-labels", o.validation.labels, "and its labels");
-  command.add_option("--features-member", o.train.features_member, "name within an .npz archive")
-      ->capture_default_str();
-  command.add_option("--labels-member", o.train.labels_member, "name within an .npz archive")
-      ->capture_default_str();
-  command
-      .add_option("--label-column", o.train.label_column,
-                  "of a table: a name, a number from 1, or last")
-      ->capture_default_str();
+  const auto members = [&](const std::string& prefix, Members& of, const std::string& example) {
+    command.add_option(prefix + "features-member", of.features,
+                       "name within an .npz archive (features, x, x_" + example + ", ..)");
+    command.add_option(prefix + "labels-member", of.labels,
+                       "name within an .npz archive (labels, y, y_" + example + ", ..)");
+  };
+  members("--", o.train.members, "train");
+  members("--test-", o.test.members, "test");
+  members("--validation-", o.validation.members, "val");
+  add_table_options(command, o.train.columns, true);
+  command.add_option("--path-column", o.train.columns.path, "of a table of pictures or pairs");
   add_number(command, "--test-fraction", o.test_fraction,
              "share of every class to test with, when there is no test set", 0.001, 0.9)
       ->capture_default_str();

@@ -390,6 +390,7 @@ class Finetuning {
     seconds_["total"] = total_.seconds();
     json out = {
         {"data_set", data_.name},
+        {"reading", data_.reading},
         {"samples", data_.train.size()},
         {"test_samples", data_.test.size()},
         {"features", data_.train.width()},

@@ -17,7 +17,8 @@ namespace blindtuner {
 struct FinetuningData {
   std::string name;  ///< for reports
   Dataset train, test;
-  std::optional<Dataset> validation;  ///< none: taken from `train`
+  std::optional<Dataset> validation;                  ///< none: taken from `train`
+  nlohmann::json reading = nlohmann::json::object();  ///< for the report: how each set was read
 };
 
 /// What can be refused before features are made: a server's program that is not ours, an output that

@@ -143,6 +143,17 @@ Dataset hold_out(Dataset& set, const HoldOut& what, const OrderSeed& seed,
   return held;
 }
 
+std::size_t warn_of_samples_in_both(const Dataset& training, const Dataset& other,
+                                    const std::string& use) {
+  const std::size_t count = samples_in_both(training, other);
+  if (count > 0)
+    print_warning(std::to_string(count) + " of the " + std::to_string(other.size()) +
+                  " samples for " + use +
+                  " are in the training set as well: results on them say "
+                  "nothing about new samples");
+  return count;
+}
+
 DataId encrypt_to(const fs::path& out, const OwnerFolder& keys, const Dataset& set,
                   const DataSetUse& use, bool quiet) {
   const FeatureMatrix& features = set.features;

@@ -32,6 +32,11 @@ struct HoldOut {
 /// their order when the seed says so. Throws DataError when one of the two would be left without any.
 Dataset hold_out(Dataset& set, const HoldOut& what, const OrderSeed& seed, const std::string& name);
 
+/// Says how many samples of a set for `use` are among those for training: what is measured on them is
+/// no measure of others. Returns their number.
+std::size_t warn_of_samples_in_both(const Dataset& training, const Dataset& other,
+                                    const std::string& use);
+
 /// What the owner's record of data sets (app/owner/data_sets.h), and nobody else, is told of one.
 struct DataSetUse {
   std::string use;   ///< "training", "validation", "prediction"

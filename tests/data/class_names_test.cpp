@@ -1,9 +1,8 @@
-#include "data/text_table.h"
+#include "data/class_names.h"
 
 #include <gtest/gtest.h>
 
 #include "base/utf8.h"
-#include "data/class_names.h"
 #include "data/npy.h"
 #include "data/test_files.h"
 
@@ -13,35 +12,10 @@ namespace {
 using namespace testing;
 using Row = std::vector<std::string>;
 
-class Tables : public ::testing::Test {
+class ClassFiles : public ::testing::Test {
  protected:
-  TextTable read(std::string_view text, const std::string& name = "t.csv") {
-    put_file(folder_ / name, text);
-    return read_text_table(folder_ / name);
-  }
   TemporaryFolder folder_;
 };
-
-TEST_F(Tables, Rfc4180) {
-  const TextTable table = read("a,\"b \"\"c\"\"\n, d\"\r\n\n e , f\"g\n\"\",");
-  ASSERT_EQ(table.rows.size(), 3u);
-  EXPECT_EQ(table.rows[0], (Row{"a", "b \"c\"\n, d"}));
-  EXPECT_EQ(table.rows[1], (Row{" e ", " f\"g"}));
-  EXPECT_EQ(table.rows[2], (Row{"", ""}));
-  EXPECT_EQ(table.lines, (std::vector<std::size_t>{1, 4, 5}));
-  EXPECT_EQ(read("a,b\tc\n", "t.tsv").rows[0], (Row{"a,b", "c"}));
-  EXPECT_EQ(table.column("last"), 1u);
-  EXPECT_EQ(table.column("a"), 0u);
-  EXPECT_EQ(table.column("2"), 1u);
-  expect_data_error([&] { table.column("3"); }, "no column '3'");
-}
-
-TEST_F(Tables, DamagedFilesAreRefusedOrRead) {
-  const std::string good = "x,\"y\"\"\n\",z\r\n1,2,\xc3\xa9\n";
-  const auto path = folder_ / "t.csv";
-  const auto bytes = std::span(reinterpret_cast<const std::uint8_t*>(good.data()), good.size());
-  EXPECT_GT(flip_every_bit(path, bytes, [&] { read_text_table(path); }), 0u);
-}
 
 TEST(Utf8, WellFormedOnly) {
   const std::string good = "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80";
@@ -59,7 +33,7 @@ TEST(Utf8, WellFormedOnly) {
   }
 }
 
-TEST_F(Tables, StringsInNpzFiles) {
+TEST_F(ClassFiles, StringsInNpzFiles) {
   const std::vector<std::string> words = {"n\xc3\xa6vus", "", "x"};
   write_npz(folder_ / "a.npz", {{"words", npy_bytes(words)}, {"numbers", npy_bytes(Labels{1})}});
   const NpzArchive archive(folder_ / "a.npz");
@@ -74,24 +48,7 @@ TEST_F(Tables, StringsInNpzFiles) {
       0u);
 }
 
-TEST_F(Tables, AsManyFieldsAsMemoryHas) {
-  std::string text(2 * kMaxTextFields, ',');
-  for (std::size_t i = 0; i < text.size(); i += 2) text[i] = 'a';
-  for (std::size_t i = 4095; i < text.size(); i += 4096) text[i] = '\n';
-  const auto read = [&](const std::string& more) {
-    put_file(folder_ / "t.csv", text + more);
-    return within_memory(std::size_t{1536} << 20, [&] { read_text_table(folder_ / "t.csv"); });
-  };
-  EXPECT_EQ(read(""), "good");
-  EXPECT_NE(read("a").find("more than 16777216 fields in the table"), std::string::npos);
-}
-
-TEST_F(Tables, ZeroBytes) {
-  put_file(folder_ / "t.csv", std::string_view("a.png\0.txt,cat\n", 16));
-  expect_data_error([&] { read_text_table(folder_ / "t.csv"); }, "line 1: not UTF-8, or a zero");
-}
-
-TEST_F(Tables, AsManyClassNamesAsMayBe) {
+TEST_F(ClassFiles, AsManyClassNamesAsMayBe) {
   std::string text;
   for (int i = 0; i < kMaxLabels; ++i) text += std::to_string(i) + '\n';
   const auto read = [&](const std::string& content) {
@@ -165,7 +122,7 @@ TEST_F(ClassNames, OfAnotherSet) {
           "class '4', expected one of the 3 that were given: '1', '2', '3'");
 }
 
-TEST_F(Tables, ClassNamesFromFiles) {
+TEST_F(ClassFiles, ClassNamesFromFiles) {
   put_file(folder_ / "c.txt", "cat\r\ndog\n");
   EXPECT_EQ(read_class_names(folder_ / "c.txt"), (Row{"cat", "dog"}));
   write_npz(folder_ / "c.npz", {{"classes", npy_bytes(Row{"a", "b"})}});

@@ -1,0 +1,128 @@
+#include "data/feature_table.h"
+
+#include <cmath>
+#include <set>
+
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "base/utf8.h"
+
+namespace blindtuner {
+namespace {
+
+// Beyond single precision.
+constexpr double kMaxValue = 3.4e38;
+
+std::string shown(std::string_view field) {
+  return "'" + printable(field.substr(0, 32)) + (field.size() > 32 ? "..'" : "'");
+}
+
+std::vector<std::string> names_of(const TableColumns& columns) {
+  std::vector<std::string> out;
+  std::set<std::string> seen;
+  for (const std::size_t j : columns.features) {
+    if (columns.names[j].empty() || !seen.insert(columns.names[j]).second) return {};
+    out.push_back(columns.names[j]);
+  }
+  return out;
+}
+
+struct Skipped {
+  UnusedRows rows{"incomplete", 0, 0};
+  void add(std::size_t line) {
+    if (rows.count++ == 0) rows.first_line = line;
+  }
+};
+
+}  // namespace
+
+bool add_label(const Table& table, const TableColumns& columns, std::size_t row,
+               const TableRow& fields, bool skip_missing, LabelWords& labels) {
+  const auto where = [&] { return table.where(row); };
+  if (!columns.label) {
+    for (const std::size_t j : columns.one_hot)
+      if (table_number(fields.fields[j], DecimalMark::kPoint) == 1) {
+        labels.add(columns.names[j], where);
+        return true;
+      }
+    require(false, "add_label: a row without a one");
+  }
+  const std::string_view field = without_blanks(fields.fields[*columns.label]);
+  if (is_missing_label(field)) {
+    if (skip_missing) return false;
+    throw DataError(table.where(row) + ", " + columns.column_text(*columns.label) + ": no label (" +
+                    shown(field) + "); add it, or leave such rows out with --skip-missing");
+  }
+  const auto value = table_number(field, columns.mark);
+  if (value && *value != std::floor(*value))
+    throw DataError(table.where(row) + ", " + columns.column_text(*columns.label) + ": label " +
+                    shown(field) + ", expected a class: a whole number or a name");
+  labels.add(field, where);
+  return true;
+}
+
+FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest request,
+                                Reading& reading) {
+  const Table table(path);
+  request.use = TableUse::kFeatures;
+  const TableColumns columns = assign_columns(table, request, reading);
+  const bool skip = request.columns.skip_missing;
+  FeatureTable out;
+  out.feature_names = names_of(columns);
+  out.features.resize(static_cast<Eigen::Index>(columns.rows.size()),
+                      static_cast<Eigen::Index>(columns.features.size()));
+  Skipped skipped;
+  TableRow row;
+  Eigen::Index at = 0;
+  for (const std::size_t i : columns.rows) {
+    if (i % 4096 == 0) throw_if_interrupted();
+    table.read(i, row);
+    bool whole = true;
+    for (std::size_t k = 0; whole && k < columns.features.size(); ++k) {
+      const std::size_t j = columns.features[k];
+      const auto value = table_number(row.fields[j], columns.mark);
+      const auto place = [&] { return table.where(i) + ", " + columns.column_text(j) + ": "; };
+      if (!value && skip && is_missing_number(row.fields[j])) {
+        whole = false;
+        break;
+      }
+      if (!value)
+        throw DataError(place() + shown(without_blanks(row.fields[j])) + ", expected a number" +
+                        (columns.mark == DecimalMark::kComma ? " with a decimal comma" : ""));
+      if (!(std::abs(*value) <= kMaxValue))
+        throw DataError(place() + shown(without_blanks(row.fields[j])) +
+                        ", expected a finite number");
+      out.features(at, static_cast<Eigen::Index>(k)) = static_cast<float>(*value);
+    }
+    if (whole && (columns.label || !columns.one_hot.empty()))
+      whole = add_label(table, columns, i, row, skip, out.labels);
+    if (whole)
+      ++at;
+    else
+      skipped.add(table.line(i));
+  }
+  if (at == 0) throw DataError(table.name() + ": no row is complete");
+  out.features.conservativeResize(at, Eigen::NoChange);
+  report_table(table, static_cast<std::size_t>(at), {skipped.rows}, reading);
+  return out;
+}
+
+LabelWords read_label_table(const std::filesystem::path& path, const ColumnChoice& columns,
+                            Reading& reading) {
+  const Table table(path);
+  TableRequest request;
+  request.use = TableUse::kLabels;
+  request.columns = columns;
+  const TableColumns chosen = assign_columns(table, request, reading);
+  LabelWords out;
+  TableRow row;
+  for (const std::size_t i : chosen.rows) {
+    table.read(i, row);
+    // Left out here, labels and samples would no longer go together.
+    add_label(table, chosen, i, row, false, out);
+  }
+  report_table(table, out.size(), {}, reading);
+  return out;
+}
+
+}  // namespace blindtuner

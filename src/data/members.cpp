@@ -1,0 +1,136 @@
+#include "data/members.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "base/error.h"
+
+namespace blindtuner {
+namespace {
+
+using Words = std::vector<std::string>;
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return text;
+}
+
+Words names_of(Part part) {
+  switch (part) {
+    case Part::kTrain:
+      return {"train", "training", "tr"};
+    case Part::kTest:
+      return {"test", "testing", "te"};
+    case Part::kValidation:
+      return {"val", "valid", "validation", "dev"};
+    default:
+      return {""};
+  }
+}
+
+const Words kFeatureWords = {"features",   "feature",   "x",    "data",
+                             "embeddings", "embedding", "feats"};
+const Words kLabelWords = {"labels", "label", "y", "target", "targets", "classes_of", "class"};
+
+/// Without capitals: "x", "features"; of a part "x_train", "xtrain", "train_x", ..
+Words spellings(const Words& words, Part part) {
+  Words out;
+  for (const std::string& split : names_of(part))
+    for (const std::string& word : words) {
+      if (split.empty()) {
+        out.push_back(word);
+      } else {
+        for (const std::string& name : {word + "_" + split, split + "_" + word, word + split})
+          out.push_back(name);
+      }
+    }
+  return out;
+}
+
+Words present(const NpzArchive& archive, const Words& words, Part part) {
+  const Words wanted = spellings(words, part);
+  Words out;
+  for (const std::string& name : archive.names())
+    if (std::find(wanted.begin(), wanted.end(), lower(name)) != wanted.end()) out.push_back(name);
+  return out;
+}
+
+std::string list(const Words& words) {
+  std::string out;
+  for (const std::string& word : words) {
+    if (out.size() > 200) return out + ", ..";
+    out += (out.empty() ? "" : ", ") + word;
+  }
+  return out;
+}
+
+std::string text_of(Part part) {
+  switch (part) {
+    case Part::kTrain:
+      return "training ";
+    case Part::kTest:
+      return "test ";
+    case Part::kValidation:
+      return "validation ";
+    default:
+      return "";
+  }
+}
+
+std::string one_of(const NpzArchive& archive, const Words& found, const std::string& what,
+                   const std::string& option) {
+  if (found.size() == 1) return found[0];
+  throw DataError(archive.name() + ": " +
+                  (found.empty() ? "no member of " + what + " by a usual name"
+                                 : "several members may be " + what + " (" + list(found) + ")") +
+                  ", it holds " + list(archive.names()) + ": name it with " + option);
+}
+
+std::string option_of(Part part, const std::string& what) {
+  return part == Part::kTest         ? "--test-" + what + "-member"
+         : part == Part::kValidation ? "--validation-" + what + "-member"
+                                     : "--" + what + "-member";
+}
+
+/// The part that a member's name tells.
+Part part_of(const std::string& member) {
+  for (const Part part : {Part::kTrain, Part::kTest, Part::kValidation})
+    for (const Words* words : {&kFeatureWords, &kLabelWords}) {
+      const Words all = spellings(*words, part);
+      if (std::find(all.begin(), all.end(), lower(member)) != all.end()) return part;
+    }
+  return Part::kAny;
+}
+
+}  // namespace
+
+bool holds_part(const NpzArchive& archive, Part part) {
+  return !present(archive, kFeatureWords, part).empty() &&
+         !present(archive, kLabelWords, part).empty();
+}
+
+Members find_members(const NpzArchive& archive, const Members& named, Part part) {
+  Members out = named;
+  Part of = named.features.empty() ? part : part_of(named.features);
+  if (out.features.empty()) {
+    Words found = present(archive, kFeatureWords, of);
+    if (found.empty() && of == Part::kAny) {
+      of = Part::kTrain;
+      found = present(archive, kFeatureWords, of);
+    } else if (found.empty() && !holds_part(archive, Part::kTrain)) {
+      of = Part::kAny;  // an archive of one set
+      found = present(archive, kFeatureWords, of);
+    }
+    out.features = one_of(archive, found, text_of(part) + "features", option_of(part, "features"));
+  }
+  if (out.labels.empty()) {
+    const Words found = present(archive, kLabelWords, of);
+    if (!found.empty())
+      out.labels = one_of(archive, found, text_of(part) + "labels", option_of(part, "labels"));
+  }
+  return out;
+}
+
+}  // namespace blindtuner

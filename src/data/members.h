@@ -1,0 +1,27 @@
+// Which members of an .npz archive are features and labels.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "data/npy.h"
+
+namespace blindtuner {
+
+/// Of which set: any, or one of an archive that holds several.
+enum class Part { kAny, kTrain, kTest, kValidation };
+
+struct Members {
+  std::string features, labels;  ///< labels empty: there are none beside these features
+};
+
+/// Those that are named, and what is missing by the usual names: of a part x_PART and y_PART,
+/// PART_features and PART_labels and their like, of an archive of one set features and labels, x and
+/// y, data and target. `kAny` takes those of a set, then those of training. Throws DataError, which
+/// lists the members, where there are none or several.
+Members find_members(const NpzArchive& archive, const Members& named, Part part);
+
+/// Whether the archive holds that part beside others.
+bool holds_part(const NpzArchive& archive, Part part);
+
+}  // namespace blindtuner

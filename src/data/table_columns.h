@@ -1,0 +1,65 @@
+// Which column of a table is what.
+//
+// In this order: what the user says; usual names in the header; what is in the column. Where several
+// columns remain for one role, the table is refused and they are listed. What was taken for what, and
+// what was left out for which reason, is in the reading.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/table.h"
+#include "data/table_number.h"
+
+namespace blindtuner {
+
+/// Columns as the command line names them: by a name of the header, a number from 1, or "last".
+struct ColumnChoice {
+  std::string label, text, path;  ///< empty: by the table; label "none": without labels
+  std::vector<std::string> features, drop;
+  std::string decimal;        ///< "comma", "point"; empty: by the table
+  bool skip_missing = false;  ///< leave out rows without a value instead of refusing them
+};
+
+/// What a reader took for what.
+struct Reading {
+  std::vector<std::string> notes;                     ///< sentences without their full stop
+  nlohmann::json details = nlohmann::json::object();  ///< the same for programs
+};
+
+enum class TableUse { kFeatures, kLabels, kTexts, kPictures };
+enum class Labelled { kYes, kMaybe, kNo };
+
+struct TableRequest {
+  TableUse use = TableUse::kFeatures;
+  Labelled labelled = Labelled::kYes;
+  ColumnChoice columns;
+  /// The features of another set: the same columns are taken, in that order. None: by the rules.
+  std::vector<std::string> feature_names;
+  std::function<bool(std::string_view)> is_file;  ///< of kPictures
+};
+
+struct TableColumns {
+  std::vector<std::string> names;  ///< one a column; empty ones without a header
+  std::vector<std::size_t> features;
+  std::optional<std::size_t> label, content;  ///< content: the texts or paths
+  std::vector<std::size_t> one_hot;           ///< columns of zeros and a one, one a class
+  std::vector<std::size_t> rows;              ///< those that are data
+  DecimalMark mark = DecimalMark::kPoint;
+  std::string column_text(std::size_t column) const;  ///< "column 3 ('bmi')"
+};
+
+/// Throws DataError: a column that is not there, several for one role, none, text or nothing where
+/// numbers are to be, decimal marks that contradict one another or may be thousands.
+TableColumns assign_columns(const Table& table, const TableRequest& request, Reading& reading);
+
+/// Adds how the table was read, when all of it was: `left` are rows that were left out since.
+void report_table(const Table& table, std::size_t rows, const std::vector<UnusedRows>& left,
+                  Reading& reading);
+
+}  // namespace blindtuner

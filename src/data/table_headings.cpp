@@ -1,0 +1,104 @@
+#include "data/table_headings.h"
+
+#include <algorithm>
+#include <set>
+
+#include "data/table_columns.h"
+
+namespace blindtuner {
+namespace {
+
+using Words = std::set<std::string, std::less<>>;
+
+bool is_in(const Words& words, std::string_view name) {
+  return words.find(heading_key(name)) != words.end();
+}
+
+bool letter_in(std::string_view text, std::string_view letters) {
+  return text.find_first_of(letters) != std::string_view::npos;
+}
+
+}  // namespace
+
+std::string heading_key(std::string_view name) {
+  std::string out;
+  for (const char c : without_blanks(name)) {
+    if (c >= 'A' && c <= 'Z')
+      out += static_cast<char>(c - 'A' + 'a');
+    else
+      out += c == ' ' || c == '-' || c == '.' ? '_' : c;
+  }
+  return out;
+}
+
+bool is_label_heading(std::string_view name) {
+  static const Words words = {
+      "label",      "labels",     "target",      "targets",      "class",       "classes",
+      "y",          "category",   "intent",      "sentiment",    "emotion",     "diagnosis",
+      "dx",         "outcome",    "species",     "ground_truth", "groundtruth", "gold",
+      "gold_label", "true_label", "class_label", "class_name",   "classname",   "class_id",
+      "label_name", "label_text", "label_id",    "target_name",  "labelname",   "label_names"};
+  return is_in(words, name);
+}
+
+bool is_text_heading(std::string_view name) {
+  static const Words words = {
+      "text",        "texts",      "sentence",     "sentences", "utterance", "utterances",
+      "query",       "question",   "document",     "content",   "review",    "review_text",
+      "review_body", "comment",    "comment_text", "message",   "note",      "notes",
+      "tweet",       "post",       "body",         "title",     "headline",  "abstract",
+      "description", "transcript", "transcription"};
+  return is_in(words, name);
+}
+
+bool is_path_heading(std::string_view name) {
+  static const Words words = {"path",      "paths",      "file",       "files",          "filename",
+                              "file_name", "filepath",   "file_path",  "image",          "images",
+                              "img",       "picture",    "photo",      "image_path",     "img_path",
+                              "imagepath", "image_name", "image_file", "image_filename", "image_id",
+                              "img_id",    "img_name"};
+  return is_in(words, name);
+}
+
+bool is_identifier_heading(std::string_view name) {
+  static const Words words = {
+      "id",         "ids",      "idx",     "index",      "row",       "rows",   "rowid", "row_no",
+      "row_number", "rownames", "no",      "nr",         "uid",       "uuid",   "guid",  "key",
+      "sample",     "subject",  "patient", "filename",   "file_name", "file",   "path",  "filepath",
+      "file_path",  "image",    "img",     "image_path", "timestamp", "unnamed"};
+  const std::string_view text = without_blanks(name);
+  const std::string key = heading_key(name);
+  const bool camel = text.size() > 2 && (text.ends_with("Id") || text.ends_with("ID")) &&
+                     text[text.size() - 3] >= 'a' && text[text.size() - 3] <= 'z';
+  return is_in(words, name) || key.ends_with("_id") || camel;
+}
+
+bool is_split_heading(std::string_view name) {
+  static const Words words = {"split",     "fold",     "folds",  "set",
+                              "partition", "subset",   "kfold",  "is_train",
+                              "is_test",   "is_valid", "is_val", "data_split"};
+  return is_in(words, name);
+}
+
+bool is_unnamed_heading(std::string_view name) {
+  const std::string key = heading_key(name);
+  return key.starts_with("unnamed:") || key == "level_0" || key == "x__1" || key == "...1";
+}
+
+std::function<bool(std::string_view)> known_headings(TableUse use) {
+  return [use](std::string_view name) {
+    return is_label_heading(name) || is_unnamed_heading(name) ||
+           (use == TableUse::kTexts && is_text_heading(name)) ||
+           (use == TableUse::kPictures && is_path_heading(name));
+  };
+}
+
+bool looks_like_date(std::string_view field) {
+  const bool plain = std::all_of(field.begin(), field.end(), [](char c) {
+    return (c >= '0' && c <= '9') || letter_in({&c, 1}, "-/.: TZ+,");
+  });
+  return plain && field.size() >= 6 && field.size() <= 40 && letter_in(field, "-/.:") &&
+         letter_in(field, "0123456789");
+}
+
+}  // namespace blindtuner

@@ -1,0 +1,28 @@
+// The usual names of columns. A heading is compared without capitals, blanks and dashes.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace blindtuner {
+
+enum class TableUse;
+
+/// "Patient-ID " is "patient_id".
+std::string heading_key(std::string_view name);
+
+bool is_label_heading(std::string_view name);       ///< label, target, class, diagnosis, ..
+bool is_text_heading(std::string_view name);        ///< text, sentence, review, ..
+bool is_path_heading(std::string_view name);        ///< path, image, filename, ..
+bool is_identifier_heading(std::string_view name);  ///< id, index, .._id, filename, ..
+bool is_split_heading(std::string_view name);       ///< split, fold, ..
+bool is_unnamed_heading(std::string_view name);     ///< Unnamed: 0, level_0
+
+/// Whether a word is a usual heading of a table for that use.
+std::function<bool(std::string_view)> known_headings(TableUse use);
+
+/// "2021-03-01", "1.2.2021 10:30", "2021-03-01T10:30:00Z".
+bool looks_like_date(std::string_view field);
+
+}  // namespace blindtuner

@@ -1,0 +1,34 @@
+// Numbers as tables have them: decimal points and commas, thousands, negatives in brackets.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+namespace blindtuner {
+
+enum class DecimalMark { kPoint, kComma };
+
+/// What a field tells about the decimal mark of its file.
+enum class MarkEvidence {
+  kNone,            ///< no number, or one without marks
+  kPoint,           ///< "0.13", "1,234,567", "1,234.5"
+  kComma,           ///< "0,13", "1.234.567", "1.234,5"
+  kPointOrNothing,  ///< "1.234": a decimal point, or thousands where commas are decimal
+  kCommaOrNothing,  ///< "1,234": a decimal comma, or thousands where points are decimal
+};
+MarkEvidence mark_evidence(std::string_view field);
+
+/// A decimal number, with blanks around it, an exponent, a sign ("+", "-", U+2212) or brackets that
+/// make it negative, and digits in groups of three by the other mark, a blank (also U+00A0, U+202F) or
+/// an apostrophe. Too small a number is 0; too large a one, and "inf", are infinite; "nan" is none.
+std::optional<double> table_number(std::string_view field, DecimalMark mark);
+
+/// What stands for no value in a column of numbers: nothing, "NA", "n/a", "NaN", "null", "None", "?",
+/// "-", "--", "."; and in a column of labels, where "None" and "." can be names.
+bool is_missing_number(std::string_view field);
+bool is_missing_label(std::string_view field);
+
+/// Without blanks, tabs and carriage returns around it.
+std::string_view without_blanks(std::string_view text);
+
+}  // namespace blindtuner

@@ -1,0 +1,85 @@
+// What the columns of a table hold.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/table.h"
+#include "data/table_number.h"
+
+namespace blindtuner {
+
+/// Different values of a column that are told apart, and of all columns together.
+inline constexpr std::size_t kMaxDifferent = 1024, kMaxDifferentInAll = std::size_t{1} << 24;
+
+struct ColumnProfile {
+  std::size_t numbers = 0, whole = 0, texts = 0, missing = 0;  ///< fields of each kind
+  std::size_t sentences = 0;                                   ///< texts with a blank in them
+  std::size_t files = 0;                                       ///< what `is_file` says are files
+  std::size_t first_text = 0, first_missing = 0, first_fraction = 0;  ///< rows
+  bool counts = true;    ///< every field is the row's number, from whatever the first is
+  bool repeats = false;  ///< some value is there twice
+  bool many = false;     ///< more different values than are told apart, or a fraction
+  double offset = 0;     ///< of `counts`: the first row's number
+  std::vector<std::uint64_t> different;  ///< sorted digests of the values
+
+  std::size_t rows() const { return numbers + texts + missing; }
+  /// Could tell classes apart: whole numbers or texts, two different ones or more, each of them twice
+  /// on average.
+  bool like_labels() const {
+    return !many && different.size() >= 2 && 2 * different.size() <= numbers + texts;
+  }
+  /// A value a row, none of them twice.
+  bool like_identifiers() const { return !repeats && numbers + texts >= 2; }
+};
+
+/// The table's columns, and whether its first row is a heading.
+class TableProfile {
+ public:
+  /// `is_file` says of a field whether it names a file (or is empty). `headings`: names that the user
+  /// gave; `known`: says whether a word is a usual heading. Throws DataError: two rows of headings, a
+  /// heading and no rows.
+  TableProfile(const Table& table, const std::vector<std::string>& headings,
+               const std::function<bool(std::string_view)>& known,
+               const std::function<bool(std::string_view)>& is_file);
+
+  bool header() const { return header_; }
+  /// One a column; empty ones without a header.
+  const std::vector<std::string>& names() const { return names_; }
+  const std::vector<ColumnProfile>& columns() const { return columns_; }
+  /// Rows of data: all that are neither the header nor it again.
+  std::size_t first_row() const { return header_ ? 1 : 0; }
+  bool is_data(std::size_t row) const;
+  std::size_t repeated_headers() const { return header_ ? repeats_.size() : 0; }
+  std::size_t first_repeat() const { return repeats_.front(); }
+  /// "column 3 ('bmi')".
+  std::string column_text(std::size_t column) const;
+  /// The first row that is evidence of each kind for a decimal mark; kNoRow: none.
+  static constexpr std::size_t kNoRow = SIZE_MAX;
+  std::size_t evidence(MarkEvidence kind) const {
+    return evidence_[static_cast<std::size_t>(kind)];
+  }
+
+ private:
+  void account(std::size_t row, const TableRow& fields);
+  bool is_header(const Table& table, const TableRow& first,
+                 const std::vector<std::string>& headings,
+                 const std::function<bool(std::string_view)>& known) const;
+
+  const std::function<bool(std::string_view)>& is_file_;
+  bool header_ = false;
+  std::size_t different_ = 0;
+  std::vector<std::string> names_;
+  std::vector<ColumnProfile> columns_;
+  std::vector<std::uint64_t> first_digests_;
+  std::vector<bool> first_again_;  // a column's first field is there again below
+  std::vector<std::size_t> repeats_;
+  std::array<std::size_t, 5> evidence_{kNoRow, kNoRow, kNoRow, kNoRow, kNoRow};
+};
+
+}  // namespace blindtuner

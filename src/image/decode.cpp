@@ -19,13 +19,13 @@ Format format_of(Bytes file) {
   return Format::kUnknown;
 }
 
-StoredPicture decode_stored(Bytes file, const std::string& where) {
+StoredPicture decode_stored(Bytes file, const std::string& where, int bits) {
   if (file.empty()) throw DataError(where + ": empty file, expected a picture");
   switch (format_of(file)) {
     case Format::kJpeg:
       return decode_jpeg(file, where);
     case Format::kPng:
-      return decode_png(file, where);
+      return decode_png(file, where, bits);
     case Format::kWebp:
       return decode_webp(file, where);
     case Format::kBmp:
@@ -47,8 +47,9 @@ void check_dimensions(std::uint64_t width, std::uint64_t height, const std::stri
 
 bool is_picture(Bytes file) { return format_of(file) != Format::kUnknown; }
 
-Picture decode_picture(Bytes file, const std::string& where) {
-  StoredPicture stored = decode_stored(file, where);
+Picture decode_picture(Bytes file, const std::string& where, int bits) {
+  require(bits >= 8 && bits <= 16, "decode_picture: 8 to 16 bits");
+  StoredPicture stored = decode_stored(file, where, bits);
   return oriented(std::move(stored.picture), exif_orientation(stored.exif));
 }
 

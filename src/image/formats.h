@@ -15,7 +15,8 @@ struct StoredPicture {
 using Bytes = std::span<const std::uint8_t>;
 
 StoredPicture decode_jpeg(Bytes file, const std::string& where);
-StoredPicture decode_png(Bytes file, const std::string& where);
+/// `bits`: of 16-bit samples, how many there are meant to be.
+StoredPicture decode_png(Bytes file, const std::string& where, int bits);
 StoredPicture decode_webp(Bytes file, const std::string& where);
 StoredPicture decode_bmp(Bytes file, const std::string& where);
 

@@ -182,8 +182,8 @@ std::string list_of(const std::vector<std::string>& words) {
 
 }  // namespace
 
-Picture PictureBytes::decode(const std::string& where) const {
-  if (channels == 0) return decode_picture(bytes, where);
+Picture PictureBytes::decode(const std::string& where, int bits) const {
+  if (channels == 0) return decode_picture(bytes, where, bits);
   check_dimensions(width, height, where);
   const std::size_t pixels = width * height;
   require(bytes.size() == pixels * channels && (channels == 1 || channels == 3),
@@ -433,6 +433,17 @@ std::string PictureSet::where(std::size_t index) const {
   if (files_.empty()) return origin_ + ", picture " + names_[index];
   if (lines_.empty()) return quoted_path(files_[index]);
   return origin_ + ", line " + std::to_string(lines_[index]) + ": " + quoted_path(files_[index]);
+}
+
+bool PictureSet::has_sixteen_bits(std::size_t index) const {
+  if (files_.empty()) return false;
+  std::array<std::uint8_t, kSixteenBitStart> start{};
+  try {
+    const std::size_t got = InputFile(files_[index]).read_some(start, 0);
+    return blindtuner::has_sixteen_bits(std::span(start).first(got));
+  } catch (const DataError&) {
+    return false;  // read() says what is wrong
+  }
 }
 
 PictureBytes PictureSet::read(std::size_t index) const {

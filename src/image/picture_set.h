@@ -51,7 +51,7 @@ struct PictureBytes {
   std::size_t width = 0, height = 0, channels = 0;  ///< of bare pixels; 0: a file
 
   /// Throws DataError that starts with `where`.
-  Picture decode(const std::string& where) const;
+  Picture decode(const std::string& where, int bits = 16) const;
 };
 
 class PictureSet {
@@ -74,6 +74,8 @@ class PictureSet {
   /// What opens a message about a picture.
   std::string where(std::size_t index) const;
 
+  /// The picture is a file with samples of 16 bits (image/picture.h), as far as can be told. Any thread.
+  bool has_sixteen_bits(std::size_t index) const;
   /// Any thread. Throws DataError.
   PictureBytes read(std::size_t index) const;
 

@@ -1,6 +1,8 @@
 // PNG through libpng, without its gamma or background: Pillow has neither.
 #include <png.h>
 
+#include <algorithm>
+#include <bit>
 #include <csetjmp>
 #include <cstdio>
 #include <cstdlib>
@@ -86,9 +88,56 @@ bool read_rows(Reader& reader, png_bytepp rows) {
   return true;
 }
 
+/// The same with two bytes a sample, the upper one first.
+bool read_wide_rows(Reader& reader, png_bytepp rows) {
+  if (setjmp(png_jmpbuf(reader.png)) != 0) return false;
+  png_set_strip_alpha(reader.png);
+  png_set_gray_to_rgb(reader.png);
+  png_set_interlace_handling(reader.png);
+  png_read_update_info(reader.png, reader.info);
+  if (png_get_rowbytes(reader.png, reader.info) !=
+      std::size_t{6} * png_get_image_width(reader.png, reader.info))
+    png_error(reader.png, "unexpected layout");
+  png_read_image(reader.png, rows);
+  png_read_end(reader.png, reader.info);
+  return true;
+}
+
+/// Samples of 16 bits, red, green, blue; the reader has read its header.
+std::vector<std::uint16_t> wide_samples(Reader& reader, std::size_t width, std::size_t height,
+                                        const std::string& where) {
+  std::vector<std::uint8_t> bytes(6 * width * height);
+  std::vector<png_bytep> rows(height);
+  for (std::size_t y = 0; y < height; ++y) rows[y] = bytes.data() + 6 * width * y;
+  if (!read_wide_rows(reader, rows.data()))
+    throw DataError(where + ": bad PNG: " + reader.message);
+  std::vector<std::uint16_t> out(3 * width * height);
+  for (std::size_t i = 0; i < out.size(); ++i)
+    out[i] = static_cast<std::uint16_t>(bytes[2 * i] << 8 | bytes[2 * i + 1]);
+  return out;
+}
+
 }  // namespace
 
-StoredPicture decode_png(Bytes file, const std::string& where) {
+bool has_sixteen_bits(Bytes start) {
+  constexpr std::uint8_t kSignature[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+  return start.size() >= kSixteenBitStart &&
+         std::equal(std::begin(kSignature), std::end(kSignature), start.begin()) && start[24] == 16;
+}
+
+int used_bits(Bytes file, const std::string& where) {
+  Reader reader(file.data(), file.size());
+  if (!read_header(reader)) throw DataError(where + ": bad PNG: " + reader.message);
+  const std::size_t width = png_get_image_width(reader.png, reader.info);
+  const std::size_t height = png_get_image_height(reader.png, reader.info);
+  check_dimensions(width, height, where);
+  if (png_get_bit_depth(reader.png, reader.info) != 16)
+    throw DataError(where + ": bad PNG: its header changed while it was read");
+  const std::vector<std::uint16_t> samples = wide_samples(reader, width, height, where);
+  return std::bit_width(*std::max_element(samples.begin(), samples.end()));
+}
+
+StoredPicture decode_png(Bytes file, const std::string& where, int bits) {
   Reader reader(file.data(), file.size());
   std::vector<png_bytep> rows;
   StoredPicture out;
@@ -99,10 +148,15 @@ StoredPicture decode_png(Bytes file, const std::string& where) {
   check_dimensions(width, height, where);
   out.picture.width = static_cast<int>(width);
   out.picture.height = static_cast<int>(height);
-  out.picture.rgb.resize(3 * width * height);
-  rows.resize(height);
-  for (std::size_t y = 0; y < height; ++y) rows[y] = out.picture.rgb.data() + 3 * width * y;
-  if (!read_rows(reader, rows.data())) fail();
+  if (bits < 16 && png_get_bit_depth(reader.png, reader.info) == 16) {
+    for (const std::uint16_t sample : wide_samples(reader, width, height, where))
+      out.picture.rgb.push_back(static_cast<std::uint8_t>(std::min(sample >> (bits - 8), 255)));
+  } else {
+    out.picture.rgb.resize(3 * width * height);
+    rows.resize(height);
+    for (std::size_t y = 0; y < height; ++y) rows[y] = out.picture.rgb.data() + 3 * width * y;
+    if (!read_rows(reader, rows.data())) fail();
+  }
   png_uint_32 exif_bytes = 0;
   png_bytep exif = nullptr;
   if (png_get_eXIf_1(reader.png, reader.info, &exif_bytes, &exif) != 0 && exif != nullptr)

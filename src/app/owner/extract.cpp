@@ -15,6 +15,13 @@ void add_picture_options(CLI::App& command, ExtractOptions& o) {
   command.add_option("--labels-member", o.pictures.labels_member, "name within an .npz archive");
   command.add_option("--path-column", o.columns.path,
                      "of a table of pictures: a name, a number from 1, or last");
+  add_number(command, "--picture-bits", o.picture_bits,
+             "how many of 16 bits the samples of 16-bit pictures use (0: as --classes or the "
+             "pictures say)",
+             0, 16)
+      ->check([](const std::string& text) {
+        return text.size() == 1 && text[0] > '0' && text[0] < '8' ? "expected 0, or 8 to 16" : "";
+      });
   command.add_option("--images-root", o.pictures.root,
                      "folder that a table's paths are relative to, and that none of them may leave "
                      "(the table's own)");

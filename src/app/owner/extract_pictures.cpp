@@ -1,9 +1,11 @@
 // From pictures to features, with a pretrained vision transformer.
+#include <atomic>
 #include <sstream>
 
 #include "app/common/report.h"
 #include "app/owner/extraction.h"
 #include "data/file_bytes.h"
+#include "data/npy.h"
 #include "image/preprocess.h"
 #include "transformer/vision_transformer.h"
 
@@ -24,9 +26,42 @@ Preprocessing preprocessing_of(const VisionConfig& config) {
   return out;
 }
 
+/// How many bits the 16-bit files of the set use: as asked, as the set of `--classes` was taken, or as
+/// the largest sample says. What is guessed is said.
+int bits_of(const PictureSet& pictures, const ExtractOptions& options) {
+  if (options.picture_bits > 0) return options.picture_bits;
+  if (options.classes.ends_with(".npz"))
+    if (const NpzArchive other(options.classes); other.contains("picture_bits")) {
+      const Eigen::MatrixXd bits = other.matrix("picture_bits");
+      if (bits.size() != 1 || !(bits(0, 0) >= 8 && bits(0, 0) <= 16))
+        throw DataError(other.where("picture_bits") + ": expected 8 to 16");
+      return static_cast<int>(bits(0, 0));
+    }
+  std::atomic<int> used = 0;
+  std::atomic<std::size_t> count = 0;
+  parallel_for(pictures.size(), [&](std::size_t i) {
+    // Beyond 14 there is nothing to be told.
+    if (used > 14 || !pictures.has_sixteen_bits(i)) return;
+    ++count;
+    try {
+      const int bits = used_bits(pictures.read(i).bytes, pictures.where(i));
+      for (int most = used; bits > most && !used.compare_exchange_weak(most, bits);) {
+      }
+    } catch (const DataError&) {
+      // Decoding it says so, or passes over it.
+    }
+  });
+  if (count == 0 || used > 14) return 16;
+  const int bits = std::max(8, (used + 1) / 2 * 2);
+  print_warning(std::to_string(count) + " pictures have samples of 16 bits, but use no more than " +
+                std::to_string(bits) + " of them: they are taken for " + std::to_string(bits) +
+                "-bit pictures (--picture-bits says otherwise)");
+  return bits;
+}
+
 /// Everything that makes features out of a picture's bytes.
 Sha256Digest recipe_digest(const ModelFiles& files, const VisionTransformer& model,
-                           const Preprocessing& preprocessing) {
+                           const Preprocessing& preprocessing, int bits) {
   const VisionConfig& config = model.config();
   std::ostringstream text;
   text.precision(17);
@@ -34,6 +69,7 @@ Sha256Digest recipe_digest(const ModelFiles& files, const VisionTransformer& mod
        << config.epsilon << ", activation " << static_cast<int>(config.activation)
        << (config.distilled ? ", distilled" : "") << (config.mean_pooled ? ", mean" : "")
        << "; pooling " << model.pooling().text();
+  if (bits != 16) text << "; " << bits << " bits";
   return Sha256().add(files.digest()).add(text.str()).finish();
 }
 
@@ -46,16 +82,18 @@ EncoderFeatures picture_features(const CommonOptions& common, const ExtractOptio
   source.all_files = options.on_error != "skip";
   const PictureSet pictures = PictureSet::open(source);
   print_notes(common, pictures.notes());
+  const int bits = bits_of(pictures, options);
   const ModelFiles files = find_model(options.model);
   const VisionTransformer model = VisionTransformer::load(files, {pooling, options.image_size});
   const Preprocessing preprocessing = preprocessing_of(model.config());
   nlohmann::json report = {{"notes", pictures.notes()},
                            {"reading", pictures.reading()},
+                           {"picture_bits", bits},
                            {"preprocessing", preprocessing.text()},
                            {"preprocessing_from", model.config().settings_from}};
   report_origins(options.model, model.config().origins, report);
   const auto cache =
-      options.open_cache(recipe_digest(files, model, preprocessing), model.feature_count());
+      options.open_cache(recipe_digest(files, model, preprocessing, bits), model.feature_count());
 
   struct Input {
     PictureBytes bytes;
@@ -72,7 +110,7 @@ EncoderFeatures picture_features(const CommonOptions& common, const ExtractOptio
         .finish();
   };
   const auto prepare = [&](std::size_t i, Input& input) {
-    const Picture picture = input.bytes.decode(pictures.where(i));
+    const Picture picture = input.bytes.decode(pictures.where(i), bits);
     input.bytes = {};
     input.pixels.resize(preprocessing.values());
     normalise(resize_and_crop(picture, preprocessing), preprocessing, input.pixels);
@@ -93,7 +131,7 @@ EncoderFeatures picture_features(const CommonOptions& common, const ExtractOptio
   std::vector<std::size_t> widths;
   for (const TokenPart& part : pooling.parts()) widths.push_back(model.part_width(part));
   return {std::move(extracted), pooling,           std::move(widths), pictures.names(),
-          pictures.classes(),   pictures.labels(), settings,          std::move(report)};
+          pictures.classes(),   pictures.labels(), settings,          std::move(report), bits};
 }
 
 }  // namespace blindtuner

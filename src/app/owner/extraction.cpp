@@ -92,6 +92,9 @@ void finish_extraction(const CommonOptions& common, const ExtractOptions& option
   for (const Sha256Digest& digest : extracted.digests)
     digests.push_back(to_hex(std::span(digest).first(16)));
   members["digests"] = npy_bytes(digests);
+  if (samples.picture_bits != 16)
+    members["picture_bits"] =
+        npy_bytes(Eigen::MatrixXd::Constant(1, 1, samples.picture_bits).eval());
   if (labelled) {
     members["labels"] = npy_bytes(labels);
     members["classes"] = npy_bytes(samples.classes);

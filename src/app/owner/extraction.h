@@ -34,6 +34,7 @@ struct ExtractOptions {
   std::string text_model;  ///< of the texts of pairs, when it is another
   std::string pooling = "model";
   std::size_t image_size = 0;
+  int picture_bits = 0;  ///< of 16-bit files, how many they use; 0: as the pictures say
   ColumnChoice columns;  ///< of a table
   bool no_cache = false;
 
@@ -167,6 +168,7 @@ struct EncoderFeatures {
   Labels labels;                            ///< the same, or none
   ExtractionSettings settings;
   nlohmann::json report;
+  int picture_bits = 16;  ///< of 16-bit files, how many were used
 
   /// The columns of pooling number `index` of the plan.
   FeatureMatrix pooled(std::size_t index) const;

@@ -160,6 +160,33 @@ FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,
   return data;
 }
 
+/// What was asked for stands, whatever the preset or the choice.
+void override(TrainingWay& way, const FinetuneOptions& o, int classes) {
+  TrainingConfig& config = way.config;
+  if (!o.config.empty()) config = read_training_config(o.config, classes);
+  if (o.steps > 0)
+    set_steps(config, o.steps);
+  else if (o.epochs > 0)
+    set_epochs(config, o.epochs);
+  if (o.learning_rate > 0) config.learning_rate = o.learning_rate;
+  if (o.batch > 0) config.batch_size = o.batch;
+  if (o.validation_every >= 0) config.validation_every = o.validation_every;
+  if (o.whiten && way.epsilon == 0) way.epsilon = Whitening::kDefaultEpsilon;
+  if (o.no_whiten) way.epsilon = 0;
+  if (!o.softmax.empty()) way.softmax = o.softmax;
+  if (o.range > 0) way.range = o.range;
+}
+
+/// Ways that options have made the same are tried once; one alone is no choice.
+void drop_repeated(std::vector<TrainingWay>& ways) {
+  std::vector<TrainingWay> distinct;
+  for (TrainingWay& way : ways)
+    if (std::none_of(distinct.begin(), distinct.end(),
+                     [&](const TrainingWay& other) { return same_training(way, other); }))
+      distinct.push_back(std::move(way));
+  ways = distinct.size() > 1 ? std::move(distinct) : std::vector<TrainingWay>{};
+}
+
 FinetuningSettings settings_of(const FinetuneOptions& o, const FinetuningData& data,
                                const OrderSeed& seed) {
   FinetuningSettings s = preset_settings(o.preset, data.train);

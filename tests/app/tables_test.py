@@ -1,0 +1,263 @@
+#!/usr/bin/env python3
+"""Tables, archives and classes through the programs: what is taken for what, and what is said.
+
+usage: tables_test.py BLINDTUNER BLINDTUNER-SERVER [unittest arguments]
+"""
+import json
+import os
+import random
+import struct
+import tempfile
+import zipfile
+import zlib
+from pathlib import Path
+
+from cli_base import CLASSES, FEATURES, INSECURE, OWNER, PARAMETERS, Base, blobs, main, npy, run
+from extract_test import npz, png, tiny_model
+
+NAMES = ["cat", "dog", "emu"]
+
+
+def table(path, features, labels, header=True, columns=None, separator=","):
+    """Features and labels by name; `columns`: the order of the columns, by name."""
+    names = [f"f{j}" for j in range(FEATURES)] + ["label"]
+    order = columns or names
+    rows = [order] if header else []
+    for i, row in enumerate(features):
+        values = dict(zip(names, [f"{x:.4f}" for x in row] + [str(labels[i])]), index=str(i))
+        rows.append([values[name] for name in order])
+    Path(path).write_text("".join(separator.join(row) + "\n" for row in rows))
+
+
+def array(values, kind):
+    code = {"<f4": "f", "<i4": "i"}[kind]
+    flat = [x for row in values for x in row] if isinstance(values[0], list) else values
+    shape = f"({len(values)}, {len(values[0])})" if isinstance(values[0], list) else f"({len(values)},)"
+    header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}"
+    header += " " * (-(len(header) + 11) % 64) + "\n"
+    return (b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() +
+            struct.pack(f"<{len(flat)}{code}", *flat))
+
+
+class Tables(Base):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = Path(tempfile.mkdtemp(prefix="blindtuner-tables-"))
+        os.environ["XDG_CACHE_HOME"] = str(cls.folder / "cache")
+        cls.out = cls.folder / "run"
+
+    def finetune(self, *arguments):
+        return [OWNER, "finetune", "--out", self.out, "--parameters", PARAMETERS, "--steps", 2,
+                "--preset", "fast", "--seed", 1, "--validation-fraction", 0, "--new-keys", INSECURE,
+                *arguments]
+
+    def report(self, *arguments):
+        result = self.good(*self.finetune("--json", *arguments))
+        return json.loads(result.stdout), result.stderr
+
+    def test_columns_and_classes_by_name(self):
+        features, labels = blobs(150, 1)
+        named = [NAMES[k] for k in labels]
+        train, test = self.folder / "train.csv", self.folder / "test.tsv"
+        order = ["index", "label"] + [f"f{j}" for j in range(FEATURES)]
+        table(train, features, named, columns=order)
+        train.write_text(train.read_text().replace("index", "", 1))
+        # Other columns' order, another separator, a class that is missing.
+        features, labels = blobs(60, 2)
+        some = [i for i, k in enumerate(labels) if k != 0]
+        table(test, [features[i] for i in some], [f" {NAMES[labels[i]]}" for i in some],
+              columns=["f3", "label"] + [f"f{j}" for j in range(FEATURES) if j != 3], separator="\t")
+        report, said = self.report("--features", train, "--test-features", test)
+        self.assertEqual((report["features"], report["classes"]), (FEATURES, 3))
+        self.assertEqual(report["class_names"], NAMES)
+        self.assertGreater(report["accuracy_encrypted"], 0.9)
+        reading = report["reading"]
+        self.assertEqual(reading["train"]["label"], {"column": 2, "name": "label"})
+        self.assertEqual(reading["train"]["left_out"][0]["why"], "an index: it has no name")
+        self.assertEqual(reading["test"]["separator"], "\t")
+        self.assertIn("label is column 2 ('label'), by its name", said)
+        self.assertIn("left out column 1: an index: it has no name", said)
+        # The model has the names of classes and columns.
+        model = self.out / "model.npz"
+        self.assertEqual(npz(model)["classes"][1], NAMES)
+        evaluated = json.loads(self.good(OWNER, "evaluate", "--model", model, "--features", test,
+                                         "--json").stdout)
+        self.assertEqual(evaluated["confusion"], report["confusion"])
+        # A class that training had not, and the one that was meant.
+        test.write_text(test.read_text().replace(" dog", "Dog", 1))
+        self.refused(run(OWNER, "evaluate", "--model", model, "--features", test), "class 'Dog'",
+                     "did you mean 'dog'?")
+        # Numbers are no names, unless somebody says what they stand for.
+        table(test, features, labels)
+        arguments = [OWNER, "evaluate", "--model", model, "--features", test, "--json"]
+        self.refused(run(*arguments), "--class-numbers")
+        self.assertGreater(json.loads(self.good(*arguments, "--class-numbers").stdout)["accuracy"],
+                           0.9)
+        # A column that training had.
+        table(test, features, labels, columns=["f0", "label"])
+        self.refused(run(*arguments), "no column 'f1'")
+
+    def test_the_index_alone_would_tell_the_classes(self):
+        generator = random.Random(5)
+        features = [[generator.gauss(0, 1) for _ in range(FEATURES)] for _ in range(240)]
+        labels = sorted(i % CLASSES for i in range(240))
+        path = self.folder / "sorted.csv"
+        table(path, features, labels,
+              columns=["index"] + [f"f{j}" for j in range(FEATURES)] + ["label"])
+        path.write_text(path.read_text().replace("index", "", 1))
+        report, _ = self.report("--features", path)
+        # A third by chance, of 48: a binomial's chance to reach 36 is below 1e-7.
+        self.assertLess(report["accuracy_encrypted"], 0.75)
+        self.assertEqual(report["features"], FEATURES)
+
+    def test_several_candidates_are_refused(self):
+        path = self.folder / "several.csv"
+        path.write_text("a,sex,risk\n" + "".join(f"{0.5 * i},{i % 2},{i % 3}\n" for i in range(30)))
+        self.refused(run(*self.finetune("--features", path)), "several columns may be the label",
+                     "column 2 ('sex'), column 3 ('risk')", "--label-column")
+        report, _ = self.report("--features", path, "--label-column", "risk", "--drop-columns", "sex")
+        self.assertEqual((report["features"], report["classes"]), (1, 3))
+
+    def test_archives_of_several_sets(self):
+        generator = random.Random(7)
+        features = lambda n: [[generator.gauss(0, 1) for _ in range(FEATURES)] for _ in range(n)]
+        tosses = lambda n: [generator.randrange(2) for _ in range(n)]
+        path = self.folder / "all.npz"
+        x, y = features(120), tosses(120)
+        members = {"X_train": array(x, "<f4"), "y_train": array(y, "<i4"),
+                   "X_test": array(features(90) + x[:10], "<f4"),
+                   "y_test": array(tosses(90) + y[:10], "<i4")}
+
+        def write(names):
+            with zipfile.ZipFile(path, "w") as archive:
+                for name in names:
+                    archive.writestr(name + ".npy", members[name])
+        write(members)
+        named = ["--features", path, "--features-member", "X_train", "--labels-member", "y_train"]
+        for arguments in ([*named, "--test-features", path], named, ["--features", path]):
+            report, said = self.report(*arguments)
+            self.assertEqual(report["test_samples"], 100)
+            # Coin tosses: of 100, 80 are right less than once in a billion.
+            self.assertLess(report["accuracy_encrypted"], 0.8)
+            self.assertIn("warning: 10 of the 100 samples for test are in the training set", said)
+            self.assertEqual(report["reading"]["test"]["samples_in_training_too"], 10)
+        self.refused(run(*self.finetune(*named, "--test-features", path, "--test-features-member",
+                                        "X_train")), "the same features for training and for test")
+        write(["X_train", "y_train"])
+        self.refused(run(*self.finetune(*named, "--test-features", path)), "test features",
+                     "--test-features-member")
+        path = self.folder / "same.csv"
+        table(path, *blobs(60, 3))
+        self.refused(run(*self.finetune("--features", path, "--test-features", path)),
+                     "the same features for training and for test")
+
+    def test_labels_that_are_no_class_numbers(self):
+        features, labels = blobs(150, 4)
+        keys = self.folder / "keys"
+        self.make_keys(keys)
+        for name, of in (("one", lambda k: k + 1), ("tens", lambda k: 10 * k), ("year", lambda k: 2021 + k)):
+            npy(self.folder / "x.npy", features)
+            npy(self.folder / f"{name}.npy", [of(k) for k in labels], "<i4")
+            arguments = ["--features", self.folder / "x.npy", "--labels", self.folder / f"{name}.npy"]
+            result = self.good(OWNER, "encrypt", *arguments, "--keys", keys, "--out",
+                               self.folder / "data.enc", INSECURE)
+            self.assertIn(f"classes: 0 is '{of(0)}', 1 is '{of(1)}', 2 is '{of(2)}'", result.stdout)
+        report, _ = self.report(*arguments)
+        self.assertEqual(report["class_names"], ["2021", "2022", "2023"])
+        self.assertGreater(report["accuracy_encrypted"], 0.9)
+        # What was decrypted with these keys has the names; scores in .npz as well.
+        npy(self.folder / "new.npy", blobs(30, 5)[0])
+        model = self.folder / "m.enc"
+        (self.folder / "c.json").write_text(json.dumps({"steps": 2, "batch_size": 128}))
+        from cli_base import SERVER
+        evaluation = keys / "evaluation.keys"
+        self.good(SERVER, "train", "--keys", evaluation, "--data", self.folder / "data.enc", "--out",
+                  model, "--config", self.folder / "c.json", INSECURE)
+        self.good(OWNER, "decrypt", "--model", model, "--keys", keys, "--out",
+                  self.folder / "m.npz", INSECURE)
+        self.assertEqual(npz(self.folder / "m.npz")["classes"][1], ["2021", "2022", "2023"])
+
+    def test_an_unusable_cache_is_no_reason_to_stop(self):
+        tiny_model(self.folder / "tiny.safetensors")
+        for i in range(8):
+            png(self.folder / "pictures" / "red" / f"{i}.png", 20, 30, (180, 20, 20))
+            png(self.folder / "pictures" / "green" / f"{i}.jfif", 20, 30, (20, 180, 20))
+        (self.folder / "pictures" / "red" / "notes.txt").write_text("none")
+        (self.folder / "file").write_text("no folder")
+        arguments = ["extract", "--model", self.folder / "tiny.safetensors", "--images",
+                     self.folder / "pictures", "--out", self.folder / "f.npz"]
+        before = os.environ["XDG_CACHE_HOME"]
+        os.environ["XDG_CACHE_HOME"] = str(self.folder / "file")
+        try:
+            result = self.good(OWNER, *arguments)
+            self.assertIn("warning: cannot make the folder", result.stderr)
+            self.assertIn("note: 1 file is no picture: not used, the first is", result.stderr)
+            self.assertNotIn("note:", self.good(OWNER, *arguments, "--quiet").stderr)
+            # One that was asked for is.
+            self.refused(run(OWNER, *arguments, "--cache", self.folder / "file" / "x"), "cannot make")
+        finally:
+            os.environ["XDG_CACHE_HOME"] = before
+        # The same pictures twice, computed in another order: known by what they are made of.
+        (self.folder / "other" / "red").mkdir(parents=True)
+        (self.folder / "other" / "green").mkdir()
+        for name in ("green/0.jfif", "red/3.png"):
+            (self.folder / "other" / name).write_bytes((self.folder / "pictures" / name).read_bytes())
+        report, said = self.report("--images", self.folder / "pictures", "--test-images",
+                                   self.folder / "other", "--model",
+                                   self.folder / "tiny.safetensors", "--no-cache")
+        self.assertIn("warning: 2 of the 2 samples for test are in the training set", said)
+        self.refused(run(*self.finetune("--images", self.folder / "pictures", "--test-images",
+                                        self.folder / "pictures", "--model",
+                                        self.folder / "tiny.safetensors")), "the same samples")
+
+    def test_sixteen_bits_that_are_fewer(self):
+        def grey(path, values):
+            def chunk(name, data):
+                return (struct.pack(">I", len(data)) + name + data +
+                        struct.pack(">I", zlib.crc32(name + data)))
+            rows = b"".join(b"\0" + struct.pack(">32H", *values) for _ in range(32))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"\x89PNG\r\n\x1a\n" +
+                             chunk(b"IHDR", struct.pack(">IIBBBBB", 32, 32, 16, 0, 0, 0, 0)) +
+                             chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+        tiny_model(self.folder / "tiny.safetensors")
+
+        def features(folder, *arguments):
+            result = self.good(OWNER, "extract", "--model", self.folder / "tiny.safetensors",
+                               "--images", folder, "--out", self.folder / "f.npz", "--no-cache",
+                               "--quiet", *arguments)
+            return npz(self.folder / "f.npz")["features"][1], result.stderr
+        wide, small = self.folder / "wide", self.folder / "small"
+        for name, most in (("a", 255), ("b", 90)):
+            for i in range(2):
+                values = [j * (most - i) // 31 for j in range(32)]
+                grey(small / name / f"{i}.png", values)
+                grey(wide / name / f"{i}.png", [value << 8 for value in values])
+        want, said = features(wide)
+        self.assertNotIn("16 bits", said)
+        got, said = features(small)
+        self.assertIn("warning: 4 pictures have samples of 16 bits, but use no more than 8", said)
+        self.assertEqual(got, want)
+        # A test set is taken as the training set was, whatever is in it.
+        for path in small.rglob("1.png"):
+            path.unlink()
+        (self.folder / "f.npz").rename(self.folder / "train.npz")
+        some, said = features(small / "b", "--classes", self.folder / "train.npz")
+        self.assertNotIn("16 bits", said)
+        for a, b in zip(some, want[-2 * len(some):]):
+            self.assertAlmostEqual(a, b, delta=1e-5)
+        black, said = features(small, "--picture-bits", 16)
+        self.assertEqual(black[:len(black) // 2], black[len(black) // 2:])
+
+    def test_few_samples_say_which_split_failed(self):
+        for count, words in ((4, ["for validation", "--validation-fraction 0"]),
+                             (2, ["for the test", "--test-fraction"])):
+            features, labels = blobs(CLASSES * count, 6)
+            table(self.folder / "few.csv", features, labels)
+            arguments = self.finetune("--features", self.folder / "few.csv")
+            at = arguments.index("--validation-fraction")
+            self.refused(run(*arguments[:at], *arguments[at + 2:]), "too few to hold out", *words)
+
+
+if __name__ == "__main__":
+    main()

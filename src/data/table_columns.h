@@ -20,9 +20,9 @@ namespace blindtuner {
 
 /// Columns as the command line names them: by a name of the header, a number from 1, or "last".
 struct ColumnChoice {
-  std::string label, text, path;  ///< empty: by the table; label "none": without labels
-  std::vector<std::string> features, drop;
-  std::string decimal;        ///< "comma", "point"; empty: by the table
+  std::string label{}, text{}, path{};  ///< empty: by the table; label "none": without labels
+  std::vector<std::string> features{}, drop{};
+  std::string decimal{};      ///< "comma", "point"; empty: by the table
   bool skip_missing = false;  ///< leave out rows without a value instead of refusing them
 };
 

@@ -167,7 +167,7 @@ struct PathInTable {
   }
   static bool is_there(const fs::path& path) {
     std::error_code error;
-    return fs::exists(path, error) && !error && !fs::is_directory(path, error);
+    return path_exists(path) && !fs::is_directory(path, error);
   }
 };
 

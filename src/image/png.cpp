@@ -109,8 +109,7 @@ std::vector<std::uint16_t> wide_samples(Reader& reader, std::size_t width, std::
   std::vector<std::uint8_t> bytes(6 * width * height);
   std::vector<png_bytep> rows(height);
   for (std::size_t y = 0; y < height; ++y) rows[y] = bytes.data() + 6 * width * y;
-  if (!read_wide_rows(reader, rows.data()))
-    throw DataError(where + ": bad PNG: " + reader.message);
+  if (!read_wide_rows(reader, rows.data())) throw DataError(where + ": bad PNG: " + reader.message);
   std::vector<std::uint16_t> out(3 * width * height);
   for (std::size_t i = 0; i < out.size(); ++i)
     out[i] = static_cast<std::uint16_t>(bytes[2 * i] << 8 | bytes[2 * i + 1]);

@@ -251,7 +251,8 @@ class Extract(Base):
 
     def test_unlabelled_and_classes(self):
         self.report("--no-cache", images=self.images / "red")
-        self.assertEqual(sorted(npz(self.folder / "f.npz")), ["features", "names", "pooling"])
+        self.assertEqual(sorted(npz(self.folder / "f.npz")),
+                         ["digests", "features", "names", "pooling"])
         self.report("--no-cache", out="train.npz")
         test = self.folder / "test"
         png(test / "red" / "x.png", 9, 9, (200, 0, 0))

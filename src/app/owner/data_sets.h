@@ -25,7 +25,7 @@ struct RecordedDataSet {
   /// Not known of what an earlier program recorded.
   std::optional<std::string> map;
   std::vector<std::size_t> class_samples;  ///< of each class; empty where an earlier program wrote
-  std::vector<std::string> class_names, feature_names;  ///< or none; they never leave the owner
+  std::vector<std::string> class_names{}, feature_names{};  ///< or none; they never leave the owner
 };
 
 /// As RecordedDataSet::map says it.

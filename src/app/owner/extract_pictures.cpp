@@ -130,8 +130,15 @@ EncoderFeatures picture_features(const CommonOptions& common, const ExtractOptio
                     " pictures could be read");
   std::vector<std::size_t> widths;
   for (const TokenPart& part : pooling.parts()) widths.push_back(model.part_width(part));
-  return {std::move(extracted), pooling,           std::move(widths), pictures.names(),
-          pictures.classes(),   pictures.labels(), settings,          std::move(report), bits};
+  return {std::move(extracted),
+          pooling,
+          std::move(widths),
+          pictures.names(),
+          pictures.classes(),
+          pictures.labels(),
+          settings,
+          std::move(report),
+          bits};
 }
 
 }  // namespace blindtuner

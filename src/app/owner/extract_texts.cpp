@@ -66,8 +66,8 @@ EncoderFeatures text_features(const CommonOptions& common, const ExtractOptions&
                                                  settings, cache.get(), load, prepare, encode);
   std::vector<std::size_t> widths;
   for (const TokenPart& part : pooling.parts()) widths.push_back(model.part_width(part));
-  return {std::move(extracted), pooling,      std::move(widths), texts.names,
-          texts.classes,        texts.labels, settings,          std::move(report), 16};
+  return {std::move(extracted), pooling,  std::move(widths), texts.names, texts.classes,
+          texts.labels,         settings, std::move(report), 16};
 }
 
 }  // namespace blindtuner

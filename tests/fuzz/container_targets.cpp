@@ -44,7 +44,9 @@ void seed_inspect(const fs::path& folder) {
 }
 
 void dataset(Bytes bytes) {
-  const DatasetFile file = read_dataset(sealed_file(FileKind::kDataset, bytes), owner().set());
+  const fs::path path = sealed_file(FileKind::kDataset, bytes);
+  each([&] { (void)scan_dataset(path, owner().set()); });
+  const DatasetFile file = read_dataset(path, owner().set());
   const TrainingState& training = owner().training();
   each(
       [&] {

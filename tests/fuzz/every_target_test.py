@@ -23,7 +23,6 @@ OPENS = re.compile(r"\b(InputFile|FileReader|read_file|read_json|parse_json|ifst
 READS = re.compile(r"(^|[:_])(read|load|parse|decode|scan|open|find|enter|from)(_\w+)?$")
 ELSEWHERE = {
     "app/common/options.cpp": "a file's header, which FileReader checks",
-    "app/owner/decrypt.cpp": "the digest of a model's contents, by FileReader",
     "app/owner/process.cpp": "messages of the server's program, which it started itself",
     "app/owner/server_check.cpp": "the same program's version",
     "app/plan/unit_costs.cpp": "numbers that are built in",

@@ -16,6 +16,7 @@ import struct
 import subprocess
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -112,7 +113,16 @@ def tables():
         "method": "momentum", "momentum": 0.9, "averaging_start": 3, "validation_every": 2}))
 
 
+def png_chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
 def pictures():
+    for name, colour, channels in (("grey_16", 0, 1), ("rgb_16", 2, 3)):
+        row = b"\0" + struct.pack(f">{2 * channels}H", *[4095 - 100 * i for i in range(2 * channels)])
+        put("png", name, b"\x89PNG\r\n\x1a\n" +
+            png_chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, 16, colour, 0, 0, 0)) +
+            png_chunk(b"IDAT", zlib.compress(row + row)) + png_chunk(b"IEND", b""))
     kinds = {".jpg": "jpeg", ".png": "png", ".bmp": "bmp", ".webp": "webp"}
     for path in sorted((TESTS / "image" / "fixtures").iterdir()):
         if path.suffix in kinds and path.stat().st_size <= 1500:

@@ -98,7 +98,7 @@ constexpr char kDataSets[] = "data sets", kRounds[] = "rounds of validation";
 json data_sets_record() {
   const OwnerFolder& keys = owner().folder();
   fs::remove(data_sets_path(keys));
-  record_data_set(keys, {{1}, {}, "train.enc", "training", 20, true, "0", ""});
+  record_data_set(keys, {{1}, {}, "train.enc", "training", 20, true, "0", "", {}});
   record_data_set(keys, {{2}, {}, "x.enc", "prediction", 3, false, std::string(64, 'a'), {}});
   return unsealed(data_sets_path(keys), kDataSets);
 }

@@ -70,7 +70,9 @@ struct Measured {
   double rms = 0, worst = 0;  // against the circuit in the clear
   double from_exact = 0;      // the largest distance from softmax (sigmoid, for E alone)
   double padding = 0;         // the largest value in a class that is not there
+  std::size_t far_rows = 0;   // rows with a value further than kFar from softmax
 };
+inline constexpr double kFar = 0.02;
 
 inline Measured compare(const SoftmaxCircuit& circuit, const SoftmaxRows& rows,
                         std::span<const double> values) {
@@ -81,6 +83,7 @@ inline Measured compare(const SoftmaxCircuit& circuit, const SoftmaxRows& rows,
     exact_softmax(rows.row(i), exact);
     if (circuit.family == "sigmoid")
       for (std::size_t k = 0; k < rows.classes; ++k) exact[k] = 1 / (1 + std::exp(-rows.row(i)[k]));
+    double row_worst = 0;
     for (std::size_t k = 0; k < rows.stride; ++k) {
       const double p = values[i * rows.stride + k];
       if (k >= rows.classes) {
@@ -89,8 +92,10 @@ inline Measured compare(const SoftmaxCircuit& circuit, const SoftmaxRows& rows,
       }
       m.rms += (p - clear[k]) * (p - clear[k]);
       m.worst = std::max(m.worst, std::abs(p - clear[k]));
-      m.from_exact = std::max(m.from_exact, std::abs(p - exact[k]));
+      row_worst = std::max(row_worst, std::abs(p - exact[k]));
     }
+    m.from_exact = std::max(m.from_exact, row_worst);
+    m.far_rows += row_worst > kFar;
   }
   m.rms = std::sqrt(m.rms / static_cast<double>(rows.count * rows.classes));
   return m;

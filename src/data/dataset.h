@@ -27,6 +27,7 @@ struct Dataset {
   std::vector<std::string> class_names;    ///< one a class, or none where nobody named them
   std::vector<std::string> feature_names;  ///< one a column, or none where it has no names
   std::vector<std::string> digests;        ///< of what each sample was made of, or none
+  std::string pooling;  ///< an encoder's tokens that features are; empty: not noted
 
   std::size_t size() const { return labels.size(); }
   std::size_t width() const { return static_cast<std::size_t>(features.cols()); }

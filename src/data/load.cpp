@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "data/feature_table.h"
 #include "data/file_bytes.h"
 #include "data/idx.h"
@@ -47,6 +48,13 @@ Members members_of(const NpzArchive& archive, const DataSource& source, bool lab
     reading.notes.push_back(archive.name() + ": features are member '" + out.features + "'" +
                             (labelled ? ", labels '" + out.labels + "'" : ""));
   return out;
+}
+
+/// What `extract` noted; empty: nothing.
+std::string pooling_of(const NpzArchive& archive) {
+  if (!archive.contains("pooling")) return {};
+  const std::vector<std::string> noted = archive.strings("pooling");
+  return noted.size() == 1 ? noted[0] : std::string{};
 }
 
 }  // namespace
@@ -113,6 +121,12 @@ Dataset load_dataset(const DataSource& source, Reading* told) {
       set.digests = archive.strings("digests");
       if (set.digests.size() != static_cast<std::size_t>(set.features.rows())) set.digests.clear();
     }
+    set.pooling = pooling_of(archive);
+    // Of the same width, perhaps, and another meaning.
+    if (!set.pooling.empty() && !source.pooling.empty() && set.pooling != source.pooling)
+      throw DataError(name + ": features of the pooling '" + printable(set.pooling) +
+                      "', expected '" + printable(source.pooling) +
+                      "' as those of the training set");
     if (source.labels.empty()) {
       if (members.labels.empty())
         throw DataError(archive.where(members.features) +

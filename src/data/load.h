@@ -22,6 +22,7 @@ struct DataSource {
   ColumnChoice columns;          ///< tables
   ClassRequest classes;          ///< names or number, where they are known before
   std::vector<std::string> feature_names;  ///< tables: the columns of another set, in their order
+  std::string pooling;  ///< .npz of `extract`: Dataset::pooling of another set; empty: not known
 };
 
 /// Reads and validates (validate_set). Throws DataError.

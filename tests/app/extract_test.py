@@ -377,6 +377,9 @@ class Encoders(Base):
             self.assertEqual((report["pooling"], members["pooling"][1]), (name, [name]))
             self.assertEqual((report["features"], report["cached"]), (WIDTH, 0))
             single[name] = members["features"][1]
+            (self.folder / "f.npz").rename(self.folder / f"{name}.npz")
+        self.refused(run(OWNER, "finetune", "--features", self.folder / "class.npz", "--test-features",
+                         self.folder / "mean.npz", "--out", self.folder / "out"), "mean.npz", "pooling 'mean'", "'class'")
         self.assertEqual(single["model"], single["class"])
         self.assertNotEqual(single["class"], single["mean"])
         report, members, _ = self.run_extract(*cache, "--pooling", "class+mean")

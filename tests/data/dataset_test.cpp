@@ -335,5 +335,30 @@ TEST(Load, EveryKind) {
   expect_data_error([&] { load_dataset(source); }, "unknown kind");
 }
 
+// Features of one width, made of other tokens.
+TEST(Load, PoolingIsTheTrainingSets) {
+  const TemporaryFolder folder;
+  const auto write = [&](const char* name, std::map<std::string, std::vector<std::uint8_t>> noted) {
+    noted["features"] = npy_bytes(Eigen::MatrixXd(Eigen::MatrixXd::Identity(2, 2)));
+    noted["labels"] = npy_bytes(Labels{0, 1});
+    write_npz(folder / name, noted);
+    DataSource source;
+    source.features = folder / name;
+    return source;
+  };
+  DataSource of_class =
+      write("class.npz", {{"pooling", npy_bytes(std::vector<std::string>{"class"})}});
+  DataSource of_mean =
+      write("mean.npz", {{"pooling", npy_bytes(std::vector<std::string>{"mean"})}});
+  DataSource unknown = write("unknown.npz", {});
+  EXPECT_EQ(load_dataset(of_class).pooling, "class");
+  EXPECT_EQ(load_dataset(unknown).pooling, "");
+  of_class.pooling = of_mean.pooling = unknown.pooling = "class";
+  EXPECT_EQ(load_dataset(of_class).size(), 2u);
+  EXPECT_EQ(load_dataset(unknown).size(), 2u);
+  expect_data_error([&] { load_dataset(of_mean); },
+                    "mean.npz': features of the pooling 'mean', expected 'class'");
+}
+
 }  // namespace
 }  // namespace blindtuner

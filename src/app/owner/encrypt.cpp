@@ -145,6 +145,7 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
       source.classes = {set.class_names, 0, options.source.classes.numbered};
       source.columns = options.source.columns;
       source.feature_names = set.feature_names;
+      source.pooling = set.pooling;
       source.part = Part::kValidation;
       if (same_features(options.source, source))
         throw DataError(quoted_path(source.features) +

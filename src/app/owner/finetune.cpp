@@ -137,6 +137,7 @@ FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,
     }
     source.classes = {data.train.class_names, 0, train.classes.numbered};
     source.feature_names = data.train.feature_names;
+    source.pooling = data.train.pooling;
     if (same_features(train, source))
       throw DataError(quoted_path(source.features) + ": the same features for training and for " +
                       use + "; leave it out, or name its members with --" + use +

@@ -3,8 +3,8 @@
 
     tools/results.py --features DIR --out DIR [--rows mnist,snips] [--settings fast,paper] [--table]
 
-fast and thorough are presets of `blindtuner finetune`, the latter for the rows where the former is
-not within 0.3 points of converged; paper is HETAL's way.
+auto, fast, thorough and paper are presets of `blindtuner finetune`: auto, the default, chooses on the
+training set alone, paper is HETAL's way.
 
 --features holds what `blindtuner extract` made, <name>.npz or <name>_train.npz and <name>_test.npz;
 rows whose files are absent are listed as skipped. Every run leaves its report.json under --out and
@@ -35,22 +35,30 @@ BEGIN, END = "<!-- begin table -->", "<!-- end table -->"
 # DeiT-tiny's, whose squared norm is 400 to 700: the largest of 0.001 .. 0.03 that lowers the loss on
 # a tenth of the training set, in the clear.
 ROWS = {
-    "mnist": dict(title="MNIST", encoder="DeiT-tiny", paper=(1024, 7, 0.03), thorough=True),
+    "mnist": dict(title="MNIST", encoder="DeiT-tiny", paper=(1024, 7, 0.03)),
     "cifar10": dict(title="CIFAR-10", encoder="DeiT-tiny", paper=(2048, 9, 0.02)),
-    "face_mask": dict(title="Face Mask", encoder="DeiT-tiny", seeds=3, paper=(512, 22, 0.02)),
-    "ham10000": dict(title="HAM10000, 28x28", encoder="DeiT-tiny", seeds=3, paper=(1024, 23, 0.02)),
-    "snips": dict(title="SNIPS", encoder="MiniLM-L6", seeds=3, paper=(1024, 14, 1.0)),
+    "face_mask": dict(title="Face Mask", encoder="DeiT-tiny", paper=(512, 22, 0.02)),
+    "ham10000": dict(title="HAM10000, 28x28", encoder="DeiT-tiny", paper=(1024, 23, 0.02)),
+    "snips": dict(title="SNIPS", encoder="MiniLM-L6", paper=(1024, 14, 1.0)),
 }
 
 
 def seeds(name, setting):
-    """Three for the small sets; the paper's setting takes too long for more than one."""
-    return 1 if setting == "paper" else ROWS[name].get("seeds", 1)
+    """The paper's setting takes too long for more than one."""
+    return 1 if setting == "paper" else 3
 
 
 def read(path):
     with numpy.load(path, allow_pickle=False) as data:
         return data["features"].astype(numpy.float32), data["labels"].astype(int)
+
+
+def pooling(folder, name):
+    """The tokens that became features, as `extract` noted them."""
+    for path in (folder / f"{name}_train.npz", folder / f"{name}.npz"):
+        if path.exists():
+            with numpy.load(path, allow_pickle=False) as data:
+                return str(data["pooling"][0]) if "pooling" in data else "not noted"
 
 
 def split(features, labels, seed, fraction=0.2):
@@ -106,6 +114,7 @@ def run(name, setting, seed, options):
     report = json.loads(subprocess.run([str(c) for c in command], check=True,
                                        stdout=subprocess.PIPE).stdout)
     accuracy, macro_f1 = converged(train, test)
+    report["pooling"] = pooling(options.features, name)
     report["accuracy_converged"], report["macro_f1_converged"] = accuracy, macro_f1
     (out / "result.json").write_text(json.dumps(report, indent=1) + "\n")
     for part in out.iterdir():  # gigabytes of keys and ciphertexts
@@ -125,6 +134,12 @@ def mean(values):
     return sum(values) / len(values)
 
 
+def way(setting, reports):
+    """What `auto` chose, of every seed."""
+    chosen = [r["choice"]["way"] for r in reports if r.get("choice")]
+    return f"{setting}: {', '.join(sorted(set(chosen)))}" if chosen else setting
+
+
 def line(name, setting, reports):
     row, first = ROWS[name], reports[0]
     steps = mean([r["steps_done"] for r in reports])
@@ -132,7 +147,7 @@ def line(name, setting, reports):
     error = 100 * math.sqrt(mean(plain) * (1 - mean(plain)) / first["test_samples"])
     upload = first["bytes"]["upload"] + first["bytes"].get("upload_validation", 0)
     return "| " + " | ".join([
-        row["title"], row["encoder"], setting, f"{first['samples']} + {first['test_samples']}",
+        row["title"], f"{row['encoder']}, {first['pooling']}", way(setting, reports), f"{first['samples']} + {first['test_samples']}",
         f"{first['features']}", f"{first['classes']}", f"{first['batch']}", f"{steps:.0f}",
         percent(plain), percent([r["accuracy_plain"] for r in reports]), percent(encrypted),
         f"{100 * (mean(encrypted) - mean(plain)):+.2f} (s.e. {error:.2f})",
@@ -168,14 +183,12 @@ def main():
     parser.add_argument("--program", default=ROOT / "build" / "release" / "bin" / "blindtuner")
     parser.add_argument("--rows", type=lambda s: s.split(","), default=list(ROWS))
     parser.add_argument("--settings", type=lambda s: s.split(","),
-                        default=["fast", "thorough", "paper"])
+                        default=["auto", "paper"])
     parser.add_argument("--table", action="store_true", help="only write the table")
     options = parser.parse_args()
     if not options.table:
         for setting in options.settings:
             for name in options.rows:
-                if setting == "thorough" and not ROWS[name].get("thorough"):
-                    continue
                 for seed in range(1, seeds(name, setting) + 1):
                     run(name, setting, seed, options)
     table(options)

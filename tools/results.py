@@ -137,7 +137,7 @@ def mean(values):
 def way(setting, reports):
     """What `auto` chose, of every seed."""
     chosen = [r["choice"]["way"] for r in reports if r.get("choice")]
-    return f"{setting}: {', '.join(sorted(set(chosen)))}" if chosen else setting
+    return f"{setting}: {'; '.join(sorted(set(chosen)))}" if chosen else setting
 
 
 def line(name, setting, reports):
@@ -147,7 +147,7 @@ def line(name, setting, reports):
     error = 100 * math.sqrt(mean(plain) * (1 - mean(plain)) / first["test_samples"])
     upload = first["bytes"]["upload"] + first["bytes"].get("upload_validation", 0)
     return "| " + " | ".join([
-        row["title"], f"{row['encoder']}, {first['pooling']}", way(setting, reports), f"{first['samples']} + {first['test_samples']}",
+        f"{row['title']}, {len(reports)} seed{'s' * (len(reports) > 1)}", f"{row['encoder']}, {first['pooling']}", way(setting, reports), f"{first['samples']} + {first['test_samples']}",
         f"{first['features']}", f"{first['classes']}", f"{first['batch']}", f"{steps:.0f}",
         percent(plain), percent([r["accuracy_plain"] for r in reports]), percent(encrypted),
         f"{100 * (mean(encrypted) - mean(plain)):+.2f} (s.e. {error:.2f})",

@@ -167,6 +167,15 @@ std::string class_note(const std::vector<std::string>& classes) {
   return out;
 }
 
+std::string list_of_words(const std::vector<std::string>& words) {
+  std::string out;
+  for (const std::string& word : words) {
+    if (out.size() > 200) return out + ", ..";
+    out += (out.empty() ? "" : ", ") + word;
+  }
+  return out;
+}
+
 std::string list_of_names(const std::vector<std::string>& names) {
   std::string out;
   for (const std::string& name : names) {

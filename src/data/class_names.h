@@ -78,7 +78,9 @@ bool are_numbered(const std::vector<std::string>& classes);
 /// otherwise.
 std::string class_note(const std::vector<std::string>& classes);
 
-/// Names in quotes, separated by commas, cut off after a few.
+/// Words separated by commas, cut off after a few.
+std::string list_of_words(const std::vector<std::string>& words);
+/// Names in quotes, the same.
 std::string list_of_names(const std::vector<std::string>& names);
 
 /// The classes of an earlier extraction or of a model (the member `classes` of an .npz), or the lines

@@ -27,15 +27,7 @@ std::vector<std::string> names_of(const TableColumns& columns) {
   return out;
 }
 
-struct Skipped {
-  UnusedRows rows{"incomplete", 0, 0};
-  void add(std::size_t line) {
-    if (rows.count++ == 0) rows.first_line = line;
-  }
-};
-
-}  // namespace
-
+/// A row's label. False: there is none, and such rows are to be left out.
 bool add_label(const Table& table, const TableColumns& columns, std::size_t row,
                const TableRow& fields, bool skip_missing, LabelWords& labels) {
   const auto where = [&] { return table.where(row); };
@@ -61,6 +53,12 @@ bool add_label(const Table& table, const TableColumns& columns, std::size_t row,
   return true;
 }
 
+void leave_out(UnusedRows& rows, std::size_t line) {
+  if (rows.count++ == 0) rows.first_line = line;
+}
+
+}  // namespace
+
 FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest request,
                                 Reading& reading) {
   const Table table(path);
@@ -71,7 +69,7 @@ FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest 
   out.feature_names = names_of(columns);
   out.features.resize(static_cast<Eigen::Index>(columns.rows.size()),
                       static_cast<Eigen::Index>(columns.features.size()));
-  Skipped skipped;
+  UnusedRows skipped{"incomplete", 0, 0};
   TableRow row;
   Eigen::Index at = 0;
   for (const std::size_t i : columns.rows) {
@@ -99,11 +97,11 @@ FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest 
     if (whole)
       ++at;
     else
-      skipped.add(table.line(i));
+      leave_out(skipped, table.line(i));
   }
   if (at == 0) throw DataError(table.name() + ": no row is complete");
   out.features.conservativeResize(at, Eigen::NoChange);
-  report_table(table, static_cast<std::size_t>(at), {skipped.rows}, reading);
+  report_table(table, static_cast<std::size_t>(at), {skipped}, reading);
   return out;
 }
 
@@ -115,14 +113,27 @@ LabelWords read_label_table(const std::filesystem::path& path, const ColumnChoic
   request.columns = columns;
   const TableColumns chosen = assign_columns(table, request, reading);
   LabelWords out;
-  TableRow row;
-  for (const std::size_t i : chosen.rows) {
-    table.read(i, row);
-    // Left out here, labels and samples would no longer go together.
-    add_label(table, chosen, i, row, false, out);
-  }
+  // Left out here, labels and samples would no longer go together.
+  for_each_labelled_row(table, chosen, false, out, [](std::size_t, const TableRow&) {});
   report_table(table, out.size(), {}, reading);
   return out;
+}
+
+UnusedRows for_each_labelled_row(const Table& table, const TableColumns& columns, bool skip_missing,
+                                 LabelWords& labels,
+                                 const std::function<void(std::size_t, const TableRow&)>& use) {
+  const bool labelled = columns.label || !columns.one_hot.empty();
+  UnusedRows skipped{"unlabelled", 0, 0};
+  TableRow row;
+  for (const std::size_t i : columns.rows) {
+    if (i % 4096 == 0) throw_if_interrupted();
+    table.read(i, row);
+    if (!labelled || add_label(table, columns, i, row, skip_missing, labels))
+      use(i, row);
+    else
+      leave_out(skipped, table.line(i));
+  }
+  return skipped;
 }
 
 }  // namespace blindtuner

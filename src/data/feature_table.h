@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 
 #include "data/class_names.h"
 #include "data/dataset.h"
@@ -24,9 +25,11 @@ FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest 
 LabelWords read_label_table(const std::filesystem::path& path, const ColumnChoice& columns,
                             Reading& reading);
 
-/// Adds a row's label, out of its column or its one-hot columns. False: there is none, and such rows
-/// are to be left out. Throws DataError.
-bool add_label(const Table& table, const TableColumns& columns, std::size_t row,
-               const TableRow& fields, bool skip_missing, LabelWords& labels);
+/// Adds the labels of a table of texts or paths, where it has any, out of their column or the one-hot
+/// columns, and hands on every row (its number first) that has one; all where there are none.
+/// Returns what was left out: rows without a label, with `skip_missing`. Throws DataError.
+UnusedRows for_each_labelled_row(const Table& table, const TableColumns& columns, bool skip_missing,
+                                 LabelWords& labels,
+                                 const std::function<void(std::size_t, const TableRow&)>& use);
 
 }  // namespace blindtuner

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "data/class_names.h"
 
 namespace blindtuner {
 namespace {
@@ -57,15 +58,6 @@ Words present(const NpzArchive& archive, const Words& words, Part part) {
   return out;
 }
 
-std::string list(const Words& words) {
-  std::string out;
-  for (const std::string& word : words) {
-    if (out.size() > 200) return out + ", ..";
-    out += (out.empty() ? "" : ", ") + word;
-  }
-  return out;
-}
-
 std::string text_of(Part part) {
   switch (part) {
     case Part::kTrain:
@@ -83,9 +75,10 @@ std::string one_of(const NpzArchive& archive, const Words& found, const std::str
                    const std::string& option) {
   if (found.size() == 1) return found[0];
   throw DataError(archive.name() + ": " +
-                  (found.empty() ? "no member of " + what + " by a usual name"
-                                 : "several members may be " + what + " (" + list(found) + ")") +
-                  ", it holds " + list(archive.names()) + ": name it with " + option);
+                  (found.empty()
+                       ? "no member of " + what + " by a usual name"
+                       : "several members may be " + what + " (" + list_of_words(found) + ")") +
+                  ", it holds " + list_of_words(archive.names()) + ": name it with " + option);
 }
 
 std::string option_of(Part part, const std::string& what) {

@@ -8,7 +8,6 @@
 
 #include "base/error.h"
 #include "base/input_file.h"
-#include "base/interrupt.h"
 #include "base/path.h"
 #include "data/class_names.h"
 #include "data/feature_table.h"
@@ -171,15 +170,6 @@ struct PathInTable {
   }
 };
 
-std::string list_of(const std::vector<std::string>& words) {
-  std::string out;
-  for (const std::string& word : words) {
-    if (out.size() > 200) return out + ", ..";
-    out += (out.empty() ? "" : ", ") + word;
-  }
-  return out;
-}
-
 }  // namespace
 
 Picture PictureBytes::decode(const std::string& where, int bits) const {
@@ -245,7 +235,7 @@ void PictureSet::open_folder(const PictureSource& source) {
     if (found.pictures.empty())
       throw DataError(origin_ + ": no pictures in this folder, and no folders of classes");
   } else if (std::all_of(folders.begin(), folders.end(), is_split)) {
-    throw DataError(origin_ + ": its folders (" + list_of(folders) +
+    throw DataError(origin_ + ": its folders (" + list_of_words(folders) +
                     ") are splits and not classes: name one of them");
   }
   LabelWords words;
@@ -304,16 +294,8 @@ void PictureSet::open_table(const PictureSource& source) {
   const TableColumns columns = assign_columns(table, request, reading_);
   const bool labelled = columns.label || !columns.one_hot.empty();
   std::size_t slashes = 0, endings = 0;
-  UnusedRows skipped{"unlabelled", 0, 0};
   LabelWords words;
-  TableRow row;
-  for (const std::size_t i : columns.rows) {
-    if (i % 4096 == 0) throw_if_interrupted();
-    table.read(i, row);
-    if (labelled && !add_label(table, columns, i, row, source.columns.skip_missing, words)) {
-      if (skipped.count++ == 0) skipped.first_line = table.line(i);
-      continue;
-    }
+  const auto add = [&](std::size_t i, const TableRow& row) {
     const std::string path(without_blanks(row.fields[*columns.content]));
     if (path.empty()) throw DataError(table.where(i) + ": the path is empty");
     PathInTable found(base, path);
@@ -332,7 +314,9 @@ void PictureSet::open_table(const PictureSource& source) {
     files_.push_back(found.file.empty() ? found.literal : std::move(found.file));
     names_.push_back(path);
     lines_.push_back(table.line(i));
-  }
+  };
+  const UnusedRows skipped =
+      for_each_labelled_row(table, columns, source.columns.skip_missing, words, add);
   report_table(table, files_.size(), {skipped}, reading_);
   if (slashes > 0)
     reading_.notes.push_back(count_text(slashes, "path", "paths") +
@@ -381,7 +365,7 @@ void PictureSet::open_npz(const PictureSource& source) {
     }
     if (images.empty())
       throw DataError(origin_ + ": no member '" + pairs[0].first + "' or '" + pairs[1].first +
-                      "', only: " + list_of(archive.names()) +
+                      "', only: " + list_of_words(archive.names()) +
                       " (choose with --split or --images-member)");
   }
   const std::string where = origin_ + ", member '" + images + "'";

@@ -70,36 +70,33 @@ bool read_header(Reader& reader) {
   return true;
 }
 
+/// Red, green, blue, `bytes` a pixel; `rows`: one pointer a row. Errors jump.
+void read_colours(const Reader& reader, png_bytepp rows, std::size_t bytes) {
+  png_set_strip_alpha(reader.png);
+  png_set_gray_to_rgb(reader.png);
+  png_set_interlace_handling(reader.png);
+  png_read_update_info(reader.png, reader.info);
+  if (png_get_rowbytes(reader.png, reader.info) !=
+      bytes * png_get_image_width(reader.png, reader.info))
+    png_error(reader.png, "unexpected layout");
+  png_read_image(reader.png, rows);
+  png_read_end(reader.png, reader.info);
+}
+
 /// `rows`: one pointer a row, each to three bytes a pixel.
 bool read_rows(Reader& reader, png_bytepp rows) {
   if (setjmp(png_jmpbuf(reader.png)) != 0) return false;
   png_set_palette_to_rgb(reader.png);
   png_set_expand_gray_1_2_4_to_8(reader.png);
   png_set_strip_16(reader.png);
-  png_set_strip_alpha(reader.png);
-  png_set_gray_to_rgb(reader.png);
-  png_set_interlace_handling(reader.png);
-  png_read_update_info(reader.png, reader.info);
-  if (png_get_rowbytes(reader.png, reader.info) !=
-      std::size_t{3} * png_get_image_width(reader.png, reader.info))
-    png_error(reader.png, "unexpected layout");
-  png_read_image(reader.png, rows);
-  png_read_end(reader.png, reader.info);
+  read_colours(reader, rows, 3);
   return true;
 }
 
 /// The same with two bytes a sample, the upper one first.
 bool read_wide_rows(Reader& reader, png_bytepp rows) {
   if (setjmp(png_jmpbuf(reader.png)) != 0) return false;
-  png_set_strip_alpha(reader.png);
-  png_set_gray_to_rgb(reader.png);
-  png_set_interlace_handling(reader.png);
-  png_read_update_info(reader.png, reader.info);
-  if (png_get_rowbytes(reader.png, reader.info) !=
-      std::size_t{6} * png_get_image_width(reader.png, reader.info))
-    png_error(reader.png, "unexpected layout");
-  png_read_image(reader.png, rows);
-  png_read_end(reader.png, reader.info);
+  read_colours(reader, rows, 6);
   return true;
 }
 

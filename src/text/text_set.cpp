@@ -1,7 +1,6 @@
 #include "text/text_set.h"
 
 #include "base/error.h"
-#include "base/interrupt.h"
 #include "data/feature_table.h"
 #include "data/table.h"
 
@@ -17,22 +16,16 @@ TextSet read_text_set(const TextSource& source) {
   const TableColumns columns = assign_columns(table, request, out.reading);
   const bool labelled = columns.label || !columns.one_hot.empty();
   LabelWords words;
-  UnusedRows skipped{"unlabelled", 0, 0};
   std::vector<std::size_t> kept;
   std::size_t empty = 0;
-  TableRow row;
-  for (const std::size_t i : columns.rows) {
-    if (i % 4096 == 0) throw_if_interrupted();
-    table.read(i, row);
-    if (labelled && !add_label(table, columns, i, row, source.columns.skip_missing, words)) {
-      if (skipped.count++ == 0) skipped.first_line = table.line(i);
-      continue;
-    }
+  const auto add = [&](std::size_t i, const TableRow& row) {
     out.texts.emplace_back(row.fields[*columns.content]);
     out.names.push_back(std::to_string(table.line(i)));
     kept.push_back(i);
     empty += without_blanks(out.texts.back()).empty();
-  }
+  };
+  const UnusedRows skipped =
+      for_each_labelled_row(table, columns, source.columns.skip_missing, words, add);
   report_table(table, out.texts.size(), {skipped}, out.reading);
   if (empty > 0)
     out.reading.notes.push_back(table.name() + ": " + std::to_string(empty) +

@@ -188,6 +188,14 @@ class Finetune(unittest.TestCase):
         self.assertNotIn("program", strange.stderr)  # as if extract had been called by hand
         self.refused(run(*arguments, "--features", self.folder / "x.npy"), "one of")
 
+    def test_quiet(self):
+        self.data(90, 1)
+        noisy = self.good(*self.finetune("--steps", 1))
+        self.assertIn("[server] 1 steps on", noisy.stderr)
+        quiet = self.good(*self.finetune("--steps", 1, "--quiet"))
+        self.assertEqual(quiet.stderr, "")
+        self.assertIn("trained on ciphertexts", quiet.stdout)
+
     def test_texts(self):
         os.environ["XDG_CACHE_HOME"] = str(self.folder / "cache")
         tiny_bert(self.folder / "bert")

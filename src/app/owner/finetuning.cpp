@@ -345,12 +345,11 @@ class Finetuning {
                                           files_.server_report.string(),
                                           "--softmax",
                                           settings_.softmax};
-    pass_on(common_, arguments);
     if (settings_.range > 0)
       arguments.insert(arguments.end(), {"--range", std::to_string(settings_.range)});
     if (common_.allow_insecure) arguments.push_back("--allow-insecure-parameters");
     if (!validated()) {
-      run_program(server, "server", arguments);
+      run_program(common_, server, "server", arguments);
       server_report_ = read_server_report(files_.server_report);
       return;
     }
@@ -360,7 +359,7 @@ class Finetuning {
     Validator validator(keys,
                         {files_.rounds, files_.validation, files_.model, settings_.patience, 0,
                          [&](const std::string& line) { owner_says(line); }, expected_run()});
-    run_program(server, "server", arguments, [&] { validator.poll(); });
+    run_program(common_, server, "server", arguments, [&] { validator.poll(); });
     run_ended_ = validator.poll();
     validation_ = validator.report();
     kept_steps_ = validator.best_steps();

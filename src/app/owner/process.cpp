@@ -94,8 +94,9 @@ struct Pipe {
 /// A process that does not outlive this object.
 class Child {
  public:
-  /// `command`: the program, then its arguments.
-  Child(const fs::path& program, const std::string& party, std::vector<std::string>& command)
+  /// `command`: the program, then its arguments. `quiet`: what it reports goes nowhere.
+  Child(const fs::path& program, const std::string& party, std::vector<std::string>& command,
+        bool quiet)
       : name_("the " + party + "'s program"), program_(program) {
     std::vector<char*> pointers;
     for (std::string& argument : command) pointers.push_back(argument.data());
@@ -111,7 +112,8 @@ class Child {
       if (::getppid() != parent) ::_exit(127);
       // Streams 0 to 2 are open (Program), so these are others.
       ::dup2(output.writing, STDERR_FILENO);
-      ::dup2(output.writing, STDOUT_FILENO);
+      const int nowhere = quiet ? ::open("/dev/null", O_WRONLY | O_CLOEXEC) : -1;
+      ::dup2(nowhere >= 0 ? nowhere : output.writing, STDOUT_FILENO);
       ::execv(pointers[0], pointers.data());
       const int error = errno;
       (void)!::write(refusal.writing, &error, sizeof error);
@@ -200,12 +202,14 @@ fs::path server_program(const std::string& named) {
   return beside;
 }
 
-void run_program(const fs::path& program, const std::string& party,
+void run_program(const CommonOptions& common, const fs::path& program, const std::string& party,
                  const std::vector<std::string>& arguments,
                  const std::function<void()>& meanwhile) {
   std::vector<std::string> all = {program.string()};
   all.insert(all.end(), arguments.begin(), arguments.end());
-  Child child(program, party, all);
+  if (common.quiet) all.emplace_back("--quiet");
+  if (common.threads > 0) all.insert(all.end(), {"--threads", std::to_string(common.threads)});
+  Child child(program, party, all, common.quiet);
   while (!child.ended()) {
     throw_if_interrupted();
     if (meanwhile) meanwhile();
@@ -215,16 +219,9 @@ void run_program(const fs::path& program, const std::string& party,
   child.require_success();
 }
 
-void pass_on(const CommonOptions& common, std::vector<std::string>& arguments) {
-  if (common.quiet) arguments.push_back("--quiet");
-  if (common.threads > 0)
-    arguments.insert(arguments.end(), {"--threads", std::to_string(common.threads)});
-}
-
 void run_extract(const CommonOptions& common, std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), "extract");
-  pass_on(common, arguments);
-  run_program(own_program(), "owner", arguments);
+  run_program(common, own_program(), "owner", arguments);
 }
 
 }  // namespace blindtuner

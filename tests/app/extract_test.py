@@ -434,6 +434,14 @@ class Encoders(Base):
         for a, b in zip(row(1)[WIDTH:], row(3)[WIDTH:]):
             self.assertAlmostEqual(a, b, delta=1e-5)
         self.assertNotEqual(row(0)[WIDTH:], row(1)[WIDTH:])
+        # Which column holds the texts is known before the pictures' encoder is at work.
+        cache, several = self.folder / "none", self.folder / "several.csv"
+        several.write_text("path,one,other,label\n" + "".join(
+            f"pictures/{'ab'[i % 2]}/{i}.png,play the song {i} of it,book a table for {i},{'xy'[i % 2]}\n"
+            for i in range(6)))
+        self.refused(run(OWNER, "extract", "--cache", cache, "--model", self.model, "--pairs", several,
+                         "--text-model", self.bert, "--out", self.folder / "f.npz"), "--text-column")
+        self.assertFalse(cache.exists())
         # Pictures that are passed over take their texts with them.
         (self.pictures / "a" / "2.png").rename(self.pictures / "a" / "gone")
         report, members, _ = self.run_extract("--no-cache", "--pairs", table, "--text-model", self.bert,

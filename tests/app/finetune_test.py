@@ -181,11 +181,26 @@ class Finetune(unittest.TestCase):
         self.assertEqual((report["features"], report["test_samples"]), (35, 20))
         self.assertEqual(report["accuracy_encrypted"], 1)
         self.assertIn("<red>", Page((self.out / "report.html").read_text()).text)
-        # A class that training did not have.
+        # A class that training did not have, no classes, bad settings: before the encoder is at work.
+        cache, made = self.folder / "none", self.out / "train-features.npz"
+        made.unlink()
         png(self.folder / "test" / "blue" / "1.png", 24, 40, (0, 0, 200))
-        strange = run(*arguments)
-        self.refused(strange, "blue")
-        self.assertNotIn("program", strange.stderr)  # as if extract had been called by hand
+        config = self.folder / "config.json"
+        config.write_text('{"steps": 0}')
+        arguments += ["--cache", cache]
+        self.refused(run(*arguments), "blue")
+        shutil.rmtree(self.folder / "test" / "blue")
+        self.refused(run(*arguments, "--config", config), "config.json", "steps")
+        self.refused(run(*arguments, "--softmax", "unheard"), "unheard")
+        flat = [self.folder / "train" / "green" if a == self.folder / "train" else a
+                for a in arguments]
+        self.refused(run(*flat), "green", "no labels", "a folder of pictures for every class")
+        self.assertFalse(cache.exists() or made.exists())
+        # What only decoding tells is said as if extract had been called by hand.
+        (self.folder / "train" / "green" / "1.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+        damaged = run(*arguments)
+        self.refused(damaged, "1.png")
+        self.assertNotIn("program", damaged.stderr)
         self.refused(run(*arguments, "--features", self.folder / "x.npy"), "one of")
 
     def test_quiet(self):

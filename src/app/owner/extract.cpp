@@ -30,12 +30,18 @@ void add_picture_options(CLI::App& command, ExtractOptions& o) {
       ->capture_default_str();
 }
 
-void extract(const CommonOptions& common, ExtractOptions options) {
-  check_output(options.out);
+/// What pictures and texts are told alike.
+void share(ExtractOptions& options) {
   options.texts.classes.numbered = options.pictures.classes.numbered;
   options.pictures.columns = options.texts.columns = options.columns;
+}
+
+void extract(const CommonOptions& common, ExtractOptions options) {
+  check_output(options.out);
+  share(options);
   const PoolingPlan pooling = PoolingPlan::of(options.pooling);
   if (!options.pairs.empty()) {
+    (void)check_samples(options, options.class_names());
     EncoderFeatures set = pair_features(common, options, pooling);
     const FeatureMatrix features = std::move(set.extracted.features);
     finish_extraction(common, options, features, std::move(set));
@@ -48,6 +54,22 @@ void extract(const CommonOptions& common, ExtractOptions options) {
 }
 
 }  // namespace
+
+std::vector<std::string> check_samples(ExtractOptions options,
+                                       const std::vector<std::string>& classes) {
+  share(options);
+  options.pictures.classes.names = options.texts.classes.names = classes;
+  options.pictures.all_files = options.on_error != "skip";
+  if (!options.texts.table.empty()) return read_text_set(options.texts).classes;
+  if (!options.pairs.empty()) options.pictures.images = options.texts.table = options.pairs;
+  const PictureSet pictures = PictureSet::open(options.pictures);
+  if (!options.pairs.empty()) {
+    const TextSet texts = read_text_set(options.texts);
+    require_pairs(options.pairs, pictures.size(), pictures.labels(), texts.texts.size(),
+                  texts.labels);
+  }
+  return pictures.classes();
+}
 
 void add_extract(Program& program) {
   program.add_command(

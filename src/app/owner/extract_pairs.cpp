@@ -6,6 +6,15 @@
 
 namespace blindtuner {
 
+void require_pairs(const std::string& table, std::size_t pictures, const Labels& of_pictures,
+                   std::size_t texts, const Labels& of_texts) {
+  if (texts == pictures && of_texts == of_pictures) return;
+  throw DataError(quoted_path(table) + ": " + std::to_string(pictures) + " pictures and " +
+                  std::to_string(texts) +
+                  " texts, expected one of each in every row; name the columns with "
+                  "--path-column, --text-column and --label-column");
+}
+
 EncoderFeatures pair_features(const CommonOptions& common, const ExtractOptions& options,
                               const PoolingPlan& pooling) {
   ExtractOptions one = options;
@@ -13,11 +22,8 @@ EncoderFeatures pair_features(const CommonOptions& common, const ExtractOptions&
   EncoderFeatures out = picture_features(common, one, pooling);
   if (!options.text_model.empty()) one.model = options.text_model;
   EncoderFeatures texts = text_features(common, one, pooling);
-  if (texts.names.size() != out.names.size() || texts.labels != out.labels)
-    throw DataError(quoted_path(options.pairs) + ": " + std::to_string(out.names.size()) +
-                    " pictures and " + std::to_string(texts.names.size()) +
-                    " texts, expected one of each in every row; name the columns with "
-                    "--path-column, --text-column and --label-column");
+  // The table may have been changed since it was checked.
+  require_pairs(options.pairs, out.names.size(), out.labels, texts.names.size(), texts.labels);
   const FeatureMatrix left = out.pooled(0), right = texts.pooled(0);
   FeatureMatrix& both = out.extracted.features;
   both.resize(left.rows(), left.cols() + right.cols());

@@ -48,6 +48,13 @@ struct ExtractOptions {
 /// name that does not end in .npz, a folder that is not there. Throws DataError.
 void check_output(const std::filesystem::path& out);
 
+/// What is refused of the samples as they lie there is refused, before a picture is read or an
+/// encoder at work: of a training set, or with `classes` of one that has no others; of pairs those
+/// that are not one in every row. Returns the classes in order, none where samples have no labels.
+/// Throws DataError.
+std::vector<std::string> check_samples(ExtractOptions options,
+                                       const std::vector<std::string>& classes);
+
 struct ExtractionSettings {
   std::size_t batch = 64;  ///< samples in memory: twice this many
   bool skip_errors = false;
@@ -181,6 +188,9 @@ EncoderFeatures picture_features(const CommonOptions& common, const ExtractOptio
                                  const PoolingPlan& pooling);
 EncoderFeatures text_features(const CommonOptions& common, const ExtractOptions& options,
                               const PoolingPlan& pooling);
+/// The pictures and the texts of a table of both are one of each in every row. Throws DataError.
+void require_pairs(const std::string& table, std::size_t pictures, const Labels& of_pictures,
+                   std::size_t texts, const Labels& of_texts);
 /// Of a table with both: the features of the pictures and those of the texts side by side, which is
 /// all that `extracted` then holds. One pooling.
 EncoderFeatures pair_features(const CommonOptions& common, const ExtractOptions& options,

@@ -5,6 +5,7 @@
 
 #include "app/common/options.h"
 #include "app/common/report.h"
+#include "app/owner/extraction.h"
 #include "app/owner/finetuning.h"
 #include "app/owner/owner.h"
 #include "app/owner/process.h"
@@ -66,6 +67,41 @@ void check_options(const FinetuneOptions& o) {
     throw DataError("--test-labels needs --test-features or --test-images");
 }
 
+/// What features cannot help is refused before they are made: samples without labels, other classes
+/// than the training set's in the test set, settings for other classes than there are.
+void check_before_extraction(const FinetuneOptions& o) {
+  const ExtractionOptions& e = o.extraction;
+  const auto check = [&](const std::string& from, const DataSource& set, const std::string& split,
+                         const std::vector<std::string>& known) {
+    ExtractOptions samples;
+    if (!e.pairs.empty()) samples.pairs = from;
+    if (!e.texts.empty()) samples.texts.table = from;
+    if (!e.images.empty()) samples.pictures.images = from;
+    samples.pictures.labels = set.labels;
+    samples.pictures.split = split;
+    samples.pictures.root = e.images_root;
+    samples.pictures.classes.numbered = o.train.classes.numbered;
+    samples.columns.label = o.train.columns.label;
+    samples.columns.text = o.train.columns.text;
+    samples.columns.path = o.train.columns.path;
+    samples.columns.skip_missing = o.train.columns.skip_missing;
+    samples.on_error = e.on_error;
+    std::vector<std::string> classes = check_samples(samples, known);
+    if (classes.empty())
+      throw DataError(quoted_path(from) +
+                      ": no labels; expected a folder of pictures for every class, a table with a "
+                      "column of labels (--label-column), or --labels beside IDX or .npz");
+    return classes;
+  };
+  const std::vector<std::string> classes = check(e.train(), o.train, e.split, {});
+  if (!e.test().empty()) (void)check(e.test(), o.test, e.test_split, classes);
+  const int count = static_cast<int>(classes.size());
+  if (!o.config.empty()) (void)read_training_config(o.config, count);
+  const bool named = !o.softmax.empty();
+  (void)find_softmax_circuit(named ? o.softmax : "default", count, named ? o.range : 0);
+  (void)find_parameters(o.parameters);
+}
+
 void extract_features(const CommonOptions& common, FinetuneOptions& o) {
   const ExtractionOptions& e = o.extraction;
   const fs::path folder = o.out;
@@ -100,6 +136,7 @@ void extract_features(const CommonOptions& common, FinetuneOptions& o) {
   std::error_code error;
   if (!test.empty() && e.split == e.test_split && fs::equivalent(e.train(), test, error))
     throw DataError(quoted_path(test) + ": the same samples for training and for the test");
+  check_before_extraction(o);
   extract(e.train(), o.train, e.split, train, {});
   if (!test.empty()) extract(test, o.test, e.test_split, folder / "test-features.npz", train);
   o.train.columns = {};

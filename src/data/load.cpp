@@ -74,7 +74,10 @@ LabelWords load_labels(const DataSource& source, Reading* told) {
                  : words;
     }
     case Kind::kTable:
-      return read_label_table(source.labels, source.columns, reading);
+      // The other choices are of the features' table.
+      return read_label_table(source.labels,
+                              {.label = source.columns.label, .decimal = source.columns.decimal},
+                              reading);
     default:
       return read_idx_labels(source.labels);
   }
@@ -91,7 +94,10 @@ FeatureMatrix load_features(const DataSource& source, Reading* told) {
       return archive.samples(members_of(archive, source, false, reading).features);
     }
     case Kind::kTable:
-      return read_feature_table(source.features, request_of(source, Labelled::kNo), reading)
+      return read_feature_table(
+                 source.features,
+                 request_of(source, source.labels.empty() ? Labelled::kNo : Labelled::kElsewhere),
+                 reading)
           .features;
     default:
       return read_idx_images(source.features);
@@ -108,7 +114,7 @@ Dataset load_dataset(const DataSource& source, Reading* told) {
   std::string labelled = source.labels.empty() ? name : quoted_path(source.labels);
   const Kind kind = kind_of(source.features);
   if (kind == Kind::kTable) {
-    const Labelled own = source.labels.empty() ? Labelled::kYes : Labelled::kNo;
+    const Labelled own = source.labels.empty() ? Labelled::kYes : Labelled::kElsewhere;
     FeatureTable table = read_feature_table(source.features, request_of(source, own), reading);
     set.features = std::move(table.features);
     set.feature_names = std::move(table.feature_names);
@@ -144,7 +150,15 @@ Dataset load_dataset(const DataSource& source, Reading* told) {
   } else {
     set.features = load_features(source, &reading);
   }
-  if (!source.labels.empty()) words = load_labels(source, &reading);
+  if (!source.labels.empty()) {
+    Reading of_labels;
+    words = load_labels(source, &of_labels);
+    reading.notes.insert(reading.notes.end(), of_labels.notes.begin(), of_labels.notes.end());
+    if (of_labels.details.contains("label")) {
+      reading.details["label"] = of_labels.details["label"];
+      reading.details["labels"] = std::move(of_labels.details);
+    }
+  }
   if (words.size() != static_cast<std::size_t>(set.features.rows()))
     throw DataError(labelled + ": " + std::to_string(words.size()) + " labels for " +
                     std::to_string(set.features.rows()) + " samples in " + name);

@@ -19,13 +19,14 @@ struct DataSource {
   std::filesystem::path labels;  ///< empty: a column of the table, or a member of the .npz
   Members members;               ///< .npz: empty ones are found by their names (find_members)
   Part part = Part::kAny;        ///< .npz: of an archive that holds several sets
-  ColumnChoice columns;          ///< tables
+  ColumnChoice columns;          ///< tables; of a table of labels alone its label is meant
   ClassRequest classes;          ///< names or number, where they are known before
   std::vector<std::string> feature_names;  ///< tables: the columns of another set, in their order
   std::string pooling;  ///< .npz of `extract`: Dataset::pooling of another set; empty: not known
 };
 
-/// Reads and validates (validate_set). Throws DataError.
+/// Reads and validates (validate_set). `reading` also tells of a table of labels alone: its details
+/// are "labels", and "label" the column of it. Throws DataError.
 Dataset load_dataset(const DataSource& source, Reading* reading = nullptr);
 
 /// The file `labels` alone. Throws DataError.

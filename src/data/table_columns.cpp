@@ -138,6 +138,12 @@ class Assignment {
   void take_chosen_label() {
     const std::string& wanted = request_.columns.label;
     if (wanted.empty() || wanted == "none") return;
+    if (request_.labelled == Labelled::kElsewhere) {
+      for (const std::size_t j : free_columns())
+        if (!name(j).empty() && heading_key(name(j)) == heading_key(wanted))
+          leave_out(j, "a label, by its name");
+      return;
+    }
     const std::size_t j = find(wanted);
     if (!free(j))
       throw DataError(table_.name() + ": " + text_of(j) + " cannot be the label: " + use_[j]);
@@ -316,7 +322,8 @@ class Assignment {
     } else {
       leave_out_indices(true);
       if (needs_label()) take_label();
-      if (request_.labelled == Labelled::kNo) leave_out_labels();
+      if (request_.labelled == Labelled::kNo || request_.labelled == Labelled::kElsewhere)
+        leave_out_labels();
       leave_out_texts();
       for (const std::size_t j : free_columns()) {
         use_[j] = "feature";

@@ -33,7 +33,9 @@ struct Reading {
 };
 
 enum class TableUse { kFeatures, kLabels, kTexts, kPictures };
-enum class Labelled { kYes, kMaybe, kNo };
+/// kElsewhere: labels are in another file, which ColumnChoice::label is of. A column of that name, as
+/// any that a label's name is on, is no feature here.
+enum class Labelled { kYes, kMaybe, kNo, kElsewhere };
 
 struct TableRequest {
   TableUse use = TableUse::kFeatures;

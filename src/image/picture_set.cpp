@@ -342,7 +342,8 @@ void PictureSet::open_idx(const PictureSource& source) {
   if (source.labels.empty()) return;
   DataSource labels;
   labels.labels = source.labels;
-  set_labels(load_labels(labels), source.classes, quoted_path(source.labels));
+  labels.columns = source.columns;
+  set_labels(load_labels(labels, &reading_), source.classes, quoted_path(source.labels));
 }
 
 void PictureSet::open_npz(const PictureSource& source) {
@@ -378,8 +379,9 @@ void PictureSet::open_npz(const PictureSource& source) {
   if (!source.labels.empty()) {
     DataSource file;
     file.labels = source.labels;
+    file.columns = source.columns;
     if (!labels.empty()) file.members.labels = labels;
-    set_labels(load_labels(file), classes, quoted_path(source.labels));
+    set_labels(load_labels(file, &reading_), classes, quoted_path(source.labels));
   } else if (!labels.empty()) {
     const std::string of = archive.where(labels);
     const LabelWords words = archive.label_words(labels);

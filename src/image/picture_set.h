@@ -35,7 +35,7 @@ struct PictureSource {
   std::filesystem::path images;
   std::filesystem::path labels;  ///< IDX and .npz: a file of class numbers
   std::filesystem::path root;    ///< tables: the folder that paths are relative to and beneath
-  ColumnChoice columns;          ///< tables
+  ColumnChoice columns;          ///< tables, also one of labels
   /// .npz: the members; empty: NAME_images and NAME_labels or x_NAME and y_NAME of the split NAME,
   /// or images and labels, or x and y when there is no split.
   std::string images_member, labels_member, split;

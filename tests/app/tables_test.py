@@ -97,6 +97,31 @@ class Tables(Base):
         table(test, features, labels, columns=["f0", "label"])
         self.refused(run(*arguments), "no column 'f1'")
 
+    def test_labels_in_a_table_of_their_own(self):
+        features, labels = blobs(150, 1)
+        x, y = self.folder / "x.csv", self.folder / "kinds.tsv"
+        table(x, features, labels, columns=["index"] + [f"f{j}" for j in range(FEATURES)])
+        y.write_text("site\tkind\n" + "".join(f"{'uvw'[i // 7 % 3]}\t{NAMES[k]}\n"
+                                              for i, k in enumerate(labels)))
+        arguments = ["--features", x, "--labels", y]
+        self.refused(run(*self.finetune(*arguments)), "kinds.tsv", "column 1 ('site'), column 2",
+                     "--label-column")
+        # What is chosen of the features is not looked for among the labels, and the other way round.
+        report, said = self.report(*arguments, "--label-column", "kind", "--drop-columns", "f7")
+        self.assertEqual((report["features"], report["class_names"]), (FEATURES - 1, NAMES))
+        reading = report["reading"]["train"]
+        self.assertEqual((reading["separator"], reading["labels"]["separator"]), (",", "\t"))
+        self.assertEqual((reading["label"], reading["labels"]["label"]),
+                         ({"column": 2, "name": "kind"},) * 2)
+        self.assertIn("kinds.tsv': label is column 2 ('kind'), as asked", said)
+        # Of the labels' table, though the features have such a column as well.
+        report, said = self.report(*arguments, "--label-column", "2")
+        self.assertEqual((report["features"], report["class_names"]), (FEATURES, NAMES))
+        evaluated = self.good(OWNER, "evaluate", "--model", self.out / "model.npz", *arguments,
+                              "--label-column", "kind")
+        self.assertIn("label is column 2 ('kind'), as asked", evaluated.stderr)
+        self.assertIn("150 samples of 3 classes", evaluated.stdout)
+
     def test_the_index_alone_would_tell_the_classes(self):
         generator = random.Random(5)
         features = [[generator.gauss(0, 1) for _ in range(FEATURES)] for _ in range(240)]

@@ -325,6 +325,25 @@ TEST(Load, EveryKind) {
   source.classes.count = 2;
   expect_data_error([&] { load_dataset(source); }, "y.csv': row 0: labels of 3 classes");
   source.classes.count = 0;
+  // Two tables: of the labels' the label was chosen, of the features' the rest.
+  source.features = folder / "set.csv";
+  source.labels = folder / "named.csv";
+  put_file(folder / "named.csv", "place,kind\n7,0\n7,1\n8,2\n");
+  source.columns = {.label = "kind", .features = {"a", "b"}};
+  Reading reading;
+  EXPECT_EQ(load_dataset(source, &reading).features, want.features);
+  EXPECT_EQ(reading.details["label"]["name"], "kind");
+  EXPECT_TRUE(reading.details["labels"].contains("left_out"));
+  source.columns = {.label = "2"};
+  check(source);  // set.csv has a column of the label's as well, which is no feature
+  put_file(folder / "set.csv", "a,kind,b\n1,5,2\n3,5,4\n5,6,6\n");
+  source.columns = {.label = "kind"};
+  check(source);
+  put_file(folder / "set.csv", "a,b,label\n1,2,0\n3,4,1\n5,6,2\n");
+  source.columns = {};
+  source.features = folder / "x.npy";
+  source.labels = folder / "y.csv";
+  source.classes.count = 0;
   source.labels.clear();
   expect_data_error([&] { load_dataset(source); }, "no labels of its own");
   source.features = folder / "set.npz";

@@ -312,6 +312,15 @@ TEST_F(Pictures, Idx) {
   EXPECT_EQ(set.read(1).decode("x").rgb, (std::vector<std::uint8_t>{3, 3, 3, 4, 4, 4}));
   idx.classes.names = {"0", "1", "2"};
   EXPECT_EQ(PictureSet::open(idx).classes().size(), 3u);
+  // Labels in a table: of its column that was chosen, and that is said.
+  put_file(folder_ / "y.csv", "place,kind\n7,b\n7,a\n");
+  PictureSource with_table = source("x.idx");
+  with_table.labels = folder_ / "y.csv";
+  with_table.columns.label = "kind";
+  const PictureSet tabled = PictureSet::open(with_table);
+  EXPECT_EQ(tabled.labels(), (Labels{1, 0}));
+  ASSERT_FALSE(tabled.notes().empty());
+  EXPECT_NE(tabled.notes()[0].find("label is column 2 ('kind'), as asked"), std::string::npos);
   put_file(folder_ / "y.idx", std::vector<std::uint8_t>{0, 0, 8, 1, 0, 0, 0, 1, 1});
   refused(idx, "1 labels for 2 pictures");
   refused(source("y.idx"), "1 dimensions, expected pictures");

@@ -165,8 +165,9 @@ FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,
   const auto load_other = [&](DataSource source, Part part, const char* use) {
     source.part = part;
     source.columns = train.columns;
-    // The same column of labels, by its name or its place.
-    if (source.columns.label.empty() && reading.details.contains("label")) {
+    // The same column of labels, by its name or its place, where they lie alike.
+    if (source.columns.label.empty() && source.labels.empty() == train.labels.empty() &&
+        reading.details.contains("label")) {
       const auto& label = reading.details["label"];
       source.columns.label = label["name"].get<std::string>();
       if (source.columns.label.empty())

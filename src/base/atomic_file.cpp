@@ -118,6 +118,9 @@ void AtomicFile::find_target(Links links, unsigned mode) {
     const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
     if (folder_ >= 0) ::close(folder_);
     folder_ = ::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (folder_ < 0 && (errno == ENOENT || errno == ENOTDIR))
+      throw DataError("cannot write " + quoted_path(target_) + ": " + quoted_path(folder) +
+                      (errno == ENOENT ? ": no such folder; make it first" : ": is no folder"));
     if (folder_ < 0) fail("open", errno);
     if (::fstatat(folder_, name_.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
       if (errno != ENOENT) fail("open", errno);

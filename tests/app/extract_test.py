@@ -231,7 +231,7 @@ class Extract(Base):
         self.refused(self.extract(images=self.folder / "gone"), "gone'", "no such file or folder")
         self.refused(self.extract(images=self.folder / "keys-of-nothing.csv"), "no such file")
         self.refused(self.extract(images=self.images / "red", out="f.npy"), ".npz")
-        self.refused(self.extract(out="no/such/f.npz"), "no such folder")
+        self.refused(self.extract(out="no/such/f.npz"), "no such folder; make it first")
         one = self.folder / "one"
         png(one / "a" / "0.png", 9, 9, (9, 9, 9))
         self.refused(self.extract(images=one), "one class")

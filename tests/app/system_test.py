@@ -372,6 +372,27 @@ class Outputs(System):
         self.assertTrue((self.work / "pipe").is_fifo())
         self.assertTrue((self.work / "link").is_symlink())
 
+    def test_a_folder_that_is_missing(self):
+        """is told before anything is read, by every command that writes a file."""
+        file = str(self.work / "missing" / "x.npz")
+        for program, command, options in (
+                (OWNER, "whiten", ("--features", "--out")),
+                (OWNER, "encrypt", ("--features", "--keys", "--out", "--validation-out")),
+                (OWNER, "extract", ("--model", "--images", "--out")),
+                (OWNER, "decrypt", ("--model", "--keys", "--out")),
+                (OWNER, "evaluate", ("--model", "--features", "--report")),
+                (OWNER, "validate", ("--keys", "--data", "--exchange", "--out")),
+                (SERVER, "train", ("--keys", "--data", "--out", "--report")),
+                (SERVER, "predict", ("--keys", "--data", "--model", "--out"))):
+            for output in {"--out", "--report", "--validation-out"} & set(options):
+                with self.subTest(command=command, output=output):
+                    arguments = [program, command, INSECURE]
+                    for option in options:
+                        arguments += [option, file if option == output else self.work / option[2:]]
+                    self.refused(run(*arguments), f"cannot write '{file}'",
+                                 f"'{self.work / 'missing'}': no such folder; make it first")
+        self.assertEqual(list(self.work.iterdir()), [])
+
     def test_links_and_permissions(self):
         (self.work / "kept").mkdir()
         target = self.work / "kept/data.enc"

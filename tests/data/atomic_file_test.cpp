@@ -75,7 +75,13 @@ TEST_P(AtomicFileTest, AbandonedLeavesTheOldFile) {
 }
 
 TEST_P(AtomicFileTest, FailuresNameTheTarget) {
-  expect_data_error([&] { AtomicFile(folder_ / "missing/out"); }, "missing/out");
+  const std::string folder = (folder_ / "missing").string();
+  expect_data_error(
+      [&] { AtomicFile(folder_ / "missing/out"); },
+      "cannot write '" + folder + "/out': '" + folder + "': no such folder; make it first");
+  put_file(folder, "a file");
+  expect_data_error([&] { AtomicFile(folder_ / "missing/out"); }, "'" + folder + "': is no folder");
+  fs::remove(folder);
   for (const char* name : {"folder/", ".", "..", "folder/.."})
     expect_data_error([&] { AtomicFile(folder_ / name); }, name);
   expect_data_error([&] { AtomicFile(""); }, "not a file name");

@@ -9,6 +9,7 @@
 #include <sstream>
 #include <vector>
 
+#include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/path.h"
 #include "io/file_reader.h"
@@ -41,6 +42,8 @@ constexpr std::array kOutputs = {"--out", "--report", "--validation-out"};
 bool is_output(const CLI::Option& option) {
   return std::find(kOutputs.begin(), kOutputs.end(), option.get_name()) != kOutputs.end();
 }
+
+constexpr char kOutputFile[] = "FILE";
 
 /// The options that were given a value, those in groups included.
 std::vector<const CLI::Option*> given_options(const CLI::App& command) {
@@ -91,6 +94,13 @@ void check_outputs(const CLI::App& command) {
       if (other != output && same_file(path, *other))
         throw DataError(what + "is the file of " + other->get_name() + "; expected another name");
   }
+  for (const CLI::Option* output : options)
+    if (output->get_type_name() == kOutputFile) check_writable(output->results().back());
+}
+
+CLI::Option* add_output_file(CLI::App& command, const std::string& name, std::string& path,
+                             const std::string& description) {
+  return command.add_option(name, path, description)->type_name(kOutputFile);
 }
 
 CLI::Validator real_number(double least, double most) { return number(least, most, "a number"); }

@@ -32,6 +32,10 @@ CLI::Option* add_number(CLI::App& command, const std::string& name, T& value,
   return option;
 }
 
+/// An option that names a file to be written: the only way in which either program takes one.
+CLI::Option* add_output_file(CLI::App& command, const std::string& name, std::string& path,
+                             const std::string& description);
+
 inline constexpr std::size_t kMaxBatch = std::size_t{1} << 30;  ///< samples a step
 inline constexpr double kMaxTimeout = 1e7;                      ///< seconds
 inline constexpr int kMaxPatience = 10000;                      ///< rounds
@@ -44,7 +48,8 @@ void add_table_options(CLI::App& command, ColumnChoice& columns, bool of_feature
 void add_range_option(CLI::App& command, double& range);
 
 /// Holds a command that was parsed to this: what it writes (--out, --report, --validation-out) is no
-/// file that another of its options names, and no file of keys. Throws DataError that names the file.
+/// file that another of its options names, and no file of keys; files can be written where they are
+/// to go, in folders that are there. Throws DataError that names the file.
 void check_outputs(const CLI::App& command);
 
 }  // namespace blindtuner

@@ -398,7 +398,7 @@ void add_decrypt(Program& program) {
             "the data set that was scored, as 'encrypt' wrote it, or its identity as "
             "'ledger' shows it: scores of another are refused");
         add_key_options(command, o->keys);
-        command.add_option("--out", o->out, "model: .npz or .json; scores: .npz or .npy")
+        add_output_file(command, "--out", o->out, "model: .npz or .json; scores: .npz or .npy")
             ->required();
         command.add_option("--whitening", o->whitening,
                            "map made by 'whiten': the model is turned into one on raw features");
@@ -447,8 +447,8 @@ void add_evaluate(Program& program) {
         command.add_option("--labels", o->source.labels, "labels: .npy, .npz, a table or IDX");
         command.add_option("--labels-member", o->source.members.labels,
                            "name within an .npz archive (labels, y, y_test, ..)");
-        command.add_option("--report", o->report,
-                           "where the JSON report goes; a page to look at, .html, goes beside it");
+        add_output_file(command, "--report", o->report,
+                        "where the JSON report goes; a page to look at, .html, goes beside it");
         return [&program, o] { evaluate(program.options(), *o); };
       });
 }

@@ -125,7 +125,6 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
   const Stopwatch watch;
   check_validation_options(options);
   const OrderSeed seed = OrderSeed::parse(options.seed, "--seed");
-  check_writable(options.out);
   if (options.validation_fraction > 0 || !options.validation.features.empty())
     check_writable(validation_path(options));
   const OwnerFolder keys = open_keys_to_encrypt(options.keys, common.allow_insecure);
@@ -238,7 +237,7 @@ void add_whiten(Program& program) {
       [&](CLI::App& command) -> std::function<void()> {
         auto o = std::make_shared<WhitenOptions>();
         add_source(command, o->source);
-        command.add_option("--out", o->out, "where the map goes (.npz)")->required();
+        add_output_file(command, "--out", o->out, "where the map goes (.npz)")->required();
         add_number(command, "--epsilon", o->epsilon, "added, times the mean variance", 1e-12, 1e6)
             ->capture_default_str();
         add_number(command, "--components", o->components, "leading directions to keep (0: all)", 0,
@@ -263,7 +262,7 @@ void add_encrypt(Program& program) {
                          "for prediction: no labels, and the samples stay in their order");
         add_key_options(command, o->keys);
         command.add_option("--whitening", o->whitening, "map made by 'whiten', applied first");
-        command.add_option("--out", o->out, "where the encrypted data set goes")->required();
+        add_output_file(command, "--out", o->out, "where the encrypted data set goes")->required();
         add_number(command, "--validation-fraction", o->validation_fraction,
                    "share of every class to hold out for early stopping", 0, 0.9);
         command.add_option("--validation", o->validation.features,
@@ -273,8 +272,8 @@ void add_encrypt(Program& program) {
         command.add_option("--validation-labels-member", o->validation.members.labels,
                            "name within an .npz archive (y_val, ..)");
         command.add_option("--validation-labels", o->validation.labels, "and their labels");
-        command.add_option("--validation-out", o->validation_out,
-                           "where the encrypted validation set goes (OUT-validation)");
+        add_output_file(command, "--validation-out", o->validation_out,
+                        "where the encrypted validation set goes (OUT-validation)");
         command.add_option(
             "--config", o->config,
             "the configuration that the server will be given: tried in the clear, to "

@@ -2,9 +2,12 @@
 #include "app/common/options.h"
 #include "app/owner/extraction.h"
 #include "app/owner/owner.h"
+#include "base/path.h"
 
 namespace blindtuner {
 namespace {
+
+namespace fs = std::filesystem;
 
 void add_picture_options(CLI::App& command, ExtractOptions& o) {
   command.add_option("--labels", o.pictures.labels,
@@ -37,7 +40,8 @@ void share(ExtractOptions& options) {
 }
 
 void extract(const CommonOptions& common, ExtractOptions options) {
-  check_output(options.out);
+  if (fs::path(options.out).extension() != ".npz")
+    throw DataError(quoted_path(options.out) + ": expected a name that ends in .npz");
   share(options);
   const PoolingPlan pooling = PoolingPlan::of(options.pooling);
   if (!options.pairs.empty()) {
@@ -99,7 +103,7 @@ void add_extract(Program& program) {
             command, "--image-size", o->image_size,
             "pixels a side, to which positions are interpolated (as the model's settings say)", 1,
             4096);
-        command.add_option("--out", o->out, "where the features go (.npz)")->required();
+        add_output_file(command, "--out", o->out, "where the features go (.npz)")->required();
         add_picture_options(command, *o);
         command.add_option("--text-column", o->columns.text,
                            "of a table of texts: a name, a number from 1, or last");

@@ -34,15 +34,6 @@ std::unique_ptr<FeatureCache> ExtractOptions::open_cache(const Sha256Digest& key
   }
 }
 
-void check_output(const fs::path& out) {
-  if (out.extension() != ".npz")
-    throw DataError(quoted_path(out) + ": expected a name that ends in .npz");
-  const fs::path folder = out.has_parent_path() ? out.parent_path() : fs::path(".");
-  std::error_code ignored;
-  if (!fs::is_directory(folder, ignored))
-    throw DataError("cannot write " + quoted_path(out) + ": no such folder");
-}
-
 FeatureMatrix EncoderFeatures::pooled(std::size_t index) const {
   return pooling.select(extracted.features, index, [&](const TokenPart& part) {
     const auto& parts = pooling.parts();

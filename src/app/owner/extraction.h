@@ -44,10 +44,6 @@ struct ExtractOptions {
   std::unique_ptr<FeatureCache> open_cache(const Sha256Digest& key, std::size_t width) const;
 };
 
-/// What is to be written at the end must not fail for a reason that is known at the beginning: a
-/// name that does not end in .npz, a folder that is not there. Throws DataError.
-void check_output(const std::filesystem::path& out);
-
 /// What is refused of the samples as they lie there is refused, before a picture is read or an
 /// encoder at work: of a training set, or with `classes` of one that has no others; of pairs those
 /// that are not one in every row. Returns the classes in order, none where samples have no labels.

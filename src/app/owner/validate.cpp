@@ -94,7 +94,8 @@ void add_validate(Program& program) {
             ->required();
         command.add_option("--exchange", o->exchange, "folder that the server writes rounds to")
             ->required();
-        command.add_option("--out", o->out, "where the best model goes, encrypted")->required();
+        add_output_file(command, "--out", o->out, "where the best model goes, encrypted")
+            ->required();
         add_told_options(command, o->told);
         command.add_flag("--unrecorded-data", o->unrecorded_data,
                          "take data sets that the record beside the keys does not know: what an "

@@ -3,11 +3,11 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "app/common/options.h"
 #include "app/common/progress.h"
 #include "app/common/report.h"
 #include "app/server/server.h"
 #include "app/server/server_files.h"
-#include "base/atomic_file.h"
 #include "train/encrypted_trainer.h"
 
 namespace blindtuner {
@@ -19,7 +19,6 @@ struct PredictOptions {
 
 void run_predict(const CommonOptions& common, const PredictOptions& options) {
   const Stopwatch total;
-  check_writable(options.out);
   const TrainingKeysInfo info = open_training_keys(options.keys, common.allow_insecure);
   refuse_secret_key(options.model);
   const ModelFile model = read_model(options.model, info.set);
@@ -60,7 +59,7 @@ void add_predict(Program& program) {
         command.add_option("--keys", o->keys, "the owner's evaluation.keys")->required();
         command.add_option("--model", o->model, "the encrypted model")->required();
         command.add_option("--data", o->data, "the encrypted data set")->required();
-        command.add_option("--out", o->out, "where the encrypted scores go")->required();
+        add_output_file(command, "--out", o->out, "where the encrypted scores go")->required();
         return [&program, o] { run_predict(program.options(), *o); };
       });
 }

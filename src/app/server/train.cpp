@@ -65,7 +65,6 @@ void train(const CommonOptions& common, const TrainOptions& options) {
                              : std::filesystem::path(options.report);
   const Stopwatch total;
   // What can be refused at once is refused before gigabytes are read.
-  check_writable(options.out);
   check_writable(report_path);
   const TrainingKeysInfo info = open_training_keys(options.keys, common.allow_insecure);
   const TrainingConfig config =
@@ -183,7 +182,7 @@ void add_train(Program& program) {
         auto o = std::make_shared<TrainOptions>();
         command.add_option("--keys", o->keys, "the owner's evaluation.keys")->required();
         command.add_option("--data", o->data, "the encrypted data set")->required();
-        command.add_option("--out", o->out, "where the encrypted model goes")->required();
+        add_output_file(command, "--out", o->out, "where the encrypted model goes")->required();
         command.add_option("--config", o->config,
                            "JSON: steps, batch_size, learning_rate, .. (docs/TRAINING.md)");
         command.add_option("--checkpoint", o->checkpoint,
@@ -204,8 +203,8 @@ void add_train(Program& program) {
         command.add_option("--softmax", o->softmax,
                            "family of softmax circuits: default, guaranteed, wide, sigmoid");
         add_range_option(command, o->range);
-        command.add_option("--report", o->report,
-                           "where the JSON report goes (report.json beside the model)");
+        add_output_file(command, "--report", o->report,
+                        "where the JSON report goes (report.json beside the model)");
         return [&program, o] { train(program.options(), *o); };
       });
 }

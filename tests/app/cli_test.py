@@ -201,6 +201,7 @@ class Workflow(Base):
             self.assertNotIn(b"patients", path.read_bytes())
             self.assertNotIn(b"validation", path.read_bytes())
             contents = json.loads(self.good(OWNER, "inspect", path, "--json").stdout)["contents"]
+            self.assertEqual(contents["features"], FEATURES)  # the bias is none of them
             self.assertNotIn("source", contents)
         self.refused(run(OWNER, "encrypt", "--features", secret, "--labels", self.folder / "y.npy",
                          "--keys", self.keys, "--out", out, "--seed", "-1", INSECURE), "--seed")

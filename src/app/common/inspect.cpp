@@ -16,7 +16,7 @@ namespace {
 
 nlohmann::json layout_json(const ProductLayout& l) {
   return {{"samples", l.samples},
-          {"features", l.features},
+          {"features", l.features - 1},  // the last of the layout is the bias
           {"classes", l.classes},
           {"width", l.width},
           {"samples_per_ciphertext", l.rows()}};

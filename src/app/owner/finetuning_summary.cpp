@@ -1,51 +1,73 @@
+#include <algorithm>
 #include <cstdio>
+#include <sstream>
 
 #include "app/common/progress.h"
 #include "app/owner/finetuning.h"
+#include "base/path.h"
+#include "train/training_config.h"
 
 namespace blindtuner {
 namespace {
 
 using nlohmann::json;
 
-std::string percent(const json& share) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f %%", 100 * share.get<double>());
+template <typename T>
+std::string formatted(const char* format, T value) {
+  char text[64];  // numbers only
+  std::snprintf(text, sizeof text, format, value);
   return text;
+}
+
+std::string percent(const json& share) { return formatted("%.2f %%", 100 * share.get<double>()); }
+
+/// Of the model, of the plan, and what the server did, where they differ.
+std::string steps_text(const json& r) {
+  const int steps = r["steps"].get<int>(), done = r["steps_done"].get<int>();
+  const int planned =
+      training_config_from_json(r["config"]).total_steps(r["samples"].get<std::size_t>());
+  std::string text = std::to_string(steps);
+  if (steps == planned) return text + " steps";
+  text += " of " + std::to_string(planned) + " planned steps";
+  if (r.contains("validation"))
+    text += " (the best round of validation; the server did " + std::to_string(done) + ")";
+  return text;
+}
+
+std::string row(const char* what, const json& accuracy, const json& balanced, const json& macro) {
+  std::string name = std::string("  ") + what;
+  name.resize(34, ' ');
+  return name + percent(accuracy) + "   " + percent(balanced) + "   " +
+         formatted("%.4f", macro.get<double>()) + "\n";
 }
 
 }  // namespace
 
 std::string finetuning_summary(const json& r, const std::string& out) {
-  char text[640];
-  std::snprintf(text, sizeof text,
-                "\n%d steps on %zu encrypted samples (%zu features, %d classes) in %s\n"
-                "on %zu test samples               accuracy  balanced  macro F1\n"
-                "  trained on ciphertexts          %s   %s   %.4f\n"
-                "  in the clear, same softmax      %s   %s   %.4f\n"
-                "  in the clear, exact softmax     %s   %s   %.4f\n"
-                "largest |logit| %.2f; model in '%s', report in '%s'\n",
-                r["steps"].get<int>(), r["samples"].get<std::size_t>(),
-                r["features"].get<std::size_t>(), r["classes"].get<int>(),
-                duration_text(r["seconds"]["total"].get<double>()).c_str(),
-                r["test_samples"].get<std::size_t>(), percent(r["accuracy_encrypted"]).c_str(),
-                percent(r["balanced_accuracy"]).c_str(), r["macro_f1"].get<double>(),
-                percent(r["accuracy_plain_approx"]).c_str(),
-                percent(r["balanced_accuracy_plain_approx"]).c_str(),
-                r["macro_f1_plain_approx"].get<double>(), percent(r["accuracy_plain"]).c_str(),
-                percent(r["balanced_accuracy_plain"]).c_str(), r["macro_f1_plain"].get<double>(),
-                r["max_logit"].get<double>(), (std::filesystem::path(out) / "model.npz").c_str(),
-                (std::filesystem::path(out) / "report.html").c_str());
-  std::string out_text = text;
-  if (r.contains("published")) {
-    std::snprintf(text, sizeof text,
-                  "to be shared: '%s', with noise of %g; it tells at most %.2g bits about the "
-                  "secret key. 'model.npz' is for you alone\n",
-                  (std::filesystem::path(out) / "published.npz").c_str(),
-                  r["published"]["noise"].get<double>(), r["published"]["bits"].get<double>());
-    out_text += text;
-  }
-  return out_text;
+  const std::filesystem::path folder(out);
+  std::ostringstream text;
+  text << "\n"
+       << steps_text(r) << " on " << r["samples"] << " encrypted samples (" << r["features"]
+       << " features, " << r["classes"] << " classes) in "
+       << duration_text(r["seconds"]["total"].get<double>()) << "\n";
+  std::string head = "on " + r["test_samples"].dump() + " test samples";
+  head.resize(std::max<std::size_t>(34, head.size() + 1), ' ');
+  text << head << "accuracy  balanced  macro F1\n"
+       << row("trained on ciphertexts", r["accuracy_encrypted"], r["balanced_accuracy"],
+              r["macro_f1"])
+       << row("in the clear, same softmax", r["accuracy_plain_approx"],
+              r["balanced_accuracy_plain_approx"], r["macro_f1_plain_approx"])
+       << row("in the clear, exact softmax", r["accuracy_plain"], r["balanced_accuracy_plain"],
+              r["macro_f1_plain"])
+       << "largest |logit| " << formatted("%.2f", r["max_logit"].get<double>()) << "; model in "
+       << quoted_path(folder / "model.npz") << ", report in " << quoted_path(folder / "report.html")
+       << "\n";
+  if (r.contains("published"))
+    text << "to be shared: " << quoted_path(folder / "published.npz") << ", with noise of "
+         << formatted("%g", r["published"]["noise"].get<double>()) << "; it tells at most "
+         << formatted("%.2g", r["published"]["bits"].get<double>())
+         << " bits about the secret key. 'model.npz' is for you alone\n";
+  return text.str();
 }
 
 }  // namespace blindtuner

@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "base/error.h"
+#include "base/utf8.h"
 
 namespace blindtuner {
 
@@ -93,11 +94,44 @@ std::size_t samples_in_both(const Dataset& a, const Dataset& b) {
   return count;
 }
 
+FeatureMatrix select_columns(const FeatureMatrix& features, const ColumnSet& columns) {
+  std::size_t width = 0;
+  for (const auto& [first, count] : columns.ranges) {
+    require(first + count <= static_cast<std::size_t>(features.cols()), "select_columns: range");
+    width += count;
+  }
+  FeatureMatrix out(features.rows(), static_cast<Eigen::Index>(width));
+  Eigen::Index at = 0;
+  for (const auto& [first, count] : columns.ranges) {
+    const auto columns_of_range = static_cast<Eigen::Index>(count);
+    out.middleCols(at, columns_of_range) =
+        features.middleCols(static_cast<Eigen::Index>(first), columns_of_range);
+    at += columns_of_range;
+  }
+  return out;
+}
+
+void take_pooling(Dataset& set, const std::string& pooling, const std::string& name) {
+  const auto found = std::find_if(set.poolings.begin(), set.poolings.end(),
+                                  [&](const ColumnSet& one) { return one.name == pooling; });
+  if (found == set.poolings.end()) {
+    std::string names;
+    for (const ColumnSet& one : set.poolings) names += (names.empty() ? "" : ", ") + one.name;
+    throw DataError(name + ": features of the poolings " + printable(names) + ", expected '" +
+                    printable(pooling) + "' among them");
+  }
+  set.features = select_columns(set.features, *found);
+  set.pooling = pooling;
+  set.poolings.clear();
+}
+
 Dataset select(const Dataset& set, std::span<const std::uint32_t> indices) {
   Dataset out;
   out.classes = set.classes;
   out.class_names = set.class_names;
   out.feature_names = set.feature_names;
+  out.pooling = set.pooling;
+  out.poolings = set.poolings;
   out.features.resize(static_cast<Eigen::Index>(indices.size()), set.features.cols());
   out.labels.resize(indices.size());
   for (std::size_t i = 0; i < indices.size(); ++i) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace blindtuner {
@@ -20,6 +21,15 @@ inline constexpr int kMaxLabels = 1 << 20;
 /// Columns of a table of numbers, and of a whitening map's input.
 inline constexpr std::size_t kMaxTableColumns = std::size_t{1} << 20;
 
+/// Some of a set's columns: ranges of (first, count), side by side.
+struct ColumnSet {
+  std::string name;
+  std::vector<std::pair<std::size_t, std::size_t>> ranges;
+  bool operator==(const ColumnSet&) const = default;
+};
+/// Throws ContractError on a range out of the matrix.
+FeatureMatrix select_columns(const FeatureMatrix& features, const ColumnSet& columns);
+
 struct Dataset {
   FeatureMatrix features;
   Labels labels;
@@ -28,6 +38,9 @@ struct Dataset {
   std::vector<std::string> feature_names;  ///< one a column, or none where it has no names
   std::vector<std::string> digests;        ///< of what each sample was made of, or none
   std::string pooling;  ///< an encoder's tokens that features are; empty: not noted
+  /// Where the features are those of several poolings, one of which is yet to be chosen: which
+  /// columns each has.
+  std::vector<ColumnSet> poolings;
 
   std::size_t size() const { return labels.size(); }
   std::size_t width() const { return static_cast<std::size_t>(features.cols()); }
@@ -59,6 +72,10 @@ std::vector<std::size_t> class_counts(const Labels& labels, int classes);
 
 /// How many samples of `b` are in `a` as well: by the digests of both, or by their features.
 std::size_t samples_in_both(const Dataset& a, const Dataset& b);
+
+/// Of the features of several poolings the one of this name. Throws DataError, which `name` opens,
+/// when there is none.
+void take_pooling(Dataset& set, const std::string& pooling, const std::string& name);
 
 /// The rows `indices`, in that order. Throws ContractError on an index out of range.
 Dataset select(const Dataset& set, std::span<const std::uint32_t> indices);

@@ -50,11 +50,24 @@ Members members_of(const NpzArchive& archive, const DataSource& source, bool lab
   return out;
 }
 
-/// What `extract` noted; empty: nothing.
-std::string pooling_of(const NpzArchive& archive) {
-  if (!archive.contains("pooling")) return {};
+/// What `extract` noted of the pooling, and the features' columns of the one that is asked for.
+void apply_pooling(const NpzArchive& archive, const DataSource& source, Dataset& set) {
+  if (!archive.contains("pooling")) return;
   const std::vector<std::string> noted = archive.strings("pooling");
-  return noted.size() == 1 ? noted[0] : std::string{};
+  if (noted.size() != 1) return;
+  set.pooling = noted[0];
+  if (archive.contains("poolings")) {
+    set.poolings = read_poolings(archive, set.width());
+    if (source.several_poolings && source.pooling.empty()) return;
+    if (source.pooling.empty())
+      throw DataError(archive.name() + ": features of several poolings, for 'finetune' to choose " +
+                      "from; make those of one with 'extract --pooling'");
+    if (source.pooling != set.pooling) return take_pooling(set, source.pooling, archive.name());
+  }
+  // Of the same width, perhaps, and another meaning.
+  if (!source.pooling.empty() && set.pooling != source.pooling)
+    throw DataError(archive.name() + ": features of the pooling '" + printable(set.pooling) +
+                    "', expected '" + printable(source.pooling) + "', those of the training");
 }
 
 }  // namespace
@@ -91,7 +104,10 @@ FeatureMatrix load_features(const DataSource& source, Reading* told) {
       return read_npy_samples(source.features);
     case Kind::kNpz: {
       const NpzArchive archive(source.features);
-      return archive.samples(members_of(archive, source, false, reading).features);
+      Dataset set;
+      set.features = archive.samples(members_of(archive, source, false, reading).features);
+      apply_pooling(archive, source, set);
+      return std::move(set.features);
     }
     case Kind::kTable:
       return read_feature_table(
@@ -127,12 +143,7 @@ Dataset load_dataset(const DataSource& source, Reading* told) {
       set.digests = archive.strings("digests");
       if (set.digests.size() != static_cast<std::size_t>(set.features.rows())) set.digests.clear();
     }
-    set.pooling = pooling_of(archive);
-    // Of the same width, perhaps, and another meaning.
-    if (!set.pooling.empty() && !source.pooling.empty() && set.pooling != source.pooling)
-      throw DataError(name + ": features of the pooling '" + printable(set.pooling) +
-                      "', expected '" + printable(source.pooling) +
-                      "' as those of the training set");
+    apply_pooling(archive, source, set);
     if (source.labels.empty()) {
       if (members.labels.empty())
         throw DataError(archive.where(members.features) +

@@ -22,7 +22,9 @@ struct DataSource {
   ColumnChoice columns;          ///< tables; of a table of labels alone its label is meant
   ClassRequest classes;          ///< names or number, where they are known before
   std::vector<std::string> feature_names;  ///< tables: the columns of another set, in their order
-  std::string pooling;  ///< .npz of `extract`: Dataset::pooling of another set; empty: not known
+  /// .npz of `extract`: Dataset::pooling of another set, or which of several; empty: not known.
+  std::string pooling;
+  bool several_poolings = false;  ///< Dataset::poolings may be left to be chosen from
 };
 
 /// Reads and validates (validate_set). `reading` also tells of a table of labels alone: its details

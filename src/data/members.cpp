@@ -1,6 +1,7 @@
 #include "data/members.h"
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "base/error.h"
@@ -123,6 +124,45 @@ Members find_members(const NpzArchive& archive, const Members& named, Part part)
     if (!found.empty())
       out.labels = one_of(archive, found, text_of(part) + "labels", option_of(part, "labels"));
   }
+  return out;
+}
+
+std::vector<ColumnSet> read_poolings(const NpzArchive& archive, std::size_t width) {
+  std::vector<ColumnSet> out;
+  for (const std::string& name : archive.strings("poolings")) out.push_back({name, {}});
+  const Eigen::MatrixXd columns = archive.matrix("pooling_columns");
+  const auto refuse = [&] {
+    throw DataError(archive.where("pooling_columns") +
+                    ": expected rows of pooling, first column and number of columns, of " +
+                    std::to_string(width) + " columns");
+  };
+  if (columns.cols() != 3) refuse();
+  for (Eigen::Index i = 0; i < columns.rows(); ++i) {
+    std::size_t of[3];
+    for (Eigen::Index j = 0; j < 3; ++j) {
+      const double value = columns(i, j);
+      if (!(value >= 0 && value <= static_cast<double>(width)) || value != std::floor(value))
+        refuse();
+      of[j] = static_cast<std::size_t>(value);
+    }
+    if (of[0] >= out.size() || of[2] == 0 || of[1] + of[2] > width) refuse();
+    out[of[0]].ranges.emplace_back(of[1], of[2]);
+  }
+  for (const ColumnSet& pooling : out)
+    if (pooling.ranges.empty()) refuse();
+  return out;
+}
+
+Eigen::MatrixXd pooling_columns(const std::vector<ColumnSet>& poolings) {
+  Eigen::Index rows = 0;
+  for (const ColumnSet& pooling : poolings)
+    rows += static_cast<Eigen::Index>(pooling.ranges.size());
+  Eigen::MatrixXd out(rows, 3);
+  Eigen::Index row = 0;
+  for (std::size_t p = 0; p < poolings.size(); ++p)
+    for (const auto& [first, count] : poolings[p].ranges)
+      out.row(row++) << static_cast<double>(p), static_cast<double>(first),
+          static_cast<double>(count);
   return out;
 }
 

@@ -1,9 +1,11 @@
-// Which members of an .npz archive are features and labels.
+// Which members of an .npz archive are features and labels, and of several poolings which columns.
 #pragma once
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
+#include "data/dataset.h"
 #include "data/npy.h"
 
 namespace blindtuner {
@@ -20,6 +22,13 @@ struct Members {
 /// y, data and target. `kAny` takes those of a set, then those of training. Throws DataError, which
 /// lists the members, where there are none or several.
 Members find_members(const NpzArchive& archive, const Members& named, Part part);
+
+/// The members poolings (names) and pooling_columns (rows of pooling, first column, number of
+/// columns), which say where each of several poolings is among the features' columns. `width`: of
+/// the features. Throws DataError.
+std::vector<ColumnSet> read_poolings(const NpzArchive& archive, std::size_t width);
+/// The latter of the two.
+Eigen::MatrixXd pooling_columns(const std::vector<ColumnSet>& poolings);
 
 /// Whether the archive holds that part beside others.
 bool holds_part(const NpzArchive& archive, Part part);

@@ -45,8 +45,13 @@ struct Scored {
   Labels predicted;
   std::array<Labels, kBalanceStrengths.size()> balanced;
   double loss = 0, max_logit = 0;
-  bool in_range = true;
+  bool in_range = true, dropped = false;
+  int trials = 0;
+  bool active() const { return in_range && !dropped; }
 };
+
+// Standard errors.
+constexpr double kClearly = 3;
 
 void append(Labels& all, const Labels& more) { all.insert(all.end(), more.begin(), more.end()); }
 
@@ -68,6 +73,7 @@ void add_fold(Scored& scored, const Dataset& train, const Dataset& held,
     scored.in_range = scored.in_range && step.max_logit <= limit;
     return scored.in_range;
   };
+  ++scored.trials;
   const PlainResult result = train_plain(train, nullptr, setting.config, options);
   if (!scored.in_range) return;
   const Eigen::MatrixXd logits = scores(result.model, held.features);
@@ -84,6 +90,42 @@ void add_fold(Scored& scored, const Dataset& train, const Dataset& held,
   scored.loss += validation_score(logits, held.labels).loss * static_cast<double>(held.size());
 }
 
+std::vector<bool> right_of(const Scored& scored, const Labels& actual) {
+  std::vector<bool> out;
+  for (std::size_t i = 0; i < scored.predicted.size(); ++i)
+    out.push_back(scored.predicted[i] == actual[i]);
+  return out;
+}
+
+Halves of_pooling(const Halves& halves, std::size_t pooling) {
+  Halves out = halves;
+  if (halves.train.poolings.empty()) return out;
+  const std::string& name = halves.train.poolings.at(pooling).name;
+  take_pooling(out.train, name, "the training set");
+  take_pooling(out.held, name, "the training set");
+  return out;
+}
+
+/// The active ones of these settings, which are of the same features before whitening.
+void try_on_fold(const Halves& halves, const std::map<double, std::vector<std::size_t>>& by_epsilon,
+                 std::span<const TrainingSetting> settings, int patience,
+                 std::vector<Scored>& scored) {
+  std::optional<Whitening> map;
+  for (const auto& [epsilon, which] : by_epsilon) {
+    if (std::none_of(which.begin(), which.end(), [&](std::size_t s) { return scored[s].active(); }))
+      continue;
+    Halves whitened = halves;
+    if (epsilon > 0) {
+      map = map ? map->with_epsilon(epsilon) : Whitening::fit(halves.train.features, epsilon);
+      whitened.train.features = map->apply(halves.train.features);
+      whitened.held.features = map->apply(halves.held.features);
+    }
+    for (const std::size_t s : which)
+      if (scored[s].active())
+        add_fold(scored[s], whitened.train, whitened.held, settings[s], patience);
+  }
+}
+
 Quality quality_of(const Labels& predicted, const Labels& actual, int classes) {
   return {accuracy(predicted, actual), balanced_accuracy(predicted, actual, classes),
           macro_f1(predicted, actual, classes)};
@@ -93,14 +135,52 @@ Trial trial_of(const Scored& scored, const Labels& actual, int classes) {
   Trial out;
   out.max_logit = scored.max_logit;
   out.in_range = scored.in_range;
+  out.trials = scored.trials;
   if (!scored.in_range) return out;
-  out.quality = quality_of(scored.predicted, actual, classes);
+  const Labels seen(actual.begin(),
+                    actual.begin() + static_cast<std::ptrdiff_t>(scored.predicted.size()));
+  out.quality = quality_of(scored.predicted, seen, classes);
   for (const Labels& predicted : scored.balanced)
-    out.balanced.push_back(quality_of(predicted, actual, classes));
-  out.loss = scored.loss / static_cast<double>(actual.size());
-  for (std::size_t i = 0; i < actual.size(); ++i)
-    out.right.push_back(scored.predicted[i] == actual[i]);
+    out.balanced.push_back(quality_of(predicted, seen, classes));
+  out.loss = scored.loss / static_cast<double>(seen.size());
+  out.right = right_of(scored, actual);
   return out;
+}
+
+/// How much less accurate than another, and the standard error of that, on the same samples.
+struct Deficit {
+  double mean = 0, error = 0;
+};
+
+Deficit deficit(const std::vector<bool>& best, const std::vector<bool>& other) {
+  double sum = 0, squares = 0;
+  const auto samples = static_cast<double>(best.size());
+  for (std::size_t i = 0; i < best.size(); ++i) {
+    const double d = static_cast<double>(best[i]) - static_cast<double>(other[i]);
+    sum += d;
+    squares += d * d;
+  }
+  const double mean = sum / samples;
+  return {mean, std::sqrt(std::max(0.0, squares / samples - mean * mean) / samples)};
+}
+
+/// Settings that another is clearly better than need no further trial.
+void drop_the_worse(std::vector<Scored>& scored, const Labels& actual) {
+  std::vector<std::vector<bool>> right(scored.size());
+  std::size_t best = scored.size();
+  const auto count = [&](std::size_t s) {
+    return std::count(right[s].begin(), right[s].end(), true);
+  };
+  for (std::size_t s = 0; s < scored.size(); ++s) {
+    if (!scored[s].active()) continue;
+    right[s] = right_of(scored[s], actual);
+    if (best == scored.size() || count(s) > count(best)) best = s;
+  }
+  for (std::size_t s = 0; s < scored.size(); ++s) {
+    if (!scored[s].active()) continue;
+    const Deficit d = deficit(right[best], right[s]);
+    scored[s].dropped = d.mean > std::max(kAsGood, kClearly * d.error);
+  }
 }
 
 }  // namespace
@@ -112,25 +192,18 @@ std::vector<Trial> try_settings(const Dataset& data, std::span<const TrainingSet
   validate_training_set(data, "the training set");
   const std::vector<int> fold = deal(data, options);
   // Settings of one whitening follow from the same features.
-  std::map<double, std::vector<std::size_t>> by_epsilon;
-  for (std::size_t s = 0; s < settings.size(); ++s) by_epsilon[settings[s].epsilon].push_back(s);
+  std::map<std::size_t, std::map<double, std::vector<std::size_t>>> by_features;
+  for (std::size_t s = 0; s < settings.size(); ++s)
+    by_features[settings[s].pooling][settings[s].epsilon].push_back(s);
   std::vector<Scored> scored(settings.size());
   Labels actual;
   for (int held = 0; held < options.trials; ++held) {
     const Halves halves = halves_of(data, fold, held, options);
     if (halves.held.size() == 0) continue;
     actual.insert(actual.end(), halves.held.labels.begin(), halves.held.labels.end());
-    std::optional<Whitening> map;
-    for (const auto& [epsilon, which] : by_epsilon) {
-      Dataset train = halves.train, rest = halves.held;
-      if (epsilon > 0) {
-        map = map ? map->with_epsilon(epsilon) : Whitening::fit(train.features, epsilon);
-        train.features = map->apply(train.features);
-        rest.features = map->apply(rest.features);
-      }
-      for (const std::size_t s : which)
-        if (scored[s].in_range) add_fold(scored[s], train, rest, settings[s], options.patience);
-    }
+    for (const auto& [pooling, by_epsilon] : by_features)
+      try_on_fold(of_pooling(halves, pooling), by_epsilon, settings, options.patience, scored);
+    drop_the_worse(scored, actual);
   }
   if (actual.empty()) throw DataError("the training set: too few samples to hold any out");
   std::vector<Trial> out;
@@ -142,22 +215,18 @@ std::size_t cheapest_of_the_best(std::span<const Trial> trials, std::span<const 
   require(trials.size() == costs.size(), "cheapest_of_the_best: lengths");
   const Trial* best = nullptr;
   for (const Trial& t : trials)
-    if (t.in_range && (best == nullptr || t.quality.accuracy > best->quality.accuracy)) best = &t;
+    if (t.in_range &&
+        (best == nullptr || std::pair(t.right.size(), t.quality.accuracy) >
+                                std::pair(best->right.size(), best->quality.accuracy)))
+      best = &t;
   if (best == nullptr)
     throw DataError(
         "no settings keep the logits of this data within the range of a softmax circuit: leave "
         "--learning-rate and --no-whiten out, or give a smaller rate or --softmax wide");
   const auto as_good = [&](const Trial& t) {
-    double sum = 0, squares = 0;
-    const auto samples = static_cast<double>(t.right.size());
-    for (std::size_t i = 0; i < t.right.size(); ++i) {
-      const double d = static_cast<double>(best->right[i]) - static_cast<double>(t.right[i]);
-      sum += d;
-      squares += d * d;
-    }
-    const double mean = sum / samples;
-    const double error = std::sqrt(std::max(0.0, squares / samples - mean * mean) / samples);
-    return mean <= std::max(0.001, error);
+    if (t.right.size() < best->right.size()) return false;
+    const Deficit d = deficit(best->right, t.right);
+    return d.mean <= std::max(kAsGood, d.error);
   };
   std::vector<std::size_t> good;
   for (std::size_t i = 0; i < trials.size(); ++i)

@@ -20,6 +20,7 @@ struct TrainingSetting {
   TrainingConfig config;                    ///< its classes are the data's
   const SoftmaxCircuit* circuit = nullptr;  ///< one that ships
   double epsilon = 0;                       ///< of the whitening; 0: features as they are
+  std::size_t pooling = 0;                  ///< of the data's poolings, where it has several
 };
 
 struct TrialOptions {
@@ -34,8 +35,10 @@ struct Quality {
   double accuracy = 0, balanced_accuracy = 0, macro_f1 = 0;
 };
 
-/// What became of a setting on all samples that were held out, each scored by the model that did not
-/// see it.
+/// What became of a setting on the samples that were held out, each scored by the model that did not
+/// see it. A setting that is clearly worse than another after some of the trials is tried no
+/// further: less accurate by more than kAsGood, and by more than three standard errors of the
+/// difference on the same samples.
 struct Trial {
   Quality quality;
   double loss = 0;  ///< mean cross-entropy
@@ -44,7 +47,9 @@ struct Trial {
   /// No logit passed what early stopping allows (train/early_stopping.h) and all are numbers. The
   /// rest counts for nothing otherwise.
   bool in_range = false;
-  std::vector<bool> right;  ///< one a held-out sample, in the same order for every setting
+  int trials = 0;  ///< how many times a part was held out
+  /// One a held-out sample, in the same order for every setting.
+  std::vector<bool> right;
   /// After balance() (train/balance.h) by each of kBalanceStrengths.
   std::vector<Quality> balanced;
 };
@@ -54,9 +59,13 @@ struct Trial {
 std::vector<Trial> try_settings(const Dataset& data, std::span<const TrainingSetting> settings,
                                 const TrialOptions& options);
 
-/// The setting of least cost, to a twentieth, that is as good as the best: whose accuracy is lower by
-/// no more than a thousandth, or by one standard error of the difference on the same samples. The most
-/// accurate of several. One cost a trial. Throws DataError when none stayed in range.
+/// Accuracies that differ by less are as good as each other.
+inline constexpr double kAsGood = 0.002;
+
+/// The setting of least cost, to a twentieth, that is as good as the best: tried as often, and of an
+/// accuracy that is lower by no more than kAsGood, or by one standard error of the difference on the
+/// same samples. The most accurate of several. One cost a trial. Throws DataError when none stayed in
+/// range.
 std::size_t cheapest_of_the_best(std::span<const Trial> trials, std::span<const double> costs);
 
 /// Of kBalanceStrengths the one with the largest sum of balanced accuracy and macro-F1.

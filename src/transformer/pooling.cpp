@@ -57,6 +57,28 @@ Pooling Pooling::parse(const std::string& name) {
   return out;
 }
 
+PoolingPlan PoolingPlan::of(const std::string& name) {
+  if (name != kChoosePooling) return PoolingPlan({Pooling::parse(name)});
+  std::vector<Pooling> all;
+  for (const char* one : {"model", "class+mean", "last4", "last4+mean"})
+    all.push_back(Pooling::parse(one));
+  return PoolingPlan(std::move(all));
+}
+
+PoolingPlan PoolingPlan::within(std::size_t depth, const std::string& model) const {
+  std::vector<Pooling> left;
+  std::size_t asked = 0;
+  for (const Pooling& pooling : poolings_) {
+    const std::size_t deepest = PoolingPlan({pooling}).deepest();
+    if (deepest < depth) left.push_back(pooling);
+    asked = std::max(asked, deepest + 1);
+  }
+  if (left.empty())
+    throw DataError(model + ": " + std::to_string(depth) +
+                    " blocks, but --pooling asks for the last " + std::to_string(asked));
+  return PoolingPlan(std::move(left));
+}
+
 PoolingPlan::PoolingPlan(std::vector<Pooling> poolings) : poolings_(std::move(poolings)) {
   require(!poolings_.empty(), "PoolingPlan: no poolings");
   for (const Pooling& pooling : poolings_)
@@ -85,27 +107,19 @@ std::string PoolingPlan::text() const {
   return out;
 }
 
-FeatureMatrix PoolingPlan::select(const FeatureMatrix& rows, std::size_t index,
-                                  const std::function<std::size_t(const TokenPart&)>& width) const {
-  const Pooling& pooling = poolings_.at(index);
-  std::vector<Eigen::Index> begins;
-  Eigen::Index total = 0, wanted = 0;
-  const auto width_of = [&](const TokenPart& part) {
-    return static_cast<Eigen::Index>(width(part));
-  };
-  for (const TokenPart& part : parts_) {
-    begins.push_back(total);
-    total += width_of(part);
-  }
-  for (const TokenPart& part : pooling.parts) wanted += width_of(part);
-  require(rows.cols() == total, "PoolingPlan: the parts' widths are not the row's");
-  FeatureMatrix out(rows.rows(), wanted);
-  Eigen::Index column = 0;
-  for (const TokenPart& part : pooling.parts) {
-    const auto at = std::find(parts_.begin(), parts_.end(), part) - parts_.begin();
-    out.middleCols(column, width_of(part)) =
-        rows.middleCols(begins[static_cast<std::size_t>(at)], width_of(part));
-    column += width_of(part);
+std::vector<ColumnSet> PoolingPlan::columns(
+    const std::function<std::size_t(const TokenPart&)>& width) const {
+  std::vector<ColumnSet> out;
+  for (const Pooling& pooling : poolings_) {
+    ColumnSet& set = out.emplace_back(pooling.name, decltype(ColumnSet::ranges){});
+    for (const TokenPart& wanted : pooling.parts) {
+      std::size_t first = 0;
+      for (const TokenPart& part : parts_) {
+        if (part == wanted) break;
+        first += width(part);
+      }
+      set.ranges.emplace_back(first, width(wanted));
+    }
   }
   return out;
 }

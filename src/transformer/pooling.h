@@ -33,7 +33,9 @@ struct Pooling {
   static Pooling parse(const std::string& name);
 };
 inline constexpr std::size_t kMaxLast = 32;
-/// One line about the names, for --help.
+/// In the place of a pooling's name: several, of which one is chosen on the training set.
+inline constexpr char kChoosePooling[] = "auto";
+/// One line about the names of one, for --help.
 const char* pooling_help();
 
 /// Several poolings of one pass: the distinct parts of all of them, each computed once, are one
@@ -42,8 +44,12 @@ class PoolingPlan {
  public:
   /// Throws ContractError without poolings.
   explicit PoolingPlan(std::vector<Pooling> poolings);
-  /// Of one. Throws DataError.
-  static PoolingPlan of(const std::string& name) { return PoolingPlan({Pooling::parse(name)}); }
+  /// Of one, or for kChoosePooling of all that are chosen from. Throws DataError.
+  static PoolingPlan of(const std::string& name);
+
+  /// Without those of several that ask for more blocks than `depth`. Throws DataError, which
+  /// `model` opens, when none is left.
+  PoolingPlan within(std::size_t depth, const std::string& model) const;
 
   const std::vector<Pooling>& poolings() const { return poolings_; }
   const std::vector<TokenPart>& parts() const { return parts_; }
@@ -53,10 +59,8 @@ class PoolingPlan {
   /// The parts' names, which say what a row is: of the key of a cache.
   std::string text() const;
 
-  /// `rows`: samples x the parts' widths together; `width` of a part. The columns of pooling number
-  /// `index`. Throws ContractError when widths do not add up.
-  FeatureMatrix select(const FeatureMatrix& rows, std::size_t index,
-                       const std::function<std::size_t(const TokenPart&)>& width) const;
+  /// Of each pooling, which columns of the parts side by side it has; `width` of a part.
+  std::vector<ColumnSet> columns(const std::function<std::size_t(const TokenPart&)>& width) const;
 
  private:
   std::vector<Pooling> poolings_;

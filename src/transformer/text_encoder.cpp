@@ -140,10 +140,7 @@ TextEncoder::Network::Network(const TextConfig& c, const TextNames& names, Check
       rows(std::max(kRows, c.max_tokens)),
       words(checkpoint.read(names.words, {c.vocabulary, c.width})),
       positions(checkpoint.read(names.positions, {c.positions, c.width})) {
-  if (pooling.deepest() >= c.depth)
-    throw DataError(checkpoint.where() + ": " + std::to_string(c.depth) +
-                    " blocks, but --pooling asks for the last " +
-                    std::to_string(pooling.deepest() + 1));
+  pooling = pooling.within(c.depth, checkpoint.where());
   if (c.token_types > 0) {
     const auto types = checkpoint.read(names.types, {c.token_types, c.width});
     for (std::size_t i = 0; i < positions.size(); ++i) positions[i] += types[i % c.width];

@@ -71,10 +71,7 @@ struct VisionTransformer::Network {
 
 void VisionTransformer::Network::read(Checkpoint& checkpoint, const VisionNames& names) {
   const std::size_t width = config.width, patch = 3 * config.patch_size * config.patch_size;
-  if (pooling.deepest() >= config.depth)
-    throw DataError(checkpoint.where() + ": " + std::to_string(config.depth) +
-                    " blocks, but --pooling asks for the last " +
-                    std::to_string(pooling.deepest() + 1));
+  pooling = pooling.within(config.depth, checkpoint.where());
   tokens = read_vision_tokens(checkpoint, names, config);
   // A convolution whose stride is its size is a product with each patch's pixels.
   Affine kernel = {

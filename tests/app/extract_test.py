@@ -81,9 +81,11 @@ def npz(path):
                 values = [data[i:i + step].decode("utf-32-le").rstrip("\0")
                           for i in range(10 + length, len(data), step)]
             else:
-                values = list(struct.unpack(
-                    f"<{(len(data) - 10 - length) // 4}{'f' if kind[1] == 'f' else 'i'}",
-                    data[10 + length:]))
+                code = {"<f4": "f", "<f8": "d", "<i4": "i"}[kind]
+                values = [value for value, in struct.iter_unpack(f"<{code}", data[10 + length:])]
+                if header["fortran_order"]:
+                    values = [values[i + j * shape[0]] for i in range(shape[0])
+                              for j in range(shape[1])]
             out[name.removesuffix(".npy")] = (shape, values)
     return out
 
@@ -390,6 +392,20 @@ class Encoders(Base):
             self.assertAlmostEqual(a, b, delta=1e-5, msg=str(i))
         report, _, _ = self.run_extract(*cache, "--pooling", "class+mean")
         self.assertEqual(report["cached"], 6)
+        # All that are chosen from, in one pass; what asks for more blocks than there are is left out.
+        report, members, _ = self.run_extract(*cache, "--pooling", "auto")
+        self.assertEqual((report["pooling"], report["poolings"]), ("auto", ["model", "class+mean"]))
+        self.assertEqual(members["poolings"][1], ["model", "class+mean"])
+        self.assertEqual(members["pooling_columns"][1],
+                         [0, 0, WIDTH, 1, WIDTH, WIDTH, 1, 2 * WIDTH, WIDTH])
+        for i, (a, b) in enumerate(zip(members["features"][1][:3 * WIDTH],
+                                       single["model"][:WIDTH] + both[:2 * WIDTH])):
+            self.assertAlmostEqual(a, b, delta=1e-5, msg=str(i))
+        self.refused(run(OWNER, "evaluate", "--model", "m.npz", "--features", self.folder / "f.npz"), "m.npz")
+        self.refused(run(OWNER, "whiten", "--features", self.folder / "f.npz", "--out",
+                         self.folder / "w.npz"), "f.npz", "several poolings")
+        self.refused(run(OWNER, "demo", "--model", self.model, "--pooling", "auto", "--out",
+                         self.folder / "out"), "--pooling auto")
         for bad, part in (("cls", "expected model, class, mean"), ("last2", "1 blocks")):
             self.refused(run(OWNER, "extract", "--model", self.model, "--out", self.folder / "f.npz",
                              *cache, "--pooling", bad), "--pooling", part)

@@ -180,7 +180,31 @@ class Finetune(unittest.TestCase):
         # 36 samples are trained on, the rest held out: they differ along 35 directions at most.
         self.assertEqual((report["features"], report["test_samples"]), (35, 20))
         self.assertEqual(report["accuracy_encrypted"], 1)
-        self.assertIn("<red>", Page((self.out / "report.html").read_text()).text)
+        page = Page((self.out / "report.html").read_text()).text
+        self.assertIn("<red>", page)
+        # Which tokens: chosen in the clear, on the training set; the model says it, and features of
+        # several are read accordingly.
+        choice = report["pooling_choice"]
+        self.assertEqual([trial["way"] for trial in choice["trials"]], ["model", "class+mean"])
+        self.assertEqual((report["pooling"], choice["samples"]), (choice["way"], 40))
+        self.assertIn("How the pooling was chosen", page)
+        evaluate = [OWNER, "evaluate", "--json", "--model", self.out / "model.npz", "--features"]
+        for features in ("test-features", "train-features"):
+            seen = json.loads(self.good(*evaluate, self.out / f"{features}.npz").stdout)
+            self.assertEqual(seen["accuracy"], 1)
+        asked = json.loads(self.good(*arguments, "--pooling", "mean", "--json").stdout)
+        self.assertEqual(asked["pooling"], "mean")
+        self.assertNotIn("pooling_choice", asked)
+        made = self.folder / "made.npz"
+        shutil.copy(self.out / "test-features.npz", made)
+        self.good(*arguments)
+        self.refused(run(*evaluate, made), "made.npz", "pooling 'mean'")
+        again = [OWNER, "finetune", "--features", self.out / "train-features.npz", "--out",
+                 self.folder / "again", "--parameters", PARAMETERS, "--steps", 2, INSECURE, "--json"]
+        self.assertEqual(json.loads(self.good(*again, "--test-features", self.out / "test-features.npz",
+                                              "--pooling", "class+mean").stdout)["pooling"], "class+mean")
+        self.refused(run(*again, "--test-features", made), "made.npz", "pooling 'mean'")
+        self.refused(run(*again, "--pooling", "last4"), "train-features.npz", "'last4'")
         # A class that training did not have, no classes, bad settings: before the encoder is at work.
         cache, made = self.folder / "none", self.out / "train-features.npz"
         made.unlink()

@@ -51,8 +51,9 @@ TEST(FinetuningSummary, EarlyStoppingHasThreeNumbersOfSteps) {
   stopped["steps_done"] = 10;
   stopped["validation"] = {{"best_round", 7}};
   const std::string text = finetuning_summary(stopped, "out");
-  EXPECT_NE(text.find("\n7 of 24 planned steps (the best round of validation; the server did 10) on"),
-            std::string::npos)
+  EXPECT_NE(
+      text.find("\n7 of 24 planned steps (the best round of validation; the server did 10) on"),
+      std::string::npos)
       << text;
 }
 

@@ -379,5 +379,62 @@ TEST(Load, PoolingIsTheTrainingSets) {
                     "mean.npz': features of the pooling 'mean', expected 'class'");
 }
 
+// Several poolings side by side, of which one is to be chosen.
+TEST(Load, SeveralPoolings) {
+  const TemporaryFolder folder;
+  const std::vector<ColumnSet> poolings = {{"class", {{0, 2}}}, {"class+mean", {{0, 2}, {3, 1}}}};
+  const auto write = [&](const Eigen::MatrixXd& columns) {
+    Eigen::MatrixXd features(2, 4);
+    features << 1, 2, 3, 4, 5, 6, 7, 8;
+    write_npz(folder / "several.npz",
+              {{"features", npy_bytes(features)},
+               {"labels", npy_bytes(Labels{0, 1})},
+               {"pooling", npy_bytes(std::vector<std::string>{"auto"})},
+               {"poolings", npy_bytes(std::vector<std::string>{"class", "class+mean"})},
+               {"pooling_columns", npy_bytes(columns)}});
+  };
+  write(pooling_columns(poolings));
+  DataSource source;
+  source.features = folder / "several.npz";
+  expect_data_error([&] { load_dataset(source); }, "features of several poolings");
+  expect_data_error([&] { load_features(source); }, "features of several poolings");
+  source.several_poolings = true;
+  Dataset set = load_dataset(source);
+  EXPECT_EQ(set.poolings, poolings);
+  EXPECT_EQ(set.pooling, "auto");
+  const std::uint32_t rows[] = {1};
+  EXPECT_EQ(select(set, rows).poolings, poolings);
+  expect_data_error([&] { take_pooling(set, "mean", "the set"); },
+                    "the set: features of the poolings class, class+mean, expected 'mean'");
+  take_pooling(set, "class+mean", "the set");
+  FeatureMatrix expected(2, 3);
+  expected << 1, 2, 4, 5, 6, 8;
+  EXPECT_EQ(set.features, expected);
+  EXPECT_EQ(set.pooling, "class+mean");
+  EXPECT_TRUE(set.poolings.empty());
+  source.several_poolings = false;
+  source.pooling = "class+mean";
+  EXPECT_EQ(load_dataset(source).features, expected);
+  EXPECT_EQ(load_features(source), expected);
+  source.pooling = "last4";
+  expect_data_error([&] { load_dataset(source); }, "expected 'last4'");
+
+  source.pooling.clear();
+  source.several_poolings = true;
+  const auto columns = [](std::initializer_list<double> values) {
+    Eigen::MatrixXd out(static_cast<Eigen::Index>(values.size() / 3), 3);
+    for (std::size_t i = 0; i < values.size(); ++i)
+      out(static_cast<Eigen::Index>(i / 3), static_cast<Eigen::Index>(i % 3)) = values.begin()[i];
+    return out;
+  };
+  for (const Eigen::MatrixXd& bad :
+       {columns({0, 0, 2}), columns({0, 0, 2, 2, 0, 1}), columns({0, 0, 2, 1, 2, 3}),
+        columns({0, 0, 0, 1, 0, 1}), columns({0, -1, 1, 1, 0, 1}), columns({0, 0.5, 1, 1, 0, 1}),
+        columns({0, 1e300, 1, 1, 0, 1}), Eigen::MatrixXd(2, 2), Eigen::MatrixXd(0, 3)}) {
+    write(bad);
+    expect_data_error([&] { load_dataset(source); }, "pooling_columns");
+  }
+}
+
 }  // namespace
 }  // namespace blindtuner

@@ -81,8 +81,8 @@ TEST(Selection, TheCheapestAmongTheBest) {
     t.quality.accuracy = static_cast<double>(right) / of;
     return t;
   };
-  // Half a point apart on 10,000 samples is seven standard errors; a tenth of one is little.
-  const std::vector<Trial> many = {trial(9500, 10000), trial(9450, 10000), trial(9491, 10000)};
+  // Half a point apart on 10,000 samples is seven standard errors; a fifth of one is little.
+  const std::vector<Trial> many = {trial(9500, 10000), trial(9450, 10000), trial(9481, 10000)};
   const double costs[] = {100, 1, 10};
   EXPECT_EQ(cheapest_of_the_best(many, costs), 2u);
   // Where the cost is the same, the best.
@@ -98,6 +98,33 @@ TEST(Selection, TheCheapestAmongTheBest) {
   const std::vector<Trial> few = {best, other};
   const double two[] = {100, 1};
   EXPECT_EQ(cheapest_of_the_best(few, two), 1u);
+}
+
+TEST(Selection, EachPoolingByItselfAndTheWorseNoFurther) {
+  // Noise first, what tells the classes last.
+  const Dataset informative = set_of(1000, 0.5, 0, 8);
+  Dataset set = set_of(1000, 0.5, 3, 9);
+  set.features.rightCols(1) = informative.features;
+  set.features.col(0).setZero();
+  set.poolings = {{"noise", {{0, 2}}}, {"both", {{1, 2}, {3, 1}}}};
+  TrainingSetting second = setting("both", 4);
+  second.pooling = 1;
+  const TrainingSetting settings[] = {setting("noise", 4), second};
+  const std::vector<Trial> trials = try_settings(set, settings, {});
+  EXPECT_LT(trials[0].quality.accuracy, 0.6);
+  EXPECT_GT(trials[1].quality.accuracy, 0.75);
+  // As if it were alone.
+  Dataset alone = set;
+  take_pooling(alone, "both", "set");
+  const TrainingSetting first[] = {setting("both", 4)};
+  EXPECT_EQ(try_settings(alone, first, {})[0].loss, trials[1].loss);
+  // What is clearly worse is tried no further, and not taken, however cheap.
+  EXPECT_EQ(trials[1].trials, 5);
+  EXPECT_EQ(trials[1].right.size(), 1000u);
+  EXPECT_LT(trials[0].trials, 5);
+  EXPECT_LT(trials[0].right.size(), 1000u);
+  const double costs[] = {1, 10};
+  EXPECT_EQ(cheapest_of_the_best(trials, costs), 1u);
 }
 
 TEST(Selection, BalanceFindsTheRareClass) {

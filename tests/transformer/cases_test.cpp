@@ -47,10 +47,11 @@ void run_poolings(const NpzArchive& expected, const Load& load, const Run& run, 
   const PoolingPlan plan = poolings_of(expected);
   const auto all = load(plan);
   const FeatureMatrix rows = run(all);
+  const std::vector<ColumnSet> columns =
+      plan.columns([&](const TokenPart& part) { return all.part_width(part); });
   for (std::size_t i = 0; i < plan.poolings().size(); ++i) {
     const Pooling& pooling = plan.poolings()[i];
-    const FeatureMatrix chosen =
-        plan.select(rows, i, [&](const TokenPart& part) { return all.part_width(part); });
+    const FeatureMatrix chosen = select_columns(rows, columns.at(i));
     const FeatureMatrix alone = run(load(PoolingPlan({pooling})));
     ASSERT_EQ(alone.cols(), chosen.cols()) << pooling.name;
     EXPECT_LT(relative_error(chosen, alone), 1e-5) << pooling.name;

@@ -279,7 +279,20 @@ TEST_F(VisionFiles, PoolingsByName) {
   row << 1, 2, 3, 4, 5, 6;
   FeatureMatrix last2(1, 4);
   last2 << 5, 6, 1, 2;
-  EXPECT_EQ(plan.select(row, 2, [](const TokenPart&) { return 2; }), last2);
+  EXPECT_EQ(select_columns(row, plan.columns([](const TokenPart&) { return 2; })[2]), last2);
+  // Of several those that there are blocks for.
+  const auto names = [](const PoolingPlan& several) {
+    std::vector<std::string> out;
+    for (const Pooling& pooling : several.poolings()) out.push_back(pooling.name);
+    return out;
+  };
+  const PoolingPlan all = PoolingPlan::of("auto");
+  EXPECT_EQ(names(all), (std::vector<std::string>{"model", "class+mean", "last4", "last4+mean"}));
+  EXPECT_EQ(names(all.within(4, "m")), names(all));
+  EXPECT_EQ(names(all.within(3, "m")), (std::vector<std::string>{"model", "class+mean"}));
+  const auto model =
+      VisionTransformer::load(folder_ / "model.safetensors", {PoolingPlan::of("auto"), 0});
+  EXPECT_EQ(names(model.pooling()), (std::vector<std::string>{"model", "class+mean"}));
 }
 
 TEST_F(VisionFiles, FoldersAndShards) {

@@ -178,7 +178,7 @@ void decrypt_model_to(const DecryptOptions& options, const OwnerFolder& keys,
   }
   LinearClassifier model = classifier_of(result.values, file.model.layout);
   if (whitening) model = whitening->unfold(model);
-  DecryptedModel out{std::move(model), limit, {}, {}};
+  DecryptedModel out{std::move(model), limit, {}, {}, {}};
   const auto trained_on = recorded_data_set(keys, file.data);
   if (options.balance > 0) {
     if (!trained_on || trained_on->class_samples.size() != file.model.layout.classes)
@@ -354,6 +354,7 @@ void evaluate(const CommonOptions& common, const EvaluateOptions& options) {
     DataSource source = options.source;
     source.classes.names = names;
     source.feature_names = decrypted.feature_names;
+    source.pooling = decrypted.pooling;
     source.part = Part::kTest;
     Dataset set = load_dataset(source, &reading);
     if (set.width() != static_cast<std::size_t>(model.weights.cols()))

@@ -60,12 +60,15 @@ Dataset features_of(const CommonOptions& common, const DemoOptions& options,
 }
 
 void demo(const CommonOptions& common, const DemoOptions& options) {
+  if (options.pooling == kChoosePooling)
+    throw DataError("--pooling auto is for 'finetune', expected one such as model or class+mean");
   check_run(options.out, options.server);
   const FileLock folder = make_locked_folder(options.out, "run");
   FinetuningData data{"fashion-mnist",
                       features_of(common, options, "train"),
                       features_of(common, options, "t10k"),
                       std::nullopt,
+                      {},
                       {}};
   data.train.class_names = {"T-shirt", "trouser", "pullover", "dress", "coat",
                             "sandal",  "shirt",   "sneaker",  "bag",   "ankle boot"};

@@ -45,16 +45,14 @@ void extract(const CommonOptions& common, ExtractOptions options) {
   share(options);
   const PoolingPlan pooling = PoolingPlan::of(options.pooling);
   if (!options.pairs.empty()) {
+    if (pooling.poolings().size() > 1)
+      throw DataError("--pooling: pairs are of one pooling, such as model or class+mean");
     (void)check_samples(options, options.class_names());
-    EncoderFeatures set = pair_features(common, options, pooling);
-    const FeatureMatrix features = std::move(set.extracted.features);
-    finish_extraction(common, options, features, std::move(set));
-    return;
   }
-  EncoderFeatures set = options.texts.table.empty() ? picture_features(common, options, pooling)
-                                                    : text_features(common, options, pooling);
-  const FeatureMatrix features = set.pooled(0);
-  finish_extraction(common, options, features, std::move(set));
+  const auto features = !options.pairs.empty()        ? pair_features
+                        : options.texts.table.empty() ? picture_features
+                                                      : text_features;
+  finish_extraction(common, options, features(common, options, pooling));
 }
 
 }  // namespace
@@ -98,7 +96,11 @@ void add_extract(Program& program) {
         samples->require_option(1);
         command.add_option("--text-model", o->text_model,
                            "the encoder of the texts of pairs (--model, when it is CLIP)");
-        command.add_option("--pooling", o->pooling, pooling_help())->capture_default_str();
+        command
+            .add_option("--pooling", o->pooling,
+                        std::string(pooling_help()) + "; " + kChoosePooling +
+                            ": several, for 'finetune' to choose from")
+            ->capture_default_str();
         add_number(
             command, "--image-size", o->image_size,
             "pixels a side, to which positions are interpolated (as the model's settings say)", 1,

@@ -24,8 +24,8 @@ EncoderFeatures pair_features(const CommonOptions& common, const ExtractOptions&
   EncoderFeatures texts = text_features(common, one, pooling);
   // The table may have been changed since it was checked.
   require_pairs(options.pairs, out.names.size(), out.labels, texts.names.size(), texts.labels);
-  const FeatureMatrix left = out.pooled(0), right = texts.pooled(0);
   FeatureMatrix& both = out.extracted.features;
+  const FeatureMatrix left = std::move(both), right = std::move(texts.extracted.features);
   both.resize(left.rows(), left.cols() + right.cols());
   both.leftCols(left.cols()) = left;
   for (std::size_t i = 0; i < out.extracted.kept.size(); ++i) {

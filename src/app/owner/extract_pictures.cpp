@@ -128,17 +128,10 @@ EncoderFeatures picture_features(const CommonOptions& common, const ExtractOptio
   if (extracted.kept.empty())
     throw DataError(quoted_path(source.images) + ": none of " + std::to_string(pictures.size()) +
                     " pictures could be read");
-  std::vector<std::size_t> widths;
-  for (const TokenPart& part : pooling.parts()) widths.push_back(model.part_width(part));
-  return {std::move(extracted),
-          pooling,
-          std::move(widths),
-          pictures.names(),
-          pictures.classes(),
-          pictures.labels(),
-          settings,
-          std::move(report),
-          bits};
+  return {std::move(extracted), columns_of_poolings(model),
+          pictures.names(),     pictures.classes(),
+          pictures.labels(),    settings,
+          std::move(report),    bits};
 }
 
 }  // namespace blindtuner

@@ -64,10 +64,10 @@ EncoderFeatures text_features(const CommonOptions& common, const ExtractOptions&
   const ExtractionSettings settings{256, false, common.quiet, "texts"};
   Extracted extracted = extract_features<Tokens>(texts.texts.size(), model.feature_count(),
                                                  settings, cache.get(), load, prepare, encode);
-  std::vector<std::size_t> widths;
-  for (const TokenPart& part : pooling.parts()) widths.push_back(model.part_width(part));
-  return {std::move(extracted), pooling,  std::move(widths), texts.names, texts.classes,
-          texts.labels,         settings, std::move(report), 16};
+  return {std::move(extracted), columns_of_poolings(model),
+          texts.names,          texts.classes,
+          texts.labels,         settings,
+          std::move(report),    16};
 }
 
 }  // namespace blindtuner

@@ -9,6 +9,7 @@
 #include "app/common/report.h"
 #include "data/class_names.h"
 #include "data/file_bytes.h"
+#include "data/members.h"
 #include "data/npy.h"
 
 namespace blindtuner {
@@ -34,14 +35,6 @@ std::unique_ptr<FeatureCache> ExtractOptions::open_cache(const Sha256Digest& key
   }
 }
 
-FeatureMatrix EncoderFeatures::pooled(std::size_t index) const {
-  return pooling.select(extracted.features, index, [&](const TokenPart& part) {
-    const auto& parts = pooling.parts();
-    return widths[static_cast<std::size_t>(std::find(parts.begin(), parts.end(), part) -
-                                           parts.begin())];
-  });
-}
-
 void report_origins(const std::string& model, const SettingOrigins& origins,
                     nlohmann::json& report) {
   std::string line;
@@ -63,9 +56,10 @@ void report_origins(const std::string& model, const SettingOrigins& origins,
 }
 
 void finish_extraction(const CommonOptions& common, const ExtractOptions& options,
-                       const FeatureMatrix& features, EncoderFeatures samples) {
+                       EncoderFeatures samples) {
   const ExtractionSettings& settings = samples.settings;
   const Extracted& extracted = samples.extracted;
+  const FeatureMatrix& features = extracted.features;
   nlohmann::json& report = samples.report;
   validate_finite(features, "the features of " + quoted_path(options.model));
   const bool labelled = !samples.labels.empty();
@@ -79,6 +73,12 @@ void finish_extraction(const CommonOptions& common, const ExtractOptions& option
   members["features"] = npy_bytes(features);
   members["names"] = npy_bytes(names);
   members["pooling"] = npy_bytes(std::vector<std::string>{options.pooling});
+  std::vector<std::string> poolings;
+  for (const ColumnSet& pooling : samples.poolings) poolings.push_back(pooling.name);
+  if (poolings.size() > 1) {
+    members["poolings"] = npy_bytes(poolings);
+    members["pooling_columns"] = npy_bytes(pooling_columns(samples.poolings));
+  }
   std::vector<std::string> digests;
   for (const Sha256Digest& digest : extracted.digests)
     digests.push_back(to_hex(std::span(digest).first(16)));
@@ -97,6 +97,7 @@ void finish_extraction(const CommonOptions& common, const ExtractOptions& option
   report.update({{unit, extracted.kept.size()},
                  {"features", features.cols()},
                  {"pooling", options.pooling},
+                 {"poolings", poolings},
                  {"classes", samples.classes},
                  {"skipped", extracted.skipped.size()},
                  {"skipped_" + unit, extracted.skipped},

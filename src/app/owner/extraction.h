@@ -164,18 +164,20 @@ Extracted extract_features(std::size_t count, std::size_t width, const Extractio
 
 /// One encoder's features of a set, and what is to be said about them.
 struct EncoderFeatures {
-  Extracted extracted;  ///< rows of all parts of the plan
-  PoolingPlan pooling;
-  std::vector<std::size_t> widths;          ///< of the plan's parts
+  Extracted extracted;                      ///< of one pooling, or rows of all of them
+  std::vector<ColumnSet> poolings;          ///< and which columns each has
   std::vector<std::string> names, classes;  ///< of all samples, those that were skipped included
   Labels labels;                            ///< the same, or none
   ExtractionSettings settings;
   nlohmann::json report;
   int picture_bits = 16;  ///< of 16-bit files, how many were used
-
-  /// The columns of pooling number `index` of the plan.
-  FeatureMatrix pooled(std::size_t index) const;
 };
+
+/// What an encoder that was loaded with these poolings gives.
+template <typename Encoder>
+std::vector<ColumnSet> columns_of_poolings(const Encoder& encoder) {
+  return encoder.pooling().columns([&](const TokenPart& part) { return encoder.part_width(part); });
+}
 
 /// What an encoder that was loaded with `pooling` (one or several poolings, computed in one pass
 /// and cached as one row) makes of the set that the options name. Warns of settings that were
@@ -187,8 +189,8 @@ EncoderFeatures text_features(const CommonOptions& common, const ExtractOptions&
 /// The pictures and the texts of a table of both are one of each in every row. Throws DataError.
 void require_pairs(const std::string& table, std::size_t pictures, const Labels& of_pictures,
                    std::size_t texts, const Labels& of_texts);
-/// Of a table with both: the features of the pictures and those of the texts side by side, which is
-/// all that `extracted` then holds. One pooling.
+/// Of a table with both: the features of the pictures and those of the texts side by side. One
+/// pooling, which both are of.
 EncoderFeatures pair_features(const CommonOptions& common, const ExtractOptions& options,
                               const PoolingPlan& pooling);
 
@@ -197,9 +199,9 @@ EncoderFeatures pair_features(const CommonOptions& common, const ExtractOptions&
 void report_origins(const std::string& model, const SettingOrigins& origins,
                     nlohmann::json& report);
 
-/// Writes options.out (members features, names, pooling, digests of the samples
-/// and, with labels, labels and classes) and reports. Throws DataError.
+/// Writes options.out (members features, names, pooling, digests of the samples; with labels, labels
+/// and classes; of several poolings, poolings and pooling_columns) and reports. Throws DataError.
 void finish_extraction(const CommonOptions& common, const ExtractOptions& options,
-                       const FeatureMatrix& features, EncoderFeatures set);
+                       EncoderFeatures set);
 
 }  // namespace blindtuner

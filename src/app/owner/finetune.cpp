@@ -1,16 +1,19 @@
 // blindtuner finetune: from an owner's own data to an evaluated classifier, in one command.
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <memory>
 
 #include "app/common/options.h"
 #include "app/common/report.h"
 #include "app/owner/extraction.h"
 #include "app/owner/finetuning.h"
+#include "app/owner/finetuning_choice.h"
 #include "app/owner/owner.h"
 #include "app/owner/process.h"
 #include "app/owner/steps.h"
 #include "base/error.h"
+#include "base/utf8.h"
 #include "data/class_names.h"
 #include "data/file_bytes.h"
 #include "data/load.h"
@@ -25,7 +28,7 @@ namespace fs = std::filesystem;
 /// Pictures or texts are turned into features first; what `extract` is told about them.
 struct ExtractionOptions {
   std::string model, images, test_images, images_root, texts, test_texts, split, test_split;
-  std::string pairs, test_pairs, text_model, pooling = "model";
+  std::string pairs, test_pairs, text_model, pooling = kChoosePooling;
   std::string on_error = "fail", cache;
   bool no_cache = false;
   std::size_t image_size = 0;
@@ -106,11 +109,12 @@ void extract_features(const CommonOptions& common, FinetuneOptions& o) {
   const ExtractionOptions& e = o.extraction;
   const fs::path folder = o.out;
   const std::string kind = !e.pairs.empty() ? "--pairs" : e.texts.empty() ? "--images" : "--texts";
+  const std::string pooling = e.pooling == kChoosePooling && !e.pairs.empty() ? "model" : e.pooling;
   const auto extract = [&](const std::string& from, DataSource& set, const std::string& split,
                            const fs::path& out, const fs::path& classes) {
     std::vector<std::string> arguments = {"--model",   e.model,      kind,         from,
                                           "--out",     out.string(), "--on-error", e.on_error,
-                                          "--pooling", e.pooling};
+                                          "--pooling", pooling};
     const ColumnChoice& columns = o.train.columns;
     for (const auto& [option, value] : {std::pair{"--label-column", columns.label},
                                         {"--text-column", columns.text},
@@ -151,6 +155,9 @@ FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,
   data.name = (origin.has_filename() ? origin : origin.parent_path()).filename().string();
   DataSource train = options.train, test = options.test, validation = options.validation;
   train.part = Part::kTrain;
+  const std::string& pooling = options.extraction.pooling;
+  if (pooling != kChoosePooling) train.pooling = pooling;
+  train.several_poolings = true;
   // An archive of all parts is used as such.
   for (auto& [part, other] : {std::pair{Part::kTest, &test}, {Part::kValidation, &validation}})
     if (extracted.empty() && other->features.empty() && holds_part(train, Part::kTrain) &&
@@ -158,6 +165,9 @@ FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,
       other->features = train.features;
   Reading reading;
   data.train = load_dataset(train, &reading);
+  if (extracted.empty() && !train.pooling.empty() && data.train.pooling != pooling)
+    throw DataError(name + ": does not say of which pooling its features are, expected '" +
+                    printable(pooling) + "' by --pooling");
   print_notes(common, reading.notes);
   data.reading["train"] = reading.details;
   // A file's classes and columns are known when all of it has been read, so the others follow the
@@ -176,6 +186,7 @@ FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,
     source.classes = {data.train.class_names, 0, train.classes.numbered};
     source.feature_names = data.train.feature_names;
     source.pooling = data.train.pooling;
+    source.several_poolings = true;
     if (same_features(train, source))
       throw DataError(quoted_path(source.features) + ": the same features for training and for " +
                       use + "; leave it out, or name its members with --" + use +
@@ -226,15 +237,15 @@ void drop_repeated(std::vector<TrainingWay>& ways) {
   ways = distinct.size() > 1 ? std::move(distinct) : std::vector<TrainingWay>{};
 }
 
-FinetuningSettings settings_of(const FinetuneOptions& o, const FinetuningData& data,
+FinetuningSettings settings_of(const FinetuneOptions& o, const Dataset& train,
                                const OrderSeed& seed) {
-  FinetuningSettings s = preset_settings(o.preset, data.train);
-  override(s, o, data.train.classes);
-  for (TrainingWay& way : s.choices) override(way, o, data.train.classes);
+  FinetuningSettings s = preset_settings(o.preset, train);
+  override(s, o, train.classes);
+  for (TrainingWay& way : s.choices) override(way, o, train.classes);
   if (o.no_whiten && o.learning_rate == 0 && o.config.empty() && !s.choices.empty()) {
     // To a power of two: what the server learns of the features by it is their size.
     const double moment =
-        std::exp2(std::ceil(std::log2(std::max(1.0, largest_second_moment(data.train.features)))));
+        std::exp2(std::ceil(std::log2(std::max(1.0, largest_second_moment(train.features)))));
     for (TrainingWay& way : s.choices) way.config.learning_rate /= moment;
   }
   drop_repeated(s.choices);
@@ -252,6 +263,22 @@ FinetuningSettings settings_of(const FinetuneOptions& o, const FinetuningData& d
   return s;
 }
 
+/// Where features are of several poolings: one, chosen as it would be trained with.
+void choose_pooling_of(const CommonOptions& common, const FinetuneOptions& options,
+                       FinetuningData& data, const OrderSeed& seed) {
+  if (data.train.poolings.empty()) return;
+  std::vector<Dataset*> others = {&data.test};
+  if (data.validation) others.push_back(&*data.validation);
+  data.poolings = choose_pooling(
+      data.train, others,
+      [&](const Dataset& train) -> TrainingWay {
+        const FinetuningSettings settings = settings_of(options, train, seed);
+        return settings.choices.empty() ? settings : settings.choices.front();
+      },
+      options.patience, seed);
+  if (!common.quiet) std::fprintf(stderr, "[owner] %s\n", pooling_text(data.poolings).c_str());
+}
+
 void finetune(const CommonOptions& common, FinetuneOptions options) {
   check_options(options);
   const OrderSeed seed = OrderSeed::parse(options.seed, "--seed");
@@ -261,7 +288,8 @@ void finetune(const CommonOptions& common, FinetuneOptions options) {
   FinetuningData data = load(common, options, seed);
   std::string classes = class_note(data.train.class_names);
   if (!classes.empty()) classes += "\n";
-  FinetuningSettings settings = settings_of(options, data, seed);
+  choose_pooling_of(common, options, data, seed);
+  FinetuningSettings settings = settings_of(options, data.train, seed);
   const nlohmann::json report = finetune_encrypted(common, std::move(settings), std::move(data));
   print_report(common, report, finetuning_summary(report, options.out) + classes);
 }
@@ -282,7 +310,12 @@ void add_data_options(CLI::App& command, FinetuneOptions& o) {
   command.add_option("--test-pairs", o.extraction.test_pairs, "the test set's pairs");
   command.add_option("--text-model", o.extraction.text_model,
                      "the encoder of the texts of pairs (--model, when it is CLIP)");
-  command.add_option("--pooling", o.extraction.pooling, pooling_help())->capture_default_str();
+  command
+      .add_option("--pooling", o.extraction.pooling,
+                  std::string(kChoosePooling) +
+                      " (the best of some on parts of the training set; of pairs: model), or " +
+                      pooling_help())
+      ->capture_default_str();
   add_number(command, "--image-size", o.extraction.image_size,
              "pixels a side that the transformer reads (as its settings say)", 1, 4096);
   command.add_option(

@@ -9,6 +9,7 @@
 #include "app/common/report.h"
 #include "app/owner/comparison.h"
 #include "app/owner/data_sets.h"
+#include "app/owner/finetuning_choice.h"
 #include "app/owner/html_report.h"
 #include "app/owner/opening.h"
 #include "app/owner/process.h"
@@ -433,6 +434,8 @@ class Finetuning {
         {"parameters", parameters_report(*keys.set.parameters)},
     };
     if (!choice_.is_null()) out["choice"] = choice_;
+    if (!data_.train.pooling.empty()) out["pooling"] = data_.train.pooling;
+    if (!data_.poolings.is_null()) out["pooling_choice"] = data_.poolings;
     const double error = judge(out, keys, model, file, approximate);
     std::error_code ignored;
     fs::remove(files_.published, ignored);  // of an earlier run, which these results replace
@@ -520,12 +523,13 @@ class Finetuning {
   // On features before whitening.
   void save(const char* name, const LinearClassifier& model, const ModelFile& file,
             unsigned mode) const {
-    save_classifier(files_.folder / name,
-                    balanced({whitening_ ? whitening_->unfold(model) : model,
-                              LogitLimit::of(softmax_circuit_named(file.training.circuit)),
-                              data_.train.class_names, data_.train.feature_names},
-                             class_samples(), settings_.balance),
-                    mode);
+    save_classifier(
+        files_.folder / name,
+        balanced({whitening_ ? whitening_->unfold(model) : model,
+                  LogitLimit::of(softmax_circuit_named(file.training.circuit)),
+                  data_.train.class_names, data_.train.feature_names, data_.train.pooling},
+                 class_samples(), settings_.balance),
+        mode);
   }
 
   // Only what was judged: of numbers that left their range nobody knows the errors. That nothing is

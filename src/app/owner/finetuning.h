@@ -19,6 +19,7 @@ struct FinetuningData {
   Dataset train, test;
   std::optional<Dataset> validation;                  ///< none: taken from `train`
   nlohmann::json reading = nlohmann::json::object();  ///< for the report: how each set was read
+  nlohmann::json poolings;  ///< the same of choose_pooling(); null: there was no choice
 };
 
 /// What can be refused before features are made: a server's program that is not ours, an output that

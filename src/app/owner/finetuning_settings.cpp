@@ -84,48 +84,6 @@ std::vector<TrainingWay> choices(int classes) {
   return out;
 }
 
-// How much work trials may be: samples * features * classes.
-constexpr double kTrialSize = 2e9;
-constexpr std::size_t kOneFoldFrom = 10000;
-// With fewer nothing can be told apart.
-constexpr std::size_t kFewSamples = 20;
-// Classes are uneven from this ratio of the most to the least frequent one on.
-constexpr double kUneven = 2;
-
-json to_json(const Quality& quality) {
-  return {{"accuracy", quality.accuracy},
-          {"balanced_accuracy", quality.balanced_accuracy},
-          {"macro_f1", quality.macro_f1}};
-}
-
-json trial_json(const TrainingWay& way, const Trial& trial, double seconds) {
-  json out = trial.in_range ? to_json(trial.quality) : json::object();
-  out.update({{"way", way.name}, {"in_range", trial.in_range}, {"seconds", seconds}});
-  if (std::isfinite(trial.max_logit)) out["max_logit"] = trial.max_logit;
-  if (trial.in_range) out["loss"] = trial.loss;
-  return out;
-}
-
-std::string words(const json& quality) {
-  char text[200];
-  std::snprintf(text, sizeof text, "accuracy %.2f %%, balanced %.2f %%, macro F1 %.4f",
-                100 * quality["accuracy"].get<double>(),
-                100 * quality["balanced_accuracy"].get<double>(),
-                quality["macro_f1"].get<double>());
-  return text;
-}
-
-/// The first samples, as many as can be tried in a minute: the order is random. None: all of them.
-std::optional<Dataset> part_of(const Dataset& train) {
-  const double most = kTrialSize / (static_cast<double>(train.width()) * train.classes);
-  const std::size_t samples =
-      std::min(train.size(), std::max<std::size_t>(1000, static_cast<std::size_t>(most)));
-  if (samples == train.size()) return {};
-  std::vector<std::uint32_t> first(samples);
-  std::iota(first.begin(), first.end(), 0u);
-  return select(train, first);
-}
-
 }  // namespace
 
 void add_run_key_options(CLI::App& command, RunKeys& keys) {
@@ -174,80 +132,6 @@ double largest_second_moment(const FeatureMatrix& features) {
     v = next / next.norm();
   }
   return moment;
-}
-
-Choice choose_way(const Dataset& train, const std::vector<TrainingWay>& ways, int patience,
-                  const OrderSeed& seed, const std::function<double(const TrainingWay&)>& seconds) {
-  // Some have no softmax circuit for so many classes, or do not fit the parameters.
-  std::vector<TrainingSetting> settings;
-  std::vector<double> costs;
-  std::vector<std::size_t> possible;
-  std::exception_ptr refused;
-  for (std::size_t i = 0; i < ways.size(); ++i) try {
-      const TrainingWay& way = ways[i];
-      const SoftmaxCircuit& circuit = find_softmax_circuit(way.softmax, train.classes, way.range);
-      costs.push_back(seconds(way));
-      settings.push_back({way.name, way.config, &circuit, way.epsilon});
-      possible.push_back(i);
-    } catch (const DataError&) {
-      if (!refused) refused = std::current_exception();
-    }
-  if (settings.empty()) std::rethrow_exception(refused);
-  Choice choice;
-  choice.way = possible.front();
-  choice.report = {{"way", ways[choice.way].name}, {"trials", json::array()}};
-  if (train.size() < kFewSamples) return choice;
-
-  std::optional<Dataset> part = part_of(train);
-  const Dataset& data = part ? *part : train;
-  TrialOptions options;
-  options.trials = data.size() >= kOneFoldFrom ? 1 : options.folds;
-  options.patience = patience;
-  options.seed = seed.bytes();
-  const std::vector<Trial> trials = try_settings(data, settings, options);
-  const std::size_t taken = cheapest_of_the_best(trials, costs);
-  choice.way = possible[taken];
-  choice.report.update({{"way", ways[choice.way].name},
-                        {"samples", data.size()},
-                        {"folds", options.folds},
-                        {"held_out", options.trials}});
-  for (std::size_t i = 0; i < trials.size(); ++i)
-    choice.report["trials"].push_back(trial_json(ways[possible[i]], trials[i], costs[i]));
-  const std::size_t strength = best_balance(trials[taken]);
-  choice.balance = kBalanceStrengths[strength];
-  for (std::size_t s = 0; s < kBalanceStrengths.size(); ++s) {
-    json line = to_json(trials[taken].balanced[s]);
-    line["strength"] = kBalanceStrengths[s];
-    choice.report["balance"].push_back(std::move(line));
-  }
-  choice.report["best_balance"] = choice.balance;
-  const std::vector<std::size_t> counts = class_counts(train.labels, train.classes);
-  const auto [least, most] = std::minmax_element(counts.begin(), counts.end());
-  choice.report["class_samples"] = {{"least", *least}, {"most", *most}};
-  return choice;
-}
-
-std::string choice_text(const json& choice) {
-  const std::string way = choice["way"];
-  if (choice["trials"].empty()) return "too few samples to try settings on: takes '" + way + "'";
-  const json* taken = nullptr;
-  for (const json& trial : choice["trials"])
-    if (trial["way"] == way) taken = &trial;
-  char line[300];
-  std::snprintf(line, sizeof line,
-                "of %zu ways to train, tried in the clear on parts of the training set, takes '%s'",
-                choice["trials"].size(), way.c_str());
-  std::string out = std::string(line) + ": " + words(*taken);
-  const auto least = choice["class_samples"]["least"].get<std::size_t>(),
-             most = choice["class_samples"]["most"].get<std::size_t>();
-  const double strength = choice["best_balance"];
-  if (most < kUneven * static_cast<double>(least) || strength == 0) return out;
-  std::snprintf(line, sizeof line,
-                "\n        classes are uneven, %zu to %zu samples; with --balanced %g: ", least,
-                most, strength);
-  for (const json& balance : choice["balance"])
-    if (balance["strength"] == strength) out += line + words(balance);
-  return out;
 }
 
 }  // namespace blindtuner

@@ -70,21 +70,4 @@ FinetuningSettings preset_settings(const std::string& name, const Dataset& train
 /// whose rates are divided by it move as little along any direction as on those.
 double largest_second_moment(const FeatureMatrix& features);
 
-struct Choice {
-  std::size_t way = 0;
-  double balance = 0;     ///< the best strength with it
-  nlohmann::json report;  ///< what was tried
-};
-
-/// Trains every way in the clear on parts of `train` (in its order, before whitening) and takes the
-/// one of least cost among the best (train/selection.h): 5-fold cross-validated, on one fold of five
-/// where there are 10,000 samples; the first one where there are less than 20. `seconds`: what a way
-/// costs, or DataError for one that cannot be taken. Throws DataError when none can, or none stays
-/// within its softmax circuit's range.
-Choice choose_way(const Dataset& train, const std::vector<TrainingWay>& ways, int patience,
-                  const OrderSeed& seed, const std::function<double(const TrainingWay&)>& seconds);
-
-/// A few lines of it.
-std::string choice_text(const nlohmann::json& choice);
-
 }  // namespace blindtuner

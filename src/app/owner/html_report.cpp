@@ -337,37 +337,51 @@ std::string parameters(const json& r) {
          table({"keys", "dimension", "secret", "log2 QP", "bound for 128 bits", "security"}, body);
 }
 
+constexpr char kHowTried[] =
+    "was tried in the clear on parts of the training set, scored on samples that it had not seen: "
+    "on five parts, or fewer where it was clearly worse than another. Of those that are as good as "
+    "the best the quickest to train on ciphertexts was taken (bold); the test set had no part in "
+    "it.</p>\n";
+
+/// A line a trial.
+std::string trials(const json& choice, const std::string& what) {
+  std::string body;
+  for (const json& trial : choice["trials"]) {
+    const std::string name = trial["way"] == choice["way"] ? "<b>" + text_of(trial["way"]) + "</b>"
+                                                           : text_of(trial["way"]);
+    if (!trial.value("in_range", false)) {
+      body += row({name, "logits out of range", "", "", "", "", ""});
+      continue;
+    }
+    body += row({name, percent(real(trial, "accuracy")), percent(real(trial, "balanced_accuracy")),
+                 number(real(trial, "macro_f1"), 4), number(real(trial, "max_logit"), 2),
+                 text_of(trial["held_out"]),
+                 has(trial, "seconds") ? duration_text(real(trial, "seconds")) : ""});
+  }
+  return table({what, "accuracy", "balanced accuracy", "macro F1", "largest |logit|", "parts",
+                "training on ciphertexts"},
+               body);
+}
+
+/// Which of an encoder's tokens features are of.
+std::string pooling_choice(const json& r) {
+  if (!has(r, "pooling_choice") || r["pooling_choice"]["trials"].empty()) return "";
+  return heading("How the pooling was chosen") +
+         "<p>Each choice of the encoder's tokens as features " + kHowTried +
+         trials(r["pooling_choice"], "pooling");
+}
+
 /// What `auto` tried, on parts of the training set.
 std::string choice(const json& r) {
   if (!has(r, "choice") || r["choice"]["trials"].empty()) return "";
   const json& choice = r["choice"];
-  std::string body;
-  const auto line = [&](const json& trial, const std::string& name) {
-    if (!trial.value("in_range", false)) {
-      body += row({name, "logits out of range", "", "", "", ""});
-      return;
-    }
-    body += row({name, percent(real(trial, "accuracy")), percent(real(trial, "balanced_accuracy")),
-                 number(real(trial, "macro_f1"), 4), number(real(trial, "max_logit"), 2),
-                 duration_text(real(trial, "seconds"))});
-  };
-  for (const json& trial : choice["trials"])
-    line(trial, trial["way"] == choice["way"] ? "<b>" + text_of(trial["way"]) + "</b>"
-                                              : text_of(trial["way"]));
   std::string strengths;
   for (const json& balance : choice["balance"])
     strengths += row(
         {"--balanced " + number(real(balance, "strength"), 2), percent(real(balance, "accuracy")),
          percent(real(balance, "balanced_accuracy")), number(real(balance, "macro_f1"), 4)});
-  return heading("How the settings were chosen") +
-         "<p>Each way was tried in the clear on parts of the training set, scored on samples that "
-         "it "
-         "had not seen. Of those that are as good as the best the quickest was taken (bold); the "
-         "test "
-         "set had no part in it.</p>\n" +
-         table({"way", "accuracy", "balanced accuracy", "macro F1", "largest |logit|",
-                "training on ciphertexts"},
-               body) +
+  return heading("How the settings were chosen") + "<p>Each way to train " + kHowTried +
+         trials(choice, "way") +
          "<p>The same with classes of different sizes made to count alike after training:</p>\n" +
          table({"", "accuracy", "balanced accuracy", "macro F1"}, strengths);
 }
@@ -413,7 +427,7 @@ std::string html_report(const json& r) {
          title + "</title>\n<style>" + kReportStyle + "</style></head>\n<body><main>\n" +
          "<p class=dim>BlindTuner</p><h1>" + title + "</h1>\n" + warning(r) + facts(r) +
          overview(r) + compared(r) + rounds(r) + matrix(r) + classes(r) + times(r) + sizes(r) +
-         parameters(r) + choice(r) + settings(r) + "</main></body></html>\n";
+         parameters(r) + pooling_choice(r) + choice(r) + settings(r) + "</main></body></html>\n";
 }
 
 void write_reports(const std::filesystem::path& path, const json& report) {

@@ -34,6 +34,7 @@ nlohmann::json classifier_json(const DecryptedModel& decrypted) {
                          {"logit_limit", decrypted.limit.limit}};
   if (!decrypted.class_names.empty()) json["class_names"] = decrypted.class_names;
   if (!decrypted.feature_names.empty()) json["feature_names"] = decrypted.feature_names;
+  if (!decrypted.pooling.empty()) json["pooling"] = decrypted.pooling;
   for (Eigen::Index k = 0; k < model.weights.rows(); ++k) {
     nlohmann::json row = nlohmann::json::array();
     for (Eigen::Index j = 0; j < model.weights.cols(); ++j) row.push_back(model.weights(k, j));
@@ -69,6 +70,10 @@ DecryptedModel classifier_from_json(const fs::path& path) {
   };
   names("class_names", out.class_names);
   names("feature_names", out.feature_names);
+  if (json.contains("pooling")) {
+    expect(json["pooling"].is_string());
+    out.pooling = json["pooling"].get<std::string>();
+  }
   model.weights.resize(static_cast<Eigen::Index>(weights.size()),
                        static_cast<Eigen::Index>(weights[0].size()));
   model.bias.resize(static_cast<Eigen::Index>(weights.size()));
@@ -225,6 +230,8 @@ void save_classifier(const fs::path& path, const DecryptedModel& model, unsigned
                                     model.limit);
     if (!model.class_names.empty()) members["classes"] = npy_bytes(model.class_names);
     if (!model.feature_names.empty()) members["feature_names"] = npy_bytes(model.feature_names);
+    if (!model.pooling.empty())
+      members["pooling"] = npy_bytes(std::vector<std::string>{model.pooling});
     write_npz(path, members, mode);
   } else {
     throw DataError(quoted_path(path) + ": a model is written as .npz or .json");
@@ -247,6 +254,10 @@ DecryptedModel load_classifier(const fs::path& path) {
     out.limit = limit_in(archive, path);
     if (archive.contains("classes")) out.class_names = archive.strings("classes");
     if (archive.contains("feature_names")) out.feature_names = archive.strings("feature_names");
+    if (archive.contains("pooling")) {
+      const std::vector<std::string> pooling = archive.strings("pooling");
+      if (pooling.size() == 1) out.pooling = pooling[0];
+    }
   } else {
     throw DataError(quoted_path(path) + ": expected a decrypted model, .npz or .json");
   }

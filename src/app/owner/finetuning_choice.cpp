@@ -1,0 +1,194 @@
+#include "app/owner/finetuning_choice.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdio>
+#include <numeric>
+#include <optional>
+
+#include "base/error.h"
+#include "data/shuffle.h"
+#include "train/selection.h"
+#include "train/softmax_circuit.h"
+
+namespace blindtuner {
+namespace {
+
+using nlohmann::json;
+
+// How much work a trial may be: samples * features * classes.
+constexpr double kTrialSize = 4e8;
+// A wider pooling takes minutes to try, and hours to train with.
+constexpr std::size_t kWidestPooling = 2048;
+// With fewer nothing can be told apart.
+constexpr std::size_t kFewSamples = 20;
+// Classes are uneven from this ratio of the most to the least frequent one on.
+constexpr double kUneven = 2;
+
+json to_json(const Quality& quality) {
+  return {{"accuracy", quality.accuracy},
+          {"balanced_accuracy", quality.balanced_accuracy},
+          {"macro_f1", quality.macro_f1}};
+}
+
+json trial_json(const std::string& name, const Trial& trial) {
+  json out = trial.in_range ? to_json(trial.quality) : json::object();
+  out.update({{"way", name}, {"in_range", trial.in_range}, {"held_out", trial.trials}});
+  if (std::isfinite(trial.max_logit)) out["max_logit"] = trial.max_logit;
+  if (trial.in_range) out["loss"] = trial.loss;
+  return out;
+}
+
+std::string words(const json& quality) {
+  char text[200];
+  std::snprintf(text, sizeof text, "accuracy %.2f %%, balanced %.2f %%, macro F1 %.4f",
+                100 * quality["accuracy"].get<double>(),
+                100 * quality["balanced_accuracy"].get<double>(),
+                quality["macro_f1"].get<double>());
+  return text;
+}
+
+const json& taken_of(const json& choice) {
+  return *std::find_if(choice["trials"].begin(), choice["trials"].end(),
+                       [&](const json& trial) { return trial["way"] == choice["way"]; });
+}
+
+/// As many samples as can be tried in a minute. None: all of them.
+std::optional<Dataset> part_of(const Dataset& train, std::size_t width, const OrderSeed& seed) {
+  const double most = kTrialSize / (static_cast<double>(width) * train.classes);
+  const std::size_t samples =
+      std::min(train.size(), std::max<std::size_t>(1000, static_cast<std::size_t>(most)));
+  if (samples == train.size()) return {};
+  std::vector<std::uint32_t> some = shuffled_indices(train.size(), seed.bytes());
+  some.resize(samples);
+  return select(train, some);
+}
+
+TrialOptions trial_options(int patience, const OrderSeed& seed) {
+  TrialOptions options;
+  options.patience = patience;
+  options.seed = seed.bytes();
+  return options;
+}
+
+}  // namespace
+
+json choose_pooling(Dataset& train, const std::vector<Dataset*>& others,
+                    const std::function<TrainingWay(const Dataset&)>& way, int patience,
+                    const OrderSeed& seed) {
+  for (const Dataset* other : others)
+    if (other->poolings != train.poolings)
+      throw DataError("the training set's features and the others' are of other poolings");
+  std::vector<TrainingSetting> settings;
+  std::vector<double> costs;
+  std::size_t widest = 0;
+  for (std::size_t p = 0; p < train.poolings.size(); ++p) {
+    Dataset one = train;
+    take_pooling(one, train.poolings[p].name, "the training set");
+    if (p > 0 && one.width() > kWidestPooling) continue;
+    const TrainingWay trained = way(one);
+    settings.push_back({train.poolings[p].name, trained.config,
+                        &find_softmax_circuit(trained.softmax, train.classes, trained.range),
+                        trained.epsilon, p});
+    // What is paid for on ciphertexts is the next power of two.
+    costs.push_back(static_cast<double>(std::bit_ceil(one.width() + 1)));
+    widest = std::max(widest, one.width());
+  }
+  json report = {{"trials", json::array()}};
+  std::size_t taken = 0;
+  if (train.size() >= kFewSamples && settings.size() > 1) {
+    const std::optional<Dataset> part = part_of(train, widest, seed);
+    const Dataset& data = part ? *part : train;
+    const TrialOptions options = trial_options(patience, seed);
+    const std::vector<Trial> trials = try_settings(data, settings, options);
+    taken = cheapest_of_the_best(trials, costs);
+    report.update({{"samples", data.size()}, {"folds", options.folds}});
+    for (std::size_t i = 0; i < trials.size(); ++i)
+      report["trials"].push_back(trial_json(settings[i].name, trials[i]));
+  }
+  const std::string name = settings[taken].name;
+  report["way"] = name;
+  take_pooling(train, name, "the training set");
+  for (Dataset* other : others) take_pooling(*other, name, "another set");
+  return report;
+}
+
+std::string pooling_text(const json& choice) {
+  const std::string name = choice["way"];
+  if (choice["trials"].empty()) return "features of the pooling '" + name + "'";
+  return "of " + std::to_string(choice["trials"].size()) +
+         " poolings, tried in the clear on parts of the training set, takes '" + name +
+         "': " + words(taken_of(choice));
+}
+
+Choice choose_way(const Dataset& train, const std::vector<TrainingWay>& ways, int patience,
+                  const OrderSeed& seed, const std::function<double(const TrainingWay&)>& seconds) {
+  // Some have no softmax circuit for so many classes, or do not fit the parameters.
+  std::vector<TrainingSetting> settings;
+  std::vector<double> costs;
+  std::vector<std::size_t> possible;
+  std::exception_ptr refused;
+  for (std::size_t i = 0; i < ways.size(); ++i) try {
+      const TrainingWay& way = ways[i];
+      const SoftmaxCircuit& circuit = find_softmax_circuit(way.softmax, train.classes, way.range);
+      costs.push_back(seconds(way));
+      settings.push_back({way.name, way.config, &circuit, way.epsilon});
+      possible.push_back(i);
+    } catch (const DataError&) {
+      if (!refused) refused = std::current_exception();
+    }
+  if (settings.empty()) std::rethrow_exception(refused);
+  Choice choice;
+  choice.way = possible.front();
+  choice.report = {{"way", ways[choice.way].name}, {"trials", json::array()}};
+  if (train.size() < kFewSamples) return choice;
+
+  const std::optional<Dataset> part = part_of(train, train.width(), seed);
+  const Dataset& data = part ? *part : train;
+  const TrialOptions options = trial_options(patience, seed);
+  const std::vector<Trial> trials = try_settings(data, settings, options);
+  const std::size_t taken = cheapest_of_the_best(trials, costs);
+  choice.way = possible[taken];
+  choice.report.update(
+      {{"way", ways[choice.way].name}, {"samples", data.size()}, {"folds", options.folds}});
+  for (std::size_t i = 0; i < trials.size(); ++i) {
+    json line = trial_json(ways[possible[i]].name, trials[i]);
+    line["seconds"] = costs[i];
+    choice.report["trials"].push_back(std::move(line));
+  }
+  const std::size_t strength = best_balance(trials[taken]);
+  choice.balance = kBalanceStrengths[strength];
+  for (std::size_t s = 0; s < kBalanceStrengths.size(); ++s) {
+    json line = to_json(trials[taken].balanced[s]);
+    line["strength"] = kBalanceStrengths[s];
+    choice.report["balance"].push_back(std::move(line));
+  }
+  choice.report["best_balance"] = choice.balance;
+  const std::vector<std::size_t> counts = class_counts(train.labels, train.classes);
+  const auto [least, most] = std::minmax_element(counts.begin(), counts.end());
+  choice.report["class_samples"] = {{"least", *least}, {"most", *most}};
+  return choice;
+}
+
+std::string choice_text(const json& choice) {
+  const std::string way = choice["way"];
+  if (choice["trials"].empty()) return "too few samples to try settings on: takes '" + way + "'";
+  char line[300];
+  std::snprintf(line, sizeof line,
+                "of %zu ways to train, tried in the clear on parts of the training set, takes '%s'",
+                choice["trials"].size(), way.c_str());
+  std::string out = std::string(line) + ": " + words(taken_of(choice));
+  const auto least = choice["class_samples"]["least"].get<std::size_t>(),
+             most = choice["class_samples"]["most"].get<std::size_t>();
+  const double strength = choice["best_balance"];
+  if (most < kUneven * static_cast<double>(least) || strength == 0) return out;
+  std::snprintf(line, sizeof line,
+                "\n        classes are uneven, %zu to %zu samples; with --balanced %g: ", least,
+                most, strength);
+  for (const json& balance : choice["balance"])
+    if (balance["strength"] == strength) out += line + words(balance);
+  return out;
+}
+
+}  // namespace blindtuner

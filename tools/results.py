@@ -53,12 +53,22 @@ def read(path):
         return data["features"].astype(numpy.float32), data["labels"].astype(int)
 
 
-def pooling(folder, name):
-    """The tokens that became features, as `extract` noted them."""
+def poolings(folder, name):
+    """What `extract` noted of the tokens that became features."""
     for path in (folder / f"{name}_train.npz", folder / f"{name}.npz"):
         if path.exists():
             with numpy.load(path, allow_pickle=False) as data:
-                return str(data["pooling"][0]) if "pooling" in data else "not noted"
+                return {k: data[k] for k in ("pooling", "poolings", "pooling_columns") if k in data}
+    return {}
+
+
+def of_pooling(features, noted, pooling):
+    """The columns of the one that was chosen, where there are several."""
+    if "poolings" not in noted:
+        return features
+    number = [str(p) for p in noted["poolings"]].index(pooling)
+    return numpy.concatenate([features[:, int(first):int(first + count)]
+                              for p, first, count in noted["pooling_columns"] if p == number], axis=1)
 
 
 def split(features, labels, seed, fraction=0.2):
@@ -103,8 +113,9 @@ def run(name, setting, seed, options):
         return
     out.mkdir(parents=True, exist_ok=True)
     train, test = data
-    numpy.savez(out / "train.npz", features=train[0], labels=train[1])
-    numpy.savez(out / "test.npz", features=test[0], labels=test[1])
+    noted = poolings(options.features, name)
+    numpy.savez(out / "train.npz", features=train[0], labels=train[1], **noted)
+    numpy.savez(out / "test.npz", features=test[0], labels=test[1], **noted)
     command = [options.program, "finetune", "--features", out / "train.npz", "--test-features",
                out / "test.npz", "--preset", setting, "--seed", str(seed), "--out", out, "--json"]
     if setting == "paper":
@@ -113,8 +124,9 @@ def run(name, setting, seed, options):
     print(f"{name}, {setting}, seed {seed}", file=sys.stderr)
     report = json.loads(subprocess.run([str(c) for c in command], check=True,
                                        stdout=subprocess.PIPE).stdout)
-    accuracy, macro_f1 = converged(train, test)
-    report["pooling"] = pooling(options.features, name)
+    report.setdefault("pooling", "not noted")
+    accuracy, macro_f1 = converged(*((of_pooling(x, noted, report["pooling"]), y)
+                                     for x, y in (train, test)))
     report["accuracy_converged"], report["macro_f1_converged"] = accuracy, macro_f1
     (out / "result.json").write_text(json.dumps(report, indent=1) + "\n")
     for part in out.iterdir():  # gigabytes of keys and ciphertexts
@@ -140,6 +152,11 @@ def way(setting, reports):
     return f"{setting}: {'; '.join(sorted(set(chosen)))}" if chosen else setting
 
 
+def taken(reports):
+    """The poolings, of every seed."""
+    return "; ".join(sorted({r["pooling"] for r in reports}))
+
+
 def line(name, setting, reports):
     row, first = ROWS[name], reports[0]
     steps = mean([r["steps_done"] for r in reports])
@@ -147,7 +164,7 @@ def line(name, setting, reports):
     error = 100 * math.sqrt(mean(plain) * (1 - mean(plain)) / first["test_samples"])
     upload = first["bytes"]["upload"] + first["bytes"].get("upload_validation", 0)
     return "| " + " | ".join([
-        f"{row['title']}, {len(reports)} seed{'s' * (len(reports) > 1)}", f"{row['encoder']}, {first['pooling']}", way(setting, reports), f"{first['samples']} + {first['test_samples']}",
+        f"{row['title']}, {len(reports)} seed{'s' * (len(reports) > 1)}", f"{row['encoder']}, {taken(reports)}", way(setting, reports), f"{first['samples']} + {first['test_samples']}",
         f"{first['features']}", f"{first['classes']}", f"{first['batch']}", f"{steps:.0f}",
         percent(plain), percent([r["accuracy_plain"] for r in reports]), percent(encrypted),
         f"{100 * (mean(encrypted) - mean(plain)):+.2f} (s.e. {error:.2f})",

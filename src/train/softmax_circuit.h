@@ -25,6 +25,7 @@ struct SoftmaxStep {
   double g = 0;
   double max_v = 0;  ///< max |v| after the step over the fitted rows
   double max_s = 0;  ///< max |sum of v| after the step over the fitted rows
+  bool operator==(const SoftmaxStep&) const = default;
 };
 
 /// A fitted circuit. Rows are *centred*: their logits sum to zero, up to +-0.1 in the mean, as
@@ -55,6 +56,7 @@ struct SoftmaxCircuit {
   /// Ciphertext-ciphertext products for one ciphertext of v per group of classes: 4 for a degree-7
   /// E (8 for degree 31), one a step.
   int products() const;
+  bool operator==(const SoftmaxCircuit&) const = default;
 };
 
 /// Every circuit that ships, grouped by family.

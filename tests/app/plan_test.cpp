@@ -175,6 +175,20 @@ TEST_F(PlanTest, CircuitsWithBootstrapsWithinAreCountedToo) {
   EXPECT_GT(total(more.softmax, Work::kDiagonal, 12), total(one.softmax, Work::kDiagonal, 12));
 }
 
+// What is remembered is of the very circuit, whatever its name, and of the very fold.
+TEST_F(PlanTest, CountsAreRememberedByAllTheyDependOn) {
+  const Scene& s = scene();
+  SoftmaxCircuit shorter = s.circuit;
+  shorter.steps.pop_back();
+  const auto counted = [&](const SoftmaxCircuit& circuit, std::optional<int> fold) {
+    return count_circuits(*s.parameters, circuit, kClasses, 4, fold);
+  };
+  const CircuitWork whole = counted(s.circuit, {});
+  EXPECT_NE(counted(shorter, {}).softmax, whole.softmax);
+  EXPECT_NE(counted(s.circuit, s.layout.fold_bit()).softmax, whole.softmax);
+  EXPECT_EQ(counted(s.circuit, {}).softmax, whole.softmax);
+}
+
 TEST_F(PlanTest, MatrixProductsAreCountedAsTheyRun) {
   const Scene& s = scene();
   const int small = s.parameters->literal().log_small_n;

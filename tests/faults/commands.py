@@ -44,6 +44,8 @@ class Case:
     insecure: bool = True
     # Long: of its calls only those between files are tried, unless all are asked for.
     long: bool = False
+    # Of its faults every so many-th is tried, unless all are asked for.
+    every: int = 1
     changes: str = ""  # the option whose folder or file it changes in place
     injected: str = ""  # the program that is meant, when not the one that is started
 
@@ -108,7 +110,7 @@ CASES = [
     Case("finetune-server", OWNER, f"finetune {FEATURES} --out out --parameters InsecureTest10 "
          "--steps 1", FINETUNED, long=True, injected="blindtuner-server"),
     Case("demo", OWNER, "demo --data {w}/idx --features 8 --parameters InsecureTest10 --out out "
-         "--config {w}/train.json", FINETUNED, long=True),
+         "--config {w}/train.json", FINETUNED, long=True, every=3),  # finetune's engine
     # The passphrase that it sets opens the key in whatever state the key is.
     Case("passphrase", OWNER, "passphrase --keys keys --new-passphrase-file {w}/phrase "
          "--passphrase-file {w}/phrase", ["keys/secret.key"], beforehand=KEYS, over=None,
@@ -143,6 +145,11 @@ def copy(source, target):
     else:
         Path(target).parent.mkdir(parents=True, exist_ok=True)
         link_or_copy(source, target)
+
+
+def unidentified(name):
+    """A file's name but for the identity of the keys that it belongs to."""
+    return re.sub("-[0-9a-f]{16}\\b", "-ID", name)
 
 
 def snapshot(folder):
@@ -326,8 +333,8 @@ class Boxes:
             assert result.code == 0, f"the next run: exit {result.code}: {result.errors[-600:]}"
         self.check_outputs(box, done=True)
 
-        def named(names):  # but for the identity of keys that the run has made
-            return {re.sub("-[0-9a-f]{16}\\b", "-ID", name) for name in names}
+        def named(names):
+            return {unidentified(name) for name in names}
         more = named(self.names(box)) - named(self.files)
         more -= named(self.names(self.old)) if over else set()
         # Replaced keys are kept, whatever became of the command that replaced them.

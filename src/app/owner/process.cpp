@@ -213,7 +213,7 @@ void run_program(const CommonOptions& common, const fs::path& program, const std
   while (!child.ended()) {
     throw_if_interrupted();
     if (meanwhile) meanwhile();
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   throw_if_interrupted();
   child.require_success();

@@ -1,9 +1,9 @@
 #include "app/plan/circuit_work.h"
 
+#include <algorithm>
 #include <bit>
+#include <mutex>
 #include <set>
-
-#include "ring/sampling.h"
 
 namespace blindtuner {
 namespace {
@@ -19,38 +19,27 @@ ParametersPtr counting_parameters(const Parameters& p) {
   return Parameters::create(literal);
 }
 
-// Keys and ciphertexts of noise: circuits do the same work on them.
-class Noise {
- public:
-  explicit Noise(const Parameters& parameters) : p_(parameters) {}
+// Keys and ciphertexts of zeros: circuits do the same work on them.
+KeySwitchKey zero_key(const Ring& ring, const KeyShape& shape) {
+  KeySwitchKey key;
+  key.shape = shape;
+  for (std::size_t d = 0; d < shape.digits(); ++d)
+    for (std::vector<Poly>* halves : {&key.b, &key.a})
+      halves->push_back(Poly::zero(ring, shape.q_count, shape.p_count, Domain::kNtt));
+  return key;
+}
 
-  Poly poly(const Ring& ring, std::size_t q_count, std::size_t p_count) {
-    return sample_uniform(ring, q_count, p_count, seed_, stream_++);
-  }
-  KeySwitchKey key(const KeyShape& shape) {
-    KeySwitchKey key;
-    key.shape = shape;
-    for (std::size_t d = 0; d < shape.digits(); ++d)
-      key.b.push_back(poly(p_.ring(), shape.q_count, shape.p_count));
-    key.expand();
-    return key;
-  }
-  BootstrapKeys keys(const BootstrapKeyShapes& shapes) {
-    BootstrapKeys keys;
-    keys.evaluation.relinearisation = key(shapes.relinearisation);
-    for (const auto& [g, shape] : shapes.galois) keys.evaluation.galois.emplace(g, key(shape));
-    keys.small_to_sparse = key(shapes.small_to_sparse);
-    keys.dense_to_sparse = key(shapes.dense_to_sparse);
-    keys.sparse_to_dense = key(shapes.sparse_to_dense);
-    keys.dense_to_small = key(shapes.dense_to_small);
-    return keys;
-  }
-
- private:
-  const Parameters& p_;
-  Seed seed_{};
-  u64 stream_ = 0;
-};
+BootstrapKeys zero_keys(const Ring& ring, const BootstrapKeyShapes& shapes) {
+  BootstrapKeys keys;
+  keys.evaluation.relinearisation = zero_key(ring, shapes.relinearisation);
+  for (const auto& [g, shape] : shapes.galois)
+    keys.evaluation.galois.emplace(g, zero_key(ring, shape));
+  keys.small_to_sparse = zero_key(ring, shapes.small_to_sparse);
+  keys.dense_to_sparse = zero_key(ring, shapes.dense_to_sparse);
+  keys.sparse_to_dense = zero_key(ring, shapes.sparse_to_dense);
+  keys.dense_to_small = zero_key(ring, shapes.dense_to_small);
+  return keys;
+}
 
 void add(WorkCounts& to, const WorkCounts& more, double times = 1) {
   for (const auto& [item, amount] : more) to[item] += times * amount;
@@ -103,8 +92,19 @@ WorkCounts linear_map_work(const Parameters& p, const TransformShape& shape) {
   return work;
 }
 
-CircuitWork count_circuits(const Parameters& p, const SoftmaxCircuit& circuit, std::size_t classes,
-                           std::size_t class_stride, std::optional<int> fold_bit) {
+namespace {
+
+// All that the counts depend on.
+struct Question {
+  ParametersLiteral parameters;
+  SoftmaxCircuit circuit;
+  std::size_t classes = 0, class_stride = 0;
+  std::optional<int> fold_bit;
+  bool operator==(const Question&) const = default;
+};
+
+CircuitWork run_circuits(const Parameters& p, const SoftmaxCircuit& circuit, std::size_t classes,
+                         std::size_t class_stride, std::optional<int> fold_bit) {
   const ParametersPtr small = counting_parameters(p);
   BootstrapShape small_shape = BootstrapShape::standard(*small);
   if (fold_bit) small_shape.fold_bit = 0;  // any bit costs the same
@@ -112,15 +112,13 @@ CircuitWork count_circuits(const Parameters& p, const SoftmaxCircuit& circuit, s
   const SoftmaxEvaluator softmax(bootstrapper, circuit, classes, class_stride);
   const SlotToCoeff down(*small, bootstrapper.shape(), bootstrapper.encoder(),
                          softmax.output_scale(), 0x1p24);
-  Noise noise(*small);
   const BootstrapKeys keys =
-      noise.keys({*small, bootstrapper.rotations(), class_sum_rotations(*small, class_stride),
-                  small->circuit_start()});
+      zero_keys(small->ring(), {*small, bootstrapper.rotations(),
+                                class_sum_rotations(*small, class_stride), small->circuit_start()});
   std::vector<Ciphertext> scores;
   std::vector<const Ciphertext*> pointers;
   for (std::size_t r = 0; r < small->ratio(); ++r)
-    scores.push_back(
-        {noise.poly(small->small_ring(), 1, 0), noise.poly(small->small_ring(), 1, 0), 0x1p40});
+    scores.push_back(Ciphertext::zero(small->small_ring(), 1, 0x1p40));
   for (const Ciphertext& c : scores) pointers.push_back(&c);
 
   BootstrapShape shape = BootstrapShape::standard(p);
@@ -162,6 +160,22 @@ CircuitWork count_circuits(const Parameters& p, const SoftmaxCircuit& circuit, s
     bootstrapper.split(down.apply(halves, keys.evaluation.galois), keys);
     work.slot_to_coeff = in_the_real_ring(recorder);
   }
+  return work;
+}
+
+}  // namespace
+
+CircuitWork count_circuits(const Parameters& p, const SoftmaxCircuit& circuit, std::size_t classes,
+                           std::size_t class_stride, std::optional<int> fold_bit) {
+  static std::mutex mutex;
+  static std::vector<std::pair<Question, CircuitWork>> answers;
+  const std::lock_guard lock(mutex);
+  const Question question{p.literal(), circuit, classes, class_stride, fold_bit};
+  const auto found = std::find_if(answers.begin(), answers.end(),
+                                  [&](const auto& answer) { return answer.first == question; });
+  if (found != answers.end()) return found->second;
+  const CircuitWork work = run_circuits(p, circuit, classes, class_stride, fold_bit);
+  answers.emplace_back(question, work);
   return work;
 }
 

@@ -14,8 +14,9 @@ struct CircuitWork {
   int bootstraps = 0;                                 ///< full ones within softmax
 };
 
-/// Runs the circuits once, on noise, in a ring of dimension 2^10 with the same chain of primes; a
-/// linear map's part is taken from its shape in the real ring. A tenth of a second.
+/// Runs the circuits once, on zeros, in a ring of dimension 2^10 with the same chain of primes; a
+/// linear map's part is taken from its shape in the real ring. Some hundredths of a second; what was
+/// asked before is remembered, for a choice of settings asks for the same several times.
 CircuitWork count_circuits(const Parameters& parameters, const SoftmaxCircuit& circuit,
                            std::size_t classes, std::size_t class_stride,
                            std::optional<int> fold_bit);

@@ -2,7 +2,7 @@
 # Installs the Debian packages that building and running need, if any is missing.
 set -eu
 
-packages="g++ cmake ninja-build make python3 libssl-dev libtbb-dev libeigen3-dev zlib1g-dev
+packages="g++ cmake ninja-build make python3 python3-numpy libssl-dev libtbb-dev libeigen3-dev zlib1g-dev
 pkg-config libjpeg62-turbo-dev libpng-dev libwebp-dev libstb-dev libutf8proc-dev
 nlohmann-json3-dev libcli11-dev libdnnl-dev libgtest-dev libbenchmark-dev valgrind clang-format
 clang libclang-rt-dev libomp-dev dataset-fashion-mnist"

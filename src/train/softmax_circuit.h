@@ -6,7 +6,7 @@
 //   n:  v <- v * (a + b * S)             S = sum of v over the row's classes
 //   q:  v <- g * v * v                   doubles the exponent; q of them in the whole chain
 //
-// The constants are fitted by tools/fit_softmax.py and written to softmax_circuits.gen.cpp. They
+// The constants are fitted by tools/fit_softmax and written to softmax_circuits.gen.cpp. They
 // are normalised: max |v| over the fitted rows is 1 after E and after every step.
 #pragma once
 

@@ -19,18 +19,20 @@ import zipfile
 from pathlib import Path
 
 import extract_test
-from cli_base import (CLASSES, FEATURES, INSECURE, OWNER, SERVER, Base, npy)
+from cli_base import (CLASSES, FEATURES, INSECURE, OWNER, SANITIZED, SERVER, Base, npy)
 
 GIB = 1 << 30
 NOT_NUMBERS = ["nan", "inf", "-inf", "1e400", "-1", "", "0x10", "99999999999999999999"]
 
 
 def run(program, *arguments, memory=2 * GIB, seconds=120):
-    """Under a limit of the address space; a run that takes longer than `seconds` fails the test."""
+    """Under a limit of the address space (not with sanitizers); a run that takes longer than
+    `seconds` fails the test."""
+    def set_limit():
+        if not SANITIZED:
+            resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     return subprocess.run([program, *map(str, arguments)], capture_output=True, text=True,
-                          timeout=seconds,
-                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS,
-                                                                (memory, memory)))
+                          timeout=seconds, preexec_fn=set_limit)
 
 
 def options_of(program):

@@ -14,7 +14,8 @@ import time
 from pathlib import Path
 
 import cli_base
-from cli_base import CLASSES, FEATURES, INSECURE, OWNER, SERVER, Base, main, npy, run
+from cli_base import (CLASSES, FEATURES, INSECURE, OWNER, SANITIZED, SERVER, Base, main, npy,
+                      run)
 
 # The smallest there are: what is tested here is not the arithmetic.
 cli_base.PARAMETERS = PARAMETERS = "InsecureTest10"
@@ -518,6 +519,8 @@ class SystemLimits(System):
 
     def test_threads(self):
         """With no thread beside its own a program works on one."""
+        if SANITIZED:
+            self.skipTest("sanitizers need a thread of their own")
         def one_thread():
             resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
 
@@ -531,6 +534,8 @@ class SystemLimits(System):
 
     def test_memory(self):
         """Too little of it is a refusal of the system too."""
+        if SANITIZED:
+            self.skipTest("sanitizers reserve terabytes of address space")
         codes = set()
         for megabytes in (60, 80, 100, 130, 160, 200, 300):
             def little():

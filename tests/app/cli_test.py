@@ -169,6 +169,18 @@ class Workflow(Base):
         self.assertEqual((known.returncode, unknown.returncode), (0, 0))
         self.assertNotIn("not compared", known.stdout)
         self.assertIn("were not compared", unknown.stdout)
+        # Labels that features have with them.
+        with zipfile.ZipFile(folder / "both.npz", "w") as archive:
+            archive.write(folder / "xt.npy", "features.npy")
+            archive.write(folder / "yt.npy", "labels.npy")
+        scores = (OWNER, "evaluate", "--scores", folder / "limit.npz", "--json")
+        beside = json.loads(self.good(*scores, "--features", folder / "both.npz").stdout)
+        alone = json.loads(self.good(*scores, "--labels", folder / "yt.npy").stdout)
+        self.assertEqual(beside["confusion"], alone["confusion"])
+        self.refused(run(*scores), "--labels, or --features with labels of their own")
+        self.refused(run(*scores, "--features", folder / "xt.npy"), "no labels of its own")
+        self.refused(run(*scores, "--features", folder / "x.npy", "--labels", folder / "y.npy"),
+                     "y.npy", "300 labels for 90 rows")
         # The same scores under a limit that they exceed.
         with zipfile.ZipFile(folder / "limit.npz") as archive:
             members = {name: archive.read(name) for name in archive.namelist()}

@@ -315,15 +315,18 @@ std::vector<std::string> class_names(const EvaluateOptions& options,
   return given;
 }
 
-/// Labels beside decrypted scores, by the names of `names`.
+/// Labels beside decrypted scores, by the names of `names`: of a file of their own, or those that
+/// features have with them.
 Labels labels_beside_scores(const EvaluateOptions& options, const std::vector<std::string>& names,
                             Reading& reading) {
-  if (options.source.labels.empty()) throw DataError("evaluate --scores needs --labels");
-  ClassRequest classes = options.source.classes;
-  classes.names = names;
+  DataSource source = options.source;
+  source.classes.names = names;
+  source.part = Part::kTest;
+  if (!source.features.empty()) return load_dataset(source, &reading).labels;
+  if (source.labels.empty())
+    throw DataError("evaluate --scores needs --labels, or --features with labels of their own");
   Dataset set;
-  set_classes(set, load_labels(options.source, &reading), classes,
-              quoted_path(options.source.labels));
+  set_classes(set, load_labels(source, &reading), source.classes, quoted_path(source.labels));
   return set.labels;
 }
 
@@ -342,8 +345,10 @@ void evaluate(const CommonOptions& common, const EvaluateOptions& options) {
     names = class_names(options, decrypted.class_names, all.cols(), quoted_path(options.scores));
     labels = labels_beside_scores(options, names, reading);
     if (labels.size() != static_cast<std::size_t>(all.rows()))
-      throw DataError(quoted_path(options.source.labels) + ": " + std::to_string(labels.size()) +
-                      " labels for " + std::to_string(all.rows()) + " rows of scores");
+      throw DataError(quoted_path(options.source.labels.empty() ? options.source.features
+                                                                : options.source.labels) +
+                      ": " + std::to_string(labels.size()) + " labels for " +
+                      std::to_string(all.rows()) + " rows of scores");
   } else {
     if (options.source.features.empty()) throw DataError("evaluate --model needs --features");
     const DecryptedModel decrypted = load_classifier(options.model);

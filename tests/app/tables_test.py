@@ -122,6 +122,25 @@ class Tables(Base):
         self.assertIn("label is column 2 ('kind'), as asked", evaluated.stderr)
         self.assertIn("150 samples of 3 classes", evaluated.stdout)
 
+    def test_a_column_that_is_the_answer(self):
+        features, labels = blobs(150, 1)
+        train = self.folder / "answered.csv"
+        lines = [",".join([f"f{j}" for j in range(FEATURES)] + ["visits", "label"])]
+        lines += [",".join([f"{x:.4f}" for x in row] + [str(30 - 10 * k), NAMES[k]])
+                  for row, k in zip(features, labels)]
+        train.write_text("\n".join(lines) + "\n")
+        report, said = self.report("--features", train, "--quiet")
+        self.assertIn("warning: 'visits' alone gives the label in 100 % of", said)
+        self.assertEqual(report["reading"]["train"]["answers"],
+                         [{"feature": FEATURES + 1, "name": "visits", "share": 1.0}])
+        report, said = self.report("--features", train, "--drop-columns", "visits", "--quiet")
+        self.assertEqual((said, report["reading"]["train"]["answers"]), ("", []))
+        result = self.good(OWNER, "keygen", "--out", self.folder / "keys", "--classes", CLASSES,
+                           "--features", FEATURES + 1, "--parameters", PARAMETERS, INSECURE)
+        result = self.good(OWNER, "encrypt", "--features", train, "--keys", self.folder / "keys",
+                           "--out", self.folder / "answered.enc", INSECURE)
+        self.assertIn("warning: 'visits' alone gives the label in 100 % of 150 rows", result.stderr)
+
     def test_the_index_alone_would_tell_the_classes(self):
         generator = random.Random(5)
         features = [[generator.gauss(0, 1) for _ in range(FEATURES)] for _ in range(240)]

@@ -159,6 +159,7 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
                    seed, name);
     }
     validate_training_set(set, name);
+    reading.details["answers"] = warn_of_answers(set);
   }
   print_notes(common, reading.notes);
   print_notes(common, validation_reading.notes);

@@ -170,6 +170,7 @@ FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,
                     printable(pooling) + "' by --pooling");
   print_notes(common, reading.notes);
   data.reading["train"] = reading.details;
+  data.reading["train"]["answers"] = warn_of_answers(data.train);
   // A file's classes and columns are known when all of it has been read, so the others follow the
   // first.
   const auto load_other = [&](DataSource source, Part part, const char* use) {

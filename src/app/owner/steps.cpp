@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/path.h"
 #include "base/utf8.h"
+#include "data/answers.h"
 #include "data/file_bytes.h"
 #include "data/npy.h"
 #include "data/shuffle.h"
@@ -157,6 +158,19 @@ std::size_t warn_of_samples_in_both(const Dataset& training, const Dataset& othe
                   " are in the training set as well: results on them say "
                   "nothing about new samples");
   return count;
+}
+
+nlohmann::json warn_of_answers(const Dataset& training) {
+  const std::vector<AnswerColumn> columns = answer_columns(training);
+  const std::string warning = answer_warning(training, columns);
+  if (!warning.empty()) print_warning(warning);
+  nlohmann::json out = nlohmann::json::array();
+  for (const AnswerColumn& one : columns) {
+    out.push_back({{"feature", one.column + 1}, {"share", one.share}});
+    if (!training.feature_names.empty())
+      out.back()["name"] = printable(training.feature_names[one.column]);
+  }
+  return out;
 }
 
 DataId encrypt_to(const fs::path& out, const OwnerFolder& keys, const Dataset& set,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <span>
 
 #include "app/common/files.h"
@@ -36,6 +37,10 @@ Dataset hold_out(Dataset& set, const HoldOut& what, const OrderSeed& seed, const
 /// no measure of others. Returns their number.
 std::size_t warn_of_samples_in_both(const Dataset& training, const Dataset& other,
                                     const std::string& use);
+
+/// Warns of columns of a training set that are the answer (data/answers.h). Returns them, counted from
+/// 1, with their names where they have some.
+nlohmann::json warn_of_answers(const Dataset& training);
 
 /// What the owner's record of data sets (app/owner/data_sets.h), and nobody else, is told of one.
 struct DataSetUse {

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/utf8.h"
+#include "data/table_report.h"
 
 namespace blindtuner {
 namespace {

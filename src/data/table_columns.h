@@ -60,8 +60,4 @@ struct TableColumns {
 /// numbers are to be, decimal marks that contradict one another or may be thousands.
 TableColumns assign_columns(const Table& table, const TableRequest& request, Reading& reading);
 
-/// Adds how the table was read, when all of it was: `left` are rows that were left out since.
-void report_table(const Table& table, std::size_t rows, const std::vector<UnusedRows>& left,
-                  Reading& reading);
-
 }  // namespace blindtuner

@@ -16,6 +16,7 @@
 #include "data/load.h"
 #include "data/npy.h"
 #include "data/table.h"
+#include "data/table_report.h"
 
 namespace blindtuner {
 namespace {

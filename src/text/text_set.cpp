@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "data/feature_table.h"
 #include "data/table.h"
+#include "data/table_report.h"
 
 namespace blindtuner {
 

@@ -33,6 +33,12 @@ double read_scale(FileReader& in) {
   return scale;
 }
 
+CiphertextHead read_head(FileReader& in, const Parameters& parameters) {
+  const Ring& ring = read_ring(in, parameters);
+  const std::size_t q_count = read_count(in, 1, ring.q_size(), "a ciphertext's number of primes");
+  return {&ring, q_count, read_scale(in)};
+}
+
 }  // namespace
 
 FileHeader make_header(FileKind kind, const Parameters& parameters, const KeyId& key_id) {
@@ -80,13 +86,13 @@ void write(FileWriter& out, const Parameters& parameters, const Ciphertext& c) {
   write_residues(out, c.c1);
 }
 
-Ciphertext read_ciphertext(FileReader& in, const Parameters& parameters) {
-  const Ring& ring = read_ring(in, parameters);
-  const std::size_t q_count = read_count(in, 1, ring.q_size(), "a ciphertext's number of primes");
-  const double scale = read_scale(in);
-  Poly c0 = read_residues(in, ring, q_count, 0);
-  Poly c1 = read_residues(in, ring, q_count, 0);
-  return {std::move(c0), std::move(c1), scale};
+Ciphertext read_ciphertext(FileReader& in, const Parameters& parameters,
+                           const AcceptCiphertext& accept) {
+  const CiphertextHead head = read_head(in, parameters);
+  if (accept) accept(head);
+  Poly c0 = read_residues(in, *head.ring, head.q_count, 0);
+  Poly c1 = read_residues(in, *head.ring, head.q_count, 0);
+  return {std::move(c0), std::move(c1), head.scale};
 }
 
 void write(FileWriter& out, const Parameters& parameters, const SeededCiphertext& c) {
@@ -99,14 +105,15 @@ void write(FileWriter& out, const Parameters& parameters, const SeededCiphertext
   write_residues(out, c.c0);
 }
 
-SeededCiphertext read_seeded_ciphertext(FileReader& in, const Parameters& parameters) {
+SeededCiphertext read_seeded_ciphertext(FileReader& in, const Parameters& parameters,
+                                        const AcceptCiphertext& accept) {
+  const CiphertextHead head = read_head(in, parameters);
+  if (accept) accept(head);
   SeededCiphertext c;
-  const Ring& ring = read_ring(in, parameters);
-  const std::size_t q_count = read_count(in, 1, ring.q_size(), "a ciphertext's number of primes");
-  c.scale = read_scale(in);
+  c.scale = head.scale;
   c.stream = in.number_in(in.number<std::uint64_t>(), 0, UINT32_MAX, "a ciphertext's stream");
   in.bytes(c.seed);
-  c.c0 = read_residues(in, ring, q_count, 0);
+  c.c0 = read_residues(in, *head.ring, head.q_count, 0);
   return c;
 }
 

@@ -18,6 +18,8 @@
 // have. They allocate at most a small multiple of what the rest of the file holds.
 #pragma once
 
+#include <functional>
+
 #include "ckks/bootstrap/bootstrapper.h"
 #include "io/file_reader.h"
 #include "io/file_writer.h"
@@ -39,10 +41,20 @@ void require_same_keys(const FileReader& reader, const FileHeader& expected,
                        const std::string& others);
 
 void write(FileWriter& out, const Parameters& parameters, const Ciphertext& c);
-Ciphertext read_ciphertext(FileReader& in, const Parameters& parameters);
+/// What a ciphertext says of itself before its residues.
+struct CiphertextHead {
+  const Ring* ring = nullptr;
+  std::size_t q_count = 0;
+  double scale = 0;
+};
+/// `accept` sees the head before memory is asked for, and throws what it does not want.
+using AcceptCiphertext = std::function<void(const CiphertextHead&)>;
+Ciphertext read_ciphertext(FileReader& in, const Parameters& parameters,
+                           const AcceptCiphertext& accept = {});
 
 void write(FileWriter& out, const Parameters& parameters, const SeededCiphertext& c);
-SeededCiphertext read_seeded_ciphertext(FileReader& in, const Parameters& parameters);
+SeededCiphertext read_seeded_ciphertext(FileReader& in, const Parameters& parameters,
+                                        const AcceptCiphertext& accept = {});
 
 void write(FileWriter& out, const Parameters& parameters, const KeySwitchKey& key);
 /// The uniform halves are expanded.

@@ -41,18 +41,23 @@ CiphertextShape score_shape(const Parameters& p, const ProductLayout& layout,
               static_cast<double>(p.small_ring().q(1).q)};
 }
 
-std::string mismatch(const Ciphertext& c, const Parameters& parameters,
-                     const CiphertextShape& shape) {
-  if (&c.ring() != &parameters.small_ring() || &c.c1.ring() != &c.ring())
-    return "a ciphertext of another ring";
-  if (c.q_count() != shape.q_count || c.c1.q_count() != shape.q_count)
-    return "a ciphertext of level " + std::to_string(c.q_count()) + ", expected " +
+std::string mismatch(const Ring& ring, std::size_t q_count, double scale,
+                     const Parameters& parameters, const CiphertextShape& shape) {
+  if (&ring != &parameters.small_ring()) return "a ciphertext of another ring";
+  if (q_count != shape.q_count)
+    return "a ciphertext of level " + std::to_string(q_count) + ", expected " +
            std::to_string(shape.q_count);
   // To the bit: whoever computes it honestly computes this.
-  if (c.scale != shape.scale)
-    return "a ciphertext of scale 2^" + std::to_string(std::log2(c.scale)) + ", expected 2^" +
+  if (scale != shape.scale)
+    return "a ciphertext of scale 2^" + std::to_string(std::log2(scale)) + ", expected 2^" +
            std::to_string(std::log2(shape.scale));
   return {};
+}
+
+std::string mismatch(const Ciphertext& c, const Parameters& parameters,
+                     const CiphertextShape& shape) {
+  const std::string wrong = mismatch(c.c1.ring(), c.c1.q_count(), c.scale, parameters, shape);
+  return wrong.empty() ? mismatch(c.ring(), c.q_count(), c.scale, parameters, shape) : wrong;
 }
 
 void require_shape(std::span<const Ciphertext> all, const Parameters& parameters,

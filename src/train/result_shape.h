@@ -18,8 +18,10 @@ CiphertextShape model_shape(const Parameters& parameters, const ProductLayout& l
 CiphertextShape score_shape(const Parameters& parameters, const ProductLayout& layout,
                             const SoftmaxCircuit& circuit);
 
-/// What is wrong with a ciphertext of a result of this shape, as the end of a sentence; empty where
-/// nothing is.
+/// What is wrong with a ciphertext of this ring, level and scale in a result of this shape, as the end
+/// of a sentence; empty where nothing is.
+std::string mismatch(const Ring& ring, std::size_t q_count, double scale,
+                     const Parameters& parameters, const CiphertextShape& shape);
 std::string mismatch(const Ciphertext& c, const Parameters& parameters,
                      const CiphertextShape& shape);
 /// Throws ContractError on another number of ciphertexts, or one of another shape.

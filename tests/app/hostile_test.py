@@ -8,7 +8,9 @@ usage: hostile_test.py BLINDTUNER BLINDTUNER-SERVER [unittest arguments]
 import hashlib
 import json
 import os
+import resource
 import shutil
+import struct
 import subprocess
 import time
 from pathlib import Path
@@ -332,6 +334,31 @@ class Hostile(Base):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("WARNING: the ledger", result.stderr)
         self.assertNotIn("WARNING", self.decrypt(self.folder / "m.enc").stderr)
+
+    def test_sizes_are_held_against_the_keys_before_anything_is_read(self):
+        """Files of a terabyte that say they are of so many samples, features or classes."""
+        def change(sections, at, layout, value):
+            data = bytearray(sections["LAYT"])
+            struct.pack_into(layout, data, at, value)
+            sections["LAYT"] = bytes(data)
+        for source, section in (("m.enc", "WGHT"), ("s.enc", "SCOR")):
+            for at, layout, value in ((0, "<Q", (1 << 30) - 1), (8, "<I", 1 << 16)):
+                with self.subTest(source=source, value=value):
+                    header, sections = frames(self.folder / source)
+                    change(sections, at, layout, value)
+                    sections[section] = bytes(1 << 24)
+                    data = container(header, sections)
+                    with open(self.forged, "wb") as file:
+                        file.write(data[:data.rindex(b"END.") - 4])
+                        file.truncate(1 << 40)
+                    options = ["--scores"] if source == "s.enc" else ["--model"]
+                    result = subprocess.run(
+                        [OWNER, "decrypt", *options, self.forged, "--keys", self.own, "--out",
+                         self.work / "out.npz", INSECURE], capture_output=True, text=True,
+                        timeout=60, preexec_fn=lambda: resource.setrlimit(
+                            resource.RLIMIT_AS, (1 << 29, 1 << 29)))
+                    self.refused(result, "f.enc", "says that its data set has" if at == 0 else
+                                 "the keys were made for")
 
     def test_which_data_set_is_the_owners(self):
         folder, publish = self.folder, ("--publish", "--config", self.folder / "train.json")

@@ -72,35 +72,46 @@ void write_training(FileWriter& out, const TrainingState& training) {
   out.text(training.circuit);
 }
 
-// Fewer bytes than any ciphertext has; what a count is held against before memory is asked for.
-constexpr std::uint64_t kLeastCiphertext = 32;
+// `accept` sees every one's head before it is read, and the file has room for all of them before memory
+// is asked for.
+std::vector<Ciphertext> read_ciphertexts(FileReader& in, const Parameters& parameters,
+                                         const CiphertextShape& shape, const char* what,
+                                         const AcceptCiphertext& accept) {
+  in.require_available(shape.count, ciphertext_bytes(parameters.small_ring(), shape.q_count), what);
+  std::vector<Ciphertext> out;
+  out.reserve(shape.count);
+  for (std::size_t i = 0; i < shape.count; ++i)
+    out.push_back(read_ciphertext(in, parameters, accept));
+  return out;
+}
+
+void require_fit(const FileReader& in, const CiphertextHead& head, const Parameters& parameters,
+                 const CiphertextShape& shape, const char* what) {
+  const std::string wrong = mismatch(*head.ring, head.q_count, head.scale, parameters, shape);
+  if (!wrong.empty()) in.fail(std::string(what) + ": " + wrong);
+}
 
 std::vector<Ciphertext> read_ciphertexts(FileReader& in, const Parameters& parameters,
                                          const CiphertextShape& shape, const char* what) {
-  in.require_available(shape.count, kLeastCiphertext, what);
-  std::vector<Ciphertext> out;
-  out.reserve(shape.count);
-  for (std::size_t i = 0; i < shape.count; ++i) {
-    out.push_back(read_ciphertext(in, parameters));
-    if (const std::string wrong = mismatch(out.back(), parameters, shape); !wrong.empty())
-      in.fail(std::string(what) + ": " + wrong);
-  }
-  return out;
+  return read_ciphertexts(in, parameters, shape, what, [&](const CiphertextHead& head) {
+    require_fit(in, head, parameters, shape, what);
+  });
 }
 
 std::vector<SeededCiphertext> read_seeded(FileReader& in, const Parameters& parameters,
                                           std::size_t count, double scale, const char* what) {
-  in.require_available(count, kLeastCiphertext, what);
+  const Ring& ring = parameters.small_ring();
+  in.require_available(count, seeded_ciphertext_bytes(ring, 2), what);
   std::vector<SeededCiphertext> out;
   out.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    out.push_back(read_seeded_ciphertext(in, parameters));
-    if (&out.back().c0.ring() != &parameters.small_ring() || out.back().c0.q_count() != 2)
-      in.fail(std::string(what) + ": a ciphertext of another ring or level");
-    if (out.back().scale != scale)
-      in.fail(std::string(what) + ": a scale of " + std::to_string(out.back().scale) +
-              ", expected " + std::to_string(scale));
-  }
+  for (std::size_t i = 0; i < count; ++i)
+    out.push_back(read_seeded_ciphertext(in, parameters, [&](const CiphertextHead& head) {
+      if (head.ring != &ring || head.q_count != 2)
+        in.fail(std::string(what) + ": a ciphertext of another ring or level");
+      if (head.scale != scale)
+        in.fail(std::string(what) + ": a scale of " + std::to_string(head.scale) + ", expected " +
+                std::to_string(scale));
+    }));
   return out;
 }
 
@@ -238,7 +249,7 @@ Sha256Digest write_dataset(const std::filesystem::path& path, const KeySet& keys
 }
 
 DatasetFile read_dataset(const std::filesystem::path& path, const KeySet& keys,
-                         const FractionCallback& progress) {
+                         const FractionCallback& progress, const AcceptFile<DatasetFile>& accept) {
   FileReader in(path, FileKind::kDataset);
   show(in, progress);
   require_key_set(in, keys);
@@ -246,6 +257,7 @@ DatasetFile read_dataset(const std::filesystem::path& path, const KeySet& keys,
   DatasetFile file;
   file.info = read_dataset_info(in, p);
   const ProductLayout& l = file.data.layout = file.info.layout;
+  if (accept) accept(file);
   in.enter_section(kFeatures);
   file.data.features =
       read_seeded(in, p, l.blocks() * l.feature_groups(), kFeatureScale, "features");
@@ -295,10 +307,12 @@ TrainingState read_training_of(FileReader& in, const ProductLayout& layout) {
   return training;
 }
 
-ModelFile read_model_sections(FileReader& in, const Parameters& p) {
+ModelFile read_model_sections(FileReader& in, const Parameters& p,
+                              const AcceptFile<ModelFile>& accept) {
   ModelFile file;
   const ProductLayout& l = file.model.layout = read_layout_and_id(in, p, file.data);
   file.training = read_training_of(in, l);
+  if (accept) accept(file);
   in.enter_section(kWeights);
   file.model.weights = read_ciphertexts(
       in, p, model_shape(p, l, softmax_circuit_named(file.training.circuit)), "weights");
@@ -312,35 +326,24 @@ void write_scores_sections(FileWriter& out, const Parameters& p, const ScoresFil
   write_all(out, p, file.scores.scores);
 }
 
-// Files of earlier programs do not say whose scores they hold: the circuit is one that has their
-// scale.
-std::string circuit_of_scale(const Ciphertext& first, const Parameters& p, const ProductLayout& l) {
-  for (const SoftmaxCircuit& circuit : softmax_circuits())
-    if ((circuit.classes == 0 || static_cast<std::size_t>(circuit.classes) >= l.classes) &&
-        mismatch(first, p, score_shape(p, l, circuit)).empty())
-      return circuit.name;
-  return {};
-}
-
-// The layout has been read.
+// The layout has been read. Files of earlier programs do not say whose scores they hold: the circuit is
+// the first that has their scale.
 void read_scores_section(FileReader& in, const Parameters& p, ScoresFile& file) {
   const ProductLayout& l = file.scores.layout;
+  const auto shape = [&](const SoftmaxCircuit& circuit) { return score_shape(p, l, circuit); };
   in.enter_section(kScores);
-  CiphertextShape shape = score_shape(
-      p, l,
-      file.circuit.empty() ? softmax_circuits().front() : softmax_circuit_named(file.circuit));
-  if (file.circuit.empty()) {
-    in.require_available(shape.count, kLeastCiphertext, "scores");
-    Ciphertext first = read_ciphertext(in, p);
-    file.circuit = circuit_of_scale(first, p, l);
-    if (file.circuit.empty())
-      in.fail("scores: a ciphertext of a level or scale that no softmax circuit gives scores");
-    shape = score_shape(p, l, softmax_circuit_named(file.circuit));
-    --shape.count;
-    file.scores.scores.push_back(std::move(first));
-  }
-  for (Ciphertext& c : read_ciphertexts(in, p, shape, "scores"))
-    file.scores.scores.push_back(std::move(c));
+  file.scores.scores = read_ciphertexts(
+      in, p, shape(softmax_circuits().front()), "scores", [&](const CiphertextHead& head) {
+        for (const SoftmaxCircuit& circuit : softmax_circuits()) {
+          if (!file.circuit.empty()) break;
+          if ((circuit.classes == 0 || static_cast<std::size_t>(circuit.classes) >= l.classes) &&
+              mismatch(*head.ring, head.q_count, head.scale, p, shape(circuit)).empty())
+            file.circuit = circuit.name;
+        }
+        if (file.circuit.empty())
+          in.fail("scores: a ciphertext of a level or scale that no softmax circuit gives scores");
+        require_fit(in, head, p, shape(softmax_circuit_named(file.circuit)), "scores");
+      });
 }
 
 }  // namespace
@@ -353,10 +356,11 @@ Sha256Digest write_model(const std::filesystem::path& path, const KeySet& keys,
   return out.contents();
 }
 
-ModelFile read_model(const std::filesystem::path& path, const KeySet& keys) {
+ModelFile read_model(const std::filesystem::path& path, const KeySet& keys,
+                     const AcceptFile<ModelFile>& accept) {
   FileReader in(path, FileKind::kModel);
   require_key_set(in, keys);
-  ModelFile file = read_model_sections(in, *keys.parameters);
+  ModelFile file = read_model_sections(in, *keys.parameters, accept);
   in.finish();
   file.contents = in.contents();
   return file;
@@ -433,7 +437,8 @@ std::uint64_t model_file_bytes(const Parameters& parameters, const ProductLayout
   return file_size(sections);
 }
 
-ScoresFile read_scores(const std::filesystem::path& path, const KeySet& keys) {
+ScoresFile read_scores(const std::filesystem::path& path, const KeySet& keys,
+                       const AcceptFile<ScoresFile>& accept) {
   FileReader in(path, FileKind::kScores);
   require_key_set(in, keys);
   ScoresFile file;
@@ -452,6 +457,7 @@ ScoresFile read_scores(const std::filesystem::path& path, const KeySet& keys) {
     in.enter_section(kTrainedOn);
     in.bytes(file.trained_on.emplace());
   }
+  if (accept) accept(file);
   read_scores_section(in, *keys.parameters, file);
   in.finish();
   return file;
@@ -488,11 +494,13 @@ void write_round(const std::filesystem::path& path, const KeySet& keys, const Ro
   out.commit();
 }
 
-RoundFile read_round(const std::filesystem::path& path, const KeySet& keys) {
+RoundFile read_round(const std::filesystem::path& path, const KeySet& keys,
+                     const AcceptFile<ModelFile>& accept_model,
+                     const AcceptFile<RoundFile>& accept) {
   FileReader in(path, FileKind::kRound);
   require_key_set(in, keys);
   RoundFile file;
-  file.model = read_model_sections(in, *keys.parameters);
+  file.model = read_model_sections(in, *keys.parameters, accept_model);
   const RunRound run = read_run(in);
   file.run = run.run;
   file.round = run.round;
@@ -501,6 +509,7 @@ RoundFile read_round(const std::filesystem::path& path, const KeySet& keys) {
   file.scores.scores.layout = read_layout(in, *keys.parameters);
   in.bytes(file.scores.data);
   file.scores.circuit = file.model.training.circuit;
+  if (accept) accept(file);
   read_scores_section(in, *keys.parameters, file.scores);
   in.finish();
   file.contents = in.contents();

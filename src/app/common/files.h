@@ -19,7 +19,8 @@
 // Every reader checks kind, parameters, key identity, that configuration, circuit, steps and layout
 // fit each other, and that every ciphertext has the ring, level and scale that the trainer gives
 // that kind of result (train/result_shape.h), and throws DataError. Writers hold their ciphertexts
-// to the same shape. `progress` is told the fraction of the file.
+// to the same shape. Sizes are held against the file's before memory is asked for, and ring, level and
+// scale of a ciphertext before it is read. `progress` is told the fraction of the file.
 #pragma once
 
 #include <filesystem>
@@ -35,6 +36,10 @@
 namespace blindtuner {
 
 using FractionCallback = std::function<void(double)>;
+/// Sees all that a file says before its ciphertexts, and throws DataError for what is not wanted: they
+/// are not read then.
+template <typename File>
+using AcceptFile = std::function<void(const File&)>;
 using DataId = std::array<std::uint8_t, 16>;
 
 /// Which parameters and keys files must share, taken from the first one that is read.
@@ -75,7 +80,8 @@ struct DatasetFile {
 Sha256Digest write_dataset(const std::filesystem::path& path, const KeySet& keys,
                            const DatasetFile& file, const FractionCallback& progress = {});
 DatasetFile read_dataset(const std::filesystem::path& path, const KeySet& keys,
-                         const FractionCallback& progress = {});
+                         const FractionCallback& progress = {},
+                         const AcceptFile<DatasetFile>& accept = {});
 /// The same without the data: what it is, and its contents' digest.
 DatasetFile scan_dataset(const std::filesystem::path& path, const KeySet& keys);
 
@@ -95,7 +101,8 @@ struct ModelFile {
 /// file does not appear.
 Sha256Digest write_model(const std::filesystem::path& path, const KeySet& keys,
                          const ModelFile& model, bool keep = true);
-ModelFile read_model(const std::filesystem::path& path, const KeySet& keys);
+ModelFile read_model(const std::filesystem::path& path, const KeySet& keys,
+                     const AcceptFile<ModelFile>& accept = {});
 
 /// What tells one run of the training program, with its resumptions, from every other. Random.
 using RunId = std::array<std::uint8_t, 16>;
@@ -122,7 +129,8 @@ struct ScoresFile {
 };
 /// `training` and `trained_on` must be there.
 void write_scores(const std::filesystem::path& path, const KeySet& keys, const ScoresFile& scores);
-ScoresFile read_scores(const std::filesystem::path& path, const KeySet& keys);
+ScoresFile read_scores(const std::filesystem::path& path, const KeySet& keys,
+                       const AcceptFile<ScoresFile>& accept = {});
 
 /// A round of validation: what the server sends while it trains.
 struct RoundFile {
@@ -134,7 +142,10 @@ struct RoundFile {
   Sha256Digest contents{};  ///< FileReader::contents(), once it was read
 };
 void write_round(const std::filesystem::path& path, const KeySet& keys, const RoundFile& file);
-RoundFile read_round(const std::filesystem::path& path, const KeySet& keys);
+/// `accept_model` comes before the weights, `accept` before the scores.
+RoundFile read_round(const std::filesystem::path& path, const KeySet& keys,
+                     const AcceptFile<ModelFile>& accept_model = {},
+                     const AcceptFile<RoundFile>& accept = {});
 
 /// The owner's answer: one bit. Everything else in the file is known to the server beforehand, so
 /// that there are exactly two files an owner can answer a round with.

@@ -178,18 +178,11 @@ void require_run(const ModelFile& file, const OwnerFolder& keys, const ExpectedR
   require_training(file.training, expected, name);
 }
 
-ModelFile open_model(const std::filesystem::path& path, const OwnerFolder& keys,
-                     const ExpectedRun& expected) {
-  ModelFile file = read_model(path, keys.set);
-  require_run(file, keys, expected, quoted_path(path));
-  return file;
-}
+namespace {
 
-ScoresFile open_scores(const std::filesystem::path& path, const OwnerFolder& keys,
-                       const ExpectedRun& expected, const std::optional<DataId>& scored) {
-  ScoresFile file = read_scores(path, keys.set);
-  require_shape_of_keys(file.scores.layout, keys, quoted_path(path));
-  const std::string name = quoted_path(path);
+void require_scores(const ScoresFile& file, const OwnerFolder& keys, const ExpectedRun& expected,
+                    const std::optional<DataId>& scored, const std::string& name) {
+  require_shape_of_keys(file.scores.layout, keys, name);
   require_own_data(file.data, file.scores.layout.samples, keys, expected, name);
   if (scored && file.data != *scored)
     throw DataError(name + ": holds scores of another data set than --data");
@@ -206,7 +199,22 @@ ScoresFile open_scores(const std::filesystem::path& path, const OwnerFolder& key
     throw DataError(name +
                     ": does not say how its model was trained, as those of earlier versions, so "
                     "that nobody can hold it against a configuration: score the samples again");
-  return file;
+}
+
+}  // namespace
+
+ModelFile open_model(const std::filesystem::path& path, const OwnerFolder& keys,
+                     const ExpectedRun& expected) {
+  return read_model(path, keys.set, [&](const ModelFile& file) {
+    require_run(file, keys, expected, quoted_path(path));
+  });
+}
+
+ScoresFile open_scores(const std::filesystem::path& path, const OwnerFolder& keys,
+                       const ExpectedRun& expected, const std::optional<DataId>& scored) {
+  return read_scores(path, keys.set, [&](const ScoresFile& file) {
+    require_scores(file, keys, expected, scored, quoted_path(path));
+  });
 }
 
 Origin origin_of(const std::string& name, const DataId& data) {

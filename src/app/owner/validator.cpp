@@ -69,9 +69,10 @@ Validator::Validator(const OwnerFolder& keys, ValidatorOptions options)
   out_ = FileLock(options_.out.has_parent_path() ? options_.out.parent_path() : fs::path("."),
                   options_.out.filename().string());
   const std::string name = quoted_path(options_.data);
-  const DatasetFile file = read_dataset(options_.data, keys.set);
+  const DatasetFile file = read_dataset(options_.data, keys.set, {}, [&](const DatasetFile& said) {
+    require_shape_of_keys(said.info.layout, keys, name);
+  });
   data_ = file.info;
-  require_shape_of_keys(data_.layout, keys, name);
   require_own_copy(data_.id, file.contents, "validation", keys, options_.run.unrecorded_data, name);
   labels_ = door_.open_labels(file.data, {.name = name, .data = to_string(data_.id)});
   contents_ = file.contents;
@@ -124,7 +125,6 @@ void Validator::check(const fs::path& path, const RoundFile& file) const {
                     std::to_string(expected));
   if (file.scores.data != data_.id || !(file.scores.scores.layout == data_.layout))
     throw DataError(name + ": holds scores of another data set than " + quoted_path(options_.data));
-  require_run(file.model, keys_, options_.run, name);
   if (started_ && !(file.model.data == trained_on_.id &&
                     file.model.model.layout.samples == trained_on_.samples &&
                     training.config == training_.config && training.circuit == training_.circuit))
@@ -142,8 +142,10 @@ void Validator::check(const fs::path& path, const RoundFile& file) const {
 }
 
 void Validator::take(const fs::path& path) {
-  const RoundFile file = read_round(path, keys_.set);
-  check(path, file);
+  const RoundFile file = read_round(
+      path, keys_.set,
+      [&](const ModelFile& model) { require_run(model, keys_, options_.run, quoted_path(path)); },
+      [&](const RoundFile& said) { check(path, said); });
   if (!started_) {
     run_ = file.run;
     training_ = file.model.training;
@@ -288,10 +290,18 @@ void Validator::require_record_of_this_run() const {
     refuse_record("is the record of an earlier run of the training, whose round " +
                   std::to_string(rounds_.back().round) + " is not in " +
                   quoted_path(options_.exchange));
-  const RoundFile file = read_round(path, keys_.set);
-  if (file.run != run_)
-    refuse_record("is the record of an earlier run of the training, and " + quoted_path(path) +
-                  " is of another");
+  const RoundFile file = read_round(
+      path, keys_.set,
+      [&](const ModelFile& model) {
+        require_shape_of_keys(model.model.layout, keys_, quoted_path(path));
+      },
+      [&](const RoundFile& said) {
+        if (said.run != run_)
+          refuse_record("is the record of an earlier run of the training, and " +
+                        quoted_path(path) + " is of another");
+        if (!(said.scores.scores.layout == data_.layout))
+          refuse_record(quoted_path(path) + " is not the round that it tells of");
+      });
   if (file.contents != last_)
     refuse_record(quoted_path(path) + " is not the round that it tells of");
   if (!path_exists(options_.out)) refuse_record("its model is gone");

@@ -102,7 +102,7 @@ Disclosure::Disclosure(const OwnerKeys& keys, const std::filesystem::path& folde
     : keys_(keys),
       noise_key_(derived_key(keys, "blindtuner publication noise 1")),
       ledger_(folder, keys.id, keys.secrets.parameters->literal().name,
-              derived_key(keys, "blindtuner ledger 1")) {}
+              derived_key(keys, "blindtuner ledger 1"), keys.with_ledger) {}
 
 Disclosure::~Disclosure() { wipe(noise_key_.data(), noise_key_.size()); }
 

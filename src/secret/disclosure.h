@@ -56,6 +56,8 @@ class Disclosure {
   /// Whether the last call found no ledger and began one.
   bool began_ledger() const { return began_; }
 
+  /// See Ledger::begin_anew().
+  void begin_ledger_anew() { ledger_.begin_anew(); }
   /// Records that a data set of `samples` samples, origin.data, is encrypted for a server, and what
   /// errors of its results will depend on.
   void encrypted(const Origin& origin, std::uint64_t samples, const FeatureSizes& sizes);

@@ -35,7 +35,7 @@ std::string now() {
 LedgerEntry::Kind kind_named(const std::string& text) {
   for (const auto kind :
        {LedgerEntry::Kind::kEncrypted, LedgerEntry::Kind::kOpened, LedgerEntry::Kind::kPublished,
-        LedgerEntry::Kind::kAnswered, LedgerEntry::Kind::kRefused})
+        LedgerEntry::Kind::kAnswered, LedgerEntry::Kind::kRefused, LedgerEntry::Kind::kBegun})
     if (text == kind_name(kind)) return kind;
   throw DataError("a ledger's entry of an unknown kind, " + text);
 }
@@ -81,6 +81,8 @@ const char* kind_name(LedgerEntry::Kind kind) {
       return "answered";
     case LedgerEntry::Kind::kRefused:
       return "refused";
+    case LedgerEntry::Kind::kBegun:
+      return "begun";
   }
   return "";
 }
@@ -131,17 +133,26 @@ LedgerTotals totals(const std::vector<LedgerEntry>& entries) {
         ++out.refused;
         out.refused_bits += e.bits;
         break;
+      case LedgerEntry::Kind::kBegun:
+        out.begun = e.time;
+        break;
     }
   out.runs = runs.size();
   return out;
 }
 
-Ledger::Ledger(const fs::path& folder, const KeyId& id, std::string parameters, const Seed& mac_key)
+fs::path Ledger::path_in(const fs::path& folder, const KeyId& id) {
+  return folder / ("ledger-" + to_string(id).substr(0, 16) + ".jsonl");
+}
+
+Ledger::Ledger(const fs::path& folder, const KeyId& id, std::string parameters, const Seed& mac_key,
+               bool must_exist)
     : folder_(folder),
-      path_(folder / ("ledger-" + to_string(id).substr(0, 16) + ".jsonl")),
+      path_(path_in(folder, id)),
       id_(id),
       parameters_(std::move(parameters)),
-      mac_key_(mac_key) {}
+      mac_key_(mac_key),
+      must_exist_(must_exist) {}
 
 Ledger::~Ledger() { wipe(mac_key_.data(), mac_key_.size()); }
 
@@ -182,6 +193,20 @@ std::optional<std::vector<LedgerEntry>> Ledger::read() const {
   return entries;
 }
 
+void Ledger::begin() const {
+  const std::string text = header();
+  write_file_atomically(path_, text + mac(text), 0600);
+}
+
+void Ledger::require_there() const {
+  if (!must_exist_ || path_exists(path_)) return;
+  throw DataError(
+      quoted_path(path_) +
+      ": is not there, although these keys were made with it: it tells what they have "
+      "given away; put it beside secret.key, from where that was or from a copy; if it "
+      "is lost, 'blindtuner ledger --keys .. --begin-anew' begins another, which says so");
+}
+
 void Ledger::require_keys_in_place() const {
   const fs::path key = folder_ / "secret.key";
   if (path_exists(key) && FileReader(key, FileKind::kSecretKey).header().key_id != id_)
@@ -192,6 +217,22 @@ void Ledger::require_keys_in_place() const {
 }
 
 bool Ledger::append(const std::function<LedgerEntry(const std::vector<LedgerEntry>&)>& decide) {
+  return write_entry(decide, false);
+}
+
+void Ledger::begin_anew() {
+  (void)write_entry(
+      [](const auto&) {
+        LedgerEntry entry;
+        entry.kind = LedgerEntry::Kind::kBegun;
+        entry.what = "ledger";
+        return entry;
+      },
+      true);
+}
+
+bool Ledger::write_entry(const std::function<LedgerEntry(const std::vector<LedgerEntry>&)>& decide,
+                         bool anew) {
   const auto cannot_record = [this](const DataError& error) {
     throw DataError(std::string(error.what()) +
                     "; what is decrypted is recorded beside the keys before it is handed out: make "
@@ -202,7 +243,9 @@ bool Ledger::append(const std::function<LedgerEntry(const std::vector<LedgerEntr
   const FileLock lock(folder_, "ledger", FileLock::Kind::kExclusive, std::chrono::seconds(60));
   if (!lock.held()) cannot_record(DataError("cannot lock the ledger " + quoted_path(path_)));
   require_keys_in_place();
+  if (!anew) require_there();
   const std::optional<std::vector<LedgerEntry>> before = read();
+  if (anew && before) throw DataError(quoted_path(path_) + ": is there: no other is begun");
   std::vector<LedgerEntry> entries = before.value_or(std::vector<LedgerEntry>{});
   entries.push_back(decide(entries));
   entries.back().time = now();

@@ -9,8 +9,8 @@
 //
 // An entry is on the disk before anything it tells of leaves the program, and the file is replaced
 // as a whole: a kill leaves it with the entry or without. A line that was changed or taken away does
-// not pass the MAC. What the MAC cannot see is an older, whole ledger put in the place of a newer
-// one, or the file taken away.
+// not pass the MAC, and keys that were made with a ledger refuse to work without one. What nothing sees
+// is an older, whole ledger put in the place of a newer one.
 #pragma once
 
 #include <filesystem>
@@ -33,6 +33,7 @@ struct LedgerEntry {
     kPublished,  ///< with noise
     kAnswered,   ///< one bit, to a training server
     kRefused,    ///< decrypted and not plausible: that it was refused is all that leaves
+    kBegun,      ///< this ledger, anew: what the keys gave away before is not in it
   };
   Kind kind{};
   std::string time;        ///< UTC, 2026-11-26T17:16:08Z; set by Ledger::append
@@ -54,28 +55,39 @@ struct LedgerEntry {
 
 struct LedgerTotals {
   std::size_t encrypted = 0, opened = 0, published = 0, answered = 0, refused = 0, runs = 0;
+  std::string begun;  ///< when the ledger was begun anew, last; empty: never
   /// answered_bits: with what published models were chosen from.
   double published_bits = 0, answered_bits = 0, refused_bits = 0;
 };
 
 class Ledger {
  public:
-  /// Nothing is read or written yet. mac_key: derived from the secret key.
+  /// Nothing is read or written yet. mac_key: derived from the secret key. `must_exist`: the keys were
+  /// made with a ledger.
   Ledger(const std::filesystem::path& folder, const KeyId& id, std::string parameters,
-         const Seed& mac_key);
+         const Seed& mac_key, bool must_exist);
   ~Ledger();
 
   const std::filesystem::path& path() const { return path_; }
+  static std::filesystem::path path_in(const std::filesystem::path& folder, const KeyId& id);
+  /// Of keys that are being made: without an entry.
+  void begin() const;
+  /// Throws DataError where there is none although there must be one.
+  void require_there() const;
   /// Empty optional: there is none. Throws DataError when it was changed, or cannot be read.
   std::optional<std::vector<LedgerEntry>> read() const;
 
   /// Lets `decide` see the entries and writes the one that it returns; exceptions of `decide` pass
   /// through and nothing is written. One process at a time. Returns whether a new ledger was begun.
   /// Throws DataError when the ledger was changed, the folder cannot be written, or its secret.key is
-  /// another by now: then this ledger is where these keys are.
+  /// another by now: then this ledger is where these keys are; or when it is gone, see require_there().
   bool append(const std::function<LedgerEntry(const std::vector<LedgerEntry>&)>& decide);
+  /// In the place of one that is lost: its first entry says so. Throws DataError where there is one.
+  void begin_anew();
 
  private:
+  bool write_entry(const std::function<LedgerEntry(const std::vector<LedgerEntry>&)>& decide,
+                   bool anew);
   void require_keys_in_place() const;
   std::string header() const;
   std::string mac(const std::string& text) const;
@@ -84,11 +96,12 @@ class Ledger {
   KeyId id_;
   std::string parameters_;
   Seed mac_key_;
+  bool must_exist_;
 };
 
 LedgerTotals totals(const std::vector<LedgerEntry>& entries);
 
-/// "encrypted", "opened", "published", "answered", "refused".
+/// "encrypted", "opened", "published", "answered", "refused", "begun".
 const char* kind_name(LedgerEntry::Kind kind);
 /// The members that its kind has.
 nlohmann::json to_json(const LedgerEntry& entry);

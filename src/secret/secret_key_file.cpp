@@ -8,8 +8,8 @@
 namespace blindtuner {
 namespace {
 
-constexpr SectionTag kLayoutSection = section_tag("LAYT"), kSecretSection = section_tag("SKEY"),
-                     kSealSection = section_tag("SEAL");
+constexpr SectionTag kLayoutSection = section_tag("LAYT"), kLedgerSection = section_tag("LEDG"),
+                     kSecretSection = section_tag("SKEY"), kSealSection = section_tag("SEAL");
 
 std::size_t packed_bytes(const Ring& ring) { return 1 + ring.n() / 4; }
 std::size_t packed_bytes(const Parameters& p) {
@@ -46,15 +46,16 @@ SecretKey unpack(const FileReader& in, std::span<const std::uint8_t> packed, con
 
 // What a seal holds in place beside the secrets.
 std::vector<std::uint8_t> associated(const FileHeader& header,
-                                     const std::optional<ProductLayout>& layout) {
+                                     const std::optional<ProductLayout>& layout, bool with_ledger) {
   const HeaderBytes bytes = encode_header(header);
   std::vector<std::uint8_t> out(bytes.begin(), bytes.end());
-  if (!layout) return out;
-  for (const std::size_t size : {layout->features, layout->classes, layout->width}) {
-    const auto value = static_cast<std::uint32_t>(size);
-    out.resize(out.size() + 4);
-    std::memcpy(&out[out.size() - 4], &value, 4);
-  }
+  if (layout)
+    for (const std::size_t size : {layout->features, layout->classes, layout->width}) {
+      const auto value = static_cast<std::uint32_t>(size);
+      out.resize(out.size() + 4);
+      std::memcpy(&out[out.size() - 4], &value, 4);
+    }
+  if (with_ledger) out.push_back(1);
   return out;
 }
 
@@ -92,12 +93,13 @@ SealedBytes read_seal(FileReader& in, std::size_t packed) {
 }
 
 SecretBytes read_sealed(FileReader& in, const Parameters& p,
-                        const std::optional<ProductLayout>& layout,
+                        const std::optional<ProductLayout>& layout, bool with_ledger,
                         const PassphraseSource& source) {
   const SealedBytes sealed = read_seal(in, packed_bytes(p));
   in.finish();  // damage is told from a wrong passphrase before somebody is asked
   if (!source) in.fail("is protected by a passphrase, and none was given");
-  std::optional<SecretBytes> packed = open_seal(sealed, source(), associated(in.header(), layout));
+  std::optional<SecretBytes> packed =
+      open_seal(sealed, source(), associated(in.header(), layout, with_ledger));
   if (!packed) in.fail("the passphrase is wrong, or the file was changed");
   return std::move(*packed);
 }
@@ -114,11 +116,15 @@ void write_secret_key(const std::filesystem::path& path, const OwnerKeys& keys,
   const FileHeader header = make_header(FileKind::kSecretKey, p, keys.id);
   std::optional<SealedBytes> sealed;  // before the file is begun: it takes a while
   if (!passphrase.empty())
-    sealed = seal(packed.span(), passphrase, associated(header, keys.layout));
+    sealed = seal(packed.span(), passphrase, associated(header, keys.layout, keys.with_ledger));
   FileWriter out(path, header, {.secret = true, .links = links});
   if (keys.layout) {
     out.begin_section(kLayoutSection);
     write(out, *keys.layout);
+  }
+  if (keys.with_ledger) {
+    out.begin_section(kLedgerSection);
+    out.number(std::uint8_t{1});
   }
   if (sealed) {
     write_seal(out, *sealed);
@@ -138,10 +144,15 @@ OwnerKeys read_secret_key(const std::filesystem::path& path, bool allow_insecure
     in.enter_section(kLayoutSection);
     layout = read_layout(in, *p);
   }
+  bool with_ledger = false;
+  if (in.next_section() == kLedgerSection) {
+    in.enter_section(kLedgerSection);
+    with_ledger = in.number_in(in.number<std::uint8_t>(), 1, 1, "the mark of a ledger") == 1;
+  }
   SecretBytes packed;
   if (in.next_section() == kSealSection) {
     in.enter_section(kSealSection);
-    packed = read_sealed(in, *p, layout, passphrase);
+    packed = read_sealed(in, *p, layout, with_ledger, passphrase);
   } else {
     in.enter_section(kSecretSection);
     packed = SecretBytes(packed_bytes(*p));
@@ -155,7 +166,8 @@ OwnerKeys read_secret_key(const std::filesystem::path& path, bool allow_insecure
   SecretKey sparse = SecretKey::generate(p->ring(), p->sparse_hardness(), prng);
   return {{std::move(p), std::move(big), std::move(small), std::move(sparse)},
           in.header().key_id,
-          layout};
+          layout,
+          with_ledger};
 }
 
 bool secret_key_sealed(const std::filesystem::path& path) {

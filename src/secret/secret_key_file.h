@@ -2,13 +2,15 @@
 //
 //   section "LAYT": the layout that the evaluation keys of the set were made for (io/product_io.h);
 //     absent in files of version 0.1
+//   section "LEDG": 1 (1): the set was made with a ledger beside it (secret/ledger.h); absent in files
+//     of earlier programs
 //   then either, without a passphrase,
 //   section "SKEY": for the big ring's secret, then the small ring's:
 //     log_n (1), coefficients: 2 bits each, four a byte, lowest bits first: 0, 1, 2 for -1
 //   or, with one,
 //   section "SEAL": scrypt's log2 N (1), r (4), p (4), salt (16); nonce (12); length (4) and bytes:
 //     what "SKEY" would hold under AES-256-GCM, tag (16) included; the file's header (192) and the
-//     layout's features, classes and width (4 each) are authenticated with it
+//     layout's features, classes and width (4 each) and LEDG are authenticated with it
 //
 // The sparse secret is not kept: it is needed only while evaluation keys are made, and a fresh one
 // is as good as the old.
@@ -30,6 +32,7 @@ struct OwnerKeys {
   SecretKeys secrets;
   KeyId id{};
   std::optional<ProductLayout> layout{};  ///< of the set's evaluation keys
+  bool with_ledger = false;               ///< since it was made: one that is gone was taken away
 };
 
 /// Asked for the passphrase of a file that has one.

@@ -371,7 +371,8 @@ class BadInput(Base):
         # A folder whose two files do not belong together.
         mixed = self.folder / "mixed"
         mixed.mkdir()
-        shutil.copy(self.keys / "secret.key", mixed)
+        for path in (self.keys / "secret.key", *self.keys.glob("ledger-*")):
+            shutil.copy(path, mixed)
         shutil.copy(other / "evaluation.keys", mixed)
         self.refused(self.encrypt("--features", x, "--labels", y, keys=mixed), "evaluation.keys",
                      "belongs to the keys")

@@ -75,6 +75,13 @@ def forge(source, target, change):
     target.write_bytes(container(header, sections))
 
 
+def as_earlier_programs_wrote(keys):
+    """A folder of keys whose secret.key does not say that they were made with a ledger."""
+    def change(sections):
+        del sections["LEDG"]
+    forge(keys / "secret.key", keys / "secret.key", change)
+
+
 def forge_training(source, target, done=None, circuit=None, **config):
     """`target` is `source` that says it was trained otherwise."""
     def change(sections):

@@ -10,6 +10,7 @@ import stat
 
 from cli_base import (CLASSES, CONFIG, FEATURES, INSECURE, OWNER, PARAMETERS, SERVER, Base, blobs,
                       main, npy, run)
+from containers import as_earlier_programs_wrote
 from finetune_test import Page
 
 UNTRUSTED = 4
@@ -137,6 +138,7 @@ class Disclosure(Base):
         others = self.work / "others"
         shutil.copytree(self.work / "keys", others)
         os.remove(self.ledger)
+        as_earlier_programs_wrote(self.work / "keys")
         said = self.good(OWNER, "ledger", "--keys", self.work / "keys", INSECURE).stdout
         self.assertIn("no ledger", said)
         self.assertIn("begins here", self.decrypt("1.npz").stdout)
@@ -153,7 +155,7 @@ class Disclosure(Base):
     def test_fresh_keys_have_a_ledger_of_their_own(self):
         self.good(OWNER, "keygen", "--out", self.work / "keys", "--classes", CLASSES, "--features",
                   FEATURES, "--parameters", PARAMETERS, INSECURE, "--force")
-        self.assertFalse(self.entries()["exists"])
+        self.assertEqual((self.entries()["exists"], self.entries()["entries"]), (True, []))
         # The old one is where the old keys are.
         self.assertFalse(self.ledger.exists())
         old, = (self.work / "keys").glob("old-*")

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from cli_base import CONFIG, INSECURE, OWNER, SERVER, Base, blobs, main, npy, run
-from containers import (HEADER, answer_file, container, forge, forge_training, frames, training,
+from containers import (HEADER, answer_file, as_earlier_programs_wrote, container, forge, forge_training, frames, training,
                         training_section)
 
 WHOLE = {**CONFIG, "validation_every": 1}
@@ -246,7 +246,6 @@ class Hostile(Base):
         self.assertIn("refused    4 results", text)
         self.assertIn("at most 4 bits", text)
         # What cannot be recorded is not told either.
-        os.remove(next(self.own.glob("ledger-*")))
         next(self.own.parent.glob("keys")).joinpath(".ledger.lock").mkdir()
         self.refused(self.decrypt(self.folder / "m.enc"), "lock")
 
@@ -327,10 +326,47 @@ class Hostile(Base):
         shutil.rmtree(inside / "keys")
         self.assertEqual([path.name for path in inside.iterdir()], ["round-0001.enc"])
 
-    def test_a_ledger_that_is_gone_is_said(self):
+    def encrypt(self):
+        return run(OWNER, "encrypt", "--features", self.folder / "xt.npy", "--unlabelled",
+                   "--keys", self.own, "--out", self.work / "t.enc", "--quiet", "--json", INSECURE)
+
+    def test_a_ledger_that_is_gone_is_missed(self):
+        ledger = next(self.own.glob("ledger-*"))
+        ledger.unlink()
+        # The record of data sets tells of nothing either.
+        next(self.own.glob("data-sets-*")).unlink()
+        asked = [OWNER, "ledger", "--keys", self.own, INSECURE]
+        said = ledger.name, "is not there", "--begin-anew"
+        self.refused(self.decrypt(self.folder / "m.enc"), *said)
+        self.refused(self.decrypt(self.folder / "m.enc", "--publish"), *said)
+        self.refused(self.decrypt(self.folder / "s.enc", out="s.npy", kind="--scores"), *said)
+        self.refused(self.encrypt(), *said)
+        self.refused(run(*asked), *said)
+        self.round(1)
+        self.refused(self.validate(), *said)
+        self.assertFalse((self.work / "t.enc").exists())
+        # It is lost: another begins, which says so.
+        (self.work / "phrase").write_text("correct horse\n")
+        self.good(OWNER, "passphrase", "--keys", self.own, "--new-passphrase-file",
+                  self.work / "phrase", INSECURE)
+        os.environ["BLINDTUNER_PASSPHRASE_FILE"] = str(self.work / "phrase")
+        self.addCleanup(os.environ.pop, "BLINDTUNER_PASSPHRASE_FILE")
+        self.refused(self.encrypt(), *said)
+        self.assertIn("What these keys gave away before", self.good(*asked, "--begin-anew").stdout)
+        self.refused(run(*asked, "--begin-anew"), ledger.name, "is there")
+        self.assertEqual(self.encrypt().returncode, 0)
+        self.refused(self.decrypt(self.folder / "m.enc"), "no record", "--unrecorded-data")
+        self.assertEqual(self.decrypt(self.folder / "m.enc", "--unrecorded-data").returncode, 0)
+        self.assertEqual([e["kind"] for e in self.ledger()["entries"]],
+                         ["begun", "encrypted", "opened"])
+        # Whoever cannot open the key cannot take its word back.
+        as_earlier_programs_wrote(self.own)
+        self.refused(self.encrypt(), "the passphrase is wrong, or the file was changed")
+
+    def test_a_ledger_of_earlier_keys_that_is_gone_is_said(self):
+        as_earlier_programs_wrote(self.own)
         next(self.own.glob("ledger-*")).unlink()
-        result = run(OWNER, "encrypt", "--features", self.folder / "xt.npy", "--unlabelled",
-                     "--keys", self.own, "--out", self.work / "t.enc", "--quiet", "--json", INSECURE)
+        result = self.encrypt()
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("WARNING: the ledger", result.stderr)
         self.assertNotIn("WARNING", self.decrypt(self.folder / "m.enc").stderr)

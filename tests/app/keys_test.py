@@ -175,7 +175,8 @@ class Keys(Folder):
             shutil.rmtree(self.keys, ignore_errors=True)
             self.keys.mkdir(0o700)
             if secret:
-                shutil.copy(secret / "secret.key", self.keys)
+                for path in (secret / "secret.key", *secret.glob("ledger-*")):
+                    shutil.copy(path, self.keys)
             if evaluation:
                 shutil.copy(evaluation / "evaluation.keys", self.keys)
             shutil.copy(b / "evaluation.keys", following)

@@ -174,7 +174,7 @@ void seed_rounds_record(const fs::path& folder) {
 
 // Lines of a ledger, between its first line and its MAC.
 struct TestLedger {
-  TestLedger() : ledger(scratch(), kKeyId, owner().parameters().literal().name, key) {
+  TestLedger() : ledger(scratch(), kKeyId, owner().parameters().literal().name, key, false) {
     fs::remove(ledger.path());
     for (const auto kind :
          {LedgerEntry::Kind::kEncrypted, LedgerEntry::Kind::kOpened, LedgerEntry::Kind::kPublished,

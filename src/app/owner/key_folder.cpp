@@ -147,13 +147,22 @@ bool next_is_due(const fs::path& folder) {
   return id && id == identity(secret_key_path(folder), FileKind::kSecretKey);
 }
 
+/// What step 1 wrote, where secret.key is not of it.
+void remove_next(const fs::path& folder) {
+  const fs::path next = next_path(folder);
+  const auto id = identity(next, FileKind::kEvaluationKeys);
+  std::error_code ignored;
+  if (id && id != identity(secret_key_path(folder), FileKind::kSecretKey))
+    fs::remove(Ledger::path_in(folder, *id), ignored);
+  fs::remove(next, ignored);
+}
+
 /// Step 4.
 void complete_pair(const fs::path& folder) {
   const fs::path next = next_path(folder), evaluation = evaluation_keys_path(folder);
   if (!path_exists(next)) return;
   if (!next_is_due(folder)) {
-    std::error_code ignored;
-    fs::remove(next, ignored);
+    remove_next(folder);
     return;
   }
   if (path_exists(evaluation)) {
@@ -184,9 +193,11 @@ std::uint64_t key_file_bytes(const Parameters& p, const Bootstrapper& bootstrapp
   return training_keys_file_bytes(p, shapes, layout) + kSecretKey;
 }
 
-/// Whoever took it away took what it knew: budget, answers, refusals.
-void warn_of_lost_ledger(const OwnerFolder& keys) {
+/// Whoever took it away took what it knew: budget, answers, refusals. Keys of earlier programs do not say
+/// that they had one; that they encrypted something does.
+void require_ledger(const OwnerFolder& keys) {
   const Disclosure door(keys.keys, keys.folder);
+  door.ledger().require_there();
   if (path_exists(door.ledger().path()) || !path_exists(data_sets_path(keys))) return;
   std::fprintf(stderr,
                "WARNING: the ledger %s is gone, although these keys have encrypted data: nobody "
@@ -239,13 +250,14 @@ MadeKeys make_keys(const fs::path& folder, const KeygenRequest& request, bool re
   const SecretBytes seal = passphrase ? passphrase() : SecretBytes();
   ProgressBar bar("making keys", request.quiet);
   bar.update(0);
-  const OwnerKeys keys{SecretKeys::generate(parameters), fresh_key_id(), layout};
+  const OwnerKeys keys{SecretKeys::generate(parameters), fresh_key_id(), layout, true};
   bar.update(0.2);
   const TrainingKeys evaluation = make_training_keys(keys.secrets, bootstrapper, layout);
   bar.update(0.8);
   MadeKeys made;
   try {
     write_training_keys(next_path(folder), *parameters, keys.id, evaluation);
+    Disclosure(keys, folder).ledger().begin();
     if (path_exists(secret_key_path(folder)))
       made.old_pair = keep_secret_key(folder);
     else if (path_exists(evaluation_keys_path(folder)))
@@ -254,8 +266,7 @@ MadeKeys make_keys(const fs::path& folder, const KeygenRequest& request, bool re
                    "evaluation.keys");
     write_secret_key(secret_key_path(folder), keys, seal, Links::kReplace);
   } catch (...) {
-    std::error_code ignored;
-    fs::remove(next_path(folder), ignored);
+    remove_next(folder);
     throw;
   }
   try {
@@ -279,7 +290,7 @@ const ProductLayout& OwnerFolder::layout() const {
   return *keys.layout;
 }
 
-OwnerFolder open_keys(const KeyOptions& options, bool allow_insecure) {
+OwnerFolder open_keys(const KeyOptions& options, bool allow_insecure, LostLedger lost) {
   const fs::path secret = secret_key_path(options.folder),
                  evaluation = evaluation_keys_path(options.folder);
   bool asked = false;
@@ -293,7 +304,7 @@ OwnerFolder open_keys(const KeyOptions& options, bool allow_insecure) {
   OwnerFolder out{std::move(keys), {p, header, quoted_path(secret)}, options.folder};
   if (!out.keys.layout && identity(evaluation, FileKind::kEvaluationKeys) == out.keys.id)
     out.keys.layout = read_training_keys_layout(evaluation, out.set);
-  warn_of_lost_ledger(out);
+  if (lost == LostLedger::kRefused) require_ledger(out);
   return out;
 }
 

@@ -2,7 +2,8 @@
 //
 // A pair is put in place by one rename, that of secret.key:
 //
-//   1. evaluation.keys.next is written whole; it is nobody's yet.
+//   1. evaluation.keys.next is written whole, and the ledger that its secret.key will ask for; they are
+//      nobody's yet.
 //   2. A secret.key that is there gets a second name, old-ID/secret.key.
 //   3. secret.key is written under another name and renamed. Before, the folder holds the old pair;
 //      from here on the new one: evaluation.keys.next is of secret.key's identity.
@@ -11,7 +12,7 @@
 // Between 3 and 4 the old evaluation.keys serves what was encrypted before, which old-ID/secret.key opens:
 // two files cannot change in one instant, none is missing in any, and files of two key sets together
 // are refused. After a kill or a failure at any instant, whoever next makes keys or encrypts does step 4 when it
-// was due (complete_pair), and otherwise evaluation.keys.next is a leftover that goes away. A
+// was due (complete_pair), and otherwise what step 1 wrote is a leftover that goes away. A
 // secret.key is never overwritten and never removed.
 #pragma once
 
@@ -73,8 +74,11 @@ struct OwnerFolder {
 
   std::filesystem::path folder;
 };
-/// For decryption: needs secret.key alone.
-OwnerFolder open_keys(const KeyOptions& options, bool allow_insecure);
+/// For decryption: needs secret.key and its ledger, where the keys were made with one. Throws DataError.
+/// kAllowed: for what gives nothing away.
+enum class LostLedger { kRefused, kAllowed };
+OwnerFolder open_keys(const KeyOptions& options, bool allow_insecure,
+                      LostLedger lost = LostLedger::kRefused);
 /// For encryption: what a kill left undone is completed, and an evaluation.keys that is there must
 /// be of the same set. Throws DataError.
 OwnerFolder open_keys_to_encrypt(const KeyOptions& options, bool allow_insecure);

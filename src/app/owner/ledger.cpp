@@ -34,6 +34,9 @@ std::string line_of(const LedgerEntry& e) {
     case LedgerEntry::Kind::kRefused:
       std::snprintf(what, sizeof what, "%s, %.150s", e.what.c_str(), e.reason.c_str());
       break;
+    case LedgerEntry::Kind::kBegun:
+      std::snprintf(what, sizeof what, "anew: the earlier one was lost");
+      break;
   }
   char line[320];
   const char* tied = e.data.empty() ? "" : ", data set ";
@@ -49,6 +52,9 @@ std::string text_of(const Ledger& ledger, const std::vector<LedgerEntry>& entrie
   std::string text = "Ledger " + quoted_path(ledger.path()) + ", unchanged since it was written\n";
   for (const LedgerEntry& entry : entries) text += line_of(entry);
   const LedgerTotals t = totals(entries);
+  if (!t.begun.empty())
+    text += "\nWhat these keys gave away before " + t.begun +
+            " is not known, and comes on top of what follows.\n";
   char sums[1200];
   std::snprintf(
       sums, sizeof sums,
@@ -69,9 +75,11 @@ std::string text_of(const Ledger& ledger, const std::vector<LedgerEntry>& entrie
   return text + sums;
 }
 
-void ledger_command(const CommonOptions& common, const KeyOptions& options) {
-  const OwnerFolder keys = open_keys(options, common.allow_insecure);
-  const Disclosure door(keys.keys, keys.folder);
+void ledger_command(const CommonOptions& common, const KeyOptions& options, bool begin_anew) {
+  const OwnerFolder keys = open_keys(options, common.allow_insecure,
+                                     begin_anew ? LostLedger::kAllowed : LostLedger::kRefused);
+  Disclosure door(keys.keys, keys.folder);
+  if (begin_anew) door.begin_ledger_anew();
   const Ledger& ledger = door.ledger();
   const std::optional<std::vector<LedgerEntry>> entries = ledger.read();
   const LedgerTotals t = totals(entries.value_or(std::vector<LedgerEntry>{}));
@@ -87,6 +95,7 @@ void ledger_command(const CommonOptions& common, const KeyOptions& options) {
                            {"refused_bits", t.refused_bits},
                            {"runs", t.runs},
                            {"answered_bits", t.answered_bits},
+                           {"begun_anew", t.begun},
                            {"entries", nlohmann::json::array()}};
   if (entries)
     for (const LedgerEntry& entry : *entries) report["entries"].push_back(to_json(entry));
@@ -105,8 +114,14 @@ void add_ledger(Program& program) {
                       "can have told (docs/SECURITY.md)",
                       [&](CLI::App& command) -> std::function<void()> {
                         auto keys = std::make_shared<KeyOptions>();
+                        auto begin_anew = std::make_shared<bool>(false);
                         add_key_options(command, *keys);
-                        return [&program, keys] { ledger_command(program.options(), *keys); };
+                        command.add_flag("--begin-anew", *begin_anew,
+                                         "begin a ledger in the place of one that is lost: what "
+                                         "the keys gave away before is not counted any more");
+                        return [&program, keys, begin_anew] {
+                          ledger_command(program.options(), *keys, *begin_anew);
+                        };
                       });
 }
 

@@ -32,7 +32,7 @@ std::string unrecorded_advice() {
 
 // Whether only earlier programs have used these keys: there is no record, and no trace of one.
 bool before_records(const OwnerFolder& keys) {
-  if (path_exists(data_sets_path(keys))) return false;
+  if (keys.keys.with_ledger || path_exists(data_sets_path(keys))) return false;
   const auto entries = Disclosure(keys.keys, keys.folder).ledger().read();
   return !entries || std::none_of(entries->begin(), entries->end(), [](const LedgerEntry& e) {
     return e.kind == LedgerEntry::Kind::kEncrypted;

@@ -127,7 +127,7 @@ void change_passphrase(const CommonOptions& common, const ChangeOptions& options
   const bool before = secret_key_sealed(secret);
   if (options.remove && !before) throw DataError(quoted_path(secret) + ": has no passphrase");
   const FileLock lock = lock_keys(options.keys.folder);
-  const OwnerFolder keys = open_keys(options.keys, common.allow_insecure);
+  const OwnerFolder keys = open_keys(options.keys, common.allow_insecure, LostLedger::kAllowed);
   SecretBytes passphrase;
   if (!options.remove) passphrase = read_new_passphrase(options.fresh, secret);
   write_secret_key(secret, keys.keys, passphrase);

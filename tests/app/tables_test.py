@@ -135,9 +135,9 @@ class Tables(Base):
                          [{"feature": FEATURES + 1, "name": "visits", "share": 1.0}])
         report, said = self.report("--features", train, "--drop-columns", "visits", "--quiet")
         self.assertEqual((said, report["reading"]["train"]["answers"]), ("", []))
-        result = self.good(OWNER, "keygen", "--out", self.folder / "keys", "--classes", CLASSES,
+        result = self.good(OWNER, "keygen", "--out", self.folder / "answer-keys", "--classes", CLASSES,
                            "--features", FEATURES + 1, "--parameters", PARAMETERS, INSECURE)
-        result = self.good(OWNER, "encrypt", "--features", train, "--keys", self.folder / "keys",
+        result = self.good(OWNER, "encrypt", "--features", train, "--keys", self.folder / "answer-keys",
                            "--out", self.folder / "answered.enc", INSECURE)
         self.assertIn("warning: 'visits' alone gives the label in 100 % of 150 rows", result.stderr)
 

@@ -316,6 +316,7 @@ class Hostile(Base):
         arguments = [OWNER, "validate", "--data", self.folder / "v.enc", "--exchange", inside,
                      "--timeout", 0, "--config", self.folder / "train.json", "--quiet", INSECURE]
         (self.work / "link").symlink_to(inside)
+        (inside / "deeper").mkdir()
         for out in (inside / "best.enc", inside / "deeper" / "best.enc", self.work / "link/best.enc",
                     self.work / "keys" / ".." / "x" / "best.enc"):
             self.refused(run(*arguments, "--keys", self.own, "--out", out), "best.enc",
@@ -324,6 +325,7 @@ class Hostile(Base):
         self.refused(run(*arguments, "--keys", inside / "keys", "--out", self.work / "b.enc"),
                      "in the folder that the server sees", "keys")
         shutil.rmtree(inside / "keys")
+        (inside / "deeper").rmdir()
         self.assertEqual([path.name for path in inside.iterdir()], ["round-0001.enc"])
 
     def encrypt(self):

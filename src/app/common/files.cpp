@@ -77,11 +77,17 @@ void write_training(FileWriter& out, const TrainingState& training) {
 std::vector<Ciphertext> read_ciphertexts(FileReader& in, const Parameters& parameters,
                                          const CiphertextShape& shape, const char* what,
                                          const AcceptCiphertext& accept) {
-  in.require_available(shape.count, ciphertext_bytes(parameters.small_ring(), shape.q_count), what);
   std::vector<Ciphertext> out;
-  out.reserve(shape.count);
+  const auto accept_all = [&](const CiphertextHead& head) {
+    accept(head);
+    if (!out.empty()) return;
+    // The first one's head has been taken.
+    in.require_available(
+        shape.count - 1, ciphertext_bytes(parameters.small_ring(), shape.q_count), what);
+    out.reserve(shape.count);
+  };
   for (std::size_t i = 0; i < shape.count; ++i)
-    out.push_back(read_ciphertext(in, parameters, accept));
+    out.push_back(read_ciphertext(in, parameters, accept_all));
   return out;
 }
 

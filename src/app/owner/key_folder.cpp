@@ -123,15 +123,14 @@ std::string record_of(const fs::path& file) {
 
 /// Records of other keys than secret.key's go where those keys are.
 void set_records_aside(const fs::path& folder) {
+  // Whoever is at work with those keys has written its entry, or sees that they are gone (Ledger::append).
+  const FileLock ledger(folder, "ledger", FileLock::Kind::kExclusive, kPatience);
   const auto ours = identity(secret_key_path(folder), FileKind::kSecretKey);
   std::vector<fs::path> records;
   std::error_code error;  // a folder that cannot be read: then there is nothing that could be moved
   for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
     if (!record_of(entry.path()).empty()) records.push_back(entry.path());
   }
-  if (records.empty()) return;
-  // Whoever is at work with those keys has written its entry, or sees that they are gone (Ledger::append).
-  const FileLock ledger(folder, "ledger", FileLock::Kind::kExclusive, kPatience);
   for (const fs::path& record : records) {
     const std::string id = record_of(record);
     const fs::path room = folder / ("old-" + id), kept = room / record.filename();

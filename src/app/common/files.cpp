@@ -82,8 +82,8 @@ std::vector<Ciphertext> read_ciphertexts(FileReader& in, const Parameters& param
     accept(head);
     if (!out.empty()) return;
     // The first one's head has been taken.
-    in.require_available(
-        shape.count - 1, ciphertext_bytes(parameters.small_ring(), shape.q_count), what);
+    in.require_available(shape.count - 1, ciphertext_bytes(parameters.small_ring(), shape.q_count),
+                         what);
     out.reserve(shape.count);
   };
   for (std::size_t i = 0; i < shape.count; ++i)

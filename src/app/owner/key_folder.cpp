@@ -123,14 +123,15 @@ std::string record_of(const fs::path& file) {
 
 /// Records of other keys than secret.key's go where those keys are.
 void set_records_aside(const fs::path& folder) {
-  // Whoever is at work with those keys has written its entry, or sees that they are gone (Ledger::append).
-  const FileLock ledger(folder, "ledger", FileLock::Kind::kExclusive, kPatience);
   const auto ours = identity(secret_key_path(folder), FileKind::kSecretKey);
   std::vector<fs::path> records;
   std::error_code error;  // a folder that cannot be read: then there is nothing that could be moved
   for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
     if (!record_of(entry.path()).empty()) records.push_back(entry.path());
   }
+  if (records.empty()) return;
+  // Whoever is at work with those keys has written its entry, or sees that they are gone (Ledger::append).
+  const FileLock ledger(folder, "ledger", FileLock::Kind::kExclusive, kPatience);
   for (const fs::path& record : records) {
     const std::string id = record_of(record);
     const fs::path room = folder / ("old-" + id), kept = room / record.filename();
@@ -240,6 +241,9 @@ MadeKeys make_keys(const fs::path& folder, const KeygenRequest& request, bool re
   const ProductLayout layout = plan_keys(request, *parameters);
   make_private_folder(folder);
   const FileLock lock = lock_keys(folder);
+  // A lock that an interrupted run left goes when the next holder gives it back, and keys that are
+  // refused below write no entry.
+  { const FileLock left(folder, "ledger", FileLock::Kind::kExclusive, kPatience); }
   complete_pair(folder);
   if (!replace) refuse_present_keys(folder);
   if (!request.quiet) warn_of_others(folder);

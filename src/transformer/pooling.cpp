@@ -111,7 +111,8 @@ std::vector<ColumnSet> PoolingPlan::columns(
     const std::function<std::size_t(const TokenPart&)>& width) const {
   std::vector<ColumnSet> out;
   for (const Pooling& pooling : poolings_) {
-    ColumnSet& set = out.emplace_back(pooling.name, decltype(ColumnSet::ranges){});
+    out.push_back({pooling.name, {}});
+    ColumnSet& set = out.back();
     for (const TokenPart& wanted : pooling.parts) {
       std::size_t first = 0;
       for (const TokenPart& part : parts_) {

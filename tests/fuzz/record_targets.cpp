@@ -216,7 +216,7 @@ void ledger(Bytes bytes) {
   const fs::path& path = test.ledger.path();
   const auto read = [&] {
     const std::vector<LedgerEntry> before = test.ledger.read().value();
-    Ledger copy(scratch(), kKeyId, owner().parameters().literal().name, TestLedger::key);
+    Ledger copy(scratch(), kKeyId, owner().parameters().literal().name, TestLedger::key, false);
     copy.append([&](const std::vector<LedgerEntry>& all) {
       return all.empty() ? LedgerEntry{.kind = LedgerEntry::Kind::kOpened} : all.back();
     });

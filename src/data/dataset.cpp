@@ -111,7 +111,7 @@ FeatureMatrix select_columns(const FeatureMatrix& features, const ColumnSet& col
   return out;
 }
 
-void take_pooling(Dataset& set, const std::string& pooling, const std::string& name) {
+Dataset of_pooling(const Dataset& set, const std::string& pooling, const std::string& name) {
   const auto found = std::find_if(set.poolings.begin(), set.poolings.end(),
                                   [&](const ColumnSet& one) { return one.name == pooling; });
   if (found == set.poolings.end()) {
@@ -120,9 +120,14 @@ void take_pooling(Dataset& set, const std::string& pooling, const std::string& n
     throw DataError(name + ": features of the poolings " + printable(names) + ", expected '" +
                     printable(pooling) + "' among them");
   }
-  set.features = select_columns(set.features, *found);
-  set.pooling = pooling;
-  set.poolings.clear();
+  return {select_columns(set.features, *found),
+          set.labels,
+          set.classes,
+          set.class_names,
+          set.feature_names,
+          set.digests,
+          pooling,
+          {}};
 }
 
 Dataset select(const Dataset& set, std::span<const std::uint32_t> indices) {

@@ -73,9 +73,9 @@ std::vector<std::size_t> class_counts(const Labels& labels, int classes);
 /// How many samples of `b` are in `a` as well: by the digests of both, or by their features.
 std::size_t samples_in_both(const Dataset& a, const Dataset& b);
 
-/// Of the features of several poolings the one of this name. Throws DataError, which `name` opens,
-/// when there is none.
-void take_pooling(Dataset& set, const std::string& pooling, const std::string& name);
+/// The set with the features of one of its several poolings. Throws DataError, which `name` opens, when
+/// there is none of that name.
+Dataset of_pooling(const Dataset& set, const std::string& pooling, const std::string& name);
 
 /// The rows `indices`, in that order. Throws ContractError on an index out of range.
 Dataset select(const Dataset& set, std::span<const std::uint32_t> indices);

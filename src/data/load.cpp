@@ -62,7 +62,10 @@ void apply_pooling(const NpzArchive& archive, const DataSource& source, Dataset&
     if (source.pooling.empty())
       throw DataError(archive.name() + ": features of several poolings, for 'finetune' to choose " +
                       "from; make those of one with 'extract --pooling'");
-    if (source.pooling != set.pooling) return take_pooling(set, source.pooling, archive.name());
+    if (source.pooling != set.pooling) {
+      set = of_pooling(set, source.pooling, archive.name());
+      return;
+    }
   }
   // Of the same width, perhaps, and another meaning.
   if (!source.pooling.empty() && set.pooling != source.pooling)

@@ -97,23 +97,15 @@ std::vector<bool> right_of(const Scored& scored, const Labels& actual) {
   return out;
 }
 
-Halves of_pooling(const Halves& halves, std::size_t pooling) {
-  Halves out = halves;
-  if (halves.train.poolings.empty()) return out;
-  const std::string& name = halves.train.poolings.at(pooling).name;
-  take_pooling(out.train, name, "the training set");
-  take_pooling(out.held, name, "the training set");
-  return out;
-}
+/// Settings of one pooling, by the epsilon of their whitening.
+using ByEpsilon = std::map<double, std::vector<std::size_t>>;
 
-/// The active ones of these settings, which are of the same features before whitening.
-void try_on_fold(const Halves& halves, const std::map<double, std::vector<std::size_t>>& by_epsilon,
+/// Settings of one pooling, whose features these are before whitening.
+void try_on_fold(const Halves& halves, const ByEpsilon& by_epsilon,
                  std::span<const TrainingSetting> settings, int patience,
                  std::vector<Scored>& scored) {
   std::optional<Whitening> map;
   for (const auto& [epsilon, which] : by_epsilon) {
-    if (std::none_of(which.begin(), which.end(), [&](std::size_t s) { return scored[s].active(); }))
-      continue;
     Halves whitened = halves;
     if (epsilon > 0) {
       map = map ? map->with_epsilon(epsilon) : Whitening::fit(halves.train.features, epsilon);
@@ -121,8 +113,7 @@ void try_on_fold(const Halves& halves, const std::map<double, std::vector<std::s
       whitened.held.features = map->apply(halves.held.features);
     }
     for (const std::size_t s : which)
-      if (scored[s].active())
-        add_fold(scored[s], whitened.train, whitened.held, settings[s], patience);
+      add_fold(scored[s], whitened.train, whitened.held, settings[s], patience);
   }
 }
 
@@ -191,18 +182,28 @@ std::vector<Trial> try_settings(const Dataset& data, std::span<const TrainingSet
           "try_settings: folds");
   validate_training_set(data, "the training set");
   const std::vector<int> fold = deal(data, options);
-  // Settings of one whitening follow from the same features.
-  std::map<std::size_t, std::map<double, std::vector<std::size_t>>> by_features;
-  for (std::size_t s = 0; s < settings.size(); ++s)
-    by_features[settings[s].pooling][settings[s].epsilon].push_back(s);
   std::vector<Scored> scored(settings.size());
   Labels actual;
   for (int held = 0; held < options.trials; ++held) {
     const Halves halves = halves_of(data, fold, held, options);
     if (halves.held.size() == 0) continue;
     actual.insert(actual.end(), halves.held.labels.begin(), halves.held.labels.end());
-    for (const auto& [pooling, by_epsilon] : by_features)
-      try_on_fold(of_pooling(halves, pooling), by_epsilon, settings, options.patience, scored);
+    // Settings of one pooling and whitening follow from the same features.
+    std::map<std::size_t, ByEpsilon> by_pooling;
+    for (std::size_t s = 0; s < settings.size(); ++s)
+      if (scored[s].active()) by_pooling[settings[s].pooling][settings[s].epsilon].push_back(s);
+    for (const auto& [pooling, by_epsilon] : by_pooling) {
+      const auto try_on = [&](const Halves& of) {
+        try_on_fold(of, by_epsilon, settings, options.patience, scored);
+      };
+      if (data.poolings.empty()) {
+        try_on(halves);
+      } else {
+        const std::string& name = data.poolings.at(pooling).name;
+        try_on({of_pooling(halves.train, name, "the training set"),
+                of_pooling(halves.held, name, "the training set")});
+      }
+    }
     drop_the_worse(scored, actual);
   }
   if (actual.empty()) throw DataError("the training set: too few samples to hold any out");

@@ -404,9 +404,9 @@ TEST(Load, SeveralPoolings) {
   EXPECT_EQ(set.pooling, "auto");
   const std::uint32_t rows[] = {1};
   EXPECT_EQ(select(set, rows).poolings, poolings);
-  expect_data_error([&] { take_pooling(set, "mean", "the set"); },
+  expect_data_error([&] { of_pooling(set, "mean", "the set"); },
                     "the set: features of the poolings class, class+mean, expected 'mean'");
-  take_pooling(set, "class+mean", "the set");
+  set = of_pooling(set, "class+mean", "the set");
   FeatureMatrix expected(2, 3);
   expected << 1, 2, 4, 5, 6, 8;
   EXPECT_EQ(set.features, expected);

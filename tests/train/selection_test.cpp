@@ -114,8 +114,7 @@ TEST(Selection, EachPoolingByItselfAndTheWorseNoFurther) {
   EXPECT_LT(trials[0].quality.accuracy, 0.6);
   EXPECT_GT(trials[1].quality.accuracy, 0.75);
   // As if it were alone.
-  Dataset alone = set;
-  take_pooling(alone, "both", "set");
+  const Dataset alone = of_pooling(set, "both", "set");
   const TrainingSetting first[] = {setting("both", 4)};
   EXPECT_EQ(try_settings(alone, first, {})[0].loss, trials[1].loss);
   // What is clearly worse is tried no further, and not taken, however cheap.

@@ -4,8 +4,9 @@
 #include <bit>
 #include <cmath>
 #include <cstdio>
-#include <numeric>
+#include <exception>
 #include <optional>
+#include <span>
 
 #include "base/error.h"
 #include "data/shuffle.h"
@@ -65,11 +66,31 @@ std::optional<Dataset> part_of(const Dataset& train, std::size_t width, const Or
   return select(train, some);
 }
 
-TrialOptions trial_options(int patience, const OrderSeed& seed) {
-  TrialOptions options;
-  options.patience = patience;
-  options.seed = seed.bytes();
-  return options;
+struct Tried {
+  std::size_t taken = 0;      ///< the first one where samples are too few
+  std::vector<Trial> trials;  ///< none then
+  json report;
+};
+
+/// All settings on parts of `train`, of `width` features at most; one cost a setting.
+Tried try_all(const Dataset& train, std::size_t width, std::span<const TrainingSetting> settings,
+              std::span<const double> costs, int patience, const OrderSeed& seed) {
+  Tried out;
+  out.report = {{"trials", json::array()}};
+  if (train.size() >= kFewSamples) {
+    const std::optional<Dataset> part = part_of(train, width, seed);
+    const Dataset& data = part ? *part : train;
+    TrialOptions options;
+    options.patience = patience;
+    options.seed = seed.bytes();
+    out.trials = try_settings(data, settings, options);
+    out.taken = cheapest_of_the_best(out.trials, costs);
+    out.report.update({{"samples", data.size()}, {"folds", options.folds}});
+    for (std::size_t i = 0; i < out.trials.size(); ++i)
+      out.report["trials"].push_back(trial_json(settings[i].name, out.trials[i]));
+  }
+  out.report["way"] = settings[out.taken].name;
+  return out;
 }
 
 }  // namespace
@@ -84,8 +105,7 @@ json choose_pooling(Dataset& train, const std::vector<Dataset*>& others,
   std::vector<double> costs;
   std::size_t widest = 0;
   for (std::size_t p = 0; p < train.poolings.size(); ++p) {
-    Dataset one = train;
-    take_pooling(one, train.poolings[p].name, "the training set");
+    const Dataset one = of_pooling(train, train.poolings[p].name, "the training set");
     if (p > 0 && one.width() > kWidestPooling) continue;
     const TrainingWay trained = way(one);
     settings.push_back({train.poolings[p].name, trained.config,
@@ -95,23 +115,12 @@ json choose_pooling(Dataset& train, const std::vector<Dataset*>& others,
     costs.push_back(static_cast<double>(std::bit_ceil(one.width() + 1)));
     widest = std::max(widest, one.width());
   }
-  json report = {{"trials", json::array()}};
-  std::size_t taken = 0;
-  if (train.size() >= kFewSamples && settings.size() > 1) {
-    const std::optional<Dataset> part = part_of(train, widest, seed);
-    const Dataset& data = part ? *part : train;
-    const TrialOptions options = trial_options(patience, seed);
-    const std::vector<Trial> trials = try_settings(data, settings, options);
-    taken = cheapest_of_the_best(trials, costs);
-    report.update({{"samples", data.size()}, {"folds", options.folds}});
-    for (std::size_t i = 0; i < trials.size(); ++i)
-      report["trials"].push_back(trial_json(settings[i].name, trials[i]));
-  }
-  const std::string name = settings[taken].name;
-  report["way"] = name;
-  take_pooling(train, name, "the training set");
-  for (Dataset* other : others) take_pooling(*other, name, "another set");
-  return report;
+  Tried tried{0, {}, {{"way", settings.front().name}, {"trials", json::array()}}};
+  if (settings.size() > 1) tried = try_all(train, widest, settings, costs, patience, seed);
+  const std::string& name = settings[tried.taken].name;
+  train = of_pooling(train, name, "the training set");
+  for (Dataset* other : others) *other = of_pooling(*other, name, "another set");
+  return std::move(tried.report);
 }
 
 std::string pooling_text(const json& choice) {
@@ -139,28 +148,17 @@ Choice choose_way(const Dataset& train, const std::vector<TrainingWay>& ways, in
       if (!refused) refused = std::current_exception();
     }
   if (settings.empty()) std::rethrow_exception(refused);
+  Tried tried = try_all(train, train.width(), settings, costs, patience, seed);
   Choice choice;
-  choice.way = possible.front();
-  choice.report = {{"way", ways[choice.way].name}, {"trials", json::array()}};
-  if (train.size() < kFewSamples) return choice;
-
-  const std::optional<Dataset> part = part_of(train, train.width(), seed);
-  const Dataset& data = part ? *part : train;
-  const TrialOptions options = trial_options(patience, seed);
-  const std::vector<Trial> trials = try_settings(data, settings, options);
-  const std::size_t taken = cheapest_of_the_best(trials, costs);
-  choice.way = possible[taken];
-  choice.report.update(
-      {{"way", ways[choice.way].name}, {"samples", data.size()}, {"folds", options.folds}});
-  for (std::size_t i = 0; i < trials.size(); ++i) {
-    json line = trial_json(ways[possible[i]].name, trials[i]);
-    line["seconds"] = costs[i];
-    choice.report["trials"].push_back(std::move(line));
-  }
-  const std::size_t strength = best_balance(trials[taken]);
+  choice.way = possible[tried.taken];
+  choice.report = std::move(tried.report);
+  if (tried.trials.empty()) return choice;
+  for (std::size_t i = 0; i < costs.size(); ++i) choice.report["trials"][i]["seconds"] = costs[i];
+  const Trial& taken = tried.trials[tried.taken];
+  const std::size_t strength = best_balance(taken);
   choice.balance = kBalanceStrengths[strength];
   for (std::size_t s = 0; s < kBalanceStrengths.size(); ++s) {
-    json line = to_json(trials[taken].balanced[s]);
+    json line = to_json(taken.balanced[s]);
     line["strength"] = kBalanceStrengths[s];
     choice.report["balance"].push_back(std::move(line));
   }

@@ -3,19 +3,12 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <cstdio>
-#include <exception>
-#include <numeric>
-#include <optional>
 
 #include "app/common/options.h"
 #include "base/error.h"
-#include "train/selection.h"
 
 namespace blindtuner {
 namespace {
-
-using nlohmann::json;
 
 /// One ciphertext of the big ring holds the scores of this many samples, at least.
 std::size_t full_batch(int classes) {

@@ -192,14 +192,14 @@ std::vector<Trial> try_settings(const Dataset& data, std::span<const TrainingSet
     std::map<std::size_t, ByEpsilon> by_pooling;
     for (std::size_t s = 0; s < settings.size(); ++s)
       if (scored[s].active()) by_pooling[settings[s].pooling][settings[s].epsilon].push_back(s);
-    for (const auto& [pooling, by_epsilon] : by_pooling) {
+    for (const auto& group : by_pooling) {
       const auto try_on = [&](const Halves& of) {
-        try_on_fold(of, by_epsilon, settings, options.patience, scored);
+        try_on_fold(of, group.second, settings, options.patience, scored);
       };
       if (data.poolings.empty()) {
         try_on(halves);
       } else {
-        const std::string& name = data.poolings.at(pooling).name;
+        const std::string& name = data.poolings.at(group.first).name;
         try_on({of_pooling(halves.train, name, "the training set"),
                 of_pooling(halves.held, name, "the training set")});
       }

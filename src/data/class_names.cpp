@@ -49,6 +49,50 @@ bool all_numbers(const std::vector<std::string>& words) {
                      [](const std::string& word) { return whole_number(word).has_value(); });
 }
 
+/// UTF-8 in another form, or as it is where it is no UTF-8.
+std::string mapped(const std::string& text, int form) {
+  utf8proc_uint8_t* out = nullptr;
+  const utf8proc_ssize_t bytes =
+      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                   static_cast<utf8proc_ssize_t>(text.size()), &out,
+                   static_cast<utf8proc_option_t>(UTF8PROC_STABLE | form));
+  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(out, &std::free);
+  if (bytes < 0) return text;
+  return {reinterpret_cast<const char*>(out), static_cast<std::size_t>(bytes)};
+}
+
+/// Blanks of any width, those that do not break lines, and what is not to be seen.
+bool is_blank(char32_t point) {
+  if (point == ' ' || (point >= '\t' && point <= '\r')) return true;
+  switch (utf8proc_category(static_cast<utf8proc_int32_t>(point))) {
+    case UTF8PROC_CATEGORY_ZS:
+    case UTF8PROC_CATEGORY_ZL:
+    case UTF8PROC_CATEGORY_ZP:
+      return true;
+    default:
+      return (point >= 0x200b && point <= 0x200f) || point == 0x2060 || point == 0xfeff;
+  }
+}
+
+/// The same for words that nobody means for two classes.
+std::string spelling_key(const std::string& word) {
+  const std::u32string points = decode_utf8_leniently(
+      mapped(word, UTF8PROC_COMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD | UTF8PROC_IGNORE));
+  std::u32string out;
+  bool blank = false;
+  for (const char32_t point : points) {
+    if (!is_blank(point)) {
+      if (blank && !out.empty()) out += U' ';
+      out += point;
+    }
+    blank = is_blank(point);
+  }
+  std::string key = encode_utf8(out);
+  if (const auto number = whole_number(key)) return std::to_string(*number);
+  if (const auto truth = boolean(key)) return *truth ? "1" : "0";
+  return key;
+}
+
 /// What stands for the same class as `word`, most literal first.
 std::vector<std::string> spellings(const std::string& word) {
   std::vector<std::string> out = {word};
@@ -66,10 +110,10 @@ std::vector<std::string> spellings(const std::string& word) {
   return out;
 }
 
-std::vector<std::string> made_up(const LabelWords& words, int count,
-                                 const std::function<std::string(std::size_t)>& where) {
+std::vector<std::string> made_up(const LabelWords& words, int count) {
   std::vector<std::string> out;
   if (!all_numbers(words.words())) {
+    require_one_spelling(words);
     const std::set<std::string> different(words.words().begin(), words.words().end());
     out.assign(different.begin(), different.end());
   } else {
@@ -80,8 +124,8 @@ std::vector<std::string> made_up(const LabelWords& words, int count,
     for (const long number : different) out.push_back(std::to_string(number));
   }
   if (count > 0 && out.size() != static_cast<std::size_t>(count))
-    throw DataError(where(0) + ": labels of " + std::to_string(out.size()) + " classes (" +
-                    list_of_names(out) + "), expected " + std::to_string(count));
+    throw DataError(words.first_places()[0] + ": labels of " + std::to_string(out.size()) +
+                    " classes (" + list_of_names(out) + "), expected " + std::to_string(count));
   return out;
 }
 
@@ -101,14 +145,12 @@ std::string class_name(std::string_view word) {
   const bool plain = std::all_of(word.begin(), word.end(),
                                  [](char c) { return static_cast<unsigned char>(c) < 128; });
   if (plain || word.size() > kMaxName) return std::string(word);
-  utf8proc_uint8_t* composed = nullptr;
-  const utf8proc_ssize_t bytes =
-      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(word.data()),
-                   static_cast<utf8proc_ssize_t>(word.size()), &composed,
-                   static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
-  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(composed, &std::free);
-  if (bytes < 0) return std::string(word);
-  return {reinterpret_cast<const char*>(composed), static_cast<std::size_t>(bytes)};
+  const auto points = decode_utf8(word);
+  if (!points) return std::string(word);
+  const auto first = std::find_if_not(points->begin(), points->end(), is_blank);
+  const auto last = std::find_if_not(points->rbegin(), points->rend(), is_blank).base();
+  if (first >= last) return "";
+  return mapped(encode_utf8(std::u32string(first, last)), UTF8PROC_COMPOSE);
 }
 
 void LabelWords::add(std::string_view text, const std::function<std::string()>& where) {
@@ -123,24 +165,24 @@ void LabelWords::add(std::string_view text, const std::function<std::string()>& 
                       " different labels (are these labels?)");
     found = numbers_.emplace(word, static_cast<std::uint32_t>(words_.size())).first;
     words_.push_back(word);
-    first_rows_.push_back(indices_.size());
+    first_places_.push_back(where());
   }
   indices_.push_back(found->second);
 }
 
-LabelWords LabelWords::renamed(const std::vector<std::string>& names,
-                               const std::string& where) const {
+LabelWords LabelWords::renamed(const std::vector<std::string>& names) const {
   if (!all_numbers(words_)) return *this;
   for (std::size_t k = 0; k < words_.size(); ++k) {
     const long number = *whole_number(words_[k]);
     if (number < 0 || number >= static_cast<long>(names.size()))
-      throw DataError(where + ": row " + std::to_string(first_rows_[k]) + " has label " +
-                      words_[k] + ", but there are names for 0 to " +
+      throw DataError(first_places_[k] + " has label " + words_[k] +
+                      ", but there are names for 0 to " +
                       std::to_string(static_cast<long>(names.size()) - 1) + " only");
   }
   LabelWords out;
   for (const std::uint32_t index : indices_)
-    out.add(names[static_cast<std::size_t>(*whole_number(words_[index]))], [&] { return where; });
+    out.add(names[static_cast<std::size_t>(*whole_number(words_[index]))],
+            [&] { return first_places_[index]; });
   return out;
 }
 
@@ -185,16 +227,32 @@ std::string list_of_names(const std::vector<std::string>& names) {
   return out;
 }
 
-NamedLabels number_labels(const LabelWords& words, const ClassRequest& request,
-                          const std::function<std::string(std::size_t)>& where) {
+void require_one_spelling(const LabelWords& words) {
+  std::map<std::string, std::size_t> seen;
+  for (std::size_t k = 0; k < words.words().size(); ++k) {
+    const auto [other, fresh] = seen.emplace(spelling_key(words.words()[k]), k);
+    if (fresh) continue;
+    const auto named = [&](std::size_t word) {
+      std::size_t count = 0;
+      for (std::size_t i = 0; i < words.size(); ++i) count += words.index(i) == word;
+      return "'" + printable(words.words()[word].substr(0, 60)) + "' (" + std::to_string(count) +
+             " labels)";
+    };
+    throw DataError(words.first_places()[k] + ": " + named(other->second) + " and " + named(k) +
+                    " look like one class, written in two ways (capitals, blanks, digits): write "
+                    "it in one, or give two classes names that differ in more");
+  }
+}
+
+NamedLabels number_labels(const LabelWords& words, const ClassRequest& request) {
   NamedLabels out;
-  if (words.size() == 0) throw DataError(where(0) + ": no labels");
+  if (words.size() == 0) throw DataError("no labels");
   if (!request.names.empty() && request.count > 0 &&
       request.names.size() != static_cast<std::size_t>(request.count))
-    throw DataError(where(0) + ": labels of " + std::to_string(request.names.size()) +
-                    " classes (" + list_of_names(request.names) + "), expected " +
-                    std::to_string(request.count));
-  out.classes = request.names.empty() ? made_up(words, request.count, where) : request.names;
+    throw DataError(words.first_places()[0] + ": labels of " +
+                    std::to_string(request.names.size()) + " classes (" +
+                    list_of_names(request.names) + "), expected " + std::to_string(request.count));
+  out.classes = request.names.empty() ? made_up(words, request.count) : request.names;
   std::map<std::string, int> numbers;
   for (std::size_t k = 0; k < out.classes.size(); ++k)
     numbers.emplace(out.classes[k], static_cast<int>(k));
@@ -216,7 +274,7 @@ NamedLabels number_labels(const LabelWords& words, const ClassRequest& request,
         if (found == numbers.end()) found = numbers.find(spelling);
     }
     if (found == numbers.end())
-      throw DataError(where(words.first_rows()[k]) + ": class '" + printable(word.substr(0, 60)) +
+      throw DataError(words.first_places()[k] + ": class '" + printable(word.substr(0, 60)) +
                       "', expected one of the " + std::to_string(out.classes.size()) +
                       " that were given: " + list_of_names(out.classes) + hint(word, out.classes) +
                       (bare && !request.numbered
@@ -232,8 +290,8 @@ NamedLabels number_labels(const LabelWords& words, const ClassRequest& request,
 
 void set_classes(Dataset& set, const LabelWords& words, const ClassRequest& request,
                  const std::string& name) {
-  NamedLabels named = number_labels(
-      words, request, [&](std::size_t row) { return name + ": row " + std::to_string(row); });
+  if (words.size() == 0) throw DataError(name + ": no labels");
+  NamedLabels named = number_labels(words, request);
   if (named.classes.size() < 2)
     throw DataError(name + ": every label is '" + printable(named.classes[0].substr(0, 60)) +
                     "', expected at least two classes");

@@ -13,8 +13,8 @@
 
 namespace blindtuner {
 
-/// A name as it is compared: UTF-8 in Unicode's composed form (NFC), without blanks around it. Bytes
-/// that are not UTF-8 are left as they are.
+/// A name as it is compared: UTF-8 in Unicode's composed form (NFC), without blanks around it, those of
+/// no width and those that do not break lines among them. Bytes that are not UTF-8 are left as they are.
 std::string class_name(std::string_view word);
 
 /// Labels as a file has them, before it is known which classes there are: every different word once.
@@ -25,12 +25,12 @@ class LabelWords {
   void add(std::string_view word, const std::function<std::string()>& where);
 
   std::size_t size() const { return indices_.size(); }
-  /// Different words, in the order in which they appear, and the row (from 0) of the first of each.
+  /// Different words, in the order in which they appear, and the `where()` of the first of each.
   const std::vector<std::string>& words() const { return words_; }
-  const std::vector<std::size_t>& first_rows() const { return first_rows_; }
+  const std::vector<std::string>& first_places() const { return first_places_; }
   /// The same rows, where words that are all whole numbers are places in `names`, from 0. Throws
-  /// DataError that begins with `where` on a number that is no place in it.
-  LabelWords renamed(const std::vector<std::string>& names, const std::string& where) const;
+  /// DataError on a number that is no place in it.
+  LabelWords renamed(const std::vector<std::string>& names) const;
 
   /// Of a row: which of words() it is.
   std::uint32_t index(std::size_t row) const { return indices_[row]; }
@@ -38,7 +38,7 @@ class LabelWords {
  private:
   std::vector<std::uint32_t> indices_;
   std::vector<std::string> words_;
-  std::vector<std::size_t> first_rows_;
+  std::vector<std::string> first_places_;
   std::map<std::string, std::uint32_t, std::less<>> numbers_;
 };
 
@@ -60,13 +60,15 @@ struct ClassRequest {
 
 /// Class numbers for labels. Words that are all whole numbers are compared as such ("2.0" and "02"
 /// are "2") and ordered by size, others by their bytes; "False" and "True" are the same as "0" and
-/// "1". `where(row)` opens the message about a row. Throws DataError: a label that is none of the
-/// names (which are listed), more classes than there may be.
-NamedLabels number_labels(const LabelWords& words, const ClassRequest& request,
-                          const std::function<std::string(std::size_t)>& where);
+/// "1". Throws DataError: a label that is none of the names (which are listed), more classes than
+/// there may be, what require_one_spelling() refuses where there are no names.
+NamedLabels number_labels(const LabelWords& words, const ClassRequest& request);
 
-/// The same into a set: labels, class_names and their number, at least 2. Messages begin with
-/// "`name`: row n".
+/// Throws DataError where two words can only be meant for one class: they differ in capitals, in
+/// blanks, in Unicode's compatible forms, or as "1", "1.0" and "True" do.
+void require_one_spelling(const LabelWords& words);
+
+/// The same into a set: labels, class_names and their number, at least 2. `name` opens the message.
 void set_classes(Dataset& set, const LabelWords& words, const ClassRequest& request,
                  const std::string& name);
 

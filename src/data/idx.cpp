@@ -89,7 +89,8 @@ LabelWords read_idx_labels(const std::filesystem::path& path) {
                     " dimensions, expected 1 for labels (pictures?)");
   LabelWords words;
   for (const std::uint8_t label : idx.elements())
-    words.add(std::to_string(label), [&] { return quoted_path(path); });
+    words.add(std::to_string(label),
+              [&] { return quoted_path(path) + ": row " + std::to_string(words.size()); });
   return words;
 }
 

@@ -86,7 +86,7 @@ LabelWords load_labels(const DataSource& source, Reading* told) {
       const std::string member = source.members.labels.empty() ? "labels" : source.members.labels;
       const LabelWords words = archive.label_words(member);
       return archive.contains("classes")
-                 ? words.renamed(archive.strings("classes"), archive.where(member))
+                 ? words.renamed(archive.strings("classes"))
                  : words;
     }
     case Kind::kTable:
@@ -155,7 +155,7 @@ Dataset load_dataset(const DataSource& source, Reading* told) {
       words = archive.label_words(members.labels);
       if (archive.contains("classes")) {
         const std::vector<std::string> names = archive.strings("classes");
-        words = words.renamed(names, labelled);
+        words = words.renamed(names);
         if (classes.names.empty()) classes.names = as_class_names(names);
       }
     }

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "data/file_bytes.h"
+#include "data/table_number.h"
 
 namespace blindtuner {
 namespace {
@@ -386,12 +387,13 @@ FeatureMatrix npy_to_features(std::span<const std::uint8_t> bytes, const std::st
 
 FeatureMatrix npy_to_samples(std::span<const std::uint8_t> bytes, const std::string& where) {
   const NpyHeader header = parse_npy_header(bytes, where);
-  // What a network's pooling leaves behind: samples x features x 1 x 1.
-  for (std::size_t d = 2; d < header.shape.size(); ++d)
-    if (header.shape[d] != 1)
-      throw DataError(where + ": " + std::to_string(header.shape.size()) + " dimensions (" +
-                      shape_text(header.shape) +
-                      "), expected samples x features: pool or reshape them first");
+  // What a network's pooling leaves behind: samples x features x 1 x 1, samples x 1 x features.
+  std::size_t wide = 0;
+  for (std::size_t d = 1; d < header.shape.size(); ++d) wide += header.shape[d] != 1;
+  if (wide > 1)
+    throw DataError(where + ": " + std::to_string(header.shape.size()) + " dimensions (" +
+                    shape_text(header.shape) +
+                    "), expected samples x features: pool or reshape them first");
   return npy_to_features(bytes, where);
 }
 
@@ -404,7 +406,11 @@ LabelWords npy_to_label_words(std::span<const std::uint8_t> bytes, const std::st
   LabelWords words;
   const auto here = [&] { return where + ": row " + std::to_string(words.size()); };
   if (is_text(header)) {
-    for_each_text(bytes, header, where, [&](std::string&& word) { words.add(word, here); });
+    for_each_text(bytes, header, where, [&](std::string&& word) {
+      if (!class_name(word).empty() && is_missing_label(word))
+        throw DataError(here() + ": no label ('" + printable(word) + "')");
+      words.add(word, here);
+    });
     return words;
   }
   const auto [rows, columns] = extent(header, where);
@@ -415,9 +421,11 @@ LabelWords npy_to_label_words(std::span<const std::uint8_t> bytes, const std::st
       continue;
     }
     const double value = element(header, data, i);
-    if (!(std::abs(value) < 0x1p31) || value != std::floor(value))
+    if (value != std::floor(value) || !(std::abs(value) < 0x1p31))
       throw DataError(where + ": row " + std::to_string(i) + " is " + number_text(value) +
-                      ", expected a class: a whole number or a name");
+                      (value == std::floor(value)
+                           ? ", expected a class: a whole number below 2^31, or a name"
+                           : ", expected a class: a whole number or a name"));
     if (header.kind == 'b')
       words.add(value != 0 ? "True" : "False", here);
     else

@@ -271,11 +271,11 @@ void PictureSet::open_folder(const PictureSource& source) {
   // As in ImageFolder, "10" is a name and not a number.
   ClassRequest request = source.classes;
   if (request.names.empty()) {
+    require_one_spelling(words);
     request.names = words.words();
     std::sort(request.names.begin(), request.names.end());
   }
-  NamedLabels named = number_labels(
-      words, request, [&](std::size_t i) { return quoted_path(files_[i].parent_path()); });
+  NamedLabels named = number_labels(words, request);
   labels_ = std::move(named.labels);
   classes_ = std::move(named.classes);
 }
@@ -327,9 +327,7 @@ void PictureSet::open_table(const PictureSource& source) {
                              " without an ending, found as files with one");
   if (files_.empty()) throw DataError(origin_ + ": no row has a label");
   if (!labelled) return;
-  NamedLabels named = number_labels(words, source.classes, [&](std::size_t i) {
-    return origin_ + ", line " + std::to_string(lines_.at(i));
-  });
+  NamedLabels named = number_labels(words, source.classes);
   labels_ = std::move(named.labels);
   classes_ = std::move(named.classes);
 }
@@ -386,7 +384,7 @@ void PictureSet::open_npz(const PictureSource& source) {
   } else if (!labels.empty()) {
     const std::string of = archive.where(labels);
     const LabelWords words = archive.label_words(labels);
-    set_labels(own.empty() ? words : words.renamed(own, of), classes, of);
+    set_labels(own.empty() ? words : words.renamed(own), classes, of);
   }
 }
 
@@ -410,8 +408,7 @@ void PictureSet::set_labels(const LabelWords& words, const ClassRequest& classes
   if (words.size() != size())
     throw DataError(where + ": " + std::to_string(words.size()) + " labels for " +
                     std::to_string(size()) + " pictures");
-  NamedLabels named = number_labels(
-      words, classes, [&](std::size_t row) { return where + ": row " + std::to_string(row); });
+  NamedLabels named = number_labels(words, classes);
   labels_ = std::move(named.labels);
   classes_ = std::move(named.classes);
 }

@@ -17,12 +17,10 @@ TextSet read_text_set(const TextSource& source) {
   const TableColumns columns = assign_columns(table, request, out.reading);
   const bool labelled = columns.label || !columns.one_hot.empty();
   LabelWords words;
-  std::vector<std::size_t> kept;
   std::size_t empty = 0;
   const auto add = [&](std::size_t i, const TableRow& row) {
     out.texts.emplace_back(row.fields[*columns.content]);
     out.names.push_back(std::to_string(table.line(i)));
-    kept.push_back(i);
     empty += without_blanks(out.texts.back()).empty();
   };
   const UnusedRows skipped =
@@ -33,8 +31,7 @@ TextSet read_text_set(const TextSource& source) {
                                 " of the texts are empty");
   if (out.texts.empty()) throw DataError(table.name() + ": no row has a label");
   if (!labelled) return out;
-  NamedLabels named =
-      number_labels(words, source.classes, [&](std::size_t i) { return table.where(kept.at(i)); });
+  NamedLabels named = number_labels(words, source.classes);
   if (named.classes.size() < 2)
     throw DataError(table.name() + ": one class ('" + named.classes[0] +
                     "'), expected at least two");

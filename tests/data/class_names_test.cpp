@@ -67,7 +67,7 @@ class ClassNames : public ::testing::Test {
     LabelWords all;
     for (const std::string& word : words)
       all.add(word, [&] { return "row " + std::to_string(all.size()); });
-    return number_labels(all, request, [](std::size_t i) { return "row " + std::to_string(i); });
+    return number_labels(all, request);
   }
   static void expect(const Row& words, const Labels& labels, const Row& classes,
                      const ClassRequest& request = {}) {
@@ -92,8 +92,30 @@ TEST_F(ClassNames, AreMadeUpOfTheLabels) {
   expect({"1.5", "2"}, {0, 1}, {"1.5", "2"});
   // Blanks around a name, and two ways to write one letter.
   expect({" mel", "mel\t", "n\xc3\xa4vus", "na\xcc\x88vus"}, {0, 0, 1, 1}, {"mel", "n\xc3\xa4vus"});
+  expect({"mel", "mel\xc2\xa0", "\xe2\x80\x8bmel", "nv", "\xe3\x80\x80nv\xef\xbb\xbf"},
+         {0, 0, 0, 1, 1}, {"mel", "nv"});
+  refused({"b", "\xc2\xa0"}, {}, "row 1: label of 0 bytes");
   refused({"b", ""}, {}, "row 1: label of 0 bytes");
   refused({"b", "  "}, {}, "row 1: label of 0 bytes");
+}
+
+TEST_F(ClassNames, OfOneClassInTwoSpellings) {
+  for (const auto& [one, other] : {std::pair{"cat", "Cat"},
+                                   {"TRUE", "True"},
+                                   {"1", "1.0"},
+                                   {"1", "true"},
+                                   {"a b", "a  b"},
+                                   {"a b", "a\xc2\xa0" "b"},
+                                   {"ab", "a\xe2\x80\x8b" "b"},
+                                   {"\xc3\x84rztin", "\xc3\xa4rztin"},
+                                   {"7x", "\xef\xbc\x97x"}}) {
+    refused({one, other, "x", other}, {}, "row 1: '" + printable(one) + "' (1 labels) and '");
+    refused({one, other, "x", other}, {}, "' (2 labels) look like one class, written in two ways");
+    // Names that are given are meant.
+    if (std::string(one) != "1") expect({other, one}, {1, 0}, {one, other}, {{one, other}});
+  }
+  expect({"a", "b", "a1", "a 1", "a-1", "1", "11", "1.5"}, {3, 7, 6, 4, 5, 0, 2, 1},
+         {"1", "1.5", "11", "a", "a 1", "a-1", "a1", "b"});
 }
 
 TEST_F(ClassNames, OfAKnownNumber) {

@@ -323,7 +323,7 @@ TEST(Load, EveryKind) {
   source.labels = folder / "y.csv";
   check(source);
   source.classes.count = 2;
-  expect_data_error([&] { load_dataset(source); }, "y.csv': row 0: labels of 3 classes");
+  expect_data_error([&] { load_dataset(source); }, "y.csv', line 1: labels of 3 classes");
   source.classes.count = 0;
   // Two tables: of the labels' the label was chosen, of the features' the rest.
   source.features = folder / "set.csv";

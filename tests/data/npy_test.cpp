@@ -91,6 +91,12 @@ TEST(Npy, SignedAndFlattened) {
   EXPECT_EQ(npy_to_features(cube, "test").cols(), 4);
   expect_data_error([&] { npy_to_samples(cube, "test"); },
                     "3 dimensions (2 x 2 x 2), expected samples x features: pool");
+  for (const char* shape : {"2, 4", "2, 1, 4", "2, 4, 1, 1", "2, 1, 4, 1"}) {
+    const FeatureMatrix x = npy_to_samples(
+        npy(dictionary("<f4", shape), raw<float>({1, 2, 3, 4, 5, 6, 7, 8})), "f");
+    ASSERT_EQ(x.rows(), 2) << shape;
+    EXPECT_EQ(x(1, 0), 5) << shape;
+  }
 }
 
 TEST(Npy, HalfPrecision) {
@@ -134,10 +140,13 @@ TEST(Npy, LabelsOfEveryKind) {
     expect_data_error([&] { labels(npy(dictionary("|u1", "2, 2"), none)); },
                       "row 0 of 2 columns, expected one column for labels");
   expect_data_error([&] { labels(npy_bytes(Words{"a", " "})); }, "row 1: label of 0 bytes");
+  // As in tables, this is no name.
+  expect_data_error([&] { labels(npy_bytes(Words{"a", "nan"})); }, "row 1: no label ('nan')");
+  EXPECT_EQ(labels(npy_bytes(Words{"a", "none"})), (Words{"a", "none"}));
   expect_data_error([&] { labels(npy(dictionary("|S1", "1,"), {0xff})); }, "not UTF-8");
   expect_data_error([&] { labels(npy(dictionary("<f4", "2,"), raw<float>({0.5f, 1}))); }, "row 0");
   expect_data_error([&] { labels(npy(dictionary("<u8", "1,"), raw<std::uint64_t>({1ull << 63}))); },
-                    "row 0");
+                    "row 0 is 9223372036854775808, expected a class: a whole number below 2^31");
 }
 
 TEST(Npy, WritersAndReadersAgree) {
@@ -150,7 +159,7 @@ TEST(Npy, WritersAndReadersAgree) {
   EXPECT_EQ(read_npy_matrix(folder / "d.npy"), d);
   const Labels labels = {3, 0, 2};
   write_npy(folder / "l.npy", labels);
-  EXPECT_EQ(number_labels(read_npy_label_words(folder / "l.npy"), {{}, 4}, {}).labels, labels);
+  EXPECT_EQ(number_labels(read_npy_label_words(folder / "l.npy"), {{}, 4}).labels, labels);
   // Elements begin at a multiple of 64 bytes.
   EXPECT_EQ(parse_npy_header(npy_bytes(m), "test").data_offset % 64, 0u);
 }

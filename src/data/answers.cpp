@@ -114,6 +114,18 @@ std::vector<AnswerColumn> answer_columns(const Dataset& set) {
   return out;
 }
 
+std::string feature_list(const Dataset& set, const std::vector<std::size_t>& columns) {
+  std::string out;
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (i == kMostNamed) return out + ", ..";
+    out += (i == 0 ? "" : ", ") +
+           (columns[i] < set.feature_names.size()
+                ? "'" + printable(set.feature_names[columns[i]].substr(0, 60)) + "'"
+                : "feature " + std::to_string(columns[i] + 1));
+  }
+  return out;
+}
+
 std::string answer_warning(const Dataset& set, const std::vector<AnswerColumn>& columns) {
   std::string out;
   for (std::size_t i = 0; i < std::min(columns.size(), kMostNamed); ++i) {
@@ -121,11 +133,8 @@ std::string answer_warning(const Dataset& set, const std::vector<AnswerColumn>& 
     // Rounded down: 100 % are all rows.
     char percent[32];
     std::snprintf(percent, sizeof percent, "%g", std::floor(1000 * share) / 10);
-    out += (i == 0 ? "" : "; ") +
-           (column < set.feature_names.size()
-                ? "'" + printable(set.feature_names[column].substr(0, 60)) + "'"
-                : "feature " + std::to_string(column + 1)) +
-           " alone gives the label in " + percent + " % of " + std::to_string(set.size()) + " rows";
+    out += (i == 0 ? "" : "; ") + feature_list(set, {column}) + " alone gives the label in " +
+           percent + " % of " + std::to_string(set.size()) + " rows";
   }
   if (columns.size() > kMostNamed)
     out += "; so do " + std::to_string(columns.size() - kMostNamed) + " more";

@@ -24,6 +24,9 @@ struct AnswerColumn {
 /// O(features), and rows * log(rows) for the columns that are found. `set` as validate_set() has it.
 std::vector<AnswerColumn> answer_columns(const Dataset& set);
 
+/// "'visits'", "feature 3" (from 1), and several of these, not too many.
+std::string feature_list(const Dataset& set, const std::vector<std::size_t>& columns);
+
 /// "'visits' alone gives the label in 100 % of 300 rows: is it an answer rather than a feature? ..";
 /// empty without columns.
 std::string answer_warning(const Dataset& set, const std::vector<AnswerColumn>& columns);

@@ -1,11 +1,11 @@
 #include "data/feature_table.h"
 
 #include <cmath>
-#include <set>
 
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/utf8.h"
+#include "data/label_twins.h"
 #include "data/table_report.h"
 
 namespace blindtuner {
@@ -20,12 +20,12 @@ std::string shown(std::string_view field) {
 
 std::vector<std::string> names_of(const TableColumns& columns) {
   std::vector<std::string> out;
-  std::set<std::string> seen;
+  bool some = false;
   for (const std::size_t j : columns.features) {
-    if (columns.names[j].empty() || !seen.insert(columns.names[j]).second) return {};
+    some = some || !columns.names[j].empty();
     out.push_back(columns.names[j]);
   }
-  return out;
+  return some ? out : std::vector<std::string>{};
 }
 
 /// A row's label. False: there is none, and such rows are to be left out.
@@ -56,6 +56,44 @@ bool add_label(const Table& table, const TableColumns& columns, std::size_t row,
 
 void leave_out(UnusedRows& rows, std::size_t line) {
   if (rows.count++ == 0) rows.first_line = line;
+}
+
+/// Columns that say the same as the label are no features.
+void leave_out_twins(const Table& table, const TableColumns& columns, FeatureTable& out,
+                     Reading& reading) {
+  Labels labels;
+  for (std::size_t i = 0; i < out.labels.size(); ++i)
+    labels.push_back(static_cast<int>(out.labels.index(i)));
+  std::vector<bool> same(columns.features.size());
+  for (const LabelTwin& twin :
+       label_twins(out.features, labels, static_cast<int>(out.labels.words().size())))
+    for (const std::size_t k : twin.columns) same[k] = same[k] || twin.share == 1;
+  ColumnSet others;
+  std::vector<std::string> names, left;
+  for (std::size_t k = 0; k < same.size(); ++k) {
+    const std::size_t j = columns.features[k];
+    if (!same[k]) {
+      others.ranges.emplace_back(k, 1);
+      if (!out.feature_names.empty()) names.push_back(out.feature_names[k]);
+      continue;
+    }
+    left.push_back(columns.column_text(j));
+    reading.details["left_out"].push_back({{"column", j + 1},
+                                           {"name", printable(columns.names[j])},
+                                           {"why", "it says the same as the label"}});
+  }
+  if (left.empty()) return;
+  if (others.ranges.empty())
+    throw DataError(table.name() + ": no column of features left: " + list_of_words(left) +
+                    (left.size() == 1 ? " says" : " say") +
+                    " the same as the label (--feature-columns takes columns as features whatever "
+                    "is in them)");
+  out.features = select_columns(out.features, others);
+  out.feature_names = std::move(names);
+  reading.details["features"] = others.ranges.size();
+  reading.notes.push_back(table.name() + ": left out of the features " + list_of_words(left) +
+                          ": " + (left.size() == 1 ? "it says" : "they say") +
+                          " the same as the label");
 }
 
 }  // namespace
@@ -102,6 +140,8 @@ FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest 
   }
   if (at == 0) throw DataError(table.name() + ": no row is complete");
   out.features.conservativeResize(at, Eigen::NoChange);
+  if (columns.label && request.columns.features.empty() && request.feature_names.empty())
+    leave_out_twins(table, columns, out, reading);
   report_table(table, static_cast<std::size_t>(at), {skipped}, reading);
   return out;
 }

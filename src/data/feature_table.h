@@ -13,7 +13,7 @@ namespace blindtuner {
 struct FeatureTable {
   FeatureMatrix features;
   LabelWords labels;                       ///< none where the request wants none
-  std::vector<std::string> feature_names;  ///< none without a header, or where two are the same
+  std::vector<std::string> feature_names;  ///< none without a header
 };
 
 /// Reads what assign_columns() chose. Throws DataError, also for values that are not finite or beyond

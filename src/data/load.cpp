@@ -85,9 +85,7 @@ LabelWords load_labels(const DataSource& source, Reading* told) {
       const NpzArchive archive(source.labels);
       const std::string member = source.members.labels.empty() ? "labels" : source.members.labels;
       const LabelWords words = archive.label_words(member);
-      return archive.contains("classes")
-                 ? words.renamed(archive.strings("classes"))
-                 : words;
+      return archive.contains("classes") ? words.renamed(archive.strings("classes")) : words;
     }
     case Kind::kTable:
       // The other choices are of the features' table.

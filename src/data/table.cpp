@@ -109,6 +109,19 @@ bool lines_are_rows(std::string_view text, const FieldFormat& literal, std::size
   return false;
 }
 
+/// Some field is a number that has blanks in it.
+bool blanks_within_numbers(std::string_view text, char separator) {
+  bool found = false;
+  std::size_t rows = 0;
+  for (std::size_t at = 0; !found && at < text.size() && rows < kSampleRows; ++rows)
+    at =
+        scan_row(text, at, {separator, false}, kMaxTableColumns, [&](std::string_view field, bool) {
+          const std::string_view inner = without_blanks(field);
+          found = found || (inner.find(' ') != std::string_view::npos && is_number(inner));
+        }).end;
+  return found;
+}
+
 }  // namespace
 
 bool is_table_name(const std::filesystem::path& path) {
@@ -129,8 +142,10 @@ std::string Table::where(std::size_t row) const {
   return name_ + ", line " + std::to_string(line(row));
 }
 
-std::string Table::separator_text() const {
-  switch (separator_) {
+std::string Table::separator_text() const { return text_of(separator_); }
+
+std::string Table::text_of(char separator) {
+  switch (separator) {
     case '\t':
       return "tabs";
     case ';':
@@ -151,35 +166,53 @@ void Table::choose_separator(const std::filesystem::path& path) {
     separator_ = all[4];
     start_ = all.find('\n', 5) == std::string_view::npos ? all.size() : all.find('\n', 5) + 1;
     start_line_ = 2;
-    if (std::string_view(",;\t|").find(separator_) == std::string_view::npos)
+    if (std::string_view(",;\t| ").find(separator_) == std::string_view::npos)
       throw DataError(name_ + ", line 1: separator '" + std::string(1, separator_) +
-                      "', expected one of , ; | or a tab");
+                      "', expected one of , ; |, a tab or a blank");
     return;
   }
   const std::string name = lower_name(path);
   const bool tabs = name.ends_with(".tsv") || name.ends_with(".tab");
   separator_ = tabs ? '\t' : ',';
   double best_share = 0, best_numbers = -1;
+  char rival = 0;  // as good
   for (const char candidate : tabs ? std::string_view("\t,;|") : std::string_view(",;\t|")) {
     Survey fit = survey(all, {candidate, true}, true);
-    if (fit.fault != RowFault::kNone) {
+    const bool believed = fit.fault == RowFault::kNone;
+    if (!believed) {
       const Survey literal = survey(all, {candidate, false}, true);
       if (literal.every_row()) fit = literal;
     }
     if (fit.columns < 2) continue;
     // The one its name promises needs no better reasons.
+    const bool as_many = fit.share() > best_share - 1e-9;
     const bool better =
-        fit.share() > best_share + 1e-9 ||
-        (fit.share() > best_share - 1e-9 && fit.number_share() > best_numbers + 1e-9);
-    if (!better) continue;
+        fit.share() > best_share + 1e-9 || (as_many && fit.number_share() > best_numbers + 1e-9);
+    if (!better) {
+      if (as_many && believed && fit.every_row() && fit.number_share() > best_numbers - 1e-9)
+        rival = candidate;
+      continue;
+    }
+    rival = 0;
     separator_ = candidate;
     best_share = fit.share();
     best_numbers = fit.number_share();
     if (tabs && candidate == '\t' && fit.share() > 0.5) return;
   }
-  if (best_share > 0) return;
   const Survey blanks = survey(all, {' ', false}, true);
-  if (blanks.every_row() && blanks.number_share() >= 0.5) separator_ = ' ';
+  if (best_share > 0) {
+    // Numbers with a decimal comma between blanks, or with blanks between thousands.
+    if (blanks.every_row() && blanks.numbers + blanks.columns >= blanks.fields &&
+        blanks_within_numbers(all, separator_))
+      rival = ' ';
+  } else if (blanks.every_row() && blanks.number_share() >= 0.5) {
+    separator_ = ' ';
+  }
+  if (rival != 0)
+    throw DataError(name_ + ", line 1: " + text_of(separator_) + " and " + text_of(rival) +
+                    " would separate the fields of every row alike: say which do with a first "
+                    "line sep=" +
+                    std::string(1, separator_) + " or sep=" + std::string(1, rival));
 }
 
 void Table::choose_quoting() {

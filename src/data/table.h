@@ -34,7 +34,7 @@ struct UnusedRows {
 ///    lines end with LF, CRLF or CR;
 ///  - the separator is the one of , ; tab | (or runs of blanks between numbers) that gives every row
 ///    as many fields as the others; where several do, the one with more numbers, then the tab for
-///    .tsv, then that order. A first line "sep=;" decides;
+///    .tsv. A first line "sep=;" decides;
 ///  - a field may be quoted as RFC 4180 has it: "" within is one ", separators and line breaks within
 ///    belong to it. Where tabs separate, and lines that quotes would join are rows by
 ///    themselves, quotes are not believed;
@@ -42,7 +42,8 @@ struct UnusedRows {
 /// The first row may lack the field above a column of row names, and rows may end with a separator.
 class Table {
  public:
-  /// Throws DataError, with the line: not UTF-8, a zero byte, rows of different lengths, a quote that
+  /// Throws DataError, with the line: not UTF-8, a zero byte, several separators that fit equally well,
+  /// rows of different lengths, a quote that
   /// is opened and not closed, lines that would vanish within quotes, no rows, more than the maxima
   /// above or kMaxTableColumns.
   explicit Table(const std::filesystem::path& path);
@@ -57,6 +58,8 @@ class Table {
   const std::string& name() const { return name_; }
   std::string where(std::size_t row) const;
 
+  /// The first row has one field less than the others: its first is empty.
+  bool first_lacks_front() const { return first_lacks_front_; }
   char separator() const { return separator_; }
   /// "commas", "tabs", .., for messages.
   std::string separator_text() const;
@@ -68,6 +71,7 @@ class Table {
   struct Begin {
     std::uint32_t byte = 0, line = 0;
   };
+  static std::string text_of(char separator);
   void choose_separator(const std::filesystem::path& path);
   void choose_quoting();
   void index();

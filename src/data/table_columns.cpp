@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 
 #include "base/error.h"
 #include "base/utf8.h"
 #include "data/column_uses.h"
 #include "data/table_headings.h"
+#include "data/table_indices.h"
 #include "data/table_report.h"
 
 namespace blindtuner {
@@ -32,7 +34,7 @@ class Assignment {
         take_features();
         break;
       case TableUse::kLabels:
-        leave_out_indices(false);
+        leave_out_indices(uses_, request_.use, false);
         if (!out_.label) take_label();
         break;
       default:
@@ -74,51 +76,6 @@ class Assignment {
   void take_as_label(std::size_t j, const std::string& why) {
     out_.label = j;
     uses_.take(j, "label", why);
-  }
-
-  /// Columns that count rows or identify them. With features, also those that say so by their name
-  /// alone, and splits.
-  void leave_out_indices(bool of_features) {
-    const std::size_t rows = out_.rows.size();
-    bool nameless_only = uses_.profile().header();
-    for (std::size_t j = 0; j < table_.columns(); ++j)
-      nameless_only = nameless_only && (uses_.name(j).empty() || !uses_.free(j));
-    for (const std::size_t j : uses_.free_columns()) {
-      const ColumnProfile& c = uses_.column(j);
-      const bool plain = c.numbers == c.whole;
-      const double first = c.offset + static_cast<double>(out_.rows.front());
-      const bool counts = c.counts && (first == 0 || first == 1);
-      const bool unnamed =
-          uses_.profile().header() && (uses_.name(j).empty() || is_unnamed_heading(uses_.name(j)));
-      if (unnamed && plain && !nameless_only && (j == 0 || counts || !uses_.name(j).empty()))
-        uses_.leave_out(j, "an index: it has no name");
-      else if (counts && rows >= 5 && table_.columns() > 1 && (j == 0 || rows >= 20))
-        uses_.leave_out(j, "an index: it counts the rows");
-      else if (uses_.profile().header() && plain && is_identifier_heading(uses_.name(j)) &&
-               !(request_.use == TableUse::kPictures && is_path_heading(uses_.name(j))))
-        uses_.leave_out(j, "an identifier, by its name");
-      else if (uses_.profile().header() && plain && is_split_heading(uses_.name(j)) &&
-               c.like_labels()) {
-        uses_.leave_out(j, "a split, by its name: rows of all its parts are used");
-      } else if (of_features && j == 0 && !uses_.profile().header() && counts_shuffled(j))
-        uses_.leave_out(j, "an index: every row's number once");
-    }
-  }
-  /// 0 to n - 1 or 1 to n, in any order.
-  bool counts_shuffled(std::size_t j) const {
-    const std::size_t rows = out_.rows.size();
-    if (uses_.column(j).whole != rows || rows < 20 || uses_.column(j).repeats) return false;
-    std::vector<bool> seen(rows + 1);
-    TableRow row;
-    for (const std::size_t i : out_.rows) {
-      table_.read(i, row);
-      const auto value = table_number(row.fields[j], DecimalMark::kPoint);
-      if (!value || *value < 0 || *value > static_cast<double>(rows)) return false;
-      const auto at = static_cast<std::size_t>(*value);
-      if (seen[at]) return false;
-      seen[at] = true;
-    }
-    return !seen[0] || !seen[rows];
   }
 
   /// Of several columns with a label's name that say the same, the one with names.
@@ -225,7 +182,7 @@ class Assignment {
       for (const std::size_t j : uses_.free_columns())
         uses_.leave_out(j, "not among the features asked for");
     } else {
-      leave_out_indices(true);
+      leave_out_indices(uses_, request_.use, false);
       if (needs_label()) take_label();
       if (request_.labelled == Labelled::kNo || request_.labelled == Labelled::kElsewhere)
         leave_out_labels();
@@ -237,9 +194,15 @@ class Assignment {
     }
     if (out_.features.empty())
       throw DataError(table_.name() + ": no column of features left of " +
-                      std::to_string(table_.columns()));
+                      std::to_string(table_.columns()) + what_was_left_out());
     check_features();
     choose_mark();
+  }
+  std::string what_was_left_out() const {
+    if (uses_.left_out().empty()) return "";
+    const std::size_t j = uses_.left_out().front();
+    return " (" + uses_.text(j) + " is left out: " + uses_.why(j) +
+           "; --feature-columns takes columns as features whatever is in them)";
   }
   bool needs_label() const { return !out_.label && request_.labelled == Labelled::kYes; }
 
@@ -250,20 +213,36 @@ class Assignment {
   }
 
   void take_features_of_another_set() {
-    Indices found;
-    for (const std::string& wanted : request_.feature_names) {
-      Indices with;
-      for (std::size_t j = 0; j < table_.columns(); ++j)
-        if (uses_.name(j) == wanted) with.push_back(j);
-      if (with.size() != 1 || !uses_.free(with[0]))
-        throw DataError(table_.name() + ": " + (with.empty() ? "no column " : "not one column ") +
+    std::map<std::string, Indices> here;
+    for (std::size_t j = table_.columns(); j-- > 0;)
+      if (uses_.free(j)) here[uses_.name(j)].push_back(j);
+    std::map<std::string, std::size_t> times;
+    for (const std::string& wanted : request_.feature_names) ++times[wanted];
+    for (const auto& [wanted, count] : times)
+      if (here[wanted].size() != count)
+        throw DataError(table_.name() + ": " +
+                        (here[wanted].empty()
+                             ? "no column "
+                             : std::to_string(here[wanted].size()) + " columns instead of " +
+                                   std::to_string(count) + " are ") +
                         shown_field(wanted) + ", which is a feature of the training set" +
                         uses_.header_names());
-      uses_.take(with[0], "feature");
-      found.push_back(with[0]);
+    for (const std::string& wanted : request_.feature_names) {
+      const std::size_t j = here[wanted].back();
+      here[wanted].pop_back();
+      uses_.take(j, "feature");
+      out_.features.push_back(j);
     }
-    out_.features = found;
-    leave_out_indices(true);
+    // Which of them is which only their order tells.
+    const auto repeated = std::find_if(times.begin(), times.end(), [](const auto& one) {
+      return one.second > 1 || one.first.empty();
+    });
+    if (repeated != times.end() && !std::is_sorted(out_.features.begin(), out_.features.end()))
+      throw DataError(table_.name() + ": columns in another order than the training set's, of " +
+                      "which " + std::to_string(repeated->second) + " are called " +
+                      shown_field(repeated->first) +
+                      ": give every column a name of its own, or both tables the same order");
+    leave_out_indices(uses_, request_.use, true);
     if (needs_label()) take_label();
     for (const std::size_t j : uses_.free_columns())
       uses_.leave_out(j, "no feature of the training set");
@@ -280,16 +259,30 @@ class Assignment {
         uses_.leave_out(j, "it says the same as the label");
       else if (looks_like_date(first))
         uses_.leave_out(j, "dates");
+      else if (mostly_like_numbers(j))
+        refuse_text(j, first);
       else if (c.like_identifiers() && !c.many && c.missing == 0)
         uses_.leave_out(j, "texts, none of them twice");
       else if (!c.repeats && c.many)
         uses_.leave_out(j, "texts, hardly any of them twice");
       else
-        throw DataError(table_.where(c.first_text) + ", " + uses_.text(j) + ": " +
-                        shown_field(first) +
-                        ", expected a number; make numbers of it, or leave it out with "
-                        "--drop-columns");
+        refuse_text(j, first);
     }
+  }
+  [[noreturn]] void refuse_text(std::size_t j, std::string_view field) const {
+    throw DataError(table_.where(uses_.column(j).first_text) + ", " + uses_.text(j) + ": " +
+                    shown_field(field) +
+                    ", expected a number; make numbers of it, or leave it out with --drop-columns");
+  }
+  /// Numbers but for a sign or a unit: more is lost than names if they are left out.
+  bool mostly_like_numbers(std::size_t j) const {
+    std::size_t alike = 0;
+    TableRow row;
+    for (const std::size_t i : out_.rows) {
+      table_.read(i, row);
+      alike += like_a_number(row.fields[j]);
+    }
+    return 2 * alike > uses_.column(j).texts + uses_.column(j).numbers;
   }
 
   void check_features() const {
@@ -326,10 +319,15 @@ class Assignment {
                       " has a decimal point or commas between thousands, line " +
                       std::to_string(table_.line(row(MarkEvidence::kComma))) +
                       " a decimal comma: say which it is with --decimal point or comma");
-    if (!point && !comma && has(MarkEvidence::kCommaOrNothing))
-      throw DataError(table_.where(row(MarkEvidence::kCommaOrNothing)) +
-                      ": a comma before three digits may be a decimal comma or stand between "
-                      "thousands: say which with --decimal comma or point");
+    // Where commas separate, decimal commas and thousands' points are not to be expected.
+    for (const MarkEvidence kind : {MarkEvidence::kCommaOrNothing, MarkEvidence::kPointOrNothing}) {
+      const bool is_comma = kind == MarkEvidence::kCommaOrNothing;
+      if (point || comma || !has(kind) || (!is_comma && table_.separator() == ',')) continue;
+      throw DataError(table_.where(row(kind)) + ": a " + (is_comma ? "comma" : "point") +
+                      " before three digits may be a decimal " + (is_comma ? "comma" : "point") +
+                      " or stand between thousands: say which mark decimals have with --decimal "
+                      "comma or point");
+    }
     if (comma) out_.mark = DecimalMark::kComma;
   }
 
@@ -344,7 +342,7 @@ class Assignment {
         throw DataError(table_.name() + ": " + role + " and label are the same column");
       take_as_content(j, "as asked");
     }
-    leave_out_indices(false);
+    leave_out_indices(uses_, request_.use, false);
     leave_out_other_content(pictures);
     if (!out_.content) find_content(role, option);
     if (!out_.label && request_.labelled != Labelled::kNo) take_label();

@@ -41,7 +41,8 @@ struct TableRequest {
   TableUse use = TableUse::kFeatures;
   Labelled labelled = Labelled::kYes;
   ColumnChoice columns;
-  /// The features of another set: the same columns are taken, in that order. None: by the rules.
+  /// The features of another set: the same columns are taken, in that order; where several have one
+  /// name (or none has), they must be in that order here as well. None: by the rules.
   std::vector<std::string> feature_names;
   std::function<bool(std::string_view)> is_file;  ///< of kPictures
 };

@@ -1,10 +1,14 @@
 #include "data/table_number.h"
 
+#include <utf8proc.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <string>
+
+#include "base/utf8.h"
 
 namespace blindtuner {
 namespace {
@@ -165,6 +169,35 @@ std::optional<double> table_number(std::string_view field, DecimalMark mark) {
     return std::nullopt;
   }
   return number->negative ? -value : value;
+}
+
+bool like_a_number(std::string_view field) {
+  if (table_number(field, DecimalMark::kPoint) || table_number(field, DecimalMark::kComma))
+    return true;
+  const std::string text = lower(without_blanks(field));
+  if (text.starts_with("0x"))
+    return text.size() > 2 && text.find_first_not_of("0123456789abcdef", 2) == std::string::npos;
+  std::size_t digits = 0, letters = 0;
+  for (const char32_t point : decode_utf8_leniently(text)) {
+    switch (utf8proc_category(static_cast<utf8proc_int32_t>(point))) {
+      case UTF8PROC_CATEGORY_ND:
+        // "1.0D+02" is a number of Fortran's, "P12" and "3f2a" are names.
+        if (letters > 0 && !(letters == 1 && text.find_first_of("d") != std::string::npos))
+          return false;
+        ++digits;
+        break;
+      case UTF8PROC_CATEGORY_LU:
+      case UTF8PROC_CATEGORY_LL:
+      case UTF8PROC_CATEGORY_LT:
+      case UTF8PROC_CATEGORY_LM:
+      case UTF8PROC_CATEGORY_LO:
+        if (digits == 0 || ++letters > 3) return false;
+        break;
+      default:
+        break;
+    }
+  }
+  return digits > 0;
 }
 
 bool is_missing_number(std::string_view field) {

@@ -23,6 +23,10 @@ MarkEvidence mark_evidence(std::string_view field);
 /// an apostrophe. Too small a number is 0; too large a one, and "inf", are infinite; "nan" is none.
 std::optional<double> table_number(std::string_view field, DecimalMark mark);
 
+/// A number, or digits with a sign, a unit of up to three letters or other marks that table_number()
+/// does not read: "10%", "$5", "1_000", "0x1f", "5 kg", a dash for a minus, digits of other scripts.
+bool like_a_number(std::string_view field);
+
 /// What stands for no value in a column of numbers: nothing, "NA", "n/a", "NaN", "null", "None", "?",
 /// "-", "--", "."; and in a column of labels, where "None" and "." can be names.
 bool is_missing_number(std::string_view field);

@@ -30,6 +30,21 @@ std::uint64_t digest_of(std::string_view field, const std::optional<double>& num
   return digest(field);
 }
 
+/// Goes on with ColumnProfile::counts. Rows come in any order.
+void count(ColumnProfile& column, std::size_t row, double value) {
+  if (column.numbers == 1) {
+    column.start = value;
+    column.start_row = row;
+    return;
+  }
+  const double rows = static_cast<double>(row) - static_cast<double>(column.start_row);
+  if (column.numbers == 2) column.step = (value - column.start) / rows;
+  // Fractions are rounded.
+  const double off = std::abs(column.start + column.step * rows - value);
+  column.counts = column.counts && column.step != 0 &&
+                  off <= 1e-6 * std::abs(column.step) + 1e-15 * std::abs(value);
+}
+
 }  // namespace
 
 TableProfile::TableProfile(const Table& table, const std::vector<std::string>& headings,
@@ -91,12 +106,11 @@ void TableProfile::account(std::size_t row, const TableRow& fields) {
     if (number) {
       ++column.numbers;
       if (is_whole(*number)) {
-        if (column.whole++ == 0 && column.texts == 0)
-          column.offset = *number - static_cast<double>(row);
+        ++column.whole;
       } else if (column.first_fraction == 0 && column.numbers - column.whole == 1) {
         column.first_fraction = row;
       }
-      column.counts = column.counts && *number - static_cast<double>(row) == column.offset;
+      count(column, row, *number);
       const MarkEvidence kind = mark_evidence(field);
       std::size_t& first = evidence_[static_cast<std::size_t>(kind)];
       first = std::min(first, row);

@@ -22,10 +22,12 @@ struct ColumnProfile {
   std::size_t sentences = 0;                                   ///< texts with a blank in them
   std::size_t files = 0;                                       ///< what `is_file` says are files
   std::size_t first_text = 0, first_missing = 0, first_fraction = 0;  ///< rows
-  bool counts = true;    ///< every field is the row's number, from whatever the first is
+  bool counts = true;    ///< every field is the one before and `step`, which is not 0
   bool repeats = false;  ///< some value is there twice
   bool many = false;     ///< more different values than are told apart, or a fraction
-  double offset = 0;     ///< of `counts`: the first row's number
+  double step = 0;       ///< of `counts`; 0: of a single row
+  double start = 0;      ///< the first number that was seen, and its row
+  std::size_t start_row = 0;
   std::vector<std::uint64_t> different;  ///< sorted digests of the values
 
   std::size_t rows() const { return numbers + texts + missing; }

@@ -129,16 +129,18 @@ class Tables(Base):
         lines += [",".join([f"{x:.4f}" for x in row] + [str(30 - 10 * k), NAMES[k]])
                   for row, k in zip(features, labels)]
         train.write_text("\n".join(lines) + "\n")
-        report, said = self.report("--features", train, "--quiet")
+        # In a table it is left out, unless it is asked for.
+        chosen = ["--feature-columns", ",".join([f"f{j}" for j in range(FEATURES)] + ["visits"])]
+        report, said = self.report("--features", train, "--quiet", *chosen)
         self.assertIn("warning: 'visits' alone gives the label in 100 % of", said)
         self.assertEqual(report["reading"]["train"]["answers"],
                          [{"feature": FEATURES + 1, "name": "visits", "share": 1.0}])
-        report, said = self.report("--features", train, "--drop-columns", "visits", "--quiet")
+        report, said = self.report("--features", train, "--quiet")
         self.assertEqual((said, report["reading"]["train"]["answers"]), ("", []))
         result = self.good(OWNER, "keygen", "--out", self.folder / "answer-keys", "--classes", CLASSES,
                            "--features", FEATURES + 1, "--parameters", PARAMETERS, INSECURE)
         result = self.good(OWNER, "encrypt", "--features", train, "--keys", self.folder / "answer-keys",
-                           "--out", self.folder / "answered.enc", INSECURE)
+                           "--out", self.folder / "answered.enc", INSECURE, *chosen)
         self.assertIn("warning: 'visits' alone gives the label in 100 % of 150 rows", result.stderr)
 
     def test_the_index_alone_would_tell_the_classes(self):
@@ -154,9 +156,57 @@ class Tables(Base):
         self.assertLess(report["accuracy_encrypted"], 0.75)
         self.assertEqual(report["features"], FEATURES)
 
+    def test_the_label_in_disguise(self):
+        generator = random.Random(6)
+        count = 240
+        labels = [generator.randrange(CLASSES) for _ in range(count)]
+        noise = [[generator.gauss(0, 1) for _ in range(FEATURES)] for _ in range(count)]
+        path, x, y = self.folder / "twin.csv", self.folder / "twin.npy", self.folder / "labels.npy"
+        names = [f"f{j}" for j in range(FEATURES)]
+        twin = lambda i: [float(labels[i])]
+        hot = lambda i: [float(labels[i] == k) for k in range(CLASSES)]
+        for columns, of in ((["code"], twin), (["is_a", "is_b", "is_c"], hot)):
+            with open(path, "w") as file:
+                file.write(",".join(columns + names + ["label"]) + "\n")
+                for i, row in enumerate(noise):
+                    file.write(",".join(f"{v:.4f}" for v in of(i) + row) + f",{NAMES[labels[i]]}\n")
+            report, said = self.report("--features", path)
+            # Chance, as without them: of 48, 36 are right less than once in ten million.
+            self.assertLess(report["accuracy_encrypted"], 0.75)
+            self.assertEqual(report["features"], FEATURES)
+            self.assertIn("says the same as the label" if len(columns) == 1 else
+                          "they say the same as the label", said)
+            self.assertEqual(report["reading"]["train"]["answers"], [])
+            # What was asked for stays, and arrays are taken as they are; both are warned of.
+            report, said = self.report("--features", path, "--feature-columns", ",".join(columns + names))
+            self.assertIn("warning: 'code' alone gives the label in 100 %" if len(columns) == 1 else
+                          "warning: 'is_a', 'is_b', 'is_c' are the label as one-hot columns", said)
+            npy(x, [of(i) + row for i, row in enumerate(noise)])
+            npy(y, labels, "<i4")
+            report, said = self.report("--features", x, "--labels", y)
+            self.assertIn("warning: feature 1 alone gives the label in 100 %" if len(columns) == 1 else
+                          "warning: feature 1, feature 2, feature 3 are the label as one-hot", said)
+            self.assertEqual([one["feature"] for one in report["reading"]["train"]["answers"]],
+                             list(range(1, len(columns) + 1)))
+        # Rows that are counted, and honest noise.
+        npy(x, [[5.0 - i] + row for i, row in enumerate(noise)])
+        self.assertIn("warning: feature 1 counts the rows",
+                      self.report("--features", x, "--labels", y)[1])
+        npy(x, noise)
+        self.assertEqual(self.report("--features", x, "--labels", y)[0]["reading"]["train"]["answers"],
+                         [])
+
+    def test_one_class_in_two_spellings(self):
+        features, labels = blobs(60, 8)
+        path = self.folder / "spellings.csv"
+        table(path, features, [NAMES[k] if i % 2 else NAMES[k].title() for i, k in enumerate(labels)])
+        self.refused(run(*self.finetune("--features", path)), "look like one class", "'cat' (",
+                     "'Cat' (", "spellings.csv', line ")
+
     def test_several_candidates_are_refused(self):
         path = self.folder / "several.csv"
         path.write_text("a,sex,risk\n" + "".join(f"{0.5 * i},{i % 2},{i % 3}\n" for i in range(30)))
+        path.write_text(path.read_text().replace("0.5,", "0.7,", 1))
         self.refused(run(*self.finetune("--features", path)), "several columns may be the label",
                      "column 2 ('sex'), column 3 ('risk')", "--label-column")
         report, _ = self.report("--features", path, "--label-column", "risk", "--drop-columns", "sex")

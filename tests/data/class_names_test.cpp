@@ -105,8 +105,12 @@ TEST_F(ClassNames, OfOneClassInTwoSpellings) {
                                    {"1", "1.0"},
                                    {"1", "true"},
                                    {"a b", "a  b"},
-                                   {"a b", "a\xc2\xa0" "b"},
-                                   {"ab", "a\xe2\x80\x8b" "b"},
+                                   {"a b",
+                                    "a\xc2\xa0"
+                                    "b"},
+                                   {"ab",
+                                    "a\xe2\x80\x8b"
+                                    "b"},
                                    {"\xc3\x84rztin", "\xc3\xa4rztin"},
                                    {"7x", "\xef\xbc\x97x"}}) {
     refused({one, other, "x", other}, {}, "row 1: '" + printable(one) + "' (1 labels) and '");

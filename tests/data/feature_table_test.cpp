@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <random>
+
+#include "base/utf8.h"
 #include "data/load.h"
 #include "data/test_files.h"
 
@@ -44,7 +48,7 @@ class FeatureTables : public ::testing::Test {
     for (int i = 0; i < rows; ++i) out += row(i) + "\n";
     return out;
   }
-  static std::string decimal(int i) { return std::to_string(0.37 * i - 0.81); }
+  static std::string decimal(int i) { return std::to_string(0.37 * i - 0.0123 * i * i - 0.81); }
   TemporaryFolder folder_;
   std::filesystem::path path_ = folder_ / "x.csv";
   Reading reading_;
@@ -131,6 +135,26 @@ TEST_F(FeatureTables, AnIndexIsNoFeature) {
   }
   EXPECT_EQ(with("patient,a,label", [](int i) { return "P" + std::to_string(i); }).feature_names,
             (Words{"a"}));
+  // By whatever step from whatever number; of few rows a feature may do so by chance.
+  for (const int step : {1, -1, 10, -7})
+    for (const std::string header : {"n,a,label", "a,n,label", ""}) {
+      const auto rows = [&](int count) {
+        return table(header, count, [&](int i) {
+          const std::string index = std::to_string(1001 + step * i);
+          return (header[0] == 'a' ? decimal(i) + "," + index : index + "," + decimal(i)) +
+                 (i % 3 == 0 ? ",x" : ",y");
+        });
+      };
+      EXPECT_EQ(read(rows(20)).features.cols(), 1) << header << step;
+      EXPECT_NE(left_out().find("an index: it counts the rows"), std::string::npos);
+      const bool front = header[0] != 'a' && std::abs(step) == 1;
+      EXPECT_EQ(read(rows(19)).features.cols(), front ? 1 : 2) << header << step;
+    }
+  EXPECT_EQ(with("t,a,label", [](int i) { return std::to_string(0.1 * i); }).feature_names,
+            (Words{"a"}));
+  refused(
+      table("t,label", 30, [](int i) { return std::to_string(i) + "," + std::to_string(i / 10); }),
+      "no column of features left of 2 (column 1 ('t') is left out: an index: it counts");
   // Without a header, in order or not.
   for (const auto& index :
        {std::function<std::string(int)>(number(0)), std::function<std::string(int)>(number(1)),
@@ -149,12 +173,101 @@ TEST_F(FeatureTables, AnIndexIsNoFeature) {
             9);
   // R's row names, in a column without a name.
   EXPECT_EQ(read("a,label\nr1,0.1,x\nr2,0.2,y\nr3,0.4,x\n").features.cols(), 1);
+  EXPECT_EQ(read("a,b,label\n1,5,7.5,x\n2,6,3.5,y\n3,1,4.5,x\n").features.cols(), 2);
   // Splits, dates.
   EXPECT_EQ(read("a,label,fold,day\n0.1,x,1,2020-01-02\n0.2,y,2,2020-01-02\n0.3,x,1,2021-04-05\n"
                  "0.4,y,2,2020-01-02\n")
                 .features.cols(),
             1);
   EXPECT_EQ(left_out(), "3 a split, by its name: rows of all its parts are used; 4 dates; ");
+}
+
+TEST_F(FeatureTables, AColumnWithoutANameIsNoIndexByThatAlone) {
+  refused(",a,label\n48,0.5,x\n52,0.7,y\n48,0.8,x\n",
+          "column 1 has no name, and is no index, whose values would all differ: name it, or leave "
+          "it out with --drop-columns 1");
+  EXPECT_EQ(read(",a,label\n48,0.5,x\n52,0.7,y\n48,0.8,x\n", {.drop = {"1"}}).features.cols(), 1);
+  refused(",a,label\nred,0.5,x\nblue,0.7,y\nred,0.8,x\n", "column 1 has no name, and is no index");
+  refused("Unnamed: 0,a,label\n1,0.5,x\n2,0.7,y\n1,0.8,x\n", "column 1 ('Unnamed: 0') has no name");
+  // More rows than values are told apart.
+  const auto many = [](int last) {
+    return table(",a,label", 3000, [=](int i) {
+      return std::to_string(i == 2999 ? last : i * 7 % 3001) + "," + decimal(i) +
+             (i % 3 == 0 ? ",x" : ",y");
+    });
+  };
+  EXPECT_EQ(read(many(3002)).features.cols(), 1);
+  refused(many(14), "column 1 has no name, and is no index");
+  // A header one name short: of row names, or above a field that is cut in two.
+  const std::string words =
+      "expected as many: a field that has one of the commas in it must be "
+      "quoted; if the first field is the row's own name, leave it out with "
+      "--drop-columns 1";
+  const std::string decimals = "age,temp,label\n48,38,2,well\n52,39,1,ill\n31,36,9,well\n";
+  refused(decimals, "x.csv', line 1: 3 names above rows of 4 fields, " + words);
+  EXPECT_EQ(read(decimals, {.drop = {"1"}}).feature_names, (Words{"age", "temp"}));
+  refused("id,age,temp,label\n1,48,38,2,well\n2,52,39,1,ill\n3,31,36,9,well\n", words);
+  refused("temp,label\n38,2,well\n39,1,ill\n36,9,well\n", words);
+  refused("a,label\n48,0.5,x\n52,0.7,y\n48,0.8,x\n", words);
+  // Of another set as well, whose names are believed otherwise.
+  TableRequest request;
+  Reading reading;
+  request.feature_names = {"age", "temp"};
+  expect_data_error([&] { read_feature_table(path_, request, reading); }, "no column 'age'");
+  put_file(path_, decimals);
+  expect_data_error([&] { read_feature_table(path_, request, reading); }, words);
+}
+
+TEST_F(FeatureTables, WhatSaysTheSameAsTheLabelIsNoFeature) {
+  std::minstd_rand random(5);
+  std::string twin = "label_num,a,label\n", hot = "a,is_cat,b,is_dog,is_eel,species\n", near = twin;
+  for (int i = 0; i < 120; ++i) {
+    const int k = static_cast<int>(random() / 7 % 3);
+    const std::string name = k == 0   ? "cat"
+                             : k == 1 ? "dog"
+                                      : "eel",
+                      noise = std::to_string(static_cast<double>(random() % 1000) / 7);
+    twin += std::to_string(k) + "," + noise + "," + name + "\n";
+    near += std::to_string(i == 50 ? 7 : k) + "," + noise + "," + name + "\n";
+    hot += noise + "," + (k == 0 ? "1," : "0,") + noise + (k == 1 ? ",1," : ",0,") +
+           (k == 2 ? "1," : "0,") + name + "\n";
+  }
+  FeatureTable got = read(twin);
+  EXPECT_EQ(got.feature_names, (Words{"a"}));
+  EXPECT_EQ(got.features.cols(), 1);
+  EXPECT_EQ(left_out(), "1 it says the same as the label; ");
+  EXPECT_EQ(reading_.details["features"], 1);
+  got = read(hot);
+  EXPECT_EQ(got.feature_names, (Words{"a", "b"}));
+  EXPECT_EQ(left_out(),
+            "2 it says the same as the label; 4 it says the same as the label; 5 it says "
+            "the same as the label; ");
+  // Not what nearly does, or was asked for.
+  EXPECT_EQ(read(near).feature_names, (Words{"label_num", "a"}));
+  EXPECT_EQ(read(twin, {.features = {"label_num", "a"}}).features.cols(), 2);
+  refused(twin, "no column of features left: column 1 ('label_num') says the same",
+          {.drop = {"a"}});
+}
+
+TEST_F(FeatureTables, NumbersButForASign) {
+  for (const auto& [one, other] : {std::pair{"10%", "20%"},
+                                   {"1_000", "2_000"},
+                                   {"0x1f", "0x20"},
+                                   {"\xe2\x80\x93"
+                                    "1",
+                                    "\xe2\x80\x93"
+                                    "2"},
+                                   {"\xd9\xa1", "\xd9\xa2"},
+                                   {"$5", "$6"},
+                                   {"5 kg", "6 kg"},
+                                   {"1.0D+01", "2.0D+01"}})
+    refused("x,n,label\n" + std::string(one) + ",1.5,a\n" + other + ",2.5,b\n5,3.5,a\n",
+            "line 2, column 1 ('x'): '" + printable(one) + "', expected a number; make numbers");
+  // Names with digits are names.
+  for (const auto& [one, other] : {std::pair{"P12", "P13"}, {"3f2a", "3f2b"}, {"s-1", "s-2"}})
+    EXPECT_EQ(
+        read("x,n,label\n" + std::string(one) + ",1.5,a\n" + other + ",2.5,b\n").features.cols(),
+        1);
 }
 
 TEST_F(FeatureTables, ChosenFeatures) {
@@ -178,6 +291,40 @@ TEST_F(FeatureTables, ChosenFeatures) {
                     "no column 'b', which is a feature of the training set");
 }
 
+TEST_F(FeatureTables, NamesThatAreThereTwice) {
+  put_file(path_, "a,a,b,label\n0.1,5.5,1.5,x\n0.2,6.5,2.5,y\n");
+  TableRequest request;
+  Reading reading;
+  request.feature_names = read_feature_table(path_, request, reading).feature_names;
+  EXPECT_EQ(request.feature_names, (Words{"a", "a", "b"}));
+  const auto other = [&](std::string_view text) {
+    put_file(path_, text);
+    return read_feature_table(path_, request, reading);
+  };
+  EXPECT_EQ(other("label,a,other,a,b\nx,0.1,9,5,1.5\ny,0.2,9,6,2.5\n").features(0, 1), 5);
+  // Which of the two is which, nobody can tell.
+  expect_data_error([&] { other("b,a,a,label\n1.5,5.5,0.1,x\n2.5,6.5,0.2,y\n"); },
+                    "columns in another order than the training set's, of which 2 are called 'a'");
+  expect_data_error([&] { other("a,b,label\n1.5,5.5,x\n2.5,6.5,y\n"); },
+                    "1 columns instead of 2 are 'a', which is a feature of the training set");
+  request.feature_names = {"a", "", "b"};
+  EXPECT_EQ(other("a,,b,label\n1.5,5.5,0.1,x\n2.5,6.5,0.2,y\n").features(0, 1), 5.5f);
+  expect_data_error([&] { other("b,,a,label\n1.5,5.5,0.1,x\n2.5,6.5,0.2,y\n"); },
+                    "columns in another order");
+}
+
+TEST_F(FeatureTables, LabelsOfTables) {
+  // A label's place is its line.
+  FeatureTable table = read("a,label\n\n0.5,cat\n0.6,dog\n0.7,cat\n0.8,Cat\n");
+  expect_data_error([&] { number_labels(table.labels, {}); },
+                    "x.csv', line 6: 'cat' (2 labels) and 'Cat' (1 labels) look like one class");
+  expect_data_error(
+      [&] {
+        number_labels(table.labels, {.names = {"cat", "Cat"}});
+      },
+      "x.csv', line 4: class 'dog', expected one of");
+}
+
 TEST_F(FeatureTables, DecimalMarksAndThousands) {
   EXPECT_FLOAT_EQ(read("a;b;label\n0,13;-0,5;0\n1.234,5;0;1\n").features(1, 0), 1234.5f);
   EXPECT_EQ(reading_.details["decimal"], "comma");
@@ -185,6 +332,16 @@ TEST_F(FeatureTables, DecimalMarksAndThousands) {
   EXPECT_EQ(read("a,b,label\n\"1,100\",0.5,0\n(7),2,1\n").features(0, 0), 1100);
   refused("a;label\n0,13;0\n0.13;1\n", "line 3 has a decimal point");
   refused("a;label\n1,100;0\n1,200;1\n", "may be a decimal comma");
+  // The other mark alike, but where commas separate.
+  for (const char* separator : {";", "\t"}) {
+    const std::string text =
+        "a" + std::string(separator) + "label\n1.100" + separator + "0\n900" + separator + "1\n";
+    refused(text, "line 2: a point before three digits may be a decimal point or stand between");
+    EXPECT_FLOAT_EQ(read(text, {.decimal = "point"}).features(0, 0), 1.1f);
+    EXPECT_FLOAT_EQ(read(text, {.decimal = "comma"}).features(0, 0), 1100);
+    EXPECT_FLOAT_EQ(read(text + "0.5" + separator + "0\n").features(0, 0), 1.1f);
+  }
+  EXPECT_FLOAT_EQ(read("a,label\n1.100,0\n900,1\n").features(0, 0), 1.1f);
   EXPECT_FLOAT_EQ(read("a;label\n1,100;0\n1,200;1\n", {.decimal = "comma"}).features(0, 0), 1.1f);
   EXPECT_EQ(read("a;label\n1,100;0\n1,200;1\n", {.decimal = "point"}).features(0, 0), 1100);
 }

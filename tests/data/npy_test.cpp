@@ -92,8 +92,8 @@ TEST(Npy, SignedAndFlattened) {
   expect_data_error([&] { npy_to_samples(cube, "test"); },
                     "3 dimensions (2 x 2 x 2), expected samples x features: pool");
   for (const char* shape : {"2, 4", "2, 1, 4", "2, 4, 1, 1", "2, 1, 4, 1"}) {
-    const FeatureMatrix x = npy_to_samples(
-        npy(dictionary("<f4", shape), raw<float>({1, 2, 3, 4, 5, 6, 7, 8})), "f");
+    const FeatureMatrix x =
+        npy_to_samples(npy(dictionary("<f4", shape), raw<float>({1, 2, 3, 4, 5, 6, 7, 8})), "f");
     ASSERT_EQ(x.rows(), 2) << shape;
     EXPECT_EQ(x(1, 0), 5) << shape;
   }

@@ -62,6 +62,20 @@ TEST_F(Tables, SeparatorsByContent) {
     EXPECT_EQ(separator("\"a;1\",b,c\n\"d;2\",e,f\n", name), ',');
   }
   EXPECT_EQ(separator("a,1\tb,1\tc,1\n1,1\t2,1\t3,1\n", "t.tsv"), '\t');
+  // Two that fit alike.
+  const std::string commas = "123,456 200,111 300,123\n124,456 201,111 301,123\n";
+  for (const char* name : {"t.csv", "t.txt"}) {
+    refused(commas,
+            "line 1: commas and blanks would separate the fields of every row alike: say "
+            "which do with a first line sep=, or sep= ",
+            name);
+    EXPECT_EQ(row(read("sep= \n" + commas, name), 1), (Row{"124,456", "201,111", "301,123"}));
+    EXPECT_EQ(read("sep=,\n" + commas, name).columns(), 4u);
+    refused("good, really;pos\nbad, indeed;neg\n", "commas and semicolons would separate", name);
+  }
+  EXPECT_EQ(separator("1, 2, 3\n4, 5, 6\n", "t.csv"), ',');
+  EXPECT_EQ(separator("1 234,5,6\n12,5,6\n", "t.csv"), ',');
+  EXPECT_EQ(separator("a,2020-01-02 10:30,5\nb,2020-01-02 10:31,5\n", "t.csv"), ',');
   EXPECT_EQ(read("word\nother\n").columns(), 1u);
   EXPECT_EQ(read("a word\nanother word\n").columns(), 1u);
 }

@@ -16,6 +16,7 @@
 #include "base/utf8.h"
 #include "data/answers.h"
 #include "data/file_bytes.h"
+#include "data/label_twins.h"
 #include "data/npy.h"
 #include "data/shuffle.h"
 #include "secret/dataset_encryption.h"
@@ -161,15 +162,30 @@ std::size_t warn_of_samples_in_both(const Dataset& training, const Dataset& othe
 }
 
 nlohmann::json warn_of_answers(const Dataset& training) {
-  const std::vector<AnswerColumn> columns = answer_columns(training);
-  const std::string warning = answer_warning(training, columns);
-  if (!warning.empty()) print_warning(warning);
   nlohmann::json out = nlohmann::json::array();
-  for (const AnswerColumn& one : columns) {
-    out.push_back({{"feature", one.column + 1}, {"share", one.share}});
+  const auto tell = [&](std::size_t column, const char* what, const nlohmann::json& value) {
+    out.push_back({{"feature", column + 1}, {what, value}});
     if (!training.feature_names.empty())
-      out.back()["name"] = printable(training.feature_names[one.column]);
+      out.back()["name"] = printable(training.feature_names[column]);
+  };
+  std::vector<std::string> warnings;
+  const std::vector<AnswerColumn> columns = answer_columns(training);
+  if (!columns.empty()) warnings.push_back(answer_warning(training, columns));
+  for (const AnswerColumn& one : columns) tell(one.column, "share", one.share);
+  for (const LabelTwin& twin : label_twins(training.features, training.labels, training.classes)) {
+    if (twin.columns.size() == 1) continue;  // is among those
+    for (const std::size_t column : twin.columns) tell(column, "one_hot_share", twin.share);
+    warnings.push_back(feature_list(training, twin.columns) + " are the label as one-hot columns" +
+                       (twin.share < 1 ? " (nearly)" : "") +
+                       ": they are an answer rather than features, and to be left out");
   }
+  const std::vector<std::size_t> counters = row_counters(training.features);
+  for (const std::size_t column : counters) tell(column, "counts_rows", true);
+  if (!counters.empty())
+    warnings.push_back(feature_list(training, counters) + " count" +
+                       (counters.size() == 1 ? "s" : "") +
+                       " the rows: an index is no feature, and gives the labels of sorted rows");
+  for (const std::string& warning : warnings) print_warning(warning);
   return out;
 }
 

@@ -38,8 +38,8 @@ Dataset hold_out(Dataset& set, const HoldOut& what, const OrderSeed& seed, const
 std::size_t warn_of_samples_in_both(const Dataset& training, const Dataset& other,
                                     const std::string& use);
 
-/// Warns of columns of a training set that are the answer (data/answers.h). Returns them, counted from
-/// 1, with their names where they have some.
+/// Warns of columns of a training set that are the answer (data/answers.h, data/label_twins.h) or count
+/// the rows. Returns them, counted from 1, with their names where they have some.
 nlohmann::json warn_of_answers(const Dataset& training);
 
 /// What the owner's record of data sets (app/owner/data_sets.h), and nobody else, is told of one.

@@ -1,0 +1,15 @@
+// Columns of a table that count rows or identify them, and so are neither features nor labels.
+#pragma once
+
+#include "data/column_uses.h"
+
+namespace blindtuner {
+
+/// Leaves out columns that count the rows (by whatever step), those without a name that prove to be an
+/// index (they count, or hold whole numbers or names, none of them twice), and those that say by
+/// their name that they are identifiers or splits. Throws DataError: a column without a name that does
+/// not prove it, unless `names_decide` (other names say which columns are features); names above one
+/// field less than the rows have, where a separator may stand within a field.
+void leave_out_indices(ColumnUses& uses, TableUse use, bool names_decide);
+
+}  // namespace blindtuner

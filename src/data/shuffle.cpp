@@ -62,20 +62,49 @@ Split stratified_split(const Labels& labels, int classes, double fraction, std::
   return stratified_split(labels, classes, fraction, numbered_seed(seed));
 }
 
-Split stratified_split(const Labels& labels, int classes, double fraction, const Seed& seed) {
+Split stratified_split(const Labels& labels, int classes, double fraction, const Seed& seed,
+                       std::span<const std::uint32_t> groups) {
   require(labels.size() <= UINT32_MAX, "stratified_split: too many samples");
+  require(groups.empty() || groups.size() == labels.size(), "stratified_split: groups");
+  // A group is a chain behind its first sample, which stands for it among its class's members.
+  constexpr std::uint32_t kNone = UINT32_MAX;
+  std::vector<std::uint32_t> leader(labels.size(), kNone), next = leader, last = leader;
+  std::vector<std::uint32_t> count(labels.size());
   std::vector<std::vector<std::uint32_t>> members(static_cast<std::size_t>(std::max(classes, 0)));
+  std::vector<std::size_t> sizes(members.size());
   for (std::size_t i = 0; i < labels.size(); ++i) {
     require(labels[i] >= 0 && labels[i] < classes, "stratified_split: label out of range");
-    members[static_cast<std::size_t>(labels[i])].push_back(static_cast<std::uint32_t>(i));
+    const auto at = static_cast<std::uint32_t>(i);
+    const std::size_t group = groups.empty() ? i : groups[i];
+    require(group < labels.size(), "stratified_split: group out of range");
+    std::uint32_t& first = leader[group];
+    if (first == kNone) {
+      first = at;
+      members[static_cast<std::size_t>(labels[i])].push_back(at);
+    } else {
+      next[last[first]] = at;
+    }
+    last[first] = at;
+    ++count[first];
+    ++sizes[static_cast<std::size_t>(labels[first])];
   }
   Prng prng(seed);
   Split split;
-  for (auto& member : members) {
+  for (std::size_t k = 0; k < members.size(); ++k) {
+    std::vector<std::uint32_t>& member = members[k];
     shuffle(member, prng);
-    const std::size_t stay = member.size() - held_out(fraction, member.size());
-    for (std::size_t i = 0; i < member.size(); ++i)
-      (i < stay ? split.first : split.second).push_back(member[i]);
+    // From the end, each group that brings their number nearer to the one wanted.
+    std::size_t missing = held_out(fraction, sizes[k]);
+    std::vector<bool> out(member.size());
+    for (std::size_t i = member.size(); i-- > 0 && missing > 0;) {
+      const std::size_t size = count[member[i]];
+      out[i] = size <= 2 * missing;
+      if (out[i]) missing -= std::min(missing, size);
+    }
+    for (std::size_t i = 0; i < member.size(); ++i) {
+      std::vector<std::uint32_t>& half = out[i] ? split.second : split.first;
+      for (std::uint32_t at = member[i]; at != kNone; at = next[at]) half.push_back(at);
+    }
   }
   shuffle(split.first, prng);
   shuffle(split.second, prng);

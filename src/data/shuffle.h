@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "base/random.h"
@@ -31,7 +32,10 @@ Split random_split(std::size_t count, double fraction, std::uint64_t seed);
 
 /// Holds out round(fraction * n_k) samples of every class k, chosen at random; both halves come in
 /// random order. 0 <= fraction <= 1. Throws ContractError on a label outside [0, classes).
-Split stratified_split(const Labels& labels, int classes, double fraction, const Seed& seed);
+/// With `groups`, a number below n for every one of n samples, those of one number stay together, in
+/// the class of the first of them: as near to that share as whole groups come.
+Split stratified_split(const Labels& labels, int classes, double fraction, const Seed& seed,
+                       std::span<const std::uint32_t> groups = {});
 Split stratified_split(const Labels& labels, int classes, double fraction, std::uint64_t seed);
 
 }  // namespace blindtuner

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "data/copies.h"
 #include "data/shuffle.h"
 #include "data/whitening.h"
 #include "train/early_stopping.h"
@@ -18,13 +19,16 @@
 namespace blindtuner {
 namespace {
 
-/// The fold of every sample: those of a class are dealt in turn.
+/// The fold of every sample: those of a class are dealt in turn, copies to the first one's.
 std::vector<int> deal(const Dataset& data, const TrialOptions& options) {
   std::vector<int> fold(data.size()), next(static_cast<std::size_t>(data.classes));
   // Classes begin with different folds, so that small ones do not all fill the first.
   std::iota(next.begin(), next.end(), 0);
+  const std::vector<std::uint32_t> groups = find_copies(data).groups();
+  const auto leader = [&](std::uint32_t i) { return groups.empty() ? i : groups[i]; };
   for (const std::uint32_t i : shuffled_indices(data.size(), options.seed))
-    fold[i] = next[static_cast<std::size_t>(data.labels[i])]++ % options.folds;
+    if (leader(i) == i) fold[i] = next[static_cast<std::size_t>(data.labels[i])]++ % options.folds;
+  for (std::uint32_t i = 0; i < fold.size(); ++i) fold[i] = fold[leader(i)];
   return fold;
 }
 

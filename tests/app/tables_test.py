@@ -245,6 +245,69 @@ class Tables(Base):
         self.refused(run(*self.finetune("--features", path, "--test-features", path)),
                      "the same features for training and for test")
 
+    def test_copies_stay_on_one_side(self):
+        # Coin tosses, every sample five times: what is learnt by heart is of no use. 20 tosses at
+        # least, each for five samples; all of 20 are right once in a million, 0.95 of them as seldom.
+        generator = random.Random(11)
+        features = [[generator.gauss(0, 1) for _ in range(40)] for _ in range(120)]
+        labels = [generator.randrange(2) for _ in features]
+        npy(self.folder / "x.npy", [row for row in features for _ in range(5)])
+        npy(self.folder / "y.npy", [k for k in labels for _ in range(5)], "<i4")
+        given = ["--features", self.folder / "x.npy", "--labels", self.folder / "y.npy"]
+        report, said = self.report(*given)
+        self.assertLess(report["accuracy_encrypted"], 0.95)
+        self.assertAlmostEqual(report["test_samples"], 120, delta=5)
+        self.assertEqual(report["reading"]["train"]["copies"],
+                         {"samples": 480, "contradicting": 0, "by_chance": False, "in_test_too": 0,
+                          "nearly_in_test": 0})
+        self.assertIn("480 of 600 samples equal an earlier one: copies stay together", said)
+        self.assertNotIn("warning: ", said)
+        # Those that nearly are copies are noticed, whoever held them out.
+        npy(self.folder / "x.npy", [[x * (1 + 1e-6 * i) for x in row] for row in features
+                                    for i in range(5)])
+        report, said = self.report(*given)
+        self.assertIn(f"warning: {report['test_samples']} of {report['test_samples']} samples for "
+                      "test nearly equal one in the training set", said)
+        npy(self.folder / "x.npy", features)
+        npy(self.folder / "y.npy", labels, "<i4")
+        npy(self.folder / "rounded.npy", [[round(x, 3) for x in row] for row in features])
+        test = ["--test-features", self.folder / "rounded.npy", "--test-labels",
+                self.folder / "y.npy"]
+        report, said = self.report(*given, *test)
+        self.assertIn("warning: 120 of 120 samples for test nearly equal", said)
+        self.assertEqual(report["reading"]["test"]["nearly_in_training"], 120)
+        # A validation set that is the test set.
+        npy(self.folder / "other.npy", [[generator.gauss(0, 1) for _ in range(40)] for _ in labels])
+        test[1] = self.folder / "other.npy"
+        report, said = self.report(*given, *test, "--validation-features", test[1],
+                                   "--validation-labels", test[3])
+        self.assertIn("warning: 120 of the 120 samples for test are in the validation set", said)
+        # Copies of several classes; samples that are equal because few can be different.
+        table(self.folder / "t.csv", blobs(60, 1)[0] * 2, [i // 60 for i in range(120)])
+        report, said = self.report("--features", self.folder / "t.csv")
+        self.assertIn("warning: 't.csv': 120 samples have an equal of another class",
+                      said.replace(f"{self.folder}/", ""))
+        rows = [[generator.randrange(2), generator.randrange(3)] for _ in range(90)]
+        (self.folder / "t.csv").write_text("a,b,label\n" + "".join(
+            f"{a},{b},{(a + b) % 2}\n" for a, b in rows))
+        report, said = self.report("--features", self.folder / "t.csv", "--label-column", "label")
+        self.assertEqual(report["reading"]["train"]["copies"]["by_chance"], True)
+        self.assertIn("no more combinations than there are samples", said)
+        self.assertIn("samples for test are in the training set as well: the columns' values", said)
+
+    def test_copies_stay_on_one_side_of_what_encrypt_holds_out(self):
+        features, labels = blobs(60, 1)
+        keys = self.folder / "keys-of-copies"
+        self.make_keys(keys)
+        npy(self.folder / "x.npy", [row for row in features for _ in range(4)])
+        npy(self.folder / "y.npy", [k for k in labels for _ in range(4)], "<i4")
+        result = self.good(OWNER, "encrypt", "--features", self.folder / "x.npy", "--labels",
+                           self.folder / "y.npy", "--keys", keys, "--out", self.folder / "c.enc",
+                           "--validation-fraction", 0.25, INSECURE)
+        self.assertIn("180 of 240 samples equal an earlier one", result.stderr)
+        self.assertNotIn("warning: ", result.stderr)
+        self.assertIn("60 samples for validation", result.stdout)
+
     def test_labels_that_are_no_class_numbers(self):
         features, labels = blobs(150, 4)
         keys = self.folder / "keys"

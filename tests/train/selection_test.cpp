@@ -56,6 +56,21 @@ TEST(Selection, TriesOnWhatWasHeldOut) {
               1);
 }
 
+TEST(Selection, CopiesAreInOneFold) {
+  // Coin tosses again, every sample five times: 200 of them leave 0.5 +- 0.2 once in 80 million.
+  const Dataset once = set_of(200, 0.5, 40, 2);
+  std::vector<std::uint32_t> rows;
+  for (std::uint32_t i = 0; i < 200; ++i) rows.insert(rows.end(), 5, i);
+  Dataset set = select(once, rows);
+  Prng prng(numbered_seed(8));
+  for (std::size_t i = 0; i < set.size(); ++i)
+    set.labels[i] = i % 5 == 0 ? static_cast<int>(uniform_below(prng, 2)) : set.labels[i - 1];
+  const TrainingSetting settings[] = {setting("a", 4)};
+  const Trial trial = try_settings(set, settings, {}).front();
+  EXPECT_EQ(trial.right.size(), 1000u);
+  EXPECT_LT(trial.quality.accuracy, 0.7);
+}
+
 TEST(Selection, OutOfRangeCountsForNothing) {
   const Dataset set = set_of(500, 0.5, 3, 2);
   const TrainingSetting settings[] = {setting("good", 2), setting("wild", 1e5),

@@ -139,6 +139,7 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
     DataSource source = options.source;
     source.classes.count = static_cast<int>(keys.layout().classes);
     set = load_dataset(source, &reading);
+    tell_copies(set, name, reading);
     if (!options.validation.features.empty()) {
       source = options.validation;
       source.classes = {set.class_names, 0, options.source.classes.numbered};
@@ -157,6 +158,7 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
                    {options.validation_fraction, "for validation",
                     "raise --validation-fraction, or give a set of its own with --validation"},
                    seed, name);
+      warn_of_samples_in_both(set, *validation, "validation");
     }
     validate_training_set(set, name);
     reading.details["answers"] = warn_of_answers(set);

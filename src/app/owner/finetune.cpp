@@ -168,6 +168,7 @@ FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,
   if (extracted.empty() && !train.pooling.empty() && data.train.pooling != pooling)
     throw DataError(name + ": does not say of which pooling its features are, expected '" +
                     printable(pooling) + "' by --pooling");
+  tell_copies(data.train, quoted_path(origin), reading);
   print_notes(common, reading.notes);
   data.reading["train"] = reading.details;
   data.reading["train"]["answers"] = warn_of_answers(data.train);
@@ -196,18 +197,27 @@ FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,
     Dataset set = load_dataset(source, &of_other);
     print_notes(common, of_other.notes);
     data.reading[use] = of_other.details;
-    data.reading[use]["samples_in_training_too"] = warn_of_samples_in_both(data.train, set, use);
+    const nlohmann::json both = warn_of_samples_in_both(data.train, set, use);
+    data.reading[use]["samples_in_training_too"] = both["samples"];
+    data.reading[use]["nearly_in_training"] = both["nearly"];
     return set;
   };
   if (!validation.features.empty())
     data.validation = load_other(validation, Part::kValidation, "validation");
-  if (!test.features.empty())
+  if (!test.features.empty()) {
     data.test = load_other(test, Part::kTest, "test");
-  else
-    data.test = hold_out(data.train,
-                         {options.test_fraction, "for the test",
-                          "raise --test-fraction, or give a test set of its own"},
-                         seed, name);
+    if (data.validation)
+      data.reading["test"]["samples_in_validation_too"] = warn_of_samples_in_both(
+          *data.validation, data.test, "test", "the validation set")["samples"];
+    return data;
+  }
+  data.test = hold_out(data.train,
+                       {options.test_fraction, "for the test",
+                        "raise --test-fraction, or give a test set of its own"},
+                       seed, name);
+  const nlohmann::json both = warn_of_samples_in_both(data.train, data.test, "test");
+  data.reading["train"]["copies"]["in_test_too"] = both["samples"];
+  data.reading["train"]["copies"]["nearly_in_test"] = both["nearly"];
   return data;
 }
 

@@ -15,6 +15,7 @@
 #include "base/path.h"
 #include "base/utf8.h"
 #include "data/answers.h"
+#include "data/copies.h"
 #include "data/file_bytes.h"
 #include "data/label_twins.h"
 #include "data/npy.h"
@@ -130,7 +131,8 @@ void check_features(const FeatureMatrix& features, const OwnerFolder& keys,
 
 Dataset hold_out(Dataset& set, const HoldOut& what, const OrderSeed& seed,
                  const std::string& name) {
-  Split split = stratified_split(set.labels, set.classes, what.fraction, seed.bytes());
+  const std::vector<std::uint32_t> groups = find_copies(set).groups();
+  Split split = stratified_split(set.labels, set.classes, what.fraction, seed.bytes(), groups);
   if (split.first.empty() || split.second.empty()) {
     std::vector<std::size_t> sizes(static_cast<std::size_t>(set.classes));
     for (const int label : set.labels) ++sizes[static_cast<std::size_t>(label)];
@@ -139,8 +141,8 @@ Dataset hold_out(Dataset& set, const HoldOut& what, const OrderSeed& seed,
     throw DataError(name + ": " + std::to_string(set.size()) + " samples of " +
                     std::to_string(set.classes) + " classes, the largest of " +
                     std::to_string(*std::max_element(sizes.begin(), sizes.end())) +
-                    ": too few to hold out " + share + " of every class " + what.purpose + "; " +
-                    what.advice);
+                    ": too few " + (groups.empty() ? "" : "different ones ") + "to hold out " + share +
+                    " of every class " + what.purpose + "; " + what.advice);
   }
   if (seed.keeps_order())
     for (std::vector<std::uint32_t>* half : {&split.first, &split.second})
@@ -150,15 +152,43 @@ Dataset hold_out(Dataset& set, const HoldOut& what, const OrderSeed& seed,
   return held;
 }
 
-std::size_t warn_of_samples_in_both(const Dataset& training, const Dataset& other,
-                                    const std::string& use) {
-  const std::size_t count = samples_in_both(training, other);
+void tell_copies(const Dataset& set, const std::string& name, Reading& reading) {
+  const Copies copies = find_copies(set);
+  reading.details["copies"] = {{"samples", copies.repeated},
+                               {"contradicting", copies.contradicting},
+                               {"by_chance", copies.by_chance}};
+  if (copies.repeated == 0) return;
+  const std::string count = std::to_string(copies.repeated) + " of " + std::to_string(set.size()) +
+                            " samples equal an earlier one: ";
+  reading.notes.push_back(
+      name + ": " + count +
+      (copies.by_chance ? "the columns' values make no more combinations than there are samples, "
+                          "so they are split as others are"
+                        : "copies stay together when samples are held out"));
+  if (copies.contradicting > 0)
+    print_warning(name + ": " + std::to_string(copies.contradicting) +
+                  " samples have an equal of another class: no classifier is right about all of "
+                  "them");
+}
+
+nlohmann::json warn_of_samples_in_both(const Dataset& known, const Dataset& other,
+                                       const std::string& use, const std::string& known_as) {
+  const std::string samples = " samples for " + use;
+  const std::size_t count = samples_in_both(known, other);
   if (count > 0)
-    print_warning(std::to_string(count) + " of the " + std::to_string(other.size()) +
-                  " samples for " + use +
-                  " are in the training set as well: results on them say "
-                  "nothing about new samples");
-  return count;
+    print_warning(std::to_string(count) + " of the " + std::to_string(other.size()) + samples +
+                  " are in " + known_as + " as well: " +
+                  (find_copies(known).by_chance
+                       ? "the columns' values make few combinations, so new samples are too if "
+                         "they are alike; if these are copies, results say nothing about new ones"
+                       : "results on them say nothing about new samples"));
+  const NearCopies near = near_copies(known, other);
+  if (near.count > 0)
+    print_warning(std::to_string(near.count) + " of " + std::to_string(near.looked_at) + samples +
+                  " nearly equal one in " + known_as +
+                  " (up to rounding): if they are copies of it, results on them say nothing about "
+                  "new samples");
+  return {{"samples", count}, {"nearly", near.count}};
 }
 
 nlohmann::json warn_of_answers(const Dataset& training) {

@@ -11,6 +11,7 @@
 #include "base/atomic_file.h"
 #include "data/dataset.h"
 #include "data/order_seed.h"
+#include "data/table_columns.h"
 #include "data/whitening.h"
 #include "secret/disclosure.h"
 #include "train/balance.h"
@@ -29,14 +30,21 @@ struct HoldOut {
   std::string advice;   ///< "give a test set of its own with --test-features"
 };
 
-/// Takes round(fraction * count) samples of every class out of `set` and returns them; both keep
-/// their order when the seed says so. Throws DataError when one of the two would be left without any.
+/// Takes round(fraction * count) samples of every class out of `set` and returns them, copies
+/// (data/copies.h) together; both keep their order when the seed says so. Throws DataError when one of
+/// the two would be left without any.
 Dataset hold_out(Dataset& set, const HoldOut& what, const OrderSeed& seed, const std::string& name);
 
-/// Says how many samples of a set for `use` are among those for training: what is measured on them is
-/// no measure of others. Returns their number.
-std::size_t warn_of_samples_in_both(const Dataset& training, const Dataset& other,
-                                    const std::string& use);
+/// How many samples of a set are copies, and what that means for splits, as notes and in the details
+/// ("copies"); a warning of those that have several labels.
+void tell_copies(const Dataset& set, const std::string& name, Reading& reading);
+
+/// Warns of samples of a set for `use` that are, or nearly are, among those of `known`, "the training
+/// set": what is measured on them is no measure of others. Returns "samples" and "nearly", their
+/// numbers, for reports.
+nlohmann::json warn_of_samples_in_both(const Dataset& known, const Dataset& other,
+                                       const std::string& use,
+                                       const std::string& known_as = "the training set");
 
 /// Warns of columns of a training set that are the answer (data/answers.h, data/label_twins.h) or count
 /// the rows. Returns them, counted from 1, with their names where they have some.

@@ -146,7 +146,7 @@ std::string class_name(std::string_view word) {
                                  [](char c) { return static_cast<unsigned char>(c) < 128; });
   if (plain || word.size() > kMaxName) return std::string(word);
   const auto points = decode_utf8(word);
-  if (!points) return std::string(word);
+  if (!points) return printable(word);
   const auto first = std::find_if_not(points->begin(), points->end(), is_blank);
   const auto last = std::find_if_not(points->rbegin(), points->rend(), is_blank).base();
   if (first >= last) return "";

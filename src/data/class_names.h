@@ -14,7 +14,8 @@
 namespace blindtuner {
 
 /// A name as it is compared: UTF-8 in Unicode's composed form (NFC), without blanks around it, those of
-/// no width and those that do not break lines among them. Bytes that are not UTF-8 are left as they are.
+/// no width and those that do not break lines among them. Bytes that are not UTF-8 are written as
+/// \xHH, so that files can keep every name.
 std::string class_name(std::string_view word);
 
 /// Labels as a file has them, before it is known which classes there are: every different word once.

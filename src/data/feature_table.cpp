@@ -7,6 +7,8 @@
 #include "base/utf8.h"
 #include "data/label_twins.h"
 #include "data/table_report.h"
+#include "data/rounding.h"
+#include "data/table_headings.h"
 
 namespace blindtuner {
 namespace {
@@ -15,7 +17,9 @@ namespace {
 constexpr double kMaxValue = 3.4e38;
 
 std::string shown(std::string_view field) {
-  return "'" + printable(field.substr(0, 32)) + (field.size() > 32 ? "..'" : "'");
+  std::string out = "'";
+  out += printable(field.substr(0, 32));
+  return out += field.size() > 32 ? "..'" : "'";
 }
 
 std::vector<std::string> names_of(const TableColumns& columns) {
@@ -95,11 +99,55 @@ void leave_out_twins(const Table& table, const TableColumns& columns, FeatureTab
                           ": " + (left.size() == 1 ? "it says" : "they say") +
                           " the same as the label");
 }
+/// Columns that are read beside those that a table was read for.
+class OtherColumns {
+ public:
+  /// Without a header there are none.
+  OtherColumns(const TableColumns& columns, const Reading& reading) : mark_(columns.mark) {
+    if (!reading.details.value("header", false)) return;
+    std::set<std::size_t> used(columns.features.begin(), columns.features.end());
+    used.insert(columns.one_hot.begin(), columns.one_hot.end());
+    if (columns.label) used.insert(*columns.label);
+    for (const auto& left : reading.details["left_out"])
+      if (left["why"] == "as asked") used.insert(left["column"].get<std::size_t>() - 1);
+    for (std::size_t j = 0; j < columns.names.size(); ++j) {
+      if (used.count(j) != 0) continue;
+      NamedColumn column{heading_key(columns.names[j]), columns.column_text(j), {}};
+      if (is_unnamed_heading(columns.names[j])) column.name.clear();
+      places_.push_back(j);
+      out_.push_back(std::move(column));
+    }
+  }
+  void keep_only(const std::vector<NamedColumn>& wanted) {
+    std::set<std::string> names;
+    for (const NamedColumn& one : wanted) names.insert(one.name);
+    for (std::size_t k = out_.size(); k-- > 0;) {
+      if (names.count(out_[k].name) != 0) continue;
+      out_.erase(out_.begin() + static_cast<std::ptrdiff_t>(k));
+      places_.erase(places_.begin() + static_cast<std::ptrdiff_t>(k));
+    }
+  }
+  void add(const TableRow& row) {
+    for (std::size_t k = 0; k < places_.size(); ++k) {
+      const std::string_view field = without_blanks(row.fields[places_[k]]);
+      const auto number = table_number(field, mark_);
+      const bool whole = number && *number == std::floor(*number) && std::abs(*number) < 0x1p53;
+      out_[k].fields.push_back(whole ? std::to_string(static_cast<long long>(*number))
+                                     : std::string(field));
+    }
+  }
+  std::vector<NamedColumn> take() { return std::move(out_); }
+
+ private:
+  DecimalMark mark_;
+  std::vector<std::size_t> places_;
+  std::vector<NamedColumn> out_;
+};
 
 }  // namespace
 
 FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest request,
-                                Reading& reading) {
+                                Reading& reading, const std::vector<NamedColumn>& others) {
   const Table table(path);
   request.use = TableUse::kFeatures;
   const TableColumns columns = assign_columns(table, request, reading);
@@ -109,6 +157,9 @@ FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest 
   out.features.resize(static_cast<Eigen::Index>(columns.rows.size()),
                       static_cast<Eigen::Index>(columns.features.size()));
   UnusedRows skipped{"incomplete", 0, 0};
+  OtherColumns beside(columns, reading);
+  beside.keep_only(others);
+  ColumnRounding rounding(columns.features.size());
   TableRow row;
   Eigen::Index at = 0;
   for (const std::size_t i : columns.rows) {
@@ -130,16 +181,23 @@ FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest 
         throw DataError(place() + shown(without_blanks(row.fields[j])) +
                         ", expected a finite number");
       out.features(at, static_cast<Eigen::Index>(k)) = static_cast<float>(*value);
+      rounding.add(k, *value);
     }
     if (whole && (columns.label || !columns.one_hot.empty()))
       whole = add_label(table, columns, i, row, skip, out.labels);
-    if (whole)
+    if (whole) {
       ++at;
-    else
+      beside.add(row);
+    } else {
       leave_out(skipped, table.line(i));
+    }
   }
   if (at == 0) throw DataError(table.name() + ": no row is complete");
   out.features.conservativeResize(at, Eigen::NoChange);
+  out.others = beside.take();
+  rounding.check([&](std::size_t k) {
+    return table.name() + ", " + columns.column_text(columns.features[k]);
+  });
   if (columns.label && request.columns.features.empty() && request.feature_names.empty())
     leave_out_twins(table, columns, out, reading);
   report_table(table, static_cast<std::size_t>(at), {skipped}, reading);
@@ -147,15 +205,19 @@ FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest 
 }
 
 LabelWords read_label_table(const std::filesystem::path& path, const ColumnChoice& columns,
-                            Reading& reading) {
+                            Reading& reading, std::vector<NamedColumn>* others) {
   const Table table(path);
   TableRequest request;
   request.use = TableUse::kLabels;
   request.columns = columns;
   const TableColumns chosen = assign_columns(table, request, reading);
   LabelWords out;
+  OtherColumns beside(chosen, reading);
   // Left out here, labels and samples would no longer go together.
-  for_each_labelled_row(table, chosen, false, out, [](std::size_t, const TableRow&) {});
+  for_each_labelled_row(table, chosen, false, out, [&](std::size_t, const TableRow& row) {
+    if (others != nullptr) beside.add(row);
+  });
+  if (others != nullptr) *others = beside.take();
   report_table(table, out.size(), {}, reading);
   return out;
 }

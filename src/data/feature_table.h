@@ -10,20 +10,31 @@
 
 namespace blindtuner {
 
+/// A column of a table, one field a row that was read, without blanks around it and whole numbers in
+/// their shortest form.
+struct NamedColumn {
+  std::string name;    ///< as heading_key() has it; empty: of a column without a name
+  std::string column;  ///< for messages
+  std::vector<std::string> fields;
+};
+
 struct FeatureTable {
   FeatureMatrix features;
   LabelWords labels;                       ///< none where the request wants none
   std::vector<std::string> feature_names;  ///< none without a header
+  std::vector<NamedColumn> others;         ///< of those that were asked for
 };
 
 /// Reads what assign_columns() chose. Throws DataError, also for values that are not finite or beyond
-/// single precision, rows without a label, labels that are fractions.
+/// single precision, rows without a label, labels that are fractions. `others`: columns that are
+/// read as well where they are neither feature nor label, and were not left out as asked.
 FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest request,
-                                Reading& reading);
+                                Reading& reading, const std::vector<NamedColumn>& others = {});
 
-/// A table of labels alone. Throws DataError.
+/// A table of labels alone. `others`: takes the columns beside them, where there is a header. Throws
+/// DataError.
 LabelWords read_label_table(const std::filesystem::path& path, const ColumnChoice& columns,
-                            Reading& reading);
+                            Reading& reading, std::vector<NamedColumn>* others = nullptr);
 
 /// Adds the labels of a table of texts or paths, where it has any, out of their column or the one-hot
 /// columns, and hands on every row (its number first) that has one; all where there are none.

@@ -8,6 +8,7 @@
 #include "data/feature_table.h"
 #include "data/file_bytes.h"
 #include "data/idx.h"
+#include "data/joining.h"
 #include "data/npy.h"
 
 namespace blindtuner {
@@ -34,8 +35,21 @@ std::vector<std::string> as_class_names(std::vector<std::string> names) {
   return names;
 }
 
-TableRequest request_of(const DataSource& source, Labelled labelled) {
-  return {TableUse::kFeatures, labelled, source.columns, source.feature_names, {}};
+FeatureTable read_table(const DataSource& source, Labelled labelled, Reading& reading,
+                        const std::vector<NamedColumn>& others = {}) {
+  const TableRequest request{
+      TableUse::kFeatures, labelled, source.columns, source.feature_names, {}};
+  FeatureTable table = read_feature_table(source.features, request, reading, others);
+  const std::vector<std::string>&names = table.feature_names, &known = source.feature_names;
+  if (known.empty() || names == known) return table;
+  const std::string name = quoted_path(source.features);
+  if (!names.empty())
+    throw DataError(name + ": features are " + list_of_words(names) + ", expected those of the " +
+                    "training set, in its order: " + list_of_words(known));
+  reading.notes.push_back(name +
+                          ": its columns have no names (of their own) and are taken for the "
+                          "training set's, in their order");
+  return table;
 }
 
 /// A member that was found and not asked for is said.
@@ -47,6 +61,13 @@ Members members_of(const NpzArchive& archive, const DataSource& source, bool lab
   if (out.features != "features" || (labelled && out.labels != "labels"))
     reading.notes.push_back(archive.name() + ": features are member '" + out.features + "'" +
                             (labelled ? ", labels '" + out.labels + "'" : ""));
+  return out;
+}
+
+LabelWords rows_of(const LabelWords& words, const std::vector<std::size_t>& rows,
+                   const std::string& where) {
+  LabelWords out;
+  for (const std::size_t row : rows) out.add(words.words()[words.index(row)], [&] { return where; });
   return out;
 }
 
@@ -75,9 +96,10 @@ void apply_pooling(const NpzArchive& archive, const DataSource& source, Dataset&
 
 }  // namespace
 
-LabelWords load_labels(const DataSource& source, Reading* told) {
-  Reading unheard;
-  Reading& reading = told != nullptr ? *told : unheard;
+namespace {
+
+LabelWords read_labels(const DataSource& source, Reading& reading,
+                       std::vector<NamedColumn>* others) {
   switch (kind_of(source.labels)) {
     case Kind::kNpy:
       return read_npy_label_words(source.labels);
@@ -91,34 +113,44 @@ LabelWords load_labels(const DataSource& source, Reading* told) {
       // The other choices are of the features' table.
       return read_label_table(source.labels,
                               {.label = source.columns.label, .decimal = source.columns.decimal},
-                              reading);
+                              reading, others);
     default:
       return read_idx_labels(source.labels);
   }
 }
 
-FeatureMatrix load_features(const DataSource& source, Reading* told) {
+}  // namespace
+
+LabelWords load_labels(const DataSource& source, Reading* told) {
+  Reading unheard;
+  return read_labels(source, told != nullptr ? *told : unheard, nullptr);
+}
+
+Dataset load_features(const DataSource& source, Reading* told) {
   Reading unheard;
   Reading& reading = told != nullptr ? *told : unheard;
+  Dataset set;
   switch (kind_of(source.features)) {
     case Kind::kNpy:
-      return read_npy_samples(source.features);
+      set.features = read_npy_samples(source.features);
+      break;
     case Kind::kNpz: {
       const NpzArchive archive(source.features);
-      Dataset set;
       set.features = archive.samples(members_of(archive, source, false, reading).features);
       apply_pooling(archive, source, set);
-      return std::move(set.features);
+      break;
     }
-    case Kind::kTable:
-      return read_feature_table(
-                 source.features,
-                 request_of(source, source.labels.empty() ? Labelled::kNo : Labelled::kElsewhere),
-                 reading)
-          .features;
+    case Kind::kTable: {
+      FeatureTable table = read_table(
+          source, source.labels.empty() ? Labelled::kNo : Labelled::kElsewhere, reading);
+      set.features = std::move(table.features);
+      set.feature_names = std::move(table.feature_names);
+      break;
+    }
     default:
-      return read_idx_images(source.features);
+      set.features = read_idx_images(source.features);
   }
+  return set;
 }
 
 Dataset load_dataset(const DataSource& source, Reading* told) {
@@ -130,12 +162,17 @@ Dataset load_dataset(const DataSource& source, Reading* told) {
   const std::string name = quoted_path(source.features);
   std::string labelled = source.labels.empty() ? name : quoted_path(source.labels);
   const Kind kind = kind_of(source.features);
+  // What tells rows apart may be in both tables.
+  Reading of_labels;
+  std::vector<NamedColumn> beside_labels, beside_features;
+  if (!source.labels.empty()) words = read_labels(source, of_labels, &beside_labels);
   if (kind == Kind::kTable) {
     const Labelled own = source.labels.empty() ? Labelled::kYes : Labelled::kElsewhere;
-    FeatureTable table = read_feature_table(source.features, request_of(source, own), reading);
+    FeatureTable table = read_table(source, own, reading, beside_labels);
     set.features = std::move(table.features);
     set.feature_names = std::move(table.feature_names);
-    words = std::move(table.labels);
+    beside_features = std::move(table.others);
+    if (source.labels.empty()) words = std::move(table.labels);
   } else if (kind == Kind::kNpz) {
     const NpzArchive archive(source.features);
     const Members members = members_of(archive, source, source.labels.empty(), reading);
@@ -160,20 +197,23 @@ Dataset load_dataset(const DataSource& source, Reading* told) {
   } else if (source.labels.empty()) {
     throw DataError(name + ": has no labels of its own, expected a file of labels beside it");
   } else {
-    set.features = load_features(source, &reading);
+    set.features = load_features(source, &reading).features;
   }
   if (!source.labels.empty()) {
-    Reading of_labels;
-    words = load_labels(source, &of_labels);
     reading.notes.insert(reading.notes.end(), of_labels.notes.begin(), of_labels.notes.end());
     if (of_labels.details.contains("label")) {
       reading.details["label"] = of_labels.details["label"];
       reading.details["labels"] = std::move(of_labels.details);
     }
+    const std::vector<std::size_t> rows = join_by_identifier(
+        {name, labelled, beside_features, beside_labels, source.columns.skip_missing}, reading);
+    if (!rows.empty()) words = rows_of(words, rows, labelled);
   }
   if (words.size() != static_cast<std::size_t>(set.features.rows()))
     throw DataError(labelled + ": " + std::to_string(words.size()) + " labels for " +
                     std::to_string(set.features.rows()) + " samples in " + name);
+  // Samples that differ in the sign of a zero alone are equal.
+  set.features.array() += 0.0F;
   set_classes(set, words, classes, labelled);
   validate_set(set, name);
   return set;

@@ -21,7 +21,9 @@ struct DataSource {
   Part part = Part::kAny;        ///< .npz: of an archive that holds several sets
   ColumnChoice columns;          ///< tables; of a table of labels alone its label is meant
   ClassRequest classes;          ///< names or number, where they are known before
-  std::vector<std::string> feature_names;  ///< tables: the columns of another set, in their order
+  /// Tables: the columns of another set, in their order. A table of other columns is refused; one
+  /// without names is taken as it is, which is said.
+  std::vector<std::string> feature_names;
   /// .npz of `extract`: Dataset::pooling of another set, or which of several; empty: not known.
   std::string pooling;
   bool several_poolings = false;  ///< Dataset::poolings may be left to be chosen from
@@ -34,8 +36,9 @@ Dataset load_dataset(const DataSource& source, Reading* reading = nullptr);
 /// The file `labels` alone. Throws DataError.
 LabelWords load_labels(const DataSource& source, Reading* reading = nullptr);
 
-/// Features alone, for inference: labels beside them are left out. Throws DataError.
-FeatureMatrix load_features(const DataSource& source, Reading* reading = nullptr);
+/// Features alone, for inference, without labels and classes: those beside them are left out. Throws
+/// DataError.
+Dataset load_features(const DataSource& source, Reading* reading = nullptr);
 
 /// Both read the same features of the same file, under whatever name.
 bool same_features(const DataSource& a, const DataSource& b);

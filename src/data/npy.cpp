@@ -13,6 +13,7 @@
 #include "base/utf8.h"
 #include "data/file_bytes.h"
 #include "data/table_number.h"
+#include "data/rounding.h"
 
 namespace blindtuner {
 namespace {
@@ -251,6 +252,19 @@ Matrix to_matrix(std::span<const std::uint8_t> bytes, const std::string& where) 
   return out;
 }
 
+/// Of the kinds that single precision does not hold. Throws DataError.
+void check_rounding(std::span<const std::uint8_t> bytes, const NpyHeader& header,
+                    const std::string& where) {
+  if (header.item_bytes <= (header.kind == 'f' ? 4 : 2)) return;
+  const auto [rows, columns] = extent(header, where);
+  const std::uint8_t* data = bytes.data() + header.data_offset;
+  ColumnRounding rounding(columns);
+  for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t j = 0; j < columns; ++j)
+      rounding.add(j, element(header, data, position(header, i, j, {rows, columns})));
+  rounding.check([&](std::size_t j) { return where + ", column " + std::to_string(j); });
+}
+
 std::string number_text(double value) {
   std::array<char, 32> text{};
   return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
@@ -394,7 +408,9 @@ FeatureMatrix npy_to_samples(std::span<const std::uint8_t> bytes, const std::str
     throw DataError(where + ": " + std::to_string(header.shape.size()) + " dimensions (" +
                     shape_text(header.shape) +
                     "), expected samples x features: pool or reshape them first");
-  return npy_to_features(bytes, where);
+  FeatureMatrix out = npy_to_features(bytes, where);
+  check_rounding(bytes, header, where);
+  return out;
 }
 
 Eigen::MatrixXd npy_to_matrix(std::span<const std::uint8_t> bytes, const std::string& where) {

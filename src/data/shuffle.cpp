@@ -59,7 +59,7 @@ Split random_split(std::size_t count, double fraction, std::uint64_t seed) {
 }
 
 Split stratified_split(const Labels& labels, int classes, double fraction, std::uint64_t seed) {
-  return stratified_split(labels, classes, fraction, numbered_seed(seed));
+  return stratified_split(labels, classes, fraction, numbered_seed(seed), {});
 }
 
 Split stratified_split(const Labels& labels, int classes, double fraction, const Seed& seed,

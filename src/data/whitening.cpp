@@ -233,6 +233,11 @@ std::size_t Whitening::unused_columns() const {
   return static_cast<std::size_t>((map_.rowwise().squaredNorm().array() == 0).count());
 }
 
+void Whitening::set_feature_names(std::vector<std::string> names) {
+  require(names.empty() || names.size() == input_width(), "whitening: names");
+  feature_names_ = std::move(names);
+}
+
 Sha256Digest Whitening::digest() const {
   const auto bytes = [](const auto& m) {
     return std::span(reinterpret_cast<const std::uint8_t*>(m.data()),
@@ -274,11 +279,13 @@ LinearClassifier Whitening::unfold(const LinearClassifier& whitened) const {
 }
 
 void Whitening::save(const std::filesystem::path& path) const {
-  write_npz(path,
-            {{"mean", npy_bytes(Eigen::MatrixXd(mean_))},
-             {"map", npy_bytes(map_)},
-             {"eigenvalues", npy_bytes(Eigen::MatrixXd(eigenvalues_))},
-             {"epsilon", npy_bytes(Eigen::MatrixXd(Eigen::MatrixXd::Constant(1, 1, epsilon_)))}});
+  std::map<std::string, std::vector<std::uint8_t>> members = {
+      {"mean", npy_bytes(Eigen::MatrixXd(mean_))},
+      {"map", npy_bytes(map_)},
+      {"eigenvalues", npy_bytes(Eigen::MatrixXd(eigenvalues_))},
+      {"epsilon", npy_bytes(Eigen::MatrixXd(Eigen::MatrixXd::Constant(1, 1, epsilon_)))}};
+  if (!feature_names_.empty()) members["feature_names"] = npy_bytes(feature_names_);
+  write_npz(path, members);
 }
 
 Whitening Whitening::load(const std::filesystem::path& path) {
@@ -303,6 +310,12 @@ Whitening Whitening::load(const std::filesystem::path& path) {
   w.mean_ = mean;
   w.eigenvalues_ = eigenvalues;
   w.epsilon_ = epsilon(0, 0);
+  if (archive.contains("feature_names")) {
+    w.feature_names_ = archive.strings("feature_names");
+    if (w.feature_names_.size() != w.input_width())
+      refuse(std::to_string(w.feature_names_.size()) + " feature names, expected " +
+             std::to_string(d));
+  }
   return w;
 }
 

@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "base/sha256.h"
 #include "data/dataset.h"
@@ -52,6 +54,11 @@ class Whitening {
 
   /// Columns that it was fitted to and that have no influence.
   std::size_t unused_columns() const;
+  /// The features that it was fitted to, by name: one a column, or none where they have no names.
+  const std::vector<std::string>& feature_names() const { return feature_names_; }
+  /// Throws ContractError for another number of names than d, or none.
+  void set_feature_names(std::vector<std::string> names);
+
   /// SHA-256 of mean and map: what tells two maps apart.
   Sha256Digest digest() const;
 
@@ -63,8 +70,8 @@ class Whitening {
   LinearClassifier unfold(const LinearClassifier& whitened) const;
 
   /// An .npz archive with members mean (d x 1), map (d x k), eigenvalues (d x 1), epsilon (1 x 1),
-  /// all double: whole or absent; read with every shape checked against the others. Throws
-  /// DataError.
+  /// all double, and feature_names (d texts) where there are any: whole or absent; read with every
+  /// shape checked against the others. Throws DataError.
   void save(const std::filesystem::path& path) const;
   static Whitening load(const std::filesystem::path& path);
 
@@ -72,6 +79,7 @@ class Whitening {
   Eigen::VectorXd mean_, eigenvalues_;
   Eigen::MatrixXd map_;
   double epsilon_ = kDefaultEpsilon;
+  std::vector<std::string> feature_names_;
 };
 
 }  // namespace blindtuner

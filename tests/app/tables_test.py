@@ -308,6 +308,62 @@ class Tables(Base):
         self.assertNotIn("warning: ", result.stderr)
         self.assertIn("60 samples for validation", result.stdout)
 
+    def test_columns_by_name_on_the_way_over_two_machines(self):
+        from cli_base import SERVER
+        keys, names = self.folder / "keys-of-columns", [f"f{j}" for j in range(FEATURES)]
+        self.make_keys(keys)
+        # Every column tells another class, so that another order tells nothing.
+        at = lambda name: self.folder / name
+        for name, seed, order in (("train.csv", 1, names), ("new.csv", 2, names),
+                                  ("turned.csv", 2, names[::-1])):
+            features, labels = blobs(120, seed)
+            table(at(name), features, [NAMES[k] for k in labels], columns=order + ["label"])
+        table(at("odd.csv"), features, labels, columns=names[1:] + ["label"])
+        at("labels.csv").write_text("label\n" + "".join(f"{NAMES[k]}\n" for k in labels))
+        (at("c.json")).write_text(json.dumps({"steps": 4, "batch_size": 128}))
+        self.good(OWNER, "whiten", "--features", at("train.csv"), "--out", at("map.npz"))
+        self.assertEqual(npz(at("map.npz"))["feature_names"][1], names)
+        whitened = ["--whitening", at("map.npz"), "--keys", keys, INSECURE]
+        encrypt = lambda features, out, *more: run(OWNER, "encrypt", "--features", features, "--out",
+                                                   out, *more)
+        scores = []
+        for given in (whitened, whitened[2:]):
+            self.assertEqual(encrypt(at("train.csv"), at("train.enc"), *given).returncode, 0)
+            self.good(SERVER, "train", "--keys", keys / "evaluation.keys", "--data",
+                      at("train.enc"), "--out", at("m.enc"), "--config", at("c.json"), INSECURE)
+            for new in ("new.csv", "turned.csv"):
+                result = encrypt(at(new), at("new.enc"), "--unlabelled", *given)
+                self.assertEqual(result.returncode, 0, result.stderr)
+                self.good(SERVER, "predict", "--keys", keys / "evaluation.keys", "--data",
+                          at("new.enc"), "--model", at("m.enc"), "--out", at("s.enc"), INSECURE)
+                self.good(OWNER, "decrypt", "--scores", at("s.enc"), "--keys", keys, "--out",
+                          at("s.npz"), INSECURE)
+                evaluated = self.good(OWNER, "evaluate", "--scores", at("s.npz"), "--labels",
+                                      at("labels.csv"), "--json")
+                self.assertGreater(json.loads(evaluated.stdout)["accuracy"], 0.9)
+            self.refused(encrypt(at("odd.csv"), at("new.enc"), "--unlabelled", *given),
+                         "no column 'f0', which is a feature of the training set")
+        # What is trained on is read as the map is.
+        table(at("train.csv"), *blobs(120, 1), columns=["label"] + names[:2] + names[:1:-1])
+        self.assertEqual(encrypt(at("train.csv"), at("train.enc"), *whitened).returncode, 0)
+        self.refused(encrypt(at("odd.csv"), at("train.enc"), *whitened), "no column 'f0'")
+
+    def test_class_folders_that_are_not_utf8(self):
+        tiny_model(self.folder / "tiny.safetensors")
+        for part in ("one", "two"):
+            for k, name in enumerate((b"good", b"bad\xff")):
+                for i in range(5):
+                    path = self.folder / "plain.png"
+                    png(path, 20, 30, (30 + 150 * k, 20 + i, 20))
+                    folder = os.path.join(os.fsencode(self.folder / part), name)
+                    os.makedirs(folder, exist_ok=True)
+                    os.replace(path, os.path.join(folder, b"%d%s.png" % (i, part.encode())))
+        arguments = ["extract", "--model", self.folder / "tiny.safetensors", "--no-cache", "--images"]
+        self.good(OWNER, *arguments, self.folder / "one", "--out", self.folder / "one.npz")
+        self.assertEqual(npz(self.folder / "one.npz")["classes"][1], ["bad\\xff", "good"])
+        self.good(OWNER, *arguments, self.folder / "two", "--out", self.folder / "two.npz",
+                  "--classes", self.folder / "one.npz")
+
     def test_labels_that_are_no_class_numbers(self):
         features, labels = blobs(150, 4)
         keys = self.folder / "keys"
@@ -403,6 +459,13 @@ class Tables(Base):
         self.assertNotIn("16 bits", said)
         for a, b in zip(some, want[-2 * len(some):]):
             self.assertAlmostEqual(a, b, delta=1e-5)
+        # Some of 12 bits beside others of 16.
+        for i, path in enumerate(sorted(wide.rglob("*.png"))):
+            if i % 2:
+                grey(path, [16 * j * (i + 1) for j in range(32)])
+        _, said = features(wide)
+        self.assertIn("warning: 2 of 4 pictures with samples of 16 bits use no more than 12 of them, "
+                      "others up to 16", said)
         black, said = features(small, "--picture-bits", 16)
         self.assertEqual(black[:len(black) // 2], black[len(black) // 2:])
 

@@ -133,7 +133,7 @@ TEST(Copies, WhatIsNearByChanceIsNoCopy) {
   // Values of a grid, equal or far.
   Dataset a = normal_set(2000, 3, 9), b = normal_set(500, 3, 10);
   for (Dataset* set : {&a, &b})
-    set->features = (set->features.array() * 5).round();
+    set->features = (set->features.array() * 5).round() + 0.0f;
   EXPECT_GT(samples_in_both(a, b), 100u);
   EXPECT_EQ(near_copies(a, b).count, 0u);
   // And one that does not vary.

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/interrupt.h"
+#include "data/copies.h"
 #include "data/load.h"
 #include "data/npy.h"
 #include "data/order_seed.h"
@@ -288,6 +289,14 @@ TEST(Whitening, SavedAndLoaded) {
   EXPECT_EQ(back.mean(), w.mean());
   EXPECT_EQ(back.eigenvalues(), w.eigenvalues());
   EXPECT_EQ(back.epsilon(), 0.02);
+  EXPECT_TRUE(back.feature_names().empty());
+  Whitening named = w;
+  EXPECT_THROW(named.set_feature_names({"a"}), ContractError);
+  const std::vector<std::string> names = {"a", "b", "c", "d"};
+  named.set_feature_names(names);
+  named.save(folder / "named.npz");
+  EXPECT_EQ(Whitening::load(folder / "named.npz").feature_names(), names);
+  EXPECT_EQ(named.digest(), w.digest());
   const auto good = get_file(path);
   expect_truncations_refused(path, good, [&] { Whitening::load(path); });
   EXPECT_GT(flip_every_bit(
@@ -354,6 +363,16 @@ TEST(Load, EveryKind) {
   expect_data_error([&] { load_dataset(source); }, "unknown kind");
 }
 
+TEST(Load, ZeroHasNoSign) {
+  const TemporaryFolder folder;
+  put_file(folder / "x.csv", "a,b,label\n-0,0.5,u\n0,0.5,v\n1,-0.0,u\n");
+  DataSource source;
+  source.features = folder / "x.csv";
+  const Dataset set = load_dataset(source);
+  EXPECT_EQ(find_copies(set).repeated, 1u);
+  EXPECT_EQ(find_copies(set).contradicting, 2u);
+}
+
 // Features of one width, made of other tokens.
 TEST(Load, PoolingIsTheTrainingSets) {
   const TemporaryFolder folder;
@@ -415,7 +434,7 @@ TEST(Load, SeveralPoolings) {
   source.several_poolings = false;
   source.pooling = "class+mean";
   EXPECT_EQ(load_dataset(source).features, expected);
-  EXPECT_EQ(load_features(source), expected);
+  EXPECT_EQ(load_features(source).features, expected);
   source.pooling = "last4";
   expect_data_error([&] { load_dataset(source); }, "expected 'last4'");
 

@@ -49,6 +49,19 @@ std::string described(const std::string& map) {
   return map.empty() ? "features as they are" : "features whitened with map " + map.substr(0, 16);
 }
 
+/// Of all training sets, or of those with this map, where they agree.
+std::vector<std::string> agreed_names(const OwnerFolder& keys,
+                                      std::vector<std::string> RecordedDataSet::*names,
+                                      const std::optional<std::string>& map) {
+  std::vector<std::string> out;
+  for (const RecordedDataSet& set : recorded_data_sets(keys)) {
+    if (set.use != "training" || set.*names == out || (map && set.map != map)) continue;
+    if (!out.empty() || (set.*names).empty()) return {};
+    out = set.*names;
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string map_name(const std::optional<Whitening>& whitening) {
@@ -100,13 +113,11 @@ void require_map_of_training(const OwnerFolder& keys, const std::optional<DataId
 }
 
 std::vector<std::string> trained_class_names(const OwnerFolder& keys) {
-  std::vector<std::string> out;
-  for (const RecordedDataSet& set : recorded_data_sets(keys)) {
-    if (set.use != "training" || set.class_names == out) continue;
-    if (!out.empty() || set.class_names.empty()) return {};
-    out = set.class_names;
-  }
-  return out;
+  return agreed_names(keys, &RecordedDataSet::class_names, {});
+}
+
+std::vector<std::string> trained_feature_names(const OwnerFolder& keys, const std::string& map) {
+  return agreed_names(keys, &RecordedDataSet::feature_names, map);
 }
 
 void record_data_set(const OwnerFolder& keys, const RecordedDataSet& set) {

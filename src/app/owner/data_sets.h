@@ -53,7 +53,8 @@ void require_map_of_training(const OwnerFolder& keys, const std::optional<DataId
                              const std::string& map, const std::string& name);
 
 /// The classes' names of all training sets that these keys have encrypted, where they agree; none
-/// otherwise.
+/// otherwise. The same of the features' names, of those whose features went through `map`.
 std::vector<std::string> trained_class_names(const OwnerFolder& keys);
+std::vector<std::string> trained_feature_names(const OwnerFolder& keys, const std::string& map);
 
 }  // namespace blindtuner

@@ -55,8 +55,12 @@ FeatureSizes sizes_of(const Disclosure& door, const OwnerFolder& keys, const Dat
     throw DataError(name + ": the ledger " + quoted_path(door.ledger().path()) +
                     " does not know the data set that this comes from, so that nobody can say how "
                     "much noise it needs; give --features, what was encrypted for training");
-  FeatureMatrix features = load_features(source);
-  if (!options.whitening.empty()) features = Whitening::load(options.whitening).apply(features);
+  DataSource of_training = source;
+  std::optional<Whitening> map;
+  if (!options.whitening.empty()) map = Whitening::load(options.whitening);
+  if (map) of_training.feature_names = map->feature_names();
+  FeatureMatrix features = load_features(of_training).features;
+  if (map) features = map->apply(features);
   check_features(features, keys, quoted_path(source.features));
   ProductLayout layout = keys.layout();
   layout.samples = static_cast<std::size_t>(features.rows());
@@ -194,6 +198,7 @@ void decrypt_model_to(const DecryptOptions& options, const OwnerFolder& keys,
     if (trained_on->feature_names.size() == static_cast<std::size_t>(model.weights.cols()))
       out.feature_names = trained_on->feature_names;
   }
+  if (whitening && out.feature_names.empty()) out.feature_names = whitening->feature_names();
   save_classifier(options.out, out, options.publish ? kForAnybody : kForTheOwner);
   report.update({{"classes", model.weights.rows()},
                  {"features", model.weights.cols()},

@@ -33,13 +33,15 @@ struct WhitenOptions {
 
 void whiten(const CommonOptions& common, const WhitenOptions& options) {
   Reading reading;
-  const FeatureMatrix features = load_features(options.source, &reading);
+  const Dataset set = load_features(options.source, &reading);
+  const FeatureMatrix& features = set.features;
   print_notes(common, reading.notes);
   const std::string name = quoted_path(options.source.features);
   if (options.components > static_cast<std::size_t>(features.cols()))
     throw DataError(name + ": " + std::to_string(features.cols()) +
                     " features, fewer than the components asked for");
-  const Whitening whitening = Whitening::fit(features, options.epsilon, options.components);
+  Whitening whitening = Whitening::fit(features, options.epsilon, options.components);
+  whitening.set_feature_names(set.feature_names);
   whitening.save(options.out);
   const nlohmann::json report = {{"reading", reading.details},
                                  {"samples", features.rows()},
@@ -132,11 +134,18 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
   Dataset set;
   std::optional<Dataset> validation;
   Reading reading, validation_reading;
+  std::optional<Whitening> whitening;
+  if (!options.whitening.empty()) whitening = Whitening::load(options.whitening);
+  const std::string map = map_name(whitening);
+  DataSource source = options.source;
+  if (whitening) source.feature_names = whitening->feature_names();
   if (options.unlabelled) {
-    set.features = load_features(options.source, &reading);
+    require_map_of_training(keys, {}, map, name);
+    // Those of the map are the training set's as well.
+    if (source.feature_names.empty()) source.feature_names = trained_feature_names(keys, map);
+    set = load_features(source, &reading);
     if (set.features.rows() == 0) throw DataError(name + ": no samples");
   } else {
-    DataSource source = options.source;
     source.classes.count = static_cast<int>(keys.layout().classes);
     set = load_dataset(source, &reading);
     tell_copies(set, name, reading);
@@ -165,10 +174,6 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
   }
   print_notes(common, reading.notes);
   print_notes(common, validation_reading.notes);
-  std::optional<Whitening> whitening;
-  if (!options.whitening.empty()) whitening = Whitening::load(options.whitening);
-  const std::string map = map_name(whitening);
-  if (options.unlabelled) require_map_of_training(keys, {}, map, name);
   const auto prepare = [&](Dataset& which, const std::string& from) {
     if (whitening) {
       validate_finite(which.features, from);

@@ -1,0 +1,140 @@
+// Tables that go together by what is in them: identifiers of rows, names of columns.
+#include "data/joining.h"
+
+#include <gtest/gtest.h>
+
+#include "data/load.h"
+#include "data/npy.h"
+#include "data/rounding.h"
+#include "data/test_files.h"
+
+namespace blindtuner {
+namespace {
+
+using namespace testing;
+
+class Joining : public ::testing::Test {
+ protected:
+  Dataset load(const std::string& features, const std::string& labels,
+               const ColumnChoice& columns = {}) {
+    put_file(folder_ / "x.csv", features);
+    put_file(folder_ / "y.csv", labels);
+    DataSource source;
+    source.features = folder_ / "x.csv";
+    source.labels = folder_ / "y.csv";
+    source.columns = columns;
+    reading_ = {};
+    return load_dataset(source, &reading_);
+  }
+  bool said(const std::string& part) const {
+    for (const std::string& note : reading_.notes)
+      if (note.find(part) != std::string::npos) return true;
+    return false;
+  }
+  const TemporaryFolder folder_;
+  Reading reading_;
+};
+
+const std::string kFeatures = "id,a,b\n11,0.5,1.5\n12,2.5,3.25\n13,4.5,5.75\n14,6.5,7.125\n";
+
+TEST_F(Joining, ByIdentifiersWhateverTheirOrder) {
+  const Labels want = {0, 1, 1, 0};
+  EXPECT_EQ(load(kFeatures, "id,label\n11,u\n12,v\n13,v\n14,u\n").labels, want);
+  EXPECT_EQ(reading_.details["joined_by"], "id");
+  EXPECT_FALSE(said("another order"));
+  EXPECT_EQ(load(kFeatures, "label,ID\nu,14.0\nv,12\nu,11\nv,13\n").labels, want);
+  EXPECT_TRUE(said("y.csv': labels go to samples by column 2 ('ID'), in another order"));
+  // Texts, and an index without a name.
+  EXPECT_EQ(load("name,a\np,0.5\nq,1.5\nr,2.5\n", "name,label\nr,2\nq,1\np,0\n").labels,
+            (Labels{0, 1, 2}));
+  EXPECT_EQ(load(",a\n0,0.5\n1,1.5\n2,2.5\n", ",label\n2,7\n0,5\n1,6\n").labels,
+            (Labels{0, 1, 2}));
+  // As asked: by their places.
+  EXPECT_EQ(load(kFeatures, "id,label\n14,u\n13,v\n12,v\n11,v\n", {.drop = {"id"}}).labels,
+            (Labels{0, 1, 1, 1}));
+  EXPECT_FALSE(reading_.details.contains("joined_by"));
+  // No identifiers, nothing to go by.
+  EXPECT_EQ(load(kFeatures, "label\nu\nv\nv\nu\n").labels, want);
+}
+
+TEST_F(Joining, WhatOneTableAloneHasIsRefused) {
+  const auto refused = [&](const std::string& labels, const std::string& part) {
+    expect_data_error([&] { load(kFeatures, labels); }, part);
+  };
+  refused("id,label\n11,u\n12,v\n13,v\n15,u\n", "y.csv': no row with '14' in column 1 ('id')");
+  refused("id,label\n11,u\n12,v\n13,v\n", "no row with '14'");
+  refused("id,label\n11,u\n12,v\n13,v\n14,u\n15,u\n", "x.csv': no row with '15'");
+  refused("id,label\n11,u\n11,v\n13,v\n14,u\n", "does not tell rows apart");
+  // Rows of features that were left out have labels left over.
+  const Dataset set = load("id,a,b\n11,0.5,1.5\n12,NA,3.25\n13,4.5,5.75\n14,6.5,7.125\n",
+                           "id,label\n14,u\n13,v\n12,v\n11,u\n", {.skip_missing = true});
+  EXPECT_EQ(set.labels, (Labels{0, 1, 0}));
+  // Repeated, but alike in both.
+  EXPECT_EQ(load("id,a\n7,0.5\n7,1.5\n8,2.5\n", "id,label\n7,0\n7,1\n8,2\n").labels,
+            (Labels{0, 1, 2}));
+  // Without a name it may count anything.
+  EXPECT_EQ(load(",a\n5,0.5\n9,1.5\n7,2.5\n", ",label\n0,0\n1,1\n2,2\n").labels,
+            (Labels{0, 1, 2}));
+  EXPECT_TRUE(said("rows go together by their places"));
+}
+
+TEST_F(Joining, ColumnsOfAnotherSetByTheirNames) {
+  DataSource source;
+  source.features = folder_ / "x.csv";
+  source.feature_names = {"a", "b"};
+  put_file(source.features, "b,a\n1.5,0.5\n3.25,2.5\n");
+  const Dataset set = load_features(source);
+  EXPECT_EQ(set.features(0, 0), 0.5f);
+  EXPECT_EQ(set.feature_names, source.feature_names);
+  put_file(source.features, "b,c\n1.5,0.5\n");
+  expect_data_error([&] { load_features(source); }, "no column 'a'");
+  source.columns.features = {"b", "a"};
+  put_file(source.features, "b,a\n1.5,0.5\n");
+  expect_data_error([&] { load_features(source); }, "expected those of the training set");
+  source.columns = {};
+  put_file(source.features, "1.5,0.5\n2.5,3.5\n");
+  Reading reading;
+  EXPECT_EQ(load_features(source, &reading).features(0, 0), 1.5f);
+  EXPECT_NE(reading.notes.back().find("the training set's, in their order"), std::string::npos);
+}
+
+TEST(Rounding, WhatSinglePrecisionLosesIsRefused) {
+  const TemporaryFolder folder;
+  const auto column = [](double offset, double step) {
+    Eigen::MatrixXd x(100, 2);
+    for (Eigen::Index i = 0; i < 100; ++i) {
+      x(i, 0) = 0.5 * static_cast<double>(i % 7);
+      x(i, 1) = offset + step * static_cast<double>(i % 10);
+    }
+    return x;
+  };
+  const auto load = [&](const Eigen::MatrixXd& x) {
+    write_npy(folder / "x.npy", x);
+    DataSource source;
+    source.features = folder / "x.npy";
+    return load_features(source).features;
+  };
+  // Times in seconds: steps of 128 in single precision.
+  expect_data_error([&] { load(column(1.7e9, 5)); },
+                    "x.npy', column 1: values near 1.7e+09 that vary by 14.4");
+  EXPECT_EQ(load(column(0, 5)).cast<double>(), column(0, 5));
+  EXPECT_NO_THROW(load(column(1.7e9, 1e5)));
+  EXPECT_NO_THROW(load(column(1e6, 5)));
+  // Constant, but for rounding in double precision.
+  EXPECT_NO_THROW(load(column(1.7e9, 0)));
+  EXPECT_NO_THROW(load(column(0.1, 2e-17)));
+  // The same of a table.
+  std::string text = "t,a,label\n";
+  for (int i = 0; i < 20; ++i)
+    text += std::to_string(1700000000 + 3 * i) + "," + std::to_string(i % 7) + ".5," +
+            (i % 2 == 0 ? "u" : "v") + "\n";
+  put_file(folder / "x.csv", text);
+  DataSource source;
+  source.features = folder / "x.csv";
+  expect_data_error([&] { load_dataset(source); }, "column 1 ('t'): values near 1.7e+09");
+  source.columns.drop = {"t"};
+  EXPECT_EQ(load_dataset(source).width(), 1u);
+}
+
+}  // namespace
+}  // namespace blindtuner

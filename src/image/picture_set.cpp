@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <iterator>
+#include <map>
 #include <set>
 #include <string_view>
 
@@ -62,10 +64,26 @@ bool begins_as_picture(const fs::path& path) {
   }
 }
 
+/// "train", "training_set", "seg_test", "val2017", "Fold-3".
 bool is_split(const std::string& name) {
-  static const std::set<std::string> splits = {"train",      "training", "test",  "testing",
-                                               "validation", "val",      "valid", "dev"};
-  return splits.count(lower(name)) != 0;
+  static const std::set<std::string> splits = {
+      "train", "training", "trainset", "test", "testing", "testset", "validation", "val",
+      "valid", "valset",   "dev",      "fold", "split",   "holdout", "eval"};
+  static const std::set<std::string> beside = {"set", "data", "seg", "image", "images", "img"};
+  bool split = false;
+  std::string word;
+  for (const char c : lower(name) + " ") {
+    if (std::isalpha(static_cast<unsigned char>(c)) != 0) {
+      word += c;
+      continue;
+    }
+    if (splits.count(word) != 0)
+      split = true;
+    else if (!word.empty() && beside.count(word) == 0)
+      return false;
+    word.clear();
+  }
+  return split;
 }
 
 /// What a walk through folders met.
@@ -112,6 +130,46 @@ void find_pictures(const fs::path& folder, Found& found, int depth = 0) {
   }
   for (const fs::path& inner : folders) find_pictures(inner, found, depth + 1);
 }
+
+/// What folders of classes hold at their first level.
+struct FolderLevels {
+  std::size_t deeper = 0;                            // pictures in folders within
+  std::vector<std::string> inner;                    // "class/folder" with pictures, in order
+  std::map<std::string, std::set<std::string>> in;   // of each class the folders that hold pictures
+  bool direct = false;                               // some pictures are of no such folder
+
+  FolderLevels(const fs::path& root, const std::vector<fs::path>& pictures) {
+    for (const fs::path& picture : pictures) {
+      const fs::path relative = picture.lexically_relative(root);
+      auto part = relative.begin();
+      const std::string name = (part++)->string(), next = part->string();
+      std::set<std::string>& folders = in[name];
+      if (std::next(part) == relative.end()) {
+        direct = true;
+      } else {
+        ++deeper;
+        if (folders.insert(next).second) inner.push_back(name + "/" + next);
+      }
+    }
+  }
+
+  /// Folders within that all of them, two at least, share, while every picture is in one: classes, then,
+  /// of which the outer folders are parts. Unless they are numbered, as persons and parts of a set are.
+  std::vector<std::string> shared() const {
+    if (direct || in.size() < 2) return {};
+    std::vector<std::string> out;
+    for (const std::string& name : in.begin()->second)
+      if (std::all_of(in.begin(), in.end(),
+                      [&](const auto& one) { return one.second.count(name) != 0; }))
+        out.push_back(name);
+    const bool numbered = std::all_of(out.begin(), out.end(), [](const std::string& name) {
+      return name.find_first_of("0123456789") != std::string::npos;
+    });
+    const bool splits =
+        std::any_of(in.begin(), in.end(), [](const auto& one) { return is_split(one.first); });
+    return out.size() >= 2 && (splits || !numbered) ? out : std::vector<std::string>{};
+  }
+};
 
 std::string count_text(std::size_t count, const std::string& one, const std::string& many) {
   return std::to_string(count) + " " + (count == 1 ? one : many);
@@ -248,6 +306,19 @@ void PictureSet::open_folder(const PictureSource& source) {
                       ": no pictures in the folder of a class; remove it if it is none");
     while (words.size() < found.pictures.size())
       words.add(name, [&] { return quoted_path(folder); });
+  }
+  if (!folders.empty()) {
+    const FolderLevels levels(source.images, found.pictures);
+    if (const std::vector<std::string> shared = levels.shared(); !shared.empty())
+      throw DataError(origin_ + ": its folders (" + list_of_words(folders) +
+                      ") hold the same folders (" + list_of_words(shared) +
+                      "), so they are parts of a set and not classes: name one of them");
+    if (levels.deeper > 0)
+      reading_.notes.push_back(
+          count_text(levels.deeper, "picture lies", "pictures lie") +
+          " in folders within those of the classes (" + list_of_words(levels.inner) +
+          "): of the outer folder's class. If the inner ones are the classes, bring them together in "
+          "one folder");
   }
   found.others.insert(found.others.end(), beside.others.begin(), beside.others.end());
   if (!beside.pictures.empty())

@@ -57,7 +57,7 @@ struct PictureBytes {
 class PictureSet {
  public:
   /// Lists the set, without reading a picture. Throws DataError: nothing there, splits where
-  /// classes were expected, labels that do not fit, fewer than two classes.
+  /// classes were expected (by their names, or as they hold the same folders), labels that do not fit, fewer than two classes.
   static PictureSet open(const PictureSource& source);
 
   std::size_t size() const { return names_.size(); }

@@ -128,6 +128,48 @@ TEST_F(Pictures, BadFolders) {
   refused(with, "labels of its own");
 }
 
+TEST_F(Pictures, PartsOfASetAreNoClasses) {
+  const auto tree = [&](const std::string& root, const std::vector<std::string>& outer,
+                        const std::vector<std::string>& inner) {
+    for (const std::string& one : outer)
+      for (const std::string& other : inner) put_picture(root + "/" + one + "/" + other + "/a.png");
+  };
+  int number = 0;
+  for (const std::vector<std::string>& parts : std::vector<std::vector<std::string>>{
+           {"training_set", "test_set"},
+           {"seg_train", "seg_test"},
+           {"train_images", "test_images"},
+           {"train2017", "val2017"},
+           {"fold1", "fold2"}}) {
+    const std::string root = "parts" + std::to_string(number++);
+    tree(root, parts, {"cat", "dog"});
+    refused(source(root), "are splits and not classes: name one of them");
+  }
+  // Whatever they are called: they hold the same classes.
+  tree("extra", {"train", "test", "extra"}, {"0", "1"});
+  refused(source("extra"), "(extra, test, train) hold the same folders (0, 1)");
+  tree("sites", {"here", "there"}, {"cat", "dog"});
+  refused(source("sites"), "parts of a set and not classes");
+  // Classes of classes are told, and what is numbered alike in every class is none.
+  const auto told = [&](const std::string& root, std::size_t classes, const std::string& note) {
+    const PictureSet set = PictureSet::open(source(root));
+    EXPECT_EQ(set.classes().size(), classes);
+    ASSERT_EQ(set.notes().size(), 1u);
+    EXPECT_NE(set.notes()[0].find(note), std::string::npos) << set.notes()[0];
+  };
+  tree("two", {"animal"}, {"cat", "dog"});
+  tree("two", {"plant"}, {"rose"});
+  told("two", 2,
+       "3 pictures lie in folders within those of the classes (animal/cat, animal/dog, plant/rose)");
+  tree("people", {"happy", "sad"}, {"person1", "person2"});
+  told("people", 2, "4 pictures lie in folders within");
+  tree("inner", {"benign", "malignant"}, {"SOB"});
+  told("inner", 2, "2 pictures lie in folders within");
+  put_picture("plain/test/a.png");
+  put_picture("plain/car/a.png");
+  EXPECT_TRUE(PictureSet::open(source("plain")).notes().empty());
+}
+
 TEST_F(Pictures, Tables) {
   put_picture("pictures/a.png");
   put_picture("pictures/b, c.png");

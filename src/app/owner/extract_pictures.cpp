@@ -1,9 +1,10 @@
 // From pictures to features, with a pretrained vision transformer.
-#include <atomic>
+#include <algorithm>
 #include <sstream>
 
 #include "app/common/report.h"
 #include "app/owner/extraction.h"
+#include "base/interrupt.h"
 #include "data/file_bytes.h"
 #include "data/npy.h"
 #include "image/preprocess.h"
@@ -37,22 +38,33 @@ int bits_of(const PictureSet& pictures, const ExtractOptions& options) {
         throw DataError(other.where("picture_bits") + ": expected 8 to 16");
       return static_cast<int>(bits(0, 0));
     }
-  std::atomic<int> used = 0;
-  std::atomic<std::size_t> count = 0;
+  std::vector<int> used(pictures.size());
   parallel_for(pictures.size(), [&](std::size_t i) {
-    // Beyond 14 there is nothing to be told.
-    if (used > 14 || !pictures.has_sixteen_bits(i)) return;
-    ++count;
+    throw_if_interrupted();
+    if (!pictures.has_sixteen_bits(i)) return;
     try {
-      const int bits = used_bits(pictures.read(i).bytes, pictures.where(i));
-      for (int most = used; bits > most && !used.compare_exchange_weak(most, bits);) {
-      }
+      used[i] = used_bits(pictures.read(i).bytes, pictures.where(i));
     } catch (const DataError&) {
       // Decoding it says so, or passes over it.
     }
   });
-  if (count == 0 || used > 14) return 16;
-  const int bits = std::max(8, (used + 1) / 2 * 2);
+  const std::size_t count = static_cast<std::size_t>(
+      std::count_if(used.begin(), used.end(), [](int bits) { return bits > 0; }));
+  if (count == 0) return 16;
+  const int most = *std::max_element(used.begin(), used.end());
+  const int bits = most > 14 ? 16 : std::max(8, (most + 1) / 2 * 2);
+  // A sixteenth of the brightness at most: of another scanner, perhaps, or dark.
+  const auto dark = [&](int own) { return own > 0 && own <= bits - 4; };
+  if (const auto few = std::count_if(used.begin(), used.end(), dark); few > 0) {
+    const auto first = std::find_if(used.begin(), used.end(), dark);
+    print_warning(std::to_string(few) + " of " + std::to_string(count) +
+                  " pictures with samples of 16 bits use no more than " + std::to_string(bits - 4) +
+                  " of them, others up to " + std::to_string(most) +
+                  ": they are read as all are and nearly black, the first is " +
+                  pictures.where(static_cast<std::size_t>(first - used.begin())) +
+                  "; bring them to one range, or extract them apart with --picture-bits");
+  }
+  if (bits == 16) return bits;
   print_warning(std::to_string(count) + " pictures have samples of 16 bits, but use no more than " +
                 std::to_string(bits) + " of them: they are taken for " + std::to_string(bits) +
                 "-bit pictures (--picture-bits says otherwise)");

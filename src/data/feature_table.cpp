@@ -6,9 +6,9 @@
 #include "base/interrupt.h"
 #include "base/utf8.h"
 #include "data/label_twins.h"
-#include "data/table_report.h"
 #include "data/rounding.h"
 #include "data/table_headings.h"
+#include "data/table_report.h"
 
 namespace blindtuner {
 namespace {

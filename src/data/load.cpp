@@ -162,11 +162,11 @@ Dataset load_dataset(const DataSource& source, Reading* told) {
   const std::string name = quoted_path(source.features);
   std::string labelled = source.labels.empty() ? name : quoted_path(source.labels);
   const Kind kind = kind_of(source.features);
-  // What tells rows apart may be in both tables.
   Reading of_labels;
   std::vector<NamedColumn> beside_labels, beside_features;
-  if (!source.labels.empty()) words = read_labels(source, of_labels, &beside_labels);
   if (kind == Kind::kTable) {
+    // What tells rows apart may be in both tables.
+    if (!source.labels.empty()) words = read_labels(source, of_labels, &beside_labels);
     const Labelled own = source.labels.empty() ? Labelled::kYes : Labelled::kElsewhere;
     FeatureTable table = read_table(source, own, reading, beside_labels);
     set.features = std::move(table.features);
@@ -200,6 +200,7 @@ Dataset load_dataset(const DataSource& source, Reading* told) {
     set.features = load_features(source, &reading).features;
   }
   if (!source.labels.empty()) {
+    if (kind != Kind::kTable) words = read_labels(source, of_labels, nullptr);
     reading.notes.insert(reading.notes.end(), of_labels.notes.begin(), of_labels.notes.end());
     if (of_labels.details.contains("label")) {
       reading.details["label"] = of_labels.details["label"];

@@ -239,7 +239,8 @@ class Finetune(unittest.TestCase):
         os.environ["XDG_CACHE_HOME"] = str(self.folder / "cache")
         tiny_bert(self.folder / "bert")
         for name in ("train", "test"):
-            rows = ["play the song\tmusic", "book a table\tbooking"] * 12
+            rows = [row for i in range(1, 13) for row in (f"play the{' song' * i}\tmusic",
+                                                          f"book a{' table' * i}\tbooking")]
             (self.folder / f"{name}.tsv").write_text("\n".join(["text\tintent", *rows]) + "\n")
         arguments = [OWNER, "finetune", "--texts", self.folder / "train.tsv", "--model",
                      self.folder / "bert", "--out", self.out, "--parameters", PARAMETERS,

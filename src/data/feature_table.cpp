@@ -1,10 +1,12 @@
 #include "data/feature_table.h"
 
 #include <cmath>
+#include <set>
 
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/utf8.h"
+#include "data/column_uses.h"
 #include "data/label_twins.h"
 #include "data/rounding.h"
 #include "data/table_headings.h"
@@ -15,12 +17,6 @@ namespace {
 
 // Beyond single precision.
 constexpr double kMaxValue = 3.4e38;
-
-std::string shown(std::string_view field) {
-  std::string out = "'";
-  out += printable(field.substr(0, 32));
-  return out += field.size() > 32 ? "..'" : "'";
-}
 
 std::vector<std::string> names_of(const TableColumns& columns) {
   std::vector<std::string> out;
@@ -48,12 +44,12 @@ bool add_label(const Table& table, const TableColumns& columns, std::size_t row,
   if (is_missing_label(field)) {
     if (skip_missing) return false;
     throw DataError(table.where(row) + ", " + columns.column_text(*columns.label) + ": no label (" +
-                    shown(field) + "); add it, or leave such rows out with --skip-missing");
+                    shown_field(field) + "); add it, or leave such rows out with --skip-missing");
   }
   const auto value = table_number(field, columns.mark);
   if (value && *value != std::floor(*value))
     throw DataError(table.where(row) + ", " + columns.column_text(*columns.label) + ": label " +
-                    shown(field) + ", expected a class: a whole number or a name");
+                    shown_field(field) + ", expected a class: a whole number or a name");
   labels.add(field, where);
   return true;
 }
@@ -175,10 +171,11 @@ FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest 
         break;
       }
       if (!value)
-        throw DataError(place() + shown(without_blanks(row.fields[j])) + ", expected a number" +
+        throw DataError(place() + shown_field(without_blanks(row.fields[j])) +
+                        ", expected a number" +
                         (columns.mark == DecimalMark::kComma ? " with a decimal comma" : ""));
       if (!(std::abs(*value) <= kMaxValue))
-        throw DataError(place() + shown(without_blanks(row.fields[j])) +
+        throw DataError(place() + shown_field(without_blanks(row.fields[j])) +
                         ", expected a finite number");
       out.features(at, static_cast<Eigen::Index>(k)) = static_cast<float>(*value);
       rounding.add(k, *value);

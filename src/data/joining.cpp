@@ -4,16 +4,13 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "data/column_uses.h"
 #include "data/table_headings.h"
 
 namespace blindtuner {
 namespace {
 
 using Rows = std::unordered_map<std::string, std::size_t>;
-
-std::string shown(const std::string& field) {
-  return "'" + printable(field.substr(0, 40)) + (field.size() > 40 ? "..'" : "'");
-}
 
 /// Row of every value; empty where one is there twice, or a row has none.
 Rows rows_of(const NamedColumn& column) {
@@ -48,8 +45,9 @@ std::vector<std::size_t> join_by_identifier(const JoinedTables& tables, Reading&
       if (column.name.empty() == named) continue;
       const NamedColumn* other = column_named(tables.of_labels, column.name);
       if (other == nullptr || column_named(tables.of_features, column.name) == nullptr) continue;
-      const std::string advice = "; --drop-columns with this column has rows go together by their "
-                                 "places";
+      const std::string advice =
+          "; --drop-columns with this column has rows go together by their "
+          "places";
       const Rows own = rows_of(column), labels = rows_of(*other);
       if (own.empty() || labels.empty()) {
         if (named && is_identifier_heading(column.name) && column.fields != other->fields)
@@ -62,7 +60,7 @@ std::vector<std::size_t> join_by_identifier(const JoinedTables& tables, Reading&
       if (!no_label.empty() || !no_features.empty()) {
         const bool label = !no_label.empty();
         const std::string lacks = (label ? tables.labels : tables.features) + ": no row with " +
-                                  shown(label ? no_label : no_features) + " in " +
+                                  shown_field(label ? no_label : no_features) + " in " +
                                   (label ? other->column : column.column) + ", which " +
                                   (label ? tables.features : tables.labels) + " has";
         if (named) throw DataError(lacks + advice);

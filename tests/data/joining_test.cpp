@@ -47,8 +47,7 @@ TEST_F(Joining, ByIdentifiersWhateverTheirOrder) {
   // Texts, and an index without a name.
   EXPECT_EQ(load("name,a\np,0.5\nq,1.5\nr,2.5\n", "name,label\nr,2\nq,1\np,0\n").labels,
             (Labels{0, 1, 2}));
-  EXPECT_EQ(load(",a\n0,0.5\n1,1.5\n2,2.5\n", ",label\n2,7\n0,5\n1,6\n").labels,
-            (Labels{0, 1, 2}));
+  EXPECT_EQ(load(",a\n0,0.5\n1,1.5\n2,2.5\n", ",label\n2,7\n0,5\n1,6\n").labels, (Labels{0, 1, 2}));
   // As asked: by their places.
   EXPECT_EQ(load(kFeatures, "id,label\n14,u\n13,v\n12,v\n11,v\n", {.drop = {"id"}}).labels,
             (Labels{0, 1, 1, 1}));
@@ -73,8 +72,7 @@ TEST_F(Joining, WhatOneTableAloneHasIsRefused) {
   EXPECT_EQ(load("id,a\n7,0.5\n7,1.5\n8,2.5\n", "id,label\n7,0\n7,1\n8,2\n").labels,
             (Labels{0, 1, 2}));
   // Without a name it may count anything.
-  EXPECT_EQ(load(",a\n5,0.5\n9,1.5\n7,2.5\n", ",label\n0,0\n1,1\n2,2\n").labels,
-            (Labels{0, 1, 2}));
+  EXPECT_EQ(load(",a\n5,0.5\n9,1.5\n7,2.5\n", ",label\n0,0\n1,1\n2,2\n").labels, (Labels{0, 1, 2}));
   EXPECT_TRUE(said("rows go together by their places"));
 }
 
@@ -126,7 +124,7 @@ TEST(Rounding, WhatSinglePrecisionLosesIsRefused) {
   // The same of a table.
   std::string text = "t,a,label\n";
   for (int i = 0; i < 20; ++i)
-    text += std::to_string(1700000000 + 3 * i) + "," + std::to_string(i % 7) + ".5," +
+    text += std::to_string(1700000000 + i * i) + "," + std::to_string(i % 7) + ".5," +
             (i % 2 == 0 ? "u" : "v") + "\n";
   put_file(folder / "x.csv", text);
   DataSource source;

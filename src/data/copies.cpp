@@ -92,9 +92,9 @@ class Neighbours {
   template <typename Use>
   void for_each_near(const FeatureMatrix& others, std::uint32_t row, const Use& use) const {
     const Sketch at = sketch(others, row);
-    const auto from = std::lower_bound(
-        sorted_.begin(), sorted_.end(), at.sums[0] - kWindow,
-        [](const Sketch& sketch, float bound) { return sketch.sums[0] < bound; });
+    const auto from =
+        std::lower_bound(sorted_.begin(), sorted_.end(), at.sums[0] - kWindow,
+                         [](const Sketch& sketch, float bound) { return sketch.sums[0] < bound; });
     for (auto to = from; to != sorted_.end() && to->sums[0] <= at.sums[0] + kWindow; ++to) {
       bool near = true;
       for (std::size_t k = 1; k < kSums; ++k)
@@ -119,8 +119,8 @@ class Neighbours {
     const double most = kAround * kAround * static_cast<double>(columns_);
     double sum = 0;
     for (Eigen::Index j = 0; j < features_.cols() && sum <= most; ++j) {
-      const double difference = (static_cast<double>(features_(own, j)) - others(other, j)) *
-                                scale_(j);
+      const double difference =
+          (static_cast<double>(features_(own, j)) - others(other, j)) * scale_(j);
       sum += difference * difference;
     }
     return std::sqrt(sum / static_cast<double>(columns_));

@@ -67,7 +67,8 @@ Members members_of(const NpzArchive& archive, const DataSource& source, bool lab
 LabelWords rows_of(const LabelWords& words, const std::vector<std::size_t>& rows,
                    const std::string& where) {
   LabelWords out;
-  for (const std::size_t row : rows) out.add(words.words()[words.index(row)], [&] { return where; });
+  for (const std::size_t row : rows)
+    out.add(words.words()[words.index(row)], [&] { return where; });
   return out;
 }
 
@@ -141,8 +142,8 @@ Dataset load_features(const DataSource& source, Reading* told) {
       break;
     }
     case Kind::kTable: {
-      FeatureTable table = read_table(
-          source, source.labels.empty() ? Labelled::kNo : Labelled::kElsewhere, reading);
+      FeatureTable table =
+          read_table(source, source.labels.empty() ? Labelled::kNo : Labelled::kElsewhere, reading);
       set.features = std::move(table.features);
       set.feature_names = std::move(table.feature_names);
       break;

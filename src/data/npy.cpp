@@ -12,8 +12,8 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "data/file_bytes.h"
-#include "data/table_number.h"
 #include "data/rounding.h"
+#include "data/table_number.h"
 
 namespace blindtuner {
 namespace {

@@ -133,10 +133,10 @@ void find_pictures(const fs::path& folder, Found& found, int depth = 0) {
 
 /// What folders of classes hold at their first level.
 struct FolderLevels {
-  std::size_t deeper = 0;                            // pictures in folders within
-  std::vector<std::string> inner;                    // "class/folder" with pictures, in order
-  std::map<std::string, std::set<std::string>> in;   // of each class the folders that hold pictures
-  bool direct = false;                               // some pictures are of no such folder
+  std::size_t deeper = 0;                           // pictures in folders within
+  std::vector<std::string> inner;                   // "class/folder" with pictures, in order
+  std::map<std::string, std::set<std::string>> in;  // of each class the folders that hold pictures
+  bool direct = false;                              // some pictures are of no such folder
 
   FolderLevels(const fs::path& root, const std::vector<fs::path>& pictures) {
     for (const fs::path& picture : pictures) {
@@ -314,11 +314,12 @@ void PictureSet::open_folder(const PictureSource& source) {
                       ") hold the same folders (" + list_of_words(shared) +
                       "), so they are parts of a set and not classes: name one of them");
     if (levels.deeper > 0)
-      reading_.notes.push_back(
-          count_text(levels.deeper, "picture lies", "pictures lie") +
-          " in folders within those of the classes (" + list_of_words(levels.inner) +
-          "): of the outer folder's class. If the inner ones are the classes, bring them together in "
-          "one folder");
+      reading_.notes.push_back(count_text(levels.deeper, "picture lies", "pictures lie") +
+                               " in folders within those of the classes (" +
+                               list_of_words(levels.inner) +
+                               "): of the outer folder's class. If the inner ones are the classes, "
+                               "bring them together in "
+                               "one folder");
   }
   found.others.insert(found.others.end(), beside.others.begin(), beside.others.end());
   if (!beside.pictures.empty())

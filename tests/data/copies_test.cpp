@@ -113,8 +113,7 @@ TEST(Copies, NearOnesAreNoticed) {
   for (Eigen::Index j = 0; j < 60; ++j) {
     const float unit = std::pow(10.0f, static_cast<float>(j % 7) - 3);
     units.features.col(j) *= unit;
-    near.features.col(j) =
-        (set.features.col(j).array() * 1000).round() * (unit / 1000);
+    near.features.col(j) = (set.features.col(j).array() * 1000).round() * (unit / 1000);
   }
   EXPECT_EQ(near_copies(units, near).count, 300u);
   // Some among many, and those that are equal are not counted here.
@@ -132,8 +131,7 @@ TEST(Copies, WhatIsNearByChanceIsNoCopy) {
         << width;
   // Values of a grid, equal or far.
   Dataset a = normal_set(2000, 3, 9), b = normal_set(500, 3, 10);
-  for (Dataset* set : {&a, &b})
-    set->features = (set->features.array() * 5).round() + 0.0f;
+  for (Dataset* set : {&a, &b}) set->features = (set->features.array() * 5).round() + 0.0f;
   EXPECT_GT(samples_in_both(a, b), 100u);
   EXPECT_EQ(near_copies(a, b).count, 0u);
   // And one that does not vary.

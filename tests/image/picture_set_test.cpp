@@ -135,12 +135,12 @@ TEST_F(Pictures, PartsOfASetAreNoClasses) {
       for (const std::string& other : inner) put_picture(root + "/" + one + "/" + other + "/a.png");
   };
   int number = 0;
-  for (const std::vector<std::string>& parts : std::vector<std::vector<std::string>>{
-           {"training_set", "test_set"},
-           {"seg_train", "seg_test"},
-           {"train_images", "test_images"},
-           {"train2017", "val2017"},
-           {"fold1", "fold2"}}) {
+  for (const std::vector<std::string>& parts :
+       std::vector<std::vector<std::string>>{{"training_set", "test_set"},
+                                             {"seg_train", "seg_test"},
+                                             {"train_images", "test_images"},
+                                             {"train2017", "val2017"},
+                                             {"fold1", "fold2"}}) {
     const std::string root = "parts" + std::to_string(number++);
     tree(root, parts, {"cat", "dog"});
     refused(source(root), "are splits and not classes: name one of them");
@@ -159,8 +159,9 @@ TEST_F(Pictures, PartsOfASetAreNoClasses) {
   };
   tree("two", {"animal"}, {"cat", "dog"});
   tree("two", {"plant"}, {"rose"});
-  told("two", 2,
-       "3 pictures lie in folders within those of the classes (animal/cat, animal/dog, plant/rose)");
+  told(
+      "two", 2,
+      "3 pictures lie in folders within those of the classes (animal/cat, animal/dog, plant/rose)");
   tree("people", {"happy", "sad"}, {"person1", "person2"});
   told("people", 2, "4 pictures lie in folders within");
   tree("inner", {"benign", "malignant"}, {"SOB"});

@@ -140,8 +140,8 @@ Dataset hold_out(Dataset& set, const HoldOut& what, const OrderSeed& seed,
     std::snprintf(share, sizeof share, "%g", what.fraction);
     throw DataError(name + ": " + std::to_string(set.size()) + " samples of " +
                     std::to_string(set.classes) + " classes, the largest of " +
-                    std::to_string(*std::max_element(sizes.begin(), sizes.end())) +
-                    ": too few " + (groups.empty() ? "" : "different ones ") + "to hold out " + share +
+                    std::to_string(*std::max_element(sizes.begin(), sizes.end())) + ": too few " +
+                    (groups.empty() ? "" : "different ones ") + "to hold out " + share +
                     " of every class " + what.purpose + "; " + what.advice);
   }
   if (seed.keeps_order())

@@ -49,7 +49,7 @@ class AtomicFile {
   void write(std::string_view text);
   /// Bytes written so far.
   std::uint64_t size() const { return size_; }
-  /// Flush to the disk, which takes as long as commit(), though nothing appears yet.
+  /// Flush to the disk, though nothing appears yet.
   void flush();
   /// Flush, fsync, rename, fsync of the folder. Call once; nothing may be written afterwards.
   void commit();

@@ -1,6 +1,7 @@
 #include "io/file_reader.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 
@@ -214,6 +215,25 @@ void FileReader::require_available(std::uint64_t count, std::uint64_t item_bytes
 void FileReader::finish() {
   const SectionTag found = next_section();
   if (found != kEndTag) fail("the section '" + to_string(found) + "' where the end was expected");
+}
+
+bool is_whole(const std::filesystem::path& path) {
+  const InputFile file(path);
+  std::array<std::uint8_t, kMagic.size()> magic{};
+  const std::size_t got = file.read_some(magic, 0);
+  if (std::memcmp(magic.data(), kMagic.data(), got) != 0) return true;
+  for (std::uint64_t at = kHeaderBytes;;) {
+    std::array<std::uint8_t, kPrefixBytes> prefix{};
+    if (file.read_some(prefix, at) < prefix.size()) return false;
+    std::uint32_t length = 0;
+    SectionTag tag = 0;
+    std::memcpy(&length, prefix.data(), 4);
+    std::memcpy(&tag, &prefix[4], 4);
+    if (length > kFrameBytes) return true;
+    at += kPrefixBytes + length + kDigestBytes;
+    if (at > file.size()) return false;
+    if (tag == kEndTag) return true;
+  }
 }
 
 std::vector<SectionSize> scan_sections(FileReader& reader) {

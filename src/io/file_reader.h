@@ -93,6 +93,11 @@ class FileReader {
   Sha256Digest contents_{};
 };
 
+/// False for a file that ends before its last frame does, as long as somebody copies it. Looks at the
+/// frames' lengths alone: what is damaged, or none of ours, is whole, and its reader says what is wrong
+/// with it. Throws DataError as InputFile.
+bool is_whole(const std::filesystem::path& path);
+
 /// One section as `inspect` shows it.
 struct SectionSize {
   std::string name;

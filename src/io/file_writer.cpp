@@ -111,16 +111,19 @@ void FileWriter::finish() {
   flush();
 }
 
-void FileWriter::commit() {
-  finish();
-  file_.commit();
-  contents_ = digests_.finish();
-}
-
-void FileWriter::abandon() {
+void FileWriter::complete() {
   finish();
   file_.flush();
   contents_ = digests_.finish();
+  complete_ = true;
+}
+
+void FileWriter::commit() {
+  if (!complete_) {
+    finish();
+    contents_ = digests_.finish();
+  }
+  file_.commit();
 }
 
 }  // namespace blindtuner

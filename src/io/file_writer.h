@@ -46,12 +46,12 @@ class FileWriter {
 
   /// Payload bytes so far.
   std::uint64_t size() const { return size_; }
+  /// Writes the rest and flushes it to the disk, where nothing appears before commit(). At most once.
+  void complete();
   /// Writes the rest, flushes to the disk and renames. Call once.
   void commit();
-  /// The same, and takes as long, but the file does not appear.
-  void abandon();
   /// SHA-256 over the digests of all frames, which cover the header and every payload: no two files
-  /// that differ have it in common. After commit() or abandon().
+  /// that differ have it in common. After complete() or commit().
   const Sha256Digest& contents() const { return contents_; }
 
  private:
@@ -65,7 +65,7 @@ class FileWriter {
 
   AtomicFile file_;
   FrameDigest header_digest_;
-  bool secret_, in_section_ = false;
+  bool secret_, in_section_ = false, complete_ = false;
   SectionTag tag_ = 0;
   std::vector<std::uint8_t> buffer_;  // whole frames, the last one open
   std::vector<Frame> frames_;

@@ -1,6 +1,8 @@
 // What the owner sends and gets back: encrypted data sets, models and scores, and the keys.
 #pragma once
 
+#include <limits>
+
 #include "ckks/bootstrap/bootstrapper.h"
 #include "linalg/products.h"
 
@@ -53,6 +55,7 @@ struct PlausibleValues {
   double padding = 0;  ///< features and samples that only fill up: encryptions of zero, multiplied
   double empty = 0;    ///< places that hold nothing at all
   double least = 0;    ///< the largest of both reaches this: even a weight of zero has its noise
+  double norm = std::numeric_limits<double>::infinity();  ///< of a class's weights
 };
 
 }  // namespace blindtuner

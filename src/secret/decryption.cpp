@@ -14,6 +14,12 @@ std::vector<double> coefficients(const SecretKeys& secrets, const Ciphertext& c)
   return decode_coefficients(decrypt(c, secrets.small), c.scale);
 }
 
+// What an honest run can leave, too, is refused with.
+constexpr char kDiverged[] =
+    "; either the training diverged and left the softmax circuit's range, where numbers wrap "
+    "around (a smaller learning rate, whitened features or a wider softmax keeps them in it), "
+    "or the server computed something else";
+
 /// What a coefficient is for.
 enum class Held : std::uint8_t { kNothing, kPadding, kValue };
 
@@ -38,15 +44,11 @@ struct Largest {
       throw DataError(std::string(what) + ": numbers where there are none");
     if (!(std::max(value, padding) >= plausible.least))
       throw DataError(std::string(what) + ": nothing where there are numbers");
-    // These an honest run can leave, too.
-    const char* diverged =
-        "; either the training diverged and left the softmax circuit's range, where numbers wrap "
-        "around (a smaller learning rate, whitened features or a wider softmax keeps them in it), "
-        "or the server computed something else";
     if (!(padding <= plausible.padding))
-      throw UntrustedResult(std::string(what) + ": numbers in padding" + diverged);
+      throw UntrustedResult(std::string(what) + ": numbers in padding" + kDiverged);
     if (!(value <= plausible.largest))
-      throw UntrustedResult(std::string(what) + ": numbers larger than the rates allow" + diverged);
+      throw UntrustedResult(std::string(what) + ": numbers larger than the rates allow" +
+                            kDiverged);
   }
 };
 
@@ -70,6 +72,13 @@ std::vector<double> decrypt_model(const SecretKeys& secrets, const EncryptedMode
   Largest largest;
   for (std::size_t pack = 0; pack < packs.size(); ++pack) largest.add(packs[pack], held[pack]);
   largest.require_within(plausible, "weights");
+  for (std::size_t cls = 0; cls < l.classes; ++cls) {
+    double square = 0;
+    for (std::size_t i = 0; i < l.features; ++i) square += std::pow(out[cls * l.features + i], 2);
+    if (!(std::sqrt(square) <= plausible.norm))
+      throw UntrustedResult("weights: larger together than those of a run on this data" +
+                            std::string(kDiverged));
+  }
   return out;
 }
 

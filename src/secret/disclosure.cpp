@@ -26,6 +26,22 @@ std::string text_of(double value) {
   return text;
 }
 
+// The refusal that ended this run.
+std::optional<LedgerEntry> refusal_in(const std::vector<LedgerEntry>& entries,
+                                      const std::string& run) {
+  for (const LedgerEntry& e : entries)
+    if (!run.empty() && e.kind == LedgerEntry::Kind::kRefused && e.run == run && e.what != kAnswer)
+      return e;
+  return {};
+}
+
+void require_unrefused(const std::vector<LedgerEntry>& entries, const Origin& origin) {
+  if (const auto e = refusal_in(entries, origin.run))
+    throw DataError(origin.name + ": round " + std::to_string(e->round) +
+                    " of this run was refused on " + e->time + " (" + e->reason +
+                    "), and a refused round ends its run: train anew");
+}
+
 void add_poly(Sha256& hash, const Poly& poly) {
   require(poly.domain() == Domain::kNtt && poly.p_count() == 0, "a ciphertext in NTT domain");
   hash.add_number(poly.q_count());
@@ -40,6 +56,7 @@ struct Disclosure::Sealed {
   std::uint64_t numbers;
   Sha256Digest digest;
   std::function<std::vector<double>()> decrypt;
+  std::string question = {};  ///< LedgerEntry's; empty: every time another
 
   /// Of everything that the numbers depend on and of nothing else: whatever changed the digest and
   /// not the numbers would be another draw of noise for the same ones.
@@ -73,6 +90,25 @@ struct Disclosure::Sealed {
         [&keys, &scores, plausible] { return decrypt_scores(keys.secrets, scores, plausible); }};
   }
 
+  /// Where nothing else is asked of it.
+  Sealed held_against(const PlausibleValues& plausible) && {
+    Sha256 hash;
+    hash.add("blindtuner question 1 ").add(digest.data(), digest.size());
+    for (const double limit :
+         {plausible.largest, plausible.padding, plausible.empty, plausible.least, plausible.norm})
+      hash.add_number(std::bit_cast<std::uint64_t>(limit));
+    question = to_hex(hash.finish());
+    return std::move(*this);
+  }
+
+  /// What it tells that this is used, or refused: nothing where the very question was asked before.
+  double bits(const std::vector<LedgerEntry>& before) const {
+    return !question.empty() && std::any_of(before.begin(), before.end(),
+                                            [&](const auto& e) { return e.question == question; })
+               ? 0
+               : 1;
+  }
+
   LedgerEntry entry(LedgerEntry::Kind kind, const Origin& origin) const {
     LedgerEntry e;
     e.kind = kind;
@@ -82,6 +118,7 @@ struct Disclosure::Sealed {
     e.run = origin.run;
     e.round = origin.round;
     e.numbers = numbers;
+    if (origin.round == 0) e.question = question;
     return e;
   }
 };
@@ -106,9 +143,7 @@ Disclosure::Disclosure(const OwnerKeys& keys, const std::filesystem::path& folde
 
 Disclosure::~Disclosure() { wipe(noise_key_.data(), noise_key_.size()); }
 
-void Disclosure::record(const std::function<LedgerEntry(const std::vector<LedgerEntry>&)>& decide) {
-  began_ = ledger_.append(decide);
-}
+void Disclosure::record(const Ledger::Decide& decide) { began_ = ledger_.append(decide); }
 
 void Disclosure::encrypted(const Origin& origin, std::uint64_t samples, const FeatureSizes& sizes) {
   record([&](const auto&) {
@@ -129,36 +164,48 @@ std::optional<FeatureSizes> Disclosure::sizes_of(const std::string& data) const 
 }
 
 std::optional<LedgerEntry> Disclosure::refusal_of(const std::string& run) const {
-  if (run.empty()) return {};
-  for (const LedgerEntry& e : ledger_.read().value_or(std::vector<LedgerEntry>{}))
-    if (e.kind == LedgerEntry::Kind::kRefused && e.run == run && e.what != kAnswer) return e;
-  return {};
+  return refusal_in(ledger_.read().value_or(std::vector<LedgerEntry>{}), run);
 }
 
-void Disclosure::require_unrefused(const Origin& origin) const {
-  if (const auto e = refusal_of(origin.run))
-    throw DataError(origin.name + ": round " + std::to_string(e->round) +
-                    " of this run was refused on " + e->time + " (" + e->reason +
-                    "), and a refused round ends its run: train anew");
+// Under the ledger's lock: of two that ask at once the second sees the first.
+void Disclosure::claim(const Sealed& sealed, const Origin& origin) {
+  require(!origin.run.empty() && origin.round <= origin.rounds, "a round of a run has its number");
+  record([&](const std::vector<LedgerEntry>& before) -> std::optional<LedgerEntry> {
+    require_unrefused(before, origin);
+    LedgerEntry entry = sealed.entry(LedgerEntry::Kind::kAsked, origin);
+    entry.rounds = origin.rounds;
+    entry.rule = origin.rule;
+    bool first = true, again = false;
+    for (const LedgerEntry& e : before) {
+      if (e.run != entry.run) continue;
+      if (e.kind == LedgerEntry::Kind::kAnswered && e.stop && e.round < entry.round)
+        throw DataError(origin.name + ": this run was told to stop at round " +
+                        std::to_string(e.round) + " on " + e.time);
+      if (e.round == entry.round && !e.ciphertext.empty() && e.ciphertext != entry.ciphertext)
+        throw DataError(origin.name + ": holds another ciphertext than the one that round " +
+                        std::to_string(e.round) + " of this run was asked with on " + e.time +
+                        ": a round is asked and answered once; train anew");
+      if (e.kind != LedgerEntry::Kind::kAsked) continue;
+      if (e.rule != entry.rule || e.rounds != entry.rounds)
+        throw DataError(origin.name +
+                        ": this run was answered with another --patience, "
+                        "--max-logit or --data before, on " +
+                        e.time + ": give it what it had then; a round is answered once");
+      first = false;
+      again = again || e.round == entry.round;
+    }
+    if (again) return {};
+    if (first) entry.bits = std::log2(2.0 * entry.rounds);
+    return entry;
+  });
 }
 
-void Disclosure::require_first_question(const Sealed& sealed, const Origin& origin) const {
-  if (origin.run.empty() || origin.round == 0) return;
-  for (const LedgerEntry& e : ledger_.read().value_or(std::vector<LedgerEntry>{}))
-    if (e.kind == LedgerEntry::Kind::kAnswered && e.run == origin.run && e.round == origin.round &&
-        e.ciphertext != to_hex(sealed.digest))
-      throw DataError(origin.name + ": holds another ciphertext than the one that round " +
-                      std::to_string(e.round) + " of this run was answered for on " + e.time +
-                      ": a round is answered once");
-}
-
-// The same ciphertext again may be held against other bounds: a bit of its own.
 void Disclosure::record_refusal(const Sealed& sealed, const Origin& origin,
                                 const std::string& reason) {
-  record([&](const auto&) {
+  record([&](const std::vector<LedgerEntry>& before) {
     LedgerEntry entry = sealed.entry(LedgerEntry::Kind::kRefused, origin);
     entry.reason = reason;
-    entry.bits = 1;
+    entry.bits = origin.round > 0 ? 0 : sealed.bits(before);
     return entry;
   });
 }
@@ -170,8 +217,6 @@ void Disclosure::refuse(const EncryptedModel& model, const Origin& origin,
 
 std::vector<double> Disclosure::decrypt(const Sealed& sealed, const Origin& origin,
                                         const std::function<void(std::span<const double>)>& check) {
-  require_unrefused(origin);
-  require_first_question(sealed, origin);
   const auto refused = [&](const std::string& reason) {
     record_refusal(sealed, origin, reason);
     return origin.name + ": " + reason;
@@ -194,19 +239,27 @@ std::vector<double> Disclosure::decrypt(const Sealed& sealed, const Origin& orig
 }
 
 std::vector<double> Disclosure::open(const Sealed& sealed, const Origin& origin) {
+  if (origin.round > 0) {
+    claim(sealed, origin);
+    return decrypt(sealed, origin);
+  }
   std::vector<double> values = decrypt(sealed, origin);
-  record([&](const auto&) { return sealed.entry(LedgerEntry::Kind::kOpened, origin); });
+  record([&](const std::vector<LedgerEntry>& before) {
+    LedgerEntry entry = sealed.entry(LedgerEntry::Kind::kOpened, origin);
+    entry.bits = sealed.bits(before);
+    return entry;
+  });
   return values;
 }
 
 std::vector<double> Disclosure::open(const EncryptedModel& model, const PlausibleValues& plausible,
                                      const Origin& origin) {
-  return open(Sealed::of(keys_, model, plausible), origin);
+  return open(Sealed::of(keys_, model, plausible).held_against(plausible), origin);
 }
 
 std::vector<double> Disclosure::open(const EncryptedScores& scores,
                                      const PlausibleValues& plausible, const Origin& origin) {
-  return open(Sealed::of(keys_, scores, plausible), origin);
+  return open(Sealed::of(keys_, scores, plausible).held_against(plausible), origin);
 }
 
 std::vector<int> Disclosure::open_labels(const EncryptedDataset& data, const Origin& origin) {
@@ -214,11 +267,12 @@ std::vector<int> Disclosure::open_labels(const EncryptedDataset& data, const Ori
   std::vector<Ciphertext> expanded;
   for (const SeededCiphertext& c : data.labels) expanded.push_back(c.expand());
   std::vector<int> labels;
-  const Sealed sealed{"labels", data.layout.samples,
-                      Sealed::digest_of("labels", keys_, data.layout, expanded), [&] {
-                        labels = decrypt_labels(keys_.secrets, data);
-                        return std::vector<double>();
-                      }};
+  const Sealed sealed = Sealed{
+      "labels", data.layout.samples, Sealed::digest_of("labels", keys_, data.layout, expanded),
+      [&] {
+        labels = decrypt_labels(keys_.secrets, data);
+        return std::vector<double>();
+      }}.held_against({});
   open(sealed, origin);
   return labels;
 }
@@ -252,27 +306,32 @@ Published Disclosure::publish(const Sealed& sealed, const Origin& origin,
   }
   for (double& value : out.values) value = out.noise * std::nearbyint(value / out.noise);
 
+  std::string beyond;
   record([&](const std::vector<LedgerEntry>& before) {
     LedgerEntry entry = sealed.entry(LedgerEntry::Kind::kPublished, origin);
     entry.noise = out.noise;
     entry.error = error;
+    entry.told = 1;
     const bool again = std::any_of(before.begin(), before.end(), [&](const LedgerEntry& e) {
       return e.kind == entry.kind && e.ciphertext == entry.ciphertext && e.noise == entry.noise;
     });
-    if (!again) {
-      entry.bits = publication_bits(sealed.numbers, error, out.noise);
-      entry.chosen = std::log2(static_cast<double>(publication.choices));
-    }
+    if (again) return entry;
+    entry.bits = publication_bits(sealed.numbers, error, out.noise);
+    entry.chosen = std::log2(static_cast<double>(publication.choices));
     const double sum = totals(before).published_bits + entry.bits;
-    if (!again && !(sum <= publication.budget))
-      throw DataError("published results of these keys could then tell up to " + text_of(sum) +
-                      " bits about the secret key, the budget is " + text_of(publication.budget) +
-                      " (this one " + text_of(entry.bits) +
-                      "; 'blindtuner ledger' lists the others): make fresh keys for further "
-                      "models, or give a larger --budget");
     out.bits = entry.bits;
-    return entry;
+    if (sum <= publication.budget) return entry;
+    beyond = "published results of these keys could then tell up to " + text_of(sum) +
+             " bits about the secret key, the budget is " + text_of(publication.budget) +
+             " (this one " + text_of(entry.bits) +
+             "; 'blindtuner ledger' lists the others): make fresh keys for further "
+             "models, or give a larger --budget";
+    LedgerEntry refused = sealed.entry(LedgerEntry::Kind::kRefused, origin);
+    refused.reason = "not published: beyond the budget";
+    refused.bits = 1;
+    return refused;
   });
+  if (!beyond.empty()) throw DataError(beyond);
   return out;
 }
 
@@ -288,9 +347,9 @@ Published Disclosure::publish(const EncryptedScores& scores, const PlausibleValu
 
 void Disclosure::answer(const Origin& origin, bool stop) {
   require(!origin.run.empty() && origin.round > 0, "an answer is to a round of a run");
-  require_unrefused(origin);
   std::string refusal;
-  record([&](const std::vector<LedgerEntry>& before) {
+  record([&](const std::vector<LedgerEntry>& before) -> std::optional<LedgerEntry> {
+    require_unrefused(before, origin);
     LedgerEntry entry;
     entry.kind = LedgerEntry::Kind::kAnswered;
     entry.what = "scores";
@@ -299,31 +358,23 @@ void Disclosure::answer(const Origin& origin, bool stop) {
     entry.round = origin.round;
     entry.numbers = 1;
     entry.stop = stop;
-    double others = 0;
-    bool again = false;
+    entry.bits = 1;
     for (const LedgerEntry& e : before) {
-      if (e.run != entry.run) continue;
-      if (e.round == entry.round) entry.ciphertext = e.ciphertext;
+      if (e.run != entry.run || e.round != entry.round) continue;
+      if (e.kind == LedgerEntry::Kind::kAsked) entry.bits = 0;
+      if (!e.ciphertext.empty()) entry.ciphertext = e.ciphertext;
       if (e.kind != entry.kind) continue;
-      if (e.round != entry.round) {
-        ++others;
-        continue;
-      }
-      again = true;
-      if (e.stop != entry.stop)
-        refusal = "round " + std::to_string(entry.round) + " of this run was answered with " +
-                  (e.stop ? "stop" : "go on") + " on " + e.time +
-                  ", and would now get the other answer: a round is answered once";
+      if (e.stop == entry.stop) return {};
+      refusal = "round " + std::to_string(entry.round) + " of this run was answered with " +
+                (e.stop ? "stop" : "go on") + " on " + e.time +
+                ", and would now get the other answer: a round is answered once";
     }
     if (!refusal.empty()) {
       entry.kind = LedgerEntry::Kind::kRefused;
       entry.what = kAnswer;
       entry.reason = "another than before";
       entry.bits = 1;
-      return entry;
     }
-    // After r answers a run shows one of r + 1 moments.
-    if (!again) entry.bits = std::log2((others + 2) / (others + 1));
     return entry;
   });
   if (!refusal.empty()) throw DataError(refusal);

@@ -1,11 +1,14 @@
 // The one door through which decrypted numbers leave, and the bits that follow from them
 // (docs/SECURITY.md, "What decrypted results give away"). Whatever goes through is in the ledger
-// first; what cannot be written there does not leave. A refusal leaves, too: it is in the ledger
-// before anybody hears of it, as one bit.
+// first; what cannot be written there does not leave. That something was used, or refused, leaves, too:
+// it is in the ledger before anybody hears of it, as one bit.
 //
 //   open      full precision, for the owner's eyes
 //   publish   noise and rounding, for anybody's
 //   answer    one bit, to a training server
+//
+// A round of validation is in the ledger before it is decrypted, and all that its run may tell with the
+// run's first: when the run ends, one of E moments for E rounds, and whether by a refusal, log2(2 E).
 //
 // No other header of this folder that a program may include can decrypt (tools/check_layers.py).
 #pragma once
@@ -24,12 +27,16 @@ struct Origin {
   std::string name;  ///< of its file, for messages
   /// For the ledger: identities in hexadecimal, or empty.
   std::string data = {}, run = {};
-  int round = 0;
+  /// Of validation; 0: none. How many the run has, the last one included, and what else its answers
+  /// follow from (patience, limit, validation set) stay the same throughout a run.
+  int round = 0, rounds = 0;
+  std::string rule = {};
 };
 
 /// What a publication is asked for with.
 struct Publication {
-  /// An upper bound of the standard deviation of a number's decryption error (train/model_noise.h).
+  /// An upper bound of the standard deviation of a number's decryption error (train/model_noise.h), known
+  /// before anything was decrypted: it shows in the noise's size.
   double error = 0;
   double budget = 0;  ///< what all publications of the key set may add up to, in bits
   /// Throws DataError for exact values that are not to be published.
@@ -68,9 +75,9 @@ class Disclosure {
   // those of a training that diverged, which the ledger then has as refused; and DataError when the
   // ledger was changed or cannot be written; ContractError for ciphertexts that are not what their
   // layout needs. Kind, ring, level and scale must have been held against their shape
-  // (train/result_shape.h). A refusal of something of a run (origin.run) ends the run: no further round
-  // of it is decrypted. Nor is another ciphertext for a round that has its answer: it would be another
-  // question.
+  // (train/result_shape.h). A refused round (origin.run, origin.round) ends its run: no further one is
+  // decrypted. Nor is another ciphertext for a round that was asked before, or one under another rule:
+  // it would be another question.
 
   /// classes x features, row-major, bias (times the bias feature) last.
   std::vector<double> open(const EncryptedModel& model, const PlausibleValues& plausible,
@@ -90,7 +97,7 @@ class Disclosure {
   /// that the numbers depend on (ciphertexts, scale, the layout) and of its own size: one
   /// ciphertext is published as the same numbers however often it is asked for, so that nothing
   /// averages away. A ciphertext that differs in one bit has noise of its own; how many such there
-  /// may be is what the budget limits. Throws DataError beyond it.
+  /// may be is what the budget limits. Throws DataError beyond it, which is in the ledger as refused.
   Published publish(const EncryptedModel& model, const PlausibleValues& plausible,
                     const Origin& origin, const Publication& publication);
   Published publish(const EncryptedScores& scores, const PlausibleValues& plausible,
@@ -104,20 +111,21 @@ class Disclosure {
   /// Records that a round of validation, origin.round of origin.run, is answered, by what was opened
   /// of it; returns once it is on the disk. The same answer may be repeated. Throws DataError when
   /// this round of this run was answered with the other bit before, whatever has become of the
-  /// validator's own record. That is in the ledger as refused, too, and does not end the run.
+  /// validator's own record. That is in the ledger as refused, too, and does not end the run. Throws
+  /// DataError for a run that a refused round has ended.
   void answer(const Origin& origin, bool stop);
 
  private:
   struct Sealed;
-  void require_unrefused(const Origin& origin) const;
-  void require_first_question(const Sealed& sealed, const Origin& origin) const;
+  /// Records that a round is asked, unless it was, as it is now. Throws DataError for another question.
+  void claim(const Sealed& sealed, const Origin& origin);
   void record_refusal(const Sealed& sealed, const Origin& origin, const std::string& reason);
   /// Decrypts, and records what is refused, by `check` too, before it throws.
   std::vector<double> decrypt(const Sealed& sealed, const Origin& origin,
                               const std::function<void(std::span<const double>)>& check = {});
   std::vector<double> open(const Sealed& sealed, const Origin& origin);
   Published publish(const Sealed& sealed, const Origin& origin, const Publication& publication);
-  void record(const std::function<LedgerEntry(const std::vector<LedgerEntry>&)>& decide);
+  void record(const Ledger::Decide& decide);
 
   const OwnerKeys& keys_;
   Seed noise_key_;

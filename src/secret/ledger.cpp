@@ -35,7 +35,8 @@ std::string now() {
 LedgerEntry::Kind kind_named(const std::string& text) {
   for (const auto kind :
        {LedgerEntry::Kind::kEncrypted, LedgerEntry::Kind::kOpened, LedgerEntry::Kind::kPublished,
-        LedgerEntry::Kind::kAnswered, LedgerEntry::Kind::kRefused, LedgerEntry::Kind::kBegun})
+        LedgerEntry::Kind::kAsked, LedgerEntry::Kind::kAnswered, LedgerEntry::Kind::kRefused,
+        LedgerEntry::Kind::kBegun})
     if (text == kind_name(kind)) return kind;
   throw DataError("a ledger's entry of an unknown kind, " + text);
 }
@@ -56,6 +57,14 @@ LedgerEntry entry_from(const json& j) {
   e.chosen = j.value("chosen", 0.0);
   e.stop = j.value("stop", false);
   e.reason = j.value("reason", "");
+  e.question = j.value("question", "");
+  e.rounds = j.value("rounds", 0);
+  e.rule = j.value("rule", "");
+  // Earlier versions booked nothing for what could have been refused, and answers by what had come
+  // before: one bit each is enough, whatever came of them.
+  e.told = j.value("told", e.kind == LedgerEntry::Kind::kPublished ? 1.0 : 0.0);
+  if (e.kind == LedgerEntry::Kind::kOpened && e.question.empty()) e.bits = 1;
+  if (e.kind == LedgerEntry::Kind::kAnswered && e.bits > 0) e.bits = 1;
   if (e.kind == LedgerEntry::Kind::kEncrypted) {
     const json& sizes = j.at("sizes");
     e.sizes = {sizes.at(0).get<double>(), sizes.at(1).get<double>(), sizes.at(2).get<double>()};
@@ -77,6 +86,8 @@ const char* kind_name(LedgerEntry::Kind kind) {
       return "opened";
     case LedgerEntry::Kind::kPublished:
       return "published";
+    case LedgerEntry::Kind::kAsked:
+      return "asked";
     case LedgerEntry::Kind::kAnswered:
       return "answered";
     case LedgerEntry::Kind::kRefused:
@@ -101,6 +112,12 @@ json to_json(const LedgerEntry& e) {
     out["noise"] = e.noise;
     out["error"] = e.error;
     if (e.chosen > 0) out["chosen"] = e.chosen;
+    out["told"] = e.told;
+  }
+  if (!e.question.empty()) out["question"] = e.question;
+  if (e.kind == LedgerEntry::Kind::kAsked) {
+    out["rounds"] = e.rounds;
+    out["rule"] = e.rule;
   }
   if (e.kind == LedgerEntry::Kind::kAnswered) out["stop"] = e.stop;
   if (e.kind == LedgerEntry::Kind::kRefused) out["reason"] = e.reason;
@@ -118,11 +135,18 @@ LedgerTotals totals(const std::vector<LedgerEntry>& entries) {
         break;
       case LedgerEntry::Kind::kOpened:
         ++out.opened;
+        out.refused_bits += e.bits;
         break;
       case LedgerEntry::Kind::kPublished:
         ++out.published;
         out.published_bits += e.bits;
         out.answered_bits += e.chosen;
+        out.refused_bits += e.told;
+        break;
+      case LedgerEntry::Kind::kAsked:
+        ++out.asked;
+        out.answered_bits += e.bits;
+        runs.insert(e.run);
         break;
       case LedgerEntry::Kind::kAnswered:
         ++out.answered;
@@ -216,9 +240,7 @@ void Ledger::require_keys_in_place() const {
         "old-.. beside it: give that with --keys");
 }
 
-bool Ledger::append(const std::function<LedgerEntry(const std::vector<LedgerEntry>&)>& decide) {
-  return write_entry(decide, false);
-}
+bool Ledger::append(const Decide& decide) { return write_entry(decide, false); }
 
 void Ledger::begin_anew() {
   (void)write_entry(
@@ -231,8 +253,7 @@ void Ledger::begin_anew() {
       true);
 }
 
-bool Ledger::write_entry(const std::function<LedgerEntry(const std::vector<LedgerEntry>&)>& decide,
-                         bool anew) {
+bool Ledger::write_entry(const Decide& decide, bool anew) {
   const auto cannot_record = [this](const DataError& error) {
     throw DataError(std::string(error.what()) +
                     "; what is decrypted is recorded beside the keys before it is handed out: make "
@@ -247,8 +268,10 @@ bool Ledger::write_entry(const std::function<LedgerEntry(const std::vector<Ledge
   const std::optional<std::vector<LedgerEntry>> before = read();
   if (anew && before) throw DataError(quoted_path(path_) + ": is there: no other is begun");
   std::vector<LedgerEntry> entries = before.value_or(std::vector<LedgerEntry>{});
-  entries.push_back(decide(entries));
-  entries.back().time = now();
+  std::optional<LedgerEntry> decided = decide(entries);
+  if (!decided) return false;
+  decided->time = now();
+  entries.push_back(std::move(*decided));
   std::string text = header();
   for (const LedgerEntry& entry : entries) text += json_text(to_json(entry)) + "\n";
   text += mac(text);

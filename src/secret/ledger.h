@@ -31,6 +31,7 @@ struct LedgerEntry {
     kEncrypted,  ///< a data set, for a server
     kOpened,     ///< at full precision; stays with the owner
     kPublished,  ///< with noise
+    kAsked,      ///< a round of validation, before it is decrypted
     kAnswered,   ///< one bit, to a training server
     kRefused,    ///< decrypted and not plausible: that it was refused is all that leaves
     kBegun,      ///< this ledger, anew: what the keys gave away before is not in it
@@ -45,18 +46,28 @@ struct LedgerEntry {
   double noise = 0, error = 0;  ///< published: standard deviations of the noise and of the error
   bool stop = false;            ///< answered: the bit
   std::string reason;           ///< refused: which check failed
-  FeatureSizes sizes;           ///< encrypted: what errors of its results will depend on
+  /// Opened, and refused where it was to be: of the ciphertext and what it was held against. The same
+  /// question has the same outcome.
+  std::string question;
+  int rounds = 0;      ///< asked: how many the run has, at most
+  std::string rule;    ///< asked: what else its answers follow from
+  FeatureSizes sizes;  ///< encrypted: what errors of its results will depend on
   /// What an observer may have learnt by it, at most. Published: about the errors of the decrypted
-  /// numbers, and so about the key. Answered and refused: about everything encrypted, and the key.
+  /// numbers, and so about the key. All others about everything encrypted, and the key. Opened and
+  /// refused: by which of the two it was. Asked: all that its run will tell, with the run's first
+  /// question: when it ends, and whether by a refusal. Answered: 1 where nothing was booked so.
   double bits = 0;
-  /// Published: the same by which of several results it is, chosen by decrypted scores.
-  double chosen = 0;
+  /// Published: the same by which of several results it is, chosen by decrypted scores; and by that it
+  /// was not refused.
+  double chosen = 0, told = 0;
 };
 
 struct LedgerTotals {
-  std::size_t encrypted = 0, opened = 0, published = 0, answered = 0, refused = 0, runs = 0;
+  std::size_t encrypted = 0, opened = 0, published = 0, asked = 0, answered = 0, refused = 0,
+              runs = 0;
   std::string begun;  ///< when the ledger was begun anew, last; empty: never
-  /// answered_bits: with what published models were chosen from.
+  /// answered_bits: of runs, with what published models were chosen from. refused_bits: of all that
+  /// could have been refused.
   double published_bits = 0, answered_bits = 0, refused_bits = 0;
 };
 
@@ -77,17 +88,18 @@ class Ledger {
   /// Empty optional: there is none. Throws DataError when it was changed, or cannot be read.
   std::optional<std::vector<LedgerEntry>> read() const;
 
-  /// Lets `decide` see the entries and writes the one that it returns; exceptions of `decide` pass
-  /// through and nothing is written. One process at a time. Returns whether a new ledger was begun.
+  /// Lets `decide` see the entries and writes the one that it returns, if it does; exceptions of
+  /// `decide` pass through and nothing is written. One process at a time. Returns whether a new ledger
+  /// was begun.
   /// Throws DataError when the ledger was changed, the folder cannot be written, or its secret.key is
   /// another by now: then this ledger is where these keys are; or when it is gone, see require_there().
-  bool append(const std::function<LedgerEntry(const std::vector<LedgerEntry>&)>& decide);
+  using Decide = std::function<std::optional<LedgerEntry>(const std::vector<LedgerEntry>&)>;
+  bool append(const Decide& decide);
   /// In the place of one that is lost: its first entry says so. Throws DataError where there is one.
   void begin_anew();
 
  private:
-  bool write_entry(const std::function<LedgerEntry(const std::vector<LedgerEntry>&)>& decide,
-                   bool anew);
+  bool write_entry(const Decide& decide, bool anew);
   void require_keys_in_place() const;
   std::string header() const;
   std::string mac(const std::string& text) const;
@@ -101,7 +113,7 @@ class Ledger {
 
 LedgerTotals totals(const std::vector<LedgerEntry>& entries);
 
-/// "encrypted", "opened", "published", "answered", "refused", "begun".
+/// "encrypted", "opened", "published", "asked", "answered", "refused", "begun".
 const char* kind_name(LedgerEntry::Kind kind);
 /// The members that its kind has.
 nlohmann::json to_json(const LedgerEntry& entry);

@@ -31,17 +31,22 @@ double probability_noise(const Parameters& parameters, const SoftmaxCircuit& cir
   return kSoftmaxFactor * std::max(1.0, circuit.noise_gain) * rounding;
 }
 
+std::vector<BatchRange> batches_of(const TrainingConfig& config, std::size_t samples, int steps) {
+  std::vector<BatchRange> batches = batch_ranges(config, samples);
+  if (steps < 1 || static_cast<std::size_t>(steps) > batches.size())
+    throw DataError("the model is said to come from " + std::to_string(steps) +
+                    " steps, its configuration has " + std::to_string(batches.size()));
+  return batches;
+}
+
 }  // namespace
 
 double model_noise(const Parameters& parameters, const ProductLayout& l,
                    const TrainingConfig& config, int steps, const SoftmaxCircuit& circuit,
                    const FeatureSizes& sizes) {
-  const std::vector<BatchRange> batches = batch_ranges(config, l.samples);
-  if (steps < 1 || static_cast<std::size_t>(steps) > batches.size())
-    throw DataError("the model is said to come from " + std::to_string(steps) +
-                    " steps, its configuration has " + std::to_string(batches.size()));
+  const std::vector<BatchRange> batches = batches_of(config, l.samples, steps);
   const UpdatePlan plan(config, l.samples);
-  const std::vector<double>& coefficients = plan.model(steps);
+  const std::vector<double> coefficients = plan.model(steps);
   const ProductNoise noise(parameters);
   const double probability = probability_noise(parameters, circuit);
   double sum = 0;
@@ -57,6 +62,16 @@ double model_noise(const Parameters& parameters, const ProductLayout& l,
     sum += square(coefficients[s]) * (square(of_products) + square(of_softmax));
   }
   return kMargin * std::sqrt(sum);
+}
+
+double weight_norm_limit(const TrainingConfig& config, std::size_t samples, int steps,
+                         const FeatureSizes& sizes) {
+  const std::vector<BatchRange> batches = batches_of(config, samples, steps);
+  const std::vector<double> coefficients = UpdatePlan(config, samples).model(steps);
+  double sum = 0;
+  for (std::size_t s = 0; s < coefficients.size(); ++s)
+    sum += std::abs(coefficients[s]) * static_cast<double>(batches[s].count);
+  return sizes.largest * sum;
 }
 
 double score_noise(const Parameters& parameters, const ProductLayout& l, double weight_noise,

@@ -22,8 +22,21 @@ double model_noise(const Parameters& parameters, const ProductLayout& layout,
                    const TrainingConfig& config, int steps, const SoftmaxCircuit& circuit,
                    const FeatureSizes& sizes);
 
-/// The same of a score of encrypted prediction, by a model whose weights have errors of
-/// `weight_noise` and norm `norm_w` for a class at most; sizes of the samples that are scored.
+/// What the norm of a class's weights stays below after `steps` steps, known before anything is
+/// decrypted:
+///
+///   largest sum_s |c_s| n_s
+///
+/// as |X^T e| <= sqrt(n_s) largest sqrt(n_s) for errors of 1 in every sample and features whose
+/// directions are all alike, as after whitening. Runs stay below a fourth of it (tests/app): errors
+/// are smaller, and shrink. Throws as model_noise().
+double weight_norm_limit(const TrainingConfig& config, std::size_t samples, int steps,
+                         const FeatureSizes& sizes);
+
+/// The same as model_noise() of a score of encrypted prediction, by a model whose weights have errors
+/// of `weight_noise` and norm `norm_w` for a class at most; sizes of the samples that are scored.
+/// Where it decides a publication's noise, norm_w is weight_norm_limit(): what was decrypted would
+/// show in the noise's size.
 double score_noise(const Parameters& parameters, const ProductLayout& layout, double weight_noise,
                    double norm_w, const SoftmaxCircuit& circuit, const FeatureSizes& sizes);
 

@@ -110,6 +110,9 @@ class Disclosure(Base):
         self.refused(self.decrypt("2.npz", "--publish", "--budget", repr(first), model="1.enc"),
                      "--budget", "fresh keys")
         self.assertFalse((self.work / "2.npz").exists())
+        # That there was nothing else to refuse it for is told, too.
+        last = self.entries()["entries"][-1]
+        self.assertEqual((last["kind"], last["bits"]), ("refused", 1))
         self.assertEqual(self.decrypt("1.npz", "--publish", "--budget", 0).returncode, 0)
         self.assertEqual(self.decrypt("2.npz", "--publish", model="1.enc").returncode, 0)
 

@@ -7,17 +7,22 @@ usage: hostile_test.py BLINDTUNER BLINDTUNER-SERVER [unittest arguments]
 """
 import hashlib
 import json
+import math
 import os
 import resource
 import shutil
 import struct
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 from cli_base import CONFIG, INSECURE, OWNER, SERVER, Base, blobs, main, npy, run
-from containers import (HEADER, answer_file, as_earlier_programs_wrote, container, forge, forge_training, frames, training,
-                        training_section)
+from containers import (HEADER, add_to_first, answer_file, as_earlier_programs_wrote, container, forge,
+                        forge_training, frames, training, training_section)
+
+sys.path.append(str(Path(__file__).resolve().parent.parent / "golden"))
+import reference  # noqa: E402
 
 WHOLE = {**CONFIG, "validation_every": 1}
 STEPS = WHOLE["steps"]
@@ -205,7 +210,8 @@ class Hostile(Base):
         ledger = self.ledger()
         self.assertEqual(ledger["entries"][-1]["chosen"], 1)
         self.assertEqual(ledger["answered_bits"],
-                         sum(e["bits"] for e in ledger["entries"] if e["kind"] == "answered") + 1)
+                         sum(e["bits"] for e in ledger["entries"] if e["kind"] == "asked") + 1)
+        self.assertAlmostEqual(ledger["answered_bits"], ledger["runs"] * math.log2(2 * STEPS) + 1)
         # Another model than the record tells of, and the record taken away.
         kept = best.read_bytes()
         forge_training(best, best, learning_rate=0.4)
@@ -232,7 +238,8 @@ class Hostile(Base):
                          "numbers where there are none")
             self.assertNotIn("2^", result.stderr)
             ledger = self.ledger()
-            self.assertEqual((ledger["refused"], ledger["refused_bits"]), (i, i))
+            self.assertEqual((ledger["refused"], ledger["refused_bits"]), (i, 1),
+                             "the same question again tells nothing more")
             self.assertEqual(ledger["opened"], 0)
             self.assertEqual(ledger["entries"][-1]["what"], "model")
             self.assertEqual(len(ledger["entries"][-1]["ciphertext"]), 64)
@@ -244,10 +251,37 @@ class Hostile(Base):
         self.assertEqual(self.ledger()["refused"], 4)
         text = self.good(OWNER, "ledger", "--keys", self.own, INSECURE).stdout
         self.assertIn("refused    4 results", text)
-        self.assertIn("at most 4 bits", text)
+        self.assertIn("at most 3 bits", text)
         # What cannot be recorded is not told either.
         next(self.own.parent.glob("keys")).joinpath(".ledger.lock").mkdir()
         self.refused(self.decrypt(self.folder / "m.enc"), "lock")
+
+    def test_published_scores_do_not_tell_what_they_are_made_by(self):
+        def publish(amount):
+            forge(self.folder / "m.enc", self.forged,
+                  lambda s: add_to_first(s, "WGHT", amount, 512, reference.chain_primes(12, (50, 49))))
+            return self.decrypt(self.folder / "s.enc", "--model", self.forged, "--config",
+                                self.folder / "train.json", "--publish", "--json", out="p.npy",
+                                kind="--scores")
+        # Whatever is in one of the weights, in whatever multiple: the noise is that of the run.
+        said = [json.loads(publish(amount).stdout) for amount in (0, 0.25, 1)]
+        self.assertEqual(len({s["noise"] for s in said}), 1)
+        published = [e for e in self.ledger()["entries"] if e["kind"] == "published"]
+        self.assertEqual(len({(e["noise"], e["error"]) for e in published}), 1)
+        # Beyond what the noise is made for there is one bit, and it is on the record.
+        self.refused(publish(1024), "f.enc", "not what this training", "larger together", code=4)
+        last = self.ledger()["entries"][-1]
+        self.assertEqual((last["kind"], last["what"]), ("refused", "model"))
+
+    def test_which_files_are_refused_is_counted(self):
+        # Sixteen models, one of which is refused: which one it is may be anything that is encrypted.
+        for i in range(16):
+            forge(self.folder / "m.enc", self.forged,
+                  lambda s: add_to_first(s, "WGHT", 2 ** 22 if i == 11 else i / 2 ** 20, 512,
+                                         reference.chain_primes(12, (50, 49))))
+            self.assertEqual(self.decrypt(self.forged).returncode, 4 if i == 11 else 0)
+        ledger = self.ledger()
+        self.assertEqual((ledger["refused"], ledger["opened"], ledger["refused_bits"]), (1, 15, 16))
 
     def test_a_refused_round_ends_its_run(self):
         self.round(1)
@@ -309,6 +343,72 @@ class Hostile(Base):
         self.assertEqual(after["opened"], before["opened"] + 1, "the labels alone")
         self.round(1)
         self.refused(self.validate(), "no round 2")
+
+    def first_rounds(self):
+        """Two rounds, the second of them the best and not answered yet: what each of them left."""
+        self.round(1, self.other)
+        self.refused(self.validate(), "no round 2")
+        best, record = self.work / "best.enc", self.work / "best.enc.rounds.json"
+        first = best.read_bytes(), record.read_bytes()
+        self.round(2)
+        self.refused(self.validate(), "no round 3")
+        self.assertNotEqual(best.read_bytes(), first[0])
+        second = best.read_bytes(), record.read_bytes()
+        (self.work / "x" / "answer-0002.bit").unlink()
+        return first, second
+
+    def other(self, sections):
+        sections["SCOR"] = frames(self.folder / "sv1.enc")[1]["SCOR"]
+        sections["WGHT"] = frames(self.folder / "one.enc")[1]["WGHT"]
+
+    def test_a_round_is_not_exchanged(self):
+        # Killed before there was a record of the second round: it was decrypted.
+        first, _ = self.first_rounds()
+        (self.work / "best.enc").write_bytes(first[0])
+        (self.work / "best.enc.rounds.json").write_bytes(first[1])
+        self.round(2, self.other)
+        before = self.ledger()
+        self.refused(self.validate(), "round-0002.enc", "another ciphertext", "answered once")
+        self.assertEqual(self.ledger()["answered_bits"], before["answered_bits"])
+        self.assertEqual((self.work / "best.enc").read_bytes(), first[0])
+        self.round(2)
+        self.refused(self.validate(), "no round 3")
+
+    def test_the_best_model_is_the_one_of_the_record(self):
+        best = self.work / "best.enc"
+        first, second = self.first_rounds()
+        # Killed after the record of the second round and before its model appeared.
+        best.write_bytes(first[0])
+        self.refused(self.validate(), "no round 3")
+        self.assertEqual(best.read_bytes(), second[0])
+        best.unlink()
+        self.round(3, self.other)
+        result = self.validate("--json")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(json.loads(result.stdout)["best_round"], 2)
+        self.assertEqual(best.read_bytes(), second[0])
+        # What is in its place is never reported as it.
+        best.write_bytes(first[0])
+        (self.work / "x" / "round-0002.enc").unlink()
+        self.refused(self.validate(), "best.enc", "is not the model that it tells of")
+
+    def test_validate_says_which_data_set_the_rounds_are_of(self):
+        npy(self.work / "x2.npy", blobs(300, 9)[0])
+        self.good(OWNER, "encrypt", "--features", self.work / "x2.npy", "--labels",
+                  self.folder / "y.npy", "--keys", self.own, "--out", self.work / "d2.enc", INSECURE)
+        identity = frames(self.work / "d2.enc")[1]["LAYT"][20:36]
+
+        def of_other(sections):
+            sections["LAYT"] = sections["LAYT"][:20] + identity + sections["LAYT"][36:]
+        for number in (1, 2, 3):
+            self.round(number, of_other)
+        result = self.validate()
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertTrue(result.stdout.startswith("NOTE: of "), result.stdout)
+        self.assertIn("d2.enc', as the server says; --trained-on", result.stdout)
+        self.assertFalse(json.loads(self.validate("--json").stdout)["data_checked"])
+        result = self.validate("--json", "--trained-on", self.work / "d2.enc")
+        self.assertTrue(json.loads(result.stdout)["data_checked"])
 
     def test_the_servers_folder_holds_nothing_of_the_owners(self):
         self.round(1)

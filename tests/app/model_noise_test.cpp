@@ -145,7 +145,11 @@ TEST_P(ModelNoise, IsWhatIsPredicted) {
           score += expected(k, j) * static_cast<double>(set.features(i, j));
         errors(i, k) = scored[static_cast<std::size_t>(i * classes + k)] - score;
       }
+    // Published scores are given noise for models of this norm, and those beyond it are refused.
     const double norm_w = weights.rowwise().norm().maxCoeff();
+    const double limit = weight_norm_limit(config, kSamples, t, sizes);
+    EXPECT_LT(4 * norm_w, limit);
+    RecordProperty("norm_of_limit", std::to_string(norm_w / limit));
     expect_bound(rms(errors), score_noise(parameters, layout, predicted, norm_w, circuit, sizes),
                  2 * most, "scores");
   }
@@ -184,6 +188,7 @@ TEST(ModelNoise, RefusesStepsThatTheConfigurationHasNot) {
   EXPECT_GT(model_noise(parameters, l, config, config.steps, circuit, {}), 0);
   EXPECT_THROW(model_noise(parameters, l, config, config.steps + 1, circuit, {}), DataError);
   EXPECT_THROW(model_noise(parameters, l, config, 0, circuit, {}), DataError);
+  EXPECT_THROW(weight_norm_limit(config, 4, config.steps + 1, {}), DataError);
 }
 
 }  // namespace

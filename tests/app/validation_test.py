@@ -5,6 +5,7 @@ usage: validation_test.py BLINDTUNER BLINDTUNER-SERVER [unittest arguments]
 """
 import hashlib
 import json
+import math
 import shutil
 import struct
 import subprocess
@@ -220,15 +221,19 @@ class Validation(Base):
         self.assertEqual([(e["round"], e["stop"]) for e in answers],
                          [(1, False), (2, False), (3, True)])
         self.assertEqual(len({e["run"] for e in answers}), 1)
-        # Three rounds show one of four moments.
-        self.assertAlmostEqual(ledger["answered_bits"] - before["answered_bits"], 2)
-        # A validator that has lost its record does not give the other answer.
+        # One of STEPS moments, and whether by a refusal, whenever it ended.
+        self.assertAlmostEqual(ledger["answered_bits"] - before["answered_bits"],
+                               math.log2(2 * STEPS))
+        # A validator that has lost its record does not answer by another rule.
         for name in ("best.enc", "best.enc.rounds.json"):
             (self.work / name).unlink()
         for path in self.exchange.glob("answer-*.bit"):
             path.unlink()
-        self.refused(run(*self.owner("wrong", "--patience", 1)), "answered once")
-        self.assertFalse((self.exchange / "answer-0002.bit").exists())
+        self.refused(run(*self.owner("wrong", "--patience", 1)), "--patience", "answered once")
+        self.assertEqual(list(self.exchange.glob("answer-*.bit")), [])
+        self.assertEqual(self.ledger()["answered_bits"], ledger["answered_bits"])
+        self.good(*self.owner("wrong", "--patience", 2))
+        self.assertEqual(self.ledger()["answered_bits"], ledger["answered_bits"])
 
     def ledger(self):
         return json.loads(self.good(OWNER, "ledger", "--keys", self.keys, "--json",
@@ -386,6 +391,42 @@ class Validation(Base):
             noise(sections)
             sections["RUN."] = bytes(16) + sections["RUN."][16:]
         answered(noise_of_another_run, "not what this training can have produced", stopped=True)
+
+    def test_files_that_are_copied(self):
+        # What copies the folder may take its time: a part of a file is none yet.
+        server = self.start(*self.server("right"))
+        first, answer = self.exchange / "round-0001.enc", self.exchange / "answer-0001.bit"
+        self.wait_for(first)
+        whole = answer_file(first, 1, 1)
+        for size in (0, 5, 191, 192, 300, len(whole) - 1):
+            answer.write_bytes(whole[:size])
+            time.sleep(0.1)
+        self.assertIsNone(server.poll())
+        answer.write_bytes(whole)
+        _, errors = server.communicate(timeout=120)
+        self.assertEqual(server.returncode, 0, errors)
+        shutil.copy(first, self.work / "first")
+
+        shutil.rmtree(self.exchange)
+        self.exchange.mkdir()
+        whole = (self.work / "first").read_bytes()
+        for size in (0, 5, 191, 192, 200, len(whole) // 2, len(whole) - 1):
+            first.write_bytes(whole[:size])
+            self.refused(run(*self.owner("right", "--timeout", 0)), "no round 1",
+                         "only a part is there")
+        owner = self.start(*self.owner("right", "--max-logit", 0.01))
+        self.assertIn("waiting for round 1", owner.stderr.readline())
+        first.write_bytes(whole)
+        out, errors = owner.communicate(timeout=120)
+        self.assertEqual(owner.returncode, 0, errors)
+        self.assertTrue(json.loads(out)["stopped_early"])
+        shutil.rmtree(self.exchange)
+        server = self.start(*self.server("right", "--answer-timeout", 1))
+        self.wait_for(first)
+        answer.write_bytes(answer_file(first, 1, 1)[:300])
+        out, errors = server.communicate(timeout=120)
+        self.refused(subprocess.CompletedProcess([], server.returncode, out, errors),
+                     "no answer to round 1", "only a part is there")
 
     def test_both_sides_survive_a_kill(self):
         checkpoints = ["--checkpoint", self.work / "checkpoints", "--resume"]

@@ -178,7 +178,7 @@ struct TestLedger {
     fs::remove(ledger.path());
     for (const auto kind :
          {LedgerEntry::Kind::kEncrypted, LedgerEntry::Kind::kOpened, LedgerEntry::Kind::kPublished,
-          LedgerEntry::Kind::kAnswered, LedgerEntry::Kind::kRefused})
+          LedgerEntry::Kind::kAsked, LedgerEntry::Kind::kAnswered, LedgerEntry::Kind::kRefused})
       ledger.append([&](const auto&) {
         LedgerEntry entry;
         entry.kind = kind;
@@ -188,6 +188,8 @@ struct TestLedger {
         entry.run = "cd";
         entry.round = 1;
         entry.numbers = 6;
+        entry.question = entry.rule = "ef";
+        entry.rounds = 3;
         entry.noise = entry.error = entry.bits = 0.5;
         return entry;
       });
@@ -222,7 +224,7 @@ void ledger(Bytes bytes) {
     });
     // What was understood is written so that it is understood again.
     const LedgerTotals sums = totals(before);
-    if (sums.encrypted + sums.opened + sums.published + sums.answered + sums.refused !=
+    if (sums.encrypted + sums.opened + sums.published + sums.asked + sums.answered + sums.refused !=
             before.size() ||
         copy.read().value().size() != before.size() + 1)
       std::abort();

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <cmath>
 #include <fstream>
 #include <random>
@@ -10,8 +11,10 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/hmac.h"
 #include "ckks/encoder.h"
 #include "secret/decryption.h"
+#include "secret/derived_key.h"
 
 namespace blindtuner {
 namespace {
@@ -89,6 +92,10 @@ class DisclosureTest : public ::testing::Test {
     return out;
   }
   Disclosure door() const { return {keys(), folder_}; }
+  static constexpr int kRounds = 5;
+  static Origin round(int number, const std::string& run = "0c") {
+    return {"'round'", "0a", run, number, kRounds, "patience 3"};
+  }
   std::vector<LedgerEntry> entries() const { return door().ledger().read().value(); }
 
   fs::path folder_;
@@ -133,7 +140,7 @@ TEST_F(DisclosureTest, PublishesTheSameNumbersHoweverOften) {
   EncryptedModel renamed = model(1);
   for (std::size_t i = 0; i < m.weights.size(); ++i) renamed.weights[i] = m.weights[i].copy();
   renamed.layout.samples = 77;
-  EXPECT_EQ(door().publish(m, kAny, {"", "data", "", 0}, {kError, 1, {}}).values, first.values);
+  EXPECT_EQ(door().publish(m, kAny, {"", "data"}, {kError, 1, {}}).values, first.values);
   EXPECT_EQ(door().publish(m, kAny, {}, {kError / 3, 1, {}}).values, first.values);
   EXPECT_EQ(Disclosure(keys(), other).publish(renamed, kAny, {}, {kError, 1, {}}).values,
             first.values);
@@ -192,7 +199,8 @@ TEST_F(DisclosureTest, RefusesBeyondTheBudget) {
   for (unsigned seed = 1; seed <= 3; ++seed)
     EXPECT_NEAR(door().publish(model(seed), kAny, {}, {kError, 3.5 * one, {}}).bits, one, 1e-15);
   expect_refusal([&] { door().publish(model(4), kAny, {}, {kError, 3.5 * one, {}}); }, "--budget");
-  EXPECT_EQ(entries().size(), 3u);
+  EXPECT_EQ(entries().size(), 4u);
+  EXPECT_EQ(totals(entries()).published, 3u);
   // What is out already may be given again, and the owner may say otherwise.
   const EncryptedModel m = model(5);
   EXPECT_GT(door().publish(m, kAny, {}, {kError, 4.5 * one, {}}).bits, 0);
@@ -205,10 +213,10 @@ TEST_F(DisclosureTest, RecordsEverythingThatIsOpened) {
   const EncryptedModel m = model(1);
   EXPECT_EQ(door().ledger().read(), std::nullopt);
   Disclosure d = door();
-  EXPECT_EQ(d.open(m, kAny, {"", "0a0b", "", 0}), decrypt_model(keys().secrets, m, kAny));
+  EXPECT_EQ(d.open(m, kAny, {"", "0a0b"}), decrypt_model(keys().secrets, m, kAny));
   EXPECT_TRUE(d.began_ledger());
   const EncryptedScores s = scores(2);
-  EXPECT_EQ(d.open(s, kAny, {"", "0a0b", "0c", 3}), decrypt_scores(keys().secrets, s, kAny));
+  EXPECT_EQ(d.open(s, kAny, {"", "0a0b", "0c", 3, 5}), decrypt_scores(keys().secrets, s, kAny));
   EXPECT_FALSE(d.began_ledger());
   const auto list = entries();
   ASSERT_EQ(list.size(), 2u);
@@ -219,6 +227,8 @@ TEST_F(DisclosureTest, RecordsEverythingThatIsOpened) {
   EXPECT_EQ(list[1].run, "0c");
   EXPECT_EQ(list[1].round, 3);
   EXPECT_EQ(list[1].numbers, 500u);
+  EXPECT_EQ(list[1].kind, LedgerEntry::Kind::kAsked);
+  EXPECT_EQ(list[1].rounds, 5);
   EXPECT_EQ(list[1].time.size(), 20u);
   EXPECT_NE(list[0].ciphertext, list[1].ciphertext);
   struct stat info {};
@@ -230,11 +240,8 @@ TEST_F(DisclosureTest, RecordsEverythingThatIsOpened) {
 TEST_F(DisclosureTest, WhatIsNotPlausibleIsRecordedAndDoesNotLeave) {
   const EncryptedModel m = model(1);
   const PlausibleValues none{.largest = 1e30, .padding = 1e30, .empty = 0x1p-20};
-  expect_refusal(
-      [&] {
-        door().open(m, none, {"'m.enc'", "", "", 0});
-      },
-      "'m.enc': not what this training can have produced");
+  expect_refusal([&] { door().open(m, none, {"'m.enc'"}); },
+                 "'m.enc': not what this training can have produced");
   expect_refusal([&] { door().publish(m, none, {}, {kError, 1, {}}); }, "not what this training");
   const auto list = entries();
   ASSERT_EQ(list.size(), 2u);
@@ -261,31 +268,125 @@ TEST_F(DisclosureTest, WhatCannotBeRefusedOnTheRecordIsNotReported) {
 TEST_F(DisclosureTest, ARefusalEndsItsRun) {
   const PlausibleValues none{.largest = 1e30, .padding = 1e30, .empty = 0x1p-20};
   const EncryptedScores s = scores(1);
-  door().open(s, kAny, {"'r1'", "0a", "0c", 1});
-  door().answer({"'r1'", "0a", "0c", 1}, false);
-  expect_refusal([&] { door().open(s, none, {"'r2'", "0a", "0c", 2}); }, "not what this training");
+  const Origin first = round(1), second = round(2);
+  door().open(s, kAny, first);
+  door().answer(first, false);
+  expect_refusal([&] { door().open(s, none, second); }, "not what this training");
   // Good ones come too late, and other runs are others.
-  expect_refusal([&] { door().open(s, kAny, {"'r2'", "0a", "0c", 2}); }, "ends its run");
-  expect_refusal([&] { door().answer({"'r2'", "0a", "0c", 2}, false); }, "ends its run");
+  expect_refusal([&] { door().open(s, kAny, second); }, "ends its run");
+  expect_refusal([&] { door().answer(second, false); }, "ends its run");
   EXPECT_EQ(totals(entries()).refused, 1u);
-  door().open(s, kAny, {"'r2'", "0a", "0d", 2});
+  EXPECT_EQ(totals(entries()).refused_bits, 0) << "the run is booked with its refusal";
+  EXPECT_EQ(totals(entries()).answered_bits, std::log2(2 * kRounds));
+  door().open(s, kAny, round(2, "0d"));
 }
 
-// Another ciphertext for a round that has its answer is another question.
+// Another ciphertext for a round that was asked is another question, answered or not; and so is the
+// same one under another rule.
 TEST_F(DisclosureTest, ARoundIsAskedOnce) {
-  const Origin origin{"'r1'", "0a", "0c", 1};
+  const Origin origin = round(1);
   const EncryptedScores s = scores(1);
+  for (int i = 0; i < 2; ++i) door().open(s, kAny, origin);
+  expect_refusal([&] { door().open(scores(2), kAny, origin); }, "asked and answered once");
   for (int i = 0; i < 2; ++i) {
     door().open(s, kAny, origin);
     door().answer(origin, false);
   }
   const std::size_t before = entries().size();
-  expect_refusal([&] { door().open(scores(2), kAny, origin); }, "answered once");
+  expect_refusal([&] { door().open(scores(2), kAny, origin); }, "asked and answered once");
+  for (const int number : {1, 2}) {
+    Origin other = round(number);
+    other.rule = "more patience";
+    expect_refusal([&] { door().open(s, kAny, other); }, "--patience");
+    other = round(number);
+    other.rounds = kRounds + 1;
+    expect_refusal([&] { door().open(s, kAny, other); }, "--patience");
+  }
+  EXPECT_EQ(before, 2u);
   EXPECT_EQ(entries().size(), before) << "nothing was decrypted";
-  EXPECT_EQ(totals(entries()).answered_bits, 1);
-  // What was never answered may be sent again, as after a server's restart with other bits.
-  door().open(scores(2), kAny, {"'r2'", "0a", "0c", 2});
-  door().open(s, kAny, {"'r2'", "0a", "0c", 2});
+  EXPECT_EQ(totals(entries()).answered_bits, std::log2(2 * kRounds));
+  // Nothing follows after stop.
+  door().open(s, kAny, round(2));
+  door().answer(round(2), true);
+  expect_refusal([&] { door().open(s, kAny, round(3)); }, "told to stop at round 2");
+  EXPECT_EQ(totals(entries()).answered_bits, std::log2(2 * kRounds));
+}
+
+// Two doors at once: of different questions for one round, one is decrypted.
+TEST_F(DisclosureTest, OfTwoQuestionsAtOnceOneIsAsked) {
+  std::atomic<int> opened = 0, refused = 0;
+  std::vector<std::thread> threads;
+  for (unsigned t = 0; t < 4; ++t)
+    threads.emplace_back([&, t] {
+      const EncryptedScores mine = scores(t);
+      for (int number = 1; number <= kRounds; ++number) try {
+          door().open(mine, kAny, round(number));
+          ++opened;
+        } catch (const DataError&) {
+          ++refused;
+        }
+    });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(opened, kRounds);
+  EXPECT_EQ(refused, 3 * kRounds);
+  EXPECT_EQ(entries().size(), static_cast<std::size_t>(kRounds));
+}
+
+// Whatever is opened might have been refused: N of them tell N bits, whichever they are.
+TEST_F(DisclosureTest, EveryResultCountsAsUsedOrRefused) {
+  const PlausibleValues none{.largest = 1e30, .padding = 1e30, .empty = 0x1p-20};
+  const EncryptedModel m1 = model(1), m2 = model(2), m3 = model(3);
+  const auto bits = [&] { return totals(entries()).refused_bits; };
+  door().open(m1, kAny, {});
+  expect_refusal([&] { door().open(m2, none, {}); }, "not what this training");
+  door().publish(m3, kAny, {}, {kError, 1, {}});
+  EXPECT_EQ(bits(), 3);
+  // The same question has the same outcome; other limits are another, and so is a publication.
+  door().open(m1, kAny, {});
+  expect_refusal([&] { door().open(m2, none, {}); }, "not what this training");
+  EXPECT_EQ(bits(), 3);
+  expect_refusal([&] { door().open(m1, none, {}); }, "not what this training");
+  EXPECT_EQ(bits(), 4);
+  door().publish(m3, kAny, {}, {kError, 1, {}});
+  EXPECT_EQ(bits(), 5);
+  // Which models there is budget for.
+  expect_refusal([&] { door().publish(model(4), kAny, {}, {kError, 0, {}}); }, "--budget");
+  EXPECT_EQ(bits(), 6);
+  EXPECT_EQ(entries().back().reason, "not published: beyond the budget");
+}
+
+// Entries as earlier versions wrote them: one bit each covers what they did not count.
+TEST_F(DisclosureTest, LedgersOfEarlierVersionsAreRead) {
+  const KeyId& id = keys().id;
+  std::string text = R"({"key_id":")" + to_string(id) +
+                     R"(","ledger":1,"parameters":"InsecureTest12"})"
+                     "\n";
+  const std::string common = R"("time":"2026-11-26T17:16:08Z","ciphertext":"ab","what":"scores",)"
+                             R"("numbers":1,"data":"0a",)";
+  const auto add = [&](const std::string& more) { text += "{" + common + more + "}\n"; };
+  for (int i = 1; i <= 3; ++i) {
+    const std::string number = R"(,"run":"0c","round":)" + std::to_string(i);
+    add(R"("kind":"opened","bits":0)" + number);
+    add(R"("kind":"answered","stop":false,"bits":)" + std::to_string(1.0 / i) + number);
+  }
+  add(R"("kind":"answered","stop":false,"bits":0,"run":"0c","round":3)");
+  add(R"("kind":"refused","reason":"weights","bits":1)");
+  add(R"("kind":"published","noise":1,"error":0.001,"bits":0.25)");
+  const Seed key = derived_key(keys(), "blindtuner ledger 1");
+  const std::vector<std::uint8_t> bytes(text.begin(), text.end());
+  text += R"({"mac":")" + to_hex(hmac_sha256(key, bytes)) + "\"}\n";
+  write(door().ledger().path(), text);
+  for (int i = 0; i < 2; ++i) {
+    const LedgerTotals t = totals(entries());
+    EXPECT_EQ(t.answered_bits, 3 + i * std::log2(2 * kRounds));
+    EXPECT_EQ(t.refused_bits, 3 + 1 + 1);
+    EXPECT_EQ(t.published_bits, 0.25);
+    // A run goes on under the new rules.
+    if (i == 1) continue;
+    expect_refusal([&] { door().open(scores(1), kAny, round(3)); }, "another ciphertext");
+    door().open(scores(1), kAny, round(4));
+    door().answer(round(4), false);
+  }
 }
 
 TEST_F(DisclosureTest, WhichOfSeveralWasPublishedIsAnAnswer) {
@@ -297,7 +398,7 @@ TEST_F(DisclosureTest, WhichOfSeveralWasPublishedIsAnAnswer) {
 
 TEST_F(DisclosureTest, WhatOthersRefuseIsOnTheRecord) {
   const EncryptedModel m = model(1);
-  door().refuse(m, {"'m.enc'", "0a", "", 0}, "not published: not trusted");
+  door().refuse(m, {"'m.enc'", "0a"}, "not published: not trusted");
   const auto list = entries();
   ASSERT_EQ(list.size(), 1u);
   EXPECT_EQ(list[0].kind, LedgerEntry::Kind::kRefused);
@@ -342,7 +443,8 @@ TEST_F(DisclosureTest, NothingLeavesUnrecorded) {
     Disclosure d(keys(), folder);
     expect_refusal([&] { d.open(m, kAny, {}); }, "recorded beside the keys");
     expect_refusal([&] { d.publish(m, kAny, {}, {kError, 1, {}}); }, "recorded beside the keys");
-    expect_refusal([&] { d.answer({"", "", "0c", 1}, true); }, "recorded beside the keys");
+    expect_refusal([&] { d.open(scores(1), kAny, round(1)); }, "recorded beside the keys");
+    expect_refusal([&] { d.answer(round(1), true); }, "recorded beside the keys");
   }
 }
 
@@ -395,23 +497,30 @@ TEST_F(DisclosureTest, NoticesEveryChange) {
 TEST_F(DisclosureTest, ARoundIsAnsweredOnce) {
   Disclosure d = door();
   const auto bits = [&] { return totals(entries()).answered_bits; };
-  for (int round = 1; round <= 5; ++round) {
-    d.open(scores(static_cast<unsigned>(round)), kAny, {"", "0a", "0c", round});
-    d.answer({"", "0a", "0c", round}, round == 5);
-    EXPECT_NEAR(bits(), std::log2(round + 1), 1e-12);
+  // The run counts in full from its first question, as when it will end follows from what is encrypted.
+  for (int number = 1; number <= kRounds; ++number) {
+    d.open(scores(static_cast<unsigned>(number)), kAny, round(number));
+    EXPECT_EQ(bits(), std::log2(2 * kRounds));
+    d.answer(round(number), number == kRounds);
+    EXPECT_EQ(bits(), std::log2(2 * kRounds));
   }
-  EXPECT_EQ(entries().back().ciphertext, entries()[8].ciphertext);
+  EXPECT_EQ(entries().back().ciphertext, entries()[2 * kRounds - 2].ciphertext);
   EXPECT_TRUE(entries().back().stop);
   // Repeated; refused; another run.
-  d.answer({"", "0a", "0c", 2}, false);
-  EXPECT_NEAR(bits(), std::log2(6), 1e-12);
-  expect_refusal([&] { d.answer({"", "0a", "0c", 2}, true); }, "answered once");
-  expect_refusal([&] { d.answer({"", "0a", "0c", 5}, false); }, "with stop");
-  d.answer({"", "0a", "0d", 2}, true);
-  EXPECT_NEAR(bits(), std::log2(6) + 1, 1e-12);
+  d.answer(round(2), false);
+  EXPECT_EQ(entries().size(), std::size_t{2 * kRounds});
+  expect_refusal([&] { d.answer(round(2), true); }, "answered once");
+  expect_refusal([&] { d.answer(round(kRounds), false); }, "with stop");
+  d.open(scores(1), kAny, round(1, "0d"));
+  d.answer(round(1, "0d"), true);
+  EXPECT_EQ(bits(), 2 * std::log2(2 * kRounds));
   // Which answer it would have been depends on what was decrypted.
   EXPECT_EQ(totals(entries()).refused, 2u);
+  EXPECT_EQ(totals(entries()).refused_bits, 2);
   EXPECT_EQ(totals(entries()).runs, 2u);
+  // One that was asked by an earlier version.
+  d.answer(round(1, "0e"), true);
+  EXPECT_EQ(bits(), 2 * std::log2(2 * kRounds) + 1);
 }
 
 TEST_F(DisclosureTest, TwoAtOnceLoseNothing) {
@@ -421,11 +530,11 @@ TEST_F(DisclosureTest, TwoAtOnceLoseNothing) {
   for (int t = 0; t < kThreads; ++t)
     threads.emplace_back([&, t] {
       Disclosure d = door();
-      for (int i = 0; i < kEach; ++i) d.open(m, kAny, {"", "", std::to_string(t), i + 1});
+      for (int i = 0; i < kEach; ++i) d.open(m, kAny, {"", std::to_string(100 * t + i)});
     });
   for (std::thread& thread : threads) thread.join();
-  std::set<std::pair<std::string, int>> seen;
-  for (const LedgerEntry& e : entries()) seen.emplace(e.run, e.round);
+  std::set<std::string> seen;
+  for (const LedgerEntry& e : entries()) seen.insert(e.data);
   EXPECT_EQ(seen.size(), static_cast<std::size_t>(kThreads * kEach));
   EXPECT_EQ(entries().size(), static_cast<std::size_t>(kThreads * kEach));
 }

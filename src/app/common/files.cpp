@@ -355,10 +355,12 @@ void read_scores_section(FileReader& in, const Parameters& p, ScoresFile& file) 
 }  // namespace
 
 Sha256Digest write_model(const std::filesystem::path& path, const KeySet& keys,
-                         const ModelFile& file, bool keep) {
+                         const ModelFile& file,
+                         const std::function<bool(const Sha256Digest&)>& keep) {
   FileWriter out(path, header_for(FileKind::kModel, keys));
   write_model_sections(out, *keys.parameters, file);
-  keep ? out.commit() : out.abandon();
+  if (keep) out.complete();
+  if (!keep || keep(out.contents())) out.commit();
   return out.contents();
 }
 
@@ -474,6 +476,12 @@ std::filesystem::path round_path(const std::filesystem::path& folder, int round)
 }
 std::filesystem::path answer_path(const std::filesystem::path& folder, int round) {
   return folder / numbered("answer-%04d.bit", round);
+}
+
+bool arrived(const std::filesystem::path& path) { return path_exists(path) && is_whole(path); }
+
+std::string partly_there(const std::filesystem::path& path) {
+  return path_exists(path) ? ", of which only a part is there" : "";
 }
 
 void remove_rounds(const std::filesystem::path& folder) {

@@ -97,10 +97,11 @@ struct ModelFile {
   TrainingState training;
   Sha256Digest contents{};  ///< FileReader::contents(), once it was read
 };
-/// Returns FileWriter::contents(). Unless it is kept, everything is done, in the same time, but the
-/// file does not appear.
+/// Returns FileWriter::contents(). Once all of it is on the disk, `keep` is told that digest; it appears
+/// under its name if `keep` then returns true.
 Sha256Digest write_model(const std::filesystem::path& path, const KeySet& keys,
-                         const ModelFile& model, bool keep = true);
+                         const ModelFile& model,
+                         const std::function<bool(const Sha256Digest&)>& keep = {});
 ModelFile read_model(const std::filesystem::path& path, const KeySet& keys,
                      const AcceptFile<ModelFile>& accept = {});
 
@@ -159,6 +160,10 @@ bool read_answer(const std::filesystem::path& path, const KeySet& keys, const Ru
 std::filesystem::path round_path(const std::filesystem::path& folder, int round);
 std::filesystem::path answer_path(const std::filesystem::path& folder, int round);
 inline constexpr int kMaxRounds = 9999;
+/// Whether all of such a file is there: something may copy the folder both ways. Throws DataError.
+bool arrived(const std::filesystem::path& path);
+/// What the message of a wait that ended without it ends with.
+std::string partly_there(const std::filesystem::path& path);
 /// Removes the rounds and answers that a run left in the folder, and nothing else: files of these
 /// names and kinds. Throws DataError for a file of such a name that is something else.
 void remove_rounds(const std::filesystem::path& folder);

@@ -121,17 +121,6 @@ RunEnd end_of(const ModelFile& file, const std::filesystem::path& path, const Ow
   return end;
 }
 
-/// Of several data sets that a result may be of, its file says which.
-void tell_data(const OwnerFolder& keys, const DataId& id, const std::string& said,
-               const std::string& use, const std::string& option, nlohmann::json& report,
-               std::ostringstream& text) {
-  report["data_checked"] = !said.empty();
-  const auto known = recorded_data_set(keys, id);
-  if (said.empty() && known && (known->use != use || recorded_for(keys, use) > 1))
-    text << "NOTE: of " << quoted_path(known->file) << ", as the server says; " << option
-         << " holds that against yours\n";
-}
-
 /// Says first what is taken on the server's word.
 void tell_run(const DecryptOptions& options, const RunEnd& end, nlohmann::json& report,
               std::ostringstream& text) {
@@ -225,20 +214,17 @@ Publication publication_of(const DecryptOptions& options, const OwnerFolder& key
   require_whole_run(end, name);
   if (file.training != model.training || (file.trained_on && file.trained_on != model.data))
     throw DataError(quoted_path(options.scores) + ": is of another training than " + name);
-  const double of_weights = weight_noise(
-      *keys.set.parameters, model, sizes_of(door, keys, model.data, name, options, options.source));
-  const LinearClassifier weights =
-      classifier_of(open_weights(door, model, origin_of(name, model.data)), model.model.layout);
-  double norm = 0;
-  for (Eigen::Index k = 0; k < weights.weights.rows(); ++k)
-    norm = std::max(norm, std::hypot(weights.weights.row(k).norm(), weights.bias(k)));
-  const FeatureSizes scored =
-      sizes_of(door, keys, file.data, quoted_path(options.scores), options, {});
-  return {score_noise(*keys.set.parameters, file.scores.layout, of_weights, norm,
-                      softmax_circuit_named(file.circuit), scored),
-          options.budget,
-          {},
-          end.choices};
+  const FeatureSizes trained = sizes_of(door, keys, model.data, name, options, options.source),
+                     scored =
+                         sizes_of(door, keys, file.data, quoted_path(options.scores), options, {});
+  // Nothing of what follows is decrypted: it would show in the noise's size.
+  const double norm = weight_norm_limit(model.training.config, model.model.layout.samples,
+                                        model.training.steps, trained);
+  const double error = score_noise(*keys.set.parameters, file.scores.layout,
+                                   weight_noise(*keys.set.parameters, model, trained), norm,
+                                   softmax_circuit_named(file.circuit), scored);
+  (void)open_weights(door, model, origin_of(name, model.data), norm);
+  return {error, options.budget, {}, end.choices};
 }
 
 void decrypt_scores_to(const DecryptOptions& options, const OwnerFolder& keys,

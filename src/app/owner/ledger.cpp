@@ -27,6 +27,10 @@ std::string line_of(const LedgerEntry& e) {
                     e.what.c_str(), numbers.c_str(), e.error > 0 ? e.noise / e.error : 0,
                     e.bits > 0 ? "" : ", the same as before");
       break;
+    case LedgerEntry::Kind::kAsked:
+      std::snprintf(what, sizeof what, "round %d of %d of run %.8s", e.round, e.rounds,
+                    e.run.c_str());
+      break;
     case LedgerEntry::Kind::kAnswered:
       std::snprintf(what, sizeof what, "round %d of run %.8s: %s", e.round, e.run.c_str(),
                     e.stop ? "stop" : "go on");
@@ -40,11 +44,12 @@ std::string line_of(const LedgerEntry& e) {
   }
   char line[320];
   const char* tied = e.data.empty() ? "" : ", data set ";
-  std::snprintf(line, sizeof line, "%s  %-9s  %s%s%.8s%s\n", e.time.c_str(), kind_name(e.kind),
-                what, tied, e.data.c_str(),
-                e.round != 0 && e.kind != LedgerEntry::Kind::kAnswered
-                    ? (", round " + std::to_string(e.round)).c_str()
-                    : "");
+  std::snprintf(
+      line, sizeof line, "%s  %-9s  %s%s%.8s%s\n", e.time.c_str(), kind_name(e.kind), what, tied,
+      e.data.c_str(),
+      e.round != 0 && e.kind != LedgerEntry::Kind::kAnswered && e.kind != LedgerEntry::Kind::kAsked
+          ? (", round " + std::to_string(e.round)).c_str()
+          : "");
   return line;
 }
 
@@ -55,7 +60,7 @@ std::string text_of(const Ledger& ledger, const std::vector<LedgerEntry>& entrie
   if (!t.begun.empty())
     text += "\nWhat these keys gave away before " + t.begun +
             " is not known, and comes on top of what follows.\n";
-  char sums[1200];
+  char sums[2000];
   std::snprintf(
       sums, sizeof sums,
       "\nTogether\n"
@@ -65,13 +70,17 @@ std::string text_of(const Ledger& ledger, const std::vector<LedgerEntry>& entrie
       "  published  %zu results with noise. Whoever sees all of them learns at most\n"
       "             %.2g bits about the secret key (budget %.2g unless --budget is given),\n"
       "             if the servers computed what they were told.\n"
-      "  answered   %zu rounds of %zu runs of validation, one bit each, go on or stop. The\n"
-      "             training server learns at most %.1f bits by them, and by which rounds'\n"
-      "             models were published, about the data or the key.\n"
-      "  refused    %zu results that no training with these keys can have produced. Whoever\n"
-      "             sent them and hears of it learns at most %.0f bits, of its own choice.\n",
-      t.encrypted, t.opened, t.published, t.published_bits, kPublicationBudget, t.answered, t.runs,
-      t.answered_bits, t.refused, t.refused_bits);
+      "  asked      %zu rounds of validation, of %zu runs, and answered %zu, with go on or stop.\n"
+      "             A run of E rounds counts in full from its first: log2(2 E) bits, when it\n"
+      "             ends, and whether by a refusal. With those by which rounds' models were\n"
+      "             published the training server learns at most %.1f bits, of its own choice,\n"
+      "             about the data or the key.\n"
+      "  refused    %zu results that no training with these keys can have produced, or that\n"
+      "             were not to be published. Whatever is opened or published might have been\n"
+      "             refused: one bit each, once for the same question. Whoever sent them and\n"
+      "             hears which were used learns at most %.0f bits, of its own choice.\n",
+      t.encrypted, t.opened, t.published, t.published_bits, kPublicationBudget, t.asked, t.runs,
+      t.answered, t.answered_bits, t.refused, t.refused_bits);
   return text + sums;
 }
 
@@ -90,6 +99,7 @@ void ledger_command(const CommonOptions& common, const KeyOptions& options, bool
                            {"opened", t.opened},
                            {"published", t.published},
                            {"published_bits", t.published_bits},
+                           {"asked", t.asked},
                            {"answered", t.answered},
                            {"refused", t.refused},
                            {"refused_bits", t.refused_bits},

@@ -217,6 +217,16 @@ ScoresFile open_scores(const std::filesystem::path& path, const OwnerFolder& key
   });
 }
 
+void tell_data(const OwnerFolder& keys, const DataId& id, const std::string& said,
+               const std::string& use, const std::string& option, nlohmann::json& report,
+               std::ostringstream& text) {
+  report["data_checked"] = !said.empty();
+  const auto known = recorded_data_set(keys, id);
+  if (said.empty() && known && (known->use != use || recorded_for(keys, use) > 1))
+    text << "NOTE: of " << quoted_path(known->file) << ", as the server says; " << option
+         << " holds that against yours\n";
+}
+
 Origin origin_of(const std::string& name, const DataId& data) {
   return {.name = name, .data = to_string(data)};
 }
@@ -234,8 +244,11 @@ void require_own_copy(const DataId& id, const Sha256Digest& contents, const std:
                     quoted_path(data_sets_path(keys)) + unrecorded_advice());
 }
 
-std::vector<double> open_weights(Disclosure& door, const ModelFile& file, const Origin& origin) {
-  return door.open(file.model, plausible(door, file), origin);
+std::vector<double> open_weights(Disclosure& door, const ModelFile& file, const Origin& origin,
+                                 double norm_limit) {
+  PlausibleValues values = plausible(door, file);
+  values.norm = norm_limit;
+  return door.open(file.model, values, origin);
 }
 
 Published publish_weights(Disclosure& door, const ModelFile& file, const Origin& origin,

@@ -3,6 +3,9 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <limits>
+#include <nlohmann/json_fwd.hpp>
+#include <sstream>
 
 #include "app/owner/steps.h"
 
@@ -62,6 +65,12 @@ std::optional<int> planned_steps(const ScoresFile& file, const OwnerFolder& keys
 void require_own_copy(const DataId& id, const Sha256Digest& contents, const std::string& use,
                       const OwnerFolder& keys, bool unrecorded_data, const std::string& name);
 
+/// Says of a result whose data set nobody `said` that its file does, where these keys have several for
+/// `use`, or it is of another use; `option` says it.
+void tell_data(const OwnerFolder& keys, const DataId& id, const std::string& said,
+               const std::string& use, const std::string& option, nlohmann::json& report,
+               std::ostringstream& text);
+
 /// Throws DataError, which `name` opens, for another shape than the keys'.
 void require_shape_of_keys(const ProductLayout& layout, const OwnerFolder& keys,
                            const std::string& name);
@@ -70,8 +79,9 @@ Origin origin_of(const std::string& name, const DataId& data);
 
 // Through the door, held against what the training that the file states can have made: DataError.
 
-/// classes x features, bias last.
-std::vector<double> open_weights(Disclosure& door, const ModelFile& file, const Origin& origin);
+/// classes x features, bias last; of norm norm_limit at most for a class.
+std::vector<double> open_weights(Disclosure& door, const ModelFile& file, const Origin& origin,
+                                 double norm_limit = std::numeric_limits<double>::infinity());
 Published publish_weights(Disclosure& door, const ModelFile& file, const Origin& origin,
                           const Publication& publication);
 /// samples x classes.

@@ -58,11 +58,11 @@ void validate_command(const CommonOptions& common, const ValidateOptions& option
       seen = validator.rounds().size();
       since = std::make_unique<Stopwatch>();
     }
+    const std::filesystem::path next = round_path(options.exchange, static_cast<int>(seen) + 1);
     if (since->seconds() > options.timeout)
       throw DataError("no round " + std::to_string(seen + 1) + " within " +
-                      duration_text(options.timeout) + ": expected " +
-                      quoted_path(round_path(options.exchange, static_cast<int>(seen) + 1)) +
-                      " from 'blindtuner-server train'");
+                      duration_text(options.timeout) + ": expected " + quoted_path(next) +
+                      " from 'blindtuner-server train'" + partly_there(next));
     std::this_thread::sleep_for(50ms);
   }
   const ValidationRound& best =
@@ -71,6 +71,8 @@ void validate_command(const CommonOptions& common, const ValidateOptions& option
   judge(report, best, softmax_circuit_named(validator.training().circuit));
   std::ostringstream text;
   text.precision(4);
+  tell_data(keys, validator.trained_on(), options.told.trained_on, "training", "--trained-on",
+            report, text);
   text << (validator.stopped() ? "stopped" : "went through") << " after "
        << validator.rounds().size() << " rounds; the best is round " << best.round << ", after "
        << best.steps << " steps: validation loss " << best.score.loss << ", accuracy "

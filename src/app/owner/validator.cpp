@@ -108,10 +108,30 @@ int Validator::best_steps() const {
 bool Validator::poll() {
   while (!finished_ && !stopped_) {
     const fs::path path = round_path(options_.exchange, static_cast<int>(rounds_.size()) + 1);
-    if (!path_exists(path)) return false;
+    if (!arrived(path)) return false;
     take(path);
   }
+  require_best();
   return true;
+}
+
+// The record is written before the model that it tells of appears.
+void Validator::require_best() const {
+  if (path_exists(options_.out)) {
+    FileReader there(options_.out, FileKind::kModel);
+    scan_sections(there);
+    if (there.contents() == kept_) return;
+  }
+  const fs::path path = round_path(options_.exchange, stopping_.best_round());
+  if (path_exists(path)) {
+    const RoundFile file = read_round(path, keys_.set, [&](const ModelFile& model) {
+      require_shape_of_keys(model.model.layout, keys_, quoted_path(path));
+    });
+    const auto is_kept = [&](const Sha256Digest& written) { return written == kept_; };
+    if (is_kept(write_model(options_.out, keys_.set, file.model, is_kept))) return;
+  }
+  refuse_record(quoted_path(options_.out) + " is not the model that it tells of, and " +
+                quoted_path(path) + " does not hold that either");
 }
 
 void Validator::check(const fs::path& path, const RoundFile& file) const {
@@ -163,10 +183,15 @@ void Validator::take(const fs::path& path) {
   finished_ = file.last;
   stopped_ = stop && !file.last;
   last_ = file.contents;
-  // Every round is written, so that the time of an answer does not tell which one is the best.
+  // Every round is written, and answered before it appears or does not, so that the time of an answer
+  // does not tell which one is the best. The one before stays until the record tells of this.
   const bool best = stopping_.best_round() == file.round;
-  const Sha256Digest written = write_model(options_.out, keys_.set, file.model, best);
-  if (best) kept_ = written;
+  write_model(options_.out, keys_.set, file.model, [&](const Sha256Digest& written) {
+    if (best) kept_ = written;
+    save_record();
+    if (!file.last) answer(file.round, stop);
+    return best;
+  });
   if (options_.announce) {
     char line[256];
     std::snprintf(line, sizeof line,
@@ -179,8 +204,6 @@ void Validator::take(const fs::path& path) {
                             : "; go on");
     options_.announce(line);
   }
-  save_record();
-  if (!file.last) answer(file.round, stop);
 }
 
 std::vector<double> Validator::open(const fs::path& path, const RoundFile& file) {
@@ -196,7 +219,17 @@ std::vector<double> Validator::open(const fs::path& path, const RoundFile& file)
 }
 
 Origin Validator::origin(const std::string& name, int round) const {
-  return {name, to_string(data_.id), to_string(run_), round};
+  const json rule = {
+      {"patience", options_.patience}, {"logit_limit", logit_limit_}, {"data", to_hex(contents_)}};
+  Sha256 hash;
+  hash.add(json_text(rule));
+  const auto rounds = validation_steps(training_.config, trained_on_.samples).size();
+  return {.name = name,
+          .data = to_string(data_.id),
+          .run = to_string(run_),
+          .round = round,
+          .rounds = static_cast<int>(rounds),
+          .rule = to_hex(hash.finish())};
 }
 
 void Validator::answer(int round, bool stop) {
@@ -272,18 +305,13 @@ void Validator::load_record() {
   bool stop = false;
   for (const ValidationRound& round : rounds_) stop = !stopping_.go_on(round.score);
   stopped_ = stop && !finished_;
-  if (stopped_ || finished_) {  // before, an interruption may have left a newer one
-    FileReader kept(options_.out, FileKind::kModel);
-    scan_sections(kept);
-    if (kept.contents() != kept_)
-      refuse_record(quoted_path(options_.out) + " is not the model that it tells of");
-  }
+  require_best();
   // The interruption may have come between the record and its answer.
   const int last = rounds_.back().round;
   if (!finished_ && !path_exists(answer_path(options_.exchange, last))) answer(last, stop);
 }
 
-// What this record tells is of this exchange folder's run, and its model is the one that is kept.
+// What this record tells is of this exchange folder's run.
 void Validator::require_record_of_this_run() const {
   const fs::path path = round_path(options_.exchange, rounds_.back().round);
   if (!path_exists(path))
@@ -304,7 +332,6 @@ void Validator::require_record_of_this_run() const {
       });
   if (file.contents != last_)
     refuse_record(quoted_path(path) + " is not the round that it tells of");
-  if (!path_exists(options_.out)) refuse_record("its model is gone");
 }
 
 }  // namespace blindtuner

@@ -27,7 +27,8 @@ struct ValidatorOptions {
 /// Beside `out` lies the record of the rounds, `out` with .rounds.json behind it, sealed: written
 /// before the answer, so that a validator that was interrupted goes on where it was and never answers
 /// a round twice. It is a record of one run: it is taken up where the exchange folder still holds the
-/// very round that it ends with, and refused everywhere else.
+/// very round that it ends with, and refused everywhere else. `out` is replaced after the record and
+/// the answer; where an interruption came between, the best round's file restores it.
 class Validator {
  public:
   /// What the record beside a model says of it.
@@ -47,8 +48,9 @@ class Validator {
   Validator(const OwnerFolder& keys, ValidatorOptions options);
 
   /// Takes up every round that is there; true when nothing is left to do: it was told to stop, or
-  /// the last round has been seen. Throws DataError on a round of another run, data set, training or
-  /// order, and on scores that no run can have produced.
+  /// the last round has been seen, and `out` holds the best model. A round that is there in part is not
+  /// there yet. Throws DataError on a round of another run, data set, training or order, and on scores
+  /// that no run can have produced.
   bool poll();
 
   const std::vector<ValidationRound>& rounds() const { return rounds_; }
@@ -57,6 +59,7 @@ class Validator {
   int best_steps() const;
   /// Of the run that the rounds are of; there has been one.
   const TrainingState& training() const { return training_; }
+  const DataId& trained_on() const { return trained_on_.id; }
   bool stopped() const { return stopped_; }
   bool finished() const { return finished_; }
   /// {"best_round", "stopped_early", "patience", "logit_limit", "rounds": [..]}
@@ -75,6 +78,7 @@ class Validator {
   std::vector<double> open(const std::filesystem::path& path, const RoundFile& file);
   void load_record();
   void require_record_of_this_run() const;
+  void require_best() const;
   [[noreturn]] void refuse_record(const std::string& why) const;
   void save_record() const;
   void answer(int round, bool stop);

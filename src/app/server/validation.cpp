@@ -76,11 +76,12 @@ bool ValidationRounds::wait_for_answer(int round) {
   ProgressBar bar("waiting for the owner", quiet_);
   bar.note("round " + std::to_string(round) + " in " + quoted_path(options_.exchange));
   const Stopwatch watch;
-  while (!path_exists(answer)) {
+  while (!arrived(answer)) {
     if (watch.seconds() > options_.timeout)
       throw DataError("no answer to round " + std::to_string(round) + " within " +
                       duration_text(options_.timeout) + ": expected " + quoted_path(answer) +
-                      " from 'blindtuner validate'; with --checkpoint, --resume goes on from here");
+                      " from 'blindtuner validate'" + partly_there(answer) +
+                      "; with --checkpoint, --resume goes on from here");
     bar.update(std::min(1.0, watch.seconds() / std::max(options_.timeout, 1e-3)));
     // An owner beside us answers at once, one elsewhere within hours.
     std::this_thread::sleep_for(watch.seconds() < 1 ? 5ms : 50ms);

@@ -73,6 +73,15 @@ bool lock_now(int descriptor) {
   return result == 0;
 }
 
+// The file is whole whatever happens here, and some file systems refuse to flush folders, so a failure
+// is not one of ours.
+void flush_at(int folder, const char* name) {
+  const int list = ::openat(folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (list < 0) return;
+  (void)::fsync(list);
+  ::close(list);
+}
+
 }  // namespace
 
 void AtomicFile::always_name_temporaries(bool always) { always_named = always; }
@@ -253,15 +262,32 @@ void AtomicFile::commit() {
     if (::renameat(folder_, temporary_.c_str(), folder_, name_.c_str()) != 0) fail("rename", errno);
     temporary_.clear();
   }
-  // The name, too, should survive a crash. The file is whole whatever happens here, and some file
-  // systems refuse to flush folders, so a failure is not one of ours.
-  const int list = ::openat(folder_, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (list >= 0) {
-    (void)::fsync(list);
-    ::close(list);
-  }
+  flush_at(folder_, ".");
   discard();
 }
+
+void AtomicFile::commit_file(const std::filesystem::path& whole) {
+  require(descriptor_ >= 0, "AtomicFile: committed twice or after failure");
+  if (!temporary_.empty()) ::unlinkat(folder_, std::exchange(temporary_, {}).c_str(), 0);
+  ::close(descriptor_);
+  descriptor_ = ::open(whole.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  if (descriptor_ < 0) fail("open", errno);
+  (void)lock_now(descriptor_);  // against another program's sweep
+  if (keeps_) keep_owner();
+  const std::string name = temporary_name();
+  if (::linkat(AT_FDCWD, whole.c_str(), folder_, name.c_str(), 0) == 0) {
+    temporary_ = name;  // goes away in discard() where the target was this very file
+    if (::renameat(folder_, name.c_str(), folder_, name_.c_str()) != 0) fail("rename", errno);
+  } else if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS && errno != EMLINK) {
+    fail("link", errno);
+  } else if (::renameat(AT_FDCWD, whole.c_str(), folder_, name_.c_str()) != 0) {
+    fail("rename", errno);
+  }
+  flush_at(folder_, ".");
+  discard();
+}
+
+void flush_folder(const std::filesystem::path& folder) { flush_at(AT_FDCWD, folder.c_str()); }
 
 void check_writable(const std::filesystem::path& target, Links links) {
   const AtomicFile probe(target, 0600, links);

@@ -53,6 +53,10 @@ class AtomicFile {
   void flush();
   /// Flush, fsync, rename, fsync of the folder. Call once; nothing may be written afterwards.
   void commit();
+  /// The same with a file that is whole already, in the place of what was written: it gets a second name
+  /// (on file systems without these it is renamed), so it must be on the target's file system. Its own
+  /// permissions stay where there is no target yet.
+  void commit_file(const std::filesystem::path& whole);
 
   /// Only for tests: as on a file system that knows no files without a name.
   static void always_name_temporaries(bool always);
@@ -79,6 +83,9 @@ class AtomicFile {
 /// Throws what AtomicFile throws for a target that cannot be written, before the hours whose result
 /// it is to hold. Changes nothing.
 void check_writable(const std::filesystem::path& target, Links links = Links::kFollow);
+
+/// The folder's names survive a crash; where the file system cannot promise it, as well as it can.
+void flush_folder(const std::filesystem::path& folder);
 
 /// The whole file in one call.
 void write_file_atomically(const std::filesystem::path& target, std::span<const std::uint8_t> bytes,

@@ -285,7 +285,7 @@ void Whitening::save(const std::filesystem::path& path) const {
       {"eigenvalues", npy_bytes(Eigen::MatrixXd(eigenvalues_))},
       {"epsilon", npy_bytes(Eigen::MatrixXd(Eigen::MatrixXd::Constant(1, 1, epsilon_)))}};
   if (!feature_names_.empty()) members["feature_names"] = npy_bytes(feature_names_);
-  write_npz(path, members);
+  write_npz(path, members, kForTheOwner);
 }
 
 Whitening Whitening::load(const std::filesystem::path& path) {

@@ -70,8 +70,9 @@ class Whitening {
   LinearClassifier unfold(const LinearClassifier& whitened) const;
 
   /// An .npz archive with members mean (d x 1), map (d x k), eigenvalues (d x 1), epsilon (1 x 1),
-  /// all double, and feature_names (d texts) where there are any: whole or absent; read with every
-  /// shape checked against the others. Throws DataError.
+  /// all double, and feature_names (d texts) where there are any: whole or absent, and its owner's
+  /// alone, since they are moments of the features; read with every shape checked against the others.
+  /// Throws DataError.
   void save(const std::filesystem::path& path) const;
   static Whitening load(const std::filesystem::path& path);
 

@@ -217,7 +217,7 @@ class Boxes:
     def __init__(self, case, folder):
         self.case, self.folder = case, folder
         os.environ["BLINDTUNER_THREADS"] = "1"
-        self.inspected = {}
+        self.inspected, self.opened = {}, set()
         self.old = self.make("old", "b")
         self.succeed(self.old, case.line("b"))
         self.reference = self.make("reference")
@@ -281,6 +281,32 @@ class Boxes:
             else:
                 self.check_whole(path)
         self.check_pair(box)
+        self.check_run(box)
+
+    def check_run(self, box):
+        """The model of a run is opened by its map and its keys, whatever became of the next one: from
+        the folder or, while results are put in place, from run.finished (app/owner/run_folder.h)."""
+        out = box / "out"
+        names = ("model.enc", "whitening.npz", "report.json")
+        folder = next((folder for folder in (out / "run.finished", out)
+                       if all((folder / name).exists() for name in names)), None)
+        if folder is None:
+            left = [name for name in names if (out / name).exists()]
+            assert not left, f"of an earlier run only {left} are left"
+            return
+        state = self.state(out)
+        if state in self.opened:
+            return
+        opened = self.folder / "opened"
+        shutil.rmtree(opened, ignore_errors=True)
+        identity = (folder / "model.enc").read_bytes()[80:96]
+        secret = next(path for path in out.rglob("secret.key")
+                      if path.read_bytes()[80:96] == identity)
+        copy(secret.parent, opened)
+        self.succeed(opened, [OWNER, "decrypt", "--model", folder / "model.enc", "--whitening",
+                              folder / "whitening.npz", "--keys", opened, "--out",
+                              opened / "model.npz", INSECURE])
+        self.opened.add(state)
 
     def check_whole(self, path):
         """The file's reader accepts it."""

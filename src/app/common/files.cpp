@@ -484,19 +484,6 @@ std::string partly_there(const std::filesystem::path& path) {
   return path_exists(path) ? ", of which only a part is there" : "";
 }
 
-void remove_rounds(const std::filesystem::path& folder) {
-  // From the last one: a run that was interrupted here leaves no gap before what is left.
-  for (int round = path_exists(folder) ? kMaxRounds : 0; round > 0; --round)
-    for (const auto& [path, kind] : {std::pair{round_path(folder, round), FileKind::kRound},
-                                     std::pair{answer_path(folder, round), FileKind::kAnswer}}) {
-      if (!path_exists(path)) continue;
-      (void)FileReader(path, kind);
-      std::error_code error;
-      if (!std::filesystem::remove(path, error) || error)
-        throw DataError("cannot remove " + quoted_path(path) + ": " + error.message());
-    }
-}
-
 void write_round(const std::filesystem::path& path, const KeySet& keys, const RoundFile& file) {
   FileWriter out(path, header_for(FileKind::kRound, keys), {.links = Links::kReplace});
   write_model_sections(out, *keys.parameters, file.model);

@@ -164,9 +164,6 @@ inline constexpr int kMaxRounds = 9999;
 bool arrived(const std::filesystem::path& path);
 /// What the message of a wait that ended without it ends with.
 std::string partly_there(const std::filesystem::path& path);
-/// Removes the rounds and answers that a run left in the folder, and nothing else: files of these
-/// names and kinds. Throws DataError for a file of such a name that is something else.
-void remove_rounds(const std::filesystem::path& folder);
 
 /// A training configuration in JSON; `classes` where the file does not say. The default one where
 /// the path is empty. Throws DataError.

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <sstream>
 #include <vector>
@@ -57,14 +58,37 @@ std::vector<const CLI::Option*> given_options(const CLI::App& command) {
   return out;
 }
 
-/// Whether the file of an output is another option's too: one that is there, or both are to make.
-bool same_file(const fs::path& output, const CLI::Option& other) {
-  const fs::path path = other.results().back();
+/// Of what a command writes: a path, and how messages call it.
+struct Output {
+  fs::path path;
+  std::string what;
+  const CLI::Option* option;  ///< null: its name follows from others
+};
+
+/// One that is there, or both are to make.
+bool same_file(const fs::path& output, const fs::path& other, bool is_output) {
   std::error_code error;
-  if (fs::is_regular_file(output, error)) return fs::equivalent(output, path, error);
-  if (!is_output(other)) return false;
+  if (fs::is_regular_file(output, error)) return fs::equivalent(output, other, error);
+  if (!is_output) return false;
   const fs::path resolved = fs::weakly_canonical(output, error);
-  return !error && resolved == fs::weakly_canonical(path, error);
+  return !error && resolved == fs::weakly_canonical(other, error);
+}
+
+/// Options whose folders a command writes in, or (a table's paths start there) does not read as a whole.
+constexpr std::array kNotReadAsFolders = {"--keys", "--checkpoint", "--exchange", "--cache",
+                                          "--images-root"};
+
+/// Whether a file that is there lies in a folder that this option has the command read.
+bool lies_in(const fs::path& output, const CLI::Option& option, const fs::path& folder) {
+  std::error_code error;
+  if (is_output(option) ||
+      std::find(kNotReadAsFolders.begin(), kNotReadAsFolders.end(), option.get_name()) !=
+          kNotReadAsFolders.end() ||
+      !fs::is_regular_file(output, error) || !fs::is_directory(folder, error))
+    return false;
+  const fs::path inner = fs::canonical(output, error), outer = fs::canonical(folder, error);
+  return !error && std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first ==
+                       outer.end();
 }
 
 /// None of a file that is not there, or is none of ours.
@@ -78,24 +102,66 @@ std::optional<FileKind> kind_of(const fs::path& path) {
   }
 }
 
+/// What a file of these first bytes is, or one of this name: an owner's, which no command can make again;
+/// empty for other files.
+std::string state_of_owner(const fs::path& path) {
+  const auto kind = kind_of(path);
+  if (kind == FileKind::kSecretKey || kind == FileKind::kEvaluationKeys)
+    return describe(*kind);
+  const std::string name = path.filename().string();
+  std::string begin(64, '\0');
+  std::error_code error;
+  if (fs::is_regular_file(path, error)) {
+    std::ifstream file(path, std::ios::binary);
+    file.read(begin.data(), static_cast<std::streamsize>(begin.size()));
+  }
+  // app/owner/sealed_record.h, secret/ledger.h
+  if ((name.starts_with("ledger-") && name.ends_with(".jsonl")) || begin.starts_with("{\"key_id\":\""))
+    return "the ledger of keys";
+  if ((name.starts_with("data-sets-") && name.ends_with(".json")) ||
+      begin.starts_with("{\n  \"record\": "))
+    return "a record of keys";
+  if (name.starts_with(".") && name.ends_with(".lock")) return "a folder's lock";
+  return {};
+}
+
+void check_output(const Output& output, const std::vector<const CLI::Option*>& options,
+                  const std::vector<Output>& outputs) {
+  const std::string expected = "; expected another name";
+  if (output.path.empty()) throw DataError(output.what + "is empty; expected a file name");
+  const std::string state = state_of_owner(output.path);
+  if (!state.empty())
+    throw DataError(output.what + "holds " + state + ", which nothing can bring back" + expected);
+  for (const CLI::Option* other : options) {
+    if (other == output.option) continue;
+    for (const fs::path path : other->results()) {
+      if (same_file(output.path, path, is_output(*other)))
+        throw DataError(output.what + "is the file of " + other->get_name() + expected);
+      if (output.option != nullptr && lies_in(output.path, *other, path))
+        throw DataError(output.what + "is there, in the folder of " + other->get_name() + expected);
+    }
+  }
+  for (const Output& other : outputs)
+    if (&other != &output && same_file(output.path, other.path, true))
+      throw DataError(output.what + "would be written twice" + expected);
+}
+
 }  // namespace
 
-void check_outputs(const CLI::App& command) {
+void check_outputs(const CLI::App& command, const std::vector<fs::path>& derived) {
   const auto options = given_options(command);
-  for (const CLI::Option* output : options) {
-    if (!is_output(*output)) continue;
-    const fs::path path = output->results().back();
-    const std::string what = output->get_name() + " " + quoted_path(path) + ": ";
-    const auto kind = kind_of(path);
-    if (kind == FileKind::kSecretKey || kind == FileKind::kEvaluationKeys)
-      throw DataError(what + "holds " + describe(*kind) +
-                      ", which nothing can bring back; expected another name");
-    for (const CLI::Option* other : options)
-      if (other != output && same_file(path, *other))
-        throw DataError(what + "is the file of " + other->get_name() + "; expected another name");
-  }
-  for (const CLI::Option* output : options)
-    if (output->get_type_name() == kOutputFile) check_writable(output->results().back());
+  std::vector<Output> outputs;
+  for (const CLI::Option* option : options)
+    if (is_output(*option)) {
+      const fs::path path = option->results().back();
+      outputs.push_back({path, option->get_name() + " " + quoted_path(path) + ": ", option});
+    }
+  for (const fs::path& path : derived)
+    outputs.push_back({path, quoted_path(path) + ", which the command writes too: ", nullptr});
+  for (const Output& output : outputs) check_output(output, options, outputs);
+  for (const Output& output : outputs)
+    if (output.option != nullptr && output.option->get_type_name() == kOutputFile)
+      check_writable(output.path);
 }
 
 CLI::Option* add_output_file(CLI::App& command, const std::string& name, std::string& path,

@@ -4,8 +4,10 @@
 #include <CLI/CLI.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 #include "data/table_columns.h"
 
@@ -47,9 +49,11 @@ void add_table_options(CLI::App& command, ColumnChoice& columns, bool of_feature
 /// --range, which picks a softmax circuit.
 void add_range_option(CLI::App& command, double& range);
 
-/// Holds a command that was parsed to this: what it writes (--out, --report, --validation-out) is no
-/// file that another of its options names, and no file of keys; files can be written where they are
-/// to go, in folders that are there. Throws DataError that names the file.
-void check_outputs(const CLI::App& command);
+/// Holds a command that was parsed to this: what it writes, by an option (--out, --report,
+/// --validation-out) or besides (`derived`: names that follow from those), is no file that another of its
+/// options names or that it writes for something else, nor keys, a record or a lock of an owner; what an
+/// option writes replaces nothing in a folder that it reads, an encoder's or of pictures; files can be
+/// written where they are to go, in folders that are there. Throws DataError that names the file.
+void check_outputs(const CLI::App& command, const std::vector<std::filesystem::path>& derived = {});
 
 }  // namespace blindtuner

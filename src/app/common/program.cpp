@@ -162,7 +162,10 @@ int Program::run(int argc, char** argv) {
       flush_output();
       return kExitGood;
     }
-    check_outputs(*app_.get_subcommands().front());
+    const CLI::App* command = app_.get_subcommands().front();
+    const auto derived = derived_.find(command);
+    check_outputs(*command, derived == derived_.end() ? std::vector<std::filesystem::path>()
+                                                      : derived->second());
     if (options_.threads > 0) set_max_threads(options_.threads);
     chosen_();
     flush_output();

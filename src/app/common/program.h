@@ -2,9 +2,13 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <functional>
+#include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace blindtuner {
 
@@ -34,6 +38,12 @@ class Program {
   /// A subcommand. `setup` adds its options; what it returns is called when the command was chosen.
   CLI::App* add_command(const std::string& name, const std::string& description,
                         const std::function<std::function<void()>(CLI::App&)>& setup);
+  /// What the command that is being set up writes besides the files that its options name: asked once it
+  /// was parsed, and held to the same (check_outputs).
+  void also_writes(const CLI::App& command,
+                   std::function<std::vector<std::filesystem::path>()> files) {
+    derived_[&command] = std::move(files);
+  }
   const CommonOptions& options() const { return options_; }
 
   /// Parses, runs, and turns every exception into one line on stderr and an exit code.
@@ -44,6 +54,7 @@ class Program {
   CLI::App app_;
   CommonOptions options_;
   std::function<void()> chosen_;
+  std::map<const CLI::App*, std::function<std::vector<std::filesystem::path>()>> derived_;
 };
 
 /// The report on stdout: with --json the object, otherwise the text. Call it last: where "trusted" is

@@ -446,6 +446,10 @@ void add_evaluate(Program& program) {
                            "name within an .npz archive (labels, y, y_test, ..)");
         add_output_file(command, "--report", o->report,
                         "where the JSON report goes; a page to look at, .html, goes beside it");
+        program.also_writes(command, [o]() -> std::vector<std::filesystem::path> {
+          if (o->report.empty()) return {};
+          return {page_path(o->report)};
+        });
         return [&program, o] { evaluate(program.options(), *o); };
       });
 }

@@ -7,6 +7,7 @@
 #include "app/owner/finetuning.h"
 #include "app/owner/owner.h"
 #include "app/owner/process.h"
+#include "app/owner/server_check.h"
 #include "app/owner/steps.h"
 #include "base/error.h"
 #include "base/path.h"
@@ -32,9 +33,17 @@ struct DemoOptions {
 
 constexpr int kClasses = 10;
 
+std::string features_file(const std::string& part) { return part + "-features.npz"; }
+
+/// The files of features that are made.
+std::vector<std::string> features_made(const DemoOptions& options) {
+  if (options.model.empty()) return {};
+  return {features_file("train"), features_file("t10k")};
+}
+
 // Features of `part`, "train" or "t10k": by `extract`, or by the random layer.
 Dataset features_of(const CommonOptions& common, const DemoOptions& options,
-                    const std::string& part) {
+                    const std::string& part, const RunFolder& folder) {
   const std::string prefix = (fs::path(options.data) / part).string();
   const std::string images = prefix + "-images-idx3-ubyte.gz",
                     labels = prefix + "-labels-idx1-ubyte.gz";
@@ -47,7 +56,7 @@ Dataset features_of(const CommonOptions& common, const DemoOptions& options,
     set = read_idx(images, labels);
     set.features = RandomReluFeatures(set.width(), options.features).apply(set.features);
   } else {
-    const fs::path out = fs::path(options.out) / (part + "-features.npz");
+    const fs::path out = folder.staged(features_file(part));
     run_extract(common, {"--model", options.model, "--images", images, "--labels", labels, "--out",
                          out.string(), "--pooling", options.pooling});
     DataSource source;
@@ -62,18 +71,17 @@ Dataset features_of(const CommonOptions& common, const DemoOptions& options,
 void demo(const CommonOptions& common, const DemoOptions& options) {
   if (options.pooling == kChoosePooling)
     throw DataError("--pooling auto is for 'finetune', expected one such as model or class+mean");
-  check_run(options.out, options.server);
-  const FileLock folder = make_locked_folder(options.out, "run");
+  (void)checked_server_program(options.server);
+  RunFolder folder(options.out, features_made(options));
   FinetuningData data{"fashion-mnist",
-                      features_of(common, options, "train"),
-                      features_of(common, options, "t10k"),
+                      features_of(common, options, "train", folder),
+                      features_of(common, options, "t10k", folder),
                       std::nullopt,
                       {},
                       {}};
   data.train.class_names = {"T-shirt", "trouser", "pullover", "dress", "coat",
                             "sandal",  "shirt",   "sneaker",  "bag",   "ankle boot"};
   FinetuningSettings settings;
-  settings.out = options.out;
   settings.keys = options.keys;
   settings.parameters = options.parameters;
   settings.server = options.server;
@@ -82,7 +90,8 @@ void demo(const CommonOptions& common, const DemoOptions& options) {
   settings.config = read_training_config(options.config, kClasses);
   if (options.config.empty()) settings.config.validation_every = 3;
   settings.validation_fraction = 0.05;
-  const nlohmann::json report = finetune_encrypted(common, std::move(settings), std::move(data));
+  const nlohmann::json report = 
+      finetune_encrypted(common, std::move(settings), std::move(data), folder);
   print_report(common, report, finetuning_summary(report, options.out));
 }
 
@@ -113,6 +122,8 @@ void add_demo(Program& program) {
         command.add_option("--server", o->server, "the server's program (beside this one)");
         add_number(command, "--seed", o->seed, "of the samples' order", 0, UINT64_MAX)
             ->capture_default_str();
+        program.also_writes(command,
+                            [o] { return RunFolder::results(o->out, features_made(*o)); });
         return [&program, o] { demo(program.options(), *o); };
       });
 }

@@ -291,6 +291,11 @@ void add_encrypt(Program& program) {
             "of the samples' order and of what is held out, to get them again: what a "
             "report says, or a number (0: the order as it is); secret and fresh "
             "without this option");
+        program.also_writes(command, [o]() -> std::vector<std::filesystem::path> {
+          if (o->validation_fraction == 0 && o->validation.features.empty()) return {};
+          if (!o->validation_out.empty()) return {};
+          return {validation_path(*o)};
+        });
         return [&program, o] { encrypt(program.options(), *o); };
       });
 }

@@ -11,6 +11,7 @@
 #include "app/owner/finetuning_choice.h"
 #include "app/owner/owner.h"
 #include "app/owner/process.h"
+#include "app/owner/server_check.h"
 #include "app/owner/steps.h"
 #include "base/error.h"
 #include "base/utf8.h"
@@ -105,9 +106,18 @@ void check_before_extraction(const FinetuneOptions& o) {
   (void)find_parameters(o.parameters);
 }
 
-void extract_features(const CommonOptions& common, FinetuneOptions& o) {
+constexpr char kTrainFeatures[] = "train-features.npz", kTestFeatures[] = "test-features.npz";
+
+/// The files of features that are made.
+std::vector<std::string> features_made(const FinetuneOptions& o) {
+  std::vector<std::string> out;
+  if (!o.extraction.train().empty()) out.emplace_back(kTrainFeatures);
+  if (!o.extraction.test().empty()) out.emplace_back(kTestFeatures);
+  return out;
+}
+
+void extract_features(const CommonOptions& common, FinetuneOptions& o, const RunFolder& folder) {
   const ExtractionOptions& e = o.extraction;
-  const fs::path folder = o.out;
   const std::string kind = !e.pairs.empty() ? "--pairs" : e.texts.empty() ? "--images" : "--texts";
   const std::string pooling = e.pooling == kChoosePooling && !e.pairs.empty() ? "model" : e.pooling;
   const auto extract = [&](const std::string& from, DataSource& set, const std::string& split,
@@ -135,14 +145,14 @@ void extract_features(const CommonOptions& common, FinetuneOptions& o) {
     set.features = out;
     set.labels.clear();
   };
-  const fs::path train = folder / "train-features.npz";
+  const fs::path train = folder.staged(kTrainFeatures);
   const std::string test = e.test();
   std::error_code error;
   if (!test.empty() && e.split == e.test_split && fs::equivalent(e.train(), test, error))
     throw DataError(quoted_path(test) + ": the same samples for training and for the test");
   check_before_extraction(o);
   extract(e.train(), o.train, e.split, train, {});
-  if (!test.empty()) extract(test, o.test, e.test_split, folder / "test-features.npz", train);
+  if (!test.empty()) extract(test, o.test, e.test_split, folder.staged(kTestFeatures), train);
   o.train.columns = {};
 }
 
@@ -260,7 +270,6 @@ FinetuningSettings settings_of(const FinetuneOptions& o, const Dataset& train,
     for (TrainingWay& way : s.choices) way.config.learning_rate /= moment;
   }
   drop_repeated(s.choices);
-  s.out = o.out;
   s.keys = o.keys;
   s.parameters = o.parameters;
   s.server = o.server;
@@ -293,15 +302,16 @@ void choose_pooling_of(const CommonOptions& common, const FinetuneOptions& optio
 void finetune(const CommonOptions& common, FinetuneOptions options) {
   check_options(options);
   const OrderSeed seed = OrderSeed::parse(options.seed, "--seed");
-  check_run(options.out, options.server);
-  const FileLock folder = make_locked_folder(options.out, "run");
-  if (options.train.features.empty()) extract_features(common, options);
+  (void)checked_server_program(options.server);
+  RunFolder folder(options.out, features_made(options));
+  if (options.train.features.empty()) extract_features(common, options, folder);
   FinetuningData data = load(common, options, seed);
   std::string classes = class_note(data.train.class_names);
   if (!classes.empty()) classes += "\n";
   choose_pooling_of(common, options, data, seed);
   FinetuningSettings settings = settings_of(options, data.train, seed);
-  const nlohmann::json report = finetune_encrypted(common, std::move(settings), std::move(data));
+  const nlohmann::json report = 
+      finetune_encrypted(common, std::move(settings), std::move(data), folder);
   print_report(common, report, finetuning_summary(report, options.out) + classes);
 }
 
@@ -451,6 +461,8 @@ void add_finetune(Program& program) {
                    0.0, 1e6)
             ->capture_default_str();
         command.add_option("--server", o->server, "the server's program (beside this one)");
+        program.also_writes(command,
+                            [o] { return RunFolder::results(o->out, features_made(*o)); });
         return [&program, o] { finetune(program.options(), *o); };
       });
 }

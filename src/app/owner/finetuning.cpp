@@ -40,31 +40,32 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-/// Files of one run, under its folder.
+/// Files of one run: keys where they stay, everything else in its folder until all of it is done.
 struct Files {
-  Files(fs::path out, const fs::path& key_folder)
-      : folder(std::move(out)), keys(key_folder.empty() ? folder / "keys" : key_folder) {}
-  fs::path folder, keys, data = folder / "train.enc", validation = folder / "validation.enc",
-                         rounds = folder / "rounds", model = folder / "model.enc",
-                         last_model = folder / "last.enc", config = folder / "config.json",
-                         server_report = folder / "server.json", classifier = folder / "model.npz",
-                         whitening = folder / "whitening.npz", report = folder / "report.json",
-                         page = folder / "report.html", published = folder / "published.npz";
-
-  /// What a run writes, and a later one over it.
-  std::vector<fs::path> results() const {
-    return {data,       validation, model,  last_model, config,   server_report,
-            classifier, whitening,  report, page,       published};
-  }
+  Files(const RunFolder& folder, const fs::path& key_folder)
+      : keys(key_folder.empty() ? folder.folder() / "keys" : key_folder),
+        data(folder.staged("train.enc")),
+        validation(folder.staged("validation.enc")),
+        rounds(folder.staged("rounds")),
+        model(folder.staged("model.enc")),
+        last_model(folder.staged("last.enc")),
+        config(folder.staged("config.json")),
+        server_report(folder.staged("server.json")),
+        whitening(folder.staged("whitening.npz")),
+        report(folder.staged("report.json")) {}
+  fs::path keys, data, validation, rounds, model, last_model, config, server_report, whitening,
+      report;
 };
 
 class Finetuning {
  public:
-  Finetuning(const CommonOptions& common, FinetuningSettings settings, FinetuningData data)
+  Finetuning(const CommonOptions& common, FinetuningSettings settings, FinetuningData data,
+             RunFolder& folder)
       : common_(common),
         settings_(std::move(settings)),
         data_(std::move(data)),
-        files_(settings_.out, settings_.keys.folder),
+        folder_(folder),
+        files_(folder, settings_.keys.folder),
         parameters_(Parameters::create(find_parameters(settings_.parameters))) {}
 
   json run() {
@@ -77,19 +78,18 @@ class Finetuning {
             choose();
           });
     phase("whitening", "whitens the features", [&] { whiten(); });
-    clear_exchange();
     const Forecast expected = check_before_work();
+    std::optional<OwnerFolder> opened;
+    if (has_keys())
+      phase("key generation", "opens the keys of an earlier run",
+            [&] { opened = keys_of_earlier_run(); });
+    // They may have other blocks than new ones.
+    if (opened) fit_batches(settings_.config, opened->layout());
     phase("plain training",
           "trains in the clear: to see that numbers stay in range, and to compare",
           [&] { rehearse(expected); });
-    std::optional<OwnerFolder> opened;
-    phase("key generation", has_keys() ? "opens the keys of an earlier run" : "makes keys",
-          [&] { opened = keys_of_run(); });
+    if (!opened) phase("key generation", "makes keys", [&] { opened = new_keys(); });
     const OwnerFolder& keys = *opened;
-    const std::size_t rehearsed = settings_.config.batch_size;
-    fit_batches(settings_.config, keys.layout());
-    // Keys of an earlier run may have other blocks.
-    if (settings_.config.batch_size != rehearsed) rehearse(expected);
     phase("encryption", "encrypts features and labels", [&] { encrypt_sets(keys); });
     phase("training on ciphertexts",
           validated() ? "sends keys and data; answers rounds of validation with one bit each"
@@ -210,7 +210,7 @@ class Finetuning {
   Forecast check_before_work() {
     Forecast expected = forecast(settings_, data_.train.width());
     settings_.config = expected.request.config;
-    require_room(files_.folder,
+    require_room(folder_.folder(),
                  expected.bytes.upload + (has_keys() ? 0 : expected.bytes.evaluation_keys),
                  "keys and encrypted data");
     return expected;
@@ -238,20 +238,23 @@ class Finetuning {
                       "(--unchecked trains all the same)");
   }
 
-  OwnerFolder keys_of_run() {
-    const KeyOptions where{files_.keys, settings_.keys.passphrase};
+  KeyOptions key_options() const { return {files_.keys, settings_.keys.passphrase}; }
+
+  OwnerFolder new_keys() {
+    const KeyOptions where = key_options();
+    const MadeKeys made = make_keys(files_.keys, key_request(), settings_.keys.fresh, [&] {
+      return where.passphrase.file.empty()
+                 ? SecretBytes()
+                 : read_new_passphrase(where.passphrase, secret_key_path(files_.keys));
+    });
+    if (made.old_pair)
+      owner_says("keeps the keys that were there in " + quoted_path(*made.old_pair));
+    return open_keys_to_encrypt(where, common_.allow_insecure);
+  }
+
+  OwnerFolder keys_of_earlier_run() {
     const KeygenRequest request = key_request();
-    if (!has_keys()) {
-      const MadeKeys made = make_keys(files_.keys, request, settings_.keys.fresh, [&] {
-        return where.passphrase.file.empty()
-                   ? SecretBytes()
-                   : read_new_passphrase(where.passphrase, secret_key_path(files_.keys));
-      });
-      if (made.old_pair)
-        owner_says("keeps the keys that were there in " + quoted_path(*made.old_pair));
-      return open_keys_to_encrypt(where, common_.allow_insecure);
-    }
-    OwnerFolder keys = open_keys_to_encrypt(where, common_.allow_insecure);
+    OwnerFolder keys = open_keys_to_encrypt(key_options(), common_.allow_insecure);
     const ProductLayout& made_for = keys.layout();
     const std::string& parameters = keys.set.parameters->literal().name;
     if (made_for.features != request.features + 1 || made_for.classes != request.classes ||
@@ -270,13 +273,6 @@ class Finetuning {
     return keys;
   }
 
-  // Rounds of an earlier run are not to be taken for this one's.
-  void clear_exchange() {
-    remove_rounds(files_.rounds);
-    std::error_code ignored;
-    fs::remove(Validator::record_path(files_.model), ignored);
-  }
-
   // Batches are whole blocks of the layout.
   void fit_batches(TrainingConfig& config, const ProductLayout& layout) const {
     const std::size_t rows = layout.rows();
@@ -289,10 +285,12 @@ class Finetuning {
     check_features(data_.train.features, keys, "the training set");
     const std::string seed = settings_.seed.text(), map = map_name(whitening_);
     trained_on_ =
-        encrypt_to(files_.data, keys, data_.train, {"training", seed, map}, common_.quiet);
+        encrypt_to(files_.data, keys, data_.train,
+                   {"training", seed, map, folder_.folder() / files_.data.filename()}, common_.quiet);
     if (!validated()) return;
     check_features(data_.validation->features, keys, "the validation set");
-    encrypt_to(files_.validation, keys, *data_.validation, {"validation", seed, map},
+    encrypt_to(files_.validation, keys, *data_.validation,
+               {"validation", seed, map, folder_.folder() / files_.validation.filename()},
                common_.quiet);
   }
 
@@ -333,6 +331,7 @@ class Finetuning {
   }
 
   void train(const OwnerFolder& keys, const fs::path& server) {
+    folder_.keep_unfinished();
     write_file_atomically(files_.config, json_text(to_json(settings_.config), 2) + "\n");
     std::vector<std::string> arguments = {"train",
                                           "--keys",
@@ -438,8 +437,6 @@ class Finetuning {
     if (!data_.train.pooling.empty()) out["pooling"] = data_.train.pooling;
     if (!data_.poolings.is_null()) out["pooling_choice"] = data_.poolings;
     const double error = judge(out, keys, model, file, approximate);
-    std::error_code ignored;
-    fs::remove(files_.published, ignored);  // of an earlier run, which these results replace
     if (settings_.publish) publish(out, keys, file, error);
     if (validated()) {
       json& v = out["validation"] = validation_;
@@ -448,6 +445,7 @@ class Finetuning {
       v["best_round_plain"] = exact.best_round;
     }
     write_reports(files_.report, out);
+    folder_.finish();
     return out;
   }
 
@@ -525,7 +523,7 @@ class Finetuning {
   void save(const char* name, const LinearClassifier& model, const ModelFile& file,
             unsigned mode) const {
     save_classifier(
-        files_.folder / name,
+        folder_.staged(name),
         balanced({whitening_ ? whitening_->unfold(model) : model,
                   LogitLimit::of(softmax_circuit_named(file.training.circuit)),
                   data_.train.class_names, data_.train.feature_names, data_.train.pooling},
@@ -556,6 +554,7 @@ class Finetuning {
   const CommonOptions& common_;
   FinetuningSettings settings_;
   FinetuningData data_;
+  RunFolder& folder_;
   Files files_;
   ParametersPtr parameters_;
   DataId trained_on_{};
@@ -570,16 +569,9 @@ class Finetuning {
 
 }  // namespace
 
-void check_run(const std::string& out, const std::string& server) {
-  (void)checked_server_program(server);
-  make_folder(out);
-  const Files files(out, {});
-  for (const fs::path& path : files.results()) check_writable(path);
-}
-
 json finetune_encrypted(const CommonOptions& common, FinetuningSettings settings,
-                        FinetuningData data) {
-  return Finetuning(common, std::move(settings), std::move(data)).run();
+                        FinetuningData data, RunFolder& folder) {
+  return Finetuning(common, std::move(settings), std::move(data), folder).run();
 }
 
 }  // namespace blindtuner

@@ -39,7 +39,6 @@ inline constexpr double kChooseBalance = -1;
 
 struct FinetuningSettings : TrainingWay {
   std::vector<TrainingWay> choices;  ///< not empty: the way is chosen from these, choose_way()
-  std::string out;
   RunKeys keys;
   std::string parameters = "Standard", server;
   /// Strength of balance() (train/balance.h), after training; kChooseBalance: what is best on parts

@@ -432,10 +432,13 @@ std::string html_report(const json& r) {
          parameters(r) + pooling_choice(r) + choice(r) + settings(r) + "</main></body></html>\n";
 }
 
+std::filesystem::path page_path(std::filesystem::path report) {
+  return report.replace_extension(".html");
+}
+
 void write_reports(const std::filesystem::path& path, const json& report) {
   write_file_atomically(path, json_text(report, 2) + "\n", kForTheOwner);
-  std::filesystem::path page = path;
-  write_file_atomically(page.replace_extension(".html"), html_report(report), kForTheOwner);
+  write_file_atomically(page_path(path), html_report(report), kForTheOwner);
 }
 
 }  // namespace blindtuner

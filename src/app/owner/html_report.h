@@ -11,7 +11,9 @@ namespace blindtuner {
 /// and `evaluate` write it. All text of the report is escaped.
 std::string html_report(const nlohmann::json& report);
 
-/// report.json at `path`, and the page beside it with the ending .html. Throws DataError.
+/// Of a report's page: with the ending .html.
+std::filesystem::path page_path(std::filesystem::path report);
+/// report.json at `path`, and the page beside it, page_path(). Throws DataError.
 void write_reports(const std::filesystem::path& path, const nlohmann::json& report);
 
 }  // namespace blindtuner

@@ -1,6 +1,5 @@
 #include "app/owner/key_folder.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -49,14 +48,6 @@ std::optional<KeyId> identity(const fs::path& path, FileKind kind) {
 
 void rename_file(const fs::path& from, const fs::path& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) cannot("write", to, errno);
-}
-
-// Its names survive a crash; where the file system cannot promise it, as well as it can.
-void flush_folder(const fs::path& folder) {
-  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return;
-  (void)::fsync(descriptor);
-  ::close(descriptor);
 }
 
 /// For its owner alone.

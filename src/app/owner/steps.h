@@ -55,6 +55,7 @@ struct DataSetUse {
   std::string use;   ///< "training", "validation", "prediction"
   std::string seed;  ///< OrderSeed::text()
   std::string map;   ///< map_name()
+  std::filesystem::path kept_as{};  ///< where it will lie in the end; empty: where it is written
 };
 
 /// Without labels: a set to be predicted. Its names go to that record too. Returns the data set's

@@ -31,6 +31,11 @@ struct TrainOptions {
   ValidationOptions validation;
 };
 
+std::filesystem::path report_of(const TrainOptions& options) {
+  if (!options.report.empty()) return options.report;
+  return std::filesystem::path(options.out).parent_path() / "report.json";
+}
+
 void check_checkpoint(const std::string& name, const CheckpointFile& checkpoint,
                       const DatasetInfo& data, const TrainingConfig& config,
                       const SoftmaxCircuit& circuit) {
@@ -60,9 +65,7 @@ void train(const CommonOptions& common, const TrainOptions& options) {
     throw DataError(quoted_path(checkpoint) +
                     ": is the checkpoint of an earlier run; --resume goes on from it, --restart "
                     "begins anew and writes over it");
-  const std::filesystem::path report_path =
-      options.report.empty() ? std::filesystem::path(options.out).parent_path() / "report.json"
-                             : std::filesystem::path(options.report);
+  const std::filesystem::path report_path = report_of(options);
   const Stopwatch total;
   // What can be refused at once is refused before gigabytes are read.
   check_writable(report_path);
@@ -205,6 +208,10 @@ void add_train(Program& program) {
         add_range_option(command, o->range);
         add_output_file(command, "--report", o->report,
                         "where the JSON report goes (report.json beside the model)");
+        program.also_writes(command, [o]() -> std::vector<std::filesystem::path> {
+          if (!o->report.empty()) return {};
+          return {report_of(*o)};
+        });
         return [&program, o] { train(program.options(), *o); };
       });
 }

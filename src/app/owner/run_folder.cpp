@@ -1,0 +1,249 @@
+#include "app/owner/run_folder.h"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <system_error>
+#include <tuple>
+#include <utility>
+
+#include "app/common/files.h"
+#include "app/common/report.h"
+#include "app/owner/validator.h"
+#include "base/atomic_file.h"
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "base/json.h"
+#include "base/path.h"
+#include "io/file_reader.h"
+
+namespace blindtuner {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+struct Result {
+  const char* name;
+  unsigned mode;
+};
+constexpr std::array kResults = {
+    Result{"train.enc", kForAnybody},      Result{"validation.enc", kForAnybody},
+    Result{"model.enc", kForAnybody},      Result{"last.enc", kForAnybody},
+    Result{"config.json", kForAnybody},    Result{"server.json", kForAnybody},
+    Result{"published.npz", kForAnybody},  Result{"model.npz", kForTheOwner},
+    Result{"whitening.npz", kForTheOwner}, Result{"report.json", kForTheOwner},
+    Result{"report.html", kForTheOwner},
+};
+/// Of the report of a run, whatever its version.
+constexpr std::array kMembers = {"accuracy_encrypted", "accuracy_plain", "config", "parameters"};
+constexpr char kList[] = "run.json", kKind[] = "results of a run", kRounds[] = "rounds";
+
+/// The owner's record of the rounds, beside the model.
+std::string record_name() { return Validator::record_path("model.enc").string(); }
+
+unsigned mode_of(const std::string& name) {
+  for (const Result& result : kResults)
+    if (name == result.name) return result.mode;
+  return name == record_name() ? kForTheOwner : kForAnybody;
+}
+
+std::vector<std::string> names(const std::vector<std::string>& features) {
+  std::vector<std::string> out = features;
+  for (const Result& result : kResults) out.emplace_back(result.name);
+  return out;
+}
+
+bool is_features(const std::string& name) { return name.ends_with("-features.npz"); }
+
+/// Of what is there itself, links not followed.
+fs::file_type type_of(const fs::path& path) {
+  std::error_code error;
+  return fs::symlink_status(path, error).type();
+}
+
+bool is_there(const fs::path& path) {
+  return type_of(path) != fs::file_type::none && type_of(path) != fs::file_type::not_found;
+}
+
+/// What the list of a run says; none where there is no list of ours.
+std::optional<std::map<std::string, std::uintmax_t>> listed(const fs::path& path) {
+  try {
+    if (type_of(path) != fs::file_type::regular) return std::nullopt;
+    const json list = read_json(path, 1 << 22);
+    if (list.value("blindtuner", "") != kKind) return std::nullopt;
+    return list.at("files").get<std::map<std::string, std::uintmax_t>>();
+  } catch (const DataError&) {
+    return std::nullopt;
+  } catch (const json::exception&) {
+    return std::nullopt;
+  }
+}
+
+void write_list(const fs::path& path, const std::map<std::string, std::uintmax_t>& files) {
+  write_file_atomically(path, json_text({{"blindtuner", kKind}, {"files", files}}, 2) + "\n");
+}
+
+bool is_report_of_a_run(const fs::path& path) {
+  if (!is_there(path)) return false;
+  try {
+    const json report = read_json(path);
+    return report.is_object() &&
+           std::all_of(kMembers.begin(), kMembers.end(),
+                       [&](const char* member) { return report.contains(member); });
+  } catch (const DataError&) {
+    return false;
+  }
+}
+
+/// The files of rounds in a folder, relative to the one above it. Throws DataError for one that is called
+/// so and is none.
+std::vector<std::string> rounds_in(const fs::path& folder) {
+  std::vector<std::string> out;
+  const fs::path rounds = folder / kRounds;
+  if (!is_there(rounds)) return out;
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(rounds, error)) {
+    const std::string name = entry.path().filename().string();
+    for (const auto& [begin, end, kind] :
+         {std::tuple("round-", ".enc", FileKind::kRound), {"answer-", ".bit", FileKind::kAnswer}}) {
+      if (!name.starts_with(begin) || !name.ends_with(end)) continue;
+      (void)FileReader(entry.path(), kind);
+      out.push_back(std::string(kRounds) + "/" + name);
+    }
+  }
+  if (error) throw DataError("cannot read the folder " + quoted_path(rounds) + ": " + error.message());
+  return out;
+}
+
+void remove_file(const fs::path& path) {
+  std::error_code error;
+  fs::remove_all(path, error);
+  if (error) throw DataError("cannot remove " + quoted_path(path) + ": " + error.message());
+}
+
+/// A folder of a run that was not put in place: its list goes last, by which it is known.
+void remove_run(const fs::path& folder) {
+  if (!is_there(folder)) return;
+  std::vector<fs::path> entries;
+  std::error_code error;
+  const bool is_folder = type_of(folder) == fs::file_type::directory;
+  if (is_folder)
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder, error))
+      entries.push_back(entry.path());
+  if (error || !is_folder || (!entries.empty() && !listed(folder / kList)))
+    throw DataError(quoted_path(folder) +
+                    ": is in the way of a run's results and no run has made it; move it away, or "
+                    "give another --out");
+  for (const fs::path& entry : entries)
+    if (entry.filename() != kList) remove_file(entry);
+  remove_file(folder / kList);
+  remove_file(folder);
+}
+
+}  // namespace
+
+std::vector<fs::path> RunFolder::results(const fs::path& out,
+                                         const std::vector<std::string>& features) {
+  std::vector<fs::path> paths;
+  for (const std::string& name : names(features)) paths.push_back(out / name);
+  return paths;
+}
+
+RunFolder::RunFolder(fs::path out, std::vector<std::string> features)
+    : out_(std::move(out)),
+      unfinished_(out_ / "run.unfinished"),
+      finished_(out_ / "run.finished"),
+      features_(std::move(features)),
+      lock_(make_locked_folder(out_, "run")) {
+  if (listed(finished_ / kList)) put_in_place();
+  remove_run(finished_);
+  remove_run(unfinished_);
+  require_replaceable();
+  make_folder(unfinished_);
+  write_list(unfinished_ / kList, {});
+}
+
+RunFolder::~RunFolder() {
+  if (keeps_) return;
+  try {
+    remove_run(unfinished_);
+  } catch (const std::exception&) {
+    return;  // the next run says it
+  }
+}
+
+/// Names and sizes.
+std::map<std::string, std::uintmax_t> RunFolder::earlier_results() const {
+  if (const auto list = listed(out_ / kList)) return *list;
+  std::map<std::string, std::uintmax_t> out;
+  if (is_there(out_ / kList) || !is_report_of_a_run(out_ / "report.json")) return out;
+  std::vector<std::string> all = names({"train-features.npz", "test-features.npz", "t10k-features.npz"});
+  all.push_back(record_name());
+  for (const std::string& name : all)
+    if (is_there(out_ / name)) out[name] = file_bytes(out_ / name);
+  return out;
+}
+
+void RunFolder::require_replaceable() const {
+  const auto earlier = earlier_results();
+  std::vector<std::string> all = names(features_);
+  all.push_back(record_name());
+  all.emplace_back(kList);
+  for (const std::string& name : all) {
+    const fs::path path = out_ / name;
+    const auto known = earlier.find(name);
+    const bool ours = name == kList ? listed(path).has_value()
+                                    : known != earlier.end() && known->second == file_bytes(path) &&
+                                          type_of(path) == fs::file_type::regular;
+    if (is_there(path) && !ours)
+      throw DataError(quoted_path(path) +
+                      ": is not, or no longer, what a run has put there, and this one would replace "
+                      "it; move it away, or give another --out");
+    check_writable(path);
+  }
+  (void)rounds_in(out_);
+}
+
+void RunFolder::finish() {
+  std::map<std::string, std::uintmax_t> files;
+  for (const auto& [name, bytes] : earlier_results())
+    if (is_features(name) && is_there(out_ / name)) files[name] = bytes;
+  std::vector<std::string> made = names(features_);
+  made.push_back(record_name());
+  for (std::string& name : rounds_in(unfinished_)) made.push_back(std::move(name));
+  for (const std::string& name : made)
+    if (is_there(unfinished_ / name)) files[name] = file_bytes(unfinished_ / name);
+  write_list(unfinished_ / kList, files);
+  const InterruptDeferred whole;
+  std::error_code error;
+  fs::rename(unfinished_, finished_, error);
+  if (error)
+    throw DataError("cannot rename " + quoted_path(unfinished_) + ": " + error.message());
+  flush_folder(out_);
+  try {
+    put_in_place();
+    remove_run(finished_);
+  } catch (const DataError& problem) {
+    throw DataError(problem.what() + ("; the results are in " + quoted_path(finished_)) +
+                    ", and the next run there puts them in place first");
+  }
+}
+
+/// As far as it has not been done.
+void RunFolder::put_in_place() {
+  const InterruptDeferred whole;
+  const auto made = *listed(finished_ / kList);
+  for (const auto& [name, bytes] : earlier_results())
+    if (!made.contains(name) && !is_features(name)) remove_file(out_ / name);
+  for (const std::string& name : rounds_in(out_))
+    if (!made.contains(name)) remove_file(out_ / name);
+  if (is_there(finished_ / kRounds)) make_folder(out_ / kRounds);
+  for (const auto& [name, bytes] : made)
+    if (is_there(finished_ / name))
+      AtomicFile(out_ / name, mode_of(name), Links::kReplace).commit_file(finished_ / name);
+  write_list(out_ / kList, made);
+}
+
+}  // namespace blindtuner

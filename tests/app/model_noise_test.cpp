@@ -158,9 +158,9 @@ TEST_P(ModelNoise, IsWhatIsPredicted) {
 INSTANTIATE_TEST_SUITE_P(Presets, ModelNoise,
                          ::testing::Values(Case{"fast", 3}, Case{"thorough", 3}, Case{"paper", 3},
                                            Case{"fast", 2}, Case{"thorough", 10}),
-                         [](const auto& info) {
-                           return std::string(info.param.preset) +
-                                  std::to_string(info.param.classes);
+                         [](const auto& test) {
+                           return std::string(test.param.preset) +
+                                  std::to_string(test.param.classes);
                          });
 
 TEST(FeatureSizes, AreRootMeanSquares) {

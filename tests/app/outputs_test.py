@@ -69,6 +69,17 @@ class RunFolders(Scratch):
                 (folder / name).write_text('{"mine": "all of it"}')
                 self.unchanged(folder, lambda: run(*self.finetune(out=folder)), name,
                                "give another --out")
+        # A list of what no run has made removes nothing.
+        mine = self.folder / "mine.txt"
+        mine.write_text("mine")
+        for name in ("../mine.txt", str(mine), "keys", "rounds/round-/../../../mine.txt", "notes"):
+            with self.subTest(listed=name):
+                folder = self.folder / f"lists {len(name)}"
+                (folder / "keys").mkdir(parents=True)
+                (folder / "notes").write_text("mine")
+                (folder / "run.json").write_text(json.dumps(
+                    {"blindtuner": "results of a run", "files": {name: 4}}))
+                self.unchanged(self.folder, lambda: run(*self.finetune(out=folder)), "run.json")
         # Nor is it a run's because it has a name of one at work, nor through a link.
         folder = self.folder / "linked"
         (folder / "run.unfinished").mkdir(parents=True)

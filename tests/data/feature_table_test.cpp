@@ -131,7 +131,8 @@ TEST_F(FeatureTables, AnIndexIsNoFeature) {
                                    "PatientID,a,label", "sample_id,a,label", "n,a,label"}) {
     EXPECT_EQ(with(header, number(0)).feature_names, (Words{"a"})) << header;
     EXPECT_EQ(with(header, number(1)).feature_names, (Words{"a"})) << header;
-    if (header[0] != 'n') EXPECT_EQ(with(header, shuffled).feature_names, (Words{"a"})) << header;
+    if (header[0] == 'n') continue;
+    EXPECT_EQ(with(header, shuffled).feature_names, (Words{"a"})) << header;
   }
   EXPECT_EQ(with("patient,a,label", [](int i) { return "P" + std::to_string(i); }).feature_names,
             (Words{"a"}));

@@ -87,8 +87,8 @@ bool lies_in(const fs::path& output, const CLI::Option& option, const fs::path& 
       !fs::is_regular_file(output, error) || !fs::is_directory(folder, error))
     return false;
   const fs::path inner = fs::canonical(output, error), outer = fs::canonical(folder, error);
-  return !error && std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first ==
-                       outer.end();
+  return !error &&
+         std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
 }
 
 /// None of a file that is not there, or is none of ours.
@@ -106,8 +106,7 @@ std::optional<FileKind> kind_of(const fs::path& path) {
 /// empty for other files.
 std::string state_of_owner(const fs::path& path) {
   const auto kind = kind_of(path);
-  if (kind == FileKind::kSecretKey || kind == FileKind::kEvaluationKeys)
-    return describe(*kind);
+  if (kind == FileKind::kSecretKey || kind == FileKind::kEvaluationKeys) return describe(*kind);
   const std::string name = path.filename().string();
   std::string begin(64, '\0');
   std::error_code error;
@@ -116,7 +115,8 @@ std::string state_of_owner(const fs::path& path) {
     file.read(begin.data(), static_cast<std::streamsize>(begin.size()));
   }
   // app/owner/sealed_record.h, secret/ledger.h
-  if ((name.starts_with("ledger-") && name.ends_with(".jsonl")) || begin.starts_with("{\"key_id\":\""))
+  if ((name.starts_with("ledger-") && name.ends_with(".jsonl")) ||
+      begin.starts_with("{\"key_id\":\""))
     return "the ledger of keys";
   if ((name.starts_with("data-sets-") && name.ends_with(".json")) ||
       begin.starts_with("{\n  \"record\": "))

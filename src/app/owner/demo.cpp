@@ -90,7 +90,7 @@ void demo(const CommonOptions& common, const DemoOptions& options) {
   settings.config = read_training_config(options.config, kClasses);
   if (options.config.empty()) settings.config.validation_every = 3;
   settings.validation_fraction = 0.05;
-  const nlohmann::json report = 
+  const nlohmann::json report =
       finetune_encrypted(common, std::move(settings), std::move(data), folder);
   print_report(common, report, finetuning_summary(report, options.out));
 }
@@ -122,8 +122,7 @@ void add_demo(Program& program) {
         command.add_option("--server", o->server, "the server's program (beside this one)");
         add_number(command, "--seed", o->seed, "of the samples' order", 0, UINT64_MAX)
             ->capture_default_str();
-        program.also_writes(command,
-                            [o] { return RunFolder::results(o->out, features_made(*o)); });
+        program.also_writes(command, [o] { return RunFolder::results(o->out, features_made(*o)); });
         return [&program, o] { demo(program.options(), *o); };
       });
 }

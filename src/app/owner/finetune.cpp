@@ -310,7 +310,7 @@ void finetune(const CommonOptions& common, FinetuneOptions options) {
   if (!classes.empty()) classes += "\n";
   choose_pooling_of(common, options, data, seed);
   FinetuningSettings settings = settings_of(options, data.train, seed);
-  const nlohmann::json report = 
+  const nlohmann::json report =
       finetune_encrypted(common, std::move(settings), std::move(data), folder);
   print_report(common, report, finetuning_summary(report, options.out) + classes);
 }
@@ -461,8 +461,7 @@ void add_finetune(Program& program) {
                    0.0, 1e6)
             ->capture_default_str();
         command.add_option("--server", o->server, "the server's program (beside this one)");
-        program.also_writes(command,
-                            [o] { return RunFolder::results(o->out, features_made(*o)); });
+        program.also_writes(command, [o] { return RunFolder::results(o->out, features_made(*o)); });
         return [&program, o] { finetune(program.options(), *o); };
       });
 }

@@ -284,9 +284,9 @@ class Finetuning {
   void encrypt_sets(const OwnerFolder& keys) {
     check_features(data_.train.features, keys, "the training set");
     const std::string seed = settings_.seed.text(), map = map_name(whitening_);
-    trained_on_ =
-        encrypt_to(files_.data, keys, data_.train,
-                   {"training", seed, map, folder_.folder() / files_.data.filename()}, common_.quiet);
+    trained_on_ = encrypt_to(files_.data, keys, data_.train,
+                             {"training", seed, map, folder_.folder() / files_.data.filename()},
+                             common_.quiet);
     if (!validated()) return;
     check_features(data_.validation->features, keys, "the validation set");
     encrypt_to(files_.validation, keys, *data_.validation,

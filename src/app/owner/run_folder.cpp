@@ -4,8 +4,8 @@
 #include <array>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string_view>
 #include <system_error>
-#include <tuple>
 #include <utility>
 
 #include "app/common/files.h"
@@ -39,6 +39,7 @@ constexpr std::array kResults = {
 /// Of the report of a run, whatever its version.
 constexpr std::array kMembers = {"accuracy_encrypted", "accuracy_plain", "config", "parameters"};
 constexpr char kList[] = "run.json", kKind[] = "results of a run", kRounds[] = "rounds";
+constexpr std::pair kRoundName = {"round-", ".enc"}, kAnswerName = {"answer-", ".bit"};
 
 /// The owner's record of the rounds, beside the model.
 std::string record_name() { return Validator::record_path("model.enc").string(); }
@@ -67,13 +68,32 @@ bool is_there(const fs::path& path) {
   return type_of(path) != fs::file_type::none && type_of(path) != fs::file_type::not_found;
 }
 
+/// A name that a run gives a file: what else a list says, nobody of ours has written.
+bool is_result(const std::string& name) {
+  const auto is_plain = [](std::string_view part) {
+    return part.find_first_of(std::string_view("/\0", 2)) == std::string_view::npos;
+  };
+  if (name == record_name() || (is_features(name) && is_plain(name))) return true;
+  for (const Result& result : kResults)
+    if (name == result.name) return true;
+  for (const auto& [begin, end] : {kRoundName, kAnswerName}) {
+    const std::string start = std::string(kRounds) + "/" + begin;
+    if (name.starts_with(start) && name.ends_with(end) && is_plain(name.substr(start.size())))
+      return true;
+  }
+  return false;
+}
+
 /// What the list of a run says; none where there is no list of ours.
 std::optional<std::map<std::string, std::uintmax_t>> listed(const fs::path& path) {
   try {
     if (type_of(path) != fs::file_type::regular) return std::nullopt;
     const json list = read_json(path, 1 << 22);
     if (list.value("blindtuner", "") != kKind) return std::nullopt;
-    return list.at("files").get<std::map<std::string, std::uintmax_t>>();
+    auto files = list.at("files").get<std::map<std::string, std::uintmax_t>>();
+    for (const auto& [name, bytes] : files)
+      if (!is_result(name)) return std::nullopt;
+    return files;
   } catch (const DataError&) {
     return std::nullopt;
   } catch (const json::exception&) {
@@ -106,14 +126,15 @@ std::vector<std::string> rounds_in(const fs::path& folder) {
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(rounds, error)) {
     const std::string name = entry.path().filename().string();
-    for (const auto& [begin, end, kind] :
-         {std::tuple("round-", ".enc", FileKind::kRound), {"answer-", ".bit", FileKind::kAnswer}}) {
-      if (!name.starts_with(begin) || !name.ends_with(end)) continue;
+    for (const auto& [called, kind] :
+         {std::pair(kRoundName, FileKind::kRound), std::pair(kAnswerName, FileKind::kAnswer)}) {
+      if (!name.starts_with(called.first) || !name.ends_with(called.second)) continue;
       (void)FileReader(entry.path(), kind);
       out.push_back(std::string(kRounds) + "/" + name);
     }
   }
-  if (error) throw DataError("cannot read the folder " + quoted_path(rounds) + ": " + error.message());
+  if (error)
+    throw DataError("cannot read the folder " + quoted_path(rounds) + ": " + error.message());
   return out;
 }
 
@@ -179,7 +200,8 @@ std::map<std::string, std::uintmax_t> RunFolder::earlier_results() const {
   if (const auto list = listed(out_ / kList)) return *list;
   std::map<std::string, std::uintmax_t> out;
   if (is_there(out_ / kList) || !is_report_of_a_run(out_ / "report.json")) return out;
-  std::vector<std::string> all = names({"train-features.npz", "test-features.npz", "t10k-features.npz"});
+  std::vector<std::string> all =
+      names({"train-features.npz", "test-features.npz", "t10k-features.npz"});
   all.push_back(record_name());
   for (const std::string& name : all)
     if (is_there(out_ / name)) out[name] = file_bytes(out_ / name);
@@ -198,9 +220,10 @@ void RunFolder::require_replaceable() const {
                                     : known != earlier.end() && known->second == file_bytes(path) &&
                                           type_of(path) == fs::file_type::regular;
     if (is_there(path) && !ours)
-      throw DataError(quoted_path(path) +
-                      ": is not, or no longer, what a run has put there, and this one would replace "
-                      "it; move it away, or give another --out");
+      throw DataError(
+          quoted_path(path) +
+          ": is not, or no longer, what a run has put there, and this one would replace "
+          "it; move it away, or give another --out");
     check_writable(path);
   }
   (void)rounds_in(out_);
@@ -219,8 +242,7 @@ void RunFolder::finish() {
   const InterruptDeferred whole;
   std::error_code error;
   fs::rename(unfinished_, finished_, error);
-  if (error)
-    throw DataError("cannot rename " + quoted_path(unfinished_) + ": " + error.message());
+  if (error) throw DataError("cannot rename " + quoted_path(unfinished_) + ": " + error.message());
   flush_folder(out_);
   try {
     put_in_place();

@@ -243,8 +243,9 @@ DataId encrypt_to(const fs::path& out, const OwnerFolder& keys, const Dataset& s
   writing.finish();
   try {
     record_data_set(
-        keys, {file.info.id, contents, (use.kept_as.empty() ? out : use.kept_as).string(), use.use, samples, !labels.empty(), use.seed,
-               use.map, class_counts(labels, static_cast<int>(layout.classes)), set.class_names,
+        keys, {file.info.id, contents, (use.kept_as.empty() ? out : use.kept_as).string(), use.use,
+               samples, !labels.empty(), use.seed, use.map,
+               class_counts(labels, static_cast<int>(layout.classes)), set.class_names,
                set.feature_names});
   } catch (const DataError&) {
     std::error_code ignored;

@@ -52,9 +52,9 @@ nlohmann::json warn_of_answers(const Dataset& training);
 
 /// What the owner's record of data sets (app/owner/data_sets.h), and nobody else, is told of one.
 struct DataSetUse {
-  std::string use;   ///< "training", "validation", "prediction"
-  std::string seed;  ///< OrderSeed::text()
-  std::string map;   ///< map_name()
+  std::string use;                  ///< "training", "validation", "prediction"
+  std::string seed;                 ///< OrderSeed::text()
+  std::string map;                  ///< map_name()
   std::filesystem::path kept_as{};  ///< where it will lie in the end; empty: where it is written
 };
 

@@ -1,6 +1,8 @@
 
 #include "base/json.h"
 
+#include <array>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <unordered_set>
 #include <vector>
@@ -8,6 +10,7 @@
 #include "base/error.h"
 #include "base/input_file.h"
 #include "base/interrupt.h"
+#include "base/utf8.h"
 
 namespace blindtuner {
 namespace {
@@ -83,6 +86,33 @@ json read_json(const std::filesystem::path& path, std::uint64_t max_bytes) {
 }
 
 std::string json_text(const json& value, int indent) {
+  const std::string plain = plain_json_text(value, indent);
+  std::string out;
+  out.reserve(plain.size());
+  // Outside of strings there are no others than line feeds.
+  for (std::size_t at = 0; at < plain.size();) {
+    const auto lead = static_cast<unsigned char>(plain[at]);
+    if (lead < 0x7f) {
+      out += plain[at++];
+      continue;
+    }
+    std::size_t end = at + 1;
+    while (end < plain.size() && (static_cast<unsigned char>(plain[end]) & 0xc0) == 0x80) ++end;
+    const std::string point = plain.substr(at, end - at);
+    const char32_t code = decode_utf8_leniently(point).front();
+    if (steers_display(code)) {
+      std::array<char, 8> escape{};
+      std::snprintf(escape.data(), escape.size(), "\\u%04x", static_cast<unsigned>(code));
+      out += escape.data();
+    } else {
+      out += point;
+    }
+    at = end;
+  }
+  return out;
+}
+
+std::string plain_json_text(const json& value, int indent) {
   return value.dump(indent, ' ', false, json::error_handler_t::replace);
 }
 

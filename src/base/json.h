@@ -28,7 +28,10 @@ nlohmann::json read_json(const std::filesystem::path& path,
                          std::uint64_t max_bytes = kMaxJsonBytes);
 
 /// UTF-8, on one line or, with `indent`, on many. Names come from file systems and tables, so what
-/// is not UTF-8 in a string or a key becomes U+FFFD, where nlohmann's own dump() throws.
+/// is not UTF-8 in a string or a key becomes U+FFFD, where nlohmann's own dump() throws; what would steer
+/// a terminal (steers_display()) is written as \uHHHH, which readers take for the same.
 std::string json_text(const nlohmann::json& value, int indent = -1);
+/// The same with such characters as they are: for what is sealed, byte for byte.
+std::string plain_json_text(const nlohmann::json& value, int indent = -1);
 
 }  // namespace blindtuner

@@ -1,5 +1,6 @@
 #include "base/parallel.h"
 
+#include <sys/resource.h>
 #include <tbb/blocked_range.h>
 #include <tbb/global_control.h>
 #include <tbb/parallel_for.h>
@@ -25,9 +26,15 @@ struct Inside {
   ~Inside() { inside_loop = before; }
 };
 
+// Below it there may be none left for what oneTBB's threads allocate when they start, in the midst of
+// our work. Keys and data of secure parameters take more.
+constexpr rlim_t kMemoryForThreads = rlim_t{1} << 30;
+
 // So many of them as the system lets us have (limits on processes or on memory): oneTBB does not
 // survive a refusal.
 int available_threads(int wanted) {
+  rlimit memory{};
+  if (::getrlimit(RLIMIT_AS, &memory) == 0 && memory.rlim_cur < kMemoryForThreads) return 1;
   std::latch tried(1);
   std::vector<std::thread> threads;
   try {

@@ -67,12 +67,18 @@ std::u32string decode_utf8_leniently(std::string_view text) {
   return out;
 }
 
+bool steers_display(char32_t point) {
+  return point < ' ' || (point >= 0x7f && point < 0xa0) || point == 0x61c ||
+         (point >= 0x200e && point <= 0x200f) || (point >= 0x2028 && point <= 0x202e) ||
+         (point >= 0x2066 && point <= 0x2069);
+}
+
 std::string printable(std::string_view text) {
   std::string out;
   while (!text.empty()) {
     char32_t point = 0;
     std::size_t length = next_point(text, point);
-    if (length == 0 || point < ' ' || (point >= 0x7f && point < 0xa0)) {
+    if (length == 0 || steers_display(point)) {
       length = std::max<std::size_t>(length, 1);
       for (const char c : text.substr(0, length)) {
         std::array<char, 5> escape{};

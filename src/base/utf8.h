@@ -17,7 +17,10 @@ std::u32string decode_utf8_leniently(std::string_view text);
 /// UTF-8 of code points; U+FFFD for what is none.
 std::string encode_utf8(std::u32string_view points);
 
-/// Text as a message can show it: control characters, and bytes that are not UTF-8, as \xHH.
+/// Whether a code point moves the cursor, or turns or breaks the line that it is in: control characters
+/// (C0, DEL, C1), marks and overrides of direction, separators of lines.
+bool steers_display(char32_t point);
+/// Text as a message can show it: what steers_display(), and bytes that are not UTF-8, as \xHH.
 std::string printable(std::string_view text);
 
 }  // namespace blindtuner

@@ -236,11 +236,16 @@ bool is_whole(const std::filesystem::path& path) {
   }
 }
 
+/// No kind of file has a tenth as many.
+constexpr std::size_t kMostSections = 256;
+
 std::vector<SectionSize> scan_sections(FileReader& reader) {
   std::vector<SectionSize> sections;
   while (true) {
     const SectionTag tag = reader.next_section();
     if (tag == kEndTag) break;
+    if (sections.size() == kMostSections)
+      reader.fail("more than " + std::to_string(kMostSections) + " sections");
     reader.enter_section(tag);
     sections.push_back({to_string(tag), reader.skip_section()});
   }

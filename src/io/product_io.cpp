@@ -90,6 +90,11 @@ ProductKeys read_product_keys(FileReader& in, const Parameters& parameters,
   bool small = &keys.relinearisation.ring() == &parameters.small_ring();
   for (const auto& [g, key] : keys.galois) small &= &key.ring() == &parameters.small_ring();
   if (!small) in.fail("a key of the matrix products is not of the small ring");
+  const KeyShape shape{2, parameters.small_special(), {2}};
+  bool fits = keys.relinearisation.shape == shape;
+  for (const auto& [g, key] : keys.galois) fits &= key.shape == shape;
+  if (!fits)
+    in.fail("a key of the matrix products is of another shape than these parameters have it");
   for (const u64 g : ProductKeys::galois_elements(layout))
     if (!keys.galois.contains(g))
       in.fail("the key for the automorphism X -> X^" + std::to_string(g) + " is missing");

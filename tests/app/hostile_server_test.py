@@ -4,6 +4,7 @@
 usage: hostile_server_test.py BLINDTUNER BLINDTUNER-SERVER [unittest arguments]
 """
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import reference  # noqa: E402
 UNTRUSTED = 4
 
 SERVER_SCRIPT = """#!{python}
-import json, os, subprocess, sys, time
+import json, os, shutil, subprocess, sys, time
 from pathlib import Path
 REAL, TOLD = {server!r}, sys.argv[1:]
 if TOLD == ["--version"]:
@@ -121,7 +122,7 @@ while not os.path.exists(asked + "/answer-0001.bit"):
         # An honest training, whose rounds after the first repeat its scores: their model seems the best,
         # and the run stops when the server likes.
         result = self.finetune("""
-import shutil, tempfile
+import tempfile
 with tempfile.TemporaryDirectory() as elsewhere:
     asked, TOLD[TOLD.index("--exchange") + 1] = Path(told("--exchange")), elsewhere
     training_process = subprocess.Popen([REAL, *TOLD])
@@ -148,8 +149,8 @@ with tempfile.TemporaryDirectory() as elsewhere:
 
     def test_a_run_without_a_round(self):
         result = self.finetune("""
-TOLD[TOLD.index("--out") + 1] = told("--out").replace("last.enc", "model.enc")
 train("--validation", "--exchange", steps=2, averaging_start=-1)
+shutil.move(told("--out"), told("--out").replace("last.enc", "model.enc"))
 """, "--steps", 5)
         self.refused(result, "without a round of validation")
         self.assertFalse((self.out / "report.json").exists())
@@ -210,6 +211,38 @@ train()
         self.assertTrue(result.stderr.replace("\n", "").isprintable(), result.stderr[:300])
         self.assertIn("[server] \\x1b[2J", result.stderr)
         self.assertTrue(all(line.startswith("[server] ") for line in result.stderr.splitlines()))
+
+
+    def test_the_servers_names_do_not_enter_the_report(self):
+        for change in ('r["seconds"]["\\x9b2J\\u202e<script>"] = 1',
+                       'r["seconds_per_step"][0]["\\x9d0;x\\x9c"] = 2'):
+            result = self.finetune(f"""
+train()
+path = Path(told("--report"))
+r = json.loads(path.read_text())
+{change}
+path.write_text(json.dumps(r, ensure_ascii=False))
+""", "--steps", 1, "--validation-fraction", 0)
+            self.refused(result, "server.json", "by")
+
+    def test_a_burst_of_lines(self):
+        # Taken up one after the other, they would take hours.
+        script = self.work / "server"
+        script.write_text(f"""#!{sys.executable}
+import os, sys
+if sys.argv[1:] != ["--version"]:
+    left = b"\\n" * (8 << 20)
+    while left:
+        left = left[os.write(2, left):]
+os.execv({str(SERVER)!r}, [{str(SERVER)!r}, *sys.argv[1:]])
+""")
+        script.chmod(0o755)
+        done = subprocess.run(list(map(str, [
+            OWNER, "finetune", "--features", self.folder / "x.npy", "--labels", self.folder / "y.npy",
+            "--out", self.out, "--keys", self.keys, "--parameters", PARAMETERS, "--preset", "fast",
+            "--server", script, "--steps", 1, "--validation-fraction", 0, "--quiet", INSECURE])),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.assertEqual(done.returncode, 0)
 
 
 if __name__ == "__main__":

@@ -114,6 +114,94 @@ class Hostile(Base):
         self.assertTrue(report["config_checked"])
         self.assertNotIn("NOTE", self.decrypt(model, *publish[1:]).stdout)
 
+    def test_messages_are_short(self):
+        forge_training(self.folder / "m.enc", self.forged, rate_list=[0.5] * 100000, schedule="list")
+        said = self.decrypt(self.forged, "--publish", "--config", self.folder / "train.json")
+        self.refused(said, "another configuration", "rate_list is [0.5,0.5", "..")
+        self.assertLess(len(said.stderr), 1000)
+
+    def test_a_file_of_empty_sections(self):
+        header, sections = frames(self.folder / "t.enc")
+        out = [header]
+
+        def add(tag, payload=b""):
+            frame = struct.pack("<I4s", len(payload), tag) + payload
+            number = struct.pack("<Q", len(out) - 1)
+            out.append(frame + hashlib.sha256(header[160:] + number + frame).digest())
+        add(b"LAYT", sections["LAYT"])
+        for i in range(1000):
+            add((b"AAAA", b"BBBB")[i % 2])
+        add(b"END.")
+        self.forged.write_bytes(b"".join(out))
+        for program in (OWNER, SERVER):
+            self.refused(run(program, "inspect", self.forged), "more than 256 sections")
+
+    def test_keys_that_do_not_fit(self):
+        header, sections = frames(self.keys / "evaluation.keys")
+
+        def end(data, at, n):
+            """Of the key switching key there: ring, primes, special primes, digits."""
+            _, q, p, digits = struct.unpack_from("<BHHH", data, at)
+            primes = [50, 49] + [40] * 3 + [36] * 11 + [39] * 3 + [50] * 11
+            bits = sum(primes[:q]) + 50 * p
+            return at + 7 + 2 * digits + 32 + digits * n * bits // 8
+        boot, products = sections["BOOT"], sections["PROD"]
+        first = end(boot, 0, 4096)
+        count, = struct.unpack_from("<I", boot, first)
+        at, galois = first + 4, []
+        for _ in range(count):
+            galois.append(boot[at:end(boot, at + 8, 4096)])
+            at += len(galois[-1])
+        last = []
+        while at < len(boot):
+            last.append(boot[at:end(boot, at, 4096)])
+            at += len(last[-1])
+        self.assertEqual(len(last), 4)
+
+        def put(relinearisation, some, rest):
+            return {"BOOT": relinearisation + struct.pack("<I", len(some)) + b"".join(some + rest)}
+        cut = end(products, 0, 512)
+        body, b = products[41:cut], [512 * bits // 8 for bits in (50, 49, 50, 50)]
+        one_prime = struct.pack("<BHHHH", 0, 1, 2, 1, 1) + products[9:41] + body[:b[0]] + body[b[0] + b[1]:]
+        self.assertEqual(put(boot[:first], galois, last)["BOOT"], boot)
+        forged = self.work / "f.keys"
+        for what, changed in (("no rotations", put(boot[:first], [], last)),
+                              ("one less", put(boot[:first], galois[:-1], last)),
+                              ("exchanged", put(boot[:first], galois, [last[3], *last[1:3], last[0]])),
+                              ("another relinearisation", put(last[0], galois, last)),
+                              ("products of one prime", {"PROD": one_prime + products[cut:]})):
+            with self.subTest(what=what):
+                forged.write_bytes(container(header, {**sections, **changed}))
+                self.refused(run(SERVER, "train", "--keys", forged, "--data", self.folder / "data.enc",
+                                 "--out", self.work / "o.enc", "--config", self.folder / "train.json",
+                                 INSECURE), "f.keys", "of another shape")
+
+    def test_what_a_file_says_does_not_steer_the_terminal(self):
+        text = "\x9b2J\x9d0;t\x9c \u202etxt.exe \u2066".encode()
+
+        def change(sections):
+            sections["LAYT"] = sections["LAYT"][:37] + struct.pack("<I", len(text)) + text
+        forge(self.folder / "data.enc", self.forged, change)
+        for program in (OWNER, SERVER):
+            said = self.good(program, "inspect", self.forged, "--json").stdout
+            self.assertTrue(said.isascii(), said)
+            self.assertEqual(json.loads(said)["contents"]["source"], text.decode())
+            said = self.good(program, "inspect", self.forged).stdout
+            self.assertTrue(said.replace("\n", "").isprintable(), said)
+        # A model of somebody's.
+        model = self.work / "m.json"
+
+        def evaluated(**members):
+            model.write_text(json.dumps({"weights": [[1.0] * 8] * 3, "bias": [0] * 3, **members}))
+            return run(OWNER, "evaluate", "--model", model, "--features", self.folder / "xt.npy",
+                       "--labels", self.folder / "yt.npy")
+        self.refused(evaluated(circuit="\x1b[2Jall is well", logit_limit=16), "m.json",
+                     "no softmax circuit")
+        for limit in (1e300, -1, 0, 60):
+            self.refused(evaluated(circuit="default_c3_r16", logit_limit=limit), "logit_limit",
+                         "default_c3_r16")
+        self.assertIn(evaluated(circuit="default_c3_r16", logit_limit=16).returncode, (0, 4))
+
     def test_rates_that_are_none(self):
         for field, value in (("learning_rate", 1e308), ("learning_rate", 1e150),
                              ("learning_rate", 5e-324), ("l2", 1e300),

@@ -268,16 +268,31 @@ class Passphrases(Folder):
                          "passphrase")
         self.refused(run(*self.decrypt(self.keys, "--passphrase-file", self.folder / "gone")), "gone")
 
-    def test_a_passphrase_that_protects_nothing_is_said(self):
+    def test_a_passphrase_that_is_given_protects(self):
         self.made()
         phrase = self.phrase(b"one")
-        warned = self.good(*self.encrypt(self.keys, "--passphrase-file", phrase)).stderr
-        self.assertIn("is not protected by a passphrase", warned)
-        self.assertIn(str(phrase), warned)
-        self.assertNotIn("protected", self.good(*self.encrypt(self.keys)).stderr)
+        said = ["is not protected by a passphrase", str(phrase), "'blindtuner passphrase' protects"]
+        self.refused(run(*self.encrypt(self.keys, "--passphrase-file", phrase)), *said)
+        self.good(*self.encrypt(self.keys))
+        # Somebody puts keys of his own in their place: what is beside them is not theirs.
+        theirs = self.folder / "theirs"
+        self.good(OWNER, "keygen", "--out", theirs, "--classes", 3, "--features", 8, "--batch", 64,
+                  "--parameters", "InsecureTest10", INSECURE)
+        kept = {name: (self.keys / name).read_bytes() for name in ("secret.key", "evaluation.keys")}
+        for name in kept:
+            shutil.copy(theirs / name, self.keys / name)
+        warned = run(*self.encrypt(self.keys)).stderr
+        self.assertIn("is of other keys than the secret.key beside it", warned)
+        for name, content in kept.items():
+            (self.keys / name).write_bytes(content)
+        self.assertNotIn("other keys", self.good(*self.encrypt(self.keys)).stderr)
         os.environ["BLINDTUNER_PASSPHRASE_FILE"] = str(phrase)
         self.addCleanup(os.environ.pop, "BLINDTUNER_PASSPHRASE_FILE", None)
-        self.assertIn("is not protected", self.good(*self.encrypt(self.keys)).stderr)
+        self.refused(run(*self.encrypt(self.keys)), *said)
+        # Keys that are made while it is given have it.
+        self.good(OWNER, "keygen", "--out", self.folder / "sealed", "--classes", 3, "--features", 8,
+                  "--batch", 64, "--parameters", "InsecureTest10", INSECURE)
+        self.assertIn(b"SEAL", (self.folder / "sealed" / "secret.key").read_bytes())
         self.good(OWNER, "passphrase", "--keys", self.keys, "--new-passphrase-file", phrase, INSECURE)
         self.assertNotIn("protected", self.good(*self.encrypt(self.keys)).stderr)
 

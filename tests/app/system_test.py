@@ -283,7 +283,13 @@ class Locks(System):
         again = self.start(*self.waiting_server(*checkpoint, "--resume"))
         self.until(lambda: (self.work / "exchange/.server.lock").exists() and
                    str(again.pid) in (self.work / "exchange/.server.lock").read_text(), again)
-        self.refused(run(*self.waiting_server()), "exchange", "'blindtuner-server train'")
+        other = [argument if argument != self.work / "last.enc" else self.work / "other.enc"
+                 for argument in self.waiting_server()]
+        self.refused(run(*other), "exchange", "'blindtuner-server train'")
+        # Nor is there another one with the same output.
+        elsewhere = [argument if argument != self.work / "exchange" else self.work / "other"
+                     for argument in self.waiting_server()]
+        self.refused(run(*elsewhere), "'blindtuner-server train'", f"process {again.pid}")
         # The owner's program works there at the same time.
         owner = self.start(*self.waiting_owner(self.work / "best.enc"))
         self.until((self.work / "exchange/answer-0001.bit").exists, owner)

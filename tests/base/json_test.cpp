@@ -82,5 +82,19 @@ TEST(Json, Files) {
   expect_data_error([&] { read_json(folder / "a.json"); }, "a.json': not JSON, at byte 7");
 }
 
+// Escaped, so that a reader sees the same and a terminal nothing.
+TEST(Json, WhatSteersATerminal) {
+  const std::string text =
+      "a\x7f\xc2\x9b"
+      "2J\xe2\x80\xae\xe2\x81\xa6\xd8\x9c\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80";
+  const nlohmann::json value = {{text, text}};
+  const std::string written = json_text(value);
+  const std::string shown = R"(a\u007f\u009b2J\u202e\u2066\u061c)"
+                            "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80";
+  EXPECT_EQ(written, "{\"" + shown + "\":\"" + shown + "\"}");
+  EXPECT_EQ(parse_json(written, "it"), value);
+  EXPECT_EQ(plain_json_text(value), "{\"" + text + "\":\"" + text + "\"}");
+}
+
 }  // namespace
 }  // namespace blindtuner

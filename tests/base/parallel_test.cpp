@@ -1,9 +1,12 @@
 #include "base/parallel.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <stdexcept>
 #include <vector>
 
@@ -64,6 +67,23 @@ TEST(Errors, KeepTheThreeKindsApart) {
 #else
   EXPECT_NO_THROW(verify(false, "not checked here"));
 #endif
+}
+
+// oneTBB's threads end the program when they start without memory.
+TEST(Parallel, NoThreadsWhereMemoryIsShort) {
+  const auto threads_with = [](rlim_t bytes) {
+    rlimit memory{};
+    ::getrlimit(RLIMIT_AS, &memory);
+    memory.rlim_cur = std::min(bytes, memory.rlim_max);
+    ::setrlimit(RLIMIT_AS, &memory);
+    set_max_threads(2);
+    std::_Exit(max_threads());
+  };
+  EXPECT_EXIT(threads_with(rlim_t{512} << 20), ::testing::ExitedWithCode(1), "");
+  rlimit memory{};
+  if (::getrlimit(RLIMIT_AS, &memory) != 0 || memory.rlim_max != RLIM_INFINITY)
+    GTEST_SKIP() << "memory is limited here";
+  EXPECT_EXIT(threads_with(RLIM_INFINITY), ::testing::ExitedWithCode(2), "");
 }
 
 }  // namespace

@@ -17,5 +17,12 @@ TEST(Printable, ShowsTextAndEscapesTheRest) {
   EXPECT_EQ(quoted_path("x\ty"), "'x\\x09y'");
 }
 
+TEST(Utf8, PrintableText) {
+  EXPECT_EQ(printable("a\xe2\x80\xae"
+                      "b\xe2\x80\x8f\xe2\x81\xa9\xe2\x80\xa8\xc2\x85\x1b"),
+            R"(a\xe2\x80\xaeb\xe2\x80\x8f\xe2\x81\xa9\xe2\x80\xa8\xc2\x85\x1b)");
+  EXPECT_EQ(printable("\xc3\xa4\xe2\x82\xac\xd7\xa9"), "\xc3\xa4\xe2\x82\xac\xd7\xa9");
+}
+
 }  // namespace
 }  // namespace blindtuner

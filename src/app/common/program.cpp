@@ -29,6 +29,7 @@ namespace {
 // Seconds in which destructors may tidy up after a signal. Whatever does not end by itself then is
 // ended: no file of ours is ever half-written (base/atomic_file.h), so nothing is lost by that.
 constexpr unsigned kGrace = 1;
+constexpr int kMaxThreads = 1024;
 
 std::array<char, 64> last_words{};
 
@@ -95,6 +96,15 @@ void flush_output() {
   if (!flushed) throw DataError("cannot write to standard output");
 }
 
+/// What base/parallel.cpp reads is the number that --threads may be.
+void check_environment() {
+  const char* threads = std::getenv("BLINDTUNER_THREADS");
+  if (threads == nullptr || *threads == '\0') return;
+  std::string text = threads;
+  const std::string problem = whole_number(0, kMaxThreads)(text);
+  if (!problem.empty()) throw DataError("BLINDTUNER_THREADS is " + problem);
+}
+
 // One line, whatever the message holds.
 void complain(const std::string& program, std::string message) {
   for (char& c : message)
@@ -140,7 +150,7 @@ CLI::App* Program::add_command(const std::string& name, const std::string& descr
   });
   command->add_flag("--json", options_.json, "report as JSON on stdout")->group("Common");
   command->add_flag("--quiet", options_.quiet, "no progress on stderr")->group("Common");
-  add_number(*command, "--threads", options_.threads, "threads to use (0: all)", 0, 1024)
+  add_number(*command, "--threads", options_.threads, "threads to use (0: all)", 0, kMaxThreads)
       ->group("Common");
   command
       ->add_flag("--allow-insecure-parameters", options_.allow_insecure,
@@ -166,6 +176,7 @@ int Program::run(int argc, char** argv) {
     const auto derived = derived_.find(command);
     check_outputs(*command, derived == derived_.end() ? std::vector<std::filesystem::path>()
                                                       : derived->second());
+    check_environment();
     if (options_.threads > 0) set_max_threads(options_.threads);
     chosen_();
     flush_output();
@@ -207,6 +218,14 @@ void print_report(const CommonOptions& options, const nlohmann::json& report,
       out += report["advice"].get<std::string>() + "\n\n";
     }
     out += text;
+    // Names come from files; line by line, since the text is made of lines.
+    std::string shown;
+    for (std::size_t begin = 0; begin < out.size();) {
+      const std::size_t end = std::min(out.find('\n', begin), out.size());
+      shown += printable(std::string_view(out).substr(begin, end - begin)) + "\n";
+      begin = end + 1;
+    }
+    out = std::move(shown);
   }
   std::fwrite(out.data(), 1, out.size(), stdout);
   if (!out.empty() && out.back() != '\n') std::fputc('\n', stdout);

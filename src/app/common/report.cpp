@@ -10,6 +10,7 @@
 #include "app/common/progress.h"
 #include "base/error.h"
 #include "base/path.h"
+#include "base/utf8.h"
 #include "rlwe/security.h"
 
 namespace blindtuner {
@@ -75,11 +76,11 @@ std::string parameters_text(const Parameters& p) {
 
 void print_notes(const CommonOptions& options, const std::vector<std::string>& notes) {
   if (options.quiet) return;
-  for (const std::string& note : notes) std::fprintf(stderr, "note: %s\n", note.c_str());
+  for (const std::string& note : notes) std::fprintf(stderr, "note: %s\n", printable(note).c_str());
 }
 
 void print_warning(const std::string& warning) {
-  std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  std::fprintf(stderr, "warning: %s\n", printable(warning).c_str());
 }
 
 void make_folder(const std::filesystem::path& path) {

@@ -243,9 +243,9 @@ class Finetuning {
   OwnerFolder new_keys() {
     const KeyOptions where = key_options();
     const MadeKeys made = make_keys(files_.keys, key_request(), settings_.keys.fresh, [&] {
-      return where.passphrase.file.empty()
-                 ? SecretBytes()
-                 : read_new_passphrase(where.passphrase, secret_key_path(files_.keys));
+      return passphrase_given(where.passphrase)
+                 ? read_passphrase(where.passphrase, secret_key_path(files_.keys))
+                 : SecretBytes();
     });
     if (made.old_pair)
       owner_says("keeps the keys that were there in " + quoted_path(*made.old_pair));

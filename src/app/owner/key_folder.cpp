@@ -196,6 +196,20 @@ void require_ledger(const OwnerFolder& keys) {
                quoted_path(door.ledger().path()).c_str());
 }
 
+/// They belong beside their own keys, which somebody has taken away or replaced.
+void warn_of_other_records(const OwnerFolder& keys) {
+  if (next_is_due(keys.folder)) return;  // until the pair is complete
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(keys.folder, error)) {
+    const std::string id = record_of(entry.path());
+    if (id.empty() || to_string(keys.keys.id).starts_with(id)) continue;
+    std::fprintf(stderr,
+                 "WARNING: %s is of other keys than the secret.key beside it: if you did not put "
+                 "that key there yourself, somebody else did\n",
+                 quoted_path(entry.path()).c_str());
+  }
+}
+
 }  // namespace
 
 fs::path secret_key_path(const fs::path& folder) { return folder / "secret.key"; }
@@ -292,12 +306,13 @@ OwnerFolder open_keys(const KeyOptions& options, bool allow_insecure, LostLedger
     asked = true;
     return read_passphrase(options.passphrase, secret);
   });
-  if (!asked) warn_of_unused_passphrase(options.passphrase, secret);
+  if (!asked) refuse_unused_passphrase(options.passphrase, secret);
   const ParametersPtr p = keys.secrets.parameters;
   const FileHeader header = make_header(FileKind::kSecretKey, *p, keys.id);
   OwnerFolder out{std::move(keys), {p, header, quoted_path(secret)}, options.folder};
   if (!out.keys.layout && identity(evaluation, FileKind::kEvaluationKeys) == out.keys.id)
     out.keys.layout = read_training_keys_layout(evaluation, out.set);
+  warn_of_other_records(out);
   if (lost == LostLedger::kRefused) require_ledger(out);
   return out;
 }

@@ -36,9 +36,10 @@ void keygen(const CommonOptions& common, KeygenOptions options) {
   options.allow_insecure = common.allow_insecure;
   options.quiet = common.quiet;
   const MadeKeys made = make_keys(options.out, options, options.force, [&] {
-    return options.sealed || !options.passphrase.file.empty()
-               ? read_new_passphrase(options.passphrase, secret_key_path(options.out))
-               : SecretBytes();
+    if (passphrase_given(options.passphrase))
+      return read_passphrase(options.passphrase, secret_key_path(options.out));
+    return options.sealed ? read_new_passphrase(options.passphrase, secret_key_path(options.out))
+                          : SecretBytes();
   });
   const auto secret = secret_key_path(options.out), evaluation = evaluation_keys_path(options.out);
   const ParametersPtr parameters = Parameters::create(find_parameters(options.parameters));

@@ -79,12 +79,18 @@ void require_training_set(const DataId& id, std::optional<std::size_t> samples,
     require_only_one(id, "training", keys, "--trained-on", name);
 }
 
+// A list of rates may have a million.
+std::string shortened(const nlohmann::json& value) {
+  const std::string text = json_text(value);
+  return text.size() <= 80 ? text : text.substr(0, 80) + "..";
+}
+
 // The first field in which they differ.
 std::string difference(const TrainingConfig& has, const TrainingConfig& expected) {
   const nlohmann::json is = to_json(has), wanted = to_json(expected);
   for (const auto& [field, value] : wanted.items())
     if (is.at(field) != value)
-      return field + " is " + json_text(is.at(field)) + ", expected " + json_text(value);
+      return field + " is " + shortened(is.at(field)) + ", expected " + shortened(value);
   return {};
 }
 

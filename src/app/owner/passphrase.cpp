@@ -127,7 +127,9 @@ void change_passphrase(const CommonOptions& common, const ChangeOptions& options
   const bool before = secret_key_sealed(secret);
   if (options.remove && !before) throw DataError(quoted_path(secret) + ": has no passphrase");
   const FileLock lock = lock_keys(options.keys.folder);
-  const OwnerFolder keys = open_keys(options.keys, common.allow_insecure, LostLedger::kAllowed);
+  KeyOptions where = options.keys;
+  where.passphrase.may_be_unsealed = !before;
+  const OwnerFolder keys = open_keys(where, common.allow_insecure, LostLedger::kAllowed);
   SecretBytes passphrase;
   if (!options.remove) passphrase = read_new_passphrase(options.fresh, secret);
   write_secret_key(secret, keys.keys, passphrase);
@@ -150,13 +152,14 @@ SecretBytes read_passphrase(const PassphraseOptions& options, const fs::path& wh
   return Terminal(what).ask("passphrase of " + quoted_path(what));
 }
 
-void warn_of_unused_passphrase(const PassphraseOptions& options, const fs::path& what) {
-  const fs::path file = named_file(options);
-  if (!file.empty())
-    std::fprintf(stderr,
-                 "%s is not protected by a passphrase: that in %s is not used ('blindtuner "
-                 "passphrase' adds one)\n",
-                 quoted_path(what).c_str(), quoted_path(file).c_str());
+bool passphrase_given(const PassphraseOptions& options) { return !named_file(options).empty(); }
+
+void refuse_unused_passphrase(const PassphraseOptions& options, const fs::path& what) {
+  if (!passphrase_given(options) || options.may_be_unsealed) return;
+  throw DataError(
+      quoted_path(what) + ": is not protected by a passphrase, though that in " +
+      quoted_path(named_file(options)) +
+      " was given: if it is your key, 'blindtuner passphrase' protects it; or give none");
 }
 
 SecretBytes read_new_passphrase(const PassphraseOptions& options, const fs::path& what) {

@@ -11,7 +11,8 @@
 namespace blindtuner {
 
 struct PassphraseOptions {
-  std::string file;  ///< whose first line it is; may be a pipe
+  std::string file;              ///< whose first line it is; may be a pipe
+  bool may_be_unsealed = false;  ///< take a key that has none, though one was given
 };
 /// --passphrase-file
 void add_passphrase_options(CLI::App& command, PassphraseOptions& options);
@@ -20,8 +21,11 @@ void add_passphrase_options(CLI::App& command, PassphraseOptions& options);
 /// one that BLINDTUNER_PASSPHRASE_FILE names, else from the terminal. Throws DataError where there
 /// is none of the three.
 SecretBytes read_passphrase(const PassphraseOptions& options, const std::filesystem::path& what);
-/// Says on stderr that `what` has no passphrase, where a file for one was named.
-void warn_of_unused_passphrase(const PassphraseOptions& options, const std::filesystem::path& what);
+/// Whether a file for one was named, by the options or by the environment.
+bool passphrase_given(const PassphraseOptions& options);
+/// Throws DataError where one was given for `what`, which has none: whoever gives one relies on it, and
+/// somebody else's key may lie there.
+void refuse_unused_passphrase(const PassphraseOptions& options, const std::filesystem::path& what);
 /// A new one for it: from the file of the options, else from the terminal, twice.
 SecretBytes read_new_passphrase(const PassphraseOptions& options,
                                 const std::filesystem::path& what);

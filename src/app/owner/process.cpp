@@ -37,16 +37,22 @@ class Lines {
   Lines(const Lines&) = delete;
   Lines& operator=(const Lines&) = delete;
 
-  /// Passes on what has come, whole lines only.
+  /// Passes on what has come, whole lines only: so much of it, that a program which writes without
+  /// pause does not keep this one from its work.
   void drain() {
     char buffer[4096];
-    for (ssize_t got;
-         (got = ::read(descriptor_, buffer, sizeof buffer)) > 0 || (got < 0 && errno == EINTR);)
-      if (got > 0) text_.append(buffer, static_cast<std::size_t>(got));
-    for (std::size_t end; (end = text_.find('\n')) != std::string::npos;) {
-      pass_on(text_.substr(0, end));
-      text_.erase(0, end + 1);
-    }
+    ssize_t got = 0;
+    for (std::size_t taken = 0;
+         taken < kMostAtOnce &&
+         ((got = ::read(descriptor_, buffer, sizeof buffer)) > 0 || (got < 0 && errno == EINTR));)
+      if (got > 0) {
+        text_.append(buffer, static_cast<std::size_t>(got));
+        taken += static_cast<std::size_t>(got);
+      }
+    std::size_t begin = 0;
+    for (std::size_t end; (end = text_.find('\n', begin)) != std::string::npos; begin = end + 1)
+      pass_on(text_.substr(begin, end - begin));
+    text_.erase(0, begin);
     if (text_.size() > kLongestLine) pass_on(std::exchange(text_, {}));
   }
   /// The program's complaint, if it made one.
@@ -60,7 +66,7 @@ class Lines {
       std::fprintf(stderr, "[%s] %s\n", party_.c_str(), printable(line).c_str());
   }
 
-  static constexpr std::size_t kLongestLine = 1 << 16;
+  static constexpr std::size_t kLongestLine = 1 << 16, kMostAtOnce = 1 << 18;
 
   int descriptor_;
   std::string program_, party_, text_, complaint_;

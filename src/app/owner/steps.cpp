@@ -47,6 +47,24 @@ nlohmann::json classifier_json(const DecryptedModel& decrypted) {
   return json;
 }
 
+/// Of a model or of scores, as a file says it: of a circuit that there is, and at most what that stands
+/// with the largest shift that balance() makes.
+LogitLimit checked_limit(const std::string& circuit, double limit, const std::string& name) {
+  double most = 0;
+  try {
+    most = softmax_circuit_named(circuit).stable_range + std::log(static_cast<double>(kMaxSamples));
+  } catch (const DataError& error) {
+    throw DataError(name + ": " + error.what());
+  }
+  if (!(limit > 0 && limit <= most)) {
+    char text[120];
+    std::snprintf(text, sizeof text, "%g, expected more than 0 and at most %g", limit, most);
+    throw DataError(name + ": logit_limit is " + text + ", what the circuit " + circuit +
+                    " stands");
+  }
+  return {circuit, limit};
+}
+
 DecryptedModel classifier_from_json(const fs::path& path) {
   const nlohmann::json json = read_json(path);
   const std::string name = quoted_path(path);
@@ -62,7 +80,8 @@ DecryptedModel classifier_from_json(const fs::path& path) {
   if (json.contains("circuit")) {
     expect(json["circuit"].is_string() && json.contains("logit_limit") &&
            json["logit_limit"].is_number());
-    out.limit = {json["circuit"].get<std::string>(), json["logit_limit"].get<double>()};
+    out.limit =
+        checked_limit(json["circuit"].get<std::string>(), json["logit_limit"].get<double>(), name);
   }
   const auto names = [&](const char* member, std::vector<std::string>& to) {
     if (!json.contains(member)) return;
@@ -109,7 +128,7 @@ LogitLimit limit_in(const NpzArchive& archive, const fs::path& path) {
   if (circuit.size() != 1 || limit.size() != 1 || !std::isfinite(limit(0, 0)))
     throw DataError(quoted_path(path) +
                     ": expected one text in member circuit and one number in logit_limit");
-  return {circuit[0], limit(0, 0)};
+  return checked_limit(circuit[0], limit(0, 0), quoted_path(path));
 }
 
 }  // namespace

@@ -9,6 +9,10 @@ namespace blindtuner {
 void refuse_secret_key(const std::filesystem::path& path);
 
 TrainingKeysInfo open_training_keys(const std::filesystem::path& path, bool allow_insecure);
+/// Every key that bootstrapping by this object needs is there and of the shape that it needs. Throws
+/// DataError: keys of such a file would fail in the midst of the work.
+void require_fit(const std::filesystem::path& path, const TrainingKeys& keys,
+                 const Parameters& parameters, const Bootstrapper& bootstrapper);
 DatasetFile open_dataset(const std::filesystem::path& path, const KeySet& keys, bool quiet);
 
 }  // namespace blindtuner

@@ -77,6 +77,9 @@ void train(const CommonOptions& common, const TrainOptions& options) {
                     " classes, the keys were made for " + std::to_string(info.layout.classes));
   const SoftmaxCircuit& circuit =
       find_softmax_circuit(options.softmax, config.classes, options.range);
+  // Of two runs with one output the first one's would be lost.
+  const std::filesystem::path out = options.out;
+  const FileLock alone(out.has_parent_path() ? out.parent_path() : ".", out.filename().string());
   FileLock folder;
   if (!checkpoint.empty()) folder = make_locked_folder(checkpoint.parent_path(), "train");
   DatasetFile data = open_dataset(options.data, info.set, common.quiet);
@@ -100,6 +103,7 @@ void train(const CommonOptions& common, const TrainOptions& options) {
   const Stopwatch preparing;
   const Bootstrapper bootstrapper(
       parameters, EncryptedTrainer::bootstrap_shape(*parameters, data.data.layout, config));
+  require_fit(options.keys, keys, *parameters, bootstrapper);
   EncryptedTrainer trainer(parameters, bootstrapper, data.data, keys, config, circuit);
   RunId run = fresh_key_id();
   if (options.resume && path_exists(checkpoint)) {

@@ -233,9 +233,10 @@ std::size_t Whitening::unused_columns() const {
   return static_cast<std::size_t>((map_.rowwise().squaredNorm().array() == 0).count());
 }
 
-void Whitening::set_feature_names(std::vector<std::string> names) {
+void Whitening::set_origin(std::vector<std::string> names, std::string pooling) {
   require(names.empty() || names.size() == input_width(), "whitening: names");
   feature_names_ = std::move(names);
+  pooling_ = std::move(pooling);
 }
 
 Sha256Digest Whitening::digest() const {
@@ -285,6 +286,7 @@ void Whitening::save(const std::filesystem::path& path) const {
       {"eigenvalues", npy_bytes(Eigen::MatrixXd(eigenvalues_))},
       {"epsilon", npy_bytes(Eigen::MatrixXd(Eigen::MatrixXd::Constant(1, 1, epsilon_)))}};
   if (!feature_names_.empty()) members["feature_names"] = npy_bytes(feature_names_);
+  if (!pooling_.empty()) members["pooling"] = npy_bytes(std::vector<std::string>{pooling_});
   write_npz(path, members, kForTheOwner);
 }
 
@@ -315,6 +317,11 @@ Whitening Whitening::load(const std::filesystem::path& path) {
     if (w.feature_names_.size() != w.input_width())
       refuse(std::to_string(w.feature_names_.size()) + " feature names, expected " +
              std::to_string(d));
+  }
+  if (archive.contains("pooling")) {
+    const std::vector<std::string> pooling = archive.strings("pooling");
+    if (pooling.size() != 1) refuse(std::to_string(pooling.size()) + " poolings, expected one");
+    w.pooling_ = pooling[0];
   }
   return w;
 }

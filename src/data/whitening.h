@@ -56,8 +56,10 @@ class Whitening {
   std::size_t unused_columns() const;
   /// The features that it was fitted to, by name: one a column, or none where they have no names.
   const std::vector<std::string>& feature_names() const { return feature_names_; }
-  /// Throws ContractError for another number of names than d, or none.
-  void set_feature_names(std::vector<std::string> names);
+  /// What an encoder was pooled by for them; empty: not known.
+  const std::string& pooling() const { return pooling_; }
+  /// The two. Throws ContractError for another number of names than d, or none.
+  void set_origin(std::vector<std::string> names, std::string pooling);
 
   /// SHA-256 of mean and map: what tells two maps apart.
   Sha256Digest digest() const;
@@ -70,9 +72,9 @@ class Whitening {
   LinearClassifier unfold(const LinearClassifier& whitened) const;
 
   /// An .npz archive with members mean (d x 1), map (d x k), eigenvalues (d x 1), epsilon (1 x 1),
-  /// all double, and feature_names (d texts) where there are any: whole or absent, and its owner's
-  /// alone, since they are moments of the features; read with every shape checked against the others.
-  /// Throws DataError.
+  /// all double, feature_names (d texts) and pooling (one) where they are known: whole or absent, and
+  /// its owner's alone, since they are moments of the features; read with every shape checked against
+  /// the others. Throws DataError.
   void save(const std::filesystem::path& path) const;
   static Whitening load(const std::filesystem::path& path);
 
@@ -81,6 +83,7 @@ class Whitening {
   Eigen::MatrixXd map_;
   double epsilon_ = kDefaultEpsilon;
   std::vector<std::string> feature_names_;
+  std::string pooling_;
 };
 
 }  // namespace blindtuner

@@ -382,6 +382,19 @@ class Encoders(Base):
             (self.folder / "f.npz").rename(self.folder / f"{name}.npz")
         self.refused(run(OWNER, "finetune", "--features", self.folder / "class.npz", "--test-features",
                          self.folder / "mean.npz", "--out", self.folder / "out"), "mean.npz", "pooling 'mean'", "'class'")
+        # Sets for prediction too, with the training set's map or without one.
+        keys, mapped = self.folder / "keys", self.folder / "mapped"
+        few = ["--classes", 2, "--parameters", "InsecureTest10", INSECURE]
+        self.good(OWNER, "whiten", "--features", self.folder / "class.npz", "--components", 4, "--out",
+                  self.folder / "map.npz")
+        for out, width, more in ((keys, WIDTH, []), (mapped, 4, ["--whitening", self.folder / "map.npz"])):
+            self.good(OWNER, "keygen", "--out", out, "--features", width, *few)
+            encrypt = [OWNER, "encrypt", "--keys", out, "--out", out / "x.enc", *more, INSECURE]
+            self.good(*encrypt, "--features", self.folder / "class.npz")
+            for use in ([], ["--unlabelled"]) if more else (["--unlabelled"],):
+                self.refused(run(*encrypt, *use, "--features", self.folder / "mean.npz"), "mean.npz",
+                             "pooling 'mean'", "expected 'class'")
+            self.good(*encrypt, "--unlabelled", "--features", self.folder / "class.npz")
         self.assertEqual(single["model"], single["class"])
         self.assertNotEqual(single["class"], single["mean"])
         report, members, _ = self.run_extract(*cache, "--pooling", "class+mean")

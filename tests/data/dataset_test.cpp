@@ -291,11 +291,12 @@ TEST(Whitening, SavedAndLoaded) {
   EXPECT_EQ(back.epsilon(), 0.02);
   EXPECT_TRUE(back.feature_names().empty());
   Whitening named = w;
-  EXPECT_THROW(named.set_feature_names({"a"}), ContractError);
+  EXPECT_THROW(named.set_origin({"a"}, ""), ContractError);
   const std::vector<std::string> names = {"a", "b", "c", "d"};
-  named.set_feature_names(names);
+  named.set_origin(names, "class+mean");
   named.save(folder / "named.npz");
   EXPECT_EQ(Whitening::load(folder / "named.npz").feature_names(), names);
+  EXPECT_EQ(Whitening::load(folder / "named.npz").pooling(), "class+mean");
   EXPECT_EQ(named.digest(), w.digest());
   const auto good = get_file(path);
   expect_truncations_refused(path, good, [&] { Whitening::load(path); });

@@ -22,6 +22,7 @@ json to_json(const RecordedDataSet& set) {
               {"seed", set.seed}};
   if (!set.class_names.empty()) out["class_names"] = set.class_names;
   if (!set.feature_names.empty()) out["feature_names"] = set.feature_names;
+  if (!set.pooling.empty()) out["pooling"] = set.pooling;
   if (set.map) out["map"] = *set.map;
   if (!set.class_samples.empty()) out["class_samples"] = set.class_samples;
   return out;
@@ -42,6 +43,7 @@ RecordedDataSet from_json(const json& j) {
   if (j.contains("map")) out.map = j["map"].get<std::string>();
   out.class_names = j.value("class_names", out.class_names);
   out.feature_names = j.value("feature_names", out.feature_names);
+  out.pooling = j.value("pooling", out.pooling);
   return out;
 }
 
@@ -50,14 +52,14 @@ std::string described(const std::string& map) {
 }
 
 /// Of all training sets, or of those with this map, where they agree.
-std::vector<std::string> agreed_names(const OwnerFolder& keys,
-                                      std::vector<std::string> RecordedDataSet::*names,
-                                      const std::optional<std::string>& map) {
-  std::vector<std::string> out;
+template <typename Value>
+Value agreed(const OwnerFolder& keys, Value RecordedDataSet::*value,
+             const std::optional<std::string>& map) {
+  Value out;
   for (const RecordedDataSet& set : recorded_data_sets(keys)) {
-    if (set.use != "training" || set.*names == out || (map && set.map != map)) continue;
-    if (!out.empty() || (set.*names).empty()) return {};
-    out = set.*names;
+    if (set.use != "training" || set.*value == out || (map && set.map != map)) continue;
+    if (!out.empty() || (set.*value).empty()) return {};
+    out = set.*value;
   }
   return out;
 }
@@ -113,11 +115,15 @@ void require_map_of_training(const OwnerFolder& keys, const std::optional<DataId
 }
 
 std::vector<std::string> trained_class_names(const OwnerFolder& keys) {
-  return agreed_names(keys, &RecordedDataSet::class_names, {});
+  return agreed(keys, &RecordedDataSet::class_names, {});
 }
 
 std::vector<std::string> trained_feature_names(const OwnerFolder& keys, const std::string& map) {
-  return agreed_names(keys, &RecordedDataSet::feature_names, map);
+  return agreed(keys, &RecordedDataSet::feature_names, map);
+}
+
+std::string trained_pooling(const OwnerFolder& keys, const std::string& map) {
+  return agreed(keys, &RecordedDataSet::pooling, map);
 }
 
 void record_data_set(const OwnerFolder& keys, const RecordedDataSet& set) {

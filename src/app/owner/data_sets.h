@@ -3,7 +3,8 @@
 //
 // data-sets-<first 16 digits of the key set's identity>.json, sealed (app/owner/sealed_record.h):
 //   {"data_sets": [{"id", "contents", "file", "use", "samples", "labelled", "seed", "map",
-//                  "class_samples", "class_names", "feature_names"}, ..]}; names where there are any
+//                  "class_samples", "class_names", "feature_names", "pooling"}, ..]}; the last three where
+//                  they are known
 #pragma once
 
 #include <optional>
@@ -26,6 +27,7 @@ struct RecordedDataSet {
   std::optional<std::string> map;
   std::vector<std::size_t> class_samples;  ///< of each class; empty where an earlier program wrote
   std::vector<std::string> class_names{}, feature_names{};  ///< or none; they never leave the owner
+  std::string pooling{};                                    ///< Dataset::pooling; or none
 };
 
 /// As RecordedDataSet::map says it.
@@ -53,8 +55,10 @@ void require_map_of_training(const OwnerFolder& keys, const std::optional<DataId
                              const std::string& map, const std::string& name);
 
 /// The classes' names of all training sets that these keys have encrypted, where they agree; none
-/// otherwise. The same of the features' names, of those whose features went through `map`.
+/// otherwise. The same of the features' names and their pooling, of those whose features went through
+/// `map`.
 std::vector<std::string> trained_class_names(const OwnerFolder& keys);
 std::vector<std::string> trained_feature_names(const OwnerFolder& keys, const std::string& map);
+std::string trained_pooling(const OwnerFolder& keys, const std::string& map);
 
 }  // namespace blindtuner

@@ -58,7 +58,10 @@ FeatureSizes sizes_of(const Disclosure& door, const OwnerFolder& keys, const Dat
   DataSource of_training = source;
   std::optional<Whitening> map;
   if (!options.whitening.empty()) map = Whitening::load(options.whitening);
-  if (map) of_training.feature_names = map->feature_names();
+  if (map) {
+    of_training.feature_names = map->feature_names();
+    of_training.pooling = map->pooling();
+  }
   FeatureMatrix features = load_features(of_training).features;
   if (map) features = map->apply(features);
   check_features(features, keys, quoted_path(source.features));

@@ -41,7 +41,7 @@ void whiten(const CommonOptions& common, const WhitenOptions& options) {
     throw DataError(name + ": " + std::to_string(features.cols()) +
                     " features, fewer than the components asked for");
   Whitening whitening = Whitening::fit(features, options.epsilon, options.components);
-  whitening.set_feature_names(set.feature_names);
+  whitening.set_origin(set.feature_names, set.pooling);
   whitening.save(options.out);
   const nlohmann::json report = {{"reading", reading.details},
                                  {"samples", features.rows()},
@@ -138,11 +138,15 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
   if (!options.whitening.empty()) whitening = Whitening::load(options.whitening);
   const std::string map = map_name(whitening);
   DataSource source = options.source;
-  if (whitening) source.feature_names = whitening->feature_names();
+  if (whitening) {
+    source.feature_names = whitening->feature_names();
+    source.pooling = whitening->pooling();
+  }
   if (options.unlabelled) {
     require_map_of_training(keys, {}, map, name);
     // Those of the map are the training set's as well.
     if (source.feature_names.empty()) source.feature_names = trained_feature_names(keys, map);
+    if (source.pooling.empty()) source.pooling = trained_pooling(keys, map);
     set = load_features(source, &reading);
     if (set.features.rows() == 0) throw DataError(name + ": no samples");
   } else {

@@ -162,7 +162,7 @@ class Finetuning {
   void whiten() {
     if (settings_.epsilon == 0) return;
     whitening_ = Whitening::fit(data_.train.features, settings_.epsilon);
-    whitening_->set_feature_names(data_.train.feature_names);
+    whitening_->set_origin(data_.train.feature_names, data_.train.pooling);
     whitening_->save(files_.whitening);
     data_.train.features = whitening_->apply(data_.train.features);
     for (const auto& [set, name] : others()) set->features = whitening_->apply(set->features);

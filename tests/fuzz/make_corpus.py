@@ -72,7 +72,7 @@ def arrays():
         "weights": npy("<f8", (2, 3), floats(1, 2, 3, 4, 5, 6, code="d")), "bias": column}))
     put("scores_npz", "named", npz({
         "scores": npy("<f8", (2, 2), floats(1, 2, 3, 4, code="d")), "classes": words,
-        "circuit": npy("<U3", (1,), "c_1".encode("utf-32-le")),
+        "circuit": npy("<U14", (1,), "default_c3_r16".encode("utf-32-le")),
         "logit_limit": npy("<f8", (1, 1), floats(8, code="d"))}))
     put("classifier_json", "model", json.dumps({
         "classes": 2, "features": 2, "weights": [[1, -0.5], [0, 1e-3]], "bias": [0, 1]}))
@@ -87,6 +87,8 @@ def records():
     put("server_report", "plain", json.dumps({
         "steps": 2, "seconds": {"total": 1.5}, "seconds_per_step": [{"scores": 0.5}, {}],
         "peak_memory_bytes": 1e9}))
+    put("run_list", "plain", json.dumps({"blindtuner": "results of a run", "files": {
+        "model.npz": 1024, "rounds/round-0001.enc": 3, "test-features.npz": 0}}))
     put("lock_file", "two", "1 'blindtuner train' (process 1, since 2026-11-26 20:01:26)\n-7 x\n")
 
 

@@ -9,6 +9,7 @@
 
 #include "app/owner/data_sets.h"
 #include "app/owner/passphrase.h"
+#include "app/owner/run_folder.h"
 #include "app/owner/sealed_record.h"
 #include "app/owner/server_report.h"
 #include "base/hmac.h"
@@ -54,6 +55,15 @@ void passphrase(Bytes bytes) {
 
 // Of the server's program, to the owner's.
 void server_report(Bytes bytes) { (void)read_server_report(scratch_file("server.json", bytes)); }
+
+// In a folder for results; what it names would be removed or replaced.
+void run_list(Bytes bytes) {
+  const auto files = read_run_list(scratch_file("run.json", bytes));
+  if (!files) throw DataError("no list");
+  for (const auto& [name, size] : *files)
+    for (const fs::path& part : fs::path(name))
+      if (part == ".." || part == "/") std::abort();
+}
 
 // As a program reads it that finds the folder in use.
 void lock_file(Bytes bytes) {
@@ -243,6 +253,7 @@ constexpr Target kTargets[] = {
     {"secret_key", secret_key, mutate_sections, seed_secret_key},
     {"passphrase", passphrase},
     {"server_report", server_report},
+    {"run_list", run_list},
     {"lock_file", lock_file},
     {"data_sets", data_sets, nullptr, seed_data_sets},
     {"rounds_record", rounds_record, nullptr, seed_rounds_record},

@@ -84,24 +84,7 @@ bool is_result(const std::string& name) {
   return false;
 }
 
-/// What the list of a run says; none where there is no list of ours.
-std::optional<std::map<std::string, std::uintmax_t>> listed(const fs::path& path) {
-  try {
-    if (type_of(path) != fs::file_type::regular) return std::nullopt;
-    const json list = read_json(path, 1 << 22);
-    if (list.value("blindtuner", "") != kKind) return std::nullopt;
-    auto files = list.at("files").get<std::map<std::string, std::uintmax_t>>();
-    for (const auto& [name, bytes] : files)
-      if (!is_result(name)) return std::nullopt;
-    return files;
-  } catch (const DataError&) {
-    return std::nullopt;
-  } catch (const json::exception&) {
-    return std::nullopt;
-  }
-}
-
-void write_list(const fs::path& path, const std::map<std::string, std::uintmax_t>& files) {
+void write_list(const fs::path& path, const RunFiles& files) {
   write_file_atomically(path, json_text({{"blindtuner", kKind}, {"files", files}}, 2) + "\n");
 }
 
@@ -153,7 +136,7 @@ void remove_run(const fs::path& folder) {
   if (is_folder)
     for (const fs::directory_entry& entry : fs::directory_iterator(folder, error))
       entries.push_back(entry.path());
-  if (error || !is_folder || (!entries.empty() && !listed(folder / kList)))
+  if (error || !is_folder || (!entries.empty() && !read_run_list(folder / kList)))
     throw DataError(quoted_path(folder) +
                     ": is in the way of a run's results and no run has made it; move it away, or "
                     "give another --out");
@@ -164,6 +147,22 @@ void remove_run(const fs::path& folder) {
 }
 
 }  // namespace
+
+std::optional<RunFiles> read_run_list(const fs::path& path) {
+  try {
+    if (type_of(path) != fs::file_type::regular) return std::nullopt;
+    const json list = read_json(path, 1 << 22);
+    if (list.value("blindtuner", "") != kKind) return std::nullopt;
+    auto files = list.at("files").get<RunFiles>();
+    for (const auto& [name, bytes] : files)
+      if (!is_result(name)) return std::nullopt;
+    return files;
+  } catch (const DataError&) {
+    return std::nullopt;
+  } catch (const json::exception&) {
+    return std::nullopt;
+  }
+}
 
 std::vector<fs::path> RunFolder::results(const fs::path& out,
                                          const std::vector<std::string>& features) {
@@ -178,7 +177,7 @@ RunFolder::RunFolder(fs::path out, std::vector<std::string> features)
       finished_(out_ / "run.finished"),
       features_(std::move(features)),
       lock_(make_locked_folder(out_, "run")) {
-  if (listed(finished_ / kList)) put_in_place();
+  if (read_run_list(finished_ / kList)) put_in_place();
   remove_run(finished_);
   remove_run(unfinished_);
   require_replaceable();
@@ -196,9 +195,9 @@ RunFolder::~RunFolder() {
 }
 
 /// Names and sizes.
-std::map<std::string, std::uintmax_t> RunFolder::earlier_results() const {
-  if (const auto list = listed(out_ / kList)) return *list;
-  std::map<std::string, std::uintmax_t> out;
+RunFiles RunFolder::earlier_results() const {
+  if (const auto list = read_run_list(out_ / kList)) return *list;
+  RunFiles out;
   if (is_there(out_ / kList) || !is_report_of_a_run(out_ / "report.json")) return out;
   std::vector<std::string> all =
       names({"train-features.npz", "test-features.npz", "t10k-features.npz"});
@@ -216,7 +215,7 @@ void RunFolder::require_replaceable() const {
   for (const std::string& name : all) {
     const fs::path path = out_ / name;
     const auto known = earlier.find(name);
-    const bool ours = name == kList ? listed(path).has_value()
+    const bool ours = name == kList ? read_run_list(path).has_value()
                                     : known != earlier.end() && known->second == file_bytes(path) &&
                                           type_of(path) == fs::file_type::regular;
     if (is_there(path) && !ours)
@@ -230,7 +229,7 @@ void RunFolder::require_replaceable() const {
 }
 
 void RunFolder::finish() {
-  std::map<std::string, std::uintmax_t> files;
+  RunFiles files;
   for (const auto& [name, bytes] : earlier_results())
     if (is_features(name) && is_there(out_ / name)) files[name] = bytes;
   std::vector<std::string> made = names(features_);
@@ -256,7 +255,7 @@ void RunFolder::finish() {
 /// As far as it has not been done.
 void RunFolder::put_in_place() {
   const InterruptDeferred whole;
-  const auto made = *listed(finished_ / kList);
+  const auto made = *read_run_list(finished_ / kList);
   for (const auto& [name, bytes] : earlier_results())
     if (!made.contains(name) && !is_features(name)) remove_file(out_ / name);
   for (const std::string& name : rounds_in(out_))

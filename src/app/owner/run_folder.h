@@ -16,14 +16,22 @@
 // Folders of earlier versions have none; where their report.json is one of ours, so are their results.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/file_lock.h"
 
 namespace blindtuner {
+
+/// Names of files, as they are relative to the folder, and their sizes.
+using RunFiles = std::map<std::string, std::uintmax_t>;
+
+/// A run.json. None where it is no list of ours: whatever it names, a run makes.
+std::optional<RunFiles> read_run_list(const std::filesystem::path& path);
 
 class RunFolder {
  public:
@@ -50,7 +58,7 @@ class RunFolder {
   void finish();
 
  private:
-  std::map<std::string, std::uintmax_t> earlier_results() const;
+  RunFiles earlier_results() const;
   void require_replaceable() const;
   void put_in_place();
 

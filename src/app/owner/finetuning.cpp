@@ -7,7 +7,6 @@
 
 #include "app/common/progress.h"
 #include "app/common/report.h"
-#include "app/owner/comparison.h"
 #include "app/owner/data_sets.h"
 #include "app/owner/finetuning_choice.h"
 #include "app/owner/html_report.h"
@@ -15,6 +14,7 @@
 #include "app/owner/process.h"
 #include "app/owner/quality.h"
 #include "app/owner/rehearsal.h"
+#include "app/owner/run_judge.h"
 #include "app/owner/server_check.h"
 #include "app/owner/server_report.h"
 #include "app/owner/steps.h"
@@ -30,8 +30,6 @@
 #include "data/shuffle.h"
 #include "train/encrypted_trainer.h"
 #include "train/metrics.h"
-#include "train/model_noise.h"
-#include "train/optimiser.h"
 #include "train/plain_reference.h"
 
 namespace blindtuner {
@@ -312,24 +310,6 @@ class Finetuning {
     return open_model(files_.model, keys, expected_run());
   }
 
-  // The model is the one that the run was to end with: after all steps, or the best round's of a run
-  // that went through its rounds or was told to stop.
-  void judge_end(json& report, const ModelFile& file) const {
-    const int planned = planned_steps(file), expected = validated() ? kept_steps_ : planned;
-    const std::string advice = "Do not use this server: it did not do what it was told to.";
-    if (file.training.steps != expected)
-      distrust(report,
-               "the model is after " + std::to_string(file.training.steps) +
-                   " steps, the run's is after " + std::to_string(expected),
-               advice);
-    if (validated() && !run_ended_)
-      distrust(report,
-               "the server ended the run after " + std::to_string(validation_.at("rounds").size()) +
-                   " rounds of validation, neither told to stop nor at the end of its " +
-                   std::to_string(planned) + " steps",
-               advice);
-  }
-
   void train(const OwnerFolder& keys, const fs::path& server) {
     folder_.keep_unfinished();
     write_file_atomically(files_.config, json_text(to_json(settings_.config), 2) + "\n");
@@ -436,7 +416,8 @@ class Finetuning {
     if (!choice_.is_null()) out["choice"] = choice_;
     if (!data_.train.pooling.empty()) out["pooling"] = data_.train.pooling;
     if (!data_.poolings.is_null()) out["pooling_choice"] = data_.poolings;
-    const double error = judge(out, keys, model, file, approximate);
+    const double error =
+        judge_run(out, finished_run(), *keys.set.parameters, file, model, approximate);
     if (settings_.publish) publish(out, keys, file, error);
     if (validated()) {
       json& v = out["validation"] = validation_;
@@ -449,67 +430,12 @@ class Finetuning {
     return out;
   }
 
-  // The model in the clear after so many steps, classes x (features + 1).
-  Eigen::MatrixXd same_in_the_clear(int steps, const SoftmaxCircuit& circuit,
-                                    const PlainResult& run, const Parameters& parameters) const {
-    const UpdatePlan plan(settings_.config, data_.train.size());
-    const std::vector<double> c = EncryptedTrainer::round_coefficients(
-        plan.model(steps), EncryptedTrainer::coefficient_scale(parameters, circuit));
-    Eigen::MatrixXd w = Eigen::MatrixXd::Zero(run.weights.rows(), run.weights.cols());
-    for (std::size_t s = 0; s < static_cast<std::size_t>(steps); ++s)
-      w += c[s] * run.gradients.at(s);
-    return w;
-  }
-
-  // The data is here, so what training met is known, and what it should have given. Returns what error
-  // a publication's noise is made for.
-  double judge(json& report, const OwnerFolder& keys, const LinearClassifier& model,
-               const ModelFile& file, const PlainResult& approximate) const {
-    const SoftmaxCircuit& circuit = softmax_circuit_named(file.training.circuit);
-    const LogitLimit limit = LogitLimit::of(circuit);
-    judge_logits(report, limit, largest_logit(scores(model, data_.train.features)),
-                 "on the training samples");
-    // Early stopping may have ended the run in the clear before.
-    std::optional<PlainResult> longer;
-    if (approximate.gradients.size() < static_cast<std::size_t>(file.training.steps))
-      longer = rehearse_as_encrypted({data_.train, nullptr, nullptr, settings_.config, circuit,
-                                      *keys.set.parameters, settings_.patience});
-    const PlainResult& run = longer ? *longer : approximate;
-    if (report["trusted"].get<bool>())
-      judge_logits(report, limit, largest_logit_of_steps(run, file.training.steps),
-                   "during training");
-    judge_end(report, file);
-
-    const Parameters& parameters = *keys.set.parameters;
-    const Eigen::MatrixXd clear = same_in_the_clear(file.training.steps, circuit, run, parameters);
-    const auto difference = WeightDifference::between(model, clear);
-    const ProductLayout& layout = file.model.layout;
-    const double noise = weight_noise(parameters, file, sizes_of(data_.train, layout, parameters));
-    const double largest = largest_logit(clear);
-    judge_difference(report, difference, noise, largest);
-    if (validated() && report["trusted"])
-      judge_rounds(report, validation_.at("rounds"), approximate.rounds, [&](int steps) {
-        return noise_of_scores(
-            layout, circuit, steps,
-            same_in_the_clear(steps, circuit, approximate, parameters).rowwise().norm().maxCoeff(),
-            parameters);
-      });
-    if (settings_.publish && report["trusted"] && !difference.covered(noise, largest))
-      distrust(report, "its errors are larger than a publication's noise is made for",
-               "Repeat the training; without --publish the model may be used.");
-    return published_error(noise, largest);
-  }
-
-  // Of the validation set's, by the model after so many steps, whose classes' norms are `norm` at most;
-  // single precision in the clear counts as noise.
-  double noise_of_scores(ProductLayout layout, const SoftmaxCircuit& circuit, int steps,
-                         double norm, const Parameters& parameters) const {
-    const double of_weights = model_noise(parameters, layout, settings_.config, steps, circuit,
-                                          sizes_of(data_.train, layout, parameters)) +
-                              kSinglePrecision * norm;
-    layout.samples = data_.validation->size();
-    return score_noise(parameters, layout, of_weights, norm, circuit,
-                       sizes_of(*data_.validation, layout, parameters));
+  FinishedRun finished_run() const {
+    if (!validated())
+      return {data_.train, settings_.config, settings_.patience, settings_.publish, std::nullopt};
+    return {data_.train, settings_.config, settings_.patience, settings_.publish,
+            FinishedRun::Validated{*data_.validation, validation_.at("rounds"), kept_steps_,
+                                   run_ended_}};
   }
 
   LinearClassifier after_balance(const LinearClassifier& model) const {
@@ -542,13 +468,6 @@ class Finetuning {
         {error, settings_.budget, {}, validated() ? Validator::choices(validation_) : 1});
     save("published.npz", classifier_of(published.values, file.model.layout), file, kForAnybody);
     report["published"] = {{"noise", published.noise}, {"bits", published.bits}};
-  }
-
-  static FeatureSizes sizes_of(const Dataset& set, ProductLayout layout,
-                               const Parameters& parameters) {
-    layout.samples = set.size();
-    const FeatureMatrix& x = set.features;
-    return feature_sizes(parameters, layout, {x.data(), static_cast<std::size_t>(x.size())});
   }
 
   const CommonOptions& common_;

@@ -307,7 +307,7 @@ std::string to_text(const Forecast& f) {
           number(l.classes) + " classes; batches of " + number(f.request.config.batch_size) +
           "; softmax " + f.request.circuit->name + "; parameters " +
           f.request.parameters->literal().name + "\n\nowner\n";
-  row("key generation", seconds(f.seconds.key_generation), "");
+  row("key generation", seconds(f.seconds.key_generation), "without the disk");
   row("encryption", seconds(f.seconds.encryption), number(f.ciphertexts) + " ciphertexts");
   row("evaluation keys", bytes(f.bytes.evaluation_keys), "uploaded once");
   row("data", bytes(f.bytes.upload),

@@ -84,6 +84,10 @@ void flush_at(int folder, const char* name) {
 
 }  // namespace
 
+bool AtomicFile::is_temporary(const std::filesystem::path& path) {
+  return is_temporary_name(path.filename().string());
+}
+
 void AtomicFile::always_name_temporaries(bool always) { always_named = always; }
 
 AtomicFile::AtomicFile(std::filesystem::path target, unsigned mode, Links links)

@@ -58,6 +58,9 @@ class AtomicFile {
   /// permissions stay where there is no target yet.
   void commit_file(const std::filesystem::path& whole);
 
+  /// Whether a file is called as those are that have no name yet of their own.
+  static bool is_temporary(const std::filesystem::path& path);
+
   /// Only for tests: as on a file system that knows no files without a name.
   static void always_name_temporaries(bool always);
 

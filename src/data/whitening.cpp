@@ -247,6 +247,15 @@ Sha256Digest Whitening::digest() const {
   Sha256 hash;
   hash.add(bytes(mean_));
   hash.add(bytes(map_));
+  // Maps of earlier versions have no origin, and keep their digests.
+  if (!feature_names_.empty() || !pooling_.empty()) {
+    hash.add_number(feature_names_.size());
+    for (const std::string& name : feature_names_) {
+      hash.add_number(name.size());
+      hash.add(name);
+    }
+    hash.add(pooling_);
+  }
   return hash.finish();
 }
 

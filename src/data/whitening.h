@@ -61,7 +61,7 @@ class Whitening {
   /// The two. Throws ContractError for another number of names than d, or none.
   void set_origin(std::vector<std::string> names, std::string pooling);
 
-  /// SHA-256 of mean and map: what tells two maps apart.
+  /// SHA-256 of mean, map and the origin, where it is known: what tells two maps apart.
   Sha256Digest digest() const;
 
   /// samples x d -> samples x k. Throws DataError on another width.

@@ -217,12 +217,20 @@ void FileReader::finish() {
   if (found != kEndTag) fail("the section '" + to_string(found) + "' where the end was expected");
 }
 
+/// No kind of file has a tenth as many.
+constexpr std::size_t kMostSections = 256;
+
 bool is_whole(const std::filesystem::path& path) {
   const InputFile file(path);
   std::array<std::uint8_t, kMagic.size()> magic{};
   const std::size_t got = file.read_some(magic, 0);
   if (std::memcmp(magic.data(), kMagic.data(), got) != 0) return true;
+  // Frames are full but for the last of a section: of more than that, mostly empty ones, the reader says
+  // what is wrong with them.
+  const std::uint64_t most_frames = file.size() / kFrameBytes + 2 * kMostSections;
+  std::uint64_t frames = 0;
   for (std::uint64_t at = kHeaderBytes;;) {
+    if (++frames > most_frames) return true;
     std::array<std::uint8_t, kPrefixBytes> prefix{};
     if (file.read_some(prefix, at) < prefix.size()) return false;
     std::uint32_t length = 0;
@@ -235,9 +243,6 @@ bool is_whole(const std::filesystem::path& path) {
     if (tag == kEndTag) return true;
   }
 }
-
-/// No kind of file has a tenth as many.
-constexpr std::size_t kMostSections = 256;
 
 std::vector<SectionSize> scan_sections(FileReader& reader) {
   std::vector<SectionSize> sections;

@@ -91,12 +91,13 @@ struct Disclosure::Sealed {
   }
 
   /// Where nothing else is asked of it.
-  Sealed held_against(const PlausibleValues& plausible) && {
+  Sealed held_against(const PlausibleValues& plausible, const std::string& rule) && {
     Sha256 hash;
     hash.add("blindtuner question 1 ").add(digest.data(), digest.size());
     for (const double limit :
          {plausible.largest, plausible.padding, plausible.empty, plausible.least, plausible.norm})
       hash.add_number(std::bit_cast<std::uint64_t>(limit));
+    hash.add(rule);
     question = to_hex(hash.finish());
     return std::move(*this);
   }
@@ -161,6 +162,13 @@ std::optional<FeatureSizes> Disclosure::sizes_of(const std::string& data) const 
   for (const LedgerEntry& e : ledger_.read().value_or(std::vector<LedgerEntry>{}))
     if (e.kind == LedgerEntry::Kind::kEncrypted && e.data == data) return e.sizes;
   return {};
+}
+
+int Disclosure::most_rounds() const {
+  int most = 0;
+  for (const LedgerEntry& e : ledger_.read().value_or(std::vector<LedgerEntry>{}))
+    if (e.kind == LedgerEntry::Kind::kAsked) most = std::max(most, e.rounds);
+  return most;
 }
 
 std::optional<LedgerEntry> Disclosure::refusal_of(const std::string& run) const {
@@ -254,12 +262,12 @@ std::vector<double> Disclosure::open(const Sealed& sealed, const Origin& origin)
 
 std::vector<double> Disclosure::open(const EncryptedModel& model, const PlausibleValues& plausible,
                                      const Origin& origin) {
-  return open(Sealed::of(keys_, model, plausible).held_against(plausible), origin);
+  return open(Sealed::of(keys_, model, plausible).held_against(plausible, origin.rule), origin);
 }
 
 std::vector<double> Disclosure::open(const EncryptedScores& scores,
                                      const PlausibleValues& plausible, const Origin& origin) {
-  return open(Sealed::of(keys_, scores, plausible).held_against(plausible), origin);
+  return open(Sealed::of(keys_, scores, plausible).held_against(plausible, origin.rule), origin);
 }
 
 std::vector<int> Disclosure::open_labels(const EncryptedDataset& data, const Origin& origin) {
@@ -272,7 +280,7 @@ std::vector<int> Disclosure::open_labels(const EncryptedDataset& data, const Ori
       [&] {
         labels = decrypt_labels(keys_.secrets, data);
         return std::vector<double>();
-      }}.held_against({});
+      }}.held_against({}, origin.rule);
   open(sealed, origin);
   return labels;
 }

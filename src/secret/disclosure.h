@@ -27,9 +27,10 @@ struct Origin {
   std::string name;  ///< of its file, for messages
   /// For the ledger: identities in hexadecimal, or empty.
   std::string data = {}, run = {};
-  /// Of validation; 0: none. How many the run has, the last one included, and what else its answers
-  /// follow from (patience, limit, validation set) stay the same throughout a run.
+  /// Of validation; 0: none. How many the run has, the last one included, stays the same throughout it.
   int round = 0, rounds = 0;
+  /// What else decides on what is told of the result: of a round patience, limit and validation set,
+  /// which stay the same throughout a run; of others the limits beyond which they are not trusted.
   std::string rule = {};
 };
 
@@ -105,6 +106,8 @@ class Disclosure {
 
   /// Records that a model that was opened is refused by what it decrypts to, as `reason` says.
   void refuse(const EncryptedModel& model, const Origin& origin, const std::string& reason);
+  /// The most rounds of validation that a run had which was asked of; 0: none was.
+  int most_rounds() const;
   /// The refusal that ended this run, if one did.
   std::optional<LedgerEntry> refusal_of(const std::string& run) const;
 

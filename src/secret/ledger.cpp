@@ -222,6 +222,24 @@ void Ledger::begin() const {
   write_file_atomically(path_, text + mac(text), 0600);
 }
 
+void Ledger::remove_begun(const fs::path& folder, const KeyId& id) {
+  constexpr std::uint64_t kMaxHeader = 4096;
+  const fs::path path = path_in(folder, id);
+  try {
+    if (!path_exists(path) || InputFile(path).size() > kMaxHeader) return;
+    const std::vector<std::uint8_t> bytes = InputFile(path).read_all(kMaxHeader);
+    const std::string text(bytes.begin(), bytes.end());
+    // The header and its MAC.
+    if (std::count(text.begin(), text.end(), '\n') != 2) return;
+    const json header = parse_json(text.substr(0, text.find('\n')), quoted_path(path));
+    if (!header.is_object() || header.value("key_id", json()) != to_string(id)) return;
+  } catch (const DataError&) {
+    return;  // none of ours
+  }
+  std::error_code ignored;
+  fs::remove(path, ignored);
+}
+
 void Ledger::require_there() const {
   if (!must_exist_ || path_exists(path_)) return;
   throw DataError(

@@ -83,6 +83,8 @@ class Ledger {
   static std::filesystem::path path_in(const std::filesystem::path& folder, const KeyId& id);
   /// Of keys that are being made: without an entry.
   void begin() const;
+  /// Takes away what begin() wrote for keys that were not made in the end; one with an entry stays.
+  static void remove_begun(const std::filesystem::path& folder, const KeyId& id);
   /// Throws DataError where there is none although there must be one.
   void require_there() const;
   /// Empty optional: there is none. Throws DataError when it was changed, or cannot be read.

@@ -201,6 +201,15 @@ class Hostile(Base):
             self.refused(evaluated(circuit="default_c3_r16", logit_limit=limit), "logit_limit",
                          "default_c3_r16")
         self.assertIn(evaluated(circuit="default_c3_r16", logit_limit=16).returncode, (0, 4))
+        # Nor the line of a page that it is in.
+        model.write_text(json.dumps({"weights": [[1.0] * 8] * 3, "bias": [0] * 3, "class_names":
+                                     ["a", "b\x1b[2J\x9b2J", "\u202ec"]}))
+        self.good(OWNER, "evaluate", "--model", model, "--features", self.folder / "xt.npy",
+                  "--labels", self.folder / "yt.npy", "--class-numbers", "--report",
+                  self.work / "r.json")
+        page = (self.work / "r.html").read_text()
+        self.assertIn("\ufffdc", page)
+        self.assertFalse([c for c in page if c in "\x1b\x9b\u202e"])
 
     def test_rates_that_are_none(self):
         for field, value in (("learning_rate", 1e308), ("learning_rate", 1e150),
@@ -621,6 +630,23 @@ class Hostile(Base):
         self.assertNotIn("as the server says; --trained-on",
                          self.decrypt(folder / "m.enc", *mine).stdout)
         self.assertFalse(json.loads(self.decrypt(self.forged, "--json").stdout)["data_checked"])
+        # The file of one data set that is called like another.
+        named = self.work / identity[:8]
+        shutil.copy(self.work / "small.enc", named)
+        self.refused(subprocess.run([*map(str, [
+            OWNER, "decrypt", "--model", folder / "m.enc", "--keys", self.own, "--out", "o2.npz",
+            "--trained-on", named.name, INSECURE])], cwd=self.work, capture_output=True, text=True),
+                     "the identity of one data set and the file of another")
+        # So it is of scores.
+        told = self.decrypt(folder / "s.enc", "--json", out="s.npy", kind="--scores")
+        report = json.loads(told.stdout)
+        self.assertEqual((report["config_checked"], report["trained_on_checked"]), (False, False))
+        told = self.decrypt(folder / "s.enc", out="s.npy", kind="--scores").stdout
+        self.assertIn("trained as the server says; --config", told)
+        self.assertIn("as the server says; --trained-on", told)
+        told = self.decrypt(folder / "s.enc", *publish[1:], *mine, out="s.npy", kind="--scores").stdout
+        self.assertNotIn("as the server says; --trained-on", told)
+        self.assertNotIn("trained as the server says", told)
         # Scores of the other of two sets, and of a set that was not encrypted for prediction.
         second = encrypt(folder / "xt.npy", "t2.enc", "--unlabelled")
 

@@ -189,6 +189,34 @@ class Keys(Folder):
         self.good(*self.encrypt())
         self.refused(run(*self.keygen()), "exists")
         self.assertEqual(self.pair(), old)
+        # What somebody else put there: of an identity that begins as ours does, or as a ledger's that knows
+        # something.
+        start(a, a)
+        self.good(*self.encrypt())
+        ledgers = {path.name: path.read_bytes() for path in self.keys.glob("ledger-*")}
+        header = bytearray(following.read_bytes()[:160])
+        at = header.find(bytes.fromhex(new))
+        for identity in (old[:16] + "ee" * 8, old):
+            header[at:at + 16] = bytes.fromhex(identity)
+            following.write_bytes(bytes(header) + hashlib.sha256(header).digest())
+            secret = self.keys / "secret.key"
+            if identity == old:  # for a moment another key
+                mine = secret.read_bytes()
+                shutil.copy(b / "secret.key", secret)
+            self.refused(run(*self.keygen()), "exists")
+            if identity == old:
+                secret.write_bytes(mine)
+            self.assertEqual({path.name: path.read_bytes()
+                              for path in self.keys.glob("ledger-*")}, ledgers)
+        # A whole pair in the place of ours: the records beside it are ours still.
+        start(a, a)
+        self.good(*self.encrypt())
+        for path in (b / "secret.key", *b.glob("ledger-*")):
+            shutil.copy(path, self.keys)
+        self.assertIn("is of other keys", self.good(OWNER, "ledger", "--keys", self.keys, INSECURE).stderr)
+        shutil.copy(b / "evaluation.keys", following)
+        self.assertIn("is of other keys", self.good(OWNER, "ledger", "--keys", self.keys, INSECURE).stderr)
+        self.assertIn("is of other keys", self.good(*self.encrypt()).stderr)
         # After it.
         for evaluation in (None, a):
             for command in (self.encrypt, self.keygen):
@@ -201,6 +229,7 @@ class Keys(Folder):
                         self.refused(result, "exists")
                     self.assertEqual(self.pair(), new)
                     if evaluation:
+                        self.assertIn("set aside", result.stderr)
                         self.assertEqual(
                             key_id(self.keys / f"old-{old[:16]}" / "evaluation.keys"), old)
 

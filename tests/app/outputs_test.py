@@ -78,7 +78,8 @@ class RunFolders(Scratch):
                 (folder / "keys").mkdir(parents=True)
                 (folder / "notes").write_text("mine")
                 (folder / "run.json").write_text(json.dumps(
-                    {"blindtuner": "results of a run", "files": {name: 4}}))
+                    {"blindtuner": "results of a run",
+                     "files": {name: {"bytes": 4, "sha256": hashlib.sha256(b"mine").hexdigest()}}}))
                 self.unchanged(self.folder, lambda: run(*self.finetune(out=folder)), "run.json")
         # Nor is it a run's because it has a name of one at work, nor through a link.
         folder = self.folder / "linked"
@@ -133,9 +134,60 @@ class RunFolders(Scratch):
         (self.out / "run.json").unlink()
         self.good(*self.finetune())
         self.decrypts()
-        # What was changed since is not a run's any more.
-        (self.out / "model.npz").write_bytes(b"mine")
-        self.unchanged(self.out, lambda: run(*self.finetune()), "model.npz", "no longer")
+        # What was changed since is not a run's any more, in its size or not.
+        for name, change in (("config.json", lambda b: b.replace(b"1", b"2")),
+                             ("model.npz", lambda b: b"mine")):
+            path = self.out / name
+            content = path.read_bytes()
+            self.assertNotEqual(change(content), content)
+            path.write_bytes(change(content))
+            self.unchanged(self.out, lambda: run(*self.finetune()), name, "no longer")
+            path.write_bytes(content)
+        (self.out / "rounds" / "round-0001.enc").unlink()
+        for name in ("round-0001.enc", "round-0777.enc"):
+            shutil.copy(self.out / "model.enc", self.out / "rounds" / name)
+            self.refused(run(*self.finetune()), name)
+            (self.out / "rounds" / name).unlink()
+        self.good(*self.finetune())
+
+    def test_results_that_no_run_has_left(self):
+        """A folder run.finished that somebody else has put there."""
+        self.good(*self.finetune())
+        finished = self.out / "run.finished"
+        files = json.loads((self.out / "run.json").read_text())["files"]
+        other = {name: {**file, "bytes": 1} for name, file in files.items()}
+        for listed, replaces in (({}, {}), ({}, other), (files, {})):
+            finished.mkdir()
+            (finished / "run.json").write_text(json.dumps(
+                {"blindtuner": "results of a run", "files": {**listed, "last.enc": {
+                    "bytes": 4, "sha256": ""}}, "replaces": replaces}))
+            (finished / "last.enc").write_text("mine")
+            self.unchanged(self.out, lambda: run(*self.finetune()), "run.finished", "move it away")
+            shutil.rmtree(finished)
+        # A run was killed before it had put its results there; since then one was changed.
+        for edited in (True, False):
+            finished.mkdir()
+            (finished / "run.json").write_text(json.dumps(
+                {"blindtuner": "results of a run", "files": {}, "replaces": files}))
+            content = (self.out / "report.json").read_bytes()
+            if edited:
+                (self.out / "report.json").write_bytes(content.replace(b"0", b"1"))
+                self.unchanged(self.out, lambda: run(*self.finetune()), "report.json", "no longer")
+                (self.out / "report.json").write_bytes(content)
+                shutil.rmtree(finished)
+        self.good(*self.finetune())
+        # Rounds of another run behind a link.
+        (self.folder / "other").mkdir()
+        for path in (self.out / "rounds").iterdir():
+            shutil.move(path, self.folder / "other" / path.name)
+        (self.out / "rounds").rmdir()
+        (self.out / "rounds").symlink_to(self.folder / "other")
+        self.unchanged(self.folder, lambda: run(*self.finetune()), "rounds", "expected a folder")
+
+    def test_a_kill_before_the_list_has_its_name(self):
+        (self.out / "run.unfinished").mkdir(parents=True)
+        (self.out / "run.unfinished" / ".blindtuner-0123456789abcdef.tmp").write_text("{")
+        self.good(*self.finetune())
 
     def test_a_refused_run_changes_nothing(self):
         self.good(*self.finetune())

@@ -414,6 +414,12 @@ class Validation(Base):
             first.write_bytes(whole[:size])
             self.refused(run(*self.owner("right", "--timeout", 0)), "no round 1",
                          "only a part is there")
+        # Nor does a file that is a hole keep anybody for days.
+        with open(first, "wb") as hole:
+            hole.write(whole[:192])
+            hole.truncate(1 << 42)
+        self.refused(run(*self.owner("right", "--timeout", 0)), "round-0001.enc")
+        first.write_bytes(whole[:200])
         owner = self.start(*self.owner("right", "--max-logit", 0.01))
         self.assertIn("waiting for round 1", owner.stderr.readline())
         first.write_bytes(whole)

@@ -88,7 +88,8 @@ def records():
         "steps": 2, "seconds": {"total": 1.5}, "seconds_per_step": [{"scores": 0.5}, {}],
         "peak_memory_bytes": 1e9}))
     put("run_list", "plain", json.dumps({"blindtuner": "results of a run", "files": {
-        "model.npz": 1024, "rounds/round-0001.enc": 3, "test-features.npz": 0}}))
+        "model.npz": {"bytes": 1024, "sha256": "00"}, "rounds/round-0001.enc":
+        {"bytes": 3, "sha256": ""}}, "replaces": {"test-features.npz": {"bytes": 0, "sha256": ""}}}))
     put("lock_file", "two", "1 'blindtuner train' (process 1, since 2026-11-26 20:01:26)\n-7 x\n")
 
 

@@ -58,11 +58,12 @@ void server_report(Bytes bytes) { (void)read_server_report(scratch_file("server.
 
 // In a folder for results; what it names would be removed or replaced.
 void run_list(Bytes bytes) {
-  const auto files = read_run_list(scratch_file("run.json", bytes));
-  if (!files) throw DataError("no list");
-  for (const auto& [name, size] : *files)
-    for (const fs::path& part : fs::path(name))
-      if (part == ".." || part == "/") std::abort();
+  const auto list = read_run_list(scratch_file("run.json", bytes));
+  if (!list) throw DataError("no list");
+  for (const RunFiles& files : {list->files, list->replaces})
+    for (const auto& [name, size] : files)
+      for (const fs::path& part : fs::path(name))
+        if (part == ".." || part == "/") std::abort();
 }
 
 // As a program reads it that finds the folder in use.

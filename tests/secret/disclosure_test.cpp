@@ -269,6 +269,7 @@ TEST_F(DisclosureTest, ARefusalEndsItsRun) {
   const PlausibleValues none{.largest = 1e30, .padding = 1e30, .empty = 0x1p-20};
   const EncryptedScores s = scores(1);
   const Origin first = round(1), second = round(2);
+  EXPECT_EQ(door().most_rounds(), 0);
   door().open(s, kAny, first);
   door().answer(first, false);
   expect_refusal([&] { door().open(s, none, second); }, "not what this training");
@@ -279,6 +280,7 @@ TEST_F(DisclosureTest, ARefusalEndsItsRun) {
   EXPECT_EQ(totals(entries()).refused_bits, 0) << "the run is booked with its refusal";
   EXPECT_EQ(totals(entries()).answered_bits, std::log2(2 * kRounds));
   door().open(s, kAny, round(2, "0d"));
+  EXPECT_EQ(door().most_rounds(), kRounds);
 }
 
 // Another ciphertext for a round that was asked is another question, answered or not; and so is the
@@ -349,9 +351,13 @@ TEST_F(DisclosureTest, EveryResultCountsAsUsedOrRefused) {
   EXPECT_EQ(bits(), 4);
   door().publish(m3, kAny, {}, {kError, 1, {}});
   EXPECT_EQ(bits(), 5);
+  // By another limit than it was judged by before, whether it is beyond that is another question.
+  const Origin judged = {.name = "m", .rule = "24"};
+  for (int i = 0; i < 2; ++i) door().open(m1, kAny, judged);
+  EXPECT_EQ(bits(), 6);
   // Which models there is budget for.
   expect_refusal([&] { door().publish(model(4), kAny, {}, {kError, 0, {}}); }, "--budget");
-  EXPECT_EQ(bits(), 6);
+  EXPECT_EQ(bits(), 7);
   EXPECT_EQ(entries().back().reason, "not published: beyond the budget");
 }
 

@@ -50,7 +50,13 @@ bool WeightDifference::explained(double noise, double largest_weight) const {
 void judge_rounds(nlohmann::json& report, const nlohmann::json& rounds,
                   const std::vector<ValidationRound>& clear,
                   const std::function<double(int)>& noise_after) {
-  for (std::size_t i = 0; i < std::min(rounds.size(), clear.size()); ++i) {
+  const std::string advice = "Do not use this server: its scores decide which model is the best.";
+  if (rounds.size() > clear.size())
+    return distrust(report,
+                    "validation has " + std::to_string(rounds.size()) +
+                        " rounds, the same training in the clear " + std::to_string(clear.size()),
+                    advice);
+  for (std::size_t i = 0; i < rounds.size(); ++i) {
     const ValidationScore& expected = clear[i].score;
     // A loss moves by at most the sum of what two scores move.
     const double most = 2 * kLargest * noise_after(clear[i].steps);
@@ -63,7 +69,7 @@ void judge_rounds(nlohmann::json& report, const nlohmann::json& rounds,
                     "the scores of validation round " + std::to_string(i + 1) +
                         " are not those of the same training in the clear, which encryption does "
                         "not explain",
-                    "Do not use this server: its scores decide which model is the best.");
+                    advice);
   }
 }
 

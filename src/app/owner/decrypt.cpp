@@ -112,7 +112,10 @@ struct RunEnd {
 };
 
 RunEnd end_of(const ModelFile& file, const std::filesystem::path& path, const OwnerFolder& keys) {
-  RunEnd end{file.training.steps, planned_steps(file), false, 1};
+  // Without a record it may be the model of any round of any run.
+  const int rounds = Disclosure(keys.keys, keys.folder).most_rounds();
+  RunEnd end{file.training.steps, planned_steps(file), false,
+             static_cast<std::size_t>(std::max(rounds, 1))};
   end.known = end.steps == end.planned;
   if (const auto kept = Validator::kept(path, keys.keys)) {
     if (file.contents != kept->contents || kept->steps != end.steps)
@@ -125,15 +128,26 @@ RunEnd end_of(const ModelFile& file, const std::filesystem::path& path, const Ow
 }
 
 /// Says first what is taken on the server's word.
+void tell_config(const DecryptOptions& options, nlohmann::json& report, std::ostringstream& text) {
+  report["config_checked"] = options.publish || options.told.given();
+  if (!report["config_checked"])
+    text << "NOTE: trained as the server says; --config holds that against what it was told\n";
+}
+
 void tell_run(const DecryptOptions& options, const RunEnd& end, nlohmann::json& report,
               std::ostringstream& text) {
   report["steps"] = end.steps;
   report["steps_planned"] = end.planned;
   report["complete"] = end.known;
-  report["config_checked"] = options.publish || options.told.given();
   if (!end.known) text << "NOTE: " << end.text() << "\n";
-  if (!report["config_checked"])
-    text << "NOTE: trained as the server says; --config holds that against what it was told\n";
+  tell_config(options, report, text);
+}
+
+/// What an owner is told of a result that is beyond them depends on these.
+std::string rule_of(const LogitLimit& limit, const std::string& map) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%.17g ", limit.limit);
+  return text + map;
 }
 
 /// A model that is to leave, or whose scores are.
@@ -158,7 +172,9 @@ void decrypt_model_to(const DecryptOptions& options, const OwnerFolder& keys,
   }
   require_map_of_training(keys, file.data, map_name(whitening), name);
   Disclosure door(keys.keys, keys.folder);
-  const Origin origin = origin_of(name, file.data);
+  Origin origin = origin_of(name, file.data);
+  // Of features as they are nothing is judged.
+  if (whitening) origin.rule = rule_of(limit, map_name(whitening));
   const auto judge = [&](std::span<const double> values) {
     if (whitening) judge_weights(report, limit, classifier_of(values, file.model.layout));
     if (options.publish) require_trusted(report);
@@ -239,8 +255,9 @@ void decrypt_scores_to(const DecryptOptions& options, const OwnerFolder& keys,
   if (const auto scored = recorded_data_set(keys, file.data); scored && scored->map)
     require_map_of_training(keys, file.trained_on, *scored->map, quoted_path(options.scores));
   Disclosure door(keys.keys, keys.folder);
-  const Origin origin = origin_of(quoted_path(options.scores), file.data);
   const LogitLimit limit = LogitLimit::of(softmax_circuit_named(file.circuit));
+  Origin origin = origin_of(quoted_path(options.scores), file.data);
+  origin.rule = rule_of(limit, {});
   const auto judge = [&](std::span<const double> values) {
     judge_logits(report, limit, largest_logit(scores_of(values, l)), "of these samples");
     if (options.publish) require_trusted(report);
@@ -270,7 +287,11 @@ void decrypt_scores_to(const DecryptOptions& options, const OwnerFolder& keys,
       text << "NOTE: by a model after " << steps << " of the configuration's " << *planned
            << " steps\n";
   }
+  tell_config(options, report, text);
   tell_data(keys, file.data, options.data, "prediction", "--data", report, text);
+  if (file.trained_on)
+    tell_data(keys, *file.trained_on, options.told.trained_on, "training", "--trained-on", report,
+              text, "trained_on_checked");
   text << "scores of " << l.samples << " samples in '" << options.out << "'\n";
   tell(options, door, result, report, text);
 }

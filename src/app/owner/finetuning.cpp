@@ -431,9 +431,8 @@ class Finetuning {
   }
 
   FinishedRun finished_run() const {
-    if (!validated())
-      return {data_.train, settings_.config, settings_.patience, settings_.publish, std::nullopt};
-    return {data_.train, settings_.config, settings_.patience, settings_.publish,
+    if (!validated()) return {data_.train, settings_.config, settings_.publish, std::nullopt};
+    return {data_.train, settings_.config, settings_.publish,
             FinishedRun::Validated{*data_.validation, validation_.at("rounds"), kept_steps_,
                                    run_ended_}};
   }

@@ -17,10 +17,16 @@ namespace {
 
 using nlohmann::json;
 
-// Names come from file systems and tables: what is not UTF-8 becomes U+FFFD, as in the report.
+// Names come from file systems and tables: what is not UTF-8, and what would turn or steer the line that
+// it is in, becomes U+FFFD.
 std::string escape(std::string_view text) {
+  std::u32string points = decode_utf8_leniently(text);
+  std::replace_if(
+      points.begin(), points.end(),
+      [](char32_t point) { return steers_display(point) && point != U'\n' && point != U'\t'; },
+      U'\ufffd');
   std::string out;
-  for (const char c : encode_utf8(decode_utf8_leniently(text))) switch (c) {
+  for (const char c : encode_utf8(points)) switch (c) {
       case '&':
         out += "&amp;";
         break;

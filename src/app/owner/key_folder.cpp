@@ -112,15 +112,16 @@ std::string record_of(const fs::path& file) {
   return {};
 }
 
-/// Records of other keys than secret.key's go where those keys are.
-void set_records_aside(const fs::path& folder) {
+/// Records of other keys than secret.key's go where those keys are. Returns where they are now.
+std::vector<fs::path> set_records_aside(const fs::path& folder) {
+  std::vector<fs::path> aside;
   const auto ours = identity(secret_key_path(folder), FileKind::kSecretKey);
   std::vector<fs::path> records;
   std::error_code error;  // a folder that cannot be read: then there is nothing that could be moved
   for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
     if (!record_of(entry.path()).empty()) records.push_back(entry.path());
   }
-  if (records.empty()) return;
+  if (records.empty()) return aside;
   // Whoever is at work with those keys has written its entry, or sees that they are gone (Ledger::append).
   const FileLock ledger(folder, "ledger", FileLock::Kind::kExclusive, kPatience);
   for (const fs::path& record : records) {
@@ -129,7 +130,9 @@ void set_records_aside(const fs::path& folder) {
     if ((ours && to_string(*ours).starts_with(id)) || path_exists(kept)) continue;
     make_private_folder(room);
     rename_file(record, kept);
+    aside.push_back(kept);
   }
+  return aside;
 }
 
 /// Whether evaluation.keys.next belongs beside secret.key.
@@ -144,28 +147,40 @@ void remove_next(const fs::path& folder) {
   const auto id = identity(next, FileKind::kEvaluationKeys);
   std::error_code ignored;
   if (id && id != identity(secret_key_path(folder), FileKind::kSecretKey))
-    fs::remove(Ledger::path_in(folder, *id), ignored);
+    Ledger::remove_begun(folder, *id);
   fs::remove(next, ignored);
 }
 
-/// Step 4.
-void complete_pair(const fs::path& folder) {
+/// Step 4. Returns what was set aside for it.
+std::vector<fs::path> complete_pair(const fs::path& folder) {
   const fs::path next = next_path(folder), evaluation = evaluation_keys_path(folder);
-  if (!path_exists(next)) return;
+  if (!path_exists(next)) return {};
   if (!next_is_due(folder)) {
     remove_next(folder);
-    return;
+    return {};
   }
+  std::vector<fs::path> aside;
   if (path_exists(evaluation)) {
     const fs::path room =
         room_for(folder, identity(evaluation, FileKind::kEvaluationKeys), "evaluation.keys");
     make_private_folder(room);
     rename_file(evaluation, room / "evaluation.keys");
     flush_folder(room);
+    aside.push_back(room / "evaluation.keys");
   }
-  set_records_aside(folder);
+  for (fs::path& record : set_records_aside(folder)) aside.push_back(std::move(record));
   rename_file(next, evaluation);
   flush_folder(folder);
+  return aside;
+}
+
+/// After a command that was interrupted, or by somebody who put other keys there.
+void tell_completed(const std::vector<fs::path>& aside) {
+  for (const fs::path& path : aside)
+    std::fprintf(stderr,
+                 "WARNING: %s is of other keys than secret.key and was set aside there: if you did "
+                 "not make these keys yourself, somebody else did\n",
+                 quoted_path(path).c_str());
 }
 
 void refuse_present_keys(const fs::path& folder) {
@@ -198,11 +213,17 @@ void require_ledger(const OwnerFolder& keys) {
 
 /// They belong beside their own keys, which somebody has taken away or replaced.
 void warn_of_other_records(const OwnerFolder& keys) {
-  if (next_is_due(keys.folder)) return;  // until the pair is complete
+  // What an interrupted command has left is set aside, and told, when the pair is completed.
+  const auto before = next_is_due(keys.folder)
+                          ? identity(evaluation_keys_path(keys.folder), FileKind::kEvaluationKeys)
+                          : std::nullopt;
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(keys.folder, error)) {
     const std::string id = record_of(entry.path());
     if (id.empty() || to_string(keys.keys.id).starts_with(id)) continue;
+    if (before && to_string(*before).starts_with(id) &&
+        path_exists(keys.folder / ("old-" + id) / "secret.key"))
+      continue;
     std::fprintf(stderr,
                  "WARNING: %s is of other keys than the secret.key beside it: if you did not put "
                  "that key there yourself, somebody else did\n",
@@ -249,7 +270,7 @@ MadeKeys make_keys(const fs::path& folder, const KeygenRequest& request, bool re
   // A lock that an interrupted run left goes when the next holder gives it back, and keys that are
   // refused below write no entry.
   { const FileLock left(folder, "ledger", FileLock::Kind::kExclusive, kPatience); }
-  complete_pair(folder);
+  tell_completed(complete_pair(folder));
   if (!replace) refuse_present_keys(folder);
   if (!request.quiet) warn_of_others(folder);
 
@@ -321,7 +342,7 @@ OwnerFolder open_keys_to_encrypt(const KeyOptions& options, bool allow_insecure)
   const fs::path evaluation = evaluation_keys_path(options.folder);
   if (next_is_due(options.folder)) {
     const FileLock lock = lock_keys(options.folder);
-    if (lock.held()) complete_pair(options.folder);
+    if (lock.held()) tell_completed(complete_pair(options.folder));
   }
   OwnerFolder out = open_keys(options, allow_insecure);
   if (path_exists(evaluation)) (void)read_training_keys_layout(evaluation, out.set);

@@ -119,17 +119,21 @@ void add_told_options(CLI::App& command, ToldOptions& told) {
 }
 
 DataId own_data_set(const std::string& said, const OwnerFolder& keys, bool unrecorded_data) {
+  std::vector<RecordedDataSet> all = recorded_data_sets(keys);
+  std::erase_if(all, [&](const RecordedDataSet& set) {
+    return said.size() < 8 || !to_string(set.id).starts_with(said);
+  });
   if (!path_exists(said)) {
-    std::vector<RecordedDataSet> all = recorded_data_sets(keys);
-    std::erase_if(all, [&](const RecordedDataSet& set) {
-      return said.size() < 8 || !to_string(set.id).starts_with(said);
-    });
     if (all.size() == 1) return all[0].id;
     throw DataError("'" + said + "': neither the file of a data set nor the identity of one that " +
                     quoted_path(data_sets_path(keys)) + " knows, 8 digits or more");
   }
   const DatasetFile file = scan_dataset(said, keys.set);
   require_own_copy(file.info.id, file.contents, {}, keys, unrecorded_data, quoted_path(said));
+  if (!all.empty() && all[0].id != file.info.id)
+    throw DataError("'" + said +
+                    "': the identity of one data set and the file of another; write './" + said +
+                    "' for the file, or more digits");
   return file.info.id;
 }
 
@@ -225,8 +229,8 @@ ScoresFile open_scores(const std::filesystem::path& path, const OwnerFolder& key
 
 void tell_data(const OwnerFolder& keys, const DataId& id, const std::string& said,
                const std::string& use, const std::string& option, nlohmann::json& report,
-               std::ostringstream& text) {
-  report["data_checked"] = !said.empty();
+               std::ostringstream& text, const char* member) {
+  report[member] = !said.empty();
   const auto known = recorded_data_set(keys, id);
   if (said.empty() && known && (known->use != use || recorded_for(keys, use) > 1))
     text << "NOTE: of " << quoted_path(known->file) << ", as the server says; " << option

@@ -66,10 +66,10 @@ void require_own_copy(const DataId& id, const Sha256Digest& contents, const std:
                       const OwnerFolder& keys, bool unrecorded_data, const std::string& name);
 
 /// Says of a result whose data set nobody `said` that its file does, where these keys have several for
-/// `use`, or it is of another use; `option` says it.
+/// `use`, or it is of another use; `option` says it. Whether somebody did is the report's `member`.
 void tell_data(const OwnerFolder& keys, const DataId& id, const std::string& said,
                const std::string& use, const std::string& option, nlohmann::json& report,
-               std::ostringstream& text);
+               std::ostringstream& text, const char* member = "data_checked");
 
 /// Throws DataError, which `name` opens, for another shape than the keys'.
 void require_shape_of_keys(const ProductLayout& layout, const OwnerFolder& keys,

@@ -16,6 +16,8 @@
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "base/path.h"
+#include "base/sha256.h"
+#include "data/file_bytes.h"
 #include "io/file_reader.h"
 
 namespace blindtuner {
@@ -84,8 +86,36 @@ bool is_result(const std::string& name) {
   return false;
 }
 
-void write_list(const fs::path& path, const RunFiles& files) {
-  write_file_atomically(path, json_text({{"blindtuner", kKind}, {"files", files}}, 2) + "\n");
+RunFile file_at(const fs::path& path) {
+  constexpr std::uintmax_t kLarge = 16 << 20;
+  RunFile out{file_bytes(path), ""};
+  if (type_of(path) != fs::file_type::regular || out.bytes > kLarge) return out;
+  const std::vector<std::uint8_t> bytes = read_file(path, kLarge);
+  out.sha256 = to_hex(Sha256().add(bytes).finish());
+  return out;
+}
+
+json to_json(const RunFiles& files) {
+  json out = json::object();
+  for (const auto& [name, file] : files)
+    out[name] = {{"bytes", file.bytes}, {"sha256", file.sha256}};
+  return out;
+}
+
+/// Throws DataError for a name that no run gives, json::exception.
+RunFiles files_from(const json& j) {
+  RunFiles out;
+  for (const auto& [name, file] : j.items()) {
+    if (!is_result(name)) throw DataError("no result of a run");
+    out[name] = {file.at("bytes").get<std::uintmax_t>(), file.at("sha256").get<std::string>()};
+  }
+  return out;
+}
+
+void write_list(const fs::path& path, const RunList& list) {
+  json text = {{"blindtuner", kKind}, {"files", to_json(list.files)}};
+  if (!list.replaces.empty()) text["replaces"] = to_json(list.replaces);
+  write_file_atomically(path, json_text(text, 2) + "\n");
 }
 
 bool is_report_of_a_run(const fs::path& path) {
@@ -106,6 +136,8 @@ std::vector<std::string> rounds_in(const fs::path& folder) {
   std::vector<std::string> out;
   const fs::path rounds = folder / kRounds;
   if (!is_there(rounds)) return out;
+  if (type_of(rounds) != fs::file_type::directory)
+    throw DataError(quoted_path(rounds) + ": expected a folder of rounds of validation");
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(rounds, error)) {
     const std::string name = entry.path().filename().string();
@@ -136,7 +168,9 @@ void remove_run(const fs::path& folder) {
   if (is_folder)
     for (const fs::directory_entry& entry : fs::directory_iterator(folder, error))
       entries.push_back(entry.path());
-  if (error || !is_folder || (!entries.empty() && !read_run_list(folder / kList)))
+  // A kill before the list got its name leaves no more than that.
+  const bool is_begun = std::all_of(entries.begin(), entries.end(), AtomicFile::is_temporary);
+  if (error || !is_folder || (!is_begun && !read_run_list(folder / kList)))
     throw DataError(quoted_path(folder) +
                     ": is in the way of a run's results and no run has made it; move it away, or "
                     "give another --out");
@@ -148,15 +182,13 @@ void remove_run(const fs::path& folder) {
 
 }  // namespace
 
-std::optional<RunFiles> read_run_list(const fs::path& path) {
+std::optional<RunList> read_run_list(const fs::path& path) {
   try {
     if (type_of(path) != fs::file_type::regular) return std::nullopt;
     const json list = read_json(path, 1 << 22);
     if (list.value("blindtuner", "") != kKind) return std::nullopt;
-    auto files = list.at("files").get<RunFiles>();
-    for (const auto& [name, bytes] : files)
-      if (!is_result(name)) return std::nullopt;
-    return files;
+    return RunList{files_from(list.at("files")),
+                   files_from(list.value("replaces", json::object()))};
   } catch (const DataError&) {
     return std::nullopt;
   } catch (const json::exception&) {
@@ -194,51 +226,67 @@ RunFolder::~RunFolder() {
   }
 }
 
-/// Names and sizes.
 RunFiles RunFolder::earlier_results() const {
-  if (const auto list = read_run_list(out_ / kList)) return *list;
+  if (const auto list = read_run_list(out_ / kList)) return list->files;
   RunFiles out;
   if (is_there(out_ / kList) || !is_report_of_a_run(out_ / "report.json")) return out;
   std::vector<std::string> all =
       names({"train-features.npz", "test-features.npz", "t10k-features.npz"});
   all.push_back(record_name());
+  for (std::string& name : rounds_in(out_)) all.push_back(std::move(name));
   for (const std::string& name : all)
-    if (is_there(out_ / name)) out[name] = file_bytes(out_ / name);
+    if (is_there(out_ / name)) out[name] = file_at(out_ / name);
   return out;
 }
 
+/// What is there may go for a run's file. Throws DataError for what no run has put there, or somebody
+/// has changed since.
+void RunFolder::require_ours(const std::string& name, const RunFiles& earlier) const {
+  const fs::path path = out_ / name;
+  if (!is_there(path)) return;
+  const auto known = earlier.find(name);
+  if (known != earlier.end() && type_of(path) == fs::file_type::regular &&
+      known->second == file_at(path))
+    return;
+  throw DataError(
+      quoted_path(path) +
+      ": is not, or no longer, what a run has put there, and this one would replace it; "
+      "move it away, or give another --out");
+}
+
 void RunFolder::require_replaceable() const {
-  const auto earlier = earlier_results();
+  const RunFiles earlier = earlier_results();
   std::vector<std::string> all = names(features_);
   all.push_back(record_name());
-  all.emplace_back(kList);
   for (const std::string& name : all) {
-    const fs::path path = out_ / name;
-    const auto known = earlier.find(name);
-    const bool ours = name == kList ? read_run_list(path).has_value()
-                                    : known != earlier.end() && known->second == file_bytes(path) &&
-                                          type_of(path) == fs::file_type::regular;
-    if (is_there(path) && !ours)
-      throw DataError(
-          quoted_path(path) +
-          ": is not, or no longer, what a run has put there, and this one would replace "
-          "it; move it away, or give another --out");
-    check_writable(path);
+    require_ours(name, earlier);
+    check_writable(out_ / name);
   }
-  (void)rounds_in(out_);
+  for (const std::string& name : rounds_in(out_)) require_ours(name, earlier);
+  if (is_there(out_ / kRounds)) check_writable(out_ / kRounds / "round-0001.enc");
+  if (is_there(out_ / kList) && !read_run_list(out_ / kList)) require_ours(kList, {});
+  check_writable(out_ / kList);
 }
 
 void RunFolder::finish() {
-  RunFiles files;
-  for (const auto& [name, bytes] : earlier_results())
-    if (is_features(name) && is_there(out_ / name)) files[name] = bytes;
+  const RunFiles earlier = earlier_results();
+  RunList list{{}, earlier};
+  for (const auto& [name, file] : earlier)
+    if (is_features(name) && is_there(out_ / name)) list.files[name] = file;
   std::vector<std::string> made = names(features_);
   made.push_back(record_name());
   for (std::string& name : rounds_in(unfinished_)) made.push_back(std::move(name));
   for (const std::string& name : made)
-    if (is_there(unfinished_ / name)) files[name] = file_bytes(unfinished_ / name);
-  write_list(unfinished_ / kList, files);
+    if (is_there(unfinished_ / name)) list.files[name] = file_at(unfinished_ / name);
+  try {
+    write_list(unfinished_ / kList, list);
+  } catch (const DataError& problem) {
+    throw DataError(problem.what() + ("; the results are in " + quoted_path(unfinished_)) +
+                    " until the next run there");
+  }
   const InterruptDeferred whole;
+  // Of earlier versions' results, which would no longer be known as such in the midst of it.
+  if (!is_there(out_ / kList) && !earlier.empty()) write_list(out_ / kList, {earlier, {}});
   std::error_code error;
   fs::rename(unfinished_, finished_, error);
   if (error) throw DataError("cannot rename " + quoted_path(unfinished_) + ": " + error.message());
@@ -255,16 +303,29 @@ void RunFolder::finish() {
 /// As far as it has not been done.
 void RunFolder::put_in_place() {
   const InterruptDeferred whole;
-  const auto made = *read_run_list(finished_ / kList);
-  for (const auto& [name, bytes] : earlier_results())
-    if (!made.contains(name) && !is_features(name)) remove_file(out_ / name);
-  for (const std::string& name : rounds_in(out_))
-    if (!made.contains(name)) remove_file(out_ / name);
+  const RunList made = *read_run_list(finished_ / kList);
+  const RunFiles earlier = earlier_results();
+  if (earlier == made.files) return;
+  if (earlier != made.replaces)
+    throw DataError(quoted_path(finished_) +
+                    ": was made to replace other results than there are now in " +
+                    quoted_path(out_) + "; move it away, or give another --out");
+  std::vector<std::string> removed, placed;
+  for (const auto& [name, file] : earlier)
+    if (!made.files.contains(name) && !is_features(name)) removed.push_back(name);
+  for (const auto& [name, file] : made.files) {
+    std::error_code ignored;
+    if (is_there(finished_ / name) && !fs::equivalent(finished_ / name, out_ / name, ignored))
+      placed.push_back(name);
+  }
+  for (const auto& list : {removed, placed})
+    for (const std::string& name : list) require_ours(name, earlier);
+  (void)rounds_in(out_);
+  for (const std::string& name : removed) remove_file(out_ / name);
   if (is_there(finished_ / kRounds)) make_folder(out_ / kRounds);
-  for (const auto& [name, bytes] : made)
-    if (is_there(finished_ / name))
-      AtomicFile(out_ / name, mode_of(name), Links::kReplace).commit_file(finished_ / name);
-  write_list(out_ / kList, made);
+  for (const std::string& name : placed)
+    AtomicFile(out_ / name, mode_of(name), Links::kReplace).commit_file(finished_ / name);
+  write_list(out_ / kList, {made.files, {}});
 }
 
 }  // namespace blindtuner

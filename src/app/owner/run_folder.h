@@ -11,7 +11,10 @@
 // So at any instant one folder, OUT or run.finished, holds the model, the map, the report and the rest of
 // one run, which go together. OUT/run.json says what a run has put there:
 //
-//   {"blindtuner": "results of a run", "files": {NAME: BYTES, ..}}
+//   {"blindtuner": "results of a run", "files": {NAME: {"bytes", "sha256"}, ..}, "replaces": {..}}
+//
+// A file goes for a run's only where that list names it and it is still as it was (of more than 16 MiB:
+// as large as it was); run.finished only takes the place of the very results that it was made to replace.
 //
 // Folders of earlier versions have none; where their report.json is one of ours, so are their results.
 #pragma once
@@ -27,11 +30,22 @@
 
 namespace blindtuner {
 
-/// Names of files, as they are relative to the folder, and their sizes.
-using RunFiles = std::map<std::string, std::uintmax_t>;
+/// What a file was when a run had made it.
+struct RunFile {
+  std::uintmax_t bytes = 0;
+  std::string sha256;  ///< in hexadecimal; empty: of a large one, which only its size tells
+  bool operator==(const RunFile&) const = default;
+};
+/// By their names relative to the folder.
+using RunFiles = std::map<std::string, RunFile>;
+
+struct RunList {
+  RunFiles files;
+  RunFiles replaces;  ///< while they are not yet in place: what an earlier run has put there
+};
 
 /// A run.json. None where it is no list of ours: whatever it names, a run makes.
-std::optional<RunFiles> read_run_list(const std::filesystem::path& path);
+std::optional<RunList> read_run_list(const std::filesystem::path& path);
 
 class RunFolder {
  public:
@@ -59,6 +73,7 @@ class RunFolder {
 
  private:
   RunFiles earlier_results() const;
+  void require_ours(const std::string& name, const RunFiles& earlier) const;
   void require_replaceable() const;
   void put_in_place();
 

@@ -74,9 +74,11 @@ double judge_run(json& report, const FinishedRun& run, const Parameters& paramet
                "on the training samples");
   // Early stopping may have ended the run in the clear before.
   std::optional<PlainResult> longer;
-  if (approximate.gradients.size() < static_cast<std::size_t>(steps))
-    longer = rehearse_as_encrypted(
-        {run.train, nullptr, nullptr, run.config, circuit, parameters, run.patience});
+  if (approximate.gradients.size() < static_cast<std::size_t>(steps) ||
+      (run.validated && approximate.rounds.size() < run.validated->rounds.size()))
+    longer =
+        rehearse_as_encrypted({run.train, nullptr, run.validated ? &run.validated->set : nullptr,
+                               run.config, circuit, parameters, kMaxRounds});
   const PlainResult& in_the_clear = longer ? *longer : approximate;
   if (report["trusted"].get<bool>())
     judge_logits(report, limit, largest_logit_of_steps(in_the_clear, steps), "during training");
@@ -89,9 +91,9 @@ double judge_run(json& report, const FinishedRun& run, const Parameters& paramet
                largest = largest_logit(clear);
   judge_difference(report, difference, noise, largest);
   if (run.validated && report["trusted"])
-    judge_rounds(report, run.validated->rounds, approximate.rounds, [&](int at) {
+    judge_rounds(report, run.validated->rounds, in_the_clear.rounds, [&](int at) {
       const double norm =
-          same_in_the_clear(at, run, parameters, circuit, approximate).rowwise().norm().maxCoeff();
+          same_in_the_clear(at, run, parameters, circuit, in_the_clear).rowwise().norm().maxCoeff();
       return noise_of_scores(run, parameters, layout, circuit, at, norm);
     });
   if (run.publish && report["trusted"] && !difference.covered(noise, largest))

@@ -14,7 +14,6 @@ namespace blindtuner {
 struct FinishedRun {
   const Dataset& train;
   const TrainingConfig& config;
-  int patience = 3;
   bool publish = false;  ///< its errors must be within what a publication's noise is made for
   struct Validated {
     const Dataset& set;

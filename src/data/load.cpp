@@ -64,11 +64,22 @@ Members members_of(const NpzArchive& archive, const DataSource& source, bool lab
   return out;
 }
 
-LabelWords rows_of(const LabelWords& words, const std::vector<std::size_t>& rows,
-                   const std::string& where) {
+LabelWords rows_of(const LabelWords& words, const std::vector<std::size_t>& rows) {
   LabelWords out;
   for (const std::size_t row : rows)
-    out.add(words.words()[words.index(row)], [&] { return where; });
+    out.add(words.words()[words.index(row)],
+            [&] { return words.first_places()[words.index(row)]; });
+  return out;
+}
+
+/// Classes of one sample, and where it is.
+nlohmann::json single_samples(const Dataset& set, const LabelWords& words) {
+  nlohmann::json out = nlohmann::json::array();
+  const std::vector<std::size_t> counts = class_counts(set.labels, set.classes);
+  for (std::size_t i = 0; i < set.size() && out.size() < 1000; ++i)
+    if (counts[static_cast<std::size_t>(set.labels[i])] == 1)
+      out.push_back({{"class", printable(set.class_names[static_cast<std::size_t>(set.labels[i])])},
+                     {"where", words.first_places()[words.index(i)]}});
   return out;
 }
 
@@ -209,7 +220,7 @@ Dataset load_dataset(const DataSource& source, Reading* told) {
     }
     const std::vector<std::size_t> rows = join_by_identifier(
         {name, labelled, beside_features, beside_labels, source.columns.skip_missing}, reading);
-    if (!rows.empty()) words = rows_of(words, rows, labelled);
+    if (!rows.empty()) words = rows_of(words, rows);
   }
   if (words.size() != static_cast<std::size_t>(set.features.rows()))
     throw DataError(labelled + ": " + std::to_string(words.size()) + " labels for " +
@@ -217,6 +228,8 @@ Dataset load_dataset(const DataSource& source, Reading* told) {
   // Samples that differ in the sign of a zero alone are equal.
   set.features.array() += 0.0F;
   set_classes(set, words, classes, labelled);
+  if (const nlohmann::json single = single_samples(set, words); !single.empty())
+    reading.details["single_samples"] = single;
   validate_set(set, name);
   return set;
 }

@@ -30,7 +30,8 @@ struct DataSource {
 };
 
 /// Reads and validates (validate_set). `reading` also tells of a table of labels alone: its details
-/// are "labels", and "label" the column of it. Throws DataError.
+/// are "labels", and "label" the column of it; "single_samples": classes that one sample has, and where
+/// it is. Throws DataError.
 Dataset load_dataset(const DataSource& source, Reading* reading = nullptr);
 
 /// The file `labels` alone. Throws DataError.

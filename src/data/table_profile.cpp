@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <set>
 
 #include "base/error.h"
 #include "base/interrupt.h"
@@ -43,6 +44,16 @@ void count(ColumnProfile& column, std::size_t row, double value) {
   const double off = std::abs(column.start + column.step * rows - value);
   column.counts = column.counts && column.step != 0 &&
                   off <= 1e-6 * std::abs(column.step) + 1e-15 * std::abs(value);
+}
+
+/// Names of columns may be numbers (wavelengths, years, places in another table): none is there twice,
+/// and they go one way or there are so many rows a class that a sample's class is hardly there once.
+bool may_be_names(const std::vector<double>& numbers, std::size_t rows, std::size_t classes) {
+  const std::set<double> different(numbers.begin(), numbers.end());
+  if (different.size() < numbers.size()) return false;
+  const bool one_way = numbers.size() >= 5 && (std::is_sorted(numbers.begin(), numbers.end()) ||
+                                               std::is_sorted(numbers.rbegin(), numbers.rend()));
+  return one_way || rows >= 8 * classes;
 }
 
 }  // namespace
@@ -137,12 +148,15 @@ void TableProfile::account(std::size_t row, const TableRow& fields) {
 }
 
 // A heading is told by what stands below it: words above numbers, a word that is none of the few
-// below it, a word above texts or files. Only where that says nothing, by the usual names.
+// below it, a word above texts or files; beside such a word there may be numbers. Only where that
+// says nothing, by the usual names.
 bool TableProfile::is_header(const Table& table, const TableRow& first,
                              const std::vector<std::string>& headings,
                              const std::function<bool(std::string_view)>& known) const {
   const std::size_t below = table.rows() - 1 - repeats_.size();
-  bool usual = false, above_few = false, words = true;
+  bool usual = false, above_few = false, words = true, names = true;
+  std::vector<double> numbers;
+  std::size_t classes = 0;  // below a word that none of them is; 0: there is no such column
   // Behind an index without a name there need be no more than one.
   const bool nameless = without_blanks(first.fields[0]).empty();
   bool counted =
@@ -166,8 +180,15 @@ bool TableProfile::is_header(const Table& table, const TableRow& first,
                                                         *number == static_cast<double>(j) + 1 ||
                                                         *number == static_cast<double>(j) - 1)));
     words = words && (word || field.empty()) && field.size() <= kMaxHeading;
+    // A number that goes on with what counts the rows is one of them.
+    names = names && (word || number || field.empty()) && field.size() <= kMaxHeading &&
+            !(number && column.counts &&
+              *number == column.start - column.step * static_cast<double>(column.start_row));
+    if (number) numbers.push_back(*number);
     if (!word || first_again_[j]) continue;
     usual = usual || known(field);
+    if (below >= 4 && column.texts > 0 && column.like_labels() && classes == 0)
+      classes = column.different.size();
     above_few = above_few || (below >= 4 && column.like_labels()) ||
                 (below >= 1 && column.files == column.rows() && is_file_ && !is_file_(field));
   }
@@ -186,7 +207,9 @@ bool TableProfile::is_header(const Table& table, const TableRow& first,
   });
   // A row of words alone cannot be told from a header; nor are there rows then.
   if (below == 0 && repeats_.empty() && columns_.size() > 1 && words) return true;
-  return usual || (words && above_few && !sentence && repeats_.empty());
+  if (usual) return true;
+  if (sentence || !repeats_.empty()) return false;
+  return (words && above_few) || (names && classes > 0 && may_be_names(numbers, below, classes));
 }
 
 }  // namespace blindtuner

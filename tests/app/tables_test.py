@@ -143,6 +143,18 @@ class Tables(Base):
                            "--out", self.folder / "answered.enc", INSECURE, *chosen)
         self.assertIn("warning: 'visits' alone gives the label in 100 % of 150 rows", result.stderr)
 
+    def test_a_line_of_means(self):
+        features, labels = blobs(150, 1)
+        path = self.folder / "means.csv"
+        table(path, features, [NAMES[k] for k in labels])
+        self.assertNotIn("single sample", self.report("--features", path)[1])
+        with open(path, "a") as file:
+            file.write(",".join(["0.25"] * FEATURES) + ",Mean\n")
+        report, said = self.report("--features", path, "--quiet")
+        self.assertIn("warning: a class has a single sample: 'Mean' (", said)
+        self.assertIn("means.csv', line 152)", said)
+        self.assertEqual(report["class_names"], ["Mean"] + NAMES)
+
     def test_the_index_alone_would_tell_the_classes(self):
         generator = random.Random(5)
         features = [[generator.gauss(0, 1) for _ in range(FEATURES)] for _ in range(240)]

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <random>
 
+#include "base/path.h"
 #include "base/utf8.h"
 #include "data/load.h"
 #include "data/test_files.h"
@@ -117,6 +118,58 @@ TEST_F(FeatureTables, TheContentSaysIt) {
   EXPECT_EQ(labels(read("a,label,label_name\n0.5,0,cat\n0.6,1,dog\n0.7,0,cat\n")),
             (Words{"cat", "dog", "cat"}));
   EXPECT_EQ(left_out(), "2 it says the same as the label; ");
+}
+
+TEST_F(FeatureTables, NumbersMayBeNamesBesideAWord) {
+  const auto spectra = [&](const std::string& header, int rows, int classes) {
+    return table(header, rows, [&](int i) {
+      return decimal(i) + "," + decimal(5 * i + 1) + "," + decimal(3 * i + 2) + ",c" +
+             std::to_string(i % classes);
+    });
+  };
+  // Wavelengths, years, places in another table.
+  for (const std::string header :
+       {"899.2,901.1,903,variety", "1990,1992,1994,kind", "7,3,12,kind"}) {
+    const FeatureTable got = read(spectra(header, 24, 3));
+    EXPECT_EQ(got.features.rows(), 24) << header;
+    EXPECT_EQ(got.feature_names.size(), 3u);
+    EXPECT_EQ(got.labels.words(), (Words{"c0", "c1", "c2"}));
+  }
+  EXPECT_EQ(
+      read(table("kind,3,7", 24, [](int i) { return (i % 2 ? "a," : "b,") + decimal(i) + ",2"; }))
+          .feature_names,
+      (Words{"3", "7"}));
+  EXPECT_EQ(read(table("101,102,104,105,108,kind", 8,
+                       [](int i) { return "0.5,1,1,1.5," + decimal(i) + (i % 2 ? ",a" : ",b"); }))
+                .features.rows(),
+            8);
+  // The first of a class may be alone in a small set, values are there twice, and rows are counted.
+  EXPECT_EQ(read(spectra("0.5,0.1,0.7,c9", 23, 3)).features.rows(), 24);
+  EXPECT_EQ(read(spectra("0.5,0.5,0.7,c9", 24, 3)).features.rows(), 25);
+  EXPECT_EQ(read(spectra("0.5,0.1,0.7,c2", 24, 3)).features.rows(), 25);
+  EXPECT_EQ(read(table("0,0.1,c9", 24,
+                       [](int i) {
+                         return std::to_string(i + 1) + "," + decimal(i) + (i % 2 ? ",a" : ",b");
+                       }))
+                .features.rows(),
+            25);
+}
+
+TEST_F(FeatureTables, AClassOfOneSampleIsTold) {
+  DataSource source;
+  source.features = path_;
+  put_file(path_, table("a,kind", 24, [](int i) { return decimal(i) + (i % 2 ? ",x" : ",y"); }) +
+                      "12.5,Mean\n");
+  Reading reading;
+  load_dataset(source, &reading);
+  const auto& single = reading.details["single_samples"];
+  ASSERT_EQ(single.size(), 1u);
+  EXPECT_EQ(single[0]["class"], "Mean");
+  EXPECT_EQ(single[0]["where"], quoted_path(path_) + ", line 26");
+  put_file(path_, table("a,kind", 24, [](int i) { return decimal(i) + (i % 2 ? ",x" : ",y"); }));
+  Reading other;
+  load_dataset(source, &other);
+  EXPECT_FALSE(other.details.contains("single_samples"));
 }
 
 TEST_F(FeatureTables, AnIndexIsNoFeature) {

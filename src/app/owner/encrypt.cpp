@@ -153,6 +153,7 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
     source.classes.count = static_cast<int>(keys.layout().classes);
     set = load_dataset(source, &reading);
     tell_copies(set, name, reading);
+    warn_of_single_samples(reading);
     if (!options.validation.features.empty()) {
       source = options.validation;
       source.classes = {set.class_names, 0, options.source.classes.numbered};

@@ -179,6 +179,7 @@ FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,
     throw DataError(name + ": does not say of which pooling its features are, expected '" +
                     printable(pooling) + "' by --pooling");
   tell_copies(data.train, quoted_path(origin), reading);
+  warn_of_single_samples(reading);
   print_notes(common, reading.notes);
   data.reading["train"] = reading.details;
   data.reading["train"]["answers"] = warn_of_answers(data.train);

@@ -15,6 +15,7 @@
 #include "base/path.h"
 #include "base/utf8.h"
 #include "data/answers.h"
+#include "data/class_names.h"
 #include "data/copies.h"
 #include "data/file_bytes.h"
 #include "data/label_twins.h"
@@ -208,6 +209,21 @@ nlohmann::json warn_of_samples_in_both(const Dataset& known, const Dataset& othe
                   " (up to rounding): if they are copies of it, results on them say nothing about "
                   "new samples");
   return {{"samples", count}, {"nearly", near.count}};
+}
+
+void warn_of_single_samples(const Reading& reading) {
+  const nlohmann::json single = reading.details.value("single_samples", nlohmann::json::array());
+  if (single.empty()) return;
+  std::vector<std::string> classes;
+  for (const auto& one : single)
+    classes.push_back("'" + one["class"].get<std::string>().substr(0, 60) + "' (" +
+                      one["where"].get<std::string>() + ")");
+  const bool several = classes.size() > 1;
+  print_warning((several ? std::to_string(classes.size()) + " classes have a single sample each: "
+                         : "a class has a single sample: ") +
+                list_of_words(classes) + ": " +
+                (several ? "are these classes, and not names or sums?"
+                         : "is it a class, and no line of names or sums?"));
 }
 
 nlohmann::json warn_of_answers(const Dataset& training) {

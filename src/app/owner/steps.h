@@ -46,6 +46,9 @@ nlohmann::json warn_of_samples_in_both(const Dataset& known, const Dataset& othe
                                        const std::string& use,
                                        const std::string& known_as = "the training set");
 
+/// Warns of classes of which a set that load_dataset() read has one sample, by name and place.
+void warn_of_single_samples(const Reading& reading);
+
 /// Warns of columns of a training set that are the answer (data/answers.h, data/label_twins.h) or count
 /// the rows. Returns them, counted from 1, with their names where they have some.
 nlohmann::json warn_of_answers(const Dataset& training);

@@ -1,5 +1,6 @@
 #include "data/feature_table.h"
 
+#include <charconv>
 #include <cmath>
 #include <set>
 
@@ -28,6 +29,13 @@ std::vector<std::string> names_of(const TableColumns& columns) {
   return some ? out : std::vector<std::string>{};
 }
 
+/// As class_names.h reads it: a point for decimals, no marks between thousands, no brackets.
+bool reads_as(std::string_view field, double number) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
+  return error == std::errc() && end == field.data() + field.size() && value == number;
+}
+
 /// A row's label. False: there is none, and such rows are to be left out.
 bool add_label(const Table& table, const TableColumns& columns, std::size_t row,
                const TableRow& fields, bool skip_missing, LabelWords& labels) {
@@ -50,7 +58,10 @@ bool add_label(const Table& table, const TableColumns& columns, std::size_t row,
   if (value && *value != std::floor(*value))
     throw DataError(table.where(row) + ", " + columns.column_text(*columns.label) + ": label " +
                     shown_field(field) + ", expected a class: a whole number or a name");
-  labels.add(field, where);
+  if (value && std::abs(*value) < 0x1p53 && !reads_as(field, *value))
+    labels.add(std::to_string(static_cast<long long>(*value)), where);
+  else
+    labels.add(field, where);
   return true;
 }
 

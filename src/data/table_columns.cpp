@@ -16,6 +16,8 @@ namespace {
 
 using Indices = ColumnUses::Indices;
 
+constexpr const char* kAsAsked = "as asked";
+
 class Assignment {
  public:
   Assignment(const Table& table, const TableRequest& request, Reading& reading)
@@ -36,9 +38,11 @@ class Assignment {
       case TableUse::kLabels:
         leave_out_indices(uses_, request_.use, false);
         if (!out_.label) take_label();
+        choose_mark_of_label();
         break;
       default:
         take_content();
+        choose_mark_of_label();
     }
     report_columns(uses_, request_.use, out_, reading_);
     return std::move(out_);
@@ -48,7 +52,7 @@ class Assignment {
   void drop_chosen() {
     for (const std::string& wanted : request_.columns.drop) {
       const std::size_t j = uses_.find(wanted);
-      if (uses_.free(j)) uses_.leave_out(j, "as asked");
+      if (uses_.free(j)) uses_.leave_out(j, kAsAsked);
     }
     for (std::size_t j = 0; j < table_.columns(); ++j)
       if (uses_.free(j) && uses_.column(j).numbers + uses_.column(j).texts == 0)
@@ -305,15 +309,39 @@ class Assignment {
     }
   }
 
-  void choose_mark() {
-    const auto row = [&](MarkEvidence kind) { return uses_.profile().evidence(kind); };
-    const auto has = [&](MarkEvidence kind) { return row(kind) != TableProfile::kNoRow; };
-    const bool point = has(MarkEvidence::kPoint), comma = has(MarkEvidence::kComma);
+  /// The first row that is evidence of this kind in some of the columns.
+  std::size_t evidence(MarkEvidence kind, const Indices& columns) const {
+    std::size_t out = ColumnProfile::kNoRow;
+    for (const std::size_t j : columns)
+      out = std::min(out, uses_.column(j).evidence[static_cast<std::size_t>(kind)]);
+    return out;
+  }
+  bool take_mark_asked_for() {
     const std::string& asked = request_.columns.decimal;
-    if (!asked.empty()) {
-      out_.mark = asked == "comma" ? DecimalMark::kComma : DecimalMark::kPoint;
-      return;
-    }
+    if (asked == "comma") out_.mark = DecimalMark::kComma;
+    return !asked.empty();
+  }
+  /// Of a label beside texts or paths, or alone: only what is certain.
+  void choose_mark_of_label() {
+    if (take_mark_asked_for() || !out_.label) return;
+    const auto has = [&](MarkEvidence kind) {
+      return evidence(kind, {*out_.label}) != ColumnProfile::kNoRow;
+    };
+    if (has(MarkEvidence::kComma) && !has(MarkEvidence::kPoint)) out_.mark = DecimalMark::kComma;
+  }
+  /// What is read decides; where that tells nothing, what else was not dropped.
+  void choose_mark() {
+    if (take_mark_asked_for()) return;
+    Indices columns = out_.features;
+    if (out_.label) columns.push_back(*out_.label);
+    const Indices read = columns;
+    const auto row = [&](MarkEvidence kind) { return evidence(kind, columns); };
+    const auto has = [&](MarkEvidence kind) { return row(kind) != ColumnProfile::kNoRow; };
+    if (!has(MarkEvidence::kPoint) && !has(MarkEvidence::kComma))
+      for (const std::size_t j : uses_.left_out())
+        if (uses_.why(j) != kAsAsked) columns.push_back(j);
+    const bool point = has(MarkEvidence::kPoint), comma = has(MarkEvidence::kComma);
+    columns = point && comma ? columns : read;
     if (point && comma)
       throw DataError(table_.where(row(MarkEvidence::kPoint)) +
                       " has a decimal point or commas between thousands, line " +

@@ -123,7 +123,7 @@ void TableProfile::account(std::size_t row, const TableRow& fields) {
       }
       count(column, row, *number);
       const MarkEvidence kind = mark_evidence(field);
-      std::size_t& first = evidence_[static_cast<std::size_t>(kind)];
+      std::size_t& first = column.evidence[static_cast<std::size_t>(kind)];
       first = std::min(first, row);
     } else {
       if (column.texts++ == 0) column.first_text = row;

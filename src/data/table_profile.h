@@ -28,6 +28,9 @@ struct ColumnProfile {
   double step = 0;       ///< of `counts`; 0: of a single row
   double start = 0;      ///< the first number that was seen, and its row
   std::size_t start_row = 0;
+  /// The first row that is evidence of each kind for a decimal mark; kNoRow: none.
+  static constexpr std::size_t kNoRow = SIZE_MAX;
+  std::array<std::size_t, 5> evidence{kNoRow, kNoRow, kNoRow, kNoRow, kNoRow};
   std::vector<std::uint64_t> different;  ///< sorted digests of the values
 
   std::size_t rows() const { return numbers + texts + missing; }
@@ -61,11 +64,6 @@ class TableProfile {
   std::size_t first_repeat() const { return repeats_.front(); }
   /// "column 3 ('bmi')".
   std::string column_text(std::size_t column) const;
-  /// The first row that is evidence of each kind for a decimal mark; kNoRow: none.
-  static constexpr std::size_t kNoRow = SIZE_MAX;
-  std::size_t evidence(MarkEvidence kind) const {
-    return evidence_[static_cast<std::size_t>(kind)];
-  }
 
  private:
   void account(std::size_t row, const TableRow& fields);
@@ -81,7 +79,6 @@ class TableProfile {
   std::vector<std::uint64_t> first_digests_;
   std::vector<bool> first_again_;  // a column's first field is there again below
   std::vector<std::size_t> repeats_;
-  std::array<std::size_t, 5> evidence_{kNoRow, kNoRow, kNoRow, kNoRow, kNoRow};
 };
 
 }  // namespace blindtuner

@@ -400,6 +400,43 @@ TEST_F(FeatureTables, DecimalMarksAndThousands) {
   EXPECT_EQ(read("a;label\n1,100;0\n1,200;1\n", {.decimal = "point"}).features(0, 0), 1100);
 }
 
+TEST_F(FeatureTables, LabelsAreReadByTheTablesMark) {
+  const auto classes = [&](const char* one, const char* two, const ColumnChoice& columns = {}) {
+    const FeatureTable got = read(table(
+                                      "a;label", 12,
+                                      [&](int i) {
+                                        return "0," + std::to_string(10 + i) + ";" +
+                                               (i % 4 == 0   ? "1"
+                                                : i % 4 == 1 ? one
+                                                : i % 4 == 2 ? "2000"
+                                                             : two);
+                                      }),
+                                  columns);
+    return number_labels(got.labels, {}).classes;
+  };
+  EXPECT_EQ(classes("1,0", "2.000"), (Words{"1", "2000"}));
+  EXPECT_EQ(classes("1,00", "2 000"), (Words{"1", "2000"}));
+  EXPECT_EQ(classes("(3)", "+2000"), (Words{"-3", "1", "2000"}));
+  EXPECT_EQ(read("a,label\n1.5,1.0\n2.5,\"1,000\"\n").labels.words(), (Words{"1.0", "1000"}));
+  // Names that look like numbers are kept beside others.
+  EXPECT_EQ(read("a,label\n1.5,010\n2.5,V20\n").labels.words(), (Words{"010", "V20"}));
+  // In a table of their own.
+  put_file(path_, "kl;note\n0,0;x y z\n1,0;x y\n1;z x y\n0;z\n");
+  Reading reading;
+  EXPECT_EQ(read_label_table(path_, {.label = "kl"}, reading).words(), (Words{"0", "1"}));
+}
+
+TEST_F(FeatureTables, OnlyWhatIsReadTellsTheMark) {
+  const std::string text =
+      "a,ip,label\n0.5,192.168.100.200,x\n0.75,192.168.101.201,y\n0.25,192.168.102.100,x\n";
+  EXPECT_FLOAT_EQ(read(text, {.drop = {"ip"}}).features(0, 0), 0.5f);
+  refused(text, "line 2 has a decimal point");
+  // Where that tells nothing, others may.
+  EXPECT_FLOAT_EQ(read("id;a;label\n0,5;1.100;x\n0,6;1.200;y\n", {.features = {"a"}}).features(0, 0),
+                  1100);
+  refused("b;a;label\n0,5;1.100;x\n0,6;1.200;y\n", "a point before three digits", {.drop = {"b"}});
+}
+
 TEST_F(FeatureTables, MissingValues) {
   for (const char* none : {"NA", "NaN", "", "?", "-", "null", "N/A", " "}) {
     // On the first line it is no header.

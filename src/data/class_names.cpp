@@ -20,10 +20,12 @@ namespace {
 
 constexpr std::size_t kMaxName = 1000;
 
-/// A whole number, also written with zeros behind a point or before it.
+/// A whole number, also written with zeros behind a point or before it, or with a plus.
 std::optional<long> whole_number(const std::string& word) {
   double value = 0;
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
+  const bool plus = word.size() > 1 && word[0] == '+' && word[1] != '-';
+  const auto [end, error] =
+      std::from_chars(word.data() + (plus ? 1 : 0), word.data() + word.size(), value);
   if (error != std::errc() || end != word.data() + word.size() || !(std::abs(value) < 0x1p31) ||
       value != std::floor(value))
     return std::nullopt;

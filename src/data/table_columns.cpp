@@ -106,9 +106,15 @@ class Assignment {
     if (request_.columns.label == "none") return;
     if (take_named_label()) return;
     const bool features = request_.use == TableUse::kFeatures;
-    Indices texts, numbers;
-    for (const std::size_t j : uses_.free_columns())
-      if (uses_.column(j).like_labels()) (uses_.column(j).texts > 0 ? texts : numbers).push_back(j);
+    Indices texts, numbers, unlikely;
+    for (const std::size_t j : uses_.free_columns()) {
+      if (!uses_.column(j).like_labels()) continue;
+      if (uses_.column(j).texts == 0)
+        numbers.push_back(j);
+      else if (!mostly(j, looks_like_date))
+        (is_measured(j) || is_split(j) ? unlikely : texts).push_back(j);
+    }
+    if (texts.empty() && numbers.empty()) texts = unlikely;
     // Among numbers a text can only be the label.
     Indices candidates = texts;
     if (!features || texts.empty())
@@ -132,7 +138,8 @@ class Assignment {
                       "come again): say which with --label-column");
     if (rest.size() == 1) {
       if (request_.use != TableUse::kLabels && out_.rows.size() >= 8 &&
-          (uses_.column(rest[0]).many || uses_.column(rest[0]).like_identifiers()))
+          (uses_.column(rest[0]).many || uses_.column(rest[0]).like_identifiers() ||
+           mostly(rest[0], looks_like_date)))
         throw DataError(table_.name() + ": " + uses_.text(rest[0]) +
                         " does not look like labels: say which column they are in with "
                         "--label-column (none: no labels)");
@@ -261,9 +268,11 @@ class Assignment {
       const std::string_view first = without_blanks(row.fields[j]);
       if (out_.label && uses_.same_classes(*out_.label, j))
         uses_.leave_out(j, "it says the same as the label");
-      else if (looks_like_date(first))
+      else if (mostly(j, looks_like_date))
         uses_.leave_out(j, "dates");
-      else if (mostly_like_numbers(j))
+      else if (is_split(j))
+        uses_.leave_out(j, "a split, by what is in it: rows of all its parts are used");
+      else if (mostly(j, like_a_number) || is_measured(j))
         refuse_text(j, first);
       else if (c.like_identifiers() && !c.many && c.missing == 0)
         uses_.leave_out(j, "texts, none of them twice");
@@ -278,15 +287,27 @@ class Assignment {
                     shown_field(field) +
                     ", expected a number; make numbers of it, or leave it out with --drop-columns");
   }
-  /// Numbers but for a sign or a unit: more is lost than names if they are left out.
-  bool mostly_like_numbers(std::size_t j) const {
-    std::size_t alike = 0;
+  /// Of more than half of the column's fields.
+  template <typename Is>
+  bool mostly(std::size_t j, const Is& is) const {
+    std::size_t count = 0;
     TableRow row;
     for (const std::size_t i : out_.rows) {
       table_.read(i, row);
-      alike += like_a_number(row.fields[j]);
+      count += is(row.fields[j]);
     }
-    return 2 * alike > uses_.column(j).texts + uses_.column(j).numbers;
+    return 2 * count > uses_.column(j).texts + uses_.column(j).numbers;
+  }
+  /// Numbers with one unit.
+  bool is_measured(std::size_t j) const {
+    TableRow first;
+    table_.read(uses_.column(j).first_text, first);
+    const std::string unit(unit_of(first.fields[j]));
+    return !unit.empty() &&
+           mostly(j, [&](std::string_view field) { return unit_of(field) == unit; });
+  }
+  bool is_split(std::size_t j) const {
+    return uses_.column(j).like_labels() && mostly(j, is_split_name);
   }
 
   void check_features() const {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "data/table_columns.h"
 
@@ -94,11 +96,41 @@ std::function<bool(std::string_view)> known_headings(TableUse use) {
 }
 
 bool looks_like_date(std::string_view field) {
-  const bool plain = std::all_of(field.begin(), field.end(), [](char c) {
-    return (c >= '0' && c <= '9') || letter_in({&c, 1}, "-/.: TZ+,");
-  });
-  return plain && field.size() >= 6 && field.size() <= 40 && letter_in(field, "-/.:") &&
-         letter_in(field, "0123456789");
+  const std::string_view text = without_blanks(field);
+  // Numbers and what is between them: a date, a time, or both.
+  std::vector<std::string_view> numbers;
+  std::string between;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find_first_not_of("0123456789", at), text.size());
+    numbers.push_back(text.substr(at, end - at));
+    if (end == text.size()) break;
+    between += text[end];
+    at = end + 1;
+    while (at < text.size() && letter_in(text.substr(at, 1), " ,")) ++at;
+  }
+  if (text.size() < 6 || text.size() > 40 || between.empty() || numbers[0].empty()) return false;
+  if (between.starts_with("::"))  // a time, with a fraction or without
+    return numbers[0].size() <= 2 && between.find_first_not_of(":.") == std::string::npos;
+  const auto day = [&](std::size_t k) { return !numbers[k].empty() && numbers[k].size() <= 2; };
+  const auto year = [&](std::size_t k) {
+    return numbers[k].size() == 4 && (numbers[k][0] == '1' || numbers[k][0] == '2');
+  };
+  if (!letter_in(between.substr(0, 1), "-/.")) return false;
+  const bool three = numbers.size() >= 3 && between.size() >= 2 && between[0] == between[1];
+  const bool date = three ? day(1) && (year(0) ? day(2) : day(0) && (day(2) || year(2)))
+                          : between[0] != '.' && numbers.size() == 2 && between.size() == 1 &&
+                                ((year(0) && day(1)) || (day(0) && year(1)));
+  // Behind it, a time and its zone.
+  const std::size_t rest = three ? 2 : 1;
+  return date && (between.size() <= rest ||
+                  (letter_in(between.substr(rest, 1), " T,") &&
+                   between.find_first_not_of(":.+-TZ ", rest + 1) == std::string::npos));
+}
+
+bool is_split_name(std::string_view field) {
+  static const Words words = {"train", "training", "test",    "testing", "val",
+                              "valid", "dev",      "holdout", "eval",    "validation"};
+  return is_in(words, field);
 }
 
 }  // namespace blindtuner

@@ -22,7 +22,10 @@ bool is_unnamed_heading(std::string_view name);     ///< Unnamed: 0, level_0
 /// Whether a word is a usual heading of a table for that use.
 std::function<bool(std::string_view)> known_headings(TableUse use);
 
-/// "2021-03-01", "1.2.2021 10:30", "2021-03-01T10:30:00Z".
+/// "2021-03-01", "1.2.2021 10:30", "2021-03-01T10:30:00Z", "03/2021", "10:30:00": two separators or a
+/// year of four digits, so not "120/80".
 bool looks_like_date(std::string_view field);
+/// train, test, validation, ..
+bool is_split_name(std::string_view field);
 
 }  // namespace blindtuner

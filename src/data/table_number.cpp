@@ -200,6 +200,24 @@ bool like_a_number(std::string_view field) {
   return digits > 0;
 }
 
+std::string_view unit_of(std::string_view field) {
+  std::string_view text = without_blanks(field), money;
+  for (const std::string_view sign : {"$", "\xe2\x82\xac", "\xc2\xa3", "\xc2\xa5"})
+    if (money.empty() && take(text, sign)) money = sign;
+  text = without_blanks(text);
+  const auto number = [](std::string_view of) {
+    return !of.empty() && (digit(of.front()) || of.front() == '.') &&
+           (table_number(of, DecimalMark::kPoint) || table_number(of, DecimalMark::kComma));
+  };
+  take(text, "-");
+  const std::size_t end = std::min(text.find_first_not_of("0123456789.,"), text.size());
+  if (!number(text.substr(0, end))) return {};
+  const std::string_view rest = without_blanks(text.substr(end));
+  if (rest.empty()) return money;
+  if (rest.front() == '/' && number(without_blanks(rest.substr(1)))) return rest.substr(0, 1);
+  return std::string_view("+-<>=~:").find(rest.front()) == std::string_view::npos ? rest : "";
+}
+
 bool is_missing_number(std::string_view field) {
   static constexpr std::array<std::string_view, 13> kWords = {
       "", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", "?", "-", "--", "."};

@@ -27,6 +27,10 @@ std::optional<double> table_number(std::string_view field, DecimalMark mark);
 /// does not read: "10%", "$5", "1_000", "0x1f", "5 kg", a dash for a minus, digits of other scripts.
 bool like_a_number(std::string_view field);
 
+/// What a field has behind the number that it begins with: "mg", "%", "beats/min", "/" of "120/80", or
+/// before it: "$". Empty where there is no number, or it is one of a range ("10-20", "50+").
+std::string_view unit_of(std::string_view field);
+
 /// What stands for no value in a column of numbers: nothing, "NA", "n/a", "NaN", "null", "None", "?",
 /// "-", "--", "."; and in a column of labels, where "None" and "." can be names.
 bool is_missing_number(std::string_view field);

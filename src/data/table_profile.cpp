@@ -111,6 +111,12 @@ void TableProfile::account(std::size_t row, const TableRow& fields) {
     if (is_missing_number(field)) {
       if (column.missing++ == 0) column.first_missing = row;
       column.counts = false;
+      if (!is_missing_label(field)) {
+        ++column.none_fields;
+        const std::uint64_t key = digest(field);
+        if (std::find(column.nones.begin(), column.nones.end(), key) == column.nones.end())
+          column.nones.push_back(key);
+      }
       continue;
     }
     const std::optional<double> number = any_number(field);
@@ -188,7 +194,7 @@ bool TableProfile::is_header(const Table& table, const TableRow& first,
     if (!word || first_again_[j]) continue;
     usual = usual || known(field);
     if (below >= 4 && column.texts > 0 && column.like_labels() && classes == 0)
-      classes = column.different.size();
+      classes = column.different.size() + column.nones.size();
     above_few = above_few || (below >= 4 && column.like_labels()) ||
                 (below >= 1 && column.files == column.rows() && is_file_ && !is_file_(field));
   }

@@ -32,12 +32,17 @@ struct ColumnProfile {
   static constexpr std::size_t kNoRow = SIZE_MAX;
   std::array<std::size_t, 5> evidence{kNoRow, kNoRow, kNoRow, kNoRow, kNoRow};
   std::vector<std::uint64_t> different;  ///< sorted digests of the values
+  /// The same of what is no value among numbers, and can be a class's name; fields of these.
+  std::vector<std::uint64_t> nones;
+  std::size_t none_fields = 0;
 
   std::size_t rows() const { return numbers + texts + missing; }
   /// Could tell classes apart: whole numbers or texts, two different ones or more, each of them twice
   /// on average.
   bool like_labels() const {
-    return !many && different.size() >= 2 && 2 * different.size() <= numbers + texts;
+    const bool words = texts > 0;  // among them "none" may be one
+    const std::size_t values = different.size() + (words ? nones.size() : 0);
+    return !many && values >= 2 && 2 * values <= numbers + texts + (words ? none_fields : 0);
   }
   /// A value a row, none of them twice.
   bool like_identifiers() const { return !repeats && numbers + texts >= 2; }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <random>
 
 #include "base/path.h"
@@ -236,6 +237,66 @@ TEST_F(FeatureTables, AnIndexIsNoFeature) {
   EXPECT_EQ(left_out(), "3 a split, by its name: rows of all its parts are used; 4 dates; ");
 }
 
+TEST_F(FeatureTables, WhatIsNoLabelByItsContent) {
+  const auto with = [&](const std::function<std::string(int)>& other, int values) {
+    return table("other,a,result", 40, [&](int i) {
+      return other(i) + "," + decimal(i) + "," + std::to_string(i * i % values);
+    });
+  };
+  const auto one_of = [](Words words) {
+    return [=](int i) { return words[static_cast<std::size_t>(i) / 3 % words.size()]; };
+  };
+  for (const Words& words : {Words{"2020-01-01", "2020-01-02"},
+                             {"01/2021", "02/2021"},
+                             {"1.2.2021 10:30", "2.2.2021 10:30"},
+                             {"10:30:00", "10:40:00"}}) {
+    EXPECT_EQ(labels(read(with(one_of(words), 3)))[0], "0") << words[0];
+    EXPECT_EQ(left_out(), "1 dates; ");
+  }
+  EXPECT_EQ(labels(read(with(one_of({"train", "test"}), 3)))[0], "0");
+  EXPECT_EQ(left_out(), "1 a split, by what is in it: rows of all its parts are used; ");
+  // Numbers with a unit are neither labels nor lost.
+  for (const Words& words :
+       {Words{"5 mg", "10 mg"}, {"10%", "20%"}, {"120/80", "130/85"}, {"$5", "$6"}})
+    refused(with(one_of(words), 3),
+            "column 1 ('other'): '" + words[0] + "', expected a number; make numbers of it");
+  // Unless nothing else can be: kinds that begin with a number are names.
+  for (const Words& words : {Words{"2D", "3D"}, {"train", "test"}})
+    EXPECT_EQ(read(table("other,a", 40, [&](int i) { return one_of(words)(i) + "," + decimal(i); }))
+                  .labels.words(),
+              words);
+  for (const Words& words : {Words{"<=50K", ">50K"}, {"10-20", "20-30"}, {"1st", "2nd", "3rd"}})
+    EXPECT_EQ(read(with(one_of(words), 2)).labels.words(), words);
+  refused(table("day,a", 40,
+                [&](int i) { return (i % 2 ? "2020-01-02," : "2020-01-03,") + decimal(i); }),
+          "no column looks like labels");
+  // "none" is a class.
+  EXPECT_EQ(read(table("a,finding", 40,
+                       [&](int i) { return decimal(i) + (i % 2 ? ",none" : ",nodule"); }))
+                .labels.words(),
+            (Words{"nodule", "none"}));
+}
+
+TEST_F(FeatureTables, MeasuresAreNeitherDatesNorTexts) {
+  for (const auto& of :
+       {std::function<std::string(int)>(
+            [](int i) { return std::to_string(100 + 7 * i % 61) + "/" + std::to_string(60 + i); }),
+        std::function<std::string(int)>(
+            [](int i) { return "60." + std::to_string(100 + i) + " beats/min"; }),
+        std::function<std::string(int)>([](int i) { return "192.168.1." + std::to_string(i); })})
+    refused(table("a,m,label", 40,
+                  [&](int i) { return decimal(i) + "," + of(i) + (i % 2 ? ",x" : ",y"); }),
+            "column 2 ('m'): '" + of(0) + "', expected a number; make numbers of it");
+  // Addresses have their number in front as well.
+  EXPECT_EQ(read(table("a,m,label", 40,
+                       [&](int i) {
+                         return decimal(i) + "," + std::to_string(i * 7) + " Street of " +
+                                std::to_string(i) + (i % 2 ? " May,x" : " May,y");
+                       }))
+                .features.cols(),
+            1);
+}
+
 TEST_F(FeatureTables, AColumnWithoutANameIsNoIndexByThatAlone) {
   refused(",a,label\n48,0.5,x\n52,0.7,y\n48,0.8,x\n",
           "column 1 has no name, and is no index, whose values would all differ: name it, or leave "
@@ -402,15 +463,14 @@ TEST_F(FeatureTables, DecimalMarksAndThousands) {
 
 TEST_F(FeatureTables, LabelsAreReadByTheTablesMark) {
   const auto classes = [&](const char* one, const char* two, const ColumnChoice& columns = {}) {
-    const FeatureTable got = read(table(
-                                      "a;label", 12,
-                                      [&](int i) {
-                                        return "0," + std::to_string(10 + i) + ";" +
-                                               (i % 4 == 0   ? "1"
-                                                : i % 4 == 1 ? one
-                                                : i % 4 == 2 ? "2000"
-                                                             : two);
-                                      }),
+    const FeatureTable got = read(table("a;label", 12,
+                                        [&](int i) {
+                                          return "0," + std::to_string(10 + i) + ";" +
+                                                 (i % 4 == 0   ? "1"
+                                                  : i % 4 == 1 ? one
+                                                  : i % 4 == 2 ? "2000"
+                                                               : two);
+                                        }),
                                   columns);
     return number_labels(got.labels, {}).classes;
   };
@@ -432,8 +492,8 @@ TEST_F(FeatureTables, OnlyWhatIsReadTellsTheMark) {
   EXPECT_FLOAT_EQ(read(text, {.drop = {"ip"}}).features(0, 0), 0.5f);
   refused(text, "line 2 has a decimal point");
   // Where that tells nothing, others may.
-  EXPECT_FLOAT_EQ(read("id;a;label\n0,5;1.100;x\n0,6;1.200;y\n", {.features = {"a"}}).features(0, 0),
-                  1100);
+  EXPECT_FLOAT_EQ(
+      read("id;a;label\n0,5;1.100;x\n0,6;1.200;y\n", {.features = {"a"}}).features(0, 0), 1100);
   refused("b;a;label\n0,5;1.100;x\n0,6;1.200;y\n", "a point before three digits", {.drop = {"b"}});
 }
 

@@ -19,6 +19,7 @@
 #include "data/npy.h"
 #include "data/table.h"
 #include "data/table_report.h"
+#include "image/class_folders.h"
 
 namespace blindtuner {
 namespace {
@@ -62,28 +63,6 @@ bool begins_as_picture(const fs::path& path) {
   } catch (const DataError&) {
     return false;  // and is counted among what is no picture
   }
-}
-
-/// "train", "training_set", "seg_test", "val2017", "Fold-3".
-bool is_split(const std::string& name) {
-  static const std::set<std::string> splits = {
-      "train", "training", "trainset", "test", "testing", "testset", "validation", "val",
-      "valid", "valset",   "dev",      "fold", "split",   "holdout", "eval"};
-  static const std::set<std::string> beside = {"set", "data", "seg", "image", "images", "img"};
-  bool split = false;
-  std::string word;
-  for (const char c : lower(name) + " ") {
-    if (std::isalpha(static_cast<unsigned char>(c)) != 0) {
-      word += c;
-      continue;
-    }
-    if (splits.count(word) != 0)
-      split = true;
-    else if (!word.empty() && beside.count(word) == 0)
-      return false;
-    word.clear();
-  }
-  return split;
 }
 
 /// What a walk through folders met.
@@ -130,46 +109,6 @@ void find_pictures(const fs::path& folder, Found& found, int depth = 0) {
   }
   for (const fs::path& inner : folders) find_pictures(inner, found, depth + 1);
 }
-
-/// What folders of classes hold at their first level.
-struct FolderLevels {
-  std::size_t deeper = 0;                           // pictures in folders within
-  std::vector<std::string> inner;                   // "class/folder" with pictures, in order
-  std::map<std::string, std::set<std::string>> in;  // of each class the folders that hold pictures
-  bool direct = false;                              // some pictures are of no such folder
-
-  FolderLevels(const fs::path& root, const std::vector<fs::path>& pictures) {
-    for (const fs::path& picture : pictures) {
-      const fs::path relative = picture.lexically_relative(root);
-      auto part = relative.begin();
-      const std::string name = (part++)->string(), next = part->string();
-      std::set<std::string>& folders = in[name];
-      if (std::next(part) == relative.end()) {
-        direct = true;
-      } else {
-        ++deeper;
-        if (folders.insert(next).second) inner.push_back(name + "/" + next);
-      }
-    }
-  }
-
-  /// Folders within that all of them, two at least, share, while every picture is in one: classes, then,
-  /// of which the outer folders are parts. Unless they are numbered, as persons and parts of a set are.
-  std::vector<std::string> shared() const {
-    if (direct || in.size() < 2) return {};
-    std::vector<std::string> out;
-    for (const std::string& name : in.begin()->second)
-      if (std::all_of(in.begin(), in.end(),
-                      [&](const auto& one) { return one.second.count(name) != 0; }))
-        out.push_back(name);
-    const bool numbered = std::all_of(out.begin(), out.end(), [](const std::string& name) {
-      return name.find_first_of("0123456789") != std::string::npos;
-    });
-    const bool splits =
-        std::any_of(in.begin(), in.end(), [](const auto& one) { return is_split(one.first); });
-    return out.size() >= 2 && (splits || !numbered) ? out : std::vector<std::string>{};
-  }
-};
 
 std::string count_text(std::size_t count, const std::string& one, const std::string& many) {
   return std::to_string(count) + " " + (count == 1 ? one : many);
@@ -293,10 +232,12 @@ void PictureSet::open_folder(const PictureSource& source) {
     beside.pictures.clear();
     if (found.pictures.empty())
       throw DataError(origin_ + ": no pictures in this folder, and no folders of classes");
-  } else if (std::all_of(folders.begin(), folders.end(), is_split)) {
-    throw DataError(origin_ + ": its folders (" + list_of_words(folders) +
-                    ") are splits and not classes: name one of them");
   }
+  if (const std::vector<std::string> splits = folders_of_splits(folders); !splits.empty())
+    throw DataError(
+        origin_ + ": " + (splits.size() == folders.size() ? "its folders" : "the folders in it") +
+        " (" + list_of_words(splits) + ") are splits and not classes: name one of them, such as " +
+        quoted_path(folder_of_classes(source.images / splits.front())));
   LabelWords words;
   for (const std::string& name : folders) {
     const fs::path folder = source.images / name;

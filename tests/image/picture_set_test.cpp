@@ -114,7 +114,7 @@ TEST_F(Pictures, BadFolders) {
   refused(source("one"), "dog': no pictures in the folder of a class");
   put_picture("splits/train/cat/a.png");
   put_picture("splits/Test/cat/a.png");
-  refused(source("splits"), "(Test, train) are splits");
+  refused(source("splits"), "(train, Test) are splits");
   fs::create_directory_symlink(folder_ / "loop", folder_ / "one/dog/loop");
   fs::create_directories(folder_ / "loop");
   fs::create_directory_symlink(folder_ / "loop", folder_ / "loop/again");
@@ -146,10 +146,36 @@ TEST_F(Pictures, PartsOfASetAreNoClasses) {
     refused(source(root), "are splits and not classes: name one of them");
   }
   // Whatever they are called: they hold the same classes.
-  tree("extra", {"train", "test", "extra"}, {"0", "1"});
-  refused(source("extra"), "(extra, test, train) hold the same folders (0, 1)");
+  tree("extra", {"train", "extra"}, {"0", "1"});
+  refused(source("extra"), "(extra, train) hold the same folders (0, 1)");
   tree("sites", {"here", "there"}, {"cat", "dog"});
   refused(source("sites"), "parts of a set and not classes");
+  // Whatever lies beside the splits, or in them.
+  tree("kaggle", {"training_set", "test_set"}, {"cats", "dogs"});
+  put_picture("kaggle/single_prediction/a.png");
+  refused(source("kaggle"),
+          "the folders in it (training_set, test_set) are splits and not classes: name one of "
+          "them, such as '" +
+              (folder_ / "kaggle/training_set").string() + "'");
+  tree("intel/seg_train", {"seg_train"}, {"forest", "sea"});
+  tree("intel/seg_test", {"seg_test"}, {"forest", "sea"});
+  put_picture("intel/seg_pred/seg_pred/a.png");
+  refused(source("intel"), "seg_train/seg_train'");
+  EXPECT_EQ(PictureSet::open(source("intel/seg_train/seg_train")).classes().size(), 2u);
+  tree("xray", {"train", "test", "val", "xray/train", "xray/test", "xray/val"}, {"ill", "well"});
+  refused(source("xray"), "the folders in it (train, test, val) are splits");
+  tree("letters/letters_train", {"letters_train"}, {"A", "B"});
+  put_picture("letters/letters_test/letters_test/A_test.png");
+  refused(source("letters"), "its folders (letters_train, letters_test) are splits");
+  tree("camel", {"trainImages", "testImages"}, {"x"});
+  refused(source("camel"), "are splits");
+  // One such name is a class as any other, and so are things that are tested.
+  for (const char* name : {"vehicles/train/a.png", "vehicles/bus/a.png", "vehicles/bus/old/a.png",
+                           "tests/flame_test/a.png", "tests/crash_test_1/a.png",
+                           "tests/crash_test_2/a.png", "tests/litmus_test/a.png"})
+    put_picture(name);
+  EXPECT_EQ(PictureSet::open(source("vehicles")).classes().size(), 2u);
+  EXPECT_EQ(PictureSet::open(source("tests")).classes().size(), 4u);
   // Classes of classes are told, and what is numbered alike in every class is none.
   const auto told = [&](const std::string& root, std::size_t classes, const std::string& note) {
     const PictureSet set = PictureSet::open(source(root));

@@ -1,7 +1,9 @@
 #include "data/feature_table.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <optional>
 #include <set>
 
 #include "base/error.h"
@@ -10,6 +12,7 @@
 #include "data/column_uses.h"
 #include "data/label_twins.h"
 #include "data/rounding.h"
+#include "data/shared_keys.h"
 #include "data/table_headings.h"
 #include "data/table_report.h"
 
@@ -106,13 +109,67 @@ void leave_out_twins(const Table& table, const TableColumns& columns, FeatureTab
                           ": " + (left.size() == 1 ? "it says" : "they say") +
                           " the same as the label");
 }
+
+/// A column of features that the labels' rows are to be found by, which is no feature unless it was
+/// asked for.
+std::optional<std::size_t> find_key(const Table& table, TableColumns& columns,
+                                    const TableRequest& request, const OtherTable& others,
+                                    Reading& reading) {
+  if (!reading.details.value("header", false)) return {};
+  const SharedKeys keys = shared_keys(table, columns, others.columns);
+  std::set<std::size_t> dropped;
+  for (const auto& left : reading.details["left_out"])
+    if (left["why"] == "as asked") dropped.insert(left["column"].get<std::size_t>() - 1);
+  std::optional<SharedKey> key, in_order, renamed;
+  for (const SharedKey& one : keys) {
+    if (dropped.count(one.column) != 0) continue;
+    const bool feature = std::count(columns.features.begin(), columns.features.end(), one.column);
+    if (one.same_name && !feature) return {};  // rows go together by it in any case
+    std::optional<SharedKey>& kind = !one.same_name ? renamed : one.moved ? key : in_order;
+    if (!kind && (one.same_name || one.moved)) kind = one;
+  }
+  const auto told = [&](const SharedKey& one) {
+    return table.name() + ": " + columns.column_text(one.column) +
+           " has another value in every row, and " + others.columns[one.other].column + " of " +
+           others.name + " the same ones";
+  };
+  if (key) {
+    if (!request.columns.features.empty() || !request.feature_names.empty()) return key->column;
+    if (columns.features.size() == 1)
+      throw DataError(told(*key) +
+                      " in another order: it tells which label is whose, and no other column of "
+                      "features is left");
+    std::erase(columns.features, key->column);
+    reading.details["features"] = columns.features.size();
+    reading.details["left_out"].push_back({{"column", key->column + 1},
+                                           {"name", printable(columns.names[key->column])},
+                                           {"why", "it tells which label is whose"}});
+    reading.notes.push_back(told(*key) +
+                            " in another order: it tells which label is whose, and is left out of "
+                            "the features");
+    return key->column;
+  }
+  if (in_order)
+    reading.notes.push_back(told(*in_order) +
+                            " in the same order: rows go together by their places, and it is a "
+                            "feature; leave it out with --drop-columns if it is a number of rows");
+  else if (renamed)
+    reading.warnings.push_back(told(*renamed) +
+                               " in another order, but rows go together by their places: if it "
+                               "tells which label is whose, give both columns the same name");
+  return {};
+}
+
 /// Columns that are read beside those that a table was read for.
 class OtherColumns {
  public:
   /// Without a header there are none.
-  OtherColumns(const TableColumns& columns, const Reading& reading) : mark_(columns.mark) {
+  OtherColumns(const TableColumns& columns, const Reading& reading,
+               std::optional<std::size_t> key = {})
+      : mark_(columns.mark) {
     if (!reading.details.value("header", false)) return;
     std::set<std::size_t> used(columns.features.begin(), columns.features.end());
+    if (key) used.erase(*key);
     used.insert(columns.one_hot.begin(), columns.one_hot.end());
     if (columns.label) used.insert(*columns.label);
     for (const auto& left : reading.details["left_out"])
@@ -135,13 +192,8 @@ class OtherColumns {
     }
   }
   void add(const TableRow& row) {
-    for (std::size_t k = 0; k < places_.size(); ++k) {
-      const std::string_view field = without_blanks(row.fields[places_[k]]);
-      const auto number = table_number(field, mark_);
-      const bool whole = number && *number == std::floor(*number) && std::abs(*number) < 0x1p53;
-      out_[k].fields.push_back(whole ? std::to_string(static_cast<long long>(*number))
-                                     : std::string(field));
-    }
+    for (std::size_t k = 0; k < places_.size(); ++k)
+      out_[k].fields.push_back(key_of(row.fields[places_[k]], mark_));
   }
   std::vector<NamedColumn> take() { return std::move(out_); }
 
@@ -154,18 +206,19 @@ class OtherColumns {
 }  // namespace
 
 FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest request,
-                                Reading& reading, const std::vector<NamedColumn>& others) {
+                                Reading& reading, const OtherTable& others) {
   const Table table(path);
   request.use = TableUse::kFeatures;
-  const TableColumns columns = assign_columns(table, request, reading);
+  TableColumns columns = assign_columns(table, request, reading);
+  const auto key = find_key(table, columns, request, others, reading);
   const bool skip = request.columns.skip_missing;
   FeatureTable out;
   out.feature_names = names_of(columns);
   out.features.resize(static_cast<Eigen::Index>(columns.rows.size()),
                       static_cast<Eigen::Index>(columns.features.size()));
   UnusedRows skipped{"incomplete", 0, 0};
-  OtherColumns beside(columns, reading);
-  beside.keep_only(others);
+  OtherColumns beside(columns, reading, key);
+  beside.keep_only(others.columns);
   ColumnRounding rounding(columns.features.size());
   TableRow row;
   Eigen::Index at = 0;

@@ -18,6 +18,12 @@ struct NamedColumn {
   std::vector<std::string> fields;
 };
 
+/// Columns of another table, which samples have their labels from.
+struct OtherTable {
+  const std::vector<NamedColumn>& columns;
+  std::string name;  ///< for messages
+};
+
 struct FeatureTable {
   FeatureMatrix features;
   LabelWords labels;                       ///< none where the request wants none
@@ -27,9 +33,11 @@ struct FeatureTable {
 
 /// Reads what assign_columns() chose. Throws DataError, also for values that are not finite or beyond
 /// single precision, rows without a label, labels that are fractions. `others`: columns that are
-/// read as well where they are neither feature nor label, and were not left out as asked.
+/// read as well where they are neither feature nor label, and were not left out as asked. A column of
+/// numbers that has their values, one a row, in another order (data/shared_keys.h) is one of these and,
+/// unless features are chosen or another set's, no feature.
 FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest request,
-                                Reading& reading, const std::vector<NamedColumn>& others = {});
+                                Reading& reading, const OtherTable& others = {{}, {}});
 
 /// A table of labels alone. `others`: takes the columns beside them, where there is a header. Throws
 /// DataError.

@@ -1,24 +1,13 @@
 #include "data/joining.h"
 
-#include <unordered_map>
-
 #include "base/error.h"
 #include "base/utf8.h"
 #include "data/column_uses.h"
+#include "data/shared_keys.h"
 #include "data/table_headings.h"
 
 namespace blindtuner {
 namespace {
-
-using Rows = std::unordered_map<std::string, std::size_t>;
-
-/// Row of every value; empty where one is there twice, or a row has none.
-Rows rows_of(const NamedColumn& column) {
-  Rows out;
-  for (const std::string& field : column.fields)
-    if (field.empty() || !out.emplace(field, out.size()).second) return {};
-  return out;
-}
 
 const NamedColumn* column_named(const std::vector<NamedColumn>& columns, const std::string& name) {
   const NamedColumn* out = nullptr;
@@ -31,7 +20,7 @@ const NamedColumn* column_named(const std::vector<NamedColumn>& columns, const s
 }
 
 /// An identifier of one table that the other has not; empty: none.
-std::string missing_in(const Rows& rows, const NamedColumn& column) {
+std::string missing_in(const RowsByKey& rows, const NamedColumn& column) {
   for (const std::string& field : column.fields)
     if (rows.count(field) == 0) return field;
   return {};
@@ -48,7 +37,7 @@ std::vector<std::size_t> join_by_identifier(const JoinedTables& tables, Reading&
       const std::string advice =
           "; --drop-columns with this column has rows go together by their "
           "places";
-      const Rows own = rows_of(column), labels = rows_of(*other);
+      const RowsByKey own = rows_by_key(column), labels = rows_by_key(*other);
       if (own.empty() || labels.empty()) {
         if (named && is_identifier_heading(column.name) && column.fields != other->fields)
           throw DataError(tables.labels + ": " + other->column + " is not as in " +

@@ -36,10 +36,12 @@ std::vector<std::string> as_class_names(std::vector<std::string> names) {
 }
 
 FeatureTable read_table(const DataSource& source, Labelled labelled, Reading& reading,
-                        const std::vector<NamedColumn>& others = {}) {
+                        const std::vector<NamedColumn>& others = {},
+                        const std::string& others_are_of = {}) {
   const TableRequest request{
       TableUse::kFeatures, labelled, source.columns, source.feature_names, {}};
-  FeatureTable table = read_feature_table(source.features, request, reading, others);
+  FeatureTable table =
+      read_feature_table(source.features, request, reading, {others, others_are_of});
   const std::vector<std::string>&names = table.feature_names, &known = source.feature_names;
   if (known.empty() || names == known) return table;
   const std::string name = quoted_path(source.features);
@@ -180,7 +182,7 @@ Dataset load_dataset(const DataSource& source, Reading* told) {
     // What tells rows apart may be in both tables.
     if (!source.labels.empty()) words = read_labels(source, of_labels, &beside_labels);
     const Labelled own = source.labels.empty() ? Labelled::kYes : Labelled::kElsewhere;
-    FeatureTable table = read_table(source, own, reading, beside_labels);
+    FeatureTable table = read_table(source, own, reading, beside_labels, labelled);
     set.features = std::move(table.features);
     set.feature_names = std::move(table.feature_names);
     beside_features = std::move(table.others);
@@ -214,6 +216,8 @@ Dataset load_dataset(const DataSource& source, Reading* told) {
   if (!source.labels.empty()) {
     if (kind != Kind::kTable) words = read_labels(source, of_labels, nullptr);
     reading.notes.insert(reading.notes.end(), of_labels.notes.begin(), of_labels.notes.end());
+    reading.warnings.insert(reading.warnings.end(), of_labels.warnings.begin(),
+                            of_labels.warnings.end());
     if (of_labels.details.contains("label")) {
       reading.details["label"] = of_labels.details["label"];
       reading.details["labels"] = std::move(of_labels.details);

@@ -28,7 +28,7 @@ struct ColumnChoice {
 
 /// What a reader took for what.
 struct Reading {
-  std::vector<std::string> notes;                     ///< sentences without their full stop
+  std::vector<std::string> notes, warnings;           ///< sentences without their full stop
   nlohmann::json details = nlohmann::json::object();  ///< the same for programs
 };
 

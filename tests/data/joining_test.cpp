@@ -56,6 +56,60 @@ TEST_F(Joining, ByIdentifiersWhateverTheirOrder) {
   EXPECT_EQ(load(kFeatures, "label\nu\nv\nv\nu\n").labels, want);
 }
 
+TEST_F(Joining, ByNumbersThatAreInBothWhateverTheirName) {
+  const std::string x = "mrn,a,b\n4711,0.5,1.5\n815,2.5,3.25\n42,4.5,5.75\n1234,6.5,7.125\n";
+  const std::string moved = "mrn,label\n1234,u\n42,v\n815,v\n4711,w\n";
+  const Labels want = {2, 1, 1, 0};
+  const Dataset set = load(x, moved);
+  EXPECT_EQ(set.labels, want);
+  EXPECT_EQ(set.feature_names, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(set.features(1, 0), 2.5f);
+  EXPECT_EQ(reading_.details["joined_by"], "mrn");
+  EXPECT_EQ(reading_.details["features"], 2);
+  EXPECT_TRUE(said("it tells which label is whose, and is left out of the features"));
+  EXPECT_TRUE(said("labels go to samples by column 1 ('mrn'), in another order"));
+  // Of a set whose features are known, and of those that were asked for: it stays one.
+  DataSource source;
+  source.features = folder_ / "x.csv";
+  source.labels = folder_ / "y.csv";
+  source.feature_names = {"mrn", "a", "b"};
+  EXPECT_EQ(load_dataset(source).labels, want);
+  EXPECT_EQ(load_dataset(source).width(), 3u);
+  source.feature_names = {"a", "b"};
+  EXPECT_EQ(load_dataset(source).labels, want);
+  EXPECT_EQ(load(x, moved, {.features = {"mrn", "a"}}).width(), 2u);
+  EXPECT_TRUE(said("labels go to samples by column 1 ('mrn')"));
+  EXPECT_EQ(load(x, moved, {.drop = {"mrn"}}).labels, (Labels{0, 1, 1, 2}));
+  expect_data_error([&] { load("mrn\n4711\n815\n42\n", "mrn,label\n815,u\n42,v\n4711,v\n"); },
+                    "no other column of features is left");
+  // An identifier by its name goes first.
+  EXPECT_EQ(load("mrn,id,b\n7,a,1.5\n9,b,3.5\n8,c,5\n", "id,mrn,label\nb,9,v\na,7,u\nc,8,v\n")
+                .feature_names,
+            (std::vector<std::string>{"mrn", "b"}));
+  EXPECT_EQ(reading_.details["joined_by"], "id");
+  // In the same order it changes nothing, and is told.
+  EXPECT_EQ(load(x, "mrn,label\n4711,u\n815,v\n42,v\n1234,u\n").width(), 3u);
+  EXPECT_TRUE(said("in the same order: rows go together by their places"));
+  EXPECT_TRUE(reading_.warnings.empty());
+}
+
+TEST_F(Joining, NumbersUnderAnotherNameAreWarnedOf) {
+  load("sample_id,a,b\n4711,0.5,1.5\n815,2.5,3.25\n42,4.5,5\n", "id,label\n42,u\n815,v\n4711,v\n");
+  ASSERT_EQ(reading_.warnings.size(), 1u);
+  EXPECT_NE(reading_.warnings[0].find("column 1 ('sample_id') has another value in every row, and "
+                                      "column 1 ('id') of "),
+            std::string::npos)
+      << reading_.warnings[0];
+  load("a,b\n4711,1.5\n815,3.25\n42,5\n", "id,label\n42,u\n815,v\n4711,v\n");
+  EXPECT_EQ(reading_.warnings.size(), 1u);
+  // Other values, twice the same, in the same order, fractions.
+  for (const char* other : {"id,label\n42,u\n815,v\n4712,v\n", "id,label\n42,u\n42,v\n815,v\n",
+                            "id,label\n4711,u\n815,v\n42,v\n", "id,label\n5,u\n1.5,v\n3.25,v\n"}) {
+    load("a,b\n4711,1.5\n815,3.25\n42,5\n", other);
+    EXPECT_TRUE(reading_.warnings.empty()) << other << reading_.warnings[0];
+  }
+}
+
 TEST_F(Joining, WhatOneTableAloneHasIsRefused) {
   const auto refused = [&](const std::string& labels, const std::string& part) {
     expect_data_error([&] { load(kFeatures, labels); }, part);

@@ -384,7 +384,7 @@ void evaluate(const CommonOptions& common, const EvaluateOptions& options) {
     labels = std::move(set.labels);
   }
   if (labels.empty()) throw DataError("no samples to evaluate");
-  print_notes(common, reading.notes);
+  print_notes(common, reading);
   nlohmann::json report = quality_report(all, labels, names);
   report["reading"] = reading.details;
   judge_logits(report, limit, largest_logit(all), "on these samples");

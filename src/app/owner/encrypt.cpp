@@ -35,7 +35,7 @@ void whiten(const CommonOptions& common, const WhitenOptions& options) {
   Reading reading;
   const Dataset set = load_features(options.source, &reading);
   const FeatureMatrix& features = set.features;
-  print_notes(common, reading.notes);
+  print_notes(common, reading);
   const std::string name = quoted_path(options.source.features);
   if (options.components > static_cast<std::size_t>(features.cols()))
     throw DataError(name + ": " + std::to_string(features.cols()) +
@@ -177,8 +177,8 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
     validate_training_set(set, name);
     reading.details["answers"] = warn_of_answers(set);
   }
-  print_notes(common, reading.notes);
-  print_notes(common, validation_reading.notes);
+  print_notes(common, reading);
+  print_notes(common, validation_reading);
   const auto prepare = [&](Dataset& which, const std::string& from) {
     if (whitening) {
       validate_finite(which.features, from);

@@ -180,7 +180,7 @@ FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,
                     printable(pooling) + "' by --pooling");
   tell_copies(data.train, quoted_path(origin), reading);
   warn_of_single_samples(reading);
-  print_notes(common, reading.notes);
+  print_notes(common, reading);
   data.reading["train"] = reading.details;
   data.reading["train"]["answers"] = warn_of_answers(data.train);
   // A file's classes and columns are known when all of it has been read, so the others follow the
@@ -206,7 +206,7 @@ FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,
                       "-features-member and --" + use + "-labels-member");
     Reading of_other;
     Dataset set = load_dataset(source, &of_other);
-    print_notes(common, of_other.notes);
+    print_notes(common, of_other);
     data.reading[use] = of_other.details;
     const nlohmann::json both = warn_of_samples_in_both(data.train, set, use);
     data.reading[use]["samples_in_training_too"] = both["samples"];

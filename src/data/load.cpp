@@ -226,9 +226,15 @@ Dataset load_dataset(const DataSource& source, Reading* told) {
         {name, labelled, beside_features, beside_labels, source.columns.skip_missing}, reading);
     if (!rows.empty()) words = rows_of(words, rows);
   }
-  if (words.size() != static_cast<std::size_t>(set.features.rows()))
+  const auto samples = static_cast<std::size_t>(set.features.rows());
+  if (words.size() != samples) {
+    // As pandas writes a series that has no name.
+    const bool headed = !source.labels.empty() && kind_of(source.labels) == Kind::kTable &&
+                        words.size() == samples + 1 && words.words()[words.index(0)] == "0";
     throw DataError(labelled + ": " + std::to_string(words.size()) + " labels for " +
-                    std::to_string(set.features.rows()) + " samples in " + name);
+                    std::to_string(samples) + " samples in " + name +
+                    (headed ? "; if the first line, 0, is the column's name, call it label" : ""));
+  }
   // Samples that differ in the sign of a zero alone are equal.
   set.features.array() += 0.0F;
   set_classes(set, words, classes, labelled);

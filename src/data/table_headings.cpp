@@ -75,6 +75,11 @@ bool is_identifier_heading(std::string_view name) {
   return is_in(words, name) || key.ends_with("_id") || camel;
 }
 
+bool is_ambiguous_identifier(std::string_view name) {
+  static const Words words = {"no", "nr", "key"};
+  return is_in(words, name);
+}
+
 bool is_split_heading(std::string_view name) {
   static const Words words = {"split",     "fold",     "folds",  "set",
                               "partition", "subset",   "kfold",  "is_train",

@@ -16,8 +16,10 @@ bool is_label_heading(std::string_view name);       ///< label, target, class, d
 bool is_text_heading(std::string_view name);        ///< text, sentence, review, ..
 bool is_path_heading(std::string_view name);        ///< path, image, filename, ..
 bool is_identifier_heading(std::string_view name);  ///< id, index, .._id, filename, ..
-bool is_split_heading(std::string_view name);       ///< split, fold, ..
-bool is_unnamed_heading(std::string_view name);     ///< Unnamed: 0, level_0
+/// Of those, names that are also ones of measures: no (nitric oxide), key (of a song).
+bool is_ambiguous_identifier(std::string_view name);
+bool is_split_heading(std::string_view name);    ///< split, fold, ..
+bool is_unnamed_heading(std::string_view name);  ///< Unnamed: 0, level_0
 
 /// Whether a word is a usual heading of a table for that use.
 std::function<bool(std::string_view)> known_headings(TableUse use);

@@ -110,6 +110,7 @@ void leave_out_indices(ColumnUses& uses, TableUse use, bool names_decide) {
     } else if (c.counts && rows >= fewest && columns > 1) {
       uses.leave_out(j, "an index: it counts the rows");
     } else if (header && plain && is_identifier_heading(uses.name(j)) &&
+               !(is_ambiguous_identifier(uses.name(j)) && c.texts == 0 && c.like_labels()) &&
                !(use == TableUse::kPictures && is_path_heading(uses.name(j)))) {
       uses.leave_out(j, "an identifier, by its name");
     } else if (header && plain && is_split_heading(uses.name(j)) && c.like_labels()) {

@@ -237,6 +237,19 @@ TEST_F(FeatureTables, AnIndexIsNoFeature) {
   EXPECT_EQ(left_out(), "3 a split, by its name: rows of all its parts are used; 4 dates; ");
 }
 
+TEST_F(FeatureTables, MeasuresMayBeCalledAsIdentifiers) {
+  for (const char* name : {"NO", "key"})
+    for (const bool again : {true, false})
+      EXPECT_EQ(read(table(std::string(name) + ",a,genre", 40,
+                           [&](int i) {
+                             return std::to_string(again ? i * i % 12 : i * i) + "," + decimal(i) +
+                                    (i % 2 ? ",x" : ",y");
+                           }))
+                    .features.cols(),
+                again ? 2 : 1)
+          << name;
+}
+
 TEST_F(FeatureTables, WhatIsNoLabelByItsContent) {
   const auto with = [&](const std::function<std::string(int)>& other, int values) {
     return table("other,a,result", 40, [&](int i) {
@@ -551,6 +564,20 @@ TEST_F(FeatureTables, LabelFiles) {
   EXPECT_EQ(file("id\tdx\na7\tcat\na9\tdog\n"), (Words{"cat", "dog"}));
   expect_data_error([&] { file("0,1\n1,1\n0,0\n1,0\n"); }, "several columns may be the label");
   expect_data_error([&] { file("0\n\n1\n"); }, "line 2: empty");
+}
+
+TEST_F(FeatureTables, LabelsUnderANameThatIsANumber) {
+  DataSource source;
+  source.features = path_;
+  source.labels = folder_ / "y.csv";
+  put_file(path_, table("a,b", 20, [](int i) { return decimal(i) + "," + decimal(3 * i); }));
+  const auto labels = [](int i) { return std::to_string(i % 3); };
+  put_file(source.labels, table("0", 20, labels));
+  expect_data_error([&] { load_dataset(source); },
+                    "21 labels for 20 samples in " + quoted_path(path_) +
+                        "; if the first line, 0, is the column's name, call it label");
+  put_file(source.labels, table("label", 20, labels));
+  EXPECT_EQ(load_dataset(source).size(), 20u);
 }
 
 TEST_F(FeatureTables, DamagedFiles) {

@@ -127,7 +127,8 @@ Dataset of_pooling(const Dataset& set, const std::string& pooling, const std::st
           set.feature_names,
           set.digests,
           pooling,
-          {}};
+          {},
+          set.label_name};
 }
 
 Dataset select(const Dataset& set, std::span<const std::uint32_t> indices) {
@@ -136,6 +137,7 @@ Dataset select(const Dataset& set, std::span<const std::uint32_t> indices) {
   out.class_names = set.class_names;
   out.feature_names = set.feature_names;
   out.pooling = set.pooling;
+  out.label_name = set.label_name;
   out.poolings = set.poolings;
   out.features.resize(static_cast<Eigen::Index>(indices.size()), set.features.cols());
   out.labels.resize(indices.size());

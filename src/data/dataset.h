@@ -41,6 +41,7 @@ struct Dataset {
   /// Where the features are those of several poolings, one of which is yet to be chosen: which
   /// columns each has.
   std::vector<ColumnSet> poolings;
+  std::string label_name{};  ///< heading of the labels' column, or none
 
   std::size_t size() const { return labels.size(); }
   std::size_t width() const { return static_cast<std::size_t>(features.cols()); }

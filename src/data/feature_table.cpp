@@ -210,6 +210,7 @@ FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest 
   const Table table(path);
   request.use = TableUse::kFeatures;
   TableColumns columns = assign_columns(table, request, reading);
+  reading.details["columns"] = table.columns();
   const auto key = find_key(table, columns, request, others, reading);
   const bool skip = request.columns.skip_missing;
   FeatureTable out;
@@ -272,6 +273,7 @@ LabelWords read_label_table(const std::filesystem::path& path, const ColumnChoic
   request.use = TableUse::kLabels;
   request.columns = columns;
   const TableColumns chosen = assign_columns(table, request, reading);
+  reading.details["columns"] = table.columns();
   LabelWords out;
   OtherColumns beside(chosen, reading);
   // Left out here, labels and samples would no longer go together.

@@ -10,6 +10,7 @@
 #include "data/idx.h"
 #include "data/joining.h"
 #include "data/npy.h"
+#include "data/table_headings.h"
 
 namespace blindtuner {
 namespace {
@@ -126,7 +127,9 @@ LabelWords read_labels(const DataSource& source, Reading& reading,
     case Kind::kTable:
       // The other choices are of the features' table.
       return read_label_table(source.labels,
-                              {.label = source.columns.label, .decimal = source.columns.decimal},
+                              {.label = source.columns.label,
+                               .decimal = source.columns.decimal,
+                               .known_label = source.columns.known_label},
                               reading, others);
     default:
       return read_idx_labels(source.labels);
@@ -134,6 +137,24 @@ LabelWords read_labels(const DataSource& source, Reading& reading,
 }
 
 }  // namespace
+
+namespace {
+
+/// Where a set that was read has its labels.
+KnownLabel known_label(const Reading& reading) {
+  const nlohmann::json& details = reading.details;
+  if (!details.contains("label")) return {};
+  const nlohmann::json& table = details.contains("labels") ? details["labels"] : details;
+  return {details["label"]["name"].get<std::string>(),
+          details["label"]["column"].get<std::size_t>(), table.value("columns", std::size_t{0})};
+}
+
+}  // namespace
+
+void find_labels_as_in(ColumnChoice& columns, const Reading& known) {
+  columns.known_label = known_label(known);
+  if (heading_key(columns.label) == heading_key(columns.known_label.name)) columns.label.clear();
+}
 
 LabelWords load_labels(const DataSource& source, Reading* told) {
   Reading unheard;
@@ -240,6 +261,7 @@ Dataset load_dataset(const DataSource& source, Reading* told) {
   set_classes(set, words, classes, labelled);
   if (const nlohmann::json single = single_samples(set, words); !single.empty())
     reading.details["single_samples"] = single;
+  set.label_name = known_label(reading).name;
   validate_set(set, name);
   return set;
 }

@@ -34,6 +34,10 @@ struct DataSource {
 /// it is. Throws DataError.
 Dataset load_dataset(const DataSource& source, Reading* reading = nullptr);
 
+/// Another set's labels are to be in the column where a set that was read has them, if they are a
+/// column of a table; one that was asked for by its name is found by its place as well.
+void find_labels_as_in(ColumnChoice& columns, const Reading& known);
+
 /// The file `labels` alone. Throws DataError.
 LabelWords load_labels(const DataSource& source, Reading* reading = nullptr);
 

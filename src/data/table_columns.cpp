@@ -60,7 +60,8 @@ class Assignment {
   }
 
   void take_chosen_label() {
-    const std::string& wanted = request_.columns.label;
+    const std::string& asked = request_.columns.label;
+    const std::string wanted = asked.empty() ? known_label() : asked;
     if (wanted.empty() || wanted == "none") return;
     if (request_.labelled == Labelled::kElsewhere) {
       for (const std::size_t j : uses_.free_columns())
@@ -75,7 +76,19 @@ class Assignment {
     if (request_.labelled == Labelled::kNo)
       uses_.leave_out(j, "the label");
     else
-      take_as_label(j, "as asked");
+      take_as_label(j, asked.empty() ? "as in training" : "as asked");
+  }
+  /// Where another set has its labels, in the user's way; empty: nowhere that would be here as well.
+  std::string known_label() const {
+    const KnownLabel& known = request_.columns.known_label;
+    const std::string place =
+        known.of_columns == table_.columns() ? std::to_string(known.column) : "";
+    if (!uses_.profile().header() || known.name.empty()) return known.column > 0 ? place : "";
+    if (known.column > 0) return known.name;
+    std::size_t there = 0;
+    for (const std::string& name : uses_.profile().names())
+      there += heading_key(name) == heading_key(known.name);
+    return there == 1 ? known.name : "";
   }
   void take_as_label(std::size_t j, const std::string& why) {
     out_.label = j;

@@ -18,12 +18,21 @@
 
 namespace blindtuner {
 
+/// Where another set has its labels. With its place a table that lacks it is refused, and one
+/// without a header, but as many columns, has it there; by its name alone it is taken where it is there.
+struct KnownLabel {
+  std::string name{};          ///< of the header; empty: without one
+  std::size_t column = 0;      ///< from 1; 0: not known
+  std::size_t of_columns = 0;  ///< of that table
+};
+
 /// Columns as the command line names them: by a name of the header, a number from 1, or "last".
 struct ColumnChoice {
   std::string label{}, text{}, path{};  ///< empty: by the table; label "none": without labels
   std::vector<std::string> features{}, drop{};
   std::string decimal{};      ///< "comma", "point"; empty: by the table
   bool skip_missing = false;  ///< leave out rows without a value instead of refusing them
+  KnownLabel known_label{};   ///< where no label is named
 };
 
 /// What a reader took for what.

@@ -122,6 +122,61 @@ class Tables(Base):
         self.assertIn("label is column 2 ('kind'), as asked", evaluated.stderr)
         self.assertIn("150 samples of 3 classes", evaluated.stdout)
 
+    def test_other_tables_have_their_labels_where_training_had_them(self):
+        at = lambda name: self.folder / name
+        names = [f"f{j}" for j in range(FEATURES)]
+        rng = random.Random(5)
+
+        def write(name, count, seed, header=True, other="class"):
+            features, labels = blobs(count, seed)
+            rows = [",".join([f"{x:.4f}" for x in row] + [str(rng.randrange(3)), str(labels[i])])
+                    for i, row in enumerate(features)]
+            heading = [",".join([*names, other, "grade"])] if header else []
+            at(name).write_text("\n".join(heading + rows) + "\n")
+
+        for name, count, seed in (("train.csv", 150, 1), ("test.csv", 60, 2), ("few.csv", 4, 2)):
+            write(name, count, seed)
+        write("bare.csv", 60, 2, header=False)
+        write("other.csv", 60, 2, other="kind")
+        chosen = ["--features", at("train.csv"), "--label-column", "grade"]
+        report, _ = self.report(*chosen, "--drop-columns", "class", "--test-features",
+                                at("test.csv"))
+        self.assertGreater(report["accuracy_encrypted"], 0.9)
+        model = self.out / "model.npz"
+        self.assertEqual(npz(model)["label_name"][1], ["grade"])
+
+        def accuracy(name, *more):
+            result = self.good(OWNER, "evaluate", "--model", model, "--features", at(name), "--json",
+                               *more)
+            report = json.loads(result.stdout)
+            return report["accuracy"], report["reading"]["label"]["name"], result.stderr
+
+        for name in ("test.csv", "few.csv", "other.csv"):
+            right, label, said = accuracy(name)
+            self.assertGreater(right, 0.9, name)
+            self.assertEqual(label, "grade")
+            self.assertIn(f"label is column {FEATURES + 2} ('grade'), as in training", said)
+        # Another that is asked for, and a table that calls it by another name.
+        self.assertLess(accuracy("test.csv", "--label-column", "class")[0], 0.7)
+        at("test.csv").write_text(at("test.csv").read_text().replace("grade", "marks", 1))
+        self.assertEqual(accuracy("test.csv")[1], "class")
+        # Models of earlier programs do not say it.
+        with zipfile.ZipFile(model) as archive:
+            members = {n: archive.read(n) for n in archive.namelist()}
+        with zipfile.ZipFile(at("old.npz"), "w") as archive:
+            for name, content in members.items():
+                if name != "label_name.npy":
+                    archive.writestr(name, content)
+        evaluated = self.good(OWNER, "evaluate", "--model", at("old.npz"), "--features",
+                              at("train.csv"), "--json")
+        self.assertEqual(json.loads(evaluated.stdout)["reading"]["label"]["name"], "class")
+        # Without a header it is where training had it.
+        arguments = ["--features", at("train.csv"), "--label-column", "grade"]
+        report, said = self.report(*arguments, "--test-features", at("bare.csv"))
+        self.assertEqual(report["features"], FEATURES + 1)
+        self.assertGreater(report["accuracy_encrypted"], 0.9)
+        self.assertIn(f"label is column {FEATURES + 2}, as in training", said)
+
     def test_a_column_that_is_the_answer(self):
         features, labels = blobs(150, 1)
         train = self.folder / "answered.csv"
@@ -355,6 +410,9 @@ class Tables(Base):
                 self.assertGreater(json.loads(evaluated.stdout)["accuracy"], 0.9)
             self.refused(encrypt(at("odd.csv"), at("new.enc"), "--unlabelled", *given),
                          "no column 'f0', which is a feature of the training set")
+        self.good(OWNER, "decrypt", "--model", at("m.enc"), "--keys", keys, "--out", at("m.npz"),
+                  INSECURE)
+        self.assertEqual(npz(at("m.npz"))["label_name"][1], ["label"])
         # What is trained on is read as the map is.
         table(at("train.csv"), *blobs(120, 1), columns=["label"] + names[:2] + names[:1:-1])
         self.assertEqual(encrypt(at("train.csv"), at("train.enc"), *whitened).returncode, 0)

@@ -23,6 +23,7 @@ json to_json(const RecordedDataSet& set) {
   if (!set.class_names.empty()) out["class_names"] = set.class_names;
   if (!set.feature_names.empty()) out["feature_names"] = set.feature_names;
   if (!set.pooling.empty()) out["pooling"] = set.pooling;
+  if (!set.label_name.empty()) out["label_name"] = set.label_name;
   if (set.map) out["map"] = *set.map;
   if (!set.class_samples.empty()) out["class_samples"] = set.class_samples;
   return out;
@@ -44,6 +45,7 @@ RecordedDataSet from_json(const json& j) {
   out.class_names = j.value("class_names", out.class_names);
   out.feature_names = j.value("feature_names", out.feature_names);
   out.pooling = j.value("pooling", out.pooling);
+  out.label_name = j.value("label_name", out.label_name);
   return out;
 }
 

@@ -3,8 +3,8 @@
 //
 // data-sets-<first 16 digits of the key set's identity>.json, sealed (app/owner/sealed_record.h):
 //   {"data_sets": [{"id", "contents", "file", "use", "samples", "labelled", "seed", "map",
-//                  "class_samples", "class_names", "feature_names", "pooling"}, ..]}; the last three where
-//                  they are known
+//                  "class_samples", "class_names", "feature_names", "pooling", "label_name"}, ..]}; the last
+//                  four where they are known
 #pragma once
 
 #include <optional>
@@ -27,7 +27,7 @@ struct RecordedDataSet {
   std::optional<std::string> map;
   std::vector<std::size_t> class_samples;  ///< of each class; empty where an earlier program wrote
   std::vector<std::string> class_names{}, feature_names{};  ///< or none; they never leave the owner
-  std::string pooling{};                                    ///< Dataset::pooling; or none
+  std::string pooling{}, label_name{};                      ///< as Dataset has them; or none
 };
 
 /// As RecordedDataSet::map says it.

@@ -203,6 +203,7 @@ void decrypt_model_to(const DecryptOptions& options, const OwnerFolder& keys,
   model = out.classifier;
   if (trained_on) {
     out.class_names = trained_on->class_names;
+    out.label_name = trained_on->label_name;
     if (trained_on->feature_names.size() == static_cast<std::size_t>(model.weights.cols()))
       out.feature_names = trained_on->feature_names;
   }
@@ -375,6 +376,7 @@ void evaluate(const CommonOptions& common, const EvaluateOptions& options) {
     source.classes.names = names;
     source.feature_names = decrypted.feature_names;
     source.pooling = decrypted.pooling;
+    source.columns.known_label.name = decrypted.label_name;
     source.part = Part::kTest;
     Dataset set = load_dataset(source, &reading);
     if (set.width() != static_cast<std::size_t>(model.weights.cols()))

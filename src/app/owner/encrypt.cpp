@@ -158,6 +158,8 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
       source = options.validation;
       source.classes = {set.class_names, 0, options.source.classes.numbered};
       source.columns = options.source.columns;
+      if (source.labels.empty() == options.source.labels.empty())
+        find_labels_as_in(source.columns, reading);
       source.feature_names = set.feature_names;
       source.pooling = set.pooling;
       source.part = Part::kValidation;

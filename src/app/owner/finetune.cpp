@@ -189,13 +189,7 @@ FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,
     source.part = part;
     source.columns = train.columns;
     // The same column of labels, by its name or its place, where they lie alike.
-    if (source.columns.label.empty() && source.labels.empty() == train.labels.empty() &&
-        reading.details.contains("label")) {
-      const auto& label = reading.details["label"];
-      source.columns.label = label["name"].get<std::string>();
-      if (source.columns.label.empty())
-        source.columns.label = std::to_string(label["column"].get<std::size_t>());
-    }
+    if (source.labels.empty() == train.labels.empty()) find_labels_as_in(source.columns, reading);
     source.classes = {data.train.class_names, 0, train.classes.numbered};
     source.feature_names = data.train.feature_names;
     source.pooling = data.train.pooling;

@@ -447,13 +447,13 @@ class Finetuning {
   // On features before whitening.
   void save(const char* name, const LinearClassifier& model, const ModelFile& file,
             unsigned mode) const {
-    save_classifier(
-        folder_.staged(name),
-        balanced({whitening_ ? whitening_->unfold(model) : model,
-                  LogitLimit::of(softmax_circuit_named(file.training.circuit)),
-                  data_.train.class_names, data_.train.feature_names, data_.train.pooling},
-                 class_samples(), settings_.balance),
-        mode);
+    save_classifier(folder_.staged(name),
+                    balanced({whitening_ ? whitening_->unfold(model) : model,
+                              LogitLimit::of(softmax_circuit_named(file.training.circuit)),
+                              data_.train.class_names, data_.train.feature_names,
+                              data_.train.pooling, data_.train.label_name},
+                             class_samples(), settings_.balance),
+                    mode);
   }
 
   // Only what was judged: of numbers that left their range nobody knows the errors. That nothing is

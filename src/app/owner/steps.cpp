@@ -39,6 +39,7 @@ nlohmann::json classifier_json(const DecryptedModel& decrypted) {
   if (!decrypted.class_names.empty()) json["class_names"] = decrypted.class_names;
   if (!decrypted.feature_names.empty()) json["feature_names"] = decrypted.feature_names;
   if (!decrypted.pooling.empty()) json["pooling"] = decrypted.pooling;
+  if (!decrypted.label_name.empty()) json["label_name"] = decrypted.label_name;
   for (Eigen::Index k = 0; k < model.weights.rows(); ++k) {
     nlohmann::json row = nlohmann::json::array();
     for (Eigen::Index j = 0; j < model.weights.cols(); ++j) row.push_back(model.weights(k, j));
@@ -93,10 +94,13 @@ DecryptedModel classifier_from_json(const fs::path& path) {
   };
   names("class_names", out.class_names);
   names("feature_names", out.feature_names);
-  if (json.contains("pooling")) {
-    expect(json["pooling"].is_string());
-    out.pooling = json["pooling"].get<std::string>();
-  }
+  const auto text = [&](const char* member, std::string& to) {
+    if (!json.contains(member)) return;
+    expect(json[member].is_string());
+    to = json[member].get<std::string>();
+  };
+  text("pooling", out.pooling);
+  text("label_name", out.label_name);
   model.weights.resize(static_cast<Eigen::Index>(weights.size()),
                        static_cast<Eigen::Index>(weights[0].size()));
   model.bias.resize(static_cast<Eigen::Index>(weights.size()));
@@ -281,7 +285,7 @@ DataId encrypt_to(const fs::path& out, const OwnerFolder& keys, const Dataset& s
         keys, {file.info.id, contents, (use.kept_as.empty() ? out : use.kept_as).string(), use.use,
                samples, !labels.empty(), use.seed, use.map,
                class_counts(labels, static_cast<int>(layout.classes)), set.class_names,
-               set.feature_names, set.pooling});
+               set.feature_names, set.pooling, set.label_name});
   } catch (const DataError&) {
     std::error_code ignored;
     fs::remove(out, ignored);
@@ -328,6 +332,8 @@ void save_classifier(const fs::path& path, const DecryptedModel& model, unsigned
     if (!model.feature_names.empty()) members["feature_names"] = npy_bytes(model.feature_names);
     if (!model.pooling.empty())
       members["pooling"] = npy_bytes(std::vector<std::string>{model.pooling});
+    if (!model.label_name.empty())
+      members["label_name"] = npy_bytes(std::vector<std::string>{model.label_name});
     write_npz(path, members, mode);
   } else {
     throw DataError(quoted_path(path) + ": a model is written as .npz or .json");
@@ -350,9 +356,11 @@ DecryptedModel load_classifier(const fs::path& path) {
     out.limit = limit_in(archive, path);
     if (archive.contains("classes")) out.class_names = archive.strings("classes");
     if (archive.contains("feature_names")) out.feature_names = archive.strings("feature_names");
-    if (archive.contains("pooling")) {
-      const std::vector<std::string> pooling = archive.strings("pooling");
-      if (pooling.size() == 1) out.pooling = pooling[0];
+    for (const auto& [member, to] :
+         {std::pair{"pooling", &out.pooling}, {"label_name", &out.label_name}}) {
+      if (!archive.contains(member)) continue;
+      const std::vector<std::string> text = archive.strings(member);
+      if (text.size() == 1) *to = text[0];
     }
   } else {
     throw DataError(quoted_path(path) + ": expected a decrypted model, .npz or .json");

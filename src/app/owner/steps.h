@@ -80,13 +80,14 @@ struct DecryptedModel {
   LinearClassifier classifier;
   LogitLimit limit;
   std::vector<std::string> class_names, feature_names;  ///< or none
-  std::string pooling;  ///< Dataset::pooling of the training set; empty: not known
+  std::string pooling;       ///< Dataset::pooling of the training set; empty: not known
+  std::string label_name{};  ///< Dataset::label_name of it; empty: not known
 };
 /// After balance() of the classifier (train/balance.h), which moves logits, and so their limit.
 DecryptedModel balanced(DecryptedModel model, const std::vector<std::size_t>& class_samples,
                         double strength);
-/// .npz or .json, by the name: weights, bias, circuit (a text), logit_limit; classes, feature_names
-/// and pooling where they are known. Throws DataError.
+/// .npz or .json, by the name: weights, bias, circuit (a text), logit_limit; classes, feature_names,
+/// pooling and label_name where they are known. Throws DataError.
 void save_classifier(const std::filesystem::path& path, const DecryptedModel& model,
                      unsigned mode = kForTheOwner);
 DecryptedModel load_classifier(const std::filesystem::path& path);

@@ -61,10 +61,8 @@ bool add_label(const Table& table, const TableColumns& columns, std::size_t row,
   if (value && *value != std::floor(*value))
     throw DataError(table.where(row) + ", " + columns.column_text(*columns.label) + ": label " +
                     shown_field(field) + ", expected a class: a whole number or a name");
-  if (value && std::abs(*value) < 0x1p53 && !reads_as(field, *value))
-    labels.add(std::to_string(static_cast<long long>(*value)), where);
-  else
-    labels.add(field, where);
+  const auto whole = whole_number_text(field, columns.mark);
+  labels.add(whole && !reads_as(field, *value) ? *whole : field, where);
   return true;
 }
 
@@ -115,16 +113,16 @@ void leave_out_twins(const Table& table, const TableColumns& columns, FeatureTab
 std::optional<std::size_t> find_key(const Table& table, TableColumns& columns,
                                     const TableRequest& request, const OtherTable& others,
                                     Reading& reading) {
-  if (!reading.details.value("header", false)) return {};
+  if (!columns.header) return {};
   const SharedKeys keys = shared_keys(table, columns, others.columns);
-  std::set<std::size_t> dropped;
-  for (const auto& left : reading.details["left_out"])
-    if (left["why"] == "as asked") dropped.insert(left["column"].get<std::size_t>() - 1);
+  const auto has = [](const std::vector<std::size_t>& list, std::size_t column) {
+    return std::find(list.begin(), list.end(), column) != list.end();
+  };
   std::optional<SharedKey> key, in_order, renamed;
   for (const SharedKey& one : keys) {
-    if (dropped.count(one.column) != 0) continue;
-    const bool feature = std::count(columns.features.begin(), columns.features.end(), one.column);
-    if (one.same_name && !feature) return {};  // rows go together by it in any case
+    if (has(columns.dropped, one.column)) continue;
+    if (one.same_name && !has(columns.features, one.column))
+      return {};  // rows go together by it in any case
     std::optional<SharedKey>& kind = !one.same_name ? renamed : one.moved ? key : in_order;
     if (!kind && (one.same_name || one.moved)) kind = one;
   }
@@ -164,16 +162,14 @@ std::optional<std::size_t> find_key(const Table& table, TableColumns& columns,
 class OtherColumns {
  public:
   /// Without a header there are none.
-  OtherColumns(const TableColumns& columns, const Reading& reading,
-               std::optional<std::size_t> key = {})
+  explicit OtherColumns(const TableColumns& columns, std::optional<std::size_t> key = {})
       : mark_(columns.mark) {
-    if (!reading.details.value("header", false)) return;
+    if (!columns.header) return;
     std::set<std::size_t> used(columns.features.begin(), columns.features.end());
     if (key) used.erase(*key);
     used.insert(columns.one_hot.begin(), columns.one_hot.end());
     if (columns.label) used.insert(*columns.label);
-    for (const auto& left : reading.details["left_out"])
-      if (left["why"] == "as asked") used.insert(left["column"].get<std::size_t>() - 1);
+    used.insert(columns.dropped.begin(), columns.dropped.end());
     for (std::size_t j = 0; j < columns.names.size(); ++j) {
       if (used.count(j) != 0) continue;
       NamedColumn column{heading_key(columns.names[j]), columns.column_text(j), {}};
@@ -218,7 +214,7 @@ FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest 
   out.features.resize(static_cast<Eigen::Index>(columns.rows.size()),
                       static_cast<Eigen::Index>(columns.features.size()));
   UnusedRows skipped{"incomplete", 0, 0};
-  OtherColumns beside(columns, reading, key);
+  OtherColumns beside(columns, key);
   beside.keep_only(others.columns);
   ColumnRounding rounding(columns.features.size());
   TableRow row;
@@ -275,7 +271,7 @@ LabelWords read_label_table(const std::filesystem::path& path, const ColumnChoic
   const TableColumns chosen = assign_columns(table, request, reading);
   reading.details["columns"] = table.columns();
   LabelWords out;
-  OtherColumns beside(chosen, reading);
+  OtherColumns beside(chosen);
   // Left out here, labels and samples would no longer go together.
   for_each_labelled_row(table, chosen, false, out, [&](std::size_t, const TableRow& row) {
     if (others != nullptr) beside.add(row);

@@ -109,10 +109,6 @@ void apply_pooling(const NpzArchive& archive, const DataSource& source, Dataset&
                     "', expected '" + printable(source.pooling) + "', those of the training");
 }
 
-}  // namespace
-
-namespace {
-
 LabelWords read_labels(const DataSource& source, Reading& reading,
                        std::vector<NamedColumn>* others) {
   switch (kind_of(source.labels)) {
@@ -135,10 +131,6 @@ LabelWords read_labels(const DataSource& source, Reading& reading,
       return read_idx_labels(source.labels);
   }
 }
-
-}  // namespace
-
-namespace {
 
 /// Where a set that was read has its labels.
 KnownLabel known_label(const Reading& reading) {

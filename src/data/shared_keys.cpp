@@ -24,9 +24,7 @@ bool is_fraction(const std::string& field, DecimalMark mark) {
 
 std::string key_of(std::string_view field, DecimalMark mark) {
   field = without_blanks(field);
-  const auto number = table_number(field, mark);
-  const bool whole = number && *number == std::floor(*number) && std::abs(*number) < 0x1p53;
-  return whole ? std::to_string(static_cast<long long>(*number)) : std::string(field);
+  return whole_number_text(field, mark).value_or(std::string(field));
 }
 
 RowsByKey rows_by_key(const NamedColumn& column) {

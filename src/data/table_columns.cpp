@@ -24,6 +24,7 @@ class Assignment {
       : table_(table), request_(request), reading_(reading), uses_(table, request) {}
 
   TableColumns assign() {
+    out_.header = uses_.profile().header();
     out_.names = uses_.profile().names();
     out_.rows = uses_.rows();
     if (request_.columns.label == "none" && request_.labelled == Labelled::kYes)
@@ -52,7 +53,9 @@ class Assignment {
   void drop_chosen() {
     for (const std::string& wanted : request_.columns.drop) {
       const std::size_t j = uses_.find(wanted);
-      if (uses_.free(j)) uses_.leave_out(j, kAsAsked);
+      if (!uses_.free(j)) continue;
+      uses_.leave_out(j, kAsAsked);
+      out_.dropped.push_back(j);
     }
     for (std::size_t j = 0; j < table_.columns(); ++j)
       if (uses_.free(j) && uses_.column(j).numbers + uses_.column(j).texts == 0)
@@ -76,7 +79,7 @@ class Assignment {
     if (request_.labelled == Labelled::kNo)
       uses_.leave_out(j, "the label");
     else
-      take_as_label(j, asked.empty() ? "as in training" : "as asked");
+      take_as_label(j, asked.empty() ? "as in training" : kAsAsked);
   }
   /// Where another set has its labels, in the user's way; empty: nowhere that would be here as well.
   std::string known_label() const {
@@ -368,19 +371,19 @@ class Assignment {
     if (take_mark_asked_for()) return;
     Indices columns = out_.features;
     if (out_.label) columns.push_back(*out_.label);
-    const Indices read = columns;
+    const std::size_t read = columns.size();
     const auto row = [&](MarkEvidence kind) { return evidence(kind, columns); };
     const auto has = [&](MarkEvidence kind) { return row(kind) != ColumnProfile::kNoRow; };
     if (!has(MarkEvidence::kPoint) && !has(MarkEvidence::kComma))
       for (const std::size_t j : uses_.left_out())
-        if (uses_.why(j) != kAsAsked) columns.push_back(j);
+        if (std::count(out_.dropped.begin(), out_.dropped.end(), j) == 0) columns.push_back(j);
     const bool point = has(MarkEvidence::kPoint), comma = has(MarkEvidence::kComma);
-    columns = point && comma ? columns : read;
     if (point && comma)
       throw DataError(table_.where(row(MarkEvidence::kPoint)) +
                       " has a decimal point or commas between thousands, line " +
                       std::to_string(table_.line(row(MarkEvidence::kComma))) +
                       " a decimal comma: say which it is with --decimal point or comma");
+    columns.resize(read);
     // Where commas separate, decimal commas and thousands' points are not to be expected.
     for (const MarkEvidence kind : {MarkEvidence::kCommaOrNothing, MarkEvidence::kPointOrNothing}) {
       const bool is_comma = kind == MarkEvidence::kCommaOrNothing;
@@ -402,7 +405,7 @@ class Assignment {
       const std::size_t j = uses_.find(wanted);
       if (out_.label == j)
         throw DataError(table_.name() + ": " + role + " and label are the same column");
-      take_as_content(j, "as asked");
+      take_as_content(j, kAsAsked);
     }
     leave_out_indices(uses_, request_.use, false);
     leave_out_other_content(pictures);

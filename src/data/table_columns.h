@@ -57,10 +57,12 @@ struct TableRequest {
 };
 
 struct TableColumns {
+  bool header = false;
   std::vector<std::string> names;  ///< one a column; empty ones without a header
   std::vector<std::size_t> features;
   std::optional<std::size_t> label, content;  ///< content: the texts or paths
   std::vector<std::size_t> one_hot;           ///< columns of zeros and a one, one a class
+  std::vector<std::size_t> dropped;           ///< columns that were left out as asked
   std::vector<std::size_t> rows;              ///< those that are data
   DecimalMark mark = DecimalMark::kPoint;
   std::string column_text(std::size_t column) const;  ///< "column 3 ('bmi')"

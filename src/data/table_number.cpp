@@ -171,6 +171,13 @@ std::optional<double> table_number(std::string_view field, DecimalMark mark) {
   return number->negative ? -value : value;
 }
 
+std::optional<std::string> whole_number_text(std::string_view field, DecimalMark mark) {
+  const auto number = table_number(field, mark);
+  if (!number || *number != std::floor(*number) || !(std::abs(*number) < 0x1p53))
+    return std::nullopt;
+  return std::to_string(static_cast<long long>(*number));
+}
+
 bool like_a_number(std::string_view field) {
   if (table_number(field, DecimalMark::kPoint) || table_number(field, DecimalMark::kComma))
     return true;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace blindtuner {
@@ -22,6 +23,9 @@ MarkEvidence mark_evidence(std::string_view field);
 /// make it negative, and digits in groups of three by the other mark, a blank (also U+00A0, U+202F) or
 /// an apostrophe. Too small a number is 0; too large a one, and "inf", are infinite; "nan" is none.
 std::optional<double> table_number(std::string_view field, DecimalMark mark);
+
+/// A whole number below 2^53 in its shortest form, whatever marks it is written with; none for others.
+std::optional<std::string> whole_number_text(std::string_view field, DecimalMark mark);
 
 /// A number, or digits with a sign, a unit of up to three letters or other marks that table_number()
 /// does not read: "10%", "$5", "1_000", "0x1f", "5 kg", a dash for a minus, digits of other scripts.

@@ -4,6 +4,8 @@
 #include <cctype>
 #include <iterator>
 
+#include "data/table_headings.h"
+
 namespace blindtuner {
 namespace {
 
@@ -30,10 +32,8 @@ std::vector<std::string> words_of(const std::string& name) {
 }
 
 bool is_word_of_splits(const std::string& word) {
-  static const std::set<std::string> splits = {
-      "train", "training", "trainset", "test", "testing", "testset", "validation", "val",
-      "valid", "valset",   "dev",      "fold", "split",   "holdout", "eval"};
-  return splits.count(word) != 0;
+  static const std::set<std::string> more = {"trainset", "testset", "valset", "fold", "split"};
+  return is_split_name(word) || more.count(word) != 0;
 }
 
 /// A name's word of splits, where there is only one, and the others around it.

@@ -85,6 +85,16 @@ json read_json(const std::filesystem::path& path, std::uint64_t max_bytes) {
   return parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file.name());
 }
 
+std::int64_t whole_number(const json& value, std::int64_t least, std::int64_t most) {
+  const bool held = value.is_number_integer() &&
+                    (!value.is_number_unsigned() ||
+                     value.get<std::uint64_t>() <= std::numeric_limits<std::int64_t>::max());
+  if (!held || value.get<std::int64_t>() < least || value.get<std::int64_t>() > most)
+    throw DataError("not a whole number from " + std::to_string(least) + " to " +
+                    std::to_string(most) + " in its JSON");
+  return value.get<std::int64_t>();
+}
+
 std::string json_text(const json& value, int indent) {
   const std::string plain = plain_json_text(value, indent);
   std::string out;

@@ -1,9 +1,12 @@
 // JSON: the one place where it is parsed, and written as text.
 #pragma once
 
+#include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
@@ -26,6 +29,18 @@ nlohmann::json parse_json(std::string_view text, const std::string& where);
 /// The same out of a regular file of at most `max_bytes`. Throws DataError.
 nlohmann::json read_json(const std::filesystem::path& path,
                          std::uint64_t max_bytes = kMaxJsonBytes);
+
+/// A whole number from `least` to `most`, for what another may have written: nlohmann's get<int>()
+/// cuts fractions, wraps what an int does not hold and takes true for 1. Throws DataError.
+std::int64_t whole_number(const nlohmann::json& value, std::int64_t least, std::int64_t most);
+/// Any that `Integer` and std::int64_t hold.
+template <std::integral Integer>
+Integer whole_number(const nlohmann::json& value) {
+  using Limits = std::numeric_limits<Integer>;
+  constexpr auto kMost = static_cast<std::int64_t>(
+      std::min<std::uint64_t>(Limits::max(), std::numeric_limits<std::int64_t>::max()));
+  return static_cast<Integer>(whole_number(value, static_cast<std::int64_t>(Limits::min()), kMost));
+}
 
 /// UTF-8, on one line or, with `indent`, on many. Names come from file systems and tables, so what
 /// is not UTF-8 in a string or a key becomes U+FFFD, where nlohmann's own dump() throws; what would steer

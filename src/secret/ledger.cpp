@@ -47,18 +47,18 @@ LedgerEntry entry_from(const json& j) {
   e.time = j.at("time").get<std::string>();
   e.what = j.at("what").get<std::string>();
   e.ciphertext = j.value("ciphertext", "");
-  e.numbers = j.at("numbers").get<std::uint64_t>();
+  e.numbers = whole_number<std::uint64_t>(j.at("numbers"));
   e.bits = j.at("bits").get<double>();
   e.data = j.value("data", "");
   e.run = j.value("run", "");
-  e.round = j.value("round", 0);
+  if (j.contains("round")) e.round = whole_number<int>(j["round"]);
   e.noise = j.value("noise", 0.0);
   e.error = j.value("error", 0.0);
   e.chosen = j.value("chosen", 0.0);
   e.stop = j.value("stop", false);
   e.reason = j.value("reason", "");
   e.question = j.value("question", "");
-  e.rounds = j.value("rounds", 0);
+  if (j.contains("rounds")) e.rounds = whole_number<int>(j["rounds"]);
   e.rule = j.value("rule", "");
   // Earlier versions booked nothing for what could have been refused, and answers by what had come
   // before: one bit each is enough, whatever came of them.
@@ -210,9 +210,9 @@ std::optional<std::vector<LedgerEntry>> Ledger::read() const {
       entries.push_back(entry_from(parse_json(body.substr(at, end - at), name)));
       at = end + 1;
     }
-  } catch (const json::exception&) {
+  } catch (const std::exception& error) {
     throw DataError(name + ": entry " + std::to_string(entries.size() + 1) +
-                    " cannot be read: was it written by a newer version?");
+                    " cannot be read: was it written by a newer version? (" + error.what() + ")");
   }
   return entries;
 }

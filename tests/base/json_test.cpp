@@ -73,6 +73,24 @@ TEST(Json, ManyObjectsTakeNoLongerThanTheyMust) {
   EXPECT_EQ(parse_json(text + "]", "x").size(), 500'000u);
 }
 
+// Another may have written anything where a count is expected.
+TEST(Json, WholeNumbers) {
+  const auto read = [](const char* text) { return whole_number<int>(parse_json(text, "it")); };
+  EXPECT_EQ(read("0"), 0);
+  EXPECT_EQ(read("2147483647"), 2147483647);
+  EXPECT_EQ(read("-2147483648"), -2147483647 - 1);
+  for (const char* text : {"2147483648", "-2147483649", "9223372036854775808",
+                           "18446744073709551616", "1.0", "1e300", "true", "null", "\"1\"", "[]"})
+    EXPECT_THROW(read(text), DataError) << text;
+  const auto count = [](const char* text) {
+    return whole_number<std::size_t>(parse_json(text, "it"));
+  };
+  EXPECT_EQ(count("9223372036854775807"), 9223372036854775807u);
+  for (const char* text : {"-1", "9223372036854775808"})
+    EXPECT_THROW(count(text), DataError) << text;
+  EXPECT_THROW(whole_number(parse_json("3", "it"), 0, 2), DataError);
+}
+
 TEST(Json, Files) {
   const TemporaryFolder folder;
   put_file(folder / "a.json", "{\"a\": 1}");

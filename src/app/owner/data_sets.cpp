@@ -5,6 +5,7 @@
 #include "app/owner/sealed_record.h"
 #include "base/error.h"
 #include "base/file_lock.h"
+#include "base/json.h"
 #include "base/path.h"
 
 namespace blindtuner {
@@ -36,11 +37,11 @@ RecordedDataSet from_json(const json& j) {
     throw DataError("not hexadecimal");
   out.file = j.at("file").get<std::string>();
   out.use = j.at("use").get<std::string>();
-  out.samples = j.at("samples").get<std::size_t>();
+  out.samples = whole_number<std::size_t>(j.at("samples"));
   out.labelled = j.at("labelled").get<bool>();
   out.seed = j.at("seed").get<std::string>();
-  if (j.contains("class_samples"))
-    out.class_samples = j["class_samples"].get<std::vector<std::size_t>>();
+  for (const json& count : j.value("class_samples", json::array()))
+    out.class_samples.push_back(whole_number<std::size_t>(count));
   if (j.contains("map")) out.map = j["map"].get<std::string>();
   out.class_names = j.value("class_names", out.class_names);
   out.feature_names = j.value("feature_names", out.feature_names);

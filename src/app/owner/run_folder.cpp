@@ -102,12 +102,13 @@ json to_json(const RunFiles& files) {
   return out;
 }
 
-/// Throws DataError for a name that no run gives, json::exception.
+/// Throws DataError and json::exception for what no run gives.
 RunFiles files_from(const json& j) {
   RunFiles out;
   for (const auto& [name, file] : j.items()) {
     if (!is_result(name)) throw DataError("no result of a run");
-    out[name] = {file.at("bytes").get<std::uintmax_t>(), file.at("sha256").get<std::string>()};
+    out[name] = {whole_number<std::uintmax_t>(file.at("bytes")),
+                 file.at("sha256").get<std::string>()};
   }
   return out;
 }

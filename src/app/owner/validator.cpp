@@ -30,8 +30,8 @@ json round_json(const ValidationRound& r) {
 double number(const json& j) { return j.is_null() ? std::nan("") : j.get<double>(); }
 
 ValidationRound round_from_json(const json& j) {
-  return {j.at("round").get<int>(),
-          j.at("steps").get<int>(),
+  return {whole_number<int>(j.at("round")),
+          whole_number<int>(j.at("steps")),
           {number(j.at("loss")), number(j.at("accuracy")), number(j.at("max_logit"))}};
 }
 
@@ -86,7 +86,7 @@ std::optional<Validator::KeptModel> Validator::kept(const fs::path& model, const
   try {
     KeptModel out;
     out.contents = bytes_from<std::tuple_size_v<Sha256Digest>>(record.at("model"));
-    const auto best = record.at("best_round").get<std::size_t>();
+    const auto best = whole_number<std::size_t>(record.at("best_round"));
     out.steps = round_from_json(record.at("rounds").at(best - 1)).steps;
     out.ended = record.at("finished").get<bool>() || record.at("stopped_early").get<bool>();
     out.choices = choices(record);
@@ -286,8 +286,8 @@ void Validator::load_record() {
     training_.config = training_config_from_json(training.at("config"));
     training_.circuit = training.at("circuit").get<std::string>();
     trained_on_.id = bytes_from<std::tuple_size_v<DataId>>(training.at("data"));
-    trained_on_.samples = training.at("samples").get<std::size_t>();
-    patience = record.at("patience").get<int>();
+    trained_on_.samples = whole_number<std::size_t>(training.at("samples"));
+    patience = whole_number<int>(record.at("patience"));
     logit_limit_ = record.at("logit_limit").get<double>();
     finished_ = record.at("finished").get<bool>();
     for (const json& round : record.at("rounds")) rounds_.push_back(round_from_json(round));

@@ -118,12 +118,32 @@ std::optional<std::size_t> find_key(const Table& table, TableColumns& columns,
   const auto has = [](const std::vector<std::size_t>& list, std::size_t column) {
     return std::find(list.begin(), list.end(), column) != list.end();
   };
-  std::optional<SharedKey> key, in_order, renamed;
+  const auto tell_of_absent = [&](const SharedKey& one) {
+    TableRow row;
+    table.read(one.first_absent, row);
+    const std::string differ =
+        table.where(one.first_absent) + ", " + columns.column_text(one.column) + ": " +
+        shown_field(without_blanks(row.fields[one.column])) + " is not in " +
+        others.columns[one.other].column + " of " + others.name +
+        ", which has the other rows' values" +
+        (one.absent > 1 ? " but for " + std::to_string(one.absent) : "");
+    if (!one.moved) {
+      reading.warnings.push_back(differ + ", in the same order: rows go together by their places");
+      return;
+    }
+    throw DataError(differ +
+                    " in another order, and another in every row: which label is whose cannot be "
+                    "told; --drop-columns with this column has rows go together by their places");
+  };
+  std::optional<SharedKey> key, in_order, renamed, partial;
   for (const SharedKey& one : keys) {
     if (has(columns.dropped, one.column)) continue;
     if (one.same_name && !has(columns.features, one.column))
       return {};  // rows go together by it in any case
-    std::optional<SharedKey>& kind = !one.same_name ? renamed : one.moved ? key : in_order;
+    std::optional<SharedKey>& kind = one.absent > 0   ? partial
+                                     : !one.same_name ? renamed
+                                     : one.moved      ? key
+                                                      : in_order;
     if (!kind && (one.same_name || one.moved)) kind = one;
   }
   const auto told = [&](const SharedKey& one) {
@@ -147,6 +167,7 @@ std::optional<std::size_t> find_key(const Table& table, TableColumns& columns,
                             "the features");
     return key->column;
   }
+  if (partial && !in_order) tell_of_absent(*partial);
   if (in_order)
     reading.notes.push_back(told(*in_order) +
                             " in the same order: rows go together by their places, and it is a "

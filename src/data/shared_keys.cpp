@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <map>
+#include <unordered_set>
 
 #include "base/interrupt.h"
 #include "data/table_headings.h"
@@ -13,6 +14,7 @@ namespace {
 struct Pair {
   SharedKey key;
   std::vector<bool> seen;  // of the other's rows
+  std::unordered_set<std::string> absent;
 };
 
 bool is_fraction(const std::string& field, DecimalMark mark) {
@@ -52,7 +54,7 @@ SharedKeys shared_keys(const Table& table, const TableColumns& columns,
     for (std::size_t j = 0; j < columns.names.size(); ++j) {
       const std::string name = name_of(j);
       const bool same = other.name == name && here[name] == 1 && there[name] == 1;
-      pairs.push_back({{j, of_others.size() - 1, same, false}, {}});
+      pairs.push_back({{j, of_others.size() - 1, same, false, 0, 0}, {}, {}});
     }
   }
   TableRow row;
@@ -64,7 +66,12 @@ SharedKeys shared_keys(const Table& table, const TableColumns& columns,
       const std::string field = key_of(row.fields[pair.key.column], columns.mark);
       const RowsByKey& known = of_others[pair.key.other];
       const auto found = known.find(field);
-      if (found == known.end() || is_fraction(field, columns.mark)) return true;
+      if (is_fraction(field, columns.mark)) return true;
+      if (found == known.end()) {
+        if (pair.key.absent++ == 0) pair.key.first_absent = columns.rows[at];
+        return !pair.key.same_name || 2 * pair.key.absent >= rows || field.empty() ||
+               !pair.absent.insert(field).second;
+      }
       if (pair.seen.empty()) pair.seen.resize(rows);
       if (pair.seen[found->second]) return true;
       pair.seen[found->second] = true;

@@ -34,12 +34,18 @@ bool is_number(std::string_view field) {
 /// How well a format fits a text.
 struct Survey {
   std::size_t rows = 0, columns = 0, agreeing = 0;  // columns: of most rows
+  std::size_t first = 0;                            // columns of the first row
   std::size_t fields = 0, numbers = 0;
   RowFault fault = RowFault::kNone;
   std::size_t spans = 0;  // 0, or the line on which the first row of several lines begins
   std::size_t spans_to = 0;
 
   bool every_row() const { return fault == RowFault::kNone && columns >= 2 && agreeing == rows; }
+  /// Or but for the first, which has no name above those of the rows.
+  bool every_row_below() const {
+    return every_row() || (fault == RowFault::kNone && columns >= 3 && rows >= 3 &&
+                           agreeing + 1 == rows && first + 1 == columns);
+  }
   double share() const {
     return rows == 0 ? 0 : static_cast<double>(agreeing) / static_cast<double>(rows);
   }
@@ -70,7 +76,7 @@ Survey survey(std::string_view text, const FieldFormat& format, bool sample) {
     }
     line += row.breaks + 1;
     if (row.empty) continue;
-    ++out.rows;
+    if (out.rows++ == 0) out.first = row.fields;
     out.fields += row.fields;
     out.numbers += numbers;
     if (counts.size() < 1024 || counts.count(row.fields) != 0) ++counts[row.fields];
@@ -199,13 +205,14 @@ void Table::choose_separator(const std::filesystem::path& path) {
     best_numbers = fit.number_share();
     if (tabs && candidate == '\t' && fit.share() > 0.5) return;
   }
-  const Survey blanks = survey(all, {' ', false}, true);
+  Survey blanks = survey(all, {' ', true}, true);
+  if (!blanks.every_row_below()) blanks = survey(all, {' ', false}, true);
   if (best_share > 0) {
     // Numbers with a decimal comma between blanks, or with blanks between thousands.
     if (blanks.every_row() && blanks.numbers + blanks.columns >= blanks.fields &&
         blanks_within_numbers(all, separator_))
       rival = ' ';
-  } else if (blanks.every_row() && blanks.number_share() >= 0.5) {
+  } else if (blanks.every_row_below() && blanks.number_share() >= 0.5) {
     separator_ = ' ';
   }
   if (rival != 0)
@@ -217,15 +224,16 @@ void Table::choose_separator(const std::filesystem::path& path) {
 
 void Table::choose_quoting() {
   const std::string_view all = std::string_view(text_).substr(start_);
-  quoted_ = separator_ != ' ';
-  if (!quoted_ || all.find('"') == std::string_view::npos) return;
+  if (all.find('"') == std::string_view::npos) return;
   const Survey believed = survey(all, {separator_, true}, false);
-  if (believed.fault == RowFault::kNone && believed.spans == 0) return;
+  if (believed.fault == RowFault::kNone && believed.spans == 0 &&
+      (separator_ != ' ' || believed.every_row_below()))
+    return;
   if (!survey(all, {separator_, false}, false).every_row()) return;  // index() says what is wrong
   if (believed.fault == RowFault::kNone &&
       !lines_are_rows(all, {separator_, false}, believed.spans, believed.spans_to))
     return;
-  if (separator_ == '\t') {
+  if (separator_ == '\t' || separator_ == ' ') {
     quoted_ = false;
     notes_.push_back("quotation marks are taken as they are: believed, they would join lines");
     return;

@@ -36,7 +36,7 @@ struct UnusedRows {
 ///    as many fields as the others; where several do, the one with more numbers, then the tab for
 ///    .tsv. A first line "sep=;" decides;
 ///  - a field may be quoted as RFC 4180 has it: "" within is one ", separators and line breaks within
-///    belong to it. Where tabs separate, and lines that quotes would join are rows by
+///    belong to it. Where tabs or blanks separate, and lines that quotes would join are rows by
 ///    themselves, quotes are not believed;
 ///  - empty lines, and rows of nothing but separators, are no rows.
 /// The first row may lack the field above a column of row names, and rows may end with a separator.

@@ -59,7 +59,7 @@ RowShape scan_row(std::string_view text, std::size_t at, const FieldFormat& form
       row.end = text.size();
       return row;
     }
-    if (format.quoted && !runs && begin < text.size() && text[begin] == '"') {
+    if (format.quoted && begin < text.size() && text[begin] == '"') {
       const std::size_t lines = row.breaks;
       const std::size_t content = begin + 1;
       std::size_t quote = content;
@@ -82,8 +82,9 @@ RowShape scan_row(std::string_view text, std::size_t at, const FieldFormat& form
       row.last_empty = inside.empty();
       take(inside, true);
       at = quote + 1;
-      skip([](char c) { return c == ' ' || c == '\r'; });
-      if (at < text.size() && text[at] != format.separator && text[at] != '\n') {
+      if (!runs) skip([](char c) { return c == ' ' || c == '\r'; });
+      if (at < text.size() && text[at] != '\n' &&
+          (runs ? !blank(text[at]) : text[at] != format.separator)) {
         row.fault = RowFault::kTextBehindQuote;
         row.fault_line = lines;
         row.end = text.size();

@@ -93,6 +93,31 @@ TEST_F(Joining, ByNumbersThatAreInBothWhateverTheirName) {
   EXPECT_TRUE(reading_.warnings.empty());
 }
 
+TEST_F(Joining, NumbersThatAgreeInPart) {
+  const std::string x = "mrn,a\n4711,1.5\n815,3.25\n42,5.5\n1234,7\n99,8.5\n";
+  expect_data_error([&] { load(x, "mrn,label\n99,u\n4711,u\n42,v\n816,v\n1234,w\n"); },
+                    "x.csv', line 3, column 1 ('mrn'): '815' is not in column 1 ('mrn') of ");
+  expect_data_error([&] { load(x, "mrn,label\n99,u\n4711,u\n43,v\n816,v\n1234,w\n"); },
+                    "which has the other rows' values but for 2 in another order");
+  EXPECT_EQ(load(x, "mrn,label\n99,u\n4711,u\n42,v\n816,v\n1234,w\n", {.drop = {"mrn"}}).labels,
+            (Labels{0, 0, 1, 1, 2}));
+  // In their order: by their places, with a word.
+  EXPECT_EQ(load(x, "mrn,label\n4711,u\n816,u\n42,v\n1234,v\n99,w\n").labels,
+            (Labels{0, 0, 1, 1, 2}));
+  ASSERT_EQ(reading_.warnings.size(), 1u);
+  EXPECT_NE(reading_.warnings[0].find("in the same order: rows go together by their places"),
+            std::string::npos);
+  // Hardly any, or several of one value: these are measurements.
+  for (const char* other : {"mrn,label\n99,u\n4711,u\n43,v\n816,v\n1235,w\n",
+                            "mrn,label\n99,u\n4711,u\n42,v\n42,v\n1234,w\n"}) {
+    load(x, other);
+    EXPECT_TRUE(reading_.warnings.empty()) << other << reading_.warnings[0];
+  }
+  // What tells all of them apart goes first.
+  EXPECT_EQ(load("mrn,b\n7,1.5\n9,3.5\n8,5\n", "b,mrn,label\n1.5,9,v\n3.5,7,u\n4,8,v\n").labels,
+            (Labels{0, 1, 1}));
+}
+
 TEST_F(Joining, NumbersUnderAnotherNameAreWarnedOf) {
   load("sample_id,a,b\n4711,0.5,1.5\n815,2.5,3.25\n42,4.5,5\n", "id,label\n42,u\n815,v\n4711,v\n");
   ASSERT_EQ(reading_.warnings.size(), 1u);
@@ -148,6 +173,39 @@ TEST_F(Joining, ColumnsOfAnotherSetByTheirNames) {
   Reading reading;
   EXPECT_EQ(load_features(source, &reading).features(0, 0), 1.5f);
   EXPECT_NE(reading.notes.back().find("the training set's, in their order"), std::string::npos);
+}
+
+TEST_F(Joining, LabelsOfAnotherSetWhereThisOneHasThem) {
+  put_file(folder_ / "train.csv",
+           "a,class,grade\n0.5,0,u\n1.75,1,v\n2.25,0,v\n3.75,1,u\n4.125,1,v\n5.5,0,u\n");
+  DataSource source;
+  source.features = folder_ / "train.csv";
+  source.columns.label = "Grade";
+  source.columns.drop = {"2"};
+  Reading reading;
+  const Dataset train = load_dataset(source, &reading);
+  EXPECT_EQ(train.label_name, "grade");
+  EXPECT_EQ(select(train, std::vector<std::uint32_t>{1, 2}).label_name, "grade");
+  source.feature_names = train.feature_names;
+  source.classes.names = train.class_names;
+  source.features = folder_ / "test.csv";
+  const auto labels = [&](const std::string& text) {
+    put_file(source.features, text);
+    return load_dataset(source).labels;
+  };
+  const std::string bare = "0.5,0,v\n1.5,1,u\n", header = "a,class,grade\n";
+  expect_data_error([&] { labels(bare); }, "no column 'Grade'");
+  find_labels_as_in(source.columns, reading);
+  EXPECT_EQ(labels(bare), (Labels{1, 0}));
+  EXPECT_EQ(labels(header + bare), (Labels{1, 0}));
+  EXPECT_EQ(labels("grade,x,a\nv,0,0.5\nu,1,1.5\n"), (Labels{1, 0}));
+  expect_data_error([&] { labels("a,x,kind\n" + bare); }, "no column 'grade'");
+  // By the name alone: where it is there.
+  source.columns = {};
+  source.columns.known_label.name = "grade";
+  EXPECT_EQ(labels(header + bare), (Labels{1, 0}));
+  source.columns.drop = {"2"};
+  EXPECT_EQ(labels("a,x,label\n" + bare), (Labels{1, 0}));
 }
 
 TEST(Rounding, WhatSinglePrecisionLosesIsRefused) {

@@ -43,6 +43,26 @@ TEST_F(Tables, Rfc4180) {
   EXPECT_EQ(table.unused()[0].first_line, 3u);
 }
 
+TEST_F(Tables, QuotesBetweenBlanks) {
+  // As R writes tables: row names without a name above them, or none.
+  const Table named = read(
+      "\"a\" \"b\" \"the kind\"\n\"1\" 0.5 2 \"big cat\"\n\"2\" 1.5 3 \"a \"\"dog\"\"\"\n"
+      "\"3\" 2.5 4 \"emu\"\r\n",
+      "t.txt");
+  EXPECT_EQ(named.separator(), ' ');
+  EXPECT_TRUE(named.first_lacks_front());
+  EXPECT_EQ(row(named, 0), (Row{"", "a", "b", "the kind"}));
+  EXPECT_EQ(row(named, 1), (Row{"1", "0.5", "2", "big cat"}));
+  EXPECT_EQ(row(named, 2), (Row{"2", "1.5", "3", "a \"dog\""}));
+  EXPECT_EQ(row(named, 3), (Row{"3", "2.5", "4", "emu"}));
+  const Table bare = read("\"a\" \"b\" \"c\" \"kind\"\n0.5 2 1 \"big cat\"\n1.5 3 0 \"dog\"\n", "t.txt");
+  EXPECT_EQ(row(bare, 0), (Row{"a", "b", "c", "kind"}));
+  EXPECT_EQ(row(bare, 1), (Row{"0.5", "2", "1", "big cat"}));
+  // Quotes that are none.
+  const Table inches = read("a b c size\n1 2 0 5\"\n3 4 1 \"6\n", "t.txt");
+  EXPECT_EQ(row(inches, 2), (Row{"3", "4", "1", "\"6"}));
+}
+
 TEST_F(Tables, SeparatorsByContent) {
   const auto separator = [&](std::string_view text, const std::string& name) {
     const Table table = read(text, name);

@@ -121,12 +121,12 @@ std::optional<std::size_t> find_key(const Table& table, TableColumns& columns,
   const auto tell_of_absent = [&](const SharedKey& one) {
     TableRow row;
     table.read(one.first_absent, row);
-    const std::string differ =
-        table.where(one.first_absent) + ", " + columns.column_text(one.column) + ": " +
-        shown_field(without_blanks(row.fields[one.column])) + " is not in " +
-        others.columns[one.other].column + " of " + others.name +
-        ", which has the other rows' values" +
-        (one.absent > 1 ? " but for " + std::to_string(one.absent) : "");
+    const std::string differ = table.where(one.first_absent) + ", " +
+                               columns.column_text(one.column) + ": " +
+                               shown_field(without_blanks(row.fields[one.column])) + " is not in " +
+                               others.columns[one.other].column + " of " + others.name +
+                               ", which has the other rows' values" +
+                               (one.absent > 1 ? " but for " + std::to_string(one.absent) : "");
     if (!one.moved) {
       reading.warnings.push_back(differ + ", in the same order: rows go together by their places");
       return;

@@ -1,9 +1,7 @@
 // NumPy's .npy arrays and .npz archives.
 //
-// .npy: "\x93NUMPY", version (1.0, 2.0 or 3.0), header length (2 or 4 bytes, little-endian), a
-// Python dictionary literal {'descr': '<f4', 'fortran_order': False, 'shape': (n, d), }, the
-// elements. .npz: a ZIP archive of .npy members, stored or deflated, without encryption; ZIP64 is
-// read, as NumPy writes its local headers.
+// .npy: a header (data/npy_header.h), the elements. .npz: a ZIP archive of .npy members,
+// stored or deflated, without encryption; ZIP64 is read, as NumPy writes its local headers.
 #pragma once
 
 #include <cstddef>
@@ -18,30 +16,9 @@
 #include "data/byte_array.h"
 #include "data/class_names.h"
 #include "data/dataset.h"
+#include "data/npy_header.h"
 
 namespace blindtuner {
-
-/// What an .npy header says, checked against the bytes that follow it.
-struct NpyHeader {
-  /// 'f' float, 'i' signed, 'u' unsigned, 'b' boolean, 'U' text of 32-bit code points, 'S' of bytes.
-  char kind = 'f';
-  std::size_t item_bytes = 4;  ///< 1, 2, 4 or 8; text: its length, 4 times that for 'U'
-  bool big_endian = false;
-  bool fortran_order = false;
-  std::vector<std::size_t> shape;
-  std::size_t count = 1;        ///< the product of the shape
-  std::size_t data_offset = 0;  ///< where the elements start
-};
-
-/// The most bytes that a header takes, magic and lengths included.
-inline constexpr std::size_t kMaxNpyHeader = (std::size_t{1} << 16) + 12;
-
-/// Parses and checks a header; `bytes` is the whole array, which must hold exactly the elements
-/// that the shape promises, or the first kMaxNpyHeader bytes of one of `whole` bytes. `where` opens
-/// every message. Throws DataError.
-NpyHeader parse_npy_header(std::span<const std::uint8_t> bytes, const std::string& where);
-NpyHeader parse_npy_header(std::span<const std::uint8_t> bytes, std::size_t whole,
-                           const std::string& where);
 
 /// A matrix out of an array of any supported type: two dimensions as they are, more are flattened
 /// behind the first, one dimension becomes a column. Finite values only. Throws DataError.

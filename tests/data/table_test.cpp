@@ -55,7 +55,8 @@ TEST_F(Tables, QuotesBetweenBlanks) {
   EXPECT_EQ(row(named, 1), (Row{"1", "0.5", "2", "big cat"}));
   EXPECT_EQ(row(named, 2), (Row{"2", "1.5", "3", "a \"dog\""}));
   EXPECT_EQ(row(named, 3), (Row{"3", "2.5", "4", "emu"}));
-  const Table bare = read("\"a\" \"b\" \"c\" \"kind\"\n0.5 2 1 \"big cat\"\n1.5 3 0 \"dog\"\n", "t.txt");
+  const Table bare =
+      read("\"a\" \"b\" \"c\" \"kind\"\n0.5 2 1 \"big cat\"\n1.5 3 0 \"dog\"\n", "t.txt");
   EXPECT_EQ(row(bare, 0), (Row{"a", "b", "c", "kind"}));
   EXPECT_EQ(row(bare, 1), (Row{"0.5", "2", "1", "big cat"}));
   // Quotes that are none.

@@ -14,6 +14,7 @@
 
 #include "base/parallel.h"
 #include "secret/dataset_encryption.h"
+#include "secret/encryption.h"
 #include "train/encrypted_trainer.h"
 
 namespace {

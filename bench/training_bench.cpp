@@ -125,8 +125,7 @@ class Bench {
     const ProductLayout layout =
         ProductLayout::create(p, c.samples, c.features + 1, c.classes, width);
     const SoftmaxCircuit& circuit = find_softmax_circuit(c.family, config.classes, c.range);
-    const Forecast forecast =
-        make_forecast({parameters_, layout, config, &circuit, "bench"}, costs());
+    const Forecast forecast = make_forecast({parameters_, layout, config, &circuit}, costs());
 
     keys_.layout = layout;
     const double product_keys =

@@ -9,31 +9,13 @@
 #include <string>
 
 #include "base/sha256.h"
+#include "golden/known_seeds.h"
 #include "io/poly_io.h"
 #include "rlwe/key_switch.h"
 #include "secret/encryption.h"
 #include "secret/keygen.h"
 
 namespace blindtuner {
-namespace {
-
-Seed known_seed(const char* kind, int k) {
-  const std::string text = kind + std::string(" ") + std::to_string(k);
-  const Sha256Digest digest = Sha256().add(text).finish();
-  Seed seed;
-  std::copy(digest.begin(), digest.end(), seed.begin());
-  return seed;
-}
-int secret_generators = 0;
-int seeds = 0;
-
-}  // namespace
-
-Prng known_secrets() __asm__("__wrap__ZN10blindtuner4Prng11for_secretsEv");
-Prng known_secrets() { return Prng(known_seed("secrets", secret_generators++)); }
-Seed known_fresh_seed() __asm__("__wrap__ZN10blindtuner10fresh_seedEv");
-Seed known_fresh_seed() { return known_seed("seeds", seeds++); }
-
 namespace {
 
 const nlohmann::json& vectors() {
@@ -77,7 +59,7 @@ struct Known {
   KeySwitchKey key;
 
   static Known make() {
-    secret_generators = seeds = 0;
+    deal_known_seeds_anew();
     const Ring& ring = parameters().small_ring();
     Prng prng = Prng::for_secrets();
     SecretKey secret = SecretKey::generate(ring, {5, 0}, prng);

@@ -86,7 +86,27 @@ class RunFolders(Scratch):
         (folder / "run.unfinished").mkdir(parents=True)
         (folder / "run.unfinished" / "notes.txt").write_text("mine")
         self.unchanged(folder, lambda: run(*self.finetune(out=folder)), "run.unfinished")
+        # What somebody has put into a folder that a run has left.
+        (folder / "run.unfinished" / "run.json").write_text(json.dumps(
+            {"blindtuner": "results of a run", "files": {}}))
+        for name in ("notes.txt", "keys/secret.key", "rounds/notes.txt"):
+            with self.subTest(left=name):
+                shutil.rmtree(folder / "run.unfinished" / "rounds", ignore_errors=True)
+                (folder / "run.unfinished" / "notes.txt").unlink(missing_ok=True)
+                path = folder / "run.unfinished" / name
+                path.parent.mkdir(exist_ok=True)
+                path.write_text("mine")
+                self.unchanged(folder, lambda: run(*self.finetune(out=folder)),
+                               f"holds '{name.split('/')[0]}', which no run has made")
+                if name.startswith("keys"):
+                    shutil.rmtree(folder / "run.unfinished" / "keys")
         shutil.rmtree(folder / "run.unfinished")
+        for name in ("run.unfinished", "run.finished/keys", "x/../run.unfinished/a/b"):
+            with self.subTest(keys=name):
+                (folder / "x").mkdir(exist_ok=True)
+                self.unchanged(self.folder, lambda: run(*self.finetune("--keys", folder / name,
+                                                                       out=folder)),
+                               "which goes away with the run")
         (self.folder / "mine.npz").write_text("mine")
         (folder / "model.npz").symlink_to(self.folder / "mine.npz")
         self.unchanged(folder, lambda: run(*self.finetune(out=folder)), "model.npz")

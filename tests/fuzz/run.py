@@ -20,7 +20,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 FUZZER, SCRATCH = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
-LIMITS = ["-timeout=60", "-rss_limit_mb=2048", "-malloc_limit_mb=1024", "-max_len=40000",
+LIMITS = ["-timeout=300", "-rss_limit_mb=2048", "-malloc_limit_mb=1024", "-max_len=40000",
           f"-dict={HERE / 'words.dict'}", "-print_final_stats=1", "-verbosity=1"]
 
 

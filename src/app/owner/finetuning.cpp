@@ -64,7 +64,9 @@ class Finetuning {
         data_(std::move(data)),
         folder_(folder),
         files_(folder, settings_.keys.folder),
-        parameters_(Parameters::create(find_parameters(settings_.parameters))) {}
+        parameters_(Parameters::create(find_parameters(settings_.parameters))) {
+    folder_.require_outside(files_.keys);
+  }
 
   json run() {
     const fs::path server = server_program(settings_.server);
@@ -327,7 +329,7 @@ class Finetuning {
                                           "--softmax",
                                           settings_.softmax};
     if (settings_.range > 0)
-      arguments.insert(arguments.end(), {"--range", std::to_string(settings_.range)});
+      arguments.insert(arguments.end(), {"--range", json_text(settings_.range)});
     if (common_.allow_insecure) arguments.push_back("--allow-insecure-parameters");
     if (!validated()) {
       run_program(common_, server, "server", arguments);

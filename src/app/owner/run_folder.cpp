@@ -160,21 +160,46 @@ void remove_file(const fs::path& path) {
   if (error) throw DataError("cannot remove " + quoted_path(path) + ": " + error.message());
 }
 
-/// A folder of a run that was not put in place: its list goes last, by which it is known.
+/// What lies in a folder; nothing where that cannot be read, and `error` is set.
+std::vector<fs::path> entries_of(const fs::path& folder, std::error_code& error) {
+  std::vector<fs::path> out;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error))
+    out.push_back(entry.path());
+  return out;
+}
+
+/// A run, or a program that it has started, may have made it. `name`: relative to the run's folder.
+bool is_of_a_run(const fs::path& path, const std::string& name) {
+  const std::string own = path.filename().string();
+  if (name == kRounds && type_of(path) == fs::file_type::directory) {
+    std::error_code error;
+    const std::vector<fs::path> rounds = entries_of(path, error);
+    return !error && std::all_of(rounds.begin(), rounds.end(), [](const fs::path& round) {
+      return is_of_a_run(round, std::string(kRounds) + "/" + round.filename().string());
+    });
+  }
+  return type_of(path) == fs::file_type::regular &&
+         (is_result(name) || name == kList || AtomicFile::is_temporary(path) ||
+          (own.starts_with(".") && own.ends_with(".lock")));
+}
+
+/// A folder of a run that was not put in place: its list goes last, by which it is known. Throws
+/// DataError, and removes nothing, where there is what no run has made.
 void remove_run(const fs::path& folder) {
   if (!is_there(folder)) return;
-  std::vector<fs::path> entries;
+  const auto in_the_way = [&](const std::string& what) {
+    throw DataError(quoted_path(folder) + ": is in the way of a run's results and " + what +
+                    "; move it away, or give another --out");
+  };
   std::error_code error;
-  const bool is_folder = type_of(folder) == fs::file_type::directory;
-  if (is_folder)
-    for (const fs::directory_entry& entry : fs::directory_iterator(folder, error))
-      entries.push_back(entry.path());
+  if (type_of(folder) != fs::file_type::directory) in_the_way("no run has made it");
+  const std::vector<fs::path> entries = entries_of(folder, error);
   // A kill before the list got its name leaves no more than that.
   const bool is_begun = std::all_of(entries.begin(), entries.end(), AtomicFile::is_temporary);
-  if (error || !is_folder || (!is_begun && !read_run_list(folder / kList)))
-    throw DataError(quoted_path(folder) +
-                    ": is in the way of a run's results and no run has made it; move it away, or "
-                    "give another --out");
+  if (error || (!is_begun && !read_run_list(folder / kList))) in_the_way("no run has made it");
+  for (const fs::path& entry : entries)
+    if (!is_of_a_run(entry, entry.filename().string()))
+      in_the_way("holds " + quoted_path(entry.filename()) + ", which no run has made");
   for (const fs::path& entry : entries)
     if (entry.filename() != kList) remove_file(entry);
   remove_file(folder / kList);
@@ -216,6 +241,17 @@ RunFolder::RunFolder(fs::path out, std::vector<std::string> features)
   require_replaceable();
   make_folder(unfinished_);
   write_list(unfinished_ / kList, {});
+}
+
+void RunFolder::require_outside(const fs::path& path) const {
+  for (const fs::path& ours : {unfinished_, finished_}) {
+    std::error_code error;
+    const fs::path inner = fs::weakly_canonical(fs::absolute(path, error), error),
+                   outer = fs::weakly_canonical(fs::absolute(ours, error), error);
+    if (std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end())
+      throw DataError(quoted_path(path) + ": is in " + quoted_path(ours) +
+                      ", which goes away with the run; give another folder");
+  }
 }
 
 RunFolder::~RunFolder() {

@@ -63,6 +63,8 @@ class RunFolder {
   RunFolder& operator=(const RunFolder&) = delete;
 
   const std::filesystem::path& folder() const { return out_; }
+  /// Throws DataError for what is to stay and would lie in a folder of the run, which goes away.
+  void require_outside(const std::filesystem::path& path) const;
   /// Where a file is until finish().
   std::filesystem::path staged(const std::string& name) const { return unfinished_ / name; }
   /// What there is stays for its owner to look at until the next run: hours of work are in it.

@@ -332,12 +332,38 @@ class Passphrases(Folder):
         self.assertTrue(self.plain())
         change = [OWNER, "passphrase", "--keys", self.keys, INSECURE]
         self.refused(run(*change, "--remove"), "no passphrase")
+        # An interrupted `keygen --force` leaves a second name of the key, and a ledger that knows nothing.
+        second_name = self.keys / f"old-{key_id(self.keys / 'secret.key')[:16]}" / "secret.key"
+        second_name.parent.mkdir(0o700)
+        os.link(self.keys / "secret.key", second_name)
+        other = self.made(out=self.folder / "other")
+        shutil.copy(self.folder / "other" / "evaluation.keys", self.keys / "evaluation.keys.next")
+        begun = self.keys / f"ledger-{other[:16]}.jsonl"
+        shutil.copy(self.folder / "other" / begun.name, begun)
+        self.assertEqual(self.good(OWNER, "ledger", "--keys", self.keys, INSECURE).stderr, "")
+        data_sets = self.keys / f"data-sets-{other[:16]}.json"
+        data_sets.write_text("{}")
+        self.assertIn("is of other keys",
+                      self.good(OWNER, "ledger", "--keys", self.keys, INSECURE).stderr)
+        for path in (data_sets, begun, self.keys / "evaluation.keys.next"):
+            path.unlink()
+        before = (self.keys / "secret.key").read_bytes()
         self.assertIn("added", self.good(*change, "--new-passphrase-file", first).stdout)
+        self.assertFalse(second_name.parent.exists())
         self.assertFalse(self.plain())
         self.refused(run(*change, "--new-passphrase-file", second, "--passphrase-file", second),
                      "passphrase is wrong")
-        self.good(*change, "--new-passphrase-file", second, "--passphrase-file", first)
+        # A copy that is not under it: whose it is nobody knows.
+        second_name.parent.mkdir(0o700)
+        second_name.write_bytes(before)
+        said = self.good(*change, "--new-passphrase-file", second, "--passphrase-file", first).stderr
+        self.assertIn("another copy of the secret key", said)
+        self.assertEqual(second_name.read_bytes(), before)
+        shutil.rmtree(second_name.parent)
         self.refused(run(*self.decrypt(self.keys, "--passphrase-file", first)), "passphrase is wrong")
+        windows = self.folder / "windows"
+        windows.write_bytes(second.read_bytes().split(b"\n")[0] + b"\r\n")
+        self.good(*self.decrypt(self.keys, "--passphrase-file", windows))
         self.good(*self.decrypt(self.keys, "--passphrase-file", second))
         self.assertIn("removed",
                       self.good(*change, "--remove", "--passphrase-file", second).stdout)

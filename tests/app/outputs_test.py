@@ -267,6 +267,32 @@ class Owned(Scratch):
                     self.unchanged(self.folder, lambda: run(*command), path.name,
                                    "expected another name")
 
+    def test_checkpoints_and_reports_of_others_stay(self):
+        train = [SERVER, "train", "--keys", self.keys / "evaluation.keys", "--data",
+                 self.folder / "data.enc", INSECURE]
+        config = self.folder / "c.json"
+        config.write_text(json.dumps({"steps": 1, "batch_size": 64}))
+        checkpoint = self.folder / "ck" / "checkpoint.enc"
+        self.refused(run(*train, "--config", config, "--checkpoint", checkpoint.parent, "--out",
+                         checkpoint), "checkpoint.enc", "would be written twice")
+        self.good(*train, "--config", config, "--checkpoint", checkpoint.parent, "--out",
+                  self.folder / "m.enc")
+        predict = [SERVER, "predict", "--keys", self.keys / "evaluation.keys", "--data",
+                   self.folder / "data.enc", "--model", self.folder / "m.enc", "--out", checkpoint]
+        for command in (predict, [*train, "--out", checkpoint]):
+            self.unchanged(self.folder, lambda: run(*command, INSECURE), "checkpoint.enc",
+                           "holds a training checkpoint")
+        # Of the name that `finetune` gives the owner's.
+        folder = self.folder / "of a run"
+        folder.mkdir()
+        (folder / "report.json").write_text(json.dumps({"accuracy_encrypted": 0.9}))
+        again = [*train, "--config", config, "--out", folder / "m.enc"]
+        self.unchanged(self.folder, lambda: run(*again), "report.json", "no report of 'train'")
+        self.good(*again, "--report", folder / "server.json")
+        (folder / "report.json").unlink()
+        self.good(*again)
+        self.good(*again)
+
     def test_names_that_follow_from_others(self):
         report = self.folder / "report.json"
         report.write_text(json.dumps({"steps": 1, "batch_size": 64, "learning_rate": 0.5}))

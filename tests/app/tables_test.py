@@ -418,6 +418,58 @@ class Tables(Base):
         self.assertEqual(encrypt(at("train.csv"), at("train.enc"), *whitened).returncode, 0)
         self.refused(encrypt(at("odd.csv"), at("train.enc"), *whitened), "no column 'f0'")
 
+    def test_several_training_sets_under_one_key(self):
+        from cli_base import SERVER
+        keys, names = self.folder / "keys-of-several", [f"f{j}" for j in range(FEATURES)]
+        self.make_keys(keys)
+        at = lambda name: self.folder / name
+        features, labels = blobs(120, 1)
+        npy(at("first.npy"), features)
+        at("first-y.csv").write_text("label\n" + "".join(f"{k + 1}\n" for k in labels))
+        table(at("second.csv"), features, [NAMES[k] for k in labels], columns=names[::-1] + ["label"])
+        features, labels = blobs(60, 2)
+        table(at("new.csv"), features, labels, columns=names)
+        at("new-y.csv").write_text("label\n" + "".join(f"{k + 1}\n" for k in labels if k < 2))
+        npy(at("new-1.npy"), [row for row, k in zip(features, labels) if k < 2])
+        at("c.json").write_text(json.dumps({"steps": 4, "batch_size": 128}))
+        own = ["--keys", keys, INSECURE]
+        self.good(OWNER, "encrypt", "--features", at("first.npy"), "--labels", at("first-y.csv"),
+                  "--out", at("first.enc"), *own)
+        self.good(OWNER, "encrypt", "--features", at("second.csv"), "--out", at("second.enc"), *own)
+        for which in ("first", "second"):
+            self.good(SERVER, "train", "--keys", keys / "evaluation.keys", "--data",
+                      at(f"{which}.enc"), "--out", at(f"{which}-m.enc"), "--config", at("c.json"),
+                      INSECURE)
+        new = [OWNER, "encrypt", "--unlabelled", "--out", at("new.enc"), *own, "--features"]
+
+        def scores(model, *more):
+            self.good(SERVER, "predict", "--keys", keys / "evaluation.keys", "--data",
+                      at("new.enc"), "--model", at(f"{model}-m.enc"), "--out", at("s.enc"), INSECURE)
+            return run(OWNER, "decrypt", "--scores", at("s.enc"), "--out", at("s.npz"), *own, *more)
+        self.refused(run(*new, at("new.csv")), "training sets of different columns", "--trained-on")
+        self.refused(run(*new, at("new.csv"), "--trained-on", at("new-y.csv")), "new-y.csv")
+        # In the order of the second, for whose model they are.
+        self.good(*new, at("new.csv"), "--trained-on", at("second.enc"))
+        self.assertEqual(scores("second").returncode, 0)
+        self.assertEqual(npz(at("s.npz"))["classes"][1], list(NAMES[:CLASSES]))
+        self.assertIn("went by their places", scores("first").stdout)
+        # In their own.
+        self.good(*new, at("new.csv"), "--trained-on", at("first.enc"))
+        self.refused(scores("second"), "the samples' columns are f0, ", "--trained-on")
+        # Classes are the model's, whatever others these keys know.
+        self.good(*new, at("new-1.npy"), "--trained-on", at("first.enc"))
+        self.assertEqual(scores("first").returncode, 0)
+        evaluate = [OWNER, "evaluate", "--labels", at("new-y.csv"), "--json", "--scores"]
+        self.assertGreater(json.loads(self.good(*evaluate, at("s.npz")).stdout)["accuracy"], 0.9)
+        # Without their names 1 would be the second.
+        self.good(OWNER, "decrypt", "--scores", at("s.enc"), "--out", at("s.npy"), *own)
+        said = self.good(*evaluate, at("s.npy"))
+        self.assertIn("no class names, and no label is 0", said.stderr)
+        at("classes.txt").write_text("1\n2\n3\n")
+        said = self.good(*evaluate, at("s.npy"), "--classes", at("classes.txt"))
+        self.assertGreater(json.loads(said.stdout)["accuracy"], 0.9)
+        self.assertNotIn("class names", said.stderr)
+
     def test_class_folders_that_are_not_utf8(self):
         tiny_model(self.folder / "tiny.safetensors")
         for part in ("one", "two"):

@@ -322,6 +322,38 @@ class Validation(Base):
         record.write_bytes(kept.replace(b"right.enc", b"write.enc"))
         self.refused(run(*arguments), record.name, "seal is wrong")
 
+    def test_what_was_held_out_of_another_training_set(self):
+        held_out = lambda name, *more: run(
+            OWNER, "encrypt", "--features", self.folder / "x.npy", "--labels", self.folder / "y.npy",
+            "--keys", self.keys, "--out", self.work / f"{name}.enc", "--validation-fraction", 0.3,
+            INSECURE, *more)
+        self.assertEqual(held_out("one").returncode, 0)
+        self.assertEqual(held_out("two").returncode, 0)
+        before = {path.name: path.read_bytes() for path in self.work.glob("*.enc")}
+        # Refused after the samples were read, it replaces neither of the two.
+        (self.work / "bad.json").write_text('{"momentun": 0.5}')
+        self.refused(held_out("one", "--config", self.work / "bad.json"), "momentun")
+        self.assertEqual({path.name: path.read_bytes() for path in self.work.glob("*.enc")}, before)
+        both = lambda one, other: ([self.work / f"{one}.enc" if a == self.folder / "data.enc" else a
+                                    for a in self.server(other)],
+                                   [self.work / f"{other}-validation.enc" if a == self.folder /
+                                    "right.enc" else a for a in self.owner("right")])
+        for name in ("one", "two"):
+            (self.folder / f"{name}.enc").unlink(missing_ok=True)
+            (self.folder / f"{name}.enc").symlink_to(self.work / f"{name}-validation.enc")
+            self.addCleanup((self.folder / f"{name}.enc").unlink)
+        server, owner = both("one", "two")
+        running = self.start(*server)
+        self.refused(run(*owner), "two-validation.enc", "held out of another training set")
+        running.kill()
+        running.communicate()
+        shutil.rmtree(self.exchange)
+        server, owner = both("one", "one")
+        running = self.start(*server)
+        self.good(*owner)
+        running.communicate(timeout=120)
+        self.assertEqual(running.returncode, 0)
+
     def test_forged_rounds(self):
         def answered(change, *words, owner=(), stopped=False):
             shutil.rmtree(self.exchange, ignore_errors=True)

@@ -132,6 +132,9 @@ void check_output(const Output& output, const std::vector<const CLI::Option*>& o
   const std::string state = state_of_owner(output.path);
   if (!state.empty())
     throw DataError(output.what + "holds " + state + ", which nothing can bring back" + expected);
+  if (output.option != nullptr && kind_of(output.path) == FileKind::kCheckpoint)
+    throw DataError(output.what + "holds " + describe(FileKind::kCheckpoint) +
+                    ", which a training goes on from" + expected);
   for (const CLI::Option* other : options) {
     if (other == output.option) continue;
     for (const fs::path path : other->results()) {

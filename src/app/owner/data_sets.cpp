@@ -7,6 +7,8 @@
 #include "base/file_lock.h"
 #include "base/json.h"
 #include "base/path.h"
+#include "base/utf8.h"
+#include "data/class_names.h"
 
 namespace blindtuner {
 namespace {
@@ -25,6 +27,7 @@ json to_json(const RecordedDataSet& set) {
   if (!set.feature_names.empty()) out["feature_names"] = set.feature_names;
   if (!set.pooling.empty()) out["pooling"] = set.pooling;
   if (!set.label_name.empty()) out["label_name"] = set.label_name;
+  if (set.held_out) out["held_out"] = true;
   if (set.map) out["map"] = *set.map;
   if (!set.class_samples.empty()) out["class_samples"] = set.class_samples;
   return out;
@@ -46,6 +49,7 @@ RecordedDataSet from_json(const json& j) {
   out.class_names = j.value("class_names", out.class_names);
   out.feature_names = j.value("feature_names", out.feature_names);
   out.pooling = j.value("pooling", out.pooling);
+  out.held_out = j.value("held_out", false);
   out.label_name = j.value("label_name", out.label_name);
   return out;
 }
@@ -54,17 +58,10 @@ std::string described(const std::string& map) {
   return map.empty() ? "features as they are" : "features whitened with map " + map.substr(0, 16);
 }
 
-/// Of all training sets, or of those with this map, where they agree.
-template <typename Value>
-Value agreed(const OwnerFolder& keys, Value RecordedDataSet::*value,
-             const std::optional<std::string>& map) {
-  Value out;
-  for (const RecordedDataSet& set : recorded_data_sets(keys)) {
-    if (set.use != "training" || set.*value == out || (map && set.map != map)) continue;
-    if (!out.empty() || (set.*value).empty()) return {};
-    out = set.*value;
-  }
-  return out;
+std::string columns_text(const RecordedDataSet& set) {
+  return "'" + printable(set.file) + "' (" + to_string(set.id).substr(0, 8) + ".., " +
+         (set.feature_names.empty() ? "without names" : list_of_words(set.feature_names)) +
+         (set.pooling.empty() ? "" : ", pooling " + set.pooling) + ")";
 }
 
 }  // namespace
@@ -117,16 +114,58 @@ void require_map_of_training(const OwnerFolder& keys, const std::optional<DataId
                                   : "; give --whitening, the map that it was encrypted with"));
 }
 
-std::vector<std::string> trained_class_names(const OwnerFolder& keys) {
-  return agreed(keys, &RecordedDataSet::class_names, {});
+std::vector<std::string> trained_class_names(const OwnerFolder& keys,
+                                             const std::optional<DataId>& trained_on) {
+  std::optional<std::vector<std::string>> out;
+  for (const RecordedDataSet& set : recorded_data_sets(keys)) {
+    if (set.use != "training" || (trained_on && set.id != *trained_on)) continue;
+    if (out && *out != set.class_names) return {};
+    out = set.class_names;
+  }
+  return out.value_or(std::vector<std::string>{});
 }
 
-std::vector<std::string> trained_feature_names(const OwnerFolder& keys, const std::string& map) {
-  return agreed(keys, &RecordedDataSet::feature_names, map);
+std::optional<RecordedDataSet> training_set_of(const OwnerFolder& keys,
+                                               const std::optional<DataId>& said,
+                                               const std::string& map, const std::string& name) {
+  std::optional<RecordedDataSet> out;
+  for (RecordedDataSet& set : recorded_data_sets(keys)) {
+    if (set.use != "training" || (said ? set.id != *said : set.map.value_or(map) != map)) continue;
+    if (out && (out->feature_names != set.feature_names || out->pooling != set.pooling))
+      throw DataError(name + ": these keys have training sets of different columns, " +
+                      columns_text(*out) + " and " + columns_text(set) +
+                      ": say with --trained-on which of them the samples are to be read as");
+    out = std::move(set);
+  }
+  if (said && !out) throw DataError(name + ": --trained-on is no training set of these keys");
+  return out;
 }
 
-std::string trained_pooling(const OwnerFolder& keys, const std::string& map) {
-  return agreed(keys, &RecordedDataSet::pooling, map);
+void require_held_out_of(const OwnerFolder& keys, const DataId& validation,
+                         const DataId& trained_on, const std::string& name) {
+  const auto held_out = recorded_data_set(keys, validation),
+             training = recorded_data_set(keys, trained_on);
+  if (!held_out || !training || !held_out->held_out || held_out->seed == training->seed) return;
+  throw DataError(name + ": was held out of another training set than '" + training->file + "' (" +
+                  to_string(training->id).substr(0, 8) +
+                  "..), so that its samples may be among those: give the two that one call of "
+                  "'encrypt' has written");
+}
+
+std::string require_columns_of_training(const OwnerFolder& keys, const DataId& scored,
+                                        const DataId& trained_on, const std::string& name) {
+  const auto samples = recorded_data_set(keys, scored),
+             training = recorded_data_set(keys, trained_on);
+  if (!samples || !training || samples->feature_names.empty() ||
+      samples->feature_names == training->feature_names)
+    return {};
+  const std::string columns = ": the samples' columns are " + list_of_words(samples->feature_names);
+  if (!training->feature_names.empty())
+    throw DataError(name + columns + ", but the model was trained on " +
+                    list_of_words(training->feature_names) +
+                    ", in this order: encrypt the samples anew with --trained-on");
+  return name + columns +
+         "; those of the training set have no names, so that they went by their places";
 }
 
 void record_data_set(const OwnerFolder& keys, const RecordedDataSet& set) {

@@ -3,8 +3,8 @@
 //
 // data-sets-<first 16 digits of the key set's identity>.json, sealed (app/owner/sealed_record.h):
 //   {"data_sets": [{"id", "contents", "file", "use", "samples", "labelled", "seed", "map",
-//                  "class_samples", "class_names", "feature_names", "pooling", "label_name"}, ..]}; the last
-//                  four where they are known
+//                  "class_samples", "class_names", "feature_names", "pooling", "label_name",
+//                  "held_out"}, ..]}; the last five where they are known, or true
 #pragma once
 
 #include <optional>
@@ -28,6 +28,7 @@ struct RecordedDataSet {
   std::vector<std::size_t> class_samples;  ///< of each class; empty where an earlier program wrote
   std::vector<std::string> class_names{}, feature_names{};  ///< or none; they never leave the owner
   std::string pooling{}, label_name{};                      ///< as Dataset has them; or none
+  bool held_out = false;  ///< of the training set with the same seed
 };
 
 /// As RecordedDataSet::map says it.
@@ -54,11 +55,27 @@ std::size_t recorded_for(const OwnerFolder& keys, const std::string& use);
 void require_map_of_training(const OwnerFolder& keys, const std::optional<DataId>& trained_on,
                              const std::string& map, const std::string& name);
 
-/// The classes' names of all training sets that these keys have encrypted, where they agree; none
-/// otherwise. The same of the features' names and their pooling, of those whose features went through
-/// `map`.
-std::vector<std::string> trained_class_names(const OwnerFolder& keys);
-std::vector<std::string> trained_feature_names(const OwnerFolder& keys, const std::string& map);
-std::string trained_pooling(const OwnerFolder& keys, const std::string& map);
+/// The classes' names of that training set, or of all that these keys have encrypted where they agree;
+/// none otherwise.
+std::vector<std::string> trained_class_names(const OwnerFolder& keys,
+                                             const std::optional<DataId>& trained_on);
+
+/// The training set whose columns samples to be predicted are read as: the one that was said, or one of
+/// all whose features went through `map`. None where none was recorded. Throws DataError, which `name`
+/// opens, where these differ in their columns or pooling.
+std::optional<RecordedDataSet> training_set_of(const OwnerFolder& keys,
+                                               const std::optional<DataId>& said,
+                                               const std::string& map, const std::string& name);
+
+/// A validation set that was held out goes with the training set that is the rest: of another its samples
+/// may be part. Throws DataError, which `name` opens.
+void require_held_out_of(const OwnerFolder& keys, const DataId& validation,
+                         const DataId& trained_on, const std::string& name);
+
+/// Scored samples have the columns of the set that their model was trained on, in that order. Throws
+/// DataError, which `name` opens, where both have names and these differ; where only the samples have,
+/// returns what is to be said.
+std::string require_columns_of_training(const OwnerFolder& keys, const DataId& scored,
+                                        const DataId& trained_on, const std::string& name);
 
 }  // namespace blindtuner

@@ -255,6 +255,11 @@ void decrypt_scores_to(const DecryptOptions& options, const OwnerFolder& keys,
   const ProductLayout& l = file.scores.layout;
   if (const auto scored = recorded_data_set(keys, file.data); scored && scored->map)
     require_map_of_training(keys, file.trained_on, *scored->map, quoted_path(options.scores));
+  if (file.trained_on) {
+    const std::string by_place =
+        require_columns_of_training(keys, file.data, *file.trained_on, quoted_path(options.scores));
+    if (!by_place.empty()) text << "NOTE: " << by_place << "\n";
+  }
   Disclosure door(keys.keys, keys.folder);
   const LogitLimit limit = LogitLimit::of(softmax_circuit_named(file.circuit));
   Origin origin = origin_of(quoted_path(options.scores), file.data);
@@ -273,7 +278,7 @@ void decrypt_scores_to(const DecryptOptions& options, const OwnerFolder& keys,
     judge(result.values);
   }
   const Eigen::MatrixXd all = scores_of(result.values, l);
-  std::vector<std::string> names = trained_class_names(keys);
+  std::vector<std::string> names = trained_class_names(keys, file.trained_on);
   if (names.size() != l.classes) names.clear();
   save_scores(options.out, {all, limit, names}, options.publish ? kForAnybody : kForTheOwner);
   report.update({{"samples", l.samples},
@@ -331,6 +336,17 @@ std::vector<std::string> class_names(const EvaluateOptions& options,
   return given;
 }
 
+/// Where nobody knows the classes' names, labels from 1 on would be taken for the classes behind theirs.
+void tell_numbered(const Labels& labels, const std::string& name, Reading& reading) {
+  reading.notes.push_back(name +
+                          ": has no class names, so that labels are taken for the classes' " +
+                          "numbers, from 0 (--classes gives their names)");
+  if (std::find(labels.begin(), labels.end(), 0) == labels.end())
+    reading.warnings.push_back(name +
+                               ": has no class names, and no label is 0: if the classes are "
+                               "counted from 1, --classes says so");
+}
+
 /// Labels beside decrypted scores, by the names of `names`: of a file of their own, or those that
 /// features have with them.
 Labels labels_beside_scores(const EvaluateOptions& options, const std::vector<std::string>& names,
@@ -353,11 +369,13 @@ void evaluate(const CommonOptions& common, const EvaluateOptions& options) {
   Labels labels;
   LogitLimit limit;
   std::vector<std::string> names;
+  bool unnamed = false;
   Reading reading;
   if (!options.scores.empty()) {
     DecryptedScores decrypted = load_scores(options.scores);
     all = std::move(decrypted.scores);
     limit = decrypted.limit;
+    unnamed = decrypted.class_names.empty();
     names = class_names(options, decrypted.class_names, all.cols(), quoted_path(options.scores));
     labels = labels_beside_scores(options, names, reading);
     if (labels.size() != static_cast<std::size_t>(all.rows()))
@@ -370,6 +388,7 @@ void evaluate(const CommonOptions& common, const EvaluateOptions& options) {
     const DecryptedModel decrypted = load_classifier(options.model);
     const LinearClassifier& model = decrypted.classifier;
     limit = decrypted.limit;
+    unnamed = decrypted.class_names.empty();
     names = class_names(options, decrypted.class_names, model.weights.rows(),
                         quoted_path(options.model));
     DataSource source = options.source;
@@ -386,6 +405,9 @@ void evaluate(const CommonOptions& common, const EvaluateOptions& options) {
     labels = std::move(set.labels);
   }
   if (labels.empty()) throw DataError("no samples to evaluate");
+  if (unnamed && options.classes.empty() && !options.source.classes.numbered)
+    tell_numbered(labels, quoted_path(options.scores.empty() ? options.model : options.scores),
+                  reading);
   print_notes(common, reading);
   nlohmann::json report = quality_report(all, labels, names);
   report["reading"] = reading.details;

@@ -11,6 +11,7 @@
 #include "app/common/progress.h"
 #include "app/common/report.h"
 #include "app/owner/data_sets.h"
+#include "app/owner/opening.h"
 #include "app/owner/owner.h"
 #include "app/owner/rehearsal.h"
 #include "app/owner/steps.h"
@@ -64,7 +65,7 @@ void whiten(const CommonOptions& common, const WhitenOptions& options) {
 struct EncryptOptions {
   DataSource source;
   KeyOptions keys;
-  std::string out, whitening;
+  std::string out, whitening, trained_on;
   bool unlabelled = false;
   std::string seed;
   DataSource validation;  // features and labels of a validation set of their own
@@ -88,6 +89,8 @@ void check_validation_options(const EncryptOptions& options) {
     throw DataError("--unlabelled is for prediction: there is no validation set with it");
   if (options.unlabelled && !options.config.empty())
     throw DataError("--unlabelled is for prediction: nothing is trained, so no --config");
+  if (!options.unlabelled && !options.trained_on.empty())
+    throw DataError("--trained-on goes with --unlabelled: which training set the samples are as");
   if (!file && !options.validation.labels.empty())
     throw DataError("--validation-labels needs --validation, the features");
 }
@@ -143,10 +146,15 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
     source.pooling = whitening->pooling();
   }
   if (options.unlabelled) {
-    require_map_of_training(keys, {}, map, name);
+    std::optional<DataId> said;
+    if (!options.trained_on.empty()) said = own_data_set(options.trained_on, keys, false);
+    require_map_of_training(keys, said, map, name);
     // Those of the map are the training set's as well.
-    if (source.feature_names.empty()) source.feature_names = trained_feature_names(keys, map);
-    if (source.pooling.empty()) source.pooling = trained_pooling(keys, map);
+    if (said || source.feature_names.empty())
+      if (const auto training = training_set_of(keys, said, map, name)) {
+        if (source.feature_names.empty()) source.feature_names = training->feature_names;
+        if (source.pooling.empty()) source.pooling = training->pooling;
+      }
     set = load_features(source, &reading);
     if (set.features.rows() == 0) throw DataError(name + ": no samples");
   } else {
@@ -192,14 +200,17 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
   if (validation) {
     const std::filesystem::path& from = options.validation.features;
     prepare(*validation, from.empty() ? name : quoted_path(from));
-    encrypt_to(validation_path(options), keys, *validation, {"validation", seed.text(), map},
-               common.quiet);
   }
   // Batches are contiguous: the order is mixed once, before encryption, and only for training.
   if (!options.unlabelled && !seed.keeps_order())
     set = select(set, shuffled_indices(set.size(), seed.bytes()));
   nlohmann::json rehearsal;
   if (!options.unlabelled) rehearsal = rehearse(options, set, keys);
+  // Nothing is refused from here on: these two go together.
+  if (validation)
+    encrypt_to(validation_path(options), keys, *validation,
+               {"validation", seed.text(), map, {}, options.validation.features.empty()},
+               common.quiet);
   encrypt_to(options.out, keys, set,
              options.unlabelled ? DataSetUse{"prediction", "", map}
                                 : DataSetUse{"training", seed.text(), map},
@@ -275,6 +286,11 @@ void add_encrypt(Program& program) {
                          "labels that are numbers are places among the named classes, from 0");
         command.add_flag("--unlabelled", o->unlabelled,
                          "for prediction: no labels, and the samples stay in their order");
+        command.add_option(
+            "--trained-on", o->trained_on,
+            "with --unlabelled, where these keys have several training sets: the one "
+            "whose columns these are, as 'encrypt' wrote it, or its identity as "
+            "'ledger' shows it");
         add_key_options(command, o->keys);
         command.add_option("--whitening", o->whitening, "map made by 'whiten', applied first");
         add_output_file(command, "--out", o->out, "where the encrypted data set goes")->required();

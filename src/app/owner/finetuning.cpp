@@ -127,7 +127,8 @@ class Finetuning {
 
   void prepare() {
     validate_training_set(data_.train, "the training set");
-    if (!validated() && settings_.validation_fraction > 0)
+    held_out_ = !validated() && settings_.validation_fraction > 0;
+    if (held_out_)
       data_.validation =
           hold_out(data_.train,
                    {settings_.validation_fraction, "for validation",
@@ -289,9 +290,10 @@ class Finetuning {
                              common_.quiet);
     if (!validated()) return;
     check_features(data_.validation->features, keys, "the validation set");
-    encrypt_to(files_.validation, keys, *data_.validation,
-               {"validation", seed, map, folder_.folder() / files_.validation.filename()},
-               common_.quiet);
+    encrypt_to(
+        files_.validation, keys, *data_.validation,
+        {"validation", seed, map, folder_.folder() / files_.validation.filename(), held_out_},
+        common_.quiet);
   }
 
   // What the server is told.
@@ -474,6 +476,7 @@ class Finetuning {
   const CommonOptions& common_;
   FinetuningSettings settings_;
   FinetuningData data_;
+  bool held_out_ = false;  // the validation set, of the training set
   RunFolder& folder_;
   Files files_;
   ParametersPtr parameters_;

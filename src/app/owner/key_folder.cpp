@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -98,6 +99,18 @@ fs::path keep_secret_key(const fs::path& folder) {
   }
   flush_folder(room);
   return room;
+}
+
+/// Copies of the secret.key in place that lie in folders old-ID: an interrupted command has left them.
+std::vector<fs::path> second_names(const fs::path& folder) {
+  std::vector<fs::path> out;
+  const auto id = identity(secret_key_path(folder), FileKind::kSecretKey);
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error))
+    if (id && entry.path().filename().string().starts_with("old-") &&
+        identity(entry.path() / "secret.key", FileKind::kSecretKey) == id)
+      out.push_back(entry.path() / "secret.key");
+  return out;
 }
 
 /// The identity in the name of an owner's record (ledger-ID.jsonl, data-sets-ID.json); empty for other
@@ -211,16 +224,28 @@ void require_ledger(const OwnerFolder& keys) {
                quoted_path(door.ledger().path()).c_str());
 }
 
+/// Of a ledger: its header and its seal, as an interrupted command that made keys leaves it.
+bool has_no_entry(const fs::path& ledger) {
+  try {
+    const std::vector<std::uint8_t> bytes = read_file(ledger, 4096);
+    return ledger.extension() == ".jsonl" && std::count(bytes.begin(), bytes.end(), '\n') == 2;
+  } catch (const DataError&) {
+    return false;
+  }
+}
+
 /// They belong beside their own keys, which somebody has taken away or replaced.
 void warn_of_other_records(const OwnerFolder& keys) {
   // What an interrupted command has left is set aside, and told, when the pair is completed.
   const auto before = next_is_due(keys.folder)
                           ? identity(evaluation_keys_path(keys.folder), FileKind::kEvaluationKeys)
                           : std::nullopt;
+  const auto begun = identity(next_path(keys.folder), FileKind::kEvaluationKeys);
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(keys.folder, error)) {
     const std::string id = record_of(entry.path());
     if (id.empty() || to_string(keys.keys.id).starts_with(id)) continue;
+    if (begun && to_string(*begun).starts_with(id) && has_no_entry(entry.path())) continue;
     if (before && to_string(*before).starts_with(id) &&
         path_exists(keys.folder / ("old-" + id) / "secret.key"))
       continue;
@@ -235,6 +260,29 @@ void warn_of_other_records(const OwnerFolder& keys) {
 
 fs::path secret_key_path(const fs::path& folder) { return folder / "secret.key"; }
 fs::path evaluation_keys_path(const fs::path& folder) { return folder / "evaluation.keys"; }
+
+void remove_second_names(const fs::path& folder) {
+  for (const fs::path& second : second_names(folder)) {
+    std::error_code ignored;
+    bool is_same = fs::equivalent(second, secret_key_path(folder), ignored);
+    if (!is_same) {
+      std::vector<std::uint8_t> one = read_file(second, 1 << 24),
+                                other = read_file(secret_key_path(folder), 1 << 24);
+      is_same = one == other;
+      wipe(one.data(), one.size());
+      wipe(other.data(), other.size());
+    }
+    if (!is_same) {
+      std::fprintf(stderr,
+                   "WARNING: %s is another copy of the secret key in %s, not under the same "
+                   "passphrase: remove one of the two\n",
+                   quoted_path(second).c_str(), quoted_path(folder).c_str());
+      continue;
+    }
+    fs::remove(second, ignored);
+    fs::remove(second.parent_path(), ignored);  // where nothing else is in it
+  }
+}
 
 FileLock lock_keys(const fs::path& folder) {
   return {folder, kLockRole, FileLock::Kind::kExclusive, kPatience};
@@ -271,6 +319,7 @@ MadeKeys make_keys(const fs::path& folder, const KeygenRequest& request, bool re
   // refused below write no entry.
   { const FileLock left(folder, "ledger", FileLock::Kind::kExclusive, kPatience); }
   tell_completed(complete_pair(folder));
+  remove_second_names(folder);
   if (!replace) refuse_present_keys(folder);
   if (!request.quiet) warn_of_others(folder);
 
@@ -296,6 +345,7 @@ MadeKeys make_keys(const fs::path& folder, const KeygenRequest& request, bool re
     write_secret_key(secret_key_path(folder), keys, seal, Links::kReplace);
   } catch (...) {
     remove_next(folder);
+    remove_second_names(folder);
     throw;
   }
   try {

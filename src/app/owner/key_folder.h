@@ -12,8 +12,8 @@
 // Between 3 and 4 the old evaluation.keys serves what was encrypted before, which old-ID/secret.key opens:
 // two files cannot change in one instant, none is missing in any, and files of two key sets together
 // are refused. After a kill or a failure at any instant, whoever next makes keys or encrypts does step 4 when it
-// was due (complete_pair), and otherwise what step 1 wrote is a leftover that goes away. A
-// secret.key is never overwritten and never removed.
+// was due (complete_pair), and otherwise what steps 1 and 2 made are leftovers that go away. A
+// secret.key is never overwritten, and its last name never removed.
 #pragma once
 
 #include <filesystem>
@@ -32,6 +32,10 @@ std::filesystem::path evaluation_keys_path(const std::filesystem::path& folder);
 /// Held by whoever changes what the folder holds. Waits a few seconds for another program; throws
 /// DataError that names it.
 FileLock lock_keys(const std::filesystem::path& folder);
+
+/// An interrupted step 2 leaves secret.key's second name, which a passphrase of the first would not protect: it
+/// goes away. Under lock_keys(). A copy that is not the same is left, and warned of.
+void remove_second_names(const std::filesystem::path& folder);
 
 /// Where keys are, and what opens them: the options of every command that takes keys.
 struct KeyOptions {

@@ -39,7 +39,7 @@ class Descriptor {
   int descriptor_;
 };
 
-// Up to the end of the first line.
+// Up to the end of the first line, which may be CR LF.
 SecretBytes read_line(int descriptor, const std::string& name) {
   SecretBytes line(kMaxPassphrase + 1);
   std::size_t size = 0;
@@ -62,6 +62,7 @@ SecretBytes read_line(int descriptor, const std::string& name) {
                       " bytes; the first line of " + name + " has more");
     if (ended) break;
   }
+  if (size > 0 && line.span()[size - 1] == '\r') --size;
   if (size == 0) throw DataError("the passphrase from " + name + " is empty");
   SecretBytes out(size);
   std::copy_n(line.span().begin(), size, out.span().begin());
@@ -130,6 +131,7 @@ void change_passphrase(const CommonOptions& common, const ChangeOptions& options
   KeyOptions where = options.keys;
   where.passphrase.may_be_unsealed = !before;
   const OwnerFolder keys = open_keys(where, common.allow_insecure, LostLedger::kAllowed);
+  remove_second_names(options.keys.folder);
   SecretBytes passphrase;
   if (!options.remove) passphrase = read_new_passphrase(options.fresh, secret);
   write_secret_key(secret, keys.keys, passphrase);

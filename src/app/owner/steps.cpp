@@ -285,7 +285,7 @@ DataId encrypt_to(const fs::path& out, const OwnerFolder& keys, const Dataset& s
         keys, {file.info.id, contents, (use.kept_as.empty() ? out : use.kept_as).string(), use.use,
                samples, !labels.empty(), use.seed, use.map,
                class_counts(labels, static_cast<int>(layout.classes)), set.class_names,
-               set.feature_names, set.pooling, set.label_name});
+               set.feature_names, set.pooling, set.label_name, use.held_out});
   } catch (const DataError&) {
     std::error_code ignored;
     fs::remove(out, ignored);

@@ -59,6 +59,7 @@ struct DataSetUse {
   std::string seed;                 ///< OrderSeed::text()
   std::string map;                  ///< map_name()
   std::filesystem::path kept_as{};  ///< where it will lie in the end; empty: where it is written
+  bool held_out = false;            ///< of the training set with that seed
 };
 
 /// Without labels: a set to be predicted. Its names go to that record too. Returns the data set's

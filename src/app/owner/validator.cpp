@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "app/common/report.h"
+#include "app/owner/data_sets.h"
 #include "app/owner/sealed_record.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -149,6 +150,7 @@ void Validator::check(const fs::path& path, const RoundFile& file) const {
                     file.model.model.layout.samples == trained_on_.samples &&
                     training.config == training_.config && training.circuit == training_.circuit))
     throw DataError(name + ": holds a model of another training than the rounds before");
+  require_held_out_of(keys_, data_.id, file.model.data, quoted_path(options_.data));
   // Which rounds there are follows from the configuration.
   const std::vector<int> due = validation_steps(training.config, file.model.model.layout.samples);
   const auto index = static_cast<std::size_t>(expected) - 1;

@@ -31,6 +31,28 @@ struct TrainOptions {
   ValidationOptions validation;
 };
 
+std::filesystem::path checkpoint_of(const TrainOptions& options) {
+  return options.checkpoint.empty() ? std::filesystem::path()
+                                    : std::filesystem::path(options.checkpoint) / "checkpoint.enc";
+}
+
+/// A report that nobody has named may take the place of one of this command and of nothing else: the owner's
+/// has the same name. Throws DataError.
+void require_replaceable_report(const std::filesystem::path& path) {
+  if (!path_exists(path)) return;
+  bool is_ours = false;
+  try {
+    const nlohmann::json report = read_json(path);
+    is_ours = report.is_object() && report.contains("seconds_per_step");
+  } catch (const DataError&) {
+    is_ours = false;
+  }
+  if (!is_ours)
+    throw DataError(quoted_path(path) +
+                    ": is no report of 'train', which would write its own there; name another file "
+                    "with --report");
+}
+
 std::filesystem::path report_of(const TrainOptions& options) {
   if (!options.report.empty()) return options.report;
   return std::filesystem::path(options.out).parent_path() / "report.json";
@@ -58,9 +80,7 @@ void train(const CommonOptions& common, const TrainOptions& options) {
     throw DataError(
         "--validation and --exchange go together: the encrypted validation set, and "
         "the folder that 'blindtuner validate' watches");
-  const std::filesystem::path checkpoint =
-      options.checkpoint.empty() ? std::filesystem::path()
-                                 : std::filesystem::path(options.checkpoint) / "checkpoint.enc";
+  const std::filesystem::path checkpoint = checkpoint_of(options);
   if (!options.resume && !options.restart && !checkpoint.empty() && path_exists(checkpoint))
     throw DataError(quoted_path(checkpoint) +
                     ": is the checkpoint of an earlier run; --resume goes on from it, --restart "
@@ -68,6 +88,7 @@ void train(const CommonOptions& common, const TrainOptions& options) {
   const std::filesystem::path report_path = report_of(options);
   const Stopwatch total;
   // What can be refused at once is refused before gigabytes are read.
+  if (options.report.empty()) require_replaceable_report(report_path);
   check_writable(report_path);
   const TrainingKeysInfo info = open_training_keys(options.keys, common.allow_insecure);
   const TrainingConfig config =
@@ -213,8 +234,10 @@ void add_train(Program& program) {
         add_output_file(command, "--report", o->report,
                         "where the JSON report goes (report.json beside the model)");
         program.also_writes(command, [o]() -> std::vector<std::filesystem::path> {
-          if (!o->report.empty()) return {};
-          return {report_of(*o)};
+          std::vector<std::filesystem::path> also;
+          if (o->report.empty()) also.push_back(report_of(*o));
+          if (!o->checkpoint.empty()) also.push_back(checkpoint_of(*o));
+          return also;
         });
         return [&program, o] { train(program.options(), *o); };
       });

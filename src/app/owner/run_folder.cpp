@@ -169,6 +169,7 @@ std::vector<fs::path> entries_of(const fs::path& folder, std::error_code& error)
 }
 
 /// A run, or a program that it has started, may have made it. `name`: relative to the run's folder.
+/// Recursion: into the folder of rounds, once.
 bool is_of_a_run(const fs::path& path, const std::string& name) {
   const std::string own = path.filename().string();
   if (name == kRounds && type_of(path) == fs::file_type::directory) {

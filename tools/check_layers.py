@@ -14,7 +14,8 @@ BELOW = {
     "base": [],
     "math": ["base"],
     "kernels": ["math"],
-    "ring": ["kernels"],
+    "device": ["kernels"],
+    "ring": ["device"],
     "rlwe": ["ring"],
     "ckks": ["rlwe"],
     "linalg": ["ckks"],
@@ -30,6 +31,9 @@ BELOW = {
     "app/server": ["app/plan"],
     "app/owner": ["app/plan", "secret", "image", "text", "transformer"],
 }
+# What only some files below src/ may include, whatever their layer: the device seam, docs/decisions/device-seam.md.
+ONLY_FROM = {"kernels/": ("kernels/", "device/cpu/"), "device/cpu/": ("device/",)}
+
 # Where secret keys are: reached by the owner's program alone.
 SECRET, OWNER = "secret", {"secret", "app/owner"}
 
@@ -90,6 +94,10 @@ def check(src):
         for number, header in includes(path):
             if layer_of(header) not in allowed:
                 problems.append(f"{inside}:{number}: {layer} must not include '{header}'")
+            for folder, users in ONLY_FROM.items():
+                if header.startswith(folder) and not inside.startswith(users):
+                    problems.append(f"{inside}:{number}: '{header}' is included from "
+                                    f"{' and '.join(users)} alone")
         if layer.startswith("app/"):
             for header in sorted(decrypting(src, path, set())):
                 problems.append(f"{inside}: reaches '{header}'; what is decrypted leaves through "

@@ -185,7 +185,7 @@ def check_recursion(name, text):
 LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
 PATH = re.compile(r"(?<![\w./-])((?:src|docs|tests|tools|bench|examples|models)/[\w./*-]*\w)")
 # Below src/, as includes write it: "ring/poly.h".
-INSIDE = re.compile(r"(?<![\w./-])((?:base|math|kernels|ring|rlwe|ckks|linalg|io|secret|data|image|text|"
+INSIDE = re.compile(r"(?<![\w./-])((?:base|math|kernels|device|ring|rlwe|ckks|linalg|io|secret|data|image|text|"
                     r"transformer|train|app)/[\w/-]+\.(?:h|cpp))\b")
 
 

@@ -1,9 +1,10 @@
 #include "ckks/encoder.h"
 
+#include <bit>
 #include <cmath>
 #include <numbers>
 
-#include "base/parallel.h"
+#include "math/bits.h"
 
 namespace blindtuner {
 namespace {

@@ -2,15 +2,9 @@
 
 #include <cmath>
 
-#include "base/parallel.h"
 #include "ring/work.h"
 
 namespace blindtuner {
-namespace {
-
-const kernels::LimbKernels& k() { return kernels::active_kernels(); }
-
-}  // namespace
 
 u64 rotation_galois(std::int64_t steps, std::size_t n) {
   const std::int64_t slots = static_cast<std::int64_t>(n / 2);
@@ -35,12 +29,10 @@ void add_real_constant_inplace(Poly& a, double scaled_value) {
     mantissa = std::llrint(scaled_value);
     shift = 0;
   }
-  parallel_for(a.limbs(), [&](std::size_t i) {
-    const Modulus& q = a.modulus(i);
-    const u64 residue = q.mul(q.reduce_signed(mantissa), q.pow(2, static_cast<u64>(shift)));
-    u64* x = a.limb(i);
-    for (std::size_t j = 0; j < a.n(); ++j) x[j] = q.add(x[j], residue);
-  });
+  add_constants_inplace(a, each_modulus(a, [&](const Modulus& q) {
+                          return q.mul(q.reduce_signed(mantissa),
+                                       q.pow(2, static_cast<u64>(shift)));
+                        }));
 }
 
 void add_constant_inplace(Ciphertext& a, double value) {
@@ -62,11 +54,29 @@ void tensor_add_inplace(Tensor& acc, const Ciphertext& a, const Ciphertext& b) {
           "the accumulator's level exceeds an operand's");
   require(same_scale(acc.scale, a.scale * b.scale), "a product at another scale than its sum");
   const WorkScope work(Work::kTensor, a.ring().log_n(), acc.c0.q_count());
-  parallel_for(acc.c0.q_count(), [&](std::size_t i) {
-    const u64 *a0 = a.c0.limb(i), *a1 = a.c1.limb(i), *b0 = b.c0.limb(i), *b1 = b.c1.limb(i);
-    k().tensor_sum(acc.c0.limb(i), acc.c1.limb(i), acc.c2.limb(i), &a0, &a1, &b0, &b1, 1,
-                   acc.c0.n(), acc.c0.modulus(i));
-  });
+  const TensorSum sum{&acc, {&a}, {&b}};
+  add_tensor_sums_inplace(std::span(&sum, 1));
+}
+
+void add_tensor_sums_inplace(std::span<const TensorSum> sums) {
+  if (sums.empty()) return;
+  const Poly& model = sums.front().sum->c0;
+  std::vector<device::TensorSum> jobs;
+  double terms = 0;
+  for (const TensorSum& sum : sums) {
+    require(sum.left.size() == sum.right.size(), "products of pairs");
+    jobs.push_back({sum.sum->c0.view(), sum.sum->c1.view(), sum.sum->c2.view(), {}, {}});
+    for (std::size_t t = 0; t < sum.left.size(); ++t) {
+      for (const Ciphertext* operand : {sum.left[t], sum.right[t]})
+        require(&operand->ring() == &model.ring() && operand->q_count() >= model.q_count(),
+                "operands of different rings or levels");
+      jobs.back().left.push_back(sum.left[t]->view());
+      jobs.back().right.push_back(sum.right[t]->view());
+    }
+    terms += static_cast<double>(sum.left.size());
+  }
+  const WorkScope work(Work::kTensorTerm, model.ring().log_n(), model.q_count(), terms);
+  model.ring().arithmetic().tensor_sums(jobs);
 }
 
 Tensor tensor(const Ciphertext& a, const Ciphertext& b) {
@@ -76,14 +86,7 @@ Tensor tensor(const Ciphertext& a, const Ciphertext& b) {
   Tensor t{Poly(ring, q_count, 0, Domain::kNtt), Poly(ring, q_count, 0, Domain::kNtt),
            Poly(ring, q_count, 0, Domain::kNtt), a.scale * b.scale};
   const WorkScope work(Work::kTensor, ring.log_n(), q_count);
-  parallel_for(q_count, [&](std::size_t i) {
-    const Modulus& q = ring.q(i);
-    const u64* x[2] = {a.c0.limb(i), a.c1.limb(i)};
-    const u64* y[2] = {b.c1.limb(i), b.c0.limb(i)};
-    k().mul(t.c0.limb(i), a.c0.limb(i), b.c0.limb(i), ring.n(), q);
-    k().inner_product(t.c1.limb(i), x, y, 2, ring.n(), q);
-    k().mul(t.c2.limb(i), a.c1.limb(i), b.c1.limb(i), ring.n(), q);
-  });
+  ring.arithmetic().tensor(t.c0.view(), t.c1.view(), t.c2.view(), a.view(), b.view());
   return t;
 }
 
@@ -133,19 +136,8 @@ std::vector<Ciphertext> rotate_hoisted(const Ciphertext& a, std::span<const std:
 }
 
 void mul_i_inplace(Ciphertext& a) {
-  // X^(N/2) is psi^((N/2) (2 brv(j) + 1)) in the transform: i at even places, -i at odd ones.
-  const std::size_t n = a.ring().n();
-  const WorkScope work(Work::kPass, a.ring().log_n(), 0, 2.0 * static_cast<double>(a.q_count()));
-  parallel_for(a.q_count(), [&](std::size_t l) {
-    const Modulus& q = a.ring().q(l);
-    const u64 i = a.ring().q_table(l).roots.data()[1];
-    const u64 i_shoup = q.shoup52(i);
-    for (Poly* c : {&a.c0, &a.c1}) {
-      u64* x = c->limb(l);
-      for (std::size_t j = 0; j < n / 2; ++j) x[j] = q.mul_shoup(x[j], i, i_shoup);
-      for (std::size_t j = n / 2; j < n; ++j) x[j] = q.neg(q.mul_shoup(x[j], i, i_shoup));
-    }
-  });
+  mul_i_inplace(a.c0);
+  mul_i_inplace(a.c1);
 }
 
 }  // namespace blindtuner

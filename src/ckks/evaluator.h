@@ -34,6 +34,15 @@ Tensor tensor_square(const Ciphertext& a);
 /// acc += a * b. acc must have scale a.scale * b.scale; its level must not exceed either operand's.
 void tensor_add_inplace(Tensor& acc, const Ciphertext& a, const Ciphertext& b);
 
+/// *sum += sum_t left[t] * right[t].
+struct TensorSum {
+  Tensor* sum;
+  std::vector<const Ciphertext*> left, right;
+};
+/// All of them, in one ring and at one level, so that operands they share are loaded together. Scales
+/// are the caller's business.
+void add_tensor_sums_inplace(std::span<const TensorSum> sums);
+
 /// a * b, relinearised and rescaled: one level below the lower operand.
 Ciphertext multiply(const Ciphertext& a, const Ciphertext& b, const KeySwitchKey& relinearisation);
 Ciphertext square(const Ciphertext& a, const KeySwitchKey& relinearisation);

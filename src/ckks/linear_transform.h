@@ -71,17 +71,13 @@ class LinearTransform {
   std::size_t p_count_;
   double scale_factor_;
   /// [giant][place among its babies]: (q_count + p_count) limbs of 2 * period values
-  std::vector<std::vector<Buffer>> plaintexts_;
+  std::vector<std::vector<std::unique_ptr<device::Memory>>> plaintexts_;
 
   /// A pair modulo QP.
   struct ExtendedPair {
     Poly c0, c1;
   };
   const KeySwitchKey& rotation_key(u64 g, const GaloisKeys& keys) const;
-  /// Words [begin, begin + count) of limb i of a giant step's diagonal, in `space` when it has to
-  /// be expanded from its period.
-  const u64* diagonal(std::size_t giant, std::size_t place, std::size_t i, std::size_t begin,
-                      std::size_t count, u64* space) const;
   void count_giant_sums() const;
   /// sum_b plain_(g,b) * P rot_b(x) for every giant step g; empty where g has no diagonals.
   std::vector<ExtendedPair> giant_sums(const Ciphertext& x, const GaloisKeys& keys) const;

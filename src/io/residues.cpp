@@ -42,12 +42,13 @@ void for_limb_groups(const Poly& x, F&& f) {
 
 void write_residues(FileWriter& out, const Poly& x) {
   require(x.domain() == Domain::kNtt, "files hold polynomials in the NTT domain");
+  const Residues residues(x);
   for_limb_groups(x,
                   [&](std::size_t begin, std::size_t end, const std::vector<std::size_t>& offsets) {
                     Buffer buffer(offsets.back() / 8 + 1);
                     const auto bytes = as_bytes(buffer, offsets.back());
                     for_limbs(end - begin, x.n(), [&](std::size_t i) {
-                      pack_bits({x.limb(begin + i), x.n()}, x.modulus(begin + i).bits,
+                      pack_bits(residues[begin + i], x.modulus(begin + i).bits,
                                 bytes.subspan(offsets[i], offsets[i + 1] - offsets[i]));
                     });
                     out.bytes(bytes);
@@ -60,21 +61,23 @@ Poly read_residues(FileReader& in, const Ring& ring, std::size_t q_count, std::s
   for (std::size_t i = 0; i < p_count; ++i) total += packed_bytes(ring.n(), ring.p(i).bits);
   in.require_available(total, 1, "a polynomial");
   Poly x(ring, q_count, p_count, Domain::kNtt);
-  for_limb_groups(
-      x, [&](std::size_t begin, std::size_t end, const std::vector<std::size_t>& offsets) {
-        Buffer buffer(offsets.back() / 8 + 1);
-        const auto bytes = as_bytes(buffer, offsets.back());
-        in.bytes(bytes);
-        std::vector<char> good(end - begin);
-        for_limbs(end - begin, x.n(), [&](std::size_t i) {
-          const Modulus& q = x.modulus(begin + i);
-          good[i] = unpack_bits(bytes.subspan(offsets[i], offsets[i + 1] - offsets[i]), q.bits, q.q,
-                                {x.limb(begin + i), x.n()});
+  set_residues(x, [&](WritableResidues residues) {
+    for_limb_groups(
+        x, [&](std::size_t begin, std::size_t end, const std::vector<std::size_t>& offsets) {
+          Buffer buffer(offsets.back() / 8 + 1);
+          const auto bytes = as_bytes(buffer, offsets.back());
+          in.bytes(bytes);
+          std::vector<char> good(end - begin);
+          for_limbs(end - begin, x.n(), [&](std::size_t i) {
+            const Modulus& q = x.modulus(begin + i);
+            good[i] = unpack_bits(bytes.subspan(offsets[i], offsets[i + 1] - offsets[i]), q.bits,
+                                  q.q, residues[begin + i]);
+          });
+          for (std::size_t i = 0; i < good.size(); ++i)
+            if (!good[i])
+              in.fail("a residue is not below its prime " + std::to_string(x.modulus(begin + i).q));
         });
-        for (std::size_t i = 0; i < good.size(); ++i)
-          if (!good[i])
-            in.fail("a residue is not below its prime " + std::to_string(x.modulus(begin + i).q));
-      });
+  });
   return x;
 }
 

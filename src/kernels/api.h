@@ -5,9 +5,9 @@
 // values never leave a kernel. Arrays are 64-byte aligned; n is a power of two >= 16. Unless a line
 // says otherwise, `out` may be the same array as an input but must not overlap it otherwise.
 //
-// A `LimbKernels` table works on one residue polynomial ("limb") and one thread. ring/poly.h runs
-// them over whole polynomials (all limbs, all threads); that is the seam where another device fits
-// in.
+// A `LimbKernels` table works on one residue polynomial ("limb") and one thread. device/cpu runs them
+// over whole polynomials (all limbs, all threads) and alone includes this file; device/device.h is the
+// seam where another device fits in.
 #pragma once
 
 #include <cstddef>

@@ -1,14 +1,9 @@
 #include "kernels/api.h"
+#include "math/bits.h"
 #include "math/primes.h"
 
 namespace blindtuner::kernels {
 namespace {
-
-std::size_t reverse_bits(std::size_t value, int bits) {
-  std::size_t reversed = 0;
-  for (int i = 0; i < bits; ++i) reversed |= ((value >> i) & 1) << (bits - 1 - i);
-  return reversed;
-}
 
 // NttTable::tail and ::lanes from `roots` and their inverses.
 void make_tail(Buffer& tail, Buffer& lanes, const Buffer& roots, const Buffer& inverses,

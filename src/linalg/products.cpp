@@ -4,23 +4,19 @@
 #include <bit>
 
 #include "base/parallel.h"
-#include "ring/work.h"
+#include "ckks/evaluator.h"
 
 namespace blindtuner {
 namespace {
-
-const kernels::LimbKernels& k() { return kernels::active_kernels(); }
 
 int log2_exact(std::size_t x) { return std::countr_zero(x); }
 
 // c * 2^-bits modulo every limb: what a tree of `bits` doublings will undo.
 void halve_inplace(Ciphertext& c, int bits) {
   for (Poly* part : {&c.c0, &c.c1})
-    for (std::size_t l = 0; l < part->q_count(); ++l) {
-      const Modulus& q = part->modulus(l);
-      k().mul_scalar(part->limb(l), part->limb(l), q.pow(q.inv(2), static_cast<u64>(bits)),
-                     part->n(), q);
-    }
+    mul_scalars_inplace(*part, each_modulus(*part, [&](const Modulus& q) {
+      return q.pow(q.inv(2), static_cast<u64>(bits));
+    }));
 }
 
 void to_coefficients(Ciphertext& c) {
@@ -34,46 +30,8 @@ void to_ntt(Ciphertext& c) {
 }
 
 void mul_monomial(Ciphertext& c, std::size_t exponent) {
-  mul_monomial_coefficients_inplace(c.c0, exponent);
-  mul_monomial_coefficients_inplace(c.c1, exponent);
-}
-
-// sums[o] += sum_t left(o, t) * right(o, t), chunk by chunk of the coefficients so that a chunk of
-// all operands stays in the cache while every output uses it.
-struct TensorJob {
-  Tensor* sum;
-  std::vector<const Ciphertext*> left, right;
-};
-
-void accumulate_tensors(std::vector<TensorJob>& jobs) {
-  if (jobs.empty()) return;
-  const Poly& model = jobs.front().sum->c0;
-  const std::size_t n = model.n(), limbs = model.q_count();
-  double terms = 0;
-  for (const TensorJob& job : jobs) terms += static_cast<double>(job.left.size());
-  const WorkScope work(Work::kTensorTerm, model.ring().log_n(), limbs, terms);
-  constexpr std::size_t kChunk = 128;
-  const std::size_t chunk = std::min(kChunk, n), chunks = n / chunk;
-  parallel_for(limbs * chunks, [&](std::size_t task) {
-    const std::size_t l = task / chunks, offset = task % chunks * chunk;
-    std::vector<const u64*> a0, a1, b0, b1;
-    for (TensorJob& job : jobs) {
-      constexpr std::size_t kMaxTerms = 256;
-      for (std::size_t begin = 0; begin < job.left.size(); begin += kMaxTerms) {
-        const std::size_t end = std::min(job.left.size(), begin + kMaxTerms);
-        a0.clear(), a1.clear(), b0.clear(), b1.clear();
-        for (std::size_t t = begin; t < end; ++t) {
-          a0.push_back(job.left[t]->c0.limb(l) + offset);
-          a1.push_back(job.left[t]->c1.limb(l) + offset);
-          b0.push_back(job.right[t]->c0.limb(l) + offset);
-          b1.push_back(job.right[t]->c1.limb(l) + offset);
-        }
-        k().tensor_sum(job.sum->c0.limb(l) + offset, job.sum->c1.limb(l) + offset,
-                       job.sum->c2.limb(l) + offset, a0.data(), a1.data(), b0.data(), b1.data(),
-                       end - begin, chunk, model.modulus(l));
-      }
-    }
-  });
+  mul_monomial_inplace(c.c0, exponent);
+  mul_monomial_inplace(c.c1, exponent);
 }
 
 // Calls f(begin, end) for blocks [0, count) in chunks of at most 512 ciphertexts (128 MiB at
@@ -120,10 +78,7 @@ std::vector<ComponentMap> ProductKeys::unpack_maps(const ProductLayout& layout) 
 
 MatrixProducts::MatrixProducts(ParametersPtr parameters, const ProductLayout& layout,
                                const ProductKeys& keys)
-    : parameters_(std::move(parameters)),
-      layout_(layout),
-      keys_(keys),
-      maps_(parameters_->small_ring(), layout.width) {
+    : parameters_(std::move(parameters)), layout_(layout), keys_(keys) {
   const auto same_maps = [](const std::vector<ComponentMapKey>& have,
                             const std::vector<ComponentMap>& want) {
     return std::equal(have.begin(), have.end(), want.begin(), want.end(),
@@ -153,7 +108,8 @@ std::vector<Ciphertext> MatrixProducts::expand_weights(std::span<const Ciphertex
     to_coefficients(root);
     // No message lies between the pieces, but noise does.
     for (int level = log_rows; level > log; --level)
-      add_inplace(root, maps_.apply(root, keys_.unpack[static_cast<std::size_t>(level - 1)]));
+      add_inplace(root,
+                  apply_component_map(root, keys_.unpack[static_cast<std::size_t>(level - 1)]));
     std::vector<Ciphertext> nodes(per_pack);
     nodes[0] = std::move(root);
     for (int i = 0; i < log; ++i) {
@@ -161,7 +117,7 @@ std::vector<Ciphertext> MatrixProducts::expand_weights(std::span<const Ciphertex
       const ComponentMapKey& key = keys_.unpack[static_cast<std::size_t>(log - i - 1)];
       std::vector<const Ciphertext*> inputs;
       for (std::size_t p = 0; p < std::min(half, count); ++p) inputs.push_back(&nodes[p]);
-      const std::vector<Ciphertext> mapped = maps_.apply(inputs, key);
+      const std::vector<Ciphertext> mapped = apply_component_map(inputs, key);
       parallel_for(mapped.size(), [&](std::size_t p) {
         if (p + half < count) {
           nodes[p + half] = nodes[p].copy();
@@ -233,16 +189,16 @@ std::vector<Ciphertext> MatrixProducts::scores(const FeatureSource& x, std::size
     scale = features[0].scale * weights[0].scale;
     for (std::size_t i = begin * classes; i < end * classes; ++i)
       sums.push_back(zero_tensor(ring, scale));
-    std::vector<TensorJob> jobs;
+    std::vector<TensorSum> jobs;
     for (std::size_t i = 0; i < (end - begin) * classes; ++i) {
-      TensorJob job{&sums[begin * classes + i], {}, {}};
+      TensorSum job{&sums[begin * classes + i], {}, {}};
       for (std::size_t g = 0; g < groups; ++g) {
         job.left.push_back(&features[i / classes * groups + g]);
         job.right.push_back(&weights[i % classes * groups + g]);
       }
       jobs.push_back(std::move(job));
     }
-    accumulate_tensors(jobs);
+    add_tensor_sums_inplace(jobs);
   });
 
   std::vector<std::vector<Ciphertext>> pieces(layout_.ratio);
@@ -338,17 +294,17 @@ void MatrixProducts::GradientSum::add(const FeatureSource& x, std::size_t first,
       for (std::size_t i = 0; i < layout.pieces(); ++i)
         sums_.push_back(zero_tensor(products_.parameters_->small_ring(), scale));
     require(same_scale(scale, sums_.front().scale), "errors of different scales in one gradient");
-    std::vector<TensorJob> jobs;
+    std::vector<TensorSum> jobs;
     for (std::size_t cls = 0; cls < layout.classes; ++cls)
       for (std::size_t g = 0; g < groups; ++g) {
-        TensorJob job{&sums_[cls * groups + g], {}, {}};
+        TensorSum job{&sums_[cls * groups + g], {}, {}};
         for (std::size_t block = begin; block < end; ++block) {
           job.left.push_back(&features[(block - begin) * groups + g]);
           job.right.push_back(&errors[block][cls]);
         }
         jobs.push_back(std::move(job));
       }
-    accumulate_tensors(jobs);
+    add_tensor_sums_inplace(jobs);
   });
 }
 
@@ -376,7 +332,7 @@ std::vector<Ciphertext> MatrixProducts::pack_features(std::vector<Ciphertext> pi
     for (int level = 1; level <= log_rows; ++level) {
       const ComponentMapKey& key = keys_.pack[static_cast<std::size_t>(level - 1)];
       if (level > log) {  // no partner left: only the junk is cleared
-        add_inplace(nodes[0], maps_.apply(nodes[0], key));
+        add_inplace(nodes[0], apply_component_map(nodes[0], key));
         continue;
       }
       const std::size_t half = per_pack >> level, shift = layout_.n >> level;
@@ -395,7 +351,7 @@ std::vector<Ciphertext> MatrixProducts::pack_features(std::vector<Ciphertext> pi
       });
       std::vector<const Ciphertext*> inputs;
       for (const Ciphertext& c : differences) inputs.push_back(&c);
-      const std::vector<Ciphertext> mapped = maps_.apply(inputs, key);
+      const std::vector<Ciphertext> mapped = apply_component_map(inputs, key);
       parallel_for(filled, [&](std::size_t p) { add_inplace(nodes[p], mapped[p]); });
     }
     to_ntt(nodes[0]);

@@ -68,7 +68,6 @@ class MatrixProducts {
   ParametersPtr parameters_;
   ProductLayout layout_;
   const ProductKeys& keys_;
-  ComponentMapEvaluator maps_;
   std::vector<Poly> monomials_;  // X^(2^i), i < log2(width), two limbs
 };
 

@@ -1,6 +1,5 @@
 #include "ring/poly.h"
 
-#include <bit>
 #include <cmath>
 
 #include "base/parallel.h"
@@ -8,8 +7,6 @@
 
 namespace blindtuner {
 namespace {
-
-const kernels::LimbKernels& k() { return kernels::active_kernels(); }
 
 WorkScope count_pass(const Poly& x) {
   return {Work::kPass, x.ring().log_n(), 0, static_cast<double>(x.limbs())};
@@ -24,11 +21,6 @@ void require_compatible(const Poly& a, const Poly& b) {
   require(a.domain() == b.domain(), "polynomials in different domains");
 }
 
-// The limb of b that belongs to the same prime as limb i of a.
-const u64* matching_limb(const Poly& a, const Poly& b, std::size_t i) {
-  return i < a.q_count() ? b.limb(i) : b.p_limb(i - a.q_count());
-}
-
 }  // namespace
 
 Poly::Poly(const Ring& ring, std::size_t q_count, std::size_t p_count, Domain domain, bool wiped)
@@ -36,13 +28,14 @@ Poly::Poly(const Ring& ring, std::size_t q_count, std::size_t p_count, Domain do
       q_count_(q_count),
       p_count_(p_count),
       domain_(domain),
-      data_((q_count + p_count) * ring.n(), wiped) {
+      wiped_(wiped),
+      memory_(ring.arithmetic().allocate((q_count + p_count) * ring.n(), wiped)) {
   require(q_count <= ring.q_size() && p_count <= ring.p_size(), "more limbs than the ring has");
 }
 
 Poly Poly::zero(const Ring& ring, std::size_t q_count, std::size_t p_count, Domain domain) {
   Poly x(ring, q_count, p_count, domain);
-  x.data_.zero();
+  ring.arithmetic().zero(x.view());
   return x;
 }
 
@@ -50,16 +43,15 @@ Poly Poly::copy() const { return copy_limbs(q_count_, p_count_); }
 
 Poly Poly::copy_limbs(std::size_t q_count, std::size_t p_count) const {
   require(q_count <= q_count_ && p_count <= p_count_, "copy of limbs that are not there");
-  Poly x(*ring_, q_count, p_count, domain_, data_.wiped());
+  Poly x(*ring_, q_count, p_count, domain_, wiped_);
   const WorkScope work = count_pass(x);
-  for (std::size_t i = 0; i < x.limbs(); ++i)
-    std::memcpy(x.limb(i), matching_limb(x, *this, i), n() * sizeof(u64));
+  ring_->arithmetic().copy(x.view(), view());
   return x;
 }
 
 Poly Poly::copy_public() const {
   Poly x(*ring_, q_count_, p_count_, domain_);
-  std::memcpy(x.limb(0), limb(0), limbs() * n() * sizeof(u64));
+  ring_->arithmetic().copy(x.view(), view());
   return x;
 }
 
@@ -72,56 +64,46 @@ void Poly::drop_to(std::size_t q_count) {
 void to_ntt_inplace(Poly& x) {
   require(x.domain() == Domain::kCoefficient, "already in the NTT domain");
   const WorkScope work = count_transforms(x);
-  parallel_for(x.limbs(), [&](std::size_t i) { k().ntt_forward(x.limb(i), x.table(i)); });
+  x.ring().arithmetic().forward_ntt(x.view());
   x.set_domain(Domain::kNtt);
 }
 
 void to_coefficients_inplace(Poly& x) {
   require(x.domain() == Domain::kNtt, "already in the coefficient domain");
   const WorkScope work = count_transforms(x);
-  parallel_for(x.limbs(), [&](std::size_t i) { k().ntt_inverse(x.limb(i), x.table(i)); });
+  x.ring().arithmetic().inverse_ntt(x.view());
   x.set_domain(Domain::kCoefficient);
 }
 
 void add_inplace(Poly& a, const Poly& b) {
   require_compatible(a, b);
   const WorkScope work = count_pass(a);
-  parallel_for(a.limbs(), [&](std::size_t i) {
-    k().add(a.limb(i), a.limb(i), matching_limb(a, b, i), a.n(), a.modulus(i));
-  });
+  a.ring().arithmetic().add(a.view(), a.view(), b.view());
 }
 
 void sub_inplace(Poly& a, const Poly& b) {
   require_compatible(a, b);
   const WorkScope work = count_pass(a);
-  parallel_for(a.limbs(), [&](std::size_t i) {
-    k().sub(a.limb(i), a.limb(i), matching_limb(a, b, i), a.n(), a.modulus(i));
-  });
+  a.ring().arithmetic().sub(a.view(), a.view(), b.view());
 }
 
 void neg_inplace(Poly& a) {
   const WorkScope work = count_pass(a);
-  parallel_for(a.limbs(),
-               [&](std::size_t i) { k().neg(a.limb(i), a.limb(i), a.n(), a.modulus(i)); });
+  a.ring().arithmetic().neg(a.view(), a.view());
 }
 
 void mul_inplace(Poly& a, const Poly& b) {
   require_compatible(a, b);
   const WorkScope work = count_pass(a);
   require(a.domain() == Domain::kNtt, "products need the NTT domain");
-  parallel_for(a.limbs(), [&](std::size_t i) {
-    k().mul(a.limb(i), a.limb(i), matching_limb(a, b, i), a.n(), a.modulus(i));
-  });
+  a.ring().arithmetic().mul(a.view(), a.view(), b.view());
 }
 
 void mul_add_inplace(Poly& out, const Poly& a, const Poly& b) {
   require_compatible(out, a);
   require_compatible(out, b);
   require(a.domain() == Domain::kNtt, "products need the NTT domain");
-  parallel_for(out.limbs(), [&](std::size_t i) {
-    k().mul_add(out.limb(i), matching_limb(out, a, i), matching_limb(out, b, i), out.n(),
-                out.modulus(i));
-  });
+  out.ring().arithmetic().mul_add(out.view(), a.view(), b.view());
 }
 
 Poly mul(const Poly& a, const Poly& b) {
@@ -129,113 +111,124 @@ Poly mul(const Poly& a, const Poly& b) {
   require(a.domain() == Domain::kNtt, "products need the NTT domain");
   // A secret times a public polynomial gives the secret away.
   Poly out(a.ring(), a.q_count(), a.p_count(), Domain::kNtt, a.wiped() || b.wiped());
-  parallel_for(out.limbs(), [&](std::size_t i) {
-    k().mul(out.limb(i), a.limb(i), matching_limb(a, b, i), out.n(), out.modulus(i));
-  });
+  out.ring().arithmetic().mul(out.view(), a.view(), b.view());
   return out;
 }
 
-void mul_integer_inplace(Poly& a, std::int64_t value) {
+void mul_scalars_inplace(Poly& a, std::span<const u64> w) {
+  require(w.size() == a.limbs(), "a scalar for every limb");
   const WorkScope work = count_pass(a);
-  parallel_for(a.limbs(), [&](std::size_t i) {
-    k().mul_scalar(a.limb(i), a.limb(i), a.modulus(i).reduce_signed(value), a.n(), a.modulus(i));
-  });
+  a.ring().arithmetic().mul_scalars(a.view(), a.view(), w);
+}
+
+void mul_scalars_add_inplace(Poly& out, const Poly& a, std::span<const u64> w) {
+  require(&a.ring() == &out.ring() && a.q_count() >= out.q_count() &&
+              a.p_count() >= out.p_count() && a.domain() == out.domain(),
+          "polynomials of different rings, levels or domains");
+  require(w.size() == out.limbs(), "a scalar for every limb");
+  const WorkScope work = count_pass(out);
+  out.ring().arithmetic().mul_scalars_add(out.view(), a.view(), w);
+}
+
+void mul_integer_inplace(Poly& a, std::int64_t value) {
+  mul_scalars_inplace(a, each_modulus(a, [&](auto& q) { return q.reduce_signed(value); }));
 }
 
 void mul_integer_add_inplace(Poly& out, const Poly& a, std::int64_t value) {
-  require_compatible(out, a);
-  const WorkScope work = count_pass(out);
-  parallel_for(out.limbs(), [&](std::size_t i) {
-    k().mul_scalar_add(out.limb(i), matching_limb(out, a, i), out.modulus(i).reduce_signed(value),
-                       out.n(), out.modulus(i));
-  });
+  mul_scalars_add_inplace(out, a,
+                          each_modulus(out, [&](auto& q) { return q.reduce_signed(value); }));
+}
+
+void add_constants_inplace(Poly& a, std::span<const u64> w) {
+  require(w.size() == a.limbs(), "a scalar for every limb");
+  a.ring().arithmetic().add_constants(a.view(), w, a.domain());
 }
 
 void add_constant_inplace(Poly& a, std::int64_t value) {
-  parallel_for(a.limbs(), [&](std::size_t i) {
-    const Modulus& q = a.modulus(i);
-    const u64 residue = q.reduce_signed(value);
-    u64* x = a.limb(i);
-    const std::size_t count = a.domain() == Domain::kNtt ? a.n() : 1;
-    for (std::size_t j = 0; j < count; ++j) x[j] = q.add(x[j], residue);
-  });
+  add_constants_inplace(a, each_modulus(a, [&](auto& q) { return q.reduce_signed(value); }));
 }
 
 Poly automorphism(const Poly& a, u64 g) {
   require(a.domain() == Domain::kNtt, "automorphisms here act in the NTT domain");
-  const std::uint32_t* index = a.ring().automorphism_index(g);
+  require((g & 1) != 0, "an automorphism's exponent is odd");
   const WorkScope work = count_pass(a);
   Poly out(a.ring(), a.q_count(), a.p_count(), Domain::kNtt);
-  parallel_for(a.limbs(), [&](std::size_t i) { k().gather(out.limb(i), a.limb(i), index, a.n()); });
+  a.ring().arithmetic().automorphism(out.view(), a.view(), g);
   return out;
 }
 
-Poly monomial(const Ring& ring, u64 k_, std::size_t q_count, std::size_t p_count) {
-  Poly x = Poly::zero(ring, q_count, p_count, Domain::kCoefficient);
-  const std::size_t exponent = k_ & (2 * ring.n() - 1);
-  for (std::size_t i = 0; i < x.limbs(); ++i)
-    x.limb(i)[exponent & (ring.n() - 1)] = exponent < ring.n() ? 1 : x.modulus(i).q - 1;
-  to_ntt_inplace(x);
-  return x;
+Poly monomial(const Ring& ring, u64 k, std::size_t q_count, std::size_t p_count) {
+  std::vector<std::int64_t> coefficients(ring.n());
+  const std::size_t exponent = k & (2 * ring.n() - 1);
+  coefficients[exponent & (ring.n() - 1)] = exponent < ring.n() ? 1 : -1;
+  return from_signed(ring, coefficients, q_count, p_count);
 }
 
-void base_convert(std::span<u64* const> out, std::span<const u64* const> x, std::size_t n,
-                  const kernels::BaseConversion& conversion) {
-  require(x.size() == conversion.from.size() && out.size() == conversion.to.size(),
-          "a base conversion with other numbers of limbs");
-  const WorkScope work(Work::kPass, std::countr_zero(n), 0, static_cast<double>(out.size()));
-  const std::size_t chunk = std::min<std::size_t>(n, 4096);
-  // More than a core's caches hold: what is written is read only after all of it has been.
-  const bool streaming = out.size() * n * sizeof(u64) > (std::size_t{4} << 20);
-  parallel_for(n / chunk, [&](std::size_t c) {
-    std::vector<const u64*> from(x.begin(), x.end());
-    std::vector<u64*> to(out.begin(), out.end());
-    for (const u64*& limb : from) limb += c * chunk;
-    for (u64*& limb : to) limb += c * chunk;
-    k().base_convert(to.data(), from.data(), chunk, conversion, streaming);
-  });
+void mul_monomial_inplace(Poly& a, std::size_t k) {
+  require(a.domain() == Domain::kCoefficient, "this product works on coefficients");
+  a.ring().arithmetic().mul_monomial(a.view(), k);
+}
+
+void mul_i_inplace(Poly& a) {
+  require(a.domain() == Domain::kNtt, "products need the NTT domain");
+  const WorkScope work = count_pass(a);
+  a.ring().arithmetic().mul_i(a.view());
+}
+
+Poly mod_up(const Poly& x, std::size_t begin, std::size_t end, std::size_t q_count,
+            std::size_t p_count) {
+  require(x.domain() == Domain::kCoefficient, "mod_up works on coefficients");
+  require(begin < end && end <= std::min(x.q_count(), q_count),
+          "mod_up from limbs that are not there");
+  Poly out(x.ring(), q_count, p_count, Domain::kCoefficient);
+  const WorkScope work(Work::kPass, x.ring().log_n(), 0,
+                       static_cast<double>(out.limbs() - (end - begin)));
+  x.ring().arithmetic().mod_up(out.view(), x.view(), begin, end);
+  return out;
 }
 
 Poly scale_down(Poly&& x, std::size_t q_keep) {
   require(x.domain() == Domain::kNtt, "scale_down works in the NTT domain");
-  const std::size_t dropped_q = x.q_count() - q_keep;
-  require(q_keep >= 1 && q_keep <= x.q_count() && dropped_q + x.p_count() >= 1,
+  require(q_keep >= 1 && q_keep <= x.q_count() && q_keep < x.limbs(),
           "scale_down must drop something and keep something");
   const Ring& ring = x.ring();
-  const std::size_t n = ring.n(), dropped = dropped_q + x.p_count();
   const WorkScope work(x.p_count() == 0 ? Work::kRescale : Work::kScaleDown, ring.log_n(), q_keep);
-  const kernels::BaseConversion& conversion =
-      ring.scale_down_conversion(q_keep, x.q_count(), x.p_count());
-  parallel_for(dropped,
-               [&](std::size_t i) { k().ntt_inverse(x.limb(q_keep + i), x.table(q_keep + i)); });
   Poly out(ring, q_keep, 0, Domain::kNtt);
-  std::vector<const u64*> from(dropped);
-  std::vector<u64*> to(q_keep);
-  for (std::size_t i = 0; i < dropped; ++i) from[i] = x.limb(q_keep + i);
-  for (std::size_t i = 0; i < q_keep; ++i) to[i] = out.limb(i);
-  base_convert(to, from, n, conversion);
-  parallel_for(q_keep, [&](std::size_t i) {
-    const Modulus& q = ring.q(i);
-    // -(product of the dropped primes) mod q is minus_q of the conversion.
-    const u64 inverse = q.inv(q.neg(conversion.minus_q[i]));
-    k().ntt_forward(out.limb(i), ring.q_table(i));
-    k().sub_mul_scalar(out.limb(i), x.limb(i), out.limb(i), inverse, n, q);
-  });
+  ring.arithmetic().scale_down(out.view(), x.view());
+  return out;
+}
+
+Poly interleave(const Ring& larger, std::span<const Poly* const> small) {
+  require(!small.empty() && small.size() * small[0]->n() <= larger.n(),
+          "interleave takes 1 to `ratio` polynomials");
+  std::vector<device::ConstView> views;
+  for (const Poly* x : small) {
+    require(&x->ring() == &small[0]->ring() && x->q_count() == small[0]->q_count() &&
+                x->p_count() == 0 && x->domain() == Domain::kCoefficient,
+            "interleave takes coefficients of one ring and level");
+    views.push_back(x->view());
+  }
+  Poly out(larger, small[0]->q_count(), 0, Domain::kCoefficient);
+  larger.arithmetic().interleave(out.view(), views);
+  return out;
+}
+
+std::vector<Poly> split(const Poly& x, const Ring& smaller) {
+  require(x.p_count() == 0 && x.domain() == Domain::kCoefficient && smaller.n() <= x.n(),
+          "split takes coefficients of a larger ring");
+  std::vector<Poly> out;
+  std::vector<device::View> views;
+  for (std::size_t r = 0; r < x.n() / smaller.n(); ++r)
+    views.push_back(out.emplace_back(smaller, x.q_count(), 0, Domain::kCoefficient).view());
+  x.ring().arithmetic().split(views, x.view());
   return out;
 }
 
 Poly from_signed(const Ring& ring, std::span<const std::int64_t> coefficients, std::size_t q_count,
                  std::size_t p_count, bool wiped) {
   require(coefficients.size() == ring.n(), "a polynomial has n coefficients");
-  Poly x(ring, q_count, p_count, Domain::kCoefficient, wiped);
-  parallel_for(x.limbs(), [&](std::size_t i) {
-    const Modulus& q = x.modulus(i);
-    u64* limb = x.limb(i);
-    // Without a branch on the value: secrets come through here.
-    for (std::size_t j = 0; j < ring.n(); ++j) limb[j] = q.reduce_signed(coefficients[j]);
-    k().ntt_forward(limb, x.table(i));
-  });
-  x.set_domain(Domain::kNtt);
+  Poly x(ring, q_count, p_count, Domain::kNtt, wiped);
+  ring.arithmetic().from_signed(x.view(), coefficients);
   return x;
 }
 
@@ -244,6 +237,7 @@ std::vector<double> to_centred_doubles(const Poly& x, std::size_t limbs) {
   require(count >= 1 && count <= 8 && x.p_count() == 0, "to_centred_doubles takes 1 to 8 limbs");
   Poly c = x.copy_limbs(count, 0);
   if (c.domain() == Domain::kNtt) to_coefficients_inplace(c);
+  const Residues residues(c);
   const std::size_t n = x.n();
   // Mixed radix (Garner): digits d_i, value = d_0 + q_0 (d_1 + q_1 (d_2 + ..)).
   std::vector<std::vector<u64>> inverse(count, std::vector<u64>(count));
@@ -258,7 +252,7 @@ std::vector<double> to_centred_doubles(const Poly& x, std::size_t limbs) {
       u64 digit[8];
       for (std::size_t i = 0; i < count; ++i) {
         const Modulus& q = x.ring().q(i);
-        u64 d = c.limb(i)[j];
+        u64 d = residues[i][j];
         for (std::size_t m = 0; m < i; ++m) d = q.mul(q.sub(d, digit[m] % q.q), inverse[i][m]);
         digit[i] = d;
       }

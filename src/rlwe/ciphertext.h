@@ -14,6 +14,8 @@ struct Ciphertext {
   std::size_t q_count() const { return c0.q_count(); }
   const Ring& ring() const { return c0.ring(); }
   Ciphertext copy() const { return {c0.copy(), c1.copy(), scale}; }
+  device::Pair view() { return {c0.view(), c1.view()}; }
+  device::ConstPair view() const { return {c0.view(), c1.view()}; }
   /// Forgets the limbs from q_count on; level change only, scale unchanged.
   void drop_to(std::size_t q_count) {
     c0.drop_to(q_count);

@@ -1,8 +1,27 @@
 #include "rlwe/keys.h"
 
+#include <algorithm>
+
 #include "ring/sampling.h"
 
 namespace blindtuner {
+
+bool KeyShape::same_digits(const KeyShape& other, std::size_t q_count_) const {
+  for (std::size_t d = 0;; ++d) {
+    if (d >= digits() || d >= other.digits()) return false;
+    if (std::min(digit_ends[d], q_count_) != std::min(other.digit_ends[d], q_count_)) return false;
+    if (digit_ends[d] >= q_count_) return true;
+  }
+}
+
+device::Key KeySwitchKey::view() const {
+  device::Key key;
+  for (const Poly& poly : b) key.b.push_back(poly.view());
+  for (const Poly& poly : a) key.a.push_back(poly.view());
+  key.digit_ends = shape.digit_ends;
+  key.p_count = shape.p_count;
+  return key;
+}
 
 void KeySwitchKey::expand() {
   a.clear();

@@ -18,6 +18,8 @@ struct KeyShape {
   std::size_t q_count = 0, p_count = 0;
   std::vector<std::size_t> digit_ends;
   std::size_t digits() const { return digit_ends.size(); }
+  /// Whether polynomials of q_count limbs have the same digits in both.
+  bool same_digits(const KeyShape& other, std::size_t q_count) const;
   bool operator==(const KeyShape&) const = default;
 };
 
@@ -31,6 +33,8 @@ struct KeySwitchKey {
   std::vector<Poly> b, a;
 
   const Ring& ring() const { return b.front().ring(); }
+  /// For the device; `a` must be filled.
+  device::Key view() const;
   /// Fills `a` from the seed.
   void expand();
 };

@@ -45,7 +45,9 @@ void require_unrefused(const std::vector<LedgerEntry>& entries, const Origin& or
 void add_poly(Sha256& hash, const Poly& poly) {
   require(poly.domain() == Domain::kNtt && poly.p_count() == 0, "a ciphertext in NTT domain");
   hash.add_number(poly.q_count());
-  hash.add(poly.limb(0), poly.limbs() * poly.n() * sizeof(u64));
+  const Residues residues(poly);
+  for (std::size_t i = 0; i < poly.limbs(); ++i)
+    hash.add(residues[i].data(), residues[i].size_bytes());
 }
 
 }  // namespace

@@ -1,7 +1,5 @@
 #include "secret/keygen.h"
 
-#include "base/parallel.h"
-
 namespace blindtuner {
 
 u64 inverse_galois(u64 g, std::size_t n) {
@@ -35,9 +33,10 @@ KeySwitchKey make_key_switch_key(const Poly& payload, const SecretKey& to, const
     Poly a = sample_uniform(ring, shape.q_count, shape.p_count, key.seed, d);
     Poly masked = mul(a, secret);
     sub_inplace(b, masked);
+    std::vector<u64> factors(b.limbs());  // P g_d
     for (std::size_t i = begin; i < shape.digit_ends[d]; ++i)
-      kernels::active_kernels().mul_scalar_add(
-          b.limb(i), payload.limb(i), ring.special_product(i, shape.p_count), ring.n(), ring.q(i));
+      factors[i] = ring.special_product(i, shape.p_count);
+    mul_scalars_add_inplace(b, payload, factors);
     begin = shape.digit_ends[d];
     key.b.push_back(b.copy_public());
     key.a.push_back(std::move(a));

@@ -18,12 +18,14 @@ ComponentMapKey make_component_map_key(const ComponentMap& map, const SecretKey&
   key.b.resize(map.width);
   const Poly secret = s.ntt().copy_limbs(q_count, p_count);
   const std::size_t n = ring.n();
+  std::vector<u64> factors(q_count + p_count);  // P
+  for (std::size_t i = 0; i < q_count; ++i) factors[i] = ring.special_product(i, p_count);
   parallel_for(map.width, [&](std::size_t j) {
     // P L(X^j s) - a_j s + e_j
     SecretCoefficients shifted(n);
     for (std::size_t i = 0; i < n; ++i)
       shifted.span()[(i + j) & (n - 1)] = i + j < n ? s.coefficients()[i] : -s.coefficients()[i];
-    std::vector<std::int64_t> mapped = map.apply(shifted.span());
+    std::vector<std::int64_t> mapped = apply_component_map(map, shifted.span());
     Poly payload = from_signed(ring, mapped, q_count, p_count, true);
     wipe(mapped.data(), mapped.size() * sizeof(std::int64_t));
     Prng prng = Prng::for_secrets();
@@ -31,9 +33,7 @@ ComponentMapKey make_component_map_key(const ComponentMap& map, const SecretKey&
     Poly b = from_signed(ring, error.span(), q_count, p_count, true);
     Poly masked = mul(sample_uniform(ring, q_count, p_count, key.seed, j), secret);
     sub_inplace(b, masked);
-    for (std::size_t l = 0; l < q_count; ++l)
-      kernels::active_kernels().mul_scalar_add(b.limb(l), payload.limb(l),
-                                               ring.special_product(l, p_count), n, ring.q(l));
+    mul_scalars_add_inplace(b, payload, factors);
     key.b[j] = b.copy_public();
   });
   key.expand();

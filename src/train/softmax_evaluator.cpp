@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "linalg/layout.h"
+#include "math/bits.h"
 
 namespace blindtuner {
 namespace {

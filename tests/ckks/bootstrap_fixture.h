@@ -6,6 +6,7 @@
 #include <numbers>
 #include <string>
 
+#include "math/bits.h"
 #include "secret/bootstrap_keygen.h"
 #include "secret/scheme_fixture.h"
 

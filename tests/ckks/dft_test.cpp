@@ -5,6 +5,7 @@
 #include <bit>
 #include <numeric>
 
+#include "math/bits.h"
 #include "secret/scheme_fixture.h"
 
 namespace blindtuner {

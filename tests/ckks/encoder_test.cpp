@@ -113,8 +113,8 @@ TEST(Encoder, SpecialLimbsHoldTheSameIntegers) {
   to_coefficients_inplace(message);
   for (std::size_t i = 1; i < message.limbs(); ++i)
     for (std::size_t j = 0; j < message.n(); ++j)
-      ASSERT_EQ(message.modulus(i).centred(message.limb(i)[j]),
-                message.modulus(0).centred(message.limb(0)[j]));
+      ASSERT_EQ(message.modulus(i).centred(Residues(message)[i][j]),
+                message.modulus(0).centred(Residues(message)[0][j]));
 }
 
 TEST(Encoder, ContractsAreChecked) {

@@ -18,6 +18,7 @@
 #include <filesystem>
 #include <string>
 
+#include "device/lookup.h"
 #include "secret/dataset_encryption.h"
 #include "secret/encryption.h"
 #include "secret/secret_key_file.h"
@@ -70,12 +71,12 @@ void fail(const std::string& what) {
 
 // Every word of the polynomial depends on a secret; whether it may be seen afterwards.
 void expect_secret(const Poly& x, const std::string& what, bool published) {
+  const Residues residues(x);
   for (std::size_t i = 0; i < x.limbs(); ++i) {
-    const std::size_t bytes = x.n() * sizeof(u64);
-    for (std::size_t j = 0; j < x.n(); ++j)
-      if (undefined_bytes(x.limb(i) + j, sizeof(u64)) == 0)
+    for (const u64& residue : residues[i])
+      if (undefined_bytes(&residue, sizeof(u64)) == 0)
         fail(what + ": a coefficient does not depend on a secret");
-    if (published) VALGRIND_MAKE_MEM_DEFINED(x.limb(i), bytes);
+    if (published) VALGRIND_MAKE_MEM_DEFINED(residues[i].data(), residues[i].size_bytes());
   }
 }
 
@@ -168,7 +169,7 @@ ParametersLiteral tiny_literal() {
 int run(const std::string& what) {
   if (RUNNING_ON_VALGRIND == 0) fail("shows something under valgrind only");
   if (const char* name = std::getenv("BLINDTUNER_KERNELS");
-      name == nullptr || kernels::find_kernels(name) == nullptr)
+      name == nullptr || !testing_support::has_kernels(name))
     return 77;
   const ParametersPtr parameters = Parameters::create(tiny_literal());
   if (what == "all") {

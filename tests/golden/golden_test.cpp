@@ -42,10 +42,11 @@ const Parameters& parameters() {
 }
 
 nlohmann::json limbs(const Poly& x) {
+  const Residues residues(x);
   nlohmann::json out = nlohmann::json::array();
   for (std::size_t i = 0; i < x.limbs(); ++i) {
     nlohmann::json limb = nlohmann::json::array();
-    for (std::size_t j = 0; j < x.n(); ++j) limb.push_back(std::to_string(x.limb(i)[j]));
+    for (const u64 residue : residues[i]) limb.push_back(std::to_string(residue));
     out.push_back(limb);
   }
   return out;

@@ -7,8 +7,8 @@
 
 #include "base/parallel.h"
 #include "base/sha256.h"
+#include "device/lookup.h"
 #include "golden/known_seeds.h"
-#include "kernels/api.h"
 #include "secret/bootstrap_keygen.h"
 #include "secret/dataset_encryption.h"
 #include "secret/product_keygen.h"
@@ -79,14 +79,17 @@ struct Data {
 };
 
 void add(Sha256& hash, const Ciphertext& c) {
-  for (const Poly* part : {&c.c0, &c.c1})
-    hash.add(part->limb(0), part->limbs() * part->n() * sizeof(u64));
+  for (const Poly* part : {&c.c0, &c.c1}) {
+    const Residues residues(*part);
+    for (std::size_t i = 0; i < part->limbs(); ++i)
+      hash.add(residues[i].data(), residues[i].size_bytes());
+  }
 }
 
 class TrainingBits : public ::testing::TestWithParam<Training> {
   void SetUp() override {
     const char* name = std::getenv("BLINDTUNER_KERNELS");
-    if (name != nullptr && *name != '\0' && kernels::find_kernels(name) == nullptr)
+    if (name != nullptr && *name != '\0' && !testing_support::has_kernels(name))
       GTEST_SKIP() << "this processor lacks " << name;
   }
 };

@@ -92,7 +92,7 @@ inline bool equal(const Poly& a, const Poly& b) {
       a.domain() != b.domain())
     return false;
   for (std::size_t i = 0; i < a.limbs(); ++i)
-    if (std::memcmp(a.limb(i), b.limb(i), a.n() * sizeof(u64)) != 0) return false;
+    if (!std::ranges::equal(Residues(a)[i], Residues(b)[i])) return false;
   return true;
 }
 

@@ -35,18 +35,7 @@ inline PlainPair plain_inner_product(const Poly& c, const KeySwitchKey& key) {
   to_coefficients_inplace(coefficients);
   for (std::size_t begin = 0, d = 0; begin < q; begin = key.shape.digit_ends[d++]) {
     const std::size_t end = std::min(key.shape.digit_ends[d], q);
-    Poly digit(ring, q, p, Domain::kCoefficient);
-    std::vector<const u64*> from;
-    std::vector<u64*> to;
-    for (std::size_t i = 0; i < q + p; ++i) {
-      if (i < begin || i >= end) {
-        to.push_back(digit.limb(i));
-        continue;
-      }
-      from.push_back(coefficients.limb(i));
-      std::copy_n(coefficients.limb(i), c.n(), digit.limb(i));
-    }
-    base_convert(to, from, c.n(), ring.mod_up_conversion(begin, end, q, p));
+    Poly digit = mod_up(coefficients, begin, end, q, p);
     to_ntt_inplace(digit);
     mul_add_inplace(out.c0, digit, key.b[d].copy_limbs(q, p));
     mul_add_inplace(out.c1, digit, key.a[d].copy_limbs(q, p));
@@ -57,10 +46,13 @@ inline PlainPair plain_inner_product(const Poly& c, const KeySwitchKey& key) {
 /// P * x, with p special limbs, which are zero.
 inline Poly plain_times_special(const Poly& x, std::size_t p) {
   const Ring& ring = x.ring();
-  Poly out = Poly::zero(ring, x.q_count(), p, Domain::kNtt);
-  for (std::size_t i = 0; i < x.q_count(); ++i)
-    for (std::size_t j = 0; j < x.n(); ++j)
-      out.limb(i)[j] = ring.q(i).mul(x.limb(i)[j], ring.special_product(i, p));
+  const Residues from(x);
+  Poly out(ring, x.q_count(), p, Domain::kNtt);
+  set_residues(out, [&](WritableResidues to) {
+    for (std::size_t i = 0; i < out.limbs(); ++i)
+      for (std::size_t j = 0; j < x.n(); ++j)
+        to[i][j] = i < x.q_count() ? ring.q(i).mul(from[i][j], ring.special_product(i, p)) : 0;
+  });
   return out;
 }
 
@@ -68,7 +60,7 @@ inline bool equal_residues(const Poly& a, const Poly& b) {
   if (a.limbs() != b.limbs() || a.q_count() != b.q_count() || a.domain() != b.domain())
     return false;
   for (std::size_t i = 0; i < a.limbs(); ++i)
-    if (!std::equal(a.limb(i), a.limb(i) + a.n(), b.limb(i))) return false;
+    if (!std::ranges::equal(Residues(a)[i], Residues(b)[i])) return false;
   return true;
 }
 

@@ -88,7 +88,10 @@ class DisclosureTest : public ::testing::Test {
 
   static Poly in_ring_of(const OwnerKeys& k, const Poly& x) {
     Poly out(k.secrets.parameters->small_ring(), x.q_count(), 0, Domain::kNtt);
-    std::copy_n(x.limb(0), x.limbs() * x.n(), out.limb(0));
+    const Residues from(x);
+    set_residues(out, [&](WritableResidues to) {
+      for (std::size_t i = 0; i < x.limbs(); ++i) std::ranges::copy(from[i], to[i].begin());
+    });
     return out;
   }
   Disclosure door() const { return {keys(), folder_}; }

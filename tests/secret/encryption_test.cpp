@@ -35,7 +35,7 @@ TEST(SecretKey, HoldsTheSameIntegersModuloEveryPrime) {
   to_coefficients_inplace(c);
   for (std::size_t i = 0; i < c.limbs(); ++i)
     for (std::size_t j = 0; j < c.n(); ++j)
-      ASSERT_EQ(c.modulus(i).centred(c.limb(i)[j]), s.secrets.big.coefficients()[j]);
+      ASSERT_EQ(c.modulus(i).centred(Residues(c)[i][j]), s.secrets.big.coefficients()[j]);
 }
 
 TEST(SecretKey, LiftedIsTheSecretInXToTheRatio) {

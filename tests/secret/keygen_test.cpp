@@ -235,15 +235,15 @@ TEST(Keys, InverseGaloisElements) {
 TEST(Ring, CachesServeManyThreads) {
   // A fresh ring, so that the threads meet empty caches.
   const ParametersPtr p = Parameters::create(tiny_literal());
-  std::array<const std::uint32_t*, 256> index{};
-  std::array<const kernels::BaseConversion*, 256> conversion{};
-  parallel_for(index.size(), [&](std::size_t i) {
-    index[i] = p->ring().automorphism_index(2 * (i % 8) + 3);
-    conversion[i] = &p->ring().mod_up_conversion(0, 1 + i % 8, 15, 2);
+  const Poly x = sample_uniform(p->ring(), 9, 2, Seed{}, 0);
+  std::array<Poly, 256> rotated, divided;
+  parallel_for(rotated.size(), [&](std::size_t i) {
+    rotated[i] = automorphism(x, 2 * (i % 8) + 3);
+    divided[i] = scale_down(x.copy(), 1 + i % 8);
   });
-  for (std::size_t i = 8; i < index.size(); ++i) {
-    EXPECT_EQ(index[i], index[i % 8]);
-    EXPECT_EQ(conversion[i], conversion[i % 8]);
+  for (std::size_t i = 8; i < rotated.size(); ++i) {
+    EXPECT_TRUE(same_residues(rotated[i], rotated[i % 8]));
+    EXPECT_TRUE(same_residues(divided[i], divided[i % 8]));
   }
 }
 

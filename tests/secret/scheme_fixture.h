@@ -68,7 +68,7 @@ inline std::vector<double> difference(const Poly& a, const Poly& b) {
 inline bool same_residues(const Poly& a, const Poly& b) {
   const std::size_t limbs = std::min(a.limbs(), b.limbs());
   for (std::size_t i = 0; i < limbs; ++i)
-    if (!std::equal(a.limb(i), a.limb(i) + a.n(), b.limb(i))) return false;
+    if (!std::ranges::equal(Residues(a)[i], Residues(b)[i])) return false;
   return a.domain() == b.domain();
 }
 

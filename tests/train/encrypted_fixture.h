@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "linalg/layout.h"
+#include "math/bits.h"
 #include "secret/bootstrap_keygen.h"
 #include "secret/encryption.h"
 #include "train/softmax_evaluator.h"

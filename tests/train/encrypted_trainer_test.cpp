@@ -131,8 +131,7 @@ bool same_bits(const std::vector<Ciphertext>& a, const std::vector<Ciphertext>& 
   for (std::size_t i = 0; i < a.size(); ++i)
     for (auto part : {&Ciphertext::c0, &Ciphertext::c1})
       for (std::size_t l = 0; l < 2; ++l) {
-        const std::uint64_t *x = (a[i].*part).limb(l), *y = (b[i].*part).limb(l);
-        if (!std::equal(x, x + (a[i].*part).n(), y)) return false;
+        if (!std::ranges::equal(Residues(a[i].*part)[l], Residues(b[i].*part)[l])) return false;
       }
   return true;
 }

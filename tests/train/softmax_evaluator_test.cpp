@@ -246,7 +246,7 @@ TEST(SoftmaxEvaluator, IsDeterministic) {
     for (auto part : {&Ciphertext::c0, &Ciphertext::c1}) {
       const Poly &a = one.*half.*part, &b = three.*half.*part;
       for (std::size_t l = 0; l < a.q_count(); ++l)
-        EXPECT_TRUE(std::equal(a.limb(l), a.limb(l) + a.n(), b.limb(l)));
+        EXPECT_TRUE(std::ranges::equal(Residues(a)[l], Residues(b)[l]));
     }
 }
 

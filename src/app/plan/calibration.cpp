@@ -2,6 +2,7 @@
 // an operation takes.
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 #include "app/plan/unit_costs.h"
 #include "base/buffer.h"
@@ -105,9 +106,9 @@ class Calibration {
       keys.emplace(rotation_galois(static_cast<std::int64_t>(step), ring.n()),
                    key(ring, {p_.top(), special, p_.digit_ends(p_.top())}));
     const KeySwitchKey& k = keys.begin()->second;
-    measure_diagonal(ring, k);
+    measure_diagonal(ring);
     const Encoder encoder(p_.literal().log_n);
-    // Constant diagonals at these shifts.
+    // Constant diagonals at these shifts, and at 0.
     const auto linear_map = [&](std::initializer_list<std::size_t> shifts, std::size_t q) {
       DiagonalMatrix matrix = DiagonalMatrix::identity(encoder.slots());
       for (const std::size_t shift : shifts) matrix.diagonals[shift] = {Complex(1.0)};
@@ -117,12 +118,8 @@ class Calibration {
       const Ciphertext c = ciphertext(ring, q);
       const Poly extended = noise(ring, q, special);
       auto& by_limbs = costs_.by_limbs;
-      const double limbs = static_cast<double>(extended.limbs());
+      const double diagonal = static_cast<double>(extended.limbs()) * costs_.diagonal;
       by_limbs[Work::kKeySwitch][q] = median_seconds([&] { key_switch(c.c1, k); });
-      by_limbs[Work::kDecompose][q] = median_seconds([&] {
-        Decomposition digits(c.c1, k.shape);
-        parallel_for(digits.limbs(), [&](std::size_t i) { Decomposition::Limb(digits, i); });
-      });
       // It consumes what it is given: the copy is taken off again.
       const double copying = median_seconds([&] { extended.copy(); });
       const auto division = [&](std::size_t keep) {
@@ -131,14 +128,16 @@ class Calibration {
       by_limbs[Work::kScaleDown][q] = division(q);
       // Maps that differ by baby steps or by a giant step, less what is measured by itself.
       const double ends = 2 * division(q - 1);
-      const LinearTransform babies = linear_map({1, 2, 3}, q), giant = linear_map({kBabies}, q);
-      by_limbs[Work::kKeyProduct][q] =
-          std::max(0.0, median_seconds([&] { babies.apply(c, keys); }) - ends -
-                            by_limbs[Work::kDecompose][q] - 4 * limbs * costs_.diagonal) /
-          3;
+      const auto inside = [&](const LinearTransform& map, double diagonals) {
+        return std::max(0.0,
+                        median_seconds([&] { map.apply(c, keys); }) - ends - diagonals * diagonal);
+      };
+      const double one = inside(linear_map({1}, q), 2), three = inside(linear_map({1, 2, 3}, q), 4);
+      const double product = std::max(0.0, three - one) / 2;
+      by_limbs[Work::kKeyProduct][q] = product;
+      by_limbs[Work::kDecompose][q] = std::max(0.0, one - product);
       by_limbs[Work::kGiantStep][q] =
-          std::max(0.0, median_seconds([&] { giant.apply(c, keys); }) - ends -
-                            by_limbs[Work::kScaleDown][q] - 2 * limbs * costs_.diagonal);
+          std::max(0.0, inside(linear_map({kBabies}, q), 2) - by_limbs[Work::kScaleDown][q]);
       by_limbs[Work::kTensor][q] = median_seconds([&] { tensor(c, c); });
       const double copying_q = median_seconds([&] { c.c0.copy(); });
       by_limbs[Work::kRescale][q - 1] =
@@ -157,33 +156,25 @@ class Calibration {
     costs_.uniform_limb = median_seconds([&] { noise(ring, p_.top(), special); }, 1) / limbs;
   }
 
-  // Eight diagonals from memory against eight baby steps in the cache, as a linear map does it. A
-  // key's polynomials serve as diagonals.
-  void measure_diagonal(const Ring& ring, const KeySwitchKey& k) {
-    const std::size_t limbs = p_.top() + ring.p_size(),
-                      chunk = std::min<std::size_t>(ring.n(), 1024);
-    std::vector<const Poly*> all;
-    for (const auto* list : {&k.b, &k.a})
-      for (const Poly& poly : *list) all.push_back(&poly);
-    const std::size_t terms = all.size();
-    Poly c0(ring, p_.top(), ring.p_size(), Domain::kNtt),
-        c1(ring, p_.top(), ring.p_size(), Domain::kNtt);
-    costs_.diagonal = median_seconds([&] {
-                        parallel_for(limbs, [&](std::size_t i) {
-                          std::vector<const u64*> plain(terms), x(terms), y(terms);
-                          for (std::size_t begin = 0; begin < ring.n(); begin += chunk) {
-                            for (std::size_t t = 0; t < terms; ++t) {
-                              plain[t] = all[t]->limb(i) + begin;
-                              x[t] = all[t]->limb(i);
-                              y[t] = all[(t + 1) % terms]->limb(i);
-                            }
-                            kernels::active_kernels().inner_product2(
-                                c0.limb(i) + begin, c1.limb(i) + begin, plain.data(), x.data(),
-                                y.data(), terms, chunk, c0.modulus(i));
-                          }
-                        });
-                      }) /
-                      static_cast<double>(limbs * terms);
+  // A linear map's sums of nine diagonals against those of one, of what needs no key.
+  void measure_diagonal(const Ring& ring) {
+    constexpr std::size_t kMore = 8;
+    const std::size_t special = ring.p_size();
+    std::vector<Poly> diagonals;
+    for (std::size_t i = 0; i <= kMore; ++i) diagonals.push_back(noise(ring, p_.top(), special));
+    const Ciphertext c = ciphertext(ring, p_.top());
+    Poly c0(ring, p_.top(), special, Domain::kNtt), c1(ring, p_.top(), special, Domain::kNtt);
+    const device::HoistedSums::Rotation none = {nullptr, 1};
+    const auto sum_of = [&](std::size_t count) {
+      device::HoistedSums::Sum sum{{c0.view(), c1.view()}, {}};
+      for (std::size_t i = 0; i < count; ++i)
+        sum.terms.push_back({0, std::as_const(diagonals[i]).view()});
+      return median_seconds([&] {
+        ring.arithmetic().hoisted_sums({c.view(), std::span(&none, 1), std::span(&sum, 1)});
+      });
+    };
+    costs_.diagonal =
+        std::max(0.0, sum_of(1 + kMore) - sum_of(1)) / static_cast<double>(c0.limbs() * kMore);
   }
 
   void measure_small_ring() {
@@ -230,34 +221,24 @@ class Calibration {
     measure_tensor_terms(ring, expanded);
   }
 
-  // Eight outputs share what one chunk of the coefficients loads, as in an encrypted product.
+  // Eight outputs share what is loaded, as in an encrypted product.
   void measure_tensor_terms(const Ring& ring, const std::vector<Ciphertext>& c) {
-    constexpr std::size_t kChunk = 128, kOutputs = 8, kTerms = 32;
-    const std::size_t chunk = std::min(kChunk, ring.n()), chunks = ring.n() / chunk;
+    constexpr std::size_t kOutputs = 8, kTerms = 32;
     std::vector<Tensor> sums;
     for (std::size_t i = 0; i < kOutputs; ++i)
       sums.push_back({Poly::zero(ring, 2, 0, Domain::kNtt), Poly::zero(ring, 2, 0, Domain::kNtt),
                       Poly::zero(ring, 2, 0, Domain::kNtt)});
-    const double seconds = median_seconds([&] {
-      parallel_for(2 * chunks, [&](std::size_t task) {
-        const std::size_t l = task / chunks, offset = task % chunks * chunk;
-        for (std::size_t out = 0; out < kOutputs; ++out) {
-          std::vector<const u64*> a0, a1, b0, b1;
-          for (std::size_t t = 0; t < kTerms; ++t) {
-            const Ciphertext &a = c[t], &b = c[(out + 1) * kTerms % c.size() + t % kTerms];
-            a0.push_back(a.c0.limb(l) + offset);
-            a1.push_back(a.c1.limb(l) + offset);
-            b0.push_back(b.c0.limb(l) + offset);
-            b1.push_back(b.c1.limb(l) + offset);
-          }
-          Tensor& sum = sums[out];
-          kernels::active_kernels().tensor_sum(sum.c0.limb(l) + offset, sum.c1.limb(l) + offset,
-                                               sum.c2.limb(l) + offset, a0.data(), a1.data(),
-                                               b0.data(), b1.data(), kTerms, chunk, ring.q(l));
-        }
-      });
-    });
-    costs_.tensor_term = seconds / (kOutputs * kTerms);
+    std::vector<TensorSum> jobs;
+    for (std::size_t out = 0; out < kOutputs; ++out) {
+      TensorSum job{&sums[out], {}, {}};
+      for (std::size_t t = 0; t < kTerms; ++t) {
+        job.left.push_back(&c[t]);
+        job.right.push_back(&c[(out + 1) * kTerms % c.size() + t % kTerms]);
+      }
+      jobs.push_back(std::move(job));
+    }
+    costs_.tensor_term =
+        median_seconds([&] { add_tensor_sums_inplace(jobs); }) / (kOutputs * kTerms);
   }
 
   void measure_component_maps() {
@@ -272,18 +253,17 @@ class Calibration {
       k.p_count = p_.small_special();
       for (std::size_t j = 0; j < width; ++j) k.b.push_back(noise(ring, k.q_count, k.p_count));
       k.expand();
-      const ComponentMapEvaluator maps(ring, width);
       std::vector<Ciphertext> inputs;
       const std::size_t batches = 4 * static_cast<std::size_t>(costs_.threads);
-      for (std::size_t c = 0; c < batches * kComponentMapBatch; ++c) {
+      for (std::size_t c = 0; c < batches * device::kComponentMapBatch; ++c) {
         inputs.push_back(ciphertext(ring, 2));
         for (Poly* part : {&inputs.back().c0, &inputs.back().c1}) to_coefficients_inplace(*part);
       }
       std::vector<const Ciphertext*> all;
       for (const Ciphertext& c : inputs) all.push_back(&c);
-      one[i] = median_seconds([&] { maps.apply(*all[0], k); });
+      one[i] = median_seconds([&] { apply_component_map(*all[0], k); });
       // `batches` of them on `threads` threads.
-      batch[i] = median_seconds([&] { maps.apply(all, k); }) * costs_.threads /
+      batch[i] = median_seconds([&] { apply_component_map(all, k); }) * costs_.threads /
                  static_cast<double>(batches);
     }
     const auto line = [&](const double(&at)[2]) {
@@ -327,12 +307,13 @@ class Calibration {
         frame_digest(header.data(), i, frames[i].data(), frames[i].size());
       });
     };
-    const std::span<const u64> values(x.limb(0), ring.n());
-    costs_.byte_written =
-        median_seconds([&] {
-          each_limb([&](std::span<std::uint8_t> out) { pack_bits(values, ring.q(0).bits, out); });
-        }) /
-        bytes;
+    const Residues values(x);
+    costs_.byte_written = median_seconds([&] {
+                            each_limb([&](std::span<std::uint8_t> out) {
+                              pack_bits(values[0], ring.q(0).bits, out);
+                            });
+                          }) /
+                          bytes;
     costs_.byte_read =
         median_seconds([&] {
           each_limb([&](std::span<std::uint8_t> in) {

@@ -106,12 +106,13 @@ double UnitCosts::seconds(const ProductWork& work, std::size_t width) const {
   // Batches go to the threads in turn; the last ones leave threads idle.
   const auto at_once = static_cast<std::size_t>(threads);
   for (const std::size_t inputs : work.map_inputs) {
-    const std::size_t batches = (inputs + kComponentMapBatch - 1) / kComponentMapBatch;
+    const std::size_t batches =
+        (inputs + device::kComponentMapBatch - 1) / device::kComponentMapBatch;
     const std::size_t rounds = (batches + at_once - 1) / at_once;
     const double each = static_cast<double>(inputs) / static_cast<double>(batches);
     const double one = map_one.at(width), whole = map_batch.at(width);
     sum += static_cast<double>(rounds) *
-           (one + (whole - one) * (each - 1) / static_cast<double>(kComponentMapBatch - 1));
+           (one + (whole - one) * (each - 1) / static_cast<double>(device::kComponentMapBatch - 1));
   }
   return sum;
 }

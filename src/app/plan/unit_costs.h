@@ -31,7 +31,8 @@ struct UnitCosts {
   // Small ring: one operation while every thread does one.
   double expansion = 0, tensor_term = 0, relinearisation = 0, score_relinearisation = 0;
   double score_automorphism = 0, error_automorphism = 0;
-  WidthCost map_one, map_batch;  ///< a component map of one ciphertext, of kComponentMapBatch
+  WidthCost map_one,
+      map_batch;  ///< a component map of one ciphertext, of device::kComponentMapBatch
 
   // The owner's.
   double gaussian = 0;      ///< one coefficient, one thread

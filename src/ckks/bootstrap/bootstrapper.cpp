@@ -4,8 +4,6 @@
 #include <numbers>
 #include <set>
 
-#include "base/parallel.h"
-
 namespace blindtuner {
 namespace {
 
@@ -158,37 +156,32 @@ std::size_t Bootstrapper::bytes() const { return total_bytes(coeff_to_slot_); }
 
 Ciphertext Bootstrapper::interleave(std::span<const Ciphertext* const> small) const {
   const Parameters& p = *parameters_;
-  const std::size_t ratio = p.ratio(), small_n = p.small_ring().n();
-  require(!small.empty() && small.size() <= ratio, "interleave takes 1 to `ratio` ciphertexts");
-  Ciphertext out{Poly::zero(p.ring(), 1, 0, Domain::kCoefficient),
-                 Poly::zero(p.ring(), 1, 0, Domain::kCoefficient), small[0]->scale};
-  for (std::size_t r = 0; r < small.size(); ++r) {
-    require(&small[r]->ring() == &p.small_ring() && same_scale(small[r]->scale, out.scale),
+  require(!small.empty() && small.size() <= p.ratio(), "interleave takes 1 to `ratio` ciphertexts");
+  for (const Ciphertext* c : small)
+    require(&c->ring() == &p.small_ring() && same_scale(c->scale, small[0]->scale),
             "interleave takes small ciphertexts of one scale");
-    for (auto [from, to] : {std::pair{&small[r]->c0, &out.c0}, std::pair{&small[r]->c1, &out.c1}}) {
-      Poly c = from->copy_limbs(1, 0);
-      to_coefficients_inplace(c);
-      for (std::size_t i = 0; i < small_n; ++i) to->limb(0)[ratio * i + r] = c.limb(0)[i];
+  const auto interleaved = [&](Poly Ciphertext::*part) {
+    std::vector<Poly> low;
+    std::vector<const Poly*> pointers;
+    for (const Ciphertext* c : small) {
+      low.push_back((c->*part).copy_limbs(1, 0));
+      to_coefficients_inplace(low.back());
     }
-  }
-  to_ntt_inplace(out.c0);
-  to_ntt_inplace(out.c1);
-  return out;
+    for (const Poly& x : low) pointers.push_back(&x);
+    Poly out = blindtuner::interleave(p.ring(), pointers);
+    to_ntt_inplace(out);
+    return out;
+  };
+  return {interleaved(&Ciphertext::c0), interleaved(&Ciphertext::c1), small[0]->scale};
 }
 
 Ciphertext Bootstrapper::mod_raise(const Ciphertext& c, const BootstrapKeys& keys) const {
   const Parameters& p = *parameters_;
   require(c.q_count() == 1, "mod_raise starts from q_0");
-  const kernels::BaseConversion& lift = p.ring().mod_up_conversion(0, 1, p.top(), 0);
-  auto raise = [&](const Poly& from) {
+  const auto raise = [&](const Poly& from) {
     Poly low = from.copy();
     to_coefficients_inplace(low);
-    Poly out(p.ring(), p.top(), 0, Domain::kCoefficient);
-    std::memcpy(out.limb(0), low.limb(0), low.n() * sizeof(u64));
-    std::vector<u64*> targets;
-    for (std::size_t i = 1; i < p.top(); ++i) targets.push_back(out.limb(i));
-    const u64* source = low.limb(0);
-    base_convert(targets, std::span(&source, 1), low.n(), lift);
+    Poly out = mod_up(low, 0, 1, p.top(), 0);
     to_ntt_inplace(out);
     return out;
   };
@@ -231,17 +224,13 @@ std::vector<Ciphertext> Bootstrapper::split(const Ciphertext& big,
   Ciphertext c = key_switch(big, keys.dense_to_small);
   to_coefficients_inplace(c.c0);
   to_coefficients_inplace(c.c1);
-  const std::size_t ratio = p.ratio(), small_n = p.small_ring().n();
+  std::vector<Poly> c0 = blindtuner::split(c.c0, p.small_ring()),
+                    c1 = blindtuner::split(c.c1, p.small_ring());
   std::vector<Ciphertext> out;
-  for (std::size_t r = 0; r < ratio; ++r) {
-    Ciphertext piece{Poly(p.small_ring(), 2, 0, Domain::kCoefficient),
-                     Poly(p.small_ring(), 2, 0, Domain::kCoefficient), c.scale};
-    for (auto [from, to] : {std::pair{&c.c0, &piece.c0}, std::pair{&c.c1, &piece.c1}}) {
-      for (std::size_t l = 0; l < 2; ++l)
-        for (std::size_t i = 0; i < small_n; ++i) to->limb(l)[i] = from->limb(l)[ratio * i + r];
-      to_ntt_inplace(*to);
-    }
-    out.push_back(std::move(piece));
+  for (std::size_t r = 0; r < p.ratio(); ++r) {
+    to_ntt_inplace(c0[r]);
+    to_ntt_inplace(c1[r]);
+    out.push_back({std::move(c0[r]), std::move(c1[r]), c.scale});
   }
   return out;
 }

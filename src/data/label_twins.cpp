@@ -132,6 +132,40 @@ std::vector<LabelTwin> label_twins(const FeatureMatrix& features, const Labels& 
   return out;
 }
 
+namespace {
+
+/// Whole numbers, none of them twice, so close that by chance some would have met in all but one of a
+/// million columns.
+bool dense_and_different(const FeatureMatrix& features, Eigen::Index column) {
+  const auto x = features.col(column);
+  const double least = x.minCoeff(), most = x.maxCoeff(), range = most - least + 1;
+  const auto rows = static_cast<double>(features.rows());
+  // Not beyond what single precision tells apart.
+  if (least < 0 || least != std::floor(least) || most > 0x1p24 || range < rows) return false;
+  const bool all = least <= 1 && range == rows;
+  if (!all && rows * (rows - 1) < 28 * range) return false;
+  std::vector<bool> seen(static_cast<std::size_t>(range));
+  for (Eigen::Index i = 0; i < features.rows(); ++i) {
+    const double value = x(i) - least;
+    if (value != std::floor(value) || seen[static_cast<std::size_t>(value)]) return false;
+    seen[static_cast<std::size_t>(value)] = true;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::vector<std::size_t> row_numbers(const FeatureMatrix& features) {
+  std::vector<std::size_t> out;
+  if (features.rows() < static_cast<Eigen::Index>(kFewestCounted)) return out;
+  const std::vector<std::size_t> counters = row_counters(features);
+  for (Eigen::Index j = 0; j < features.cols(); ++j)
+    if (dense_and_different(features, j) &&
+        !std::binary_search(counters.begin(), counters.end(), static_cast<std::size_t>(j)))
+      out.push_back(static_cast<std::size_t>(j));
+  return out;
+}
+
 std::vector<std::size_t> row_counters(const FeatureMatrix& features) {
   std::vector<std::size_t> out;
   const std::size_t rows = static_cast<std::size_t>(features.rows());

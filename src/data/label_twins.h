@@ -23,4 +23,9 @@ std::vector<LabelTwin> label_twins(const FeatureMatrix& features, const Labels& 
 /// Columns that count the rows, by whatever step from whatever number, of 20 rows or more.
 std::vector<std::size_t> row_counters(const FeatureMatrix& features);
 
+/// Of the others, columns that may be rows' numbers in another order, or those of a part of the rows:
+/// whole numbers, none twice, either 0 to n - 1 or 1 to n, or too close for that by chance. Ranks are
+/// such, too.
+std::vector<std::size_t> row_numbers(const FeatureMatrix& features);
+
 }  // namespace blindtuner

@@ -12,8 +12,30 @@ namespace {
 
 using Words = std::set<std::string, std::less<>>;
 
+/// heading_key() with "_" only between words: "Serial No." is "serial_no".
+std::string word_of(std::string_view name) {
+  std::string out;
+  for (const char c : heading_key(name))
+    if (c != '_' || (!out.empty() && out.back() != '_')) out += c;
+  while (out.ends_with('_')) out.pop_back();
+  return out;
+}
+
 bool is_in(const Words& words, std::string_view name) {
-  return words.find(heading_key(name)) != words.end();
+  return words.find(word_of(name)) != words.end();
+}
+
+/// "row_names", "sno", "case_number", "customerid", ..: what rows are, and a word for their numbers.
+bool is_number_of(std::string_view word) {
+  if (word == "rn" || word == "mrn") return true;
+  static const Words of = {"row",     "serial",  "sr",     "s",        "sl",       "case", "record",
+                           "patient", "subject", "sample", "employee", "customer", "user"};
+  for (const std::string_view number :
+       {"_number", "number", "_names", "names", "_name", "name", "_index", "index", "_num", "num",
+        "_no", "no", "_nr", "nr", "_id", "id"})
+    if (word.ends_with(number) && of.count(word.substr(0, word.size() - number.size())) != 0)
+      return true;
+  return false;
 }
 
 bool letter_in(std::string_view text, std::string_view letters) {
@@ -72,11 +94,17 @@ bool is_identifier_heading(std::string_view name) {
   const std::string key = heading_key(name);
   const bool camel = text.size() > 2 && (text.ends_with("Id") || text.ends_with("ID")) &&
                      text[text.size() - 3] >= 'a' && text[text.size() - 3] <= 'z';
-  return is_in(words, name) || key.ends_with("_id") || camel;
+  return is_in(words, name) || key.ends_with("_id") || camel || is_number_of(word_of(name));
 }
 
 bool is_ambiguous_identifier(std::string_view name) {
   static const Words words = {"no", "nr", "key"};
+  return is_in(words, name);
+}
+
+bool is_counter_heading(std::string_view name) {
+  static const Words words = {"x",   "case",   "cases",       "record",  "number", "num",
+                              "obs", "serial", "observation", "counter", "seqn",   "x_1"};
   return is_in(words, name);
 }
 

@@ -18,6 +18,8 @@ bool is_path_heading(std::string_view name);        ///< path, image, filename, 
 bool is_identifier_heading(std::string_view name);  ///< id, index, .._id, filename, ..
 /// Of those, names that are also ones of measures: no (nitric oxide), key (of a song).
 bool is_ambiguous_identifier(std::string_view name);
+/// x (as R calls row names), case, obs, ..: numbers of rows, or measures.
+bool is_counter_heading(std::string_view name);
 bool is_split_heading(std::string_view name);    ///< split, fold, ..
 bool is_unnamed_heading(std::string_view name);  ///< Unnamed: 0, level_0
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <set>
 #include <unordered_set>
 
 #include "base/error.h"
@@ -33,21 +35,54 @@ bool all_different(const ColumnUses& uses, std::size_t j) {
   });
 }
 
-/// 0 to n - 1 or 1 to n, in any order.
-bool counts_shuffled(const ColumnUses& uses, std::size_t j) {
+/// Whole numbers, a row's each, and none twice.
+struct RowNumbers {
+  bool different = false;
+  double least = 0, most = 0;
+  std::uint64_t order = 0;  ///< a digest of them, in their order
+
+  double range() const { return most - least + 1; }
+  /// 0 to n - 1 or 1 to n, in any order.
+  bool all(std::size_t rows) const {
+    return different && (least == 0 || least == 1) && range() == static_cast<double>(rows);
+  }
+  /// Of the rows of a larger table: so close that numbers by chance would have met (once in a thousand
+  /// tables they have not).
+  bool some(std::size_t rows) const {
+    const auto n = static_cast<double>(rows);
+    return different && least >= 0 && n * (n - 1) >= 14 * range();
+  }
+};
+
+RowNumbers row_numbers(const ColumnUses& uses, std::size_t j) {
+  RowNumbers out;
   const std::size_t rows = uses.rows().size();
-  if (uses.column(j).whole != rows || rows < kFewest || uses.column(j).repeats) return false;
-  std::vector<bool> seen(rows + 1);
-  return all_rows(uses,
-                  [&](std::size_t, const TableRow& row) {
-                    const auto value = table_number(row.fields[j], DecimalMark::kPoint);
-                    if (!value || *value < 0 || *value > static_cast<double>(rows)) return false;
-                    const auto at = static_cast<std::size_t>(*value);
-                    const bool again = seen[at];
-                    seen[at] = true;
-                    return !again;
-                  }) &&
-         (!seen[0] || !seen[rows]);
+  if (uses.column(j).whole != rows || uses.column(j).repeats) return out;
+  std::unordered_set<double> seen;
+  out.different = all_rows(uses, [&](std::size_t, const TableRow& row) {
+    const auto value = table_number(row.fields[j], DecimalMark::kPoint);
+    if (!value || !seen.insert(*value).second) return false;
+    out.least = seen.size() == 1 ? *value : std::min(out.least, *value);
+    out.most = seen.size() == 1 ? *value : std::max(out.most, *value);
+    out.order = out.order * 0x100000001b3 + static_cast<std::uint64_t>(*value);
+    return true;
+  });
+  return out;
+}
+
+/// Columns of every row's number once. More than two such orders are ranks, so none.
+ColumnUses::Indices shuffled_counters(const ColumnUses& uses) {
+  ColumnUses::Indices out;
+  std::set<std::uint64_t> orders;
+  const std::size_t rows = uses.rows().size();
+  if (rows < kFewest) return out;
+  for (const std::size_t j : uses.free_columns()) {
+    const RowNumbers numbers = row_numbers(uses, j);
+    if (!numbers.all(rows)) continue;
+    out.push_back(j);
+    orders.insert(numbers.order);
+  }
+  return orders.size() > 2 ? ColumnUses::Indices{} : out;
 }
 
 bool is_digits(std::string_view field) {
@@ -115,10 +150,17 @@ void leave_out_indices(ColumnUses& uses, TableUse use, bool names_decide) {
       uses.leave_out(j, "an identifier, by its name");
     } else if (header && plain && is_split_heading(uses.name(j)) && c.like_labels()) {
       uses.leave_out(j, "a split, by its name: rows of all its parts are used");
-    } else if (use == TableUse::kFeatures && j == 0 && !header && counts_shuffled(uses, j)) {
-      uses.leave_out(j, "an index: every row's number once");
+    } else if (header && use == TableUse::kFeatures && is_counter_heading(uses.name(j)) &&
+               rows >= kFewestFront) {
+      const RowNumbers numbers = row_numbers(uses, j);
+      if (numbers.all(rows) || numbers.some(rows))
+        uses.leave_out(j, "a number of rows, by its name: another in every row");
     }
   }
+  // Of columns that are left, so that ranks, of which there are several, are told by themselves.
+  if (use == TableUse::kFeatures)
+    for (const std::size_t j : shuffled_counters(uses))
+      uses.leave_out(j, "an index: every row's number once");
 }
 
 }  // namespace blindtuner

@@ -57,64 +57,64 @@ TEST_F(Joining, ByIdentifiersWhateverTheirOrder) {
 }
 
 TEST_F(Joining, ByNumbersThatAreInBothWhateverTheirName) {
-  const std::string x = "mrn,a,b\n4711,0.5,1.5\n815,2.5,3.25\n42,4.5,5.75\n1234,6.5,7.125\n";
-  const std::string moved = "mrn,label\n1234,u\n42,v\n815,v\n4711,w\n";
+  const std::string x = "code,a,b\n4711,0.5,1.5\n815,2.5,3.25\n42,4.5,5.75\n1234,6.5,7.125\n";
+  const std::string moved = "code,label\n1234,u\n42,v\n815,v\n4711,w\n";
   const Labels want = {2, 1, 1, 0};
   const Dataset set = load(x, moved);
   EXPECT_EQ(set.labels, want);
   EXPECT_EQ(set.feature_names, (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(set.features(1, 0), 2.5f);
-  EXPECT_EQ(reading_.details["joined_by"], "mrn");
+  EXPECT_EQ(reading_.details["joined_by"], "code");
   EXPECT_EQ(reading_.details["features"], 2);
   EXPECT_TRUE(said("it tells which label is whose, and is left out of the features"));
-  EXPECT_TRUE(said("labels go to samples by column 1 ('mrn'), in another order"));
+  EXPECT_TRUE(said("labels go to samples by column 1 ('code'), in another order"));
   // Of a set whose features are known, and of those that were asked for: it stays one.
   DataSource source;
   source.features = folder_ / "x.csv";
   source.labels = folder_ / "y.csv";
-  source.feature_names = {"mrn", "a", "b"};
+  source.feature_names = {"code", "a", "b"};
   EXPECT_EQ(load_dataset(source).labels, want);
   EXPECT_EQ(load_dataset(source).width(), 3u);
   source.feature_names = {"a", "b"};
   EXPECT_EQ(load_dataset(source).labels, want);
-  EXPECT_EQ(load(x, moved, {.features = {"mrn", "a"}}).width(), 2u);
-  EXPECT_TRUE(said("labels go to samples by column 1 ('mrn')"));
-  EXPECT_EQ(load(x, moved, {.drop = {"mrn"}}).labels, (Labels{0, 1, 1, 2}));
-  expect_data_error([&] { load("mrn\n4711\n815\n42\n", "mrn,label\n815,u\n42,v\n4711,v\n"); },
+  EXPECT_EQ(load(x, moved, {.features = {"code", "a"}}).width(), 2u);
+  EXPECT_TRUE(said("labels go to samples by column 1 ('code')"));
+  EXPECT_EQ(load(x, moved, {.drop = {"code"}}).labels, (Labels{0, 1, 1, 2}));
+  expect_data_error([&] { load("code\n4711\n815\n42\n", "code,label\n815,u\n42,v\n4711,v\n"); },
                     "no other column of features is left");
   // An identifier by its name goes first.
-  EXPECT_EQ(load("mrn,id,b\n7,a,1.5\n9,b,3.5\n8,c,5\n", "id,mrn,label\nb,9,v\na,7,u\nc,8,v\n")
+  EXPECT_EQ(load("code,id,b\n7,a,1.5\n9,b,3.5\n8,c,5\n", "id,code,label\nb,9,v\na,7,u\nc,8,v\n")
                 .feature_names,
-            (std::vector<std::string>{"mrn", "b"}));
+            (std::vector<std::string>{"code", "b"}));
   EXPECT_EQ(reading_.details["joined_by"], "id");
   // In the same order it changes nothing, and is told.
-  EXPECT_EQ(load(x, "mrn,label\n4711,u\n815,v\n42,v\n1234,u\n").width(), 3u);
+  EXPECT_EQ(load(x, "code,label\n4711,u\n815,v\n42,v\n1234,u\n").width(), 3u);
   EXPECT_TRUE(said("in the same order: rows go together by their places"));
   EXPECT_TRUE(reading_.warnings.empty());
 }
 
 TEST_F(Joining, NumbersThatAgreeInPart) {
-  const std::string x = "mrn,a\n4711,1.5\n815,3.25\n42,5.5\n1234,7\n99,8.5\n";
-  expect_data_error([&] { load(x, "mrn,label\n99,u\n4711,u\n42,v\n816,v\n1234,w\n"); },
-                    "x.csv', line 3, column 1 ('mrn'): '815' is not in column 1 ('mrn') of ");
-  expect_data_error([&] { load(x, "mrn,label\n99,u\n4711,u\n43,v\n816,v\n1234,w\n"); },
+  const std::string x = "code,a\n4711,1.5\n815,3.25\n42,5.5\n1234,7\n99,8.5\n";
+  expect_data_error([&] { load(x, "code,label\n99,u\n4711,u\n42,v\n816,v\n1234,w\n"); },
+                    "x.csv', line 3, column 1 ('code'): '815' is not in column 1 ('code') of ");
+  expect_data_error([&] { load(x, "code,label\n99,u\n4711,u\n43,v\n816,v\n1234,w\n"); },
                     "which has the other rows' values but for 2 in another order");
-  EXPECT_EQ(load(x, "mrn,label\n99,u\n4711,u\n42,v\n816,v\n1234,w\n", {.drop = {"mrn"}}).labels,
+  EXPECT_EQ(load(x, "code,label\n99,u\n4711,u\n42,v\n816,v\n1234,w\n", {.drop = {"code"}}).labels,
             (Labels{0, 0, 1, 1, 2}));
   // In their order: by their places, with a word.
-  EXPECT_EQ(load(x, "mrn,label\n4711,u\n816,u\n42,v\n1234,v\n99,w\n").labels,
+  EXPECT_EQ(load(x, "code,label\n4711,u\n816,u\n42,v\n1234,v\n99,w\n").labels,
             (Labels{0, 0, 1, 1, 2}));
   ASSERT_EQ(reading_.warnings.size(), 1u);
   EXPECT_NE(reading_.warnings[0].find("in the same order: rows go together by their places"),
             std::string::npos);
   // Hardly any, or several of one value: these are measurements.
-  for (const char* other : {"mrn,label\n99,u\n4711,u\n43,v\n816,v\n1235,w\n",
-                            "mrn,label\n99,u\n4711,u\n42,v\n42,v\n1234,w\n"}) {
+  for (const char* other : {"code,label\n99,u\n4711,u\n43,v\n816,v\n1235,w\n",
+                            "code,label\n99,u\n4711,u\n42,v\n42,v\n1234,w\n"}) {
     load(x, other);
     EXPECT_TRUE(reading_.warnings.empty()) << other << reading_.warnings[0];
   }
   // What tells all of them apart goes first.
-  EXPECT_EQ(load("mrn,b\n7,1.5\n9,3.5\n8,5\n", "b,mrn,label\n1.5,9,v\n3.5,7,u\n4,8,v\n").labels,
+  EXPECT_EQ(load("code,b\n7,1.5\n9,3.5\n8,5\n", "b,code,label\n1.5,9,v\n3.5,7,u\n4,8,v\n").labels,
             (Labels{0, 1, 1}));
 }
 

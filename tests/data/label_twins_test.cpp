@@ -104,5 +104,21 @@ TEST_F(LabelTwins, RowCounters) {
   EXPECT_TRUE(row_counters(features_.topRows(19)).empty());
 }
 
+TEST_F(LabelTwins, RowNumbersInAnyOrder) {
+  const int rows = static_cast<int>(features_.rows());
+  const auto shuffled = [=](int i) { return static_cast<int>(i * 7919L % rows); };
+  EXPECT_TRUE(row_numbers(features_).empty());
+  set(0, [](int i, int) { return i; });  // row_counters() has it
+  set(1, [&](int i, int) { return shuffled(i); });
+  set(2, [&](int i, int) { return 1 + shuffled(i); });
+  set(3, [&](int i, int) { return 7 + 5 * shuffled(i); });  // of a part
+  set(4, [&](int i, int) { return i == 100 ? shuffled(101) : shuffled(i); });
+  set(5, [&](int i, int) { return 0.5 + shuffled(i); });
+  EXPECT_EQ(row_numbers(features_), (Columns{1, 2, 3}));
+  set(3, [&](int i, int) { return 7 + rows * shuffled(i); });
+  EXPECT_EQ(row_numbers(features_), (Columns{1, 2}));
+  EXPECT_TRUE(row_numbers(features_.topRows(19)).empty());
+}
+
 }  // namespace
 }  // namespace blindtuner

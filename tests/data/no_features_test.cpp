@@ -76,6 +76,55 @@ TEST_F(NoFeatures, AnIndexIsNoFeature) {
   EXPECT_EQ(left_out(), "3 a split, by its name: rows of all its parts are used; 4 dates; ");
 }
 
+TEST_F(NoFeatures, ANumberOfRowsInAnyOrderIsNoFeature) {
+  const auto rows = [&](const std::string& header, int count, const auto& number) {
+    return table(header, count, [&](int i) {
+      return decimal(i) + "," + std::to_string(number(i)) + (i % 3 == 0 ? ",x" : ",y");
+    });
+  };
+  // Whatever its name and place, of 20 rows or more.
+  for (const int from : {0, 1}) {
+    const auto shuffled = [=](int i) { return i * 7 % 23 + from; };
+    for (const std::string header : {"a,weight,label", ""}) {
+      EXPECT_EQ(read(rows(header, 23, shuffled)).features.cols(), 1) << header;
+      EXPECT_EQ(left_out(), "2 an index: every row's number once; ");
+    }
+    EXPECT_EQ(
+        read(rows("a,weight,label", 19, [=](int i) { return i * 7 % 19 + from; })).features.cols(),
+        2);
+    EXPECT_EQ(read(rows("a,X,label", 19, [=](int i) { return i * 7 % 19 + from; })).features.cols(),
+              1);
+  }
+  EXPECT_EQ(read(rows("a,w,label", 23, [](int i) { return i * 7 % 23 + 2; })).features.cols(), 2);
+  EXPECT_EQ(
+      read(rows("a,w,label", 23, [](int i) { return i == 3 ? 22 : i * 7 % 23; })).features.cols(),
+      2);
+  EXPECT_EQ(read(rows("a,w,label", 23, [](int i) { return i * 7 % 23; }), {.features = {"a", "w"}})
+                .features.cols(),
+            2);
+  // Ranks are several.
+  const auto ranks = [](int count) {
+    return table(count == 3 ? "a,b,c,label" : "a,b,label", 23, [=](int i) {
+      std::string out;
+      for (const int step : {3, 5, 9})
+        if (step < 9 || count == 3) out += std::to_string(i * step % 23 + 1) + ",";
+      return out + (i % 3 == 0 ? "x" : "y");
+    });
+  };
+  EXPECT_EQ(read(ranks(3)).features.cols(), 3);
+  refused(ranks(2), "no column of features left of 3 (column 1 ('a') is left out: an index: every");
+  // By their usual names, of a part of the rows, too.
+  for (const char* name : {"row.names", "RowNumber", "SNo", "Serial No.", "rn", "EmployeeNumber",
+                           "MRN", "Sr. No", "Case No", "X", "case", "obs"})
+    EXPECT_EQ(read(rows("a," + std::string(name) + ",label", 30,
+                        [](int i) { return i * 7 % 30 + i * 7 % 30 / 2; }))
+                  .features.cols(),
+              1)
+        << name;
+  // A measure is wider.
+  EXPECT_EQ(read(rows("a,X,label", 30, [](int i) { return i * 7 % 30 * 4; })).features.cols(), 2);
+}
+
 TEST_F(NoFeatures, MeasuresMayBeCalledAsIdentifiers) {
   for (const char* name : {"NO", "key"})
     for (const bool again : {true, false})

@@ -254,6 +254,13 @@ nlohmann::json warn_of_answers(const Dataset& training) {
     warnings.push_back(feature_list(training, counters) + " count" +
                        (counters.size() == 1 ? "s" : "") +
                        " the rows: an index is no feature, and gives the labels of sorted rows");
+  const std::vector<std::size_t> numbers = row_numbers(training.features);
+  for (const std::size_t column : numbers) tell(column, "numbers_rows", true);
+  if (!numbers.empty())
+    warnings.push_back(
+        feature_list(training, numbers) + (numbers.size() == 1 ? " has" : " have") +
+        " another whole number in every row, too close together for chance: ranks, or "
+        "numbers of rows, which are no features and to be left out?");
   for (const std::string& warning : warnings) print_warning(warning);
   return out;
 }

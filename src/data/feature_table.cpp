@@ -128,6 +128,7 @@ std::optional<std::size_t> find_key(const Table& table, TableColumns& columns,
                                ", which has the other rows' values" +
                                (one.absent > 1 ? " but for " + std::to_string(one.absent) : "");
     if (!one.moved) {
+      reading.details["by_places"] = true;
       reading.warnings.push_back(differ + ", in the same order: rows go together by their places");
       return;
     }
@@ -168,6 +169,7 @@ std::optional<std::size_t> find_key(const Table& table, TableColumns& columns,
     return key->column;
   }
   if (partial && !in_order) tell_of_absent(*partial);
+  if (in_order || renamed) reading.details["by_places"] = true;
   if (in_order)
     reading.notes.push_back(told(*in_order) +
                             " in the same order: rows go together by their places, and it is a "

@@ -54,6 +54,7 @@ std::vector<std::size_t> join_by_identifier(const JoinedTables& tables, Reading&
                                   (label ? tables.features : tables.labels) + " has";
         if (named) throw DataError(lacks + advice);
         reading.notes.push_back(lacks + ": rows go together by their places");
+        reading.details["by_places"] = true;
         continue;
       }
       std::vector<std::size_t> out;

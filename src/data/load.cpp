@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "data/archive_keys.h"
 #include "data/feature_table.h"
 #include "data/file_bytes.h"
 #include "data/idx.h"
@@ -191,6 +192,7 @@ Dataset load_dataset(const DataSource& source, Reading* told) {
   const Kind kind = kind_of(source.features);
   Reading of_labels;
   std::vector<NamedColumn> beside_labels, beside_features;
+  std::vector<std::string> unreadable;
   if (kind == Kind::kTable) {
     // What tells rows apart may be in both tables.
     if (!source.labels.empty()) words = read_labels(source, of_labels, &beside_labels);
@@ -209,6 +211,9 @@ Dataset load_dataset(const DataSource& source, Reading* told) {
       if (set.digests.size() != static_cast<std::size_t>(set.features.rows())) set.digests.clear();
     }
     apply_pooling(archive, source, set);
+    if (!source.labels.empty())
+      beside_features = archive_keys(archive, static_cast<std::size_t>(set.features.rows()),
+                                     {members.features, members.labels}, unreadable);
     if (source.labels.empty()) {
       if (members.labels.empty())
         throw DataError(archive.where(members.features) +
@@ -227,7 +232,7 @@ Dataset load_dataset(const DataSource& source, Reading* told) {
     set.features = load_features(source, &reading).features;
   }
   if (!source.labels.empty()) {
-    if (kind != Kind::kTable) words = read_labels(source, of_labels, nullptr);
+    if (kind != Kind::kTable) words = read_labels(source, of_labels, &beside_labels);
     reading.notes.insert(reading.notes.end(), of_labels.notes.begin(), of_labels.notes.end());
     reading.warnings.insert(reading.warnings.end(), of_labels.warnings.begin(),
                             of_labels.warnings.end());
@@ -235,8 +240,16 @@ Dataset load_dataset(const DataSource& source, Reading* told) {
       reading.details["label"] = of_labels.details["label"];
       reading.details["labels"] = std::move(of_labels.details);
     }
-    const std::vector<std::size_t> rows = join_by_identifier(
-        {name, labelled, beside_features, beside_labels, source.columns.skip_missing}, reading);
+    std::vector<std::size_t> rows;
+    const bool left_out = source.columns.skip_missing;
+    if (kind == Kind::kTable)
+      rows =
+          join_by_identifier({name, labelled, beside_features, beside_labels, left_out}, reading);
+    else
+      rows = join_by_keys({name, labelled, beside_features, beside_labels, left_out, unreadable},
+                          reading);
+    if (rows.empty() && kind == Kind::kTable && !reading.details.contains("by_places"))
+      tell_of_places(name, labelled, beside_labels, reading);
     if (!rows.empty()) words = rows_of(words, rows);
   }
   const auto samples = static_cast<std::size_t>(set.features.rows());

@@ -262,6 +262,24 @@ std::vector<std::string> npy_to_strings(std::span<const std::uint8_t> bytes,
   return out;
 }
 
+std::vector<std::string> npy_to_keys(std::span<const std::uint8_t> bytes,
+                                     const std::string& where) {
+  const NpyHeader header = parse_npy_header(bytes, where);
+  if (is_text(header)) return npy_to_strings(bytes, where);
+  const auto [rows, columns] = extent(header, where);
+  if (columns != 1 || header.kind == 'b')
+    throw DataError(where + ": expected a text or a whole number a row");
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < rows; ++i) {
+    const double value = element(header, bytes.data() + header.data_offset, i);
+    if (value != std::floor(value) || !(std::abs(value) < 0x1p53))
+      throw DataError(where + ": row " + std::to_string(i) + " is " + number_text(value) +
+                      ", expected a text or a whole number below 2^53");
+    out.push_back(std::to_string(static_cast<long long>(value)));
+  }
+  return out;
+}
+
 FeatureMatrix read_npy_samples(const std::filesystem::path& path) {
   return npy_to_samples(read_file(path), quoted_path(path));
 }

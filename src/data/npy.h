@@ -37,6 +37,8 @@ ByteArray npy_to_byte_array(std::vector<std::uint8_t> bytes, const std::string& 
 /// A one-dimensional array of text, as UTF-8. Throws DataError.
 std::vector<std::string> npy_to_strings(std::span<const std::uint8_t> bytes,
                                         const std::string& where);
+/// The same, and of whole numbers in their shortest form. Throws DataError.
+std::vector<std::string> npy_to_keys(std::span<const std::uint8_t> bytes, const std::string& where);
 
 FeatureMatrix read_npy_samples(const std::filesystem::path& path);
 Eigen::MatrixXd read_npy_matrix(const std::filesystem::path& path);
@@ -72,6 +74,7 @@ class NpzArchive {
   LabelWords label_words(const std::string& name) const;
   ByteArray byte_array(const std::string& name) const;
   std::vector<std::string> strings(const std::string& name) const;
+  std::vector<std::string> keys(const std::string& name) const;
   /// What opens a message about a member.
   std::string where(const std::string& name) const;
 

@@ -169,6 +169,10 @@ std::vector<std::string> NpzArchive::strings(const std::string& name) const {
   return npy_to_strings(unpack(name), where(name));
 }
 
+std::vector<std::string> NpzArchive::keys(const std::string& name) const {
+  return npy_to_keys(unpack(name), where(name));
+}
+
 void write_npz(const std::filesystem::path& path,
                const std::map<std::string, std::vector<std::uint8_t>>& members, unsigned mode) {
   // What local and central headers share: version 2.0, no flags, stored, 1980-01-01 00:00.

@@ -155,6 +155,72 @@ TEST_F(Joining, WhatOneTableAloneHasIsRefused) {
   EXPECT_TRUE(said("rows go together by their places"));
 }
 
+TEST_F(Joining, ArchivesByTheirIdentifiers) {
+  const FeatureMatrix x = FeatureMatrix::Random(4, 2);
+  using Bytes = std::vector<std::uint8_t>;
+  const auto load = [&](const std::map<std::string, Bytes>& keys, const std::string& labels,
+                        bool skip = false) {
+    std::map<std::string, Bytes> members = keys;
+    members["features"] = npy_bytes(x);
+    write_npz(folder_ / "x.npz", members);
+    put_file(folder_ / "y.csv", labels);
+    DataSource source;
+    source.features = folder_ / "x.npz";
+    source.labels = folder_ / "y.csv";
+    source.columns.skip_missing = skip;
+    reading_ = {};
+    return load_dataset(source, &reading_).labels;
+  };
+  using Words = std::vector<std::string>;
+  const Bytes names = npy_bytes(Words{"pa", "pb", "pc", "pd"});
+  const Labels want = {0, 1, 2, 0}, by_place = {0, 2, 0, 1};
+  const std::string labels = "id,label\npd,0\npc,2\npa,0\npb,1\n";
+  for (const char* member : {"ids", "names", "ID", "sample_ids", "ids_train"}) {
+    EXPECT_EQ(load({{member, names}}, labels), want) << member;
+    EXPECT_TRUE(said("labels go to samples by column 1 ('id'), as member '")) << member;
+    EXPECT_EQ(reading_.details["joined_by"], "id");
+  }
+  // Texts under whatever name; numbers under an identifier's, or an index that does not count.
+  EXPECT_EQ(load({{"ids", names}}, "code,label\npd,0\npc,2\npa,0\npb,1\n"), want);
+  const Bytes numbers = npy_bytes(Labels{0, 1, 2, 3});
+  EXPECT_EQ(load({{"ids", numbers}}, "id,label\n3,0\n2,2\n0,0\n1,1\n"), want);
+  EXPECT_EQ(load({{"index", numbers}}, ",label\n3,0\n2,2\n0,0\n1,1\n"), want);
+  EXPECT_EQ(load({{"ids", npy_bytes(Labels{2, 3, 1, 0})}}, ",label\n0,0\n1,2\n2,0\n3,1\n"),
+            by_place);
+  ASSERT_EQ(reading_.warnings.size(), 1u);
+  EXPECT_NE(reading_.warnings[0].find("rows go together by their places"), std::string::npos);
+  // Files, with folders and endings or without.
+  const Bytes files = npy_bytes(Words{"a/1.png", "b/2.png", "b/3.png", "a/4.png"});
+  for (const char* image :
+       {"image,label\n4.png,0\n3.png,2\n1.png,0\n2.png,1\n", "image_id,label\n4,0\n3,2\n1,0\n2,1\n",
+        "f,label\nx\\4.jpg,0\nx\\3.jpg,2\nx\\1.jpg,0\nx\\2.jpg,1\n"}) {
+    EXPECT_EQ(load({{"names", files}}, image), want) << image;
+    EXPECT_TRUE(said("but for folders"));
+  }
+  // One that tells nothing apart is not gone by, other values are told, half of them refused.
+  EXPECT_EQ(load({{"ids", npy_bytes(Words{"p", "p", "q", "r"})}}, labels), (Labels{0, 2, 0, 1}));
+  EXPECT_TRUE(said("rows go together by their places, not by column 1 ('id')"));
+  EXPECT_EQ(load({}, labels), by_place);
+  EXPECT_TRUE(said("rows go together by their places, not by column 1 ('id')"));
+  EXPECT_EQ(load({{"ids", npy_bytes(Words{"s", "t", "u", "v"})}}, labels), by_place);
+  ASSERT_EQ(reading_.warnings.size(), 1u);
+  expect_data_error(
+      [&] {
+        load({{"ids", names}}, "id,label\npd,0\npx,2\npa,0\npb,1\n");
+      },
+      "y.csv': no row with 'pc' in column 1 ('id'), which member 'ids' of ");
+  const std::string more = labels + "pe,1\n";
+  expect_data_error([&] { load({{"ids", names}}, more); }, "x.npz': no row with 'pe' in member");
+  EXPECT_EQ(load({{"ids", names}}, more, true), want);
+}
+
+TEST_F(Joining, ByPlacesIsSaidWhereLabelsHaveIdentifiers) {
+  EXPECT_EQ(load("a,b\n0.5,1.5\n2.5,3.5\n", "id,label\np,u\nq,v\n").labels, (Labels{0, 1}));
+  EXPECT_TRUE(said("y.csv': rows go together by their places, not by column 1 ('id'): "));
+  load("a,b\n0.5,1.5\n2.5,3.5\n", "id,label\np,u\np,v\n");
+  EXPECT_FALSE(said("by their places"));
+}
+
 TEST_F(Joining, ColumnsOfAnotherSetByTheirNames) {
   DataSource source;
   source.features = folder_ / "x.csv";

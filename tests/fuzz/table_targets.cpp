@@ -45,7 +45,7 @@ void npy(Bytes bytes) {
        [&] {
          (void)npy_to_byte_array({bytes.begin(), bytes.end()}, "array");
        },
-       [&] { (void)npy_to_strings(bytes, "array"); });
+       [&] { (void)npy_to_strings(bytes, "array"); }, [&] { (void)npy_to_keys(bytes, "array"); });
 }
 
 void npz(Bytes bytes) {

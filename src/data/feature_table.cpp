@@ -52,7 +52,7 @@ bool add_label(const Table& table, const TableColumns& columns, std::size_t row,
     require(false, "add_label: a row without a one");
   }
   const std::string_view field = without_blanks(fields.fields[*columns.label]);
-  if (is_missing_label(field)) {
+  if (is_missing_label(field) && !(columns.dash_is_class && field == "-")) {
     if (skip_missing) return false;
     throw DataError(table.where(row) + ", " + columns.column_text(*columns.label) + ": no label (" +
                     shown_field(field) + "); add it, or leave such rows out with --skip-missing");
@@ -240,6 +240,10 @@ FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest 
   OtherColumns beside(columns, key);
   beside.keep_only(others.columns);
   ColumnRounding rounding(columns.features.size());
+  std::vector<bool> logical;
+  for (const std::size_t j : columns.features)
+    logical.push_back(std::find(columns.logical.begin(), columns.logical.end(), j) !=
+                      columns.logical.end());
   TableRow row;
   Eigen::Index at = 0;
   for (const std::size_t i : columns.rows) {
@@ -248,7 +252,8 @@ FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest 
     bool whole = true;
     for (std::size_t k = 0; whole && k < columns.features.size(); ++k) {
       const std::size_t j = columns.features[k];
-      const auto value = table_number(row.fields[j], columns.mark);
+      const auto value =
+          logical[k] ? truth_value(row.fields[j]) : table_number(row.fields[j], columns.mark);
       const auto place = [&] { return table.where(i) + ", " + columns.column_text(j) + ": "; };
       if (!value && skip && is_missing_number(row.fields[j])) {
         whole = false;

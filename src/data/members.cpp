@@ -106,6 +106,11 @@ bool holds_part(const NpzArchive& archive, Part part) {
 }
 
 Members find_members(const NpzArchive& archive, const Members& named, Part part) {
+  const auto has = [&](const char* name) { return archive.contains(name); };
+  if (has("format") && has("shape") && has("data"))
+    throw DataError(archive.name() +
+                    ": a sparse matrix of SciPy, expected arrays: numpy.savez(path, "
+                    "features=matrix.toarray(), labels=labels)");
   Members out = named;
   Part of = named.features.empty() ? part : part_of(named.features);
   if (out.features.empty()) {

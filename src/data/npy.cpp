@@ -214,8 +214,14 @@ LabelWords npy_to_label_words(std::span<const std::uint8_t> bytes, const std::st
   LabelWords words;
   const auto here = [&] { return where + ": row " + std::to_string(words.size()); };
   if (is_text(header)) {
+    bool signs = false, others = false;  // "-" is a class beside "+"
     for_each_text(bytes, header, where, [&](std::string&& word) {
-      if (!class_name(word).empty() && is_missing_label(word))
+      signs = signs || is_sign_name(word);
+      others = others || !(is_sign_name(word) || word == "-");
+    });
+    for_each_text(bytes, header, where, [&](std::string&& word) {
+      const bool dash = word == "-" && signs && !others;
+      if (!dash && !class_name(word).empty() && is_missing_label(word))
         throw DataError(here() + ": no label ('" + printable(word) + "')");
       words.add(word, here);
     });

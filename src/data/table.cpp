@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <fstream>
 #include <map>
 #include <set>
 
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/path.h"
+#include "base/utf8.h"
 #include "data/dataset.h"
 #include "data/table_number.h"
 #include "data/table_text.h"
@@ -135,6 +137,28 @@ bool is_table_name(const std::filesystem::path& path) {
   for (const char* ending : {".csv", ".tsv", ".tab", ".txt", ".dat"})
     if (name.ends_with(ending)) return true;
   return false;
+}
+
+bool begins_as_table(const std::filesystem::path& path) {
+  const std::string name = lower_name(path);
+  for (const char* ending : {".json", ".jsonl", ".ndjson", ".arff", ".xml", ".html", ".htm",
+                             ".yaml", ".yml", ".svm", ".libsvm", ".py", ".md", ".pkl"})
+    if (name.ends_with(ending)) return false;
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) return false;
+  std::ifstream file(path, std::ios::binary);
+  std::string start(4096, '\0');
+  file.read(start.data(), static_cast<std::streamsize>(start.size()));
+  start.resize(static_cast<std::size_t>(file.gcount()));
+  // Packed, or UTF-16: the reader says what is wrong.
+  for (const char* mark : {"\x1f\x8b", "\xff\xfe", "\xfe\xff"})
+    if (start.starts_with(mark)) return true;
+  const std::string_view text = start;
+  // The last character may be cut.
+  return !text.empty() && utf8_prefix(text) + 4 > text.size() &&
+         std::none_of(text.begin(), text.end(), [](char c) {
+           return c >= 0 && c < ' ' && c != '\n' && c != '\r' && c != '\t' && c != '\f';
+         });
 }
 
 Table::Table(const std::filesystem::path& path)

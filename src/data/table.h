@@ -16,6 +16,9 @@ inline constexpr std::size_t kMaxTableRows = std::size_t{1} << 27;
 
 /// By the name: .csv, .tsv, .tab, .txt, .dat, whatever the capitals, with or without .gz.
 bool is_table_name(const std::filesystem::path& path);
+/// A file of another name that begins as text, and is not of a kind that holds no tables (.json, .arff,
+/// ..): .data, .test, or without an ending. False where it cannot be read.
+bool begins_as_table(const std::filesystem::path& path);
 
 /// Fields of one row. They point into the table, or into the row itself.
 struct TableRow {

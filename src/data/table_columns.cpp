@@ -95,6 +95,7 @@ class Assignment {
   }
   void take_as_label(std::size_t j, const std::string& why) {
     out_.label = j;
+    out_.dash_is_class = uses_.column(j).dash_is_class();
     uses_.take(j, "label", why);
   }
 
@@ -125,7 +126,7 @@ class Assignment {
     Indices texts, numbers, unlikely;
     for (const std::size_t j : uses_.free_columns()) {
       if (!uses_.column(j).like_labels()) continue;
-      if (uses_.column(j).texts == 0)
+      if (uses_.column(j).texts == 0 || uses_.column(j).is_logical())
         numbers.push_back(j);
       else if (!mostly(j, looks_like_date))
         (is_measured(j) || is_split(j) ? unlikely : texts).push_back(j);
@@ -278,7 +279,8 @@ class Assignment {
   void leave_out_texts() {
     for (const std::size_t j : uses_.free_columns()) {
       const ColumnProfile& c = uses_.column(j);
-      if (c.texts == 0 || c.numbers >= c.texts) continue;  // check_features() names the field
+      if (c.texts == 0 || c.is_logical() || c.numbers >= c.texts)
+        continue;  // check_features() names the field
       TableRow row;
       table_.read(c.first_text, row);
       const std::string_view first = without_blanks(row.fields[j]);
@@ -326,11 +328,13 @@ class Assignment {
     return uses_.column(j).like_labels() && mostly(j, is_split_name);
   }
 
-  void check_features() const {
+  void check_features() {
     for (const std::size_t j : out_.features) {
       const ColumnProfile& c = uses_.column(j);
       TableRow row;
-      if (c.texts > 0) {
+      if (c.is_logical()) {
+        out_.logical.push_back(j);
+      } else if (c.texts > 0) {
         table_.read(c.first_text, row);
         throw DataError(table_.where(c.first_text) + ", " + uses_.text(j) + ": " +
                         shown_field(without_blanks(row.fields[j])) + ", expected a number");

@@ -64,6 +64,8 @@ struct TableColumns {
   std::vector<std::size_t> one_hot;           ///< columns of zeros and a one, one a class
   std::vector<std::size_t> dropped;           ///< columns that were left out as asked
   std::vector<std::size_t> rows;              ///< those that are data
+  std::vector<std::size_t> logical;           ///< features of True and False, which are 1 and 0
+  bool dash_is_class = false;                 ///< "-" is a label
   DecimalMark mark = DecimalMark::kPoint;
   std::string column_text(std::size_t column) const;  ///< "column 3 ('bmi')"
 };

@@ -225,6 +225,19 @@ std::string_view unit_of(std::string_view field) {
   return std::string_view("+-<>=~:").find(rest.front()) == std::string_view::npos ? rest : "";
 }
 
+std::optional<double> truth_value(std::string_view field) {
+  static constexpr std::array<std::string_view, 1> kTrue = {"true"}, kFalse = {"false"};
+  if (is_one_of(field, kTrue)) return 1;
+  if (is_one_of(field, kFalse)) return 0;
+  return std::nullopt;
+}
+
+bool is_sign_name(std::string_view field) {
+  const std::string_view text = without_blanks(field);
+  return text.find_first_not_of("+-/") == std::string_view::npos &&
+         text.find('+') != std::string_view::npos;
+}
+
 bool is_missing_number(std::string_view field) {
   static constexpr std::array<std::string_view, 13> kWords = {
       "", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", "?", "-", "--", "."};

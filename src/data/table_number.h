@@ -40,6 +40,12 @@ std::string_view unit_of(std::string_view field);
 bool is_missing_number(std::string_view field);
 bool is_missing_label(std::string_view field);
 
+/// "True" is 1 and "False" 0, whatever the capitals; none for others.
+std::optional<double> truth_value(std::string_view field);
+
+/// "+", "++", "+/-": beside names that are all such, "-" is one of them and not missing.
+bool is_sign_name(std::string_view field);
+
 /// Without blanks, tabs and carriage returns around it.
 std::string_view without_blanks(std::string_view text);
 

@@ -111,6 +111,7 @@ void TableProfile::account(std::size_t row, const TableRow& fields) {
     if (is_missing_number(field)) {
       if (column.missing++ == 0) column.first_missing = row;
       column.counts = false;
+      column.dashes += field == "-";
       if (!is_missing_label(field)) {
         ++column.none_fields;
         const std::uint64_t key = digest(field);
@@ -133,6 +134,8 @@ void TableProfile::account(std::size_t row, const TableRow& fields) {
       first = std::min(first, row);
     } else {
       if (column.texts++ == 0) column.first_text = row;
+      column.truths += truth_value(field).has_value();
+      column.signs += is_sign_name(field);
       column.sentences += field.find(' ') != std::string_view::npos;
       column.counts = false;
     }

@@ -21,6 +21,9 @@ struct ColumnProfile {
   std::size_t numbers = 0, whole = 0, texts = 0, missing = 0;  ///< fields of each kind
   std::size_t sentences = 0;                                   ///< texts with a blank in them
   std::size_t files = 0;                                       ///< what `is_file` says are files
+  std::size_t truths = 0;                                      ///< texts: True and False
+  std::size_t signs = 0,
+              dashes = 0;  ///< texts that are signs (is_sign_name), and "-", which is missing
   std::size_t first_text = 0, first_missing = 0, first_fraction = 0;  ///< rows
   bool counts = true;    ///< every field is the one before and `step`, which is not 0
   bool repeats = false;  ///< some value is there twice
@@ -37,12 +40,17 @@ struct ColumnProfile {
   std::size_t none_fields = 0;
 
   std::size_t rows() const { return numbers + texts + missing; }
+  /// Nothing but True and False, which are 1 and 0 as features.
+  bool is_logical() const { return truths > 0 && truths == texts && numbers == 0; }
+  /// "-" is a class beside "+".
+  bool dash_is_class() const { return dashes > 0 && signs > 0 && signs == texts && numbers == 0; }
   /// Could tell classes apart: whole numbers or texts, two different ones or more, each of them twice
   /// on average.
   bool like_labels() const {
     const bool words = texts > 0;  // among them "none" may be one
-    const std::size_t values = different.size() + (words ? nones.size() : 0);
-    return !many && values >= 2 && 2 * values <= numbers + texts + (words ? none_fields : 0);
+    const std::size_t dash = dash_is_class() ? dashes : 0;
+    const std::size_t values = different.size() + (words ? nones.size() : 0) + (dash > 0 ? 1 : 0);
+    return !many && values >= 2 && 2 * values <= numbers + texts + (words ? none_fields : 0) + dash;
   }
   /// A value a row, none of them twice.
   bool like_identifiers() const { return !repeats && numbers + texts >= 2; }

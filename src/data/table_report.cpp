@@ -43,6 +43,12 @@ void report_columns(const ColumnUses& uses, TableUse use, const TableColumns& ta
   }
   text.resize(text.size() - 2);
   reading.notes.push_back(text);
+  if (!taken.logical.empty()) {
+    reading.notes.push_back(table.name() + ": True and False are 1 and 0 in " +
+                            uses.list(taken.logical));
+    d["logical"] = nlohmann::json::array();
+    for (const std::size_t j : taken.logical) d["logical"].push_back(column_json(j));
+  }
   d["header"] = profile.header();
   d["left_out"] = nlohmann::json::array();
   std::map<std::string, ColumnUses::Indices> by_reason;

@@ -261,6 +261,46 @@ TEST_F(FeatureTables, MissingValues) {
   EXPECT_EQ(left_out(), "3 it holds nothing; ");
 }
 
+TEST_F(FeatureTables, TrueAndFalseAreOneAndZero) {
+  const auto rows = [&](const std::string& header, const std::string& one, const std::string& two) {
+    return table(header, 24, [&](int i) {
+      return std::to_string(20 + i % 5) + "," + decimal(i) + "," + (i % 3 == 0 ? one : two) + "," +
+             (i % 2 ? "sick" : "well");
+    });
+  };
+  for (const auto& [one, two] :
+       {std::pair{"True", "False"}, {"TRUE", "FALSE"}, {"true", "false"}}) {
+    const FeatureTable got = read(rows("age,bmi,smoker,kind", one, two));
+    EXPECT_EQ(got.features.cols(), 3);
+    EXPECT_EQ(got.features(0, 2), 1) << one;
+    EXPECT_EQ(got.features(1, 2), 0) << one;
+    EXPECT_EQ(reading_.details["logical"][0]["name"], "smoker");
+  }
+  // Whole columns of nothing else.
+  refused(rows("age,bmi,smoker,kind", "True", "no"), "'True', expected a number");
+  // No stronger candidate for the label than 0 and 1 are.
+  refused(table("bmi,smoker,chd", 24,
+                [](int i) {
+                  return decimal(i) + (i % 3 == 0 ? ",True," : ",False,") + std::to_string(i % 2);
+                }),
+          "several columns may be the label: column 2 ('smoker'), column 3 ('chd')");
+  EXPECT_EQ(
+      labels(read(table("bmi,sick", 24,
+                        [](int i) { return decimal(i) + (i % 3 == 0 ? ",True" : ",False"); })))[0],
+      "True");
+}
+
+TEST_F(FeatureTables, MinusIsAClassBesidePlus) {
+  const auto rows = [&](const std::string& plus, const std::string& minus) {
+    return table("", 24, [&](int i) { return decimal(i) + "," + (i % 3 == 0 ? plus : minus); });
+  };
+  EXPECT_EQ(read(rows("+", "-")).labels.words(), (Words{"+", "-"}));
+  EXPECT_EQ(read("a,class\n0.5,+\n0.7,-\n0.6,+\n").labels.words(), (Words{"+", "-"}));
+  // Beside names it is none, and among numbers.
+  refused("a,class\n0.5,x\n0.7,-\n0.6,y\n", "line 3, column 2 ('class'): no label ('-')");
+  refused("a,class\n0.5,1\n-,0\n0.6,0\n", "line 3, column 1 ('a'): no value ('-')");
+}
+
 TEST_F(FeatureTables, BadRows) {
   refused("a,b,label\n", "a header but no rows");
   refused("a,label\n1,0\nx,1\n2,0\n3,1\n", "line 3, column 1 ('a'): 'x', expected a number");
@@ -372,6 +412,35 @@ TEST_F(FeatureTables, MembersOfArchives) {
   expect_data_error([&] { load_dataset(none); }, "with --test-features-member");
   write_npz(folder_ / "one.npz", {{"x", npy_bytes(test)}, {"data", npy_bytes(test)}});
   expect_data_error([&] { load_dataset(none); }, "several members may be test features (data, x)");
+}
+
+TEST_F(FeatureTables, TablesOfOtherNames) {
+  const std::string text = table("", 12, [](int i) { return decimal(i) + (i % 2 ? ",x" : ",y"); });
+  const auto load = [&](const char* name, std::string_view content) {
+    put_file(folder_ / name, content);
+    DataSource source;
+    source.features = folder_ / name;
+    return load_dataset(source).size();
+  };
+  for (const char* name : {"crx.data", "adult.test", "x.train", "wdbc.all-data", "x"})
+    EXPECT_EQ(load(name, text), 12u) << name;
+  for (const char* name : {"x.json", "x.arff"})
+    expect_data_error([&] { load(name, text); }, "unknown kind of file");
+  expect_data_error([&] { load("x.bin", std::string("a,b\n1\0,2\n", 10)); },
+                    "unknown kind of file");
+  expect_data_error([&] { load("none", ""); }, "unknown kind of file");
+}
+
+TEST_F(FeatureTables, SparseMatricesAreRefused) {
+  const auto numbers = npy_bytes(Labels{0, 1});
+  write_npz(folder_ / "x.npz", {{"data", npy_bytes(FeatureMatrix::Random(2, 1).eval())},
+                                {"format", npy_bytes(Words{"csr"})},
+                                {"indices", numbers},
+                                {"indptr", numbers},
+                                {"shape", numbers}});
+  DataSource source;
+  source.features = folder_ / "x.npz";
+  expect_data_error([&] { load_features(source); }, "a sparse matrix of SciPy, expected arrays");
 }
 
 TEST(Samples, InBothSets) {

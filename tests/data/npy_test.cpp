@@ -341,5 +341,13 @@ TEST(FileBytes, RefusesWhatIsNoFile) {
   expect_data_error([&] { read_file(folder / "five", 4); }, "5 bytes, expected at most 4");
 }
 
+TEST(NpyLabels, MinusIsAClassBesidePlus) {
+  const auto words = [](const std::vector<std::string>& of) {
+    return npy_to_label_words(npy_bytes(of), "y").words();
+  };
+  EXPECT_EQ(words({"+", "-", "+"}), (std::vector<std::string>{"+", "-"}));
+  expect_data_error([&] { words({"x", "-", "+"}); }, "y: row 1: no label ('-')");
+}
+
 }  // namespace
 }  // namespace blindtuner

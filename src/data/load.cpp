@@ -6,7 +6,6 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "data/archive_keys.h"
-#include "data/feature_table.h"
 #include "data/file_bytes.h"
 #include "data/idx.h"
 #include "data/joining.h"
@@ -150,9 +149,20 @@ void find_labels_as_in(ColumnChoice& columns, const Reading& known) {
   if (heading_key(columns.label) == heading_key(columns.known_label.name)) columns.label.clear();
 }
 
-LabelWords load_labels(const DataSource& source, Reading* told) {
+LabelWords load_labels(const DataSource& source, Reading* told, std::vector<NamedColumn>* beside) {
   Reading unheard;
-  return read_labels(source, told != nullptr ? *told : unheard, nullptr);
+  return read_labels(source, told != nullptr ? *told : unheard, beside);
+}
+
+Dataset load_training_features(const DataSource& source, Reading* told) {
+  if (kind_of(source.features) != Kind::kTable || !source.labels.empty())
+    return load_features(source, told);
+  Reading unheard;
+  FeatureTable table = read_table(source, Labelled::kMaybe, told != nullptr ? *told : unheard);
+  Dataset set;
+  set.features = std::move(table.features);
+  set.feature_names = std::move(table.feature_names);
+  return set;
 }
 
 Dataset load_features(const DataSource& source, Reading* told) {

@@ -7,6 +7,7 @@
 
 #include "data/class_names.h"
 #include "data/dataset.h"
+#include "data/feature_table.h"
 #include "data/members.h"
 #include "data/table_columns.h"
 
@@ -38,8 +39,14 @@ Dataset load_dataset(const DataSource& source, Reading* reading = nullptr);
 /// column of a table; one that was asked for by its name is found by its place as well.
 void find_labels_as_in(ColumnChoice& columns, const Reading& known);
 
-/// The file `labels` alone. Throws DataError.
-LabelWords load_labels(const DataSource& source, Reading* reading = nullptr);
+/// The file `labels` alone. Throws DataError. `beside`: takes a table's other columns.
+LabelWords load_labels(const DataSource& source, Reading* reading = nullptr,
+                       std::vector<NamedColumn>* beside = nullptr);
+
+/// The features of a training set, for what is fitted to them: without the column that load_dataset()
+/// would take for the label, if there is one and `source` has no labels of their own. Throws DataError,
+/// also where several columns may be it.
+Dataset load_training_features(const DataSource& source, Reading* reading = nullptr);
 
 /// Features alone, for inference, without labels and classes: those beside them are left out. Throws
 /// DataError.

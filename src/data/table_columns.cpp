@@ -138,6 +138,11 @@ class Assignment {
       candidates.insert(candidates.end(), numbers.begin(), numbers.end());
     std::sort(candidates.begin(), candidates.end());
     if (candidates.size() == 1) {
+      if (features && request_.labelled == Labelled::kMaybe)
+        reading_.warnings.push_back(
+            table_.name() + ": " + uses_.text(candidates[0]) +
+            " is taken for the label, as without labels elsewhere, and for no feature; "
+            "--label-column none says that it is one");
       take_as_label(candidates[0], "by what is in it");
       return;
     }
@@ -149,6 +154,7 @@ class Assignment {
                                : "--label-column");
     }
     const Indices rest = uses_.free_columns();
+    if (features && request_.labelled == Labelled::kMaybe) return;
     if (features)
       throw DataError(table_.name() +
                       ": no column looks like labels (whole numbers or names that "
@@ -206,14 +212,13 @@ class Assignment {
         uses_.take(j, "feature");
         out_.features.push_back(j);
       }
-      if (needs_label()) take_label();
+      if (needs_label() && request_.labelled == Labelled::kYes) take_label();
       for (const std::size_t j : uses_.free_columns())
         uses_.leave_out(j, "not among the features asked for");
     } else {
       leave_out_indices(uses_, request_.use, false);
       if (needs_label()) take_label();
-      if (request_.labelled == Labelled::kNo || request_.labelled == Labelled::kElsewhere)
-        leave_out_labels();
+      if (!out_.label) leave_out_labels();
       leave_out_texts();
       for (const std::size_t j : uses_.free_columns()) {
         uses_.take(j, "feature");
@@ -232,7 +237,10 @@ class Assignment {
     return " (" + uses_.text(j) + " is left out: " + uses_.why(j) +
            "; --feature-columns takes columns as features whatever is in them)";
   }
-  bool needs_label() const { return !out_.label && request_.labelled == Labelled::kYes; }
+  bool needs_label() const {
+    return !out_.label &&
+           (request_.labelled == Labelled::kYes || request_.labelled == Labelled::kMaybe);
+  }
 
   void leave_out_labels() {
     if (!uses_.profile().header()) return;
@@ -246,6 +254,11 @@ class Assignment {
       if (uses_.free(j)) here[uses_.name(j)].push_back(j);
     std::map<std::string, std::size_t> times;
     for (const std::string& wanted : request_.feature_names) ++times[wanted];
+    for (std::size_t j = 0; j < table_.columns(); ++j)
+      if (!uses_.free(j) && times.count(uses_.name(j)) != 0 && here[uses_.name(j)].empty())
+        throw DataError(table_.name() + ": " + uses_.text(j) +
+                        " is a feature of the training set or map, and no feature here (" +
+                        uses_.use(j) + "): leave it out there, too, or nowhere");
     for (const auto& [wanted, count] : times)
       if (here[wanted].size() != count)
         throw DataError(table_.name() + ": " +

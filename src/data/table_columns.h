@@ -42,7 +42,7 @@ struct Reading {
 };
 
 enum class TableUse { kFeatures, kLabels, kTexts, kPictures };
-/// kElsewhere: labels are in another file, which ColumnChoice::label is of. A column of that name, as
+/// kMaybe: a label where one is found. kElsewhere: labels are in another file, which ColumnChoice::label is of. A column of that name, as
 /// any that a label's name is on, is no feature here.
 enum class Labelled { kYes, kMaybe, kNo, kElsewhere };
 

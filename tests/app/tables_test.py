@@ -386,7 +386,8 @@ class Tables(Base):
             features, labels = blobs(120, seed)
             table(at(name), features, [NAMES[k] for k in labels], columns=order + ["label"])
         table(at("odd.csv"), features, labels, columns=names[1:] + ["label"])
-        at("labels.csv").write_text("label\n" + "".join(f"{NAMES[k]}\n" for k in labels))
+        at("labels.csv").write_text("id,label\n" + "".join(f"p{i},{NAMES[k]}\n"
+                                                           for i, k in enumerate(labels)))
         (at("c.json")).write_text(json.dumps({"steps": 4, "batch_size": 128}))
         self.good(OWNER, "whiten", "--features", at("train.csv"), "--out", at("map.npz"))
         self.assertEqual(npz(at("map.npz"))["feature_names"][1], names)
@@ -408,6 +409,8 @@ class Tables(Base):
                 evaluated = self.good(OWNER, "evaluate", "--scores", at("s.npz"), "--labels",
                                       at("labels.csv"), "--json")
                 self.assertGreater(json.loads(evaluated.stdout)["accuracy"], 0.9)
+                self.assertIn("rows go together by their places, not by column 1 ('id')",
+                              evaluated.stderr)
             self.refused(encrypt(at("odd.csv"), at("new.enc"), "--unlabelled", *given),
                          "no column 'f0', which is a feature of the training set")
         self.good(OWNER, "decrypt", "--model", at("m.enc"), "--keys", keys, "--out", at("m.npz"),

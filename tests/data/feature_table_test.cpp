@@ -277,7 +277,8 @@ TEST_F(FeatureTables, TrueAndFalseAreOneAndZero) {
     EXPECT_EQ(reading_.details["logical"][0]["name"], "smoker");
   }
   // Whole columns of nothing else.
-  refused(rows("age,bmi,smoker,kind", "True", "no"), "'True', expected a number");
+  refused(rows("age,bmi,smoker,kind", "True", "no"), "'True', expected a number",
+          {.label = "kind"});
   // No stronger candidate for the label than 0 and 1 are.
   refused(table("bmi,smoker,chd", 24,
                 [](int i) {

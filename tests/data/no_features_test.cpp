@@ -4,6 +4,7 @@
 
 #include "base/utf8.h"
 #include "data/feature_tables.h"
+#include "data/load.h"
 
 namespace blindtuner {
 namespace {
@@ -263,6 +264,47 @@ TEST_F(NoFeatures, WhatSaysTheSameAsTheLabelIsNoFeature) {
   EXPECT_EQ(read(twin, {.features = {"label_num", "a"}}).features.cols(), 2);
   refused(twin, "no column of features left: column 1 ('label_num') says the same",
           {.drop = {"a"}});
+}
+
+TEST_F(NoFeatures, WhatIsFittedToTrainingFeaturesLeavesTheLabelOut) {
+  const auto rows = [&](const std::string& header, const char* more) {
+    return table(header, 40, [&](int i) {
+      return decimal(i) + "," + decimal(3 * i) + "," + std::to_string(i * i % 3 % 2) + more;
+    });
+  };
+  DataSource source;
+  source.features = path_;
+  Reading reading;
+  put_file(path_, rows("a,b,chd", ""));
+  const Dataset map = load_training_features(source, &reading);
+  EXPECT_EQ(map.feature_names, (Words{"a", "b"}));
+  ASSERT_EQ(reading.warnings.size(), 1u);
+  EXPECT_NE(reading.warnings[0].find("column 3 ('chd') is taken for the label"), std::string::npos);
+  EXPECT_EQ(load_dataset(source).feature_names, map.feature_names);
+  source.columns.label = "none";
+  EXPECT_EQ(load_training_features(source).width(), 3u);
+  source.columns.label = "";
+  // By its name without a word, and where there is none.
+  put_file(path_, rows("a,b,label", ""));
+  reading = {};
+  EXPECT_EQ(load_training_features(source, &reading).width(), 2u);
+  EXPECT_TRUE(reading.warnings.empty());
+  put_file(path_, table("a,b", 40, [&](int i) { return decimal(i) + "," + decimal(3 * i); }));
+  EXPECT_EQ(load_training_features(source).width(), 2u);
+  put_file(path_, rows("a,b,c,d", ",1"));
+  EXPECT_EQ(load_training_features(source).width(), 3u);
+  put_file(path_, table("a,b,c", 40, [&](int i) {
+             return decimal(i) + "," + std::to_string(i % 2) + "," + std::to_string(i % 5);
+           }));
+  expect_data_error([&] { load_training_features(source); },
+                    "several columns may be the label: column 2 ('b'), column 3 ('c'); say which "
+                    "with --label-column (none: no labels)");
+  // A map that has the label among its features is told.
+  source.feature_names = {"a", "b", "c"};
+  source.columns.label = "c";
+  expect_data_error([&] { load_dataset(source); },
+                    "column 3 ('c') is a feature of the training set or map, and no feature here "
+                    "(label): leave it out there, too, or nowhere");
 }
 
 TEST_F(NoFeatures, NumbersButForASign) {

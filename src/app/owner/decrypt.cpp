@@ -17,6 +17,7 @@
 #include "app/owner/steps.h"
 #include "app/owner/validator.h"
 #include "base/error.h"
+#include "data/archive_keys.h"
 #include "data/class_names.h"
 #include "data/file_bytes.h"
 #include "data/load.h"
@@ -358,7 +359,10 @@ Labels labels_beside_scores(const EvaluateOptions& options, const std::vector<st
   if (source.labels.empty())
     throw DataError("evaluate --scores needs --labels, or --features with labels of their own");
   Dataset set;
-  set_classes(set, load_labels(source, &reading), source.classes, quoted_path(source.labels));
+  std::vector<NamedColumn> beside;
+  const LabelWords words = load_labels(source, &reading, &beside);
+  tell_of_places(quoted_path(options.scores), quoted_path(source.labels), beside, reading);
+  set_classes(set, words, source.classes, quoted_path(source.labels));
   return set.labels;
 }
 

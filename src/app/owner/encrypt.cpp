@@ -34,7 +34,7 @@ struct WhitenOptions {
 
 void whiten(const CommonOptions& common, const WhitenOptions& options) {
   Reading reading;
-  const Dataset set = load_features(options.source, &reading);
+  const Dataset set = load_training_features(options.source, &reading);
   const FeatureMatrix& features = set.features;
   print_notes(common, reading);
   const std::string name = quoted_path(options.source.features);

@@ -138,7 +138,7 @@ class Assignment {
       candidates.insert(candidates.end(), numbers.begin(), numbers.end());
     std::sort(candidates.begin(), candidates.end());
     if (candidates.size() == 1) {
-      if (features && request_.labelled == Labelled::kMaybe)
+      if (features && request_.labelled == Labelled::kMaybe && texts.empty())
         reading_.warnings.push_back(
             table_.name() + ": " + uses_.text(candidates[0]) +
             " is taken for the label, as without labels elsewhere, and for no feature; "

@@ -289,6 +289,9 @@ TEST_F(NoFeatures, WhatIsFittedToTrainingFeaturesLeavesTheLabelOut) {
   reading = {};
   EXPECT_EQ(load_training_features(source, &reading).width(), 2u);
   EXPECT_TRUE(reading.warnings.empty());
+  put_file(path_, table("a,b", 40, [&](int i) { return decimal(i) + (i % 2 ? ",x" : ",y"); }));
+  EXPECT_EQ(load_training_features(source, &reading).width(), 1u);
+  EXPECT_TRUE(reading.warnings.empty());
   put_file(path_, table("a,b", 40, [&](int i) { return decimal(i) + "," + decimal(3 * i); }));
   EXPECT_EQ(load_training_features(source).width(), 2u);
   put_file(path_, rows("a,b,c,d", ",1"));

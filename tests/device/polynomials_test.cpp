@@ -104,11 +104,11 @@ TEST_P(DevicePolynomials, SumsAndProducts) {
 
 TEST_P(DevicePolynomials, ScalarsAndConstants) {
   for (const Fill fill : kFills)
-    for (int round = 0; round < 3; ++round) {
+    for (int round = 0; round < 4; ++round) {
       const PlainPoly a = source_.poly(q_size(), p_size(), fill), c = source_.poly(1, p_size());
-      std::vector<u64> w, w_low;  // zeros, largest ones, others
+      std::vector<u64> w, w_low;  // 0, 1, the largest, others
       const auto scalar = [&](u64 q) {
-        return round == 0 ? 0 : round == 1 ? q - 1 : source_.below(q);
+        return round < 2 ? static_cast<u64>(round) : round == 2 ? q - 1 : source_.below(q);
       };
       for (const u64 q : ring_.q) w.push_back(scalar(q));
       for (const u64 p : ring_.p) w.push_back(scalar(p));

@@ -38,6 +38,11 @@ inline constexpr std::uint32_t kFormatVersion = 1;
 inline constexpr std::size_t kHeaderBytes = 192;
 inline constexpr std::size_t kFrameBytes = std::size_t{1} << 20;
 inline constexpr std::size_t kDigestBytes = 32;
+/// Length and section, before a frame's payload.
+inline constexpr std::size_t kFramePrefixBytes = 8;
+inline constexpr std::size_t kFullFrameBytes = kFramePrefixBytes + kFrameBytes + kDigestBytes;
+/// No kind of file has a tenth as many.
+inline constexpr std::size_t kMostSections = 256;
 inline constexpr std::string_view kMagic = "BLNDTUNR";
 
 enum class FileKind : std::uint32_t {

@@ -6,34 +6,34 @@
 namespace blindtuner {
 namespace {
 
-void write_ring(FileWriter& out, const Parameters& parameters, const Ring& ring) {
+void write_ring(ContainerWriter& out, const Parameters& parameters, const Ring& ring) {
   require(&ring == &parameters.ring() || &ring == &parameters.small_ring(),
           "a polynomial of a ring that is not the parameters'");
   out.number(static_cast<std::uint8_t>(&ring == &parameters.ring() ? 1 : 0));
 }
 
-const Ring& read_ring(FileReader& in, const Parameters& parameters) {
+const Ring& read_ring(ContainerReader& in, const Parameters& parameters) {
   const auto ring = in.number_in(in.number<std::uint8_t>(), 0, 1, "the number of a ring");
   return ring == 1 ? parameters.ring() : parameters.small_ring();
 }
 
-std::size_t read_count(FileReader& in, std::size_t least, std::size_t most, const char* what) {
+std::size_t read_count(ContainerReader& in, std::size_t least, std::size_t most, const char* what) {
   return static_cast<std::size_t>(in.number_in(in.number<std::uint16_t>(), least, most, what));
 }
 
-void write_count(FileWriter& out, std::size_t count) {
+void write_count(ContainerWriter& out, std::size_t count) {
   require(count <= UINT16_MAX, "a count beyond 16 bits");
   out.number(static_cast<std::uint16_t>(count));
 }
 
-double read_scale(FileReader& in) {
+double read_scale(ContainerReader& in) {
   const double scale = in.finite("a scale");
   // Wide enough for every product of two messages at the top of the chain, and far from overflow.
   if (!(scale >= 0x1p-64 && scale <= 0x1p512)) in.fail("a scale is out of range");
   return scale;
 }
 
-CiphertextHead read_head(FileReader& in, const Parameters& parameters) {
+CiphertextHead read_head(ContainerReader& in, const Parameters& parameters) {
   const Ring& ring = read_ring(in, parameters);
   const std::size_t q_count = read_count(in, 1, ring.q_size(), "a ciphertext's number of primes");
   return {&ring, q_count, read_scale(in)};
@@ -45,7 +45,7 @@ FileHeader make_header(FileKind kind, const Parameters& parameters, const KeyId&
   return {kind, parameters.literal().name, parameters.digest(), key_id};
 }
 
-ParametersPtr load_parameters(const FileReader& reader, bool allow_insecure) {
+ParametersPtr load_parameters(const ContainerReader& reader, bool allow_insecure) {
   const FileHeader& header = reader.header();
   const ParametersLiteral* literal = nullptr;
   try {
@@ -65,7 +65,7 @@ ParametersPtr load_parameters(const FileReader& reader, bool allow_insecure) {
   return parameters;
 }
 
-void require_same_keys(const FileReader& reader, const FileHeader& expected,
+void require_same_keys(const ContainerReader& reader, const FileHeader& expected,
                        const std::string& others) {
   const FileHeader& header = reader.header();
   if (header.parameters_digest != expected.parameters_digest)
@@ -76,7 +76,7 @@ void require_same_keys(const FileReader& reader, const FileHeader& expected,
                 others + " to the keys " + to_string(expected.key_id).substr(0, 8) + "..");
 }
 
-void write(FileWriter& out, const Parameters& parameters, const Ciphertext& c) {
+void write(ContainerWriter& out, const Parameters& parameters, const Ciphertext& c) {
   require(c.c0.q_count() == c.c1.q_count() && c.c0.p_count() == 0 && c.c1.p_count() == 0,
           "a ciphertext has two polynomials of one level");
   write_ring(out, parameters, c.ring());
@@ -86,7 +86,7 @@ void write(FileWriter& out, const Parameters& parameters, const Ciphertext& c) {
   write_residues(out, c.c1);
 }
 
-Ciphertext read_ciphertext(FileReader& in, const Parameters& parameters,
+Ciphertext read_ciphertext(ContainerReader& in, const Parameters& parameters,
                            const AcceptCiphertext& accept) {
   const CiphertextHead head = read_head(in, parameters);
   if (accept) accept(head);
@@ -95,7 +95,7 @@ Ciphertext read_ciphertext(FileReader& in, const Parameters& parameters,
   return {std::move(c0), std::move(c1), head.scale};
 }
 
-void write(FileWriter& out, const Parameters& parameters, const SeededCiphertext& c) {
+void write(ContainerWriter& out, const Parameters& parameters, const SeededCiphertext& c) {
   require(c.c0.p_count() == 0, "a ciphertext has no special limbs");
   write_ring(out, parameters, c.c0.ring());
   write_count(out, c.c0.q_count());
@@ -105,7 +105,7 @@ void write(FileWriter& out, const Parameters& parameters, const SeededCiphertext
   write_residues(out, c.c0);
 }
 
-SeededCiphertext read_seeded_ciphertext(FileReader& in, const Parameters& parameters,
+SeededCiphertext read_seeded_ciphertext(ContainerReader& in, const Parameters& parameters,
                                         const AcceptCiphertext& accept) {
   const CiphertextHead head = read_head(in, parameters);
   if (accept) accept(head);
@@ -117,7 +117,7 @@ SeededCiphertext read_seeded_ciphertext(FileReader& in, const Parameters& parame
   return c;
 }
 
-void write(FileWriter& out, const Parameters& parameters, const KeySwitchKey& key) {
+void write(ContainerWriter& out, const Parameters& parameters, const KeySwitchKey& key) {
   require(key.b.size() == key.shape.digits() && !key.b.empty(), "a key has one b for each digit");
   write_ring(out, parameters, key.ring());
   write_count(out, key.shape.q_count);
@@ -132,7 +132,7 @@ void write(FileWriter& out, const Parameters& parameters, const KeySwitchKey& ke
   }
 }
 
-KeySwitchKey read_key_switch_key(FileReader& in, const Parameters& parameters) {
+KeySwitchKey read_key_switch_key(ContainerReader& in, const Parameters& parameters) {
   const Ring& ring = read_ring(in, parameters);
   KeySwitchKey key;
   key.shape.q_count = read_count(in, 1, ring.q_size(), "a key's number of primes");
@@ -156,7 +156,7 @@ KeySwitchKey read_key_switch_key(FileReader& in, const Parameters& parameters) {
   return key;
 }
 
-void write(FileWriter& out, const Parameters& parameters, const GaloisKeys& keys) {
+void write(ContainerWriter& out, const Parameters& parameters, const GaloisKeys& keys) {
   out.number(static_cast<std::uint32_t>(keys.size()));
   for (const auto& [g, key] : keys) {
     out.number(g);
@@ -164,7 +164,7 @@ void write(FileWriter& out, const Parameters& parameters, const GaloisKeys& keys
   }
 }
 
-GaloisKeys read_galois_keys(FileReader& in, const Parameters& parameters) {
+GaloisKeys read_galois_keys(ContainerReader& in, const Parameters& parameters) {
   const auto count = in.number<std::uint32_t>();
   in.require_available(count, 64, "rotation keys");
   GaloisKeys keys;
@@ -181,7 +181,7 @@ GaloisKeys read_galois_keys(FileReader& in, const Parameters& parameters) {
   return keys;
 }
 
-void write(FileWriter& out, const Parameters& parameters, const BootstrapKeys& keys) {
+void write(ContainerWriter& out, const Parameters& parameters, const BootstrapKeys& keys) {
   write(out, parameters, keys.evaluation.relinearisation);
   write(out, parameters, keys.evaluation.galois);
   for (const KeySwitchKey* key :
@@ -189,7 +189,7 @@ void write(FileWriter& out, const Parameters& parameters, const BootstrapKeys& k
     write(out, parameters, *key);
 }
 
-BootstrapKeys read_bootstrap_keys(FileReader& in, const Parameters& parameters) {
+BootstrapKeys read_bootstrap_keys(ContainerReader& in, const Parameters& parameters) {
   BootstrapKeys keys;
   keys.evaluation.relinearisation = read_key_switch_key(in, parameters);
   keys.evaluation.galois = read_galois_keys(in, parameters);
@@ -207,7 +207,7 @@ BootstrapKeys read_bootstrap_keys(FileReader& in, const Parameters& parameters) 
   return keys;
 }
 
-void write(FileWriter& out, const Parameters& parameters, const PublicKey& key) {
+void write(ContainerWriter& out, const Parameters& parameters, const PublicKey& key) {
   require(key.b.q_count() == key.a.q_count() && key.b.p_count() == 0 && key.a.p_count() == 0,
           "a public key has two polynomials of one level");
   write_ring(out, parameters, key.b.ring());
@@ -216,7 +216,7 @@ void write(FileWriter& out, const Parameters& parameters, const PublicKey& key) 
   write_residues(out, key.a);
 }
 
-PublicKey read_public_key(FileReader& in, const Parameters& parameters) {
+PublicKey read_public_key(ContainerReader& in, const Parameters& parameters) {
   const Ring& ring = read_ring(in, parameters);
   const std::size_t q_count = read_count(in, 1, ring.q_size(), "a public key's number of primes");
   Poly b = read_residues(in, ring, q_count, 0);

@@ -5,8 +5,7 @@
 //   ring        1 byte: 0 the small ring, 1 the big one
 //   ciphertext  ring, q_count (2), scale (8, double), residues of c0, residues of c1
 //   seeded      ring, q_count (2), scale (8), stream (8), seed (32), residues of c0
-//   key         ring, q_count (2), p_count (2), digits (2), digit ends (2 each), seed (32),
-//   residues of
+//   key         ring, q_count (2), p_count (2), digits (2), digit ends (2 each), seed (32), residues of
 //               b_0, b_1, ..; the uniform halves are expanded from the seed
 //   galois keys count (4), then for each, by rising element: Galois element (8), key
 //   bootstrap   key: relinearisation; galois keys; keys: small_to_sparse, dense_to_sparse,
@@ -14,15 +13,15 @@
 //   public key  ring, q_count (2), residues of b, residues of a
 //
 // Readers take the parameters that the file's header names and throw DataError (through the
-// FileReader) for residues that are not below their prime and shapes that the parameters do not
+// ContainerReader) for residues that are not below their prime and shapes that the parameters do not
 // have. They allocate at most a small multiple of what the rest of the file holds.
 #pragma once
 
 #include <functional>
 
 #include "ckks/bootstrap/bootstrapper.h"
-#include "io/file_reader.h"
-#include "io/file_writer.h"
+#include "io/container_reader.h"
+#include "io/container_writer.h"
 #include "rlwe/ciphertext.h"
 #include "rlwe/keys.h"
 #include "rlwe/parameters.h"
@@ -34,13 +33,13 @@ FileHeader make_header(FileKind kind, const Parameters& parameters, const KeyId&
 
 /// The parameters that the file names, which must be those of this program by digest. Sets below
 /// 128 bits are refused (SecurityError) unless allowed.
-ParametersPtr load_parameters(const FileReader& reader, bool allow_insecure);
+ParametersPtr load_parameters(const ContainerReader& reader, bool allow_insecure);
 /// The file was made under these parameters and keys. `others`: what it must go with, for the
 /// message.
-void require_same_keys(const FileReader& reader, const FileHeader& expected,
+void require_same_keys(const ContainerReader& reader, const FileHeader& expected,
                        const std::string& others);
 
-void write(FileWriter& out, const Parameters& parameters, const Ciphertext& c);
+void write(ContainerWriter& out, const Parameters& parameters, const Ciphertext& c);
 /// What a ciphertext says of itself before its residues.
 struct CiphertextHead {
   const Ring* ring = nullptr;
@@ -49,24 +48,24 @@ struct CiphertextHead {
 };
 /// `accept` sees the head before memory is asked for, and throws what it does not want.
 using AcceptCiphertext = std::function<void(const CiphertextHead&)>;
-Ciphertext read_ciphertext(FileReader& in, const Parameters& parameters,
+Ciphertext read_ciphertext(ContainerReader& in, const Parameters& parameters,
                            const AcceptCiphertext& accept = {});
 
-void write(FileWriter& out, const Parameters& parameters, const SeededCiphertext& c);
-SeededCiphertext read_seeded_ciphertext(FileReader& in, const Parameters& parameters,
+void write(ContainerWriter& out, const Parameters& parameters, const SeededCiphertext& c);
+SeededCiphertext read_seeded_ciphertext(ContainerReader& in, const Parameters& parameters,
                                         const AcceptCiphertext& accept = {});
 
-void write(FileWriter& out, const Parameters& parameters, const KeySwitchKey& key);
+void write(ContainerWriter& out, const Parameters& parameters, const KeySwitchKey& key);
 /// The uniform halves are expanded.
-KeySwitchKey read_key_switch_key(FileReader& in, const Parameters& parameters);
+KeySwitchKey read_key_switch_key(ContainerReader& in, const Parameters& parameters);
 
-void write(FileWriter& out, const Parameters& parameters, const GaloisKeys& keys);
-GaloisKeys read_galois_keys(FileReader& in, const Parameters& parameters);
+void write(ContainerWriter& out, const Parameters& parameters, const GaloisKeys& keys);
+GaloisKeys read_galois_keys(ContainerReader& in, const Parameters& parameters);
 
-void write(FileWriter& out, const Parameters& parameters, const BootstrapKeys& keys);
-BootstrapKeys read_bootstrap_keys(FileReader& in, const Parameters& parameters);
+void write(ContainerWriter& out, const Parameters& parameters, const BootstrapKeys& keys);
+BootstrapKeys read_bootstrap_keys(ContainerReader& in, const Parameters& parameters);
 
-void write(FileWriter& out, const Parameters& parameters, const PublicKey& key);
-PublicKey read_public_key(FileReader& in, const Parameters& parameters);
+void write(ContainerWriter& out, const Parameters& parameters, const PublicKey& key);
+PublicKey read_public_key(ContainerReader& in, const Parameters& parameters);
 
 }  // namespace blindtuner

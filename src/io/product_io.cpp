@@ -6,7 +6,7 @@
 namespace blindtuner {
 namespace {
 
-void write_map_key(FileWriter& out, const ComponentMapKey& key) {
+void write_map_key(ContainerWriter& out, const ComponentMapKey& key) {
   require(key.b.size() == key.map.width, "a component map's key has `width` polynomials");
   out.number(static_cast<std::uint32_t>(key.map.width));
   out.number(key.map.g);
@@ -17,7 +17,7 @@ void write_map_key(FileWriter& out, const ComponentMapKey& key) {
   for (const Poly& b : key.b) write_residues(out, b);
 }
 
-ComponentMapKey read_map_key(FileReader& in, const Parameters& parameters,
+ComponentMapKey read_map_key(ContainerReader& in, const Parameters& parameters,
                              const ComponentMap& expected) {
   const Ring& ring = parameters.small_ring();
   ComponentMapKey key;
@@ -36,12 +36,12 @@ ComponentMapKey read_map_key(FileReader& in, const Parameters& parameters,
   return key;
 }
 
-void write_map_keys(FileWriter& out, const std::vector<ComponentMapKey>& keys) {
+void write_map_keys(ContainerWriter& out, const std::vector<ComponentMapKey>& keys) {
   out.number(static_cast<std::uint16_t>(keys.size()));
   for (const ComponentMapKey& key : keys) write_map_key(out, key);
 }
 
-std::vector<ComponentMapKey> read_map_keys(FileReader& in, const Parameters& parameters,
+std::vector<ComponentMapKey> read_map_keys(ContainerReader& in, const Parameters& parameters,
                                            const std::vector<ComponentMap>& expected) {
   in.number_in(in.number<std::uint16_t>(), expected.size(), expected.size(),
                "the number of component map keys");
@@ -52,14 +52,14 @@ std::vector<ComponentMapKey> read_map_keys(FileReader& in, const Parameters& par
 
 }  // namespace
 
-void write(FileWriter& out, const ProductLayout& layout) {
+void write(ContainerWriter& out, const ProductLayout& layout) {
   out.number(static_cast<std::uint64_t>(layout.samples));
   out.number(static_cast<std::uint32_t>(layout.features));
   out.number(static_cast<std::uint32_t>(layout.classes));
   out.number(static_cast<std::uint32_t>(layout.width));
 }
 
-ProductLayout read_layout(FileReader& in, const Parameters& parameters) {
+ProductLayout read_layout(ContainerReader& in, const Parameters& parameters) {
   const auto samples =
       in.number_in(in.number<std::uint64_t>(), 1, kMaxSamples, "the number of samples");
   const auto features =
@@ -75,14 +75,14 @@ ProductLayout read_layout(FileReader& in, const Parameters& parameters) {
   }
 }
 
-void write(FileWriter& out, const Parameters& parameters, const ProductKeys& keys) {
+void write(ContainerWriter& out, const Parameters& parameters, const ProductKeys& keys) {
   write(out, parameters, keys.relinearisation);
   write(out, parameters, keys.galois);
   write_map_keys(out, keys.pack);
   write_map_keys(out, keys.unpack);
 }
 
-ProductKeys read_product_keys(FileReader& in, const Parameters& parameters,
+ProductKeys read_product_keys(ContainerReader& in, const Parameters& parameters,
                               const ProductLayout& layout) {
   ProductKeys keys;
   keys.relinearisation = read_key_switch_key(in, parameters);

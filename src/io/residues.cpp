@@ -40,7 +40,7 @@ void for_limb_groups(const Poly& x, F&& f) {
 
 }  // namespace
 
-void write_residues(FileWriter& out, const Poly& x) {
+void write_residues(ContainerWriter& out, const Poly& x) {
   require(x.domain() == Domain::kNtt, "files hold polynomials in the NTT domain");
   const Residues residues(x);
   for_limb_groups(x,
@@ -55,7 +55,8 @@ void write_residues(FileWriter& out, const Poly& x) {
                   });
 }
 
-Poly read_residues(FileReader& in, const Ring& ring, std::size_t q_count, std::size_t p_count) {
+Poly read_residues(ContainerReader& in, const Ring& ring, std::size_t q_count,
+                   std::size_t p_count) {
   std::size_t total = 0;
   for (std::size_t i = 0; i < q_count; ++i) total += packed_bytes(ring.n(), ring.q(i).bits);
   for (std::size_t i = 0; i < p_count; ++i) total += packed_bytes(ring.n(), ring.p(i).bits);

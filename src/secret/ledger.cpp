@@ -12,7 +12,7 @@
 #include "base/input_file.h"
 #include "base/json.h"
 #include "base/path.h"
-#include "io/file_reader.h"
+#include "io/file_stream.h"
 
 namespace blindtuner {
 namespace {
@@ -251,7 +251,7 @@ void Ledger::require_there() const {
 
 void Ledger::require_keys_in_place() const {
   const fs::path key = folder_ / "secret.key";
-  if (path_exists(key) && FileReader(key, FileKind::kSecretKey).header().key_id != id_)
+  if (path_exists(key) && read_header(key, FileKind::kSecretKey).key_id != id_)
     throw DataError(
         quoted_path(key) +
         ": is another than a moment ago; the earlier one and its ledger are in a folder "

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "io/file_stream.h"
 #include "io/product_io.h"
 #include "secret/passphrase_seal.h"
 
@@ -28,7 +29,7 @@ void pack(const SecretKey& key, std::span<std::uint8_t> out) {
   }
 }
 
-SecretKey unpack(const FileReader& in, std::span<const std::uint8_t> packed, const Ring& ring,
+SecretKey unpack(const ContainerReader& in, std::span<const std::uint8_t> packed, const Ring& ring,
                  SecretHardness hardness) {
   const auto log_n = static_cast<std::uint64_t>(ring.log_n());
   in.number_in(packed[0], log_n, log_n, "log2 of a secret's dimension");
@@ -59,7 +60,7 @@ std::vector<std::uint8_t> associated(const FileHeader& header,
   return out;
 }
 
-void write_seal(FileWriter& out, const SealedBytes& sealed) {
+void write_seal(ContainerWriter& out, const SealedBytes& sealed) {
   out.begin_section(kSealSection);
   out.number(static_cast<std::uint8_t>(sealed.cost.log_n));
   out.number(sealed.cost.r);
@@ -71,7 +72,7 @@ void write_seal(FileWriter& out, const SealedBytes& sealed) {
 }
 
 // For `packed` bytes of secrets.
-SealedBytes read_seal(FileReader& in, std::size_t packed) {
+SealedBytes read_seal(ContainerReader& in, std::size_t packed) {
   const ScryptCost least = kLeastScryptCost, most = kMostScryptCost;
   SealedBytes sealed;
   auto number = [&](std::uint64_t value, std::uint32_t from, std::uint32_t to, const char* what) {
@@ -92,7 +93,7 @@ SealedBytes read_seal(FileReader& in, std::size_t packed) {
   return sealed;
 }
 
-SecretBytes read_sealed(FileReader& in, const Parameters& p,
+SecretBytes read_sealed(ContainerReader& in, const Parameters& p,
                         const std::optional<ProductLayout>& layout, bool with_ledger,
                         const PassphraseSource& source) {
   const SealedBytes sealed = read_seal(in, packed_bytes(p));
@@ -117,7 +118,8 @@ void write_secret_key(const std::filesystem::path& path, const OwnerKeys& keys,
   std::optional<SealedBytes> sealed;  // before the file is begun: it takes a while
   if (!passphrase.empty())
     sealed = seal(packed.span(), passphrase, associated(header, keys.layout, keys.with_ledger));
-  FileWriter out(path, header, {.secret = true, .links = links});
+  FileSink sink(path, kForTheOwner, links);
+  ContainerWriter out(sink, header);
   if (keys.layout) {
     out.begin_section(kLayoutSection);
     write(out, *keys.layout);
@@ -137,7 +139,8 @@ void write_secret_key(const std::filesystem::path& path, const OwnerKeys& keys,
 
 OwnerKeys read_secret_key(const std::filesystem::path& path, bool allow_insecure,
                           const PassphraseSource& passphrase) {
-  FileReader in(path, FileKind::kSecretKey);
+  FileSource source(path);
+  ContainerReader in(source, FileKind::kSecretKey);
   ParametersPtr p = load_parameters(in, allow_insecure);
   std::optional<ProductLayout> layout;
   if (in.next_section() == kLayoutSection) {
@@ -171,7 +174,8 @@ OwnerKeys read_secret_key(const std::filesystem::path& path, bool allow_insecure
 }
 
 bool secret_key_sealed(const std::filesystem::path& path) {
-  FileReader in(path, FileKind::kSecretKey);
+  FileSource source(path);
+  ContainerReader in(source, FileKind::kSecretKey);
   for (SectionTag tag; (tag = in.next_section()) != kEndTag; in.skip_section()) {
     if (tag == kSealSection) return true;
     in.enter_section(tag);

@@ -7,6 +7,7 @@
 #include "app/owner/opening.h"
 #include "base/untrusted.h"
 #include "ckks/encoder.h"
+#include "io/file_stream.h"
 #include "io/io_fixture.h"
 #include "secret/dataset_encryption.h"
 #include "secret/encryption.h"
@@ -117,7 +118,8 @@ class Hostile : public IoTest {
 
   /// The sections of files.h, and no check of anything.
   void write_forged(const Forged& f) const {
-    FileWriter out(path(), make_header(f.kind, run().p(), run().owner.keys.id));
+    FileSink sink(path());
+    ContainerWriter out(sink, make_header(f.kind, run().p(), run().owner.keys.id));
     out.begin_section(section_tag("LAYT"));
     write(out, f.layout);
     out.bytes(f.data);
@@ -400,7 +402,8 @@ TEST_F(Hostile, Labels) {
 TEST_F(Hostile, Checkpoint) {
   const Honest& r = run();
   const auto write_and_read = [&](double factor, std::uint32_t steps) {
-    FileWriter out(path(), make_header(FileKind::kCheckpoint, r.p(), r.owner.keys.id));
+    FileSink sink(path());
+    ContainerWriter out(sink, make_header(FileKind::kCheckpoint, r.p(), r.owner.keys.id));
     out.begin_section(section_tag("LAYT"));
     write(out, r.layout());
     out.bytes(r.data.info.id);
@@ -430,7 +433,8 @@ TEST_F(Hostile, Checkpoint) {
 TEST_F(Hostile, ScoresOfEarlierPrograms) {
   const Honest& r = run();
   const auto said_of = [&](double factor) {
-    FileWriter out(path(), make_header(FileKind::kScores, r.p(), r.owner.keys.id));
+    FileSink sink(path());
+    ContainerWriter out(sink, make_header(FileKind::kScores, r.p(), r.owner.keys.id));
     out.begin_section(section_tag("LAYT"));
     write(out, r.layout());
     out.bytes(r.data.info.id);

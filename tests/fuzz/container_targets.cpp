@@ -1,5 +1,6 @@
 // Files that pass between owner and server, each read as whoever gets it does.
 #include "app/common/inspect.h"
+#include "io/file_stream.h"
 #include "owner.h"
 #include "secret/dataset_encryption.h"
 #include "secret/product_keygen.h"
@@ -150,7 +151,8 @@ constexpr SectionTag kProducts = section_tag("PROD");
 const std::vector<std::uint8_t>& product_keys_file() {
   static const std::vector<std::uint8_t> bytes = [] {
     const fs::path path = scratch() / "product.keys";
-    FileWriter out(path, make_header(FileKind::kEvaluationKeys, owner().parameters(), kKeyId));
+    FileSink sink(path);
+    ContainerWriter out(sink, make_header(FileKind::kEvaluationKeys, owner().parameters(), kKeyId));
     out.begin_section(kProducts);
     write(out, owner().parameters(), make_product_keys(owner().keys().secrets, owner().layout()));
     out.commit();
@@ -161,7 +163,8 @@ const std::vector<std::uint8_t>& product_keys_file() {
 
 // The small ring's part of them: the same readers of keys, a thousand times as fast.
 void product_keys(Bytes bytes) {
-  FileReader in(scratch_file("product.keys", patched(product_keys_file(), bytes)));
+  FileSource source(scratch_file("product.keys", patched(product_keys_file(), bytes)));
+  ContainerReader in(source);
   in.enter_section(kProducts);
   (void)read_product_keys(in, owner().parameters(), owner().layout());
   in.finish();

@@ -18,11 +18,11 @@ HERE = Path(__file__).resolve().parent
 SOURCES = HERE.parents[1] / "src"
 FUZZER, TESTS = sys.argv[1], sorted(sys.argv[2:])
 
-OPENS = re.compile(r"\b(InputFile|FileReader|read_file|read_json|parse_json|ifstream|fopen)\b"
+OPENS = re.compile(r"\b(InputFile|FileSource|ContainerReader|read_file|read_json|parse_json|ifstream|fopen)\b"
                    r"|json::parse|::p?read\(|\bdecode_\w+\(Bytes ")
 READS = re.compile(r"(^|[:_])(read|load|parse|decode|scan|open|find|enter|from)(_\w+)?$")
 ELSEWHERE = {
-    "app/common/options.cpp": "a file's header, which FileReader checks",
+    "app/common/options.cpp": "a file's header, which ContainerReader checks",
     "app/owner/process.cpp": "messages of the server's program, which it started itself",
     "app/owner/server_check.cpp": "the same program's version",
     "app/plan/unit_costs.cpp": "numbers that are built in",

@@ -10,6 +10,7 @@
 
 #include "base/sha256.h"
 #include "golden/known_seeds.h"
+#include "io/file_stream.h"
 #include "io/poly_io.h"
 #include "rlwe/key_switch.h"
 #include "secret/encryption.h"
@@ -112,7 +113,8 @@ TEST(Golden, File) {
       std::filesystem::path(testing::TempDir()) / ("golden." + std::to_string(::getpid()));
   KeyId id;
   for (std::size_t i = 0; i < id.size(); ++i) id[i] = static_cast<std::uint8_t>(i);
-  FileWriter out(path, make_header(FileKind::kEvaluationKeys, parameters(), id));
+  FileSink sink(path);
+  ContainerWriter out(sink, make_header(FileKind::kEvaluationKeys, parameters(), id));
   out.begin_section(section_tag("CIPH"));
   write(out, parameters(), known.ciphertext);
   out.begin_section(section_tag("KEY."));

@@ -2,7 +2,7 @@
 #include <sys/stat.h>
 
 #include "io/bit_packing.h"
-#include "io_fixture.h"
+#include "medium_fixture.h"
 
 namespace blindtuner::testing {
 namespace {
@@ -11,33 +11,35 @@ constexpr SectionTag kOne = section_tag("ONE."), kTwo = section_tag("TWO.");
 
 FileHeader header() { return make_header(FileKind::kModel, *tiny_parameters(), KeyId{1, 2, 3}); }
 
-void write_small(const std::filesystem::path& path) {
-  FileWriter out(path, header());
-  out.begin_section(kOne);
-  out.number(std::uint32_t{42});
-  out.text("hello");
-  out.begin_section(kTwo);
-  const std::vector<double> values = {1.5, -2.25};
-  out.doubles(values);
-  out.commit();
-}
+class FormatTest : public MediumTest {
+ protected:
+  void write_small() {
+    write_file(header(), [](ContainerWriter& out) {
+      out.begin_section(kOne);
+      out.number(std::uint32_t{42});
+      out.text("hello");
+      out.begin_section(kTwo);
+      const std::vector<double> values = {1.5, -2.25};
+      out.doubles(values);
+    });
+  }
+  void read_small(const std::string& name = "file") const {
+    const auto from = source(name);
+    ContainerReader in(*from, FileKind::kModel);
+    in.enter_section(kOne);
+    if (in.number<std::uint32_t>() != 42) in.fail("not 42");
+    if (in.text(10, "the greeting") != "hello") in.fail("no greeting");
+    in.enter_section(kTwo);
+    if (in.doubles(10, "the values") != std::vector<double>{1.5, -2.25}) in.fail("other values");
+    in.finish();
+  }
+};
 
-void read_small(const std::filesystem::path& path) {
-  FileReader in(path, FileKind::kModel);
-  in.enter_section(kOne);
-  if (in.number<std::uint32_t>() != 42) in.fail("not 42");
-  if (in.text(10, "the greeting") != "hello") in.fail("no greeting");
-  in.enter_section(kTwo);
-  if (in.doubles(10, "the values") != std::vector<double>{1.5, -2.25}) in.fail("other values");
-  in.finish();
-}
-
-class FormatTest : public IoTest {};
-
-TEST_F(FormatTest, RoundTrip) {
-  write_small(path());
-  EXPECT_NO_THROW(read_small(path()));
-  FileReader in(path());
+TEST_P(FormatTest, RoundTrip) {
+  write_small();
+  EXPECT_NO_THROW(read_small());
+  const auto from = source();
+  ContainerReader in(*from);
   EXPECT_EQ(in.header().kind, FileKind::kModel);
   EXPECT_EQ(in.header().parameters_name, "InsecureTiny");
   EXPECT_EQ(in.header().parameters_digest, tiny_parameters()->digest());
@@ -49,19 +51,18 @@ TEST_F(FormatTest, RoundTrip) {
   EXPECT_EQ(sections[1].bytes, 8u + 16);
 }
 
-TEST_F(FormatTest, ManyFrames) {
+TEST_P(FormatTest, ManyFrames) {
   Bytes large(25 * kFrameBytes + 123);
   for (std::size_t i = 0; i < large.size(); ++i)
     large[i] = static_cast<std::uint8_t>(i * 2654435761u >> 13);
-  {
-    FileWriter out(path(), header());
+  write_file(header(), [&](ContainerWriter& out) {
     out.begin_section(kOne);
     out.bytes(large);
     out.begin_section(kTwo);
     out.bytes(std::span(large).first(kFrameBytes));  // exactly one frame
-    out.commit();
-  }
-  FileReader in(path());
+  });
+  const auto from = source();
+  ContainerReader in(*from);
   std::uint64_t seen = 0;
   in.on_progress([&](std::uint64_t bytes) { seen = bytes; });
   in.enter_section(kOne);
@@ -72,76 +73,77 @@ TEST_F(FormatTest, ManyFrames) {
   back.resize(kFrameBytes);
   in.bytes(back);
   in.finish();
-  EXPECT_EQ(seen, in.file_bytes());
+  EXPECT_EQ(seen, load().size());
+  EXPECT_EQ(in.file_bytes(), knows_size() ? std::optional<std::uint64_t>(seen) : std::nullopt);
 
   // Two frames exchanged, or one taken out: their numbers are under the checksum.
-  const Bytes file = load(path());
+  const Bytes file = load();
   const std::size_t frame = 8 + kFrameBytes + kDigestBytes;
   Bytes exchanged = file;
   std::swap_ranges(exchanged.begin() + kHeaderBytes, exchanged.begin() + kHeaderBytes + frame,
                    exchanged.begin() + kHeaderBytes + frame);
-  store(path("exchanged"), exchanged);
+  store("exchanged", exchanged);
   Bytes missing = file;
   missing.erase(missing.begin() + kHeaderBytes, missing.begin() + kHeaderBytes + frame);
-  store(path("missing"), missing);
+  store("missing", missing);
   for (const char* name : {"exchanged", "missing"}) {
-    FileReader damaged(path(name));
+    const auto bad = source(name);
+    ContainerReader damaged(*bad);
     EXPECT_THROW(scan_sections(damaged), DataError) << name;
   }
 }
 
-TEST_F(FormatTest, EveryTruncation) {
-  write_small(path());
-  const Bytes file = load(path());
+TEST_P(FormatTest, EveryTruncation) {
+  write_small();
+  const Bytes file = load();
   for (std::size_t length = 0; length < file.size(); ++length) {
-    store(path("cut"), Bytes(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(length)));
-    EXPECT_THROW(read_small(path("cut")), DataError) << length;
+    store("cut", Bytes(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(length)));
+    EXPECT_THROW(read_small("cut"), DataError) << length;
   }
-  EXPECT_NE(message_of([&] { read_small(path("cut")); }).find("truncated"), std::string::npos);
+  EXPECT_NE(message_of([&] { read_small("cut"); }).find("truncated"), std::string::npos);
 }
 
-TEST_F(FormatTest, EveryBitFlip) {
-  write_small(path());
-  const Bytes file = load(path());
+TEST_P(FormatTest, EveryBitFlip) {
+  write_small();
+  const Bytes file = load();
   for (std::size_t bit = 0; bit < 8 * file.size(); ++bit) {
     Bytes flipped = file;
     flipped[bit / 8] ^= static_cast<std::uint8_t>(1u << (bit % 8));
-    store(path("flipped"), flipped);
-    EXPECT_THROW(read_small(path("flipped")), DataError) << bit;
+    store("flipped", flipped);
+    EXPECT_THROW(read_small("flipped"), DataError) << bit;
   }
 }
 
-TEST_F(FormatTest, TrailingBytes) {
-  write_small(path());
-  const Bytes file = load(path());
+TEST_P(FormatTest, TrailingBytes) {
+  write_small();
+  const Bytes file = load();
   for (const std::size_t more : {1u, 7u, 40u, 5000u}) {
     Bytes longer = file;
     longer.insert(longer.end(), more, 0);
-    store(path("longer"), longer);
-    EXPECT_THROW(read_small(path("longer")), DataError) << more;
+    store("longer", longer);
+    EXPECT_THROW(read_small("longer"), DataError) << more;
   }
 }
 
-TEST_F(FormatTest, SaysWhatIsWrong) {
-  write_small(path());
+TEST_P(FormatTest, SaysWhatIsWrong) {
+  write_small();
   EXPECT_NE(message_of([&] {
-              FileReader in(path(), FileKind::kSecretKey);
+              const auto from = source();
+              ContainerReader in(*from, FileKind::kSecretKey);
             }).find("is an encrypted model, expected a secret key"),
             std::string::npos);
-  EXPECT_NE(message_of([&] { FileReader in(path("nowhere")); }).find("no such file"),
+  store("text", Bytes(1000, 'x'));
+  EXPECT_NE(message_of([&] { ContainerReader in(*source("text")); }).find("not a BlindTuner file"),
             std::string::npos);
-  EXPECT_NE(message_of([&] { FileReader in(folder_); }).find("not a regular file"),
-            std::string::npos);
-  EXPECT_THROW(FileReader("/dev/zero"), DataError);
-  store(path("text"), Bytes(1000, 'x'));
-  EXPECT_NE(message_of([&] { FileReader in(path("text")); }).find("not a BlindTuner file"),
-            std::string::npos);
-  Bytes newer = load(path());
+  Bytes newer = load();
   newer[8] = 9;
-  store(path("newer"), newer);
-  EXPECT_NE(message_of([&] { FileReader in(path("newer")); }).find("format version 9, expected 1"),
+  store("newer", newer);
+  EXPECT_NE(message_of([&] {
+              ContainerReader in(*source("newer"));
+            }).find("format version 9, expected 1"),
             std::string::npos);
-  FileReader in(path());
+  const auto from = source();
+  ContainerReader in(*from);
   EXPECT_NE(message_of([&] { in.enter_section(kTwo); }).find("'ONE.' where 'TWO.' was expected"),
             std::string::npos);
   in.enter_section(kOne);
@@ -153,35 +155,107 @@ TEST_F(FormatTest, SaysWhatIsWrong) {
             std::string::npos);
 }
 
-TEST_F(FormatTest, BelievesNoLengthBeyondTheFile) {
-  {
-    FileWriter out(path(), header());
+TEST_P(FormatTest, BelievesNoLengthBeyondTheFile) {
+  write_file(header(), [](ContainerWriter& out) {
     out.begin_section(kOne);
     out.number(std::uint64_t{1} << 60);
-    out.commit();
-  }
-  FileReader in(path());
+  });
+  const auto from = source();
+  ContainerReader in(*from);
   in.enter_section(kOne);
   EXPECT_THROW(in.doubles(SIZE_MAX, "values"), DataError);
-  FileReader again(path());
+  const auto once_more = source();
+  ContainerReader again(*once_more);
   again.enter_section(kOne);
-  EXPECT_THROW(again.require_available(UINT64_MAX, 16, "items"), DataError);
-  EXPECT_NO_THROW(again.require_available(8, 1, "items"));
-  EXPECT_THROW(again.require_available(1000, 1, "items"), DataError);
+  // What does not know its size refuses nothing beforehand: memory grows with what arrives.
+  const auto need = [&](std::uint64_t count, std::uint64_t bytes) {
+    again.require_available(count, bytes, "items");
+  };
+  EXPECT_EQ(message_of([&] { need(UINT64_MAX, 16); }).empty(), !knows_size());
+  EXPECT_EQ(message_of([&] { need(1000, 1); }).empty(), !knows_size());
+  EXPECT_NO_THROW(need(8, 1));
 }
 
-TEST_F(FormatTest, NothingIsLeftWithoutCommit) {
+TEST_P(FormatTest, NumbersOfManyPieces) {
+  std::vector<double> values(200000);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(i) / 3;
+  write_file(header(), [&](ContainerWriter& out) {
+    out.begin_section(kOne);
+    out.doubles(values);
+  });
+  const auto from = source();
+  ContainerReader in(*from);
+  in.enter_section(kOne);
+  EXPECT_EQ(in.doubles(values.size(), "the values"), values);
+  in.finish();
+}
+
+BLINDTUNER_IN_EVERY_MEDIUM(FormatTest);
+
+// A source that ends with an error, as a connection does.
+TEST(ByteSourceTest, ItsErrorsArePassedOn) {
+  class Broken final : public ByteSource {
+   public:
+    const std::string& name() const override { return name_; }
+    std::optional<std::uint64_t> size() const override { return std::nullopt; }
+    std::size_t read_some(std::span<std::uint8_t> /*out*/) override {
+      throw DataError(name_ + ": connection lost");
+    }
+
+   private:
+    std::string name_ = "'peer'";
+  };
+  Broken broken;
+  try {
+    const ContainerReader in(broken);
+    FAIL();
+  } catch (const DataError& error) {
+    EXPECT_STREQ(error.what(), "'peer': connection lost");
+  }
+}
+
+TEST(MemoryStream, ShowsNothingBeforeCommit) {
+  MemorySink sink;
+  ContainerWriter out(sink, header());
+  out.begin_section(kOne);
+  out.number(std::uint8_t{1});
+  out.complete();
+  EXPECT_THROW((void)sink.bytes(), ContractError);
+  out.commit();
+  MemorySource source(sink.bytes(), "'memory'");
+  ContainerReader in(source);
+  EXPECT_EQ(scan_sections(in).size(), 1u);
+  EXPECT_EQ(in.contents(), out.contents());
+  const Bytes more(1);
+  EXPECT_THROW(sink.write(more), ContractError);
+  EXPECT_THROW(sink.commit(), ContractError);
+}
+
+// What only files on disk do.
+class FileStreamTest : public IoTest {};
+
+TEST_F(FileStreamTest, SaysWhatIsNoFile) {
+  EXPECT_NE(message_of([&] { FileSource in(path("nowhere")); }).find("no such file"),
+            std::string::npos);
+  EXPECT_NE(message_of([&] { FileSource in(folder_); }).find("not a regular file"),
+            std::string::npos);
+  EXPECT_THROW(FileSource("/dev/zero"), DataError);
+}
+
+TEST_F(FileStreamTest, NothingIsLeftWithoutCommit) {
   {
-    FileWriter out(path(), header());
+    FileSink sink(path());
+    ContainerWriter out(sink, header());
     out.begin_section(kOne);
     out.bytes(Bytes(20 * kFrameBytes));
   }
   EXPECT_TRUE(std::filesystem::is_empty(folder_));
-  EXPECT_THROW(FileWriter(folder_ / "no" / "such", header()), DataError);
+  EXPECT_THROW(FileSink(folder_ / "no" / "such"), DataError);
 }
 
-TEST_F(FormatTest, SecretFilesAreTheOwnersAlone) {
-  FileWriter out(path(), header(), {.secret = true});
+TEST_F(FileStreamTest, SecretFilesAreTheOwnersAlone) {
+  FileSink sink(path(), kForTheOwner);
+  ContainerWriter out(sink, header());
   out.commit();
   struct stat status {};
   ASSERT_EQ(::stat(path().c_str(), &status), 0);

@@ -1,5 +1,5 @@
 // Ciphertexts and keys: round trips, wrong shapes, and mutations behind correct checksums.
-#include "io_fixture.h"
+#include "medium_fixture.h"
 #include "secret/bootstrap_keygen.h"
 #include "secret/secret_key_file.h"
 
@@ -8,20 +8,25 @@ namespace {
 
 constexpr SectionTag kBody = section_tag("BODY");
 
-class PolyIoTest : public IoTest {
+class PolyIoTest : public MediumTest {
  protected:
   const ParametersPtr parameters_ = tiny_parameters();
   const Parameters& p_ = *parameters_;
 
-  void write_body(const std::function<void(FileWriter&)>& f, const std::string& name = "file") {
-    FileWriter out(path(name), make_header(FileKind::kDataset, p_, KeyId{}));
-    out.begin_section(kBody);
-    f(out);
-    out.commit();
+  void write_body(const std::function<void(ContainerWriter&)>& f,
+                  const std::string& name = "file") {
+    write_file(
+        make_header(FileKind::kDataset, p_, KeyId{}),
+        [&](ContainerWriter& out) {
+          out.begin_section(kBody);
+          f(out);
+        },
+        name);
   }
   template <typename F>
   auto read_body(F&& f, const std::string& name = "file") {
-    FileReader in(path(name), FileKind::kDataset);
+    const auto from = source(name);
+    ContainerReader in(*from, FileKind::kDataset);
     in.enter_section(kBody);
     auto result = f(in);
     in.finish();
@@ -29,52 +34,53 @@ class PolyIoTest : public IoTest {
   }
 };
 
-TEST_F(PolyIoTest, Ciphertext) {
+TEST_P(PolyIoTest, Ciphertext) {
   for (const Ring* ring : {&p_.ring(), &p_.small_ring()}) {
     const Ciphertext c{random_poly(*ring, 2, 0, 1), random_poly(*ring, 2, 0, 2), 0x1.8p40};
-    write_body([&](FileWriter& out) { write(out, p_, c); });
-    const Ciphertext back = read_body([&](FileReader& in) { return read_ciphertext(in, p_); });
+    write_body([&](ContainerWriter& out) { write(out, p_, c); });
+    const Ciphertext back = read_body([&](ContainerReader& in) { return read_ciphertext(in, p_); });
     EXPECT_TRUE(equal(c.c0, back.c0) && equal(c.c1, back.c1));
     EXPECT_EQ(c.scale, back.scale);
   }
 }
 
-TEST_F(PolyIoTest, SeededCiphertext) {
+TEST_P(PolyIoTest, SeededCiphertext) {
   SeededCiphertext c;
   c.c0 = random_poly(p_.small_ring(), 2, 0, 1);
   c.seed = Seed{1, 2, 3};
   c.stream = 77;
   c.scale = 0x1p20;
-  write_body([&](FileWriter& out) { write(out, p_, c); });
-  const auto back = read_body([&](FileReader& in) { return read_seeded_ciphertext(in, p_); });
+  write_body([&](ContainerWriter& out) { write(out, p_, c); });
+  const auto back = read_body([&](ContainerReader& in) { return read_seeded_ciphertext(in, p_); });
   EXPECT_TRUE(equal(c.c0, back.c0));
   EXPECT_EQ(c.seed, back.seed);
   EXPECT_EQ(c.stream, back.stream);
   EXPECT_EQ(c.scale, back.scale);
   // Half of a whole ciphertext, packed: 49 and 50 bits a coefficient.
-  EXPECT_LT(std::filesystem::file_size(path()), 128u * 99 / 8 + 400);
+  EXPECT_LT(load().size(), 128u * 99 / 8 + 400);
 }
 
-TEST_F(PolyIoTest, Keys) {
+TEST_P(PolyIoTest, Keys) {
   const KeySwitchKey key = random_key(p_.ring(), 6, 2, {3, 6}, 1);
-  write_body([&](FileWriter& out) { write(out, p_, key); });
-  EXPECT_TRUE(equal(key, read_body([&](FileReader& in) { return read_key_switch_key(in, p_); })));
+  write_body([&](ContainerWriter& out) { write(out, p_, key); });
+  EXPECT_TRUE(
+      equal(key, read_body([&](ContainerReader& in) { return read_key_switch_key(in, p_); })));
 
   GaloisKeys galois;
   for (const u64 g : {5u, 25u, 2047u})
     galois.emplace(g, random_key(p_.ring(), 4, 2, {3, 4}, g % 64));
-  write_body([&](FileWriter& out) { write(out, p_, galois); });
-  const GaloisKeys back = read_body([&](FileReader& in) { return read_galois_keys(in, p_); });
+  write_body([&](ContainerWriter& out) { write(out, p_, galois); });
+  const GaloisKeys back = read_body([&](ContainerReader& in) { return read_galois_keys(in, p_); });
   ASSERT_EQ(back.size(), galois.size());
   for (const auto& [g, k] : galois) EXPECT_TRUE(equal(k, back.at(g)));
 
   const PublicKey public_key{random_poly(p_.ring(), 6, 0, 1), random_poly(p_.ring(), 6, 0, 2)};
-  write_body([&](FileWriter& out) { write(out, p_, public_key); });
-  const PublicKey again = read_body([&](FileReader& in) { return read_public_key(in, p_); });
+  write_body([&](ContainerWriter& out) { write(out, p_, public_key); });
+  const PublicKey again = read_body([&](ContainerReader& in) { return read_public_key(in, p_); });
   EXPECT_TRUE(equal(public_key.a, again.a) && equal(public_key.b, again.b));
 }
 
-TEST_F(PolyIoTest, BootstrapKeys) {
+TEST_P(PolyIoTest, BootstrapKeys) {
   BootstrapKeys keys;
   keys.evaluation.relinearisation = random_key(p_.ring(), 5, 2, {3, 5}, 1);
   keys.evaluation.galois.emplace(5, random_key(p_.ring(), 6, 2, {3, 6}, 2));
@@ -82,8 +88,8 @@ TEST_F(PolyIoTest, BootstrapKeys) {
   keys.dense_to_sparse = random_key(p_.ring(), 1, 1, {1}, 4);
   keys.sparse_to_dense = random_key(p_.ring(), 6, 2, {3, 6}, 5);
   keys.dense_to_small = random_key(p_.ring(), 2, 2, {2}, 6);
-  write_body([&](FileWriter& out) { write(out, p_, keys); });
-  const auto back = read_body([&](FileReader& in) { return read_bootstrap_keys(in, p_); });
+  write_body([&](ContainerWriter& out) { write(out, p_, keys); });
+  const auto back = read_body([&](ContainerReader& in) { return read_bootstrap_keys(in, p_); });
   EXPECT_TRUE(equal(keys.evaluation.relinearisation, back.evaluation.relinearisation));
   EXPECT_TRUE(equal(keys.evaluation.galois.at(5), back.evaluation.galois.at(5)));
   EXPECT_TRUE(equal(keys.small_to_sparse, back.small_to_sparse));
@@ -92,37 +98,18 @@ TEST_F(PolyIoTest, BootstrapKeys) {
   EXPECT_TRUE(equal(keys.dense_to_small, back.dense_to_small));
 }
 
-TEST_F(PolyIoTest, SecretKey) {
-  const ParametersPtr parameters = Parameters::create(find_parameters("InsecureTest12"));
-  const OwnerKeys keys{SecretKeys::generate(parameters), fresh_key_id()};
-  write_secret_key(path(), keys);
-  const OwnerKeys back = read_secret_key(path(), true);
-  EXPECT_EQ(back.id, keys.id);
-  EXPECT_TRUE(std::ranges::equal(back.secrets.big.coefficients(), keys.secrets.big.coefficients()));
-  EXPECT_TRUE(
-      std::ranges::equal(back.secrets.small.coefficients(), keys.secrets.small.coefficients()));
-  EXPECT_THROW(read_secret_key(path(), false), SecurityError);
-
-  Bytes file = load(path());
-  file[kHeaderBytes + 8 + 1] = 0xff;  // four coefficients of 3
-  reseal(file);
-  store(path("bad"), file);
-  EXPECT_NE(message_of([&] { read_secret_key(path("bad"), true); }).find("not -1, 0 or 1"),
-            std::string::npos);
-}
-
-TEST_F(PolyIoTest, RefusesResiduesAndShapes) {
+TEST_P(PolyIoTest, RefusesResiduesAndShapes) {
   const Ciphertext c{random_poly(p_.small_ring(), 2, 0, 1), random_poly(p_.small_ring(), 2, 0, 2),
                      1.0};
-  write_body([&](FileWriter& out) { write(out, p_, c); });
-  const Bytes file = load(path());
+  write_body([&](ContainerWriter& out) { write(out, p_, c); });
+  const Bytes file = load();
   auto damaged = [&](std::size_t offset, Bytes value) {
     Bytes other = file;
     std::copy(value.begin(), value.end(), &other[kHeaderBytes + 8 + offset]);
     reseal(other);
-    store(path("bad"), other);
+    store("bad", other);
     return message_of(
-        [&] { read_body([&](FileReader& in) { return read_ciphertext(in, p_); }, "bad"); });
+        [&] { read_body([&](ContainerReader& in) { return read_ciphertext(in, p_); }, "bad"); });
   };
   EXPECT_NE(damaged(0, {2}).find("the number of a ring is 2"), std::string::npos);
   EXPECT_NE(damaged(1, {0, 0}).find("number of primes is 0, expected 1 to 2"), std::string::npos);
@@ -130,15 +117,18 @@ TEST_F(PolyIoTest, RefusesResiduesAndShapes) {
   EXPECT_NE(damaged(3, {0, 0, 0, 0, 0, 0, 0xf0, 0x7f}).find("a scale"), std::string::npos);
   EXPECT_NE(damaged(3, {0, 0, 0, 0, 0, 0, 0, 0}).find("a scale"), std::string::npos);
   EXPECT_NE(damaged(11, Bytes(16, 0xff)).find("not below its prime"), std::string::npos);
-  EXPECT_NE(damaged(0, {1}).find("a polynomial, but only"), std::string::npos);
+  EXPECT_NE(
+      damaged(0, {1}).find(knows_size() ? "a polynomial, but only" : "shorter than its contents"),
+      std::string::npos);
 }
 
-TEST_F(PolyIoTest, TellsKeysAndParametersApart) {
+TEST_P(PolyIoTest, TellsKeysAndParametersApart) {
   const FileHeader mine = make_header(FileKind::kDataset, p_, KeyId{1});
   const FileHeader other_keys = make_header(FileKind::kDataset, p_, KeyId{2});
   const ParametersPtr set = Parameters::create(find_parameters("InsecureTest12"));
-  write_body([](FileWriter&) {});
-  FileReader in(path());
+  write_body([](ContainerWriter&) {});
+  const auto from = source();
+  ContainerReader in(*from);
   EXPECT_NE(message_of([&] { require_same_keys(in, mine, "'k'"); }).find("belongs to the keys"),
             std::string::npos);
   EXPECT_NE(message_of([&] {
@@ -149,26 +139,24 @@ TEST_F(PolyIoTest, TellsKeysAndParametersApart) {
             std::string::npos);
 
   FileHeader forged = make_header(FileKind::kDataset, *set, KeyId{});
-  {
-    FileWriter out(path("test12"), forged);
-    out.commit();
-  }
-  FileReader good(path("test12"));
+  write_file(
+      forged, [](ContainerWriter&) {}, "test12");
+  const auto from_good = source("test12");
+  ContainerReader good(*from_good);
   EXPECT_EQ(load_parameters(good, true)->digest(), set->digest());
   EXPECT_NE(message_of([&] { load_parameters(good, false); }).find("--allow-insecure-parameters"),
             std::string::npos);
   forged.parameters_digest[0] = forged.parameters_digest[0] == 'a' ? 'b' : 'a';
-  {
-    FileWriter out(path("other"), forged);
-    out.commit();
-  }
-  FileReader other(path("other"));
+  write_file(
+      forged, [](ContainerWriter&) {}, "other");
+  const auto from_other = source("other");
+  ContainerReader other(*from_other);
   EXPECT_NE(message_of([&] { load_parameters(other, true); }).find("made under other parameters"),
             std::string::npos);
 }
 
 // Every reader against mutations that pass the checksums: it must succeed or throw DataError.
-TEST_F(PolyIoTest, Fuzz) {
+TEST_P(PolyIoTest, Fuzz) {
   const Ciphertext c{random_poly(p_.small_ring(), 2, 0, 1), random_poly(p_.small_ring(), 2, 0, 2),
                      1.0};
   GaloisKeys galois;
@@ -176,31 +164,31 @@ TEST_F(PolyIoTest, Fuzz) {
   SeededCiphertext seeded;
   seeded.c0 = random_poly(p_.small_ring(), 1, 0, 3);
   struct Case {
-    std::function<void(FileWriter&)> write;
-    std::function<void(FileReader&)> read;
+    std::function<void(ContainerWriter&)> write;
+    std::function<void(ContainerReader&)> read;
   };
   const Case cases[] = {
-      {[&](FileWriter& out) { write(out, p_, c); },
-       [&](FileReader& in) { read_ciphertext(in, p_); }},
-      {[&](FileWriter& out) { write(out, p_, seeded); },
-       [&](FileReader& in) { read_seeded_ciphertext(in, p_); }},
-      {[&](FileWriter& out) { write(out, p_, galois.at(5)); },
-       [&](FileReader& in) { read_key_switch_key(in, p_); }},
-      {[&](FileWriter& out) { write(out, p_, galois); },
-       [&](FileReader& in) { read_galois_keys(in, p_); }},
-      {[&](FileWriter& out) {
+      {[&](ContainerWriter& out) { write(out, p_, c); },
+       [&](ContainerReader& in) { read_ciphertext(in, p_); }},
+      {[&](ContainerWriter& out) { write(out, p_, seeded); },
+       [&](ContainerReader& in) { read_seeded_ciphertext(in, p_); }},
+      {[&](ContainerWriter& out) { write(out, p_, galois.at(5)); },
+       [&](ContainerReader& in) { read_key_switch_key(in, p_); }},
+      {[&](ContainerWriter& out) { write(out, p_, galois); },
+       [&](ContainerReader& in) { read_galois_keys(in, p_); }},
+      {[&](ContainerWriter& out) {
          write(out, p_, PublicKey{c.c0.copy(), c.c1.copy()});
        },
-       [&](FileReader& in) { read_public_key(in, p_); }},
-      {[&](FileWriter& out) { out.text("some text"); },
-       [&](FileReader& in) { in.text(100, "text"); }},
-      {[&](FileWriter& out) { out.doubles(std::vector<double>(9, 1.0)); },
-       [&](FileReader& in) { in.doubles(100, "values"); }},
+       [&](ContainerReader& in) { read_public_key(in, p_); }},
+      {[&](ContainerWriter& out) { out.text("some text"); },
+       [&](ContainerReader& in) { in.text(100, "text"); }},
+      {[&](ContainerWriter& out) { out.doubles(std::vector<double>(9, 1.0)); },
+       [&](ContainerReader& in) { in.doubles(100, "values"); }},
   };
   std::mt19937_64 random(20240817);
   for (const Case& test : cases) {
     write_body(test.write);
-    const Bytes file = load(path());
+    const Bytes file = load();
     for (int i = 0; i < 300; ++i) {
       Bytes mutated = file;
       const int changes = 1 + static_cast<int>(random() % 4);
@@ -226,9 +214,10 @@ TEST_F(PolyIoTest, Fuzz) {
         }
       }
       reseal(mutated);
-      store(path("mutated"), mutated);
+      store("mutated", mutated);
       try {
-        FileReader in(path("mutated"), FileKind::kDataset);
+        const auto from = source("mutated");
+        ContainerReader in(*from, FileKind::kDataset);
         in.enter_section(in.next_section());
         test.read(in);
         in.finish();
@@ -236,6 +225,29 @@ TEST_F(PolyIoTest, Fuzz) {
       }
     }
   }
+}
+
+BLINDTUNER_IN_EVERY_MEDIUM(PolyIoTest);
+
+class SecretKeyFileTest : public IoTest {};
+
+TEST_F(SecretKeyFileTest, RoundTrip) {
+  const ParametersPtr parameters = Parameters::create(find_parameters("InsecureTest12"));
+  const OwnerKeys keys{SecretKeys::generate(parameters), fresh_key_id()};
+  write_secret_key(path(), keys);
+  const OwnerKeys back = read_secret_key(path(), true);
+  EXPECT_EQ(back.id, keys.id);
+  EXPECT_TRUE(std::ranges::equal(back.secrets.big.coefficients(), keys.secrets.big.coefficients()));
+  EXPECT_TRUE(
+      std::ranges::equal(back.secrets.small.coefficients(), keys.secrets.small.coefficients()));
+  EXPECT_THROW(read_secret_key(path(), false), SecurityError);
+
+  Bytes file = load(path());
+  file[kHeaderBytes + 8 + 1] = 0xff;  // four coefficients of 3
+  reseal(file);
+  store(path("bad"), file);
+  EXPECT_NE(message_of([&] { read_secret_key(path("bad"), true); }).find("not -1, 0 or 1"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "base/path.h"
 #include "data/file_bytes.h"
 #include "io/file_size.h"
+#include "io/file_stream.h"
 #include "train/result_shape.h"
 
 namespace blindtuner {
@@ -25,27 +26,27 @@ FileHeader header_for(FileKind kind, const KeySet& keys) {
   return make_header(kind, *keys.parameters, keys.header.key_id);
 }
 
-void show(FileReader& in, const FractionCallback& progress) {
-  if (!progress) return;
-  in.on_progress([&progress, total = static_cast<double>(in.file_bytes())](std::uint64_t bytes) {
+void show(ContainerReader& in, const FractionCallback& progress) {
+  if (!progress || !in.file_bytes()) return;
+  in.on_progress([&progress, total = static_cast<double>(*in.file_bytes())](std::uint64_t bytes) {
     progress(static_cast<double>(bytes) / total);
   });
 }
 
-void write_layout(FileWriter& out, const ProductLayout& layout, const DataId& data,
+void write_layout(ContainerWriter& out, const ProductLayout& layout, const DataId& data,
                   SectionTag section = kLayout) {
   out.begin_section(section);
   write(out, layout);
   out.bytes(data);
 }
 
-ProductLayout read_layout_and_id(FileReader& in, const Parameters& parameters, DataId& data) {
+ProductLayout read_layout_and_id(ContainerReader& in, const Parameters& parameters, DataId& data) {
   const ProductLayout layout = read_layout_section(in, parameters);
   in.bytes(data);
   return layout;
 }
 
-void write_run(FileWriter& out, const RunId& run, int round) {
+void write_run(ContainerWriter& out, const RunId& run, int round) {
   out.begin_section(kRun);
   out.bytes(run);
   out.number(static_cast<std::uint32_t>(round));
@@ -56,7 +57,7 @@ struct RunRound {
   int round = 0;
 };
 
-RunRound read_run(FileReader& in) {
+RunRound read_run(ContainerReader& in) {
   RunRound out;
   in.enter_section(kRun);
   in.bytes(out.run);
@@ -65,7 +66,7 @@ RunRound read_run(FileReader& in) {
   return out;
 }
 
-void write_training(FileWriter& out, const TrainingState& training) {
+void write_training(ContainerWriter& out, const TrainingState& training) {
   out.begin_section(kTraining);
   out.number(static_cast<std::uint32_t>(training.steps));
   out.text(json_text(to_json(training.config)));
@@ -74,7 +75,7 @@ void write_training(FileWriter& out, const TrainingState& training) {
 
 // `accept` sees every one's head before it is read, and the file has room for all of them before memory
 // is asked for.
-std::vector<Ciphertext> read_ciphertexts(FileReader& in, const Parameters& parameters,
+std::vector<Ciphertext> read_ciphertexts(ContainerReader& in, const Parameters& parameters,
                                          const CiphertextShape& shape, const char* what,
                                          const AcceptCiphertext& accept) {
   std::vector<Ciphertext> out;
@@ -84,32 +85,30 @@ std::vector<Ciphertext> read_ciphertexts(FileReader& in, const Parameters& param
     // The first one's head has been taken.
     in.require_available(shape.count - 1, ciphertext_bytes(parameters.small_ring(), shape.q_count),
                          what);
-    out.reserve(shape.count);
   };
   for (std::size_t i = 0; i < shape.count; ++i)
     out.push_back(read_ciphertext(in, parameters, accept_all));
   return out;
 }
 
-void require_fit(const FileReader& in, const CiphertextHead& head, const Parameters& parameters,
-                 const CiphertextShape& shape, const char* what) {
+void require_fit(const ContainerReader& in, const CiphertextHead& head,
+                 const Parameters& parameters, const CiphertextShape& shape, const char* what) {
   const std::string wrong = mismatch(*head.ring, head.q_count, head.scale, parameters, shape);
   if (!wrong.empty()) in.fail(std::string(what) + ": " + wrong);
 }
 
-std::vector<Ciphertext> read_ciphertexts(FileReader& in, const Parameters& parameters,
+std::vector<Ciphertext> read_ciphertexts(ContainerReader& in, const Parameters& parameters,
                                          const CiphertextShape& shape, const char* what) {
   return read_ciphertexts(in, parameters, shape, what, [&](const CiphertextHead& head) {
     require_fit(in, head, parameters, shape, what);
   });
 }
 
-std::vector<SeededCiphertext> read_seeded(FileReader& in, const Parameters& parameters,
+std::vector<SeededCiphertext> read_seeded(ContainerReader& in, const Parameters& parameters,
                                           std::size_t count, double scale, const char* what) {
   const Ring& ring = parameters.small_ring();
   in.require_available(count, seeded_ciphertext_bytes(ring, 2), what);
   std::vector<SeededCiphertext> out;
-  out.reserve(count);
   for (std::size_t i = 0; i < count; ++i)
     out.push_back(read_seeded_ciphertext(in, parameters, [&](const CiphertextHead& head) {
       if (head.ring != &ring || head.q_count != 2)
@@ -121,7 +120,8 @@ std::vector<SeededCiphertext> read_seeded(FileReader& in, const Parameters& para
   return out;
 }
 
-void write_all(FileWriter& out, const Parameters& parameters, const std::vector<Ciphertext>& all) {
+void write_all(ContainerWriter& out, const Parameters& parameters,
+               const std::vector<Ciphertext>& all) {
   for (const Ciphertext& c : all) write(out, parameters, c);
 }
 
@@ -133,7 +133,7 @@ std::string numbered(const char* pattern, int round) {
 
 }  // namespace
 
-void require_key_set(const FileReader& reader, const KeySet& keys) {
+void require_key_set(const ContainerReader& reader, const KeySet& keys) {
   require_same_keys(reader, keys.header, keys.name);
 }
 
@@ -158,12 +158,12 @@ const SoftmaxCircuit& softmax_circuit_named(const std::string& name) {
   throw DataError("no softmax circuit '" + name.substr(0, 64) + "' in this program");
 }
 
-ProductLayout read_layout_section(FileReader& in, const Parameters& parameters) {
+ProductLayout read_layout_section(ContainerReader& in, const Parameters& parameters) {
   in.enter_section(kLayout);
   return read_layout(in, parameters);
 }
 
-DatasetInfo read_dataset_info(FileReader& in, const Parameters& parameters) {
+DatasetInfo read_dataset_info(ContainerReader& in, const Parameters& parameters) {
   DatasetInfo info;
   info.layout = read_layout_and_id(in, parameters, info.id);
   info.labelled = in.number_in(in.number<std::uint8_t>(), 0, 1, "the flag for labels") != 0;
@@ -171,7 +171,7 @@ DatasetInfo read_dataset_info(FileReader& in, const Parameters& parameters) {
   return info;
 }
 
-TrainingState read_training_state(FileReader& in) {
+TrainingState read_training_state(ContainerReader& in) {
   TrainingState training;
   in.enter_section(kTraining);
   training.steps = static_cast<int>(
@@ -188,7 +188,8 @@ TrainingState read_training_state(FileReader& in) {
 
 void write_training_keys(const std::filesystem::path& path, const Parameters& parameters,
                          const KeyId& id, const TrainingKeys& keys) {
-  FileWriter out(path, make_header(FileKind::kEvaluationKeys, parameters, id));
+  FileSink sink(path);
+  ContainerWriter out(sink, make_header(FileKind::kEvaluationKeys, parameters, id));
   out.begin_section(kLayout);
   write(out, keys.layout);
   out.begin_section(kBootstrap);
@@ -199,7 +200,8 @@ void write_training_keys(const std::filesystem::path& path, const Parameters& pa
 }
 
 TrainingKeysInfo read_training_keys_info(const std::filesystem::path& path, bool allow_insecure) {
-  FileReader in(path, FileKind::kEvaluationKeys);
+  FileSource source(path);
+  ContainerReader in(source, FileKind::kEvaluationKeys);
   TrainingKeysInfo info;
   info.set = {load_parameters(in, allow_insecure), in.header(), in.name()};
   info.layout = read_layout_section(in, *info.set.parameters);
@@ -207,14 +209,16 @@ TrainingKeysInfo read_training_keys_info(const std::filesystem::path& path, bool
 }
 
 ProductLayout read_training_keys_layout(const std::filesystem::path& path, const KeySet& set) {
-  FileReader in(path, FileKind::kEvaluationKeys);
+  FileSource source(path);
+  ContainerReader in(source, FileKind::kEvaluationKeys);
   require_key_set(in, set);
   return read_layout_section(in, *set.parameters);
 }
 
 TrainingKeys read_training_keys(const std::filesystem::path& path, const KeySet& set,
                                 const FractionCallback& progress) {
-  FileReader in(path, FileKind::kEvaluationKeys);
+  FileSource source(path);
+  ContainerReader in(source, FileKind::kEvaluationKeys);
   show(in, progress);
   require_key_set(in, set);
   const Parameters& p = *set.parameters;
@@ -232,7 +236,8 @@ Sha256Digest write_dataset(const std::filesystem::path& path, const KeySet& keys
                            const DatasetFile& file, const FractionCallback& progress) {
   const ProductLayout& l = file.data.layout;
   const bool labelled = !file.data.labels.empty();
-  FileWriter out(path, header_for(FileKind::kDataset, keys));
+  FileSink sink(path);
+  ContainerWriter out(sink, header_for(FileKind::kDataset, keys));
   write_layout(out, l, file.info.id);
   out.number(static_cast<std::uint8_t>(labelled));
   out.text({});
@@ -256,7 +261,8 @@ Sha256Digest write_dataset(const std::filesystem::path& path, const KeySet& keys
 
 DatasetFile read_dataset(const std::filesystem::path& path, const KeySet& keys,
                          const FractionCallback& progress, const AcceptFile<DatasetFile>& accept) {
-  FileReader in(path, FileKind::kDataset);
+  FileSource source(path);
+  ContainerReader in(source, FileKind::kDataset);
   show(in, progress);
   require_key_set(in, keys);
   const Parameters& p = *keys.parameters;
@@ -277,7 +283,8 @@ DatasetFile read_dataset(const std::filesystem::path& path, const KeySet& keys,
 }
 
 DatasetFile scan_dataset(const std::filesystem::path& path, const KeySet& keys) {
-  FileReader in(path, FileKind::kDataset);
+  FileSource source(path);
+  ContainerReader in(source, FileKind::kDataset);
   require_key_set(in, keys);
   DatasetFile file;
   file.info = read_dataset_info(in, *keys.parameters);
@@ -288,7 +295,8 @@ DatasetFile scan_dataset(const std::filesystem::path& path, const KeySet& keys) 
 
 namespace {
 
-void write_model_sections(FileWriter& out, const Parameters& parameters, const ModelFile& file) {
+void write_model_sections(ContainerWriter& out, const Parameters& parameters,
+                          const ModelFile& file) {
   write_layout(out, file.model.layout, file.data);
   write_training(out, file.training);
   require_shape(
@@ -299,7 +307,7 @@ void write_model_sections(FileWriter& out, const Parameters& parameters, const M
 }
 
 // The training that this layout's data can have had.
-TrainingState read_training_of(FileReader& in, const ProductLayout& layout) {
+TrainingState read_training_of(ContainerReader& in, const ProductLayout& layout) {
   TrainingState training = read_training_state(in);
   try {
     check_training(layout, training.config, softmax_circuit_named(training.circuit));
@@ -313,7 +321,7 @@ TrainingState read_training_of(FileReader& in, const ProductLayout& layout) {
   return training;
 }
 
-ModelFile read_model_sections(FileReader& in, const Parameters& p,
+ModelFile read_model_sections(ContainerReader& in, const Parameters& p,
                               const AcceptFile<ModelFile>& accept) {
   ModelFile file;
   const ProductLayout& l = file.model.layout = read_layout_and_id(in, p, file.data);
@@ -325,7 +333,7 @@ ModelFile read_model_sections(FileReader& in, const Parameters& p,
   return file;
 }
 
-void write_scores_sections(FileWriter& out, const Parameters& p, const ScoresFile& file) {
+void write_scores_sections(ContainerWriter& out, const Parameters& p, const ScoresFile& file) {
   require_shape(file.scores.scores, p,
                 score_shape(p, file.scores.layout, softmax_circuit_named(file.circuit)));
   out.begin_section(kScores);
@@ -334,7 +342,7 @@ void write_scores_sections(FileWriter& out, const Parameters& p, const ScoresFil
 
 // The layout has been read. Files of earlier programs do not say whose scores they hold: the circuit is
 // the first that has their scale.
-void read_scores_section(FileReader& in, const Parameters& p, ScoresFile& file) {
+void read_scores_section(ContainerReader& in, const Parameters& p, ScoresFile& file) {
   const ProductLayout& l = file.scores.layout;
   const auto shape = [&](const SoftmaxCircuit& circuit) { return score_shape(p, l, circuit); };
   in.enter_section(kScores);
@@ -357,7 +365,8 @@ void read_scores_section(FileReader& in, const Parameters& p, ScoresFile& file) 
 Sha256Digest write_model(const std::filesystem::path& path, const KeySet& keys,
                          const ModelFile& file,
                          const std::function<bool(const Sha256Digest&)>& keep) {
-  FileWriter out(path, header_for(FileKind::kModel, keys));
+  FileSink sink(path);
+  ContainerWriter out(sink, header_for(FileKind::kModel, keys));
   write_model_sections(out, *keys.parameters, file);
   if (keep) out.complete();
   if (!keep || keep(out.contents())) out.commit();
@@ -366,7 +375,8 @@ Sha256Digest write_model(const std::filesystem::path& path, const KeySet& keys,
 
 ModelFile read_model(const std::filesystem::path& path, const KeySet& keys,
                      const AcceptFile<ModelFile>& accept) {
-  FileReader in(path, FileKind::kModel);
+  FileSource source(path);
+  ContainerReader in(source, FileKind::kModel);
   require_key_set(in, keys);
   ModelFile file = read_model_sections(in, *keys.parameters, accept);
   in.finish();
@@ -380,7 +390,8 @@ void write_checkpoint(const std::filesystem::path& path, const KeySet& keys,
                       const std::vector<std::vector<Ciphertext>>& gradients) {
   require(gradients.size() == static_cast<std::size_t>(training.steps),
           "a checkpoint keeps one gradient a step");
-  FileWriter out(path, header_for(FileKind::kCheckpoint, keys));
+  FileSink sink(path);
+  ContainerWriter out(sink, header_for(FileKind::kCheckpoint, keys));
   write_layout(out, layout, data);
   write_training(out, training);
   out.begin_section(kGradients);
@@ -393,7 +404,8 @@ void write_checkpoint(const std::filesystem::path& path, const KeySet& keys,
 }
 
 CheckpointFile read_checkpoint(const std::filesystem::path& path, const KeySet& keys) {
-  FileReader in(path, FileKind::kCheckpoint);
+  FileSource source(path);
+  ContainerReader in(source, FileKind::kCheckpoint);
   require_key_set(in, keys);
   const Parameters& p = *keys.parameters;
   CheckpointFile file;
@@ -410,7 +422,8 @@ CheckpointFile read_checkpoint(const std::filesystem::path& path, const KeySet& 
 void write_scores(const std::filesystem::path& path, const KeySet& keys, const ScoresFile& file) {
   require(file.training && file.training->circuit == file.circuit && file.trained_on,
           "scores are of some model");
-  FileWriter out(path, header_for(FileKind::kScores, keys));
+  FileSink sink(path);
+  ContainerWriter out(sink, header_for(FileKind::kScores, keys));
   write_layout(out, file.scores.layout, file.data);
   write_training(out, *file.training);
   out.begin_section(kTrainedOn);
@@ -447,7 +460,8 @@ std::uint64_t model_file_bytes(const Parameters& parameters, const ProductLayout
 
 ScoresFile read_scores(const std::filesystem::path& path, const KeySet& keys,
                        const AcceptFile<ScoresFile>& accept) {
-  FileReader in(path, FileKind::kScores);
+  FileSource source(path);
+  ContainerReader in(source, FileKind::kScores);
   require_key_set(in, keys);
   ScoresFile file;
   file.scores.layout = read_layout_and_id(in, *keys.parameters, file.data);
@@ -485,7 +499,8 @@ std::string partly_there(const std::filesystem::path& path) {
 }
 
 void write_round(const std::filesystem::path& path, const KeySet& keys, const RoundFile& file) {
-  FileWriter out(path, header_for(FileKind::kRound, keys), {.links = Links::kReplace});
+  FileSink sink(path, kForAnybody, Links::kReplace);
+  ContainerWriter out(sink, header_for(FileKind::kRound, keys));
   write_model_sections(out, *keys.parameters, file.model);
   write_run(out, file.run, file.round);
   out.number(static_cast<std::uint8_t>(file.last));
@@ -498,7 +513,8 @@ void write_round(const std::filesystem::path& path, const KeySet& keys, const Ro
 RoundFile read_round(const std::filesystem::path& path, const KeySet& keys,
                      const AcceptFile<ModelFile>& accept_model,
                      const AcceptFile<RoundFile>& accept) {
-  FileReader in(path, FileKind::kRound);
+  FileSource source(path);
+  ContainerReader in(source, FileKind::kRound);
   require_key_set(in, keys);
   RoundFile file;
   file.model = read_model_sections(in, *keys.parameters, accept_model);
@@ -519,7 +535,8 @@ RoundFile read_round(const std::filesystem::path& path, const KeySet& keys,
 
 void write_answer(const std::filesystem::path& path, const KeySet& keys, const RunId& run,
                   int round, bool stop) {
-  FileWriter out(path, header_for(FileKind::kAnswer, keys), {.links = Links::kReplace});
+  FileSink sink(path, kForAnybody, Links::kReplace);
+  ContainerWriter out(sink, header_for(FileKind::kAnswer, keys));
   write_run(out, run, round);
   out.begin_section(kStop);
   out.number(static_cast<std::uint8_t>(stop));
@@ -528,7 +545,8 @@ void write_answer(const std::filesystem::path& path, const KeySet& keys, const R
 
 bool read_answer(const std::filesystem::path& path, const KeySet& keys, const RunId& run,
                  int round) {
-  FileReader in(path, FileKind::kAnswer);
+  FileSource source(path);
+  ContainerReader in(source, FileKind::kAnswer);
   require_key_set(in, keys);
   const RunRound answered = read_run(in);
   if (answered.run != run) in.fail("answers another run of the training");

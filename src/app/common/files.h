@@ -50,7 +50,7 @@ struct KeySet {
 };
 
 /// Refuses any file made under other parameters or keys.
-void require_key_set(const FileReader& reader, const KeySet& keys);
+void require_key_set(const ContainerReader& reader, const KeySet& keys);
 
 void write_training_keys(const std::filesystem::path& path, const Parameters& parameters,
                          const KeyId& id, const TrainingKeys& keys);
@@ -74,9 +74,9 @@ struct DatasetInfo {
 struct DatasetFile {
   DatasetInfo info;
   EncryptedDataset data;
-  Sha256Digest contents{};  ///< FileReader::contents(), once it was read
+  Sha256Digest contents{};  ///< ContainerReader::contents(), once it was read
 };
-/// `info` but for the id follows from the data. Returns FileWriter::contents().
+/// `info` but for the id follows from the data. Returns ContainerWriter::contents().
 Sha256Digest write_dataset(const std::filesystem::path& path, const KeySet& keys,
                            const DatasetFile& file, const FractionCallback& progress = {});
 DatasetFile read_dataset(const std::filesystem::path& path, const KeySet& keys,
@@ -95,9 +95,9 @@ struct ModelFile {
   EncryptedModel model;
   DataId data{};
   TrainingState training;
-  Sha256Digest contents{};  ///< FileReader::contents(), once it was read
+  Sha256Digest contents{};  ///< ContainerReader::contents(), once it was read
 };
-/// Returns FileWriter::contents(). Once all of it is on the disk, `keep` is told that digest; it appears
+/// Returns ContainerWriter::contents(). Once all of it is on the disk, `keep` is told that digest; it appears
 /// under its name if `keep` then returns true.
 Sha256Digest write_model(const std::filesystem::path& path, const KeySet& keys,
                          const ModelFile& model,
@@ -140,7 +140,7 @@ struct RoundFile {
   bool last = false;  ///< nothing follows, and no answer is awaited
   ModelFile model;
   ScoresFile scores;
-  Sha256Digest contents{};  ///< FileReader::contents(), once it was read
+  Sha256Digest contents{};  ///< ContainerReader::contents(), once it was read
 };
 void write_round(const std::filesystem::path& path, const KeySet& keys, const RoundFile& file);
 /// `accept_model` comes before the weights, `accept` before the scores.
@@ -182,8 +182,8 @@ std::uint64_t model_file_bytes(const Parameters& parameters, const ProductLayout
 const SoftmaxCircuit& softmax_circuit_named(const std::string& name);
 
 // For `inspect`: what opens each kind of file.
-ProductLayout read_layout_section(FileReader& in, const Parameters& parameters);
-DatasetInfo read_dataset_info(FileReader& in, const Parameters& parameters);
-TrainingState read_training_state(FileReader& in);
+ProductLayout read_layout_section(ContainerReader& in, const Parameters& parameters);
+DatasetInfo read_dataset_info(ContainerReader& in, const Parameters& parameters);
+TrainingState read_training_state(ContainerReader& in);
 
 }  // namespace blindtuner

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/utf8.h"
+#include "io/file_stream.h"
 
 namespace blindtuner {
 namespace {
@@ -25,7 +26,8 @@ nlohmann::json layout_json(const ProductLayout& l) {
 // What is known before the body: layout, source, training.
 nlohmann::json contents_of(const std::filesystem::path& path, FileKind kind,
                            const Parameters& parameters) {
-  FileReader in(path);
+  FileSource source(path);
+  ContainerReader in(source);
   nlohmann::json out = nlohmann::json::object();
   switch (kind) {
     case FileKind::kEvaluationKeys:
@@ -62,13 +64,15 @@ nlohmann::json contents_of(const std::filesystem::path& path, FileKind kind,
 }  // namespace
 
 Inspection inspect_file(const std::filesystem::path& path, bool refuse_secret_keys, bool quiet) {
-  FileReader in(path);
+  FileSource source(path);
+  ContainerReader in(source);
   const FileHeader& header = in.header();
   if (refuse_secret_keys && header.kind == FileKind::kSecretKey)
     in.fail("is a secret key: it belongs to its owner alone, not on a server");
   ProgressBar progress("checking " + in.name(), quiet);
+  const std::uint64_t file_bytes = source.size().value();
   in.on_progress([&](std::uint64_t bytes) {
-    progress.update(static_cast<double>(bytes) / static_cast<double>(in.file_bytes()));
+    progress.update(static_cast<double>(bytes) / static_cast<double>(file_bytes));
   });
   const std::vector<SectionSize> sections = scan_sections(in);
   progress.finish();
@@ -79,7 +83,7 @@ Inspection inspect_file(const std::filesystem::path& path, bool refuse_secret_ke
       {"file", path.string()},
       {"kind", identifier(header.kind)},
       {"format_version", kFormatVersion},
-      {"bytes", in.file_bytes()},
+      {"bytes", file_bytes},
       {"key_id", to_string(header.key_id)},
       {"parameters", parameters_report(*parameters)},
       {"contents", contents_of(path, header.kind, *parameters)},
@@ -89,7 +93,7 @@ Inspection inspect_file(const std::filesystem::path& path, bool refuse_secret_ke
 
   std::ostringstream text;
   text << in.name() << " is " << describe(header.kind) << " (format " << kFormatVersion << ", "
-       << bytes_text(static_cast<double>(in.file_bytes())) << ", undamaged)\n"
+       << bytes_text(static_cast<double>(file_bytes)) << ", undamaged)\n"
        << "keys        " << to_string(header.key_id) << "\n"
        << parameters_text(*parameters);
   for (const auto& [key, value] : report["contents"].items())

@@ -13,7 +13,7 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/path.h"
-#include "io/file_reader.h"
+#include "io/file_stream.h"
 
 namespace blindtuner {
 namespace {
@@ -96,7 +96,7 @@ std::optional<FileKind> kind_of(const fs::path& path) {
   std::error_code error;
   if (!fs::is_regular_file(path, error)) return std::nullopt;
   try {
-    return FileReader(path).header().kind;
+    return read_header(path).kind;
   } catch (const DataError&) {
     return std::nullopt;
   }

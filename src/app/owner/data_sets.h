@@ -16,7 +16,7 @@ namespace blindtuner {
 
 struct RecordedDataSet {
   DataId id{};
-  Sha256Digest contents{};  ///< FileWriter::contents() of the encrypted file
+  Sha256Digest contents{};  ///< ContainerWriter::contents() of the encrypted file
   std::string file;         ///< where it was written
   std::string use;          ///< "training", "validation", "prediction"
   std::size_t samples = 0;

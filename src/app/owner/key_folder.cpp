@@ -18,6 +18,7 @@
 #include "base/interrupt.h"
 #include "base/path.h"
 #include "data/file_bytes.h"
+#include "io/file_stream.h"
 #include "secret/dataset_encryption.h"
 #include "secret/disclosure.h"
 #include "train/softmax_circuit.h"
@@ -36,7 +37,7 @@ fs::path next_path(const fs::path& folder) { return folder / "evaluation.keys.ne
 /// The identity in a file's header; none when it cannot be read as a file of this kind.
 std::optional<KeyId> identity(const fs::path& path, FileKind kind) {
   try {
-    return FileReader(path, kind).header().key_id;
+    return read_header(path, kind).key_id;
   } catch (const DataError&) {
     return std::nullopt;
   }

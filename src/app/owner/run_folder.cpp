@@ -18,7 +18,7 @@
 #include "base/path.h"
 #include "base/sha256.h"
 #include "data/file_bytes.h"
-#include "io/file_reader.h"
+#include "io/file_stream.h"
 
 namespace blindtuner {
 namespace {
@@ -145,7 +145,7 @@ std::vector<std::string> rounds_in(const fs::path& folder) {
     for (const auto& [called, kind] :
          {std::pair(kRoundName, FileKind::kRound), std::pair(kAnswerName, FileKind::kAnswer)}) {
       if (!name.starts_with(called.first) || !name.ends_with(called.second)) continue;
-      (void)FileReader(entry.path(), kind);
+      (void)read_header(entry.path(), kind);
       out.push_back(std::string(kRounds) + "/" + name);
     }
   }

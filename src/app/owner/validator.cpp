@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/path.h"
+#include "io/file_stream.h"
 
 namespace blindtuner {
 namespace {
@@ -119,7 +120,8 @@ bool Validator::poll() {
 // The record is written before the model that it tells of appears.
 void Validator::require_best() const {
   if (path_exists(options_.out)) {
-    FileReader there(options_.out, FileKind::kModel);
+    FileSource source(options_.out);
+    ContainerReader there(source, FileKind::kModel);
     scan_sections(there);
     if (there.contents() == kept_) return;
   }

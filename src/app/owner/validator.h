@@ -33,7 +33,7 @@ class Validator {
  public:
   /// What the record beside a model says of it.
   struct KeptModel {
-    Sha256Digest contents{};  ///< FileReader::contents()
+    Sha256Digest contents{};  ///< ContainerReader::contents()
     int steps = 0;
     bool ended = false;  ///< the run: told to stop, or gone through
     std::size_t choices = 1;

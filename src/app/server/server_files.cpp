@@ -3,11 +3,13 @@
 #include "app/common/progress.h"
 #include "base/error.h"
 #include "base/path.h"
+#include "io/file_stream.h"
 
 namespace blindtuner {
 
 void refuse_secret_key(const std::filesystem::path& path) {
-  const FileReader in(path);
+  FileSource source(path);
+  const ContainerReader in(source);
   if (in.header().kind == FileKind::kSecretKey)
     in.fail(
         "is a secret key: it belongs to its owner alone, not on a server; expected a file that "

@@ -1,29 +1,38 @@
-#include "io/file_reader.h"
+#include "io/container_reader.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstring>
 
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/parallel.h"
-#include "base/path.h"
 
 namespace blindtuner {
 namespace {
 
 constexpr std::size_t kBatchFrames = 8;
-constexpr std::size_t kPrefixBytes = 8;
-constexpr std::size_t kWholeFrame = kPrefixBytes + kFrameBytes + kDigestBytes;
+// Read at a time: memory grows with what has arrived.
+constexpr std::size_t kDoubles = std::size_t{1} << 16;
 // Less is hashed sooner than threads are woken.
 constexpr std::size_t kParallelBytes = std::size_t{1} << 19;
 
+// As many bytes as there are, at most out.size().
+std::size_t read_all_of(ByteSource& source, std::span<std::uint8_t> out) {
+  std::size_t done = 0;
+  while (done < out.size()) {
+    const std::size_t got = source.read_some(out.subspan(done));
+    if (got == 0) break;
+    done += got;
+  }
+  return done;
+}
+
 }  // namespace
 
-FileReader::FileReader(const std::filesystem::path& path) : file_(path), file_bytes_(file_.size()) {
+ContainerReader::ContainerReader(ByteSource& source) : source_(source), file_bytes_(source.size()) {
   HeaderBytes bytes{};
-  const std::size_t got = file_.read_some(bytes, 0);
+  const std::size_t got = read_all_of(source_, bytes);
   if (got >= kMagic.size() && got < bytes.size() &&
       std::memcmp(bytes.data(), kMagic.data(), kMagic.size()) == 0)
     fail("truncated: " + std::to_string(got) + " bytes, the header alone has " +
@@ -34,79 +43,96 @@ FileReader::FileReader(const std::filesystem::path& path) : file_(path), file_by
   position_ = kHeaderBytes;
 }
 
-FileReader::FileReader(const std::filesystem::path& path, FileKind expected) : FileReader(path) {
+ContainerReader::ContainerReader(ByteSource& source, FileKind expected) : ContainerReader(source) {
   if (header_.kind != expected)
     fail("is " + describe(header_.kind) + ", expected " + describe(expected));
 }
 
-FileReader::~FileReader() {
+ContainerReader::~ContainerReader() {
   if (secret_) wipe(buffer_.data(), buffer_.size());
 }
 
-void FileReader::fail(const std::string& what) const { throw DataError(name() + ": " + what); }
+void ContainerReader::fail(const std::string& what) const { throw DataError(name() + ": " + what); }
 
-void FileReader::load() {
+// The end of the frames before, which were taken, makes room for `wanted` bytes from there on, or as many
+// as there are.
+void ContainerReader::fill(std::size_t wanted) {
+  std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(used_),
+            buffer_.begin() + static_cast<std::ptrdiff_t>(filled_), buffer_.begin());
+  filled_ -= used_;
+  used_ = 0;
+  if (buffer_.size() < wanted) buffer_.resize(wanted);
+  filled_ += read_all_of(source_, {buffer_.data() + filled_, wanted - filled_});
+}
+
+void ContainerReader::load() {
   frames_.clear();
   current_ = taken_ = 0;
   // No more than the file holds: small files get small buffers.
-  const std::uint64_t left = file_bytes_ > position_ ? file_bytes_ - position_ : 0;
-  const std::size_t wanted =
-      static_cast<std::size_t>(std::min<std::uint64_t>(left, kBatchFrames * kWholeFrame));
-  if (buffer_.size() < wanted) buffer_.resize(wanted);
-  const std::size_t got = file_.read_some({buffer_.data(), wanted}, position_);
-  std::size_t used = 0;
+  std::size_t wanted = kBatchFrames * kFullFrameBytes;
+  if (file_bytes_) {
+    const std::uint64_t left = *file_bytes_ > position_ ? *file_bytes_ - position_ : 0;
+    wanted = static_cast<std::size_t>(std::min<std::uint64_t>(left, wanted));
+  } else if (next_number_ == 0 && !secret_) {
+    wanted = kFullFrameBytes;
+  }
+  fill(wanted);
   bool last = false;
-  while (!last && got - used >= kPrefixBytes + kDigestBytes) {
+  while (!last && filled_ - used_ >= kFramePrefixBytes + kDigestBytes) {
     std::uint32_t length = 0;
     SectionTag tag = 0;
-    std::memcpy(&length, &buffer_[used], 4);
-    std::memcpy(&tag, &buffer_[used + 4], 4);
+    std::memcpy(&length, &buffer_[used_], 4);
+    std::memcpy(&tag, &buffer_[used_ + 4], 4);
     if (length > kFrameBytes)
       fail("damaged: a frame of " + std::to_string(length) + " bytes at byte " +
-           std::to_string(position_ + used) + ", expected at most " + std::to_string(kFrameBytes));
-    const std::size_t whole = kPrefixBytes + length + kDigestBytes;
-    if (got - used < whole) break;
-    frames_.push_back({tag, used + kPrefixBytes, length});
-    used += whole;
+           std::to_string(position_ + used_) + ", expected at most " + std::to_string(kFrameBytes));
+    const std::size_t whole = kFramePrefixBytes + length + kDigestBytes;
+    if (filled_ - used_ < whole) break;
+    frames_.push_back({tag, used_ + kFramePrefixBytes, length});
+    used_ += whole;
     last = tag == kEndTag;
   }
   if (frames_.empty())
-    fail("truncated: it ends at byte " + std::to_string(file_bytes_) + " in the middle of a frame");
+    fail("truncated: it ends at byte " + std::to_string(file_bytes_.value_or(position_ + filled_)) +
+         " in the middle of a frame");
   std::vector<char> good(frames_.size());
   auto check = [&](std::size_t i) {
-    const std::uint8_t* frame = &buffer_[frames_[i].offset - kPrefixBytes];
-    const std::size_t bytes = kPrefixBytes + frames_[i].payload;
+    const std::uint8_t* frame = &buffer_[frames_[i].offset - kFramePrefixBytes];
+    const std::size_t bytes = kFramePrefixBytes + frames_[i].payload;
     const FrameDigest digest = frame_digest(header_digest_.data(), next_number_ + i, frame, bytes);
     good[i] = std::memcmp(digest.data(), frame + bytes, kDigestBytes) == 0;
   };
-  if (used >= kParallelBytes)
+  if (used_ >= kParallelBytes)
     parallel_for(frames_.size(), check);
   else
     for (std::size_t i = 0; i < frames_.size(); ++i) check(i);
   for (std::size_t i = 0; i < good.size(); ++i)
     if (!good[i])
       fail("damaged: the checksum of the frame at byte " +
-           std::to_string(position_ + frames_[i].offset - kPrefixBytes) + " is wrong");
+           std::to_string(position_ + frames_[i].offset - kFramePrefixBytes) + " is wrong");
   for (const Frame& frame : frames_)
     digests_.add(&buffer_[frame.offset + frame.payload], kDigestBytes);
-  position_ += used;
+  position_ += used_;
   next_number_ += frames_.size();
   if (last) {
     contents_ = digests_.finish();
     if (frames_.back().payload != 0) fail("damaged: the last frame is not empty");
-    if (position_ != file_bytes_)
-      fail(std::to_string(file_bytes_ - position_) + " bytes follow the end, expected none");
+    if (file_bytes_ && position_ != *file_bytes_)
+      fail(std::to_string(*file_bytes_ - position_) + " bytes follow the end, expected none");
+    std::uint8_t more = 0;
+    if (!file_bytes_ && (used_ < filled_ || source_.read_some({&more, 1}) > 0))
+      fail("bytes follow the end, expected none");
   }
   if (progress_) progress_(position_);
 }
 
-SectionTag FileReader::next_section() {
+SectionTag ContainerReader::next_section() {
   require_section_finished();
   if (frames_.empty()) load();
   return frames_[current_].tag;
 }
 
-void FileReader::require_section_finished() {
+void ContainerReader::require_section_finished() {
   if (!in_section_) return;
   // Frames that belong to the section still but are empty, or only the end of one, are its end.
   while (true) {
@@ -123,7 +149,7 @@ void FileReader::require_section_finished() {
   in_section_ = false;
 }
 
-void FileReader::enter_section(SectionTag tag) {
+void ContainerReader::enter_section(SectionTag tag) {
   const SectionTag found = next_section();
   if (found != tag)
     fail("the section '" + to_string(found) + "' where '" + to_string(tag) + "' was expected");
@@ -132,7 +158,7 @@ void FileReader::enter_section(SectionTag tag) {
   taken_ = 0;
 }
 
-void FileReader::bytes(std::span<std::uint8_t> out) {
+void ContainerReader::bytes(std::span<std::uint8_t> out) {
   require(in_section_, "everything is read inside a section");
   while (!out.empty()) {
     if (current_ == frames_.size()) load();
@@ -150,7 +176,7 @@ void FileReader::bytes(std::span<std::uint8_t> out) {
   }
 }
 
-std::uint64_t FileReader::skip_section() {
+std::uint64_t ContainerReader::skip_section() {
   require(in_section_, "nothing to skip outside a section");
   std::uint64_t skipped = 0;
   while (true) {
@@ -164,21 +190,21 @@ std::uint64_t FileReader::skip_section() {
   return skipped;
 }
 
-std::uint64_t FileReader::number_in(std::uint64_t value, std::uint64_t least, std::uint64_t most,
-                                    const char* what) const {
+std::uint64_t ContainerReader::number_in(std::uint64_t value, std::uint64_t least,
+                                         std::uint64_t most, const char* what) const {
   if (value < least || value > most)
     fail(std::string(what) + " is " + std::to_string(value) + ", expected " +
          std::to_string(least) + " to " + std::to_string(most));
   return value;
 }
 
-double FileReader::finite(const char* what) {
+double ContainerReader::finite(const char* what) {
   const double value = number<double>();
   if (!std::isfinite(value)) fail(std::string(what) + " is not a finite number");
   return value;
 }
 
-std::string FileReader::text(std::size_t most, const char* what) {
+std::string ContainerReader::text(std::size_t most, const char* what) {
   const auto length = static_cast<std::size_t>(
       number_in(number<std::uint32_t>(), 0, most, (std::string("the length of ") + what).c_str()));
   require_available(length, 1, what);
@@ -190,21 +216,27 @@ std::string FileReader::text(std::size_t most, const char* what) {
   return value;
 }
 
-std::vector<double> FileReader::doubles(std::size_t most, const char* what) {
+std::vector<double> ContainerReader::doubles(std::size_t most, const char* what) {
   const std::uint64_t count =
       number_in(number<std::uint64_t>(), 0, most, (std::string("the length of ") + what).c_str());
   require_available(count, sizeof(double), what);
-  std::vector<double> values(static_cast<std::size_t>(count));
-  bytes({reinterpret_cast<std::uint8_t*>(values.data()), values.size() * sizeof(double)});
+  std::vector<double> values;
+  while (values.size() < count) {
+    const std::size_t done = values.size();
+    values.resize(done + static_cast<std::size_t>(std::min<std::uint64_t>(count - done, kDoubles)));
+    const std::span<double> next = std::span(values).subspan(done);
+    bytes({reinterpret_cast<std::uint8_t*>(next.data()), next.size_bytes()});
+  }
   for (const double value : values)
     if (!std::isfinite(value)) fail(std::string(what) + " holds a number that is not finite");
   return values;
 }
 
-void FileReader::require_available(std::uint64_t count, std::uint64_t item_bytes,
-                                   const char* what) const {
+void ContainerReader::require_available(std::uint64_t count, std::uint64_t item_bytes,
+                                        const char* what) const {
+  if (!file_bytes_) return;
   // What was loaded but not taken, and what was not loaded.
-  std::uint64_t left = file_bytes_ - position_;
+  std::uint64_t left = *file_bytes_ - position_;
   for (std::size_t i = current_; i < frames_.size(); ++i) left += frames_[i].payload;
   left -= current_ < frames_.size() ? taken_ : 0;
   if (item_bytes != 0 && count > left / item_bytes)
@@ -212,39 +244,12 @@ void FileReader::require_available(std::uint64_t count, std::uint64_t item_bytes
          " bytes are left");
 }
 
-void FileReader::finish() {
+void ContainerReader::finish() {
   const SectionTag found = next_section();
   if (found != kEndTag) fail("the section '" + to_string(found) + "' where the end was expected");
 }
 
-/// No kind of file has a tenth as many.
-constexpr std::size_t kMostSections = 256;
-
-bool is_whole(const std::filesystem::path& path) {
-  const InputFile file(path);
-  std::array<std::uint8_t, kMagic.size()> magic{};
-  const std::size_t got = file.read_some(magic, 0);
-  if (std::memcmp(magic.data(), kMagic.data(), got) != 0) return true;
-  // Frames are full but for the last of a section: of more than that, mostly empty ones, the reader says
-  // what is wrong with them.
-  const std::uint64_t most_frames = file.size() / kFrameBytes + 2 * kMostSections;
-  std::uint64_t frames = 0;
-  for (std::uint64_t at = kHeaderBytes;;) {
-    if (++frames > most_frames) return true;
-    std::array<std::uint8_t, kPrefixBytes> prefix{};
-    if (file.read_some(prefix, at) < prefix.size()) return false;
-    std::uint32_t length = 0;
-    SectionTag tag = 0;
-    std::memcpy(&length, prefix.data(), 4);
-    std::memcpy(&tag, &prefix[4], 4);
-    if (length > kFrameBytes) return true;
-    at += kPrefixBytes + length + kDigestBytes;
-    if (at > file.size()) return false;
-    if (tag == kEndTag) return true;
-  }
-}
-
-std::vector<SectionSize> scan_sections(FileReader& reader) {
+std::vector<SectionSize> scan_sections(ContainerReader& reader) {
   std::vector<SectionSize> sections;
   while (true) {
     const SectionTag tag = reader.next_section();

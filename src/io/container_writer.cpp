@@ -1,4 +1,4 @@
-#include "io/file_writer.h"
+#include "io/container_writer.h"
 
 #include <algorithm>
 #include <cstring>
@@ -11,45 +11,42 @@ namespace blindtuner {
 namespace {
 
 constexpr std::size_t kBatchFrames = 8;
-constexpr std::size_t kPrefixBytes = 8;
-constexpr std::size_t kWholeFrame = kPrefixBytes + kFrameBytes + kDigestBytes;
 // Less is hashed sooner than threads are woken.
 constexpr std::size_t kParallelBytes = std::size_t{1} << 19;
 
 }  // namespace
 
-FileWriter::FileWriter(const std::filesystem::path& target, const FileHeader& header,
-                       FileOptions options)
-    : file_(target, options.secret ? 0600u : 0666u, options.links), secret_(options.secret) {
+ContainerWriter::ContainerWriter(ByteSink& sink, const FileHeader& header)
+    : sink_(sink), secret_(header.kind == FileKind::kSecretKey) {
   const HeaderBytes bytes = encode_header(header);
   std::copy_n(bytes.end() - kDigestBytes, kDigestBytes, header_digest_.begin());
-  file_.write(std::span<const std::uint8_t>(bytes));
-  buffer_.resize(kBatchFrames * kWholeFrame);
+  sink_.write(bytes);
+  buffer_.resize(kBatchFrames * kFullFrameBytes);
 }
 
-FileWriter::~FileWriter() {
+ContainerWriter::~ContainerWriter() {
   if (secret_) wipe(buffer_.data(), buffer_.size());
 }
 
-void FileWriter::open_frame() {
-  if (buffer_.size() - used_ < kWholeFrame) flush();
+void ContainerWriter::open_frame() {
+  if (buffer_.size() - used_ < kFullFrameBytes) flush();
   frames_.push_back({used_, 0});
-  used_ += kPrefixBytes;
+  used_ += kFramePrefixBytes;
 }
 
-void FileWriter::close_frame() {
+void ContainerWriter::close_frame() {
   Frame& frame = frames_.back();
-  frame.payload = used_ - frame.offset - kPrefixBytes;
+  frame.payload = used_ - frame.offset - kFramePrefixBytes;
   const auto length = static_cast<std::uint32_t>(frame.payload);
   std::memcpy(&buffer_[frame.offset], &length, 4);
   std::memcpy(&buffer_[frame.offset + 4], &tag_, 4);
   used_ += kDigestBytes;
 }
 
-void FileWriter::flush() {
+void ContainerWriter::flush() {
   auto seal = [&](std::size_t i) {
     const Frame& frame = frames_[i];
-    const std::size_t bytes = kPrefixBytes + frame.payload;
+    const std::size_t bytes = kFramePrefixBytes + frame.payload;
     const FrameDigest digest =
         frame_digest(header_digest_.data(), next_number_ + i, &buffer_[frame.offset], bytes);
     std::copy(digest.begin(), digest.end(), &buffer_[frame.offset + bytes]);
@@ -59,14 +56,14 @@ void FileWriter::flush() {
   else
     for (std::size_t i = 0; i < frames_.size(); ++i) seal(i);
   for (const Frame& frame : frames_)
-    digests_.add(&buffer_[frame.offset + kPrefixBytes + frame.payload], kDigestBytes);
-  file_.write(std::span<const std::uint8_t>(buffer_.data(), used_));
+    digests_.add(&buffer_[frame.offset + kFramePrefixBytes + frame.payload], kDigestBytes);
+  sink_.write({buffer_.data(), used_});
   next_number_ += frames_.size();
   frames_.clear();
   used_ = 0;
 }
 
-void FileWriter::begin_section(SectionTag tag) {
+void ContainerWriter::begin_section(SectionTag tag) {
   require(tag != kEndTag, "the section 'END.' is the format's own");
   require(!in_section_ || tag != tag_, "neighbouring sections need different names");
   if (in_section_) close_frame();
@@ -75,11 +72,11 @@ void FileWriter::begin_section(SectionTag tag) {
   open_frame();
 }
 
-void FileWriter::bytes(std::span<const std::uint8_t> data) {
+void ContainerWriter::bytes(std::span<const std::uint8_t> data) {
   require(in_section_, "everything is written inside a section");
   size_ += data.size();
   while (!data.empty()) {
-    std::size_t room = kFrameBytes - (used_ - frames_.back().offset - kPrefixBytes);
+    std::size_t room = kFrameBytes - (used_ - frames_.back().offset - kFramePrefixBytes);
     if (room == 0) {
       close_frame();
       open_frame();
@@ -92,17 +89,17 @@ void FileWriter::bytes(std::span<const std::uint8_t> data) {
   }
 }
 
-void FileWriter::text(std::string_view value) {
+void ContainerWriter::text(std::string_view value) {
   number(static_cast<std::uint32_t>(value.size()));
   bytes({reinterpret_cast<const std::uint8_t*>(value.data()), value.size()});
 }
 
-void FileWriter::doubles(std::span<const double> values) {
+void ContainerWriter::doubles(std::span<const double> values) {
   number(static_cast<std::uint64_t>(values.size()));
   bytes({reinterpret_cast<const std::uint8_t*>(values.data()), values.size_bytes()});
 }
 
-void FileWriter::finish() {
+void ContainerWriter::finish() {
   if (in_section_) close_frame();
   tag_ = kEndTag;
   open_frame();
@@ -111,19 +108,19 @@ void FileWriter::finish() {
   flush();
 }
 
-void FileWriter::complete() {
+void ContainerWriter::complete() {
   finish();
-  file_.flush();
+  sink_.flush();
   contents_ = digests_.finish();
   complete_ = true;
 }
 
-void FileWriter::commit() {
+void ContainerWriter::commit() {
   if (!complete_) {
     finish();
     contents_ = digests_.finish();
   }
-  file_.commit();
+  sink_.commit();
 }
 
 }  // namespace blindtuner

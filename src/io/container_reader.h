@@ -2,36 +2,37 @@
 #pragma once
 
 #include <concepts>
-#include <filesystem>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "base/input_file.h"
 #include "base/sha256.h"
+#include "io/byte_stream.h"
 #include "io/format.h"
 
 namespace blindtuner {
 
-/// Every failure is a DataError of one line that starts with the file's name. One thread.
+/// Every failure is a DataError of one line that starts with the source's name. One thread. Memory is
+/// bounded: a few megabytes, whatever the file says. The buffers of a secret key are wiped.
 ///
 /// A reader of some kind of file enters the sections in their order, takes what the kind's
 /// specification says, and calls finish(). It allocates for a number of items only after
 /// require_available().
-class FileReader {
+class ContainerReader {
  public:
-  /// Opens a regular file and checks its header.
-  explicit FileReader(const std::filesystem::path& path);
+  /// Checks the header. The source, of which nothing was read yet, must outlive this.
+  explicit ContainerReader(ByteSource& source);
   /// The same, and the file must be of this kind.
-  FileReader(const std::filesystem::path& path, FileKind expected);
-  ~FileReader();
-  FileReader(const FileReader&) = delete;
-  FileReader& operator=(const FileReader&) = delete;
+  ContainerReader(ByteSource& source, FileKind expected);
+  ~ContainerReader();
+  ContainerReader(const ContainerReader&) = delete;
+  ContainerReader& operator=(const ContainerReader&) = delete;
 
   const FileHeader& header() const { return header_; }
-  const std::string& name() const { return file_.name(); }  ///< the path in quotes
-  std::uint64_t file_bytes() const { return file_bytes_; }
+  const std::string& name() const { return source_.name(); }  ///< the source's
+  std::optional<std::uint64_t> file_bytes() const { return file_bytes_; }
   /// Told the bytes consumed after every few megabytes; may throw to give up.
   void on_progress(std::function<void(std::uint64_t)> callback) { progress_ = std::move(callback); }
 
@@ -61,11 +62,12 @@ class FileReader {
   /// At most `most` finite values.
   std::vector<double> doubles(std::size_t most, const char* what);
 
-  /// Refuses `count` items of at least `item_bytes` bytes that the rest of the file cannot hold.
+  /// Refuses `count` items of at least `item_bytes` bytes that the rest of the file cannot hold. Of a source
+  /// that does not know its size it refuses none: callers ask for the memory of a few items at a time.
   void require_available(std::uint64_t count, std::uint64_t item_bytes, const char* what) const;
   /// Everything was read, and the file ends here.
   void finish();
-  /// FileWriter::contents() of this file. After finish().
+  /// ContainerWriter::contents() of this file. After finish().
   const Sha256Digest& contents() const { return contents_; }
   [[noreturn]] void fail(const std::string& what) const;
 
@@ -74,15 +76,19 @@ class FileReader {
     SectionTag tag;
     std::size_t offset, payload;  // of the payload in the buffer
   };
+  void fill(std::size_t wanted);
   void load();
   void require_section_finished();
 
-  InputFile file_;
+  ByteSource& source_;
   FileHeader header_;
   FrameDigest header_digest_;
   bool secret_ = false;
-  std::uint64_t file_bytes_ = 0, position_ = 0, next_number_ = 0;
+  std::optional<std::uint64_t> file_bytes_;
+  std::uint64_t position_ = 0;  // in the file, of the first byte that belongs to no frame yet
+  std::uint64_t next_number_ = 0;
   std::vector<std::uint8_t> buffer_;
+  std::size_t used_ = 0, filled_ = 0;  // of the buffer: bytes of frames_, bytes in all
   std::vector<Frame> frames_;
   std::size_t current_ = 0;  // frame
   std::size_t taken_ = 0;    // bytes of its payload
@@ -93,17 +99,12 @@ class FileReader {
   Sha256Digest contents_{};
 };
 
-/// False for a file that ends before its last frame does, as long as somebody copies it. Looks at the
-/// frames' lengths alone: what is damaged, or none of ours, is whole, and its reader says what is wrong
-/// with it. Throws DataError as InputFile.
-bool is_whole(const std::filesystem::path& path);
-
 /// One section as `inspect` shows it.
 struct SectionSize {
   std::string name;
   std::uint64_t bytes = 0;
 };
 /// Verifies a whole file without interpreting it. Throws DataError.
-std::vector<SectionSize> scan_sections(FileReader& reader);
+std::vector<SectionSize> scan_sections(ContainerReader& reader);
 
 }  // namespace blindtuner

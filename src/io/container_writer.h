@@ -2,31 +2,25 @@
 #pragma once
 
 #include <concepts>
-#include <filesystem>
 #include <span>
 #include <string_view>
 #include <vector>
 
-#include "base/atomic_file.h"
 #include "base/sha256.h"
+#include "io/byte_stream.h"
 #include "io/format.h"
 
 namespace blindtuner {
 
-struct FileOptions {
-  /// For secrets: readable by the owner alone, and the buffers are wiped.
-  bool secret = false;
-  /// For folders that others write to: their links are not followed.
-  Links links = Links::kFollow;
-};
-
-/// The file appears with commit(), whole; without it nothing is left. Failures are DataErrors that
-/// name the target (AtomicFile). One thread.
-class FileWriter {
+/// The file appears in its sink with commit(), whole; without it nothing is left. Failures are the sink's
+/// DataErrors. The buffers of a secret key are wiped. One thread.
+class ContainerWriter {
  public:
-  FileWriter(const std::filesystem::path& target, const FileHeader& header,
-             FileOptions options = {});
-  ~FileWriter();
+  /// The sink, which has taken nothing yet, must outlive this.
+  ContainerWriter(ByteSink& sink, const FileHeader& header);
+  ~ContainerWriter();
+  ContainerWriter(const ContainerWriter&) = delete;
+  ContainerWriter& operator=(const ContainerWriter&) = delete;
 
   /// Ends the section before and starts another. Everything is written inside a section.
   void begin_section(SectionTag tag);
@@ -46,9 +40,9 @@ class FileWriter {
 
   /// Payload bytes so far.
   std::uint64_t size() const { return size_; }
-  /// Writes the rest and flushes it to the disk, where nothing appears before commit(). At most once.
+  /// Writes the rest and flushes the sink, where nothing appears before commit(). At most once.
   void complete();
-  /// Writes the rest, flushes to the disk and renames. Call once.
+  /// Writes the rest and commits the sink. Call once.
   void commit();
   /// SHA-256 over the digests of all frames, which cover the header and every payload: no two files
   /// that differ have it in common. After complete() or commit().
@@ -63,7 +57,7 @@ class FileWriter {
   void flush();
   void finish();
 
-  AtomicFile file_;
+  ByteSink& sink_;
   FrameDigest header_digest_;
   bool secret_, in_section_ = false, complete_ = false;
   SectionTag tag_ = 0;

@@ -3,12 +3,15 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "app/common/files.h"
 #include "app/owner/opening.h"
 #include "base/untrusted.h"
 #include "ckks/encoder.h"
 #include "io/file_stream.h"
 #include "io/io_fixture.h"
+#include "records/checkpoint.h"
+#include "records/dataset.h"
+#include "records/model.h"
+#include "records/scores.h"
 #include "secret/dataset_encryption.h"
 #include "secret/encryption.h"
 #include "train/encrypted_trainer.h"

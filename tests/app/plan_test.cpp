@@ -4,11 +4,13 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "app/common/files.h"
 #include "app/plan/forecast.h"
 #include "base/error.h"
 #include "base/parallel.h"
 #include "io/file_size.h"
+#include "records/dataset.h"
+#include "records/model.h"
+#include "records/training_keys.h"
 #include "secret/dataset_encryption.h"
 #include "train/result_shape.h"
 

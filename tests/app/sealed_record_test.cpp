@@ -4,6 +4,7 @@
 #include "app/owner/data_sets.h"
 #include "base/path.h"
 #include "io/io_fixture.h"
+#include "records/key_set.h"
 
 namespace blindtuner::testing {
 namespace {

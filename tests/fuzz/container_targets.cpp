@@ -1,7 +1,16 @@
 // Files that pass between owner and server, each read as whoever gets it does.
+#include <cstdlib>
+
+#include "app/common/exchange.h"
 #include "app/common/inspect.h"
 #include "io/file_stream.h"
+#include "io/memory_stream.h"
 #include "owner.h"
+#include "records/answer.h"
+#include "records/checkpoint.h"
+#include "records/dataset.h"
+#include "records/round.h"
+#include "records/training_keys.h"
 #include "secret/dataset_encryption.h"
 #include "secret/product_keygen.h"
 #include "train/encrypted_trainer.h"
@@ -12,7 +21,28 @@ namespace {
 namespace fs = std::filesystem;
 
 // Here digests are wrong, too.
-void container(Bytes bytes) { (void)inspect_file(scratch_file("file.enc", bytes), true, true); }
+// Its sections and their sizes, or what is wrong with it.
+std::string said_of(ByteSource& source) {
+  std::string said;
+  try {
+    ContainerReader in(source);
+    for (const SectionSize& section : scan_sections(in))
+      said += section.name + " " + std::to_string(section.bytes) + "\n";
+  } catch (const DataError& error) {
+    said = error.what();
+  }
+  return said;
+}
+
+// The same from memory as from the disk.
+void container(Bytes bytes) {
+  const fs::path path = scratch_file("file.enc", bytes);
+  FileSource file(path);
+  MemorySource memory(bytes, file.name());
+  if (said_of(file) != said_of(memory)) std::abort();
+  (void)read_header(path);
+  (void)inspect_file(path, true, true);
+}
 void seed_container(const fs::path& folder) {
   write_answer(folder / "answer", owner().set(), kRun, 1, true);
   write_model(folder / "model", owner().set(), owner().model());

@@ -26,7 +26,7 @@ ELSEWHERE = {
     "app/owner/process.cpp": "messages of the server's program, which it started itself",
     "app/owner/server_check.cpp": "the same program's version",
     "app/plan/unit_costs.cpp": "numbers that are built in",
-    "app/server/server_files.cpp": "calls the readers of app/common/files.cpp",
+    "app/server/server_files.cpp": "calls the readers of records/",
     "open_keys": "calls read_secret_key",
     "open_keys_to_encrypt": "calls read_secret_key and read_training_keys_layout",
     "read_public_key": "no file that a program reads holds one",

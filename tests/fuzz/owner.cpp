@@ -1,5 +1,9 @@
 #include "owner.h"
 
+#include "app/common/exchange.h"
+#include "records/dataset.h"
+#include "records/model.h"
+#include "records/scores.h"
 #include "secret/dataset_encryption.h"
 #include "secret/encryption.h"
 #include "train/result_shape.h"

@@ -5,6 +5,9 @@
 
 #include "app/owner/validator.h"
 #include "container.h"
+#include "records/dataset.h"
+#include "records/model.h"
+#include "records/scores.h"
 
 namespace blindtuner::fuzz {
 

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "app/common/exchange.h"
 #include "app/owner/data_sets.h"
 #include "app/owner/passphrase.h"
 #include "app/owner/run_folder.h"
@@ -15,6 +16,7 @@
 #include "base/hmac.h"
 #include "base/json.h"
 #include "owner.h"
+#include "records/round.h"
 
 namespace blindtuner::fuzz {
 namespace {

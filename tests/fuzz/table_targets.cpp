@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
-#include "app/common/files.h"
+#include "app/common/config_file.h"
 #include "app/owner/steps.h"
 #include "data/class_names.h"
 #include "data/feature_cache.h"

@@ -4,13 +4,15 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "app/common/files.h"
 #include "app/common/progress.h"
 #include "app/common/report.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/utf8.h"
 #include "io/file_stream.h"
+#include "records/dataset.h"
+#include "records/sections.h"
+#include "records/training_state.h"
 
 namespace blindtuner {
 namespace {

@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "base/utf8.h"
 #include "data/class_names.h"
+#include "records/key_set.h"
 
 namespace blindtuner {
 namespace {

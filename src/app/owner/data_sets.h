@@ -11,6 +11,7 @@
 
 #include "app/owner/steps.h"
 #include "base/sha256.h"
+#include "records/key_set.h"
 
 namespace blindtuner {
 

@@ -22,6 +22,8 @@
 #include "data/file_bytes.h"
 #include "data/load.h"
 #include "data/npy.h"
+#include "records/model.h"
+#include "records/scores.h"
 #include "train/model_noise.h"
 
 namespace blindtuner {

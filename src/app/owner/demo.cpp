@@ -2,6 +2,7 @@
 // random layer.
 #include <memory>
 
+#include "app/common/config_file.h"
 #include "app/common/options.h"
 #include "app/common/report.h"
 #include "app/owner/finetuning.h"

@@ -7,6 +7,7 @@
 #include <optional>
 #include <sstream>
 
+#include "app/common/config_file.h"
 #include "app/common/options.h"
 #include "app/common/progress.h"
 #include "app/common/report.h"
@@ -21,6 +22,7 @@
 #include "data/file_bytes.h"
 #include "data/load.h"
 #include "data/shuffle.h"
+#include "records/key_set.h"
 
 namespace blindtuner {
 namespace {

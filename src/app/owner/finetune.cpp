@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "app/common/config_file.h"
 #include "app/common/options.h"
 #include "app/common/report.h"
 #include "app/owner/extraction.h"

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "app/common/exchange.h"
 #include "app/common/progress.h"
 #include "app/common/report.h"
 #include "app/owner/data_sets.h"
@@ -28,6 +29,7 @@
 #include "base/path.h"
 #include "data/file_bytes.h"
 #include "data/shuffle.h"
+#include "records/model.h"
 #include "train/encrypted_trainer.h"
 #include "train/metrics.h"
 #include "train/plain_reference.h"

@@ -19,6 +19,7 @@
 #include "base/path.h"
 #include "data/file_bytes.h"
 #include "io/file_stream.h"
+#include "records/training_keys.h"
 #include "secret/dataset_encryption.h"
 #include "secret/disclosure.h"
 #include "train/softmax_circuit.h"

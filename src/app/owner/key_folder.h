@@ -19,9 +19,9 @@
 #include <filesystem>
 #include <optional>
 
-#include "app/common/files.h"
 #include "app/owner/passphrase.h"
 #include "base/file_lock.h"
+#include "records/key_set.h"
 #include "secret/secret_key_file.h"
 
 namespace blindtuner {

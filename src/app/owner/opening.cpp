@@ -3,11 +3,15 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "app/common/config_file.h"
 #include "app/common/options.h"
 #include "app/owner/data_sets.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/path.h"
+#include "records/dataset.h"
+#include "records/model.h"
+#include "records/scores.h"
 #include "train/model_noise.h"
 #include "train/result_shape.h"
 

@@ -8,6 +8,8 @@
 #include <sstream>
 
 #include "app/owner/steps.h"
+#include "records/model.h"
+#include "records/scores.h"
 
 namespace blindtuner {
 

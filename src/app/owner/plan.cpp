@@ -2,7 +2,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "app/common/files.h"
+#include "app/common/config_file.h"
 #include "app/common/options.h"
 #include "app/common/progress.h"
 #include "app/owner/owner.h"

@@ -8,7 +8,6 @@
 #include <system_error>
 #include <utility>
 
-#include "app/common/files.h"
 #include "app/common/report.h"
 #include "app/owner/validator.h"
 #include "base/atomic_file.h"

@@ -3,6 +3,8 @@
 #include "app/owner/comparison.h"
 #include "app/owner/opening.h"
 #include "app/owner/trust.h"
+#include "records/model.h"
+#include "records/sections.h"
 #include "train/encrypted_trainer.h"
 #include "train/metrics.h"
 #include "train/model_noise.h"

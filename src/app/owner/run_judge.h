@@ -4,9 +4,9 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "app/common/files.h"
 #include "app/owner/rehearsal.h"
 #include "data/dataset.h"
+#include "records/model.h"
 
 namespace blindtuner {
 

@@ -21,6 +21,8 @@
 #include "data/label_twins.h"
 #include "data/npy.h"
 #include "data/shuffle.h"
+#include "records/dataset.h"
+#include "records/training_state.h"
 #include "secret/dataset_encryption.h"
 
 namespace blindtuner {

@@ -5,7 +5,6 @@
 #include <nlohmann/json_fwd.hpp>
 #include <span>
 
-#include "app/common/files.h"
 #include "app/owner/key_folder.h"
 #include "app/owner/trust.h"
 #include "base/atomic_file.h"
@@ -13,6 +12,7 @@
 #include "data/order_seed.h"
 #include "data/table_columns.h"
 #include "data/whitening.h"
+#include "records/key_set.h"
 #include "secret/disclosure.h"
 #include "train/balance.h"
 

@@ -6,6 +6,7 @@
 #include <sstream>
 #include <thread>
 
+#include "app/common/exchange.h"
 #include "app/common/options.h"
 #include "app/common/progress.h"
 #include "app/common/report.h"
@@ -15,6 +16,7 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "data/file_bytes.h"
+#include "records/training_state.h"
 
 namespace blindtuner {
 namespace {

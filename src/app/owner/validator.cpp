@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "app/common/exchange.h"
 #include "app/common/report.h"
 #include "app/owner/data_sets.h"
 #include "app/owner/sealed_record.h"
@@ -11,6 +12,9 @@
 #include "base/json.h"
 #include "base/path.h"
 #include "io/file_stream.h"
+#include "records/answer.h"
+#include "records/dataset.h"
+#include "records/round.h"
 
 namespace blindtuner {
 namespace {

@@ -8,6 +8,8 @@
 
 #include "app/owner/opening.h"
 #include "base/file_lock.h"
+#include "records/dataset.h"
+#include "records/round.h"
 #include "train/early_stopping.h"
 
 namespace blindtuner {

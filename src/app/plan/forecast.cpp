@@ -7,8 +7,10 @@
 #include <set>
 #include <tuple>
 
-#include "app/common/files.h"
 #include "app/common/progress.h"
+#include "records/dataset.h"
+#include "records/model.h"
+#include "records/training_keys.h"
 
 namespace blindtuner {
 namespace {

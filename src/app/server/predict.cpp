@@ -8,6 +8,10 @@
 #include "app/common/report.h"
 #include "app/server/server.h"
 #include "app/server/server_files.h"
+#include "records/dataset.h"
+#include "records/model.h"
+#include "records/scores.h"
+#include "records/training_keys.h"
 #include "train/encrypted_trainer.h"
 
 namespace blindtuner {

@@ -4,6 +4,8 @@
 #include "base/error.h"
 #include "base/path.h"
 #include "io/file_stream.h"
+#include "records/dataset.h"
+#include "records/training_keys.h"
 
 namespace blindtuner {
 

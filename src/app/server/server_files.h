@@ -1,7 +1,8 @@
 // Opening what the owner sends: with the refusals that only a server makes.
 #pragma once
 
-#include "app/common/files.h"
+#include "records/dataset.h"
+#include "records/training_keys.h"
 
 namespace blindtuner {
 

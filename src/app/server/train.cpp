@@ -4,7 +4,7 @@
 #include <optional>
 #include <sstream>
 
-#include "app/common/files.h"
+#include "app/common/config_file.h"
 #include "app/common/options.h"
 #include "app/common/progress.h"
 #include "app/common/report.h"
@@ -18,6 +18,10 @@
 #include "base/parallel.h"
 #include "base/path.h"
 #include "data/file_bytes.h"
+#include "records/checkpoint.h"
+#include "records/dataset.h"
+#include "records/model.h"
+#include "records/training_keys.h"
 #include "train/encrypted_trainer.h"
 
 namespace blindtuner {

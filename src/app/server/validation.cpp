@@ -5,6 +5,7 @@
 #include <cmath>
 #include <thread>
 
+#include "app/common/exchange.h"
 #include "app/common/program.h"
 #include "app/common/progress.h"
 #include "app/common/report.h"
@@ -12,6 +13,9 @@
 #include "base/error.h"
 #include "base/path.h"
 #include "data/file_bytes.h"
+#include "records/answer.h"
+#include "records/round.h"
+#include "records/sections.h"
 
 namespace blindtuner {
 namespace {

@@ -3,8 +3,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "app/common/files.h"
 #include "base/file_lock.h"
+#include "records/dataset.h"
+#include "records/training_state.h"
 #include "train/encrypted_trainer.h"
 
 namespace blindtuner {

@@ -1,15 +1,18 @@
-// The files between owner and server: round trips, and mutations behind correct checksums.
-#include "app/common/files.h"
-
-#include "io/io_fixture.h"
+// Every record: round trips on disk and in memory, and mutations behind correct checksums.
+#include "io/medium_fixture.h"
+#include "records/answer.h"
+#include "records/checkpoint.h"
+#include "records/dataset.h"
+#include "records/round.h"
+#include "records/training_keys.h"
 #include "train/result_shape.h"
 
 namespace blindtuner::testing {
 namespace {
 
-class FilesTest : public IoTest {
+class RecordsTest : public IoTest {
  protected:
-  FilesTest()
+  RecordsTest()
       : set_{tiny_parameters(), make_header(FileKind::kSecretKey, *tiny_parameters(), KeyId{9}),
              "'secret.key'"} {}
 
@@ -100,10 +103,22 @@ class FilesTest : public IoTest {
     return keys;
   }
 
-  // 150 mutations of a few bytes each, half of them where the shapes are: good or DataError.
-  void fuzz(const std::function<void(const std::filesystem::path&)>& read) {
+  // What was written to disk is what goes to memory, and is read from there, and from a connection.
+  void same_in_memory(const std::function<void(ByteSink&)>& write,
+                      const std::function<void(ByteSource&)>& read) {
     const Bytes file = load(path());
-    EXPECT_NO_THROW(read(path()));
+    MemorySink sink;
+    write(sink);
+    EXPECT_EQ(sink.bytes(), file);
+    MemorySource memory(file, "'memory'");
+    EXPECT_NO_THROW(read(memory));
+    PiecesSource connection(file, "'connection'", false);
+    EXPECT_NO_THROW(read(connection));
+    fuzz(file, read);
+  }
+
+  // 150 mutations of a few bytes each, half of them where the shapes are: good or DataError.
+  static void fuzz(const Bytes& file, const std::function<void(ByteSource&)>& read) {
     std::mt19937_64 random(20240817);
     for (int i = 0; i < 150; ++i) {
       Bytes mutated = file;
@@ -116,10 +131,12 @@ class FilesTest : public IoTest {
         if (mutated.size() <= kHeaderBytes) break;
       }
       reseal(mutated);
-      store(path("mutated"), mutated);
-      try {
-        read(path("mutated"));
-      } catch (const DataError&) {
+      for (const bool knows_size : {true, false}) {
+        PiecesSource source(mutated, "'mutated'", knows_size);
+        try {
+          read(source);
+        } catch (const DataError&) {
+        }
       }
     }
   }
@@ -127,11 +144,14 @@ class FilesTest : public IoTest {
   KeySet set_;
 };
 
-TEST_F(FilesTest, Dataset) {
+TEST_F(RecordsTest, Dataset) {
   const DatasetFile file = dataset();
   write_dataset(path(), set_, file);
   const DatasetFile back = read_dataset(path(), set_);
   EXPECT_EQ(back.info.layout, file.info.layout);
+  const Bytes bytes = load(path());
+  PiecesSource connection(bytes, "'connection'", false);
+  EXPECT_EQ(scan_dataset(connection, set_).contents, back.contents);
   EXPECT_EQ(back.info.id, file.info.id);
   EXPECT_EQ(back.info.source, "");
   EXPECT_TRUE(back.info.labelled);
@@ -139,10 +159,11 @@ TEST_F(FilesTest, Dataset) {
   for (std::size_t i = 0; i < file.data.features.size(); ++i)
     EXPECT_TRUE(equal(back.data.features[i].c0, file.data.features[i].c0));
   ASSERT_EQ(back.data.labels.size(), file.data.labels.size());
-  fuzz([&](const auto& p) { read_dataset(p, set_); });
+  same_in_memory([&](ByteSink& sink) { write_dataset(sink, set_, file); },
+                 [&](ByteSource& source) { read_dataset(source, set_); });
 }
 
-TEST_F(FilesTest, DatasetOfOtherScaleOrSize) {
+TEST_F(RecordsTest, DatasetOfOtherScaleOrSize) {
   DatasetFile file = dataset();
   file.data.labels[1].scale *= 2;
   write_dataset(path(), set_, file);
@@ -159,7 +180,7 @@ TEST_F(FilesTest, DatasetOfOtherScaleOrSize) {
             std::string::npos);
 }
 
-TEST_F(FilesTest, Model) {
+TEST_F(RecordsTest, Model) {
   const ModelFile file = model();
   write_model(path(), set_, file);
   const ModelFile back = read_model(path(), set_);
@@ -167,20 +188,25 @@ TEST_F(FilesTest, Model) {
   EXPECT_EQ(back.data, file.data);
   ASSERT_EQ(back.model.weights.size(), file.model.weights.size());
   EXPECT_TRUE(equal(back.model.weights[0].c1, file.model.weights[0].c1));
-  fuzz([&](const auto& p) { read_model(p, set_); });
+  same_in_memory([&](ByteSink& sink) { write_model(sink, set_, file); },
+                 [&](ByteSource& source) { read_model(source, set_); });
 }
 
-TEST_F(FilesTest, Checkpoint) {
+TEST_F(RecordsTest, Checkpoint) {
   write_checkpoint(path(), set_, layout(), DataId{4}, RunId{5}, training(3), gradients(3));
   const CheckpointFile back = read_checkpoint(path(), set_);
   EXPECT_EQ(back.training, training(3));
   EXPECT_EQ(back.data, DataId{4});
   EXPECT_EQ(back.run, RunId{5});
   EXPECT_EQ(back.gradients.size(), 3u);
-  fuzz([&](const auto& p) { read_checkpoint(p, set_); });
+  same_in_memory(
+      [&](ByteSink& sink) {
+        write_checkpoint(sink, set_, layout(), DataId{4}, RunId{5}, training(3), gradients(3));
+      },
+      [&](ByteSource& source) { read_checkpoint(source, set_); });
 }
 
-TEST_F(FilesTest, Scores) {
+TEST_F(RecordsTest, Scores) {
   ScoresFile written = scores();
   written.trained_on = DataId{9};
   write_scores(path(), set_, written);
@@ -189,10 +215,11 @@ TEST_F(FilesTest, Scores) {
   EXPECT_EQ(back.scores.scores.size(), layout().supers() * layout().ratio);
   EXPECT_EQ(back.circuit, circuit().name);
   EXPECT_EQ(back.training, training(2));
-  fuzz([&](const auto& p) { read_scores(p, set_); });
+  same_in_memory([&](ByteSink& sink) { write_scores(sink, set_, written); },
+                 [&](ByteSource& source) { read_scores(source, set_); });
 }
 
-TEST_F(FilesTest, Round) {
+TEST_F(RecordsTest, Round) {
   RoundFile file{RunId{3}, 7, true, model(), scores()};
   write_round(path(), set_, file);
   const RoundFile back = read_round(path(), set_);
@@ -203,10 +230,11 @@ TEST_F(FilesTest, Round) {
   EXPECT_EQ(back.scores.scores.layout, file.scores.scores.layout);
   EXPECT_TRUE(equal(back.model.model.weights.back().c0, file.model.model.weights.back().c0));
   EXPECT_TRUE(equal(back.scores.scores.scores.back().c0, file.scores.scores.scores.back().c0));
-  fuzz([&](const auto& p) { read_round(p, set_); });
+  same_in_memory([&](ByteSink& sink) { write_round(sink, set_, file); },
+                 [&](ByteSource& source) { read_round(source, set_); });
 }
 
-TEST_F(FilesTest, Answer) {
+TEST_F(RecordsTest, Answer) {
   for (const bool stop : {false, true}) {
     write_answer(path(), set_, RunId{3}, 7, stop);
     EXPECT_EQ(read_answer(path(), set_, RunId{3}, 7), stop);
@@ -217,19 +245,24 @@ TEST_F(FilesTest, Answer) {
   };
   refused(RunId{4}, 7, "another run");
   refused(RunId{3}, 8, "answers round 7, expected round 8");
-  fuzz([&](const auto& p) { read_answer(p, set_, RunId{3}, 7); });
+  same_in_memory([&](ByteSink& sink) { write_answer(sink, set_, RunId{3}, 7, true); },
+                 [&](ByteSource& source) { read_answer(source, set_, RunId{3}, 7); });
 }
 
-TEST_F(FilesTest, TrainingKeys) {
+TEST_F(RecordsTest, TrainingKeys) {
   const TrainingKeys file = keys();
   write_training_keys(path(), p(), set_.header.key_id, file);
   EXPECT_EQ(read_training_keys_layout(path(), set_), layout());
+  const Bytes bytes = load(path());
+  PiecesSource connection(bytes, "'connection'", false);
+  EXPECT_EQ(read_training_keys_layout(connection, set_), layout());
   const TrainingKeys back = read_training_keys(path(), set_);
   EXPECT_TRUE(equal(back.bootstrap.dense_to_small, file.bootstrap.dense_to_small));
   ASSERT_EQ(back.products.unpack.size(), file.products.unpack.size());
   EXPECT_EQ(back.products.unpack.back().map, file.products.unpack.back().map);
   EXPECT_TRUE(equal(back.products.unpack.back().a[1], file.products.unpack.back().a[1]));
-  fuzz([&](const auto& p) { read_training_keys(p, set_); });
+  same_in_memory([&](ByteSink& sink) { write_training_keys(sink, p(), set_.header.key_id, file); },
+                 [&](ByteSource& source) { read_training_keys(source, set_); });
 
   TrainingKeys missing = keys();
   missing.products.galois.erase(missing.products.galois.begin());
@@ -238,7 +271,7 @@ TEST_F(FilesTest, TrainingKeys) {
             std::string::npos);
 }
 
-TEST_F(FilesTest, OtherKeys) {
+TEST_F(RecordsTest, OtherKeys) {
   write_model(path(), set_, model());
   KeySet others = set_;
   others.header.key_id = KeyId{8};

@@ -1,0 +1,27 @@
+#include "app/common/config_file.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/path.h"
+#include "data/file_bytes.h"
+
+namespace blindtuner {
+
+TrainingConfig read_training_config(const std::filesystem::path& path, int classes) {
+  if (path.empty()) {
+    TrainingConfig config = default_training_config();
+    config.classes = classes;
+    return config;
+  }
+  nlohmann::json json = read_json(path, kMaxConfigBytes);
+  try {
+    if (json.is_object() && !json.contains("classes")) json["classes"] = classes;
+    return training_config_from_json(json);
+  } catch (const DataError& error) {
+    throw DataError(quoted_path(path) + ": " + error.what());
+  }
+}
+
+}  // namespace blindtuner

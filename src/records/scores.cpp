@@ -1,0 +1,85 @@
+#include "records/scores.h"
+
+#include "base/error.h"
+#include "io/file_stream.h"
+#include "records/sections.h"
+
+namespace blindtuner {
+
+void write_scores_section(ContainerWriter& out, const Parameters& p, const ScoresFile& file) {
+  require_shape(file.scores.scores, p,
+                score_shape(p, file.scores.layout, softmax_circuit_named(file.circuit)));
+  out.begin_section(kScoresSection);
+  write_ciphertexts(out, p, file.scores.scores);
+}
+
+// Files of earlier programs do not say whose scores they hold: the circuit is the first that has their
+// scale.
+void read_scores_section(ContainerReader& in, const Parameters& p, ScoresFile& file) {
+  const ProductLayout& l = file.scores.layout;
+  const auto shape = [&](const SoftmaxCircuit& circuit) { return score_shape(p, l, circuit); };
+  in.enter_section(kScoresSection);
+  file.scores.scores = read_ciphertexts(
+      in, p, shape(softmax_circuits().front()), "scores", [&](const CiphertextHead& head) {
+        for (const SoftmaxCircuit& circuit : softmax_circuits()) {
+          if (!file.circuit.empty()) break;
+          if ((circuit.classes == 0 || static_cast<std::size_t>(circuit.classes) >= l.classes) &&
+              mismatch(*head.ring, head.q_count, head.scale, p, shape(circuit)).empty())
+            file.circuit = circuit.name;
+        }
+        if (file.circuit.empty())
+          in.fail("scores: a ciphertext of a level or scale that no softmax circuit gives scores");
+        require_fit(in, head, p, shape(softmax_circuit_named(file.circuit)), "scores");
+      });
+}
+
+void write_scores(ByteSink& sink, const KeySet& keys, const ScoresFile& file) {
+  require(file.training && file.training->circuit == file.circuit && file.trained_on,
+          "scores are of some model");
+  ContainerWriter out(sink, header_for(FileKind::kScores, keys));
+  write_layout(out, file.scores.layout, file.data);
+  write_training(out, *file.training);
+  out.begin_section(kTrainedOnSection);
+  out.bytes(*file.trained_on);
+  write_scores_section(out, *keys.parameters, file);
+  out.commit();
+}
+
+void write_scores(const std::filesystem::path& path, const KeySet& keys, const ScoresFile& file) {
+  FileSink sink(path);
+  write_scores(sink, keys, file);
+}
+
+ScoresFile read_scores(ByteSource& source, const KeySet& keys,
+                       const AcceptFile<ScoresFile>& accept) {
+  ContainerReader in(source, FileKind::kScores);
+  require_key_set(in, keys);
+  ScoresFile file;
+  file.scores.layout = read_layout_and_id(in, *keys.parameters, file.data);
+  if (in.next_section() == kTrainingSection) {
+    // Of the training set's samples the file knows nothing; the rest must fit.
+    file.training = read_training_state(in);
+    file.circuit = file.training->circuit;
+    try {
+      check_circuit(file.scores.layout, file.training->config, softmax_circuit_named(file.circuit));
+    } catch (const DataError& error) {
+      in.fail(error.what());
+    }
+  }
+  if (in.next_section() == kTrainedOnSection) {
+    in.enter_section(kTrainedOnSection);
+    in.bytes(file.trained_on.emplace());
+  }
+  if (accept) accept(file);
+  read_scores_section(in, *keys.parameters, file);
+  in.finish();
+  return file;
+}
+
+ScoresFile read_scores(const std::filesystem::path& path, const KeySet& keys,
+                       const AcceptFile<ScoresFile>& accept) {
+  FileSource source(path);
+  return read_scores(source, keys, accept);
+}
+
+}  // namespace blindtuner

@@ -1,0 +1,81 @@
+#include "records/training_keys.h"
+
+#include "io/file_size.h"
+#include "io/file_stream.h"
+#include "records/sections.h"
+
+namespace blindtuner {
+
+void write_training_keys(ByteSink& sink, const Parameters& parameters, const KeyId& id,
+                         const TrainingKeys& keys) {
+  ContainerWriter out(sink, make_header(FileKind::kEvaluationKeys, parameters, id));
+  out.begin_section(kLayoutSection);
+  write(out, keys.layout);
+  out.begin_section(kBootstrapSection);
+  write(out, parameters, keys.bootstrap);
+  out.begin_section(kProductsSection);
+  write(out, parameters, keys.products);
+  out.commit();
+}
+
+void write_training_keys(const std::filesystem::path& path, const Parameters& parameters,
+                         const KeyId& id, const TrainingKeys& keys) {
+  FileSink sink(path);
+  write_training_keys(sink, parameters, id, keys);
+}
+
+TrainingKeysInfo read_training_keys_info(ByteSource& source, bool allow_insecure) {
+  ContainerReader in(source, FileKind::kEvaluationKeys);
+  TrainingKeysInfo info;
+  info.set = {load_parameters(in, allow_insecure), in.header(), in.name()};
+  info.layout = read_layout_section(in, *info.set.parameters);
+  return info;
+}
+
+TrainingKeysInfo read_training_keys_info(const std::filesystem::path& path, bool allow_insecure) {
+  FileSource source(path);
+  return read_training_keys_info(source, allow_insecure);
+}
+
+ProductLayout read_training_keys_layout(ByteSource& source, const KeySet& set) {
+  ContainerReader in(source, FileKind::kEvaluationKeys);
+  require_key_set(in, set);
+  return read_layout_section(in, *set.parameters);
+}
+
+ProductLayout read_training_keys_layout(const std::filesystem::path& path, const KeySet& set) {
+  FileSource source(path);
+  return read_training_keys_layout(source, set);
+}
+
+TrainingKeys read_training_keys(ByteSource& source, const KeySet& set,
+                                const FractionCallback& progress) {
+  ContainerReader in(source, FileKind::kEvaluationKeys);
+  show_progress(in, progress);
+  require_key_set(in, set);
+  const Parameters& p = *set.parameters;
+  TrainingKeys keys;
+  keys.layout = read_layout_section(in, p);
+  in.enter_section(kBootstrapSection);
+  keys.bootstrap = read_bootstrap_keys(in, p);
+  in.enter_section(kProductsSection);
+  keys.products = read_product_keys(in, p, keys.layout);
+  in.finish();
+  return keys;
+}
+
+TrainingKeys read_training_keys(const std::filesystem::path& path, const KeySet& set,
+                                const FractionCallback& progress) {
+  FileSource source(path);
+  return read_training_keys(source, set, progress);
+}
+
+std::uint64_t training_keys_file_bytes(const Parameters& parameters,
+                                       const BootstrapKeyShapes& shapes,
+                                       const ProductLayout& layout) {
+  const std::uint64_t sections[] = {kLayoutBytes, bootstrap_keys_bytes(parameters, shapes),
+                                    product_keys_bytes(parameters, layout)};
+  return file_size(sections);
+}
+
+}  // namespace blindtuner

@@ -1,0 +1,35 @@
+// How far a training has come, and what it is: in every record of its results.
+//
+//   "TRAI"   steps done (4), 1 to 100,000; configuration: text, JSON (docs/TRAINING.md), at most 1 MiB;
+//            name of the softmax circuit: text, at most 256 bytes
+#pragma once
+
+#include <string>
+
+#include "io/container_reader.h"
+#include "io/container_writer.h"
+#include "linalg/layout.h"
+#include "train/softmax_circuit.h"
+#include "train/training_config.h"
+
+namespace blindtuner {
+
+struct TrainingState {
+  int steps = 0;  ///< done
+  TrainingConfig config;
+  std::string circuit;  ///< its name
+  bool operator==(const TrainingState&) const = default;
+};
+
+void write_training(ContainerWriter& out, const TrainingState& training);
+/// The configuration is one; whether it fits the record's layout is not looked at.
+TrainingState read_training_state(ContainerReader& in);
+/// A training that data of this layout can have had: configuration, circuit and steps fit it.
+TrainingState read_training_of(ContainerReader& in, const ProductLayout& layout);
+/// Bytes of the section.
+std::uint64_t training_bytes(const TrainingState& training);
+
+/// The shipped circuit of this name. Throws DataError.
+const SoftmaxCircuit& softmax_circuit_named(const std::string& name);
+
+}  // namespace blindtuner

@@ -128,7 +128,8 @@ Dataset of_pooling(const Dataset& set, const std::string& pooling, const std::st
           set.digests,
           pooling,
           {},
-          set.label_name};
+          set.label_name,
+          set.groups};
 }
 
 Dataset select(const Dataset& set, std::span<const std::uint32_t> indices) {
@@ -139,6 +140,8 @@ Dataset select(const Dataset& set, std::span<const std::uint32_t> indices) {
   out.pooling = set.pooling;
   out.label_name = set.label_name;
   out.poolings = set.poolings;
+  out.groups.column = set.groups.column;
+  out.groups.together = set.groups.together;
   out.features.resize(static_cast<Eigen::Index>(indices.size()), set.features.cols());
   out.labels.resize(indices.size());
   for (std::size_t i = 0; i < indices.size(); ++i) {
@@ -146,6 +149,7 @@ Dataset select(const Dataset& set, std::span<const std::uint32_t> indices) {
     out.features.row(static_cast<Eigen::Index>(i)) = set.features.row(indices[i]);
     out.labels[i] = set.labels[indices[i]];
     if (!set.digests.empty()) out.digests.push_back(set.digests[indices[i]]);
+    if (!set.groups.values.empty()) out.groups.values.push_back(set.groups.values[indices[i]]);
   }
   return out;
 }

@@ -30,6 +30,14 @@ struct ColumnSet {
 /// Throws ContractError on a range out of the matrix.
 FeatureMatrix select_columns(const FeatureMatrix& features, const ColumnSet& columns);
 
+/// What samples of one origin have in common: the patient, the lesion.
+struct SampleGroups {
+  std::string column{};  ///< its name (its number where it has none); empty: not known
+  std::vector<std::string>
+      values{};           ///< one a sample, or none; empty ones: of an origin of its own
+  bool together = false;  ///< samples of one value stay together when the set is split
+};
+
 struct Dataset {
   FeatureMatrix features;
   Labels labels;
@@ -42,6 +50,7 @@ struct Dataset {
   /// columns each has.
   std::vector<ColumnSet> poolings;
   std::string label_name{};  ///< heading of the labels' column, or none
+  SampleGroups groups{};
 
   std::size_t size() const { return labels.size(); }
   std::size_t width() const { return static_cast<std::size_t>(features.cols()); }

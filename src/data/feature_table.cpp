@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <map>
 #include <optional>
 #include <set>
 
@@ -66,8 +67,53 @@ bool add_label(const Table& table, const TableColumns& columns, std::size_t row,
   return true;
 }
 
+/// Of a row that is left out, where it is one.
+void add_lost_label(const Table& table, const TableColumns& columns, std::size_t row,
+                    const TableRow& fields, LabelWords& labels) {
+  try {
+    (void)add_label(table, columns, row, fields, true, labels);
+  } catch (const DataError&) {
+    // Whatever it is, nobody trains on it.
+  }
+}
+
 void leave_out(UnusedRows& rows, std::size_t line) {
   if (rows.count++ == 0) rows.first_line = line;
+}
+
+/// Classes that lose (almost) all of their rows, or many more than the others do, are warned of.
+void tell_lost_classes(const Table& table, const LabelWords& kept, const LabelWords& lost,
+                       Reading& reading) {
+  struct Count {
+    double kept = 0, lost = 0;
+  };
+  std::map<std::string, Count> classes;
+  for (std::size_t i = 0; i < kept.size(); ++i) ++classes[kept.words()[kept.index(i)]].kept;
+  for (std::size_t i = 0; i < lost.size(); ++i) ++classes[lost.words()[lost.index(i)]].lost;
+  const auto all = static_cast<double>(kept.size() + lost.size()),
+             left_out = static_cast<double>(lost.size());
+  const auto of = [](double part, double whole) {
+    return std::to_string(std::llround(part)) + " of " + std::to_string(std::llround(whole));
+  };
+  for (const auto& [word, count] : classes) {
+    const double own = count.kept + count.lost, others = all - own;
+    const double share = count.lost / own,
+                 of_others = others > 0 ? (left_out - count.lost) / others : 0;
+    // By chance once in some ten thousand such tables.
+    const double expected = own * left_out / all;
+    const double deviation = std::sqrt(expected * (1 - left_out / all));
+    const bool more =
+        share >= 0.1 && share >= 2 * of_others && count.lost > expected + 4 * deviation;
+    if (count.lost == 0 || (count.kept > 0 && !more)) continue;
+    reading.warnings.push_back(table.name() + ": " + of(count.lost, own) + " rows of the class " +
+                               shown_field(word) + " lack a value and are left out, " +
+                               of(left_out - count.lost, others) + " of the others" +
+                               (count.kept == 0 ? ": nothing is left of it"
+                                                : ": what is left may be no fair sample of it"));
+    reading.details["lost_classes"].push_back({{"class", printable(word)},
+                                               {"rows", std::llround(own)},
+                                               {"left_out", std::llround(count.lost)}});
+  }
 }
 
 /// Columns that say the same as the label are no features.
@@ -239,6 +285,9 @@ FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest 
   UnusedRows skipped{"incomplete", 0, 0};
   OtherColumns beside(columns, key);
   beside.keep_only(others.columns);
+  GroupFields groups(columns, request.columns);
+  const bool labelled = columns.label || !columns.one_hot.empty();
+  LabelWords lost;  // of rows without a value
   ColumnRounding rounding(columns.features.size());
   std::vector<bool> logical;
   for (const std::size_t j : columns.features)
@@ -269,18 +318,23 @@ FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest 
       out.features(at, static_cast<Eigen::Index>(k)) = static_cast<float>(*value);
       rounding.add(k, *value);
     }
-    if (whole && (columns.label || !columns.one_hot.empty()))
+    if (labelled && !whole)
+      add_lost_label(table, columns, i, row, lost);
+    else if (labelled)
       whole = add_label(table, columns, i, row, skip, out.labels);
     if (whole) {
       ++at;
       beside.add(row);
+      groups.add(row);
     } else {
       leave_out(skipped, table.line(i));
     }
   }
   if (at == 0) throw DataError(table.name() + ": no row is complete");
+  if (lost.size() > 0) tell_lost_classes(table, out.labels, lost, reading);
   out.features.conservativeResize(at, Eigen::NoChange);
   out.others = beside.take();
+  out.groups = groups.take();
   rounding.check([&](std::size_t k) {
     return table.name() + ", " + columns.column_text(columns.features[k]);
   });

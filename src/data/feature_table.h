@@ -6,6 +6,7 @@
 
 #include "data/class_names.h"
 #include "data/dataset.h"
+#include "data/sample_groups.h"
 #include "data/table_columns.h"
 
 namespace blindtuner {
@@ -29,6 +30,7 @@ struct FeatureTable {
   LabelWords labels;                       ///< none where the request wants none
   std::vector<std::string> feature_names;  ///< none without a header
   std::vector<NamedColumn> others;         ///< of those that were asked for
+  std::vector<GroupColumn> groups;         ///< columns that may group samples
 };
 
 /// Reads what assign_columns() chose. Throws DataError, also for values that are not finite or beyond

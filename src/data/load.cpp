@@ -10,6 +10,7 @@
 #include "data/idx.h"
 #include "data/joining.h"
 #include "data/npy.h"
+#include "data/sample_groups.h"
 #include "data/table_headings.h"
 
 namespace blindtuner {
@@ -74,6 +75,30 @@ LabelWords rows_of(const LabelWords& words, const std::vector<std::size_t>& rows
     out.add(words.words()[words.index(row)],
             [&] { return words.first_places()[words.index(row)]; });
   return out;
+}
+
+/// Those of the labels' table, whose `rows` samples have (none: all, in order).
+void add_group_columns(const std::vector<NamedColumn>& columns,
+                       const std::vector<std::size_t>& rows, const ColumnChoice& choice,
+                       std::vector<GroupColumn>& groups) {
+  if (choice.group == "none") return;
+  for (const NamedColumn& column : columns) {
+    const auto is = [&](const std::string& wanted) {
+      return !wanted.empty() && heading_key(wanted) == column.name;
+    };
+    if (column.name.empty() ||
+        (!is(choice.group) && !is(choice.known_group) && !is_group_heading(column.name)))
+      continue;
+    GroupColumn one{column.name, column.column, {}, is(choice.group)};
+    for (std::size_t i = 0; i < (rows.empty() ? column.fields.size() : rows.size()); ++i) {
+      const std::string& field = column.fields[rows.empty() ? i : rows[i]];
+      one.fields.push_back(is_missing_label(field) ? std::string() : field);
+    }
+    const bool there = std::any_of(groups.begin(), groups.end(), [&](const GroupColumn& other) {
+      return heading_key(other.name) == one.name;
+    });
+    if (!there) groups.push_back(std::move(one));
+  }
 }
 
 /// Classes of one sample, and where it is.
@@ -204,6 +229,7 @@ Dataset load_dataset(const DataSource& source, Reading* told) {
   Reading of_labels;
   std::vector<NamedColumn> beside_labels, beside_features;
   std::vector<std::string> unreadable;
+  std::vector<GroupColumn> groups;
   if (kind == Kind::kTable) {
     // What tells rows apart may be in both tables.
     if (!source.labels.empty()) words = read_labels(source, of_labels, &beside_labels);
@@ -212,6 +238,7 @@ Dataset load_dataset(const DataSource& source, Reading* told) {
     set.features = std::move(table.features);
     set.feature_names = std::move(table.feature_names);
     beside_features = std::move(table.others);
+    groups = std::move(table.groups);
     if (source.labels.empty()) words = std::move(table.labels);
   } else if (kind == Kind::kNpz) {
     const NpzArchive archive(source.features);
@@ -225,6 +252,8 @@ Dataset load_dataset(const DataSource& source, Reading* told) {
     if (!source.labels.empty())
       beside_features = archive_keys(archive, static_cast<std::size_t>(set.features.rows()),
                                      {members.features, members.labels}, unreadable);
+    groups = group_members(archive, members.features, static_cast<std::size_t>(set.features.rows()),
+                           source.columns);
     if (source.labels.empty()) {
       if (members.labels.empty())
         throw DataError(archive.where(members.features) +
@@ -262,6 +291,7 @@ Dataset load_dataset(const DataSource& source, Reading* told) {
     if (rows.empty() && kind == Kind::kTable && !reading.details.contains("by_places"))
       tell_of_places(name, labelled, beside_labels, reading);
     if (!rows.empty()) words = rows_of(words, rows);
+    add_group_columns(beside_labels, rows, source.columns, groups);
   }
   const auto samples = static_cast<std::size_t>(set.features.rows());
   if (words.size() != samples) {
@@ -275,6 +305,8 @@ Dataset load_dataset(const DataSource& source, Reading* told) {
   // Samples that differ in the sign of a zero alone are equal.
   set.features.array() += 0.0F;
   set_classes(set, words, classes, labelled);
+  std::erase_if(groups, [&](const GroupColumn& one) { return one.fields.size() != samples; });
+  set.groups = choose_groups(groups, set.labels, source.columns, name, reading);
   if (const nlohmann::json single = single_samples(set, words); !single.empty())
     reading.details["single_samples"] = single;
   set.label_name = known_label(reading).name;

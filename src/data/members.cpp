@@ -132,6 +132,31 @@ Members find_members(const NpzArchive& archive, const Members& named, Part part)
   return out;
 }
 
+std::vector<std::pair<std::string, std::string>> members_beside(const NpzArchive& archive,
+                                                                const std::string& features) {
+  const Part own = part_of(features);
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const std::string& name : archive.names()) {
+    if (name == features) continue;
+    Part part = Part::kAny;
+    std::string rest = name;
+    for (const Part one : {Part::kTrain, Part::kTest, Part::kValidation})
+      for (const std::string& word : names_of(one)) {
+        if (part != Part::kAny) break;
+        const std::string key = lower(name);
+        if (key.ends_with("_" + word))
+          rest = name.substr(0, name.size() - word.size() - 1);
+        else if (key.starts_with(word + "_"))
+          rest = name.substr(word.size() + 1);
+        else
+          continue;
+        part = one;
+      }
+    if (part == own) out.emplace_back(name, rest);
+  }
+  return out;
+}
+
 std::vector<ColumnSet> read_poolings(const NpzArchive& archive, std::size_t width) {
   std::vector<ColumnSet> out;
   for (const std::string& name : archive.strings("poolings")) out.push_back({name, {}});

@@ -31,6 +31,7 @@ class Assignment {
       throw DataError(table_.name() +
                       ": labels are needed here, so there must be a column of them");
     drop_chosen();
+    take_chosen_group();
     take_chosen_label();
     switch (request_.use) {
       case TableUse::kFeatures:
@@ -60,6 +61,18 @@ class Assignment {
     for (std::size_t j = 0; j < table_.columns(); ++j)
       if (uses_.free(j) && uses_.column(j).numbers + uses_.column(j).texts == 0)
         uses_.leave_out(j, "it holds nothing");
+  }
+
+  void take_chosen_group() {
+    const std::string& wanted = request_.columns.group;
+    if (wanted.empty() || wanted == "none") return;
+    try {
+      out_.group = uses_.find(wanted);
+    } catch (const DataError&) {
+      if (request_.labelled == Labelled::kElsewhere) return;  // it may be there, too
+      throw;
+    }
+    if (uses_.free(*out_.group)) uses_.leave_out(*out_.group, "it groups samples, as asked");
   }
 
   void take_chosen_label() {

@@ -33,6 +33,9 @@ struct ColumnChoice {
   std::string decimal{};      ///< "comma", "point"; empty: by the table
   bool skip_missing = false;  ///< leave out rows without a value instead of refusing them
   KnownLabel known_label{};   ///< where no label is named
+  /// What samples of one origin have in common; empty: by the table, "none": nothing.
+  std::string group{};
+  std::string known_group{};  ///< of another set, to be compared with: taken where it is there
 };
 
 /// What a reader took for what.
@@ -61,6 +64,7 @@ struct TableColumns {
   std::vector<std::string> names;  ///< one a column; empty ones without a header
   std::vector<std::size_t> features;
   std::optional<std::size_t> label, content;  ///< content: the texts or paths
+  std::optional<std::size_t> group;           ///< as ColumnChoice::group asks for it
   std::vector<std::size_t> one_hot;           ///< columns of zeros and a one, one a class
   std::vector<std::size_t> dropped;           ///< columns that were left out as asked
   std::vector<std::size_t> rows;              ///< those that are data

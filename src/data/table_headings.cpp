@@ -108,6 +108,31 @@ bool is_counter_heading(std::string_view name) {
   return is_in(words, name);
 }
 
+bool is_origin_heading(std::string_view name) {
+  static const Words words = {"patient",    "subject",  "subj",     "participant", "person",
+                              "individual", "lesion",   "tumor",    "tumour",      "donor",
+                              "respondent", "animal",   "mouse",    "user",        "customer",
+                              "client",     "member",   "employee", "student",     "speaker",
+                              "author",     "writer",   "driver",   "family",      "household",
+                              "case",       "patients", "subjects", "groups",      "mrn"};
+  std::string key = heading_key(name);
+  for (const char* end : {"identifier", "number", "code", "uid", "id", "ids", "no", "nr"})
+    if (key.ends_with(end)) {
+      key.resize(key.size() - std::string_view(end).size());
+      break;
+    }
+  if (key.ends_with('_')) key.pop_back();
+  return words.find(key) != words.end();
+}
+
+bool is_group_heading(std::string_view name) {
+  static const Words rows = {"idx",    "index",     "row",        "rows",     "rowid",
+                             "row_id", "row_no",    "row_number", "rownames", "no",
+                             "nr",     "timestamp", "unnamed"};
+  if (is_label_heading(name) || is_unnamed_heading(name) || is_split_heading(name)) return false;
+  return is_origin_heading(name) || (is_identifier_heading(name) && !is_in(rows, name));
+}
+
 bool is_split_heading(std::string_view name) {
   static const Words words = {"split",     "fold",     "folds",  "set",
                               "partition", "subset",   "kfold",  "is_train",

@@ -20,6 +20,10 @@ bool is_identifier_heading(std::string_view name);  ///< id, index, .._id, filen
 bool is_ambiguous_identifier(std::string_view name);
 /// x (as R calls row names), case, obs, ..: numbers of rows, or measures.
 bool is_counter_heading(std::string_view name);
+/// Whose a row is, whatever is behind it: patient, patient_id, SubjectID, lesion_no, ..
+bool is_origin_heading(std::string_view name);
+/// What rows of one origin may have in common: those, and identifiers that are no number of a row.
+bool is_group_heading(std::string_view name);
 bool is_split_heading(std::string_view name);    ///< split, fold, ..
 bool is_unnamed_heading(std::string_view name);  ///< Unnamed: 0, level_0
 

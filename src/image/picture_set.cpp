@@ -17,6 +17,7 @@
 #include "data/idx.h"
 #include "data/load.h"
 #include "data/npy.h"
+#include "data/sample_groups.h"
 #include "data/table.h"
 #include "data/table_report.h"
 #include "image/class_folders.h"
@@ -309,6 +310,7 @@ void PictureSet::open_table(const PictureSource& source) {
   const bool labelled = columns.label || !columns.one_hot.empty();
   std::size_t slashes = 0, endings = 0;
   LabelWords words;
+  GroupFields groups(columns, source.columns);
   const auto add = [&](std::size_t i, const TableRow& row) {
     const std::string path(without_blanks(row.fields[*columns.content]));
     if (path.empty()) throw DataError(table.where(i) + ": the path is empty");
@@ -328,6 +330,7 @@ void PictureSet::open_table(const PictureSource& source) {
     files_.push_back(found.file.empty() ? found.literal : std::move(found.file));
     names_.push_back(path);
     lines_.push_back(table.line(i));
+    groups.add(row);
   };
   const UnusedRows skipped =
       for_each_labelled_row(table, columns, source.columns.skip_missing, words, add);
@@ -339,10 +342,12 @@ void PictureSet::open_table(const PictureSource& source) {
     reading_.notes.push_back(count_text(endings, "path", "paths") +
                              " without an ending, found as files with one");
   if (files_.empty()) throw DataError(origin_ + ": no row has a label");
-  if (!labelled) return;
-  NamedLabels named = number_labels(words, source.classes);
-  labels_ = std::move(named.labels);
-  classes_ = std::move(named.classes);
+  if (labelled) {
+    NamedLabels named = number_labels(words, source.classes);
+    labels_ = std::move(named.labels);
+    classes_ = std::move(named.classes);
+  }
+  groups_ = choose_groups(groups.take(), labels_, source.columns, origin_, reading_);
 }
 
 void PictureSet::open_idx(const PictureSource& source) {

@@ -67,6 +67,8 @@ class PictureSet {
   /// One class number a picture, or none.
   const Labels& labels() const { return labels_; }
   const std::vector<std::string>& classes() const { return classes_; }
+  /// Those of a table that has them; data/sample_groups.h.
+  const SampleGroups& groups() const { return groups_; }
   /// What was passed over, and what was taken for what: a sentence each, without its full stop.
   const std::vector<std::string>& notes() const { return reading_.notes; }
   /// How a table was read; an empty object otherwise.
@@ -92,6 +94,7 @@ class PictureSet {
   std::vector<std::string> names_;
   Labels labels_;
   std::vector<std::string> classes_;
+  SampleGroups groups_;
   Reading reading_;
   std::vector<std::filesystem::path> files_;  // of folders and tables
   std::vector<std::size_t> lines_;            // of tables

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "data/feature_table.h"
+#include "data/sample_groups.h"
 #include "data/table.h"
 #include "data/table_report.h"
 
@@ -18,9 +19,11 @@ TextSet read_text_set(const TextSource& source) {
   const bool labelled = columns.label || !columns.one_hot.empty();
   LabelWords words;
   std::size_t empty = 0;
+  GroupFields groups(columns, source.columns);
   const auto add = [&](std::size_t i, const TableRow& row) {
     out.texts.emplace_back(row.fields[*columns.content]);
     out.names.push_back(std::to_string(table.line(i)));
+    groups.add(row);
     empty += without_blanks(out.texts.back()).empty();
   };
   const UnusedRows skipped =
@@ -30,13 +33,15 @@ TextSet read_text_set(const TextSource& source) {
     out.reading.notes.push_back(table.name() + ": " + std::to_string(empty) +
                                 " of the texts are empty");
   if (out.texts.empty()) throw DataError(table.name() + ": no row has a label");
-  if (!labelled) return out;
-  NamedLabels named = number_labels(words, source.classes);
-  if (named.classes.size() < 2)
-    throw DataError(table.name() + ": one class ('" + named.classes[0] +
-                    "'), expected at least two");
-  out.labels = std::move(named.labels);
-  out.classes = std::move(named.classes);
+  if (labelled) {
+    NamedLabels named = number_labels(words, source.classes);
+    if (named.classes.size() < 2)
+      throw DataError(table.name() + ": one class ('" + named.classes[0] +
+                      "'), expected at least two");
+    out.labels = std::move(named.labels);
+    out.classes = std::move(named.classes);
+  }
+  out.groups = choose_groups(groups.take(), out.labels, source.columns, table.name(), out.reading);
   return out;
 }
 

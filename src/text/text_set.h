@@ -22,6 +22,7 @@ struct TextSet {
   Labels labels;                     ///< none when the table has none
   std::vector<std::string> classes;  ///< none without labels
   std::vector<std::string> names;    ///< the lines on which the texts begin
+  SampleGroups groups{};             ///< data/sample_groups.h
   Reading reading;
 };
 

@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
-#include "data/copies.h"
+#include "data/sample_groups.h"
 #include "data/shuffle.h"
 #include "data/whitening.h"
 #include "train/early_stopping.h"
@@ -19,12 +19,15 @@
 namespace blindtuner {
 namespace {
 
-/// The fold of every sample: those of a class are dealt in turn, copies to the first one's.
+/// The fold of every sample: those of a class are dealt in turn, copies to the first one's; groups
+/// (data/sample_groups.h) as a whole.
 std::vector<int> deal(const Dataset& data, const TrialOptions& options) {
+  const std::vector<std::uint32_t> groups = kept_together(data);
+  if (data.groups.together && !groups.empty())
+    return grouped_folds(data.labels, data.classes, options.folds, options.seed, groups);
   std::vector<int> fold(data.size()), next(static_cast<std::size_t>(data.classes));
   // Classes begin with different folds, so that small ones do not all fill the first.
   std::iota(next.begin(), next.end(), 0);
-  const std::vector<std::uint32_t> groups = find_copies(data).groups();
   const auto leader = [&](std::uint32_t i) { return groups.empty() ? i : groups[i]; };
   for (const std::uint32_t i : shuffled_indices(data.size(), options.seed))
     if (leader(i) == i) fold[i] = next[static_cast<std::size_t>(data.labels[i])]++ % options.folds;

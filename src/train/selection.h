@@ -24,8 +24,8 @@ struct TrainingSetting {
 };
 
 struct TrialOptions {
-  int folds = 5;   ///< parts that samples are dealt to, copies (data/copies.h) to the same, the
-                   ///< same share of every class in each
+  int folds = 5;   ///< parts that samples are dealt to, copies and groups (data/sample_groups.h) to
+                   ///< the same, the same share of every class in each
   int trials = 5;  ///< of them, how many are held out, one after the other; 1 to folds
   int patience = 3;
   Seed seed{};  ///< of folds and orders

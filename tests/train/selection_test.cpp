@@ -71,6 +71,26 @@ TEST(Selection, CopiesAreInOneFold) {
   EXPECT_LT(trial.quality.accuracy, 0.7);
 }
 
+TEST(Selection, GroupsAreInOneFold) {
+  // Tosses for 50 people, of whom each is nearly the same in 20 samples.
+  const Dataset once = set_of(50, 0.5, 40, 2);
+  std::vector<std::uint32_t> rows;
+  for (std::uint32_t i = 0; i < 50; ++i) rows.insert(rows.end(), 20, i);
+  Dataset set = select(once, rows);
+  Prng prng(numbered_seed(8));
+  for (std::size_t i = 0; i < set.size(); ++i) {
+    set.groups.values.push_back(std::to_string(i / 20));
+    set.features(static_cast<Eigen::Index>(i), 0) += 0.01F * static_cast<float>(i % 20);
+    set.labels[i] = i % 20 == 0 ? static_cast<int>(uniform_below(prng, 2)) : set.labels[i - 1];
+  }
+  const TrainingSetting settings[] = {setting("a", 4)};
+  EXPECT_GT(try_settings(set, settings, {}).front().quality.accuracy, 0.9);
+  set.groups.together = true;
+  const Trial trial = try_settings(set, settings, {}).front();
+  EXPECT_EQ(trial.right.size(), 1000u);
+  EXPECT_LT(trial.quality.accuracy, 0.75);
+}
+
 TEST(Selection, OutOfRangeCountsForNothing) {
   const Dataset set = set_of(500, 0.5, 3, 2);
   const TrainingSetting settings[] = {setting("good", 2), setting("wild", 1e5),

@@ -191,6 +191,13 @@ void add_table_options(CLI::App& command, ColumnChoice& columns, bool of_feature
       ->check(CLI::IsMember({"point", "comma"}));
 }
 
+void add_group_option(CLI::App& command, ColumnChoice& columns) {
+  command.add_option("--group-column", columns.group,
+                     "of a table or archive: what samples of one origin have in common, such as a "
+                     "patient, so that they stay together when samples are held out; or none (by "
+                     "default an identifier that comes again, docs/DATA.md)");
+}
+
 void add_range_option(CLI::App& command, double& range) {
   add_number(command, "--range", range,
              "largest |logit| that the circuit is to be fit for (the widest that takes no further "

@@ -45,6 +45,8 @@ inline constexpr int kMaxPatience = 10000;                      ///< rounds
 /// --label-column, --decimal and --skip-missing; and, of tables of numbers, --feature-columns and
 /// --drop-columns.
 void add_table_options(CLI::App& command, ColumnChoice& columns, bool of_features);
+/// --group-column, of commands that split sets or carry their groups.
+void add_group_option(CLI::App& command, ColumnChoice& columns);
 
 /// --range, which picks a softmax circuit.
 void add_range_option(CLI::App& command, double& range);

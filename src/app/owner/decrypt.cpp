@@ -368,9 +368,10 @@ Labels labels_beside_scores(const EvaluateOptions& options, const std::vector<st
   return set.labels;
 }
 
-void evaluate(const CommonOptions& common, const EvaluateOptions& options) {
+void evaluate(const CommonOptions& common, EvaluateOptions options) {
   if (options.model.empty() == options.scores.empty())
     throw DataError("evaluate takes one of --model and --scores");
+  options.source.columns.group = "none";  // nothing is held out of this set
   Eigen::MatrixXd all;
   Labels labels;
   LogitLimit limit;
@@ -402,6 +403,9 @@ void evaluate(const CommonOptions& common, const EvaluateOptions& options) {
     source.feature_names = decrypted.feature_names;
     source.pooling = decrypted.pooling;
     source.columns.known_label.name = decrypted.label_name;
+    // A table with a header and without that name is refused: any other column may be another answer.
+    if (source.labels.empty() && !decrypted.label_name.empty())
+      source.columns.known_label.column = 1;
     source.part = Part::kTest;
     Dataset set = load_dataset(source, &reading);
     if (set.width() != static_cast<std::size_t>(model.weights.cols()))
@@ -424,7 +428,8 @@ void evaluate(const CommonOptions& common, const EvaluateOptions& options) {
   text << "accuracy " << 100 * report["accuracy"].get<double>() << " %, balanced "
        << 100 * report["balanced_accuracy"].get<double>() << " %, macro F1 "
        << report["macro_f1"].get<double>() << ", on " << labels.size() << " samples of "
-       << all.cols() << " classes; largest |logit| " << largest_logit(all) << "\n";
+       << all.cols() << " classes; largest |logit| " << largest_logit(all) << "\n"
+       << quality_notes(report);
   if (limit.limit == 0)
     text << quoted_path(options.scores.empty() ? options.model : options.scores)
          << " does not say which logits training stands, so they were not compared ('decrypt' says "

@@ -164,12 +164,14 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
     set = load_dataset(source, &reading);
     tell_copies(set, name, reading);
     warn_of_single_samples(reading);
+    warn_of_absent_classes(set, name);
     if (!options.validation.features.empty()) {
       source = options.validation;
       source.classes = {set.class_names, 0, options.source.classes.numbered};
       source.columns = options.source.columns;
       if (source.labels.empty() == options.source.labels.empty())
         find_labels_as_in(source.columns, reading);
+      compare_groups_with(set, source.columns);
       source.feature_names = set.feature_names;
       source.pooling = set.pooling;
       source.part = Part::kValidation;
@@ -280,6 +282,7 @@ void add_encrypt(Program& program) {
       [&](CLI::App& command) -> std::function<void()> {
         auto o = std::make_shared<EncryptOptions>();
         add_source(command, o->source);
+        add_group_option(command, o->source.columns);
         command.add_option("--labels", o->source.labels,
                            "labels, one a sample: .npy, .npz, a table or IDX");
         command.add_option("--labels-member", o->source.members.labels,

@@ -36,7 +36,7 @@ void add_picture_options(CLI::App& command, ExtractOptions& o) {
 /// What pictures and texts are told alike.
 void share(ExtractOptions& options) {
   options.texts.classes.numbered = options.pictures.classes.numbered;
-  options.pictures.columns = options.texts.columns = options.columns;
+  options.pictures.columns = options.texts.columns = options.table_columns();
 }
 
 void extract(const CommonOptions& common, ExtractOptions options) {
@@ -110,6 +110,7 @@ void add_extract(Program& program) {
         command.add_option("--text-column", o->columns.text,
                            "of a table of texts: a name, a number from 1, or last");
         add_table_options(command, o->columns, false);
+        add_group_option(command, o->columns);
         command.add_option("--classes", o->classes,
                            "the classes' names in order, from an earlier extraction (.npz) or a "
                            "text file: for a test set in which some are missing");

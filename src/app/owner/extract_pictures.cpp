@@ -143,7 +143,8 @@ EncoderFeatures picture_features(const CommonOptions& common, const ExtractOptio
   return {std::move(extracted), columns_of_poolings(model),
           pictures.names(),     pictures.classes(),
           pictures.labels(),    settings,
-          std::move(report),    bits};
+          std::move(report),    bits,
+          pictures.groups()};
 }
 
 }  // namespace blindtuner

@@ -67,7 +67,8 @@ EncoderFeatures text_features(const CommonOptions& common, const ExtractOptions&
   return {std::move(extracted), columns_of_poolings(model),
           texts.names,          texts.classes,
           texts.labels,         settings,
-          std::move(report),    16};
+          std::move(report),    16,
+          texts.groups};
 }
 
 }  // namespace blindtuner

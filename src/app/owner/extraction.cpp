@@ -20,6 +20,15 @@ std::vector<std::string> ExtractOptions::class_names() const {
   return classes.empty() ? std::vector<std::string>{} : read_class_names(classes);
 }
 
+ColumnChoice ExtractOptions::table_columns() const {
+  ColumnChoice out = columns;
+  if (!out.group.empty() || !classes.ends_with(".npz")) return out;
+  if (const NpzArchive other(classes); other.contains("group_column"))
+    if (const auto names = other.strings("group_column"); names.size() == 1)
+      out.known_group = names[0];
+  return out;
+}
+
 std::unique_ptr<FeatureCache> ExtractOptions::open_cache(const Sha256Digest& key,
                                                          std::size_t width) const {
   if (no_cache) return nullptr;
@@ -55,6 +64,22 @@ void report_origins(const std::string& model, const SettingOrigins& origins,
                      ": no settings beside the weights say so, guessed: " + line + "\n";
 }
 
+namespace {
+
+/// Classes none of whose samples could be read.
+void warn_of_skipped_classes(const EncoderFeatures& samples, const Labels& kept) {
+  const int classes = static_cast<int>(samples.classes.size());
+  const std::vector<std::size_t> all = class_counts(samples.labels, classes),
+                                 left = class_counts(kept, classes);
+  for (std::size_t k = 0; k < all.size(); ++k)
+    if (all[k] > 0 && left[k] == 0)
+      print_warning("none of the " + std::to_string(all[k]) + " " + samples.settings.unit +
+                    " of the class '" + samples.classes[k] +
+                    "' could be read: it has no sample left");
+}
+
+}  // namespace
+
 void finish_extraction(const CommonOptions& common, const ExtractOptions& options,
                        EncoderFeatures samples) {
   const ExtractionSettings& settings = samples.settings;
@@ -69,6 +94,10 @@ void finish_extraction(const CommonOptions& common, const ExtractOptions& option
     names.push_back(samples.names[i]);
     if (labelled) labels.push_back(samples.labels[i]);
   }
+  warn_of_skipped_classes(samples, labels);
+  std::vector<std::string> groups;
+  if (!samples.groups.values.empty())
+    for (const std::size_t i : extracted.kept) groups.push_back(samples.groups.values[i]);
   std::map<std::string, std::vector<std::uint8_t>> members;
   members["features"] = npy_bytes(features);
   members["names"] = npy_bytes(names);
@@ -86,6 +115,10 @@ void finish_extraction(const CommonOptions& common, const ExtractOptions& option
   if (samples.picture_bits != 16)
     members["picture_bits"] =
         npy_bytes(Eigen::MatrixXd::Constant(1, 1, samples.picture_bits).eval());
+  if (!groups.empty()) {
+    members["groups"] = npy_bytes(groups);
+    members["group_column"] = npy_bytes(std::vector<std::string>{samples.groups.column});
+  }
   if (labelled) {
     members["labels"] = npy_bytes(labels);
     members["classes"] = npy_bytes(samples.classes);

@@ -38,6 +38,8 @@ struct ExtractOptions {
   ColumnChoice columns;  ///< of a table
   bool no_cache = false;
 
+  /// Of the samples' table, to be compared with those of the set of --classes, if that has groups.
+  ColumnChoice table_columns() const;
   /// Of --classes; none without it. Throws DataError.
   std::vector<std::string> class_names() const;
   /// Null when there is to be none, or no folder is known. Throws DataError.
@@ -171,6 +173,7 @@ struct EncoderFeatures {
   ExtractionSettings settings;
   nlohmann::json report;
   int picture_bits = 16;  ///< of 16-bit files, how many were used
+  SampleGroups groups{};  ///< of all samples
 };
 
 /// What an encoder that was loaded with these poolings gives.
@@ -200,7 +203,7 @@ void report_origins(const std::string& model, const SettingOrigins& origins,
                     nlohmann::json& report);
 
 /// Writes options.out (members features, names, pooling, digests of the samples; with labels, labels
-/// and classes; of several poolings, poolings and pooling_columns) and reports. Throws DataError.
+/// and classes; where they are known, groups and group_column; of several poolings, poolings and pooling_columns) and reports. Throws DataError.
 void finish_extraction(const CommonOptions& common, const ExtractOptions& options,
                        EncoderFeatures set);
 

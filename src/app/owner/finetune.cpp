@@ -79,6 +79,7 @@ void check_before_extraction(const FinetuneOptions& o) {
   const auto check = [&](const std::string& from, const DataSource& set, const std::string& split,
                          const std::vector<std::string>& known) {
     ExtractOptions samples;
+    if (known.empty()) samples.columns.group = o.train.columns.group;
     if (!e.pairs.empty()) samples.pairs = from;
     if (!e.texts.empty()) samples.texts.table = from;
     if (!e.images.empty()) samples.pictures.images = from;
@@ -123,6 +124,7 @@ void extract_features(const CommonOptions& common, FinetuneOptions& o, const Run
   const std::string pooling = e.pooling == kChoosePooling && !e.pairs.empty() ? "model" : e.pooling;
   const auto extract = [&](const std::string& from, DataSource& set, const std::string& split,
                            const fs::path& out, const fs::path& classes) {
+    const bool test = !classes.empty();
     std::vector<std::string> arguments = {"--model",   e.model,      kind,         from,
                                           "--out",     out.string(), "--on-error", e.on_error,
                                           "--pooling", pooling};
@@ -131,6 +133,8 @@ void extract_features(const CommonOptions& common, FinetuneOptions& o, const Run
                                         {"--text-column", columns.text},
                                         {"--path-column", columns.path}})
       if (!value.empty()) arguments.insert(arguments.end(), {option, value});
+    if (!columns.group.empty() && (!test || columns.group == "none"))
+      arguments.insert(arguments.end(), {"--group-column", columns.group});
     if (columns.skip_missing) arguments.emplace_back("--skip-missing");
     if (!set.labels.empty()) arguments.insert(arguments.end(), {"--labels", set.labels.string()});
     if (!split.empty()) arguments.insert(arguments.end(), {"--split", split});
@@ -154,7 +158,9 @@ void extract_features(const CommonOptions& common, FinetuneOptions& o, const Run
   check_before_extraction(o);
   extract(e.train(), o.train, e.split, train, {});
   if (!test.empty()) extract(test, o.test, e.test_split, folder.staged(kTestFeatures), train);
-  o.train.columns = {};
+  // What was asked for is a member now.
+  const std::string& group = o.train.columns.group;
+  o.train.columns = {.group = group.empty() || group == "none" ? group : "groups"};
 }
 
 FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,
@@ -181,6 +187,7 @@ FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,
                     printable(pooling) + "' by --pooling");
   tell_copies(data.train, quoted_path(origin), reading);
   warn_of_single_samples(reading);
+  warn_of_absent_classes(data.train, quoted_path(origin));
   print_notes(common, reading);
   data.reading["train"] = reading.details;
   data.reading["train"]["answers"] = warn_of_answers(data.train);
@@ -189,6 +196,7 @@ FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,
   const auto load_other = [&](DataSource source, Part part, const char* use) {
     source.part = part;
     source.columns = train.columns;
+    compare_groups_with(data.train, source.columns);
     // The same column of labels, by its name or its place, where they lie alike.
     if (source.labels.empty() == train.labels.empty()) find_labels_as_in(source.columns, reading);
     source.classes = {data.train.class_names, 0, train.classes.numbered};
@@ -206,6 +214,7 @@ FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,
     const nlohmann::json both = warn_of_samples_in_both(data.train, set, use);
     data.reading[use]["samples_in_training_too"] = both["samples"];
     data.reading[use]["nearly_in_training"] = both["nearly"];
+    if (both.contains("groups")) data.reading[use]["groups_in_training"] = both["groups"];
     return set;
   };
   if (!validation.features.empty())
@@ -224,6 +233,7 @@ FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,
   const nlohmann::json both = warn_of_samples_in_both(data.train, data.test, "test");
   data.reading["train"]["copies"]["in_test_too"] = both["samples"];
   data.reading["train"]["copies"]["nearly_in_test"] = both["nearly"];
+  if (both.contains("groups")) data.reading["train"]["groups"]["of_test"] = both["groups"];
   return data;
 }
 
@@ -371,6 +381,7 @@ void add_data_options(CLI::App& command, FinetuneOptions& o) {
   members("--test-", o.test.members, "test");
   members("--validation-", o.validation.members, "val");
   add_table_options(command, o.train.columns, true);
+  add_group_option(command, o.train.columns);
   command.add_option("--path-column", o.train.columns.path, "of a table of pictures or pairs");
   add_number(command, "--test-fraction", o.test_fraction,
              "share of every class to test with, when there is no test set", 0.001, 0.9)

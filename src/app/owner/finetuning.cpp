@@ -403,6 +403,7 @@ class Finetuning {
         {"class_names", test["class_names"]},
         {"confusion", test["confusion"]},
         {"per_class", test["per_class"]},
+        {"notes", test["notes"]},
         {"max_logit", std::max(largest_logit(scores(model, data_.train.features)),
                                test["max_logit"].get<double>())},
         {"rounds", rounds(exact)},

@@ -4,6 +4,7 @@
 
 #include "app/common/progress.h"
 #include "app/owner/finetuning.h"
+#include "app/owner/quality.h"
 #include "base/path.h"
 #include "train/training_config.h"
 
@@ -59,9 +60,9 @@ std::string finetuning_summary(const json& r, const std::string& out) {
               r["balanced_accuracy_plain_approx"], r["macro_f1_plain_approx"])
        << row("in the clear, exact softmax", r["accuracy_plain"], r["balanced_accuracy_plain"],
               r["macro_f1_plain"])
-       << "largest |logit| " << formatted("%.2f", r["max_logit"].get<double>()) << "; model in "
-       << quoted_path(folder / "model.npz") << ", report in " << quoted_path(folder / "report.html")
-       << "\n";
+       << quality_notes(r) << "largest |logit| " << formatted("%.2f", r["max_logit"].get<double>())
+       << "; model in " << quoted_path(folder / "model.npz") << ", report in "
+       << quoted_path(folder / "report.html") << "\n";
   if (r.contains("published"))
     text << "to be shared: " << quoted_path(folder / "published.npz") << ", with noise of "
          << formatted("%g", r["published"]["noise"].get<double>()) << "; it tells at most "

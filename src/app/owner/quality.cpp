@@ -1,9 +1,41 @@
 #include "app/owner/quality.h"
 
 #include "app/owner/steps.h"
+#include "base/utf8.h"
+#include "data/class_names.h"
 #include "train/metrics.h"
 
 namespace blindtuner {
+
+namespace {
+
+nlohmann::json notes_of(const Eigen::MatrixXi& table, const nlohmann::json& names) {
+  nlohmann::json out = nlohmann::json::array();
+  const Eigen::VectorXi actual = table.rowwise().sum(), predicted = table.colwise().sum();
+  std::vector<std::string> present, never;
+  for (Eigen::Index k = 0; k < table.rows(); ++k) {
+    if (actual(k) == 0) continue;
+    const std::string name = names[static_cast<std::size_t>(k)].get<std::string>();
+    present.push_back(name);
+    if (predicted(k) == 0) never.push_back(name);
+  }
+  if (present.size() == 1)
+    out.push_back("every sample is of one class, " + list_of_names(present) +
+                  ": that says nothing about the others");
+  if (!never.empty())
+    out.push_back(list_of_names(never) + (never.size() == 1 ? " is" : " are") +
+                  " never predicted: the accuracy is of the other classes");
+  return out;
+}
+
+}  // namespace
+
+std::string quality_notes(const nlohmann::json& report) {
+  std::string out;
+  for (const auto& note : report.value("notes", nlohmann::json::array()))
+    out += "NOTE: " + printable(note.get<std::string>()) + "\n";
+  return out;
+}
 
 nlohmann::json quality_report(const Eigen::MatrixXd& scores, const Labels& labels,
                               const std::vector<std::string>& names) {
@@ -26,7 +58,8 @@ nlohmann::json quality_report(const Eigen::MatrixXd& scores, const Labels& label
     for (int j = 0; j < classes; ++j) row.push_back(table(k, j));
     rows.push_back(std::move(row));
   }
-  return {{"samples", labels.size()},
+  return {{"notes", notes_of(table, class_names)},
+          {"samples", labels.size()},
           {"classes", classes},
           {"class_names", class_names},
           {"accuracy", accuracy(predicted, labels)},

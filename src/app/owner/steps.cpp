@@ -20,6 +20,7 @@
 #include "data/file_bytes.h"
 #include "data/label_twins.h"
 #include "data/npy.h"
+#include "data/sample_groups.h"
 #include "data/shuffle.h"
 #include "records/dataset.h"
 #include "records/training_state.h"
@@ -138,7 +139,33 @@ LogitLimit limit_in(const NpzArchive& archive, const fs::path& path) {
   return checked_limit(circuit[0], limit(0, 0), quoted_path(path));
 }
 
+std::string group_name(const Dataset& set) {
+  const std::string& column = set.groups.column;
+  const bool number = column.find_first_not_of("0123456789") == std::string::npos;
+  return number ? "value of column " + column : "'" + printable(column.substr(0, 60)) + "'";
+}
+
+/// Classes of one group have no part held out.
+void warn_of_undivided_classes(const Dataset& set, const Split& split, const HoldOut& what) {
+  std::vector<std::size_t> held(static_cast<std::size_t>(set.classes)),
+      all = class_counts(set.labels, set.classes);
+  for (const std::uint32_t i : split.second) ++held[static_cast<std::size_t>(set.labels[i])];
+  std::vector<std::string> undivided;
+  for (std::size_t k = 0; k < held.size(); ++k)
+    if (held[k] == 0 && std::round(what.fraction * static_cast<double>(all[k])) > 0)
+      undivided.push_back(k < set.class_names.size() ? set.class_names[k] : std::to_string(k));
+  if (!undivided.empty())
+    print_warning("no sample of " + list_of_names(undivided) + " is held out " + what.purpose +
+                  ": all are of one " + group_name(set));
+}
+
 }  // namespace
+
+void compare_groups_with(const Dataset& known, ColumnChoice& columns) {
+  if (columns.group == "none") return;
+  columns.group = known.groups.column.empty() ? "none" : "";
+  columns.known_group = known.groups.column;
+}
 
 void check_features(const FeatureMatrix& features, const OwnerFolder& keys,
                     const std::string& name) {
@@ -157,8 +184,7 @@ void check_features(const FeatureMatrix& features, const OwnerFolder& keys,
 
 Dataset hold_out(Dataset& set, const HoldOut& what, const OrderSeed& seed,
                  const std::string& name) {
-  const std::vector<std::uint32_t> groups = find_copies(set).groups();
-  Split split = stratified_split(set.labels, set.classes, what.fraction, seed.bytes(), groups);
+  Split split = split_of(set, what.fraction, seed.bytes());
   if (split.first.empty() || split.second.empty()) {
     std::vector<std::size_t> sizes(static_cast<std::size_t>(set.classes));
     for (const int label : set.labels) ++sizes[static_cast<std::size_t>(label)];
@@ -167,9 +193,13 @@ Dataset hold_out(Dataset& set, const HoldOut& what, const OrderSeed& seed,
     throw DataError(name + ": " + std::to_string(set.size()) + " samples of " +
                     std::to_string(set.classes) + " classes, the largest of " +
                     std::to_string(*std::max_element(sizes.begin(), sizes.end())) + ": too few " +
-                    (groups.empty() ? "" : "different ones ") + "to hold out " + share +
-                    " of every class " + what.purpose + "; " + what.advice);
+                    (kept_together(set).empty() ? "" : "different ones ") + "to hold out " + share +
+                    " of every class " + what.purpose + "; " + what.advice +
+                    (set.groups.together ? "; samples of one " + group_name(set) +
+                                               " stay together (--group-column none: they do not)"
+                                         : ""));
   }
+  if (set.groups.together) warn_of_undivided_classes(set, split, what);
   if (seed.keeps_order())
     for (std::vector<std::uint32_t>* half : {&split.first, &split.second})
       std::sort(half->begin(), half->end());
@@ -200,6 +230,11 @@ void tell_copies(const Dataset& set, const std::string& name, Reading& reading) 
 nlohmann::json warn_of_samples_in_both(const Dataset& known, const Dataset& other,
                                        const std::string& use, const std::string& known_as) {
   const std::string samples = " samples for " + use;
+  const SharedGroups groups = shared_groups(known, other);
+  if (groups.shared > 0)
+    print_warning(std::to_string(groups.shared) + " of " + std::to_string(groups.values) +
+                  " values of " + group_name(other) + " among the" + samples + " are in " +
+                  known_as + " too: results on them may be too good for new ones");
   const std::size_t count = samples_in_both(known, other);
   if (count > 0)
     print_warning(std::to_string(count) + " of the " + std::to_string(other.size()) + samples +
@@ -214,7 +249,12 @@ nlohmann::json warn_of_samples_in_both(const Dataset& known, const Dataset& othe
                   " nearly equal one in " + known_as +
                   " (up to rounding): if they are copies of it, results on them say nothing about "
                   "new samples");
-  return {{"samples", count}, {"nearly", near.count}};
+  nlohmann::json out = {{"samples", count}, {"nearly", near.count}};
+  if (groups.values > 0)
+    out["groups"] = {{"column", printable(other.groups.column)},
+                     {"values", groups.values},
+                     {"in_both", groups.shared}};
+  return out;
 }
 
 void warn_of_single_samples(const Reading& reading) {
@@ -230,6 +270,16 @@ void warn_of_single_samples(const Reading& reading) {
                 list_of_words(classes) + ": " +
                 (several ? "are these classes, and not names or sums?"
                          : "is it a class, and no line of names or sums?"));
+}
+
+void warn_of_absent_classes(const Dataset& training, const std::string& name) {
+  const std::vector<std::size_t> counts = class_counts(training.labels, training.classes);
+  std::vector<std::string> absent;
+  for (std::size_t k = 0; k < counts.size(); ++k)
+    if (counts[k] == 0) absent.push_back(training.class_names[k]);
+  if (!absent.empty())
+    print_warning(name + ": no sample of " + list_of_names(absent) +
+                  ": the model has such a class and cannot know it");
 }
 
 nlohmann::json warn_of_answers(const Dataset& training) {

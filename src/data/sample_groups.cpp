@@ -250,7 +250,8 @@ std::vector<GroupColumn> group_members(const NpzArchive& archive, const std::str
                                        std::size_t rows, const ColumnChoice& choice) {
   std::vector<GroupColumn> out;
   if (choice.group == "none") return out;
-  for (const auto& [member, name] : members_beside(archive, features)) {
+  for (const auto& beside : members_beside(archive, features)) {
+    const auto &member = beside.first, &name = beside.second;
     std::string column = name;
     if (name == "groups" && archive.contains("group_column"))
       if (const auto names = archive.strings("group_column"); names.size() == 1) column = names[0];

@@ -21,12 +21,12 @@ std::vector<std::string> ExtractOptions::class_names() const {
 }
 
 ColumnChoice ExtractOptions::table_columns() const {
-  ColumnChoice out = columns;
-  if (!out.group.empty() || !classes.ends_with(".npz")) return out;
+  ColumnChoice choice = columns;
+  if (!choice.group.empty() || !classes.ends_with(".npz")) return choice;
   if (const NpzArchive other(classes); other.contains("group_column"))
     if (const auto names = other.strings("group_column"); names.size() == 1)
-      out.known_group = names[0];
-  return out;
+      choice.known_group = names[0];
+  return choice;
 }
 
 std::unique_ptr<FeatureCache> ExtractOptions::open_cache(const Sha256Digest& key,

@@ -159,8 +159,10 @@ void extract_features(const CommonOptions& common, FinetuneOptions& o, const Run
   extract(e.train(), o.train, e.split, train, {});
   if (!test.empty()) extract(test, o.test, e.test_split, folder.staged(kTestFeatures), train);
   // What was asked for is a member now.
+  ColumnChoice extracted;
   const std::string& group = o.train.columns.group;
-  o.train.columns = {.group = group.empty() || group == "none" ? group : "groups"};
+  extracted.group = group.empty() || group == "none" ? group : "groups";
+  o.train.columns = std::move(extracted);
 }
 
 FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,

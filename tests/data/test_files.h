@@ -114,7 +114,8 @@ inline std::size_t flip_every_bit(const std::filesystem::path& path,
 /// What became of `action` in a process of its own that may take `bytes` of memory more than this
 /// one has: "good", a DataError's message, or "not enough memory". Without the limit where the
 /// address sanitizer runs, which takes all addresses there are.
-inline std::string within_memory(std::size_t bytes, const std::function<void()>& action) {
+inline std::string within_memory([[maybe_unused]] std::size_t bytes,
+                                 const std::function<void()>& action) {
   int ends[2];
   if (::pipe(ends) != 0) throw std::runtime_error("pipe failed");
   const pid_t child = ::fork();

@@ -1,5 +1,7 @@
 #include "base/path.h"
 
+#include <algorithm>
+#include <iterator>
 #include <system_error>
 
 #include "base/error.h"
@@ -20,6 +22,17 @@ bool path_exists(const std::filesystem::path& path) {
   if (error && error != std::errc::no_such_file_or_directory && error != std::errc::not_a_directory)
     throw DataError("cannot look for " + quoted_path(path) + ": " + error.message());
   return found;
+}
+
+bool lies_within(const std::filesystem::path& path, const std::filesystem::path& folder) {
+  namespace fs = std::filesystem;
+  std::error_code error, folder_error;
+  const fs::path inner = fs::weakly_canonical(fs::absolute(path, error), error),
+                 outer =
+                     fs::weakly_canonical(fs::absolute(folder, folder_error), folder_error) / "";
+  const auto end = std::prev(outer.end());  // the name that is none behind the last slash
+  return !error && !folder_error &&
+         std::mismatch(outer.begin(), end, inner.begin(), inner.end()).first == end;
 }
 
 }  // namespace blindtuner

@@ -14,4 +14,8 @@ std::string quoted_path(const std::filesystem::path& path);
 /// the reason: `std::filesystem::exists` throws an exception there that is no DataError.
 bool path_exists(const std::filesystem::path& path);
 
+/// Whether a path is a folder or lies beneath it, whether they are there or not, links followed as far as
+/// they lead. False where that cannot be told.
+bool lies_within(const std::filesystem::path& path, const std::filesystem::path& folder);
+
 }  // namespace blindtuner

@@ -71,7 +71,6 @@ class TableProfile {
   const std::vector<std::string>& names() const { return names_; }
   const std::vector<ColumnProfile>& columns() const { return columns_; }
   /// Rows of data: all that are neither the header nor it again.
-  std::size_t first_row() const { return header_ ? 1 : 0; }
   bool is_data(std::size_t row) const;
   std::size_t repeated_headers() const { return header_ ? repeats_.size() : 0; }
   std::size_t first_repeat() const { return repeats_.front(); }

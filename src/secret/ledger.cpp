@@ -222,22 +222,25 @@ void Ledger::begin() const {
   write_file_atomically(path_, text + mac(text), 0600);
 }
 
-void Ledger::remove_begun(const fs::path& folder, const KeyId& id) {
+bool Ledger::is_begun(const fs::path& folder, const KeyId& id) {
   constexpr std::uint64_t kMaxHeader = 4096;
   const fs::path path = path_in(folder, id);
   try {
-    if (!path_exists(path) || InputFile(path).size() > kMaxHeader) return;
+    if (!path_exists(path) || InputFile(path).size() > kMaxHeader) return false;
     const std::vector<std::uint8_t> bytes = InputFile(path).read_all(kMaxHeader);
     const std::string text(bytes.begin(), bytes.end());
     // The header and its MAC.
-    if (std::count(text.begin(), text.end(), '\n') != 2) return;
+    if (std::count(text.begin(), text.end(), '\n') != 2) return false;
     const json header = parse_json(text.substr(0, text.find('\n')), quoted_path(path));
-    if (!header.is_object() || header.value("key_id", json()) != to_string(id)) return;
+    return header.is_object() && header.value("key_id", json()) == to_string(id);
   } catch (const DataError&) {
-    return;  // none of ours
+    return false;  // none of ours
   }
+}
+
+void Ledger::remove_begun(const fs::path& folder, const KeyId& id) {
   std::error_code ignored;
-  fs::remove(path, ignored);
+  if (is_begun(folder, id)) fs::remove(path_in(folder, id), ignored);
 }
 
 void Ledger::require_there() const {

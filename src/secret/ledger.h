@@ -83,6 +83,9 @@ class Ledger {
   static std::filesystem::path path_in(const std::filesystem::path& folder, const KeyId& id);
   /// Of keys that are being made: without an entry.
   void begin() const;
+  /// Whether the ledger of these keys in the folder is as begin() wrote it, as far as can be told without
+  /// the keys: theirs by its first line, and without an entry.
+  static bool is_begun(const std::filesystem::path& folder, const KeyId& id);
   /// Takes away what begin() wrote for keys that were not made in the end; one with an entry stays.
   static void remove_begun(const std::filesystem::path& folder, const KeyId& id);
   /// Throws DataError where there is none although there must be one.

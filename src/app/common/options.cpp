@@ -86,9 +86,7 @@ bool lies_in(const fs::path& output, const CLI::Option& option, const fs::path& 
           kNotReadAsFolders.end() ||
       !fs::is_regular_file(output, error) || !fs::is_directory(folder, error))
     return false;
-  const fs::path inner = fs::canonical(output, error), outer = fs::canonical(folder, error);
-  return !error &&
-         std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
+  return lies_within(output, folder);
 }
 
 /// None of a file that is not there, or is none of ours.

@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -226,16 +225,6 @@ void require_ledger(const OwnerFolder& keys) {
                quoted_path(door.ledger().path()).c_str());
 }
 
-/// Of a ledger: its header and its seal, as an interrupted command that made keys leaves it.
-bool has_no_entry(const fs::path& ledger) {
-  try {
-    const std::vector<std::uint8_t> bytes = read_file(ledger, 4096);
-    return ledger.extension() == ".jsonl" && std::count(bytes.begin(), bytes.end(), '\n') == 2;
-  } catch (const DataError&) {
-    return false;
-  }
-}
-
 /// They belong beside their own keys, which somebody has taken away or replaced.
 void warn_of_other_records(const OwnerFolder& keys) {
   // What an interrupted command has left is set aside, and told, when the pair is completed.
@@ -247,7 +236,10 @@ void warn_of_other_records(const OwnerFolder& keys) {
   for (const fs::directory_entry& entry : fs::directory_iterator(keys.folder, error)) {
     const std::string id = record_of(entry.path());
     if (id.empty() || to_string(keys.keys.id).starts_with(id)) continue;
-    if (begun && to_string(*begun).starts_with(id) && has_no_entry(entry.path())) continue;
+    // As an interrupted command that made keys leaves it.
+    if (begun && to_string(*begun).starts_with(id) && entry.path().extension() == ".jsonl" &&
+        Ledger::is_begun(keys.folder, *begun))
+      continue;
     if (before && to_string(*before).starts_with(id) &&
         path_exists(keys.folder / ("old-" + id) / "secret.key"))
       continue;

@@ -244,14 +244,10 @@ RunFolder::RunFolder(fs::path out, std::vector<std::string> features)
 }
 
 void RunFolder::require_outside(const fs::path& path) const {
-  for (const fs::path& ours : {unfinished_, finished_}) {
-    std::error_code error;
-    const fs::path inner = fs::weakly_canonical(fs::absolute(path, error), error),
-                   outer = fs::weakly_canonical(fs::absolute(ours, error), error);
-    if (std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end())
+  for (const fs::path& ours : {unfinished_, finished_})
+    if (lies_within(path, ours))
       throw DataError(quoted_path(path) + ": is in " + quoted_path(ours) +
                       ", which goes away with the run; give another folder");
-  }
 }
 
 RunFolder::~RunFolder() {

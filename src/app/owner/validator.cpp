@@ -50,12 +50,7 @@ std::array<std::uint8_t, size> bytes_from(const json& j) {
 
 // The server sees all of the exchange folder.
 void require_unseen(const fs::path& path, const fs::path& exchange, const char* what) {
-  std::error_code error;
-  const fs::path inner = fs::weakly_canonical(fs::absolute(path, error), error),
-                 outer = fs::weakly_canonical(fs::absolute(exchange, error), error) / "";
-  if (!error &&
-      std::mismatch(outer.begin(), std::prev(outer.end()), inner.begin(), inner.end()).first ==
-          std::prev(outer.end()))
+  if (lies_within(path, exchange))
     throw DataError(quoted_path(path) + ": is in the folder that the server sees, " +
                     quoted_path(exchange) + ": it is not to have " + what);
 }

@@ -57,6 +57,9 @@ class CpuArithmetic final : public Arithmetic {
                const kernels::BaseConversion& conversion) const;
 
  private:
+  /// kernel(out, operands.., n, modulus) for every limb.
+  template <typename Kernel, typename... Operands>
+  void on_limbs(Kernel kernel, View out, Operands... operands) const;
   void component_map_batch(const ComponentMaps& x, std::size_t begin, std::size_t count) const;
 
   const kernels::LimbKernels& k_;

@@ -34,39 +34,20 @@ void CpuArithmetic::inverse_ntt(View x) const {
                [&](std::size_t i) { k_.ntt_inverse(limb(x, i), tables_.transform(i, x.q_count)); });
 }
 
-void CpuArithmetic::add(View out, ConstView a, ConstView b) const {
+template <typename Kernel, typename... Operands>
+void CpuArithmetic::on_limbs(Kernel kernel, View out, Operands... operands) const {
   const std::size_t q = out.q_count;
   parallel_for(out.limbs(), [&](std::size_t i) {
-    k_.add(limb(out, i), limb(a, i, q), limb(b, i, q), out.n, tables_.modulus(i, q));
+    kernel(limb(out, i), limb(operands, i, q)..., out.n, tables_.modulus(i, q));
   });
 }
 
-void CpuArithmetic::sub(View out, ConstView a, ConstView b) const {
-  const std::size_t q = out.q_count;
-  parallel_for(out.limbs(), [&](std::size_t i) {
-    k_.sub(limb(out, i), limb(a, i, q), limb(b, i, q), out.n, tables_.modulus(i, q));
-  });
-}
-
-void CpuArithmetic::neg(View out, ConstView a) const {
-  const std::size_t q = out.q_count;
-  parallel_for(out.limbs(), [&](std::size_t i) {
-    k_.neg(limb(out, i), limb(a, i, q), out.n, tables_.modulus(i, q));
-  });
-}
-
-void CpuArithmetic::mul(View out, ConstView a, ConstView b) const {
-  const std::size_t q = out.q_count;
-  parallel_for(out.limbs(), [&](std::size_t i) {
-    k_.mul(limb(out, i), limb(a, i, q), limb(b, i, q), out.n, tables_.modulus(i, q));
-  });
-}
-
+void CpuArithmetic::add(View out, ConstView a, ConstView b) const { on_limbs(k_.add, out, a, b); }
+void CpuArithmetic::sub(View out, ConstView a, ConstView b) const { on_limbs(k_.sub, out, a, b); }
+void CpuArithmetic::neg(View out, ConstView a) const { on_limbs(k_.neg, out, a); }
+void CpuArithmetic::mul(View out, ConstView a, ConstView b) const { on_limbs(k_.mul, out, a, b); }
 void CpuArithmetic::mul_add(View out, ConstView a, ConstView b) const {
-  const std::size_t q = out.q_count;
-  parallel_for(out.limbs(), [&](std::size_t i) {
-    k_.mul_add(limb(out, i), limb(a, i, q), limb(b, i, q), out.n, tables_.modulus(i, q));
-  });
+  on_limbs(k_.mul_add, out, a, b);
 }
 
 void CpuArithmetic::mul_scalars(View out, ConstView a, std::span<const u64> w) const {

@@ -1,0 +1,36 @@
+#include "base/path.h"
+
+#include <gtest/gtest.h>
+
+#include "data/test_files.h"
+
+namespace blindtuner {
+namespace {
+
+namespace fs = std::filesystem;
+
+TEST(Path, LiesWithin) {
+  const testing::TemporaryFolder scratch;
+  const fs::path folder = scratch / "a";
+  fs::create_directory(folder);
+  fs::create_directory_symlink(folder, scratch / "link");
+  fs::create_symlink("loop", scratch / "loop");
+  for (const fs::path& inside : {folder, folder / "", folder / "x", folder / "x/y",
+                                 folder / "x/../y", scratch / "link/x", scratch / "b/../a/x"})
+    for (const fs::path& outer : {folder, folder / "", scratch / "link"})
+      EXPECT_TRUE(lies_within(inside, outer)) << inside << " in " << outer;
+  for (const fs::path& outside : {scratch / "", scratch / "ab", scratch / "ab/x", folder / "..",
+                                  folder / "../b", scratch / "loop/x"})
+    EXPECT_FALSE(lies_within(outside, folder)) << outside;
+  // Neither is there.
+  EXPECT_TRUE(lies_within(scratch / "no/x", scratch / "no"));
+  EXPECT_FALSE(lies_within(scratch / "no", scratch / "no/x"));
+  const fs::path before = fs::current_path();
+  fs::current_path(folder);
+  EXPECT_TRUE(lies_within("x", folder));
+  EXPECT_TRUE(lies_within(folder / "x", "."));
+  fs::current_path(before);
+}
+
+}  // namespace
+}  // namespace blindtuner

@@ -13,9 +13,9 @@
 #include <numbers>
 
 #include "base/parallel.h"
+#include "learn/encrypted_trainer.h"
 #include "secret/dataset_encryption.h"
 #include "secret/encryption.h"
-#include "train/encrypted_trainer.h"
 
 namespace {
 

@@ -13,10 +13,10 @@
 
 #include "app/common/progress.h"
 #include "app/common/report.h"
-#include "app/plan/forecast.h"
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/parallel.h"
+#include "plan/forecast.h"
 #include "secret/bootstrap_keygen.h"
 #include "secret/dataset_encryption.h"
 #include "secret/product_keygen.h"

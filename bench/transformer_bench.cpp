@@ -21,10 +21,10 @@
 #include <vector>
 
 #include "base/parallel.h"
-#include "transformer/checkpoint_files.h"
-#include "transformer/encoder.h"
-#include "transformer/text_encoder.h"
-#include "transformer/vision_transformer.h"
+#include "features/transformer/checkpoint_files.h"
+#include "features/transformer/encoder.h"
+#include "features/transformer/text_encoder.h"
+#include "features/transformer/vision_transformer.h"
 
 namespace {
 

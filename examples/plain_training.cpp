@@ -20,15 +20,15 @@
 #include <vector>
 
 #include "base/error.h"
-#include "data/idx.h"
-#include "data/random_relu.h"
-#include "data/shuffle.h"
-#include "data/whitening.h"
-#include "train/metrics.h"
-#include "train/optimiser.h"
-#include "train/plain_reference.h"
-#include "train/softmax_circuit.h"
-#include "train/training_config.h"
+#include "features/data/idx.h"
+#include "features/data/random_relu.h"
+#include "features/data/shuffle.h"
+#include "features/data/whitening.h"
+#include "learn/optimiser.h"
+#include "learn/reference/metrics.h"
+#include "learn/reference/plain_reference.h"
+#include "learn/softmax_circuit.h"
+#include "learn/training_config.h"
 
 namespace {
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Compares the encoders with timm, transformers and sentence-transformers. Needs those three and torch.
 
-    tools/check_against_torch.py build/release/tests/transformer/transformer_test [FOLDER]
-    tools/check_against_torch.py --write tests/transformer/published
+    tools/check_against_torch.py build/release/tests/features/transformer/transformer_test [FOLDER]
+    tools/check_against_torch.py --write tests/features/transformer/published
 
 Makes models of the published shapes with random weights, runs them in torch in double precision, writes
 each as a case (tools/make_transformer_cases.py) and has the test program run them all. FOLDER, if given, is

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes tests/transformer/cases/: tiny random encoders and what they must compute. Needs numpy.
+"""Writes tests/features/transformer/cases/: tiny random encoders and what they must compute. Needs numpy.
 
 Every case is a folder with model.safetensors, the settings that belong beside it, and expected.npz, whose
 arrays are the input (pictures, or tokens and lengths), features and, where there is a head, logits.
@@ -241,7 +241,7 @@ CASES = {
 
 def main():
     for name, make in CASES.items():
-        write_case(Path("tests/transformer/cases") / name, *make())
+        write_case(Path("tests/features/transformer/cases") / name, *make())
 
 
 if __name__ == "__main__":

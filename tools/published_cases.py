@@ -1,4 +1,4 @@
-"""Tiny random models of published implementations, as cases: tests/transformer/published/.
+"""Tiny random models of published implementations, as cases: tests/features/transformer/published/.
 
 Every folder holds what the implementation itself writes (weights, config.json), the settings that belong
 beside it, and expected.npz: the input, what the implementation made of it in double precision, and the

@@ -66,4 +66,20 @@ std::vector<std::uint8_t> InputFile::read_all(std::uint64_t max_bytes) const {
   return bytes;
 }
 
+std::vector<std::uint8_t> read_file(const std::filesystem::path& path, std::uint64_t max_bytes) {
+  return InputFile(path).read_all(max_bytes);
+}
+
+Sha256Digest file_digest(const std::filesystem::path& path) {
+  const InputFile file(path);
+  Sha256 hash;
+  std::vector<std::uint8_t> piece(1 << 20);
+  std::uint64_t done = 0;
+  while (const std::size_t got = file.read_some(piece, done)) {
+    hash.add(piece.data(), got);
+    done += got;
+  }
+  return hash.finish();
+}
+
 }  // namespace blindtuner

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "base/sha256.h"
+
 namespace blindtuner {
 
 /// A regular file, open for reading. Opening never waits: a pipe, a socket, a device or a folder is
@@ -37,5 +39,13 @@ class InputFile {
   int descriptor_ = -1;
   std::uint64_t size_ = 0;
 };
+
+/// The bytes of a regular file. Throws DataError when it cannot be opened or read, is not a regular
+/// file, or is larger than `max_bytes`.
+std::vector<std::uint8_t> read_file(const std::filesystem::path& path,
+                                    std::uint64_t max_bytes = std::uint64_t{1} << 40);
+
+/// SHA-256 of a regular file's bytes, read piece by piece. Throws DataError.
+Sha256Digest file_digest(const std::filesystem::path& path);
 
 }  // namespace blindtuner

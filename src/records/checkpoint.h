@@ -2,7 +2,7 @@
 //
 //   "LAYT"   layout of the training set, its data id
 //   "TRAI"   training, which that layout can have had
-//   "GRAD"   steps done * packs ciphertexts, gradient_shape (train/result_shape.h)
+//   "GRAD"   steps done * packs ciphertexts, gradient_shape (learn/result_shape.h)
 //   "RUN."   run (16), 0 (4)
 #pragma once
 

@@ -2,7 +2,7 @@
 //
 //   "LAYT"   layout of the training set, its data id
 //   "TRAI"   training (records/training_state.h), which that layout can have had
-//   "WGHT"   packs ciphertexts, model_shape (train/result_shape.h)
+//   "WGHT"   packs ciphertexts, model_shape (learn/result_shape.h)
 #pragma once
 
 #include <filesystem>

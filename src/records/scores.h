@@ -3,7 +3,7 @@
 //   "LAYT"   layout of the set that was scored, its data id
 //   "TRAI"   training of the model; not in files of earlier programs
 //   "TRDA"   data id of the model's training set (16); nor in those of version 0.1
-//   "SCOR"   supers * ratio ciphertexts, score_shape (train/result_shape.h); without "TRAI", that of the
+//   "SCOR"   supers * ratio ciphertexts, score_shape (learn/result_shape.h); without "TRAI", that of the
 //            first shipped circuit whose level and scale they have
 #pragma once
 

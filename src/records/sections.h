@@ -4,16 +4,16 @@
 //   run       "RUN.": run (16), number of the round (4), 0 to kMaxRounds
 //
 // Ciphertexts of a result stand one after the other. Ring, level and scale of each must be those that the
-// trainer gives that kind of result (train/result_shape.h), which is held before it is read; and the file must
+// trainer gives that kind of result (learn/result_shape.h), which is held before it is read; and the file must
 // have room for all of them before memory is asked for.
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include "learn/result_shape.h"
 #include "linalg/encrypted_dataset.h"
 #include "records/key_set.h"
-#include "train/result_shape.h"
 
 namespace blindtuner {
 

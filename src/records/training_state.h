@@ -8,9 +8,9 @@
 
 #include "io/container_reader.h"
 #include "io/container_writer.h"
+#include "learn/softmax_circuit.h"
+#include "learn/training_config.h"
 #include "linalg/layout.h"
-#include "train/softmax_circuit.h"
-#include "train/training_config.h"
 
 namespace blindtuner {
 

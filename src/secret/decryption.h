@@ -3,7 +3,7 @@
 //
 // What is decrypted is held, all n coefficients of every polynomial, against what an honest run
 // leaves in them, before anything is computed from it: DataError where it is not. The ciphertexts'
-// ring, level and scale must have been held against their shape before (train/result_shape.h).
+// ring, level and scale must have been held against their shape before (learn/result_shape.h).
 #pragma once
 
 #include "linalg/encrypted_dataset.h"

@@ -36,7 +36,7 @@ struct Origin {
 
 /// What a publication is asked for with.
 struct Publication {
-  /// An upper bound of the standard deviation of a number's decryption error (train/model_noise.h), known
+  /// An upper bound of the standard deviation of a number's decryption error (learn/model_noise.h), known
   /// before anything was decrypted: it shows in the noise's size.
   double error = 0;
   double budget = 0;  ///< what all publications of the key set may add up to, in bits
@@ -76,7 +76,7 @@ class Disclosure {
   // those of a training that diverged, which the ledger then has as refused; and DataError when the
   // ledger was changed or cannot be written; ContractError for ciphertexts that are not what their
   // layout needs. Kind, ring, level and scale must have been held against their shape
-  // (train/result_shape.h). A refused round (origin.run, origin.round) ends its run: no further one is
+  // (learn/result_shape.h). A refused round (origin.run, origin.round) ends its run: no further one is
   // decrypted. Nor is another ciphertext for a round that was asked before, or one under another rule:
   // it would be another question.
 

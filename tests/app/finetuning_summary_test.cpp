@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "app/owner/finetuning.h"
-#include "train/training_config.h"
+#include "learn/training_config.h"
 
 namespace blindtuner {
 namespace {

@@ -8,14 +8,14 @@
 #include "ckks/encoder.h"
 #include "io/file_stream.h"
 #include "io/io_fixture.h"
+#include "learn/encrypted_trainer.h"
+#include "learn/result_shape.h"
 #include "records/checkpoint.h"
 #include "records/dataset.h"
 #include "records/model.h"
 #include "records/scores.h"
 #include "secret/dataset_encryption.h"
 #include "secret/encryption.h"
-#include "train/encrypted_trainer.h"
-#include "train/result_shape.h"
 
 namespace blindtuner::testing {
 namespace {

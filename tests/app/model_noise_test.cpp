@@ -1,6 +1,6 @@
 // Decrypted models and scores against the same runs in the clear: their errors are what
-// train/model_noise.h says, for every preset.
-#include "train/model_noise.h"
+// learn/model_noise.h says, for every preset.
+#include "learn/model_noise.h"
 
 #include <gtest/gtest.h>
 
@@ -9,12 +9,12 @@
 
 #include "app/owner/comparison.h"
 #include "app/owner/finetuning.h"
-#include "data/whitening.h"
+#include "features/data/whitening.h"
+#include "learn/encrypted_trainer.h"
+#include "learn/reference/plain_reference.h"
 #include "secret/dataset_encryption.h"
 #include "secret/decryption.h"
 #include "secret/disclosure.h"
-#include "train/encrypted_trainer.h"
-#include "train/plain_reference.h"
 
 namespace blindtuner {
 namespace {

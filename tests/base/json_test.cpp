@@ -5,7 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "data/test_files.h"
+#include "features/data/test_files.h"
 
 namespace blindtuner {
 namespace {

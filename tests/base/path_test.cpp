@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "data/test_files.h"
+#include "features/data/test_files.h"
 
 namespace blindtuner {
 namespace {

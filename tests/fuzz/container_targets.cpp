@@ -5,6 +5,7 @@
 #include "app/common/inspect.h"
 #include "io/file_stream.h"
 #include "io/memory_stream.h"
+#include "learn/encrypted_trainer.h"
 #include "owner.h"
 #include "records/answer.h"
 #include "records/checkpoint.h"
@@ -13,7 +14,6 @@
 #include "records/training_keys.h"
 #include "secret/dataset_encryption.h"
 #include "secret/product_keygen.h"
-#include "train/encrypted_trainer.h"
 
 namespace blindtuner::fuzz {
 namespace {

@@ -5,13 +5,13 @@
 #include <random>
 
 #include "base/error.h"
+#include "features/text/tokenizer.h"
+#include "features/transformer/checkpoint.h"
+#include "features/transformer/safetensors.h"
+#include "features/transformer/sentence_modules.h"
+#include "features/transformer/text_encoder.h"
+#include "features/transformer/vision_transformer.h"
 #include "fuzz.h"
-#include "text/tokenizer.h"
-#include "transformer/checkpoint.h"
-#include "transformer/safetensors.h"
-#include "transformer/sentence_modules.h"
-#include "transformer/text_encoder.h"
-#include "transformer/vision_transformer.h"
 
 extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t most);
 

@@ -25,7 +25,7 @@ ELSEWHERE = {
     "app/common/options.cpp": "a file's header, which ContainerReader checks",
     "app/owner/process.cpp": "messages of the server's program, which it started itself",
     "app/owner/server_check.cpp": "the same program's version",
-    "app/plan/unit_costs.cpp": "numbers that are built in",
+    "plan/unit_costs.cpp": "numbers that are built in",
     "app/server/server_files.cpp": "calls the readers of records/",
     "app/server/train.cpp": "whether a report in its way is its own, which the reader of JSON reads",
     "open_keys": "calls read_secret_key",

@@ -1,12 +1,12 @@
 #include "owner.h"
 
 #include "app/common/exchange.h"
+#include "learn/result_shape.h"
 #include "records/dataset.h"
 #include "records/model.h"
 #include "records/scores.h"
 #include "secret/dataset_encryption.h"
 #include "secret/encryption.h"
-#include "train/result_shape.h"
 
 namespace blindtuner::fuzz {
 namespace {

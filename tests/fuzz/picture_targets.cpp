@@ -1,9 +1,9 @@
 // Pictures. A file's first bytes choose the decoder; a target keeps them, so that its runs are not
 // spent on other kinds.
+#include "features/image/formats.h"
+#include "features/image/picture_set.h"
+#include "features/image/preprocess.h"
 #include "fuzz.h"
-#include "image/formats.h"
-#include "image/picture_set.h"
-#include "image/preprocess.h"
 
 namespace blindtuner::fuzz {
 namespace {

@@ -6,16 +6,16 @@
 
 #include "app/common/config_file.h"
 #include "app/owner/steps.h"
-#include "data/class_names.h"
-#include "data/feature_cache.h"
-#include "data/idx.h"
-#include "data/load.h"
-#include "data/npy.h"
-#include "data/table.h"
+#include "features/data/class_names.h"
+#include "features/data/feature_cache.h"
+#include "features/data/idx.h"
+#include "features/data/load.h"
+#include "features/data/npy.h"
+#include "features/data/table.h"
+#include "features/image/picture_set.h"
+#include "features/text/text_set.h"
 #include "fuzz.h"
-#include "image/picture_set.h"
-#include "text/text_set.h"
-#include "train/optimiser.h"
+#include "learn/optimiser.h"
 
 namespace blindtuner::fuzz {
 namespace {

@@ -9,10 +9,10 @@
 #include "base/sha256.h"
 #include "device/lookup.h"
 #include "golden/known_seeds.h"
+#include "learn/encrypted_trainer.h"
 #include "secret/bootstrap_keygen.h"
 #include "secret/dataset_encryption.h"
 #include "secret/product_keygen.h"
-#include "train/encrypted_trainer.h"
 
 namespace blindtuner {
 namespace {

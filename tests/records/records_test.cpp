@@ -1,11 +1,11 @@
 // Every record: round trips on disk and in memory, and mutations behind correct checksums.
 #include "io/medium_fixture.h"
+#include "learn/result_shape.h"
 #include "records/answer.h"
 #include "records/checkpoint.h"
 #include "records/dataset.h"
 #include "records/round.h"
 #include "records/training_keys.h"
-#include "train/result_shape.h"
 
 namespace blindtuner::testing {
 namespace {

@@ -14,7 +14,7 @@ import lint  # noqa: E402
 
 # rule: (file, texts to be refused, texts to pass)
 CASES = {
-    "exists": ("src/data/x.cpp", [
+    "exists": ("src/features/data/x.cpp", [
         "if (fs::exists(path)) return;",
         "if (std::filesystem::exists(path, error)) return;",
         "while (!std::filesystem::exists(\n    answer)) wait();",
@@ -52,7 +52,7 @@ CASES = {
         "json record = parse_json(bytes, where);",
         "catch (const nlohmann::json::parse_error& error) {}",
     ]),
-    "random": ("src/train/x.cpp", [
+    "random": ("src/learn/x.cpp", [
         "std::mt19937_64 generator(seed);",
         "std::random_device device;",
         "const int x = std::rand();",
@@ -62,7 +62,7 @@ CASES = {
         "const auto operand(x);",
         "// std::mt19937 generator(1);",
     ]),
-    "recursion": ("src/text/x.cpp", [
+    "recursion": ("src/features/text/x.cpp", [
         "void walk(const Node& node) {\n  for (const Node& child : node.children) walk(child);\n}",
         "int Parser::value(int at) {\n  if (text[at] == '[') return value(at + 1);\n  return at;\n}",
         "static json copy(const json& from) {\n  json to;\n  to = copy(from[0]);\n  return to;\n}",
@@ -119,7 +119,7 @@ class Rules(unittest.TestCase):
 
     def test_the_one_parser_may_parse(self):
         text = "return json::parse(text);"
-        self.assertEqual(1, len(lint.check_text("src/data/other.cpp", text)))
+        self.assertEqual(1, len(lint.check_text("src/features/data/other.cpp", text)))
         for name in lint.MAY_PARSE:
             self.assertEqual([], lint.check_text(name, text))
 

@@ -5,7 +5,6 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/path.h"
-#include "data/file_bytes.h"
 
 namespace blindtuner {
 

@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "train/training_config.h"
+#include "learn/training_config.h"
 
 namespace blindtuner {
 

@@ -8,6 +8,7 @@
 #include "app/common/report.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "base/quantity.h"
 #include "base/utf8.h"
 #include "io/file_stream.h"
 #include "records/dataset.h"

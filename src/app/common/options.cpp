@@ -172,30 +172,6 @@ CLI::Option* add_output_file(CLI::App& command, const std::string& name, std::st
 
 CLI::Validator real_number(double least, double most) { return number(least, most, "a number"); }
 
-void add_table_options(CLI::App& command, ColumnChoice& columns, bool of_features) {
-  command.add_option("--label-column", columns.label,
-                     "of a table: a name, a number from 1, last, or none (by default what its "
-                     "header or its content says, docs/DATA.md)");
-  command.add_flag("--skip-missing", columns.skip_missing,
-                   "leave out a table's rows without a value or a label, and count them");
-  if (!of_features) return;
-  command
-      .add_option("--feature-columns", columns.features,
-                  "of a table: names or numbers from 1, separated by commas; no others")
-      ->delimiter(',');
-  command.add_option("--drop-columns", columns.drop, "of a table: neither features nor label")
-      ->delimiter(',');
-  command.add_option("--decimal", columns.decimal, "of a table: its decimal mark")
-      ->check(CLI::IsMember({"point", "comma"}));
-}
-
-void add_group_option(CLI::App& command, ColumnChoice& columns) {
-  command.add_option("--group-column", columns.group,
-                     "of a table or archive: what samples of one origin have in common, such as a "
-                     "patient, so that they stay together when samples are held out; or none (by "
-                     "default an identifier that comes again, docs/DATA.md)");
-}
-
 void add_range_option(CLI::App& command, double& range) {
   add_number(command, "--range", range,
              "largest |logit| that the circuit is to be fit for (the widest that takes no further "

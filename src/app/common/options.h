@@ -9,8 +9,6 @@
 #include <type_traits>
 #include <vector>
 
-#include "data/table_columns.h"
-
 namespace blindtuner {
 
 /// Passes decimal numbers (no blank, no plus, no hexadecimal or octal ones; NaN and infinity are
@@ -41,12 +39,6 @@ CLI::Option* add_output_file(CLI::App& command, const std::string& name, std::st
 inline constexpr std::size_t kMaxBatch = std::size_t{1} << 30;  ///< samples a step
 inline constexpr double kMaxTimeout = 1e7;                      ///< seconds
 inline constexpr int kMaxPatience = 10000;                      ///< rounds
-
-/// --label-column, --decimal and --skip-missing; and, of tables of numbers, --feature-columns and
-/// --drop-columns.
-void add_table_options(CLI::App& command, ColumnChoice& columns, bool of_features);
-/// --group-column, of commands that split sets or carry their groups.
-void add_group_option(CLI::App& command, ColumnChoice& columns);
 
 /// --range, which picks a softmax circuit.
 void add_range_option(CLI::App& command, double& range);

@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "base/interrupt.h"
+#include "base/quantity.h"
 
 namespace blindtuner {
 namespace {
@@ -17,33 +18,6 @@ constexpr double kPlainEvery = 10.0;
 constexpr int kBarWidth = 30;
 
 }  // namespace
-
-std::string duration_text(double seconds) {
-  char text[64];
-  const long whole = std::lround(seconds);
-  if (seconds < 9.95)
-    std::snprintf(text, sizeof text, "%.1f s", seconds);
-  else if (whole < 60)
-    std::snprintf(text, sizeof text, "%ld s", whole);
-  else if (whole < 3600)
-    std::snprintf(text, sizeof text, "%ld min %02ld s", whole / 60, whole % 60);
-  else
-    std::snprintf(text, sizeof text, "%ld h %02ld min", whole / 3600, whole / 60 % 60);
-  return text;
-}
-
-std::string bytes_text(double bytes) {
-  const char* units[] = {"bytes", "kB", "MB", "GB", "TB"};
-  int unit = 0;
-  while (bytes >= 999.5 && unit < 4) {
-    bytes /= 1000;
-    ++unit;
-  }
-  char text[64];
-  std::snprintf(text, sizeof text, unit == 0 || bytes >= 99.5 ? "%.0f %s" : "%.1f %s", bytes,
-                units[unit]);
-  return text;
-}
 
 ProgressBar::ProgressBar(std::string label, bool quiet)
     : label_(std::move(label)), quiet_(quiet), terminal_(::isatty(STDERR_FILENO) == 1) {}

@@ -31,9 +31,4 @@ class ProgressBar {
   Stopwatch watch_;
 };
 
-/// "12 s", "3 min 05 s", "2 h 10 min".
-std::string duration_text(double seconds);
-/// "1.2 MB", in powers of 1000.
-std::string bytes_text(double bytes);
-
 }  // namespace blindtuner

@@ -7,11 +7,10 @@
 #include <sstream>
 #include <system_error>
 
-#include "app/common/progress.h"
 #include "base/error.h"
 #include "base/path.h"
+#include "base/quantity.h"
 #include "base/utf8.h"
-#include "data/table_columns.h"
 #include "rlwe/security.h"
 
 namespace blindtuner {
@@ -78,11 +77,6 @@ std::string parameters_text(const Parameters& p) {
 void print_notes(const CommonOptions& options, const std::vector<std::string>& notes) {
   if (options.quiet) return;
   for (const std::string& note : notes) std::fprintf(stderr, "note: %s\n", printable(note).c_str());
-}
-
-void print_notes(const CommonOptions& options, const Reading& reading) {
-  for (const std::string& warning : reading.warnings) print_warning(warning);
-  print_notes(options, reading.notes);
 }
 
 void print_warning(const std::string& warning) {

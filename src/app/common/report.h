@@ -12,8 +12,6 @@
 
 namespace blindtuner {
 
-struct Reading;
-
 /// The most memory this process has held so far, in bytes, and the most that any finished child
 /// has.
 std::uint64_t peak_memory();
@@ -28,8 +26,6 @@ std::string parameters_text(const Parameters& parameters);
 /// What was read, left out, guessed: a line each on stderr, "note: ..", unless there is to be no
 /// progress.
 void print_notes(const CommonOptions& options, const std::vector<std::string>& notes);
-/// Its warnings, then its notes.
-void print_notes(const CommonOptions& options, const Reading& reading);
 /// What may make a result worthless: "warning: ..", always.
 void print_warning(const std::string& warning);
 

@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "data/dataset.h"
-#include "train/early_stopping.h"
+#include "features/data/dataset.h"
+#include "learn/reference/early_stopping.h"
 
 namespace blindtuner {
 

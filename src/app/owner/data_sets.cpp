@@ -8,7 +8,7 @@
 #include "base/json.h"
 #include "base/path.h"
 #include "base/utf8.h"
-#include "data/class_names.h"
+#include "features/data/class_names.h"
 #include "records/key_set.h"
 
 namespace blindtuner {

@@ -15,16 +15,17 @@
 #include "app/owner/owner.h"
 #include "app/owner/quality.h"
 #include "app/owner/steps.h"
+#include "app/owner/tables.h"
 #include "app/owner/validator.h"
 #include "base/error.h"
-#include "data/archive_keys.h"
-#include "data/class_names.h"
-#include "data/file_bytes.h"
-#include "data/load.h"
-#include "data/npy.h"
+#include "base/path.h"
+#include "features/data/archive_keys.h"
+#include "features/data/class_names.h"
+#include "features/data/load.h"
+#include "features/data/npy.h"
+#include "learn/model_noise.h"
 #include "records/model.h"
 #include "records/scores.h"
-#include "train/model_noise.h"
 
 namespace blindtuner {
 namespace {

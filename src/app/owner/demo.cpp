@@ -12,11 +12,10 @@
 #include "app/owner/steps.h"
 #include "base/error.h"
 #include "base/path.h"
-#include "data/file_bytes.h"
-#include "data/idx.h"
-#include "data/load.h"
-#include "data/random_relu.h"
-#include "transformer/pooling.h"
+#include "features/data/idx.h"
+#include "features/data/load.h"
+#include "features/data/random_relu.h"
+#include "features/transformer/pooling.h"
 
 namespace blindtuner {
 namespace {

@@ -2,6 +2,7 @@
 #include "app/common/options.h"
 #include "app/owner/extraction.h"
 #include "app/owner/owner.h"
+#include "app/owner/tables.h"
 #include "base/path.h"
 
 namespace blindtuner {

@@ -2,7 +2,8 @@
 #include <algorithm>
 
 #include "app/owner/extraction.h"
-#include "data/file_bytes.h"
+#include "base/path.h"
+#include "base/sha256.h"
 
 namespace blindtuner {
 

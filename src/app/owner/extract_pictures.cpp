@@ -4,11 +4,13 @@
 
 #include "app/common/report.h"
 #include "app/owner/extraction.h"
+#include "app/owner/tables.h"
 #include "base/interrupt.h"
-#include "data/file_bytes.h"
-#include "data/npy.h"
-#include "image/preprocess.h"
-#include "transformer/vision_transformer.h"
+#include "base/path.h"
+#include "base/sha256.h"
+#include "features/data/npy.h"
+#include "features/image/preprocess.h"
+#include "features/transformer/vision_transformer.h"
 
 namespace blindtuner {
 namespace {

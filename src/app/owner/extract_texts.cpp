@@ -3,8 +3,8 @@
 
 #include "app/common/report.h"
 #include "app/owner/extraction.h"
-#include "text/tokenizer.h"
-#include "transformer/text_encoder.h"
+#include "features/text/tokenizer.h"
+#include "features/transformer/text_encoder.h"
 
 namespace blindtuner {
 namespace {

@@ -7,10 +7,12 @@
 #include <sstream>
 
 #include "app/common/report.h"
-#include "data/class_names.h"
-#include "data/file_bytes.h"
-#include "data/members.h"
-#include "data/npy.h"
+#include "base/path.h"
+#include "base/quantity.h"
+#include "base/sha256.h"
+#include "features/data/class_names.h"
+#include "features/data/members.h"
+#include "features/data/npy.h"
 
 namespace blindtuner {
 

@@ -16,12 +16,12 @@
 #include "app/common/progress.h"
 #include "base/error.h"
 #include "base/parallel.h"
-#include "data/dataset.h"
-#include "data/feature_cache.h"
-#include "image/picture_set.h"
-#include "text/text_set.h"
-#include "transformer/pooling.h"
-#include "transformer/settings_origin.h"
+#include "features/data/dataset.h"
+#include "features/data/feature_cache.h"
+#include "features/image/picture_set.h"
+#include "features/text/text_set.h"
+#include "features/transformer/pooling.h"
+#include "features/transformer/settings_origin.h"
 
 namespace blindtuner {
 

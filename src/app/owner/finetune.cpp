@@ -14,13 +14,14 @@
 #include "app/owner/process.h"
 #include "app/owner/server_check.h"
 #include "app/owner/steps.h"
+#include "app/owner/tables.h"
 #include "base/error.h"
+#include "base/path.h"
 #include "base/utf8.h"
-#include "data/class_names.h"
-#include "data/file_bytes.h"
-#include "data/load.h"
-#include "data/npy.h"
-#include "transformer/pooling.h"
+#include "features/data/class_names.h"
+#include "features/data/load.h"
+#include "features/data/npy.h"
+#include "features/transformer/pooling.h"
 
 namespace blindtuner {
 namespace {

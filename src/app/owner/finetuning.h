@@ -10,7 +10,7 @@
 #include "app/common/program.h"
 #include "app/owner/finetuning_settings.h"
 #include "app/owner/run_folder.h"
-#include "data/dataset.h"
+#include "features/data/dataset.h"
 
 namespace blindtuner {
 

@@ -9,9 +9,9 @@
 #include <span>
 
 #include "base/error.h"
-#include "data/shuffle.h"
-#include "train/selection.h"
-#include "train/softmax_circuit.h"
+#include "features/data/shuffle.h"
+#include "learn/reference/selection.h"
+#include "learn/softmax_circuit.h"
 
 namespace blindtuner {
 namespace {

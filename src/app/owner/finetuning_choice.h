@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "app/owner/finetuning_settings.h"
-#include "data/dataset.h"
-#include "data/order_seed.h"
+#include "features/data/dataset.h"
+#include "features/data/order_seed.h"
 
 namespace blindtuner {
 
@@ -20,7 +20,7 @@ struct Choice {
 
 /// Of the poolings that all sets have the features of (Dataset::poolings) takes one: trains with each
 /// in the clear on parts of `train`, 5-fold cross-validated, and takes the cheapest to train with on
-/// ciphertexts among the best (train/selection.h); the first one where there are less than 20
+/// ciphertexts among the best (learn/reference/selection.h); the first one where there are less than 20
 /// samples. `way`: how a run on such features would train. Returns what was tried. Throws DataError.
 nlohmann::json choose_pooling(Dataset& train, const std::vector<Dataset*>& others,
                               const std::function<TrainingWay(const Dataset&)>& way, int patience,

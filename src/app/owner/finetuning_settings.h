@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "app/owner/key_folder.h"
-#include "data/dataset.h"
-#include "data/order_seed.h"
-#include "data/whitening.h"
+#include "features/data/dataset.h"
+#include "features/data/order_seed.h"
+#include "features/data/whitening.h"
+#include "learn/training_config.h"
 #include "secret/disclosure.h"
-#include "train/training_config.h"
 
 namespace blindtuner {
 
@@ -41,7 +41,7 @@ struct FinetuningSettings : TrainingWay {
   std::vector<TrainingWay> choices;  ///< not empty: the way is chosen from these, choose_way()
   RunKeys keys;
   std::string parameters = "Standard", server;
-  /// Strength of balance() (train/balance.h), after training; kChooseBalance: what is best on parts
+  /// Strength of balance() (learn/reference/balance.h), after training; kChooseBalance: what is best on parts
   /// of the training set.
   double balance = 0;
   double validation_fraction = 0.1;  ///< with none in the data; 0: no early stopping

@@ -2,11 +2,11 @@
 #include <cstdio>
 #include <sstream>
 
-#include "app/common/progress.h"
 #include "app/owner/finetuning.h"
 #include "app/owner/quality.h"
 #include "base/path.h"
-#include "train/training_config.h"
+#include "base/quantity.h"
+#include "learn/training_config.h"
 
 namespace blindtuner {
 namespace {

@@ -6,10 +6,10 @@
 #include <limits>
 #include <vector>
 
-#include "app/common/progress.h"
 #include "app/owner/html_style.h"
 #include "base/atomic_file.h"
 #include "base/json.h"
+#include "base/quantity.h"
 #include "base/utf8.h"
 
 namespace blindtuner {

@@ -14,14 +14,14 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/file_lock.h"
+#include "base/input_file.h"
 #include "base/interrupt.h"
 #include "base/path.h"
-#include "data/file_bytes.h"
 #include "io/file_stream.h"
+#include "learn/softmax_circuit.h"
 #include "records/training_keys.h"
 #include "secret/dataset_encryption.h"
 #include "secret/disclosure.h"
-#include "train/softmax_circuit.h"
 
 namespace blindtuner {
 namespace {

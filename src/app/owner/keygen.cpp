@@ -6,11 +6,11 @@
 #include <sstream>
 
 #include "app/common/options.h"
-#include "app/common/progress.h"
 #include "app/common/report.h"
 #include "app/owner/key_folder.h"
 #include "app/owner/owner.h"
-#include "train/softmax_circuit.h"
+#include "base/quantity.h"
+#include "learn/softmax_circuit.h"
 
 namespace blindtuner {
 namespace {

@@ -9,11 +9,11 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/path.h"
+#include "learn/model_noise.h"
+#include "learn/result_shape.h"
 #include "records/dataset.h"
 #include "records/model.h"
 #include "records/scores.h"
-#include "train/model_noise.h"
-#include "train/result_shape.h"
 
 namespace blindtuner {
 namespace {

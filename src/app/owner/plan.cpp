@@ -6,9 +6,9 @@
 #include "app/common/options.h"
 #include "app/common/progress.h"
 #include "app/owner/owner.h"
-#include "app/plan/forecast.h"
 #include "base/error.h"
 #include "base/parallel.h"
+#include "plan/forecast.h"
 
 namespace blindtuner {
 namespace {

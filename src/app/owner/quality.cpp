@@ -2,8 +2,8 @@
 
 #include "app/owner/steps.h"
 #include "base/utf8.h"
-#include "data/class_names.h"
-#include "train/metrics.h"
+#include "features/data/class_names.h"
+#include "learn/reference/metrics.h"
 
 namespace blindtuner {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "data/dataset.h"
+#include "features/data/dataset.h"
 
 namespace blindtuner {
 

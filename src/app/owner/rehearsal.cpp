@@ -4,7 +4,7 @@
 #include <cstdio>
 
 #include "app/owner/steps.h"
-#include "train/encrypted_trainer.h"
+#include "learn/encrypted_trainer.h"
 
 namespace blindtuner {
 namespace {

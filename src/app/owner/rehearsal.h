@@ -3,8 +3,8 @@
 
 #include <string>
 
+#include "learn/reference/plain_reference.h"
 #include "rlwe/parameters.h"
-#include "train/plain_reference.h"
 
 namespace blindtuner {
 

@@ -12,11 +12,11 @@
 #include "app/owner/validator.h"
 #include "base/atomic_file.h"
 #include "base/error.h"
+#include "base/input_file.h"
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "base/path.h"
 #include "base/sha256.h"
-#include "data/file_bytes.h"
 #include "io/file_stream.h"
 
 namespace blindtuner {

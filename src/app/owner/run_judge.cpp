@@ -3,12 +3,12 @@
 #include "app/owner/comparison.h"
 #include "app/owner/opening.h"
 #include "app/owner/trust.h"
+#include "learn/encrypted_trainer.h"
+#include "learn/model_noise.h"
+#include "learn/optimiser.h"
+#include "learn/reference/metrics.h"
 #include "records/model.h"
 #include "records/sections.h"
-#include "train/encrypted_trainer.h"
-#include "train/metrics.h"
-#include "train/model_noise.h"
-#include "train/optimiser.h"
 
 namespace blindtuner {
 namespace {

@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "app/owner/rehearsal.h"
-#include "data/dataset.h"
+#include "features/data/dataset.h"
 #include "records/model.h"
 
 namespace blindtuner {

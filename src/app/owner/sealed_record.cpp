@@ -6,9 +6,10 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/hmac.h"
+#include "base/input_file.h"
 #include "base/json.h"
 #include "base/path.h"
-#include "data/file_bytes.h"
+#include "base/sha256.h"
 #include "secret/derived_key.h"
 
 namespace blindtuner {

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/path.h"
-#include "train/training_config.h"
+#include "learn/training_config.h"
 
 namespace blindtuner {
 namespace {

@@ -8,13 +8,13 @@
 #include "app/owner/key_folder.h"
 #include "app/owner/trust.h"
 #include "base/atomic_file.h"
-#include "data/dataset.h"
-#include "data/order_seed.h"
-#include "data/table_columns.h"
-#include "data/whitening.h"
+#include "features/data/dataset.h"
+#include "features/data/order_seed.h"
+#include "features/data/table_columns.h"
+#include "features/data/whitening.h"
+#include "learn/reference/balance.h"
 #include "records/key_set.h"
 #include "secret/disclosure.h"
-#include "train/balance.h"
 
 namespace blindtuner {
 
@@ -31,7 +31,7 @@ struct HoldOut {
 };
 
 /// Takes round(fraction * count) samples of every class out of `set` and returns them, copies and
-/// groups together (data/sample_groups.h); both keep their order when the seed says so. Throws DataError when one of
+/// groups together (features/data/sample_groups.h); both keep their order when the seed says so. Throws DataError when one of
 /// the two would be left without any.
 Dataset hold_out(Dataset& set, const HoldOut& what, const OrderSeed& seed, const std::string& name);
 
@@ -56,7 +56,7 @@ void warn_of_single_samples(const Reading& reading);
 /// Warns of classes of a training set that have no sample in it.
 void warn_of_absent_classes(const Dataset& training, const std::string& name);
 
-/// Warns of columns of a training set that are the answer (data/answers.h, data/label_twins.h) or count
+/// Warns of columns of a training set that are the answer (features/data/answers.h, features/data/label_twins.h) or count
 /// the rows. Returns them, counted from 1, with their names where they have some.
 nlohmann::json warn_of_answers(const Dataset& training);
 
@@ -91,7 +91,7 @@ struct DecryptedModel {
   std::string pooling;       ///< Dataset::pooling of the training set; empty: not known
   std::string label_name{};  ///< Dataset::label_name of it; empty: not known
 };
-/// After balance() of the classifier (train/balance.h), which moves logits, and so their limit.
+/// After balance() of the classifier (learn/reference/balance.h), which moves logits, and so their limit.
 DecryptedModel balanced(DecryptedModel model, const std::vector<std::size_t>& class_samples,
                         double strength);
 /// .npz or .json, by the name: weights, bias, circuit (a text), logit_limit; classes, feature_names,

@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "data/dataset.h"
-#include "train/softmax_circuit.h"
+#include "features/data/dataset.h"
+#include "learn/softmax_circuit.h"
 
 namespace blindtuner {
 

@@ -8,14 +8,14 @@
 
 #include "app/common/exchange.h"
 #include "app/common/options.h"
-#include "app/common/progress.h"
 #include "app/common/report.h"
 #include "app/owner/owner.h"
 #include "app/owner/trust.h"
 #include "app/owner/validator.h"
 #include "base/error.h"
 #include "base/interrupt.h"
-#include "data/file_bytes.h"
+#include "base/path.h"
+#include "base/quantity.h"
 #include "records/training_state.h"
 
 namespace blindtuner {

@@ -8,9 +8,9 @@
 
 #include "app/owner/opening.h"
 #include "base/file_lock.h"
+#include "learn/reference/early_stopping.h"
 #include "records/dataset.h"
 #include "records/round.h"
-#include "train/early_stopping.h"
 
 namespace blindtuner {
 

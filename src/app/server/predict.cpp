@@ -8,11 +8,12 @@
 #include "app/common/report.h"
 #include "app/server/server.h"
 #include "app/server/server_files.h"
+#include "base/quantity.h"
+#include "learn/encrypted_trainer.h"
 #include "records/dataset.h"
 #include "records/model.h"
 #include "records/scores.h"
 #include "records/training_keys.h"
-#include "train/encrypted_trainer.h"
 
 namespace blindtuner {
 namespace {

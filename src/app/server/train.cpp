@@ -8,7 +8,6 @@
 #include "app/common/options.h"
 #include "app/common/progress.h"
 #include "app/common/report.h"
-#include "app/plan/forecast.h"
 #include "app/server/server.h"
 #include "app/server/server_files.h"
 #include "app/server/validation.h"
@@ -17,12 +16,13 @@
 #include "base/json.h"
 #include "base/parallel.h"
 #include "base/path.h"
-#include "data/file_bytes.h"
+#include "base/quantity.h"
+#include "learn/encrypted_trainer.h"
+#include "plan/forecast.h"
 #include "records/checkpoint.h"
 #include "records/dataset.h"
 #include "records/model.h"
 #include "records/training_keys.h"
-#include "train/encrypted_trainer.h"
 
 namespace blindtuner {
 namespace {

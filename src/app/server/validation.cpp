@@ -12,7 +12,7 @@
 #include "app/server/server_files.h"
 #include "base/error.h"
 #include "base/path.h"
-#include "data/file_bytes.h"
+#include "base/quantity.h"
 #include "records/answer.h"
 #include "records/round.h"
 #include "records/sections.h"

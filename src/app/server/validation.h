@@ -4,9 +4,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file_lock.h"
+#include "learn/encrypted_trainer.h"
 #include "records/dataset.h"
 #include "records/training_state.h"
-#include "train/encrypted_trainer.h"
 
 namespace blindtuner {
 

@@ -1,0 +1,20 @@
+// Tables on the command line: which columns are what, and what a reader took.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "app/common/program.h"
+#include "features/data/table_columns.h"
+
+namespace blindtuner {
+
+/// --label-column, --decimal and --skip-missing; and, of tables of numbers, --feature-columns and
+/// --drop-columns.
+void add_table_options(CLI::App& command, ColumnChoice& columns, bool of_features);
+/// --group-column, of commands that split sets or carry their groups.
+void add_group_option(CLI::App& command, ColumnChoice& columns);
+
+/// Its warnings, then its notes.
+void print_notes(const CommonOptions& options, const Reading& reading);
+
+}  // namespace blindtuner

@@ -1,0 +1,190 @@
+#include "features/data/archive_keys.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "base/error.h"
+#include "base/utf8.h"
+#include "features/data/column_uses.h"
+#include "features/data/shared_keys.h"
+#include "features/data/table_headings.h"
+
+namespace blindtuner {
+namespace {
+
+/// A member's name as a column's: "ids_train" is "id".
+std::string heading_of(const std::string& member) {
+  std::string out = heading_key(member);
+  for (const std::string part : {"train", "training", "test", "val", "valid", "validation"}) {
+    if (out.starts_with(part + "_")) out.erase(0, part.size() + 1);
+    if (out.ends_with("_" + part)) out.resize(out.size() - part.size() - 1);
+  }
+  if (out == "indices") return "index";
+  if (out.size() > 2 && out.ends_with('s')) out.pop_back();
+  return out;
+}
+
+bool is_key_heading(const std::string& name) {
+  return name == "name" || is_identifier_heading(name) || is_path_heading(name);
+}
+
+bool is_number(const std::string& field) {
+  return whole_number_text(field, DecimalMark::kPoint).has_value();
+}
+
+/// How two tables may write one file: 'a/b.png', 'b.png', 'b'.
+enum class Form { kAsItIs, kFile, kStem };
+constexpr std::array kForms = {Form::kAsItIs, Form::kFile, Form::kStem};
+
+std::string in_form(const std::string& field, Form form) {
+  if (form == Form::kAsItIs) return field;
+  std::string out = field.substr(field.find_last_of("/\\") + 1);
+  const std::size_t point = out.rfind('.');
+  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  const bool ending = point != std::string::npos && point > 0 && point + 1 < out.size() &&
+                      out.size() - point <= 6 && letter(out[point + 1]);
+  if (form == Form::kStem && ending) out.resize(point);
+  return key_of(out, DecimalMark::kPoint);
+}
+
+NamedColumn in_form(const NamedColumn& column, Form form) {
+  NamedColumn out = column;
+  for (std::string& field : out.fields) field = in_form(field, form);
+  return out;
+}
+
+/// 0, 1, .. or 1, 2, ..
+bool counts(const NamedColumn& column) {
+  for (std::size_t i = 0; i < column.fields.size(); ++i)
+    if (column.fields[i] != std::to_string(i) && column.fields[i] != std::to_string(i + 1))
+      return false;
+  return true;
+}
+
+struct Match {
+  const NamedColumn *samples = nullptr, *labels = nullptr;
+  Form form = Form::kAsItIs;
+  std::size_t found = 0;          // samples that have a row
+  std::vector<std::size_t> rows;  // of the samples that have one
+  std::string missing, left;      // a value that the labels lack, and one that is left over
+  bool believed = true, moved = false;
+};
+
+/// Nothing where values are not all different.
+std::optional<Match> match(const NamedColumn& samples, const NamedColumn& labels, Form form) {
+  const NamedColumn own = in_form(samples, form), other = in_form(labels, form);
+  const RowsByKey rows = rows_by_key(other);
+  if (rows.empty() || rows_by_key(own).empty()) return {};
+  Match out{&samples, &labels, form, 0, {}, {}, {}, true, false};
+  std::vector<bool> used(other.fields.size());
+  for (std::size_t i = 0; i < own.fields.size(); ++i) {
+    const auto row = rows.find(own.fields[i]);
+    if (row == rows.end()) {
+      if (out.missing.empty()) out.missing = samples.fields[i];
+      continue;
+    }
+    ++out.found;
+    used[row->second] = true;
+    out.moved = out.moved || row->second != i;
+    out.rows.push_back(row->second);
+  }
+  for (std::size_t i = 0; out.left.empty() && i < used.size(); ++i)
+    if (!used[i]) out.left = labels.fields[i];
+  // Numbers may agree by chance.
+  const auto numbers = [](const NamedColumn& column) {
+    return std::all_of(column.fields.begin(), column.fields.end(), is_number);
+  };
+  if (numbers(samples) || numbers(labels))
+    out.believed = labels.name.empty() ? !counts(labels)
+                                       : is_key_heading(labels.name) || labels.name == samples.name;
+  return out;
+}
+
+}  // namespace
+
+std::vector<NamedColumn> archive_keys(const NpzArchive& archive, std::size_t rows,
+                                      const std::vector<std::string>& taken,
+                                      std::vector<std::string>& unreadable) {
+  std::vector<NamedColumn> out;
+  for (const std::string& member : archive.names()) {
+    const std::string name = heading_of(member);
+    if (!is_key_heading(name)) continue;
+    if (std::find(taken.begin(), taken.end(), member) != taken.end()) continue;
+    NamedColumn column{name, "member '" + printable(member) + "'", {}};
+    try {
+      column.fields = archive.keys(member);
+    } catch (const DataError& error) {
+      unreadable.emplace_back(error.what());
+      continue;
+    }
+    for (std::string& field : column.fields) field = key_of(field, DecimalMark::kPoint);
+    if (column.fields.size() == rows && !rows_by_key(column).empty())
+      out.push_back(std::move(column));
+  }
+  return out;
+}
+
+std::vector<std::size_t> join_by_keys(const KeyedSamples& sets, Reading& reading) {
+  std::optional<Match> best, unlike;
+  for (const bool same_name : {true, false})
+    for (const Form form : kForms)
+      for (const NamedColumn& samples : sets.of_samples)
+        for (const NamedColumn& labels : sets.of_labels) {
+          if ((samples.name == labels.name) != same_name) continue;
+          const std::optional<Match> one = match(samples, labels, form);
+          if (!one) continue;
+          std::optional<Match>& kind = one->believed ? best : unlike;
+          if (!kind || one->found > kind->found) kind = one;
+        }
+  const auto both = [&](const Match& one) {
+    return one.samples->column + " of " + sets.samples + " and " + one.labels->column + " of " +
+           sets.labels;
+  };
+  if (!best || 2 * best->found < best->samples->fields.size()) {
+    if (unlike && unlike->missing.empty() && unlike->moved) {
+      reading.warnings.push_back(both(*unlike) +
+                                 " hold the same numbers in another order, but rows go together by "
+                                 "their places: if they tell which label is whose, call the column "
+                                 "as the member");
+      return {};
+    }
+    if (best && is_key_heading(best->labels->name)) {
+      reading.warnings.push_back(both(*best) +
+                                 " hold other values: rows go together by their places");
+      return {};
+    }
+    if (tell_of_places(sets.samples, sets.labels, sets.of_labels, reading))
+      for (const std::string& why : sets.unreadable) reading.warnings.push_back(why);
+    return {};
+  }
+  const bool label = !best->missing.empty();
+  if (label || (!best->left.empty() && !sets.rows_left_out))
+    throw DataError((label ? sets.labels : sets.samples) + ": no row with " +
+                    shown_field(label ? best->missing : best->left) + " in " +
+                    (label ? best->labels : best->samples)->column + ", which " +
+                    (label ? best->samples : best->labels)->column + " of " +
+                    (label ? sets.samples : sets.labels) + " has" +
+                    (label ? "" : " (--skip-missing leaves out labels without samples)"));
+  reading.details["joined_by"] = printable(best->labels->name);
+  reading.notes.push_back(sets.labels + ": labels go to samples by " + best->labels->column +
+                          ", as " + best->samples->column + " of " + sets.samples + " has it" +
+                          (best->form == Form::kAsItIs ? ""
+                           : best->form == Form::kFile ? " but for folders"
+                                                       : " but for folders and endings") +
+                          (best->moved ? ", in another order than their places" : ""));
+  return best->rows;
+}
+
+bool tell_of_places(const std::string& samples, const std::string& labels,
+                    const std::vector<NamedColumn>& of_labels, Reading& reading) {
+  for (const NamedColumn& column : of_labels) {
+    if (!is_key_heading(column.name) || rows_by_key(column).empty()) continue;
+    reading.notes.push_back(labels + ": rows go together by their places, not by " + column.column +
+                            ": " + samples + " has no identifiers that it could go by");
+    return true;
+  }
+  return false;
+}
+
+}  // namespace blindtuner

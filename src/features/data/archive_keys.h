@@ -1,0 +1,39 @@
+// Samples of an archive and rows of a table of labels go together by the samples' identifiers.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "features/data/feature_table.h"
+#include "features/data/npy.h"
+#include "features/data/table_columns.h"
+
+namespace blindtuner {
+
+/// Members that are called as identifiers or files are (ids, names, path, .., also of a part: ids_train)
+/// and hold one text or whole number for each of `rows` samples, all different, but for those that are
+/// `taken`. In messages a column is its member. `unreadable` takes why others cannot be read.
+std::vector<NamedColumn> archive_keys(const NpzArchive& archive, std::size_t rows,
+                                      const std::vector<std::string>& taken,
+                                      std::vector<std::string>& unreadable);
+
+struct KeyedSamples {
+  std::string samples, labels;  ///< the files, for messages
+  const std::vector<NamedColumn>&of_samples, &of_labels;
+  bool rows_left_out = false;             ///< labels without samples are left out
+  std::vector<std::string> unreadable{};  ///< is said where there is nothing to go by
+};
+
+/// Which row of the labels each sample has: by the first pair of columns with the same values, a value
+/// a row: as they are, or as names of files with or without folders and endings. Whole numbers only
+/// where the labels' column is called as identifiers are, or has no name and does not count the rows.
+/// Empty: by their places, as no pair is there; said where a column of the labels is called so. Throws
+/// DataError where half of the values or more, but not all, are in both.
+std::vector<std::size_t> join_by_keys(const KeyedSamples& sets, Reading& reading);
+
+/// Says that rows go together by their places where a column of the labels is called as identifiers
+/// are and could tell rows apart. False: there is none.
+bool tell_of_places(const std::string& samples, const std::string& labels,
+                    const std::vector<NamedColumn>& of_labels, Reading& reading);
+
+}  // namespace blindtuner

@@ -1,0 +1,56 @@
+// Features and labels out of tables.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+
+#include "features/data/class_names.h"
+#include "features/data/dataset.h"
+#include "features/data/sample_groups.h"
+#include "features/data/table_columns.h"
+
+namespace blindtuner {
+
+/// A column of a table, one field a row that was read, without blanks around it and whole numbers in
+/// their shortest form.
+struct NamedColumn {
+  std::string name;    ///< as heading_key() has it; empty: of a column without a name
+  std::string column;  ///< for messages
+  std::vector<std::string> fields;
+};
+
+/// Columns of another table, which samples have their labels from.
+struct OtherTable {
+  const std::vector<NamedColumn>& columns;
+  std::string name;  ///< for messages
+};
+
+struct FeatureTable {
+  FeatureMatrix features;
+  LabelWords labels;                       ///< none where the request wants none
+  std::vector<std::string> feature_names;  ///< none without a header
+  std::vector<NamedColumn> others;         ///< of those that were asked for
+  std::vector<GroupColumn> groups;         ///< columns that may group samples
+};
+
+/// Reads what assign_columns() chose. Throws DataError, also for values that are not finite or beyond
+/// single precision, rows without a label, labels that are fractions. `others`: columns that are
+/// read as well where they are neither feature nor label, and were not left out as asked. A column of
+/// numbers that has their values, one a row, in another order (features/data/shared_keys.h) is one of these and,
+/// unless features are chosen or another set's, no feature.
+FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest request,
+                                Reading& reading, const OtherTable& others = {{}, {}});
+
+/// A table of labels alone. `others`: takes the columns beside them, where there is a header. Throws
+/// DataError.
+LabelWords read_label_table(const std::filesystem::path& path, const ColumnChoice& columns,
+                            Reading& reading, std::vector<NamedColumn>* others = nullptr);
+
+/// Adds the labels of a table of texts or paths, where it has any, out of their column or the one-hot
+/// columns, and hands on every row (its number first) that has one; all where there are none.
+/// Returns what was left out: rows without a label, with `skip_missing`. Throws DataError.
+UnusedRows for_each_labelled_row(const Table& table, const TableColumns& columns, bool skip_missing,
+                                 LabelWords& labels,
+                                 const std::function<void(std::size_t, const TableRow&)>& use);
+
+}  // namespace blindtuner

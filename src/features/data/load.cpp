@@ -1,0 +1,330 @@
+#include "features/data/load.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "base/error.h"
+#include "base/path.h"
+#include "base/utf8.h"
+#include "features/data/archive_keys.h"
+#include "features/data/idx.h"
+#include "features/data/joining.h"
+#include "features/data/npy.h"
+#include "features/data/sample_groups.h"
+#include "features/data/table_headings.h"
+
+namespace blindtuner {
+namespace {
+
+enum class Kind { kNpy, kNpz, kTable, kIdx };
+
+Kind kind_of(const std::filesystem::path& path) {
+  std::string name = path.filename().string();
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (name.ends_with(".npy")) return Kind::kNpy;
+  if (name.ends_with(".npz")) return Kind::kNpz;
+  if (is_table_name(path)) return Kind::kTable;
+  if (name.ends_with(".gz")) name.resize(name.size() - 3);
+  if (name.ends_with("ubyte") || name.ends_with(".idx")) return Kind::kIdx;
+  if (begins_as_table(path)) return Kind::kTable;
+  throw DataError(quoted_path(path) +
+                  ": unknown kind of file, expected .npy, .npz, a table (.csv, .tsv, .txt, also "
+                  ".gz), or IDX (-ubyte, .idx)");
+}
+
+std::vector<std::string> as_class_names(std::vector<std::string> names) {
+  for (std::string& name : names) name = class_name(name);
+  return names;
+}
+
+FeatureTable read_table(const DataSource& source, Labelled labelled, Reading& reading,
+                        const std::vector<NamedColumn>& others = {},
+                        const std::string& others_are_of = {}) {
+  const TableRequest request{
+      TableUse::kFeatures, labelled, source.columns, source.feature_names, {}};
+  FeatureTable table =
+      read_feature_table(source.features, request, reading, {others, others_are_of});
+  const std::vector<std::string>&names = table.feature_names, &known = source.feature_names;
+  if (known.empty() || names == known) return table;
+  const std::string name = quoted_path(source.features);
+  if (!names.empty())
+    throw DataError(name + ": features are " + list_of_words(names) + ", expected those of the " +
+                    "training set, in its order: " + list_of_words(known));
+  reading.notes.push_back(name +
+                          ": its columns have no names (of their own) and are taken for the "
+                          "training set's, in their order");
+  return table;
+}
+
+/// A member that was found and not asked for is said.
+Members members_of(const NpzArchive& archive, const DataSource& source, bool labelled,
+                   Reading& reading) {
+  const Members out = find_members(archive, source.members, source.part);
+  reading.details["members"] = {{"features", out.features}};
+  if (labelled) reading.details["members"]["labels"] = out.labels;
+  if (out.features != "features" || (labelled && out.labels != "labels"))
+    reading.notes.push_back(archive.name() + ": features are member '" + out.features + "'" +
+                            (labelled ? ", labels '" + out.labels + "'" : ""));
+  return out;
+}
+
+LabelWords rows_of(const LabelWords& words, const std::vector<std::size_t>& rows) {
+  LabelWords out;
+  for (const std::size_t row : rows)
+    out.add(words.words()[words.index(row)],
+            [&] { return words.first_places()[words.index(row)]; });
+  return out;
+}
+
+/// Those of the labels' table, whose `rows` samples have (none: all, in order).
+void add_group_columns(const std::vector<NamedColumn>& columns,
+                       const std::vector<std::size_t>& rows, const ColumnChoice& choice,
+                       std::vector<GroupColumn>& groups) {
+  if (choice.group == "none") return;
+  for (const NamedColumn& column : columns) {
+    const auto is = [&](const std::string& wanted) {
+      return !wanted.empty() && heading_key(wanted) == column.name;
+    };
+    if (column.name.empty() ||
+        (!is(choice.group) && !is(choice.known_group) && !is_group_heading(column.name)))
+      continue;
+    GroupColumn one{column.name, column.column, {}, is(choice.group)};
+    for (std::size_t i = 0; i < (rows.empty() ? column.fields.size() : rows.size()); ++i) {
+      const std::string& field = column.fields[rows.empty() ? i : rows[i]];
+      one.fields.push_back(is_missing_label(field) ? std::string() : field);
+    }
+    const bool there = std::any_of(groups.begin(), groups.end(), [&](const GroupColumn& other) {
+      return heading_key(other.name) == one.name;
+    });
+    if (!there) groups.push_back(std::move(one));
+  }
+}
+
+/// Classes of one sample, and where it is.
+nlohmann::json single_samples(const Dataset& set, const LabelWords& words) {
+  nlohmann::json out = nlohmann::json::array();
+  const std::vector<std::size_t> counts = class_counts(set.labels, set.classes);
+  for (std::size_t i = 0; i < set.size() && out.size() < 1000; ++i)
+    if (counts[static_cast<std::size_t>(set.labels[i])] == 1)
+      out.push_back({{"class", printable(set.class_names[static_cast<std::size_t>(set.labels[i])])},
+                     {"where", words.first_places()[words.index(i)]}});
+  return out;
+}
+
+/// What `extract` noted of the pooling, and the features' columns of the one that is asked for.
+void apply_pooling(const NpzArchive& archive, const DataSource& source, Dataset& set) {
+  if (!archive.contains("pooling")) return;
+  const std::vector<std::string> noted = archive.strings("pooling");
+  if (noted.size() != 1) return;
+  set.pooling = noted[0];
+  if (archive.contains("poolings")) {
+    set.poolings = read_poolings(archive, set.width());
+    if (source.several_poolings && source.pooling.empty()) return;
+    if (source.pooling.empty())
+      throw DataError(archive.name() + ": features of several poolings, for 'finetune' to choose " +
+                      "from; make those of one with 'extract --pooling'");
+    if (source.pooling != set.pooling) {
+      set = of_pooling(set, source.pooling, archive.name());
+      return;
+    }
+  }
+  // Of the same width, perhaps, and another meaning.
+  if (!source.pooling.empty() && set.pooling != source.pooling)
+    throw DataError(archive.name() + ": features of the pooling '" + printable(set.pooling) +
+                    "', expected '" + printable(source.pooling) + "', those of the training");
+}
+
+LabelWords read_labels(const DataSource& source, Reading& reading,
+                       std::vector<NamedColumn>* others) {
+  switch (kind_of(source.labels)) {
+    case Kind::kNpy:
+      return read_npy_label_words(source.labels);
+    case Kind::kNpz: {
+      const NpzArchive archive(source.labels);
+      const std::string member = source.members.labels.empty() ? "labels" : source.members.labels;
+      const LabelWords words = archive.label_words(member);
+      return archive.contains("classes") ? words.renamed(archive.strings("classes")) : words;
+    }
+    case Kind::kTable:
+      // The other choices are of the features' table.
+      return read_label_table(source.labels,
+                              {.label = source.columns.label,
+                               .decimal = source.columns.decimal,
+                               .known_label = source.columns.known_label},
+                              reading, others);
+    default:
+      return read_idx_labels(source.labels);
+  }
+}
+
+/// Where a set that was read has its labels.
+KnownLabel known_label(const Reading& reading) {
+  const nlohmann::json& details = reading.details;
+  if (!details.contains("label")) return {};
+  const nlohmann::json& table = details.contains("labels") ? details["labels"] : details;
+  return {details["label"]["name"].get<std::string>(),
+          details["label"]["column"].get<std::size_t>(), table.value("columns", std::size_t{0})};
+}
+
+}  // namespace
+
+void find_labels_as_in(ColumnChoice& columns, const Reading& known) {
+  columns.known_label = known_label(known);
+  if (heading_key(columns.label) == heading_key(columns.known_label.name)) columns.label.clear();
+}
+
+LabelWords load_labels(const DataSource& source, Reading* told, std::vector<NamedColumn>* beside) {
+  Reading unheard;
+  return read_labels(source, told != nullptr ? *told : unheard, beside);
+}
+
+Dataset load_training_features(const DataSource& source, Reading* told) {
+  if (kind_of(source.features) != Kind::kTable || !source.labels.empty())
+    return load_features(source, told);
+  Reading unheard;
+  FeatureTable table = read_table(source, Labelled::kMaybe, told != nullptr ? *told : unheard);
+  Dataset set;
+  set.features = std::move(table.features);
+  set.feature_names = std::move(table.feature_names);
+  return set;
+}
+
+Dataset load_features(const DataSource& source, Reading* told) {
+  Reading unheard;
+  Reading& reading = told != nullptr ? *told : unheard;
+  Dataset set;
+  switch (kind_of(source.features)) {
+    case Kind::kNpy:
+      set.features = read_npy_samples(source.features);
+      break;
+    case Kind::kNpz: {
+      const NpzArchive archive(source.features);
+      set.features = archive.samples(members_of(archive, source, false, reading).features);
+      apply_pooling(archive, source, set);
+      break;
+    }
+    case Kind::kTable: {
+      FeatureTable table =
+          read_table(source, source.labels.empty() ? Labelled::kNo : Labelled::kElsewhere, reading);
+      set.features = std::move(table.features);
+      set.feature_names = std::move(table.feature_names);
+      break;
+    }
+    default:
+      set.features = read_idx_images(source.features);
+  }
+  return set;
+}
+
+Dataset load_dataset(const DataSource& source, Reading* told) {
+  Reading unheard;
+  Reading& reading = told != nullptr ? *told : unheard;
+  Dataset set;
+  LabelWords words;
+  ClassRequest classes = source.classes;
+  const std::string name = quoted_path(source.features);
+  std::string labelled = source.labels.empty() ? name : quoted_path(source.labels);
+  const Kind kind = kind_of(source.features);
+  Reading of_labels;
+  std::vector<NamedColumn> beside_labels, beside_features;
+  std::vector<std::string> unreadable;
+  std::vector<GroupColumn> groups;
+  if (kind == Kind::kTable) {
+    // What tells rows apart may be in both tables.
+    if (!source.labels.empty()) words = read_labels(source, of_labels, &beside_labels);
+    const Labelled own = source.labels.empty() ? Labelled::kYes : Labelled::kElsewhere;
+    FeatureTable table = read_table(source, own, reading, beside_labels, labelled);
+    set.features = std::move(table.features);
+    set.feature_names = std::move(table.feature_names);
+    beside_features = std::move(table.others);
+    groups = std::move(table.groups);
+    if (source.labels.empty()) words = std::move(table.labels);
+  } else if (kind == Kind::kNpz) {
+    const NpzArchive archive(source.features);
+    const Members members = members_of(archive, source, source.labels.empty(), reading);
+    set.features = archive.samples(members.features);
+    if (archive.contains("digests")) {
+      set.digests = archive.strings("digests");
+      if (set.digests.size() != static_cast<std::size_t>(set.features.rows())) set.digests.clear();
+    }
+    apply_pooling(archive, source, set);
+    if (!source.labels.empty())
+      beside_features = archive_keys(archive, static_cast<std::size_t>(set.features.rows()),
+                                     {members.features, members.labels}, unreadable);
+    groups = group_members(archive, members.features, static_cast<std::size_t>(set.features.rows()),
+                           source.columns);
+    if (source.labels.empty()) {
+      if (members.labels.empty())
+        throw DataError(archive.where(members.features) +
+                        ": no labels beside it by a usual name; name them with --labels-member");
+      labelled = archive.where(members.labels);
+      words = archive.label_words(members.labels);
+      if (archive.contains("classes")) {
+        const std::vector<std::string> names = archive.strings("classes");
+        words = words.renamed(names);
+        if (classes.names.empty()) classes.names = as_class_names(names);
+      }
+    }
+  } else if (source.labels.empty()) {
+    throw DataError(name + ": has no labels of its own, expected a file of labels beside it");
+  } else {
+    set.features = load_features(source, &reading).features;
+  }
+  if (!source.labels.empty()) {
+    if (kind != Kind::kTable) words = read_labels(source, of_labels, &beside_labels);
+    reading.notes.insert(reading.notes.end(), of_labels.notes.begin(), of_labels.notes.end());
+    reading.warnings.insert(reading.warnings.end(), of_labels.warnings.begin(),
+                            of_labels.warnings.end());
+    if (of_labels.details.contains("label")) {
+      reading.details["label"] = of_labels.details["label"];
+      reading.details["labels"] = std::move(of_labels.details);
+    }
+    std::vector<std::size_t> rows;
+    const bool left_out = source.columns.skip_missing;
+    if (kind == Kind::kTable)
+      rows =
+          join_by_identifier({name, labelled, beside_features, beside_labels, left_out}, reading);
+    else
+      rows = join_by_keys({name, labelled, beside_features, beside_labels, left_out, unreadable},
+                          reading);
+    if (rows.empty() && kind == Kind::kTable && !reading.details.contains("by_places"))
+      tell_of_places(name, labelled, beside_labels, reading);
+    if (!rows.empty()) words = rows_of(words, rows);
+    add_group_columns(beside_labels, rows, source.columns, groups);
+  }
+  const auto samples = static_cast<std::size_t>(set.features.rows());
+  if (words.size() != samples) {
+    // As pandas writes a series that has no name.
+    const bool headed = !source.labels.empty() && kind_of(source.labels) == Kind::kTable &&
+                        words.size() == samples + 1 && words.words()[words.index(0)] == "0";
+    throw DataError(labelled + ": " + std::to_string(words.size()) + " labels for " +
+                    std::to_string(samples) + " samples in " + name +
+                    (headed ? "; if the first line, 0, is the column's name, call it label" : ""));
+  }
+  // Samples that differ in the sign of a zero alone are equal.
+  set.features.array() += 0.0F;
+  set_classes(set, words, classes, labelled);
+  std::erase_if(groups, [&](const GroupColumn& one) { return one.fields.size() != samples; });
+  set.groups = choose_groups(groups, set.labels, source.columns, name, reading);
+  if (const nlohmann::json single = single_samples(set, words); !single.empty())
+    reading.details["single_samples"] = single;
+  set.label_name = known_label(reading).name;
+  validate_set(set, name);
+  return set;
+}
+
+bool same_features(const DataSource& a, const DataSource& b) {
+  std::error_code error;
+  if (!std::filesystem::equivalent(a.features, b.features, error) || error) return false;
+  if (kind_of(a.features) != Kind::kNpz) return true;
+  const NpzArchive archive(a.features);
+  return find_members(archive, a.members, a.part).features ==
+         find_members(archive, b.members, b.part).features;
+}
+
+bool holds_part(const DataSource& source, Part part) {
+  return kind_of(source.features) == Kind::kNpz && holds_part(NpzArchive(source.features), part);
+}
+
+}  // namespace blindtuner

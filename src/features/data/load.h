@@ -1,0 +1,60 @@
+// One entry for whatever the owner has.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "features/data/class_names.h"
+#include "features/data/dataset.h"
+#include "features/data/feature_table.h"
+#include "features/data/members.h"
+#include "features/data/table_columns.h"
+
+namespace blindtuner {
+
+/// Where features and labels are. The kind is taken from the file's name: .npy, .npz, a table
+/// (is_table_name), or IDX (anything that ends in -ubyte or .idx, with or without .gz).
+struct DataSource {
+  std::filesystem::path features;
+  std::filesystem::path labels;  ///< empty: a column of the table, or a member of the .npz
+  Members members;               ///< .npz: empty ones are found by their names (find_members)
+  Part part = Part::kAny;        ///< .npz: of an archive that holds several sets
+  ColumnChoice columns;          ///< tables; of a table of labels alone its label is meant
+  ClassRequest classes;          ///< names or number, where they are known before
+  /// Tables: the columns of another set, in their order. A table of other columns is refused; one
+  /// without names is taken as it is, which is said.
+  std::vector<std::string> feature_names;
+  /// .npz of `extract`: Dataset::pooling of another set, or which of several; empty: not known.
+  std::string pooling;
+  bool several_poolings = false;  ///< Dataset::poolings may be left to be chosen from
+};
+
+/// Reads and validates (validate_set). `reading` also tells of a table of labels alone: its details
+/// are "labels", and "label" the column of it; "single_samples": classes that one sample has, and where
+/// it is. Throws DataError.
+Dataset load_dataset(const DataSource& source, Reading* reading = nullptr);
+
+/// Another set's labels are to be in the column where a set that was read has them, if they are a
+/// column of a table; one that was asked for by its name is found by its place as well.
+void find_labels_as_in(ColumnChoice& columns, const Reading& known);
+
+/// The file `labels` alone. Throws DataError. `beside`: takes a table's other columns.
+LabelWords load_labels(const DataSource& source, Reading* reading = nullptr,
+                       std::vector<NamedColumn>* beside = nullptr);
+
+/// The features of a training set, for what is fitted to them: without the column that load_dataset()
+/// would take for the label, if there is one and `source` has no labels of their own. Throws DataError,
+/// also where several columns may be it.
+Dataset load_training_features(const DataSource& source, Reading* reading = nullptr);
+
+/// Features alone, for inference, without labels and classes: those beside them are left out. Throws
+/// DataError.
+Dataset load_features(const DataSource& source, Reading* reading = nullptr);
+
+/// Both read the same features of the same file, under whatever name.
+bool same_features(const DataSource& a, const DataSource& b);
+/// The features are in an archive that holds this part of a larger set.
+bool holds_part(const DataSource& source, Part part);
+
+}  // namespace blindtuner

@@ -1,0 +1,199 @@
+#include "features/data/members.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "base/error.h"
+#include "features/data/class_names.h"
+
+namespace blindtuner {
+namespace {
+
+using Words = std::vector<std::string>;
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return text;
+}
+
+Words names_of(Part part) {
+  switch (part) {
+    case Part::kTrain:
+      return {"train", "training", "tr"};
+    case Part::kTest:
+      return {"test", "testing", "te"};
+    case Part::kValidation:
+      return {"val", "valid", "validation", "dev"};
+    default:
+      return {""};
+  }
+}
+
+const Words kFeatureWords = {"features",   "feature",   "x",    "data",
+                             "embeddings", "embedding", "feats"};
+const Words kLabelWords = {"labels", "label", "y", "target", "targets", "classes_of", "class"};
+
+/// Without capitals: "x", "features"; of a part "x_train", "xtrain", "train_x", ..
+Words spellings(const Words& words, Part part) {
+  Words out;
+  for (const std::string& split : names_of(part))
+    for (const std::string& word : words) {
+      if (split.empty()) {
+        out.push_back(word);
+      } else {
+        for (const std::string& name : {word + "_" + split, split + "_" + word, word + split})
+          out.push_back(name);
+      }
+    }
+  return out;
+}
+
+Words present(const NpzArchive& archive, const Words& words, Part part) {
+  const Words wanted = spellings(words, part);
+  Words out;
+  for (const std::string& name : archive.names())
+    if (std::find(wanted.begin(), wanted.end(), lower(name)) != wanted.end()) out.push_back(name);
+  return out;
+}
+
+std::string text_of(Part part) {
+  switch (part) {
+    case Part::kTrain:
+      return "training ";
+    case Part::kTest:
+      return "test ";
+    case Part::kValidation:
+      return "validation ";
+    default:
+      return "";
+  }
+}
+
+std::string one_of(const NpzArchive& archive, const Words& found, const std::string& what,
+                   const std::string& option) {
+  if (found.size() == 1) return found[0];
+  throw DataError(archive.name() + ": " +
+                  (found.empty()
+                       ? "no member of " + what + " by a usual name"
+                       : "several members may be " + what + " (" + list_of_words(found) + ")") +
+                  ", it holds " + list_of_words(archive.names()) + ": name it with " + option);
+}
+
+std::string option_of(Part part, const std::string& what) {
+  return part == Part::kTest         ? "--test-" + what + "-member"
+         : part == Part::kValidation ? "--validation-" + what + "-member"
+                                     : "--" + what + "-member";
+}
+
+/// The part that a member's name tells.
+Part part_of(const std::string& member) {
+  for (const Part part : {Part::kTrain, Part::kTest, Part::kValidation})
+    for (const Words* words : {&kFeatureWords, &kLabelWords}) {
+      const Words all = spellings(*words, part);
+      if (std::find(all.begin(), all.end(), lower(member)) != all.end()) return part;
+    }
+  return Part::kAny;
+}
+
+}  // namespace
+
+bool holds_part(const NpzArchive& archive, Part part) {
+  return !present(archive, kFeatureWords, part).empty() &&
+         !present(archive, kLabelWords, part).empty();
+}
+
+Members find_members(const NpzArchive& archive, const Members& named, Part part) {
+  const auto has = [&](const char* name) { return archive.contains(name); };
+  if (has("format") && has("shape") && has("data"))
+    throw DataError(archive.name() +
+                    ": a sparse matrix of SciPy, expected arrays: numpy.savez(path, "
+                    "features=matrix.toarray(), labels=labels)");
+  Members out = named;
+  Part of = named.features.empty() ? part : part_of(named.features);
+  if (out.features.empty()) {
+    Words found = present(archive, kFeatureWords, of);
+    if (found.empty() && of == Part::kAny) {
+      of = Part::kTrain;
+      found = present(archive, kFeatureWords, of);
+    } else if (found.empty() && !holds_part(archive, Part::kTrain)) {
+      of = Part::kAny;  // an archive of one set
+      found = present(archive, kFeatureWords, of);
+    }
+    out.features = one_of(archive, found, text_of(part) + "features", option_of(part, "features"));
+  }
+  if (out.labels.empty()) {
+    const Words found = present(archive, kLabelWords, of);
+    if (!found.empty())
+      out.labels = one_of(archive, found, text_of(part) + "labels", option_of(part, "labels"));
+  }
+  return out;
+}
+
+std::vector<std::pair<std::string, std::string>> members_beside(const NpzArchive& archive,
+                                                                const std::string& features) {
+  const Part own = part_of(features);
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const std::string& name : archive.names()) {
+    if (name == features) continue;
+    Part part = Part::kAny;
+    std::string rest = name;
+    for (const Part one : {Part::kTrain, Part::kTest, Part::kValidation})
+      for (const std::string& word : names_of(one)) {
+        if (part != Part::kAny) break;
+        const std::string key = lower(name);
+        if (key.ends_with("_" + word))
+          rest = name.substr(0, name.size() - word.size() - 1);
+        else if (key.starts_with(word + "_"))
+          rest = name.substr(word.size() + 1);
+        else
+          continue;
+        part = one;
+      }
+    if (part == own) out.emplace_back(name, rest);
+  }
+  return out;
+}
+
+std::vector<ColumnSet> read_poolings(const NpzArchive& archive, std::size_t width) {
+  std::vector<ColumnSet> out;
+  for (const std::string& name : archive.strings("poolings")) out.push_back({name, {}});
+  const Eigen::MatrixXd columns = archive.matrix("pooling_columns");
+  const auto refuse = [&] {
+    throw DataError(archive.where("pooling_columns") +
+                    ": expected rows of pooling, first column and number of columns, of " +
+                    std::to_string(width) + " columns");
+  };
+  if (columns.cols() != 3) refuse();
+  for (Eigen::Index i = 0; i < columns.rows(); ++i) {
+    std::size_t of[3];
+    for (Eigen::Index j = 0; j < 3; ++j) {
+      const double value = columns(i, j);
+      if (!(value >= 0 && value <= static_cast<double>(width)) || value != std::floor(value))
+        refuse();
+      of[j] = static_cast<std::size_t>(value);
+    }
+    if (of[0] >= out.size() || of[2] == 0 || of[1] + of[2] > width) refuse();
+    out[of[0]].ranges.emplace_back(of[1], of[2]);
+  }
+  for (const ColumnSet& pooling : out)
+    if (pooling.ranges.empty()) refuse();
+  return out;
+}
+
+Eigen::MatrixXd pooling_columns(const std::vector<ColumnSet>& poolings) {
+  Eigen::Index rows = 0;
+  for (const ColumnSet& pooling : poolings)
+    rows += static_cast<Eigen::Index>(pooling.ranges.size());
+  Eigen::MatrixXd out(rows, 3);
+  Eigen::Index row = 0;
+  for (std::size_t p = 0; p < poolings.size(); ++p)
+    for (const auto& [first, count] : poolings[p].ranges)
+      out.row(row++) << static_cast<double>(p), static_cast<double>(first),
+          static_cast<double>(count);
+  return out;
+}
+
+}  // namespace blindtuner

@@ -1,0 +1,39 @@
+#include "features/data/rounding.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "base/error.h"
+
+namespace blindtuner {
+namespace {
+
+constexpr double kLost = 0.01;
+
+std::string short_text(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3g", value);
+  return text;
+}
+
+}  // namespace
+
+void ColumnRounding::check(const std::function<std::string(std::size_t)>& where) const {
+  for (std::size_t j = 0; j < columns_.size(); ++j) {
+    const Column& c = columns_[j];
+    if (c.count == 0) continue;
+    const auto count = static_cast<double>(c.count);
+    const double mean = c.sum / count;
+    const double deviation = std::sqrt(std::max(0.0, c.squares / count - mean * mean));
+    const double error = std::sqrt(c.error_squares / count);
+    if (!(deviation > std::abs(c.first) * 0x1p-40) || !(error > kLost * deviation)) continue;
+    throw DataError(where(j) + ": values near " + short_text(c.first + mean) + " that vary by " +
+                    short_text(deviation) + ", of which single precision keeps steps of " +
+                    short_text(std::sqrt(12.0) * error) +
+                    ": subtract an offset first, such as the smallest value, from all sets alike, "
+                    "or leave the column out");
+  }
+}
+
+}  // namespace blindtuner

@@ -1,0 +1,525 @@
+#include "features/data/table_columns.h"
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+
+#include "base/error.h"
+#include "base/utf8.h"
+#include "features/data/column_uses.h"
+#include "features/data/table_headings.h"
+#include "features/data/table_indices.h"
+#include "features/data/table_report.h"
+
+namespace blindtuner {
+namespace {
+
+using Indices = ColumnUses::Indices;
+
+constexpr const char* kAsAsked = "as asked";
+
+class Assignment {
+ public:
+  Assignment(const Table& table, const TableRequest& request, Reading& reading)
+      : table_(table), request_(request), reading_(reading), uses_(table, request) {}
+
+  TableColumns assign() {
+    out_.header = uses_.profile().header();
+    out_.names = uses_.profile().names();
+    out_.rows = uses_.rows();
+    if (request_.columns.label == "none" && request_.labelled == Labelled::kYes)
+      throw DataError(table_.name() +
+                      ": labels are needed here, so there must be a column of them");
+    drop_chosen();
+    take_chosen_group();
+    take_chosen_label();
+    switch (request_.use) {
+      case TableUse::kFeatures:
+        take_features();
+        break;
+      case TableUse::kLabels:
+        leave_out_indices(uses_, request_.use, false);
+        if (!out_.label) take_label();
+        choose_mark_of_label();
+        break;
+      default:
+        take_content();
+        choose_mark_of_label();
+    }
+    report_columns(uses_, request_.use, out_, reading_);
+    return std::move(out_);
+  }
+
+ private:
+  void drop_chosen() {
+    for (const std::string& wanted : request_.columns.drop) {
+      const std::size_t j = uses_.find(wanted);
+      if (!uses_.free(j)) continue;
+      uses_.leave_out(j, kAsAsked);
+      out_.dropped.push_back(j);
+    }
+    for (std::size_t j = 0; j < table_.columns(); ++j)
+      if (uses_.free(j) && uses_.column(j).numbers + uses_.column(j).texts == 0)
+        uses_.leave_out(j, "it holds nothing");
+  }
+
+  void take_chosen_group() {
+    const std::string& wanted = request_.columns.group;
+    if (wanted.empty() || wanted == "none") return;
+    try {
+      out_.group = uses_.find(wanted);
+    } catch (const DataError&) {
+      if (request_.labelled == Labelled::kElsewhere) return;  // it may be there, too
+      throw;
+    }
+    if (uses_.free(*out_.group)) uses_.leave_out(*out_.group, "it groups samples, as asked");
+  }
+
+  void take_chosen_label() {
+    const std::string& asked = request_.columns.label;
+    const std::string wanted = asked.empty() ? known_label() : asked;
+    if (wanted.empty() || wanted == "none") return;
+    if (request_.labelled == Labelled::kElsewhere) {
+      for (const std::size_t j : uses_.free_columns())
+        if (!uses_.name(j).empty() && heading_key(uses_.name(j)) == heading_key(wanted))
+          uses_.leave_out(j, "a label, by its name");
+      return;
+    }
+    const std::size_t j = uses_.find(wanted);
+    if (!uses_.free(j))
+      throw DataError(table_.name() + ": " + uses_.text(j) +
+                      " cannot be the label: " + uses_.use(j));
+    if (request_.labelled == Labelled::kNo)
+      uses_.leave_out(j, "the label");
+    else
+      take_as_label(j, asked.empty() ? "as in training" : kAsAsked);
+  }
+  /// Where another set has its labels, in the user's way; empty: nowhere that would be here as well.
+  std::string known_label() const {
+    const KnownLabel& known = request_.columns.known_label;
+    const std::string place =
+        known.of_columns == table_.columns() ? std::to_string(known.column) : "";
+    if (!uses_.profile().header() || known.name.empty()) return known.column > 0 ? place : "";
+    if (known.column > 0) return known.name;
+    std::size_t there = 0;
+    for (const std::string& name : uses_.profile().names())
+      there += heading_key(name) == heading_key(known.name);
+    return there == 1 ? known.name : "";
+  }
+  void take_as_label(std::size_t j, const std::string& why) {
+    out_.label = j;
+    out_.dash_is_class = uses_.column(j).dash_is_class();
+    uses_.take(j, "label", why);
+  }
+
+  /// Of several columns with a label's name that say the same, the one with names.
+  bool take_named_label() {
+    if (!uses_.profile().header()) return false;
+    Indices named;
+    for (const std::size_t j : uses_.free_columns())
+      if (is_label_heading(uses_.name(j))) named.push_back(j);
+    if (named.empty()) return false;
+    std::size_t best = named[0];
+    for (const std::size_t j : named)
+      if (uses_.column(best).texts == 0 && uses_.column(j).texts > 0) best = j;
+    for (const std::size_t j : named)
+      if (j != best && !uses_.same_classes(best, j))
+        uses_.refuse_several(named, "label", "--label-column");
+    take_as_label(best, "by its name");
+    for (const std::size_t j : named)
+      if (j != best) uses_.leave_out(j, "it says the same as the label");
+    return true;
+  }
+
+  /// By name, or by what is in it.
+  void take_label() {
+    if (request_.columns.label == "none") return;
+    if (take_named_label()) return;
+    const bool features = request_.use == TableUse::kFeatures;
+    Indices texts, numbers, unlikely;
+    for (const std::size_t j : uses_.free_columns()) {
+      if (!uses_.column(j).like_labels()) continue;
+      if (uses_.column(j).texts == 0 || uses_.column(j).is_logical())
+        numbers.push_back(j);
+      else if (!mostly(j, looks_like_date))
+        (is_measured(j) || is_split(j) ? unlikely : texts).push_back(j);
+    }
+    if (texts.empty() && numbers.empty()) texts = unlikely;
+    // Among numbers a text can only be the label.
+    Indices candidates = texts;
+    if (!features || texts.empty())
+      candidates.insert(candidates.end(), numbers.begin(), numbers.end());
+    std::sort(candidates.begin(), candidates.end());
+    if (candidates.size() == 1) {
+      if (features && request_.labelled == Labelled::kMaybe && texts.empty())
+        reading_.warnings.push_back(
+            table_.name() + ": " + uses_.text(candidates[0]) +
+            " is taken for the label, as without labels elsewhere, and for no feature; "
+            "--label-column none says that it is one");
+      take_as_label(candidates[0], "by what is in it");
+      return;
+    }
+    if (candidates.size() > 1) {
+      if (!features && take_one_hot()) return;
+      uses_.refuse_several(candidates, "label",
+                           request_.labelled == Labelled::kMaybe
+                               ? "--label-column (none: no labels)"
+                               : "--label-column");
+    }
+    const Indices rest = uses_.free_columns();
+    if (features && request_.labelled == Labelled::kMaybe) return;
+    if (features)
+      throw DataError(table_.name() +
+                      ": no column looks like labels (whole numbers or names that "
+                      "come again): say which with --label-column");
+    if (rest.size() == 1) {
+      if (request_.use != TableUse::kLabels && out_.rows.size() >= 8 &&
+          (uses_.column(rest[0]).many || uses_.column(rest[0]).like_identifiers() ||
+           mostly(rest[0], looks_like_date)))
+        throw DataError(table_.name() + ": " + uses_.text(rest[0]) +
+                        " does not look like labels: say which column they are in with "
+                        "--label-column (none: no labels)");
+      take_as_label(rest[0], "it is the only other");
+    } else if (rest.size() > 1) {
+      throw DataError(table_.name() + ": no column looks like labels, of " + uses_.list(rest) +
+                      ": say which with --label-column (none: no labels)");
+    } else if (request_.labelled == Labelled::kYes) {
+      throw DataError(table_.name() + ": no column of labels");
+    }
+  }
+
+  /// Columns of zeros and a single one in every row: their names are the classes.
+  bool take_one_hot() {
+    if (!uses_.profile().header()) return false;
+    Indices hot;
+    for (const std::size_t j : uses_.free_columns())
+      if (uses_.column(j).whole == out_.rows.size() && uses_.column(j).different.size() <= 2)
+        hot.push_back(j);
+    if (hot.size() < 2) return false;
+    TableRow row;
+    for (const std::size_t i : out_.rows) {
+      table_.read(i, row);
+      std::size_t ones = 0;
+      for (const std::size_t j : hot) {
+        const double value = table_number(row.fields[j], DecimalMark::kPoint).value_or(-1);
+        if (value != 0 && value != 1) return false;
+        ones += value == 1;
+      }
+      if (ones != 1) return false;
+    }
+    out_.one_hot = hot;
+    for (const std::size_t j : hot) uses_.take(j, "label");
+    return true;
+  }
+
+  void take_features() {
+    const ColumnChoice& choice = request_.columns;
+    if (!request_.feature_names.empty() && uses_.profile().header() && choice.features.empty()) {
+      take_features_of_another_set();
+    } else if (!choice.features.empty()) {
+      for (const std::string& wanted : choice.features) {
+        const std::size_t j = uses_.find(wanted);
+        if (!uses_.free(j))
+          throw DataError(table_.name() + ": " + uses_.text(j) +
+                          " cannot be a feature: " + uses_.use(j));
+        uses_.take(j, "feature");
+        out_.features.push_back(j);
+      }
+      if (needs_label() && request_.labelled == Labelled::kYes) take_label();
+      for (const std::size_t j : uses_.free_columns())
+        uses_.leave_out(j, "not among the features asked for");
+    } else {
+      leave_out_indices(uses_, request_.use, false);
+      if (needs_label()) take_label();
+      if (!out_.label) leave_out_labels();
+      leave_out_texts();
+      for (const std::size_t j : uses_.free_columns()) {
+        uses_.take(j, "feature");
+        out_.features.push_back(j);
+      }
+    }
+    if (out_.features.empty())
+      throw DataError(table_.name() + ": no column of features left of " +
+                      std::to_string(table_.columns()) + what_was_left_out());
+    check_features();
+    choose_mark();
+  }
+  std::string what_was_left_out() const {
+    if (uses_.left_out().empty()) return "";
+    const std::size_t j = uses_.left_out().front();
+    return " (" + uses_.text(j) + " is left out: " + uses_.why(j) +
+           "; --feature-columns takes columns as features whatever is in them)";
+  }
+  bool needs_label() const {
+    return !out_.label &&
+           (request_.labelled == Labelled::kYes || request_.labelled == Labelled::kMaybe);
+  }
+
+  void leave_out_labels() {
+    if (!uses_.profile().header()) return;
+    for (const std::size_t j : uses_.free_columns())
+      if (is_label_heading(uses_.name(j))) uses_.leave_out(j, "a label, by its name");
+  }
+
+  void take_features_of_another_set() {
+    std::map<std::string, Indices> here;
+    for (std::size_t j = table_.columns(); j-- > 0;)
+      if (uses_.free(j)) here[uses_.name(j)].push_back(j);
+    std::map<std::string, std::size_t> times;
+    for (const std::string& wanted : request_.feature_names) ++times[wanted];
+    for (std::size_t j = 0; j < table_.columns(); ++j)
+      if (!uses_.free(j) && times.count(uses_.name(j)) != 0 && here[uses_.name(j)].empty())
+        throw DataError(table_.name() + ": " + uses_.text(j) +
+                        " is a feature of the training set or map, and no feature here (" +
+                        uses_.use(j) + "): leave it out there, too, or nowhere");
+    for (const auto& [wanted, count] : times)
+      if (here[wanted].size() != count)
+        throw DataError(table_.name() + ": " +
+                        (here[wanted].empty()
+                             ? "no column "
+                             : std::to_string(here[wanted].size()) + " columns instead of " +
+                                   std::to_string(count) + " are ") +
+                        shown_field(wanted) + ", which is a feature of the training set" +
+                        uses_.header_names());
+    for (const std::string& wanted : request_.feature_names) {
+      const std::size_t j = here[wanted].back();
+      here[wanted].pop_back();
+      uses_.take(j, "feature");
+      out_.features.push_back(j);
+    }
+    // Which of them is which only their order tells.
+    const auto repeated = std::find_if(times.begin(), times.end(), [](const auto& one) {
+      return one.second > 1 || one.first.empty();
+    });
+    if (repeated != times.end() && !std::is_sorted(out_.features.begin(), out_.features.end()))
+      throw DataError(table_.name() + ": columns in another order than the training set's, of " +
+                      "which " + std::to_string(repeated->second) + " are called " +
+                      shown_field(repeated->first) +
+                      ": give every column a name of its own, or both tables the same order");
+    leave_out_indices(uses_, request_.use, true);
+    if (needs_label()) take_label();
+    for (const std::size_t j : uses_.free_columns())
+      uses_.leave_out(j, "no feature of the training set");
+  }
+
+  void leave_out_texts() {
+    for (const std::size_t j : uses_.free_columns()) {
+      const ColumnProfile& c = uses_.column(j);
+      if (c.texts == 0 || c.is_logical() || c.numbers >= c.texts)
+        continue;  // check_features() names the field
+      TableRow row;
+      table_.read(c.first_text, row);
+      const std::string_view first = without_blanks(row.fields[j]);
+      if (out_.label && uses_.same_classes(*out_.label, j))
+        uses_.leave_out(j, "it says the same as the label");
+      else if (mostly(j, looks_like_date))
+        uses_.leave_out(j, "dates");
+      else if (is_split(j))
+        uses_.leave_out(j, "a split, by what is in it: rows of all its parts are used");
+      else if (mostly(j, like_a_number) || is_measured(j))
+        refuse_text(j, first);
+      else if (c.like_identifiers() && !c.many && c.missing == 0)
+        uses_.leave_out(j, "texts, none of them twice");
+      else if (!c.repeats && c.many)
+        uses_.leave_out(j, "texts, hardly any of them twice");
+      else
+        refuse_text(j, first);
+    }
+  }
+  [[noreturn]] void refuse_text(std::size_t j, std::string_view field) const {
+    throw DataError(table_.where(uses_.column(j).first_text) + ", " + uses_.text(j) + ": " +
+                    shown_field(field) +
+                    ", expected a number; make numbers of it, or leave it out with --drop-columns");
+  }
+  /// Of more than half of the column's fields.
+  template <typename Is>
+  bool mostly(std::size_t j, const Is& is) const {
+    std::size_t count = 0;
+    TableRow row;
+    for (const std::size_t i : out_.rows) {
+      table_.read(i, row);
+      count += is(row.fields[j]);
+    }
+    return 2 * count > uses_.column(j).texts + uses_.column(j).numbers;
+  }
+  /// Numbers with one unit.
+  bool is_measured(std::size_t j) const {
+    TableRow first;
+    table_.read(uses_.column(j).first_text, first);
+    const std::string unit(unit_of(first.fields[j]));
+    return !unit.empty() &&
+           mostly(j, [&](std::string_view field) { return unit_of(field) == unit; });
+  }
+  bool is_split(std::size_t j) const {
+    return uses_.column(j).like_labels() && mostly(j, is_split_name);
+  }
+
+  void check_features() {
+    for (const std::size_t j : out_.features) {
+      const ColumnProfile& c = uses_.column(j);
+      TableRow row;
+      if (c.is_logical()) {
+        out_.logical.push_back(j);
+      } else if (c.texts > 0) {
+        table_.read(c.first_text, row);
+        throw DataError(table_.where(c.first_text) + ", " + uses_.text(j) + ": " +
+                        shown_field(without_blanks(row.fields[j])) + ", expected a number");
+      }
+      if (c.missing > 0 && !request_.columns.skip_missing) {
+        table_.read(c.first_missing, row);
+        throw DataError(table_.where(c.first_missing) + ", " + uses_.text(j) + ": no value (" +
+                        shown_field(without_blanks(row.fields[j])) + "), one of " +
+                        std::to_string(c.missing) +
+                        " in this column; fill them in, leave the column out with --drop-columns, "
+                        "or such rows with --skip-missing");
+      }
+    }
+  }
+
+  /// The first row that is evidence of this kind in some of the columns.
+  std::size_t evidence(MarkEvidence kind, const Indices& columns) const {
+    std::size_t out = ColumnProfile::kNoRow;
+    for (const std::size_t j : columns)
+      out = std::min(out, uses_.column(j).evidence[static_cast<std::size_t>(kind)]);
+    return out;
+  }
+  bool take_mark_asked_for() {
+    const std::string& asked = request_.columns.decimal;
+    if (asked == "comma") out_.mark = DecimalMark::kComma;
+    return !asked.empty();
+  }
+  /// Of a label beside texts or paths, or alone: only what is certain.
+  void choose_mark_of_label() {
+    if (take_mark_asked_for() || !out_.label) return;
+    const auto has = [&](MarkEvidence kind) {
+      return evidence(kind, {*out_.label}) != ColumnProfile::kNoRow;
+    };
+    if (has(MarkEvidence::kComma) && !has(MarkEvidence::kPoint)) out_.mark = DecimalMark::kComma;
+  }
+  /// What is read decides; where that tells nothing, what else was not dropped.
+  void choose_mark() {
+    if (take_mark_asked_for()) return;
+    Indices columns = out_.features;
+    if (out_.label) columns.push_back(*out_.label);
+    const std::size_t read = columns.size();
+    const auto row = [&](MarkEvidence kind) { return evidence(kind, columns); };
+    const auto has = [&](MarkEvidence kind) { return row(kind) != ColumnProfile::kNoRow; };
+    if (!has(MarkEvidence::kPoint) && !has(MarkEvidence::kComma))
+      for (const std::size_t j : uses_.left_out())
+        if (std::count(out_.dropped.begin(), out_.dropped.end(), j) == 0) columns.push_back(j);
+    const bool point = has(MarkEvidence::kPoint), comma = has(MarkEvidence::kComma);
+    if (point && comma)
+      throw DataError(table_.where(row(MarkEvidence::kPoint)) +
+                      " has a decimal point or commas between thousands, line " +
+                      std::to_string(table_.line(row(MarkEvidence::kComma))) +
+                      " a decimal comma: say which it is with --decimal point or comma");
+    columns.resize(read);
+    // Where commas separate, decimal commas and thousands' points are not to be expected.
+    for (const MarkEvidence kind : {MarkEvidence::kCommaOrNothing, MarkEvidence::kPointOrNothing}) {
+      const bool is_comma = kind == MarkEvidence::kCommaOrNothing;
+      if (point || comma || !has(kind) || (!is_comma && table_.separator() == ',')) continue;
+      throw DataError(table_.where(row(kind)) + ": a " + (is_comma ? "comma" : "point") +
+                      " before three digits may be a decimal " + (is_comma ? "comma" : "point") +
+                      " or stand between thousands: say which mark decimals have with --decimal "
+                      "comma or point");
+    }
+    if (comma) out_.mark = DecimalMark::kComma;
+  }
+
+  void take_content() {
+    const bool pictures = request_.use == TableUse::kPictures;
+    const std::string role = pictures ? "path" : "text";
+    const std::string option = pictures ? "--path-column" : "--text-column";
+    const std::string& wanted = pictures ? request_.columns.path : request_.columns.text;
+    if (!wanted.empty()) {
+      const std::size_t j = uses_.find(wanted);
+      if (out_.label == j)
+        throw DataError(table_.name() + ": " + role + " and label are the same column");
+      take_as_content(j, kAsAsked);
+    }
+    leave_out_indices(uses_, request_.use, false);
+    leave_out_other_content(pictures);
+    if (!out_.content) find_content(role, option);
+    if (!out_.label && request_.labelled != Labelled::kNo) take_label();
+    for (const std::size_t j : uses_.free_columns())
+      uses_.leave_out(j, "neither " + role + " nor label");
+  }
+  /// Of a table of pictures and texts: what the other reader takes is no label.
+  void leave_out_other_content(bool pictures) {
+    const std::string& other = pictures ? request_.columns.text : request_.columns.path;
+    if (!other.empty()) {
+      const std::size_t j = uses_.find(other);
+      if (uses_.free(j)) uses_.leave_out(j, pictures ? "the text" : "the path");
+    }
+    if (!uses_.profile().header()) return;
+    for (const std::size_t j : uses_.free_columns())
+      if (pictures ? is_text_heading(uses_.name(j)) : is_path_heading(uses_.name(j)))
+        uses_.leave_out(j, pictures ? "a text, by its name" : "a path, by its name");
+  }
+  void take_as_content(std::size_t j, const std::string& why) {
+    out_.content = j;
+    uses_.take(j, "content", why);
+  }
+
+  void find_content(const std::string& role, const std::string& option) {
+    const bool pictures = request_.use == TableUse::kPictures;
+    const std::size_t rows = out_.rows.size();
+    Indices named, likely;
+    for (const std::size_t j : uses_.free_columns()) {
+      const ColumnProfile& c = uses_.column(j);
+      const bool fits = pictures ? 2 * c.files > rows : 2 * c.sentences > rows;
+      if (uses_.profile().header() &&
+          (pictures ? is_path_heading(uses_.name(j)) : is_text_heading(uses_.name(j))))
+        named.push_back(j);
+      if (fits) likely.push_back(j);
+    }
+    // Names are believed unless only some of them hold what they say.
+    Indices both;
+    std::set_intersection(named.begin(), named.end(), likely.begin(), likely.end(),
+                          std::back_inserter(both));
+    const Indices& candidates = named.size() == 1 ? named
+                                : !both.empty()   ? both
+                                : !named.empty()  ? named
+                                                  : likely;
+    if (candidates.size() > 1) uses_.refuse_several(candidates, role, option);
+    if (candidates.size() == 1) {
+      take_as_content(candidates[0], named.empty() ? "by what is in it" : "by its name");
+      return;
+    }
+    const Indices rest = uses_.free_columns();
+    if (rest.size() == 1 && (!out_.label || table_.columns() == 1)) {
+      take_as_content(rest[0], "it is the only one");
+      return;
+    }
+    Indices others;
+    for (const std::size_t j : rest)
+      if (!uses_.column(j).like_labels() && uses_.column(j).texts > 0) others.push_back(j);
+    if (others.size() == 1 || rest.size() == 1)
+      take_as_content(others.size() == 1 ? others[0] : rest[0], "by what is in it");
+    else if (rest.size() == 2 && !out_.label)
+      take_as_content(rest[0], "the first of two");
+    else
+      throw DataError(table_.name() + ": no column looks like the " + role + ", of " +
+                      uses_.list(rest) + ": say which with " + option);
+  }
+
+  const Table& table_;
+  const TableRequest& request_;
+  Reading& reading_;
+  ColumnUses uses_;
+  TableColumns out_;
+};
+
+}  // namespace
+
+std::string TableColumns::column_text(std::size_t column) const {
+  const std::string number = "column " + std::to_string(column + 1);
+  return names[column].empty() ? number
+                               : number + " ('" + printable(names[column].substr(0, 60)) + "')";
+}
+
+TableColumns assign_columns(const Table& table, const TableRequest& request, Reading& reading) {
+  return Assignment(table, request, reading).assign();
+}
+
+}  // namespace blindtuner

@@ -1,0 +1,89 @@
+// Whitening: what makes a handful of large-batch steps enough.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/sha256.h"
+#include "features/data/dataset.h"
+
+namespace blindtuner {
+
+/// Samples or features, whichever are fewer: fitting holds up to eight square matrices of doubles of
+/// that width (4 GB) and takes its third power of operations (a quarter of an hour a core).
+inline constexpr std::size_t kMaxWhitenedWidth = 8192;
+
+/// z = (x - mu) D^-1 U (Lambda + eps * mean(Lambda))^(-1/2)
+///
+/// of the features that it was fitted to: mu their mean, D their standard deviations (divided by the
+/// number of samples), U Lambda U^T the covariance of (x - mu) D^-1, mean(Lambda) = trace / d. So it
+/// does not depend on the columns' units. A column without variance, up to a millionth of its mean,
+/// has 0 in place of 1 / D and no influence.
+///
+/// eps is relative to the MEAN eigenvalue. It must be positive: features after a LayerNorm sum to a
+/// constant, so one eigenvalue is zero up to rounding, and dividing by it would blow up noise.
+/// Directions with eigenvalues well above eps * mean come out with variance 1, those below with
+/// lambda / (eps * mean).
+class Whitening {
+ public:
+  static constexpr double kDefaultEpsilon = 0.01;
+
+  /// Fits to n samples of d features and keeps the `components` leading directions. 0: all of them
+  /// where d < n; otherwise the n - 1 at most along which the samples differ, found through their
+  /// n x n inner products: in the others all of them have z = 0, so that no weight can grow there.
+  /// Columns of U have their largest entry positive, so that results do not depend on the solver's
+  /// signs. Throws DataError when there are fewer than two samples, no variance at all, both more
+  /// samples and more features than kMaxWhitenedWidth, or fewer directions than `components`;
+  /// ContractError on eps <= 0 or components > d. May be interrupted (base/interrupt.h).
+  static Whitening fit(const FeatureMatrix& features, double epsilon = kDefaultEpsilon,
+                       std::size_t components = 0);
+
+  /// The map to the same features with another eps > 0.
+  Whitening with_epsilon(double epsilon) const;
+
+  std::size_t input_width() const { return static_cast<std::size_t>(map_.rows()); }
+  std::size_t output_width() const { return static_cast<std::size_t>(map_.cols()); }
+  double epsilon() const { return epsilon_; }
+  const Eigen::VectorXd& mean() const { return mean_; }
+  /// D^-1 U (Lambda + eps * mean)^(-1/2), d x k.
+  const Eigen::MatrixXd& map() const { return map_; }
+  /// All d eigenvalues of the standardised features' covariance, falling.
+  const Eigen::VectorXd& eigenvalues() const { return eigenvalues_; }
+
+  /// Columns that it was fitted to and that have no influence.
+  std::size_t unused_columns() const;
+  /// The features that it was fitted to, by name: one a column, or none where they have no names.
+  const std::vector<std::string>& feature_names() const { return feature_names_; }
+  /// What an encoder was pooled by for them; empty: not known.
+  const std::string& pooling() const { return pooling_; }
+  /// The two. Throws ContractError for another number of names than d, or none.
+  void set_origin(std::vector<std::string> names, std::string pooling);
+
+  /// SHA-256 of mean, map and the origin, where it is known: what tells two maps apart.
+  Sha256Digest digest() const;
+
+  /// samples x d -> samples x k. Throws DataError on another width.
+  FeatureMatrix apply(const FeatureMatrix& features) const;
+
+  /// The classifier on raw features with the same scores: W_x = W_z map^T, b_x = b_z - W_x mu.
+  /// Throws ContractError when the model's width is not k.
+  LinearClassifier unfold(const LinearClassifier& whitened) const;
+
+  /// An .npz archive with members mean (d x 1), map (d x k), eigenvalues (d x 1), epsilon (1 x 1),
+  /// all double, feature_names (d texts) and pooling (one) where they are known: whole or absent, and
+  /// its owner's alone, since they are moments of the features; read with every shape checked against
+  /// the others. Throws DataError.
+  void save(const std::filesystem::path& path) const;
+  static Whitening load(const std::filesystem::path& path);
+
+ private:
+  Eigen::VectorXd mean_, eigenvalues_;
+  Eigen::MatrixXd map_;
+  double epsilon_ = kDefaultEpsilon;
+  std::vector<std::string> feature_names_;
+  std::string pooling_;
+};
+
+}  // namespace blindtuner

@@ -1,0 +1,33 @@
+// Sets of texts: a table with one text a row.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "features/data/class_names.h"
+#include "features/data/dataset.h"
+#include "features/data/table_columns.h"
+
+namespace blindtuner {
+
+struct TextSource {
+  std::filesystem::path table;  ///< features/data/table.h
+  ColumnChoice columns;
+  ClassRequest classes;  ///< when they are not to be found in the table
+};
+
+struct TextSet {
+  std::vector<std::string> texts;
+  Labels labels;                     ///< none when the table has none
+  std::vector<std::string> classes;  ///< none without labels
+  std::vector<std::string> names;    ///< the lines on which the texts begin
+  SampleGroups groups{};             ///< features/data/sample_groups.h
+  Reading reading;
+};
+
+/// The columns are those that assign_columns() finds. Throws DataError: no texts, fewer than two
+/// classes, labels that do not fit, and what Table and assign_columns() refuse.
+TextSet read_text_set(const TextSource& source);
+
+}  // namespace blindtuner

@@ -1,0 +1,25 @@
+// Classes that differ in size, made to count alike after training: logit adjustment [LOGITADJ].
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "features/data/dataset.h"
+
+namespace blindtuner {
+
+/// A softmax classifier's scores hold the logarithm of its training set's class proportions. Less
+/// `strength` times them, on a mean of 0: 1 leaves what a set of even classes would have given, 0
+/// changes nothing, between them lies what keeps more of the frequent classes right. A class without
+/// samples counts as if it had one. One entry a class. Throws ContractError on a strength outside
+/// [0, 1].
+Eigen::VectorXd balance_shift(const std::vector<std::size_t>& class_counts, double strength);
+
+/// The classifier with these shifts added to its bias.
+LinearClassifier balanced(LinearClassifier model, const std::vector<std::size_t>& class_counts,
+                          double strength);
+
+/// What is tried.
+inline constexpr std::array<double, 5> kBalanceStrengths = {0, 0.25, 0.5, 0.75, 1};
+
+}  // namespace blindtuner

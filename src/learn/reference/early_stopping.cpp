@@ -1,0 +1,47 @@
+#include "learn/reference/early_stopping.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "learn/reference/metrics.h"
+
+namespace blindtuner {
+
+ValidationScore validation_score(const Eigen::MatrixXd& scores, const Labels& labels) {
+  require(!labels.empty() && scores.rows() == static_cast<Eigen::Index>(labels.size()),
+          "validation_score: lengths");
+  ValidationScore out;
+  for (Eigen::Index i = 0; i < scores.rows(); ++i) {
+    const int label = labels[static_cast<std::size_t>(i)];
+    require(label >= 0 && label < scores.cols(), "validation_score: label out of range");
+    const double most = scores.row(i).maxCoeff();
+    // log of the sum of exponentials: no probability to underflow.
+    out.loss += most + std::log((scores.row(i).array() - most).exp().sum()) - scores(i, label);
+  }
+  out.loss /= static_cast<double>(labels.size());
+  out.accuracy = accuracy(predict(scores), labels);
+  out.max_logit = scores.cwiseAbs().maxCoeff();
+  return out;
+}
+
+double logit_limit(const SoftmaxCircuit& circuit) {
+  return (circuit.range + std::max(circuit.range, circuit.stable_range)) / 2;
+}
+
+EarlyStopping::EarlyStopping(const StoppingRule& rule) : rule_(rule) {
+  require(rule.patience >= 1, "EarlyStopping: patience");
+}
+
+bool EarlyStopping::go_on(const ValidationScore& score) {
+  ++rounds_;
+  // Written so that a loss that is not a number is no improvement, and the next one is.
+  if (rounds_ == 1 || score.loss < best_loss_ || std::isnan(best_loss_)) {
+    best_round_ = rounds_;
+    best_loss_ = score.loss;
+  }
+  if (rule_.logit_limit > 0 && !(score.max_logit <= rule_.logit_limit)) return false;
+  return rounds_ - best_round_ < rule_.patience;
+}
+
+}  // namespace blindtuner

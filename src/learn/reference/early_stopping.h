@@ -1,0 +1,57 @@
+// When to stop: the owner's rule on a validation set, the same for the encrypted run and for its
+// reference in the clear.
+#pragma once
+
+#include <Eigen/Core>
+
+#include "features/data/dataset.h"
+#include "learn/softmax_circuit.h"
+
+namespace blindtuner {
+
+/// What the owner sees of one round of validation.
+struct ValidationScore {
+  double loss = 0;  ///< mean cross-entropy of exact probabilities
+  double accuracy = 0;
+  double max_logit = 0;  ///< largest |logit|
+  bool operator==(const ValidationScore&) const = default;
+};
+
+/// scores: samples x classes, as many rows as labels, at least one. Throws ContractError.
+ValidationScore validation_score(const Eigen::MatrixXd& scores, const Labels& labels);
+
+struct StoppingRule {
+  int patience = 3;        ///< rounds without a smaller loss before it stops; 1 or more
+  double logit_limit = 0;  ///< stops beyond this |logit|, whatever the loss; 0: no limit
+};
+
+/// Halfway from the range that the circuit's error is stated for to where its chain may grow.
+/// Training samples reach further than the validation set's, so this side of the end.
+double logit_limit(const SoftmaxCircuit& circuit);
+
+/// Takes the rounds' scores one by one. Best is the first round with the smallest loss.
+class EarlyStopping {
+ public:
+  /// Throws ContractError on a patience below 1.
+  explicit EarlyStopping(const StoppingRule& rule);
+  /// The next round's score; false: training is to stop.
+  bool go_on(const ValidationScore& score);
+  int rounds() const { return rounds_; }
+  int best_round() const { return best_round_; }  ///< from 1; 0 before the first
+  double best_loss() const { return best_loss_; }
+
+ private:
+  StoppingRule rule_;
+  int rounds_ = 0, best_round_ = 0;
+  double best_loss_ = 0;
+};
+
+/// One round, as reports list it.
+struct ValidationRound {
+  int round = 0;  ///< from 1
+  int steps = 0;  ///< done before it
+  ValidationScore score;
+  bool operator==(const ValidationRound&) const = default;
+};
+
+}  // namespace blindtuner

@@ -1,0 +1,81 @@
+// Pictures as large as may be, and files that ask for more work than they are worth.
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstdlib>
+// After <cstdio>, which it needs.
+#include <jpeglib.h>
+
+#include "features/data/test_files.h"
+#include "features/image/picture.h"
+
+namespace blindtuner {
+namespace {
+
+using namespace testing;
+using File = std::vector<std::uint8_t>;
+
+/// A grey picture of one value.
+File grey_jpeg(JDIMENSION width, JDIMENSION height, bool progressive) {
+  jpeg_compress_struct info{};
+  jpeg_error_mgr errors{};
+  info.err = jpeg_std_error(&errors);
+  jpeg_create_compress(&info);
+  unsigned char* bytes = nullptr;
+  unsigned long size = 0;
+  jpeg_mem_dest(&info, &bytes, &size);
+  info.image_width = width;
+  info.image_height = height;
+  info.input_components = 1;
+  info.in_color_space = JCS_GRAYSCALE;
+  jpeg_set_defaults(&info);
+  if (progressive) jpeg_simple_progression(&info);
+  jpeg_start_compress(&info, TRUE);
+  std::vector<JSAMPLE> pixels(width, 100);
+  JSAMPROW row = pixels.data();
+  while (info.next_scanline < height) jpeg_write_scanlines(&info, &row, 1);
+  jpeg_finish_compress(&info);
+  jpeg_destroy_compress(&info);
+  File out(bytes, bytes + size);
+  std::free(bytes);
+  return out;
+}
+
+/// The file with its last scan repeated until there are `scans`.
+File with_scans(const File& file, int scans) {
+  std::vector<std::size_t> starts;
+  for (std::size_t i = 0; i + 1 < file.size(); ++i)
+    if (file[i] == 0xff && file[i + 1] == 0xda) starts.push_back(i);
+  File out(file.begin(), file.end() - 2);
+  for (int there = static_cast<int>(starts.size()); there < scans; ++there)
+    out.insert(out.end(), file.begin() + static_cast<std::ptrdiff_t>(starts.back()),
+               file.end() - 2);
+  out.insert(out.end(), file.end() - 2, file.end());
+  return out;
+}
+
+std::string decoded(const File& file, std::size_t memory = std::size_t{640} << 20) {
+  return within_memory(memory, [&] { decode_picture(file, "x"); });
+}
+
+TEST(PictureLimits, AsManyPixelsAsMayBe) {
+  EXPECT_EQ(decoded(grey_jpeg(10'000, 10'000, false)), "good");
+  EXPECT_EQ(decoded(grey_jpeg(10'000, 10'000, true)), "good");
+  // The library's own limit of a side is lower.
+  EXPECT_EQ(decoded(grey_jpeg(65'500, 1'526, false)), "good");
+  EXPECT_EQ(decoded(grey_jpeg(10'001, 10'000, false), 1 << 20),
+            "x: 10001 x 10000 pixels, expected at most 65535 a side and 100000000 in all");
+}
+
+TEST(PictureLimits, Scans) {
+  const File small = grey_jpeg(64, 64, true);
+  EXPECT_EQ(decoded(with_scans(small, 500)), "good");
+  EXPECT_EQ(decoded(with_scans(small, 501)), "x: bad JPEG: 501 scans or more, too many");
+  // Of ten megapixels fewer.
+  const File large = grey_jpeg(4'000, 2'500, true);
+  EXPECT_EQ(decoded(with_scans(large, 200)), "good");
+  EXPECT_EQ(decoded(with_scans(large, 201)), "x: bad JPEG: 201 scans or more, too many");
+}
+
+}  // namespace
+}  // namespace blindtuner

@@ -21,6 +21,7 @@ namespace {
 
 using namespace blindtuner;
 using namespace blindtuner::kernels;
+using namespace blindtuner::math;
 using benchmark::State;
 
 constexpr std::size_t kSizes[] = {8192, 65536};

@@ -20,6 +20,8 @@
 namespace {
 
 using namespace blindtuner;
+using namespace blindtuner::learn;
+using namespace blindtuner::secret;
 using benchmark::State;
 
 constexpr std::size_t kSamples = 8192, kFeatures = 769, kClasses = 10;

@@ -24,6 +24,9 @@
 namespace {
 
 using namespace blindtuner;
+using namespace blindtuner::app;
+using namespace blindtuner::plan;
+using namespace blindtuner::secret;
 
 struct Case {
   std::size_t samples = 4096, features = 768, classes = 10, batch = 0, width = 0;

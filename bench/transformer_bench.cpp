@@ -29,6 +29,7 @@
 namespace {
 
 using namespace blindtuner;
+using namespace blindtuner::features;
 using benchmark::State;
 using Tensors = blindtuner::testing::LiteralTensors;
 

@@ -9,6 +9,7 @@
 #include "ckks/noise_model.h"
 
 using namespace blindtuner;
+using namespace blindtuner::ckks;
 
 namespace {
 

@@ -33,6 +33,7 @@
 namespace {
 
 using namespace blindtuner;
+using namespace blindtuner::reference;
 
 struct Options {
   // Where Debian's package dataset-fashion-mnist puts it.

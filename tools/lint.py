@@ -36,8 +36,8 @@ MAY_PARSE = {"src/base/json.cpp"}
 SHOWS_BAD_TEXTS = {"tools/lint.py", "tests/tools/lint_test.py"}
 FORMATTER_VERSION = 14
 MAY_ASK_EXISTS = {"src/base/path.cpp"}
-READERS = ("src/app/", "src/features/data/", "src/features/image/", "src/io/", "src/features/text/", "src/learn/",
-           "src/features/transformer/")
+READERS = ("src/app/", "src/features/", "src/io/", "src/learn/", "src/party/", "src/plan/", "src/records/",
+           "src/transport/")
 
 FILESYSTEM_THROWS = (
     "absolute canonical weakly_canonical relative proximate copy copy_file copy_symlink "

@@ -3,7 +3,7 @@
 #include <bit>
 #include <cmath>
 
-namespace blindtuner {
+namespace blindtuner::ckks {
 
 ChebyshevEvaluator::ChebyshevEvaluator(Ciphertext x, const KeySwitchKey& relinearisation)
     : relinearisation_(relinearisation) {
@@ -94,4 +94,4 @@ Ciphertext ChebyshevEvaluator::evaluate(std::span<const double> c, std::size_t q
   return evaluate_at(c, q_count, scale, log_leaf);
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::ckks

@@ -6,7 +6,7 @@
 
 #include "ckks/evaluator.h"
 
-namespace blindtuner {
+namespace blindtuner::ckks {
 
 /// Evaluates sum_i c_i T_i(x) on slots, x with values in [-1, 1].
 ///
@@ -36,4 +36,4 @@ class ChebyshevEvaluator {
   std::map<std::size_t, Ciphertext> powers_;  // T_i
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::ckks

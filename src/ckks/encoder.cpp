@@ -6,7 +6,7 @@
 
 #include "math/bits.h"
 
-namespace blindtuner {
+namespace blindtuner::ckks {
 namespace {
 
 constexpr double kLargestCoefficient = 4611686018427387904.0;  // 2^62
@@ -115,4 +115,4 @@ std::vector<double> decode_coefficients(const Poly& message, double scale) {
   return coefficients;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::ckks

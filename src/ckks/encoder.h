@@ -8,7 +8,8 @@
 
 #include "ring/poly.h"
 
-namespace blindtuner {
+namespace blindtuner::ckks {
+using namespace ring;
 
 using Complex = std::complex<double>;
 
@@ -46,4 +47,4 @@ Poly encode_coefficients(const Ring& ring, std::span<const double> coefficients,
 /// message / scale, coefficient-wise.
 std::vector<double> decode_coefficients(const Poly& message, double scale);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::ckks

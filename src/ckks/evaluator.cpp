@@ -4,7 +4,7 @@
 
 #include "ring/work.h"
 
-namespace blindtuner {
+namespace blindtuner::ckks {
 
 u64 rotation_galois(std::int64_t steps, std::size_t n) {
   const std::int64_t slots = static_cast<std::int64_t>(n / 2);
@@ -140,4 +140,4 @@ void mul_i_inplace(Ciphertext& a) {
   mul_i_inplace(a.c1);
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::ckks

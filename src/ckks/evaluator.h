@@ -5,7 +5,8 @@
 #include "ckks/encoder.h"
 #include "rlwe/key_switch.h"
 
-namespace blindtuner {
+namespace blindtuner::ckks {
+using namespace rlwe;
 
 /// Evaluation keys of the big ring.
 struct EvaluationKeys {
@@ -57,4 +58,4 @@ std::vector<Ciphertext> rotate_hoisted(const Ciphertext& a, std::span<const std:
 /// i * a in every slot (multiplication by X^(N/2): exact, no level).
 void mul_i_inplace(Ciphertext& a);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::ckks

@@ -5,7 +5,7 @@
 
 #include "ring/work.h"
 
-namespace blindtuner {
+namespace blindtuner::ckks {
 
 DiagonalMatrix DiagonalMatrix::identity(std::size_t slots) {
   return {slots, 1, {{0, {Complex(1.0)}}}};
@@ -212,4 +212,4 @@ Ciphertext LinearTransform::apply(const Ciphertext& x, const GaloisKeys& keys) c
           x.scale * scale_factor_};
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::ckks

@@ -6,7 +6,7 @@
 
 #include "ckks/evaluator.h"
 
-namespace blindtuner {
+namespace blindtuner::ckks {
 
 /// y_j = sum_s d_s[j mod period] x_(j + s), indices mod slots.
 struct DiagonalMatrix {
@@ -85,4 +85,4 @@ class LinearTransform {
   ExtendedPair giant_step(ExtendedPair acc, ExtendedPair sum, const GaloisKeys& keys) const;
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::ckks

@@ -6,7 +6,7 @@
 #include "math/chebyshev.h"
 #include "ring/sampling.h"
 
-namespace blindtuner::noise {
+namespace blindtuner::ckks::noise {
 namespace {
 
 double square(double x) { return x * x; }
@@ -194,4 +194,4 @@ BootstrapBudget bootstrap_budget(const Parameters& parameters, const BootstrapSh
   return out;
 }
 
-}  // namespace blindtuner::noise
+}  // namespace blindtuner::ckks::noise

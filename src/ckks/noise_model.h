@@ -9,7 +9,7 @@
 
 #include "ckks/bootstrap/bootstrapper.h"
 
-namespace blindtuner::noise {
+namespace blindtuner::ckks::noise {
 
 /// 2 n / 3.
 double ternary_weight(std::size_t n);
@@ -89,4 +89,4 @@ BootstrapBudget bootstrap_budget(const Parameters& parameters, const BootstrapSh
                                  double message_ratio, double input_scale, double scale,
                                  int arcsine_degree, double input_noise);
 
-}  // namespace blindtuner::noise
+}  // namespace blindtuner::ckks::noise

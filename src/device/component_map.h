@@ -14,6 +14,7 @@
 #include "math/modulus.h"
 
 namespace blindtuner::device {
+using namespace math;
 
 /// What a map does; g odd, taken modulo 2n/width.
 struct ComponentMap {

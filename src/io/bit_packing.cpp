@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 
-namespace blindtuner {
+namespace blindtuner::io {
 
 void pack_bits(std::span<const std::uint64_t> values, int bits, std::span<std::uint8_t> out) {
   require(values.size() % 8 == 0 && bits >= 1 && bits <= 57 &&
@@ -57,4 +57,4 @@ bool unpack_bits(std::span<const std::uint8_t> packed, int bits, std::uint64_t b
   return out_of_range == 0;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::io

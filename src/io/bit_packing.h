@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <span>
 
-namespace blindtuner {
+namespace blindtuner::io {
 
 /// Bytes of `count` packed residues of `bits` bits. count must be a multiple of 8.
 constexpr std::size_t packed_bytes(std::size_t count, int bits) {
@@ -20,4 +20,4 @@ void pack_bits(std::span<const std::uint64_t> values, int bits, std::span<std::u
 [[nodiscard]] bool unpack_bits(std::span<const std::uint8_t> packed, int bits, std::uint64_t bound,
                                std::span<std::uint64_t> values);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::io

@@ -8,7 +8,7 @@
 #include <span>
 #include <string>
 
-namespace blindtuner {
+namespace blindtuner::io {
 
 /// One file's bytes from the first to the last, once. It ends with the file: what it holds beyond is an
 /// error of its reader. One thread.
@@ -47,4 +47,4 @@ class ByteSink {
   virtual void commit() = 0;
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::io

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/parallel.h"
 
-namespace blindtuner {
+namespace blindtuner::io {
 namespace {
 
 constexpr std::size_t kBatchFrames = 8;
@@ -263,4 +263,4 @@ std::vector<SectionSize> scan_sections(ContainerReader& reader) {
   return sections;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::io

@@ -12,7 +12,7 @@
 #include "io/byte_stream.h"
 #include "io/format.h"
 
-namespace blindtuner {
+namespace blindtuner::io {
 
 /// Every failure is a DataError of one line that starts with the source's name. One thread. Memory is
 /// bounded: a few megabytes, whatever the file says. The buffers of a secret key are wiped.
@@ -107,4 +107,4 @@ struct SectionSize {
 /// Verifies a whole file without interpreting it. Throws DataError.
 std::vector<SectionSize> scan_sections(ContainerReader& reader);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::io

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/parallel.h"
 
-namespace blindtuner {
+namespace blindtuner::io {
 namespace {
 
 constexpr std::size_t kBatchFrames = 8;
@@ -123,4 +123,4 @@ void ContainerWriter::commit() {
   sink_.commit();
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::io

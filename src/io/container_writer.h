@@ -10,7 +10,7 @@
 #include "io/byte_stream.h"
 #include "io/format.h"
 
-namespace blindtuner {
+namespace blindtuner::io {
 
 /// The file appears in its sink with commit(), whole; without it nothing is left. Failures are the sink's
 /// DataErrors. The buffers of a secret key are wiped. One thread.
@@ -70,4 +70,4 @@ class ContainerWriter {
   Sha256Digest contents_{};
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::io

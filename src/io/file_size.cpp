@@ -4,7 +4,7 @@
 
 #include "io/bit_packing.h"
 
-namespace blindtuner {
+namespace blindtuner::io {
 namespace {
 
 constexpr std::uint64_t kSeedBytes = sizeof(Seed);
@@ -62,4 +62,4 @@ std::uint64_t file_size(std::span<const std::uint64_t> sections) {
   return bytes;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::io

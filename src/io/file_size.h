@@ -8,7 +8,9 @@
 #include "rlwe/keys.h"
 #include "rlwe/parameters.h"
 
-namespace blindtuner {
+namespace blindtuner::io {
+using namespace linalg;
+using namespace ckks;
 
 // Payloads.
 std::uint64_t residues_bytes(const Ring& ring, std::size_t q_count, std::size_t p_count);
@@ -22,4 +24,4 @@ inline constexpr std::uint64_t kLayoutBytes = 20;
 /// A file of sections with these payloads, as ContainerWriter writes it.
 std::uint64_t file_size(std::span<const std::uint64_t> sections);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::io

@@ -5,7 +5,7 @@
 
 #include "io/container_reader.h"
 
-namespace blindtuner {
+namespace blindtuner::io {
 
 std::size_t FileSource::read_some(std::span<std::uint8_t> out) {
   const std::size_t got = file_.read_some(out, position_);
@@ -43,4 +43,4 @@ bool is_whole(const std::filesystem::path& path) {
   }
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::io

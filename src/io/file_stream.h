@@ -8,7 +8,7 @@
 #include "io/byte_stream.h"
 #include "io/format.h"
 
-namespace blindtuner {
+namespace blindtuner::io {
 
 /// A regular file (base/input_file.h).
 class FileSource final : public ByteSource {
@@ -47,4 +47,4 @@ FileHeader read_header(const std::filesystem::path& path, std::optional<FileKind
 /// with it. Throws DataError as InputFile.
 bool is_whole(const std::filesystem::path& path);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::io

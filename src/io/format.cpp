@@ -9,7 +9,7 @@
 #include "base/random.h"
 #include "base/sha256.h"
 
-namespace blindtuner {
+namespace blindtuner::io {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "files are written as memory is");
@@ -135,4 +135,4 @@ FrameDigest frame_digest(const std::uint8_t* header_digest, std::uint64_t number
   return hash.finish();
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::io

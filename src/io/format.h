@@ -32,7 +32,7 @@
 #include <string>
 #include <string_view>
 
-namespace blindtuner {
+namespace blindtuner::io {
 
 inline constexpr std::uint32_t kFormatVersion = 1;
 inline constexpr std::size_t kHeaderBytes = 192;
@@ -97,4 +97,4 @@ FileHeader decode_header(const HeaderBytes& bytes, const std::string& where);
 FrameDigest frame_digest(const std::uint8_t* header_digest, std::uint64_t number,
                          const std::uint8_t* frame, std::size_t bytes);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::io

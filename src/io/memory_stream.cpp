@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 
-namespace blindtuner {
+namespace blindtuner::io {
 
 std::size_t MemorySource::read_some(std::span<std::uint8_t> out) {
   throw_if_interrupted();
@@ -31,4 +31,4 @@ const std::vector<std::uint8_t>& MemorySink::bytes() const {
   return bytes_;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::io

@@ -5,7 +5,7 @@
 
 #include "io/byte_stream.h"
 
-namespace blindtuner {
+namespace blindtuner::io {
 
 /// Bytes that somebody else holds and keeps while they are read.
 class MemorySource final : public ByteSource {
@@ -36,4 +36,4 @@ class MemorySink final : public ByteSink {
   bool whole_ = false;
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::io

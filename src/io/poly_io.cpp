@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "io/residues.h"
 
-namespace blindtuner {
+namespace blindtuner::io {
 namespace {
 
 void write_ring(ContainerWriter& out, const Parameters& parameters, const Ring& ring) {
@@ -224,4 +224,4 @@ PublicKey read_public_key(ContainerReader& in, const Parameters& parameters) {
   return {std::move(b), std::move(a)};
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::io

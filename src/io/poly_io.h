@@ -26,7 +26,8 @@
 #include "rlwe/keys.h"
 #include "rlwe/parameters.h"
 
-namespace blindtuner {
+namespace blindtuner::io {
+using namespace ckks;
 
 /// The header for a file of this kind under these parameters.
 FileHeader make_header(FileKind kind, const Parameters& parameters, const KeyId& key_id);
@@ -68,4 +69,4 @@ BootstrapKeys read_bootstrap_keys(ContainerReader& in, const Parameters& paramet
 void write(ContainerWriter& out, const Parameters& parameters, const PublicKey& key);
 PublicKey read_public_key(ContainerReader& in, const Parameters& parameters);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::io

@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "io/residues.h"
 
-namespace blindtuner {
+namespace blindtuner::io {
 namespace {
 
 void write_map_key(ContainerWriter& out, const ComponentMapKey& key) {
@@ -103,4 +103,4 @@ ProductKeys read_product_keys(ContainerReader& in, const Parameters& parameters,
   return keys;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::io

@@ -12,7 +12,8 @@
 #include "io/poly_io.h"
 #include "linalg/products.h"
 
-namespace blindtuner {
+namespace blindtuner::io {
+using namespace linalg;
 
 void write(ContainerWriter& out, const ProductLayout& layout);
 ProductLayout read_layout(ContainerReader& in, const Parameters& parameters);
@@ -22,4 +23,4 @@ void write(ContainerWriter& out, const Parameters& parameters, const ProductKeys
 ProductKeys read_product_keys(ContainerReader& in, const Parameters& parameters,
                               const ProductLayout& layout);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::io

@@ -4,7 +4,7 @@
 #include "base/parallel.h"
 #include "io/bit_packing.h"
 
-namespace blindtuner {
+namespace blindtuner::io {
 namespace {
 
 // Limbs packed or unpacked together: enough for all threads, a few megabytes.
@@ -82,4 +82,4 @@ Poly read_residues(ContainerReader& in, const Ring& ring, std::size_t q_count,
   return x;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::io

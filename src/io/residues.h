@@ -5,11 +5,12 @@
 #include "io/container_writer.h"
 #include "ring/poly.h"
 
-namespace blindtuner {
+namespace blindtuner::io {
+using namespace ring;
 
 /// NTT domain.
 void write_residues(ContainerWriter& out, const Poly& x);
 /// The shape comes from the caller, who has checked it against the ring.
 Poly read_residues(ContainerReader& in, const Ring& ring, std::size_t q_count, std::size_t p_count);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::io

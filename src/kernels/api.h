@@ -19,6 +19,7 @@
 #include "math/modulus.h"
 
 namespace blindtuner::kernels {
+using namespace math;
 
 /// Roots for the negacyclic transform modulo X^n + 1, n = 2^log_n in [16, 2^17], q = 1 mod 2n.
 /// psi is the smallest primitive 2n-th root of unity mod q; brv reverses log_n bits.

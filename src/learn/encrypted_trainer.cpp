@@ -6,7 +6,7 @@
 #include "base/stopwatch.h"
 #include "learn/result_shape.h"
 
-namespace blindtuner {
+namespace blindtuner::learn {
 namespace {
 
 // The largest of a plan's coefficients, as an integer: rounding it loses an eighth at most, and
@@ -296,4 +296,4 @@ EncryptedScores predict(ParametersPtr parameters, const EncryptedModel& model,
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::learn

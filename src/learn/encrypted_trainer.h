@@ -16,7 +16,8 @@
 #include "learn/softmax_evaluator.h"
 #include "linalg/encrypted_dataset.h"
 
-namespace blindtuner {
+namespace blindtuner::learn {
+using namespace linalg;
 
 /// Seconds spent in the parts of one step.
 struct StepTimes {
@@ -95,4 +96,4 @@ class EncryptedTrainer {
 EncryptedScores predict(ParametersPtr parameters, const EncryptedModel& model,
                         const EncryptedDataset& data, const TrainingKeys& keys);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::learn

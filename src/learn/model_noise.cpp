@@ -9,7 +9,7 @@
 #include "learn/encrypted_trainer.h"
 #include "learn/optimiser.h"
 
-namespace blindtuner {
+namespace blindtuner::learn {
 namespace {
 
 double square(double x) { return x * x; }
@@ -82,4 +82,4 @@ double score_noise(const Parameters& parameters, const ProductLayout& l, double 
   return std::hypot(of_product, weight_noise * sizes.norm);
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::learn

@@ -7,7 +7,8 @@
 #include "learn/training_config.h"
 #include "linalg/products_noise.h"
 
-namespace blindtuner {
+namespace blindtuner::learn {
+using namespace linalg;
 
 /// An upper bound of the standard deviation of a weight's error after `steps` steps:
 ///
@@ -40,4 +41,4 @@ double weight_norm_limit(const TrainingConfig& config, std::size_t samples, int 
 double score_noise(const Parameters& parameters, const ProductLayout& layout, double weight_noise,
                    double norm_w, const SoftmaxCircuit& circuit, const FeatureSizes& sizes);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::learn

@@ -7,7 +7,7 @@
 #include "base/interrupt.h"
 #include "base/parallel.h"
 
-namespace blindtuner {
+namespace blindtuner::learn {
 namespace {
 
 // Coefficients whose points stay in the first-level cache.
@@ -139,4 +139,4 @@ std::vector<double> round_to_bits(std::span<const double> coefficients, int bits
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::learn

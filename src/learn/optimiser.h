@@ -7,7 +7,7 @@
 
 #include "learn/training_config.h"
 
-namespace blindtuner {
+namespace blindtuner::learn {
 
 /// Coefficients of gradients. Let G_s be step s's gradient SUMMED over its batch,
 ///   G_s = (P - Y)^T X  at the evaluation point V_s,  n_s the batch's size,  W_0 = V_0 = 0.
@@ -77,4 +77,4 @@ class UpdatePlan {
 /// round(c * 2^bits) / 2^bits for every c: what a trainer with integer coefficients computes with.
 std::vector<double> round_to_bits(std::span<const double> coefficients, int bits);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::learn

@@ -8,7 +8,7 @@
 #include "learn/encrypted_trainer.h"
 #include "learn/optimiser.h"
 
-namespace blindtuner {
+namespace blindtuner::learn {
 namespace {
 
 // Gaussian errors exceed 16 standard deviations with probability 2^-186.
@@ -138,4 +138,4 @@ PlausibleValues plausible_scores(const Parameters& p, const ProductLayout& l,
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::learn

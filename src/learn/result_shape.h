@@ -6,7 +6,8 @@
 #include "learn/training_config.h"
 #include "linalg/encrypted_dataset.h"
 
-namespace blindtuner {
+namespace blindtuner::learn {
+using namespace linalg;
 
 /// Gradients: two primes, scale kFeatureScale * kErrorScale.
 CiphertextShape gradient_shape(const ProductLayout& layout);
@@ -55,4 +56,4 @@ PlausibleValues plausible_scores(const Parameters& parameters, const ProductLayo
 /// out circuits diverge by powers, and what they return wraps around: garbage, to be refused.
 inline constexpr double kLargestError = 4;
 
-}  // namespace blindtuner
+}  // namespace blindtuner::learn

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 
-namespace blindtuner {
+namespace blindtuner::learn {
 namespace {
 
 // What find_softmax_circuit takes where no range is named.
@@ -97,4 +97,4 @@ void exact_softmax(std::span<const double> logits, std::span<double> probabiliti
   for (double& p : probabilities) p /= sum;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::learn

@@ -15,7 +15,7 @@
 #include <string_view>
 #include <vector>
 
-namespace blindtuner {
+namespace blindtuner::learn {
 
 /// One step of the chain; costs one level. `a` and `b` count for kind 'n', `g` for kind 'q'.
 struct SoftmaxStep {
@@ -81,4 +81,4 @@ void exact_softmax(std::span<const double> logits, std::span<double> probabiliti
 /// sum_k c_k T_k(y) by Clenshaw's recurrence.
 double evaluate_chebyshev(std::span<const double> coefficients, double y);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::learn

@@ -2,7 +2,7 @@
 #include "learn/softmax_circuit.h"
 
 // clang-format off
-namespace blindtuner {
+namespace blindtuner::learn {
 
 std::span<const SoftmaxCircuit> softmax_circuits() {
   static const std::vector<SoftmaxCircuit> circuits = {
@@ -730,5 +730,5 @@ std::span<const SoftmaxCircuit> softmax_circuits() {
   return circuits;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::learn
 // clang-format on

@@ -7,7 +7,8 @@
 #include "linalg/layout.h"
 #include "math/bits.h"
 
-namespace blindtuner {
+namespace blindtuner::learn {
+using namespace linalg;
 namespace {
 
 // The scale of the probabilities, and of v before a refresh: the circuit's primes.
@@ -200,4 +201,4 @@ Halves SoftmaxEvaluator::evaluate(Halves x, const BootstrapKeys& keys) const {
   return x;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::learn

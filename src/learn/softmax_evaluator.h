@@ -6,7 +6,8 @@
 #include "ckks/bootstrap/bootstrapper.h"
 #include "learn/softmax_circuit.h"
 
-namespace blindtuner {
+namespace blindtuner::learn {
+using namespace ckks;
 
 /// Evaluates one circuit on the slots of a half bootstrap, where the class of a sample is the top
 /// bits of the slot's index (linalg/layout.h).
@@ -67,4 +68,4 @@ class SoftmaxEvaluator {
   int arcsine_degree_ = 0;  // of the refreshes
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::learn

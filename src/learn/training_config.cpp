@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/json.h"
 
-namespace blindtuner {
+namespace blindtuner::learn {
 namespace {
 
 constexpr Method kMethods[] = {Method::kPlain, Method::kMomentum, Method::kNesterov};
@@ -311,4 +311,4 @@ TrainingConfig parse_training_config(const std::string& text) {
   return training_config_from_json(parse_json(text, "training configuration"));
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::learn

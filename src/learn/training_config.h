@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace blindtuner {
+namespace blindtuner::learn {
 
 /// Every step's gradient is kept, so memory, and the time of a step, grow with the steps done.
 inline constexpr int kMaxSteps = 100000;
@@ -107,4 +107,4 @@ TrainingConfig parse_training_config(const std::string& text);
 const char* name(Method method);
 const char* name(Schedule schedule);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::learn

@@ -5,7 +5,7 @@
 #include "ring/sampling.h"
 #include "ring/work.h"
 
-namespace blindtuner {
+namespace blindtuner::linalg {
 
 std::vector<std::int64_t> apply_component_map(const ComponentMap& map,
                                               std::span<const std::int64_t> x) {
@@ -58,4 +58,4 @@ Ciphertext apply_component_map(const Ciphertext& c, const ComponentMapKey& key) 
   return std::move(apply_component_map(std::span(&input, 1), key).front());
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::linalg

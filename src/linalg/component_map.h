@@ -9,7 +9,8 @@
 
 #include "rlwe/ciphertext.h"
 
-namespace blindtuner {
+namespace blindtuner::linalg {
+using namespace rlwe;
 
 using device::ComponentMap;
 
@@ -36,4 +37,4 @@ std::vector<Ciphertext> apply_component_map(std::span<const Ciphertext* const> i
                                             const ComponentMapKey& key);
 Ciphertext apply_component_map(const Ciphertext& c, const ComponentMapKey& key);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::linalg

@@ -6,7 +6,8 @@
 #include "ckks/bootstrap/bootstrapper.h"
 #include "linalg/products.h"
 
-namespace blindtuner {
+namespace blindtuner::linalg {
+using namespace ckks;
 
 /// Scales of the small ring. Scores are x * w / q_1 and must arrive at rho q_0 / B, so the weights'
 /// scale follows from the softmax circuit (EncryptedTrainer::weight_scale).
@@ -58,4 +59,4 @@ struct PlausibleValues {
   double norm = std::numeric_limits<double>::infinity();  ///< of a class's weights
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::linalg

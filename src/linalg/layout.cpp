@@ -2,7 +2,7 @@
 
 #include <bit>
 
-namespace blindtuner {
+namespace blindtuner::linalg {
 
 ProductLayout ProductLayout::create(const Parameters& parameters, std::size_t samples,
                                     std::size_t features, std::size_t classes, std::size_t width) {
@@ -75,4 +75,4 @@ ProductLayout::WeightPlace ProductLayout::weight_place(std::size_t cls, std::siz
   return {piece >> pack_log(), width * in_pack * (rows() >> pack_log()) + feature % width};
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::linalg

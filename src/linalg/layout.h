@@ -23,7 +23,8 @@
 
 #include "rlwe/parameters.h"
 
-namespace blindtuner {
+namespace blindtuner::linalg {
+using namespace rlwe;
 
 /// What a layout can be of: samples, columns (a constant one included), classes.
 inline constexpr std::size_t kMaxSamples = UINT32_MAX, kMaxColumns = std::size_t{1} << 20,
@@ -92,4 +93,4 @@ bool same_shape(const ProductLayout& a, const ProductLayout& b);
 std::vector<std::size_t> class_sum_rotations(const Parameters& parameters,
                                              std::size_t class_stride);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::linalg

@@ -6,7 +6,8 @@
 #include "base/parallel.h"
 #include "ckks/evaluator.h"
 
-namespace blindtuner {
+namespace blindtuner::linalg {
+using namespace ckks;
 namespace {
 
 int log2_exact(std::size_t x) { return std::countr_zero(x); }
@@ -360,4 +361,4 @@ std::vector<Ciphertext> MatrixProducts::pack_features(std::vector<Ciphertext> pi
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::linalg

@@ -7,7 +7,7 @@
 #include "linalg/layout.h"
 #include "rlwe/key_switch.h"
 
-namespace blindtuner {
+namespace blindtuner::linalg {
 
 /// Keys of the small ring. The sample side packs and expands with automorphisms X -> X^(1 + rows 2^l),
 /// l = 1..log2(width), and inverts exponents with X -> X^-1; the feature side does the same with
@@ -71,4 +71,4 @@ class MatrixProducts {
   std::vector<Poly> monomials_;  // X^(2^i), i < log2(width), two limbs
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::linalg

@@ -7,7 +7,7 @@
 #include "ckks/noise_model.h"
 #include "linalg/encrypted_dataset.h"
 
-namespace blindtuner {
+namespace blindtuner::linalg {
 namespace {
 
 double square(double x) { return x * x; }
@@ -100,4 +100,4 @@ FeatureSizes feature_sizes(const Parameters& parameters, const ProductLayout& l,
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::linalg

@@ -7,7 +7,7 @@
 
 #include "linalg/layout.h"
 
-namespace blindtuner {
+namespace blindtuner::linalg {
 
 /// Trees (of `size` leaves) double what they keep and cancel the rest; every level adds a key
 /// switch.
@@ -56,4 +56,4 @@ struct FeatureSizes {
 FeatureSizes feature_sizes(const Parameters& parameters, const ProductLayout& layout,
                            std::span<const float> features);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::linalg

@@ -2,7 +2,7 @@
 
 #include <cstddef>
 
-namespace blindtuner {
+namespace blindtuner::math {
 
 /// i with its lowest `bits` bits reversed.
 inline std::size_t reverse_bits(std::size_t i, int bits) {
@@ -11,4 +11,4 @@ inline std::size_t reverse_bits(std::size_t i, int bits) {
   return reversed;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::math

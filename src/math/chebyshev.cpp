@@ -3,7 +3,7 @@
 #include <cmath>
 #include <numbers>
 
-namespace blindtuner {
+namespace blindtuner::math {
 
 std::vector<double> chebyshev_interpolate(const std::function<double(double)>& f, double a,
                                           double b, int degree) {
@@ -32,4 +32,4 @@ double chebyshev_evaluate(std::span<const double> c, double u) {
   return (c.empty() ? 0.0 : c[0]) + u * b1 - b2;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::math

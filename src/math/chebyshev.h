@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-namespace blindtuner {
+namespace blindtuner::math {
 
 /// Coefficients c_0..c_degree of the interpolant sum_i c_i T_i(u), u = (2x - a - b)/(b - a), of f on
 /// [a, b] at the Chebyshev nodes (c_0 is not halved).
@@ -15,4 +15,4 @@ std::vector<double> chebyshev_interpolate(const std::function<double(double)>& f
 /// sum_i c_i T_i(u) by Clenshaw's recurrence.
 double chebyshev_evaluate(std::span<const double> coefficients, double u);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::math

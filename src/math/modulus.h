@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 
-namespace blindtuner {
+namespace blindtuner::math {
 
 using u64 = std::uint64_t;
 using u128 = unsigned __int128;
@@ -113,4 +113,4 @@ struct Modulus {
   u64 inv(u64 a) const { return pow(a, q - 2); }
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::math

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace blindtuner {
+namespace blindtuner::math {
 namespace {
 
 u64 mul_mod(u64 a, u64 b, u64 n) { return static_cast<u64>(u128{a} * b % n); }
@@ -67,4 +67,4 @@ u64 primitive_root_of_unity(const Modulus& modulus, u64 order) {
   return smallest;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::math

@@ -6,7 +6,7 @@
 
 #include "math/modulus.h"
 
-namespace blindtuner {
+namespace blindtuner::math {
 
 /// Deterministic Miller-Rabin for 64-bit numbers (the first twelve primes as bases suffice).
 bool is_prime(u64 n);
@@ -19,4 +19,4 @@ std::vector<u64> ntt_primes(int bits, u64 step, std::size_t count, std::span<con
 /// The smallest such root, so that tables are the same everywhere.
 u64 primitive_root_of_unity(const Modulus& modulus, u64 order);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::math

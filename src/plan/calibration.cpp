@@ -17,7 +17,8 @@
 #include "ring/secret_sampling.h"
 #include "rlwe/key_switch.h"
 
-namespace blindtuner {
+namespace blindtuner::plan {
+using namespace io;
 namespace {
 
 // The median of a few runs of f, after one that is not counted.
@@ -335,4 +336,4 @@ UnitCosts measure_unit_costs(const ParametersPtr& parameters) {
   return Calibration(parameters).run();
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::plan

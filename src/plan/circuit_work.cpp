@@ -5,7 +5,7 @@
 #include <mutex>
 #include <set>
 
-namespace blindtuner {
+namespace blindtuner::plan {
 namespace {
 
 // Large enough for every circuit's rotations, small enough to be no wait.
@@ -230,4 +230,4 @@ ProductWork finish_gradient_work(const ProductLayout& l) {
   return work;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::plan

@@ -6,7 +6,9 @@
 #include "linalg/layout.h"
 #include "ring/work.h"
 
-namespace blindtuner {
+namespace blindtuner::plan {
+using namespace learn;
+using namespace linalg;
 
 /// The big ring's work for one ciphertext of scores, folded or not (BootstrapShape::fold_bit).
 struct CircuitWork {
@@ -44,4 +46,4 @@ ProductWork expand_errors_work(const ProductLayout& layout, std::size_t first, s
 ProductWork gradient_work(const ProductLayout& layout, std::size_t blocks);
 ProductWork finish_gradient_work(const ProductLayout& layout);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::plan

@@ -12,7 +12,8 @@
 #include "records/model.h"
 #include "records/training_keys.h"
 
-namespace blindtuner {
+namespace blindtuner::plan {
+using namespace records;
 namespace {
 
 constexpr double kWord = 8;
@@ -346,4 +347,4 @@ std::string to_line(const Forecast& f) {
   return line;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::plan

@@ -7,7 +7,7 @@
 #include "learn/encrypted_trainer.h"
 #include "plan/unit_costs.h"
 
-namespace blindtuner {
+namespace blindtuner::plan {
 
 struct ForecastRequest {
   ParametersPtr parameters;
@@ -53,4 +53,4 @@ std::string to_text(const Forecast& forecast);
 /// One line for the start of a run.
 std::string to_line(const Forecast& forecast);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::plan

@@ -1,8 +1,8 @@
 // What measure_unit_costs() gave on the reference machine, as JSON: on one thread and on two.
 #pragma once
 
-namespace blindtuner {
+namespace blindtuner::plan {
 
 extern const char* const kReferenceCosts[2];
 
-}  // namespace blindtuner
+}  // namespace blindtuner::plan

@@ -9,7 +9,7 @@
 #include "linalg/component_map.h"
 #include "plan/reference_costs.h"
 
-namespace blindtuner {
+namespace blindtuner::plan {
 namespace {
 
 constexpr Work kByLimbs[] = {Work::kKeySwitch, Work::kDecompose, Work::kKeyProduct,
@@ -163,4 +163,4 @@ UnitCosts reference_unit_costs(int threads) {
   return unit_costs_from_json(more);
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::plan

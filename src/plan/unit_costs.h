@@ -9,7 +9,7 @@
 #include "plan/circuit_work.h"
 #include "rlwe/parameters.h"
 
-namespace blindtuner {
+namespace blindtuner::plan {
 
 /// A straight line through what was measured at two widths of a ciphertext.
 struct WidthCost {
@@ -61,4 +61,4 @@ UnitCosts measure_unit_costs(const ParametersPtr& parameters);
 /// threads, and what follows from these for more.
 UnitCosts reference_unit_costs(int threads);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::plan

@@ -3,7 +3,7 @@
 #include "io/file_stream.h"
 #include "records/sections.h"
 
-namespace blindtuner {
+namespace blindtuner::records {
 
 void write_answer(ByteSink& sink, const KeySet& keys, const RunId& run, int round, bool stop) {
   ContainerWriter out(sink, header_for(FileKind::kAnswer, keys));
@@ -39,4 +39,4 @@ bool read_answer(const std::filesystem::path& path, const KeySet& keys, const Ru
   return read_answer(source, keys, run, round);
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::records

@@ -10,7 +10,7 @@
 
 #include "records/key_set.h"
 
-namespace blindtuner {
+namespace blindtuner::records {
 
 void write_answer(ByteSink& sink, const KeySet& keys, const RunId& run, int round, bool stop);
 /// A link in its place is replaced.
@@ -21,4 +21,4 @@ bool read_answer(ByteSource& source, const KeySet& keys, const RunId& run, int r
 bool read_answer(const std::filesystem::path& path, const KeySet& keys, const RunId& run,
                  int round);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::records

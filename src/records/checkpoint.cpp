@@ -4,7 +4,7 @@
 #include "io/file_stream.h"
 #include "records/sections.h"
 
-namespace blindtuner {
+namespace blindtuner::records {
 
 void write_checkpoint(ByteSink& sink, const KeySet& keys, const ProductLayout& layout,
                       const DataId& data, const RunId& run, const TrainingState& training,
@@ -51,4 +51,4 @@ CheckpointFile read_checkpoint(const std::filesystem::path& path, const KeySet& 
   return read_checkpoint(source, keys);
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::records

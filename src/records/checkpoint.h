@@ -13,7 +13,7 @@
 #include "records/key_set.h"
 #include "records/training_state.h"
 
-namespace blindtuner {
+namespace blindtuner::records {
 
 struct CheckpointFile {
   ProductLayout layout;
@@ -33,4 +33,4 @@ void write_checkpoint(const std::filesystem::path& path, const KeySet& keys,
 CheckpointFile read_checkpoint(ByteSource& source, const KeySet& keys);
 CheckpointFile read_checkpoint(const std::filesystem::path& path, const KeySet& keys);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::records

@@ -4,7 +4,7 @@
 #include "io/file_stream.h"
 #include "records/sections.h"
 
-namespace blindtuner {
+namespace blindtuner::records {
 namespace {
 
 std::vector<SeededCiphertext> read_seeded(ContainerReader& in, const Parameters& parameters,
@@ -117,4 +117,4 @@ std::uint64_t dataset_file_bytes(const Parameters& parameters, const ProductLayo
   return file_size(sections);
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::records

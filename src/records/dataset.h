@@ -13,7 +13,7 @@
 #include "linalg/encrypted_dataset.h"
 #include "records/key_set.h"
 
-namespace blindtuner {
+namespace blindtuner::records {
 
 struct DatasetInfo {
   ProductLayout layout;
@@ -50,4 +50,4 @@ DatasetInfo read_dataset_info(ContainerReader& in, const Parameters& parameters)
 std::uint64_t dataset_file_bytes(const Parameters& parameters, const ProductLayout& layout,
                                  bool labelled);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::records

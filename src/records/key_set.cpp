@@ -1,6 +1,6 @@
 #include "records/key_set.h"
 
-namespace blindtuner {
+namespace blindtuner::records {
 
 void require_key_set(const ContainerReader& reader, const KeySet& keys) {
   require_same_keys(reader, keys.header, keys.name);
@@ -17,4 +17,4 @@ void show_progress(ContainerReader& in, const FractionCallback& progress) {
   });
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::records

@@ -7,7 +7,8 @@
 
 #include "io/poly_io.h"
 
-namespace blindtuner {
+namespace blindtuner::records {
+using namespace io;
 
 /// Told the fraction of the file that was read or written; may throw to give up.
 using FractionCallback = std::function<void(double)>;
@@ -35,4 +36,4 @@ FileHeader header_for(FileKind kind, const KeySet& keys);
 /// the reading.
 void show_progress(ContainerReader& in, const FractionCallback& progress);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::records

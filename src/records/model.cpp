@@ -4,7 +4,7 @@
 #include "io/file_stream.h"
 #include "records/sections.h"
 
-namespace blindtuner {
+namespace blindtuner::records {
 
 void write_model_sections(ContainerWriter& out, const Parameters& parameters,
                           const ModelFile& file) {
@@ -67,4 +67,4 @@ std::uint64_t model_file_bytes(const Parameters& parameters, const ProductLayout
   return file_size(sections);
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::records

@@ -13,7 +13,7 @@
 #include "records/key_set.h"
 #include "records/training_state.h"
 
-namespace blindtuner {
+namespace blindtuner::records {
 
 struct ModelFile {
   EncryptedModel model;
@@ -45,4 +45,4 @@ ModelFile read_model_sections(ContainerReader& in, const Parameters& parameters,
 std::uint64_t model_file_bytes(const Parameters& parameters, const ProductLayout& layout,
                                const TrainingState& training);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::records

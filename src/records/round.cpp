@@ -4,7 +4,7 @@
 #include "io/file_stream.h"
 #include "records/sections.h"
 
-namespace blindtuner {
+namespace blindtuner::records {
 
 void write_round(ByteSink& sink, const KeySet& keys, const RoundFile& file) {
   ContainerWriter out(sink, header_for(FileKind::kRound, keys));
@@ -50,4 +50,4 @@ RoundFile read_round(const std::filesystem::path& path, const KeySet& keys,
   return read_round(source, keys, accept_model, accept);
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::records

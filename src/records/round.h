@@ -11,7 +11,7 @@
 #include "records/model.h"
 #include "records/scores.h"
 
-namespace blindtuner {
+namespace blindtuner::records {
 
 struct RoundFile {
   RunId run{};
@@ -33,4 +33,4 @@ RoundFile read_round(const std::filesystem::path& path, const KeySet& keys,
                      const AcceptFile<ModelFile>& accept_model = {},
                      const AcceptFile<RoundFile>& accept = {});
 
-}  // namespace blindtuner
+}  // namespace blindtuner::records

@@ -4,7 +4,7 @@
 #include "io/file_stream.h"
 #include "records/sections.h"
 
-namespace blindtuner {
+namespace blindtuner::records {
 
 void write_scores_section(ContainerWriter& out, const Parameters& p, const ScoresFile& file) {
   require_shape(file.scores.scores, p,
@@ -82,4 +82,4 @@ ScoresFile read_scores(const std::filesystem::path& path, const KeySet& keys,
   return read_scores(source, keys, accept);
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::records

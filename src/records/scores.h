@@ -16,7 +16,7 @@
 #include "records/key_set.h"
 #include "records/training_state.h"
 
-namespace blindtuner {
+namespace blindtuner::records {
 
 struct ScoresFile {
   EncryptedScores scores;
@@ -40,4 +40,4 @@ void write_scores_section(ContainerWriter& out, const Parameters& parameters,
                           const ScoresFile& file);
 void read_scores_section(ContainerReader& in, const Parameters& parameters, ScoresFile& file);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::records

@@ -3,7 +3,7 @@
 #include "io/file_size.h"
 #include "io/product_io.h"
 
-namespace blindtuner {
+namespace blindtuner::records {
 
 void write_layout(ContainerWriter& out, const ProductLayout& layout, const DataId& data,
                   SectionTag section) {
@@ -74,4 +74,4 @@ std::vector<Ciphertext> read_ciphertexts(ContainerReader& in, const Parameters& 
   });
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::records

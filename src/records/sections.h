@@ -15,7 +15,8 @@
 #include "linalg/encrypted_dataset.h"
 #include "records/key_set.h"
 
-namespace blindtuner {
+namespace blindtuner::records {
+using namespace learn;
 
 inline constexpr SectionTag kLayoutSection = section_tag("LAYT"),
                             kBootstrapSection = section_tag("BOOT"),
@@ -62,4 +63,4 @@ std::vector<Ciphertext> read_ciphertexts(ContainerReader& in, const Parameters& 
 void require_fit(const ContainerReader& in, const CiphertextHead& head,
                  const Parameters& parameters, const CiphertextShape& shape, const char* what);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::records

@@ -4,7 +4,7 @@
 #include "io/file_stream.h"
 #include "records/sections.h"
 
-namespace blindtuner {
+namespace blindtuner::records {
 
 void write_training_keys(ByteSink& sink, const Parameters& parameters, const KeyId& id,
                          const TrainingKeys& keys) {
@@ -78,4 +78,4 @@ std::uint64_t training_keys_file_bytes(const Parameters& parameters,
   return file_size(sections);
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::records

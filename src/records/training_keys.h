@@ -13,7 +13,7 @@
 #include "linalg/encrypted_dataset.h"
 #include "records/key_set.h"
 
-namespace blindtuner {
+namespace blindtuner::records {
 
 void write_training_keys(ByteSink& sink, const Parameters& parameters, const KeyId& id,
                          const TrainingKeys& keys);
@@ -41,4 +41,4 @@ std::uint64_t training_keys_file_bytes(const Parameters& parameters,
                                        const BootstrapKeyShapes& shapes,
                                        const ProductLayout& layout);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::records

@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "records/sections.h"
 
-namespace blindtuner {
+namespace blindtuner::records {
 namespace {
 
 constexpr std::size_t kMaxText = std::size_t{1} << 20;
@@ -59,4 +59,4 @@ std::uint64_t training_bytes(const TrainingState& training) {
   return 4 + 4 + json_text(to_json(training.config)).size() + 4 + training.circuit.size();
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::records

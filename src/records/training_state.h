@@ -12,7 +12,10 @@
 #include "learn/training_config.h"
 #include "linalg/layout.h"
 
-namespace blindtuner {
+namespace blindtuner::records {
+using namespace learn;
+using namespace io;
+using namespace linalg;
 
 struct TrainingState {
   int steps = 0;  ///< done
@@ -32,4 +35,4 @@ std::uint64_t training_bytes(const TrainingState& training);
 /// The shipped circuit of this name. Throws DataError.
 const SoftmaxCircuit& softmax_circuit_named(const std::string& name);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::records

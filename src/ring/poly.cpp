@@ -5,7 +5,7 @@
 #include "base/parallel.h"
 #include "ring/work.h"
 
-namespace blindtuner {
+namespace blindtuner::ring {
 namespace {
 
 WorkScope count_pass(const Poly& x) {
@@ -276,4 +276,4 @@ std::vector<double> to_centred_doubles(const Poly& x, std::size_t limbs) {
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::ring

@@ -4,7 +4,7 @@
 
 #include "ring/ring.h"
 
-namespace blindtuner {
+namespace blindtuner::ring {
 
 using device::Domain;
 
@@ -155,4 +155,4 @@ Poly from_signed(const Ring& ring, std::span<const std::int64_t> coefficients, s
 /// `limbs`, at most 8): exact to double precision. Any domain; x has no special limbs.
 std::vector<double> to_centred_doubles(const Poly& x, std::size_t limbs);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::ring

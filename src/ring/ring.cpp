@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-namespace blindtuner {
+namespace blindtuner::ring {
 
 Ring::Ring(int log_n, std::span<const u64> q_primes, std::span<const u64> p_primes,
            const device::Device& device)
@@ -25,4 +25,4 @@ u64 Ring::special_product(std::size_t i, std::size_t p_count) const {
   return product;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::ring

@@ -9,7 +9,8 @@
 #include "device/device.h"
 #include "math/modulus.h"
 
-namespace blindtuner {
+namespace blindtuner::ring {
+using namespace math;
 
 /// Immutable, and on one device. Polynomials point to their ring, which must outlive them.
 class Ring {
@@ -42,4 +43,4 @@ class Ring {
   std::vector<Modulus> q_, p_;
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::ring

@@ -4,7 +4,7 @@
 
 #include "base/parallel.h"
 
-namespace blindtuner {
+namespace blindtuner::ring {
 
 Poly sample_uniform(const Ring& ring, std::size_t q_count, std::size_t p_count, const Seed& seed,
                     u64 stream) {
@@ -31,4 +31,4 @@ Poly sample_uniform(const Ring& ring, std::size_t q_count, std::size_t p_count, 
   return x;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::ring

@@ -4,7 +4,7 @@
 #include "base/random.h"
 #include "ring/poly.h"
 
-namespace blindtuner {
+namespace blindtuner::ring {
 
 /// Standard deviation of all encryption errors. @[HES18, Table 1]
 inline constexpr double kErrorSigma = 3.2;
@@ -15,4 +15,4 @@ inline constexpr double kErrorSigma = 3.2;
 Poly sample_uniform(const Ring& ring, std::size_t q_count, std::size_t p_count, const Seed& seed,
                     u64 stream);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::ring

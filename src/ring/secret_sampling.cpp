@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "ring/sampling.h"
 
-namespace blindtuner {
+namespace blindtuner::ring {
 namespace {
 
 constexpr int kGaussianTail = 30;
@@ -80,4 +80,4 @@ SecretCoefficients sample_gaussian(std::size_t n, Prng& prng) {
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::ring

@@ -7,7 +7,7 @@
 #include "base/buffer.h"
 #include "base/random.h"
 
-namespace blindtuner {
+namespace blindtuner::ring {
 
 /// Small signed coefficients, zeros at first, that wipe themselves. Move-only.
 class SecretCoefficients {
@@ -35,4 +35,4 @@ SecretCoefficients sample_sparse_ternary(std::size_t n, std::size_t weight, Prng
 /// cumulative table of 63 bits, cut where the table ends (beyond 9 sigma, below 2^-60).
 SecretCoefficients sample_gaussian(std::size_t n, Prng& prng);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::ring

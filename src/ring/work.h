@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <map>
 
-namespace blindtuner {
+namespace blindtuner::ring {
 
 enum class Work {
   kKeySwitch,     ///< a whole key switch: digits, products with the key, division by P
@@ -80,4 +80,4 @@ inline WorkRecorder::WorkRecorder(bool inside_maps)
 }
 inline WorkRecorder::~WorkRecorder() { WorkScope::recorder_ = before_; }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::ring

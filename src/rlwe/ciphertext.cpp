@@ -5,7 +5,7 @@
 #include "ring/sampling.h"
 #include "ring/work.h"
 
-namespace blindtuner {
+namespace blindtuner::rlwe {
 
 bool same_scale(double a, double b) { return std::abs(a - b) <= std::ldexp(a, -30); }
 
@@ -68,4 +68,4 @@ void rescale_inplace(Ciphertext& a, std::size_t count) {
   a.c1 = scale_down(std::move(a.c1), keep);
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::rlwe

@@ -4,7 +4,8 @@
 #include "base/random.h"
 #include "ring/poly.h"
 
-namespace blindtuner {
+namespace blindtuner::rlwe {
+using namespace ring;
 
 /// NTT domain, no special limbs. Move-only; copy() is explicit.
 struct Ciphertext {
@@ -57,4 +58,4 @@ void rescale_inplace(Ciphertext& a, std::size_t count = 1);
 /// Primes are further than that from powers of two: scales must be followed, not assumed.
 bool same_scale(double a, double b);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::rlwe

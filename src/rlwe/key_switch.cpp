@@ -2,7 +2,7 @@
 
 #include "ring/work.h"
 
-namespace blindtuner {
+namespace blindtuner::rlwe {
 namespace {
 
 // A key, and the automorphism that follows it, if any.
@@ -108,4 +108,4 @@ std::vector<Ciphertext> apply_automorphisms(const Ciphertext& c, std::span<const
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::rlwe

@@ -7,7 +7,7 @@
 #include "rlwe/ciphertext.h"
 #include "rlwe/keys.h"
 
-namespace blindtuner {
+namespace blindtuner::rlwe {
 
 /// Throws ContractError unless the key's digits cover c, in its ring: NTT domain, q limbs only, perhaps
 /// fewer than the key has.
@@ -31,4 +31,4 @@ std::vector<Ciphertext> apply_automorphisms(const Ciphertext& c, std::span<const
                                             const GaloisKeys& keys);
 const KeySwitchKey& find_galois_key(const GaloisKeys& keys, u64 g);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::rlwe

@@ -4,7 +4,7 @@
 
 #include "ring/sampling.h"
 
-namespace blindtuner {
+namespace blindtuner::rlwe {
 
 bool KeyShape::same_digits(const KeyShape& other, std::size_t q_count_) const {
   for (std::size_t d = 0;; ++d) {
@@ -29,4 +29,4 @@ void KeySwitchKey::expand() {
     a.push_back(sample_uniform(ring(), shape.q_count, shape.p_count, seed, d));
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::rlwe

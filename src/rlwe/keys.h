@@ -7,7 +7,8 @@
 #include "base/random.h"
 #include "ring/poly.h"
 
-namespace blindtuner {
+namespace blindtuner::rlwe {
+using namespace ring;
 
 /// More digits than this no key has.
 inline constexpr std::size_t kMaxDigits = 32;
@@ -48,4 +49,4 @@ struct PublicKey {
   Poly b, a;
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::rlwe

@@ -5,7 +5,7 @@
 #include "base/sha256.h"
 #include "math/primes.h"
 
-namespace blindtuner {
+namespace blindtuner::rlwe {
 namespace {
 
 void expect(bool condition, const ParametersLiteral& literal, const char* what) {
@@ -146,4 +146,4 @@ std::vector<std::size_t> Parameters::digit_ends(std::size_t q_count) const {
   return ends;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::rlwe

@@ -18,7 +18,8 @@
 #include "ring/ring.h"
 #include "rlwe/security.h"
 
-namespace blindtuner {
+namespace blindtuner::rlwe {
+using namespace ring;
 
 struct ParametersLiteral {
   std::string name;              ///< contains "Insecure" exactly when below 128 bits
@@ -82,4 +83,4 @@ class Parameters {
 
 using ParametersPtr = std::shared_ptr<const Parameters>;
 
-}  // namespace blindtuner
+}  // namespace blindtuner::rlwe

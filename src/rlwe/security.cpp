@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 
-namespace blindtuner {
+namespace blindtuner::rlwe {
 
 double max_log2_modulus(const SecretHardness& hardness) {
   struct Entry {
@@ -57,4 +57,4 @@ double log2_range_failure(int log_n, std::size_t weight, int range, double messa
   return static_cast<double>(std::log2(either) + log_n);
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::rlwe

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <string>
 
-namespace blindtuner {
+namespace blindtuner::rlwe {
 
 /// What makes a secret hard to find: the dimension of its module and its distribution.
 struct SecretHardness {
@@ -29,4 +29,4 @@ void require_secure(const SecretHardness& hardness, double log2_modulus, const s
 /// that it happens all the time. docs/SECURITY.md, "Failure probability of bootstrapping".
 double log2_range_failure(int log_n, std::size_t weight, int range, double message);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::rlwe

@@ -1,6 +1,6 @@
 #include "secret/bootstrap_keygen.h"
 
-namespace blindtuner {
+namespace blindtuner::secret {
 
 BootstrapKeys make_bootstrap_keys(const SecretKeys& secrets, const Bootstrapper& bootstrapper,
                                   std::span<const std::size_t> extra_rotations,
@@ -29,4 +29,4 @@ BootstrapKeys make_bootstrap_keys(const SecretKeys& secrets, const Bootstrapper&
   return keys;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::secret

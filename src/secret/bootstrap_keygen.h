@@ -4,7 +4,8 @@
 #include "ckks/bootstrap/bootstrapper.h"
 #include "secret/keygen.h"
 
-namespace blindtuner {
+namespace blindtuner::secret {
+using namespace ckks;
 
 /// Makes every key that the bootstrapper's circuits need, and rotation keys for `extra_rotations`
 /// at extra_q_count limbs. Each key's modulus is checked against its own secret.
@@ -12,4 +13,4 @@ BootstrapKeys make_bootstrap_keys(const SecretKeys& secrets, const Bootstrapper&
                                   std::span<const std::size_t> extra_rotations = {},
                                   std::size_t extra_q_count = 0);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::secret

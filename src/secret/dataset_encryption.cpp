@@ -8,7 +8,7 @@
 #include "ckks/encoder.h"
 #include "secret/encryption.h"
 
-namespace blindtuner {
+namespace blindtuner::secret {
 namespace {
 
 // Features of size 1 are meant; these are encoded in 42 bits.
@@ -95,4 +95,4 @@ EncryptedDataset encrypt_dataset(const SecretKeys& secrets, const ProductLayout&
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::secret

@@ -7,7 +7,7 @@
 #include "secret/bootstrap_keygen.h"
 #include "secret/product_keygen.h"
 
-namespace blindtuner {
+namespace blindtuner::secret {
 
 /// All keys for training on data of this layout's shape.
 TrainingKeys make_training_keys(const SecretKeys& secrets, const Bootstrapper& bootstrapper,
@@ -24,4 +24,4 @@ EncryptedDataset encrypt_dataset(const SecretKeys& secrets, const ProductLayout&
                                  std::span<const float> features, std::span<const int> labels,
                                  double bias_feature = 1.0, const Progress& progress = {});
 
-}  // namespace blindtuner
+}  // namespace blindtuner::secret

@@ -7,7 +7,7 @@
 #include "base/untrusted.h"
 #include "ckks/encoder.h"
 
-namespace blindtuner {
+namespace blindtuner::secret {
 namespace {
 
 std::vector<double> coefficients(const SecretKeys& secrets, const Ciphertext& c) {
@@ -140,4 +140,4 @@ std::vector<int> decrypt_labels(const SecretKeys& secrets, const EncryptedDatase
   return labels;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::secret

@@ -9,7 +9,8 @@
 #include "linalg/encrypted_dataset.h"
 #include "secret/encryption.h"
 
-namespace blindtuner {
+namespace blindtuner::secret {
+using namespace linalg;
 
 /// classes x features, row-major, bias (times bias_feature) last.
 std::vector<double> decrypt_model(const SecretKeys& secrets, const EncryptedModel& model,
@@ -23,4 +24,4 @@ std::vector<double> decrypt_scores(const SecretKeys& secrets, const EncryptedSco
 /// zeros for every sample, and zeros wherever there is none.
 std::vector<int> decrypt_labels(const SecretKeys& secrets, const EncryptedDataset& data);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::secret

@@ -2,7 +2,7 @@
 
 #include "base/hmac.h"
 
-namespace blindtuner {
+namespace blindtuner::secret {
 
 Seed derived_key(const OwnerKeys& keys, std::string_view purpose) {
   const auto coefficients = keys.secrets.small.coefficients();
@@ -11,4 +11,4 @@ Seed derived_key(const OwnerKeys& keys, std::string_view purpose) {
       keys.id, purpose);
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::secret

@@ -12,7 +12,7 @@
 #include "secret/decryption.h"
 #include "secret/derived_key.h"
 
-namespace blindtuner {
+namespace blindtuner::secret {
 namespace {
 
 constexpr double kFloodFactor = 0x1p8, kLeastNoise = 0x1p-8;
@@ -390,4 +390,4 @@ void Disclosure::answer(const Origin& origin, bool stop) {
   if (!refusal.empty()) throw DataError(refusal);
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::secret

@@ -20,7 +20,7 @@
 #include "secret/ledger.h"
 #include "secret/secret_key_file.h"
 
-namespace blindtuner {
+namespace blindtuner::secret {
 
 /// Where a ciphertext says it comes from.
 struct Origin {
@@ -146,4 +146,4 @@ double publication_bits(std::uint64_t numbers, double error, double noise);
 /// What all publications of one key set may add up to unless the owner says otherwise, in bits.
 inline constexpr double kPublicationBudget = 1;
 
-}  // namespace blindtuner
+}  // namespace blindtuner::secret

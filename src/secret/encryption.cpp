@@ -1,6 +1,6 @@
 #include "secret/encryption.h"
 
-namespace blindtuner {
+namespace blindtuner::secret {
 
 SeededCiphertext encrypt(Poly&& message, double scale, const SecretKey& key, const Seed& seed,
                          u64 stream) {
@@ -57,4 +57,4 @@ PublicKey make_public_key(const SecretKey& key, std::size_t q_count, bool insecu
   return {std::move(zero.c0), std::move(a)};
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::secret

@@ -5,7 +5,7 @@
 #include "rlwe/keys.h"
 #include "secret/secret_key.h"
 
-namespace blindtuner {
+namespace blindtuner::secret {
 
 /// c0 = -a s + e + message, a expanded from (seed, stream). The message is a polynomial of q limbs,
 /// NTT domain; the error's randomness is fresh. (seed, stream) must never be used twice.
@@ -24,4 +24,4 @@ Poly decrypt(const Tensor& t, const SecretKey& key);
 /// secret allows and the parameters are not marked insecure.
 PublicKey make_public_key(const SecretKey& key, std::size_t q_count, bool insecure_allowed);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::secret

@@ -1,6 +1,6 @@
 #include "secret/keygen.h"
 
-namespace blindtuner {
+namespace blindtuner::secret {
 
 u64 inverse_galois(u64 g, std::size_t n) {
   const u64 mask = 2 * n - 1;
@@ -57,4 +57,4 @@ KeySwitchKey make_relinearisation_key(const SecretKey& s, const KeyShape& shape,
                              "relinearisation key");
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::secret

@@ -4,7 +4,7 @@
 #include "rlwe/keys.h"
 #include "secret/secret_key.h"
 
-namespace blindtuner {
+namespace blindtuner::secret {
 
 /// A key that switches from `payload` (any polynomial over all limbs of the shape, NTT domain;
 /// usually a secret) to `to`. Throws SecurityError when the shape's modulus exceeds what `to`
@@ -23,4 +23,4 @@ KeySwitchKey make_relinearisation_key(const SecretKey& s, const KeyShape& shape,
 /// g^-1 modulo 2n.
 u64 inverse_galois(u64 g, std::size_t n);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::secret

@@ -14,7 +14,7 @@
 #include "base/path.h"
 #include "io/file_stream.h"
 
-namespace blindtuner {
+namespace blindtuner::secret {
 namespace {
 
 namespace fs = std::filesystem;
@@ -307,4 +307,4 @@ bool Ledger::write_entry(const Decide& decide, bool anew) {
   return !before;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::secret

@@ -24,7 +24,9 @@
 #include "io/format.h"
 #include "linalg/products_noise.h"
 
-namespace blindtuner {
+namespace blindtuner::secret {
+using namespace io;
+using namespace linalg;
 
 struct LedgerEntry {
   enum class Kind {
@@ -123,4 +125,4 @@ const char* kind_name(LedgerEntry::Kind kind);
 /// The members that its kind has.
 nlohmann::json to_json(const LedgerEntry& entry);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::secret

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-namespace blindtuner {
+namespace blindtuner::secret {
 namespace {
 
 constexpr std::size_t kKeyBytes = 32;
@@ -91,4 +91,4 @@ std::optional<SecretBytes> open_seal(const SealedBytes& sealed, const SecretByte
   return plain;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::secret

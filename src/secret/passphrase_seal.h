@@ -10,7 +10,7 @@
 
 #include "base/buffer.h"
 
-namespace blindtuner {
+namespace blindtuner::secret {
 
 /// What trying one passphrase costs: 128 r 2^log_n bytes of memory, p times 2^log_n r mixings.
 struct ScryptCost {
@@ -39,4 +39,4 @@ SealedBytes seal(std::span<const std::uint8_t> plain, const SecretBytes& passphr
 std::optional<SecretBytes> open_seal(const SealedBytes& sealed, const SecretBytes& passphrase,
                                      std::span<const std::uint8_t> associated);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::secret

@@ -2,7 +2,7 @@
 
 #include "base/parallel.h"
 
-namespace blindtuner {
+namespace blindtuner::secret {
 
 ComponentMapKey make_component_map_key(const ComponentMap& map, const SecretKey& s,
                                        std::size_t q_count, std::size_t p_count,
@@ -56,4 +56,4 @@ ProductKeys make_product_keys(const SecretKeys& secrets, const ProductLayout& la
   return keys;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::secret

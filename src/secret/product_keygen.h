@@ -4,7 +4,8 @@
 #include "linalg/products.h"
 #include "secret/keygen.h"
 
-namespace blindtuner {
+namespace blindtuner::secret {
+using namespace linalg;
 
 /// Keys under the small secret, each checked against it.
 ProductKeys make_product_keys(const SecretKeys& secrets, const ProductLayout& layout);
@@ -13,4 +14,4 @@ ComponentMapKey make_component_map_key(const ComponentMap& map, const SecretKey&
                                        std::size_t q_count, std::size_t p_count,
                                        bool insecure_allowed);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::secret

@@ -1,6 +1,6 @@
 #include "secret/secret_key.h"
 
-namespace blindtuner {
+namespace blindtuner::secret {
 
 SecretKey SecretKey::generate(const Ring& ring, SecretHardness hardness, Prng& prng) {
   SecretCoefficients s = hardness.sparse_weight == 0
@@ -46,4 +46,4 @@ SecretKeys SecretKeys::generate(ParametersPtr parameters) {
   return {std::move(parameters), std::move(big), std::move(small), std::move(sparse)};
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::secret

@@ -6,7 +6,8 @@
 #include "ring/secret_sampling.h"
 #include "rlwe/parameters.h"
 
-namespace blindtuner {
+namespace blindtuner::secret {
+using namespace rlwe;
 
 /// A small secret, in coefficients and in the NTT domain modulo all primes of its ring. Wiped on
 /// destruction.
@@ -43,4 +44,4 @@ struct SecretKeys {
   static SecretKeys generate(ParametersPtr parameters);
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::secret

@@ -6,7 +6,7 @@
 #include "io/product_io.h"
 #include "secret/passphrase_seal.h"
 
-namespace blindtuner {
+namespace blindtuner::secret {
 namespace {
 
 constexpr SectionTag kLayoutSection = section_tag("LAYT"), kLedgerSection = section_tag("LEDG"),
@@ -183,4 +183,4 @@ bool secret_key_sealed(const std::filesystem::path& path) {
   return false;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::secret

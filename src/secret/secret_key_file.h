@@ -25,7 +25,9 @@
 #include "linalg/layout.h"
 #include "secret/secret_key.h"
 
-namespace blindtuner {
+namespace blindtuner::secret {
+using namespace io;
+using namespace linalg;
 
 /// A key set with the identity that every file made under it carries.
 struct OwnerKeys {
@@ -51,4 +53,4 @@ OwnerKeys read_secret_key(const std::filesystem::path& path, bool allow_insecure
 /// Whether it takes a passphrase to read. Throws DataError.
 bool secret_key_sealed(const std::filesystem::path& path);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::secret

@@ -9,6 +9,8 @@
 #include "secret/disclosure.h"
 
 namespace blindtuner {
+using namespace app;
+using namespace secret;
 namespace {
 
 constexpr double kNoise = 0x1p-18;

@@ -5,6 +5,7 @@
 #include "learn/training_config.h"
 
 namespace blindtuner {
+using namespace app;
 namespace {
 
 using nlohmann::json;

@@ -18,6 +18,7 @@
 #include "secret/encryption.h"
 
 namespace blindtuner::testing {
+using namespace app;
 namespace {
 
 constexpr std::size_t kSamples = 70, kFeatures = 5, kClasses = 3;

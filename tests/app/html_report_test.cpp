@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 
 namespace blindtuner {
+using namespace app;
 namespace {
 
 using nlohmann::json;

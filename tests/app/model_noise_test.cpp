@@ -17,6 +17,7 @@
 #include "secret/disclosure.h"
 
 namespace blindtuner {
+using namespace app;
 namespace {
 
 constexpr PlausibleValues kAny{1e30, 1e30, 1e30};

@@ -5,6 +5,7 @@
 #include <optional>
 
 namespace blindtuner {
+using namespace app;
 namespace {
 
 /// What is left of `text` behind a validator; none when it is refused.

@@ -7,6 +7,7 @@
 #include "records/key_set.h"
 
 namespace blindtuner::testing {
+using namespace app;
 namespace {
 
 class SealedRecord : public IoTest {

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""The server's program holds no code for secrets: none of its symbols names any, and no object of
-libsecret was linked into it.
+"""The server's program holds no code for secrets, and none for data in the clear: none of its symbols is of
+their namespaces, and no object of their libraries was linked into it.
 
-What to look for is read off the headers: every type and function of src/secret, and every type
-elsewhere whose name says that it holds a secret.
+Besides, read off the headers: every type elsewhere whose name says that it holds a secret, and the samplers
+of secrets.
 
 usage: symbols_test.py BLINDTUNER BLINDTUNER-SERVER SOURCES
 Beside the programs lie the linker's maps of them.
@@ -20,24 +20,26 @@ FUNCTION = re.compile(r"^(?!using|return|class|struct|inline constexpr)\w[\w:<>,
                       re.MULTILINE)
 
 
+# What is the owner's alone: namespaces, and libraries by their folders.
+NAMESPACES = ("secret", "features", "reference")
+LIBRARIES = ("secret", "data", "image", "text", "transformer", "reference")
+
+
 def secret_names(sources):
-    """Types and functions, by what the headers declare."""
     types, functions = set(), set()
-    for header in (sources / "secret").glob("*.h"):
-        text = header.read_text()
-        types |= set(TYPE.findall(text))
-        functions |= set(FUNCTION.findall(text))
     for header in sources.rglob("*.h"):
         types |= {t for t in TYPE.findall(header.read_text()) if t.startswith("Secret")}
     # Samplers of secrets lie where rings do.
     functions |= set(FUNCTION.findall((sources / "ring" / "secret_sampling.h").read_text()))
     types -= PUBLIC_TYPES
-    for name in ("SecretKey", "OwnerKeys", "SecretCoefficients", "SecretBytes"):
+    for name in ("SecretKey", "SecretCoefficients", "SecretBytes"):
         assert name in types, (name, types)
-    for name in ("decrypt", "encrypt", "read_secret_key", "make_galois_key", "sample_ternary"):
-        assert name in functions, (name, functions)
-    return re.compile(rf"blindtuner::(?:(?:{'|'.join(sorted(types))})\b"
-                      rf"|(?:{'|'.join(sorted(functions))})\()")
+    assert "sample_ternary" in functions, functions
+    for name in NAMESPACES:
+        assert any(f"namespace blindtuner::{name} {{" in header.read_text() for header in sources.rglob("*.h")), name
+    return re.compile(rf"blindtuner::(?:(?:{'|'.join(NAMESPACES)})::"
+                      rf"|(?:\w+::)*(?:{'|'.join(sorted(types))})\b"
+                      rf"|ring::(?:{'|'.join(sorted(functions))})\()")
 
 
 def secret_symbols(program, names):
@@ -54,19 +56,23 @@ def secret_objects(program):
     # The server's own code must be there, or this is no map of it.
     if "libbase.a(" not in text or "Linker script and memory map" not in text:
         sys.exit(f"{program}.map: not a map of this program")
-    return sorted(set(re.findall(r"libsecret\.a\(\S+\)|secret_sampling\.cpp\.o", text)))
+    return sorted(set(re.findall(rf"lib(?:{'|'.join(LIBRARIES)})\.a\(\S+\)|secret_sampling\.cpp\.o", text)))
 
 
 def main():
     owner, server, sources = sys.argv[1:4]
     names = secret_names(Path(sources))
     # The same search must find what it looks for where it is.
-    if not secret_symbols(owner, names) or len(secret_objects(owner)) < 5:
-        sys.exit(f"{owner}: no symbol for secret keys; this test looks for the wrong names")
+    there = "\n".join(secret_symbols(owner, names))
+    missing = [name for name in (*(f"blindtuner::{n}::" for n in NAMESPACES), "ring::sample_ternary(") if name not in there]
+    linked = "\n".join(secret_objects(owner))
+    missing += [name for name in (*(f"lib{n}.a" for n in LIBRARIES), "secret_sampling") if name not in linked]
+    if missing:
+        sys.exit(f"{owner}: nothing of {missing}; this test looks for the wrong names")
     found = secret_symbols(server, names) + secret_objects(server)
     if found:
-        sys.exit(f"{server} holds code for secret keys:\n" + "\n".join(found[:20]))
-    print("nothing of libsecret in the server's program")
+        sys.exit(f"{server} holds code for what is the owner's alone:\n" + "\n".join(found[:20]))
+    print("nothing of the owner's in the server's program")
 
 
 if __name__ == "__main__":

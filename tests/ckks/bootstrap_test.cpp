@@ -3,6 +3,7 @@
 #include "ckks/bootstrap_fixture.h"
 
 namespace blindtuner {
+using namespace secret;
 namespace {
 
 using namespace testing_support;

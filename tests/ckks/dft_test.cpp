@@ -9,6 +9,8 @@
 #include "secret/scheme_fixture.h"
 
 namespace blindtuner {
+using namespace secret;
+using namespace ckks;
 namespace {
 
 using namespace testing_support;

@@ -5,6 +5,7 @@
 #include "math/chebyshev.h"
 
 namespace blindtuner {
+using namespace secret;
 namespace {
 
 using namespace testing_support;

@@ -4,6 +4,8 @@
 #include "secret/scheme_fixture.h"
 
 namespace blindtuner {
+using namespace secret;
+using namespace ckks;
 namespace {
 
 using namespace testing_support;

@@ -10,6 +10,7 @@
 #include "ckks/noise_model.h"
 
 namespace blindtuner {
+using namespace secret;
 namespace {
 
 using namespace testing_support;

@@ -18,7 +18,7 @@ from pathlib import Path
 SKIPPED = 77
 # (valgrind's kind of report, function): how many places in the machine code.
 ALLOWED = {
-    "all": {("UninitCondition", "blindtuner::sample_sparse_ternary"): 1},
+    "all": {("UninitCondition", "blindtuner::ring::sample_sparse_ternary"): 1},
     "branch": {("UninitCondition", "blindtuner::(anonymous namespace)::control_branch"): 1},
     "address": {("UninitValue", "blindtuner::(anonymous namespace)::control_address"): 1},
 }

@@ -24,6 +24,7 @@
 #include "secret/secret_key_file.h"
 
 namespace blindtuner {
+using namespace secret;
 
 // In the place of Prng::for_secrets (see CMakeLists.txt), and of write(2).
 Prng undefined_secrets() __asm__("__wrap__ZN10blindtuner4Prng11for_secretsEv");

@@ -8,6 +8,7 @@
 #include "math/primes.h"
 
 namespace blindtuner::device {
+using namespace math;
 namespace {
 
 TEST(Devices, HaveNamesOfTheirOwnAndTheActiveOneIsAmongThem) {

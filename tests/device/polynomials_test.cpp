@@ -3,6 +3,7 @@
 #include "math/bits.h"
 
 namespace blindtuner {
+using namespace math;
 namespace {
 
 using namespace testing_support;

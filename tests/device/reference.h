@@ -11,6 +11,7 @@
 #include "math/primes.h"
 
 namespace blindtuner::testing_support {
+using namespace math;
 
 inline u64 times(u64 a, u64 b, u64 q) { return static_cast<u64>(u128{a} * b % q); }
 inline u64 plus(u64 a, u64 b, u64 q) { return static_cast<u64>((u128{a} + b) % q); }

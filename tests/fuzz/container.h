@@ -6,6 +6,7 @@
 #include "io/format.h"
 
 namespace blindtuner::fuzz {
+using namespace io;
 
 /// Sections of a container as a target's bytes:
 ///   section  4   name; a frame ends where a name stands, the same name goes on in another frame

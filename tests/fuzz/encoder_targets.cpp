@@ -16,6 +16,7 @@
 extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t most);
 
 namespace blindtuner::fuzz {
+using namespace features;
 namespace {
 
 namespace fs = std::filesystem;

@@ -52,7 +52,7 @@ def functions(said):
         if "'lambda" in signature or "$_" in signature:
             continue
         name = signature.replace("(anonymous namespace)::", "").split("(")[0].split("<")[0]
-        name = name.split("[abi")[0].removeprefix("blindtuner::")
+        name = re.sub(r"^blindtuner::(?:[a-z_]+::)?", "", name.split("[abi")[0])
         here = out.setdefault(path, {})
         here[name] = here.get(name, False) or not prefix
     return out

@@ -10,6 +10,7 @@
 #include "records/scores.h"
 
 namespace blindtuner::fuzz {
+using namespace app;
 
 inline constexpr KeyId kKeyId = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
 inline constexpr RunId kRun = {7};

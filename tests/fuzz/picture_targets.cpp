@@ -6,6 +6,7 @@
 #include "fuzz.h"
 
 namespace blindtuner::fuzz {
+using namespace features;
 namespace {
 
 // Larger ones are decoded as well, and only slower.

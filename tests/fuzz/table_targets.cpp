@@ -18,6 +18,7 @@
 #include "learn/optimiser.h"
 
 namespace blindtuner::fuzz {
+using namespace app;
 namespace {
 
 namespace fs = std::filesystem;

@@ -17,6 +17,8 @@
 #include "secret/keygen.h"
 
 namespace blindtuner {
+using namespace secret;
+using namespace io;
 namespace {
 
 const nlohmann::json& vectors() {

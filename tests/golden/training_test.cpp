@@ -15,6 +15,8 @@
 #include "secret/product_keygen.h"
 
 namespace blindtuner {
+using namespace learn;
+using namespace secret;
 namespace {
 
 struct Training {

@@ -16,6 +16,7 @@
 #include "ring/sampling.h"
 
 namespace blindtuner::testing {
+using namespace io;
 
 using Bytes = std::vector<std::uint8_t>;
 

@@ -4,6 +4,7 @@
 #include "secret/secret_key_file.h"
 
 namespace blindtuner::testing {
+using namespace secret;
 namespace {
 
 constexpr SectionTag kBody = section_tag("BODY");

@@ -12,6 +12,7 @@
 #include "math/primes.h"
 
 namespace blindtuner::kernels {
+using namespace math;
 
 enum class Fill { kRandom, kZero, kLargest, kAlternating };
 inline constexpr Fill kFills[] = {Fill::kRandom, Fill::kZero, Fill::kLargest, Fill::kAlternating};

@@ -11,6 +11,7 @@
 #include "learn/training_config.h"
 
 namespace blindtuner {
+using namespace reference;
 namespace {
 
 /// Rounds until the rule stops (or the losses run out), and the best of them.

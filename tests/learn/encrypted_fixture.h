@@ -16,6 +16,8 @@
 #include "secret/encryption.h"
 
 namespace blindtuner::testing_support {
+using namespace secret;
+using namespace linalg;
 
 struct BootstrapScheme {
   explicit BootstrapScheme(const std::string& set)

@@ -9,6 +9,8 @@
 #include "secret/decryption.h"
 
 namespace blindtuner {
+using namespace reference;
+using namespace secret;
 namespace {
 
 using namespace testing_support;

@@ -14,6 +14,7 @@
 #include "learn/training_config.h"
 
 namespace blindtuner {
+using namespace learn;
 namespace {
 
 using namespace testing;

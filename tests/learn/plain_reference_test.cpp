@@ -11,6 +11,7 @@
 #include "learn/reference/metrics.h"
 
 namespace blindtuner {
+using namespace reference;
 namespace {
 
 /// Three overlapping clouds in five dimensions.

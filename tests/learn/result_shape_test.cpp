@@ -6,6 +6,8 @@
 #include "secret/decryption.h"
 
 namespace blindtuner {
+using namespace learn;
+using namespace secret;
 namespace {
 
 using namespace testing_support;

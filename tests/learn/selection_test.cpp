@@ -9,6 +9,7 @@
 #include "features/data/whitening.h"
 
 namespace blindtuner {
+using namespace reference;
 namespace {
 
 /// Two classes, `share` of them class 1, one informative column and others of pure noise.

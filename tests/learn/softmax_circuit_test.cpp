@@ -13,6 +13,7 @@
 #include "base/error.h"
 
 namespace blindtuner {
+using namespace learn;
 
 // How failures and skips name a circuit.
 void PrintTo(const SoftmaxCircuit& circuit, std::ostream* out) { *out << circuit.name; }

@@ -5,6 +5,9 @@
 #include "learn/encrypted_fixture.h"
 
 namespace blindtuner {
+using namespace learn;
+using namespace secret;
+using namespace linalg;
 namespace {
 
 using namespace testing_support;

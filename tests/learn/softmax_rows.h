@@ -11,6 +11,7 @@
 #include "learn/softmax_circuit.h"
 
 namespace blindtuner::testing_support {
+using namespace learn;
 
 /// Centred rows within the circuit's range: Gaussian ones of all sizes; among them rows that are
 /// zero, have one class far above or below the others, two that tie at the top, or two that tie a

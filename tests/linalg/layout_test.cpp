@@ -8,6 +8,7 @@
 #include "base/error.h"
 
 namespace blindtuner {
+using namespace linalg;
 namespace {
 
 const Parameters& parameters() {

@@ -17,6 +17,7 @@
 #include "secret/product_keygen.h"
 
 namespace blindtuner::testing_support {
+using namespace secret;
 
 struct SmallScheme {
   ParametersPtr parameters = Parameters::create(find_parameters("InsecureTest12"));

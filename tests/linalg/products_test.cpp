@@ -4,6 +4,7 @@
 #include "linalg/products_fixture.h"
 
 namespace blindtuner {
+using namespace secret;
 namespace {
 
 using namespace testing_support;

@@ -5,6 +5,7 @@
 #include <cmath>
 
 namespace blindtuner {
+using namespace math;
 namespace {
 
 TEST(Chebyshev, EvaluatesTheBasis) {

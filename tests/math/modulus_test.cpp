@@ -6,6 +6,7 @@
 #include <vector>
 
 namespace blindtuner {
+using namespace math;
 namespace {
 
 // Primes of every size up to the largest below 2^50, and the smallest modulus of all.

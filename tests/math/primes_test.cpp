@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 namespace blindtuner {
+using namespace math;
 namespace {
 
 TEST(Primes, MatchTrialDivisionOnSmallNumbers) {

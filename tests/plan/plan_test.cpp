@@ -15,6 +15,9 @@
 #include "secret/dataset_encryption.h"
 
 namespace blindtuner {
+using namespace plan;
+using namespace records;
+using namespace secret;
 namespace {
 
 namespace fs = std::filesystem;

@@ -8,6 +8,7 @@
 #include "records/training_keys.h"
 
 namespace blindtuner::testing {
+using namespace records;
 namespace {
 
 class RecordsTest : public IoTest {

@@ -14,6 +14,7 @@
 #include "math/primes.h"
 
 namespace blindtuner {
+using namespace ring;
 namespace {
 
 // A signed integer of any size.

@@ -15,6 +15,7 @@
 #include "ring/secret_sampling.h"
 
 namespace blindtuner {
+using namespace ring;
 namespace {
 
 Seed seed_of(std::uint8_t number) {

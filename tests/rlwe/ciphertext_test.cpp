@@ -10,6 +10,7 @@
 #include "ring/sampling.h"
 
 namespace blindtuner {
+using namespace rlwe;
 namespace {
 
 constexpr int kLogN = 6;

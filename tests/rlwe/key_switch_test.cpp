@@ -6,6 +6,7 @@
 #include "rlwe/plain_key_switch.h"
 
 namespace blindtuner {
+using namespace rlwe;
 namespace {
 
 using namespace testing_support;

@@ -13,6 +13,7 @@
 #include "math/primes.h"
 
 namespace blindtuner {
+using namespace rlwe;
 namespace {
 
 // The smallest literal that makes sense.

@@ -9,6 +9,7 @@
 #include "rlwe/key_switch.h"
 
 namespace blindtuner::testing_support {
+using namespace rlwe;
 
 struct PlainPair {
   Poly c0, c1;

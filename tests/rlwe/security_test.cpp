@@ -12,6 +12,7 @@
 #include "rlwe/parameters.h"
 
 namespace blindtuner {
+using namespace rlwe;
 namespace {
 
 struct Entry {

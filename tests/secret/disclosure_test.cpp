@@ -17,6 +17,7 @@
 #include "secret/derived_key.h"
 
 namespace blindtuner {
+using namespace secret;
 namespace {
 
 namespace fs = std::filesystem;

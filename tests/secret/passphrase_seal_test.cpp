@@ -8,6 +8,7 @@
 #include "secret/secret_key_file.h"
 
 namespace blindtuner {
+using namespace secret;
 namespace {
 
 using testing::Bytes;

@@ -14,6 +14,8 @@
 #include "secret/keygen.h"
 
 namespace blindtuner::testing_support {
+using namespace secret;
+using namespace ckks;
 
 /// N = 1024, n = 128; fifteen primes: 50, 49, 2 x 40, 8 x 45, 50, 2 x 50; digits of five.
 inline ParametersLiteral tiny_literal() {

@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "base/path.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 
 TrainingConfig read_training_config(const std::filesystem::path& path, int classes) {
   if (path.empty()) {
@@ -23,4 +23,4 @@ TrainingConfig read_training_config(const std::filesystem::path& path, int class
   }
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

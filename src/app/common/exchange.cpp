@@ -5,7 +5,8 @@
 #include "base/path.h"
 #include "io/file_stream.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
+using namespace io;
 namespace {
 
 std::string numbered(const char* pattern, int round) {
@@ -30,4 +31,4 @@ std::string partly_there(const std::filesystem::path& path) {
   return path_exists(path) ? ", of which only a part is there" : "";
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

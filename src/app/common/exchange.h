@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-namespace blindtuner {
+namespace blindtuner::app {
 
 /// Their names in the folder that both programs see. 1 <= round <= kMaxRounds.
 std::filesystem::path round_path(const std::filesystem::path& folder, int round);
@@ -14,4 +14,4 @@ bool arrived(const std::filesystem::path& path);
 /// What the message of a wait that ended without it ends with.
 std::string partly_there(const std::filesystem::path& path);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -15,7 +15,8 @@
 #include "records/sections.h"
 #include "records/training_state.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
+using namespace records;
 namespace {
 
 nlohmann::json layout_json(const ProductLayout& l) {
@@ -120,4 +121,4 @@ void add_inspect(Program& program, bool refuse_secret_keys) {
       });
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

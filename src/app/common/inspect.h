@@ -6,7 +6,7 @@
 
 #include "app/common/program.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 
 /// What a file is: for a program, and as lines of text.
 struct Inspection {
@@ -19,4 +19,4 @@ Inspection inspect_file(const std::filesystem::path& path, bool refuse_secret_ke
 /// Adds the command. The server's program refuses secret keys here as everywhere.
 void add_inspect(Program& program, bool refuse_secret_keys);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

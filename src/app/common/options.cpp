@@ -15,7 +15,8 @@
 #include "base/path.h"
 #include "io/file_stream.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
+using namespace io;
 namespace {
 
 template <typename T>
@@ -183,4 +184,4 @@ CLI::Validator whole_number(std::uint64_t least, std::uint64_t most) {
   return number(least, most, "a whole number");
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

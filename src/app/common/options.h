@@ -9,7 +9,7 @@
 #include <type_traits>
 #include <vector>
 
-namespace blindtuner {
+namespace blindtuner::app {
 
 /// Passes decimal numbers (no blank, no plus, no hexadecimal or octal ones; NaN and infinity are
 /// none) from `least` to `most`; the first also in the form of 1e-3. What it is called in the help
@@ -50,4 +50,4 @@ void add_range_option(CLI::App& command, double& range);
 /// written where they are to go, in folders that are there. Throws DataError that names the file.
 void check_outputs(const CLI::App& command, const std::vector<std::filesystem::path>& derived = {});
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -23,7 +23,7 @@
 #include "base/untrusted.h"
 #include "base/utf8.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 namespace {
 
 // Seconds in which destructors may tidy up after a signal. Whatever does not end by itself then is
@@ -234,4 +234,4 @@ void print_report(const CommonOptions& options, const nlohmann::json& report,
   throw Untrusted{};
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

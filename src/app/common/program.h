@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace blindtuner {
+namespace blindtuner::app {
 
 /// Exit codes of the programs.
 enum ExitCode : int {
@@ -63,4 +63,4 @@ class Program {
 void print_report(const CommonOptions& options, const nlohmann::json& report,
                   const std::string& text);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -9,7 +9,7 @@
 #include "base/interrupt.h"
 #include "base/quantity.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 namespace {
 
 constexpr double kFirst = 1.0;          // seconds without a word
@@ -68,4 +68,4 @@ void ProgressBar::finish() {
     std::fprintf(stderr, "%s: done in %s\n", label_.c_str(), took.c_str());
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -5,7 +5,7 @@
 
 #include "base/stopwatch.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 
 /// One task. Says nothing about tasks that are done within a second. One thread.
 class ProgressBar {
@@ -31,4 +31,4 @@ class ProgressBar {
   Stopwatch watch_;
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

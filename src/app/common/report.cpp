@@ -13,7 +13,7 @@
 #include "base/utf8.h"
 #include "rlwe/security.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 namespace {
 
 std::uint64_t peak_of(int who) {
@@ -113,4 +113,4 @@ std::uint64_t file_bytes(const std::filesystem::path& path) {
   return error ? 0 : bytes;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -10,7 +10,8 @@
 #include "base/file_lock.h"
 #include "rlwe/parameters.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
+using namespace rlwe;
 
 /// The most memory this process has held so far, in bytes, and the most that any finished child
 /// has.
@@ -39,4 +40,4 @@ void require_room(const std::filesystem::path& folder, std::uint64_t bytes,
                   const std::string& what);
 std::uint64_t file_bytes(const std::filesystem::path& path);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

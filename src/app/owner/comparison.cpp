@@ -6,7 +6,7 @@
 
 #include "app/owner/trust.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 namespace {
 
 // Over the bound of the noise model. Measured: at most 1.0, 2.7 and 2.9 in 45 models of up to 240 weights
@@ -93,4 +93,4 @@ void judge_difference(nlohmann::json& report, const WeightDifference& difference
            "use this server.");
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

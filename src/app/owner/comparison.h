@@ -9,7 +9,8 @@
 #include "features/data/dataset.h"
 #include "learn/reference/early_stopping.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
+using namespace reference;
 
 /// How far the training in the clear, which computes its products in single precision, may be off, of the
 /// largest weight. Measured, with samples in another order within their batches: 2^-23.4.
@@ -48,4 +49,4 @@ void judge_rounds(nlohmann::json& report, const nlohmann::json& rounds,
 void judge_difference(nlohmann::json& report, const WeightDifference& difference, double noise,
                       double largest_weight);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -11,7 +11,7 @@
 #include "features/data/class_names.h"
 #include "records/key_set.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 namespace {
 
 using nlohmann::json;
@@ -177,4 +177,4 @@ void record_data_set(const OwnerFolder& keys, const RecordedDataSet& set) {
   write_sealed(data_sets_path(keys), keys.keys, kPurpose, {{"data_sets", std::move(all)}});
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -13,7 +13,7 @@
 #include "base/sha256.h"
 #include "records/key_set.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 
 struct RecordedDataSet {
   DataId id{};
@@ -79,4 +79,4 @@ void require_held_out_of(const OwnerFolder& keys, const DataId& validation,
 std::string require_columns_of_training(const OwnerFolder& keys, const DataId& scored,
                                         const DataId& trained_on, const std::string& name);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -27,7 +27,7 @@
 #include "records/model.h"
 #include "records/scores.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 namespace {
 
 struct DecryptOptions {
@@ -514,4 +514,4 @@ void add_evaluate(Program& program) {
       });
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

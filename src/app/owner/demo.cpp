@@ -17,7 +17,7 @@
 #include "features/data/random_relu.h"
 #include "features/transformer/pooling.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 namespace {
 
 namespace fs = std::filesystem;
@@ -127,4 +127,4 @@ void add_demo(Program& program) {
       });
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

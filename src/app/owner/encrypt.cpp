@@ -20,12 +20,13 @@
 #include "base/error.h"
 #include "base/path.h"
 #include "base/quantity.h"
+#include "base/stopwatch.h"
 #include "features/data/class_names.h"
 #include "features/data/load.h"
 #include "features/data/shuffle.h"
 #include "records/key_set.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 namespace {
 
 struct WhitenOptions {
@@ -329,4 +330,4 @@ void add_encrypt(Program& program) {
       });
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

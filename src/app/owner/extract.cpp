@@ -5,7 +5,7 @@
 #include "app/owner/tables.h"
 #include "base/path.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 namespace {
 
 namespace fs = std::filesystem;
@@ -126,4 +126,4 @@ void add_extract(Program& program) {
       });
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -5,7 +5,7 @@
 #include "base/path.h"
 #include "base/sha256.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 
 void require_pairs(const std::string& table, std::size_t pictures, const Labels& of_pictures,
                    std::size_t texts, const Labels& of_texts) {
@@ -44,4 +44,4 @@ EncoderFeatures pair_features(const CommonOptions& common, const ExtractOptions&
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -12,7 +12,7 @@
 #include "features/image/preprocess.h"
 #include "features/transformer/vision_transformer.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 namespace {
 
 /// To be raised when the same model makes other features of the same pictures.
@@ -149,4 +149,4 @@ EncoderFeatures picture_features(const CommonOptions& common, const ExtractOptio
           pictures.groups()};
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -6,7 +6,7 @@
 #include "features/text/tokenizer.h"
 #include "features/transformer/text_encoder.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 namespace {
 
 /// To be raised when the same model makes other features of the same tokens.
@@ -71,4 +71,4 @@ EncoderFeatures text_features(const CommonOptions& common, const ExtractOptions&
           texts.groups};
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -14,7 +14,7 @@
 #include "features/data/members.h"
 #include "features/data/npy.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 
 namespace fs = std::filesystem;
 
@@ -160,4 +160,4 @@ void finish_extraction(const CommonOptions& common, const ExtractOptions& option
   print_report(common, report, text.str());
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -23,7 +23,8 @@
 #include "features/transformer/pooling.h"
 #include "features/transformer/settings_origin.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
+using namespace features;
 
 /// The command line of `extract`.
 struct ExtractOptions {
@@ -207,4 +208,4 @@ void report_origins(const std::string& model, const SettingOrigins& origins,
 void finish_extraction(const CommonOptions& common, const ExtractOptions& options,
                        EncoderFeatures set);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -23,7 +23,7 @@
 #include "features/data/npy.h"
 #include "features/transformer/pooling.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 namespace {
 
 namespace fs = std::filesystem;
@@ -476,4 +476,4 @@ void add_finetune(Program& program) {
       });
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

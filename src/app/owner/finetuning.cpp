@@ -33,7 +33,8 @@
 #include "plan/forecast.h"
 #include "records/model.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
+using namespace plan;
 namespace {
 
 namespace fs = std::filesystem;
@@ -444,7 +445,7 @@ class Finetuning {
   }
 
   LinearClassifier after_balance(const LinearClassifier& model) const {
-    return balanced(model, class_samples(), settings_.balance);
+    return reference::balanced(model, class_samples(), settings_.balance);
   }
   std::vector<std::size_t> class_samples() const {
     return class_counts(data_.train.labels, data_.train.classes);
@@ -499,4 +500,4 @@ json finetune_encrypted(const CommonOptions& common, FinetuningSettings settings
   return Finetuning(common, std::move(settings), std::move(data), folder).run();
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

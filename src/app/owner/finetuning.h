@@ -12,7 +12,7 @@
 #include "app/owner/run_folder.h"
 #include "features/data/dataset.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 
 /// Features before whitening, in any order.
 struct FinetuningData {
@@ -34,4 +34,4 @@ nlohmann::json finetune_encrypted(const CommonOptions& common, FinetuningSetting
 /// A few lines of text out of the report.
 std::string finetuning_summary(const nlohmann::json& report, const std::string& out);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

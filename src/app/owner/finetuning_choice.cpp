@@ -13,7 +13,8 @@
 #include "learn/reference/selection.h"
 #include "learn/softmax_circuit.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
+using namespace reference;
 namespace {
 
 using nlohmann::json;
@@ -189,4 +190,4 @@ std::string choice_text(const json& choice) {
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -10,7 +10,7 @@
 #include "features/data/dataset.h"
 #include "features/data/order_seed.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 
 struct Choice {
   std::size_t way = 0;
@@ -39,4 +39,4 @@ Choice choose_way(const Dataset& train, const std::vector<TrainingWay>& ways, in
 /// A few lines of it.
 std::string choice_text(const nlohmann::json& choice);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

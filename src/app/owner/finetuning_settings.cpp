@@ -7,7 +7,7 @@
 #include "app/common/options.h"
 #include "base/error.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 namespace {
 
 /// One ciphertext of the big ring holds the scores of this many samples, at least.
@@ -127,4 +127,4 @@ double largest_second_moment(const FeatureMatrix& features) {
   return moment;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -13,7 +13,9 @@
 #include "learn/training_config.h"
 #include "secret/disclosure.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
+using namespace learn;
+using namespace features;
 
 /// Which keys a run uses.
 struct RunKeys {
@@ -69,4 +71,4 @@ FinetuningSettings preset_settings(const std::string& name, const Dataset& train
 /// whose rates are divided by it move as little along any direction as on those.
 double largest_second_moment(const FeatureMatrix& features);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

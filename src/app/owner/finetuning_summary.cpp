@@ -8,7 +8,7 @@
 #include "base/quantity.h"
 #include "learn/training_config.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 namespace {
 
 using nlohmann::json;
@@ -71,4 +71,4 @@ std::string finetuning_summary(const json& r, const std::string& out) {
   return text.str();
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -12,7 +12,7 @@
 #include "base/quantity.h"
 #include "base/utf8.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 namespace {
 
 using nlohmann::json;
@@ -447,4 +447,4 @@ void write_reports(const std::filesystem::path& path, const json& report) {
   write_file_atomically(page_path(path), html_report(report), kForTheOwner);
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

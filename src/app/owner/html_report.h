@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-namespace blindtuner {
+namespace blindtuner::app {
 
 /// Every section for which `report` has the members; they are those of report.json as `finetune`
 /// and `evaluate` write it. All text of the report is escaped.
@@ -16,4 +16,4 @@ std::filesystem::path page_path(std::filesystem::path report);
 /// report.json at `path`, and the page beside it, page_path(). Throws DataError.
 void write_reports(const std::filesystem::path& path, const nlohmann::json& report);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -1,7 +1,7 @@
 // The style sheet of html_report.cpp.
 #pragma once
 
-namespace blindtuner {
+namespace blindtuner::app {
 
 inline constexpr char kReportStyle[] = R"css(
 :root{color-scheme:light dark;--bg:#fbfbfa;--fg:#1d2126;--dim:#5b6570;--line:#d9dde1;--card:#fff;
@@ -54,4 +54,4 @@ details summary{cursor:pointer;color:var(--dim)}
 @media print{body{background:#fff}main{max-width:none}}
 )css";
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -23,7 +23,7 @@
 #include "secret/dataset_encryption.h"
 #include "secret/disclosure.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 namespace {
 
 namespace fs = std::filesystem;
@@ -394,4 +394,4 @@ OwnerFolder open_keys_to_encrypt(const KeyOptions& options, bool allow_insecure)
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -24,7 +24,9 @@
 #include "records/key_set.h"
 #include "secret/secret_key_file.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
+using namespace records;
+using namespace secret;
 
 std::filesystem::path secret_key_path(const std::filesystem::path& folder);
 std::filesystem::path evaluation_keys_path(const std::filesystem::path& folder);
@@ -87,4 +89,4 @@ OwnerFolder open_keys(const KeyOptions& options, bool allow_insecure,
 /// be of the same set. Throws DataError.
 OwnerFolder open_keys_to_encrypt(const KeyOptions& options, bool allow_insecure);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -10,9 +10,11 @@
 #include "app/owner/key_folder.h"
 #include "app/owner/owner.h"
 #include "base/quantity.h"
+#include "base/stopwatch.h"
 #include "learn/softmax_circuit.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
+using namespace learn;
 namespace {
 
 struct KeygenOptions : KeygenRequest {
@@ -91,4 +93,4 @@ void add_keygen(Program& program) {
       });
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

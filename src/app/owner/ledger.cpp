@@ -8,7 +8,7 @@
 #include "base/path.h"
 #include "secret/disclosure.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 namespace {
 
 std::string line_of(const LedgerEntry& e) {
@@ -135,4 +135,4 @@ void add_ledger(Program& program) {
                       });
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -4,8 +4,8 @@
 #include "base/hardening.h"
 
 int main(int argc, char** argv) {
-  using namespace blindtuner;
-  harden_process();
+  using namespace blindtuner::app;
+  blindtuner::harden_process();
   Program program("blindtuner",
                   "The data owner's side of BlindTuner: keys, encryption, decryption, evaluation");
   add_plan(program);

@@ -15,7 +15,7 @@
 #include "records/model.h"
 #include "records/scores.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 namespace {
 
 PlausibleValues plausible(const Disclosure& door, const ModelFile& file) {
@@ -285,4 +285,4 @@ double weight_noise(const Parameters& parameters, const ModelFile& file,
                      softmax_circuit_named(file.training.circuit), sizes);
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -11,7 +11,7 @@
 #include "records/model.h"
 #include "records/scores.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 
 /// --config, --softmax and --range: what the server was told to train with; --trained-on: what on.
 struct ToldOptions {
@@ -94,4 +94,4 @@ Published publish_logits(Disclosure& door, const ScoresFile& file, const Origin&
 /// model_noise() of the run that a model's file states, on training data of these sizes.
 double weight_noise(const Parameters& parameters, const ModelFile& file, const FeatureSizes& sizes);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

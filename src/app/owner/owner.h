@@ -3,7 +3,7 @@
 
 #include "app/common/program.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 
 void add_keygen(Program& program);
 void add_passphrase(Program& program);
@@ -18,4 +18,4 @@ void add_finetune(Program& program);
 void add_demo(Program& program);
 void add_plan(Program& program);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

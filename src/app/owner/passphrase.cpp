@@ -20,7 +20,7 @@
 #include "base/interrupt.h"
 #include "base/path.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 namespace {
 
 namespace fs = std::filesystem;
@@ -189,4 +189,4 @@ void add_passphrase(Program& program) {
                       });
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

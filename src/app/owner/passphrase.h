@@ -8,7 +8,7 @@
 #include "app/common/program.h"
 #include "base/buffer.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 
 struct PassphraseOptions {
   std::string file;              ///< whose first line it is; may be a pipe
@@ -32,4 +32,4 @@ SecretBytes read_new_passphrase(const PassphraseOptions& options,
 
 inline constexpr std::size_t kMaxPassphrase = 1024;
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -10,7 +10,8 @@
 #include "base/parallel.h"
 #include "plan/forecast.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
+using namespace plan;
 namespace {
 
 struct PlanOptions {
@@ -95,4 +96,4 @@ void add_plan(Program& program) {
       });
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

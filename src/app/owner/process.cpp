@@ -19,7 +19,7 @@
 #include "base/path.h"
 #include "base/utf8.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 namespace {
 
 namespace fs = std::filesystem;
@@ -230,4 +230,4 @@ void run_extract(const CommonOptions& common, std::vector<std::string> arguments
   run_program(common, own_program(), "owner", arguments);
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -9,7 +9,7 @@
 
 #include "app/common/program.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 
 /// `named` if it is not empty, otherwise 'blindtuner-server' beside this program. Throws DataError.
 std::filesystem::path server_program(const std::string& named);
@@ -31,4 +31,4 @@ void run_program(const CommonOptions& common, const std::filesystem::path& progr
 /// keys are made. Throws like run_program.
 void run_extract(const CommonOptions& common, std::vector<std::string> arguments);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

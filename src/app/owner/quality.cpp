@@ -5,7 +5,7 @@
 #include "features/data/class_names.h"
 #include "learn/reference/metrics.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 
 namespace {
 
@@ -70,4 +70,4 @@ nlohmann::json quality_report(const Eigen::MatrixXd& scores, const Labels& label
           {"per_class", per_class}};
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -6,7 +6,7 @@
 #include "app/owner/steps.h"
 #include "learn/encrypted_trainer.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 namespace {
 
 PlainOptions options_of(const RehearsedRun& run) {
@@ -63,4 +63,4 @@ std::string out_of_range(const SoftmaxCircuit& circuit, double largest) {
   return text;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -6,7 +6,9 @@
 #include "learn/reference/plain_reference.h"
 #include "rlwe/parameters.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
+using namespace reference;
+using namespace rlwe;
 
 struct RehearsedRun {
   const Dataset& train;
@@ -34,4 +36,4 @@ double largest_logit_of_training(const RehearsedRun& run, const PlainResult& res
 /// others.
 std::string out_of_range(const SoftmaxCircuit& circuit, double largest);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

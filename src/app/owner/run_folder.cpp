@@ -19,7 +19,7 @@
 #include "base/sha256.h"
 #include "io/file_stream.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 namespace {
 
 namespace fs = std::filesystem;
@@ -361,4 +361,4 @@ void RunFolder::put_in_place() {
   write_list(out_ / kList, {made.files, {}});
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -28,7 +28,7 @@
 
 #include "base/file_lock.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 
 /// What a file was when a run had made it.
 struct RunFile {
@@ -85,4 +85,4 @@ class RunFolder {
   bool keeps_ = false;
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

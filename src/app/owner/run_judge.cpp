@@ -10,7 +10,7 @@
 #include "records/model.h"
 #include "records/sections.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 namespace {
 
 using nlohmann::json;
@@ -104,4 +104,4 @@ double judge_run(json& report, const FinishedRun& run, const Parameters& paramet
   return published_error(noise, largest);
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -8,7 +8,8 @@
 #include "features/data/dataset.h"
 #include "records/model.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
+using namespace records;
 
 /// Features as they were encrypted.
 struct FinishedRun {
@@ -32,4 +33,4 @@ double judge_run(nlohmann::json& report, const FinishedRun& run, const Parameter
                  const ModelFile& file, const LinearClassifier& model,
                  const PlainResult& approximate);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

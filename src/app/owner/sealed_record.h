@@ -13,7 +13,8 @@
 
 #include "secret/secret_key_file.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
+using namespace secret;
 
 void write_sealed(const std::filesystem::path& path, const OwnerKeys& keys,
                   std::string_view purpose, const nlohmann::json& record);
@@ -23,4 +24,4 @@ void write_sealed(const std::filesystem::path& path, const OwnerKeys& keys,
 nlohmann::json read_sealed(const std::filesystem::path& path, const OwnerKeys& keys,
                            std::string_view purpose);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

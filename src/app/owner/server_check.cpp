@@ -17,7 +17,7 @@
 #include "base/path.h"
 #include "base/stopwatch.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 namespace {
 
 namespace fs = std::filesystem;
@@ -76,4 +76,4 @@ fs::path checked_server_program(const std::string& named) {
   return program;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -10,7 +10,8 @@
 #include "base/path.h"
 #include "learn/training_config.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
+using namespace learn;
 namespace {
 
 using nlohmann::json;
@@ -68,4 +69,4 @@ ServerReport read_server_report(const std::filesystem::path& path) {
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-namespace blindtuner {
+namespace blindtuner::app {
 
 /// What a server claims: numbers to be shown, which decide nothing.
 struct ServerReport {
@@ -17,4 +17,4 @@ struct ServerReport {
 /// Throws DataError for anything but a file of that form.
 ServerReport read_server_report(const std::filesystem::path& path);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -26,7 +26,7 @@
 #include "records/training_state.h"
 #include "secret/dataset_encryption.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 namespace {
 
 namespace fs = std::filesystem;
@@ -357,7 +357,7 @@ DecryptedModel balanced(DecryptedModel model, const std::vector<std::size_t>& cl
                         double strength) {
   if (model.limit.limit > 0)
     model.limit.limit += balance_shift(class_samples, strength).cwiseAbs().maxCoeff();
-  model.classifier = balanced(std::move(model.classifier), class_samples, strength);
+  model.classifier = reference::balanced(std::move(model.classifier), class_samples, strength);
   return model;
 }
 
@@ -476,4 +476,4 @@ double largest_logit(const Eigen::MatrixXd& all) {
   return all.hasNaN() ? NAN : largest;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -16,7 +16,8 @@
 #include "records/key_set.h"
 #include "secret/disclosure.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
+using namespace reference;
 
 /// Throws DataError when the features cannot be encrypted under these keys: another width, or
 /// values beyond kMaxFeature. `name` opens the message.
@@ -116,4 +117,4 @@ DecryptedScores load_scores(const std::filesystem::path& path);
 /// The largest |score|, what the softmax circuit has to stand; NaN if one is.
 double largest_logit(const Eigen::MatrixXd& scores);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -2,7 +2,7 @@
 
 #include "app/common/report.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 
 void add_table_options(CLI::App& command, ColumnChoice& columns, bool of_features) {
   command.add_option("--label-column", columns.label,
@@ -33,4 +33,4 @@ void print_notes(const CommonOptions& options, const Reading& reading) {
   print_notes(options, reading.notes);
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -6,7 +6,8 @@
 #include "app/common/program.h"
 #include "features/data/table_columns.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
+using namespace features;
 
 /// --label-column, --decimal and --skip-missing; and, of tables of numbers, --feature-columns and
 /// --drop-columns.
@@ -17,4 +18,4 @@ void add_group_option(CLI::App& command, ColumnChoice& columns);
 /// Its warnings, then its notes.
 void print_notes(const CommonOptions& options, const Reading& reading);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstdio>
 
-namespace blindtuner {
+namespace blindtuner::app {
 namespace {
 
 constexpr char kAdvice[] =
@@ -62,4 +62,4 @@ void judge_weights(nlohmann::json& report, const LogitLimit& limit, const Linear
              kAdvice);
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -7,7 +7,9 @@
 #include "features/data/dataset.h"
 #include "learn/softmax_circuit.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
+using namespace learn;
+using namespace features;
 
 /// The circuit that a model was trained with and the largest |logit| that it stands
 /// (SoftmaxCircuit::stable_range): what training computes from larger ones is not softmax, and does
@@ -36,4 +38,4 @@ void judge_logits(nlohmann::json& report, const LogitLimit& limit, double larges
 /// its weights, and the largest is larger. Distrusts beyond the limit.
 void judge_weights(nlohmann::json& report, const LogitLimit& limit, const LinearClassifier& model);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -16,9 +16,10 @@
 #include "base/interrupt.h"
 #include "base/path.h"
 #include "base/quantity.h"
+#include "base/stopwatch.h"
 #include "records/training_state.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 namespace {
 
 struct ValidateOptions {
@@ -115,4 +116,4 @@ void add_validate(Program& program) {
       });
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

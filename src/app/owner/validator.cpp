@@ -16,7 +16,7 @@
 #include "records/dataset.h"
 #include "records/round.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 namespace {
 
 namespace fs = std::filesystem;
@@ -337,4 +337,4 @@ void Validator::require_record_of_this_run() const {
     refuse_record(quoted_path(path) + " is not the round that it tells of");
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

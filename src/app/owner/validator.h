@@ -12,7 +12,7 @@
 #include "records/dataset.h"
 #include "records/round.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 
 struct ValidatorOptions {
   std::filesystem::path exchange;  ///< folder that the server sees too
@@ -106,4 +106,4 @@ class Validator {
   std::vector<ValidationRound> rounds_;
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -4,7 +4,7 @@
 #include "app/server/server.h"
 
 int main(int argc, char** argv) {
-  using namespace blindtuner;
+  using namespace blindtuner::app;
   Program program("blindtuner-server",
                   "The server's side of BlindTuner: trains and predicts on encrypted data");
   add_train(program);

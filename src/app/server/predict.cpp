@@ -15,7 +15,7 @@
 #include "records/scores.h"
 #include "records/training_keys.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 namespace {
 
 struct PredictOptions {
@@ -69,4 +69,4 @@ void add_predict(Program& program) {
       });
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

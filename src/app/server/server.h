@@ -3,9 +3,9 @@
 
 #include "app/common/program.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 
 void add_train(Program& program);
 void add_predict(Program& program);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -7,7 +7,7 @@
 #include "records/dataset.h"
 #include "records/training_keys.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 
 void refuse_secret_key(const std::filesystem::path& path) {
   FileSource source(path);
@@ -59,4 +59,4 @@ DatasetFile open_dataset(const std::filesystem::path& path, const KeySet& keys, 
   return data;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -4,7 +4,8 @@
 #include "records/dataset.h"
 #include "records/training_keys.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
+using namespace records;
 
 /// Refuses a secret key wherever some other file was expected, before anything of it is read.
 void refuse_secret_key(const std::filesystem::path& path);
@@ -16,4 +17,4 @@ void require_fit(const std::filesystem::path& path, const TrainingKeys& keys,
                  const Parameters& parameters, const Bootstrapper& bootstrapper);
 DatasetFile open_dataset(const std::filesystem::path& path, const KeySet& keys, bool quiet);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

@@ -24,7 +24,8 @@
 #include "records/model.h"
 #include "records/training_keys.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
+using namespace plan;
 namespace {
 
 struct TrainOptions {
@@ -247,4 +248,4 @@ void add_train(Program& program) {
       });
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

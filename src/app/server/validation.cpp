@@ -17,7 +17,7 @@
 #include "records/round.h"
 #include "records/sections.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
 namespace {
 
 namespace fs = std::filesystem;
@@ -96,4 +96,4 @@ bool ValidationRounds::wait_for_answer(int round) {
 
 std::uint64_t ValidationRounds::upload_bytes() const { return file_bytes(options_.data); }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

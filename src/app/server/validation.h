@@ -8,7 +8,8 @@
 #include "records/dataset.h"
 #include "records/training_state.h"
 
-namespace blindtuner {
+namespace blindtuner::app {
+using namespace records;
 
 struct ValidationOptions {
   std::string data;       ///< the encrypted validation set; empty: no validation
@@ -48,4 +49,4 @@ class ValidationRounds {
   nlohmann::json report_ = nlohmann::json::array();
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::app

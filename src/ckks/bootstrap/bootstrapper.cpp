@@ -4,7 +4,7 @@
 #include <numbers>
 #include <set>
 
-namespace blindtuner {
+namespace blindtuner::ckks {
 namespace {
 
 // Keys of the big ring share one count of special primes.
@@ -168,7 +168,7 @@ Ciphertext Bootstrapper::interleave(std::span<const Ciphertext* const> small) co
       to_coefficients_inplace(low.back());
     }
     for (const Poly& x : low) pointers.push_back(&x);
-    Poly out = blindtuner::interleave(p.ring(), pointers);
+    Poly out = ring::interleave(p.ring(), pointers);
     to_ntt_inplace(out);
     return out;
   };
@@ -224,8 +224,7 @@ std::vector<Ciphertext> Bootstrapper::split(const Ciphertext& big,
   Ciphertext c = key_switch(big, keys.dense_to_small);
   to_coefficients_inplace(c.c0);
   to_coefficients_inplace(c.c1);
-  std::vector<Poly> c0 = blindtuner::split(c.c0, p.small_ring()),
-                    c1 = blindtuner::split(c.c1, p.small_ring());
+  std::vector<Poly> c0 = ring::split(c.c0, p.small_ring()), c1 = ring::split(c.c1, p.small_ring());
   std::vector<Ciphertext> out;
   for (std::size_t r = 0; r < p.ratio(); ++r) {
     to_ntt_inplace(c0[r]);
@@ -257,4 +256,4 @@ Halves Bootstrapper::bootstrap(const Halves& x, const SlotToCoeff& down, double 
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::ckks

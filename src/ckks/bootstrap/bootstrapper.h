@@ -18,7 +18,7 @@
 #include "ckks/bootstrap/eval_mod.h"
 #include "rlwe/parameters.h"
 
-namespace blindtuner {
+namespace blindtuner::ckks {
 
 /// Keys of the bootstrapping circuits, all public.
 struct BootstrapKeys {
@@ -144,4 +144,4 @@ class Bootstrapper {
   std::vector<LinearTransform> coeff_to_slot_;
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::ckks

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <numeric>
 
-namespace blindtuner {
+namespace blindtuner::ckks {
 namespace {
 
 // (x_j, x_(j+h)) -> entries(j) * (x_j, x_(j+h)), a 2 x 2 matrix by rows, in blocks of `length` =
@@ -157,4 +157,4 @@ std::vector<DftStage> coeff_to_slot_stages(const Encoder& encoder, std::span<con
   return stages;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::ckks

@@ -5,7 +5,7 @@
 
 #include "ckks/linear_transform.h"
 
-namespace blindtuner {
+namespace blindtuner::ckks {
 
 struct DftStage {
   DiagonalMatrix matrix;
@@ -30,4 +30,4 @@ std::vector<DftStage> slot_to_coeff_stages(const Encoder& encoder, std::span<con
 std::vector<DftStage> coeff_to_slot_stages(const Encoder& encoder, std::span<const int> log_radices,
                                            double factor, std::optional<int> fold_bit = {});
 
-}  // namespace blindtuner
+}  // namespace blindtuner::ckks

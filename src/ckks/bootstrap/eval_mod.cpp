@@ -5,7 +5,7 @@
 
 #include "math/chebyshev.h"
 
-namespace blindtuner {
+namespace blindtuner::ckks {
 
 EvalMod::EvalMod(int range, int degree, int doublings) : range_(range), doublings_(doublings) {
   require(range >= 1 && degree >= 2 && degree % 2 == 0 && doublings >= 0, "eval_mod's shape");
@@ -71,4 +71,4 @@ Ciphertext arcsine_correction(Ciphertext y, double gain, int degree, double scal
   return ChebyshevEvaluator(std::move(y), relinearisation).evaluate(coefficients, q_count, scale);
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::ckks

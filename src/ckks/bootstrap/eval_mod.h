@@ -3,7 +3,7 @@
 
 #include "ckks/chebyshev_evaluator.h"
 
-namespace blindtuner {
+namespace blindtuner::ckks {
 
 /// sin(2 pi t) for |t| <= range, t given as x = t / (range + 1/4) on slots.
 ///
@@ -39,4 +39,4 @@ std::vector<double> arcsine_polynomial(double gain, int degree);
 Ciphertext arcsine_correction(Ciphertext y, double gain, int degree, double scale,
                               const KeySwitchKey& relinearisation);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::ckks

@@ -8,6 +8,7 @@
 #include "math/bits.h"
 
 namespace blindtuner::device {
+using namespace math;
 
 Division::Division(kernels::BaseConversion conversion_) : conversion(std::move(conversion_)) {
   // -D mod q is minus_q of the conversion.

@@ -11,6 +11,7 @@
 #include "kernels/api.h"
 
 namespace blindtuner::device {
+using namespace math;
 
 /// Division by the product D of dropped primes.
 struct Division {

@@ -8,7 +8,7 @@
 #include "base/parallel.h"
 #include "base/utf8.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 constexpr double kShare = 0.995, kOfTheRest = 0.02;
@@ -144,4 +144,4 @@ std::string answer_warning(const Dataset& set, const std::vector<AnswerColumn>& 
                            "the model is used is to be left out (--drop-columns, of a table)";
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -7,7 +7,7 @@
 
 #include "features/data/dataset.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// A column whose values fall into one interval a class, with that share of all rows in the interval
 /// of their own class: a copy of the label, an affine or another one-to-one map of it, or what the
@@ -31,4 +31,4 @@ std::string feature_list(const Dataset& set, const std::vector<std::size_t>& col
 /// empty without columns.
 std::string answer_warning(const Dataset& set, const std::vector<AnswerColumn>& columns);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

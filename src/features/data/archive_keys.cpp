@@ -10,7 +10,7 @@
 #include "features/data/shared_keys.h"
 #include "features/data/table_headings.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 /// A member's name as a column's: "ids_train" is "id".
@@ -187,4 +187,4 @@ bool tell_of_places(const std::string& samples, const std::string& labels,
   return false;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

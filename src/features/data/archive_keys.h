@@ -8,7 +8,7 @@
 #include "features/data/npy.h"
 #include "features/data/table_columns.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// Members that are called as identifiers or files are (ids, names, path, .., also of a part: ids_train)
 /// and hold one text or whole number for each of `rows` samples, all different, but for those that are
@@ -36,4 +36,4 @@ std::vector<std::size_t> join_by_keys(const KeyedSamples& sets, Reading& reading
 bool tell_of_places(const std::string& samples, const std::string& labels,
                     const std::vector<NamedColumn>& of_labels, Reading& reading);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// Unsigned bytes, row-major, behind a header of `offset` bytes; as many as the shape says.
 struct ByteArray {
@@ -17,4 +17,4 @@ struct ByteArray {
   std::span<const std::uint8_t> elements() const { return std::span(bytes).subspan(offset); }
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -16,7 +16,7 @@
 #include "base/utf8.h"
 #include "features/data/npy.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 constexpr std::size_t kMaxName = 1000;
@@ -337,4 +337,4 @@ std::vector<std::string> read_class_names(const std::filesystem::path& path) {
   return classes;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

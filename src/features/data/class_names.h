@@ -11,7 +11,7 @@
 
 #include "features/data/dataset.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// A name as it is compared: UTF-8 in Unicode's composed form (NFC), without blanks around it, those of
 /// no width and those that do not break lines among them. Bytes that are not UTF-8 are written as
@@ -91,4 +91,4 @@ std::string list_of_names(const std::vector<std::string>& names);
 /// or one twice.
 std::vector<std::string> read_class_names(const std::filesystem::path& path);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

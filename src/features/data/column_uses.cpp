@@ -8,7 +8,7 @@
 #include "base/utf8.h"
 #include "features/data/table_headings.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 std::vector<std::string> names_given(const ColumnChoice& choice) {
@@ -112,4 +112,4 @@ void ColumnUses::refuse_several(const Indices& columns, const std::string& role,
                   "; say which with " + option);
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -9,7 +9,7 @@
 #include "features/data/table_columns.h"
 #include "features/data/table_profile.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// Columns by the user's words and in words for the user, and which of them are still free: a column
 /// is taken, or left out for a reason, once.
@@ -65,4 +65,4 @@ class ColumnUses {
 /// A field as messages show it.
 std::string shown_field(std::string_view field);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -15,7 +15,7 @@
 #include "base/random.h"
 #include "features/data/shuffle.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 std::size_t rows_of(const Dataset& set) { return static_cast<std::size_t>(set.features.rows()); }
@@ -184,4 +184,4 @@ NearCopies near_copies(const Dataset& a, const Dataset& b) {
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -7,7 +7,7 @@
 
 #include "features/data/dataset.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// Which samples of a set are equal: by their digests where every one has one, or by their features.
 struct Copies {
@@ -34,4 +34,4 @@ struct NearCopies {
 /// None in a set of another width. May be interrupted (base/interrupt.h).
 NearCopies near_copies(const Dataset& a, const Dataset& b);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

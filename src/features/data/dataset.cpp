@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/utf8.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 Eigen::MatrixXd scores(const LinearClassifier& model, const FeatureMatrix& features) {
   require(model.weights.cols() == features.cols(), "scores: the model has another width");
@@ -154,4 +154,4 @@ Dataset select(const Dataset& set, std::span<const std::uint32_t> indices) {
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

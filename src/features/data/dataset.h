@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// Samples x features, row-major: a sample's features are contiguous.
 using FeatureMatrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
@@ -90,4 +90,4 @@ Dataset of_pooling(const Dataset& set, const std::string& pooling, const std::st
 /// The rows `indices`, in that order. Throws ContractError on an index out of range.
 Dataset select(const Dataset& set, std::span<const std::uint32_t> indices);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

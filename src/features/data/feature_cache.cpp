@@ -20,7 +20,7 @@
 #include "base/path.h"
 #include "base/sha256.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "records are written as memory is");
@@ -260,4 +260,4 @@ void FeatureCache::fail(const char* action, int error) const {
                   std::generic_category().message(error));
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -11,7 +11,7 @@
 
 #include "base/sha256.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// One file a key in a folder. The key is the digest of everything that makes features out of
 /// samples: the model, its settings, the samples' preparation.
@@ -63,4 +63,4 @@ class FeatureCache {
   std::map<Sha256Digest, std::uint64_t> records_;  // where each begins
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -17,7 +17,7 @@
 #include "features/data/table_headings.h"
 #include "features/data/table_report.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 // Beyond single precision.
@@ -380,4 +380,4 @@ UnusedRows for_each_labelled_row(const Table& table, const TableColumns& columns
   return skipped;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -9,7 +9,7 @@
 #include "features/data/sample_groups.h"
 #include "features/data/table_columns.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// A column of a table, one field a row that was read, without blanks around it and whole numbers in
 /// their shortest form.
@@ -53,4 +53,4 @@ UnusedRows for_each_labelled_row(const Table& table, const TableColumns& columns
                                  LabelWords& labels,
                                  const std::function<void(std::size_t, const TableRow&)>& use);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

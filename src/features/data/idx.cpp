@@ -10,7 +10,7 @@
 #include "base/path.h"
 #include "features/data/inflate.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 // No array that is near this could be held.
@@ -108,4 +108,4 @@ Dataset read_idx(const std::filesystem::path& images, const std::filesystem::pat
   return set;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

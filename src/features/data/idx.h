@@ -9,7 +9,7 @@
 #include "features/data/class_names.h"
 #include "features/data/dataset.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// The array as it is; no dimension is 0. Throws DataError.
 ByteArray read_idx_array(const std::filesystem::path& path);
@@ -23,4 +23,4 @@ LabelWords read_idx_labels(const std::filesystem::path& path);
 /// Both, checked against one another; classes as number_labels() makes them up. Throws DataError.
 Dataset read_idx(const std::filesystem::path& images, const std::filesystem::path& labels);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

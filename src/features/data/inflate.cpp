@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 constexpr std::size_t kPiece = std::size_t{1} << 26;
@@ -121,4 +121,4 @@ std::vector<std::uint8_t> inflate_raw(std::span<const std::uint8_t> packed, std:
   return inflate_all(packed, kRaw, unpacked, where);
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// The most that deflate can make of `packed` bytes (1032 to 1, and a little).
 std::uint64_t max_inflated(std::uint64_t packed);
@@ -29,4 +29,4 @@ std::vector<std::uint8_t> inflate_raw_start(std::span<const std::uint8_t> packed
 std::vector<std::uint8_t> inflate_raw(std::span<const std::uint8_t> packed, std::size_t unpacked,
                                       const std::string& where);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -6,7 +6,7 @@
 #include "features/data/shared_keys.h"
 #include "features/data/table_headings.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 const NamedColumn* column_named(const std::vector<NamedColumn>& columns, const std::string& name) {
@@ -71,4 +71,4 @@ std::vector<std::size_t> join_by_identifier(const JoinedTables& tables, Reading&
   return {};
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -7,7 +7,7 @@
 
 #include "features/data/feature_table.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// Two tables, by their columns that are neither features nor labels.
 struct JoinedTables {
@@ -24,4 +24,4 @@ struct JoinedTables {
 /// identifiers are called by do not tell rows apart and differ.
 std::vector<std::size_t> join_by_identifier(const JoinedTables& tables, Reading& reading);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 constexpr double kNear = 0.99;
@@ -185,4 +185,4 @@ std::vector<std::size_t> row_counters(const FeatureMatrix& features) {
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -6,7 +6,7 @@
 
 #include "features/data/dataset.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 struct LabelTwin {
   std::vector<std::size_t> columns;  ///< one, or one-hot columns
@@ -28,4 +28,4 @@ std::vector<std::size_t> row_counters(const FeatureMatrix& features);
 /// such, too.
 std::vector<std::size_t> row_numbers(const FeatureMatrix& features);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

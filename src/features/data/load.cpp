@@ -13,7 +13,7 @@
 #include "features/data/sample_groups.h"
 #include "features/data/table_headings.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 enum class Kind { kNpy, kNpz, kTable, kIdx };
@@ -327,4 +327,4 @@ bool holds_part(const DataSource& source, Part part) {
   return kind_of(source.features) == Kind::kNpz && holds_part(NpzArchive(source.features), part);
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

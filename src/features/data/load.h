@@ -11,7 +11,7 @@
 #include "features/data/members.h"
 #include "features/data/table_columns.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// Where features and labels are. The kind is taken from the file's name: .npy, .npz, a table
 /// (is_table_name), or IDX (anything that ends in -ubyte or .idx, with or without .gz).
@@ -57,4 +57,4 @@ bool same_features(const DataSource& a, const DataSource& b);
 /// The features are in an archive that holds this part of a larger set.
 bool holds_part(const DataSource& source, Part part);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "features/data/class_names.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 using Words = std::vector<std::string>;
@@ -196,4 +196,4 @@ Eigen::MatrixXd pooling_columns(const std::vector<ColumnSet>& poolings) {
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

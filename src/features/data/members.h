@@ -8,7 +8,7 @@
 #include "features/data/dataset.h"
 #include "features/data/npy.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// Of which set: any, or one of an archive that holds several.
 enum class Part { kAny, kTrain, kTest, kValidation };
@@ -37,4 +37,4 @@ Eigen::MatrixXd pooling_columns(const std::vector<ColumnSet>& poolings);
 /// Whether the archive holds that part beside others.
 bool holds_part(const NpzArchive& archive, Part part);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

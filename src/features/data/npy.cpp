@@ -15,7 +15,7 @@
 #include "features/data/rounding.h"
 #include "features/data/table_number.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 double half(std::uint64_t word) {
@@ -351,4 +351,4 @@ void write_npy(const std::filesystem::path& path, const Labels& labels) {
   write_file_atomically(path, npy_bytes(labels));
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

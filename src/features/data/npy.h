@@ -18,7 +18,7 @@
 #include "features/data/dataset.h"
 #include "features/data/npy_header.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// A matrix out of an array of any supported type: two dimensions as they are, more are flattened
 /// behind the first, one dimension becomes a column. Finite values only. Throws DataError.
@@ -96,4 +96,4 @@ void write_npz(const std::filesystem::path& path,
                const std::map<std::string, std::vector<std::uint8_t>>& members,
                unsigned mode = kForAnybody);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

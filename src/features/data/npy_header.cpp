@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 // A header longer than this is not one that NumPy writes for a plain array.
@@ -218,4 +218,4 @@ NpyHeader parse_npy_header(std::span<const std::uint8_t> bytes, std::size_t whol
   return header;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// What an .npy header says, checked against the bytes that follow it.
 struct NpyHeader {
@@ -35,4 +35,4 @@ NpyHeader parse_npy_header(std::span<const std::uint8_t> bytes, const std::strin
 NpyHeader parse_npy_header(std::span<const std::uint8_t> bytes, std::size_t whole,
                            const std::string& where);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -11,7 +11,7 @@
 #include "features/data/inflate.h"
 #include "features/data/npy.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 constexpr std::uint32_t kLocalMark = 0x04034b50, kCentralMark = 0x02014b50, kEndMark = 0x06054b50;
@@ -233,4 +233,4 @@ void write_npz(const std::filesystem::path& path,
   file.commit();
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

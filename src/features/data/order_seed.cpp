@@ -7,7 +7,7 @@
 #include "base/sha256.h"
 #include "features/data/shuffle.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 constexpr std::size_t kNumberBytes = 8;
@@ -45,4 +45,4 @@ std::string OrderSeed::text() const {
   return std::to_string(number);
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

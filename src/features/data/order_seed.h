@@ -6,7 +6,7 @@
 
 #include "base/random.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// Either 256 fresh bits, so that the order tells nothing to whoever does not have them, or a number
 /// that somebody chose to get an order again: 64 bits at most, and as guessable as it is.
@@ -30,4 +30,4 @@ class OrderSeed {
   Seed bytes_{};
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

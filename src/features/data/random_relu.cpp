@@ -6,7 +6,7 @@
 #include "base/parallel.h"
 #include "features/data/shuffle.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 RandomReluFeatures::RandomReluFeatures(std::size_t pixels, std::size_t features,
                                        std::uint64_t seed) {
@@ -44,4 +44,4 @@ FeatureMatrix RandomReluFeatures::apply(const FeatureMatrix& pixels) const {
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -5,7 +5,7 @@
 
 #include "features/data/dataset.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// x = max(0, W p + b) of pixels p in 0..255 taken to 0..1; W ~ N(0, 0.12^2), b ~ N(0, 0.5^2), both
 /// drawn from the public seed (shuffle.h, normal_pair), so that every machine has the same layer.
@@ -29,4 +29,4 @@ class RandomReluFeatures {
   Eigen::VectorXf bias_;
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

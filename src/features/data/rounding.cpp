@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 constexpr double kLost = 0.01;
@@ -36,4 +36,4 @@ void ColumnRounding::check(const std::function<std::string(std::size_t)>& where)
   }
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

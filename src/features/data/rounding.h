@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// Of columns whose values are read in double precision and kept in single precision: how much of
 /// what tells samples apart is rounded away. An offset that is large beside what a column varies by,
@@ -38,4 +38,4 @@ class ColumnRounding {
   std::vector<Column> columns_;
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -19,7 +19,7 @@
 #include "features/data/shared_keys.h"
 #include "features/data/table_headings.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 // Of two classes at least: one to train with, one for the test, one for validation.
@@ -420,4 +420,4 @@ SharedGroups shared_groups(const Dataset& a, const Dataset& b) {
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

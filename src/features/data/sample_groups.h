@@ -14,7 +14,7 @@
 #include "features/data/shuffle.h"
 #include "features/data/table_columns.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 class NpzArchive;
 
@@ -74,4 +74,4 @@ struct SharedGroups {
 };
 SharedGroups shared_groups(const Dataset& a, const Dataset& b);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

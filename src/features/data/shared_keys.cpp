@@ -7,7 +7,7 @@
 #include "base/interrupt.h"
 #include "features/data/table_headings.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 /// A column of the table beside another that may have the same values.
@@ -84,4 +84,4 @@ SharedKeys shared_keys(const Table& table, const TableColumns& columns,
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -10,7 +10,7 @@
 
 #include "features/data/feature_table.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// A field as identifiers are compared: without blanks around it, whole numbers in their shortest form.
 std::string key_of(std::string_view field, DecimalMark mark);
@@ -35,4 +35,4 @@ using SharedKeys = std::vector<SharedKey>;
 SharedKeys shared_keys(const Table& table, const TableColumns& columns,
                        const std::vector<NamedColumn>& others);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 Seed numbered_seed(std::uint64_t number) {
   Seed seed{};
@@ -111,4 +111,4 @@ Split stratified_split(const Labels& labels, int classes, double fraction, const
   return split;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

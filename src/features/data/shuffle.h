@@ -9,7 +9,7 @@
 #include "base/random.h"
 #include "features/data/dataset.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// The Seed whose first eight bytes are `number`, little-endian, the rest zero.
 Seed numbered_seed(std::uint64_t number);
@@ -38,4 +38,4 @@ Split stratified_split(const Labels& labels, int classes, double fraction, const
                        std::span<const std::uint32_t> groups = {});
 Split stratified_split(const Labels& labels, int classes, double fraction, std::uint64_t seed);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -14,7 +14,7 @@
 #include "features/data/table_number.h"
 #include "features/data/table_text.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 // What is looked at to find the separator.
@@ -370,4 +370,4 @@ void Table::read(std::size_t row, TableRow& out) const {
   require(out.fields.size() == columns_, "Table::read: a row of another length");
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

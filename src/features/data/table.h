@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// Of one table: bytes of its file, rows, each of which takes 8 bytes in memory beside its own.
 inline constexpr std::uint64_t kMaxTableBytes = (std::uint64_t{1} << 32) - 1;
@@ -92,4 +92,4 @@ class Table {
   std::vector<std::string> notes_;
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

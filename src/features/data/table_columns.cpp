@@ -11,7 +11,7 @@
 #include "features/data/table_indices.h"
 #include "features/data/table_report.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 using Indices = ColumnUses::Indices;
@@ -522,4 +522,4 @@ TableColumns assign_columns(const Table& table, const TableRequest& request, Rea
   return Assignment(table, request, reading).assign();
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -16,7 +16,7 @@
 #include "features/data/table.h"
 #include "features/data/table_number.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// Where another set has its labels. With its place a table that lacks it is refused, and one
 /// without a header, but as many columns, has it there; by its name alone it is taken where it is there.
@@ -78,4 +78,4 @@ struct TableColumns {
 /// numbers are to be, decimal marks that contradict one another or may be thousands.
 TableColumns assign_columns(const Table& table, const TableRequest& request, Reading& reading);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

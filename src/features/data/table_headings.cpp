@@ -7,7 +7,7 @@
 
 #include "features/data/table_columns.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 using Words = std::set<std::string, std::less<>>;
@@ -191,4 +191,4 @@ bool is_split_name(std::string_view field) {
   return is_in(words, field);
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 enum class TableUse;
 
@@ -36,4 +36,4 @@ bool looks_like_date(std::string_view field);
 /// train, test, validation, ..
 bool is_split_name(std::string_view field);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "features/data/table_headings.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 // Fewer rows may have anything in the front column by chance.
@@ -163,4 +163,4 @@ void leave_out_indices(ColumnUses& uses, TableUse use, bool names_decide) {
       uses.leave_out(j, "an index: every row's number once");
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

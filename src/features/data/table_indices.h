@@ -3,7 +3,7 @@
 
 #include "features/data/column_uses.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// Leaves out columns that count the rows (by whatever step), those without a name that prove to be an
 /// index (they count, or hold whole numbers or names, none of them twice), those that say by
@@ -13,4 +13,4 @@ namespace blindtuner {
 /// field less than the rows have, where a separator may stand within a field.
 void leave_out_indices(ColumnUses& uses, TableUse use, bool names_decide);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -10,7 +10,7 @@
 
 #include "base/utf8.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 constexpr std::size_t kMaxNumber = 512;
@@ -250,4 +250,4 @@ bool is_missing_label(std::string_view field) {
   return is_one_of(field, kWords);
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

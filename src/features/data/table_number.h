@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 enum class DecimalMark { kPoint, kComma };
 
@@ -49,4 +49,4 @@ bool is_sign_name(std::string_view field);
 /// Without blanks, tabs and carriage returns around it.
 std::string_view without_blanks(std::string_view text);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

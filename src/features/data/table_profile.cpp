@@ -9,7 +9,7 @@
 #include "base/interrupt.h"
 #include "base/utf8.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 // Rows that are the first again: beyond, they are data.
@@ -221,4 +221,4 @@ bool TableProfile::is_header(const Table& table, const TableRow& first,
   return (words && above_few) || (names && classes > 0 && may_be_names(numbers, below, classes));
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

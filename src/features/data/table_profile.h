@@ -12,7 +12,7 @@
 #include "features/data/table.h"
 #include "features/data/table_number.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// Different values of a column that are told apart, and of all columns together.
 inline constexpr std::size_t kMaxDifferent = 1024, kMaxDifferentInAll = std::size_t{1} << 24;
@@ -93,4 +93,4 @@ class TableProfile {
   std::vector<std::size_t> repeats_;
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -4,7 +4,7 @@
 
 #include "base/utf8.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 void report_columns(const ColumnUses& uses, TableUse use, const TableColumns& taken,
                     Reading& reading) {
@@ -91,4 +91,4 @@ void report_table(const Table& table, std::size_t rows, const std::vector<Unused
                           (d.value("header", false) ? ", under a header" : ", without a header"));
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

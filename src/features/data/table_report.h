@@ -3,7 +3,7 @@
 
 #include "features/data/column_uses.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// Adds what was taken for what, and what was left out for which reason.
 void report_columns(const ColumnUses& uses, TableUse use, const TableColumns& taken,
@@ -13,4 +13,4 @@ void report_columns(const ColumnUses& uses, TableUse use, const TableColumns& ta
 void report_table(const Table& table, std::size_t rows, const std::vector<UnusedRows>& left,
                   Reading& reading);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -10,7 +10,7 @@
 #include "base/utf8.h"
 #include "features/data/inflate.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 using Bytes = std::span<const std::uint8_t>;
@@ -95,4 +95,4 @@ std::string read_table_text(const std::filesystem::path& path, std::uint64_t max
   return text;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

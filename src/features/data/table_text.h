@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// The file's text as UTF-8 with LF (or CRLF) at the ends of lines: a byte order mark is dropped,
 /// UTF-16 with one is recoded, gzip (by its first bytes) is unpacked, lone CR become LF. Throws
@@ -115,4 +115,4 @@ RowShape scan_row(std::string_view text, std::size_t at, const FieldFormat& form
   }
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -19,7 +19,7 @@
 #include "base/sha256.h"
 #include "features/data/npy.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 constexpr Eigen::Index kRows = 512;
@@ -336,4 +336,4 @@ Whitening Whitening::load(const std::filesystem::path& path) {
   return w;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

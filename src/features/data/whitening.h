@@ -9,7 +9,7 @@
 #include "base/sha256.h"
 #include "features/data/dataset.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// Samples or features, whichever are fewer: fitting holds up to eight square matrices of doubles of
 /// that width (4 GB) and takes its third power of operations (a quarter of an hour a core).
@@ -86,4 +86,4 @@ class Whitening {
   std::string pooling_;
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -16,7 +16,7 @@
 #include <stb/stb_image.h>
 #pragma GCC diagnostic pop
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 /// The pixels' rows, each padded to 32 bits, lie within the file.
@@ -63,4 +63,4 @@ StoredPicture decode_bmp(Bytes file, const std::string& where) {
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

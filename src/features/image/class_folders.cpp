@@ -6,7 +6,7 @@
 
 #include "features/data/table_headings.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 namespace fs = std::filesystem;
@@ -133,4 +133,4 @@ std::vector<std::string> FolderLevels::shared() const {
   return out.size() >= 2 && (splits || !numbered) ? out : std::vector<std::string>{};
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

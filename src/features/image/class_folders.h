@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// By its name a split: "train", "training_set", "seg_test", "val2017", "Fold-3", "testImages".
 bool named_as_split(const std::string& folder);
@@ -37,4 +37,4 @@ struct FolderLevels {
   std::vector<std::string> shared() const;
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "features/image/formats.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 enum class Format { kJpeg, kPng, kWebp, kBmp, kUnknown };
@@ -53,4 +53,4 @@ Picture decode_picture(Bytes file, const std::string& where, int bits) {
   return oriented(std::move(stored.picture), exif_orientation(stored.exif));
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

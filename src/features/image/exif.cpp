@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "features/image/formats.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 constexpr std::uint32_t kOrientation = 0x0112, kShort = 3;
@@ -65,4 +65,4 @@ Picture oriented(Picture picture, int orientation) {
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

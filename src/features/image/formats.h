@@ -3,7 +3,7 @@
 
 #include "features/image/picture.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// A picture as it is stored, and the EXIF block (from its TIFF header on; empty: none) that says
 /// how it is to be turned.
@@ -25,4 +25,4 @@ int exif_orientation(Bytes exif);
 /// Turns and mirrors as EXIF's orientation 1 to 8 asks.
 Picture oriented(Picture picture, int orientation);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

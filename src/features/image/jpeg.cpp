@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "features/image/formats.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 // A progressive file of a few bytes can ask for any number of passes over its pixels. Programs write
@@ -141,4 +141,4 @@ StoredPicture decode_jpeg(Bytes file, const std::string& where) {
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// Red, green, blue, row by row from the top: 3 * width * height bytes.
 struct Picture {
@@ -39,4 +39,4 @@ int used_bits(std::span<const std::uint8_t> file, const std::string& where);
 /// The first bytes are those of a kind of file that decode_picture knows.
 bool is_picture(std::span<const std::uint8_t> file);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

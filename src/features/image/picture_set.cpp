@@ -21,7 +21,7 @@
 #include "features/data/table_report.h"
 #include "features/image/class_folders.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 namespace fs = std::filesystem;
@@ -441,7 +441,7 @@ bool PictureSet::has_sixteen_bits(std::size_t index) const {
   std::array<std::uint8_t, kSixteenBitStart> start{};
   try {
     const std::size_t got = InputFile(files_[index]).read_some(start, 0);
-    return blindtuner::has_sixteen_bits(std::span(start).first(got));
+    return features::has_sixteen_bits(std::span(start).first(got));
   } catch (const DataError&) {
     return false;  // read() says what is wrong
   }
@@ -460,4 +460,4 @@ PictureBytes PictureSet::read(std::size_t index) const {
   return {{part.begin(), part.end()}, width_, height_, channels_};
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

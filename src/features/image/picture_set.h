@@ -12,7 +12,7 @@
 #include "features/data/table_columns.h"
 #include "features/image/picture.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// Bytes of a picture's file, and pictures of an array.
 inline constexpr std::uint64_t kMaxPictureBytes = std::uint64_t{1} << 30;
@@ -102,4 +102,4 @@ class PictureSet {
   std::size_t width_ = 0, height_ = 0, channels_ = 0;
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

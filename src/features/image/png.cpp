@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "features/image/formats.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 constexpr png_alloc_size_t kMaxChunk = 8 << 20;
@@ -160,4 +160,4 @@ StoredPicture decode_png(Bytes file, const std::string& where, int bits) {
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 // Pillow's fixed point: 8 bits of result, 2 of headroom for the lobes of the filter.
@@ -228,4 +228,4 @@ void normalise(const Picture& picture, const Preprocessing& settings, std::span<
   }
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

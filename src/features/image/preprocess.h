@@ -9,7 +9,7 @@
 
 #include "features/image/picture.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 enum class Interpolation { kBilinear, kBicubic };
 
@@ -44,4 +44,4 @@ Picture resize_and_crop(const Picture& picture, const Preprocessing& settings);
 /// `picture` is crop x crop.
 void normalise(const Picture& picture, const Preprocessing& settings, std::span<float> out);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

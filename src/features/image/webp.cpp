@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "features/image/formats.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 StoredPicture decode_webp(Bytes file, const std::string& where) {
   WebPBitstreamFeatures features;
@@ -34,4 +34,4 @@ StoredPicture decode_webp(Bytes file, const std::string& where) {
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -5,7 +5,7 @@
 #include "base/utf8.h"
 #include "features/text/unicode.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 utf8proc_category_t category(char32_t point) {
@@ -84,4 +84,4 @@ std::vector<std::u32string> BasicTokens::split(std::string_view text) const {
   return words;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

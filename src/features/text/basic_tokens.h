@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 struct BasicTokens {
   bool clean = true;    ///< drop control characters, make every blank a space
@@ -20,4 +20,4 @@ struct BasicTokens {
   std::vector<std::u32string> split(std::string_view text) const;
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

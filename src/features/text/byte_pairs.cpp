@@ -7,7 +7,7 @@
 #include "base/utf8.h"
 #include "features/text/unicode.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 /// Bytes that are printable in Latin-1 stand for themselves, the others for what follows U+00FF.
@@ -185,4 +185,4 @@ std::vector<std::int32_t> BytePairs::encode(std::string_view text, std::size_t m
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

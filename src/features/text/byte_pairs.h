@@ -13,7 +13,7 @@
 
 #include "features/text/tokenizer.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// Pairs of a list.
 inline constexpr std::size_t kMaxMerges = std::size_t{1} << 20;
@@ -68,4 +68,4 @@ class BytePairs : public Tokenizer {
   std::int32_t opening_ = 0, closing_ = 0, unknown_ = -1;
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

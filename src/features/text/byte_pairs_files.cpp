@@ -9,7 +9,7 @@
 #include "features/text/byte_pairs.h"
 #include "features/text/tokenizer_json.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 namespace fs = std::filesystem;
@@ -156,4 +156,4 @@ BytePairs BytePairs::load(const fs::path& folder, bool lower) {
   return path_exists(file) ? from_tokenizer_json(file, lower) : from_vocab_json(folder, lower);
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -6,7 +6,7 @@
 #include "features/data/table.h"
 #include "features/data/table_report.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 TextSet read_text_set(const TextSource& source) {
   const Table table(source.table);
@@ -45,4 +45,4 @@ TextSet read_text_set(const TextSource& source) {
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

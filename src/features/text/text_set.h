@@ -9,7 +9,7 @@
 #include "features/data/dataset.h"
 #include "features/data/table_columns.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 struct TextSource {
   std::filesystem::path table;  ///< features/data/table.h
@@ -30,4 +30,4 @@ struct TextSet {
 /// classes, labels that do not fit, and what Table and assign_columns() refuse.
 TextSet read_text_set(const TextSource& source);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

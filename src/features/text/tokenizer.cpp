@@ -8,7 +8,7 @@
 #include "features/text/tokenizer_json.h"
 #include "features/text/word_piece.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 std::int32_t token_id(const Vocabulary& vocabulary, const std::string& token,
                       const std::string& where) {
@@ -34,4 +34,4 @@ std::unique_ptr<const Tokenizer> Tokenizer::load(const std::filesystem::path& fo
   return std::make_unique<const WordPiece>(WordPiece::load(folder, lower));
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// Of a vocabulary's files: their bytes, tokens (ids are below this), and special tokens.
 inline constexpr std::uint64_t kMaxTokenizerBytes = std::uint64_t{1} << 26;
@@ -43,4 +43,4 @@ class Tokenizer {
                                                bool lower = false);
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "base/path.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
@@ -88,4 +88,4 @@ std::vector<SpecialToken> added_tokens(const json& all, Vocabulary& vocabulary,
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -9,7 +9,7 @@
 
 #include "features/text/tokenizer.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// An object in a file of at most kMaxTokenizerBytes. Throws DataError.
 nlohmann::json read_json_object(const std::filesystem::path& path);
@@ -27,4 +27,4 @@ Vocabulary json_vocabulary(const nlohmann::json& object, const std::string& wher
 std::vector<SpecialToken> added_tokens(const nlohmann::json& all, Vocabulary& vocabulary,
                                        const std::string& where);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 utf8proc_category_t category(char32_t point) {
@@ -85,4 +85,4 @@ std::u32string composed(const std::u32string& points) {
   return {buffer.begin(), buffer.begin() + count};
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -3,7 +3,7 @@
 
 #include <string>
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// Unicode's White_Space.
 bool is_blank(char32_t point);
@@ -17,4 +17,4 @@ std::u32string lowered(const std::u32string& points);
 std::u32string decomposed(const std::u32string& points);
 std::u32string composed(const std::u32string& points);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -11,7 +11,7 @@
 #include "base/utf8.h"
 #include "features/text/tokenizer_json.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 namespace fs = std::filesystem;
@@ -188,4 +188,4 @@ std::vector<std::int32_t> WordPiece::encode(std::string_view text, std::size_t m
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

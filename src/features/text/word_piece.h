@@ -10,7 +10,7 @@
 #include "features/text/basic_tokens.h"
 #include "features/text/tokenizer.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// A word of n characters takes up to n^2 / 2 look-ups, so no file may ask for more than this.
 inline constexpr std::size_t kMaxWordCharacters = 1000;
@@ -50,4 +50,4 @@ class WordPiece : public Tokenizer {
   std::size_t longest_piece_ = 0;  // bytes
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/path.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 Checkpoint::Checkpoint(const ModelFiles& files) : where_(quoted_path(files.named)) {
   for (const auto& path : files.weights) {
@@ -130,4 +130,4 @@ layers::Affine stack(const layers::Affine& queries, const layers::Affine& keys,
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

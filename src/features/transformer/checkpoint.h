@@ -15,7 +15,7 @@
 #include "features/transformer/model_files.h"
 #include "features/transformer/safetensors.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// Wider layers and more blocks are refused, so that damaged shapes cannot ask for much memory.
 inline constexpr std::size_t kMaxWidth = std::size_t{1} << 16, kMaxBlocks = 1000;
@@ -75,4 +75,4 @@ class Checkpoint {
 layers::Affine stack(const layers::Affine& queries, const layers::Affine& keys,
                      const layers::Affine& values);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

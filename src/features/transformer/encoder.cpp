@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 
-namespace blindtuner::layers {
+namespace blindtuner::features::layers {
 namespace {
 
 // Rows of the products on tokens that are read: the processor's tiles are full, and few are wasted.
@@ -164,4 +164,4 @@ void Encoder::run_last(Buffers& buffers, std::span<const std::size_t> lengths,
   }
 }
 
-}  // namespace blindtuner::layers
+}  // namespace blindtuner::features::layers

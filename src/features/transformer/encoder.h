@@ -14,7 +14,7 @@
 #include "base/parallel.h"
 #include "features/transformer/layers.h"
 
-namespace blindtuner::layers {
+namespace blindtuner::features::layers {
 
 struct EncoderShape {
   std::size_t rows = 0;    ///< of a pass: tokens of all its sequences
@@ -105,4 +105,4 @@ void for_each_pass(std::size_t passes, const Make& make, const Work& work) {
   });
 }
 
-}  // namespace blindtuner::layers
+}  // namespace blindtuner::features::layers

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-namespace blindtuner::layers {
+namespace blindtuner::features::layers {
 namespace {
 
 using dnnl::algorithm;
@@ -272,4 +272,4 @@ void Attention::operator()(Workspace& workspace, const Queries& queries,
   }
 }
 
-}  // namespace blindtuner::layers
+}  // namespace blindtuner::features::layers

@@ -15,7 +15,7 @@
 #include <span>
 #include <vector>
 
-namespace blindtuner::layers {
+namespace blindtuner::features::layers {
 
 /// Runs `work`, which makes or runs layers. Throws std::bad_alloc where oneDNN gets no memory; and
 /// beforehand where there is little left: short of it for code that it generates at a primitive's
@@ -150,4 +150,4 @@ class Attention {
   mutable std::map<PlanShape, std::unique_ptr<const Plan>> plans_;
 };
 
-}  // namespace blindtuner::layers
+}  // namespace blindtuner::features::layers

@@ -10,7 +10,7 @@
 #include "base/path.h"
 #include "base/sha256.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 namespace fs = std::filesystem;
@@ -106,4 +106,4 @@ ModelFiles find_model(const fs::path& path) {
   return {path.parent_path(), path, {path}, {}};
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

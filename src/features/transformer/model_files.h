@@ -10,7 +10,7 @@
 
 #include "base/sha256.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// Of a sharded model: files, and bytes of the index that lists them.
 inline constexpr std::size_t kMaxShards = 1024;
@@ -33,4 +33,4 @@ struct ModelFiles {
 /// names files elsewhere.
 ModelFiles find_model(const std::filesystem::path& path);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

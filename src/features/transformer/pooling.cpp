@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 using Kind = TokenPart::Kind;
@@ -125,4 +125,4 @@ std::vector<ColumnSet> PoolingPlan::columns(
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

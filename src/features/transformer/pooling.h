@@ -10,7 +10,7 @@
 
 #include "features/data/dataset.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// One piece of features: a token, or an average of tokens.
 struct TokenPart {
@@ -67,4 +67,4 @@ class PoolingPlan {
   std::vector<TokenPart> parts_;
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

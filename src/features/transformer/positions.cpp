@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 /// Keys's cubic convolution kernel.
@@ -74,4 +74,4 @@ std::vector<float> interpolate_positions(std::span<const float> table, std::size
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// `table`: from x from x width numbers, row by row of a square of patches. Returns to x to x width,
 /// interpolated by cubic convolution as PyTorch's `interpolate` (bicubic, corners not aligned) has
@@ -14,4 +14,4 @@ namespace blindtuner {
 std::vector<float> interpolate_positions(std::span<const float> table, std::size_t from,
                                          std::size_t to, std::size_t width, bool antialias);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/json.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 using nlohmann::json;
@@ -177,4 +177,4 @@ std::vector<float> SafetensorsFile::read(const std::string& name, const Shape& e
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

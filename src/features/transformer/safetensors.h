@@ -14,7 +14,7 @@
 
 #include "base/input_file.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 using Shape = std::vector<std::size_t>;
 
@@ -56,4 +56,4 @@ class SafetensorsFile {
 float half_to_float(std::uint16_t bits);
 float bfloat16_to_float(std::uint16_t bits);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

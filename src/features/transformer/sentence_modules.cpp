@@ -11,7 +11,7 @@
 #include "features/transformer/checkpoint.h"
 #include "features/transformer/settings.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 namespace fs = std::filesystem;
@@ -186,4 +186,4 @@ SentenceModules read_sentence_modules(const fs::path& folder) {
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -9,7 +9,7 @@
 
 #include "features/transformer/layers.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 inline constexpr std::size_t kMaxModules = 32;  ///< of a modules.json
 inline constexpr std::size_t kMaxPromptBytes = 4096;
@@ -45,4 +45,4 @@ struct SentenceModules {
 /// is named).
 SentenceModules read_sentence_modules(const std::filesystem::path& folder);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

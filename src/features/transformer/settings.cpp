@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "base/path.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 using nlohmann::json;
 
@@ -86,4 +86,4 @@ layers::Activation activation_named(const std::string& name, const std::string& 
                   "', expected gelu, gelu_new, quick_gelu or relu");
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -9,7 +9,7 @@
 
 #include "features/transformer/layers.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// Bytes of a settings file beside a model (config.json and the like).
 inline constexpr std::uint64_t kMaxSettingsBytes = std::uint64_t{4} << 20;
@@ -32,4 +32,4 @@ const nlohmann::json& object_setting(const nlohmann::json& settings, const char*
 /// "gelu" and its approximations by name. Throws DataError.
 layers::Activation activation_named(const std::string& name, const std::string& where);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 struct SettingOrigin {
   std::string setting, value;
@@ -13,4 +13,4 @@ struct SettingOrigin {
 };
 using SettingOrigins = std::vector<SettingOrigin>;
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -8,7 +8,7 @@
 #include "base/path.h"
 #include "features/transformer/settings.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 using nlohmann::json;
@@ -116,4 +116,4 @@ TextConfig read_text_config(const SentenceModules& modules, Checkpoint& checkpoi
   return config;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

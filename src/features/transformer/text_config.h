@@ -9,7 +9,7 @@
 #include "features/transformer/settings_origin.h"
 #include "features/transformer/text_names.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 struct TextConfig {
   std::string kind;            ///< for messages
@@ -45,4 +45,4 @@ struct TextConfig {
 TextConfig read_text_config(const SentenceModules& modules, Checkpoint& checkpoint,
                             const TextNames*& names);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "features/transformer/encoder.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 using layers::Encoder;
 using layers::ScoreBias;
@@ -379,4 +379,4 @@ void TextEncoder::embed(std::span<const std::int32_t> tokens, std::span<const st
       });
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -11,7 +11,7 @@
 #include "features/transformer/pooling.h"
 #include "features/transformer/text_config.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// Token ids in, one row of features a text out. @[Devlin19], @[Liu19], @[Sanh19], @[Song20],
 /// @[Reimers19], @[Radford21]. Immutable; one instance may be used by many threads at once.
@@ -46,4 +46,4 @@ class TextEncoder {
   std::unique_ptr<const Network> network_;
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

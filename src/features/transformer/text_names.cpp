@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 TextNames bert() {
@@ -123,4 +123,4 @@ const TextNames& recognise_text_names(Checkpoint& checkpoint, const std::string&
                   "(BERT, RoBERTa, DistilBERT, MPNet) nor one of CLIP's is among its tensors");
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

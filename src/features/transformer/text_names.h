@@ -8,7 +8,7 @@
 
 #include "features/transformer/checkpoint.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// Names are below the checkpoint's prefix, those of a block below the block; an empty one: this
 /// kind has no such tensor.
@@ -41,4 +41,4 @@ struct TextNames {
 const TextNames& recognise_text_names(Checkpoint& checkpoint, const std::string& model_type,
                                       const std::string& where);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -9,7 +9,7 @@
 #include "base/path.h"
 #include "features/transformer/settings.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 using nlohmann::json;
@@ -172,4 +172,4 @@ VisionConfig read_vision_config(const std::filesystem::path& folder, const Check
   return config;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -12,7 +12,7 @@
 #include "features/transformer/settings_origin.h"
 #include "features/transformer/vision_names.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 struct VisionConfig {
   // The network.
@@ -61,4 +61,4 @@ VisionConfig read_vision_config(const std::filesystem::path& folder, const Check
 void read_picture_settings(const std::filesystem::path& folder, const nlohmann::json& settings,
                            const VisionNames& names, std::size_t image_size, VisionConfig& config);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

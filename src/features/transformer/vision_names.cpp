@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 VisionNames timm() {
@@ -169,4 +169,4 @@ const VisionNames& recognise_vision_names(Checkpoint& checkpoint) {
       known + " is among its tensors");
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

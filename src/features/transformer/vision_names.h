@@ -8,7 +8,7 @@
 
 #include "features/transformer/checkpoint.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// Names are below the checkpoint's prefix, those of a block below the block; an empty one: this
 /// kind has no such tensor. What is optional is known by whether it is there.
@@ -49,4 +49,4 @@ struct VisionNames {
 /// when the file holds none.
 const VisionNames& recognise_vision_names(Checkpoint& checkpoint);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -8,7 +8,7 @@
 #include "features/transformer/settings.h"
 #include "features/transformer/vision_config.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 using nlohmann::json;
@@ -163,4 +163,4 @@ void read_picture_settings(const std::filesystem::path& folder, const json& sett
                             guessed});
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "features/transformer/vision_weights.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 using layers::Affine;
 using layers::Encoder;
@@ -324,4 +324,4 @@ void VisionTransformer::run(std::span<const float> pixels, std::size_t batch,
       });
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

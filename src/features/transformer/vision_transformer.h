@@ -9,7 +9,7 @@
 #include "features/transformer/pooling.h"
 #include "features/transformer/vision_config.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 struct VisionOptions {
   /// What features are made of.
@@ -68,4 +68,4 @@ class VisionTransformer {
   std::unique_ptr<const Network> network_;
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

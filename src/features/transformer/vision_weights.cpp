@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "features/transformer/positions.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 namespace {
 
 using layers::Affine;
@@ -136,4 +136,4 @@ std::vector<float> read_vision_tokens(Checkpoint& checkpoint, const VisionNames&
   return out;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -8,7 +8,7 @@
 #include "features/transformer/encoder.h"
 #include "features/transformer/vision_config.h"
 
-namespace blindtuner {
+namespace blindtuner::features {
 
 /// More tokens are refused where attention scores have a bias by the offset of two patches: it takes
 /// 4 heads tokens^2 bytes a block.
@@ -29,4 +29,4 @@ std::vector<std::shared_ptr<const layers::ScoreBias>> read_all_offsets(Checkpoin
 std::vector<float> read_vision_tokens(Checkpoint& checkpoint, const VisionNames& names,
                                       const VisionConfig& config);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::features

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 
-namespace blindtuner {
+namespace blindtuner::reference {
 
 Eigen::VectorXd balance_shift(const std::vector<std::size_t>& class_counts, double strength) {
   require(strength >= 0 && strength <= 1, "balance_shift: strength");
@@ -23,4 +23,4 @@ LinearClassifier balanced(LinearClassifier model, const std::vector<std::size_t>
   return model;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::reference

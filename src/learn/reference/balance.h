@@ -6,7 +6,8 @@
 
 #include "features/data/dataset.h"
 
-namespace blindtuner {
+namespace blindtuner::reference {
+using namespace features;
 
 /// A softmax classifier's scores hold the logarithm of its training set's class proportions. Less
 /// `strength` times them, on a mean of 0: 1 leaves what a set of even classes would have given, 0
@@ -22,4 +23,4 @@ LinearClassifier balanced(LinearClassifier model, const std::vector<std::size_t>
 /// What is tried.
 inline constexpr std::array<double, 5> kBalanceStrengths = {0, 0.25, 0.5, 0.75, 1};
 
-}  // namespace blindtuner
+}  // namespace blindtuner::reference

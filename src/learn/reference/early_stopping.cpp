@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "learn/reference/metrics.h"
 
-namespace blindtuner {
+namespace blindtuner::reference {
 
 ValidationScore validation_score(const Eigen::MatrixXd& scores, const Labels& labels) {
   require(!labels.empty() && scores.rows() == static_cast<Eigen::Index>(labels.size()),
@@ -44,4 +44,4 @@ bool EarlyStopping::go_on(const ValidationScore& score) {
   return rounds_ - best_round_ < rule_.patience;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::reference

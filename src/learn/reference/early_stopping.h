@@ -7,7 +7,9 @@
 #include "features/data/dataset.h"
 #include "learn/softmax_circuit.h"
 
-namespace blindtuner {
+namespace blindtuner::reference {
+using namespace learn;
+using namespace features;
 
 /// What the owner sees of one round of validation.
 struct ValidationScore {
@@ -54,4 +56,4 @@ struct ValidationRound {
   bool operator==(const ValidationRound&) const = default;
 };
 
-}  // namespace blindtuner
+}  // namespace blindtuner::reference

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 
-namespace blindtuner {
+namespace blindtuner::reference {
 
 Labels predict(const Eigen::MatrixXd& scores) {
   require(scores.cols() > 0, "predict: no classes");
@@ -71,4 +71,4 @@ double macro_f1(const Labels& predicted, const Labels& actual, int classes) {
   return counted == 0 ? 0.0 : sum / counted;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::reference

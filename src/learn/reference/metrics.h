@@ -6,7 +6,8 @@
 
 #include "features/data/dataset.h"
 
-namespace blindtuner {
+namespace blindtuner::reference {
+using namespace features;
 
 /// The class with the largest score of every row (the first of equals). scores: samples x classes.
 Labels predict(const Eigen::MatrixXd& scores);
@@ -36,4 +37,4 @@ double balanced_accuracy(const Labels& predicted, const Labels& actual, int clas
 /// is left out.
 double macro_f1(const Labels& predicted, const Labels& actual, int classes);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::reference

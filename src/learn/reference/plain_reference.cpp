@@ -11,7 +11,7 @@
 #include "learn/optimiser.h"
 #include "learn/reference/metrics.h"
 
-namespace blindtuner {
+namespace blindtuner::reference {
 namespace {
 
 using Index = Eigen::Index;
@@ -222,4 +222,4 @@ PlainResult train_plain(const Dataset& train, const Dataset* test, const Trainin
   return result;
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::reference

@@ -10,7 +10,7 @@
 #include "learn/softmax_circuit.h"  // exact_softmax
 #include "learn/training_config.h"
 
-namespace blindtuner {
+namespace blindtuner::reference {
 
 /// Probabilities out of the logits of one sample (both of length classes). Called from several
 /// threads.
@@ -66,4 +66,4 @@ struct PlainResult {
 PlainResult train_plain(const Dataset& train, const Dataset* test, const TrainingConfig& config,
                         const PlainOptions& options = {});
 
-}  // namespace blindtuner
+}  // namespace blindtuner::reference

@@ -16,7 +16,7 @@
 #include "learn/reference/metrics.h"
 #include "learn/reference/plain_reference.h"
 
-namespace blindtuner {
+namespace blindtuner::reference {
 namespace {
 
 /// The fold of every sample: those of a class are dealt in turn, copies to the first one's; groups
@@ -256,4 +256,4 @@ std::size_t best_balance(const Trial& trial) {
   return static_cast<std::size_t>(best - trial.balanced.begin());
 }
 
-}  // namespace blindtuner
+}  // namespace blindtuner::reference

@@ -12,7 +12,8 @@
 #include "learn/softmax_circuit.h"
 #include "learn/training_config.h"
 
-namespace blindtuner {
+namespace blindtuner::reference {
+using namespace learn;
 
 /// One way to train.
 struct TrainingSetting {
@@ -73,4 +74,4 @@ std::size_t cheapest_of_the_best(std::span<const Trial> trials, std::span<const 
 /// Of kBalanceStrengths the one with the largest sum of balanced accuracy and macro-F1.
 std::size_t best_balance(const Trial& trial);
 
-}  // namespace blindtuner
+}  // namespace blindtuner::reference

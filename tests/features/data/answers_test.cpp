@@ -6,6 +6,7 @@
 #include <random>
 
 namespace blindtuner {
+using namespace features;
 namespace {
 
 constexpr std::size_t kAnswer = 3;

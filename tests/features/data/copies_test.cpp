@@ -11,6 +11,7 @@
 #include "features/data/shuffle.h"
 
 namespace blindtuner {
+using namespace features;
 namespace {
 
 Dataset normal_set(Eigen::Index samples, Eigen::Index width, std::uint64_t seed) {

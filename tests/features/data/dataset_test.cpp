@@ -18,6 +18,7 @@
 #include "features/data/whitening.h"
 
 namespace blindtuner {
+using namespace features;
 namespace {
 
 using namespace testing;

@@ -10,6 +10,7 @@
 #include "features/data/load.h"
 
 namespace blindtuner {
+using namespace features;
 namespace {
 
 using namespace testing;

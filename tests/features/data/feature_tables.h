@@ -11,6 +11,7 @@
 #include "features/data/test_files.h"
 
 namespace blindtuner::testing {
+using namespace features;
 
 using Words = std::vector<std::string>;
 

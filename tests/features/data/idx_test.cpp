@@ -9,6 +9,7 @@
 #include "features/data/test_files.h"
 
 namespace blindtuner {
+using namespace features;
 namespace {
 
 using namespace testing;

@@ -6,6 +6,7 @@
 #include <random>
 
 namespace blindtuner {
+using namespace features;
 namespace {
 
 using Columns = std::vector<std::size_t>;

@@ -7,6 +7,7 @@
 #include "features/data/load.h"
 
 namespace blindtuner {
+using namespace features;
 namespace {
 
 using namespace testing;

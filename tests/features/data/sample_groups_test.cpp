@@ -11,6 +11,7 @@
 #include "features/data/npy.h"
 
 namespace blindtuner {
+using namespace features;
 namespace {
 
 using namespace testing;

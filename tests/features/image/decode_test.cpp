@@ -10,6 +10,7 @@
 #include "features/image/formats.h"
 
 namespace blindtuner {
+using namespace features;
 namespace {
 
 using namespace testing;

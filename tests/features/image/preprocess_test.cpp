@@ -10,6 +10,7 @@
 #include "features/data/test_files.h"
 
 namespace blindtuner {
+using namespace features;
 namespace {
 
 const std::filesystem::path kFixtures = BLINDTUNER_FIXTURES;

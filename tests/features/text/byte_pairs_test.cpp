@@ -12,6 +12,7 @@
 #include "features/text/word_piece.h"
 
 namespace blindtuner {
+using namespace features;
 namespace {
 
 using namespace testing;

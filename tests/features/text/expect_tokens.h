@@ -9,6 +9,7 @@
 #include "features/text/tokenizer.h"
 
 namespace blindtuner::testing {
+using namespace features;
 
 /// `where` is said of what differs. What is cut off keeps the token that closes it.
 inline void expect_tokens(const Tokenizer& tokenizer, const std::string& text,

@@ -11,6 +11,7 @@
 #include "features/text/expect_tokens.h"
 
 namespace blindtuner {
+using namespace features;
 namespace {
 
 using namespace testing;

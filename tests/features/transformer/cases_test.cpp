@@ -14,6 +14,7 @@
 #include "features/transformer/vision_transformer.h"
 
 namespace blindtuner {
+using namespace features;
 namespace {
 
 namespace fs = std::filesystem;

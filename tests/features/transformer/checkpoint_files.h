@@ -10,6 +10,7 @@
 #include "features/transformer/safetensors.h"
 
 namespace blindtuner::testing {
+using namespace features;
 
 struct LiteralTensor {
   Shape shape;

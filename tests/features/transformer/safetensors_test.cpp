@@ -9,6 +9,7 @@
 #include "features/transformer/checkpoint_files.h"
 
 namespace blindtuner {
+using namespace features;
 namespace {
 
 using namespace testing;

@@ -7,6 +7,7 @@
 #include "features/transformer/text_encoder.h"
 
 namespace blindtuner {
+using namespace features;
 namespace {
 
 using namespace testing;

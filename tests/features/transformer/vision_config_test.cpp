@@ -9,6 +9,7 @@
 #include "features/transformer/vision_transformer.h"
 
 namespace blindtuner {
+using namespace features;
 namespace {
 
 using namespace testing;

@@ -44,8 +44,9 @@ class Case:
     insecure: bool = True
     # Long: of its calls only those between files are tried, unless all are asked for.
     long: bool = False
-    # Of its faults every so many-th is tried, unless all are asked for.
-    every: int = 1
+    # Of faults of a kind between the first and the last every so many-th is tried, unless all are asked
+    # for.
+    every: int = 4
     changes: str = ""  # the option whose folder or file it changes in place
     injected: str = ""  # the program that is meant, when not the one that is started
 
@@ -106,11 +107,11 @@ CASES = [
     Case("extract-texts", OWNER, "extract --model {w}/bert --texts {w}/texts.tsv --out texts.npz "
          "--cache cache", ["texts.npz"], ["texts.npz"], insecure=False),
     Case("finetune", OWNER, f"finetune {FEATURES} --out out --parameters InsecureTest10 --steps 2",
-         FINETUNED, long=True, every=2),
+         FINETUNED, long=True, every=6),
     Case("finetune-server", OWNER, f"finetune {FEATURES} --out out --parameters InsecureTest10 "
          "--steps 1", FINETUNED, long=True, injected="blindtuner-server"),
     Case("demo", OWNER, "demo --data {w}/idx --features 8 --parameters InsecureTest10 --out out "
-         "--config {w}/train.json", FINETUNED, long=True, every=6),  # finetune's engine
+         "--config {w}/train.json", FINETUNED, long=True, every=24),  # finetune's engine
     # The passphrase that it sets opens the key in whatever state the key is.
     Case("passphrase", OWNER, "passphrase --keys keys --new-passphrase-file {w}/phrase "
          "--passphrase-file {w}/phrase", ["keys/secret.key"], beforehand=KEYS, over=None,

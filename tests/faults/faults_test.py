@@ -7,8 +7,9 @@ After every fault: outputs are the old ones or new ones and whole, keys are one 
 is one of a file's trouble and one line says which, and the next run succeeds, gives what it gives
 without a fault and leaves nothing behind. Kills are tried where the state of the disk differs from
 the kill before, writes in the middle of a file are left out, commands that are made of others are
-tried between files, and of one that is made as another is, some of these. The next run is tried
-where the same files are old, or new and as long, for the first time. The first run is one on a file
+tried between files. Every kind of fault is tried where it comes first and last, a kind being the
+call, the way it goes wrong and what the file is for; of the others every so many-th. The next run is
+tried where the same files are old, or new and as long, for the first time. The first run is one on a file
 system that knows no files without a name, the one over an earlier run's outputs is not; with
 BLINDTUNER_FAULTS=all in the environment every call is tried in every way, and the next run after
 every state (`make faults-long`).
@@ -28,6 +29,14 @@ WRITES = {"write", "pwrite", "writev", "sendfile", "copy_file_range"}
 UNSEEN = {"fsync", "fdatasync", "close", "flock", "lock"}
 # These need space on the disk.
 ROOM = WRITES | {"open", "fopen", "mkdir", "mkdirat", "symlink", "posix_fallocate"}
+
+
+def purpose(name):
+    """What a file is for, by its name in a log: a lock, what will be put in its place, or it is there."""
+    name = name.removesuffix(" (deleted)")
+    if name.endswith(".lock"):
+        return "lock"
+    return "temporary" if not name or name.startswith((".blindtuner-", "#")) else "output"
 
 
 class Faults:
@@ -66,8 +75,21 @@ class Faults:
         assert [number for number, _, _ in out] == list(range(1, len(out) + 1))
         return out
 
-    def faults(self, calls):
+    def chosen(self, calls):
         """(mode, at) of what is tried."""
+        faults = list(self.faults(calls))
+        if self.everything:
+            return faults
+        kinds = {}
+        for mode, at in faults:
+            _, call, name = calls[at - 1]
+            kinds.setdefault((mode, call, purpose(name)), []).append((mode, at))
+        ends = {fault for kind in kinds.values() for fault in (kind[0], kind[-1])}
+        others = [fault for fault in faults if fault not in ends]
+        return sorted(ends | set(others[::-self.case.every]), key=faults.index)
+
+    def faults(self, calls):
+        """(mode, at) of every fault that may leave the disk as no other does."""
         last = len(calls)
         for i, (at, call, name) in enumerate(calls):
             before = calls[i - 1] if i > 0 else (0, "", "")
@@ -143,9 +165,7 @@ class Faults:
             assert calls, "the command changes nothing?"
             self.before = dict(self.boxes.state(self.boxes.make("box", over=over)))
             self.good_states = {self.state(self.folder / "box")}
-            faults = list(self.faults(calls))
-            # What comes last are the end's.
-            for mode, at in faults if self.everything else faults[::-self.case.every]:
+            for mode, at in self.chosen(calls):
                 try:
                     self.try_one(over, named, mode, at)
                 except AssertionError as error:

@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/parallel.h"
+#include "rlwe/written_parameters.h"
 
 namespace blindtuner::io {
 namespace {
@@ -126,9 +127,17 @@ void ContainerReader::load() {
   if (progress_) progress_(position_);
 }
 
+// The parameters, where the file carries them, belong to no kind's own sections.
+void ContainerReader::begin_sections() {
+  load();
+  if (frames_.front().tag != kParametersTag) return;
+  enter_section(kParametersTag);
+  header_.written_parameters = text(rlwe::kMaxParametersBytes, "the parameters");
+}
+
 SectionTag ContainerReader::next_section() {
+  if (next_number_ == 0) begin_sections();
   require_section_finished();
-  if (frames_.empty()) load();
   return frames_[current_].tag;
 }
 

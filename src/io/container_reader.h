@@ -30,6 +30,7 @@ class ContainerReader {
   ContainerReader(const ContainerReader&) = delete;
   ContainerReader& operator=(const ContainerReader&) = delete;
 
+  /// Its written_parameters are empty before the first section was asked for.
   const FileHeader& header() const { return header_; }
   const std::string& name() const { return source_.name(); }  ///< the source's
   std::optional<std::uint64_t> file_bytes() const { return file_bytes_; }
@@ -78,6 +79,7 @@ class ContainerReader {
   };
   void fill(std::size_t wanted);
   void load();
+  void begin_sections();
   void require_section_finished();
 
   ByteSource& source_;

@@ -22,6 +22,9 @@ ContainerWriter::ContainerWriter(ByteSink& sink, const FileHeader& header)
   std::copy_n(bytes.end() - kDigestBytes, kDigestBytes, header_digest_.begin());
   sink_.write(bytes);
   buffer_.resize(kBatchFrames * kFullFrameBytes);
+  if (header.written_parameters.empty()) return;
+  begin_section(kParametersTag);
+  text(header.written_parameters);
 }
 
 ContainerWriter::~ContainerWriter() {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "io/bit_packing.h"
+#include "rlwe/written_parameters.h"
 
 namespace blindtuner::io {
 namespace {
@@ -52,9 +53,10 @@ std::uint64_t product_keys_bytes(const Parameters& p, const ProductLayout& layou
          maps * map;
 }
 
-std::uint64_t file_size(std::span<const std::uint64_t> sections) {
+std::uint64_t file_size(const Parameters& parameters, std::span<const std::uint64_t> sections) {
   constexpr std::uint64_t kFrame = 8 + kDigestBytes;
   std::uint64_t bytes = kHeaderBytes + kFrame;
+  if (!built_in(parameters.literal())) bytes += kFrame + 4 + to_text(parameters.literal()).size();
   for (const std::uint64_t payload : sections) {
     const std::uint64_t frames = (payload + kFrameBytes - 1) / kFrameBytes;
     bytes += payload + std::max<std::uint64_t>(frames, 1) * kFrame;

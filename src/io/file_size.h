@@ -21,7 +21,7 @@ std::uint64_t bootstrap_keys_bytes(const Parameters& parameters, const Bootstrap
 std::uint64_t product_keys_bytes(const Parameters& parameters, const ProductLayout& layout);
 inline constexpr std::uint64_t kLayoutBytes = 20;
 
-/// A file of sections with these payloads, as ContainerWriter writes it.
-std::uint64_t file_size(std::span<const std::uint64_t> sections);
+/// A file of sections with these payloads under these parameters, as ContainerWriter writes it.
+std::uint64_t file_size(const Parameters& parameters, std::span<const std::uint64_t> sections);
 
 }  // namespace blindtuner::io

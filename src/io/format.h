@@ -19,6 +19,10 @@
 //     8+L 32  SHA-256 of (the header's SHA-256, the frame's number as 8 bytes, bytes 0 .. 7+L)
 //   the last frame is empty, its section is "END." and nothing follows it.
 //
+// A file made under a parameter set that a user wrote down begins with a section "PARM": that set as a text
+// of JSON (rlwe/written_parameters.h), which the digest in the header checks. It belongs to every kind of
+// file, is written by ContainerWriter and taken by ContainerReader, and a kind's own sections follow.
+//
 // Consecutive frames of one section are one stream of bytes; neighbouring sections have different
 // names. Every frame is verified before a byte of it is interpreted; a frame cannot be moved,
 // dropped or taken from another file unnoticed, and a truncated file lacks its last frame. The
@@ -72,6 +76,8 @@ struct FileHeader {
   std::string parameters_name;    ///< at most 31 bytes
   std::string parameters_digest;  ///< 64 hexadecimal digits, or empty
   KeyId key_id{};
+  /// "PARM" where the file has it, else empty. No part of the header's bytes.
+  std::string written_parameters{};
 };
 
 /// A section's name: exactly four characters.
@@ -83,6 +89,7 @@ constexpr SectionTag section_tag(const char (&name)[5]) {
   return tag;
 }
 inline constexpr SectionTag kEndTag = section_tag("END.");
+inline constexpr SectionTag kParametersTag = section_tag("PARM");
 /// The four characters; anything unprintable becomes '?'.
 std::string to_string(SectionTag tag);
 

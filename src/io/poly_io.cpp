@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "io/residues.h"
+#include "rlwe/written_parameters.h"
 
 namespace blindtuner::io {
 namespace {
@@ -42,18 +43,28 @@ CiphertextHead read_head(ContainerReader& in, const Parameters& parameters) {
 }  // namespace
 
 FileHeader make_header(FileKind kind, const Parameters& parameters, const KeyId& key_id) {
-  return {kind, parameters.literal().name, parameters.digest(), key_id};
+  const ParametersLiteral& literal = parameters.literal();
+  return {kind, literal.name, parameters.digest(), key_id,
+          built_in(literal) ? std::string() : to_text(literal)};
 }
 
-ParametersPtr load_parameters(const ContainerReader& reader, bool allow_insecure) {
+ParametersPtr load_parameters(ContainerReader& reader, bool allow_insecure) {
+  (void)reader.next_section();
   const FileHeader& header = reader.header();
-  const ParametersLiteral* literal = nullptr;
+  ParametersPtr parameters;
   try {
-    literal = &find_parameters(header.parameters_name);
+    parameters =
+        Parameters::create(header.written_parameters.empty()
+                               ? find_parameters(header.parameters_name)
+                               : parse_parameters(header.written_parameters, "parameters"));
+  } catch (const SecurityError& error) {
+    throw SecurityError(reader.name() + ": " + error.what());
   } catch (const DataError& error) {
     reader.fail(error.what());
   }
-  ParametersPtr parameters = Parameters::create(*literal);
+  if (parameters->literal().name != header.parameters_name)
+    reader.fail("names the parameters '" + header.parameters_name + "' and holds '" +
+                parameters->literal().name + "'");
   if (parameters->digest() != header.parameters_digest)
     reader.fail("made under other parameters of the name '" + header.parameters_name +
                 "' than this program's: digest " + header.parameters_digest.substr(0, 16) +

@@ -32,9 +32,9 @@ using namespace ckks;
 /// The header for a file of this kind under these parameters.
 FileHeader make_header(FileKind kind, const Parameters& parameters, const KeyId& key_id);
 
-/// The parameters that the file names, which must be those of this program by digest. Sets below
-/// 128 bits are refused (SecurityError) unless allowed.
-ParametersPtr load_parameters(const ContainerReader& reader, bool allow_insecure);
+/// The parameters that the file carries, or those of this program that it names, by digest. Sets below 128
+/// bits are refused (SecurityError) unless allowed. Asks for the first section.
+ParametersPtr load_parameters(ContainerReader& reader, bool allow_insecure);
 /// The file was made under these parameters and keys. `others`: what it must go with, for the
 /// message.
 void require_same_keys(const ContainerReader& reader, const FileHeader& expected,

@@ -114,7 +114,7 @@ std::uint64_t dataset_file_bytes(const Parameters& parameters, const ProductLayo
   std::vector<std::uint64_t> sections = {kLayoutBytes + sizeof(DataId) + 1 + 4,
                                          l.blocks() * l.feature_groups() * each};
   if (labelled) sections.push_back(l.supers() * l.ratio * each);
-  return file_size(sections);
+  return file_size(parameters, sections);
 }
 
 }  // namespace blindtuner::records

@@ -64,7 +64,7 @@ std::uint64_t model_file_bytes(const Parameters& parameters, const ProductLayout
                                const TrainingState& training) {
   const std::uint64_t sections[] = {kLayoutBytes + sizeof(DataId), training_bytes(training),
                                     l.packs() * ciphertext_bytes(parameters.small_ring(), 2)};
-  return file_size(sections);
+  return file_size(parameters, sections);
 }
 
 }  // namespace blindtuner::records

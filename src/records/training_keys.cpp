@@ -75,7 +75,7 @@ std::uint64_t training_keys_file_bytes(const Parameters& parameters,
                                        const ProductLayout& layout) {
   const std::uint64_t sections[] = {kLayoutBytes, bootstrap_keys_bytes(parameters, shapes),
                                     product_keys_bytes(parameters, layout)};
-  return file_size(sections);
+  return file_size(parameters, sections);
 }
 
 }  // namespace blindtuner::records

@@ -9,7 +9,7 @@ namespace {
 
 constexpr SectionTag kOne = section_tag("ONE."), kTwo = section_tag("TWO.");
 
-FileHeader header() { return make_header(FileKind::kModel, *tiny_parameters(), KeyId{1, 2, 3}); }
+FileHeader header() { return tiny_header(FileKind::kModel, KeyId{1, 2, 3}); }
 
 class FormatTest : public MediumTest {
  protected:

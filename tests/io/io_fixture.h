@@ -38,6 +38,13 @@ inline ParametersPtr tiny_parameters() {
   return parameters;
 }
 
+/// The header of a file under it that does not carry it: what is tested lies at the file's beginning.
+inline FileHeader tiny_header(FileKind kind, const KeyId& id = {}) {
+  FileHeader header = make_header(kind, *tiny_parameters(), id);
+  header.written_parameters.clear();
+  return header;
+}
+
 /// A folder that goes away with the test.
 class IoTest : public ::testing::Test {
  protected:

@@ -1,5 +1,6 @@
 // Ciphertexts and keys: round trips, wrong shapes, and mutations behind correct checksums.
 #include "medium_fixture.h"
+#include "rlwe/written_parameters.h"
 #include "secret/bootstrap_keygen.h"
 #include "secret/secret_key_file.h"
 
@@ -17,7 +18,7 @@ class PolyIoTest : public MediumTest {
   void write_body(const std::function<void(ContainerWriter&)>& f,
                   const std::string& name = "file") {
     write_file(
-        make_header(FileKind::kDataset, p_, KeyId{}),
+        tiny_header(FileKind::kDataset),
         [&](ContainerWriter& out) {
           out.begin_section(kBody);
           f(out);
@@ -154,6 +155,67 @@ TEST_P(PolyIoTest, TellsKeysAndParametersApart) {
   ContainerReader other(*from_other);
   EXPECT_NE(message_of([&] { load_parameters(other, true); }).find("made under other parameters"),
             std::string::npos);
+}
+
+TEST_P(PolyIoTest, CarriesAParameterSetThatAUserWroteDown) {
+  ParametersLiteral literal = find_parameters("InsecureTest10");
+  literal.name = "Insecure-mine";
+  literal.sparse_weight = 24;
+  const ParametersPtr mine = Parameters::create(literal);
+  const auto write_under = [&](const FileHeader& header, const std::string& name) {
+    write_file(
+        header,
+        [](ContainerWriter& out) {
+          out.begin_section(kBody);
+          out.number(std::uint8_t{7});
+        },
+        name);
+  };
+  const auto message = [&](const std::string& name, bool allow_insecure = true) {
+    return message_of([&] {
+      const auto from = source(name);
+      ContainerReader in(*from);
+      load_parameters(in, allow_insecure);
+    });
+  };
+  const FileHeader header = make_header(FileKind::kDataset, *mine, KeyId{1});
+  write_under(header, "mine");
+  const auto from = source("mine");
+  ContainerReader in(*from);
+  EXPECT_EQ(load_parameters(in, true)->literal(), literal);
+  in.enter_section(kBody);  // the set is no section of the kind's own
+  EXPECT_EQ(in.number<std::uint8_t>(), 7);
+  in.finish();
+  const auto again = source("mine");
+  ContainerReader scanned(*again);
+  ASSERT_EQ(scan_sections(scanned).size(), 1u);
+  EXPECT_NE(message("mine", false).find("--allow-insecure-parameters"), std::string::npos);
+
+  // Another set than the digest is of; another name than the header's; no set; one below 128 bits whose
+  // name does not say so.
+  const auto forged = [&](auto&& change) {
+    FileHeader other = header;
+    change(other);
+    write_under(other, "forged");
+    return message("forged");
+  };
+  ParametersLiteral weight = literal, secret = literal;
+  weight.sparse_weight = 25;
+  secret.name = "Mine";
+  EXPECT_NE(forged([&](FileHeader& h) { h.written_parameters = to_text(weight); }).find("digest"),
+            std::string::npos);
+  EXPECT_NE(forged([&](FileHeader& h) { h.parameters_name = "Insecure-yours"; }).find("names the"),
+            std::string::npos);
+  EXPECT_NE(forged([&](FileHeader& h) { h.written_parameters.clear(); }).find("no parameter set"),
+            std::string::npos);
+  EXPECT_NE(forged([&](FileHeader& h) { h.written_parameters = to_text(secret); }).find("refused"),
+            std::string::npos);
+  EXPECT_NE(forged([&](FileHeader& h) { h.written_parameters = "{}"; }).find("'name' is missing"),
+            std::string::npos);
+  // The sets that every program knows are named alone.
+  EXPECT_TRUE(make_header(FileKind::kDataset,
+                          *Parameters::create(find_parameters("InsecureTest10")), KeyId{})
+                  .written_parameters.empty());
 }
 
 // Every reader against mutations that pass the checksums: it must succeed or throw DataError.

@@ -125,11 +125,12 @@ TEST_F(PlanTest, FilesHaveTheSizesForecast) {
 
 TEST_F(PlanTest, FileSizeCountsFrames) {
   constexpr std::uint64_t kFrame = 8 + kDigestBytes, kEmpty = kHeaderBytes + kFrame;
+  const Parameters& p = *scene().parameters;
   const std::uint64_t none[] = {0}, whole[] = {kFrameBytes}, more[] = {kFrameBytes + 1, 5};
-  EXPECT_EQ(file_size({}), kEmpty);
-  EXPECT_EQ(file_size(none), kEmpty + kFrame);
-  EXPECT_EQ(file_size(whole), kEmpty + kFrame + kFrameBytes);
-  EXPECT_EQ(file_size(more), kEmpty + 3 * kFrame + kFrameBytes + 6);
+  EXPECT_EQ(file_size(p, {}), kEmpty);
+  EXPECT_EQ(file_size(p, none), kEmpty + kFrame);
+  EXPECT_EQ(file_size(p, whole), kEmpty + kFrame + kFrameBytes);
+  EXPECT_EQ(file_size(p, more), kEmpty + 3 * kFrame + kFrameBytes + 6);
 }
 
 // What the counting ring says is what the real one does, linear maps included.

@@ -6,6 +6,7 @@
 #include "records/dataset.h"
 #include "records/round.h"
 #include "records/training_keys.h"
+#include "rlwe/written_parameters.h"
 
 namespace blindtuner::testing {
 using namespace records;
@@ -125,7 +126,8 @@ class RecordsTest : public IoTest {
       Bytes mutated = file;
       for (std::uint64_t j = random() % 3 + 1; j > 0; --j) {
         const std::size_t body = mutated.size() - kHeaderBytes;
-        const std::size_t reach = i % 2 == 0 ? std::min<std::size_t>(400, body) : body;
+        const std::size_t shapes = 400 + to_text(tiny_parameters()->literal()).size();
+        const std::size_t reach = i % 2 == 0 ? std::min(shapes, body) : body;
         const std::size_t at = kHeaderBytes + random() % reach;
         mutated[at] = static_cast<std::uint8_t>(random() % 3 == 0 ? 0xff : random());
         if (random() % 8 == 0) mutated.resize(at + 1);

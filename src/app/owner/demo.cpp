@@ -117,7 +117,9 @@ void add_demo(Program& program) {
             ->capture_default_str();
         command.add_option("--config", o->config, "training configuration (JSON)");
         add_run_key_options(command, o->keys);
-        command.add_option("--parameters", o->parameters, "name of a parameter set")
+        command
+            .add_option("--parameters", o->parameters,
+                        "name of a parameter set, or a file of JSON that holds one")
             ->capture_default_str();
         command.add_option("--server", o->server, "the server's program (beside this one)");
         add_number(command, "--seed", o->seed, "of the samples' order", 0, UINT64_MAX)

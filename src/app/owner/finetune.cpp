@@ -22,6 +22,7 @@
 #include "features/data/load.h"
 #include "features/data/npy.h"
 #include "features/transformer/pooling.h"
+#include "rlwe/written_parameters.h"
 
 namespace blindtuner::app {
 namespace {
@@ -106,7 +107,7 @@ void check_before_extraction(const FinetuneOptions& o) {
   if (!o.config.empty()) (void)read_training_config(o.config, count);
   const bool named = !o.softmax.empty();
   (void)find_softmax_circuit(named ? o.softmax : "default", count, named ? o.range : 0);
-  (void)find_parameters(o.parameters);
+  (void)named_parameters(o.parameters);
 }
 
 constexpr char kTrainFeatures[] = "train-features.npz", kTestFeatures[] = "test-features.npz";
@@ -461,7 +462,9 @@ void add_finetune(Program& program) {
         command.add_option("--out", o->out, "folder for keys, encrypted data, model and reports")
             ->required();
         add_run_key_options(command, o->keys);
-        command.add_option("--parameters", o->parameters, "name of a parameter set")
+        command
+            .add_option("--parameters", o->parameters,
+                        "name of a parameter set, or a file of JSON that holds one")
             ->capture_default_str();
         command.add_flag("--publish", o->publish,
                          "also write published.npz, a model with noise that may be shared");

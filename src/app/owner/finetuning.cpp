@@ -32,6 +32,7 @@
 #include "learn/reference/plain_reference.h"
 #include "plan/forecast.h"
 #include "records/model.h"
+#include "rlwe/written_parameters.h"
 
 namespace blindtuner::app {
 using namespace plan;
@@ -66,7 +67,7 @@ class Finetuning {
         data_(std::move(data)),
         folder_(folder),
         files_(folder, settings_.keys.folder),
-        parameters_(Parameters::create(find_parameters(settings_.parameters))) {
+        parameters_(Parameters::create(named_parameters(settings_.parameters))) {
     folder_.require_outside(files_.keys);
   }
 
@@ -261,12 +262,12 @@ class Finetuning {
     const ProductLayout& made_for = keys.layout();
     const std::string& parameters = keys.set.parameters->literal().name;
     if (made_for.features != request.features + 1 || made_for.classes != request.classes ||
-        parameters != request.parameters)
+        keys.set.parameters->digest() != parameters_->digest())
       throw DataError(quoted_path(secret_key_path(files_.keys)) + ": these keys are for " +
                       std::to_string(made_for.features - 1) + " features, " +
                       std::to_string(made_for.classes) + " classes and the parameters '" +
                       parameters + "', this run needs " + std::to_string(request.features) + ", " +
-                      std::to_string(request.classes) + " and '" + request.parameters +
+                      std::to_string(request.classes) + " and '" + parameters_->literal().name +
                       "'; give another --out, or --new-keys, which keeps these in a folder "
                       "old-..");
     if (!path_exists(evaluation_keys_path(files_.keys)))

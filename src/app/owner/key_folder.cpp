@@ -20,6 +20,7 @@
 #include "io/file_stream.h"
 #include "learn/softmax_circuit.h"
 #include "records/training_keys.h"
+#include "rlwe/written_parameters.h"
 #include "secret/dataset_encryption.h"
 #include "secret/disclosure.h"
 
@@ -305,7 +306,7 @@ ProductLayout plan_keys(const KeygenRequest& request, const Parameters& paramete
 
 MadeKeys make_keys(const fs::path& folder, const KeygenRequest& request, bool replace,
                    const PassphraseSource& passphrase) {
-  const ParametersPtr parameters = Parameters::create(find_parameters(request.parameters));
+  const ParametersPtr parameters = Parameters::create(named_parameters(request.parameters));
   const ProductLayout layout = plan_keys(request, *parameters);
   make_private_folder(folder);
   const FileLock lock = lock_keys(folder);

@@ -12,6 +12,7 @@
 #include "base/quantity.h"
 #include "base/stopwatch.h"
 #include "learn/softmax_circuit.h"
+#include "rlwe/written_parameters.h"
 
 namespace blindtuner::app {
 using namespace learn;
@@ -44,7 +45,7 @@ void keygen(const CommonOptions& common, KeygenOptions options) {
                           : SecretBytes();
   });
   const auto secret = secret_key_path(options.out), evaluation = evaluation_keys_path(options.out);
-  const ParametersPtr parameters = Parameters::create(find_parameters(options.parameters));
+  const ParametersPtr parameters = Parameters::create(named_parameters(options.parameters));
   nlohmann::json report = {
       {"secret_key", secret.string()},
       {"evaluation_keys", evaluation.string()},
@@ -83,7 +84,9 @@ void add_keygen(Program& program) {
         add_number(command, "--batch", o->batch, "batch size that the layout is chosen for", 1,
                    kMaxBatch)
             ->capture_default_str();
-        command.add_option("--parameters", o->parameters, "name of a parameter set")
+        command
+            .add_option("--parameters", o->parameters,
+                        "name of a parameter set, or a file of JSON that holds one")
             ->capture_default_str();
         command.add_flag("--force", o->force,
                          "make new keys though there are some, which are kept in a folder old-..");

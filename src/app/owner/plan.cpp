@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "plan/forecast.h"
+#include "rlwe/written_parameters.h"
 
 namespace blindtuner::app {
 using namespace plan;
@@ -35,7 +36,7 @@ TrainingConfig plan_config(const PlanOptions& o) {
 
 void plan(const CommonOptions& common, const PlanOptions& o) {
   ForecastRequest request;
-  request.parameters = Parameters::create(find_parameters(o.parameters));
+  request.parameters = Parameters::create(named_parameters(o.parameters));
   const Parameters& p = *request.parameters;
   if (p.insecure() && !common.allow_insecure)
     throw SecurityError("parameters '" + o.parameters +
@@ -88,7 +89,9 @@ void add_plan(Program& program) {
         command.add_option("--softmax", o->softmax,
                            "family of softmax circuits: default, guaranteed, wide, sigmoid");
         add_range_option(command, o->range);
-        command.add_option("--parameters", o->parameters, "name of a parameter set")
+        command
+            .add_option("--parameters", o->parameters,
+                        "name of a parameter set, or a file of JSON that holds one")
             ->capture_default_str();
         command.add_flag("--calibrate", o->calibrate,
                          "measure this machine instead of taking the reference machine's figures");

@@ -4,7 +4,8 @@
 
 BUILD := build
 JOBS ?= $(shell nproc)
-CTEST := ctest --output-on-failure -j $(JOBS)
+# One test more than processors: some wait for a time to pass.
+CTEST := ctest --output-on-failure -j $(shell expr $(JOBS) + 1)
 # The kept corpus and a minute of new inputs from fixed seeds.
 FUZZ_TESTS = cmake --preset fuzz && \
   cmake --build $(BUILD)/fuzz -j $(JOBS) --target fuzz_readers && \

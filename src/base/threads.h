@@ -1,0 +1,48 @@
+// Threads that computations may use. A program has some of its own, and none other unless it makes them; a
+// library's user makes them and says where they are used.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+namespace blindtuner {
+
+/// Threads on which loops run (base/parallel.h).
+class Threads {
+ public:
+  /// wanted: 0 for BLINDTUNER_THREADS from the environment, else every core. Fewer where the system refuses so
+  /// many, 1 at least.
+  explicit Threads(int wanted = 0);
+  ~Threads();
+  Threads(const Threads&) = delete;
+  Threads& operator=(const Threads&) = delete;
+
+  int count() const;
+  /// From the next loop on.
+  void limit(int wanted);
+  /// call(context, i) for every i in [0, count), on these threads, none of which is in another loop; the first
+  /// exception is rethrown.
+  void run(std::size_t count, void (*call)(void*, std::size_t), void* context);
+
+  /// Those of the innermost UseThreads on this thread, or of whoever started the loop that it works for; else
+  /// the program's, which are made when they are first asked for and outlive everything.
+  static Threads& current();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// While one lives, loops of its thread run on these threads, which must outlive it.
+class UseThreads {
+ public:
+  explicit UseThreads(Threads& threads);
+  ~UseThreads();
+  UseThreads(const UseThreads&) = delete;
+  UseThreads& operator=(const UseThreads&) = delete;
+
+ private:
+  Threads* before_;
+};
+
+}  // namespace blindtuner

@@ -150,4 +150,9 @@ void FileLock::release() noexcept {
   ::close(std::exchange(descriptor_, -1));
 }
 
+FileLock make_locked_folder(const std::filesystem::path& path, const std::string& role) {
+  make_folder(path);
+  return FileLock(path, role);
+}
+
 }  // namespace blindtuner

@@ -50,4 +50,8 @@ class FileLock {
   int descriptor_ = -1;
 };
 
+/// Makes the folder and holds it in this role: keep what is returned. Throws DataError of make_folder
+/// (base/path.h) and of FileLock.
+FileLock make_locked_folder(const std::filesystem::path& path, const std::string& role);
+
 }  // namespace blindtuner

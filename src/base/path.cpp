@@ -24,6 +24,15 @@ bool path_exists(const std::filesystem::path& path) {
   return found;
 }
 
+void make_folder(const std::filesystem::path& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (!error && !std::filesystem::is_directory(path, error) && !error)
+    error = std::make_error_code(std::errc::not_a_directory);
+  if (error)
+    throw DataError("cannot make the folder " + quoted_path(path) + ": " + error.message());
+}
+
 bool lies_within(const std::filesystem::path& path, const std::filesystem::path& folder) {
   namespace fs = std::filesystem;
   std::error_code error, folder_error;

@@ -14,6 +14,9 @@ std::string quoted_path(const std::filesystem::path& path);
 /// the reason: `std::filesystem::exists` throws an exception there that is no DataError.
 bool path_exists(const std::filesystem::path& path);
 
+/// Makes it, and the folders above it, unless it is there. Throws DataError: a folder that cannot be made.
+void make_folder(const std::filesystem::path& path);
+
 /// Whether a path is a folder or lies beneath it, whether they are there or not, links followed as far as
 /// they lead. False where that cannot be told.
 bool lies_within(const std::filesystem::path& path, const std::filesystem::path& folder);

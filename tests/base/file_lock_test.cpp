@@ -58,6 +58,12 @@ TEST_F(FileLockTest, SaysWhoHoldsTheFolder) {
   EXPECT_TRUE(fs::is_empty(folder_)) << "the last holder removes the file";
 }
 
+TEST_F(FileLockTest, MakesTheFolderThatItHolds) {
+  const FileLock lock = make_locked_folder(folder_ / "new", "keys");
+  EXPECT_TRUE(lock.held());
+  EXPECT_THROW(make_locked_folder(folder_ / "new", "keys"), DataError);
+}
+
 TEST_F(FileLockTest, ReadersShareAndWritersDoNot) {
   FileLock first(folder_, "keys", Kind::kShared);
   const FileLock second(folder_, "keys", Kind::kShared);

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+
+#include "base/error.h"
 #include "features/data/test_files.h"
 
 namespace blindtuner {
@@ -30,6 +33,20 @@ TEST(Path, LiesWithin) {
   EXPECT_TRUE(lies_within("x", folder));
   EXPECT_TRUE(lies_within(folder / "x", "."));
   fs::current_path(before);
+}
+
+TEST(Path, MakesFolders) {
+  const testing::TemporaryFolder scratch;
+  make_folder(scratch / "a/b");
+  EXPECT_TRUE(fs::is_directory(scratch / "a/b"));
+  make_folder(scratch / "a/b");
+  std::ofstream(scratch / "file") << "x";
+  for (const fs::path& path : {scratch / "file", scratch / "file/x"}) try {
+      make_folder(path);
+      ADD_FAILURE() << path;
+    } catch (const DataError& error) {
+      EXPECT_NE(std::string(error.what()).find(path.string()), std::string::npos);
+    }
 }
 
 }  // namespace

@@ -8,7 +8,6 @@
 #include <system_error>
 
 #include "base/error.h"
-#include "base/path.h"
 #include "base/quantity.h"
 #include "base/utf8.h"
 #include "rlwe/security.h"
@@ -81,20 +80,6 @@ void print_notes(const CommonOptions& options, const std::vector<std::string>& n
 
 void print_warning(const std::string& warning) {
   std::fprintf(stderr, "warning: %s\n", printable(warning).c_str());
-}
-
-void make_folder(const std::filesystem::path& path) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (!error && !std::filesystem::is_directory(path, error) && !error)
-    error = std::make_error_code(std::errc::not_a_directory);
-  if (error)
-    throw DataError("cannot make the folder " + quoted_path(path) + ": " + error.message());
-}
-
-FileLock make_locked_folder(const std::filesystem::path& path, const std::string& role) {
-  make_folder(path);
-  return FileLock(path, role);
 }
 
 void require_room(const std::filesystem::path& folder, std::uint64_t bytes,

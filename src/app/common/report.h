@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "app/common/program.h"
-#include "base/file_lock.h"
 #include "rlwe/parameters.h"
 
 namespace blindtuner::app {
@@ -30,11 +29,6 @@ void print_notes(const CommonOptions& options, const std::vector<std::string>& n
 /// What may make a result worthless: "warning: ..", always.
 void print_warning(const std::string& warning);
 
-/// Throws DataError: a folder that cannot be made.
-void make_folder(const std::filesystem::path& path);
-/// And one that this program works in alone, in that role (base/file_lock.h): keep what is
-/// returned. Throws DataError that names the program that does so already.
-FileLock make_locked_folder(const std::filesystem::path& path, const std::string& role);
 /// Throws DataError when the disk of the folder has less left than `what` will take.
 void require_room(const std::filesystem::path& folder, std::uint64_t bytes,
                   const std::string& what);

@@ -13,6 +13,7 @@
 #include "app/server/validation.h"
 #include "base/atomic_file.h"
 #include "base/error.h"
+#include "base/file_lock.h"
 #include "base/json.h"
 #include "base/parallel.h"
 #include "base/path.h"

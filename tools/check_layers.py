@@ -27,11 +27,13 @@ BELOW = {
     "features/text": ["features/data"],
     "learn": ["linalg"],
     "learn/reference": ["learn", "features/data"],
+    "transport": ["io"],
     "records": ["io", "learn"],
     "plan": ["records"],
     "app/common": ["records"],
-    "app/server": ["app/common", "plan"],
-    "app/owner": ["app/common", "plan", "learn/reference", "secret", "features/image", "features/text",
+    "party/server": ["records", "transport"],
+    "app/server": ["app/common", "plan", "party/server"],
+    "app/owner": ["app/common", "plan", "transport", "learn/reference", "secret", "features/image", "features/text",
                   "features/transformer"],
 }
 # What only some files below src/ may include, whatever their layer: the device seam, docs/decisions/device-seam.md.
@@ -60,7 +62,7 @@ def layer_of(path):
     """The layer of a path relative to src/, or None."""
     parts = path.split("/")
     inner = "/".join(parts[:2])
-    return inner if len(parts) > 2 and (inner in BELOW or parts[0] in ("app", "features")) else parts[0]
+    return inner if len(parts) > 2 and (inner in BELOW or parts[0] in ("app", "features", "party")) else parts[0]
 
 
 def is_owners(layer):

@@ -1,9 +1,10 @@
 #include "records/answer.h"
 
-#include "io/file_stream.h"
 #include "records/sections.h"
 
 namespace blindtuner::records {
+
+std::string answer_name(int round) { return numbered_name("answer-", round, ".bit"); }
 
 void write_answer(ByteSink& sink, const KeySet& keys, const RunId& run, int round, bool stop) {
   ContainerWriter out(sink, header_for(FileKind::kAnswer, keys));
@@ -11,12 +12,6 @@ void write_answer(ByteSink& sink, const KeySet& keys, const RunId& run, int roun
   out.begin_section(kStopSection);
   out.number(static_cast<std::uint8_t>(stop));
   out.commit();
-}
-
-void write_answer(const std::filesystem::path& path, const KeySet& keys, const RunId& run,
-                  int round, bool stop) {
-  FileSink sink(path, kForAnybody, Links::kReplace);
-  write_answer(sink, keys, run, round, stop);
 }
 
 bool read_answer(ByteSource& source, const KeySet& keys, const RunId& run, int round) {
@@ -31,12 +26,6 @@ bool read_answer(ByteSource& source, const KeySet& keys, const RunId& run, int r
   const bool stop = in.number_in(in.number<std::uint8_t>(), 0, 1, "the answer") != 0;
   in.finish();
   return stop;
-}
-
-bool read_answer(const std::filesystem::path& path, const KeySet& keys, const RunId& run,
-                 int round) {
-  FileSource source(path);
-  return read_answer(source, keys, run, round);
 }
 
 }  // namespace blindtuner::records

@@ -6,19 +6,17 @@
 //   "STOP"   0 to go on, 1 to stop (1)
 #pragma once
 
-#include <filesystem>
+#include <string>
 
 #include "records/key_set.h"
 
 namespace blindtuner::records {
 
+/// What it is called in a channel: "answer-0001.bit". 1 <= round <= kMaxRounds (records/sections.h).
+std::string answer_name(int round);
+
 void write_answer(ByteSink& sink, const KeySet& keys, const RunId& run, int round, bool stop);
-/// A link in its place is replaced.
-void write_answer(const std::filesystem::path& path, const KeySet& keys, const RunId& run,
-                  int round, bool stop);
 /// Whether to stop. Throws DataError for an answer to another run or round.
 bool read_answer(ByteSource& source, const KeySet& keys, const RunId& run, int round);
-bool read_answer(const std::filesystem::path& path, const KeySet& keys, const RunId& run,
-                 int round);
 
 }  // namespace blindtuner::records

@@ -1,10 +1,11 @@
 #include "records/round.h"
 
 #include "base/error.h"
-#include "io/file_stream.h"
 #include "records/sections.h"
 
 namespace blindtuner::records {
+
+std::string round_name(int round) { return numbered_name("round-", round, ".enc"); }
 
 void write_round(ByteSink& sink, const KeySet& keys, const RoundFile& file) {
   ContainerWriter out(sink, header_for(FileKind::kRound, keys));
@@ -15,11 +16,6 @@ void write_round(ByteSink& sink, const KeySet& keys, const RoundFile& file) {
   write_layout(out, file.scores.scores.layout, file.scores.data, kValidationLayoutSection);
   write_scores_section(out, *keys.parameters, file.scores);
   out.commit();
-}
-
-void write_round(const std::filesystem::path& path, const KeySet& keys, const RoundFile& file) {
-  FileSink sink(path, kForAnybody, Links::kReplace);
-  write_round(sink, keys, file);
 }
 
 RoundFile read_round(ByteSource& source, const KeySet& keys,
@@ -41,13 +37,6 @@ RoundFile read_round(ByteSource& source, const KeySet& keys,
   in.finish();
   file.contents = in.contents();
   return file;
-}
-
-RoundFile read_round(const std::filesystem::path& path, const KeySet& keys,
-                     const AcceptFile<ModelFile>& accept_model,
-                     const AcceptFile<RoundFile>& accept) {
-  FileSource source(path);
-  return read_round(source, keys, accept_model, accept);
 }
 
 }  // namespace blindtuner::records

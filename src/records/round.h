@@ -6,7 +6,7 @@
 //   "SCOR"   as scores, of the circuit that "TRAI" names
 #pragma once
 
-#include <filesystem>
+#include <string>
 
 #include "records/model.h"
 #include "records/scores.h"
@@ -22,14 +22,12 @@ struct RoundFile {
   Sha256Digest contents{};  ///< ContainerReader::contents(), once it was read
 };
 
+/// What it is called in a channel: "round-0001.enc". 1 <= round <= kMaxRounds (records/sections.h).
+std::string round_name(int round);
+
 void write_round(ByteSink& sink, const KeySet& keys, const RoundFile& file);
-/// A link in its place is replaced.
-void write_round(const std::filesystem::path& path, const KeySet& keys, const RoundFile& file);
 /// `accept_model` comes before the weights, `accept` before the scores.
 RoundFile read_round(ByteSource& source, const KeySet& keys,
-                     const AcceptFile<ModelFile>& accept_model = {},
-                     const AcceptFile<RoundFile>& accept = {});
-RoundFile read_round(const std::filesystem::path& path, const KeySet& keys,
                      const AcceptFile<ModelFile>& accept_model = {},
                      const AcceptFile<RoundFile>& accept = {});
 

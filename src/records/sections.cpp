@@ -1,9 +1,16 @@
 #include "records/sections.h"
 
+#include "base/error.h"
 #include "io/file_size.h"
 #include "io/product_io.h"
 
 namespace blindtuner::records {
+
+std::string numbered_name(const char* before, int round, const char* behind) {
+  require(1 <= round && round <= kMaxRounds, "rounds count from 1");
+  const std::string digits = std::to_string(round);
+  return before + std::string(4 - digits.size(), '0') + digits + behind;
+}
 
 void write_layout(ContainerWriter& out, const ProductLayout& layout, const DataId& data,
                   SectionTag section) {

@@ -33,6 +33,8 @@ inline constexpr SectionTag kLayoutSection = section_tag("LAYT"),
 
 /// Rounds count from 1 to this; 0 in a checkpoint.
 inline constexpr int kMaxRounds = 9999;
+/// `before`, four digits, `behind`: what a record of a round is called in a channel.
+std::string numbered_name(const char* before, int round, const char* behind);
 
 void write_layout(ContainerWriter& out, const ProductLayout& layout, const DataId& data,
                   SectionTag section = kLayoutSection);

@@ -1,7 +1,6 @@
 // Files that pass between owner and server, each read as whoever gets it does.
 #include <cstdlib>
 
-#include "app/common/exchange.h"
 #include "app/common/inspect.h"
 #include "io/file_stream.h"
 #include "io/memory_stream.h"
@@ -44,7 +43,8 @@ void container(Bytes bytes) {
   (void)inspect_file(path, true, true);
 }
 void seed_container(const fs::path& folder) {
-  write_answer(folder / "answer", owner().set(), kRun, 1, true);
+  FileSink sink(folder / "answer");
+  write_answer(sink, owner().set(), kRun, 1, true);
   write_model(folder / "model", owner().set(), owner().model());
 }
 
@@ -135,7 +135,7 @@ void seed_scores(const fs::path& folder) {
 void round(Bytes bytes) {
   const Validation& here = validation();
   here.clear();
-  fs::rename(sealed_file(FileKind::kRound, bytes), round_path(here.exchange, 1));
+  fs::rename(sealed_file(FileKind::kRound, bytes), here.exchange / round_name(1));
   Validator validator(owner().folder(), here.options());
   (void)validator.poll();
 }
@@ -144,17 +144,21 @@ void seed_round(const fs::path& folder) {
     seed(folder, last ? "last" : "first", [last](const fs::path& path) {
       RoundFile file = {kRun, 1, last, owner().model(), owner().scores()};
       if (last) file.model.training.config.steps = 1;
-      write_round(path, owner().set(), file);
+      FileSink sink(path);
+      write_round(sink, owner().set(), file);
     });
 }
 
 void answer(Bytes bytes) {
-  (void)read_answer(sealed_file(FileKind::kAnswer, bytes), owner().set(), kRun, 1);
+  FileSource source(sealed_file(FileKind::kAnswer, bytes));
+  (void)read_answer(source, owner().set(), kRun, 1);
 }
 void seed_answer(const fs::path& folder) {
   for (const bool stop : {false, true})
-    seed(folder, stop ? "stop" : "go_on",
-         [stop](const fs::path& path) { write_answer(path, owner().set(), kRun, 1, stop); });
+    seed(folder, stop ? "stop" : "go_on", [stop](const fs::path& path) {
+      FileSink sink(path);
+      write_answer(sink, owner().set(), kRun, 1, stop);
+    });
 }
 
 const std::vector<std::uint8_t>& whole_keys() {

@@ -27,6 +27,7 @@ ELSEWHERE = {
     "app/owner/server_check.cpp": "the same program's version",
     "plan/unit_costs.cpp": "numbers that are built in",
     "app/server/server_files.cpp": "calls the readers of records/",
+    "party/server/checkpoint_store.cpp": "opens what the reader of checkpoints reads",
     "app/server/train.cpp": "whether a report in its way is its own, which the reader of JSON reads",
     "open_keys": "calls read_secret_key",
     "open_keys_to_encrypt": "calls read_secret_key and read_training_keys_layout",

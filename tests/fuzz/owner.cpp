@@ -1,12 +1,14 @@
 #include "owner.h"
 
-#include "app/common/exchange.h"
 #include "learn/result_shape.h"
+#include "records/answer.h"
 #include "records/dataset.h"
 #include "records/model.h"
+#include "records/round.h"
 #include "records/scores.h"
 #include "secret/dataset_encryption.h"
 #include "secret/encryption.h"
+#include "transport/folder/folder_channel.h"
 
 namespace blindtuner::fuzz {
 namespace {
@@ -94,6 +96,16 @@ Disclosure fresh_door() {
   return door;
 }
 
+ValidatorOptions Validation::options() const {
+  return {std::make_shared<FolderChannel>(exchange, "owner"),
+          data,
+          out,
+          3,
+          0,
+          {},
+          {.unrecorded_data = true}};
+}
+
 const Validation& validation() {
   static const Validation made = [] {
     const Validation v = {scratch() / "exchange", scratch() / "validation.enc",
@@ -106,8 +118,8 @@ const Validation& validation() {
 }
 
 void Validation::clear() const {
-  for (const fs::path& path : {out, Validator::record_path(out), round_path(exchange, 1),
-                               answer_path(exchange, 1), fresh_door().ledger().path()})
+  for (const fs::path& path : {out, Validator::record_path(out), exchange / round_name(1),
+                               exchange / answer_name(1), fresh_door().ledger().path()})
     fs::remove(path);
 }
 

@@ -50,9 +50,7 @@ Disclosure fresh_door();
 /// The validation set of a folder of its own below scratch(), where a validator is at work.
 struct Validation {
   std::filesystem::path exchange, data, out;
-  ValidatorOptions options() const {
-    return {exchange, data, out, 3, 0, {}, {.unrecorded_data = true}};
-  }
+  ValidatorOptions options() const;
   /// As before the first round.
   void clear() const;
 };

@@ -7,7 +7,6 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
-#include "app/common/exchange.h"
 #include "app/owner/data_sets.h"
 #include "app/owner/passphrase.h"
 #include "app/owner/run_folder.h"
@@ -15,6 +14,7 @@
 #include "app/owner/server_report.h"
 #include "base/hmac.h"
 #include "base/json.h"
+#include "io/file_stream.h"
 #include "owner.h"
 #include "records/round.h"
 
@@ -143,14 +143,16 @@ const FirstRound& first_round() {
   static const FirstRound made = [] {
     const Validation& here = validation();
     here.clear();
-    write_round(round_path(here.exchange, 1), owner().set(),
-                {kRun, 1, false, owner().model(), owner().scores()});
+    {
+      FileSink sink(here.exchange / round_name(1));
+      write_round(sink, owner().set(), {kRun, 1, false, owner().model(), owner().scores()});
+    }
     {
       Validator validator(owner().folder(), here.options());
       (void)validator.poll();
     }
     FirstRound out;
-    out.round = read_whole(round_path(here.exchange, 1));
+    out.round = read_whole(here.exchange / round_name(1));
     out.best = read_whole(here.out);
     out.record = unsealed(Validator::record_path(here.out), kRounds);
     return out;
@@ -162,7 +164,7 @@ void rounds_record(Bytes bytes) {
   const FirstRound& before = first_round();
   const Validation& here = validation();
   here.clear();
-  write_whole(round_path(here.exchange, 1), before.round);
+  write_whole(here.exchange / round_name(1), before.round);
   write_whole(here.out, before.best);
   std::string text = text_of(bytes);
   for (const char* name : kDigests) {

@@ -5,6 +5,7 @@
 #include "records/checkpoint.h"
 #include "records/dataset.h"
 #include "records/round.h"
+#include "records/sections.h"
 #include "records/training_keys.h"
 #include "rlwe/written_parameters.h"
 
@@ -224,8 +225,10 @@ TEST_F(RecordsTest, Scores) {
 
 TEST_F(RecordsTest, Round) {
   RoundFile file{RunId{3}, 7, true, model(), scores()};
-  write_round(path(), set_, file);
-  const RoundFile back = read_round(path(), set_);
+  FileSink written(path());
+  write_round(written, set_, file);
+  FileSource round(path());
+  const RoundFile back = read_round(round, set_);
   EXPECT_EQ(back.run, RunId{3});
   EXPECT_EQ(back.round, 7);
   EXPECT_TRUE(back.last);
@@ -238,18 +241,27 @@ TEST_F(RecordsTest, Round) {
 }
 
 TEST_F(RecordsTest, Answer) {
-  for (const bool stop : {false, true}) {
-    write_answer(path(), set_, RunId{3}, 7, stop);
-    EXPECT_EQ(read_answer(path(), set_, RunId{3}, 7), stop);
-  }
+  const auto answered = [&](bool stop, const RunId& run, int round) {
+    FileSink sink(path());
+    write_answer(sink, set_, RunId{3}, 7, stop);
+    FileSource source(path());
+    return read_answer(source, set_, run, round);
+  };
+  for (const bool stop : {false, true}) EXPECT_EQ(answered(stop, RunId{3}, 7), stop);
   const auto refused = [&](const RunId& run, int round, const char* why) {
-    const std::string said = message_of([&] { read_answer(path(), set_, run, round); });
+    const std::string said = message_of([&] { answered(true, run, round); });
     EXPECT_NE(said.find(why), std::string::npos) << said;
   };
   refused(RunId{4}, 7, "another run");
   refused(RunId{3}, 8, "answers round 7, expected round 8");
   same_in_memory([&](ByteSink& sink) { write_answer(sink, set_, RunId{3}, 7, true); },
                  [&](ByteSource& source) { read_answer(source, set_, RunId{3}, 7); });
+}
+
+TEST(RecordNames, OfRounds) {
+  EXPECT_EQ(round_name(1), "round-0001.enc");
+  EXPECT_EQ(answer_name(kMaxRounds), "answer-9999.bit");
+  for (const int none : {0, -1, kMaxRounds + 1}) EXPECT_THROW(round_name(none), ContractError);
 }
 
 TEST_F(RecordsTest, TrainingKeys) {

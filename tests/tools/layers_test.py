@@ -27,6 +27,15 @@ class Layers(unittest.TestCase):
         self.assertIn("must not include", problems({"device/device.h": ["ring/poly.h"]})[0])
         self.assertIn("not listed", problems({"attic/x.cpp": []})[0])
 
+    def test_the_server_reaches_nothing_of_the_owner(self):
+        for header in ("secret/encryption.h", "features/data/load.h", "learn/reference/metrics.h"):
+            for layer in ("party/server", "app/server"):
+                with self.subTest(f"{layer} {header}"):
+                    self.assertIn("must not include", problems({f"{layer}/x.cpp": [header]})[0])
+
+    def test_a_party_knows_no_program(self):
+        self.assertIn("must not include", problems({"party/server/x.cpp": ["app/common/program.h"]})[0])
+
     def test_kernels_are_for_the_cpu_device_alone(self):
         for name in ("ring/poly.cpp", "rlwe/key_switch.cpp", "device/device.h", "secret/keygen.cpp"):
             with self.subTest(name):

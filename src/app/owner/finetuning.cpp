@@ -5,10 +5,10 @@
 #include <cmath>
 #include <cstdio>
 
-#include "app/common/exchange.h"
 #include "app/common/progress.h"
 #include "app/common/report.h"
 #include "app/owner/data_sets.h"
+#include "app/owner/exchange.h"
 #include "app/owner/finetuning_choice.h"
 #include "app/owner/html_report.h"
 #include "app/owner/opening.h"
@@ -313,7 +313,7 @@ class Finetuning {
   ModelFile read_result(const OwnerFolder& keys) const {
     if (validated() && kept_steps_ == 0)
       throw DataError("the server's program ended without a round of validation: expected " +
-                      quoted_path(round_path(files_.rounds, 1)));
+                      quoted_path(files_.rounds / round_name(1)));
     return open_model(files_.model, keys, expected_run());
   }
 
@@ -341,12 +341,11 @@ class Finetuning {
       server_report_ = read_server_report(files_.server_report);
       return;
     }
-    make_folder(files_.rounds);
     arguments.insert(arguments.end(), {"--validation", files_.validation.string(), "--exchange",
                                        files_.rounds.string()});
-    Validator validator(keys,
-                        {files_.rounds, files_.validation, files_.model, settings_.patience, 0,
-                         [&](const std::string& line) { owner_says(line); }, expected_run()});
+    Validator validator(keys, {open_exchange(files_.rounds, keys, files_.model), files_.validation,
+                               files_.model, settings_.patience, 0,
+                               [&](const std::string& line) { owner_says(line); }, expected_run()});
     run_program(common_, server, "server", arguments, [&] { validator.poll(); });
     run_ended_ = validator.poll();
     validation_ = validator.report();

@@ -1,22 +1,18 @@
 // blindtuner validate: answers a training server's rounds of validation.
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <memory>
 #include <sstream>
-#include <thread>
 
-#include "app/common/exchange.h"
 #include "app/common/options.h"
-#include "app/common/report.h"
+#include "app/owner/exchange.h"
 #include "app/owner/owner.h"
 #include "app/owner/trust.h"
 #include "app/owner/validator.h"
 #include "base/error.h"
-#include "base/interrupt.h"
 #include "base/path.h"
 #include "base/quantity.h"
-#include "base/stopwatch.h"
+#include "records/round.h"
 #include "records/training_state.h"
 
 namespace blindtuner::app {
@@ -40,33 +36,30 @@ void judge(nlohmann::json& report, const ValidationRound& best, const SoftmaxCir
   report.update(judged);
 }
 
+// Returns once it is there.
+void await_round(Channel& channel, int round, double timeout) {
+  const std::string name = round_name(round);
+  if (channel.receive(name, Channel::after(timeout), {})) return;
+  throw DataError("no round " + std::to_string(round) + " within " + duration_text(timeout) +
+                  ": expected " + channel.place(name) + " from 'blindtuner-server train'" +
+                  partly_there(channel, name));
+}
+
 void validate_command(const CommonOptions& common, const ValidateOptions& options) {
-  using namespace std::chrono_literals;
   const OwnerFolder keys = open_keys(options.keys, common.allow_insecure);
-  make_folder(options.exchange);
   std::function<void(const std::string&)> announce;
   if (!common.quiet)
     announce = [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); };
   const ExpectedRun expected = expected_run(options.told, keys, options.unrecorded_data, true);
-  Validator validator(keys, {options.exchange, options.data, options.out, options.patience,
+  const std::shared_ptr<Channel> channel = open_exchange(options.exchange, keys, options.out);
+  Validator validator(keys, {channel, options.data, options.out, options.patience,
                              options.logit_limit, announce, expected});
-  std::size_t seen = validator.rounds().size();
-  std::unique_ptr<Stopwatch> since = std::make_unique<Stopwatch>();
   for (bool told = false; !validator.poll(); told = true) {
-    throw_if_interrupted();
+    const std::size_t next = validator.rounds().size() + 1;
     if (!told && announce)
-      announce("waiting for round " + std::to_string(validator.rounds().size() + 1) + " in " +
+      announce("waiting for round " + std::to_string(next) + " in " +
                quoted_path(options.exchange) + ", " + duration_text(options.timeout) + " at most");
-    if (validator.rounds().size() != seen) {
-      seen = validator.rounds().size();
-      since = std::make_unique<Stopwatch>();
-    }
-    const std::filesystem::path next = round_path(options.exchange, static_cast<int>(seen) + 1);
-    if (since->seconds() > options.timeout)
-      throw DataError("no round " + std::to_string(seen + 1) + " within " +
-                      duration_text(options.timeout) + ": expected " + quoted_path(next) +
-                      " from 'blindtuner-server train'" + partly_there(next));
-    std::this_thread::sleep_for(50ms);
+    await_round(*channel, static_cast<int>(next), options.timeout);
   }
   const ValidationRound& best =
       validator.rounds().at(static_cast<std::size_t>(validator.best_round()) - 1);

@@ -4,8 +4,6 @@
 #include <cmath>
 #include <cstdio>
 
-#include "app/common/exchange.h"
-#include "app/common/report.h"
 #include "app/owner/data_sets.h"
 #include "app/owner/sealed_record.h"
 #include "base/error.h"
@@ -48,13 +46,6 @@ std::array<std::uint8_t, size> bytes_from(const json& j) {
   return out;
 }
 
-// The server sees all of the exchange folder.
-void require_unseen(const fs::path& path, const fs::path& exchange, const char* what) {
-  if (lies_within(path, exchange))
-    throw DataError(quoted_path(path) + ": is in the folder that the server sees, " +
-                    quoted_path(exchange) + ": it is not to have " + what);
-}
-
 }  // namespace
 
 fs::path Validator::record_path(const fs::path& out) { return out.string() + ".rounds.json"; }
@@ -64,9 +55,6 @@ Validator::Validator(const OwnerFolder& keys, ValidatorOptions options)
       door_(keys.keys, keys.folder),
       options_(std::move(options)),
       stopping_({options_.patience, 0}) {
-  require_unseen(options_.out, options_.exchange, "the best model and the record of the rounds");
-  require_unseen(keys.folder, options_.exchange, "keys");
-  exchange_ = make_locked_folder(options_.exchange, "owner");
   out_ = FileLock(options_.out.has_parent_path() ? options_.out.parent_path() : fs::path("."),
                   options_.out.filename().string());
   const std::string name = quoted_path(options_.data);
@@ -108,9 +96,9 @@ int Validator::best_steps() const {
 
 bool Validator::poll() {
   while (!finished_ && !stopped_) {
-    const fs::path path = round_path(options_.exchange, static_cast<int>(rounds_.size()) + 1);
-    if (!arrived(path)) return false;
-    take(path);
+    const auto next = channel().find(round_name(static_cast<int>(rounds_.size()) + 1));
+    if (!next) return false;
+    take(*next);
   }
   require_best();
   return true;
@@ -124,20 +112,19 @@ void Validator::require_best() const {
     scan_sections(there);
     if (there.contents() == kept_) return;
   }
-  const fs::path path = round_path(options_.exchange, stopping_.best_round());
-  if (path_exists(path)) {
-    const RoundFile file = read_round(path, keys_.set, [&](const ModelFile& model) {
-      require_shape_of_keys(model.model.layout, keys_, quoted_path(path));
+  const std::string best = round_name(stopping_.best_round());
+  if (const auto source = channel().find(best)) {
+    const RoundFile file = read_round(*source, keys_.set, [&](const ModelFile& model) {
+      require_shape_of_keys(model.model.layout, keys_, source->name());
     });
     const auto is_kept = [&](const Sha256Digest& written) { return written == kept_; };
     if (is_kept(write_model(options_.out, keys_.set, file.model, is_kept))) return;
   }
   refuse_record(quoted_path(options_.out) + " is not the model that it tells of, and " +
-                quoted_path(path) + " does not hold that either");
+                channel().place(best) + " does not hold that either");
 }
 
-void Validator::check(const fs::path& path, const RoundFile& file) const {
-  const std::string name = quoted_path(path);
+void Validator::check(const std::string& name, const RoundFile& file) const {
   const int expected = static_cast<int>(rounds_.size()) + 1;
   const TrainingState& training = file.model.training;
   if (started_ && file.run != run_)
@@ -164,11 +151,12 @@ void Validator::check(const fs::path& path, const RoundFile& file) const {
                     "to be the last round, the configuration has " + std::to_string(due.size()));
 }
 
-void Validator::take(const fs::path& path) {
+void Validator::take(ByteSource& source) {
+  const std::string& name = source.name();
   const RoundFile file = read_round(
-      path, keys_.set,
-      [&](const ModelFile& model) { require_run(model, keys_, options_.run, quoted_path(path)); },
-      [&](const RoundFile& said) { check(path, said); });
+      source, keys_.set,
+      [&](const ModelFile& model) { require_run(model, keys_, options_.run, name); },
+      [&](const RoundFile& said) { check(name, said); });
   if (!started_) {
     run_ = file.run;
     training_ = file.model.training;
@@ -179,7 +167,7 @@ void Validator::take(const fs::path& path) {
                        : logit_limit(softmax_circuit_named(file.model.training.circuit));
     stopping_ = EarlyStopping({options_.patience, logit_limit_});
   }
-  const std::vector<double> values = open(path, file);
+  const std::vector<double> values = open(name, file);
   const ValidationScore score = validation_score(scores_of(values, data_.layout), labels_);
   const bool stop = !stopping_.go_on(score);
   rounds_.push_back({file.round, file.model.training.steps, score});
@@ -209,14 +197,14 @@ void Validator::take(const fs::path& path) {
   }
 }
 
-std::vector<double> Validator::open(const fs::path& path, const RoundFile& file) {
+std::vector<double> Validator::open(const std::string& name, const RoundFile& file) {
   try {
-    return open_logits(door_, file.scores, origin(quoted_path(path), file.round));
+    return open_logits(door_, file.scores, origin(name, file.round));
   } catch (const DataError&) {
     // The server need not wait for a run that has ended. It hears no more than that.
-    const fs::path answered = answer_path(options_.exchange, file.round);
-    if (!file.last && door_.refusal_of(to_string(file.run)) && !path_exists(answered))
-      write_answer(answered, keys_.set, file.run, file.round, true);
+    if (!file.last && door_.refusal_of(to_string(file.run)) &&
+        !channel().begun(answer_name(file.round)))
+      send_answer(file.run, file.round, true);
     throw;
   }
 }
@@ -236,9 +224,13 @@ Origin Validator::origin(const std::string& name, int round) const {
 }
 
 void Validator::answer(int round, bool stop) {
-  const fs::path path = answer_path(options_.exchange, round);
-  door_.answer(origin(quoted_path(path), round), stop);
-  write_answer(path, keys_.set, run_, round, stop);
+  door_.answer(origin(channel().place(answer_name(round)), round), stop);
+  send_answer(run_, round, stop);
+}
+
+void Validator::send_answer(const RunId& run, int round, bool stop) {
+  channel().send(answer_name(round),
+                 [&](ByteSink& sink) { write_answer(sink, keys_.set, run, round, stop); });
 }
 
 json Validator::report() const {
@@ -311,30 +303,27 @@ void Validator::load_record() {
   require_best();
   // The interruption may have come between the record and its answer.
   const int last = rounds_.back().round;
-  if (!finished_ && !path_exists(answer_path(options_.exchange, last))) answer(last, stop);
+  if (!finished_ && !channel().begun(answer_name(last))) answer(last, stop);
 }
 
-// What this record tells is of this exchange folder's run.
+// What this record tells is of the run at the channel's other end.
 void Validator::require_record_of_this_run() const {
-  const fs::path path = round_path(options_.exchange, rounds_.back().round);
-  if (!path_exists(path))
-    refuse_record("is the record of an earlier run of the training, whose round " +
-                  std::to_string(rounds_.back().round) + " is not in " +
-                  quoted_path(options_.exchange));
+  const std::string last = round_name(rounds_.back().round), name = channel().place(last);
+  const auto source = channel().find(last);
+  if (!source)
+    refuse_record("is the record of an earlier run of the training, whose last round, " + name +
+                  ", is not there");
   const RoundFile file = read_round(
-      path, keys_.set,
-      [&](const ModelFile& model) {
-        require_shape_of_keys(model.model.layout, keys_, quoted_path(path));
-      },
+      *source, keys_.set,
+      [&](const ModelFile& model) { require_shape_of_keys(model.model.layout, keys_, name); },
       [&](const RoundFile& said) {
         if (said.run != run_)
-          refuse_record("is the record of an earlier run of the training, and " +
-                        quoted_path(path) + " is of another");
+          refuse_record("is the record of an earlier run of the training, and " + name +
+                        " is of another");
         if (!(said.scores.scores.layout == data_.layout))
-          refuse_record(quoted_path(path) + " is not the round that it tells of");
+          refuse_record(name + " is not the round that it tells of");
       });
-  if (file.contents != last_)
-    refuse_record(quoted_path(path) + " is not the round that it tells of");
+  if (file.contents != last_) refuse_record(name + " is not the round that it tells of");
 }
 
 }  // namespace blindtuner::app

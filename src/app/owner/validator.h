@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -11,13 +12,15 @@
 #include "learn/reference/early_stopping.h"
 #include "records/dataset.h"
 #include "records/round.h"
+#include "transport/channel.h"
 
 namespace blindtuner::app {
+using namespace transport;
 
 struct ValidatorOptions {
-  std::filesystem::path exchange;  ///< folder that the server sees too
-  std::filesystem::path data;      ///< the encrypted validation set, labels included
-  std::filesystem::path out;       ///< where the best model so far lies, encrypted as it came
+  std::shared_ptr<Channel> channel;  ///< to the server that trains
+  std::filesystem::path data;        ///< the encrypted validation set, labels included
+  std::filesystem::path out;         ///< where the best model so far lies, encrypted as it came
   int patience = 3;
   double logit_limit = 0;                            ///< 0: what the softmax circuit allows
   std::function<void(const std::string&)> announce;  ///< told a line about every round
@@ -28,9 +31,9 @@ struct ValidatorOptions {
 ///
 /// Beside `out` lies the record of the rounds, `out` with .rounds.json behind it, sealed: written
 /// before the answer, so that a validator that was interrupted goes on where it was and never answers
-/// a round twice. It is a record of one run: it is taken up where the exchange folder still holds the
+/// a round twice. It is a record of one run: it is taken up where the channel still holds the
 /// very round that it ends with, and refused everywhere else. `out` is replaced after the record and
-/// the answer; where an interruption came between, the best round's file restores it.
+/// the answer; where an interruption came between, the best round restores it.
 class Validator {
  public:
   /// What the record beside a model says of it.
@@ -45,8 +48,8 @@ class Validator {
 
   /// Reads the labels out of the encrypted set, which must be the one that the owner recorded when it
   /// made it. Keys must outlive it. Throws DataError when the data is not that, when another validator
-  /// is at work on one of the folders, and when there is a record that was changed, or is of other
-  /// options or of another run.
+  /// is at work on `out`, and when there is a record that was changed, or is of other options or of
+  /// another run.
   Validator(const OwnerFolder& keys, ValidatorOptions options);
 
   /// Takes up every round that is there; true when nothing is left to do: it was told to stop, or
@@ -74,22 +77,24 @@ class Validator {
   static std::filesystem::path record_path(const std::filesystem::path& out);
 
  private:
-  void take(const std::filesystem::path& path);
-  void check(const std::filesystem::path& path, const RoundFile& file) const;
+  void take(ByteSource& source);
+  void check(const std::string& name, const RoundFile& file) const;
   /// Its scores. A refusal is answered with stop.
-  std::vector<double> open(const std::filesystem::path& path, const RoundFile& file);
+  std::vector<double> open(const std::string& name, const RoundFile& file);
   void load_record();
   void require_record_of_this_run() const;
   void require_best() const;
   [[noreturn]] void refuse_record(const std::string& why) const;
   void save_record() const;
   void answer(int round, bool stop);
+  void send_answer(const RunId& run, int round, bool stop);
+  Channel& channel() const { return *options_.channel; }
   Origin origin(const std::string& name, int round) const;
 
   const OwnerFolder& keys_;
   Disclosure door_;
   ValidatorOptions options_;
-  FileLock exchange_, out_;
+  FileLock out_;
   DatasetInfo data_;
   Sha256Digest contents_{};  // of the validation set's file
   Labels labels_;

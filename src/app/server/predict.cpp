@@ -4,16 +4,15 @@
 #include <sstream>
 
 #include "app/common/options.h"
-#include "app/common/progress.h"
 #include "app/common/report.h"
 #include "app/server/server.h"
 #include "app/server/server_files.h"
 #include "base/quantity.h"
-#include "learn/encrypted_trainer.h"
+#include "base/stopwatch.h"
+#include "party/server/scoring.h"
 #include "records/dataset.h"
 #include "records/model.h"
 #include "records/scores.h"
-#include "records/training_keys.h"
 
 namespace blindtuner::app {
 namespace {
@@ -27,19 +26,14 @@ void run_predict(const CommonOptions& common, const PredictOptions& options) {
   const TrainingKeysInfo info = open_training_keys(options.keys, common.allow_insecure);
   refuse_secret_key(options.model);
   const ModelFile model = read_model(options.model, info.set);
-  const DatasetFile data = open_dataset(options.data, info.set, common.quiet);
-  ProgressBar keys_bar("reading keys", common.quiet);
-  const TrainingKeys keys =
-      read_training_keys(options.keys, info.set, [&](double f) { keys_bar.update(f); });
-  keys_bar.finish();
+  const auto data = open_dataset(options.data, info.set, common.quiet);
+  const ServerKeysPtr keys = open_keys_of(options.keys, info.set, common.quiet);
   const Stopwatch scoring;
-  EncryptedScores scores = predict(info.set.parameters, model.model, data.data, keys);
+  const ScoresFile scores = score(*keys, model, *data);
   const double scoring_seconds = scoring.seconds();
-  write_scores(
-      options.out, info.set,
-      {std::move(scores), data.info.id, model.training.circuit, model.training, model.data});
+  write_scores(options.out, info.set, scores);
 
-  const ProductLayout& l = data.data.layout;
+  const ProductLayout& l = data->data.layout;
   const nlohmann::json report = {
       {"samples", l.samples},
       {"features", l.features - 1},

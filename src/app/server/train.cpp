@@ -10,7 +10,6 @@
 #include "app/common/report.h"
 #include "app/server/server.h"
 #include "app/server/server_files.h"
-#include "app/server/validation.h"
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/file_lock.h"
@@ -18,37 +17,38 @@
 #include "base/parallel.h"
 #include "base/path.h"
 #include "base/quantity.h"
-#include "learn/encrypted_trainer.h"
+#include "base/stopwatch.h"
+#include "party/server/training_session.h"
 #include "plan/forecast.h"
-#include "records/checkpoint.h"
-#include "records/dataset.h"
-#include "records/model.h"
-#include "records/training_keys.h"
+#include "transport/folder/folder_channel.h"
 
 namespace blindtuner::app {
 using namespace plan;
+using namespace party;
 namespace {
 
+namespace fs = std::filesystem;
+using nlohmann::json;
+
 struct TrainOptions {
-  std::string keys, data, out, config, checkpoint, report;
+  std::string keys, data, out, config, checkpoint, report, validation, exchange;
   std::string softmax = "default";
   double range = 0;
+  double timeout = 3600;  // seconds
   bool resume = false, restart = false;
-  ValidationOptions validation;
 };
 
-std::filesystem::path checkpoint_of(const TrainOptions& options) {
-  return options.checkpoint.empty() ? std::filesystem::path()
-                                    : std::filesystem::path(options.checkpoint) / "checkpoint.enc";
+fs::path checkpoint_of(const TrainOptions& options) {
+  return options.checkpoint.empty() ? fs::path() : fs::path(options.checkpoint) / "checkpoint.enc";
 }
 
 /// A report that nobody has named may take the place of one of this command and of nothing else: the owner's
 /// has the same name. Throws DataError.
-void require_replaceable_report(const std::filesystem::path& path) {
+void require_replaceable_report(const fs::path& path) {
   if (!path_exists(path)) return;
   bool is_ours = false;
   try {
-    const nlohmann::json report = read_json(path);
+    const json report = read_json(path);
     is_ours = report.is_object() && report.contains("seconds_per_step");
   } catch (const DataError&) {
     is_ours = false;
@@ -59,152 +59,225 @@ void require_replaceable_report(const std::filesystem::path& path) {
                     "with --report");
 }
 
-std::filesystem::path report_of(const TrainOptions& options) {
+fs::path report_of(const TrainOptions& options) {
   if (!options.report.empty()) return options.report;
-  return std::filesystem::path(options.out).parent_path() / "report.json";
+  return fs::path(options.out).parent_path() / "report.json";
 }
 
-void check_checkpoint(const std::string& name, const CheckpointFile& checkpoint,
-                      const DatasetInfo& data, const TrainingConfig& config,
-                      const SoftmaxCircuit& circuit) {
-  if (checkpoint.data != data.id || !(checkpoint.layout == data.layout))
-    throw DataError(name + ": belongs to another data set");
-  if (!(checkpoint.training.config == config) || checkpoint.training.circuit != circuit.name)
-    throw DataError(name + ": was made with another training configuration");
-}
-
-nlohmann::json step_json(int step, const StepTimes& times) {
-  nlohmann::json out = to_json(times);
-  out.update({{"step", step}, {"seconds", times.total()}});
-  return out;
-}
-
-void train(const CommonOptions& common, const TrainOptions& options) {
+// What can be refused at once is refused before gigabytes are read.
+void check_options(const TrainOptions& options) {
   if (options.resume && options.checkpoint.empty())
     throw DataError("--resume needs --checkpoint, the folder to resume from");
-  if (options.validation.data.empty() != options.validation.exchange.empty())
+  if (options.validation.empty() != options.exchange.empty())
     throw DataError(
         "--validation and --exchange go together: the encrypted validation set, and "
         "the folder that 'blindtuner validate' watches");
-  const std::filesystem::path checkpoint = checkpoint_of(options);
+  const fs::path checkpoint = checkpoint_of(options);
   if (!options.resume && !options.restart && !checkpoint.empty() && path_exists(checkpoint))
     throw DataError(quoted_path(checkpoint) +
                     ": is the checkpoint of an earlier run; --resume goes on from it, --restart "
                     "begins anew and writes over it");
-  const std::filesystem::path report_path = report_of(options);
-  const Stopwatch total;
-  // What can be refused at once is refused before gigabytes are read.
-  if (options.report.empty()) require_replaceable_report(report_path);
-  check_writable(report_path);
-  const TrainingKeysInfo info = open_training_keys(options.keys, common.allow_insecure);
-  const TrainingConfig config =
-      read_training_config(options.config, static_cast<int>(info.layout.classes));
-  if (static_cast<std::size_t>(config.classes) != info.layout.classes)
+  if (options.report.empty()) require_replaceable_report(report_of(options));
+  check_writable(report_of(options));
+}
+
+TrainingConfig config_for(const TrainOptions& options, const TrainingKeysInfo& keys) {
+  TrainingConfig config =
+      read_training_config(options.config, static_cast<int>(keys.layout.classes));
+  if (static_cast<std::size_t>(config.classes) != keys.layout.classes)
     throw DataError("the configuration has " + std::to_string(config.classes) +
-                    " classes, the keys were made for " + std::to_string(info.layout.classes));
-  const SoftmaxCircuit& circuit =
-      find_softmax_circuit(options.softmax, config.classes, options.range);
-  // Of two runs with one output the first one's would be lost.
-  const std::filesystem::path out = options.out;
-  const FileLock alone(out.has_parent_path() ? out.parent_path() : ".", out.filename().string());
-  FileLock folder;
-  if (!checkpoint.empty()) folder = make_locked_folder(checkpoint.parent_path(), "train");
-  DatasetFile data = open_dataset(options.data, info.set, common.quiet);
-  EncryptedTrainer::check(*info.set.parameters, data.data.layout, config, circuit);
-  // The built-in costs are the standard set's.
-  if (!common.quiet && !info.set.parameters->insecure())
-    std::fprintf(stderr, "%s\n",
-                 to_line(make_forecast({info.set.parameters, data.data.layout, config, &circuit},
-                                       reference_unit_costs(max_threads())))
-                     .c_str());
-  const double data_seconds = total.seconds();
+                    " classes, the keys were made for " + std::to_string(keys.layout.classes));
+  return config;
+}
 
-  const Stopwatch keys_watch;
-  ProgressBar keys_bar("reading keys", common.quiet);
-  const TrainingKeys keys =
-      read_training_keys(options.keys, info.set, [&](double f) { keys_bar.update(f); });
-  keys_bar.finish();
-  const double keys_seconds = keys_watch.seconds();
-
-  const ParametersPtr parameters = info.set.parameters;
-  const Stopwatch preparing;
-  const Bootstrapper bootstrapper(
-      parameters, EncryptedTrainer::bootstrap_shape(*parameters, data.data.layout, config));
-  require_fit(options.keys, keys, *parameters, bootstrapper);
-  EncryptedTrainer trainer(parameters, bootstrapper, data.data, keys, config, circuit);
-  RunId run = fresh_key_id();
-  if (options.resume && path_exists(checkpoint)) {
-    CheckpointFile kept = read_checkpoint(checkpoint, info.set);
-    check_checkpoint(quoted_path(checkpoint), kept, data.info, config, circuit);
-    run = kept.run;
-    trainer.restore(std::move(kept.gradients));
+// Of two runs with one output, or one folder of checkpoints, the first one's would be lost.
+struct TrainLocks {
+  explicit TrainLocks(const TrainOptions& options) {
+    const fs::path model = options.out;
+    out = FileLock(model.has_parent_path() ? model.parent_path() : ".", model.filename().string());
+    if (!options.checkpoint.empty())
+      checkpoints = make_locked_folder(checkpoint_of(options).parent_path(), "train");
   }
-  std::optional<ValidationRounds> validation;
-  if (!options.validation.data.empty())
-    validation.emplace(options.validation, info.set, keys, run, trainer.done() > 0, common.quiet);
-  const double preparing_seconds = preparing.seconds();
+  FileLock out, checkpoints;
+};
 
-  const int resumed_at = trainer.done(), steps = trainer.steps();
-  nlohmann::json step_reports = nlohmann::json::array();
-  const auto state = [&] { return TrainingState{trainer.done(), config, circuit.name}; };
-  const auto go_on = [&] {
-    return !validation || validation->go_on(trainer, data.info.id, state());
-  };
-  // What was interrupted may have been the wait for an answer.
-  bool stopped = resumed_at > 0 && !go_on();
-  ProgressBar bar("training", common.quiet);
-  while (trainer.done() < steps && !stopped) {
-    const int step = trainer.done();
-    bar.note("step " + std::to_string(step + 1) + " of " + std::to_string(steps));
-    auto show = [&](double fraction) {
-      bar.update((step - resumed_at + fraction) / (steps - resumed_at));
-    };
-    show(0);
-    const StepTimes times = trainer.step(show);
-    step_reports.push_back(step_json(step, times));
-    if (!checkpoint.empty())
-      write_checkpoint(checkpoint, info.set, data.data.layout, data.info.id, run, state(),
-                       trainer.gradients());
-    stopped = !go_on();
+// The built-in costs are the standard set's.
+void print_forecast(const CommonOptions& common, const ParametersPtr& parameters,
+                    const TrainingTask& task) {
+  if (common.quiet || parameters->insecure()) return;
+  const Forecast forecast =
+      make_forecast({parameters, task.data->data.layout, task.config, task.circuit},
+                    reference_unit_costs(max_threads()));
+  std::fprintf(stderr, "%s\n", to_line(forecast).c_str());
+}
+
+/// A run on the terminal: bars for the steps and for every wait.
+class TrainBars {
+ public:
+  TrainBars(const TrainOptions& options, const TrainingSession& session, bool quiet)
+      : exchange_(quoted_path(options.exchange)),
+        first_(session.done()),
+        steps_(session.steps()),
+        quiet_(quiet),
+        training_("training", quiet) {}
+
+  TrainingEvents events() {
+    TrainingEvents out;
+    out.training = [this](int step, double fraction) { show_training(step, fraction); };
+    out.waiting = [this](int round, double fraction) { show_waiting(round, fraction); };
+    return out;
   }
-  bar.finish();
+  void finish() {
+    end_wait();
+    training_.finish();
+  }
+  double seconds() const { return training_.seconds(); }
 
-  write_model(options.out, info.set, {trainer.model(), data.info.id, state()});
+ private:
+  void show_training(int step, double fraction) {
+    end_wait();
+    training_.note("step " + std::to_string(step + 1) + " of " + std::to_string(steps_));
+    training_.update((step - first_ + fraction) / (steps_ - first_));
+  }
+  void show_waiting(int round, double fraction) {
+    if (!waiting_) {
+      waiting_.emplace("waiting for the owner", quiet_);
+      waiting_->note("round " + std::to_string(round) + " in " + exchange_);
+    }
+    waiting_->update(fraction);
+  }
+  void end_wait() {
+    if (waiting_) waiting_->finish();
+    waiting_.reset();
+  }
 
-  const ProductLayout& l = data.data.layout;
-  const nlohmann::json report = {
+  std::string exchange_;
+  int first_, steps_;
+  bool quiet_;
+  ProgressBar training_;
+  std::optional<ProgressBar> waiting_;
+};
+
+/// What the report tells besides the outcome.
+struct TrainSeconds {
+  double data = 0, keys = 0, preparing = 0, training = 0, total = 0;
+};
+
+TrainingOutcome run(TrainingSession& session, const TrainOptions& options, bool quiet,
+                    TrainSeconds& seconds) {
+  TrainBars bars(options, session, quiet);
+  try {
+    TrainingOutcome outcome = session.run(bars.events());
+    bars.finish();
+    seconds.training = bars.seconds();
+    return outcome;
+  } catch (const NoAnswer& error) {
+    throw DataError(std::string(error.what()) +
+                    ", which 'blindtuner validate' writes; with --checkpoint, --resume goes on "
+                    "from here");
+  }
+}
+
+json steps_report(const TrainingOutcome& outcome) {
+  json out = json::array();
+  int step = outcome.resumed_at;
+  for (const StepTimes& times : outcome.steps) {
+    out.push_back(to_json(times));
+    out.back().update({{"step", step++}, {"seconds", times.total()}});
+  }
+  return out;
+}
+
+json rounds_report(const TrainingOutcome& outcome) {
+  json out = json::array();
+  for (const AskedRound& round : outcome.rounds)
+    out.push_back({{"round", round.round},
+                   {"steps", round.steps},
+                   {"scoring", round.scoring_seconds},
+                   {"waiting", round.waiting_seconds},
+                   {"stop", round.stop}});
+  return out;
+}
+
+json train_report(const TrainOptions& options, const TrainingSession& session,
+                  const TrainingOutcome& outcome, const TrainSeconds& seconds) {
+  const TrainingTask& task = session.task();
+  const ProductLayout& l = task.data->data.layout;
+  return {
       {"samples", l.samples},
       {"features", l.features - 1},
       {"classes", l.classes},
-      {"batch", config.batch_size},
-      {"steps", trainer.done()},
-      {"steps_planned", steps},
-      {"stopped_early", stopped},
-      {"resumed_at_step", resumed_at},
-      {"softmax", circuit.name},
-      {"config", to_json(config)},
+      {"batch", task.config.batch_size},
+      {"steps", session.done()},
+      {"steps_planned", session.steps()},
+      {"stopped_early", outcome.end == TrainingEnd::kStoppedByOwner},
+      {"resumed_at_step", outcome.resumed_at},
+      {"softmax", task.circuit->name},
+      {"config", to_json(task.config)},
       {"seconds",
-       {{"reading_data", data_seconds},
-        {"reading_keys", keys_seconds},
-        {"preparing", preparing_seconds},
-        {"training", bar.seconds()},
-        {"total", total.seconds()}}},
-      {"seconds_per_step", step_reports},
-      {"validation_rounds", validation ? validation->report() : nlohmann::json::array()},
+       {{"reading_data", seconds.data},
+        {"reading_keys", seconds.keys},
+        {"preparing", seconds.preparing},
+        {"training", seconds.training},
+        {"total", seconds.total}}},
+      {"seconds_per_step", steps_report(outcome)},
+      {"validation_rounds", rounds_report(outcome)},
       {"peak_memory_bytes", peak_memory()},
       {"bytes",
        {{"evaluation_keys", file_bytes(options.keys)},
         {"upload", file_bytes(options.data)},
-        {"upload_validation", validation ? validation->upload_bytes() : 0},
+        {"upload_validation", options.validation.empty() ? 0 : file_bytes(options.validation)},
         {"model", file_bytes(options.out)}}},
-      {"parameters", parameters_report(*parameters)},
+      {"parameters", parameters_report(*task.keys->set.parameters)},
   };
-  write_file_atomically(report_path, json_text(report, 2) + "\n");
+}
+
+std::string train_text(const TrainOptions& options, const TrainingSession& session,
+                       const TrainingOutcome& outcome, const TrainSeconds& seconds) {
+  const bool stopped = outcome.end == TrainingEnd::kStoppedByOwner;
   std::ostringstream text;
-  text << trainer.done() << (stopped ? " steps (stopped by the owner) on " : " steps on ")
-       << l.samples << " samples in " << duration_text(bar.seconds()) << "; encrypted model in '"
-       << options.out << "' (" << bytes_text(static_cast<double>(file_bytes(options.out))) << ")\n";
-  print_report(common, report, text.str());
+  text << session.done() << (stopped ? " steps (stopped by the owner) on " : " steps on ")
+       << session.task().data->data.layout.samples << " samples in "
+       << duration_text(seconds.training) << "; encrypted model in '" << options.out << "' ("
+       << bytes_text(static_cast<double>(file_bytes(options.out))) << ")\n";
+  return text.str();
+}
+
+void train(const CommonOptions& common, const TrainOptions& options) {
+  const Stopwatch total;
+  TrainSeconds seconds;
+  check_options(options);
+  const TrainingKeysInfo info = open_training_keys(options.keys, common.allow_insecure);
+  TrainingTask task;
+  task.config = config_for(options, info);
+  task.circuit = &find_softmax_circuit(options.softmax, task.config.classes, options.range);
+  const TrainLocks locks(options);
+  task.data = open_dataset(options.data, info.set, common.quiet);
+  EncryptedTrainer::check(*info.set.parameters, task.data->data.layout, task.config, *task.circuit);
+  print_forecast(common, info.set.parameters, task);
+  seconds.data = total.seconds();
+
+  const Stopwatch reading_keys;
+  task.keys = open_keys_of(options.keys, info.set, common.quiet);
+  seconds.keys = reading_keys.seconds();
+
+  const Stopwatch preparing;
+  if (!options.checkpoint.empty())
+    task.checkpoints = std::make_shared<CheckpointInFile>(checkpoint_of(options));
+  task.resume = options.resume;
+  if (!options.validation.empty())
+    task.validation =
+        Validation{std::make_shared<FolderChannel>(options.exchange, "server"),
+                   open_dataset(options.validation, info.set, common.quiet), options.timeout};
+  TrainingSession session(std::move(task));
+  seconds.preparing = preparing.seconds();
+
+  const TrainingOutcome outcome = run(session, options, common.quiet, seconds);
+  write_model(options.out, info.set, session.model());
+  seconds.total = total.seconds();
+  const json report = train_report(options, session, outcome, seconds);
+  write_file_atomically(report_of(options), json_text(report, 2) + "\n");
+  print_report(common, report, train_text(options, session, outcome, seconds));
 }
 
 }  // namespace
@@ -227,11 +300,11 @@ void add_train(Program& program) {
             .add_flag("--restart", o->restart,
                       "begin anew and write over the checkpoint, if there is one")
             ->excludes(resume);
-        command.add_option("--validation", o->validation.data,
+        command.add_option("--validation", o->validation,
                            "the encrypted validation set, for early stopping");
-        command.add_option("--exchange", o->validation.exchange,
+        command.add_option("--exchange", o->exchange,
                            "folder where rounds of validation meet the owner's answers");
-        add_number(command, "--answer-timeout", o->validation.timeout,
+        add_number(command, "--answer-timeout", o->timeout,
                    "seconds to wait for the owner's answer to a round", 0, kMaxTimeout)
             ->capture_default_str();
         command.add_option("--softmax", o->softmax,

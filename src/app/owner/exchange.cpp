@@ -1,0 +1,26 @@
+#include "app/owner/exchange.h"
+
+#include "base/error.h"
+#include "base/path.h"
+#include "transport/folder/folder_channel.h"
+
+namespace blindtuner::app {
+namespace {
+
+void require_unseen(const std::filesystem::path& path, const std::filesystem::path& exchange,
+                    const char* what) {
+  if (lies_within(path, exchange))
+    throw DataError(quoted_path(path) + ": is in the folder that the server sees, " +
+                    quoted_path(exchange) + ": it is not to have " + what);
+}
+
+}  // namespace
+
+std::shared_ptr<Channel> open_exchange(const std::filesystem::path& folder, const OwnerFolder& keys,
+                                       const std::filesystem::path& out) {
+  require_unseen(out, folder, "the best model and the record of the rounds");
+  require_unseen(keys.folder, folder, "keys");
+  return std::make_shared<FolderChannel>(folder, "owner");
+}
+
+}  // namespace blindtuner::app

@@ -1,0 +1,18 @@
+// The owner's end of the folder in which it and a server that trains exchange rounds and answers.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "app/owner/steps.h"
+#include "transport/channel.h"
+
+namespace blindtuner::app {
+using namespace transport;
+
+/// The channel for a run whose best model goes to `out`. The server sees all of the folder: throws DataError
+/// when the keys or `out` would lie in it, and as FolderChannel.
+std::shared_ptr<Channel> open_exchange(const std::filesystem::path& folder, const OwnerFolder& keys,
+                                       const std::filesystem::path& out);
+
+}  // namespace blindtuner::app

@@ -1,0 +1,91 @@
+#include "party/server/training_session.h"
+
+#include "base/error.h"
+
+namespace blindtuner::party {
+namespace {
+
+/// Thrown from the midst of a step, and caught around it.
+struct CalledOff {};
+
+TrainingTask checked(TrainingTask task) {
+  require(task.keys && task.data && task.circuit, "a training needs keys, data and a circuit");
+  EncryptedTrainer::check(*task.keys->set.parameters, task.data->data.layout, task.config,
+                          *task.circuit);
+  return task;
+}
+
+}  // namespace
+
+TrainingSession::TrainingSession(TrainingTask task)
+    : task_(checked(std::move(task))),
+      bootstrapper_(task_.keys->set.parameters,
+                    EncryptedTrainer::bootstrap_shape(*task_.keys->set.parameters,
+                                                      task_.data->data.layout, task_.config)),
+      trainer_(task_.keys->set.parameters, bootstrapper_, task_.data->data, task_.keys->keys,
+               task_.config, *task_.circuit),
+      run_(fresh_key_id()) {
+  require_fit(*task_.keys, bootstrapper_);
+  if (task_.resume && task_.checkpoints)
+    if (const auto last = task_.checkpoints->last())
+      restore(read_checkpoint(*last, task_.keys->set), last->name());
+  if (task_.validation)
+    rounds_.emplace(task_.keys, *task_.validation,
+                    validation_steps(task_.config, task_.data->data.layout.samples), run_,
+                    done() > 0);
+}
+
+void TrainingSession::restore(CheckpointFile kept, const std::string& name) {
+  if (kept.data != task_.data->info.id || !(kept.layout == task_.data->data.layout))
+    throw DataError(name + ": belongs to another data set");
+  if (!(kept.training.config == task_.config) || kept.training.circuit != task_.circuit->name)
+    throw DataError(name + ": was made with another training configuration");
+  run_ = kept.run;
+  trainer_.restore(std::move(kept.gradients));
+}
+
+TrainingOutcome TrainingSession::run(const TrainingEvents& events) {
+  TrainingOutcome out;
+  out.resumed_at = done();
+  bool go_on = done() == 0 || ask(events, out);
+  while (go_on && done() < steps()) go_on = step(events, out) && ask(events, out);
+  return out;
+}
+
+bool TrainingSession::step(const TrainingEvents& events, TrainingOutcome& out) {
+  const auto tell = [&, step = done()](double fraction) {
+    if (events.training) events.training(step, fraction);
+    if (events.stop && events.stop()) throw CalledOff();
+  };
+  try {
+    tell(0);
+    out.steps.push_back(trainer_.step(tell));
+  } catch (const CalledOff&) {
+    out.end = TrainingEnd::kCalledOff;
+    return false;
+  }
+  if (task_.checkpoints)
+    task_.checkpoints->keep([&](ByteSink& sink) {
+      write_checkpoint(sink, task_.keys->set, task_.data->data.layout, task_.data->info.id, run_,
+                       state(), trainer_.gradients());
+    });
+  return true;
+}
+
+bool TrainingSession::ask(const TrainingEvents& events, TrainingOutcome& out) {
+  if (!rounds_ || !rounds_->due_after(done())) return true;
+  const std::optional<AskedRound> asked = rounds_->ask(model(), events);
+  if (!asked) {
+    out.end = TrainingEnd::kCalledOff;
+    return false;
+  }
+  out.rounds.push_back(*asked);
+  if (asked->stop) out.end = TrainingEnd::kStoppedByOwner;
+  return !asked->stop;
+}
+
+ModelFile TrainingSession::model() const {
+  return {trainer_.model(), task_.data->info.id, state()};
+}
+
+}  // namespace blindtuner::party

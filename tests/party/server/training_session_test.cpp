@@ -1,0 +1,401 @@
+// A server's run of training, in memory: what it computes, keeps, sends and waits for.
+#include "party/server/training_session.h"
+
+#include <random>
+
+#include "base/parallel.h"
+#include "io/io_fixture.h"
+#include "party/server/memory_store.h"
+#include "party/server/scoring.h"
+#include "records/answer.h"
+#include "records/round.h"
+#include "secret/dataset_encryption.h"
+#include "secret/product_keygen.h"
+#include "transport/memory_channel.h"
+
+namespace blindtuner::testing {
+using namespace secret;
+namespace {
+
+constexpr std::size_t kSamples = 70, kFeatures = 5, kClasses = 3;
+constexpr int kSteps = 4;
+
+/// An owner's keys and data sets.
+struct Owner {
+  ParametersPtr parameters = Parameters::create(find_parameters("InsecureTest10"));
+  SecretKeys secrets = SecretKeys::generate(parameters);
+  ProductLayout layout = ProductLayout::create(*parameters, kSamples, kFeatures + 1, kClasses, 4);
+  ServerKeysPtr keys = std::make_shared<const ServerKeys>(ServerKeys{
+      {parameters, make_header(FileKind::kEvaluationKeys, *parameters, fresh_key_id()), "'keys'"},
+      make_training_keys(secrets, Bootstrapper(parameters), layout)});
+  std::shared_ptr<const DatasetFile> data = dataset(layout, 5), validation = dataset(layout, 6);
+
+  static const Owner& instance() {
+    static const Owner owner;
+    return owner;
+  }
+
+  std::shared_ptr<const DatasetFile> dataset(const ProductLayout& shape, unsigned seed) const {
+    std::mt19937_64 random(seed);
+    std::vector<float> features;
+    std::vector<int> labels;
+    for (std::size_t i = 0; i < shape.samples; ++i) {
+      labels.push_back(static_cast<int>(i % shape.classes));
+      for (std::size_t j = 0; j + 1 < shape.features; ++j)
+        features.push_back(static_cast<float>(random() % 1000) / 500 - 1 +
+                           static_cast<float>(j == i % shape.classes));
+    }
+    auto out = std::make_shared<DatasetFile>();
+    out->info.layout = shape;
+    out->info.id = fresh_key_id();
+    out->info.labelled = true;
+    out->data = encrypt_dataset(secrets, shape, features, labels);
+    return out;
+  }
+};
+
+TrainingConfig config() {
+  TrainingConfig out;
+  out.classes = kClasses;
+  out.batch_size = 64;
+  out.steps = kSteps;
+  out.learning_rate = 1;
+  out.validation_every = 1;
+  return out;
+}
+
+class Session : public IoTest {
+ protected:
+  Session() { set_max_threads(0); }
+
+  static const Owner& owner() { return Owner::instance(); }
+  static TrainingTask task() {
+    TrainingTask out;
+    out.keys = owner().keys;
+    out.data = owner().data;
+    out.config = config();
+    out.circuit = &find_softmax_circuit("default", kClasses, 12);
+    return out;
+  }
+  /// With a store, and a channel whose other end says after which round to stop.
+  TrainingTask task(int stop_after) {
+    TrainingTask out = task();
+    out.checkpoints = store_;
+    out.validation = Validation{channel_, owner().validation, 600};
+    channel_->sent = [this, stop_after](const std::string& name) {
+      for (int round = 1; round <= kSteps; ++round)
+        if (name == round_name(round)) answer(round, round == stop_after);
+    };
+    return out;
+  }
+  void answer(int round, bool stop) {
+    MemorySink sink;
+    write_answer(sink, owner().keys->set, sent(round).run, round, stop);
+    channel_->records()[answer_name(round)] = sink.bytes();
+  }
+  RoundFile sent(int round) {
+    const auto source = channel_->find(round_name(round));
+    return read_round(*source, owner().keys->set);
+  }
+  static Bytes bytes_of(const ModelFile& model) {
+    MemorySink sink;
+    write_model(sink, owner().keys->set, model);
+    return sink.bytes();
+  }
+  /// The model after so many steps, by the trainer alone.
+  static Bytes expected(int steps) {
+    const TrainingTask t = task();
+    const Bootstrapper bootstrapper(
+        owner().parameters,
+        EncryptedTrainer::bootstrap_shape(*owner().parameters, owner().layout, t.config));
+    EncryptedTrainer trainer(owner().parameters, bootstrapper, t.data->data, t.keys->keys, t.config,
+                             *t.circuit);
+    while (trainer.done() < steps) trainer.step();
+    return bytes_of({trainer.model(), t.data->info.id, {steps, t.config, t.circuit->name}});
+  }
+
+  std::shared_ptr<MemoryStore> store_ = std::make_shared<MemoryStore>();
+  std::shared_ptr<MemoryChannel> channel_ = std::make_shared<MemoryChannel>();
+};
+
+TEST_F(Session, DoesWhatTheTrainerDoes) {
+  TrainingSession session(task());
+  EXPECT_THROW(session.model(), ContractError);
+  std::vector<int> began;
+  double last = 0;
+  TrainingEvents events;
+  events.training = [&](int step, double fraction) {
+    if (fraction == 0)
+      began.push_back(step);
+    else
+      EXPECT_GT(fraction, last);
+    EXPECT_EQ(step, began.back());
+    last = fraction;
+  };
+  const TrainingOutcome outcome = session.run(events);
+  EXPECT_EQ(outcome.end, TrainingEnd::kAllSteps);
+  EXPECT_EQ(outcome.resumed_at, 0);
+  EXPECT_EQ(outcome.steps.size(), std::size_t{kSteps});
+  EXPECT_TRUE(outcome.rounds.empty());
+  EXPECT_EQ(began, (std::vector<int>{0, 1, 2, 3}));
+  EXPECT_EQ(last, 1);
+  EXPECT_EQ(bytes_of(session.model()), expected(kSteps));
+  EXPECT_TRUE(session.run().steps.empty()) << "nothing is left";
+}
+
+TEST_F(Session, KeepsAliveWhatItIsMadeOf) {
+  std::weak_ptr<const DatasetFile> data;
+  {
+    std::unique_ptr<TrainingSession> session;
+    {
+      TrainingTask t = task(0);
+      t.data = owner().dataset(owner().layout, 5);
+      data = t.data;
+      session = std::make_unique<TrainingSession>(std::move(t));
+    }
+    store_.reset();
+    EXPECT_EQ(session->run().steps.size(), std::size_t{kSteps});
+  }
+  EXPECT_TRUE(data.expired());
+}
+
+TEST_F(Session, GoesOnFromACheckpoint) {
+  TrainingTask t = task();
+  t.checkpoints = store_;
+  t.resume = true;  // there is none yet
+  {
+    TrainingSession session(t);
+    TrainingEvents events;
+    events.stop = [&] { return session.done() == 2; };
+    const TrainingOutcome outcome = session.run(events);
+    EXPECT_EQ(outcome.end, TrainingEnd::kCalledOff);
+    EXPECT_EQ(outcome.steps.size(), 2u);
+    EXPECT_EQ(session.done(), 2);
+    EXPECT_EQ(bytes_of(session.model()), expected(2));
+  }
+  EXPECT_EQ(store_->kept, 2);
+  TrainingSession session(t);
+  EXPECT_EQ(session.done(), 2);
+  const TrainingOutcome outcome = session.run();
+  EXPECT_EQ(outcome.end, TrainingEnd::kAllSteps);
+  EXPECT_EQ(outcome.resumed_at, 2);
+  EXPECT_EQ(outcome.steps.size(), 2u);
+  EXPECT_EQ(store_->kept, 4);
+  EXPECT_EQ(bytes_of(session.model()), expected(kSteps));
+  t.resume = false;
+  EXPECT_EQ(TrainingSession(t).done(), 0);
+}
+
+TEST_F(Session, GoesOnInPlaceAfterItWasCalledOffAmidAStep) {
+  TrainingSession session(task());
+  int asked = 0;
+  TrainingEvents events;
+  events.stop = [&] { return ++asked == 4; };  // after the beginning of step 1
+  EXPECT_EQ(session.run(events).end, TrainingEnd::kCalledOff);
+  EXPECT_EQ(session.done(), 1);
+  EXPECT_EQ(session.run().end, TrainingEnd::kAllSteps);
+  EXPECT_EQ(bytes_of(session.model()), expected(kSteps));
+}
+
+TEST_F(Session, PassesOnWhatEventsThrow) {
+  TrainingSession session(task());
+  TrainingEvents events;
+  events.training = [](int step, double) {
+    if (step == 1) throw std::runtime_error("enough");
+  };
+  EXPECT_THROW(session.run(events), std::runtime_error);
+  EXPECT_EQ(session.done(), 1);
+}
+
+TEST_F(Session, RefusesTheCheckpointOfAnother) {
+  TrainingTask t = task();
+  t.checkpoints = store_;
+  t.resume = true;
+  TrainingSession(t).run();
+  TrainingTask other = t;
+  other.data = owner().dataset(owner().layout, 5);
+  EXPECT_NE(message_of([&] { TrainingSession{other}; }).find("'checkpoint': belongs to another"),
+            std::string::npos);
+  other = t;
+  other.config.learning_rate = 2;
+  EXPECT_NE(message_of([&] { TrainingSession{other}; }).find("another training configuration"),
+            std::string::npos);
+  store_->bytes->back() ^= 1;
+  EXPECT_THROW(TrainingSession{t}, DataError);
+}
+
+TEST_F(Session, RoundsGoOutAndAnswersComeBack) {
+  TrainingSession session(task(3));
+  std::vector<std::pair<int, double>> waited;
+  TrainingEvents events;
+  events.waiting = [&](int round, double fraction) { waited.emplace_back(round, fraction); };
+  const TrainingOutcome outcome = session.run(events);
+  EXPECT_EQ(outcome.end, TrainingEnd::kStoppedByOwner);
+  EXPECT_EQ(session.done(), 3);
+  ASSERT_EQ(outcome.rounds.size(), 3u);
+  for (int i = 0; i < 3; ++i) {
+    const AskedRound& round = outcome.rounds[static_cast<std::size_t>(i)];
+    EXPECT_EQ(round.round, i + 1);
+    EXPECT_EQ(round.steps, i + 1);
+    EXPECT_EQ(round.stop, i == 2);
+    const RoundFile file = sent(i + 1);
+    EXPECT_EQ(file.round, i + 1);
+    EXPECT_FALSE(file.last);
+    EXPECT_EQ(bytes_of(file.model), expected(i + 1));
+    const ScoresFile scores = score(*owner().keys, file.model, *owner().validation);
+    EXPECT_EQ(scores.trained_on, owner().data->info.id);
+    ASSERT_EQ(file.scores.scores.scores.size(), scores.scores.scores.size());
+    EXPECT_EQ(file.scores.data, owner().validation->info.id);
+    for (std::size_t c = 0; c < scores.scores.scores.size(); ++c)
+      EXPECT_TRUE(equal(file.scores.scores.scores[c].c1, scores.scores.scores[c].c1));
+  }
+  EXPECT_TRUE(waited.empty()) << "every answer was there";
+}
+
+TEST_F(Session, TheLastRoundIsNotWaitedFor) {
+  TrainingTask t = task(0);
+  channel_->sent = [&, answers = channel_->sent](const std::string& name) {
+    if (name != round_name(kSteps)) answers(name);
+  };
+  TrainingSession session(t);
+  const TrainingOutcome outcome = session.run();
+  EXPECT_EQ(outcome.end, TrainingEnd::kAllSteps);
+  EXPECT_EQ(outcome.rounds.size(), std::size_t{kSteps});
+  EXPECT_TRUE(sent(kSteps).last);
+}
+
+TEST_F(Session, AsksAgainWhatWasNotAnswered) {
+  TrainingTask t = task(0);
+  const auto answers = std::exchange(channel_->sent, {});
+  t.validation->timeout = 0;
+  const std::string said = message_of([&] { TrainingSession(t).run(); });
+  EXPECT_NE(said.find("no answer to round 1 within"), std::string::npos) << said;
+  EXPECT_NE(said.find(channel_->place(answer_name(1))), std::string::npos) << said;
+  const Bytes asked = channel_->records().at(round_name(1));
+
+  t.resume = true;
+  EXPECT_THROW(TrainingSession(t).run(), NoAnswer);
+  EXPECT_EQ(channel_->records().at(round_name(1)), asked) << "the same bits";
+  t.validation->timeout = 600;
+  TrainingSession session(t);
+  TrainingEvents events;
+  int waited = 0;
+  events.waiting = [&](int round, double fraction) {
+    EXPECT_EQ(round, 1);
+    EXPECT_GE(fraction, 0);
+    EXPECT_LT(fraction, 1);
+    ++waited;
+  };
+  events.stop = [&] { return waited > 2; };
+  EXPECT_EQ(session.run(events).end, TrainingEnd::kCalledOff);
+  EXPECT_EQ(waited, 3);
+  channel_->sent = answers;
+  const TrainingOutcome outcome = session.run();
+  EXPECT_EQ(outcome.end, TrainingEnd::kAllSteps);
+  EXPECT_EQ(outcome.resumed_at, 1);
+  EXPECT_EQ(outcome.rounds.size(), std::size_t{kSteps});
+  EXPECT_EQ(bytes_of(session.model()), expected(kSteps));
+  for (int round = 1; round <= kSteps; ++round) EXPECT_EQ(sent(round).run, sent(1).run);
+}
+
+TEST_F(Session, AnswersThatAreNone) {
+  TrainingTask t = task(0);
+  const auto refused = [&](const std::function<void(Bytes&)>& change, const char* why) {
+    channel_->records().clear();
+    channel_->sent = [&](const std::string& name) {
+      if (name != round_name(1)) return;
+      answer(1, false);
+      change(channel_->records()[answer_name(1)]);
+    };
+    const std::string said = message_of([&] { TrainingSession(t).run(); });
+    EXPECT_NE(said.find(why), std::string::npos) << said;
+  };
+  refused([](Bytes& bytes) { bytes.back() ^= 1; }, "damaged");
+  refused([&](Bytes& bytes) { bytes = channel_->records()[round_name(1)]; }, "expected an answer");
+  refused(
+      [&](Bytes& bytes) {
+        MemorySink sink;
+        write_answer(sink, owner().keys->set, RunId{1}, 1, true);
+        bytes = sink.bytes();
+      },
+      "another run");
+}
+
+TEST_F(Session, ANewRunBeginsWhereNothingIs) {
+  TrainingSession(task(1)).run();
+  for (const std::string& name : {round_name(1), answer_name(1)}) {
+    const std::string said = message_of([&] { TrainingSession{task(1)}; });
+    EXPECT_NE(said.find(channel_->place(name)), std::string::npos) << said;
+    EXPECT_NE(said.find("another run"), std::string::npos) << said;
+    channel_->records().erase(name);
+  }
+  EXPECT_NO_THROW(TrainingSession{task(1)});
+}
+
+TEST_F(Session, RefusesWhatDoesNotFit) {
+  TrainingTask t = task(0);
+  const ProductLayout wide =
+      ProductLayout::create(*owner().parameters, kSamples, kFeatures + 4, kClasses, 4);
+  t.validation->data = owner().dataset(wide, 1);
+  EXPECT_NE(message_of([&] { TrainingSession{t}; }).find("the validation set was encrypted for"),
+            std::string::npos);
+  t = task();
+  t.data = owner().dataset(wide, 1);
+  EXPECT_THROW(TrainingSession{t}, DataError);
+  t = task();
+  t.config.classes = kClasses + 1;
+  EXPECT_THROW(TrainingSession{t}, DataError);
+  t = task();
+  t.keys.reset();
+  EXPECT_THROW(TrainingSession{t}, ContractError);
+  t = task();
+  t.data.reset();
+  EXPECT_THROW(TrainingSession{t}, ContractError);
+  t = task(0);
+  t.validation->channel.reset();
+  EXPECT_THROW(TrainingSession{t}, ContractError);
+}
+
+TEST_F(Session, RefusesKeysThatLackOne) {
+  MemorySink sink;
+  write_training_keys(sink, *owner().parameters, owner().keys->set.header.key_id,
+                      owner().keys->keys);
+  const auto loaded = [&] {
+    MemorySource source(sink.bytes(), "'keys'");
+    return load_keys(source, owner().keys->set);
+  };
+  TrainingTask t = task();
+  t.keys = loaded();
+  EXPECT_NO_THROW(TrainingSession{t});
+  const auto lacking = std::make_shared<ServerKeys>();
+  MemorySource source(sink.bytes(), "'keys'");
+  *lacking = {owner().keys->set, read_training_keys(source, owner().keys->set)};
+  lacking->keys.bootstrap.evaluation.galois.erase(
+      lacking->keys.bootstrap.evaluation.galois.begin());
+  t.keys = lacking;
+  const std::string said = message_of([&] { TrainingSession{t}; });
+  EXPECT_NE(said.find("'keys': the key for the automorphism X -> X^"), std::string::npos) << said;
+}
+
+TEST_F(Session, ACheckpointInAFileIsWholeAtAnyInstant) {
+  CheckpointInFile file(path("checkpoint.enc"));
+  EXPECT_FALSE(file.last());
+  const auto amid = [](ByteSink& sink) {
+    sink.write(Bytes(10));
+    throw DataError("amid");
+  };
+  EXPECT_THROW(file.keep(amid), DataError);
+  EXPECT_FALSE(file.last());
+  const auto whole = [](ByteSink& sink) {
+    sink.write(Bytes(10, 7));
+    sink.commit();
+  };
+  file.keep(whole);
+  EXPECT_THROW(file.keep(amid), DataError);
+  EXPECT_EQ(load(path("checkpoint.enc")), Bytes(10, 7));
+  EXPECT_EQ(file.last()->size(), 10u);
+  EXPECT_EQ(file.last()->name(), "'" + path("checkpoint.enc").string() + "'");
+}
+
+}  // namespace
+}  // namespace blindtuner::testing

@@ -303,18 +303,23 @@ class Bench:
             self.out.add("ablation_layout_upload_bytes", r["bytes"]["upload"], "bytes", config)
 
     def softmax(self):
-        """ablation_softmax_*: each family of circuits: a step's seconds, accuracy in the clear"""
+        """ablation_softmax_*: each family of circuits and each other head: a step's seconds, accuracy
+        in the clear"""
         self.out.forget("ablation_softmax_")
-        families = ["default", "guaranteed", "wide", "sigmoid"]
+        families, heads = ["default", "guaranteed", "wide"], ["sigmoid", "squared"]
+        which = [{"family": f} for f in families] + [{"head": h} for h in heads]
         cases = [self.small({"group": "softmax", "samples": 4096, "features": 768, "classes": 10,
-                             "steps": 3, "family": f}) for f in families]
-        for family, r in zip(families, self.training(cases)):
+                             "steps": 3, **w}) for w in which]
+        for w, r in zip(which, self.training(cases)):
             self.out.add("ablation_softmax_step_s", r["seconds"]["steps"][1:], "s",
-                         {"family": family, "circuit": r["softmax"]},
+                         {"family": w.get("family", w.get("head")), "circuit": r["softmax"]},
                          predicted=r["predicted"]["step"])
         for family in ["exact", *families]:
             for r in self.plain(["--softmax", family], [{}]):
                 self.accuracy("ablation_softmax_accuracy", r, {"family": family})
+        for head in heads:
+            for r in self.plain(["--softmax", "default"], [{"head": head}]):
+                self.accuracy("ablation_softmax_accuracy", r, {"family": head})
 
     def plain(self, arguments, configs):
         """Training in the clear: one result a configuration."""

@@ -142,8 +142,8 @@ BENCHMARK(full_bootstrap)->Name("bootstrap")->Apply(warm_seconds);
 
 void half_bootstrap_softmax(State& state) {
   const Setup& s = setup();
-  const SoftmaxCircuit& circuit = find_softmax_circuit("default", kClasses, 0);
-  const SoftmaxEvaluator softmax(s.bootstrapper, circuit, kClasses, s.layout.class_stride);
+  const HeadCircuit& circuit = find_circuit({}, kClasses);
+  const auto head = circuit.evaluator(s.bootstrapper, kClasses, s.layout.class_stride);
   const double scale = circuit.rho * static_cast<double>(s.ring().q(0).q) / circuit.bound;
   std::vector<Ciphertext> scores;
   std::vector<const Ciphertext*> pointers;
@@ -154,8 +154,8 @@ void half_bootstrap_softmax(State& state) {
                          .expand());
   for (const Ciphertext& c : scores) pointers.push_back(&c);
   for (auto _ : state)
-    benchmark::DoNotOptimize(softmax.evaluate(
-        s.bootstrapper.half_bootstrap(pointers, softmax.input_scale(), s.keys.bootstrap),
+    benchmark::DoNotOptimize(head->evaluate(
+        s.bootstrapper.half_bootstrap(pointers, head->input_scale(), s.keys.bootstrap),
         s.keys.bootstrap));
 }
 BENCHMARK(half_bootstrap_softmax)->Apply(warm_seconds);

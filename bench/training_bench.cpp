@@ -32,7 +32,7 @@ struct Case {
   std::size_t samples = 4096, features = 768, classes = 10, batch = 0, width = 0;
   int steps = 2, threads = 0;
   double range = 0;
-  std::string family = "default", method = "plain", group;
+  std::string head = "softmax", family = "default", method = "plain", group;
 };
 
 Case parse_case(const std::string& text) {
@@ -65,6 +65,8 @@ Case parse_case(const std::string& text) {
       c.threads = static_cast<int>(number());
     else if (key == "range")
       c.range = static_cast<double>(number());
+    else if (key == "head")
+      c.head = value;
     else if (key == "family")
       c.family = value;
     else if (key == "method")
@@ -116,6 +118,7 @@ class Bench {
     const Parameters& p = *parameters_;
     const std::size_t batch = c.batch == 0 ? c.samples : c.batch;
     TrainingConfig config;
+    config.head = c.head;
     config.classes = static_cast<int>(c.classes);
     config.batch_size = batch;
     config.first_batch_full = false;
@@ -127,7 +130,7 @@ class Bench {
                      : ProductLayout::plan(p, batch, c.features + 1, c.classes, batch).width;
     const ProductLayout layout =
         ProductLayout::create(p, c.samples, c.features + 1, c.classes, width);
-    const SoftmaxCircuit& circuit = find_softmax_circuit(c.family, config.classes, c.range);
+    const HeadCircuit& circuit = find_circuit({c.head, c.family, c.range}, config.classes);
     const Forecast forecast = make_forecast({parameters_, layout, config, &circuit}, costs());
 
     keys_.layout = layout;

@@ -24,10 +24,10 @@
 #include "features/data/random_relu.h"
 #include "features/data/shuffle.h"
 #include "features/data/whitening.h"
+#include "learn/head.h"
 #include "learn/optimiser.h"
 #include "learn/reference/metrics.h"
 #include "learn/reference/plain_reference.h"
-#include "learn/softmax_circuit.h"
 #include "learn/training_config.h"
 
 namespace {
@@ -57,21 +57,25 @@ Dataset project(const RandomReluFeatures& layer, Dataset pictures) {
   return pictures;
 }
 
-PlainOptions plain_options(const Options& options) {
+PlainOptions plain_options(const Options& options, const TrainingConfig& config) {
   PlainOptions plain;
   plain.bias_feature = options.bias_feature;
   if (options.softmax != "exact") {
-    const SoftmaxCircuit& circuit = find_softmax_circuit(options.softmax, 10, options.range);
-    plain.softmax = [&circuit](std::span<const double> z, std::span<double> p) {
-      evaluate_softmax_circuit(circuit, z, p);
+    const HeadCircuit& circuit =
+        find_circuit({config.head, options.softmax, options.range}, config.classes);
+    plain.predictions = [&circuit](std::span<const double> z, std::span<double> p) {
+      circuit.evaluate(z, p);
     };
   }
   if (options.noise_bits > 0) {
-    if (!plain.softmax)
-      plain.softmax = [](std::span<const double> z, std::span<double> p) { exact_softmax(z, p); };
+    if (!plain.predictions)
+      plain.predictions = [&head = head_named(config.head)](std::span<const double> z,
+                                                            std::span<double> p) {
+        head.evaluate(z, 0, p);
+      };
     // As a bootstrapping of so many bits would: Gaussian, the same for the same logits.
-    plain.softmax = [inner = plain.softmax, sigma = std::ldexp(1.0, -options.noise_bits)](
-                        std::span<const double> z, std::span<double> p) {
+    plain.predictions = [inner = plain.predictions, sigma = std::ldexp(1.0, -options.noise_bits)](
+                            std::span<const double> z, std::span<double> p) {
       inner(z, p);
       std::uint64_t seed = 0;
       for (const double x : z) seed = seed * 6364136223846793005u + std::bit_cast<std::uint64_t>(x);
@@ -88,11 +92,11 @@ PlainOptions plain_options(const Options& options) {
 }
 
 void show_steps(const PlainResult& result) {
-  std::printf("step  batch   rate    loss  |z| here  |z| model  softmax error   train    test\n");
+  std::printf("step  batch   rate    loss  |z| here  |z| model     head error   train    test\n");
   for (const PlainStep& s : result.steps)
     std::printf("%4d  %5zu  %5.2f  %6.4f  %8.2f  %9.2f  %13.4f  %6.4f  %6.4f\n", s.step, s.batch,
-                s.rate, s.loss, s.max_logit, s.model_max_logit, s.max_softmax_error,
-                s.train_accuracy, s.test_accuracy);
+                s.rate, s.loss, s.max_logit, s.model_max_logit, s.max_head_error, s.train_accuracy,
+                s.test_accuracy);
 }
 
 int run(const Options& options) {
@@ -127,9 +131,10 @@ int run(const Options& options) {
   }
   std::vector<TrainingConfig> configs;
   for (const std::string& line : lines) {
-    nlohmann::json json = to_json(default_training_config());
+    nlohmann::json json = nlohmann::json::object();
     const nlohmann::json given = nlohmann::json::parse(line, nullptr, false);
     if (!given.is_object()) throw DataError("not a JSON object: " + line);
+    json = to_json(default_training_config(given.value("head", "softmax")));
     json.update(given);
     configs.push_back(training_config_from_json(json));
   }
@@ -142,7 +147,7 @@ int run(const Options& options) {
     const auto order = shuffled_indices(train.size(), static_cast<std::uint64_t>(seed));
     const Dataset shuffled = select(train, order);
     for (std::size_t i = 0; i < configs.size(); ++i) {
-      PlainOptions plain = plain_options(options);
+      PlainOptions plain = plain_options(options, configs[i]);
       plain.measure_models = options.sweep.empty() && !options.json;
       const PlainResult result = train_plain(shuffled, &test, configs[i], plain);
       if (options.sweep.empty() && !options.json) {

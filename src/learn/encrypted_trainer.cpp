@@ -48,7 +48,7 @@ void check_dataset(const EncryptedDataset& data, const TrainingKeys& keys,
 // is made of it.
 const EncryptedDataset& checked(const EncryptedDataset& data, const TrainingKeys& keys,
                                 const Parameters& parameters, const TrainingConfig& config,
-                                const SoftmaxCircuit& circuit) {
+                                const HeadCircuit& circuit) {
   check_dataset(data, keys, parameters);
   EncryptedTrainer::check(parameters, data.layout, config, circuit);
   if (data.labels.size() != data.layout.supers() * data.layout.ratio)
@@ -86,13 +86,13 @@ nlohmann::json to_json(const StepTimes& times) {
   return {{"weights", times.weights},
           {"scores", times.scores},
           {"bootstrap", times.bootstrap},
-          {"softmax", times.softmax},
+          {"softmax", times.head},
           {"slot_to_coeff", times.slot_to_coeff},
           {"gradient", times.gradient}};
 }
 
 void EncryptedTrainer::check(const Parameters& parameters, const ProductLayout& l,
-                             const TrainingConfig& config, const SoftmaxCircuit& circuit) {
+                             const TrainingConfig& config, const HeadCircuit& circuit) {
   check_training(l, config, circuit);
   // Coefficients become integers: what they lose by it must be little, and they must fit.
   const double largest =
@@ -111,7 +111,7 @@ std::optional<int> EncryptedTrainer::fold_bit(const ProductLayout& layout,
                                               const TrainingConfig& config) {
   const std::vector<BatchRange> batches = batch_ranges(config, layout.samples);
   bool fits = layout.blocks_per_super() >= 2;
-  // The first step's probabilities are public (see step).
+  // The first step's predictions are public (see step).
   for (std::size_t i = 1; fits && i < batches.size(); ++i)
     for_each_super(layout, batches[i], [&](std::size_t begin, std::size_t count) {
       fits = fits && shift_to_lower_half(layout, begin, count);
@@ -127,12 +127,12 @@ BootstrapShape EncryptedTrainer::bootstrap_shape(const Parameters& parameters,
   return shape;
 }
 
-double EncryptedTrainer::weight_scale(const Parameters& p, const SoftmaxCircuit& circuit) {
+double EncryptedTrainer::weight_scale(const Parameters& p, const HeadCircuit& circuit) {
   const double score_scale = circuit.rho * static_cast<double>(p.ring().q(0).q) / circuit.bound;
   return score_scale * static_cast<double>(p.ring().q(1).q) / kFeatureScale;
 }
 
-double EncryptedTrainer::coefficient_scale(const Parameters& p, const SoftmaxCircuit& circuit) {
+double EncryptedTrainer::coefficient_scale(const Parameters& p, const HeadCircuit& circuit) {
   return weight_scale(p, circuit) / (kFeatureScale * kErrorScale);
 }
 
@@ -145,15 +145,16 @@ std::vector<double> EncryptedTrainer::round_coefficients(std::span<const double>
 
 EncryptedTrainer::EncryptedTrainer(ParametersPtr parameters, const Bootstrapper& bootstrapper,
                                    const EncryptedDataset& data, const TrainingKeys& keys,
-                                   const TrainingConfig& config, const SoftmaxCircuit& circuit)
+                                   const TrainingConfig& config, const HeadCircuit& circuit)
     : parameters_(std::move(parameters)),
       bootstrapper_(bootstrapper),
       data_(checked(data, keys, *parameters_, config, circuit)),
       keys_(keys),
       products_(parameters_, data.layout, keys.products),
-      softmax_(bootstrapper, circuit, data.layout.classes, data.layout.class_stride),
+      circuit_(circuit),
+      head_(circuit.evaluator(bootstrapper, data.layout.classes, data.layout.class_stride)),
       slot_to_coeff_(*parameters_, bootstrapper.shape(), bootstrapper.encoder(),
-                     softmax_.output_scale(), kErrorScale),
+                     head_->output_scale(), kErrorScale),
       batches_(batch_ranges(config, data.layout.samples)),
       plan_(config, data.layout.samples) {
   const std::optional<int> fold = bootstrapper.shape().fold_bit;
@@ -162,8 +163,8 @@ EncryptedTrainer::EncryptedTrainer(ParametersPtr parameters, const Bootstrapper&
 }
 
 std::vector<Ciphertext> EncryptedTrainer::combine(std::span<const double> coefficients) const {
-  const double scale = coefficient_scale(*parameters_, softmax_.circuit());
-  const CiphertextShape shape = model_shape(*parameters_, data_.layout, softmax_.circuit());
+  const double scale = coefficient_scale(*parameters_, circuit_);
+  const CiphertextShape shape = model_shape(*parameters_, data_.layout, circuit_);
   std::vector<Ciphertext> out;
   for (std::size_t pack = 0; pack < shape.count; ++pack) {
     Ciphertext sum = Ciphertext::zero(parameters_->small_ring(), shape.q_count, shape.scale);
@@ -184,9 +185,9 @@ std::vector<Ciphertext> EncryptedTrainer::labels(std::size_t super) const {
   return out;
 }
 
-std::vector<Ciphertext> EncryptedTrainer::probabilities(std::span<const Ciphertext> weights,
-                                                        std::size_t begin, std::size_t count,
-                                                        StepTimes& times) const {
+std::vector<Ciphertext> EncryptedTrainer::predictions(std::span<const Ciphertext> weights,
+                                                      std::size_t begin, std::size_t count,
+                                                      StepTimes& times) const {
   const std::size_t shift =
       bootstrapper_.shape().fold_bit ? shift_to_lower_half(data_.layout, begin, count).value() : 0;
   const auto move = [&](std::vector<Ciphertext>& list, std::size_t exponent) {
@@ -200,10 +201,10 @@ std::vector<Ciphertext> EncryptedTrainer::probabilities(std::span<const Cipherte
   std::vector<const Ciphertext*> pointers;
   for (const Ciphertext& c : scores) pointers.push_back(&c);
   times.scores += watch.lap();
-  Halves sines = bootstrapper_.half_bootstrap(pointers, softmax_.input_scale(), keys_.bootstrap);
+  Halves sines = bootstrapper_.half_bootstrap(pointers, head_->input_scale(), keys_.bootstrap);
   times.bootstrap += watch.lap();
-  const Halves slots = softmax_.evaluate(std::move(sines), keys_.bootstrap);
-  times.softmax += watch.lap();
+  const Halves slots = head_->evaluate(std::move(sines), keys_.bootstrap);
+  times.head += watch.lap();
   std::vector<Ciphertext> out = bootstrapper_.split(
       slot_to_coeff_.apply(slots, keys_.bootstrap.evaluation.galois), keys_.bootstrap);
   move(out, shift);
@@ -217,7 +218,7 @@ StepTimes EncryptedTrainer::step(const std::function<void(double)>& progress) {
   const BatchRange& batch = batches_[static_cast<std::size_t>(done())];
   const std::vector<double> coefficients = plan_.evaluation(done());
   const FeatureSource x = feature_source(data_);
-  // With W = 0 every probability is 1 / classes and public.
+  // With W = 0 every prediction is public.
   const bool first = coefficients.empty();
   StepTimes times;
   Stopwatch watch;
@@ -232,16 +233,15 @@ StepTimes EncryptedTrainer::step(const std::function<void(double)>& progress) {
   for_each_super(l, batch, [&](std::size_t begin, std::size_t count) {
     std::vector<Ciphertext> errors;
     if (first) {
-      const std::vector<double> uniform(l.n, 1.0 / static_cast<double>(l.classes));
-      const Poly probability =
-          encode_coefficients(parameters_->small_ring(), uniform, kErrorScale, 2);
+      const std::vector<double> known(l.n, circuit_.head().prediction_at_zero(l.classes));
+      const Poly prediction = encode_coefficients(parameters_->small_ring(), known, kErrorScale, 2);
       for (std::size_t r = 0; r < l.ratio; ++r) {
         Ciphertext c = Ciphertext::zero(parameters_->small_ring(), 2, kErrorScale);
-        add_plain_inplace(c, probability);
+        add_plain_inplace(c, prediction);
         errors.push_back(std::move(c));
       }
     } else {
-      errors = probabilities(weights, begin, count, times);
+      errors = predictions(weights, begin, count, times);
       watch.lap();
     }
     const std::vector<Ciphertext> wanted = labels(begin / l.blocks_per_super());

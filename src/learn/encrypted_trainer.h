@@ -5,15 +5,17 @@
 //   expand_weights      V to pieces                                    small ring
 //   scores              X V, packed                                    small ring, modulo q_0
 //   half_bootstrap      interleave, mod_raise, coeff_to_slot, eval_mod  big ring
-//   softmax             probabilities in slots                         big ring
+//   head                predictions in slots                           big ring
 //   slot_to_coeff       and split                                      big -> small ring
 //   gradient            (P - Y)^T X, packed and kept                   small ring
+//
+// What is trained for is the circuit's head (learn/head.h); the trainer knows no more of it.
 #pragma once
 
 #include <functional>
 
+#include "learn/head.h"
 #include "learn/optimiser.h"
-#include "learn/softmax_evaluator.h"
 #include "linalg/encrypted_dataset.h"
 
 namespace blindtuner::learn {
@@ -21,11 +23,11 @@ using namespace linalg;
 
 /// Seconds spent in the parts of one step.
 struct StepTimes {
-  double weights = 0, scores = 0, bootstrap = 0, softmax = 0, slot_to_coeff = 0, gradient = 0;
-  double total() const { return weights + scores + bootstrap + softmax + slot_to_coeff + gradient; }
+  double weights = 0, scores = 0, bootstrap = 0, head = 0, slot_to_coeff = 0, gradient = 0;
+  double total() const { return weights + scores + bootstrap + head + slot_to_coeff + gradient; }
 };
 
-/// Every part, by its name.
+/// Every part, by its name; that of the head is "softmax" whatever the head is.
 nlohmann::json to_json(const StepTimes& times);
 
 class EncryptedTrainer {
@@ -36,15 +38,14 @@ class EncryptedTrainer {
   /// rate / batch size must be between 2^-19 and 2^39 or so (see coefficient_scale).
   EncryptedTrainer(ParametersPtr parameters, const Bootstrapper& bootstrapper,
                    const EncryptedDataset& data, const TrainingKeys& keys,
-                   const TrainingConfig& config, const SoftmaxCircuit& circuit);
+                   const TrainingConfig& config, const HeadCircuit& circuit);
 
   int steps() const { return plan_.steps(); }
   int done() const { return static_cast<int>(gradients_.size()); }
-  const SoftmaxEvaluator& softmax() const { return softmax_; }
 
   /// Throws the DataError that a trainer would, for what data and keys do not matter to.
   static void check(const Parameters& parameters, const ProductLayout& layout,
-                    const TrainingConfig& config, const SoftmaxCircuit& circuit);
+                    const TrainingConfig& config, const HeadCircuit& circuit);
 
   /// Whether every bootstrapping of a run fills at most half of the big ring, which halves most of
   /// a step's work: BootstrapShape::fold_bit. Empty where some batch needs more.
@@ -66,24 +67,25 @@ class EncryptedTrainer {
 
   /// Gradients come at kFeatureScale * kErrorScale, weights at weight_scale(circuit): integer
   /// coefficients are rounded at this ratio.
-  static double weight_scale(const Parameters& parameters, const SoftmaxCircuit& circuit);
-  static double coefficient_scale(const Parameters& parameters, const SoftmaxCircuit& circuit);
+  static double weight_scale(const Parameters& parameters, const HeadCircuit& circuit);
+  static double coefficient_scale(const Parameters& parameters, const HeadCircuit& circuit);
   /// round(c * scale) / scale: what the encrypted run makes of its coefficients.
   static std::vector<double> round_coefficients(std::span<const double> coefficients, double scale);
 
  private:
   std::vector<Ciphertext> combine(std::span<const double> coefficients) const;
   std::vector<Ciphertext> labels(std::size_t super) const;
-  /// Probabilities of blocks [begin, begin + count), in one super-block, in their places.
-  std::vector<Ciphertext> probabilities(std::span<const Ciphertext> weights, std::size_t begin,
-                                        std::size_t count, StepTimes& times) const;
+  /// Predictions of blocks [begin, begin + count), in one super-block, in their places.
+  std::vector<Ciphertext> predictions(std::span<const Ciphertext> weights, std::size_t begin,
+                                      std::size_t count, StepTimes& times) const;
 
   ParametersPtr parameters_;
   const Bootstrapper& bootstrapper_;
   const EncryptedDataset& data_;
   const TrainingKeys& keys_;
   MatrixProducts products_;
-  SoftmaxEvaluator softmax_;
+  const HeadCircuit& circuit_;
+  std::unique_ptr<HeadEvaluator> head_;
   SlotToCoeff slot_to_coeff_;
   std::vector<BatchRange> batches_;
   UpdatePlan plan_;

@@ -17,18 +17,17 @@ double square(double x) { return x * x; }
 // What rounding after a product is multiplied with, over the circuit's noise gain: at most 3.1 for
 // circuits that are refreshed and 4.3 for those whose scales cannot be 2^36 throughout, of which
 // none has errors that matter beside the products' (docs/NOISE.md, "Softmax under encryption").
-constexpr double kSoftmaxFactor = 4;
-constexpr double kSoftmaxScale = 0x1p36;
+constexpr double kRoundings = 4;
+constexpr double kScale = 0x1p36;
 
 // Batches are not all alike, and where rates are large an error may grow for some steps: measured at
 // 1.05.
 constexpr double kMargin = 1.25;
 
-double probability_noise(const Parameters& parameters, const SoftmaxCircuit& circuit) {
+double prediction_noise(const Parameters& parameters, const HeadCircuit& circuit) {
   const std::size_t n = parameters.ring().n();
-  const double rounding =
-      noise::real_slots(noise::rounding(noise::ternary_weight(n)), n, kSoftmaxScale);
-  return kSoftmaxFactor * std::max(1.0, circuit.noise_gain) * rounding;
+  const double rounding = noise::real_slots(noise::rounding(noise::ternary_weight(n)), n, kScale);
+  return kRoundings * std::max(1.0, circuit.noise_gain) * rounding;
 }
 
 std::vector<BatchRange> batches_of(const TrainingConfig& config, std::size_t samples, int steps) {
@@ -42,40 +41,40 @@ std::vector<BatchRange> batches_of(const TrainingConfig& config, std::size_t sam
 }  // namespace
 
 double model_noise(const Parameters& parameters, const ProductLayout& l,
-                   const TrainingConfig& config, int steps, const SoftmaxCircuit& circuit,
+                   const TrainingConfig& config, int steps, const HeadCircuit& circuit,
                    const FeatureSizes& sizes) {
   const std::vector<BatchRange> batches = batches_of(config, l.samples, steps);
   const UpdatePlan plan(config, l.samples);
   const std::vector<double> coefficients = plan.model(steps);
   const ProductNoise noise(parameters);
-  const double probability = probability_noise(parameters, circuit);
+  const double prediction = prediction_noise(parameters, circuit);
   double sum = 0;
   for (std::size_t s = 0; s < coefficients.size(); ++s) {
     const double samples = static_cast<double>(batches[s].count);
     const std::size_t blocks = (batches[s].count + l.rows() - 1) / l.rows();
-    // |p - y| <= 1 in every row of the blocks.
-    const double norm_e = std::sqrt(static_cast<double>(blocks * l.rows()));
+    const double norm_e =
+        circuit.largest_residual * std::sqrt(static_cast<double>(blocks * l.rows()));
     const std::vector<double> norms_x(l.width, sizes.local * std::sqrt(samples));
     const double of_products = noise.gradient(l, norm_e, norms_x, 0, blocks);
-    // The first step's probabilities are public.
-    const double of_softmax = s == 0 ? 0 : std::sqrt(samples) * sizes.largest * probability;
-    sum += square(coefficients[s]) * (square(of_products) + square(of_softmax));
+    // The first step's predictions are public.
+    const double of_head = s == 0 ? 0 : std::sqrt(samples) * sizes.largest * prediction;
+    sum += square(coefficients[s]) * (square(of_products) + square(of_head));
   }
   return kMargin * std::sqrt(sum);
 }
 
 double weight_norm_limit(const TrainingConfig& config, std::size_t samples, int steps,
-                         const FeatureSizes& sizes) {
+                         const HeadCircuit& circuit, const FeatureSizes& sizes) {
   const std::vector<BatchRange> batches = batches_of(config, samples, steps);
   const std::vector<double> coefficients = UpdatePlan(config, samples).model(steps);
   double sum = 0;
   for (std::size_t s = 0; s < coefficients.size(); ++s)
     sum += std::abs(coefficients[s]) * static_cast<double>(batches[s].count);
-  return sizes.largest * sum;
+  return sizes.largest * circuit.largest_residual * sum;
 }
 
 double score_noise(const Parameters& parameters, const ProductLayout& l, double weight_noise,
-                   double norm_w, const SoftmaxCircuit& circuit, const FeatureSizes& sizes) {
+                   double norm_w, const HeadCircuit& circuit, const FeatureSizes& sizes) {
   const ProductNoise noise(parameters);
   const double of_product =
       noise.score(l, norm_w, EncryptedTrainer::weight_scale(parameters, circuit), sizes.largest);

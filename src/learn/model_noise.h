@@ -3,7 +3,7 @@
 // number must drown in noise (docs/NOISE.md, "Decrypted models and scores").
 #pragma once
 
-#include "learn/softmax_circuit.h"
+#include "learn/head.h"
 #include "learn/training_config.h"
 #include "linalg/products_noise.h"
 
@@ -15,30 +15,30 @@ using namespace linalg;
 ///   1.25 sqrt(sum_s c_s^2 (g_s^2 + n_s largest^2 p^2))
 ///
 /// c_s the plan's coefficients of the gradients that the model is made of, g_s the gradient's error
-/// from the products (ProductNoise), n_s the batch, p that of a probability: 4 noise_gain times the
-/// rounding of one product. Training pulls errors back to where the loss is small; that is left
+/// from the products (ProductNoise) with residuals as large as the head's may be, n_s the batch, p that of a
+/// prediction: 4 noise_gain times the rounding of one product. Training pulls errors back to where the loss is small; that is left
 /// out, so that the bound needs no data. Throws DataError for a configuration that `steps` does not
 /// fit.
 double model_noise(const Parameters& parameters, const ProductLayout& layout,
-                   const TrainingConfig& config, int steps, const SoftmaxCircuit& circuit,
+                   const TrainingConfig& config, int steps, const HeadCircuit& circuit,
                    const FeatureSizes& sizes);
 
 /// What the norm of a class's weights stays below after `steps` steps, known before anything is
 /// decrypted:
 ///
-///   largest sum_s |c_s| n_s
+///   largest r sum_s |c_s| n_s
 ///
-/// as |X^T e| <= sqrt(n_s) largest sqrt(n_s) for errors of 1 in every sample and features whose
+/// as |X^T e| <= sqrt(n_s) largest r sqrt(n_s) for residuals of r (largest_residual: 1 for probabilities) in every sample and features whose
 /// directions are all alike, as after whitening. Runs stay below a fourth of it (tests/app): errors
 /// are smaller, and shrink. Throws as model_noise().
 double weight_norm_limit(const TrainingConfig& config, std::size_t samples, int steps,
-                         const FeatureSizes& sizes);
+                         const HeadCircuit& circuit, const FeatureSizes& sizes);
 
 /// The same as model_noise() of a score of encrypted prediction, by a model whose weights have errors
 /// of `weight_noise` and norm `norm_w` for a class at most; sizes of the samples that are scored.
 /// Where it decides a publication's noise, norm_w is weight_norm_limit(): what was decrypted would
 /// show in the noise's size.
 double score_noise(const Parameters& parameters, const ProductLayout& layout, double weight_noise,
-                   double norm_w, const SoftmaxCircuit& circuit, const FeatureSizes& sizes);
+                   double norm_w, const HeadCircuit& circuit, const FeatureSizes& sizes);
 
 }  // namespace blindtuner::learn

@@ -16,6 +16,11 @@ constexpr double kTail = 16;
 // Where nothing is, no configuration explains more than the least noise of a publication.
 constexpr double kMostEmpty = 0x1p-8;
 
+// |P - Y| as long as no score is beyond a circuit's stable range, where predictions may be twice what
+// they are within. Further out circuits diverge by powers, and what they return wraps around: garbage,
+// to be refused.
+double farthest(const HeadCircuit& circuit) { return 4 * circuit.largest_residual; }
+
 // One key switch in the small ring at q_count primes, units.
 double key_switch_error(const Parameters& p, std::size_t q_count) {
   const Ring& ring = p.small_ring();
@@ -30,12 +35,12 @@ CiphertextShape gradient_shape(const ProductLayout& layout) {
 }
 
 CiphertextShape model_shape(const Parameters& p, const ProductLayout& layout,
-                            const SoftmaxCircuit& circuit) {
+                            const HeadCircuit& circuit) {
   return {layout.packs(), 2, EncryptedTrainer::weight_scale(p, circuit)};
 }
 
 CiphertextShape score_shape(const Parameters& p, const ProductLayout& layout,
-                            const SoftmaxCircuit& circuit) {
+                            const HeadCircuit& circuit) {
   return {layout.supers() * layout.ratio, 1,
           kFeatureScale * EncryptedTrainer::weight_scale(p, circuit) /
               static_cast<double>(p.small_ring().q(1).q)};
@@ -68,18 +73,20 @@ void require_shape(std::span<const Ciphertext> all, const Parameters& parameters
 }
 
 void check_circuit(const ProductLayout& l, const TrainingConfig& config,
-                   const SoftmaxCircuit& circuit) {
+                   const HeadCircuit& circuit) {
   if (static_cast<std::size_t>(config.classes) != l.classes)
     throw DataError("the configuration has " + std::to_string(config.classes) +
                     " classes, the data set " + std::to_string(l.classes));
-  if (circuit.classes != 0 && static_cast<std::size_t>(circuit.classes) < l.classes)
-    throw DataError("the softmax circuit " + circuit.name + " is for " +
-                    std::to_string(circuit.classes) + " classes at most, the data set has " +
-                    std::to_string(l.classes));
+  if (config.head != circuit.head().name())
+    throw DataError("the configuration's head is '" + config.head + "', the circuit " +
+                    circuit.name + " is of '" + std::string(circuit.head().name()) + "'");
+  if (!circuit.serves(l.classes))
+    throw DataError("the circuit " + circuit.name + " is for " + std::to_string(circuit.classes) +
+                    " classes at most, the data set has " + std::to_string(l.classes));
 }
 
 void check_training(const ProductLayout& l, const TrainingConfig& config,
-                    const SoftmaxCircuit& circuit) {
+                    const HeadCircuit& circuit) {
   check_circuit(l, config, circuit);
   for (const BatchRange& batch : batch_ranges(config, l.samples))
     if (batch.begin % l.rows() != 0 ||
@@ -90,7 +97,7 @@ void check_training(const ProductLayout& l, const TrainingConfig& config,
 }
 
 PlausibleValues plausible_weights(const Parameters& p, const ProductLayout& l,
-                                  const TrainingConfig& config, const SoftmaxCircuit& circuit,
+                                  const TrainingConfig& config, const HeadCircuit& circuit,
                                   int steps) {
   const std::vector<BatchRange> batches = batch_ranges(config, l.samples);
   require(steps >= 1 && static_cast<std::size_t>(steps) <= batches.size(),
@@ -103,7 +110,7 @@ PlausibleValues plausible_weights(const Parameters& p, const ProductLayout& l,
   const double empty = key_switch * rows;
   const auto padding = [&](double samples) {
     const double blocks = std::ceil(samples / rows);
-    const double errors = kErrorScale * kLargestError * std::sqrt(blocks * rows);
+    const double errors = kErrorScale * farthest(circuit) * std::sqrt(blocks * rows);
     const double tree = key_switch * static_cast<double>(l.width);
     return std::hypot(noise::fresh() * errors, noise::fresh() * tree * std::sqrt(blocks * size),
                       key_switch * rows);
@@ -118,7 +125,7 @@ PlausibleValues plausible_weights(const Parameters& p, const ProductLayout& l,
   for (std::size_t s = 0; s < coefficients.size(); ++s) {
     const auto samples = static_cast<double>(batches[s].count);
     const double unit = std::abs(coefficients[s]) / gradient_scale + rounding;
-    out.largest += kMaxFeature * kLargestError * samples * unit * gradient_scale;
+    out.largest += kMaxFeature * farthest(circuit) * samples * unit * gradient_scale;
     out.padding += kLongTail * kTail * padding(samples) * unit;
     out.empty += kTail * empty * unit;
   }
@@ -129,7 +136,7 @@ PlausibleValues plausible_weights(const Parameters& p, const ProductLayout& l,
 }
 
 PlausibleValues plausible_scores(const Parameters& p, const ProductLayout& l,
-                                 const SoftmaxCircuit& circuit) {
+                                 const HeadCircuit& circuit) {
   const double scale = score_shape(p, l, circuit).scale;
   PlausibleValues out;
   out.largest = circuit.bound / (2 * circuit.rho) * (1 + 0x1p-20);

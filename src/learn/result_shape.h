@@ -2,7 +2,7 @@
 // them so, writers and readers of files hold them to it, and an owner opens nothing else.
 #pragma once
 
-#include "learn/softmax_circuit.h"
+#include "learn/head.h"
 #include "learn/training_config.h"
 #include "linalg/encrypted_dataset.h"
 
@@ -14,10 +14,10 @@ CiphertextShape gradient_shape(const ProductLayout& layout);
 /// Models: two primes, scale rho q_0 q_1 / (bound kFeatureScale), so that scores arrive where the
 /// circuit takes them.
 CiphertextShape model_shape(const Parameters& parameters, const ProductLayout& layout,
-                            const SoftmaxCircuit& circuit);
+                            const HeadCircuit& circuit);
 /// Scores: one prime, scale kFeatureScale / q_1 times the model's, which is rho q_0 / bound.
 CiphertextShape score_shape(const Parameters& parameters, const ProductLayout& layout,
-                            const SoftmaxCircuit& circuit);
+                            const HeadCircuit& circuit);
 
 /// What is wrong with a ciphertext of this ring, level and scale in a result of this shape, as the end
 /// of a sentence; empty where nothing is.
@@ -29,31 +29,28 @@ std::string mismatch(const Ciphertext& c, const Parameters& parameters,
 void require_shape(std::span<const Ciphertext> all, const Parameters& parameters,
                    const CiphertextShape& shape);
 
-/// Throws DataError when configuration and circuit are not for this layout's number of classes.
+/// Throws DataError when configuration and circuit are not of one head, or not for this layout's number of
+/// classes.
 void check_circuit(const ProductLayout& layout, const TrainingConfig& config,
-                   const SoftmaxCircuit& circuit);
+                   const HeadCircuit& circuit);
 /// Throws DataError when no run on data of this layout can have this configuration and circuit: as
 /// check_circuit(), or batches that are not whole blocks.
 void check_training(const ProductLayout& layout, const TrainingConfig& config,
-                    const SoftmaxCircuit& circuit);
+                    const HeadCircuit& circuit);
 
 /// The model after `steps` steps of a run that check_training() passes: sum_s c_s G_s, c = model(steps)
-/// of the update plan. With features of kMaxFeature at most and probabilities that are no further than
-/// kLargestError from the labels, no weight is beyond kMaxFeature kLargestError sum_s |c_s| n_s.
+/// of the update plan. With features of kMaxFeature at most and predictions that are no further than
+/// 4 largest_residual from the labels, no weight is beyond 4 kMaxFeature largest_residual sum_s |c_s| n_s.
 /// Padded features have the noise of a product, and places without a weight that of key switches
 /// alone (docs/NOISE.md, "Small ring"), each 16 standard deviations; 2^-8 at most in the latter,
 /// whatever the configuration, and the largest weight reaches that bound. Takes steps^2 operations.
 PlausibleValues plausible_weights(const Parameters& parameters, const ProductLayout& layout,
-                                  const TrainingConfig& config, const SoftmaxCircuit& circuit,
+                                  const TrainingConfig& config, const HeadCircuit& circuit,
                                   int steps);
 /// Scores lie within bound / (2 rho), or wrap around there. Padded samples are noise times
 /// weights: an eighth of that at most. Places without a sample or class have the noise of key
 /// switches.
 PlausibleValues plausible_scores(const Parameters& parameters, const ProductLayout& layout,
-                                 const SoftmaxCircuit& circuit);
-
-/// |P - Y| as long as no logit is beyond a circuit's stable range, where its |v| end at 2. Further
-/// out circuits diverge by powers, and what they return wraps around: garbage, to be refused.
-inline constexpr double kLargestError = 4;
+                                 const HeadCircuit& circuit);
 
 }  // namespace blindtuner::learn

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "learn/heads/softmax.h"
 
 namespace blindtuner::learn {
 namespace {
@@ -141,12 +142,13 @@ const char* name(Schedule schedule) {
   return "?";
 }
 
-TrainingConfig default_training_config() {
+TrainingConfig default_training_config(std::string_view head) {
   TrainingConfig c;
+  c.head = head;
   c.batch_size = 4096;
   c.first_batch_full = true;
   c.steps = 20;
-  c.learning_rate = 4;
+  c.learning_rate = 4 * head_named(head).relative_rate();
   c.schedule = Schedule::kInverseTime;
   c.rate_decay = 0.05;
   c.method = Method::kNesterov;
@@ -168,6 +170,11 @@ void set_epochs(TrainingConfig& config, int epochs) {
 }
 
 void validate(const TrainingConfig& c) {
+  try {
+    (void)head_named(c.head);
+  } catch (const DataError& error) {
+    throw DataError(std::string("training configuration: ") + error.what());
+  }
   check(c.classes >= 2 && c.classes <= (1 << 20), "classes", c.classes, "2 to 2^20");
   check(c.batch_size >= 1, "batch_size", static_cast<double>(c.batch_size), "1 or more");
   check(c.steps >= 0 && c.steps <= kMaxSteps, "steps", c.steps, "0 to 100000");
@@ -259,29 +266,32 @@ std::vector<int> validation_steps(const TrainingConfig& config, std::size_t samp
 }
 
 nlohmann::json to_json(const TrainingConfig& c) {
-  return {{"classes", c.classes},
-          {"batch_size", c.batch_size},
-          {"first_batch_full", c.first_batch_full},
-          {"steps", c.steps},
-          {"epochs", c.epochs},
-          {"drop_short_batch", c.drop_short_batch},
-          {"learning_rate", c.learning_rate},
-          {"schedule", name(c.schedule)},
-          {"rate_floor", c.rate_floor},
-          {"rate_factor", c.rate_factor},
-          {"rate_period", c.rate_period},
-          {"rate_decay", c.rate_decay},
-          {"rate_list", c.rate_list},
-          {"method", name(c.method)},
-          {"momentum", c.momentum},
-          {"l2", c.l2},
-          {"averaging_start", c.averaging_start},
-          {"validation_every", c.validation_every}};
+  nlohmann::json out = {{"classes", c.classes},
+                        {"batch_size", c.batch_size},
+                        {"first_batch_full", c.first_batch_full},
+                        {"steps", c.steps},
+                        {"epochs", c.epochs},
+                        {"drop_short_batch", c.drop_short_batch},
+                        {"learning_rate", c.learning_rate},
+                        {"schedule", name(c.schedule)},
+                        {"rate_floor", c.rate_floor},
+                        {"rate_factor", c.rate_factor},
+                        {"rate_period", c.rate_period},
+                        {"rate_decay", c.rate_decay},
+                        {"rate_list", c.rate_list},
+                        {"method", name(c.method)},
+                        {"momentum", c.momentum},
+                        {"l2", c.l2},
+                        {"averaging_start", c.averaging_start},
+                        {"validation_every", c.validation_every}};
+  if (c.head != softmax_head().name()) out["head"] = c.head;
+  return out;
 }
 
 TrainingConfig training_config_from_json(const nlohmann::json& json) {
   TrainingConfig c;
   Fields fields(json);
+  fields.take("head", c.head);
   fields.take("classes", c.classes);
   fields.take("batch_size", c.batch_size);
   fields.take("first_batch_full", c.first_batch_full);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace blindtuner::learn {
@@ -34,6 +35,7 @@ enum class Schedule {
 
 /// Hyper-parameters: public, the server learns them. Check with validate() before use.
 struct TrainingConfig {
+  std::string head = "softmax";  ///< what is trained for: Head::name() (learn/head.h)
   int classes = 10;
   std::size_t batch_size = 4096;
   /// With W = 0 the first step's probabilities are 1/classes, known without any softmax; so the
@@ -71,8 +73,8 @@ struct TrainingConfig {
 };
 
 /// The default: for features that are whitened with Whitening::kDefaultEpsilon; the tables that it
-/// was chosen from are in docs/TRAINING.md.
-TrainingConfig default_training_config();
+/// was chosen from are in docs/TRAINING.md. Throws DataError when there is no such head.
+TrainingConfig default_training_config(std::string_view head = "softmax");
 
 /// Another number of steps, the mean over the same share of iterates; or of epochs, and no mean.
 void set_steps(TrainingConfig& config, int steps);
@@ -97,7 +99,7 @@ std::vector<BatchRange> batch_ranges(const TrainingConfig& config, std::size_t s
 /// The steps after which there is a round of validation, rising; the last is the number of steps.
 std::vector<int> validation_steps(const TrainingConfig& config, std::size_t samples);
 
-/// Every field; enumerations as words. from_json takes defaults for absent fields, refuses unknown
+/// Every field, the head where it is another than softmax; enumerations as words. from_json takes defaults for absent fields, refuses unknown
 /// ones and wrong types, and validates: DataError.
 nlohmann::json to_json(const TrainingConfig& config);
 TrainingConfig training_config_from_json(const nlohmann::json& json);

@@ -97,21 +97,22 @@ namespace {
 // All that the counts depend on.
 struct Question {
   ParametersLiteral parameters;
-  SoftmaxCircuit circuit;
+  std::string circuit;  ///< its name
   std::size_t classes = 0, class_stride = 0;
   std::optional<int> fold_bit;
   bool operator==(const Question&) const = default;
 };
 
-CircuitWork run_circuits(const Parameters& p, const SoftmaxCircuit& circuit, std::size_t classes,
+CircuitWork run_circuits(const Parameters& p, const HeadCircuit& circuit, std::size_t classes,
                          std::size_t class_stride, std::optional<int> fold_bit) {
   const ParametersPtr small = counting_parameters(p);
   BootstrapShape small_shape = BootstrapShape::standard(*small);
   if (fold_bit) small_shape.fold_bit = 0;  // any bit costs the same
   const Bootstrapper bootstrapper(small, small_shape);
-  const SoftmaxEvaluator softmax(bootstrapper, circuit, classes, class_stride);
-  const SlotToCoeff down(*small, bootstrapper.shape(), bootstrapper.encoder(),
-                         softmax.output_scale(), 0x1p24);
+  const std::unique_ptr<HeadEvaluator> head =
+      circuit.evaluator(bootstrapper, classes, class_stride);
+  const SlotToCoeff down(*small, bootstrapper.shape(), bootstrapper.encoder(), head->output_scale(),
+                         0x1p24);
   const BootstrapKeys keys =
       zero_keys(small->ring(), {*small, bootstrapper.rotations(),
                                 class_sum_rotations(*small, class_stride), small->circuit_start()});
@@ -143,17 +144,17 @@ CircuitWork run_circuits(const Parameters& p, const SoftmaxCircuit& circuit, std
   };
 
   CircuitWork work;
-  work.bootstraps = softmax.bootstraps();
+  work.bootstraps = head->bootstraps();
   Halves halves;
   {
     const WorkRecorder recorder;
-    halves = bootstrapper.half_bootstrap(pointers, softmax.input_scale(), keys);
+    halves = bootstrapper.half_bootstrap(pointers, head->input_scale(), keys);
     work.half_bootstrap = in_the_real_ring(recorder);
   }
   {
     const WorkRecorder recorder;
-    halves = softmax.evaluate(std::move(halves), keys);
-    work.softmax = in_the_real_ring(recorder);
+    halves = head->evaluate(std::move(halves), keys);
+    work.head = in_the_real_ring(recorder);
   }
   {
     const WorkRecorder recorder;
@@ -165,12 +166,12 @@ CircuitWork run_circuits(const Parameters& p, const SoftmaxCircuit& circuit, std
 
 }  // namespace
 
-CircuitWork count_circuits(const Parameters& p, const SoftmaxCircuit& circuit, std::size_t classes,
+CircuitWork count_circuits(const Parameters& p, const HeadCircuit& circuit, std::size_t classes,
                            std::size_t class_stride, std::optional<int> fold_bit) {
   static std::mutex mutex;
   static std::vector<std::pair<Question, CircuitWork>> answers;
   const std::lock_guard lock(mutex);
-  const Question question{p.literal(), circuit, classes, class_stride, fold_bit};
+  const Question question{p.literal(), circuit.name, classes, class_stride, fold_bit};
   const auto found = std::find_if(answers.begin(), answers.end(),
                                   [&](const auto& answer) { return answer.first == question; });
   if (found != answers.end()) return found->second;

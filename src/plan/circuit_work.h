@@ -2,7 +2,10 @@
 // ring's matrix products from their layout.
 #pragma once
 
-#include "learn/softmax_evaluator.h"
+#include <optional>
+
+#include "ckks/bootstrap/bootstrapper.h"
+#include "learn/head.h"
 #include "linalg/layout.h"
 #include "ring/work.h"
 
@@ -12,14 +15,14 @@ using namespace linalg;
 
 /// The big ring's work for one ciphertext of scores, folded or not (BootstrapShape::fold_bit).
 struct CircuitWork {
-  WorkCounts half_bootstrap, softmax, slot_to_coeff;  ///< the last one with the split
-  int bootstraps = 0;                                 ///< full ones within softmax
+  WorkCounts half_bootstrap, head, slot_to_coeff;  ///< the last one with the split
+  int bootstraps = 0;                              ///< full ones within the head
 };
 
 /// Runs the circuits once, on zeros, in a ring of dimension 2^10 with the same chain of primes; a
 /// linear map's part is taken from its shape in the real ring. Some hundredths of a second; what was
 /// asked before is remembered, for a choice of settings asks for the same several times.
-CircuitWork count_circuits(const Parameters& parameters, const SoftmaxCircuit& circuit,
+CircuitWork count_circuits(const Parameters& parameters, const HeadCircuit& circuit,
                            std::size_t classes, std::size_t class_stride,
                            std::optional<int> fold_bit);
 

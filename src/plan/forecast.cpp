@@ -119,7 +119,7 @@ void forecast_steps(Forecast& out, const CircuitWork& circuit) {
   const auto matrix = [&](const ProductWork& work) { return costs.seconds(work, l.width); };
   const double weights = matrix(expand_weights_work(l)), finish = matrix(finish_gradient_work(l));
   const double bootstrap = costs.seconds(circuit.half_bootstrap);
-  const double softmax = costs.seconds(circuit.softmax);
+  const double head = costs.seconds(circuit.head);
   const double slot_to_coeff = costs.seconds(circuit.slot_to_coeff);
   const std::size_t per = l.blocks_per_super();
   // What blocks cost depends on their place within a super-block and on their number, and there are
@@ -149,7 +149,7 @@ void forecast_steps(Forecast& out, const CircuitWork& circuit) {
       if (!first) {
         times.scores += super(begin, count).scores;
         times.bootstrap += bootstrap;
-        times.softmax += softmax;
+        times.head += head;
         times.slot_to_coeff += slot_to_coeff;
         ++supers;
       }
@@ -159,7 +159,7 @@ void forecast_steps(Forecast& out, const CircuitWork& circuit) {
     return found->second;
   };
   for (std::size_t t = 0; t < batches.size(); ++t) {
-    const bool first = t == 0;  // probabilities are public there
+    const bool first = t == 0;  // predictions are public there
     auto [times, supers] =
         batch(batches[t].begin / l.rows(),
               (batches[t].begin + batches[t].count + l.rows() - 1) / l.rows(), first);
@@ -242,8 +242,8 @@ Forecast make_forecast(const ForecastRequest& request, const UnitCosts& costs) {
   out.request = request;
   out.costs = costs;
   out.folded = shapes.fold_bit.has_value();
-  out.bootstraps_within_softmax = circuit.bootstraps;
-  out.softmax_levels = request.circuit->depth();
+  out.bootstraps_within_head = circuit.bootstraps;
+  out.head_levels = request.circuit->levels;
   forecast_steps(out, circuit);
   forecast_sizes(out, shapes);
   forecast_rest(out, shapes);
@@ -267,10 +267,10 @@ nlohmann::json to_json(const Forecast& f) {
         {"samples_a_bootstrap", l.samples_per_super()},
         {"folded", f.folded}}},
       {"ciphertexts", f.ciphertexts},
-      {"softmax_levels", f.softmax_levels},
+      {"softmax_levels", f.head_levels},
       {"half_bootstraps", f.refreshes},
       {"half_bootstraps_a_step", f.refreshes_a_step},
-      {"bootstraps_within_softmax", f.bootstraps_within_softmax},
+      {"bootstraps_within_softmax", f.bootstraps_within_head},
       {"seconds",
        {{"key_generation", f.seconds.key_generation},
         {"encryption", f.seconds.encryption},
@@ -308,7 +308,7 @@ std::string to_text(const Forecast& f) {
   };
   text += number(l.samples) + " samples, " + number(l.features - 1) + " features, " +
           number(l.classes) + " classes; batches of " + number(f.request.config.batch_size) +
-          "; softmax " + f.request.circuit->name + "; parameters " +
+          "; circuit " + f.request.circuit->name + "; parameters " +
           f.request.parameters->literal().name + "\n\nowner\n";
   row("key generation", seconds(f.seconds.key_generation), "without the disk");
   row("encryption", seconds(f.seconds.encryption), number(f.ciphertexts) + " ciphertexts");
@@ -322,14 +322,14 @@ std::string to_text(const Forecast& f) {
   row("training", seconds(f.seconds.training),
       number(static_cast<std::size_t>(f.steps)) + " steps");
   if (f.steps > 1) {
-    row("  first step", seconds(f.seconds.first_step), "on public probabilities, no softmax");
+    row("  first step", seconds(f.seconds.first_step), "on public predictions, no circuit");
     row("  a step", seconds(f.seconds.step.total()),
         number(f.refreshes_a_step) + (f.folded ? " half bootstraps, folded" : " half bootstraps"));
   }
-  row("levels of softmax", number(static_cast<std::size_t>(f.softmax_levels)),
-      f.bootstraps_within_softmax == 0
+  row("levels of the circuit", number(static_cast<std::size_t>(f.head_levels)),
+      f.bootstraps_within_head == 0
           ? "within one bootstrapping"
-          : "with " + std::to_string(f.bootstraps_within_softmax) + " full bootstraps within");
+          : "with " + std::to_string(f.bootstraps_within_head) + " full bootstraps within");
   row("memory", bytes(f.bytes.server_memory), "peak");
   row("encrypted model", bytes(f.bytes.model), "");
   std::snprintf(line, sizeof line, "\nTimes for %d thread%s of %s; sizes are exact.\n",

@@ -13,7 +13,7 @@ struct ForecastRequest {
   ParametersPtr parameters;
   ProductLayout layout;  ///< of the data set, the bias among its features
   TrainingConfig config;
-  const SoftmaxCircuit* circuit = nullptr;
+  const HeadCircuit* circuit = nullptr;
 };
 
 struct Forecast {
@@ -21,11 +21,11 @@ struct Forecast {
   UnitCosts costs;
 
   int steps = 0;
-  bool folded = false;                ///< BootstrapShape::fold_bit
-  std::size_t refreshes = 0;          ///< half bootstraps of the whole run
-  std::size_t refreshes_a_step = 0;   ///< in the longest step after the first
-  int bootstraps_within_softmax = 0;  ///< full ones, each
-  int softmax_levels = 0;
+  bool folded = false;               ///< BootstrapShape::fold_bit
+  std::size_t refreshes = 0;         ///< half bootstraps of the whole run
+  std::size_t refreshes_a_step = 0;  ///< in the longest step after the first
+  int bootstraps_within_head = 0;    ///< full ones, each
+  int head_levels = 0;
 
   struct {
     double key_generation = 0;  ///< with writing

@@ -2,6 +2,7 @@
 
 #include "io/file_size.h"
 #include "io/file_stream.h"
+#include "learn/head.h"
 #include "records/sections.h"
 
 namespace blindtuner::records {
@@ -10,9 +11,8 @@ void write_model_sections(ContainerWriter& out, const Parameters& parameters,
                           const ModelFile& file) {
   write_layout(out, file.model.layout, file.data);
   write_training(out, file.training);
-  require_shape(
-      file.model.weights, parameters,
-      model_shape(parameters, file.model.layout, softmax_circuit_named(file.training.circuit)));
+  require_shape(file.model.weights, parameters,
+                model_shape(parameters, file.model.layout, circuit_named(file.training.circuit)));
   out.begin_section(kWeightsSection);
   write_ciphertexts(out, parameters, file.model.weights);
 }
@@ -24,8 +24,8 @@ ModelFile read_model_sections(ContainerReader& in, const Parameters& p,
   file.training = read_training_of(in, l);
   if (accept) accept(file);
   in.enter_section(kWeightsSection);
-  file.model.weights = read_ciphertexts(
-      in, p, model_shape(p, l, softmax_circuit_named(file.training.circuit)), "weights");
+  file.model.weights =
+      read_ciphertexts(in, p, model_shape(p, l, circuit_named(file.training.circuit)), "weights");
   return file;
 }
 

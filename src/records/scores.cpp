@@ -2,13 +2,14 @@
 
 #include "base/error.h"
 #include "io/file_stream.h"
+#include "learn/head.h"
 #include "records/sections.h"
 
 namespace blindtuner::records {
 
 void write_scores_section(ContainerWriter& out, const Parameters& p, const ScoresFile& file) {
   require_shape(file.scores.scores, p,
-                score_shape(p, file.scores.layout, softmax_circuit_named(file.circuit)));
+                score_shape(p, file.scores.layout, circuit_named(file.circuit)));
   out.begin_section(kScoresSection);
   write_ciphertexts(out, p, file.scores.scores);
 }
@@ -17,19 +18,20 @@ void write_scores_section(ContainerWriter& out, const Parameters& p, const Score
 // scale.
 void read_scores_section(ContainerReader& in, const Parameters& p, ScoresFile& file) {
   const ProductLayout& l = file.scores.layout;
-  const auto shape = [&](const SoftmaxCircuit& circuit) { return score_shape(p, l, circuit); };
+  const auto shape = [&](const HeadCircuit& circuit) { return score_shape(p, l, circuit); };
+  const std::vector<const HeadCircuit*> circuits = head_circuits();
   in.enter_section(kScoresSection);
-  file.scores.scores = read_ciphertexts(
-      in, p, shape(softmax_circuits().front()), "scores", [&](const CiphertextHead& head) {
-        for (const SoftmaxCircuit& circuit : softmax_circuits()) {
+  file.scores.scores =
+      read_ciphertexts(in, p, shape(*circuits.front()), "scores", [&](const CiphertextHead& head) {
+        for (const HeadCircuit* circuit : circuits) {
           if (!file.circuit.empty()) break;
-          if ((circuit.classes == 0 || static_cast<std::size_t>(circuit.classes) >= l.classes) &&
-              mismatch(*head.ring, head.q_count, head.scale, p, shape(circuit)).empty())
-            file.circuit = circuit.name;
+          if (circuit->serves(l.classes) &&
+              mismatch(*head.ring, head.q_count, head.scale, p, shape(*circuit)).empty())
+            file.circuit = circuit->name;
         }
         if (file.circuit.empty())
-          in.fail("scores: a ciphertext of a level or scale that no softmax circuit gives scores");
-        require_fit(in, head, p, shape(softmax_circuit_named(file.circuit)), "scores");
+          in.fail("scores: a ciphertext of a level or scale that no circuit gives scores");
+        require_fit(in, head, p, shape(circuit_named(file.circuit)), "scores");
       });
 }
 
@@ -61,7 +63,7 @@ ScoresFile read_scores(ByteSource& source, const KeySet& keys,
     file.training = read_training_state(in);
     file.circuit = file.training->circuit;
     try {
-      check_circuit(file.scores.layout, file.training->config, softmax_circuit_named(file.circuit));
+      check_circuit(file.scores.layout, file.training->config, circuit_named(file.circuit));
     } catch (const DataError& error) {
       in.fail(error.what());
     }

@@ -4,6 +4,8 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "learn/head.h"
+#include "learn/result_shape.h"
 #include "records/sections.h"
 
 namespace blindtuner::records {
@@ -12,12 +14,6 @@ namespace {
 constexpr std::size_t kMaxText = std::size_t{1} << 20;
 
 }  // namespace
-
-const SoftmaxCircuit& softmax_circuit_named(const std::string& name) {
-  for (const SoftmaxCircuit& circuit : softmax_circuits())
-    if (circuit.name == name) return circuit;
-  throw DataError("no softmax circuit '" + name.substr(0, 64) + "' in this program");
-}
 
 void write_training(ContainerWriter& out, const TrainingState& training) {
   out.begin_section(kTrainingSection);
@@ -37,14 +33,17 @@ TrainingState read_training_state(ContainerReader& in) {
   } catch (const DataError& error) {
     in.fail(error.what());
   }
-  training.circuit = in.text(256, "the softmax circuit's name");
+  training.circuit = in.text(256, "the circuit's name");
+  // Version 0.1 named no head and had this one among the circuits of softmax.
+  if (training.circuit == "sigmoid_r32" && training.config.head == "softmax")
+    training.config.head = "sigmoid";
   return training;
 }
 
 TrainingState read_training_of(ContainerReader& in, const ProductLayout& layout) {
   TrainingState training = read_training_state(in);
   try {
-    check_training(layout, training.config, softmax_circuit_named(training.circuit));
+    check_training(layout, training.config, circuit_named(training.circuit));
     const int total = training.config.total_steps(layout.samples);
     if (training.steps > total)
       throw DataError("says it is after " + std::to_string(training.steps) +

@@ -1,14 +1,13 @@
 // How far a training has come, and what it is: in every record of its results.
 //
 //   "TRAI"   steps done (4), 1 to 100,000; configuration: text, JSON (docs/TRAINING.md), at most 1 MiB;
-//            name of the softmax circuit: text, at most 256 bytes
+//            name of the circuit: text, at most 256 bytes
 #pragma once
 
 #include <string>
 
 #include "io/container_reader.h"
 #include "io/container_writer.h"
-#include "learn/softmax_circuit.h"
 #include "learn/training_config.h"
 #include "linalg/layout.h"
 
@@ -31,8 +30,5 @@ TrainingState read_training_state(ContainerReader& in);
 TrainingState read_training_of(ContainerReader& in, const ProductLayout& layout);
 /// Bytes of the section.
 std::uint64_t training_bytes(const TrainingState& training);
-
-/// The shipped circuit of this name. Throws DataError.
-const SoftmaxCircuit& softmax_circuit_named(const std::string& name);
 
 }  // namespace blindtuner::records

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <random>
 
+#include "learn/heads/softmax.h"
 #include "secret/disclosure.h"
 
 namespace blindtuner {
@@ -85,7 +86,8 @@ TEST(JudgeRounds, ScoresAreThoseOfTheTrainingInTheClear) {
   const std::vector<ValidationRound> clear = {{1, 1, {0.5, 0.9, 3}}, {2, 2, {0.25, 0.9, 4}}};
   const auto trusted = [&](const nlohmann::json& rounds) {
     nlohmann::json report = {{"trusted", true}};
-    judge_rounds(report, rounds, clear, [](int steps) { return steps * 0x1p-16; });
+    judge_rounds(report, softmax_head(), 3, rounds, clear,
+                 [](int steps) { return steps * 0x1p-16; });
     return report["trusted"].get<bool>();
   };
   const auto round = [](double loss, double logit) {

@@ -45,7 +45,7 @@ struct Honest {
   }
   const Parameters& p() const { return *owner.set.parameters; }
   const ProductLayout& layout() const { return data.info.layout; }
-  const SoftmaxCircuit& circuit() const { return softmax_circuit_named(training.circuit); }
+  const HeadCircuit& circuit() const { return circuit_named(training.circuit); }
 
  private:
   Honest()
@@ -72,7 +72,7 @@ struct Honest {
     training.config.batch_size = 64;
     training.config.steps = 4;
     training.config.learning_rate = 1;
-    training.circuit = find_softmax_circuit("default", kClasses, 12).name;
+    training.circuit = find_circuit({.range = 12}, kClasses).name;
     const Bootstrapper bootstrapper(
         parameters,
         EncryptedTrainer::bootstrap_shape(*parameters, owner.keys.layout.value(), training.config));
@@ -202,13 +202,13 @@ TEST_F(Hostile, Scale) {
 
 TEST_F(Hostile, CircuitOfAnotherScale) {
   Forged f = model();
-  f.circuit = find_softmax_circuit("wide", kClasses, 0).name;
+  f.circuit = find_circuit({.family = "wide"}, kClasses).name;
   refused(f, "scale", "another circuit");
   f.kind = FileKind::kScores;
   f.ciphertexts = scores().ciphertexts;
   refused(f, "scale", "another circuit");
   f.circuit = "default_c3_r13";
-  refused(f, "no softmax circuit", "a circuit that is not there");
+  refused(f, "no circuit", "a circuit that is not there");
 }
 
 TEST_F(Hostile, Level) {
@@ -237,9 +237,9 @@ TEST_F(Hostile, Layout) {
       TrainingConfig config = run().training.config;
       config.classes = static_cast<int>(classes);
       f.config = to_json(config).dump();
-      f.circuit = find_softmax_circuit("default", static_cast<int>(classes), 12).name;
+      f.circuit = find_circuit({.range = 12}, static_cast<int>(classes)).name;
       for (Ciphertext& c : f.ciphertexts)
-        c.scale = model_shape(p, f.layout, softmax_circuit_named(f.circuit)).scale;
+        c.scale = model_shape(p, f.layout, circuit_named(f.circuit)).scale;
     }
     return f;
   };

@@ -97,7 +97,7 @@ class Hostile(Base):
                        {"schedule": "list", "rate_list": [1e5, 1]}, {"steps": 4}):
             forge_training(model, self.forged, done=change.get("steps"), **change)
             self.refused(self.decrypt(self.forged, *publish), "another configuration")
-        self.refused(self.decrypt(model, *publish, "--softmax", "wide"), "softmax circuit default",
+        self.refused(self.decrypt(model, *publish, "--softmax", "wide"), "circuit default",
                      "expected wide")
         scores = self.folder / "s.enc"
         for more in (("--config", self.config(learning_rate=0.25)), ("--publish", "--model", model)):
@@ -196,7 +196,7 @@ class Hostile(Base):
             return run(OWNER, "evaluate", "--model", model, "--features", self.folder / "xt.npy",
                        "--labels", self.folder / "yt.npy")
         self.refused(evaluated(circuit="\x1b[2Jall is well", logit_limit=16), "m.json",
-                     "no softmax circuit")
+                     "no circuit")
         for limit in (1e300, -1, 0, 60):
             self.refused(evaluated(circuit="default_c3_r16", logit_limit=limit), "logit_limit",
                          "default_c3_r16")
@@ -324,7 +324,7 @@ class Hostile(Base):
                      INSECURE]
         self.refused(run(*arguments), "round-0001.enc", "another configuration", "the default")
         self.refused(run(*arguments, "--config", self.folder / "train.json", "--softmax", "wide"),
-                     "softmax circuit")
+                     "the circuit")
         self.assertEqual(list((self.work / "x").glob("answer-*")), [])
 
     def test_a_refusal_is_on_the_record(self):

@@ -255,7 +255,7 @@ class Limits(Base):
             self.assertEqual(plan(60000, "--features", features).returncode, code)
         for classes, code in ((128, 0), (129, 2)):
             self.assertEqual(run(OWNER, "plan", "--samples", 60000, "--classes", classes,
-                                 "--softmax", "sigmoid", memory=GIB).returncode, code)
+                                 "--head", "sigmoid", memory=GIB).returncode, code)
 
     def test_tables_of_pictures_stay_in_their_folder(self):
         f = self.folder

@@ -90,7 +90,8 @@ TEST_P(ModelNoise, IsWhatIsPredicted) {
       parameters, kSamples, kFeatures + 1, static_cast<std::size_t>(classes), shape.width);
   // Less than all samples, so that there are steps of several sizes.
   config.batch_size = 300 / layout.rows() * layout.rows();
-  const SoftmaxCircuit& circuit = find_softmax_circuit(settings.softmax, classes, settings.range);
+  const HeadCircuit& circuit =
+      find_circuit({.family = settings.softmax, .range = settings.range}, classes);
 
   const std::span<const float> features(set.features.data(),
                                         static_cast<std::size_t>(set.features.size()));
@@ -107,8 +108,8 @@ TEST_P(ModelNoise, IsWhatIsPredicted) {
   PlainOptions options;
   options.measure_models = false;
   options.rounding = rounded;
-  options.softmax = [&](std::span<const double> z, std::span<double> p) {
-    evaluate_softmax_circuit(circuit, z, p);
+  options.predictions = [&](std::span<const double> z, std::span<double> p) {
+    circuit.evaluate(z, p);
   };
   const PlainResult clear = train_plain(set, nullptr, config, options);
   const UpdatePlan plan(config, kSamples);
@@ -148,7 +149,7 @@ TEST_P(ModelNoise, IsWhatIsPredicted) {
       }
     // Published scores are given noise for models of this norm, and those beyond it are refused.
     const double norm_w = weights.rowwise().norm().maxCoeff();
-    const double limit = weight_norm_limit(config, kSamples, t, sizes);
+    const double limit = weight_norm_limit(config, kSamples, t, circuit, sizes);
     EXPECT_LT(4 * norm_w, limit);
     RecordProperty("norm_of_limit", std::to_string(norm_w / limit));
     expect_bound(rms(errors), score_noise(parameters, layout, predicted, norm_w, circuit, sizes),
@@ -185,11 +186,11 @@ TEST(ModelNoise, RefusesStepsThatTheConfigurationHasNot) {
   const ProductLayout l = ProductLayout::create(parameters, 4, 3, 2, 4);
   TrainingConfig config;
   config.classes = 2;
-  const SoftmaxCircuit& circuit = find_softmax_circuit("default", 2, 0);
+  const HeadCircuit& circuit = find_circuit({}, 2);
   EXPECT_GT(model_noise(parameters, l, config, config.steps, circuit, {}), 0);
   EXPECT_THROW(model_noise(parameters, l, config, config.steps + 1, circuit, {}), DataError);
   EXPECT_THROW(model_noise(parameters, l, config, 0, circuit, {}), DataError);
-  EXPECT_THROW(weight_norm_limit(config, 4, config.steps + 1, {}), DataError);
+  EXPECT_THROW(weight_norm_limit(config, 4, config.steps + 1, circuit, {}), DataError);
 }
 
 }  // namespace

@@ -82,7 +82,7 @@ void dataset(Bytes bytes) {
   each(
       [&] {
         EncryptedTrainer::check(owner().parameters(), file.data.layout, training.config,
-                                softmax_circuit_named(training.circuit));
+                                circuit_named(training.circuit));
       },
       [&] { (void)fresh_door().open_labels(file.data, {.name = "data set"}); });
 }

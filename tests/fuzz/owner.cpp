@@ -36,7 +36,7 @@ Owner::Owner() : folder_{fixed_keys(), {}, scratch()} {
   training_.config.classes = kClasses;
   training_.config.steps = 2;
   training_.config.validation_every = 1;
-  training_.circuit = find_softmax_circuit("default", kClasses, 0).name;
+  training_.circuit = find_circuit({}, kClasses).name;
 }
 
 const Owner& Owner::instance() {
@@ -58,8 +58,7 @@ ModelFile Owner::model() const {
   ModelFile file;
   file.model.layout = layout();
   file.training = training_;
-  file.model.weights =
-      zeros(model_shape(parameters(), layout(), softmax_circuit_named(training_.circuit)));
+  file.model.weights = zeros(model_shape(parameters(), layout(), circuit_named(training_.circuit)));
   return file;
 }
 
@@ -69,8 +68,7 @@ ScoresFile Owner::scores() const {
   file.circuit = training_.circuit;
   file.trained_on = DataId{};
   file.training = training_;
-  file.scores.scores =
-      zeros(score_shape(parameters(), layout(), softmax_circuit_named(training_.circuit)));
+  file.scores.scores = zeros(score_shape(parameters(), layout(), circuit_named(training_.circuit)));
   return file;
 }
 

@@ -102,7 +102,8 @@ TEST_P(TrainingBits, AreThoseOfTheRecordedRun) {
   const ProductLayout layout =
       ProductLayout::create(*parameters, run.samples, run.features + 1,
                             static_cast<std::size_t>(run.config.classes), run.width);
-  const SoftmaxCircuit& circuit = find_softmax_circuit(run.circuit, run.config.classes, run.range);
+  const HeadCircuit& circuit =
+      find_circuit({.family = run.circuit, .range = run.range}, run.config.classes);
   const Bootstrapper bootstrapper(
       parameters, EncryptedTrainer::bootstrap_shape(*parameters, layout, run.config));
 

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "learn/heads/softmax.h"
 #include "learn/training_config.h"
 
 namespace blindtuner {
@@ -49,7 +50,8 @@ TEST(EarlyStopping, StopsBeyondTheLimitOfTheLogits) {
 }
 
 TEST(EarlyStopping, TheLimitLiesWithinWhatTheCircuitStands) {
-  for (const SoftmaxCircuit& circuit : softmax_circuits()) {
+  for (const HeadCircuit* each : head_circuits()) {
+    const HeadCircuit& circuit = *each;
     EXPECT_GE(logit_limit(circuit), circuit.range) << circuit.name;
     EXPECT_LE(logit_limit(circuit), std::max(circuit.range, circuit.stable_range)) << circuit.name;
   }
@@ -58,14 +60,14 @@ TEST(EarlyStopping, TheLimitLiesWithinWhatTheCircuitStands) {
 TEST(EarlyStopping, Score) {
   Eigen::MatrixXd scores(3, 2);
   scores << 2, 0, -1, 1, 800, -800;
-  const ValidationScore score = validation_score(scores, {0, 0, 0});
+  const ValidationScore score = validation_score(softmax_head(), scores, {0, 0, 0});
   EXPECT_NEAR(score.loss, (std::log(1 + std::exp(-2)) + std::log(1 + std::exp(2)) + 0) / 3, 1e-12);
   EXPECT_DOUBLE_EQ(score.accuracy, 2.0 / 3);
   EXPECT_EQ(score.max_logit, 800);
   // No overflow and no logarithm of zero far outside.
-  EXPECT_NEAR(validation_score(scores, {0, 1, 1}).loss, 1600 / 3.0, 1);
-  EXPECT_THROW(validation_score(scores, {0, 0}), ContractError);
-  EXPECT_THROW(validation_score(scores, {0, 0, 2}), ContractError);
+  EXPECT_NEAR(validation_score(softmax_head(), scores, {0, 1, 1}).loss, 1600 / 3.0, 1);
+  EXPECT_THROW(validation_score(softmax_head(), scores, {0, 0}), ContractError);
+  EXPECT_THROW(validation_score(softmax_head(), scores, {0, 0, 2}), ContractError);
 }
 
 TEST(EarlyStopping, RoundsAreDueEveryPassOrEverySoManySteps) {

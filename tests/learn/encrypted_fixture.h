@@ -8,7 +8,7 @@
 #include <random>
 #include <vector>
 
-#include "learn/softmax_evaluator.h"
+#include "learn/heads/softmax_evaluator.h"
 #include "learn/softmax_rows.h"
 #include "linalg/layout.h"
 #include "math/bits.h"

@@ -2,6 +2,8 @@
 
 #include "features/data/shuffle.h"
 #include "learn/encrypted_fixture.h"
+#include "learn/heads/polynomial_circuit.h"
+#include "learn/heads/squared.h"
 #include "learn/reference/metrics.h"
 #include "learn/reference/plain_reference.h"
 #include "learn/result_shape.h"
@@ -84,7 +86,7 @@ struct Encrypted {
     static const Scheme scheme;
     return scheme;
   }
-  EncryptedTrainer trainer(const TrainingConfig& c, const SoftmaxCircuit& circuit) const {
+  EncryptedTrainer trainer(const TrainingConfig& c, const HeadCircuit& circuit) const {
     return {scheme().parameters,
             scheme().folding(EncryptedTrainer::fold_bit(layout, c)),
             data,
@@ -98,19 +100,19 @@ struct Encrypted {
   EncryptedDataset data;
 };
 
-const SoftmaxCircuit& circuit_for(const TrainingConfig& c) {
-  return find_softmax_circuit("default", c.classes, 12);
+const HeadCircuit& circuit_for(const TrainingConfig& c) {
+  return find_circuit({.head = c.head, .range = c.head == "softmax" ? 12.0 : 0.0}, c.classes);
 }
 
-PlainResult clear_run(const Dataset& set, const TrainingConfig& c, const SoftmaxCircuit& circuit) {
+PlainResult clear_run(const Dataset& set, const TrainingConfig& c, const HeadCircuit& circuit) {
   PlainOptions options;
   const double scale =
       EncryptedTrainer::coefficient_scale(*Encrypted::scheme().parameters, circuit);
   options.rounding = [scale](std::span<const double> x) {
     return EncryptedTrainer::round_coefficients(x, scale);
   };
-  options.softmax = [&circuit](std::span<const double> z, std::span<double> p) {
-    evaluate_softmax_circuit(circuit, z, p);
+  options.predictions = [&circuit](std::span<const double> z, std::span<double> p) {
+    circuit.evaluate(z, p);
   };
   return train_plain(set, nullptr, c, options);
 }
@@ -166,6 +168,22 @@ std::vector<Setting> settings() {
   list.back().config.averaging_start = 0;
   list.back().config.schedule = Schedule::kCosine;
   list.back().config.rate_floor = 0.1;
+  // The other heads: with and without a known first step of all samples, with missing classes, folded.
+  list.push_back({"Sigmoid", 700, 20, 8, config(10, 256, 4, 4)});
+  list.back().config.head = "sigmoid";
+  list.push_back({"SigmoidFolded", 600, 12, 8, config(3, 128, 3, 4)});
+  list.back().config.head = "sigmoid";
+  list.back().config.method = Method::kNesterov;
+  list.back().config.momentum = 0.4;
+  list.back().config.first_batch_full = false;
+  list.push_back({"Squared", 700, 20, 8, config(10, 256, 4, 0.5)});
+  list.back().config.head = "squared";
+  list.push_back({"SquaredFolded", 600, 12, 8, config(3, 128, 5, 0.3)});
+  list.back().config.head = "squared";
+  list.back().config.method = Method::kNesterov;
+  list.back().config.momentum = 0.4;
+  list.back().config.first_batch_full = false;
+  list.back().config.averaging_start = 2;
   return list;
 }
 
@@ -173,7 +191,7 @@ class Training : public ::testing::TestWithParam<Setting> {};
 
 TEST_P(Training, FollowsTheClearRunStepByStep) {
   const Setting& s = GetParam();
-  const SoftmaxCircuit& circuit = circuit_for(s.config);
+  const HeadCircuit& circuit = circuit_for(s.config);
   const Dataset set = clouds(s.samples, s.features, s.config.classes, 1);
   const PlainResult clear = clear_run(set, s.config, circuit);
   ASSERT_LT(clear.max_logit, circuit.range);
@@ -242,7 +260,7 @@ TEST(EncryptedTrainer, LeavesWhatItIsHeldTo) {
   TrainingConfig c = config(3, 128, 6, 2);
   c.method = Method::kNesterov;
   c.momentum = 0.4;
-  const SoftmaxCircuit& circuit = circuit_for(c);
+  const HeadCircuit& circuit = circuit_for(c);
   const Dataset set = clouds(300, 9, 3, 2);
   const Encrypted run(set, 8);
   const Parameters& parameters = *Encrypted::scheme().parameters;
@@ -303,7 +321,7 @@ INSTANTIATE_TEST_SUITE_P(Settings, Training, ::testing::ValuesIn(settings()),
 TEST(EncryptedTrainer, IsDeterministicAndContinuesFromKeptGradients) {
   TrainingConfig c = config(3, 128, 4, 2);
   c.method = Method::kNesterov;
-  const SoftmaxCircuit& circuit = circuit_for(c);
+  const HeadCircuit& circuit = circuit_for(c);
   const Dataset set = clouds(300, 7, 3, 2);
   const Encrypted run(set, 8);
   EncryptedTrainer whole = run.trainer(c, circuit);
@@ -355,7 +373,7 @@ TEST(EncryptedTrainer, RunsThePapersOwnSetting) {
       set.features(i, j) = 0.5f * previous + std::max(0.f, set.features(i, j)) *
                                                  (0.2f + 0.1f * static_cast<float>(j % 5));
     }
-  const SoftmaxCircuit& circuit = circuit_for(c);
+  const HeadCircuit& circuit = circuit_for(c);
   const PlainResult clear = clear_run(set, c, circuit);
   const Encrypted run(set, 8);
   EncryptedTrainer trainer = run.trainer(c, circuit);
@@ -391,7 +409,7 @@ void expect_data_error(F&& f, const std::string& part) {
 TEST(EncryptedTrainer, RefusesWhatDoesNotFit) {
   const auto& scheme = Encrypted::scheme();
   const TrainingConfig good = config(3, 128, 2, 2);
-  const SoftmaxCircuit& circuit = circuit_for(good);
+  const HeadCircuit& circuit = circuit_for(good);
   const Dataset set = clouds(300, 7, 3, 5);
   Encrypted run(set, 8);
   EXPECT_NO_THROW(run.trainer(good, circuit));
@@ -403,9 +421,15 @@ TEST(EncryptedTrainer, RefusesWhatDoesNotFit) {
   growing.l2 = kMaxRate;
   expect_data_error([&] { run.trainer(growing, circuit); }, "too large");
   expect_data_error([&] { run.trainer(config(3, 128, 2, 1.01 * kMaxRate), circuit); }, "1e6");
-  SoftmaxCircuit two = circuit;
-  two.classes = 2;
-  expect_data_error([&] { run.trainer(good, two); }, "2 classes at most");
+  const HeadCircuit& squared = find_circuit({.head = "squared"}, 3);
+  expect_data_error([&] { run.trainer(good, squared); }, "is of 'squared'");
+  TrainingConfig for_squares = good;
+  for_squares.head = "squared";
+  EXPECT_NO_THROW(run.trainer(for_squares, squared));
+  CircuitFigures figures = squared;
+  figures.classes = 2;
+  const PolynomialCircuit two(squared_head(), figures, {0, 1});
+  expect_data_error([&] { run.trainer(for_squares, two); }, "2 classes at most");
 
   // Keys for another width, other features, other classes: told by the shape alone.
   const ProductLayout shape = run.keys.layout;

@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <Eigen/Cholesky>
 #include <cmath>
 
 #include "base/error.h"
 #include "base/parallel.h"
 #include "features/data/shuffle.h"
+#include "learn/heads/softmax.h"
 #include "learn/optimiser.h"
 #include "learn/reference/metrics.h"
 
@@ -48,8 +50,13 @@ Eigen::MatrixXd by_hand(const Dataset& set, const TrainingConfig& c, double bias
     for (std::size_t i = ranges[t].begin; i < ranges[t].begin + ranges[t].count; ++i) {
       Eigen::VectorXd x(d + 1);
       x << set.features.row(static_cast<Eigen::Index>(i)).transpose().cast<double>(), bias_feature;
-      Eigen::VectorXd p = (w * x).array().exp();
-      p /= p.sum();
+      Eigen::VectorXd p = w * x;
+      if (c.head == "softmax") {
+        p = p.array().exp();
+        p /= p.sum();
+      } else if (c.head == "sigmoid") {
+        p = 1 / (1 + (-p.array()).exp());
+      }
       p(set.labels[i]) -= 1;
       gradient += p * x.transpose();
     }
@@ -92,7 +99,7 @@ TEST(PlainReference, RecordsItsSteps) {
   EXPECT_EQ(result.steps[0].max_logit, 0);
   EXPECT_EQ(result.steps[3].batch, 600u);
   EXPECT_LT(result.steps[5].loss, 0.5 * result.steps[0].loss);
-  EXPECT_EQ(result.steps[5].max_softmax_error, 0);
+  EXPECT_EQ(result.steps[5].max_head_error, 0);
   const Labels predicted = predict(scores(result.model, test.features));
   EXPECT_NEAR(result.steps[5].test_accuracy, accuracy(predicted, test.labels), 0.002);
   EXPECT_GT(result.steps[5].test_accuracy, 0.85);
@@ -113,25 +120,57 @@ TEST(PlainReference, IndependentOfThreads) {
   EXPECT_EQ(one.weights, three.weights);
 }
 
+TEST(PlainReference, EveryHeadEqualsTrainingByHand) {
+  const Dataset set = clouds(2000, 1);
+  TrainingConfig c = small_config();
+  for (const auto& [head, rate] : {std::pair{"sigmoid", 1.5}, {"squared", 0.1}}) {
+    c.head = head;
+    c.learning_rate = rate;
+    const PlainResult result = train_plain(set, nullptr, c);
+    EXPECT_LT((result.weights - by_hand(set, c, 1)).cwiseAbs().maxCoeff(), 2e-5) << head;
+    EXPECT_LT(result.steps.back().loss, result.steps.front().loss) << head;
+    EXPECT_GT(result.steps.back().train_accuracy, 0.75) << head;
+  }
+}
+
+// Enough steps on all samples end where the normal equations are solved.
+TEST(PlainReference, SquaredConvergesToLeastSquares) {
+  const Dataset set = clouds(2000, 1);
+  TrainingConfig c = small_config();
+  c.head = "squared";
+  c.batch_size = set.size();
+  c.steps = 400;
+  c.learning_rate = 0.3;
+  PlainOptions options;
+  options.measure_models = false;
+  const PlainResult result = train_plain(set, nullptr, c, options);
+  const auto samples = static_cast<Eigen::Index>(set.size());
+  Eigen::MatrixXd x(samples, 6), y = Eigen::MatrixXd::Zero(samples, 3);
+  x << set.features.cast<double>(), Eigen::VectorXd::Ones(samples);
+  for (Eigen::Index i = 0; i < samples; ++i) y(i, set.labels[static_cast<std::size_t>(i)]) = 1;
+  const Eigen::MatrixXd solved = (x.transpose() * x).ldlt().solve(x.transpose() * y).transpose();
+  EXPECT_LT((result.weights - solved).cwiseAbs().maxCoeff(), 1e-5);
+}
+
 TEST(PlainReference, HooksForSoftmaxAndRounding) {
   const Dataset train = clouds(1000, 1);
   const TrainingConfig c = small_config();
   const PlainResult exact = train_plain(train, nullptr, c);
   PlainOptions options;
-  options.softmax = [](std::span<const double> z, std::span<double> p) {
+  options.predictions = [](std::span<const double> z, std::span<double> p) {
     exact_softmax(z, p);
     p[0] += 0.01;
   };
   const PlainResult shifted = train_plain(train, nullptr, c, options);
-  EXPECT_NEAR(shifted.steps[2].max_softmax_error, 0.01, 1e-12);
+  EXPECT_NEAR(shifted.steps[2].max_head_error, 0.01, 1e-12);
   // At W = 0 all probabilities are 1 / classes and nobody is asked, as in the encrypted trainer.
-  EXPECT_LT(shifted.steps[0].max_softmax_error, 1e-15);
+  EXPECT_LT(shifted.steps[0].max_head_error, 1e-15);
   EXPECT_EQ(shifted.gradients[0], exact.gradients[0]);
   EXPECT_GT((shifted.weights - exact.weights).cwiseAbs().maxCoeff(), 1e-3);
-  options.softmax = [](std::span<const double>, std::span<double> p) {
+  options.predictions = [](std::span<const double>, std::span<double> p) {
     for (double& x : p) x = NAN;
   };
-  EXPECT_TRUE(std::isinf(train_plain(train, nullptr, c, options).steps[1].max_softmax_error));
+  EXPECT_TRUE(std::isinf(train_plain(train, nullptr, c, options).steps[1].max_head_error));
 
   PlainOptions rounded;
   int calls = 0;
@@ -206,7 +245,8 @@ TEST(PlainReference, EarlyStoppingReturnsTheBestRoundsModel) {
   ASSERT_EQ(whole.rounds.size(), 3u);
   EXPECT_EQ(whole.rounds[1].steps, 4);
   EXPECT_EQ(whole.rounds[2].score,
-            validation_score(scores(whole.model, validation.features), validation.labels));
+            validation_score(softmax_head(), scores(whole.model, validation.features),
+                             validation.labels));
 
   // All wrong: every round is worse than the one before.
   for (int& label : validation.labels) label = (label + 1) % 3;

@@ -45,7 +45,7 @@ TEST_P(ResultShape, HonestProductsAreOpened) {
   config.batch_size = samples;
   config.steps = 1;
   config.learning_rate = 2;
-  const SoftmaxCircuit& circuit = find_softmax_circuit("default", config.classes, 0);
+  const HeadCircuit& circuit = find_circuit({}, config.classes);
   MatrixProducts::GradientSum sum(products);
   for_each_super_block(l, [&](std::size_t first, std::size_t count) {
     const Matrix e = random_matrix(l.blocks_per_super() * l.rows(), l.class_stride, 1,

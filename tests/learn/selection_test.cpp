@@ -36,7 +36,7 @@ TrainingSetting setting(const char* name, double rate, int steps = 8) {
   out.config.validation_every = 1;
   set_steps(out.config, steps);
   out.config.learning_rate = rate;
-  out.circuit = &find_softmax_circuit("default", 2, 0);
+  out.circuit = &find_circuit({}, 2);
   out.epsilon = Whitening::kDefaultEpsilon;
   return out;
 }

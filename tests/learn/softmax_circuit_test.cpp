@@ -1,4 +1,4 @@
-#include "learn/softmax_circuit.h"
+#include "learn/heads/softmax_circuit.h"
 
 #include <gtest/gtest.h>
 
@@ -11,9 +11,11 @@
 #include <vector>
 
 #include "base/error.h"
-
+#include "learn/heads/softmax.h"
+#include "math/chebyshev.h"
 namespace blindtuner {
 using namespace learn;
+using namespace math;
 
 // How failures and skips name a circuit.
 void PrintTo(const SoftmaxCircuit& circuit, std::ostream* out) { *out << circuit.name; }
@@ -115,11 +117,7 @@ struct Errors {
 void compare(const SoftmaxCircuit& circuit, const Row& z, Errors& errors) {
   Row p(z.size()), exact(z.size());
   evaluate_softmax_circuit(circuit, z, p);
-  if (circuit.family == "sigmoid") {
-    for (size_t k = 0; k < z.size(); ++k) exact[k] = 1 / (1 + std::exp(-z[k]));
-  } else {
-    exact_softmax(z, exact);
-  }
+  exact_softmax(z, exact);
   for (size_t k = 0; k < z.size(); ++k) {
     const double e = std::abs(p[k] - exact[k]);
     errors.max = e <= errors.max ? errors.max : e;  // keeps a NaN
@@ -135,7 +133,6 @@ TEST_P(EveryCircuit, IsWellFormed) {
   EXPECT_GT(c.range, 0);
   EXPECT_EQ(c.rho, 1.0 / 16);
   EXPECT_LE(c.min_classes, c.classes);
-  if (c.family == "sigmoid") return;
   EXPECT_EQ(c.exp_chebyshev.size(), 8u);
   EXPECT_GE(c.bound, c.range);
   for (size_t i = 0; i < c.steps.size(); ++i) {
@@ -157,8 +154,7 @@ TEST_P(EveryCircuit, HoldsItsStatedErrorOnFreshRows) {
   const SoftmaxCircuit& c = GetParam();
   RowSource source(c, 7);
   Errors errors;
-  const int most = c.classes == 0 ? 10 : c.classes;
-  const int least = c.classes == 0 ? 2 : c.min_classes;
+  const int most = c.classes, least = c.min_classes;
   const int rows = 400000 / most;
   for (int i = 0; i < rows; ++i) {
     const int classes = least + i % (most - least + 1);
@@ -172,14 +168,13 @@ TEST_P(EveryCircuit, HoldsItsStatedErrorOnFreshRows) {
 // rows in between vanish.
 TEST_P(EveryCircuit, SumsStayPositive) {
   const SoftmaxCircuit& c = GetParam();
-  if (c.family == "sigmoid") GTEST_SKIP() << "no sums";
   RowSource source(c, 11);
   const double omega = 2 * std::numbers::pi * c.rho;
   for (int i = 0; i < 400000 / c.classes; ++i) {
     const int classes = c.min_classes + i % (c.classes - c.min_classes + 1);
     Row v = source.next(classes, source.size(c.range));
     for (double& x : v)
-      x = evaluate_chebyshev(c.exp_chebyshev, std::sin(omega * x / c.bound) / omega);
+      x = chebyshev_evaluate(c.exp_chebyshev, std::sin(omega * x / c.bound) / omega);
     for (const SoftmaxStep& step : c.steps) {
       double sum = 0;
       for (double x : v) sum += x;
@@ -203,7 +198,7 @@ TEST_P(EveryCircuit, PaddedClassesChangeNothing) {
     Row v(c.classes, 0.0);
     const double omega = 2 * std::numbers::pi * c.rho;
     for (int k = 0; k < classes; ++k)
-      v[k] = evaluate_chebyshev(c.exp_chebyshev, std::sin(omega * z[k] / c.bound) / omega);
+      v[k] = chebyshev_evaluate(c.exp_chebyshev, std::sin(omega * z[k] / c.bound) / omega);
     for (const SoftmaxStep& step : c.steps) {
       double sum = 0;
       for (double x : v) sum += x;
@@ -219,8 +214,7 @@ TEST_P(EveryCircuit, StaysBoundedBeyondItsRange) {
   if (c.family == "wide") GTEST_SKIP() << "the whole box is inside the range";
   RowSource source(c, 9);
   Errors errors;
-  const int most = c.classes == 0 ? 10 : c.classes;
-  const int least = c.classes == 0 ? 2 : c.min_classes;
+  const int most = c.classes, least = c.min_classes;
   for (int i = 0; i < 200000 / most; ++i) {
     const int classes = least + i % (most - least + 1);
     compare(c, source.next(classes, source.uniform(c.range, c.stable_range)), errors);
@@ -231,8 +225,7 @@ TEST_P(EveryCircuit, StaysBoundedBeyondItsRange) {
 TEST_P(EveryCircuit, StandsNoiseAfterEveryOperation) {
   const SoftmaxCircuit& c = GetParam();
   RowSource source(c, 10);
-  const int most = c.classes == 0 ? 10 : c.classes;
-  const int least = c.classes == 0 ? 2 : c.min_classes;
+  const int most = c.classes, least = c.min_classes;
   const double omega = 2 * std::numbers::pi * c.rho;
   double worst = 0, squares = 0, count = 0;
   for (int i = 0; i < 100000 / most; ++i) {
@@ -244,7 +237,7 @@ TEST_P(EveryCircuit, StandsNoiseAfterEveryOperation) {
     const auto noise = [&] { return kNoise * source.normal(); };
     for (int k = 0; k < classes; ++k) {
       v[k] =
-          noise() + evaluate_chebyshev(c.exp_chebyshev, std::sin(omega * z[k] / c.bound) / omega);
+          noise() + chebyshev_evaluate(c.exp_chebyshev, std::sin(omega * z[k] / c.bound) / omega);
     }
     for (const SoftmaxStep& step : c.steps) {
       double sum = noise();
@@ -324,7 +317,6 @@ TEST(SoftmaxCircuits, LookupTakesTheNextLargerCircuit) {
   const SoftmaxCircuit& nine = find_softmax_circuit("default", 9, 12);
   EXPECT_EQ(nine.classes, 10);
   EXPECT_LE(nine.min_classes, 9);
-  EXPECT_EQ(find_softmax_circuit("sigmoid", 1000, 30).exp_chebyshev.size(), 32u);
   EXPECT_THROW(find_softmax_circuit("default", 101, 12), DataError);
   EXPECT_THROW(find_softmax_circuit("default", 10, 1000), DataError);
   EXPECT_THROW(find_softmax_circuit("unheard-of", 10, 12), DataError);
@@ -348,9 +340,9 @@ TEST(SoftmaxCircuits, ClenshawMatchesTheDefinition) {
   const Row c = {0.5, -1.25, 2, 0.75};
   for (double y : {-1.0, -0.3, 0.0, 0.7, 1.0}) {
     const double t2 = 2 * y * y - 1, t3 = y * (4 * y * y - 3);
-    EXPECT_NEAR(evaluate_chebyshev(c, y), 0.5 - 1.25 * y + 2 * t2 + 0.75 * t3, 1e-14);
+    EXPECT_NEAR(chebyshev_evaluate(c, y), 0.5 - 1.25 * y + 2 * t2 + 0.75 * t3, 1e-14);
   }
-  EXPECT_EQ(evaluate_chebyshev({}, 0.3), 0);
+  EXPECT_EQ(chebyshev_evaluate({}, 0.3), 0);
 }
 
 }  // namespace

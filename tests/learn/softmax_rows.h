@@ -8,7 +8,8 @@
 #include <span>
 #include <vector>
 
-#include "learn/softmax_circuit.h"
+#include "learn/heads/softmax.h"
+#include "learn/heads/softmax_circuit.h"
 
 namespace blindtuner::testing_support {
 using namespace learn;
@@ -69,7 +70,7 @@ struct SoftmaxRows {
 
 struct Measured {
   double rms = 0, worst = 0;  // against the circuit in the clear
-  double from_exact = 0;      // the largest distance from softmax (sigmoid, for E alone)
+  double from_exact = 0;      // the largest distance from softmax
   double padding = 0;         // the largest value in a class that is not there
   std::size_t far_rows = 0;   // rows with a value further than kFar from softmax
 };
@@ -82,8 +83,6 @@ inline Measured compare(const SoftmaxCircuit& circuit, const SoftmaxRows& rows,
   for (std::size_t i = 0; i < rows.count; ++i) {
     evaluate_softmax_circuit(circuit, rows.row(i), clear);
     exact_softmax(rows.row(i), exact);
-    if (circuit.family == "sigmoid")
-      for (std::size_t k = 0; k < rows.classes; ++k) exact[k] = 1 / (1 + std::exp(-rows.row(i)[k]));
     double row_worst = 0;
     for (std::size_t k = 0; k < rows.stride; ++k) {
       const double p = values[i * rows.stride + k];

@@ -37,7 +37,7 @@ struct Scene {
     for (std::size_t i = 0; i < kSamples; ++i) labels[i] = static_cast<int>(i % kClasses);
     return encrypt_dataset(secrets, layout, features, labels);
   }();
-  const SoftmaxCircuit& circuit = find_softmax_circuit("default", kClasses, 12);
+  const HeadCircuit& circuit = find_circuit({.range = 12}, kClasses);
 
   TrainingConfig config() const {
     TrainingConfig c;
@@ -140,8 +140,8 @@ TEST_F(PlanTest, CircuitsAreCountedAsTheyRun) {
     BootstrapShape shape = BootstrapShape::standard(*s.parameters);
     if (folded) shape.fold_bit = s.layout.fold_bit();
     const Bootstrapper bootstrapper(s.parameters, shape);
-    const SoftmaxEvaluator softmax(bootstrapper, s.circuit, kClasses, s.layout.class_stride);
-    const SlotToCoeff down(*s.parameters, shape, bootstrapper.encoder(), softmax.output_scale(),
+    const auto head = s.circuit.evaluator(bootstrapper, kClasses, s.layout.class_stride);
+    const SlotToCoeff down(*s.parameters, shape, bootstrapper.encoder(), head->output_scale(),
                            kErrorScale);
     const CircuitWork counted =
         count_circuits(*s.parameters, s.circuit, kClasses, s.layout.class_stride, shape.fold_bit);
@@ -154,45 +154,44 @@ TEST_F(PlanTest, CircuitsAreCountedAsTheyRun) {
     Halves halves;
     {
       const WorkRecorder recorder(/*inside_maps=*/true);
-      halves = bootstrapper.half_bootstrap(pointers, softmax.input_scale(), s.keys.bootstrap);
+      halves = bootstrapper.half_bootstrap(pointers, head->input_scale(), s.keys.bootstrap);
       EXPECT_EQ(recorder.counts(), counted.half_bootstrap) << folded;
     }
     {
       const WorkRecorder recorder(/*inside_maps=*/true);
-      halves = softmax.evaluate(std::move(halves), s.keys.bootstrap);
-      EXPECT_EQ(recorder.counts(), counted.softmax) << folded;
+      halves = head->evaluate(std::move(halves), s.keys.bootstrap);
+      EXPECT_EQ(recorder.counts(), counted.head) << folded;
     }
     {
       const WorkRecorder recorder(/*inside_maps=*/true);
       bootstrapper.split(down.apply(halves, s.keys.bootstrap.evaluation.galois), s.keys.bootstrap);
       EXPECT_EQ(recorder.counts(), counted.slot_to_coeff) << folded;
     }
-    EXPECT_GT(total(counted.softmax, Work::kKeySwitch, 12), 10);
+    EXPECT_GT(total(counted.head, Work::kKeySwitch, 12), 10);
   }
 }
 
 TEST_F(PlanTest, CircuitsWithBootstrapsWithinAreCountedToo) {
   const Scene& s = scene();
-  const SoftmaxCircuit& wide = find_softmax_circuit("wide", kClasses, 100);
+  const HeadCircuit& wide = find_circuit({.family = "wide", .range = 100}, kClasses);
   const CircuitWork one = count_circuits(*s.parameters, s.circuit, kClasses, 4, {});
   const CircuitWork more = count_circuits(*s.parameters, wide, kClasses, 4, {});
   EXPECT_EQ(one.bootstraps, 0);
   EXPECT_GE(more.bootstraps, 1);
-  EXPECT_GT(total(more.softmax, Work::kDiagonal, 12), total(one.softmax, Work::kDiagonal, 12));
+  EXPECT_GT(total(more.head, Work::kDiagonal, 12), total(one.head, Work::kDiagonal, 12));
 }
 
-// What is remembered is of the very circuit, whatever its name, and of the very fold.
+// What is remembered is of the very circuit and of the very fold.
 TEST_F(PlanTest, CountsAreRememberedByAllTheyDependOn) {
   const Scene& s = scene();
-  SoftmaxCircuit shorter = s.circuit;
-  shorter.steps.pop_back();
-  const auto counted = [&](const SoftmaxCircuit& circuit, std::optional<int> fold) {
+  const HeadCircuit& shorter = find_circuit({.family = "guaranteed", .range = 8}, kClasses);
+  const auto counted = [&](const HeadCircuit& circuit, std::optional<int> fold) {
     return count_circuits(*s.parameters, circuit, kClasses, 4, fold);
   };
   const CircuitWork whole = counted(s.circuit, {});
-  EXPECT_NE(counted(shorter, {}).softmax, whole.softmax);
-  EXPECT_NE(counted(s.circuit, s.layout.fold_bit()).softmax, whole.softmax);
-  EXPECT_EQ(counted(s.circuit, {}).softmax, whole.softmax);
+  EXPECT_NE(counted(shorter, {}).head, whole.head);
+  EXPECT_NE(counted(s.circuit, s.layout.fold_bit()).head, whole.head);
+  EXPECT_EQ(counted(s.circuit, {}).head, whole.head);
 }
 
 TEST_F(PlanTest, MatrixProductsAreCountedAsTheyRun) {

@@ -39,7 +39,7 @@ class RecordsTest : public IoTest {
                      random_poly(p().small_ring(), shape.q_count, 0, 2 * i + 1), shape.scale});
     return out;
   }
-  const SoftmaxCircuit& circuit() const { return softmax_circuit_named("default_c3_r12"); }
+  const HeadCircuit& circuit() const { return circuit_named("default_c3_r12"); }
   TrainingState training(int steps) const {
     TrainingState out{steps, default_training_config(), circuit().name};
     out.config.classes = 3;

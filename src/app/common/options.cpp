@@ -173,13 +173,6 @@ CLI::Option* add_output_file(CLI::App& command, const std::string& name, std::st
 
 CLI::Validator real_number(double least, double most) { return number(least, most, "a number"); }
 
-void add_range_option(CLI::App& command, double& range) {
-  add_number(command, "--range", range,
-             "largest |logit| that the circuit is to be fit for (the widest that takes no further "
-             "bootstrap)",
-             1, 1e4);
-}
-
 CLI::Validator whole_number(std::uint64_t least, std::uint64_t most) {
   return number(least, most, "a whole number");
 }

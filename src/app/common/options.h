@@ -40,9 +40,6 @@ inline constexpr std::size_t kMaxBatch = std::size_t{1} << 30;  ///< samples a s
 inline constexpr double kMaxTimeout = 1e7;                      ///< seconds
 inline constexpr int kMaxPatience = 10000;                      ///< rounds
 
-/// --range, which picks a softmax circuit.
-void add_range_option(CLI::App& command, double& range);
-
 /// Holds a command that was parsed to this: what it writes, by an option (--out, --report,
 /// --validation-out) or besides (`derived`: names that follow from those), is no file that another of its
 /// options names or that it writes for something else, nor keys, a record or a lock of an owner; what an

@@ -47,8 +47,8 @@ bool WeightDifference::explained(double noise, double largest_weight) const {
          class_sums <= kClassSums * noise + single;
 }
 
-void judge_rounds(nlohmann::json& report, const nlohmann::json& rounds,
-                  const std::vector<ValidationRound>& clear,
+void judge_rounds(nlohmann::json& report, const Head& head, std::size_t classes,
+                  const nlohmann::json& rounds, const std::vector<ValidationRound>& clear,
                   const std::function<double(int)>& noise_after) {
   const std::string advice = "Do not use this server: its scores decide which model is the best.";
   if (rounds.size() > clear.size())
@@ -58,13 +58,14 @@ void judge_rounds(nlohmann::json& report, const nlohmann::json& rounds,
                     advice);
   for (std::size_t i = 0; i < rounds.size(); ++i) {
     const ValidationScore& expected = clear[i].score;
-    // A loss moves by at most the sum of what two scores move.
-    const double most = 2 * kLargest * noise_after(clear[i].steps);
-    const auto beyond = [&](const char* member, double value) {
+    const double score = kLargest * noise_after(clear[i].steps);
+    const auto beyond = [&](const char* member, double value, double most) {
       const nlohmann::json& said = rounds[i].at(member);
       return !said.is_number() || !(std::abs(said.get<double>() - value) <= most);
     };
-    if (!beyond("loss", expected.loss) && !beyond("max_logit", expected.max_logit)) continue;
+    if (!beyond("loss", expected.loss, score * head.loss_slope(expected.loss, classes)) &&
+        !beyond("max_logit", expected.max_logit, 2 * score))
+      continue;
     return distrust(report,
                     "the scores of validation round " + std::to_string(i + 1) +
                         " are not those of the same training in the clear, which encryption does "

@@ -41,8 +41,8 @@ double published_error(double noise, double largest_weight);
 /// Distrusts rounds of validation whose scores are not those of the same training in the clear: what a
 /// server sends decides when a run ends and which model is the best. `rounds`: with members loss and
 /// max_logit. noise_after(steps): the standard deviation of a score's error.
-void judge_rounds(nlohmann::json& report, const nlohmann::json& rounds,
-                  const std::vector<ValidationRound>& clear,
+void judge_rounds(nlohmann::json& report, const Head& head, std::size_t classes,
+                  const nlohmann::json& rounds, const std::vector<ValidationRound>& clear,
                   const std::function<double(int)>& noise_after);
 
 /// Writes the difference into the report and distrusts it where it is not explained.

@@ -165,7 +165,7 @@ void decrypt_model_to(const DecryptOptions& options, const OwnerFolder& keys,
   const ModelFile file = open_model(options.model, keys, expected_by(options, keys));
   const RunEnd end = end_of(file, options.model, keys);
   if (options.publish) require_whole_run(end, name);
-  const LogitLimit limit = LogitLimit::of(softmax_circuit_named(file.training.circuit));
+  const LogitLimit limit = LogitLimit::of(circuit_named(file.training.circuit));
   std::optional<Whitening> whitening;
   if (!options.whitening.empty()) {
     whitening = Whitening::load(options.whitening);
@@ -197,6 +197,7 @@ void decrypt_model_to(const DecryptOptions& options, const OwnerFolder& keys,
   DecryptedModel out{std::move(model), limit, {}, {}, {}};
   const auto trained_on = recorded_data_set(keys, file.data);
   if (options.balance > 0) {
+    require_log_odds(circuit_named(file.training.circuit).head());
     if (!trained_on || trained_on->class_samples.size() != file.model.layout.classes)
       throw DataError(name +
                       ": --balanced needs the training set's class sizes, and these keys have "
@@ -242,11 +243,12 @@ Publication publication_of(const DecryptOptions& options, const OwnerFolder& key
                      scored =
                          sizes_of(door, keys, file.data, quoted_path(options.scores), options, {});
   // Nothing of what follows is decrypted: it would show in the noise's size.
-  const double norm = weight_norm_limit(model.training.config, model.model.layout.samples,
-                                        model.training.steps, trained);
+  const double norm =
+      weight_norm_limit(model.training.config, model.model.layout.samples, model.training.steps,
+                        circuit_named(model.training.circuit), trained);
   const double error = score_noise(*keys.set.parameters, file.scores.layout,
                                    weight_noise(*keys.set.parameters, model, trained), norm,
-                                   softmax_circuit_named(file.circuit), scored);
+                                   circuit_named(file.circuit), scored);
   (void)open_weights(door, model, origin_of(name, model.data), norm);
   return {error, options.budget, {}, end.choices};
 }
@@ -265,7 +267,7 @@ void decrypt_scores_to(const DecryptOptions& options, const OwnerFolder& keys,
     if (!by_place.empty()) text << "NOTE: " << by_place << "\n";
   }
   Disclosure door(keys.keys, keys.folder);
-  const LogitLimit limit = LogitLimit::of(softmax_circuit_named(file.circuit));
+  const LogitLimit limit = LogitLimit::of(circuit_named(file.circuit));
   Origin origin = origin_of(quoted_path(options.scores), file.data);
   origin.rule = rule_of(limit, {});
   const auto judge = [&](std::span<const double> values) {

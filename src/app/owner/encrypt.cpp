@@ -103,7 +103,7 @@ void check_validation_options(const EncryptOptions& options) {
 nlohmann::json rehearse(const EncryptOptions& options, const Dataset& set,
                         const OwnerFolder& keys) {
   const TrainingConfig config = read_training_config(options.config, set.classes);
-  const SoftmaxCircuit& circuit = find_softmax_circuit("default", set.classes, 0);
+  const HeadCircuit& circuit = find_circuit({.head = config.head}, set.classes);
   const RehearsedRun run{set, nullptr, nullptr, config, circuit, *keys.set.parameters};
   const double largest = largest_logit_of_training(run, rehearse_as_encrypted(run));
   nlohmann::json out = {{"settings", options.config.empty() ? "default" : options.config},
@@ -124,7 +124,7 @@ std::string rehearsal_text(const nlohmann::json& rehearsal) {
   char line[200];
   std::snprintf(
       line, sizeof line,
-      "with %s settings training takes logits to %.3g in the clear; its softmax stands %.3g\n",
+      "with %s settings training takes logits to %.3g in the clear; its circuit stands %.3g\n",
       rehearsal["settings"] == "default" ? "the default" : "these",
       rehearsal["max_logit"].get<double>(), rehearsal["logit_limit"].get<double>());
   return line;

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "app/common/config_file.h"
+#include "app/common/head_options.h"
 #include "app/common/options.h"
 #include "app/common/report.h"
 #include "app/owner/extraction.h"
@@ -45,8 +46,9 @@ struct FinetuneOptions {
   DataSource train, test, validation;
   ExtractionOptions extraction;
   RunKeys keys;
-  std::string out, preset = "auto", config, parameters = "Standard", server, softmax;
-  double test_fraction = 0.2, validation_fraction = -1, learning_rate = 0, range = 0;
+  std::string out, preset = "auto", config, parameters = "Standard", server;
+  HeadOptions head;
+  double test_fraction = 0.2, validation_fraction = -1, learning_rate = 0;
   int steps = 0, epochs = 0, patience = 3, validation_every = -1;
   std::size_t batch = 0;
   std::string seed;
@@ -54,6 +56,11 @@ struct FinetuneOptions {
   double budget = kPublicationBudget;
   std::string balance = "0";
 };
+
+/// What is trained for, which presets depend on.
+std::string head_of(const FinetuneOptions& o, int classes) {
+  return read_training_config(o.config, classes, o.head.head).head;
+}
 
 void check_options(const FinetuneOptions& o) {
   const ExtractionOptions& e = o.extraction;
@@ -104,9 +111,9 @@ void check_before_extraction(const FinetuneOptions& o) {
   const std::vector<std::string> classes = check(e.train(), o.train, e.split, {});
   if (!e.test().empty()) (void)check(e.test(), o.test, e.test_split, classes);
   const int count = static_cast<int>(classes.size());
-  if (!o.config.empty()) (void)read_training_config(o.config, count);
-  const bool named = !o.softmax.empty();
-  (void)find_softmax_circuit(named ? o.softmax : "default", count, named ? o.range : 0);
+  const bool named = !o.head.softmax.empty();
+  (void)find_circuit(
+      {head_of(o, count), named ? o.head.softmax : "default", named ? o.head.range : 0}, count);
   (void)named_parameters(o.parameters);
 }
 
@@ -244,7 +251,7 @@ FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,
 /// What was asked for stands, whatever the preset or the choice.
 void override(TrainingWay& way, const FinetuneOptions& o, int classes) {
   TrainingConfig& config = way.config;
-  if (!o.config.empty()) config = read_training_config(o.config, classes);
+  if (!o.config.empty()) config = read_training_config(o.config, classes, o.head.head);
   if (o.steps > 0)
     set_steps(config, o.steps);
   else if (o.epochs > 0)
@@ -254,8 +261,8 @@ void override(TrainingWay& way, const FinetuneOptions& o, int classes) {
   if (o.validation_every >= 0) config.validation_every = o.validation_every;
   if (o.whiten && way.epsilon == 0) way.epsilon = Whitening::kDefaultEpsilon;
   if (o.no_whiten) way.epsilon = 0;
-  if (!o.softmax.empty()) way.softmax = o.softmax;
-  if (o.range > 0) way.range = o.range;
+  if (!o.head.softmax.empty()) way.softmax = o.head.softmax;
+  if (o.head.range > 0) way.range = o.head.range;
 }
 
 /// Ways that options have made the same are tried once; one alone is no choice.
@@ -270,7 +277,7 @@ void drop_repeated(std::vector<TrainingWay>& ways) {
 
 FinetuningSettings settings_of(const FinetuneOptions& o, const Dataset& train,
                                const OrderSeed& seed) {
-  FinetuningSettings s = preset_settings(o.preset, train);
+  FinetuningSettings s = preset_settings(o.preset, train, head_of(o, train.classes));
   override(s, o, train.classes);
   for (TrainingWay& way : s.choices) override(way, o, train.classes);
   if (o.no_whiten && o.learning_rate == 0 && o.config.empty() && !s.choices.empty()) {
@@ -437,11 +444,9 @@ void add_training_options(CLI::App& command, FinetuneOptions& o) {
           },
           ""));
   command.add_flag("--unchecked", o.unchecked,
-                   "train on ciphertexts though the same steps in the clear leave the softmax "
-                   "circuit's range");
-  command.add_option("--softmax", o.softmax,
-                     "family of softmax circuits: default, guaranteed, wide, sigmoid");
-  add_range_option(command, o.range);
+                   "train on ciphertexts though the same steps in the clear leave the circuit's "
+                   "range");
+  add_head_options(command, o.head);
   command.add_option(
       "--seed", o.seed,
       "of the samples' order and of what is held out, to get them again: what a report "

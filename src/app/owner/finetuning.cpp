@@ -129,6 +129,7 @@ class Finetuning {
   }
 
   void prepare() {
+    if (settings_.balance > 0) require_log_odds(head_named(settings_.config.head));
     validate_training_set(data_.train, "the training set");
     held_out_ = !validated() && settings_.validation_fraction > 0;
     if (held_out_)
@@ -194,8 +195,8 @@ class Finetuning {
     return request;
   }
 
-  const SoftmaxCircuit& circuit_of(const TrainingWay& way) const {
-    return find_softmax_circuit(way.softmax, data_.train.classes, way.range);
+  const HeadCircuit& circuit_of(const TrainingWay& way) const {
+    return find_circuit({way.config.head, way.softmax, way.range}, data_.train.classes);
   }
 
   /// Of this way on as many features. Throws DataError for whatever the server would refuse.
@@ -204,7 +205,7 @@ class Finetuning {
     const auto layout = ProductLayout::create(*parameters_, data_.train.size(), features + 1,
                                               static_cast<std::size_t>(data_.train.classes), width);
     fit_batches(way.config, layout);
-    const SoftmaxCircuit& circuit = circuit_of(way);
+    const HeadCircuit& circuit = circuit_of(way);
     EncryptedTrainer::check(*parameters_, layout, way.config, circuit);
     return make_forecast({parameters_, layout, way.config, &circuit},
                          reference_unit_costs(max_threads()));
@@ -303,8 +304,9 @@ class Finetuning {
   ExpectedRun expected_run() const {
     ExpectedRun expected;
     expected.config = settings_.config;
-    expected.circuit =
-        find_softmax_circuit(settings_.softmax, settings_.config.classes, settings_.range).name;
+    expected.circuit = find_circuit({settings_.config.head, settings_.softmax, settings_.range},
+                                    settings_.config.classes)
+                           .name;
     expected.data = trained_on_;
     return expected;
   }
@@ -454,13 +456,13 @@ class Finetuning {
   // On features before whitening.
   void save(const char* name, const LinearClassifier& model, const ModelFile& file,
             unsigned mode) const {
-    save_classifier(folder_.staged(name),
-                    balanced({whitening_ ? whitening_->unfold(model) : model,
-                              LogitLimit::of(softmax_circuit_named(file.training.circuit)),
-                              data_.train.class_names, data_.train.feature_names,
-                              data_.train.pooling, data_.train.label_name},
-                             class_samples(), settings_.balance),
-                    mode);
+    save_classifier(
+        folder_.staged(name),
+        balanced({whitening_ ? whitening_->unfold(model) : model,
+                  LogitLimit::of(circuit_named(file.training.circuit)), data_.train.class_names,
+                  data_.train.feature_names, data_.train.pooling, data_.train.label_name},
+                 class_samples(), settings_.balance),
+        mode);
   }
 
   // Only what was judged: of numbers that left their range nobody knows the errors. That nothing is

@@ -10,8 +10,8 @@
 
 #include "base/error.h"
 #include "features/data/shuffle.h"
+#include "learn/head.h"
 #include "learn/reference/selection.h"
-#include "learn/softmax_circuit.h"
 
 namespace blindtuner::app {
 using namespace reference;
@@ -109,9 +109,10 @@ json choose_pooling(Dataset& train, const std::vector<Dataset*>& others,
     const Dataset one = of_pooling(train, train.poolings[p].name, "the training set");
     if (p > 0 && one.width() > kWidestPooling) continue;
     const TrainingWay trained = way(one);
-    settings.push_back({train.poolings[p].name, trained.config,
-                        &find_softmax_circuit(trained.softmax, train.classes, trained.range),
-                        trained.epsilon, p});
+    settings.push_back(
+        {train.poolings[p].name, trained.config,
+         &find_circuit({trained.config.head, trained.softmax, trained.range}, train.classes),
+         trained.epsilon, p});
     // What is paid for on ciphertexts is the next power of two.
     costs.push_back(static_cast<double>(std::bit_ceil(one.width() + 1)));
     widest = std::max(widest, one.width());
@@ -141,7 +142,8 @@ Choice choose_way(const Dataset& train, const std::vector<TrainingWay>& ways, in
   std::exception_ptr refused;
   for (std::size_t i = 0; i < ways.size(); ++i) try {
       const TrainingWay& way = ways[i];
-      const SoftmaxCircuit& circuit = find_softmax_circuit(way.softmax, train.classes, way.range);
+      const HeadCircuit& circuit =
+          find_circuit({way.config.head, way.softmax, way.range}, train.classes);
       costs.push_back(seconds(way));
       settings.push_back({way.name, way.config, &circuit, way.epsilon});
       possible.push_back(i);
@@ -155,6 +157,11 @@ Choice choose_way(const Dataset& train, const std::vector<TrainingWay>& ways, in
   choice.report = std::move(tried.report);
   if (tried.trials.empty()) return choice;
   for (std::size_t i = 0; i < costs.size(); ++i) choice.report["trials"][i]["seconds"] = costs[i];
+  choice.report["best_balance"] = choice.balance;
+  const std::vector<std::size_t> counts = class_counts(train.labels, train.classes);
+  const auto [least, most] = std::minmax_element(counts.begin(), counts.end());
+  choice.report["class_samples"] = {{"least", *least}, {"most", *most}};
+  if (!settings[tried.taken].circuit->head().log_odds()) return choice;
   const Trial& taken = tried.trials[tried.taken];
   const std::size_t strength = best_balance(taken);
   choice.balance = kBalanceStrengths[strength];
@@ -164,9 +171,6 @@ Choice choose_way(const Dataset& train, const std::vector<TrainingWay>& ways, in
     choice.report["balance"].push_back(std::move(line));
   }
   choice.report["best_balance"] = choice.balance;
-  const std::vector<std::size_t> counts = class_counts(train.labels, train.classes);
-  const auto [least, most] = std::minmax_element(counts.begin(), counts.end());
-  choice.report["class_samples"] = {{"least", *least}, {"most", *most}};
   return choice;
 }
 

@@ -6,6 +6,7 @@
 
 #include "app/common/options.h"
 #include "base/error.h"
+#include "learn/head.h"
 
 namespace blindtuner::app {
 namespace {
@@ -15,24 +16,27 @@ std::size_t full_batch(int classes) {
   return std::max<std::size_t>(4096, 65536 / std::bit_ceil(static_cast<unsigned>(classes)));
 }
 
-TrainingWay fast(int classes) {
+/// The family of its circuits that stands the largest scores.
+std::string widest(const std::string& head) { return head == "softmax" ? "wide" : "default"; }
+
+TrainingWay fast(int classes, const std::string& head) {
   TrainingWay way;
   way.name = "fast";
-  way.config = default_training_config();
+  way.config = default_training_config(head);
   way.config.classes = classes;
   way.config.validation_every = 1;
   way.config.batch_size = full_batch(classes);
   return way;
 }
 
-TrainingWay thorough(int classes) {
-  TrainingWay way = fast(classes);
+TrainingWay thorough(int classes, const std::string& head) {
+  TrainingWay way = fast(classes, head);
   way.name = "thorough";
-  way.softmax = "wide";
+  way.softmax = widest(head);
   TrainingConfig& c = way.config;
   c.batch_size *= 2;
   c.steps = 40;
-  c.learning_rate = 3;
+  c.learning_rate = 3 * head_named(head).relative_rate();
   c.schedule = Schedule::kConstant;
   c.rate_decay = 0;
   c.momentum = 0.7;
@@ -41,39 +45,41 @@ TrainingWay thorough(int classes) {
   return way;
 }
 
-TrainingWay paper(const Dataset& train) {
+TrainingWay paper(const Dataset& train, const std::string& head) {
   TrainingWay way;
   way.name = "paper";
   way.epsilon = 0;
-  way.softmax = "wide";
+  way.softmax = widest(head);
   TrainingConfig& c = way.config;
+  c.head = head;
   c.classes = train.classes;
   c.batch_size = train.size() < 6000 ? 512 : train.size() < 40000 ? 1024 : 2048;
   c.first_batch_full = false;
   c.steps = 0;
   c.epochs = 30;
   c.learning_rate =
-      std::min(1.0, 8.0 / static_cast<double>(train.features.rowwise().squaredNorm().mean()));
+      std::min(1.0, 8.0 / static_cast<double>(train.features.rowwise().squaredNorm().mean())) *
+      head_named(head).relative_rate();
   c.method = Method::kNesterov;
   c.validation_every = 1;
   return way;
 }
 
 /// What `auto` chooses from: public, and the same for everybody. In docs/TRAINING.md.
-std::vector<TrainingWay> choices(int classes) {
+std::vector<TrainingWay> choices(int classes, const std::string& head) {
   std::vector<TrainingWay> out;
   const auto add = [&](TrainingWay way, const char* name, double rate, double epsilon) {
     way.name = name;
-    way.config.learning_rate = rate;
+    way.config.learning_rate = rate * head_named(head).relative_rate();
     way.epsilon = epsilon;
     out.push_back(std::move(way));
   };
-  add(fast(classes), "fast", 4, 0.01);
-  add(fast(classes), "fast, smaller steps", 1, 0.01);
-  add(fast(classes), "fast, smoother features", 4, 0.1);
-  add(fast(classes), "fast, very smooth features", 4, 1);
-  add(thorough(classes), "thorough", 3, 0.01);
-  add(thorough(classes), "thorough, smoother features", 3, 0.1);
+  add(fast(classes, head), "fast", 4, 0.01);
+  add(fast(classes, head), "fast, smaller steps", 1, 0.01);
+  add(fast(classes, head), "fast, smoother features", 4, 0.1);
+  add(fast(classes, head), "fast, very smooth features", 4, 1);
+  add(thorough(classes, head), "thorough", 3, 0.01);
+  add(thorough(classes, head), "thorough, smoother features", 3, 0.1);
   return out;
 }
 
@@ -92,20 +98,21 @@ bool same_training(const TrainingWay& a, const TrainingWay& b) {
          a.range == b.range;
 }
 
-FinetuningSettings preset_settings(const std::string& name, const Dataset& train) {
+FinetuningSettings preset_settings(const std::string& name, const Dataset& train,
+                                   const std::string& head) {
   FinetuningSettings s;
   s.validation_fraction = std::min(0.1, 3000.0 / static_cast<double>(train.size()));
   TrainingWay& way = s;
   if (name == "auto") {
-    s.choices = choices(train.classes);
+    s.choices = choices(train.classes, head);
     way = s.choices.front();
   } else if (name == "fast") {
-    way = fast(train.classes);
+    way = fast(train.classes, head);
   } else if (name == "thorough") {
-    way = thorough(train.classes);
+    way = thorough(train.classes, head);
   } else {
     require(name == "paper", "no such preset");
-    way = paper(train);
+    way = paper(train, head);
   }
   return s;
 }

@@ -31,7 +31,7 @@ struct TrainingWay {
   TrainingConfig config;  ///< batches are rounded up to whole blocks of the layout
   double epsilon = Whitening::kDefaultEpsilon;  ///< of the whitening; 0: features as they are
   std::string softmax = "default";
-  double range = 0;  ///< 0: find_softmax_circuit's choice
+  double range = 0;  ///< 0: find_circuit's choice
 };
 
 /// Whatever they are called.
@@ -56,7 +56,7 @@ struct FinetuningSettings : TrainingWay {
   double budget = kPublicationBudget;
 };
 
-/// The presets. A tenth of the samples is held out for validation, 3000 at most.
+/// The presets for a head (learn/head.h), with its relative_rate(). A tenth of the samples is held out for validation, 3000 at most.
 ///   auto      one of the ways below, and of fast with larger and smaller steps, by choose_way()
 ///   fast      whitened features, few large steps, a full first one; the default training with a
 ///             batch that fills the big ring
@@ -65,7 +65,8 @@ struct FinetuningSettings : TrainingWay {
 ///   paper     HETAL's way, [HETAL]: features as they are, Nesterov, batches of 512 to 2048, the wide
 ///             softmax; the rate is 1 for normalised features, as HETAL takes for a sentence
 ///             encoder's, and less for longer ones, on which that would diverge (docs/RESULTS.md)
-FinetuningSettings preset_settings(const std::string& name, const Dataset& train);
+FinetuningSettings preset_settings(const std::string& name, const Dataset& train,
+                                   const std::string& head = "softmax");
 
 /// The largest eigenvalue of the mean of x x^T, to a percent or so: 1 at most for whitened features. Steps
 /// whose rates are divided by it move as little along any direction as on those.

@@ -18,7 +18,7 @@
 #include "base/interrupt.h"
 #include "base/path.h"
 #include "io/file_stream.h"
-#include "learn/softmax_circuit.h"
+#include "learn/head.h"
 #include "records/training_keys.h"
 #include "rlwe/written_parameters.h"
 #include "secret/dataset_encryption.h"

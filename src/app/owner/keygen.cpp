@@ -11,7 +11,7 @@
 #include "app/owner/owner.h"
 #include "base/quantity.h"
 #include "base/stopwatch.h"
-#include "learn/softmax_circuit.h"
+#include "learn/heads/softmax.h"
 #include "rlwe/written_parameters.h"
 
 namespace blindtuner::app {
@@ -27,14 +27,16 @@ struct KeygenOptions : KeygenRequest {
 /// Beyond them only circuits that look at each class by itself are left.
 std::size_t most_softmax_classes() {
   int most = 0;
-  for (const SoftmaxCircuit& circuit : softmax_circuits()) most = std::max(most, circuit.classes);
+  for (const HeadCircuit* circuit : softmax_head().circuits())
+    most = std::max(most, circuit->classes);
   return static_cast<std::size_t>(most);
 }
 
 void keygen(const CommonOptions& common, KeygenOptions options) {
   const Stopwatch watch;
   if (!common.quiet && options.classes > most_softmax_classes())
-    std::fprintf(stderr, "more than %zu classes: 'train' takes them with --softmax sigmoid only\n",
+    std::fprintf(stderr,
+                 "more than %zu classes: 'train' takes them with --head sigmoid or squared only\n",
                  most_softmax_classes());
   options.allow_insecure = common.allow_insecure;
   options.quiet = common.quiet;

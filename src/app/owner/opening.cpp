@@ -20,12 +20,11 @@ namespace {
 
 PlausibleValues plausible(const Disclosure& door, const ModelFile& file) {
   return plausible_weights(door.parameters(), file.model.layout, file.training.config,
-                           softmax_circuit_named(file.training.circuit), file.training.steps);
+                           circuit_named(file.training.circuit), file.training.steps);
 }
 
 PlausibleValues plausible(const Disclosure& door, const ScoresFile& file) {
-  return plausible_scores(door.parameters(), file.scores.layout,
-                          softmax_circuit_named(file.circuit));
+  return plausible_scores(door.parameters(), file.scores.layout, circuit_named(file.circuit));
 }
 
 std::string unrecorded_advice() {
@@ -104,8 +103,8 @@ void require_training(const TrainingState& training, const ExpectedRun& expected
     throw DataError(name + ": was trained with another configuration than was asked for: " +
                     difference(training.config, *expected.config) + expected.advice);
   if (!expected.circuit.empty() && training.circuit != expected.circuit)
-    throw DataError(name + ": was trained with the softmax circuit " + training.circuit +
-                    ", expected " + expected.circuit + expected.advice);
+    throw DataError(name + ": was trained with the circuit " + training.circuit + ", expected " +
+                    expected.circuit + expected.advice);
 }
 
 }  // namespace
@@ -114,9 +113,7 @@ void add_told_options(CLI::App& command, ToldOptions& told) {
   command.add_option("--config", told.config,
                      "the training configuration that the server was given (the default one): "
                      "results of another are refused");
-  command.add_option("--softmax", told.softmax,
-                     "the family of softmax circuits that it was given (default)");
-  add_range_option(command, told.range);
+  add_head_options(command, told.head);
   command.add_option("--trained-on", told.trained_on,
                      "the training set that the server was given, as 'encrypt' wrote it, or its "
                      "identity as 'ledger' shows it: results of another are refused");
@@ -149,10 +146,8 @@ ExpectedRun expected_run(const ToldOptions& told, const OwnerFolder& keys, bool 
     expected.data = own_data_set(told.trained_on, keys, unrecorded_data);
   if (!leaves && !told.given()) return expected;
   const int classes = static_cast<int>(keys.layout().classes);
-  expected.config = read_training_config(told.config, classes);
-  expected.circuit =
-      find_softmax_circuit(told.softmax.empty() ? "default" : told.softmax, classes, told.range)
-          .name;
+  expected.config = read_training_config(told.config, classes, told.head.head);
+  expected.circuit = find_circuit(told.head.choice(expected.config->head), classes).name;
   if (told.config.empty())
     expected.advice = " (the default; --config says what the server was to train with)";
   return expected;
@@ -282,7 +277,7 @@ Published publish_logits(Disclosure& door, const ScoresFile& file, const Origin&
 double weight_noise(const Parameters& parameters, const ModelFile& file,
                     const FeatureSizes& sizes) {
   return model_noise(parameters, file.model.layout, file.training.config, file.training.steps,
-                     softmax_circuit_named(file.training.circuit), sizes);
+                     circuit_named(file.training.circuit), sizes);
 }
 
 }  // namespace blindtuner::app

@@ -7,19 +7,20 @@
 #include <nlohmann/json_fwd.hpp>
 #include <sstream>
 
+#include "app/common/head_options.h"
 #include "app/owner/steps.h"
 #include "records/model.h"
 #include "records/scores.h"
 
 namespace blindtuner::app {
 
-/// --config, --softmax and --range: what the server was told to train with; --trained-on: what on.
+/// --config, --head, --softmax and --range: what the server was told to train with; --trained-on: what on.
 struct ToldOptions {
-  std::string config, softmax;  ///< empty: the default
-  double range = 0;
+  std::string config;  ///< empty: the default
+  HeadOptions head;
   std::string trained_on;  ///< empty: not said
 
-  bool given() const { return !config.empty() || !softmax.empty() || range > 0; }
+  bool given() const { return !config.empty() || head.given(); }
 };
 void add_told_options(CLI::App& command, ToldOptions& told);
 
@@ -28,7 +29,7 @@ struct ExpectedRun {
   /// What the server was told to train with. Empty: what a result says of itself is taken, which is
   /// good enough for an owner's eyes and for nothing else.
   std::optional<TrainingConfig> config;
-  std::string circuit;         ///< its softmax circuit; empty: any that serves
+  std::string circuit;         ///< its circuit; empty: any that serves
   std::string advice;          ///< ends the refusal of another configuration or circuit
   std::optional<DataId> data;  ///< the training set
   /// Its noise follows from the data sets, so that they are said, or there is only one that it can be.

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/common/config_file.h"
+#include "app/common/head_options.h"
 #include "app/common/options.h"
 #include "app/common/progress.h"
 #include "app/owner/owner.h"
@@ -18,13 +19,13 @@ namespace {
 struct PlanOptions {
   std::size_t samples = 0, features = 768, batch = 0;
   int classes = 0, steps = 0, epochs = 0;
-  double range = 0;
-  std::string config, parameters = "Standard", softmax = "default";
+  HeadOptions head;
+  std::string config, parameters = "Standard";
   bool calibrate = false;
 };
 
 TrainingConfig plan_config(const PlanOptions& o) {
-  TrainingConfig config = read_training_config(o.config, o.classes);
+  TrainingConfig config = read_training_config(o.config, o.classes, o.head.head);
   if (o.batch != 0) config.batch_size = o.batch;
   if (o.steps != 0)
     set_steps(config, o.steps);
@@ -47,7 +48,7 @@ void plan(const CommonOptions& common, const PlanOptions& o) {
   const ProductLayout planned = ProductLayout::plan(p, request.config.batch_size, o.features + 1,
                                                     classes, request.config.batch_size);
   request.layout = ProductLayout::create(p, o.samples, o.features + 1, classes, planned.width);
-  request.circuit = &find_softmax_circuit(o.softmax, o.classes, o.range);
+  request.circuit = &find_circuit(o.head.choice(request.config.head), o.classes);
   // The built-in figures are the standard set's.
   const bool measure = o.calibrate || p.literal().name != standard_parameters().name;
   UnitCosts costs;
@@ -86,9 +87,7 @@ void add_plan(Program& program) {
                    1, kMaxSteps);
         add_number(command, "--epochs", o->epochs, "passes over the data, instead of steps", 1,
                    kMaxSteps);
-        command.add_option("--softmax", o->softmax,
-                           "family of softmax circuits: default, guaranteed, wide, sigmoid");
-        add_range_option(command, o->range);
+        add_head_options(command, o->head);
         command
             .add_option("--parameters", o->parameters,
                         "name of a parameter set, or a file of JSON that holds one")

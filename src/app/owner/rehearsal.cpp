@@ -25,8 +25,8 @@ PlainResult rehearse_exactly(const RehearsedRun& run) {
 
 PlainResult rehearse_as_encrypted(const RehearsedRun& run) {
   PlainOptions options = options_of(run);
-  options.softmax = [&](std::span<const double> z, std::span<double> p) {
-    evaluate_softmax_circuit(run.circuit, z, p);
+  options.predictions = [&](std::span<const double> z, std::span<double> p) {
+    run.circuit.evaluate(z, p);
   };
   const double scale = EncryptedTrainer::coefficient_scale(run.parameters, run.circuit);
   options.rounding = [scale](std::span<const double> c) {
@@ -52,13 +52,13 @@ double largest_logit_of_training(const RehearsedRun& run, const PlainResult& res
   return of_model <= of_steps ? of_steps : std::isnan(of_steps) ? of_steps : of_model;
 }
 
-std::string out_of_range(const SoftmaxCircuit& circuit, double largest) {
+std::string out_of_range(const HeadCircuit& circuit, double largest) {
   if (largest <= circuit.stable_range) return "";
   char text[300];
   std::snprintf(
       text, sizeof text,
-      "in the clear, these settings take logits to %.3g, beyond the %.3g that the softmax "
-      "circuit %s stands: on ciphertexts the result could not be trusted",
+      "in the clear, these settings take logits to %.3g, beyond the %.3g that the circuit "
+      "%s stands: on ciphertexts the result could not be trusted",
       largest, circuit.stable_range, circuit.name.c_str());
   return text;
 }

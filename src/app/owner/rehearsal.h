@@ -15,12 +15,12 @@ struct RehearsedRun {
   const Dataset* test = nullptr;
   const Dataset* validation = nullptr;  ///< early stopping by it
   const TrainingConfig& config;
-  const SoftmaxCircuit& circuit;
+  const HeadCircuit& circuit;
   const Parameters& parameters;
   int patience = 3;
 };
 
-/// Its steps, with exact softmax; or with what encryption puts in its place: the circuit, and integer
+/// Its steps, with exact predictions; or with what encryption puts in its place: the circuit, and integer
 /// coefficients.
 PlainResult rehearse_exactly(const RehearsedRun& run);
 PlainResult rehearse_as_encrypted(const RehearsedRun& run);
@@ -34,6 +34,6 @@ double largest_logit_of_training(const RehearsedRun& run, const PlainResult& res
 
 /// A line for settings that take logits to `largest`, beyond what the circuit stands; empty for
 /// others.
-std::string out_of_range(const SoftmaxCircuit& circuit, double largest);
+std::string out_of_range(const HeadCircuit& circuit, double largest);
 
 }  // namespace blindtuner::app

@@ -36,7 +36,7 @@ void judge_end(json& report, const FinishedRun& run, const ModelFile& file) {
 
 // The model in the clear after so many steps, classes x (features + 1).
 Eigen::MatrixXd same_in_the_clear(int steps, const FinishedRun& run, const Parameters& parameters,
-                                  const SoftmaxCircuit& circuit, const PlainResult& clear) {
+                                  const HeadCircuit& circuit, const PlainResult& clear) {
   const UpdatePlan plan(run.config, run.train.size());
   const std::vector<double> c = EncryptedTrainer::round_coefficients(
       plan.model(steps), EncryptedTrainer::coefficient_scale(parameters, circuit));
@@ -55,7 +55,7 @@ FeatureSizes sizes_of(const Dataset& set, ProductLayout layout, const Parameters
 // Of the validation set's, by the model after so many steps, whose classes' norms are `norm` at most;
 // single precision in the clear counts as noise.
 double noise_of_scores(const FinishedRun& run, const Parameters& parameters, ProductLayout layout,
-                       const SoftmaxCircuit& circuit, int steps, double norm) {
+                       const HeadCircuit& circuit, int steps, double norm) {
   const double of_weights = model_noise(parameters, layout, run.config, steps, circuit,
                                         sizes_of(run.train, layout, parameters)) +
                             kSinglePrecision * norm;
@@ -70,7 +70,7 @@ double judge_run(json& report, const FinishedRun& run, const Parameters& paramet
                  const ModelFile& file, const LinearClassifier& model,
                  const PlainResult& approximate) {
   const int steps = file.training.steps;
-  const SoftmaxCircuit& circuit = softmax_circuit_named(file.training.circuit);
+  const HeadCircuit& circuit = circuit_named(file.training.circuit);
   const LogitLimit limit = LogitLimit::of(circuit);
   judge_logits(report, limit, largest_logit(scores(model, run.train.features)),
                "on the training samples");
@@ -93,11 +93,14 @@ double judge_run(json& report, const FinishedRun& run, const Parameters& paramet
                largest = largest_logit(clear);
   judge_difference(report, difference, noise, largest);
   if (run.validated && report["trusted"])
-    judge_rounds(report, run.validated->rounds, in_the_clear.rounds, [&](int at) {
-      const double norm =
-          same_in_the_clear(at, run, parameters, circuit, in_the_clear).rowwise().norm().maxCoeff();
-      return noise_of_scores(run, parameters, layout, circuit, at, norm);
-    });
+    judge_rounds(report, circuit.head(), layout.classes, run.validated->rounds, in_the_clear.rounds,
+                 [&](int at) {
+                   const double norm = same_in_the_clear(at, run, parameters, circuit, in_the_clear)
+                                           .rowwise()
+                                           .norm()
+                                           .maxCoeff();
+                   return noise_of_scores(run, parameters, layout, circuit, at, norm);
+                 });
   if (run.publish && report["trusted"] && !difference.covered(noise, largest))
     distrust(report, "its errors are larger than a publication's noise is made for",
              "Repeat the training; without --publish the model may be used.");

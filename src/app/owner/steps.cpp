@@ -57,7 +57,7 @@ nlohmann::json classifier_json(const DecryptedModel& decrypted) {
 LogitLimit checked_limit(const std::string& circuit, double limit, const std::string& name) {
   double most = 0;
   try {
-    most = softmax_circuit_named(circuit).stable_range + std::log(static_cast<double>(kMaxSamples));
+    most = circuit_named(circuit).stable_range + std::log(static_cast<double>(kMaxSamples));
   } catch (const DataError& error) {
     throw DataError(name + ": " + error.what());
   }
@@ -351,6 +351,12 @@ DataId encrypt_to(const fs::path& out, const OwnerFolder& keys, const Dataset& s
     throw;
   }
   return file.info.id;
+}
+
+void require_log_odds(const Head& head) {
+  if (!head.log_odds())
+    throw DataError("--balanced moves logarithms of odds, and the scores of the head '" +
+                    std::string(head.name()) + "' are none");
 }
 
 DecryptedModel balanced(DecryptedModel model, const std::vector<std::size_t>& class_samples,

@@ -92,6 +92,8 @@ struct DecryptedModel {
   std::string pooling;       ///< Dataset::pooling of the training set; empty: not known
   std::string label_name{};  ///< Dataset::label_name of it; empty: not known
 };
+/// Throws DataError for a head whose scores are no logarithms of odds, which balance() moves.
+void require_log_odds(const Head& head);
 /// After balance() of the classifier (learn/reference/balance.h), which moves logits, and so their limit.
 DecryptedModel balanced(DecryptedModel model, const std::vector<std::size_t>& class_samples,
                         double strength);

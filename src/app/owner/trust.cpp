@@ -7,7 +7,7 @@ namespace blindtuner::app {
 namespace {
 
 constexpr char kAdvice[] =
-    "Train again so that logits stay smaller or the softmax stands more: whitened features, a "
+    "Train again so that logits stay smaller or the circuit stands more: whitened features, a "
     "smaller learning rate, fewer steps, a wider softmax (--softmax wide, --range).";
 
 std::string text_of(double value) {
@@ -18,7 +18,7 @@ std::string text_of(double value) {
 
 std::string beyond(const LogitLimit& limit) {
   return text_of(limit.limit) + ", beyond which the circuit " + limit.circuit +
-         " that training used does not compute softmax";
+         " that training used computes something else";
 }
 
 void add_limit(nlohmann::json& report, const LogitLimit& limit) {

@@ -5,21 +5,19 @@
 #include <string>
 
 #include "features/data/dataset.h"
-#include "learn/softmax_circuit.h"
+#include "learn/head.h"
 
 namespace blindtuner::app {
 using namespace learn;
 using namespace features;
 
 /// The circuit that a model was trained with and the largest |logit| that it stands
-/// (SoftmaxCircuit::stable_range): what training computes from larger ones is not softmax, and does
+/// (HeadCircuit::stable_range): what training computes from larger ones is another thing, and does
 /// not show as an error. limit 0: not known.
 struct LogitLimit {
   std::string circuit;
   double limit = 0;
-  static LogitLimit of(const SoftmaxCircuit& circuit) {
-    return {circuit.name, circuit.stable_range};
-  }
+  static LogitLimit of(const HeadCircuit& circuit) { return {circuit.name, circuit.stable_range}; }
 };
 
 /// Sets "trusted": false, adds to "reasons" and, where there is none yet, sets "advice": what to do.

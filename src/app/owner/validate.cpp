@@ -28,7 +28,7 @@ struct ValidateOptions {
 };
 
 /// The best of rounds that all left the circuit's range is no good model.
-void judge(nlohmann::json& report, const ValidationRound& best, const SoftmaxCircuit& circuit) {
+void judge(nlohmann::json& report, const ValidationRound& best, const HeadCircuit& circuit) {
   nlohmann::json judged = nlohmann::json::object();
   const double largest = std::isfinite(best.score.loss) ? best.score.max_logit : std::nan("");
   judge_logits(judged, LogitLimit::of(circuit), largest, "on the validation set in the best round");
@@ -64,7 +64,7 @@ void validate_command(const CommonOptions& common, const ValidateOptions& option
   const ValidationRound& best =
       validator.rounds().at(static_cast<std::size_t>(validator.best_round()) - 1);
   nlohmann::json report = validator.report();
-  judge(report, best, softmax_circuit_named(validator.training().circuit));
+  judge(report, best, circuit_named(validator.training().circuit));
   std::ostringstream text;
   text.precision(4);
   tell_data(keys, validator.trained_on(), options.told.trained_on, "training", "--trained-on",

@@ -164,11 +164,12 @@ void Validator::take(ByteSource& source) {
     started_ = true;
     logit_limit_ = options_.logit_limit > 0
                        ? options_.logit_limit
-                       : logit_limit(softmax_circuit_named(file.model.training.circuit));
+                       : logit_limit(circuit_named(file.model.training.circuit));
     stopping_ = EarlyStopping({options_.patience, logit_limit_});
   }
   const std::vector<double> values = open(name, file);
-  const ValidationScore score = validation_score(scores_of(values, data_.layout), labels_);
+  const ValidationScore score = validation_score(circuit_named(training_.circuit).head(),
+                                                 scores_of(values, data_.layout), labels_);
   const bool stop = !stopping_.go_on(score);
   rounds_.push_back({file.round, file.model.training.steps, score});
   finished_ = file.last;

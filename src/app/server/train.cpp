@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "app/common/config_file.h"
+#include "app/common/head_options.h"
 #include "app/common/options.h"
 #include "app/common/progress.h"
 #include "app/common/report.h"
@@ -32,8 +33,7 @@ using nlohmann::json;
 
 struct TrainOptions {
   std::string keys, data, out, config, checkpoint, report, validation, exchange;
-  std::string softmax = "default";
-  double range = 0;
+  HeadOptions head;
   double timeout = 3600;  // seconds
   bool resume = false, restart = false;
 };
@@ -82,8 +82,8 @@ void check_options(const TrainOptions& options) {
 }
 
 TrainingConfig config_for(const TrainOptions& options, const TrainingKeysInfo& keys) {
-  TrainingConfig config =
-      read_training_config(options.config, static_cast<int>(keys.layout.classes));
+  TrainingConfig config = read_training_config(
+      options.config, static_cast<int>(keys.layout.classes), options.head.head);
   if (static_cast<std::size_t>(config.classes) != keys.layout.classes)
     throw DataError("the configuration has " + std::to_string(config.classes) +
                     " classes, the keys were made for " + std::to_string(keys.layout.classes));
@@ -250,7 +250,7 @@ void train(const CommonOptions& common, const TrainOptions& options) {
   const TrainingKeysInfo info = open_training_keys(options.keys, common.allow_insecure);
   TrainingTask task;
   task.config = config_for(options, info);
-  task.circuit = &find_softmax_circuit(options.softmax, task.config.classes, options.range);
+  task.circuit = &find_circuit(options.head.choice(task.config.head), task.config.classes);
   const TrainLocks locks(options);
   task.data = open_dataset(options.data, info.set, common.quiet);
   EncryptedTrainer::check(*info.set.parameters, task.data->data.layout, task.config, *task.circuit);
@@ -307,9 +307,7 @@ void add_train(Program& program) {
         add_number(command, "--answer-timeout", o->timeout,
                    "seconds to wait for the owner's answer to a round", 0, kMaxTimeout)
             ->capture_default_str();
-        command.add_option("--softmax", o->softmax,
-                           "family of softmax circuits: default, guaranteed, wide, sigmoid");
-        add_range_option(command, o->range);
+        add_head_options(command, o->head);
         add_output_file(command, "--report", o->report,
                         "where the JSON report goes (report.json beside the model)");
         program.also_writes(command, [o]() -> std::vector<std::filesystem::path> {

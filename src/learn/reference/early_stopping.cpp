@@ -2,22 +2,25 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "base/error.h"
 #include "learn/reference/metrics.h"
 
 namespace blindtuner::reference {
 
-ValidationScore validation_score(const Eigen::MatrixXd& scores, const Labels& labels) {
+ValidationScore validation_score(const Head& head, const Eigen::MatrixXd& scores,
+                                 const Labels& labels) {
   require(!labels.empty() && scores.rows() == static_cast<Eigen::Index>(labels.size()),
           "validation_score: lengths");
   ValidationScore out;
+  const Eigen::Index classes = scores.cols();
+  std::vector<double> row(static_cast<std::size_t>(classes)), predictions(row.size());
   for (Eigen::Index i = 0; i < scores.rows(); ++i) {
     const int label = labels[static_cast<std::size_t>(i)];
     require(label >= 0 && label < scores.cols(), "validation_score: label out of range");
-    const double most = scores.row(i).maxCoeff();
-    // log of the sum of exponentials: no probability to underflow.
-    out.loss += most + std::log((scores.row(i).array() - most).exp().sum()) - scores(i, label);
+    for (Eigen::Index k = 0; k < classes; ++k) row[static_cast<std::size_t>(k)] = scores(i, k);
+    out.loss += head.evaluate(row, static_cast<std::size_t>(label), predictions);
   }
   out.loss /= static_cast<double>(labels.size());
   out.accuracy = accuracy(predict(scores), labels);
@@ -25,7 +28,7 @@ ValidationScore validation_score(const Eigen::MatrixXd& scores, const Labels& la
   return out;
 }
 
-double logit_limit(const SoftmaxCircuit& circuit) {
+double logit_limit(const HeadCircuit& circuit) {
   return (circuit.range + std::max(circuit.range, circuit.stable_range)) / 2;
 }
 

@@ -5,7 +5,7 @@
 #include <Eigen/Core>
 
 #include "features/data/dataset.h"
-#include "learn/softmax_circuit.h"
+#include "learn/head.h"
 
 namespace blindtuner::reference {
 using namespace learn;
@@ -13,14 +13,15 @@ using namespace features;
 
 /// What the owner sees of one round of validation.
 struct ValidationScore {
-  double loss = 0;  ///< mean cross-entropy of exact probabilities
+  double loss = 0;  ///< the mean of the head's, of exact predictions
   double accuracy = 0;
   double max_logit = 0;  ///< largest |logit|
   bool operator==(const ValidationScore&) const = default;
 };
 
 /// scores: samples x classes, as many rows as labels, at least one. Throws ContractError.
-ValidationScore validation_score(const Eigen::MatrixXd& scores, const Labels& labels);
+ValidationScore validation_score(const Head& head, const Eigen::MatrixXd& scores,
+                                 const Labels& labels);
 
 struct StoppingRule {
   int patience = 3;        ///< rounds without a smaller loss before it stops; 1 or more
@@ -29,7 +30,7 @@ struct StoppingRule {
 
 /// Halfway from the range that the circuit's error is stated for to where its chain may grow.
 /// Training samples reach further than the validation set's, so this side of the end.
-double logit_limit(const SoftmaxCircuit& circuit);
+double logit_limit(const HeadCircuit& circuit);
 
 /// Takes the rounds' scores one by one. Best is the first round with the smallest loss.
 class EarlyStopping {

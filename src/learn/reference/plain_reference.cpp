@@ -45,10 +45,10 @@ struct BatchSums {
   double loss = 0, max_logit = 0, max_error = 0;
 };
 
-/// At V = 0 (`at_zero`) every probability is 1 / classes, whatever options.softmax is: the
-/// encrypted trainer knows them there and evaluates no circuit.
-BatchSums batch_gradient(const Dataset& set, const BatchRange& range, const Eigen::MatrixXd& v,
-                         bool at_zero, const PlainOptions& options) {
+/// At V = 0 (`at_zero`) every prediction is known, whatever options.predictions is: the encrypted
+/// trainer evaluates no circuit there.
+BatchSums batch_gradient(const Head& head, const Dataset& set, const BatchRange& range,
+                         const Eigen::MatrixXd& v, bool at_zero, const PlainOptions& options) {
   const Index classes = v.rows(), d = v.cols() - 1;
   const Weights weights(v, options.bias_feature);
   const std::size_t blocks = blocks_of(range.count);
@@ -77,11 +77,11 @@ BatchSums batch_gradient(const Dataset& set, const BatchRange& range, const Eige
             static_cast<std::size_t>(set.labels[static_cast<std::size_t>(begin + i)]);
         const std::span<const double> z(logits.row(i).data(), exact.size());
         const std::span<double> p(errors.row(i).data(), exact.size());
-        exact_softmax(z, exact);
+        part.loss += head.evaluate(z, label, exact);
         if (at_zero)
-          std::fill(p.begin(), p.end(), 1.0 / static_cast<double>(classes));
-        else if (options.softmax)
-          options.softmax(z, p);
+          std::fill(p.begin(), p.end(), head.prediction_at_zero(exact.size()));
+        else if (options.predictions)
+          options.predictions(z, p);
         else
           std::copy(exact.begin(), exact.end(), p.begin());
         for (std::size_t k = 0; k < exact.size(); ++k) {
@@ -91,7 +91,6 @@ BatchSums batch_gradient(const Dataset& set, const BatchRange& range, const Eige
           if (!(error <= part.max_error))
             part.max_error = std::isnan(error) ? std::numeric_limits<double>::infinity() : error;
         }
-        part.loss -= std::log(std::max(exact[label], std::numeric_limits<double>::min()));
         p[label] -= 1.0;
       }
       part.gradient.noalias() =
@@ -158,6 +157,7 @@ PlainResult train_plain(const Dataset& train, const Dataset* test, const Trainin
   }
   const std::vector<BatchRange> batches = batch_ranges(config, train.size());
   const UpdatePlan plan(config, train.size());
+  const Head& head = head_named(config.head);
   PlainResult result;
   const auto combine = [&](const std::vector<double>& exact) {
     const std::vector<double> c = options.rounding ? options.rounding(exact) : exact;
@@ -177,7 +177,7 @@ PlainResult train_plain(const Dataset& train, const Dataset* test, const Trainin
   for (int t = 0; t < plan.steps(); ++t) {
     const BatchRange& range = batches[static_cast<std::size_t>(t)];
     const std::vector<double> point = plan.evaluation(t);
-    BatchSums sums = batch_gradient(train, range, combine(point), point.empty(), options);
+    BatchSums sums = batch_gradient(head, train, range, combine(point), point.empty(), options);
     result.gradients.push_back(std::move(sums.gradient));
     PlainStep step;
     step.step = t;
@@ -185,7 +185,7 @@ PlainResult train_plain(const Dataset& train, const Dataset* test, const Trainin
     step.rate = config.rate(t, plan.steps());
     step.loss = sums.loss / static_cast<double>(range.count);
     step.max_logit = sums.max_logit;
-    step.max_softmax_error = sums.max_error;
+    step.max_head_error = sums.max_error;
     if (options.measure_models || t + 1 == plan.steps()) {
       const Eigen::MatrixXd w = combine(plan.model(t + 1));
       const Measured on_train = measure(train, w, options.bias_feature);
@@ -206,8 +206,8 @@ PlainResult train_plain(const Dataset& train, const Dataset* test, const Trainin
     if (stopping.rounds() < static_cast<int>(due.size()) &&
         t + 1 == due[static_cast<std::size_t>(stopping.rounds())]) {
       const LinearClassifier model = classifier(combine(plan.model(t + 1)), options.bias_feature);
-      const ValidationScore score =
-          validation_score(scores(model, options.validation->features), options.validation->labels);
+      const ValidationScore score = validation_score(
+          head, scores(model, options.validation->features), options.validation->labels);
       go_on = stopping.go_on(score) && go_on;
       result.rounds.push_back({stopping.rounds(), t + 1, score});
       result.best_round = stopping.best_round();

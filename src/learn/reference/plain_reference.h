@@ -6,24 +6,24 @@
 #include <vector>
 
 #include "features/data/dataset.h"
+#include "learn/head.h"
 #include "learn/reference/early_stopping.h"
-#include "learn/softmax_circuit.h"  // exact_softmax
 #include "learn/training_config.h"
 
 namespace blindtuner::reference {
 
-/// Probabilities out of the logits of one sample (both of length classes). Called from several
+/// Predictions out of the scores of one sample (both of length classes). Called from several
 /// threads.
-using SoftmaxFunction =
-    std::function<void(std::span<const double> logits, std::span<double> probabilities)>;
+using PredictionFunction =
+    std::function<void(std::span<const double> scores, std::span<double> predictions)>;
 
 /// What the encrypted trainer does to a vector of coefficients before it uses them.
 using CoefficientRounding = std::function<std::vector<double>(std::span<const double>)>;
 
 struct PlainOptions {
-  /// Empty: exact_softmax. Not asked where V is 0 without any rounding (the first step): all
-  /// probabilities are 1 / classes there, and the encrypted trainer takes them as known.
-  SoftmaxFunction softmax;
+  /// Empty: the head's own, exactly. Not asked where V is 0 without any rounding (the first step): the
+  /// encrypted trainer takes all predictions as known there.
+  PredictionFunction predictions;
   CoefficientRounding rounding;  ///< empty: none
   double bias_feature = 1.0;     ///< the constant appended to every sample
   bool measure_models = true;  ///< accuracies after every step; off for sweeps (the last one stays)
@@ -42,10 +42,10 @@ struct PlainStep {
   int step = 0;
   std::size_t batch = 0;
   double rate = 0;
-  double loss = 0;               ///< mean cross-entropy on the batch, of exact probabilities
-  double max_logit = 0;          ///< largest |logit| the softmax was given in this step
-  double max_softmax_error = 0;  ///< largest |probability - exact| in this step
-  double train_accuracy = 0;     ///< of all training samples; 0 when not measured
+  double loss = 0;            ///< the mean of the head's on the batch, of exact predictions
+  double max_logit = 0;       ///< largest |score| the head was given in this step
+  double max_head_error = 0;  ///< largest |prediction - exact| in this step
+  double train_accuracy = 0;  ///< of all training samples; 0 when not measured
   double test_accuracy = 0;
   double model_max_logit = 0;  ///< largest |logit| of the model after the step, over both sets
 };

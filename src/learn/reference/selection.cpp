@@ -35,11 +35,11 @@ std::vector<int> deal(const Dataset& data, const TrialOptions& options) {
   return fold;
 }
 
-struct Halves {
+struct HeldOut {
   Dataset train, held;
 };
 
-Halves halves_of(const Dataset& data, const std::vector<int>& fold, int held,
+HeldOut split_of(const Dataset& data, const std::vector<int>& fold, int held,
                  const TrialOptions& options) {
   std::vector<std::uint32_t> train, rest;
   for (const std::uint32_t i : shuffled_indices(data.size(), options.seed))
@@ -64,12 +64,12 @@ void append(Labels& all, const Labels& more) { all.insert(all.end(), more.begin(
 
 void add_fold(Scored& scored, const Dataset& train, const Dataset& held,
               const TrainingSetting& setting, int patience) {
-  const SoftmaxCircuit& circuit = *setting.circuit;
+  const HeadCircuit& circuit = *setting.circuit;
   const double limit = logit_limit(circuit);
   PlainOptions options;
   options.measure_models = false;
-  options.softmax = [&](std::span<const double> z, std::span<double> p) {
-    evaluate_softmax_circuit(circuit, z, p);
+  options.predictions = [&](std::span<const double> z, std::span<double> p) {
+    circuit.evaluate(z, p);
   };
   options.validation = &held;
   options.stopping = {patience, limit};
@@ -94,7 +94,8 @@ void add_fold(Scored& scored, const Dataset& train, const Dataset& held,
         balance_shift(class_counts(train.labels, train.classes), kBalanceStrengths[s]);
     append(scored.balanced[s], predict(logits.rowwise() + shift.transpose()));
   }
-  scored.loss += validation_score(logits, held.labels).loss * static_cast<double>(held.size());
+  scored.loss +=
+      validation_score(circuit.head(), logits, held.labels).loss * static_cast<double>(held.size());
 }
 
 std::vector<bool> right_of(const Scored& scored, const Labels& actual) {
@@ -108,16 +109,16 @@ std::vector<bool> right_of(const Scored& scored, const Labels& actual) {
 using ByEpsilon = std::map<double, std::vector<std::size_t>>;
 
 /// Settings of one pooling, whose features these are before whitening.
-void try_on_fold(const Halves& halves, const ByEpsilon& by_epsilon,
+void try_on_fold(const HeldOut& split, const ByEpsilon& by_epsilon,
                  std::span<const TrainingSetting> settings, int patience,
                  std::vector<Scored>& scored) {
   std::optional<Whitening> map;
   for (const auto& [epsilon, which] : by_epsilon) {
-    Halves whitened = halves;
+    HeldOut whitened = split;
     if (epsilon > 0) {
-      map = map ? map->with_epsilon(epsilon) : Whitening::fit(halves.train.features, epsilon);
-      whitened.train.features = map->apply(halves.train.features);
-      whitened.held.features = map->apply(halves.held.features);
+      map = map ? map->with_epsilon(epsilon) : Whitening::fit(split.train.features, epsilon);
+      whitened.train.features = map->apply(split.train.features);
+      whitened.held.features = map->apply(split.held.features);
     }
     for (const std::size_t s : which)
       add_fold(scored[s], whitened.train, whitened.held, settings[s], patience);
@@ -192,23 +193,23 @@ std::vector<Trial> try_settings(const Dataset& data, std::span<const TrainingSet
   std::vector<Scored> scored(settings.size());
   Labels actual;
   for (int held = 0; held < options.trials; ++held) {
-    const Halves halves = halves_of(data, fold, held, options);
-    if (halves.held.size() == 0) continue;
-    actual.insert(actual.end(), halves.held.labels.begin(), halves.held.labels.end());
+    const HeldOut split = split_of(data, fold, held, options);
+    if (split.held.size() == 0) continue;
+    actual.insert(actual.end(), split.held.labels.begin(), split.held.labels.end());
     // Settings of one pooling and whitening follow from the same features.
     std::map<std::size_t, ByEpsilon> by_pooling;
     for (std::size_t s = 0; s < settings.size(); ++s)
       if (scored[s].active()) by_pooling[settings[s].pooling][settings[s].epsilon].push_back(s);
     for (const auto& group : by_pooling) {
-      const auto try_on = [&](const Halves& of) {
+      const auto try_on = [&](const HeldOut& of) {
         try_on_fold(of, group.second, settings, options.patience, scored);
       };
       if (data.poolings.empty()) {
-        try_on(halves);
+        try_on(split);
       } else {
         const std::string& name = data.poolings.at(group.first).name;
-        try_on({of_pooling(halves.train, name, "the training set"),
-                of_pooling(halves.held, name, "the training set")});
+        try_on({of_pooling(split.train, name, "the training set"),
+                of_pooling(split.held, name, "the training set")});
       }
     }
     drop_the_worse(scored, actual);

@@ -8,8 +8,8 @@
 
 #include "base/random.h"
 #include "features/data/dataset.h"
+#include "learn/head.h"
 #include "learn/reference/balance.h"
-#include "learn/softmax_circuit.h"
 #include "learn/training_config.h"
 
 namespace blindtuner::reference {
@@ -17,11 +17,11 @@ using namespace learn;
 
 /// One way to train.
 struct TrainingSetting {
-  std::string name;                         ///< for people
-  TrainingConfig config;                    ///< its classes are the data's
-  const SoftmaxCircuit* circuit = nullptr;  ///< one that ships
-  double epsilon = 0;                       ///< of the whitening; 0: features as they are
-  std::size_t pooling = 0;                  ///< of the data's poolings, where it has several
+  std::string name;                      ///< for people
+  TrainingConfig config;                 ///< its classes are the data's
+  const HeadCircuit* circuit = nullptr;  ///< one that ships
+  double epsilon = 0;                    ///< of the whitening; 0: features as they are
+  std::size_t pooling = 0;               ///< of the data's poolings, where it has several
 };
 
 struct TrialOptions {

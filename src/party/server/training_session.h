@@ -25,7 +25,7 @@ struct TrainingTask {
   ServerKeysPtr keys;
   std::shared_ptr<const DatasetFile> data;  ///< with labels
   TrainingConfig config;
-  const SoftmaxCircuit* circuit = nullptr;       ///< one of softmax_circuits()
+  const HeadCircuit* circuit = nullptr;          ///< of the configuration's head
   std::shared_ptr<CheckpointStore> checkpoints;  ///< null: none are kept
   bool resume = false;  ///< go on from the last checkpoint, if there is one
   std::optional<Validation> validation;

@@ -74,7 +74,7 @@ class Session : public IoTest {
     out.keys = owner().keys;
     out.data = owner().data;
     out.config = config();
-    out.circuit = &find_softmax_circuit("default", kClasses, 12);
+    out.circuit = &find_circuit({.range = 12}, kClasses);
     return out;
   }
   /// With a store, and a channel whose other end says after which round to stop.

@@ -1,4 +1,4 @@
-#include "learn/softmax_circuit.h"
+#include "learn/heads/softmax_circuit.h"
 
 #include <algorithm>
 #include <bit>
@@ -6,8 +6,10 @@
 #include <numbers>
 
 #include "base/error.h"
+#include "math/chebyshev.h"
 
 namespace blindtuner::learn {
+using namespace math;
 namespace {
 
 // What find_softmax_circuit takes where no range is named.
@@ -21,18 +23,12 @@ int SoftmaxCircuit::depth() const {
   return static_cast<int>(std::bit_width(terms - 1) + steps.size());
 }
 
-int SoftmaxCircuit::products() const {
-  // Chebyshev baby-step giant-step: T_2, T_4 and two recombinations for degree 7;
-  // T_2, T_3, T_4, T_8, T_16 and three recombinations for degree 31.
-  const int for_exp = exp_chebyshev.size() <= 8 ? 4 : 8;
-  return for_exp + static_cast<int>(steps.size());
-}
+int SoftmaxCircuit::products() const { return 4 + static_cast<int>(steps.size()); }
 
 const SoftmaxCircuit& find_softmax_circuit(std::string_view family, int classes, double range) {
   require(classes >= 2, "find_softmax_circuit: a softmax has at least two classes");
   const auto serves = [&](const SoftmaxCircuit& circuit) {
-    return circuit.family == family &&
-           (circuit.classes == 0 || (circuit.min_classes <= classes && classes <= circuit.classes));
+    return circuit.family == family && circuit.min_classes <= classes && classes <= circuit.classes;
   };
   if (range == 0) {
     range = kLeastUsualRange;
@@ -56,26 +52,16 @@ const SoftmaxCircuit& find_softmax_circuit(std::string_view family, int classes,
   return *best;
 }
 
-double evaluate_chebyshev(std::span<const double> coefficients, double y) {
-  double later = 0, last = 0;
-  for (size_t k = coefficients.size(); k-- > 1;) {
-    const double next = coefficients[k] + 2 * y * last - later;
-    later = last;
-    last = next;
-  }
-  return (coefficients.empty() ? 0 : coefficients[0]) + y * last - later;
-}
-
 void evaluate_softmax_circuit(const SoftmaxCircuit& circuit, std::span<const double> logits,
                               std::span<double> probabilities) {
   require(!logits.empty() && logits.size() == probabilities.size(),
           "evaluate_softmax_circuit: as many probabilities as logits");
-  require(circuit.classes == 0 || logits.size() <= static_cast<size_t>(circuit.classes),
+  require(logits.size() <= static_cast<size_t>(circuit.classes),
           "evaluate_softmax_circuit: more classes than the circuit was fitted for");
   const double omega = 2 * std::numbers::pi * circuit.rho;
   for (size_t k = 0; k < logits.size(); ++k) {
     const double y = std::sin(omega * logits[k] / circuit.bound) / omega;
-    probabilities[k] = evaluate_chebyshev(circuit.exp_chebyshev, y);
+    probabilities[k] = chebyshev_evaluate(circuit.exp_chebyshev, y);
   }
   for (const SoftmaxStep& step : circuit.steps) {
     if (step.kind == 'q') {
@@ -86,15 +72,6 @@ void evaluate_softmax_circuit(const SoftmaxCircuit& circuit, std::span<const dou
       for (double& v : probabilities) v *= step.a + step.b * sum;
     }
   }
-}
-
-void exact_softmax(std::span<const double> logits, std::span<double> probabilities) {
-  require(!logits.empty() && logits.size() == probabilities.size(),
-          "exact_softmax: as many probabilities as logits");
-  const double top = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (size_t k = 0; k < logits.size(); ++k) sum += probabilities[k] = std::exp(logits[k] - top);
-  for (double& p : probabilities) p /= sum;
 }
 
 }  // namespace blindtuner::learn

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "ckks/bootstrap/bootstrapper.h"
-#include "learn/softmax_circuit.h"
+#include "learn/head.h"
+#include "learn/heads/slot_polynomial.h"
+#include "learn/heads/softmax_circuit.h"
 
 namespace blindtuner::learn {
 using namespace ckks;
@@ -21,7 +24,7 @@ using namespace ckks;
 /// The plan goes through the chain backwards and takes the largest scales that lead to 2^36 at its
 /// end with k = 1; only where they are limited is k greater. A circuit deeper than the chain is cut
 /// by full bootstraps of v.
-class SoftmaxEvaluator {
+class SoftmaxEvaluator final : public HeadEvaluator {
  public:
   /// classes real ones, as many as the circuit was fitted for (min_classes .. classes), samples
   /// class_stride (a power of two) slots apart. Throws ContractError for other numbers.
@@ -29,12 +32,9 @@ class SoftmaxEvaluator {
                    std::size_t classes, std::size_t class_stride);
 
   const SoftmaxCircuit& circuit() const { return circuit_; }
-  /// The scale to ask half_bootstrap for.
-  double input_scale() const;
-  /// The scale of the probabilities, at slot_to_coeff_start() limbs.
-  double output_scale() const { return output_scale_; }
-  /// Full bootstraps in one evaluation.
-  int bootstraps() const { return static_cast<int>(refreshed_steps().size()); }
+  double input_scale() const override;
+  double output_scale() const override { return output_scale_; }
+  int bootstraps() const override { return static_cast<int>(refreshed_steps().size()); }
   /// The steps of the circuit before which v is bootstrapped.
   std::vector<std::size_t> refreshed_steps() const;
   /// The degree of the arcsine that corrects them: as high as the levels that are left over allow.
@@ -42,8 +42,7 @@ class SoftmaxEvaluator {
   /// The scale of v after E and after every step.
   std::vector<double> scales() const;
 
-  /// Probabilities of every class, 0 (up to noise) in the slots of classes that are not there.
-  Halves evaluate(Halves sines, const BootstrapKeys& keys) const;
+  Halves evaluate(Halves sines, const BootstrapKeys& keys) const override;
 
  private:
   struct PlannedStep {
@@ -61,9 +60,8 @@ class SoftmaxEvaluator {
   const Bootstrapper& bootstrapper_;
   const SoftmaxCircuit circuit_;
   std::size_t classes_, class_stride_;
-  std::size_t exp_q_count_ = 0;
-  double exp_scale_ = 0, output_scale_ = 0;
-  Poly padding_;  // E(0) in the slots of missing classes, at exp_scale_
+  double output_scale_ = 0;
+  std::optional<SlotPolynomial> exp_;
   std::vector<PlannedStep> steps_;
   int arcsine_degree_ = 0;  // of the refreshes
 };

@@ -1,4 +1,4 @@
-#include "learn/softmax_evaluator.h"
+#include "learn/heads/softmax_evaluator.h"
 
 #include <bit>
 #include <cmath>
@@ -13,14 +13,8 @@ namespace {
 
 // The scale of the probabilities, and of v before a refresh: the circuit's primes.
 constexpr double kOutputScale = 68719476736.0;  // 2^36
-// The same of a circuit that is E alone. Its quotients by T_16 = 2^42, T_8 = 2^39 and T_4 are
-// evaluated at the scale less 6, 9 and 9 bits: they are what has to be precise (2^-26 against 2^-17
-// at 2^36).
-constexpr double kAloneScale = 35184372088832.0;  // 2^45
 // The most that v may have within the chain. Only circuits with large |b| come near it.
 constexpr double kLargestScale = 549755813888.0;  // 2^39
-// What y = sin / (2 pi rho) comes in with; the three primes of E are 2^39.
-constexpr double kInputScale = 549755813888.0;  // 2^39
 // How a full bootstrap corrects its sine: the arcsine's degree and levels, and the fraction of q_0
 // that |v| <= 1 becomes. What is left of the sine's curvature: 2^-31, 2^-24, 2^-17 of the value;
 // more than that is lost to eval_mod's noise, divided by 2 pi ratio (docs/NOISE.md).
@@ -44,17 +38,13 @@ SoftmaxEvaluator::SoftmaxEvaluator(const Bootstrapper& bootstrapper, const Softm
       circuit_(circuit),
       classes_(classes),
       class_stride_(class_stride) {
-  require(classes >= 2 && classes <= class_stride && std::has_single_bit(class_stride),
-          "softmax needs at least two classes within a power-of-two stride");
-  require(circuit.classes == 0 || (classes >= static_cast<std::size_t>(circuit.min_classes) &&
-                                   classes <= static_cast<std::size_t>(circuit.classes)),
+  require(classes >= static_cast<std::size_t>(circuit.min_classes) &&
+              classes <= static_cast<std::size_t>(circuit.classes),
           "the circuit was fitted for other numbers of classes");
   plan();
 }
 
-double SoftmaxEvaluator::input_scale() const {
-  return kInputScale / (2 * std::numbers::pi * circuit_.rho);
-}
+double SoftmaxEvaluator::input_scale() const { return SlotPolynomial::input_scale(circuit_.rho); }
 
 std::vector<std::size_t> SoftmaxEvaluator::refreshed_steps() const {
   std::vector<std::size_t> out;
@@ -64,7 +54,7 @@ std::vector<std::size_t> SoftmaxEvaluator::refreshed_steps() const {
 }
 
 std::vector<double> SoftmaxEvaluator::scales() const {
-  std::vector<double> out = {exp_scale_};
+  std::vector<double> out = {exp_->scale()};
   for (const PlannedStep& step : steps_) out.push_back(step.out_scale);
   return out;
 }
@@ -74,9 +64,8 @@ void SoftmaxEvaluator::plan() {
   const Ring& ring = p.ring();
   const double q0 = static_cast<double>(ring.q(0).q);
   const std::size_t floor = p.slot_to_coeff_start();
-  exp_q_count_ = p.circuit_start() -
-                 static_cast<std::size_t>(ChebyshevEvaluator::depth(circuit_.exp_chebyshev.size()));
-  require(exp_q_count_ >= floor, "the parameters have too few levels for this circuit");
+  const std::size_t exp_q_count = SlotPolynomial::q_count_after(p, circuit_.exp_chebyshev.size());
+  require(!circuit_.steps.empty(), "a softmax circuit has steps");
 
   // The best correction that costs no further refresh.
   const std::size_t levels = p.circuit_start() - floor;
@@ -86,7 +75,7 @@ void SoftmaxEvaluator::plan() {
   while (depth + refreshes * refresh->levels > levels * (refreshes + 1)) ++refresh;
   arcsine_degree_ = refreshes == 0 ? 0 : refresh->degree;
 
-  for (std::size_t i = 0, q_count = exp_q_count_; i < circuit_.steps.size(); ++i, --q_count) {
+  for (std::size_t i = 0, q_count = exp_q_count; i < circuit_.steps.size(); ++i, --q_count) {
     const SoftmaxStep& step = circuit_.steps[i];
     require(step.kind == 'n' ? step.b != 0 : step.kind == 'q' && step.g > 0,
             "a softmax step that cannot be evaluated");
@@ -108,10 +97,11 @@ void SoftmaxEvaluator::plan() {
     const double q = static_cast<double>(ring.q(steps_[i].q_count - 1).q);
     wanted[i] = std::min(kLargestScale, std::sqrt(after(i + 1) * q / gain(steps_[i].step)));
   }
-  exp_scale_ = steps_.empty() ? kAloneScale : after(0);
+  exp_.emplace(bootstrapper_, circuit_.exp_chebyshev, circuit_.rho, after(0), classes_,
+               class_stride_);
 
   // Forwards: what k and the primes make of it.
-  double scale = exp_scale_;
+  double scale = exp_->scale();
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     PlannedStep& planned = steps_[i];
     if (planned.refreshed) {
@@ -130,19 +120,6 @@ void SoftmaxEvaluator::plan() {
     planned.out_scale = scale = unit * k;
   }
   output_scale_ = scale;
-
-  if (classes_ < class_stride_) {
-    const double at_zero = evaluate_chebyshev(circuit_.exp_chebyshev, 0.0);
-    const std::size_t slots = ring.n() / 2;
-    std::vector<Complex> padding(slots);
-    for (std::size_t j = 0; j < slots; ++j) {
-      // Coefficient class_stride * sample + class, bit-reversed: the class is in the top bits.
-      const std::size_t cls =
-          reverse_bits(j / (slots / class_stride_), std::countr_zero(class_stride_));
-      if (cls >= classes_) padding[j] = at_zero;
-    }
-    padding_ = bootstrapper_.encoder().encode(ring, padding, exp_scale_, exp_q_count_);
-  }
 }
 
 Halves SoftmaxEvaluator::class_sums(const Halves& v, const GaloisKeys& keys) const {
@@ -162,13 +139,7 @@ Halves SoftmaxEvaluator::class_sums(const Halves& v, const GaloisKeys& keys) con
 
 Halves SoftmaxEvaluator::evaluate(Halves x, const BootstrapKeys& keys) const {
   const KeySwitchKey& relinearisation = keys.evaluation.relinearisation;
-  x.for_each([&](Ciphertext& c) {
-    require(same_scale(c.scale, input_scale()), "softmax input of another scale");
-    c.scale = kInputScale;
-    c = ChebyshevEvaluator(std::move(c), relinearisation)
-            .evaluate(circuit_.exp_chebyshev, exp_q_count_, exp_scale_);
-    if (!padding_.empty()) sub_inplace(c.c0, padding_);
-  });
+  exp_->apply(x, keys);
   for (const PlannedStep& planned : steps_) {
     const SoftmaxStep& step = planned.step;
     if (planned.refreshed)

@@ -33,8 +33,8 @@ struct SoftmaxStep {
 /// E; min_classes .. classes real ones are within the stated error.
 struct SoftmaxCircuit {
   std::string name;
-  std::string family;   ///< "default", "guaranteed", "wide" or "sigmoid"
-  int classes = 0;      ///< most real classes of a row; 0: any number (no class sums)
+  std::string family;   ///< "default", "guaranteed" or "wide"
+  int classes = 0;      ///< most real classes of a row
   int min_classes = 0;  ///< fewest real classes for which max_error was fitted and measured
   double range = 0;     ///< R: max_error holds for logits in [-R, R]; see docs for "wide"
   double bound = 0;     ///< B: the input is y(z / B)
@@ -53,8 +53,8 @@ struct SoftmaxCircuit {
 
   /// Levels used: ceil(log2(deg E + 1)) for E and one a step.
   int depth() const;
-  /// Ciphertext-ciphertext products for one ciphertext of v per group of classes: 4 for a degree-7
-  /// E (8 for degree 31), one a step.
+  /// Ciphertext-ciphertext products for one ciphertext of v per group of classes: 4 for E, of degree
+  /// 7, and one a step.
   int products() const;
   bool operator==(const SoftmaxCircuit&) const = default;
 };
@@ -73,12 +73,5 @@ const SoftmaxCircuit& find_softmax_circuit(std::string_view family, int classes,
 /// Throws ContractError if the sizes differ, are zero, or exceed the circuit's classes.
 void evaluate_softmax_circuit(const SoftmaxCircuit& circuit, std::span<const double> logits,
                               std::span<double> probabilities);
-
-/// probabilities = exp(z_k) / sum_j exp(z_j), shifted by the largest logit. One row.
-/// Throws ContractError if the sizes differ or are zero.
-void exact_softmax(std::span<const double> logits, std::span<double> probabilities);
-
-/// sum_k c_k T_k(y) by Clenshaw's recurrence.
-double evaluate_chebyshev(std::span<const double> coefficients, double y);
 
 }  // namespace blindtuner::learn

@@ -1,0 +1,27 @@
+// The circuit of a head whose predictions depend on their own score alone: one polynomial.
+#pragma once
+
+#include "learn/head.h"
+
+namespace blindtuner::learn {
+
+/// P(z) ~ p(y), y = sin(2 pi rho z / B) / (2 pi rho) what eval_mod hands over; |y| < 1 for |z| <= B.
+class PolynomialCircuit final : public HeadCircuit {
+ public:
+  /// `chebyshev`: p in the Chebyshev basis of [-1, 1], degree 0 first. `levels` follow from it.
+  PolynomialCircuit(const Head& head, CircuitFigures figures, std::vector<double> chebyshev);
+
+  std::span<const double> chebyshev() const { return chebyshev_; }
+  void evaluate(std::span<const double> scores, std::span<double> predictions) const override;
+  std::unique_ptr<HeadEvaluator> evaluator(const Bootstrapper& bootstrapper, std::size_t number,
+                                           std::size_t class_stride) const override;
+
+ private:
+  std::vector<double> chebyshev_;
+};
+
+/// The circuit of a head that has this one only. Throws DataError for another family than "default"
+/// and for a range beyond its own.
+const HeadCircuit& only_circuit(const HeadCircuit& circuit, std::string_view family, double range);
+
+}  // namespace blindtuner::learn

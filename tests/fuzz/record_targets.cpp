@@ -17,6 +17,7 @@
 #include "io/file_stream.h"
 #include "owner.h"
 #include "records/round.h"
+#include "rlwe/written_parameters.h"
 
 namespace blindtuner::fuzz {
 namespace {
@@ -34,6 +35,18 @@ void any_json(Bytes bytes) {
   const json read = parse_json(text_of(bytes), "text");
   if (parse_json(json_text(read), "its copy") != read) std::abort();
   if (parse_json(json_text(read, 2), "its copy") != read) std::abort();
+}
+
+// A set that a user wrote down, and that every file made under it carries.
+void parameters(Bytes bytes) {
+  const std::string text = rlwe::to_text(rlwe::read_parameters(scratch_file("set.json", bytes)));
+  if (rlwe::to_text(rlwe::parse_parameters(text, "its copy")) != text) std::abort();
+}
+void seed_parameters(const fs::path& folder) {
+  rlwe::ParametersLiteral literal = rlwe::find_parameters("InsecureTest12");
+  write_whole(folder / "built_in", bytes_of(rlwe::to_text(literal)));
+  literal.name = "InsecureMine";
+  write_whole(folder / "written", bytes_of(rlwe::to_text(literal)));
 }
 
 // No passphrase is tried: scrypt would take all the time.
@@ -255,6 +268,7 @@ void seed_ledger(const fs::path& folder) {
 
 constexpr Target kTargets[] = {
     {"json", any_json},
+    {"parameters", parameters, nullptr, seed_parameters},
     {"secret_key", secret_key, mutate_sections, seed_secret_key},
     {"passphrase", passphrase},
     {"server_report", server_report},

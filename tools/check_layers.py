@@ -32,6 +32,8 @@ BELOW = {
     "plan": ["records"],
     "app/common": ["records"],
     "party/server": ["records", "transport"],
+    "api/common": ["records"],
+    "api/server": ["api/common", "party/server"],
     "app/server": ["app/common", "plan", "party/server"],
     "app/owner": ["app/common", "plan", "transport", "learn/reference", "secret", "features/image", "features/text",
                   "features/transformer"],
@@ -62,7 +64,7 @@ def layer_of(path):
     """The layer of a path relative to src/, or None."""
     parts = path.split("/")
     inner = "/".join(parts[:2])
-    return inner if len(parts) > 2 and (inner in BELOW or parts[0] in ("app", "features", "party")) else parts[0]
+    return inner if len(parts) > 2 and (inner in BELOW or parts[0] in ("api", "app", "features", "party")) else parts[0]
 
 
 def is_owners(layer):

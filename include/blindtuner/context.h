@@ -1,0 +1,36 @@
+// What computations may use, and what they may be lenient about.
+#pragma once
+
+#include <memory>
+
+#pragma GCC visibility push(default)
+namespace blindtuner {
+
+struct ContextOptions {
+  /// 1 to 1024; 0: BLINDTUNER_THREADS from the environment, else every core. Fewer are used where the system
+  /// refuses so many.
+  int threads = 0;
+  /// Take parameter sets below 128 bits of security, whose names contain "Insecure": for tests, where they cost
+  /// a fraction of a second.
+  bool allow_insecure = false;
+};
+
+/// Threads that work, and leave for test parameters. Copies share it; so does everything that was made with
+/// one, which keeps it as long as it lives. Any number of threads at once.
+class Context {
+ public:
+  /// Throws ContractError for a number of threads out of range.
+  explicit Context(const ContextOptions& options = {});
+
+  int threads() const;
+  bool allows_insecure() const;
+
+  struct [[gnu::visibility("hidden")]] State;
+  const std::shared_ptr<State>& state() const { return state_; }  ///< the library's own
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace blindtuner
+#pragma GCC visibility pop

@@ -1,0 +1,50 @@
+#include <blindtuner/version.h>
+
+#include "api/common/state.h"
+#include "base/atomic_file.h"
+#include "base/error.h"
+#include "io/format.h"
+#include "rlwe/written_parameters.h"
+
+namespace blindtuner {
+namespace {
+
+constexpr int kMostThreads = 1024;
+
+ParameterSet make_set(const rlwe::ParametersLiteral& literal) {
+  return wrap(rlwe::Parameters::create(literal));
+}
+
+}  // namespace
+
+std::string version() { return BLINDTUNER_VERSION; }
+int file_format_version() { return static_cast<int>(io::kFormatVersion); }
+
+Context::Context(const ContextOptions& options) {
+  require(options.threads >= 0 && options.threads <= kMostThreads, "0 to 1024 threads");
+  state_ = std::shared_ptr<State>(new State{Threads(options.threads), options.allow_insecure});
+}
+
+int Context::threads() const { return state_->threads.count(); }
+bool Context::allows_insecure() const { return state_->allow_insecure; }
+
+ParameterSet ParameterSet::standard() { return make_set(rlwe::standard_parameters()); }
+ParameterSet ParameterSet::named(const std::string& name) {
+  return make_set(rlwe::find_parameters(name));
+}
+ParameterSet ParameterSet::from_json(std::string_view text, const std::string& where) {
+  return make_set(rlwe::parse_parameters(text, where));
+}
+ParameterSet ParameterSet::load(const std::filesystem::path& file) {
+  return make_set(rlwe::read_parameters(file));
+}
+void ParameterSet::save(const std::filesystem::path& file) const {
+  write_file_atomically(file, json() + "\n");
+}
+
+const std::string& ParameterSet::name() const { return parameters_of(*this).literal().name; }
+const std::string& ParameterSet::digest() const { return parameters_of(*this).digest(); }
+bool ParameterSet::insecure() const { return parameters_of(*this).insecure(); }
+std::string ParameterSet::json() const { return rlwe::to_text(parameters_of(*this).literal()); }
+
+}  // namespace blindtuner

@@ -1,0 +1,42 @@
+// What is behind the public values of include/blindtuner/.
+#pragma once
+
+#include <blindtuner/context.h>
+#include <blindtuner/parameters.h>
+
+#include "base/error.h"
+#include "base/threads.h"
+#include "rlwe/parameters.h"
+
+namespace blindtuner {
+
+struct Context::State {
+  Threads threads;
+  bool allow_insecure;
+};
+
+struct ParameterSet::State {
+  rlwe::ParametersPtr parameters;
+};
+
+inline ParameterSet wrap(rlwe::ParametersPtr parameters) {
+  return ParameterSet(
+      std::make_shared<const ParameterSet::State>(ParameterSet::State{std::move(parameters)}));
+}
+
+inline const rlwe::Parameters& parameters_of(const ParameterSet& set) {
+  require(set.state() != nullptr, "a parameter set that was moved from");
+  return *set.state()->parameters;
+}
+
+/// While one lives, loops of this thread run on the context's threads, which it keeps.
+class [[gnu::visibility("hidden")]] UseContext {
+ public:
+  explicit UseContext(const Context& context) : state_(context.state()), use_(state_->threads) {}
+
+ private:
+  std::shared_ptr<Context::State> state_;
+  UseThreads use_;
+};
+
+}  // namespace blindtuner

@@ -1,0 +1,30 @@
+#include "api/common/training_options.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/json.h"
+
+namespace blindtuner {
+
+learn::TrainingConfig config_of(const TrainingOptions& options, std::size_t classes) {
+  nlohmann::json json = nlohmann::json::object();
+  if (options.configuration.empty())
+    json = learn::to_json(learn::default_training_config());
+  else
+    json = parse_json(options.configuration, "the training configuration");
+  if (options.configuration.empty() || (json.is_object() && !json.contains("classes")))
+    json["classes"] = classes;
+  const learn::TrainingConfig config = learn::training_config_from_json(json);
+  if (static_cast<std::size_t>(config.classes) != classes)
+    throw DataError("the configuration has " + std::to_string(config.classes) +
+                    " classes, the keys were made for " + std::to_string(classes));
+  return config;
+}
+
+const learn::HeadCircuit& circuit_of(const TrainingOptions& options,
+                                     const learn::TrainingConfig& config) {
+  return learn::find_circuit({config.head, options.softmax, options.range}, config.classes);
+}
+
+}  // namespace blindtuner

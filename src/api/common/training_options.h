@@ -1,0 +1,16 @@
+// What an owner and a server agree on, as both understand it.
+#pragma once
+
+#include <blindtuner/training.h>
+
+#include "learn/head.h"
+#include "learn/training_config.h"
+
+namespace blindtuner {
+
+/// For so many classes. Throws DataError.
+learn::TrainingConfig config_of(const TrainingOptions& options, std::size_t classes);
+const learn::HeadCircuit& circuit_of(const TrainingOptions& options,
+                                     const learn::TrainingConfig& config);
+
+}  // namespace blindtuner

@@ -1,0 +1,102 @@
+#include <blindtuner/server.h>
+
+#include "api/common/state.h"
+#include "api/common/training_options.h"
+#include "base/error.h"
+#include "io/file_stream.h"
+#include "party/server/scoring.h"
+#include "party/server/training_session.h"
+#include "records/dataset.h"
+#include "records/model.h"
+#include "records/scores.h"
+#include "transport/folder/folder_channel.h"
+
+namespace blindtuner {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::shared_ptr<const records::DatasetFile> read_data(const fs::path& file,
+                                                      const party::ServerKeys& keys) {
+  return std::make_shared<const records::DatasetFile>(records::read_dataset(file, keys.set));
+}
+
+TrainingEnd end_of(const party::TrainingOutcome& outcome) {
+  switch (outcome.end) {
+    case party::TrainingEnd::kAllSteps:
+      return TrainingEnd::kAllSteps;
+    case party::TrainingEnd::kStoppedByOwner:
+      return TrainingEnd::kStoppedByOwner;
+    case party::TrainingEnd::kCalledOff:
+      break;
+  }
+  return TrainingEnd::kCalledOff;
+}
+
+}  // namespace
+
+struct Server::State {
+  Context context;
+  party::ServerKeysPtr keys;
+};
+
+struct Training::State {
+  Context context;
+  party::TrainingSession session;
+};
+
+Server Server::load(const Context& context, const fs::path& evaluation_keys) {
+  const UseContext use(context);
+  const records::TrainingKeysInfo info =
+      records::read_training_keys_info(evaluation_keys, context.allows_insecure());
+  io::FileSource source(evaluation_keys);
+  return Server(std::make_shared<const State>(State{context, party::load_keys(source, info.set)}));
+}
+
+ParameterSet Server::parameters() const { return wrap(state_->keys->set.parameters); }
+
+Training Server::train(const fs::path& data, const TrainingOptions& options,
+                       const EarlyStopping& early_stopping, const fs::path& checkpoint) const {
+  const UseContext use(state_->context);
+  const party::ServerKeys& keys = *state_->keys;
+  party::TrainingTask task;
+  task.keys = state_->keys;
+  task.config = config_of(options, keys.keys.layout.classes);
+  task.circuit = &circuit_of(options, task.config);
+  task.data = read_data(data, keys);
+  task.resume = !checkpoint.empty();
+  if (!checkpoint.empty()) task.checkpoints = std::make_shared<party::CheckpointInFile>(checkpoint);
+  if (!early_stopping.data.empty())
+    task.validation = party::Validation{
+        std::make_shared<transport::FolderChannel>(early_stopping.exchange, "server"),
+        read_data(early_stopping.data, keys), early_stopping.timeout};
+  return Training(std::shared_ptr<Training::State>(
+      new Training::State{state_->context, party::TrainingSession(std::move(task))}));
+}
+
+void Server::score(const fs::path& data, const fs::path& model, const fs::path& scores) const {
+  const UseContext use(state_->context);
+  const party::ServerKeys& keys = *state_->keys;
+  const records::ModelFile opened = records::read_model(model, keys.set);
+  records::write_scores(scores, keys.set, party::score(keys, opened, *read_data(data, keys)));
+}
+
+int Training::steps() const { return state_->session.steps(); }
+int Training::done() const { return state_->session.done(); }
+
+TrainingEnd Training::run(const TrainingCallbacks& callbacks) {
+  const UseContext use(state_->context);
+  return end_of(state_->session.run({callbacks.training, callbacks.waiting, callbacks.stop}));
+}
+
+TrainingEnd Training::step() {
+  const int before = done();
+  return run({.stop = [this, before] { return done() > before; }});
+}
+
+void Training::save_model(const fs::path& file) const {
+  const UseContext use(state_->context);
+  records::write_model(file, state_->session.task().keys->set, state_->session.model());
+}
+
+}  // namespace blindtuner

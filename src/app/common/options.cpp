@@ -117,7 +117,8 @@ std::string state_of_owner(const fs::path& path) {
   if ((name.starts_with("ledger-") && name.ends_with(".jsonl")) ||
       begin.starts_with("{\"key_id\":\""))
     return "the ledger of keys";
-  if ((name.starts_with("data-sets-") && name.ends_with(".json")) ||
+  if (((name.starts_with("data-sets-") || name.starts_with("identifiers-")) &&
+       name.ends_with(".json")) ||
       begin.starts_with("{\n  \"record\": "))
     return "a record of keys";
   if (name.starts_with(".") && name.ends_with(".lock")) return "a folder's lock";

@@ -16,7 +16,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr char kPurpose[] = "data sets";
+constexpr char kPurpose[] = "data sets", kIdentifiersPurpose[] = "identifiers";
 constexpr std::chrono::minutes kPatience{1};
 
 json to_json(const RecordedDataSet& set) {
@@ -29,6 +29,7 @@ json to_json(const RecordedDataSet& set) {
   if (!set.pooling.empty()) out["pooling"] = set.pooling;
   if (!set.label_name.empty()) out["label_name"] = set.label_name;
   if (set.held_out) out["held_out"] = true;
+  if (set.identifiers) out["identifiers"] = true;
   if (set.map) out["map"] = *set.map;
   if (!set.class_samples.empty()) out["class_samples"] = set.class_samples;
   return out;
@@ -51,6 +52,7 @@ RecordedDataSet from_json(const json& j) {
   out.feature_names = j.value("feature_names", out.feature_names);
   out.pooling = j.value("pooling", out.pooling);
   out.held_out = j.value("held_out", false);
+  out.identifiers = j.value("identifiers", false);
   out.label_name = j.value("label_name", out.label_name);
   return out;
 }
@@ -73,6 +75,41 @@ std::string map_name(const std::optional<Whitening>& whitening) {
 
 std::filesystem::path data_sets_path(const OwnerFolder& keys) {
   return keys.folder / ("data-sets-" + to_string(keys.keys.id).substr(0, 16) + ".json");
+}
+
+std::filesystem::path identifiers_path(const OwnerFolder& keys, const DataId& id) {
+  return keys.folder / ("identifiers-" + to_string(keys.keys.id).substr(0, 16) + "-" +
+                        to_string(id).substr(0, 16) + ".json");
+}
+
+void keep_identifiers(const OwnerFolder& keys, const DataId& id,
+                      const std::vector<NamedColumn>& columns) {
+  json all = json::array();
+  for (const NamedColumn& column : columns)
+    all.push_back({{"name", column.name}, {"fields", column.fields}});
+  write_sealed(identifiers_path(keys, id), keys.keys, kIdentifiersPurpose,
+               {{"data", to_string(id)}, {"columns", std::move(all)}});
+}
+
+std::vector<NamedColumn> kept_identifiers(const OwnerFolder& keys, const RecordedDataSet& set) {
+  if (!set.identifiers) return {};
+  const std::filesystem::path path = identifiers_path(keys, set.id);
+  const json record = read_sealed(path, keys.keys, kIdentifiersPurpose);
+  std::vector<NamedColumn> out;
+  try {
+    if (record.at("data").get<std::string>() != to_string(set.id))
+      throw DataError("of another data set");
+    for (const json& column : record.at("columns")) {
+      out.push_back({column.at("name").get<std::string>(),
+                     {},
+                     column.at("fields").get<std::vector<std::string>>()});
+      if (out.back().fields.size() != set.samples) throw DataError("of another size");
+    }
+  } catch (const std::exception&) {
+    throw DataError(quoted_path(path) + ": holds no identifiers of data set " +
+                    to_string(set.id).substr(0, 8) + "..");
+  }
+  return out;
 }
 
 std::vector<RecordedDataSet> recorded_data_sets(const OwnerFolder& keys) {

@@ -4,13 +4,17 @@
 // data-sets-<first 16 digits of the key set's identity>.json, sealed (app/owner/sealed_record.h):
 //   {"data_sets": [{"id", "contents", "file", "use", "samples", "labelled", "seed", "map",
 //                  "class_samples", "class_names", "feature_names", "pooling", "label_name",
-//                  "held_out"}, ..]}; the last five where they are known, or true
+//                  "held_out", "identifiers"}, ..]}; the last six where they are known, or true
+// identifiers-<those digits>-<first 16 of the data set's>.json, sealed: whose the samples of a set to be
+// predicted are, in the encrypted file's order:
+//   {"data", "columns": [{"name", "fields": [..]}, ..]}
 #pragma once
 
 #include <optional>
 
 #include "app/owner/steps.h"
 #include "base/sha256.h"
+#include "features/data/feature_table.h"
 #include "records/key_set.h"
 
 namespace blindtuner::app {
@@ -29,13 +33,22 @@ struct RecordedDataSet {
   std::vector<std::size_t> class_samples;  ///< of each class; empty where an earlier program wrote
   std::vector<std::string> class_names{}, feature_names{};  ///< or none; they never leave the owner
   std::string pooling{}, label_name{};                      ///< as Dataset has them; or none
-  bool held_out = false;  ///< of the training set with the same seed
+  bool held_out = false;     ///< of the training set with the same seed
+  bool identifiers = false;  ///< kept_identifiers() has some
 };
 
 /// As RecordedDataSet::map says it.
 std::string map_name(const std::optional<Whitening>& whitening);
 
 std::filesystem::path data_sets_path(const OwnerFolder& keys);
+
+std::filesystem::path identifiers_path(const OwnerFolder& keys, const DataId& id);
+/// Columns of a field a sample (a name as heading_key() has it, or none). The former throws DataError when
+/// they cannot be written; the latter, when they were changed or are gone although the record knows of
+/// some.
+void keep_identifiers(const OwnerFolder& keys, const DataId& id,
+                      const std::vector<NamedColumn>& columns);
+std::vector<NamedColumn> kept_identifiers(const OwnerFolder& keys, const RecordedDataSet& set);
 
 /// Adds a line to the record, one process at a time. Throws DataError when it cannot be written, or
 /// is not these keys' own.

@@ -1,4 +1,4 @@
-// blindtuner decrypt, evaluate: from an encrypted model or scores to predictions and their quality.
+// blindtuner decrypt: from an encrypted model or scores to those in the clear.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -10,16 +10,12 @@
 #include "app/common/progress.h"
 #include "app/common/report.h"
 #include "app/owner/data_sets.h"
-#include "app/owner/html_report.h"
 #include "app/owner/opening.h"
 #include "app/owner/owner.h"
-#include "app/owner/quality.h"
 #include "app/owner/steps.h"
-#include "app/owner/tables.h"
 #include "app/owner/validator.h"
 #include "base/error.h"
 #include "base/path.h"
-#include "features/data/archive_keys.h"
 #include "features/data/class_names.h"
 #include "features/data/load.h"
 #include "features/data/npy.h"
@@ -259,8 +255,8 @@ void decrypt_scores_to(const DecryptOptions& options, const OwnerFolder& keys,
   if (!options.data.empty()) said = own_data_set(options.data, keys, options.unrecorded_data);
   const ScoresFile file = open_scores(options.scores, keys, expected_by(options, keys), said);
   const ProductLayout& l = file.scores.layout;
-  if (const auto scored = recorded_data_set(keys, file.data); scored && scored->map)
-    require_map_of_training(keys, file.trained_on, *scored->map, quoted_path(options.scores));
+  if (const auto known = recorded_data_set(keys, file.data); known && known->map)
+    require_map_of_training(keys, file.trained_on, *known->map, quoted_path(options.scores));
   if (file.trained_on) {
     const std::string by_place =
         require_columns_of_training(keys, file.data, *file.trained_on, quoted_path(options.scores));
@@ -286,7 +282,20 @@ void decrypt_scores_to(const DecryptOptions& options, const OwnerFolder& keys,
   const Eigen::MatrixXd all = scores_of(result.values, l);
   std::vector<std::string> names = trained_class_names(keys, file.trained_on);
   if (names.size() != l.classes) names.clear();
-  save_scores(options.out, {all, limit, names}, options.publish ? kForAnybody : kForTheOwner);
+  std::vector<NamedColumn> identifiers;
+  const auto scored = recorded_data_set(keys, file.data);
+  if (scored && scored->identifiers) {
+    if (options.publish)
+      text << "NOTE: whose each sample is stays with you: rows are in the encrypted samples' "
+              "order\n";
+    else if (std::filesystem::path(options.out).extension() != ".npz")
+      text << "NOTE: only .npz keeps whose each sample is: rows are in the encrypted samples' "
+              "order\n";
+    else
+      identifiers = kept_identifiers(keys, *scored);
+  }
+  save_scores(options.out, {all, limit, names, identifiers},
+              options.publish ? kForAnybody : kForTheOwner);
   report.update({{"samples", l.samples},
                  {"classes", l.classes},
                  {"class_names", names},
@@ -321,123 +330,6 @@ void decrypt_command(const CommonOptions& common, const DecryptOptions& options)
     decrypt_scores_to(options, keys, report, text);
   else
     decrypt_model_to(options, keys, report, text);
-  print_report(common, report, text.str());
-}
-
-struct EvaluateOptions {
-  std::string model, scores, report, classes;
-  DataSource source;
-};
-
-/// The classes' names: the model's or the scores' own, or those that are given. Models of earlier
-/// programs have none, and go by number.
-std::vector<std::string> class_names(const EvaluateOptions& options,
-                                     const std::vector<std::string>& own, Eigen::Index count,
-                                     const std::string& name) {
-  if (options.classes.empty()) return own.empty() ? numbered_classes(static_cast<int>(count)) : own;
-  std::vector<std::string> given = read_class_names(options.classes);
-  if (given.size() != static_cast<std::size_t>(count))
-    throw DataError(quoted_path(options.classes) + ": " + std::to_string(given.size()) +
-                    " class names, but " + name + " has " + std::to_string(count) + " classes");
-  return given;
-}
-
-/// Where nobody knows the classes' names, labels from 1 on would be taken for the classes behind theirs.
-void tell_numbered(const Labels& labels, const std::string& name, Reading& reading) {
-  reading.notes.push_back(name +
-                          ": has no class names, so that labels are taken for the classes' " +
-                          "numbers, from 0 (--classes gives their names)");
-  if (std::find(labels.begin(), labels.end(), 0) == labels.end())
-    reading.warnings.push_back(name +
-                               ": has no class names, and no label is 0: if the classes are "
-                               "counted from 1, --classes says so");
-}
-
-/// Labels beside decrypted scores, by the names of `names`: of a file of their own, or those that
-/// features have with them.
-Labels labels_beside_scores(const EvaluateOptions& options, const std::vector<std::string>& names,
-                            Reading& reading) {
-  DataSource source = options.source;
-  source.classes.names = names;
-  source.part = Part::kTest;
-  if (!source.features.empty()) return load_dataset(source, &reading).labels;
-  if (source.labels.empty())
-    throw DataError("evaluate --scores needs --labels, or --features with labels of their own");
-  Dataset set;
-  std::vector<NamedColumn> beside;
-  const LabelWords words = load_labels(source, &reading, &beside);
-  tell_of_places(quoted_path(options.scores), quoted_path(source.labels), beside, reading);
-  set_classes(set, words, source.classes, quoted_path(source.labels));
-  return set.labels;
-}
-
-void evaluate(const CommonOptions& common, EvaluateOptions options) {
-  if (options.model.empty() == options.scores.empty())
-    throw DataError("evaluate takes one of --model and --scores");
-  options.source.columns.group = "none";  // nothing is held out of this set
-  Eigen::MatrixXd all;
-  Labels labels;
-  LogitLimit limit;
-  std::vector<std::string> names;
-  bool unnamed = false;
-  Reading reading;
-  if (!options.scores.empty()) {
-    DecryptedScores decrypted = load_scores(options.scores);
-    all = std::move(decrypted.scores);
-    limit = decrypted.limit;
-    unnamed = decrypted.class_names.empty();
-    names = class_names(options, decrypted.class_names, all.cols(), quoted_path(options.scores));
-    labels = labels_beside_scores(options, names, reading);
-    if (labels.size() != static_cast<std::size_t>(all.rows()))
-      throw DataError(quoted_path(options.source.labels.empty() ? options.source.features
-                                                                : options.source.labels) +
-                      ": " + std::to_string(labels.size()) + " labels for " +
-                      std::to_string(all.rows()) + " rows of scores");
-  } else {
-    if (options.source.features.empty()) throw DataError("evaluate --model needs --features");
-    const DecryptedModel decrypted = load_classifier(options.model);
-    const LinearClassifier& model = decrypted.classifier;
-    limit = decrypted.limit;
-    unnamed = decrypted.class_names.empty();
-    names = class_names(options, decrypted.class_names, model.weights.rows(),
-                        quoted_path(options.model));
-    DataSource source = options.source;
-    source.classes.names = names;
-    source.feature_names = decrypted.feature_names;
-    source.pooling = decrypted.pooling;
-    source.columns.known_label.name = decrypted.label_name;
-    // A table with a header and without that name is refused: any other column may be another answer.
-    if (source.labels.empty() && !decrypted.label_name.empty())
-      source.columns.known_label.column = 1;
-    source.part = Part::kTest;
-    Dataset set = load_dataset(source, &reading);
-    if (set.width() != static_cast<std::size_t>(model.weights.cols()))
-      throw DataError(quoted_path(options.source.features) + ": " + std::to_string(set.width()) +
-                      " features, the model has " + std::to_string(model.weights.cols()));
-    all = scores(model, set.features);
-    labels = std::move(set.labels);
-  }
-  if (labels.empty()) throw DataError("no samples to evaluate");
-  if (unnamed && options.classes.empty() && !options.source.classes.numbered)
-    tell_numbered(labels, quoted_path(options.scores.empty() ? options.model : options.scores),
-                  reading);
-  print_notes(common, reading);
-  nlohmann::json report = quality_report(all, labels, names);
-  report["reading"] = reading.details;
-  judge_logits(report, limit, largest_logit(all), "on these samples");
-  if (!options.report.empty()) write_reports(options.report, report);
-  std::ostringstream text;
-  text.precision(4);
-  text << "accuracy " << 100 * report["accuracy"].get<double>() << " %, balanced "
-       << 100 * report["balanced_accuracy"].get<double>() << " %, macro F1 "
-       << report["macro_f1"].get<double>() << ", on " << labels.size() << " samples of "
-       << all.cols() << " classes; largest |logit| " << largest_logit(all) << "\n"
-       << quality_notes(report);
-  if (limit.limit == 0)
-    text << quoted_path(options.scores.empty() ? options.model : options.scores)
-         << " does not say which logits training stands, so they were not compared ('decrypt' says "
-            "it "
-            "in .npz)\n";
   print_report(common, report, text.str());
 }
 
@@ -483,36 +375,6 @@ void add_decrypt(Program& program) {
                          "take data sets that the record beside the keys does not know: what an "
                          "earlier version encrypted");
         return [&program, o] { decrypt_command(program.options(), *o); };
-      });
-}
-
-void add_evaluate(Program& program) {
-  program.add_command(
-      "evaluate", "accuracy of a decrypted model, or of decrypted scores",
-      [&](CLI::App& command) -> std::function<void()> {
-        auto o = std::make_shared<EvaluateOptions>();
-        command.add_option("--model", o->model, "a decrypted model, .npz or .json");
-        command.add_option("--scores", o->scores, "decrypted scores, .npz or .npy");
-        command.add_option("--classes", o->classes,
-                           "the classes' names in order, from an extraction or a model (.npz) or a "
-                           "text file, where the model or the scores have none");
-        command.add_flag("--class-numbers", o->source.classes.numbered,
-                         "labels that are numbers are places among the named classes, from 0");
-        command.add_option("--features", o->source.features,
-                           "features: .npy, .npz, a table or IDX");
-        command.add_option("--features-member", o->source.members.features,
-                           "name within an .npz archive (features, x, x_test, ..)");
-        add_table_options(command, o->source.columns, true);
-        command.add_option("--labels", o->source.labels, "labels: .npy, .npz, a table or IDX");
-        command.add_option("--labels-member", o->source.members.labels,
-                           "name within an .npz archive (labels, y, y_test, ..)");
-        add_output_file(command, "--report", o->report,
-                        "where the JSON report goes; a page to look at, .html, goes beside it");
-        program.also_writes(command, [o]() -> std::vector<std::filesystem::path> {
-          if (o->report.empty()) return {};
-          return {page_path(o->report)};
-        });
-        return [&program, o] { evaluate(program.options(), *o); };
       });
 }
 

@@ -141,6 +141,7 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
   Dataset set;
   std::optional<Dataset> validation;
   Reading reading, validation_reading;
+  std::vector<NamedColumn> identifiers;
   std::optional<Whitening> whitening;
   if (!options.whitening.empty()) whitening = Whitening::load(options.whitening);
   const std::string map = map_name(whitening);
@@ -159,7 +160,9 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
         if (source.feature_names.empty()) source.feature_names = training->feature_names;
         if (source.pooling.empty()) source.pooling = training->pooling;
       }
-    set = load_features(source, &reading);
+    set = load_features(source, &reading, &identifiers);
+    for (NamedColumn& column : identifiers)
+      for (std::string& field : column.fields) field = class_name(field);
     if (set.features.rows() == 0) throw DataError(name + ": no samples");
   } else {
     source.classes.count = static_cast<int>(keys.layout().classes);
@@ -218,7 +221,7 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
                {"validation", seed.text(), map, {}, options.validation.features.empty()},
                common.quiet);
   encrypt_to(options.out, keys, set,
-             options.unlabelled ? DataSetUse{"prediction", "", map}
+             options.unlabelled ? DataSetUse{"prediction", "", map, {}, false, identifiers}
                                 : DataSetUse{"training", seed.text(), map},
              common.quiet);
 
@@ -232,6 +235,13 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
   if (!options.unlabelled) text << rehearsal_text(rehearsal);
   text << set.features.rows() << " samples of " << set.features.cols() << " features in '"
        << options.out << "' (" << bytes_text(static_cast<double>(file_bytes(options.out))) << ")\n";
+  if (!identifiers.empty()) {
+    std::vector<std::string> columns;
+    for (const NamedColumn& column : identifiers) columns.push_back(column.column);
+    report["identifiers"] = columns;
+    text << "whose each is, by " << list_of_words(columns)
+         << ", is kept beside the keys, for the decrypted scores: it stays with you\n";
+  }
   if (!options.unlabelled) {
     report["rehearsal"] = rehearsal;
     report["seed"] = seed.text();

@@ -115,14 +115,15 @@ std::vector<fs::path> second_names(const fs::path& folder) {
   return out;
 }
 
-/// The identity in the name of an owner's record (ledger-ID.jsonl, data-sets-ID.json); empty for other
-/// files.
+/// The identity in the name of an owner's record (ledger-ID.jsonl, data-sets-ID.json,
+/// identifiers-ID-OTHER.json); empty for other files.
 std::string record_of(const fs::path& file) {
-  for (const auto& [begin, end] :
-       {std::pair("ledger-", ".jsonl"), std::pair("data-sets-", ".json")}) {
+  for (const auto& [begin, end] : {std::pair("ledger-", ".jsonl"), std::pair("data-sets-", ".json"),
+                                   std::pair("identifiers-", ".json")}) {
     const std::string name = file.filename().string();
-    if (name.starts_with(begin) && file.extension() == end)
-      return file.stem().string().substr(std::strlen(begin));
+    if (!name.starts_with(begin) || file.extension() != end) continue;
+    const std::string id = file.stem().string().substr(std::strlen(begin));
+    return id.substr(0, id.find('-'));
   }
   return {};
 }

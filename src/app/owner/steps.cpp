@@ -22,6 +22,7 @@
 #include "features/data/npy.h"
 #include "features/data/sample_groups.h"
 #include "features/data/shuffle.h"
+#include "features/data/table_headings.h"
 #include "records/dataset.h"
 #include "records/training_state.h"
 #include "secret/dataset_encryption.h"
@@ -340,14 +341,17 @@ DataId encrypt_to(const fs::path& out, const OwnerFolder& keys, const Dataset& s
       write_dataset(out, keys.set, file, [&](double fraction) { writing.update(fraction); });
   writing.finish();
   try {
+    if (!use.identifiers.empty()) keep_identifiers(keys, file.info.id, use.identifiers);
     record_data_set(
-        keys, {file.info.id, contents, (use.kept_as.empty() ? out : use.kept_as).string(), use.use,
-               samples, !labels.empty(), use.seed, use.map,
-               class_counts(labels, static_cast<int>(layout.classes)), set.class_names,
-               set.feature_names, set.pooling, set.label_name, use.held_out});
+        keys,
+        {file.info.id, contents, (use.kept_as.empty() ? out : use.kept_as).string(), use.use,
+         samples, !labels.empty(), use.seed, use.map,
+         class_counts(labels, static_cast<int>(layout.classes)), set.class_names, set.feature_names,
+         set.pooling, set.label_name, use.held_out, !use.identifiers.empty()});
   } catch (const DataError&) {
     std::error_code ignored;
     fs::remove(out, ignored);
+    fs::remove(identifiers_path(keys, file.info.id), ignored);
     throw;
   }
   return file.info.id;
@@ -446,10 +450,22 @@ DecryptedModel load_classifier(const fs::path& path) {
   return out;
 }
 
+namespace {
+std::string identifiers_member(std::size_t place) {
+  return place == 0 ? "identifiers" : "identifiers_" + std::to_string(place + 1);
+}
+}  // namespace
+
 void save_scores(const fs::path& path, const DecryptedScores& decrypted, unsigned mode) {
   if (path.extension() == ".npz") {
     NpzMembers members = with_limit({{"scores", npy_bytes(decrypted.scores)}}, decrypted.limit);
     if (!decrypted.class_names.empty()) members["classes"] = npy_bytes(decrypted.class_names);
+    std::vector<std::string> columns;
+    for (const NamedColumn& column : decrypted.identifiers) {
+      members[identifiers_member(columns.size())] = npy_bytes(column.fields);
+      columns.push_back(column.name);
+    }
+    if (!columns.empty()) members["identifier_columns"] = npy_bytes(columns);
     write_npz(path, members, mode);
   } else {
     write_npy(path, decrypted.scores, mode);
@@ -462,6 +478,17 @@ DecryptedScores load_scores(const fs::path& path) {
     const NpzArchive archive(path);
     out = {archive.matrix("scores"), limit_in(archive, path), {}};
     if (archive.contains("classes")) out.class_names = archive.strings("classes");
+    if (archive.contains("identifier_columns"))
+      for (const std::string& name : archive.strings("identifier_columns")) {
+        const std::string member = identifiers_member(out.identifiers.size());
+        out.identifiers.push_back({heading_key(name),
+                                   "'" + printable(name.empty() ? member : name) + "'",
+                                   archive.keys(member)});
+        if (out.identifiers.back().fields.size() != static_cast<std::size_t>(out.scores.rows()))
+          throw DataError(archive.where(member) + ": " +
+                          std::to_string(out.identifiers.back().fields.size()) +
+                          " identifiers for " + std::to_string(out.scores.rows()) + " samples");
+      }
   } else {
     out.scores = read_npy_matrix(path);
   }

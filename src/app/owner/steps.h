@@ -9,6 +9,7 @@
 #include "app/owner/trust.h"
 #include "base/atomic_file.h"
 #include "features/data/dataset.h"
+#include "features/data/feature_table.h"
 #include "features/data/order_seed.h"
 #include "features/data/table_columns.h"
 #include "features/data/whitening.h"
@@ -68,6 +69,7 @@ struct DataSetUse {
   std::string map;                  ///< map_name()
   std::filesystem::path kept_as{};  ///< where it will lie in the end; empty: where it is written
   bool held_out = false;            ///< of the training set with that seed
+  std::vector<NamedColumn> identifiers{};  ///< a field a sample
 };
 
 /// Without labels: a set to be predicted. Its names go to that record too. Returns the data set's
@@ -108,10 +110,12 @@ DecryptedModel load_classifier(const std::filesystem::path& path);
 struct DecryptedScores {
   Eigen::MatrixXd scores;
   LogitLimit limit;
-  std::vector<std::string> class_names;  ///< or none
+  std::vector<std::string> class_names;    ///< or none
+  std::vector<NamedColumn> identifiers{};  ///< whose each sample is; or none
 };
-/// .npz: scores, circuit (a text), logit_limit, and classes where they are known; any other name: .npy, the scores alone. Throws
-/// DataError.
+/// .npz: scores, circuit (a text), logit_limit, and, where they are known, classes, identifiers (a text
+/// a sample; of further columns identifiers_2, ..) and identifier_columns, the names of these; any other
+/// name: .npy, the scores alone. Throws DataError.
 void save_scores(const std::filesystem::path& path, const DecryptedScores& decrypted,
                  unsigned mode = kForTheOwner);
 DecryptedScores load_scores(const std::filesystem::path& path);

@@ -284,7 +284,7 @@ FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest 
                       static_cast<Eigen::Index>(columns.features.size()));
   UnusedRows skipped{"incomplete", 0, 0};
   OtherColumns beside(columns, key);
-  beside.keep_only(others.columns);
+  if (!request.identifiers) beside.keep_only(others.columns);
   GroupFields groups(columns, request.columns);
   const bool labelled = columns.label || !columns.one_hot.empty();
   LabelWords lost;  // of rows without a value

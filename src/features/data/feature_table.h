@@ -29,7 +29,7 @@ struct FeatureTable {
   FeatureMatrix features;
   LabelWords labels;                       ///< none where the request wants none
   std::vector<std::string> feature_names;  ///< none without a header
-  std::vector<NamedColumn> others;         ///< of those that were asked for
+  std::vector<NamedColumn> others;         ///< of those that were asked for, or all
   std::vector<GroupColumn> groups;         ///< columns that may group samples
 };
 

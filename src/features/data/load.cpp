@@ -39,10 +39,10 @@ std::vector<std::string> as_class_names(std::vector<std::string> names) {
 }
 
 FeatureTable read_table(const DataSource& source, Labelled labelled, Reading& reading,
-                        const std::vector<NamedColumn>& others = {},
+                        bool identifiers = false, const std::vector<NamedColumn>& others = {},
                         const std::string& others_are_of = {}) {
-  const TableRequest request{
-      TableUse::kFeatures, labelled, source.columns, source.feature_names, {}};
+  const TableRequest request{TableUse::kFeatures,  labelled, source.columns,
+                             source.feature_names, {},       identifiers};
   FeatureTable table =
       read_feature_table(source.features, request, reading, {others, others_are_of});
   const std::vector<std::string>&names = table.feature_names, &known = source.feature_names;
@@ -144,15 +144,20 @@ LabelWords read_labels(const DataSource& source, Reading& reading,
       const NpzArchive archive(source.labels);
       const std::string member = source.members.labels.empty() ? "labels" : source.members.labels;
       const LabelWords words = archive.label_words(member);
+      std::vector<std::string> unreadable;
+      if (others != nullptr)
+        *others = archive_keys(archive, words.size(), {member, "classes"}, unreadable);
       return archive.contains("classes") ? words.renamed(archive.strings("classes")) : words;
     }
     case Kind::kTable:
       // The other choices are of the features' table.
-      return read_label_table(source.labels,
-                              {.label = source.columns.label,
-                               .decimal = source.columns.decimal,
-                               .known_label = source.columns.known_label},
-                              reading, others);
+      return read_label_table(
+          source.labels,
+          {.label = source.columns.label,
+           .drop = source.features.empty() ? source.columns.drop : std::vector<std::string>{},
+           .decimal = source.columns.decimal,
+           .known_label = source.columns.known_label},
+          reading, others);
     default:
       return read_idx_labels(source.labels);
   }
@@ -190,7 +195,8 @@ Dataset load_training_features(const DataSource& source, Reading* told) {
   return set;
 }
 
-Dataset load_features(const DataSource& source, Reading* told) {
+Dataset load_features(const DataSource& source, Reading* told,
+                      std::vector<NamedColumn>* identifiers) {
   Reading unheard;
   Reading& reading = told != nullptr ? *told : unheard;
   Dataset set;
@@ -200,14 +206,22 @@ Dataset load_features(const DataSource& source, Reading* told) {
       break;
     case Kind::kNpz: {
       const NpzArchive archive(source.features);
-      set.features = archive.samples(members_of(archive, source, false, reading).features);
+      const std::string member = members_of(archive, source, false, reading).features;
+      set.features = archive.samples(member);
       apply_pooling(archive, source, set);
+      std::vector<std::string> unreadable;
+      if (identifiers != nullptr)
+        *identifiers =
+            identifiers_among(archive_keys(archive, static_cast<std::size_t>(set.features.rows()),
+                                           {member, "classes"}, unreadable));
       break;
     }
     case Kind::kTable: {
       FeatureTable table =
-          read_table(source, source.labels.empty() ? Labelled::kNo : Labelled::kElsewhere, reading);
+          read_table(source, source.labels.empty() ? Labelled::kNo : Labelled::kElsewhere, reading,
+                     identifiers != nullptr);
       set.features = std::move(table.features);
+      if (identifiers != nullptr) *identifiers = identifiers_among(std::move(table.others));
       set.feature_names = std::move(table.feature_names);
       break;
     }
@@ -217,7 +231,8 @@ Dataset load_features(const DataSource& source, Reading* told) {
   return set;
 }
 
-Dataset load_dataset(const DataSource& source, Reading* told) {
+Dataset load_dataset(const DataSource& source, Reading* told,
+                     std::vector<NamedColumn>* identifiers) {
   Reading unheard;
   Reading& reading = told != nullptr ? *told : unheard;
   Dataset set;
@@ -234,7 +249,8 @@ Dataset load_dataset(const DataSource& source, Reading* told) {
     // What tells rows apart may be in both tables.
     if (!source.labels.empty()) words = read_labels(source, of_labels, &beside_labels);
     const Labelled own = source.labels.empty() ? Labelled::kYes : Labelled::kElsewhere;
-    FeatureTable table = read_table(source, own, reading, beside_labels, labelled);
+    FeatureTable table =
+        read_table(source, own, reading, identifiers != nullptr, beside_labels, labelled);
     set.features = std::move(table.features);
     set.feature_names = std::move(table.feature_names);
     beside_features = std::move(table.others);
@@ -249,7 +265,7 @@ Dataset load_dataset(const DataSource& source, Reading* told) {
       if (set.digests.size() != static_cast<std::size_t>(set.features.rows())) set.digests.clear();
     }
     apply_pooling(archive, source, set);
-    if (!source.labels.empty())
+    if (!source.labels.empty() || identifiers != nullptr)
       beside_features = archive_keys(archive, static_cast<std::size_t>(set.features.rows()),
                                      {members.features, members.labels}, unreadable);
     groups = group_members(archive, members.features, static_cast<std::size_t>(set.features.rows()),
@@ -291,6 +307,12 @@ Dataset load_dataset(const DataSource& source, Reading* told) {
     if (rows.empty() && kind == Kind::kTable && !reading.details.contains("by_places"))
       tell_of_places(name, labelled, beside_labels, reading);
     if (!rows.empty()) words = rows_of(words, rows);
+    if (identifiers != nullptr)
+      for (const NamedColumn& column : beside_labels) {
+        beside_features.push_back({column.name, column.column, {}});
+        for (std::size_t i = 0; i < (rows.empty() ? column.fields.size() : rows.size()); ++i)
+          beside_features.back().fields.push_back(column.fields[rows.empty() ? i : rows[i]]);
+      }
     add_group_columns(beside_labels, rows, source.columns, groups);
   }
   const auto samples = static_cast<std::size_t>(set.features.rows());
@@ -311,6 +333,7 @@ Dataset load_dataset(const DataSource& source, Reading* told) {
     reading.details["single_samples"] = single;
   set.label_name = known_label(reading).name;
   validate_set(set, name);
+  if (identifiers != nullptr) *identifiers = identifiers_among(std::move(beside_features));
   return set;
 }
 

@@ -32,14 +32,17 @@ struct DataSource {
 
 /// Reads and validates (validate_set). `reading` also tells of a table of labels alone: its details
 /// are "labels", and "label" the column of it; "single_samples": classes that one sample has, and where
-/// it is. Throws DataError.
-Dataset load_dataset(const DataSource& source, Reading* reading = nullptr);
+/// it is. Throws DataError. `identifiers`: takes what tells whose a row is (identifiers_among(), also of
+/// archives), a field a sample.
+Dataset load_dataset(const DataSource& source, Reading* reading = nullptr,
+                     std::vector<NamedColumn>* identifiers = nullptr);
 
 /// Another set's labels are to be in the column where a set that was read has them, if they are a
 /// column of a table; one that was asked for by its name is found by its place as well.
 void find_labels_as_in(ColumnChoice& columns, const Reading& known);
 
-/// The file `labels` alone. Throws DataError. `beside`: takes a table's other columns.
+/// The file `labels` alone. Throws DataError. `beside`: takes a table's other columns, but for those to
+/// be dropped where there are no features that the choice is of, or an archive's identifiers.
 LabelWords load_labels(const DataSource& source, Reading* reading = nullptr,
                        std::vector<NamedColumn>* beside = nullptr);
 
@@ -49,8 +52,9 @@ LabelWords load_labels(const DataSource& source, Reading* reading = nullptr,
 Dataset load_training_features(const DataSource& source, Reading* reading = nullptr);
 
 /// Features alone, for inference, without labels and classes: those beside them are left out. Throws
-/// DataError.
-Dataset load_features(const DataSource& source, Reading* reading = nullptr);
+/// DataError. `identifiers` as load_dataset() has it.
+Dataset load_features(const DataSource& source, Reading* reading = nullptr,
+                      std::vector<NamedColumn>* identifiers = nullptr);
 
 /// Both read the same features of the same file, under whatever name.
 bool same_features(const DataSource& a, const DataSource& b);

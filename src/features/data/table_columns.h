@@ -57,6 +57,7 @@ struct TableRequest {
   /// name (or none has), they must be in that order here as well. None: by the rules.
   std::vector<std::string> feature_names;
   std::function<bool(std::string_view)> is_file;  ///< of kPictures
+  bool identifiers = false;  ///< FeatureTable::others takes all that is neither feature nor label
 };
 
 struct TableColumns {

@@ -113,7 +113,32 @@ std::vector<double> UpdatePlan::model(int t) const {
   return out;
 }
 
+// Without l2 a coefficient only grows from step to step, that of G_s after T steps to
+//   share_s * p_s(T),  p_s(T) = r_s + mu_s p_{s+1}(T) (momentum), r_s (1 + mu_s q_{s+1}(T)) (Nesterov's),
+// with q as p at r = 1, and its mean, too. So the largest ones are those at the end.
+double UpdatePlan::largest_growing() const {
+  const std::size_t total = updates_.size();
+  const std::size_t after = static_cast<std::size_t>(std::max(averaging_start_, 0));
+  const bool mean = averaged(steps());
+  // At the end, one step before it, and the sum of those that the mean is of.
+  double last = 0, before = 0, sum = 0, most = 0;
+  for (std::size_t s = total; s-- > 0;) {
+    const Update& u = updates_[s];
+    const double growth = method_ == Method::kPlain ? 0 : u.momentum;
+    const double rate = method_ == Method::kNesterov ? 1 : u.rate;
+    last = rate + growth * last;
+    if (s + 1 < total) before = rate + growth * before;
+    if (mean) sum = rate * static_cast<double>(total - std::max(s, after)) + growth * sum;
+    const double unit = u.share * (method_ == Method::kNesterov ? u.rate : 1);
+    // The point where the last gradient is taken; nothing is evaluated after the last step.
+    if (s + 1 < total) most = std::max(most, unit * (method_ == Method::kNesterov ? last : before));
+    most = std::max(most, unit * (mean ? sum / (steps() - averaging_start_) : last));
+  }
+  return most;
+}
+
 double UpdatePlan::largest_coefficient() const {
+  if (l2_ == 0) return largest_growing();
   const std::size_t total = updates_.size(), blocks = (total + kBlock - 1) / kBlock;
   std::vector<double> most(blocks);
   parallel_for(blocks, [&](std::size_t b) {

@@ -42,8 +42,8 @@ class UpdatePlan {
   /// t coefficients: the model if training ends after t steps (0 <= t <= steps). The same.
   std::vector<double> model(int t) const;
   std::vector<double> final_model() const { return model(steps()); }
-  /// The largest |coefficient| of all vectors: what an integer representation has to hold. Takes
-  /// steps^2 operations, on all threads.
+  /// The largest |coefficient| of all vectors: what an integer representation has to hold. Takes a few
+  /// operations a step without l2; steps^2, on all threads, with it.
   double largest_coefficient() const;
 
  private:
@@ -62,6 +62,8 @@ class UpdatePlan {
   };
   /// Goes on by one step. No gradient of the point may come later than it.
   void advance(Point& point) const;
+  /// largest_coefficient() without l2.
+  double largest_growing() const;
   /// Whether the model after these steps is a mean of iterates, and of how many.
   bool averaged(int steps) const { return averaging_start_ >= 0 && steps > averaging_start_; }
   int count(const Point& point) const { return point.steps - averaging_start_; }

@@ -289,6 +289,7 @@ class ExtractTexts(Base):
         members = npz(self.folder / "f.npz")
         self.assertEqual(members["labels"][1], [1, 0, 1, 1])
         self.assertEqual(members["names"][1], ["2", "3", "4", "5"])
+        self.assertEqual(members["label_name"][1], ["intent"])
         rows = members["features"][1]
         # The same tokens are the same text.
         for a, b in zip(rows[:WIDTH], rows[2 * WIDTH:3 * WIDTH]):

@@ -50,6 +50,13 @@ TEST(HtmlReport, SectionsFollowTheMembers) {
   EXPECT_FALSE(contains(html_report(report), "nan"));
 }
 
+TEST(HtmlReport, WhatFiguresDoNotSay) {
+  const json report = quality_report(Eigen::MatrixXd::Identity(2, 2).topRows(1), {0}, {"<a>", "b"});
+  EXPECT_TRUE(contains(html_report(report),
+                       "<li>every sample is of one class, &#39;&lt;a&gt;&#39;: that says"));
+  EXPECT_FALSE(contains(html_report(evaluation(3)), "<li>"));
+}
+
 TEST(HtmlReport, ManyClassesBecomeAPicture) {
   EXPECT_TRUE(contains(html_report(evaluation(25)), "class=matrix"));
   const std::string page = html_report(evaluation(100));

@@ -24,10 +24,14 @@ std::vector<std::string> ExtractOptions::class_names() const {
 
 ColumnChoice ExtractOptions::table_columns() const {
   ColumnChoice choice = columns;
-  if (!choice.group.empty() || !classes.ends_with(".npz")) return choice;
-  if (const NpzArchive other(classes); other.contains("group_column"))
-    if (const auto names = other.strings("group_column"); names.size() == 1)
-      choice.known_group = names[0];
+  if (!classes.ends_with(".npz")) return choice;
+  const NpzArchive other(classes);
+  const auto take = [&](const char* member, std::string& to) {
+    if (!other.contains(member)) return;
+    if (const auto names = other.strings(member); names.size() == 1) to = names[0];
+  };
+  if (choice.group.empty()) take("group_column", choice.known_group);
+  take("label_name", choice.known_label.name);
   return choice;
 }
 
@@ -124,6 +128,10 @@ void finish_extraction(const CommonOptions& common, const ExtractOptions& option
   if (labelled) {
     members["labels"] = npy_bytes(labels);
     members["classes"] = npy_bytes(samples.classes);
+    const auto column = nlohmann::json::json_pointer("/reading/label/name");
+    if (samples.report.contains(column) && !samples.report[column].get<std::string>().empty())
+      members["label_name"] =
+          npy_bytes(std::vector<std::string>{samples.report[column].get<std::string>()});
   }
   write_npz(options.out, members);
 

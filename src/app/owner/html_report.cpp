@@ -409,6 +409,13 @@ std::string warning(const json& r) {
   return out + "</ul><p>" + text_of(r["advice"]) + "</p></div>\n";
 }
 
+/// What figures do not say: as quality_report() and comparisons of test sets have it.
+std::string remarks(const json& r) {
+  std::string out;
+  for (const json& note : r.value("notes", json::array())) out += "<li>" + text_of(note) + ".</li>";
+  return out.empty() ? "" : "<ul>" + out + "</ul>\n";
+}
+
 std::string facts(const json& r) {
   std::string out;
   const auto add = [&](const char* key, const char* unit) {
@@ -434,8 +441,9 @@ std::string html_report(const json& r) {
          "<title>" +
          title + "</title>\n<style>" + kReportStyle + "</style></head>\n<body><main>\n" +
          "<p class=dim>BlindTuner</p><h1>" + title + "</h1>\n" + warning(r) + facts(r) +
-         overview(r) + compared(r) + rounds(r) + matrix(r) + classes(r) + times(r) + sizes(r) +
-         parameters(r) + pooling_choice(r) + choice(r) + settings(r) + "</main></body></html>\n";
+         remarks(r) + overview(r) + compared(r) + rounds(r) + matrix(r) + classes(r) + times(r) +
+         sizes(r) + parameters(r) + pooling_choice(r) + choice(r) + settings(r) +
+         "</main></body></html>\n";
 }
 
 std::filesystem::path page_path(std::filesystem::path report) {

@@ -11,16 +11,19 @@
 namespace blindtuner::features {
 namespace {
 
-std::vector<std::string> names_given(const ColumnChoice& choice) {
+/// Digits beyond the number of columns are a name: a year, a wavelength.
+std::vector<std::string> names_given(const ColumnChoice& choice, std::size_t columns) {
   std::vector<std::string> out = choice.features;
   out.insert(out.end(), choice.drop.begin(), choice.drop.end());
   for (const std::string& name :
        {choice.label, choice.text, choice.path, choice.group, choice.known_label.name})
     if (!name.empty()) out.push_back(name);
   // Those are no names.
-  std::erase_if(out, [](const std::string& name) {
+  std::erase_if(out, [&](const std::string& name) {
+    std::size_t place = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), place);
     return name == "last" || name == "none" ||
-           std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
+           (error == std::errc() && end == name.data() + name.size() && place <= columns);
   });
   return out;
 }
@@ -33,7 +36,8 @@ std::string shown_field(std::string_view field) {
 
 ColumnUses::ColumnUses(const Table& table, const TableRequest& request)
     : table_(table),
-      profile_(table, names_given(request.columns), known_headings(request.use), request.is_file),
+      profile_(table, names_given(request.columns, table.columns()), known_headings(request.use),
+               request.is_file),
       uses_(table.columns()) {
   for (std::size_t i = 0; i < table_.rows(); ++i)
     if (profile_.is_data(i)) rows_.push_back(i);

@@ -81,41 +81,6 @@ void leave_out(UnusedRows& rows, std::size_t line) {
   if (rows.count++ == 0) rows.first_line = line;
 }
 
-/// Classes that lose (almost) all of their rows, or many more than the others do, are warned of.
-void tell_lost_classes(const Table& table, const LabelWords& kept, const LabelWords& lost,
-                       Reading& reading) {
-  struct Count {
-    double kept = 0, lost = 0;
-  };
-  std::map<std::string, Count> classes;
-  for (std::size_t i = 0; i < kept.size(); ++i) ++classes[kept.words()[kept.index(i)]].kept;
-  for (std::size_t i = 0; i < lost.size(); ++i) ++classes[lost.words()[lost.index(i)]].lost;
-  const auto all = static_cast<double>(kept.size() + lost.size()),
-             left_out = static_cast<double>(lost.size());
-  const auto of = [](double part, double whole) {
-    return std::to_string(std::llround(part)) + " of " + std::to_string(std::llround(whole));
-  };
-  for (const auto& [word, count] : classes) {
-    const double own = count.kept + count.lost, others = all - own;
-    const double share = count.lost / own,
-                 of_others = others > 0 ? (left_out - count.lost) / others : 0;
-    // By chance once in some ten thousand such tables.
-    const double expected = own * left_out / all;
-    const double deviation = std::sqrt(expected * (1 - left_out / all));
-    const bool more =
-        share >= 0.1 && share >= 2 * of_others && count.lost > expected + 4 * deviation;
-    if (count.lost == 0 || (count.kept > 0 && !more)) continue;
-    reading.warnings.push_back(table.name() + ": " + of(count.lost, own) + " rows of the class " +
-                               shown_field(word) + " lack a value and are left out, " +
-                               of(left_out - count.lost, others) + " of the others" +
-                               (count.kept == 0 ? ": nothing is left of it"
-                                                : ": what is left may be no fair sample of it"));
-    reading.details["lost_classes"].push_back({{"class", printable(word)},
-                                               {"rows", std::llround(own)},
-                                               {"left_out", std::llround(count.lost)}});
-  }
-}
-
 /// Columns that say the same as the label are no features.
 void leave_out_twins(const Table& table, const TableColumns& columns, FeatureTable& out,
                      Reading& reading) {
@@ -154,11 +119,16 @@ void leave_out_twins(const Table& table, const TableColumns& columns, FeatureTab
                           " the same as the label");
 }
 
-/// A column of features that the labels' rows are to be found by, which is no feature unless it was
-/// asked for.
-std::optional<std::size_t> find_key(const Table& table, TableColumns& columns,
-                                    const TableRequest& request, const OtherTable& others,
-                                    Reading& reading) {
+/// A column that the labels' rows are to be found by; its name there, where it is another here.
+struct KeyColumn {
+  std::size_t column;
+  std::string name{};
+};
+
+/// Of the features, which it is none of unless it was asked for, or of texts under another name.
+std::optional<KeyColumn> find_key(const Table& table, TableColumns& columns,
+                                  const TableRequest& request, const OtherTable& others,
+                                  Reading& reading) {
   if (!columns.header) return {};
   const SharedKeys keys = shared_keys(table, columns, others.columns);
   const auto has = [](const std::vector<std::size_t>& list, std::size_t column) {
@@ -199,7 +169,8 @@ std::optional<std::size_t> find_key(const Table& table, TableColumns& columns,
            others.name + " the same ones";
   };
   if (key) {
-    if (!request.columns.features.empty() || !request.feature_names.empty()) return key->column;
+    if (!request.columns.features.empty() || !request.feature_names.empty())
+      return KeyColumn{key->column};
     if (columns.features.size() == 1)
       throw DataError(told(*key) +
                       " in another order: it tells which label is whose, and no other column of "
@@ -212,7 +183,17 @@ std::optional<std::size_t> find_key(const Table& table, TableColumns& columns,
     reading.notes.push_back(told(*key) +
                             " in another order: it tells which label is whose, and is left out of "
                             "the features");
-    return key->column;
+    return KeyColumn{key->column};
+  }
+  // Texts do not agree by chance.
+  if (renamed && !in_order && !partial && !others.columns[renamed->other].name.empty() &&
+      std::none_of(others.columns[renamed->other].fields.begin(),
+                   others.columns[renamed->other].fields.end(), [](const std::string& field) {
+                     return table_number(field, DecimalMark::kPoint).has_value();
+                   })) {
+    reading.notes.push_back(told(*renamed) +
+                            " in another order: texts under another name, taken for the same");
+    return KeyColumn{renamed->column, others.columns[renamed->other].name};
   }
   if (partial && !in_order) tell_of_absent(*partial);
   if (in_order || renamed) reading.details["by_places"] = true;
@@ -231,11 +212,11 @@ std::optional<std::size_t> find_key(const Table& table, TableColumns& columns,
 class OtherColumns {
  public:
   /// Without a header there are none.
-  explicit OtherColumns(const TableColumns& columns, std::optional<std::size_t> key = {})
+  explicit OtherColumns(const TableColumns& columns, const std::optional<KeyColumn>& key = {})
       : mark_(columns.mark) {
     if (!columns.header) return;
     std::set<std::size_t> used(columns.features.begin(), columns.features.end());
-    if (key) used.erase(*key);
+    if (key) used.erase(key->column);
     used.insert(columns.one_hot.begin(), columns.one_hot.end());
     if (columns.label) used.insert(*columns.label);
     used.insert(columns.dropped.begin(), columns.dropped.end());
@@ -243,6 +224,7 @@ class OtherColumns {
       if (used.count(j) != 0) continue;
       NamedColumn column{heading_key(columns.names[j]), columns.column_text(j), {}};
       if (is_unnamed_heading(columns.names[j])) column.name.clear();
+      if (key && key->column == j && !key->name.empty()) column.name = key->name;
       places_.push_back(j);
       out_.push_back(std::move(column));
     }
@@ -269,6 +251,40 @@ class OtherColumns {
 };
 
 }  // namespace
+
+void tell_lost_classes(const std::string& name, const LabelWords& kept, const LabelWords& lost,
+                       const std::string& why, Reading& reading) {
+  struct Count {
+    double kept = 0, lost = 0;
+  };
+  std::map<std::string, Count> classes;
+  for (std::size_t i = 0; i < kept.size(); ++i) ++classes[kept.words()[kept.index(i)]].kept;
+  for (std::size_t i = 0; i < lost.size(); ++i) ++classes[lost.words()[lost.index(i)]].lost;
+  const auto all = static_cast<double>(kept.size() + lost.size()),
+             left_out = static_cast<double>(lost.size());
+  const auto of = [](double part, double whole) {
+    return std::to_string(std::llround(part)) + " of " + std::to_string(std::llround(whole));
+  };
+  for (const auto& [word, count] : classes) {
+    const double own = count.kept + count.lost, others = all - own;
+    const double share = count.lost / own,
+                 of_others = others > 0 ? (left_out - count.lost) / others : 0;
+    // By chance once in some ten thousand such tables.
+    const double expected = own * left_out / all;
+    const double deviation = std::sqrt(expected * (1 - left_out / all));
+    const bool more =
+        share >= 0.1 && share >= 2 * of_others && count.lost > expected + 4 * deviation;
+    if (count.lost == 0 || (count.kept > 0 && !more)) continue;
+    reading.warnings.push_back(name + ": " + of(count.lost, own) + " rows of the class " +
+                               shown_field(word) + " " + why + " and are left out, " +
+                               of(left_out - count.lost, others) + " of the others" +
+                               (count.kept == 0 ? ": nothing is left of it"
+                                                : ": what is left may be no fair sample of it"));
+    reading.details["lost_classes"].push_back({{"class", printable(word)},
+                                               {"rows", std::llround(own)},
+                                               {"left_out", std::llround(count.lost)}});
+  }
+}
 
 FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest request,
                                 Reading& reading, const OtherTable& others) {
@@ -331,7 +347,7 @@ FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest 
     }
   }
   if (at == 0) throw DataError(table.name() + ": no row is complete");
-  if (lost.size() > 0) tell_lost_classes(table, out.labels, lost, reading);
+  if (lost.size() > 0) tell_lost_classes(table.name(), out.labels, lost, "lack a value", reading);
   out.features.conservativeResize(at, Eigen::NoChange);
   out.others = beside.take();
   out.groups = groups.take();

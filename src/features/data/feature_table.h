@@ -41,6 +41,11 @@ struct FeatureTable {
 FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest request,
                                 Reading& reading, const OtherTable& others = {{}, {}});
 
+/// Classes that lose (almost) all of their rows, or many more than the others do, are warned of. `name` opens
+/// the message; `why`: "lack a value".
+void tell_lost_classes(const std::string& name, const LabelWords& kept, const LabelWords& lost,
+                       const std::string& why, Reading& reading);
+
 /// A table of labels alone. `others`: takes the columns beside them, where there is a header. Throws
 /// DataError.
 LabelWords read_label_table(const std::filesystem::path& path, const ColumnChoice& columns,

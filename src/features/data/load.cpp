@@ -69,6 +69,18 @@ Members members_of(const NpzArchive& archive, const DataSource& source, bool lab
   return out;
 }
 
+/// Arrays have no names: they are the training set's by their places.
+void tell_nameless(const DataSource& source, const Dataset& set, Reading& reading) {
+  if (source.feature_names.empty() || !set.feature_names.empty() ||
+      kind_of(source.features) == Kind::kTable)
+    return;
+  if (set.width() != source.feature_names.size()) return;  // is refused elsewhere
+  reading.notes.push_back(quoted_path(source.features) +
+                          ": its columns have no names and are taken for the training set's, in "
+                          "their order: " +
+                          list_of_words(source.feature_names));
+}
+
 LabelWords rows_of(const LabelWords& words, const std::vector<std::size_t>& rows) {
   LabelWords out;
   for (const std::size_t row : rows)
@@ -228,6 +240,7 @@ Dataset load_features(const DataSource& source, Reading* told,
     default:
       set.features = read_idx_images(source.features);
   }
+  tell_nameless(source, set, reading);
   return set;
 }
 
@@ -276,6 +289,9 @@ Dataset load_dataset(const DataSource& source, Reading* told,
                         ": no labels beside it by a usual name; name them with --labels-member");
       labelled = archive.where(members.labels);
       words = archive.label_words(members.labels);
+      if (members.labels == "labels" && archive.contains("label_name"))
+        if (const auto names = archive.strings("label_name"); names.size() == 1)
+          set.label_name = names[0];
       if (archive.contains("classes")) {
         const std::vector<std::string> names = archive.strings("classes");
         words = words.renamed(names);
@@ -287,6 +303,7 @@ Dataset load_dataset(const DataSource& source, Reading* told,
   } else {
     set.features = load_features(source, &reading).features;
   }
+  if (kind == Kind::kNpz) tell_nameless(source, set, reading);
   if (!source.labels.empty()) {
     if (kind != Kind::kTable) words = read_labels(source, of_labels, &beside_labels);
     reading.notes.insert(reading.notes.end(), of_labels.notes.begin(), of_labels.notes.end());
@@ -306,7 +323,16 @@ Dataset load_dataset(const DataSource& source, Reading* told,
                           reading);
     if (rows.empty() && kind == Kind::kTable && !reading.details.contains("by_places"))
       tell_of_places(name, labelled, beside_labels, reading);
-    if (!rows.empty()) words = rows_of(words, rows);
+    if (!rows.empty()) {
+      std::vector<bool> used(words.size());
+      for (const std::size_t row : rows) used[row] = true;
+      std::vector<std::size_t> unused;
+      for (std::size_t i = 0; i < used.size(); ++i)
+        if (!used[i]) unused.push_back(i);
+      const LabelWords lost = rows_of(words, unused);
+      words = rows_of(words, rows);
+      if (lost.size() > 0) tell_lost_classes(labelled, words, lost, "have no sample", reading);
+    }
     if (identifiers != nullptr)
       for (const NamedColumn& column : beside_labels) {
         beside_features.push_back({column.name, column.column, {}});
@@ -331,7 +357,7 @@ Dataset load_dataset(const DataSource& source, Reading* told,
   set.groups = choose_groups(groups, set.labels, source.columns, name, reading);
   if (const nlohmann::json single = single_samples(set, words); !single.empty())
     reading.details["single_samples"] = single;
-  set.label_name = known_label(reading).name;
+  if (set.label_name.empty()) set.label_name = known_label(reading).name;
   validate_set(set, name);
   if (identifiers != nullptr) *identifiers = identifiers_among(std::move(beside_features));
   return set;

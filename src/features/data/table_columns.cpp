@@ -17,6 +17,8 @@ namespace {
 using Indices = ColumnUses::Indices;
 
 constexpr const char* kAsAsked = "as asked";
+// A family's size has fewer values.
+constexpr std::size_t kFewestOrigins = 10;
 
 class Assignment {
  public:
@@ -51,9 +53,20 @@ class Assignment {
   }
 
  private:
+  /// A name that is a number goes before the column of that number, which is said.
+  std::size_t find(const std::string& wanted) {
+    const std::size_t j = uses_.find(wanted);
+    if (uses_.name(j) == wanted &&
+        std::all_of(wanted.begin(), wanted.end(), [](char c) { return c >= '0' && c <= '9'; }) &&
+        wanted != std::to_string(j + 1))
+      reading_.notes.push_back(table_.name() + ": " + shown_field(wanted) + " is " + uses_.text(j) +
+                               ", by its name, whatever its place");
+    return j;
+  }
+
   void drop_chosen() {
     for (const std::string& wanted : request_.columns.drop) {
-      const std::size_t j = uses_.find(wanted);
+      const std::size_t j = find(wanted);
       if (!uses_.free(j)) continue;
       uses_.leave_out(j, kAsAsked);
       out_.dropped.push_back(j);
@@ -85,7 +98,7 @@ class Assignment {
           uses_.leave_out(j, "a label, by its name");
       return;
     }
-    const std::size_t j = uses_.find(wanted);
+    const std::size_t j = find(wanted);
     if (!uses_.free(j))
       throw DataError(table_.name() + ": " + uses_.text(j) +
                       " cannot be the label: " + uses_.use(j));
@@ -218,7 +231,7 @@ class Assignment {
       take_features_of_another_set();
     } else if (!choice.features.empty()) {
       for (const std::string& wanted : choice.features) {
-        const std::size_t j = uses_.find(wanted);
+        const std::size_t j = find(wanted);
         if (!uses_.free(j))
           throw DataError(table_.name() + ": " + uses_.text(j) +
                           " cannot be a feature: " + uses_.use(j));
@@ -230,6 +243,7 @@ class Assignment {
         uses_.leave_out(j, "not among the features asked for");
     } else {
       leave_out_indices(uses_, request_.use, false);
+      leave_out_origins();
       if (needs_label()) take_label();
       if (!out_.label) leave_out_labels();
       leave_out_texts();
@@ -253,6 +267,28 @@ class Assignment {
   bool needs_label() const {
     return !out_.label &&
            (request_.labelled == Labelled::kYes || request_.labelled == Labelled::kMaybe);
+  }
+
+  /// Numbers, or words, that say whose a row is are no features: the name, and more values than a
+  /// measure of that name would have.
+  void leave_out_origins() {
+    if (!uses_.profile().header()) return;
+    for (const std::size_t j : uses_.free_columns()) {
+      const ColumnProfile& c = uses_.column(j);
+      // In the plural they are numbers of such.
+      if (!is_origin_heading(uses_.name(j)) || is_label_heading(uses_.name(j)) ||
+          heading_key(uses_.name(j)).ends_with('s'))
+        continue;
+      const bool certain = is_certain_origin_heading(uses_.name(j)),
+                 whole = c.whole + c.missing == out_.rows.size();
+      const std::size_t values = c.many ? kMaxDifferent : c.different.size();
+      if (whole ? values >= (certain ? 3 : kFewestOrigins) : certain && c.numbers == 0)
+        uses_.leave_out(j, "whose a row is, by its name");
+      else if (whole && values > 2)
+        reading_.notes.push_back(table_.name() + ": " + uses_.text(j) +
+                                 " is a feature by its few values; if it tells whose a row is, say "
+                                 "so with --group-column");
+    }
   }
 
   void leave_out_labels() {

@@ -108,13 +108,10 @@ bool is_counter_heading(std::string_view name) {
   return is_in(words, name);
 }
 
-bool is_origin_heading(std::string_view name) {
-  static const Words words = {"patient",    "subject",  "subj",     "participant", "person",
-                              "individual", "lesion",   "tumor",    "tumour",      "donor",
-                              "respondent", "animal",   "mouse",    "user",        "customer",
-                              "client",     "member",   "employee", "student",     "speaker",
-                              "author",     "writer",   "driver",   "family",      "household",
-                              "case",       "patients", "subjects", "groups",      "mrn"};
+namespace {
+
+/// "patient" of "patient_id", "PatientNo", ..
+std::string origin_of(std::string_view name) {
   std::string key = heading_key(name);
   for (const char* end : {"identifier", "number", "code", "uid", "id", "ids", "no", "nr"})
     if (key.ends_with(end)) {
@@ -122,7 +119,25 @@ bool is_origin_heading(std::string_view name) {
       break;
     }
   if (key.ends_with('_')) key.pop_back();
-  return words.find(key) != words.end();
+  return key;
+}
+
+}  // namespace
+
+bool is_origin_heading(std::string_view name) {
+  static const Words words = {"patient",    "subject",  "subj",     "participant", "person",
+                              "individual", "lesion",   "tumor",    "tumour",      "donor",
+                              "respondent", "animal",   "mouse",    "user",        "customer",
+                              "client",     "member",   "employee", "student",     "speaker",
+                              "author",     "writer",   "driver",   "family",      "household",
+                              "case",       "patients", "subjects", "groups",      "mrn"};
+  return words.find(origin_of(name)) != words.end();
+}
+
+bool is_certain_origin_heading(std::string_view name) {
+  static const Words words = {"patient", "subject", "subj",       "participant",
+                              "person",  "donor",   "respondent", "mrn"};
+  return words.find(origin_of(name)) != words.end();
 }
 
 bool is_group_heading(std::string_view name) {
@@ -153,8 +168,50 @@ std::function<bool(std::string_view)> known_headings(TableUse use) {
   };
 }
 
+namespace {
+
+/// "05-Mar-2021", "5 March 2021", "05MAR2021", "Mar 5, 2021" as "5-1-2021": the name of a month, and what
+/// separates it, as a number. Other texts as they are.
+std::string with_numbered_month(std::string_view text) {
+  static constexpr std::string_view kMonths[] = {"january",   "february", "march",    "april",
+                                                 "may",       "june",     "july",     "august",
+                                                 "september", "october",  "november", "december"};
+  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  const auto first = std::find_if(text.begin(), text.end(), letter);
+  const auto last = std::find_if_not(first, text.end(), letter);
+  std::string word(first, last);
+  for (char& c : word) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  const bool month = std::any_of(std::begin(kMonths), std::end(kMonths), [&](auto name) {
+    return word == name || word == name.substr(0, 3) || (word == "sept" && name[0] == 's');
+  });
+  if (!month) return std::string(text);
+  constexpr std::string_view kBetween = " -/.,";
+  std::string before(text.begin(), first), after(last, text.end());
+  before.resize(before.find_last_not_of(kBetween) + 1);
+  after.erase(0, after.find_first_not_of(kBetween));
+  if (!before.empty()) return before + "-1-" + after;
+  // The month stands first: the day is behind it, or none.
+  const std::size_t day = after.find_first_of(kBetween);
+  const std::size_t year = after.find_first_not_of(kBetween, day);
+  if (day == std::string::npos || year == std::string::npos) return "1-" + after;
+  return after.substr(0, day) + "-1-" + after.substr(year);
+}
+
+/// "09:30", "17:05"; not "1:20", a dilution.
+bool is_time_of_day(std::string_view text) {
+  const auto below = [&](std::size_t at, char tens) {
+    return text[at] >= '0' && text[at] <= tens && text[at + 1] >= '0' && text[at + 1] <= '9';
+  };
+  return text.size() == 5 && text[2] == ':' && below(0, '2') && below(3, '5') &&
+         (text[0] < '2' || text[1] < '4');
+}
+
+}  // namespace
+
 bool looks_like_date(std::string_view field) {
-  const std::string_view text = without_blanks(field);
+  if (is_time_of_day(without_blanks(field))) return true;
+  const std::string numbered = with_numbered_month(without_blanks(field));
+  const std::string_view text = numbered;
   // Numbers and what is between them: a date, a time, or both.
   std::vector<std::string_view> numbers;
   std::string between;

@@ -239,14 +239,15 @@ bool is_sign_name(std::string_view field) {
 }
 
 bool is_missing_number(std::string_view field) {
-  static constexpr std::array<std::string_view, 13> kWords = {
-      "", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", "?", "-", "--", "."};
-  return is_one_of(field, kWords);
+  static constexpr std::array<std::string_view, 4> kWords = {"-nan", "none", "--", "."};
+  return is_missing_label(field) || is_one_of(field, kWords);
 }
 
 bool is_missing_label(std::string_view field) {
-  static constexpr std::array<std::string_view, 9> kWords = {"",    "na",   "n/a", "#n/a", "<na>",
-                                                             "nan", "null", "?",   "-"};
+  // Also what spreadsheets have for a value that they could not compute, and databases for none.
+  static constexpr std::array<std::string_view, 16> kWords = {
+      "",  "na",  "n/a",    "#n/a",    "<na>",    "nan",   "null",  "?",
+      "-", "\\n", "#null!", "#div/0!", "#value!", "#num!", "#ref!", "#name?"};
   return is_one_of(field, kWords);
 }
 

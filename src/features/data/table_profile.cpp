@@ -176,7 +176,9 @@ bool TableProfile::is_header(const Table& table, const TableRow& first,
     const std::string_view field = without_blanks(first.fields[j]);
     const std::optional<double> number = any_number(field);
     const bool word = !number && !is_missing_number(field);
-    if (word && std::find(headings.begin(), headings.end(), field) != headings.end()) return true;
+    if ((word || (number && !first_again_[j])) &&
+        std::find(headings.begin(), headings.end(), field) != headings.end())
+      return true;
     if (word && column.numbers > 0 && column.texts == 1 && column.first_text == 1 &&
         column.numbers >= 2)
       throw DataError(table.name() + ": lines " + std::to_string(table.line(0)) + " and " +

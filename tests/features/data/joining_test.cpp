@@ -119,6 +119,26 @@ TEST_F(Joining, NumbersThatAgreeInPart) {
             (Labels{0, 1, 1}));
 }
 
+TEST_F(Joining, TextsUnderAnotherName) {
+  const std::string x = "name,a\npa,0.5\npb,1.5\npc,2.5\n";
+  EXPECT_EQ(load(x, "sample,label\npc,2\npb,1\npa,0\n").labels, (Labels{0, 1, 2}));
+  EXPECT_TRUE(said("texts under another name, taken for the same"));
+  EXPECT_TRUE(said("labels go to samples by column 1 ('sample'), in another order"));
+  EXPECT_TRUE(reading_.warnings.empty());
+  // In the same order nothing is to be told.
+  EXPECT_EQ(load(x, "sample,label\npa,2\npb,1\npc,0\n").labels, (Labels{2, 1, 0}));
+}
+
+TEST_F(Joining, ClassesThatLoseTheirRows) {
+  load("id,a\n1,0.5\n2,1.5\n3,NA\n4,NA\n5,3.5\n6,4.5\n", "id,label\n6,u\n5,v\n4,w\n3,w\n2,v\n1,u\n",
+       {.skip_missing = true});
+  ASSERT_EQ(reading_.warnings.size(), 1u);
+  EXPECT_NE(
+      reading_.warnings[0].find("2 of 2 rows of the class 'w' have no sample and are left out"),
+      std::string::npos)
+      << reading_.warnings[0];
+}
+
 TEST_F(Joining, NumbersUnderAnotherNameAreWarnedOf) {
   load("sample_id,a,b\n4711,0.5,1.5\n815,2.5,3.25\n42,4.5,5\n", "id,label\n42,u\n815,v\n4711,v\n");
   ASSERT_EQ(reading_.warnings.size(), 1u);

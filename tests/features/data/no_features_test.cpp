@@ -1,10 +1,12 @@
 // What a table has that is neither a feature nor the label.
+#include <algorithm>
 #include <cmath>
 #include <random>
 
 #include "base/utf8.h"
 #include "features/data/feature_tables.h"
 #include "features/data/load.h"
+#include "features/data/table_headings.h"
 
 namespace blindtuner {
 using namespace features;
@@ -178,6 +180,82 @@ TEST_F(NoFeatures, WhatIsNoLabelByItsContent) {
                        [&](int i) { return decimal(i) + (i % 2 ? ",none" : ",nodule"); }))
                 .labels.words(),
             (Words{"nodule", "none"}));
+}
+
+TEST_F(NoFeatures, DatesByTheNameOfTheMonthAndTimesOfDay) {
+  const std::vector<std::string> dates[] = {{"05-Mar-2021", "17-OCT-2020", "01-jan-1999"},
+                                            {"5 March 2021", "17 October 2020", "1 May 21"},
+                                            {"05MAR2021", "17OCT2020", "01JAN1999"},
+                                            {"Mar 5, 2021", "Oct 17, 2020", "Jan 1 1999"},
+                                            {"2021-Mar-05", "2020-Oct-17", "1999-Jan-01"},
+                                            {"Mar-2021", "Oct-2020", "Jan-1999"},
+                                            {"09:30", "17:05", "23:59"}};
+  for (const auto& values : dates) {
+    const auto row = [&](int i) {
+      return decimal(i) + ";" + values[static_cast<std::size_t>(i) % 3] + ";" + (i % 2 ? "u" : "v");
+    };
+    EXPECT_EQ(read(table("a;when;label", 30, row)).features.cols(), 1) << values[0];
+    EXPECT_EQ(left_out(), "2 dates; ") << values[0];
+  }
+  // Dilutions, genes, numbers.
+  for (const char* text : {"1:20", "MARCH5", "Mar-05", "12:3", "25:10", "may"})
+    EXPECT_FALSE(looks_like_date(text)) << text;
+}
+
+TEST_F(NoFeatures, WhoseARowIs) {
+  const auto of = [&](const std::string& name, int values, int step = 3) {
+    const FeatureTable out = read(table("a," + name + ",label", 60, [&](int i) {
+      return decimal(i) + "," + std::to_string(i * 7 % values * step + 11) + "," +
+             (i / 2 % 2 ? "u" : "v");
+    }));
+    return std::pair(out.features.cols(), out.groups.size());
+  };
+  for (const char* name : {"participant", "subj", "Person", "donor", "Respondent"})
+    EXPECT_EQ(of(name, 5), std::pair(Eigen::Index{1}, std::size_t{1})) << name;
+  EXPECT_EQ(left_out(), "2 whose a row is, by its name; ");
+  // A measure has fewer values.
+  EXPECT_EQ(of("family", 12), std::pair(Eigen::Index{1}, std::size_t{1}));
+  EXPECT_EQ(of("family", 5).first, 2);
+  ASSERT_FALSE(reading_.notes.empty());
+  bool said = false;
+  for (const std::string& note : reading_.notes)
+    said = said || note.find("('family') is a feature by its few values") != std::string::npos;
+  EXPECT_TRUE(said);
+  EXPECT_EQ(of("participant", 2, 1).first, 2);
+  EXPECT_EQ(of("patients", 12).first, 2);
+  EXPECT_EQ(read(table("a,participant,label", 40,
+                       [&](int i) {
+                         return decimal(i) + ",P" + std::to_string(i % 7) + "," +
+                                (i % 2 ? "u" : "v");
+                       }))
+                .groups.size(),
+            1u);
+}
+
+TEST_F(NoFeatures, NamesThatAreNumbers) {
+  const auto row = [&](int i) {
+    return decimal(i) + "," + decimal(i + 3) + "," + std::to_string(i % 2);
+  };
+  // Beyond the number of columns they can only be names.
+  EXPECT_EQ(
+      read(table("1990,1991,1992", 30, row), {.label = "1992", .drop = {"1990"}}).feature_names,
+      (Words{"1991"}));
+  // Below, the name goes first, which is said.
+  EXPECT_EQ(read(table("2,3,label", 30, row), {.drop = {"2"}}).feature_names, (Words{"3"}));
+  EXPECT_TRUE(std::any_of(reading_.notes.begin(), reading_.notes.end(), [](const auto& note) {
+    return note.find("'2' is column 1 ('2'), by its name, whatever its place") != std::string::npos;
+  }));
+}
+
+TEST_F(NoFeatures, ErrorsOfSpreadsheetsAndNullsOfDatabasesAreNoValues) {
+  for (const char* none : {"#NULL!", "#DIV/0!", "#N/A", "#VALUE!", "#NUM!", "#REF!", "\\N"}) {
+    const std::string text =
+        "a,b,label\n1.5,2.5,u\n" + std::string(none) + ",3.5,v\n2.5,4.5,v\n3.5,5.5,u\n";
+    refused(text, "no value ('" + std::string(none) + "')");
+    EXPECT_EQ(read(text, {.skip_missing = true}).features.rows(), 3) << none;
+  }
+  refused("a,label\n1.5,u\n2.5,#NULL!\n3.5,u\n4.5,v\n", "no label ('#NULL!')");
+  refused("a,label\n1.5,u\n2.5,\\N\n3.5,u\n4.5,v\n", "no label ('\\N')");
 }
 
 TEST_F(NoFeatures, MeasuresAreNeitherDatesNorTexts) {

@@ -30,19 +30,19 @@ BELOW = {
     "transport": ["io"],
     "records": ["io", "learn"],
     "plan": ["records"],
+    "party/owner": ["plan", "transport", "learn/reference", "secret"],
     "app/common": ["records"],
     "party/server": ["records", "transport"],
     "api/common": ["records"],
     "api/server": ["api/common", "party/server"],
     "app/server": ["app/common", "plan", "party/server"],
-    "app/owner": ["app/common", "plan", "transport", "learn/reference", "secret", "features/image", "features/text",
-                  "features/transformer"],
+    "app/owner": ["app/common", "party/owner", "features/image", "features/text", "features/transformer"],
 }
 # What only some files below src/ may include, whatever their layer: the device seam, docs/decisions/device-seam.md.
 ONLY_FROM = {"kernels/": ("kernels/", "device/cpu/"), "device/cpu/": ("device/",)}
 
 # Where secret keys and data in the clear are: reached by the owner's program alone.
-OWNERS = {"secret", "features", "learn/reference", "app/owner"}
+OWNERS = {"secret", "features", "learn/reference", "party/owner", "app/owner"}
 
 # What can decrypt: everything that the programs decrypt goes through secret/disclosure.h.
 DECRYPTING = {"secret/encryption.h", "secret/decryption.h"}
@@ -108,7 +108,7 @@ def check(src):
                 if header.startswith(folder) and not inside.startswith(users):
                     problems.append(f"{inside}:{number}: '{header}' is included from "
                                     f"{' and '.join(users)} alone")
-        if layer.startswith("app/"):
+        if layer.startswith(("app/", "party/")):
             for header in sorted(decrypting(src, path, set())):
                 problems.append(f"{inside}: reaches '{header}'; what is decrypted leaves through "
                                 "secret/disclosure.h alone")

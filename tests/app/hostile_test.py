@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A server that deviates, seen by the commands: files that lie well-formed, runs that end where they
-should not, refusals that tell. (tests/app/hostile_test.cpp lies about ciphertexts, and a server's
+should not, refusals that tell. (tests/party/owner/hostile_test.cpp lies about ciphertexts, and a server's
 program that does not do what `finetune` tells it is in hostile_server_test.py.)
 
 usage: hostile_test.py BLINDTUNER BLINDTUNER-SERVER [unittest arguments]

@@ -3,10 +3,11 @@
 
 #include <gtest/gtest.h>
 
-#include "app/owner/quality.h"
 #include "base/utf8.h"
+#include "party/owner/quality.h"
 
 namespace blindtuner {
+using namespace party;
 using namespace app;
 namespace {
 

@@ -7,16 +7,17 @@
 #include <cmath>
 #include <random>
 
-#include "app/owner/comparison.h"
 #include "app/owner/finetuning.h"
 #include "features/data/whitening.h"
 #include "learn/encrypted_trainer.h"
 #include "learn/reference/plain_reference.h"
+#include "party/owner/comparison.h"
 #include "secret/dataset_encryption.h"
 #include "secret/decryption.h"
 #include "secret/disclosure.h"
 
 namespace blindtuner {
+using namespace party;
 using namespace app;
 namespace {
 

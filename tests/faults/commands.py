@@ -335,7 +335,7 @@ class Boxes:
     def check_pair(box):
         """A secret key and evaluation keys that lie together are one pair; or the evaluation keys' own
         secret key is kept, and those that the next command puts in their place lie there, too
-        (app/owner/key_folder.h)."""
+        (party/owner/key_folder.h)."""
         def identity(path):
             return path.read_bytes()[80:96] if path.exists() else None
         for secret in box.rglob("secret.key"):

@@ -7,19 +7,20 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
-#include "app/owner/data_sets.h"
 #include "app/owner/passphrase.h"
 #include "app/owner/run_folder.h"
-#include "app/owner/sealed_record.h"
 #include "app/owner/server_report.h"
 #include "base/hmac.h"
 #include "base/json.h"
 #include "io/file_stream.h"
 #include "owner.h"
+#include "party/owner/data_sets.h"
+#include "party/owner/sealed_record.h"
 #include "records/round.h"
 #include "rlwe/written_parameters.h"
 
 namespace blindtuner::fuzz {
+using namespace party;
 namespace {
 
 namespace fs = std::filesystem;

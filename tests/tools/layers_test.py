@@ -41,6 +41,14 @@ class Layers(unittest.TestCase):
             with self.subTest(name):
                 self.assertIn("alone", problems({name: ["kernels/api.h"]})[0])
 
+    def test_a_party_does_not_know_the_programs(self):
+        self.assertEqual([], problems({"party/owner/opening.cpp": ["secret/disclosure.h", "plan/forecast.h"]}))
+        self.assertIn("must not include", problems({"party/owner/opening.cpp": ["app/common/report.h"]})[0])
+        for name in ("party/owner/opening.cpp", "app/owner/decrypt.cpp"):
+            with self.subTest(name):
+                self.assertIn("leaves through", problems({name: ["secret/decryption.h"],
+                                                          "secret/decryption.h": []})[0])
+
     def test_a_device_s_inside_is_its_own(self):
         self.assertIn("alone", problems({"ring/poly.cpp": ["device/cpu/tables.h"]})[0])
 

@@ -113,7 +113,7 @@ std::string state_of_owner(const fs::path& path) {
     std::ifstream file(path, std::ios::binary);
     file.read(begin.data(), static_cast<std::streamsize>(begin.size()));
   }
-  // app/owner/sealed_record.h, secret/ledger.h
+  // party/owner/sealed_record.h, secret/ledger.h
   if ((name.starts_with("ledger-") && name.ends_with(".jsonl")) ||
       begin.starts_with("{\"key_id\":\""))
     return "the ledger of keys";

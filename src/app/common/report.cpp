@@ -5,10 +5,7 @@
 #include <cmath>
 #include <cstdio>
 #include <sstream>
-#include <system_error>
 
-#include "base/error.h"
-#include "base/quantity.h"
 #include "base/utf8.h"
 #include "rlwe/security.h"
 
@@ -80,22 +77,6 @@ void print_notes(const CommonOptions& options, const std::vector<std::string>& n
 
 void print_warning(const std::string& warning) {
   std::fprintf(stderr, "warning: %s\n", printable(warning).c_str());
-}
-
-void require_room(const std::filesystem::path& folder, std::uint64_t bytes,
-                  const std::string& what) {
-  std::error_code error;
-  const std::filesystem::space_info space = std::filesystem::space(folder, error);
-  if (!error && space.available < bytes)
-    throw DataError("'" + folder.string() + "': the disk has " +
-                    bytes_text(static_cast<double>(space.available)) + " left, " + what +
-                    " will take " + bytes_text(static_cast<double>(bytes)));
-}
-
-std::uint64_t file_bytes(const std::filesystem::path& path) {
-  std::error_code error;
-  const auto bytes = std::filesystem::file_size(path, error);
-  return error ? 0 : bytes;
 }
 
 }  // namespace blindtuner::app

@@ -1,6 +1,7 @@
 // Pieces of the reports.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -28,10 +29,5 @@ std::string parameters_text(const Parameters& parameters);
 void print_notes(const CommonOptions& options, const std::vector<std::string>& notes);
 /// What may make a result worthless: "warning: ..", always.
 void print_warning(const std::string& warning);
-
-/// Throws DataError when the disk of the folder has less left than `what` will take.
-void require_room(const std::filesystem::path& folder, std::uint64_t bytes,
-                  const std::string& what);
-std::uint64_t file_bytes(const std::filesystem::path& path);
 
 }  // namespace blindtuner::app

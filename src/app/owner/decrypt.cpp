@@ -9,10 +9,10 @@
 #include "app/common/options.h"
 #include "app/common/progress.h"
 #include "app/common/report.h"
-#include "app/owner/data_sets.h"
-#include "app/owner/opening.h"
+#include "app/owner/keys.h"
 #include "app/owner/owner.h"
 #include "app/owner/steps.h"
+#include "app/owner/told.h"
 #include "app/owner/validator.h"
 #include "base/error.h"
 #include "base/path.h"
@@ -20,6 +20,9 @@
 #include "features/data/load.h"
 #include "features/data/npy.h"
 #include "learn/model_noise.h"
+#include "party/owner/data_sets.h"
+#include "party/owner/opening.h"
+#include "party/owner/quality.h"
 #include "records/model.h"
 #include "records/scores.h"
 
@@ -323,7 +326,7 @@ void decrypt_command(const CommonOptions& common, const DecryptOptions& options)
     throw DataError("decrypt takes one of --model and --scores; both to publish scores");
   if (!of_scores && !options.data.empty())
     throw DataError("--data goes with --scores: what was scored; --trained-on with --model");
-  const OwnerFolder keys = open_keys(options.keys, common.allow_insecure);
+  const OwnerFolder keys = open_keys(options.keys, common);
   nlohmann::json report = nlohmann::json::object();
   std::ostringstream text;
   if (of_scores)

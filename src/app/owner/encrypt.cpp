@@ -10,13 +10,13 @@
 #include "app/common/config_file.h"
 #include "app/common/options.h"
 #include "app/common/report.h"
-#include "app/owner/data_sets.h"
-#include "app/owner/opening.h"
+#include "app/owner/keys.h"
 #include "app/owner/owner.h"
-#include "app/owner/rehearsal.h"
 #include "app/owner/steps.h"
 #include "app/owner/tables.h"
+#include "app/owner/told.h"
 #include "base/atomic_file.h"
+#include "base/disk.h"
 #include "base/error.h"
 #include "base/path.h"
 #include "base/quantity.h"
@@ -24,6 +24,9 @@
 #include "features/data/class_names.h"
 #include "features/data/load.h"
 #include "features/data/shuffle.h"
+#include "party/owner/data_sets.h"
+#include "party/owner/opening.h"
+#include "party/owner/rehearsal.h"
 #include "records/key_set.h"
 
 namespace blindtuner::app {
@@ -136,7 +139,7 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
   const OrderSeed seed = OrderSeed::parse(options.seed, "--seed");
   if (options.validation_fraction > 0 || !options.validation.features.empty())
     check_writable(validation_path(options));
-  const OwnerFolder keys = open_keys_to_encrypt(options.keys, common.allow_insecure);
+  const OwnerFolder keys = open_keys_to_encrypt(options.keys, common);
   const std::string name = quoted_path(options.source.features);
   Dataset set;
   std::optional<Dataset> validation;

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "app/common/report.h"
+#include "base/disk.h"
 #include "base/path.h"
 #include "base/quantity.h"
 #include "base/sha256.h"

@@ -7,21 +7,18 @@
 
 #include "app/common/progress.h"
 #include "app/common/report.h"
-#include "app/owner/data_sets.h"
 #include "app/owner/exchange.h"
 #include "app/owner/finetuning_choice.h"
 #include "app/owner/html_report.h"
-#include "app/owner/opening.h"
+#include "app/owner/keys.h"
 #include "app/owner/process.h"
-#include "app/owner/quality.h"
-#include "app/owner/rehearsal.h"
-#include "app/owner/run_judge.h"
 #include "app/owner/server_check.h"
 #include "app/owner/server_report.h"
 #include "app/owner/steps.h"
 #include "app/owner/validator.h"
 #include "base/atomic_file.h"
 #include "base/buffer.h"
+#include "base/disk.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/parallel.h"
@@ -30,6 +27,11 @@
 #include "learn/encrypted_trainer.h"
 #include "learn/reference/metrics.h"
 #include "learn/reference/plain_reference.h"
+#include "party/owner/data_sets.h"
+#include "party/owner/opening.h"
+#include "party/owner/quality.h"
+#include "party/owner/rehearsal.h"
+#include "party/owner/run_judge.h"
 #include "plan/forecast.h"
 #include "records/model.h"
 #include "rlwe/written_parameters.h"
@@ -191,7 +193,6 @@ class Finetuning {
     request.classes = static_cast<std::size_t>(data_.train.classes);
     request.batch = std::min(way.config.batch_size, data_.train.size());
     request.allow_insecure = common_.allow_insecure;
-    request.quiet = common_.quiet;
     return request;
   }
 
@@ -247,19 +248,21 @@ class Finetuning {
 
   OwnerFolder new_keys() {
     const KeyOptions where = key_options();
-    const MadeKeys made = make_keys(files_.keys, key_request(), settings_.keys.fresh, [&] {
+    const auto passphrase = [&] {
       return passphrase_given(where.passphrase)
                  ? read_passphrase(where.passphrase, secret_key_path(files_.keys))
                  : SecretBytes();
-    });
+    };
+    const MadeKeys made = make_keys(files_.keys, key_request(), settings_.keys.fresh, passphrase,
+                                    key_listener(common_));
     if (made.old_pair)
       owner_says("keeps the keys that were there in " + quoted_path(*made.old_pair));
-    return open_keys_to_encrypt(where, common_.allow_insecure);
+    return open_keys_to_encrypt(where, common_);
   }
 
   OwnerFolder keys_of_earlier_run() {
     const KeygenRequest request = key_request();
-    OwnerFolder keys = open_keys_to_encrypt(key_options(), common_.allow_insecure);
+    OwnerFolder keys = open_keys_to_encrypt(key_options(), common_);
     const ProductLayout& made_for = keys.layout();
     const std::string& parameters = keys.set.parameters->literal().name;
     if (made_for.features != request.features + 1 || made_for.classes != request.classes ||

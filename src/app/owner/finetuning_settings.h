@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "app/owner/key_folder.h"
+#include "app/owner/passphrase.h"
 #include "features/data/dataset.h"
 #include "features/data/order_seed.h"
 #include "features/data/whitening.h"
@@ -16,6 +16,7 @@
 namespace blindtuner::app {
 using namespace learn;
 using namespace features;
+using namespace secret;
 
 /// Which keys a run uses.
 struct RunKeys {

@@ -3,10 +3,10 @@
 #include <sstream>
 
 #include "app/owner/finetuning.h"
-#include "app/owner/quality.h"
 #include "base/path.h"
 #include "base/quantity.h"
 #include "learn/training_config.h"
+#include "party/owner/quality.h"
 
 namespace blindtuner::app {
 namespace {

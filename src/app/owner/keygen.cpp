@@ -7,8 +7,10 @@
 
 #include "app/common/options.h"
 #include "app/common/report.h"
-#include "app/owner/key_folder.h"
+#include "app/owner/keys.h"
 #include "app/owner/owner.h"
+#include "base/disk.h"
+#include "base/path.h"
 #include "base/quantity.h"
 #include "base/stopwatch.h"
 #include "learn/heads/softmax.h"
@@ -39,13 +41,14 @@ void keygen(const CommonOptions& common, KeygenOptions options) {
                  "more than %zu classes: 'train' takes them with --head sigmoid or squared only\n",
                  most_softmax_classes());
   options.allow_insecure = common.allow_insecure;
-  options.quiet = common.quiet;
-  const MadeKeys made = make_keys(options.out, options, options.force, [&] {
+  const auto passphrase = [&] {
     if (passphrase_given(options.passphrase))
       return read_passphrase(options.passphrase, secret_key_path(options.out));
     return options.sealed ? read_new_passphrase(options.passphrase, secret_key_path(options.out))
                           : SecretBytes();
-  });
+  };
+  const MadeKeys made =
+      make_keys(options.out, options, options.force, passphrase, key_listener(common));
   const auto secret = secret_key_path(options.out), evaluation = evaluation_keys_path(options.out);
   const ParametersPtr parameters = Parameters::create(named_parameters(options.parameters));
   nlohmann::json report = {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "app/owner/keys.h"
 #include "app/owner/owner.h"
 #include "app/owner/steps.h"
 #include "base/path.h"
@@ -85,8 +86,8 @@ std::string text_of(const Ledger& ledger, const std::vector<LedgerEntry>& entrie
 }
 
 void ledger_command(const CommonOptions& common, const KeyOptions& options, bool begin_anew) {
-  const OwnerFolder keys = open_keys(options, common.allow_insecure,
-                                     begin_anew ? LostLedger::kAllowed : LostLedger::kRefused);
+  const OwnerFolder keys =
+      open_keys(options, common, begin_anew ? LostLedger::kAllowed : LostLedger::kRefused);
   Disclosure door(keys.keys, keys.folder);
   if (begin_anew) door.begin_ledger_anew();
   const Ledger& ledger = door.ledger();

@@ -13,7 +13,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "app/owner/key_folder.h"
+#include "app/owner/keys.h"
 #include "app/owner/owner.h"
 #include "base/error.h"
 #include "base/file_lock.h"
@@ -130,8 +130,8 @@ void change_passphrase(const CommonOptions& common, const ChangeOptions& options
   const FileLock lock = lock_keys(options.keys.folder);
   KeyOptions where = options.keys;
   where.passphrase.may_be_unsealed = !before;
-  const OwnerFolder keys = open_keys(where, common.allow_insecure, LostLedger::kAllowed);
-  remove_second_names(options.keys.folder);
+  const OwnerFolder keys = open_keys(where, common, LostLedger::kAllowed);
+  remove_second_names(options.keys.folder, key_listener(common));
   SecretBytes passphrase;
   if (!options.remove) passphrase = read_new_passphrase(options.fresh, secret);
   write_secret_key(secret, keys.keys, passphrase);

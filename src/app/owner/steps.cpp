@@ -7,8 +7,6 @@
 
 #include "app/common/progress.h"
 #include "app/common/report.h"
-#include "app/owner/data_sets.h"
-#include "app/owner/opening.h"
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -23,6 +21,8 @@
 #include "features/data/sample_groups.h"
 #include "features/data/shuffle.h"
 #include "features/data/table_headings.h"
+#include "party/owner/data_sets.h"
+#include "party/owner/opening.h"
 #include "records/dataset.h"
 #include "records/training_state.h"
 #include "secret/dataset_encryption.h"
@@ -500,13 +500,6 @@ DecryptedScores load_scores(const fs::path& path) {
     throw DataError(quoted_path(path) + ": " + std::to_string(out.class_names.size()) +
                     " names for " + std::to_string(out.scores.cols()) + " classes");
   return out;
-}
-
-double largest_logit(const Eigen::MatrixXd& all) {
-  double largest = 0;
-  for (Eigen::Index i = 0; i < all.size(); ++i)
-    if (!(std::abs(all.data()[i]) <= largest)) largest = std::abs(all.data()[i]);
-  return all.hasNaN() ? NAN : largest;
 }
 
 }  // namespace blindtuner::app

@@ -5,8 +5,6 @@
 #include <nlohmann/json_fwd.hpp>
 #include <span>
 
-#include "app/owner/key_folder.h"
-#include "app/owner/trust.h"
 #include "base/atomic_file.h"
 #include "features/data/dataset.h"
 #include "features/data/feature_table.h"
@@ -14,10 +12,13 @@
 #include "features/data/table_columns.h"
 #include "features/data/whitening.h"
 #include "learn/reference/balance.h"
+#include "party/owner/key_folder.h"
+#include "party/owner/trust.h"
 #include "records/key_set.h"
 #include "secret/disclosure.h"
 
 namespace blindtuner::app {
+using namespace party;
 using namespace reference;
 
 /// Throws DataError when the features cannot be encrypted under these keys: another width, or
@@ -62,7 +63,7 @@ void warn_of_absent_classes(const Dataset& training, const std::string& name);
 /// the rows. Returns them, counted from 1, with their names where they have some.
 nlohmann::json warn_of_answers(const Dataset& training);
 
-/// What the owner's record of data sets (app/owner/data_sets.h), and nobody else, is told of one.
+/// What the owner's record of data sets (party/owner/data_sets.h), and nobody else, is told of one.
 struct DataSetUse {
   std::string use;                  ///< "training", "validation", "prediction"
   std::string seed;                 ///< OrderSeed::text()
@@ -119,8 +120,5 @@ struct DecryptedScores {
 void save_scores(const std::filesystem::path& path, const DecryptedScores& decrypted,
                  unsigned mode = kForTheOwner);
 DecryptedScores load_scores(const std::filesystem::path& path);
-
-/// The largest |score|, what the softmax circuit has to stand; NaN if one is.
-double largest_logit(const Eigen::MatrixXd& scores);
 
 }  // namespace blindtuner::app

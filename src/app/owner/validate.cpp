@@ -6,12 +6,14 @@
 
 #include "app/common/options.h"
 #include "app/owner/exchange.h"
+#include "app/owner/keys.h"
 #include "app/owner/owner.h"
-#include "app/owner/trust.h"
+#include "app/owner/told.h"
 #include "app/owner/validator.h"
 #include "base/error.h"
 #include "base/path.h"
 #include "base/quantity.h"
+#include "party/owner/trust.h"
 #include "records/round.h"
 #include "records/training_state.h"
 
@@ -46,7 +48,7 @@ void await_round(Channel& channel, int round, double timeout) {
 }
 
 void validate_command(const CommonOptions& common, const ValidateOptions& options) {
-  const OwnerFolder keys = open_keys(options.keys, common.allow_insecure);
+  const OwnerFolder keys = open_keys(options.keys, common);
   std::function<void(const std::string&)> announce;
   if (!common.quiet)
     announce = [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); };

@@ -4,12 +4,13 @@
 #include <cmath>
 #include <cstdio>
 
-#include "app/owner/data_sets.h"
-#include "app/owner/sealed_record.h"
 #include "base/error.h"
+#include "base/file_lock.h"
 #include "base/json.h"
 #include "base/path.h"
 #include "io/file_stream.h"
+#include "party/owner/data_sets.h"
+#include "party/owner/sealed_record.h"
 #include "records/answer.h"
 #include "records/dataset.h"
 #include "records/round.h"

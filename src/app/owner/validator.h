@@ -7,14 +7,15 @@
 #include <string>
 #include <vector>
 
-#include "app/owner/opening.h"
 #include "base/file_lock.h"
 #include "learn/reference/early_stopping.h"
+#include "party/owner/opening.h"
 #include "records/dataset.h"
 #include "records/round.h"
 #include "transport/channel.h"
 
 namespace blindtuner::app {
+using namespace party;
 using namespace transport;
 
 struct ValidatorOptions {

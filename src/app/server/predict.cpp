@@ -7,6 +7,8 @@
 #include "app/common/report.h"
 #include "app/server/server.h"
 #include "app/server/server_files.h"
+#include "base/disk.h"
+#include "base/path.h"
 #include "base/quantity.h"
 #include "base/stopwatch.h"
 #include "party/server/scoring.h"

@@ -12,6 +12,7 @@
 #include "app/server/server.h"
 #include "app/server/server_files.h"
 #include "base/atomic_file.h"
+#include "base/disk.h"
 #include "base/error.h"
 #include "base/file_lock.h"
 #include "base/json.h"

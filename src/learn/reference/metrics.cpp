@@ -71,4 +71,11 @@ double macro_f1(const Labels& predicted, const Labels& actual, int classes) {
   return counted == 0 ? 0.0 : sum / counted;
 }
 
+double largest_logit(const Eigen::MatrixXd& all) {
+  double largest = 0;
+  for (Eigen::Index i = 0; i < all.size(); ++i)
+    if (!(std::abs(all.data()[i]) <= largest)) largest = std::abs(all.data()[i]);
+  return all.hasNaN() ? NAN : largest;
+}
+
 }  // namespace blindtuner::reference

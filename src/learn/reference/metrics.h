@@ -37,4 +37,7 @@ double balanced_accuracy(const Labels& predicted, const Labels& actual, int clas
 /// is left out.
 double macro_f1(const Labels& predicted, const Labels& actual, int classes);
 
+/// The largest |score|, what the softmax circuit has to stand; NaN if one is.
+double largest_logit(const Eigen::MatrixXd& scores);
+
 }  // namespace blindtuner::reference

@@ -1,11 +1,10 @@
-#include "app/owner/quality.h"
+#include "party/owner/quality.h"
 
-#include "app/owner/steps.h"
 #include "base/utf8.h"
 #include "features/data/class_names.h"
 #include "learn/reference/metrics.h"
 
-namespace blindtuner::app {
+namespace blindtuner::party {
 
 namespace {
 
@@ -70,4 +69,4 @@ nlohmann::json quality_report(const Eigen::MatrixXd& scores, const Labels& label
           {"per_class", per_class}};
 }
 
-}  // namespace blindtuner::app
+}  // namespace blindtuner::party

@@ -4,11 +4,11 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "app/owner/rehearsal.h"
 #include "features/data/dataset.h"
+#include "party/owner/rehearsal.h"
 #include "records/model.h"
 
-namespace blindtuner::app {
+namespace blindtuner::party {
 using namespace records;
 
 /// Features as they were encrypted.
@@ -33,4 +33,4 @@ double judge_run(nlohmann::json& report, const FinishedRun& run, const Parameter
                  const ModelFile& file, const LinearClassifier& model,
                  const PlainResult& approximate);
 
-}  // namespace blindtuner::app
+}  // namespace blindtuner::party

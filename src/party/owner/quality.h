@@ -7,7 +7,7 @@
 
 #include "features/data/dataset.h"
 
-namespace blindtuner::app {
+namespace blindtuner::party {
 using namespace features;
 
 /// {"samples", "classes", "class_names", "accuracy", "balanced_accuracy", "macro_f1", "max_logit",
@@ -21,4 +21,4 @@ nlohmann::json quality_report(const Eigen::MatrixXd& scores, const Labels& label
 /// Its notes, a line each.
 std::string quality_notes(const nlohmann::json& report);
 
-}  // namespace blindtuner::app
+}  // namespace blindtuner::party

@@ -1,9 +1,9 @@
-#include "app/owner/trust.h"
+#include "party/owner/trust.h"
 
 #include <cmath>
 #include <cstdio>
 
-namespace blindtuner::app {
+namespace blindtuner::party {
 namespace {
 
 constexpr char kAdvice[] =
@@ -62,4 +62,4 @@ void judge_weights(nlohmann::json& report, const LogitLimit& limit, const Linear
              kAdvice);
 }
 
-}  // namespace blindtuner::app
+}  // namespace blindtuner::party

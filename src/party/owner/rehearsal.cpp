@@ -1,12 +1,12 @@
-#include "app/owner/rehearsal.h"
+#include "party/owner/rehearsal.h"
 
 #include <cmath>
 #include <cstdio>
 
-#include "app/owner/steps.h"
 #include "learn/encrypted_trainer.h"
+#include "learn/reference/metrics.h"
 
-namespace blindtuner::app {
+namespace blindtuner::party {
 namespace {
 
 PlainOptions options_of(const RehearsedRun& run) {
@@ -63,4 +63,4 @@ std::string out_of_range(const HeadCircuit& circuit, double largest) {
   return text;
 }
 
-}  // namespace blindtuner::app
+}  // namespace blindtuner::party

@@ -1,21 +1,19 @@
-#include "app/owner/opening.h"
+#include "party/owner/opening.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "app/common/config_file.h"
-#include "app/common/options.h"
-#include "app/owner/data_sets.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/path.h"
 #include "learn/model_noise.h"
 #include "learn/result_shape.h"
+#include "party/owner/data_sets.h"
 #include "records/dataset.h"
 #include "records/model.h"
 #include "records/scores.h"
 
-namespace blindtuner::app {
+namespace blindtuner::party {
 namespace {
 
 PlausibleValues plausible(const Disclosure& door, const ModelFile& file) {
@@ -109,50 +107,6 @@ void require_training(const TrainingState& training, const ExpectedRun& expected
 
 }  // namespace
 
-void add_told_options(CLI::App& command, ToldOptions& told) {
-  command.add_option("--config", told.config,
-                     "the training configuration that the server was given (the default one): "
-                     "results of another are refused");
-  add_head_options(command, told.head);
-  command.add_option("--trained-on", told.trained_on,
-                     "the training set that the server was given, as 'encrypt' wrote it, or its "
-                     "identity as 'ledger' shows it: results of another are refused");
-}
-
-DataId own_data_set(const std::string& said, const OwnerFolder& keys, bool unrecorded_data) {
-  std::vector<RecordedDataSet> all = recorded_data_sets(keys);
-  std::erase_if(all, [&](const RecordedDataSet& set) {
-    return said.size() < 8 || !to_string(set.id).starts_with(said);
-  });
-  if (!path_exists(said)) {
-    if (all.size() == 1) return all[0].id;
-    throw DataError("'" + said + "': neither the file of a data set nor the identity of one that " +
-                    quoted_path(data_sets_path(keys)) + " knows, 8 digits or more");
-  }
-  const DatasetFile file = scan_dataset(said, keys.set);
-  require_own_copy(file.info.id, file.contents, {}, keys, unrecorded_data, quoted_path(said));
-  if (!all.empty() && all[0].id != file.info.id)
-    throw DataError("'" + said +
-                    "': the identity of one data set and the file of another; write './" + said +
-                    "' for the file, or more digits");
-  return file.info.id;
-}
-
-ExpectedRun expected_run(const ToldOptions& told, const OwnerFolder& keys, bool unrecorded_data,
-                         bool leaves) {
-  ExpectedRun expected;
-  expected.unrecorded_data = unrecorded_data;
-  if (!told.trained_on.empty())
-    expected.data = own_data_set(told.trained_on, keys, unrecorded_data);
-  if (!leaves && !told.given()) return expected;
-  const int classes = static_cast<int>(keys.layout().classes);
-  expected.config = read_training_config(told.config, classes, told.head.head);
-  expected.circuit = find_circuit(told.head.choice(expected.config->head), classes).name;
-  if (told.config.empty())
-    expected.advice = " (the default; --config says what the server was to train with)";
-  return expected;
-}
-
 int planned_steps(const ModelFile& file) {
   return file.training.config.total_steps(file.model.layout.samples);
 }
@@ -226,16 +180,6 @@ ScoresFile open_scores(const std::filesystem::path& path, const OwnerFolder& key
   });
 }
 
-void tell_data(const OwnerFolder& keys, const DataId& id, const std::string& said,
-               const std::string& use, const std::string& option, nlohmann::json& report,
-               std::ostringstream& text, const char* member) {
-  report[member] = !said.empty();
-  const auto known = recorded_data_set(keys, id);
-  if (said.empty() && known && (known->use != use || recorded_for(keys, use) > 1))
-    text << "NOTE: of " << quoted_path(known->file) << ", as the server says; " << option
-         << " holds that against yours\n";
-}
-
 Origin origin_of(const std::string& name, const DataId& data) {
   return {.name = name, .data = to_string(data)};
 }
@@ -280,4 +224,4 @@ double weight_noise(const Parameters& parameters, const ModelFile& file,
                      circuit_named(file.training.circuit), sizes);
 }
 
-}  // namespace blindtuner::app
+}  // namespace blindtuner::party

@@ -1,17 +1,17 @@
-#include "app/owner/data_sets.h"
+#include "party/owner/data_sets.h"
 
 #include <algorithm>
 
-#include "app/owner/sealed_record.h"
 #include "base/error.h"
 #include "base/file_lock.h"
 #include "base/json.h"
 #include "base/path.h"
 #include "base/utf8.h"
 #include "features/data/class_names.h"
+#include "party/owner/sealed_record.h"
 #include "records/key_set.h"
 
-namespace blindtuner::app {
+namespace blindtuner::party {
 namespace {
 
 using nlohmann::json;
@@ -214,4 +214,4 @@ void record_data_set(const OwnerFolder& keys, const RecordedDataSet& set) {
   write_sealed(data_sets_path(keys), keys.keys, kPurpose, {{"data_sets", std::move(all)}});
 }
 
-}  // namespace blindtuner::app
+}  // namespace blindtuner::party

@@ -13,7 +13,7 @@
 
 #include "secret/secret_key_file.h"
 
-namespace blindtuner::app {
+namespace blindtuner::party {
 using namespace secret;
 
 void write_sealed(const std::filesystem::path& path, const OwnerKeys& keys,
@@ -24,4 +24,4 @@ void write_sealed(const std::filesystem::path& path, const OwnerKeys& keys,
 nlohmann::json read_sealed(const std::filesystem::path& path, const OwnerKeys& keys,
                            std::string_view purpose);
 
-}  // namespace blindtuner::app
+}  // namespace blindtuner::party

@@ -2,27 +2,16 @@
 // owner checks"). Everything an owner decrypts comes through here and goes through the one door.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <limits>
-#include <nlohmann/json_fwd.hpp>
-#include <sstream>
+#include <optional>
+#include <string>
 
-#include "app/common/head_options.h"
-#include "app/owner/steps.h"
+#include "party/owner/key_folder.h"
 #include "records/model.h"
 #include "records/scores.h"
+#include "secret/disclosure.h"
 
-namespace blindtuner::app {
-
-/// --config, --head, --softmax and --range: what the server was told to train with; --trained-on: what on.
-struct ToldOptions {
-  std::string config;  ///< empty: the default
-  HeadOptions head;
-  std::string trained_on;  ///< empty: not said
-
-  bool given() const { return !config.empty() || head.given(); }
-};
-void add_told_options(CLI::App& command, ToldOptions& told);
+namespace blindtuner::party {
 
 /// What an owner knows of a run beforehand.
 struct ExpectedRun {
@@ -34,18 +23,10 @@ struct ExpectedRun {
   std::optional<DataId> data;  ///< the training set
   /// Its noise follows from the data sets, so that they are said, or there is only one that it can be.
   bool published = false;
-  /// Take data sets that the record beside the keys (app/owner/data_sets.h) does not know for the
+  /// Take data sets that the record beside the keys (party/owner/data_sets.h) does not know for the
   /// owner's own: those that an earlier program has encrypted, or this one with a copy of the keys.
   bool unrecorded_data = false;
 };
-
-/// The run that these options tell of; without any, only something that `leaves` is held against the
-/// default. Throws DataError.
-ExpectedRun expected_run(const ToldOptions& told, const OwnerFolder& keys, bool unrecorded_data,
-                         bool leaves);
-/// The data set that an owner names, by its encrypted file as these keys have written it, or by the
-/// beginning of its identity as `ledger` shows it. Throws DataError.
-DataId own_data_set(const std::string& said, const OwnerFolder& keys, bool unrecorded_data);
 
 /// Reads a model that these keys can open: of their key set, of the layout they were made for, of a
 /// data set that they have encrypted, and what `expected` says. Throws DataError.
@@ -68,12 +49,6 @@ std::optional<int> planned_steps(const ScoresFile& file, const OwnerFolder& keys
 void require_own_copy(const DataId& id, const Sha256Digest& contents, const std::string& use,
                       const OwnerFolder& keys, bool unrecorded_data, const std::string& name);
 
-/// Says of a result whose data set nobody `said` that its file does, where these keys have several for
-/// `use`, or it is of another use; `option` says it. Whether somebody did is the report's `member`.
-void tell_data(const OwnerFolder& keys, const DataId& id, const std::string& said,
-               const std::string& use, const std::string& option, nlohmann::json& report,
-               std::ostringstream& text, const char* member = "data_checked");
-
 /// Throws DataError, which `name` opens, for another shape than the keys'.
 void require_shape_of_keys(const ProductLayout& layout, const OwnerFolder& keys,
                            const std::string& name);
@@ -95,4 +70,4 @@ Published publish_logits(Disclosure& door, const ScoresFile& file, const Origin&
 /// model_noise() of the run that a model's file states, on training data of these sizes.
 double weight_noise(const Parameters& parameters, const ModelFile& file, const FeatureSizes& sizes);
 
-}  // namespace blindtuner::app
+}  // namespace blindtuner::party

@@ -1,12 +1,12 @@
-#include "app/owner/comparison.h"
+#include "party/owner/comparison.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 
-#include "app/owner/trust.h"
+#include "party/owner/trust.h"
 
-namespace blindtuner::app {
+namespace blindtuner::party {
 namespace {
 
 // Over the bound of the noise model. Measured: at most 1.0, 2.7 and 2.9 in 45 models of up to 240 weights
@@ -94,4 +94,4 @@ void judge_difference(nlohmann::json& report, const WeightDifference& difference
            "use this server.");
 }
 
-}  // namespace blindtuner::app
+}  // namespace blindtuner::party

@@ -19,12 +19,12 @@
 #include <filesystem>
 #include <optional>
 
-#include "app/owner/passphrase.h"
 #include "base/file_lock.h"
+#include "party/owner/listener.h"
 #include "records/key_set.h"
 #include "secret/secret_key_file.h"
 
-namespace blindtuner::app {
+namespace blindtuner::party {
 using namespace records;
 using namespace secret;
 
@@ -37,20 +37,13 @@ FileLock lock_keys(const std::filesystem::path& folder);
 
 /// An interrupted step 2 leaves secret.key's second name, which a passphrase of the first would not protect: it
 /// goes away. Under lock_keys(). A copy that is not the same is left, and warned of.
-void remove_second_names(const std::filesystem::path& folder);
-
-/// Where keys are, and what opens them: the options of every command that takes keys.
-struct KeyOptions {
-  std::filesystem::path folder;
-  PassphraseOptions passphrase;
-};
-void add_key_options(CLI::App& command, KeyOptions& options);
+void remove_second_names(const std::filesystem::path& folder, const Listener& listener = {});
 
 struct KeygenRequest {
   std::string parameters = "Standard";
   std::size_t features = 768, classes = 10;
   std::size_t batch = 4096;  ///< what the layout is chosen for
-  bool allow_insecure = false, quiet = false;
+  bool allow_insecure = false;
 };
 /// The layout that the request's keys are for. Throws DataError for what cannot be asked for, and
 /// SecurityError for parameters below 128 bits unless allowed.
@@ -65,7 +58,7 @@ struct MadeKeys {
 /// has not the room; when another program makes keys there. `passphrase`: asked once all of that is
 /// settled; empty or an empty answer: none.
 MadeKeys make_keys(const std::filesystem::path& folder, const KeygenRequest& request, bool replace,
-                   const PassphraseSource& passphrase = {});
+                   const PassphraseSource& passphrase = {}, const Listener& listener = {});
 
 /// What a secret.key opens.
 struct OwnerFolder {
@@ -80,13 +73,18 @@ struct OwnerFolder {
 
   std::filesystem::path folder;
 };
-/// For decryption: needs secret.key and its ledger, where the keys were made with one. Throws DataError.
 /// kAllowed: for what gives nothing away.
 enum class LostLedger { kRefused, kAllowed };
-OwnerFolder open_keys(const KeyOptions& options, bool allow_insecure,
+/// For decryption: needs secret.key and its ledger, where the keys were made with one. `passphrase` is
+/// asked where secret.key takes one. Throws DataError, and SecurityError for parameters below 128 bits
+/// unless allowed.
+OwnerFolder open_keys(const std::filesystem::path& folder, bool allow_insecure,
+                      const PassphraseSource& passphrase = {}, const Listener& listener = {},
                       LostLedger lost = LostLedger::kRefused);
 /// For encryption: what a kill left undone is completed, and an evaluation.keys that is there must
-/// be of the same set. Throws DataError.
-OwnerFolder open_keys_to_encrypt(const KeyOptions& options, bool allow_insecure);
+/// be of the same set. Throws as open_keys().
+OwnerFolder open_keys_to_encrypt(const std::filesystem::path& folder, bool allow_insecure,
+                                 const PassphraseSource& passphrase = {},
+                                 const Listener& listener = {});
 
-}  // namespace blindtuner::app
+}  // namespace blindtuner::party

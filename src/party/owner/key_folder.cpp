@@ -1,17 +1,14 @@
-#include "app/owner/key_folder.h"
+#include "party/owner/key_folder.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <utility>
 
-#include "app/common/progress.h"
-#include "app/common/report.h"
-#include "app/owner/data_sets.h"
 #include "base/atomic_file.h"
+#include "base/disk.h"
 #include "base/error.h"
 #include "base/file_lock.h"
 #include "base/input_file.h"
@@ -19,12 +16,13 @@
 #include "base/path.h"
 #include "io/file_stream.h"
 #include "learn/head.h"
+#include "party/owner/data_sets.h"
 #include "records/training_keys.h"
 #include "rlwe/written_parameters.h"
 #include "secret/dataset_encryption.h"
 #include "secret/disclosure.h"
 
-namespace blindtuner::app {
+namespace blindtuner::party {
 namespace {
 
 namespace fs = std::filesystem;
@@ -60,12 +58,11 @@ void make_private_folder(const fs::path& folder) {
   make_folder(folder);
 }
 
-void warn_of_others(const fs::path& folder) {
+void tell_of_other_users(const fs::path& folder, const Listener& listener) {
   struct stat status {};
   if (::stat(folder.c_str(), &status) == 0 && (status.st_mode & 077) != 0)
-    std::fprintf(stderr,
-                 "%s can be entered by other users of this machine; 'chmod 700' ends that\n",
-                 quoted_path(folder).c_str());
+    listener.tell(quoted_path(folder) +
+                  " can be entered by other users of this machine; 'chmod 700' ends that");
 }
 
 /// folder/old-ID, or old-ID-2 and so on: the first where `name` is not taken by another file than
@@ -191,12 +188,11 @@ std::vector<fs::path> complete_pair(const fs::path& folder) {
 }
 
 /// After a command that was interrupted, or by somebody who put other keys there.
-void tell_completed(const std::vector<fs::path>& aside) {
+void warn_of_completed(const std::vector<fs::path>& aside, const Listener& listener) {
   for (const fs::path& path : aside)
-    std::fprintf(stderr,
-                 "WARNING: %s is of other keys than secret.key and was set aside there: if you did "
-                 "not make these keys yourself, somebody else did\n",
-                 quoted_path(path).c_str());
+    listener.warn(quoted_path(path) +
+                  " is of other keys than secret.key and was set aside there: if you did not make "
+                  "these keys yourself, somebody else did");
 }
 
 void refuse_present_keys(const fs::path& folder) {
@@ -217,18 +213,18 @@ std::uint64_t key_file_bytes(const Parameters& p, const Bootstrapper& bootstrapp
 
 /// Whoever took it away took what it knew: budget, answers, refusals. Keys of earlier programs do not say
 /// that they had one; that they encrypted something does.
-void require_ledger(const OwnerFolder& keys) {
+void require_ledger(const OwnerFolder& keys, const Listener& listener) {
   const Disclosure door(keys.keys, keys.folder);
   door.ledger().require_there();
   if (path_exists(door.ledger().path()) || !path_exists(data_sets_path(keys))) return;
-  std::fprintf(stderr,
-               "WARNING: the ledger %s is gone, although these keys have encrypted data: nobody "
-               "knows what they have given away; put it back from a copy, or make fresh keys\n",
-               quoted_path(door.ledger().path()).c_str());
+  listener.warn(
+      "the ledger " + quoted_path(door.ledger().path()) +
+      " is gone, although these keys have encrypted data: nobody knows what they have given "
+      "away; put it back from a copy, or make fresh keys");
 }
 
 /// They belong beside their own keys, which somebody has taken away or replaced.
-void warn_of_other_records(const OwnerFolder& keys) {
+void warn_of_other_records(const OwnerFolder& keys, const Listener& listener) {
   // What an interrupted command has left is set aside, and told, when the pair is completed.
   const auto before = next_is_due(keys.folder)
                           ? identity(evaluation_keys_path(keys.folder), FileKind::kEvaluationKeys)
@@ -245,10 +241,9 @@ void warn_of_other_records(const OwnerFolder& keys) {
     if (before && to_string(*before).starts_with(id) &&
         path_exists(keys.folder / ("old-" + id) / "secret.key"))
       continue;
-    std::fprintf(stderr,
-                 "WARNING: %s is of other keys than the secret.key beside it: if you did not put "
-                 "that key there yourself, somebody else did\n",
-                 quoted_path(entry.path()).c_str());
+    listener.warn(quoted_path(entry.path()) +
+                  " is of other keys than the secret.key beside it: if you did not put that key "
+                  "there yourself, somebody else did");
   }
 }
 
@@ -257,7 +252,7 @@ void warn_of_other_records(const OwnerFolder& keys) {
 fs::path secret_key_path(const fs::path& folder) { return folder / "secret.key"; }
 fs::path evaluation_keys_path(const fs::path& folder) { return folder / "evaluation.keys"; }
 
-void remove_second_names(const fs::path& folder) {
+void remove_second_names(const fs::path& folder, const Listener& listener) {
   for (const fs::path& second : second_names(folder)) {
     std::error_code ignored;
     bool is_same = fs::equivalent(second, secret_key_path(folder), ignored);
@@ -269,10 +264,8 @@ void remove_second_names(const fs::path& folder) {
       wipe(other.data(), other.size());
     }
     if (!is_same) {
-      std::fprintf(stderr,
-                   "WARNING: %s is another copy of the secret key in %s, not under the same "
-                   "passphrase: remove one of the two\n",
-                   quoted_path(second).c_str(), quoted_path(folder).c_str());
+      listener.warn(quoted_path(second) + " is another copy of the secret key in " +
+                    quoted_path(folder) + ", not under the same passphrase: remove one of the two");
       continue;
     }
     fs::remove(second, ignored);
@@ -282,11 +275,6 @@ void remove_second_names(const fs::path& folder) {
 
 FileLock lock_keys(const fs::path& folder) {
   return {folder, kLockRole, FileLock::Kind::kExclusive, kPatience};
-}
-
-void add_key_options(CLI::App& command, KeyOptions& options) {
-  command.add_option("--keys", options.folder, "folder of the keys")->required();
-  add_passphrase_options(command, options.passphrase);
 }
 
 ProductLayout plan_keys(const KeygenRequest& request, const Parameters& parameters) {
@@ -306,7 +294,7 @@ ProductLayout plan_keys(const KeygenRequest& request, const Parameters& paramete
 }
 
 MadeKeys make_keys(const fs::path& folder, const KeygenRequest& request, bool replace,
-                   const PassphraseSource& passphrase) {
+                   const PassphraseSource& passphrase, const Listener& listener) {
   const ParametersPtr parameters = Parameters::create(named_parameters(request.parameters));
   const ProductLayout layout = plan_keys(request, *parameters);
   make_private_folder(folder);
@@ -314,20 +302,19 @@ MadeKeys make_keys(const fs::path& folder, const KeygenRequest& request, bool re
   // A lock that an interrupted run left goes when the next holder gives it back, and keys that are
   // refused below write no entry.
   { const FileLock left(folder, "ledger", FileLock::Kind::kExclusive, kPatience); }
-  tell_completed(complete_pair(folder));
-  remove_second_names(folder);
+  warn_of_completed(complete_pair(folder), listener);
+  remove_second_names(folder, listener);
   if (!replace) refuse_present_keys(folder);
-  if (!request.quiet) warn_of_others(folder);
+  tell_of_other_users(folder, listener);
 
   const Bootstrapper bootstrapper(parameters);
   require_room(folder, key_file_bytes(*parameters, bootstrapper, layout), "keys");
   const SecretBytes seal = passphrase ? passphrase() : SecretBytes();
-  ProgressBar bar("making keys", request.quiet);
-  bar.update(0);
+  const Task making(listener, "making keys");
   const OwnerKeys keys{SecretKeys::generate(parameters), fresh_key_id(), layout, true};
-  bar.update(0.2);
+  making.update(0.2);
   const TrainingKeys evaluation = make_training_keys(keys.secrets, bootstrapper, layout);
-  bar.update(0.8);
+  making.update(0.8);
   MadeKeys made;
   try {
     write_training_keys(next_path(folder), *parameters, keys.id, evaluation);
@@ -341,7 +328,7 @@ MadeKeys make_keys(const fs::path& folder, const KeygenRequest& request, bool re
     write_secret_key(secret_key_path(folder), keys, seal, Links::kReplace);
   } catch (...) {
     remove_next(folder);
-    remove_second_names(folder);
+    remove_second_names(folder, listener);
     throw;
   }
   try {
@@ -352,7 +339,7 @@ MadeKeys make_keys(const fs::path& folder, const KeygenRequest& request, bool re
                     std::string("; the new secret.key is in place, and the next command that "
                                 "makes keys there or encrypts completes the pair"));
   }
-  bar.finish();
+  making.finish();
   return made;
 }
 
@@ -365,35 +352,32 @@ const ProductLayout& OwnerFolder::layout() const {
   return *keys.layout;
 }
 
-OwnerFolder open_keys(const KeyOptions& options, bool allow_insecure, LostLedger lost) {
-  const fs::path secret = secret_key_path(options.folder),
-                 evaluation = evaluation_keys_path(options.folder);
-  bool asked = false;
-  OwnerKeys keys = read_secret_key(secret, allow_insecure, [&] {
-    asked = true;
-    return read_passphrase(options.passphrase, secret);
-  });
-  if (!asked) refuse_unused_passphrase(options.passphrase, secret);
+OwnerFolder open_keys(const fs::path& folder, bool allow_insecure,
+                      const PassphraseSource& passphrase, const Listener& listener,
+                      LostLedger lost) {
+  const fs::path secret = secret_key_path(folder), evaluation = evaluation_keys_path(folder);
+  OwnerKeys keys = read_secret_key(secret, allow_insecure, passphrase);
   const ParametersPtr p = keys.secrets.parameters;
   const FileHeader header = make_header(FileKind::kSecretKey, *p, keys.id);
-  OwnerFolder out{std::move(keys), {p, header, quoted_path(secret)}, options.folder};
+  OwnerFolder out{std::move(keys), {p, header, quoted_path(secret)}, folder};
   if (!out.keys.layout && identity(evaluation, FileKind::kEvaluationKeys) == out.keys.id)
     out.keys.layout = read_training_keys_layout(evaluation, out.set);
-  warn_of_other_records(out);
-  if (lost == LostLedger::kRefused) require_ledger(out);
+  warn_of_other_records(out, listener);
+  if (lost == LostLedger::kRefused) require_ledger(out, listener);
   return out;
 }
 
-OwnerFolder open_keys_to_encrypt(const KeyOptions& options, bool allow_insecure) {
-  const fs::path evaluation = evaluation_keys_path(options.folder);
-  if (next_is_due(options.folder)) {
-    const FileLock lock = lock_keys(options.folder);
-    if (lock.held()) tell_completed(complete_pair(options.folder));
+OwnerFolder open_keys_to_encrypt(const fs::path& folder, bool allow_insecure,
+                                 const PassphraseSource& passphrase, const Listener& listener) {
+  const fs::path evaluation = evaluation_keys_path(folder);
+  if (next_is_due(folder)) {
+    const FileLock lock = lock_keys(folder);
+    if (lock.held()) warn_of_completed(complete_pair(folder), listener);
   }
-  OwnerFolder out = open_keys(options, allow_insecure);
+  OwnerFolder out = open_keys(folder, allow_insecure, passphrase, listener);
   if (path_exists(evaluation)) (void)read_training_keys_layout(evaluation, out.set);
   (void)out.layout();
   return out;
 }
 
-}  // namespace blindtuner::app
+}  // namespace blindtuner::party

@@ -9,7 +9,7 @@
 #include "features/data/dataset.h"
 #include "learn/reference/early_stopping.h"
 
-namespace blindtuner::app {
+namespace blindtuner::party {
 using namespace reference;
 
 /// How far the training in the clear, which computes its products in single precision, may be off, of the
@@ -49,4 +49,4 @@ void judge_rounds(nlohmann::json& report, const Head& head, std::size_t classes,
 void judge_difference(nlohmann::json& report, const WeightDifference& difference, double noise,
                       double largest_weight);
 
-}  // namespace blindtuner::app
+}  // namespace blindtuner::party

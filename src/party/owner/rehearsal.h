@@ -6,7 +6,7 @@
 #include "learn/reference/plain_reference.h"
 #include "rlwe/parameters.h"
 
-namespace blindtuner::app {
+namespace blindtuner::party {
 using namespace reference;
 using namespace rlwe;
 
@@ -36,4 +36,4 @@ double largest_logit_of_training(const RehearsedRun& run, const PlainResult& res
 /// others.
 std::string out_of_range(const HeadCircuit& circuit, double largest);
 
-}  // namespace blindtuner::app
+}  // namespace blindtuner::party

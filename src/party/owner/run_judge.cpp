@@ -1,16 +1,16 @@
-#include "app/owner/run_judge.h"
+#include "party/owner/run_judge.h"
 
-#include "app/owner/comparison.h"
-#include "app/owner/opening.h"
-#include "app/owner/trust.h"
 #include "learn/encrypted_trainer.h"
 #include "learn/model_noise.h"
 #include "learn/optimiser.h"
 #include "learn/reference/metrics.h"
+#include "party/owner/comparison.h"
+#include "party/owner/opening.h"
+#include "party/owner/trust.h"
 #include "records/model.h"
 #include "records/sections.h"
 
-namespace blindtuner::app {
+namespace blindtuner::party {
 namespace {
 
 using nlohmann::json;
@@ -107,4 +107,4 @@ double judge_run(json& report, const FinishedRun& run, const Parameters& paramet
   return published_error(noise, largest);
 }
 
-}  // namespace blindtuner::app
+}  // namespace blindtuner::party

@@ -1,7 +1,7 @@
 // What an owner has encrypted: a record beside the keys, so that the owner knows its own data sets
 // again, whoever hands it a copy.
 //
-// data-sets-<first 16 digits of the key set's identity>.json, sealed (app/owner/sealed_record.h):
+// data-sets-<first 16 digits of the key set's identity>.json, sealed (party/owner/sealed_record.h):
 //   {"data_sets": [{"id", "contents", "file", "use", "samples", "labelled", "seed", "map",
 //                  "class_samples", "class_names", "feature_names", "pooling", "label_name",
 //                  "held_out", "identifiers"}, ..]}; the last six where they are known, or true
@@ -10,14 +10,19 @@
 //   {"data", "columns": [{"name", "fields": [..]}, ..]}
 #pragma once
 
+#include <filesystem>
 #include <optional>
+#include <string>
+#include <vector>
 
-#include "app/owner/steps.h"
 #include "base/sha256.h"
 #include "features/data/feature_table.h"
+#include "features/data/whitening.h"
+#include "party/owner/key_folder.h"
 #include "records/key_set.h"
 
-namespace blindtuner::app {
+namespace blindtuner::party {
+using namespace features;
 
 struct RecordedDataSet {
   DataId id{};
@@ -92,4 +97,4 @@ void require_held_out_of(const OwnerFolder& keys, const DataId& validation,
 std::string require_columns_of_training(const OwnerFolder& keys, const DataId& scored,
                                         const DataId& trained_on, const std::string& name);
 
-}  // namespace blindtuner::app
+}  // namespace blindtuner::party

@@ -1,4 +1,4 @@
-#include "app/owner/sealed_record.h"
+#include "party/owner/sealed_record.h"
 
 #include <nlohmann/json.hpp>
 
@@ -12,7 +12,7 @@
 #include "base/sha256.h"
 #include "secret/derived_key.h"
 
-namespace blindtuner::app {
+namespace blindtuner::party {
 namespace {
 
 constexpr std::size_t kMaxBytes = std::size_t{1} << 26;
@@ -52,4 +52,4 @@ nlohmann::json read_sealed(const std::filesystem::path& path, const OwnerKeys& k
   return json["record"];
 }
 
-}  // namespace blindtuner::app
+}  // namespace blindtuner::party

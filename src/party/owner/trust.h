@@ -7,7 +7,7 @@
 #include "features/data/dataset.h"
 #include "learn/head.h"
 
-namespace blindtuner::app {
+namespace blindtuner::party {
 using namespace learn;
 using namespace features;
 
@@ -36,4 +36,4 @@ void judge_logits(nlohmann::json& report, const LogitLimit& limit, double larges
 /// its weights, and the largest is larger. Distrusts beyond the limit.
 void judge_weights(nlohmann::json& report, const LogitLimit& limit, const LinearClassifier& model);
 
-}  // namespace blindtuner::app
+}  // namespace blindtuner::party

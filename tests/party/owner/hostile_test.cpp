@@ -3,13 +3,13 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "app/owner/opening.h"
 #include "base/untrusted.h"
 #include "ckks/encoder.h"
 #include "io/file_stream.h"
 #include "io/io_fixture.h"
 #include "learn/encrypted_trainer.h"
 #include "learn/result_shape.h"
+#include "party/owner/opening.h"
 #include "records/checkpoint.h"
 #include "records/dataset.h"
 #include "records/model.h"
@@ -18,7 +18,7 @@
 #include "secret/encryption.h"
 
 namespace blindtuner::testing {
-using namespace app;
+using namespace party;
 namespace {
 
 constexpr std::size_t kSamples = 70, kFeatures = 5, kClasses = 3;

@@ -1,5 +1,5 @@
 // What recomputation in the clear lets pass, and what the published noise must then cover.
-#include "app/owner/comparison.h"
+#include "party/owner/comparison.h"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@
 #include "secret/disclosure.h"
 
 namespace blindtuner {
-using namespace app;
+using namespace party;
 using namespace secret;
 namespace {
 

@@ -1,13 +1,13 @@
 // What an owner keeps for itself is taken as it was written, or not at all.
-#include "app/owner/sealed_record.h"
+#include "party/owner/sealed_record.h"
 
-#include "app/owner/data_sets.h"
 #include "base/path.h"
 #include "io/io_fixture.h"
+#include "party/owner/data_sets.h"
 #include "records/key_set.h"
 
 namespace blindtuner::testing {
-using namespace app;
+using namespace party;
 namespace {
 
 class SealedRecord : public IoTest {

@@ -1,0 +1,31 @@
+// Keys on the command line: where they are, and what opens them.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+
+#include "app/common/program.h"
+#include "app/owner/passphrase.h"
+#include "party/owner/key_folder.h"
+
+namespace blindtuner::app {
+using namespace party;
+
+/// The options of every command that takes keys.
+struct KeyOptions {
+  std::filesystem::path folder;
+  PassphraseOptions passphrase;
+};
+void add_key_options(CLI::App& command, KeyOptions& options);
+
+/// The functions of party/owner/key_folder.h with these options' passphrase; what they have to say goes
+/// to stderr. Throws DataError, too, where a passphrase was given for keys that have none.
+OwnerFolder open_keys(const KeyOptions& options, const CommonOptions& common,
+                      LostLedger lost = LostLedger::kRefused);
+OwnerFolder open_keys_to_encrypt(const KeyOptions& options, const CommonOptions& common);
+
+/// What keys have to say, on stderr: notes as they are unless there is to be no progress, warnings
+/// always.
+Listener key_listener(const CommonOptions& common);
+
+}  // namespace blindtuner::app

@@ -6,6 +6,7 @@
 #include "io/memory_stream.h"
 #include "learn/encrypted_trainer.h"
 #include "owner.h"
+#include "party/owner/decrypted.h"
 #include "records/answer.h"
 #include "records/checkpoint.h"
 #include "records/dataset.h"
@@ -15,6 +16,7 @@
 #include "secret/product_keygen.h"
 
 namespace blindtuner::fuzz {
+using namespace app;
 namespace {
 
 namespace fs = std::filesystem;

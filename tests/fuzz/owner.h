@@ -3,14 +3,14 @@
 
 #include <functional>
 
-#include "app/owner/validator.h"
 #include "container.h"
+#include "party/owner/validator.h"
 #include "records/dataset.h"
 #include "records/model.h"
 #include "records/scores.h"
 
 namespace blindtuner::fuzz {
-using namespace app;
+using namespace party;
 
 inline constexpr KeyId kKeyId = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
 inline constexpr RunId kRun = {7};

@@ -20,6 +20,7 @@
 #include "rlwe/written_parameters.h"
 
 namespace blindtuner::fuzz {
+using namespace app;
 using namespace party;
 namespace {
 

@@ -5,19 +5,21 @@
 #include <nlohmann/json.hpp>
 
 #include "app/common/config_file.h"
-#include "app/owner/steps.h"
 #include "features/data/class_names.h"
 #include "features/data/feature_cache.h"
 #include "features/data/idx.h"
 #include "features/data/load.h"
 #include "features/data/npy.h"
 #include "features/data/table.h"
+#include "features/data/whitening.h"
 #include "features/image/picture_set.h"
 #include "features/text/text_set.h"
 #include "fuzz.h"
 #include "learn/optimiser.h"
+#include "party/owner/decrypted.h"
 
 namespace blindtuner::fuzz {
+using namespace party;
 using namespace app;
 namespace {
 

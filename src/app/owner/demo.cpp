@@ -9,7 +9,6 @@
 #include "app/owner/owner.h"
 #include "app/owner/process.h"
 #include "app/owner/server_check.h"
-#include "app/owner/steps.h"
 #include "base/error.h"
 #include "base/path.h"
 #include "features/data/idx.h"
@@ -23,10 +22,10 @@ namespace {
 namespace fs = std::filesystem;
 
 struct DemoOptions {
-  RunKeys keys;
+  RunOptions run;
   std::string out = "build/demo";
   std::string data = "/usr/share/datasets/fashion-mnist";  // Debian's dataset-fashion-mnist
-  std::string model, pooling = "model", parameters = "Standard", config, server;
+  std::string model, pooling = "model", parameters = "Standard", config;
   std::size_t samples = 0, features = 768;
   std::uint64_t seed = 1;
 };
@@ -71,27 +70,23 @@ Dataset features_of(const CommonOptions& common, const DemoOptions& options,
 void demo(const CommonOptions& common, const DemoOptions& options) {
   if (options.pooling == kChoosePooling)
     throw DataError("--pooling auto is for 'finetune', expected one such as model or class+mean");
-  (void)checked_server_program(options.server);
+  (void)checked_server_program(options.run.server);
   RunFolder folder(options.out, features_made(options));
-  FinetuningData data{"fashion-mnist",
-                      features_of(common, options, "train", folder),
-                      features_of(common, options, "t10k", folder),
-                      std::nullopt,
-                      {},
-                      {}};
-  data.train.class_names = {"T-shirt", "trouser", "pullover", "dress", "coat",
-                            "sandal",  "shirt",   "sneaker",  "bag",   "ankle boot"};
+  FinetuningData data;
+  data.name = "fashion-mnist";
+  data.sets.train = features_of(common, options, "train", folder);
+  data.sets.test = features_of(common, options, "t10k", folder);
+  data.sets.train.class_names = {"T-shirt", "trouser", "pullover", "dress", "coat",
+                                 "sandal",  "shirt",   "sneaker",  "bag",   "ankle boot"};
   FinetuningSettings settings;
-  settings.keys = options.keys;
   settings.parameters = options.parameters;
-  settings.server = options.server;
   settings.samples = options.samples;
   settings.seed = OrderSeed(options.seed);
   settings.config = read_training_config(options.config, kClasses);
   if (options.config.empty()) settings.config.validation_every = 3;
   settings.validation_fraction = 0.05;
   const nlohmann::json report =
-      finetune_encrypted(common, std::move(settings), std::move(data), folder);
+      finetune_encrypted(common, options.run, std::move(settings), std::move(data), folder);
   print_report(common, report, finetuning_summary(report, options.out));
 }
 
@@ -116,12 +111,12 @@ void add_demo(Program& program) {
         add_number(command, "--features", o->features, "width of the random layer", 1, 4096)
             ->capture_default_str();
         command.add_option("--config", o->config, "training configuration (JSON)");
-        add_run_key_options(command, o->keys);
+        add_run_key_options(command, o->run.keys);
         command
             .add_option("--parameters", o->parameters,
                         "name of a parameter set, or a file of JSON that holds one")
             ->capture_default_str();
-        command.add_option("--server", o->server, "the server's program (beside this one)");
+        command.add_option("--server", o->run.server, "the server's program (beside this one)");
         add_number(command, "--seed", o->seed, "of the samples' order", 0, UINT64_MAX)
             ->capture_default_str();
         program.also_writes(command, [o] { return RunFolder::results(o->out, features_made(*o)); });

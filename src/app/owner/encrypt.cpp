@@ -10,9 +10,9 @@
 #include "app/common/config_file.h"
 #include "app/common/options.h"
 #include "app/common/report.h"
+#include "app/owner/console.h"
 #include "app/owner/keys.h"
 #include "app/owner/owner.h"
-#include "app/owner/steps.h"
 #include "app/owner/tables.h"
 #include "app/owner/told.h"
 #include "base/atomic_file.h"
@@ -24,7 +24,9 @@
 #include "features/data/class_names.h"
 #include "features/data/load.h"
 #include "features/data/shuffle.h"
+#include "party/owner/data_checks.h"
 #include "party/owner/data_sets.h"
+#include "party/owner/encrypting.h"
 #include "party/owner/opening.h"
 #include "party/owner/rehearsal.h"
 #include "records/key_set.h"
@@ -137,6 +139,7 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
   const Stopwatch watch;
   check_validation_options(options);
   const OrderSeed seed = OrderSeed::parse(options.seed, "--seed");
+  const Listener listener = console_listener(common);
   if (options.validation_fraction > 0 || !options.validation.features.empty())
     check_writable(validation_path(options));
   const OwnerFolder keys = open_keys_to_encrypt(options.keys, common);
@@ -170,9 +173,9 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
   } else {
     source.classes.count = static_cast<int>(keys.layout().classes);
     set = load_dataset(source, &reading);
-    tell_copies(set, name, reading);
-    warn_of_single_samples(reading);
-    warn_of_absent_classes(set, name);
+    tell_copies(set, name, reading, listener);
+    warn_of_single_samples(reading, listener);
+    warn_of_absent_classes(set, name, listener);
     if (!options.validation.features.empty()) {
       source = options.validation;
       source.classes = {set.class_names, 0, options.source.classes.numbered};
@@ -187,17 +190,17 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
         throw DataError(quoted_path(source.features) +
                         ": the same features for training and for validation");
       validation = load_dataset(source, &validation_reading);
-      warn_of_samples_in_both(set, *validation, "validation");
+      warn_of_samples_in_both(set, *validation, "validation", listener);
     } else if (options.validation_fraction > 0) {
       validation =
           hold_out(set,
                    {options.validation_fraction, "for validation",
                     "raise --validation-fraction, or give a set of its own with --validation"},
-                   seed, name);
-      warn_of_samples_in_both(set, *validation, "validation");
+                   seed, name, listener);
+      warn_of_samples_in_both(set, *validation, "validation", listener);
     }
     validate_training_set(set, name);
-    reading.details["answers"] = warn_of_answers(set);
+    reading.details["answers"] = warn_of_answers(set, listener);
   }
   print_notes(common, reading);
   print_notes(common, validation_reading);
@@ -221,12 +224,11 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
   // Nothing is refused from here on: these two go together.
   if (validation)
     encrypt_to(validation_path(options), keys, *validation,
-               {"validation", seed.text(), map, {}, options.validation.features.empty()},
-               common.quiet);
+               {"validation", seed.text(), map, {}, options.validation.features.empty()}, listener);
   encrypt_to(options.out, keys, set,
              options.unlabelled ? DataSetUse{"prediction", "", map, {}, false, identifiers}
                                 : DataSetUse{"training", seed.text(), map},
-             common.quiet);
+             listener);
 
   nlohmann::json report = {
       {"samples", set.features.rows()},     {"features", set.features.cols()},

@@ -7,18 +7,21 @@
 #include "app/common/options.h"
 #include "app/common/report.h"
 #include "app/owner/html_report.h"
-#include "party/owner/opening.h"
 #include "app/owner/owner.h"
-#include "party/owner/quality.h"
-#include "app/owner/steps.h"
 #include "app/owner/tables.h"
 #include "base/error.h"
 #include "base/path.h"
 #include "features/data/archive_keys.h"
 #include "features/data/class_names.h"
 #include "features/data/load.h"
+#include "learn/reference/metrics.h"
+#include "party/owner/decrypted.h"
+#include "party/owner/opening.h"
+#include "party/owner/quality.h"
 
 namespace blindtuner::app {
+using namespace party;
+using namespace reference;
 namespace {
 
 struct EvaluateOptions {

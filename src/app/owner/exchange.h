@@ -4,10 +4,11 @@
 #include <filesystem>
 #include <memory>
 
-#include "app/owner/steps.h"
+#include "party/owner/key_folder.h"
 #include "transport/channel.h"
 
 namespace blindtuner::app {
+using namespace party;
 using namespace transport;
 
 /// The channel for a run whose best model goes to `out`. The server sees all of the folder: throws DataError

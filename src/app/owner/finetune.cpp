@@ -8,13 +8,12 @@
 #include "app/common/head_options.h"
 #include "app/common/options.h"
 #include "app/common/report.h"
+#include "app/owner/console.h"
 #include "app/owner/extraction.h"
 #include "app/owner/finetuning.h"
-#include "app/owner/finetuning_choice.h"
 #include "app/owner/owner.h"
 #include "app/owner/process.h"
 #include "app/owner/server_check.h"
-#include "app/owner/steps.h"
 #include "app/owner/tables.h"
 #include "base/error.h"
 #include "base/path.h"
@@ -23,6 +22,8 @@
 #include "features/data/load.h"
 #include "features/data/npy.h"
 #include "features/transformer/pooling.h"
+#include "party/owner/data_checks.h"
+#include "party/owner/finetuning_choice.h"
 #include "rlwe/written_parameters.h"
 
 namespace blindtuner::app {
@@ -45,8 +46,8 @@ struct ExtractionOptions {
 struct FinetuneOptions {
   DataSource train, test, validation;
   ExtractionOptions extraction;
-  RunKeys keys;
-  std::string out, preset = "auto", config, parameters = "Standard", server;
+  RunOptions run;
+  std::string out, preset = "auto", config, parameters = "Standard";
   HeadOptions head;
   double test_fraction = 0.2, validation_fraction = -1, learning_rate = 0;
   int steps = 0, epochs = 0, patience = 3, validation_every = -1;
@@ -176,6 +177,7 @@ void extract_features(const CommonOptions& common, FinetuneOptions& o, const Run
 
 FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,
                     const OrderSeed& seed) {
+  const Listener listener = console_listener(common);
   FinetuningData data;
   const std::string name = quoted_path(options.train.features);
   const std::string extracted = options.extraction.train();
@@ -192,27 +194,27 @@ FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,
         holds_part(train, part) && train.labels.empty())
       other->features = train.features;
   Reading reading;
-  data.train = load_dataset(train, &reading);
-  if (extracted.empty() && !train.pooling.empty() && data.train.pooling != pooling)
+  data.sets.train = load_dataset(train, &reading);
+  if (extracted.empty() && !train.pooling.empty() && data.sets.train.pooling != pooling)
     throw DataError(name + ": does not say of which pooling its features are, expected '" +
                     printable(pooling) + "' by --pooling");
-  tell_copies(data.train, quoted_path(origin), reading);
-  warn_of_single_samples(reading);
-  warn_of_absent_classes(data.train, quoted_path(origin));
+  tell_copies(data.sets.train, quoted_path(origin), reading, listener);
+  warn_of_single_samples(reading, listener);
+  warn_of_absent_classes(data.sets.train, quoted_path(origin), listener);
   print_notes(common, reading);
   data.reading["train"] = reading.details;
-  data.reading["train"]["answers"] = warn_of_answers(data.train);
+  data.reading["train"]["answers"] = warn_of_answers(data.sets.train, listener);
   // A file's classes and columns are known when all of it has been read, so the others follow the
   // first.
   const auto load_other = [&](DataSource source, Part part, const char* use) {
     source.part = part;
     source.columns = train.columns;
-    compare_groups_with(data.train, source.columns);
+    compare_groups_with(data.sets.train, source.columns);
     // The same column of labels, by its name or its place, where they lie alike.
     if (source.labels.empty() == train.labels.empty()) find_labels_as_in(source.columns, reading);
-    source.classes = {data.train.class_names, 0, train.classes.numbered};
-    source.feature_names = data.train.feature_names;
-    source.pooling = data.train.pooling;
+    source.classes = {data.sets.train.class_names, 0, train.classes.numbered};
+    source.feature_names = data.sets.train.feature_names;
+    source.pooling = data.sets.train.pooling;
     source.several_poolings = true;
     if (same_features(train, source))
       throw DataError(quoted_path(source.features) + ": the same features for training and for " +
@@ -222,26 +224,27 @@ FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,
     Dataset set = load_dataset(source, &of_other);
     print_notes(common, of_other);
     data.reading[use] = of_other.details;
-    const nlohmann::json both = warn_of_samples_in_both(data.train, set, use);
+    const nlohmann::json both = warn_of_samples_in_both(data.sets.train, set, use, listener);
     data.reading[use]["samples_in_training_too"] = both["samples"];
     data.reading[use]["nearly_in_training"] = both["nearly"];
     if (both.contains("groups")) data.reading[use]["groups_in_training"] = both["groups"];
     return set;
   };
   if (!validation.features.empty())
-    data.validation = load_other(validation, Part::kValidation, "validation");
+    data.sets.validation = load_other(validation, Part::kValidation, "validation");
   if (!test.features.empty()) {
-    data.test = load_other(test, Part::kTest, "test");
-    if (data.validation)
+    data.sets.test = load_other(test, Part::kTest, "test");
+    if (data.sets.validation)
       data.reading["test"]["samples_in_validation_too"] = warn_of_samples_in_both(
-          *data.validation, data.test, "test", "the validation set")["samples"];
+          *data.sets.validation, data.sets.test, "test", listener, "the validation set")["samples"];
     return data;
   }
-  data.test = hold_out(data.train,
-                       {options.test_fraction, "for the test",
-                        "raise --test-fraction, or give a test set of its own"},
-                       seed, name);
-  const nlohmann::json both = warn_of_samples_in_both(data.train, data.test, "test");
+  data.sets.test = hold_out(data.sets.train,
+                            {options.test_fraction, "for the test",
+                             "raise --test-fraction, or give a test set of its own"},
+                            seed, name, listener);
+  const nlohmann::json both =
+      warn_of_samples_in_both(data.sets.train, data.sets.test, "test", listener);
   data.reading["train"]["copies"]["in_test_too"] = both["samples"];
   data.reading["train"]["copies"]["nearly_in_test"] = both["nearly"];
   if (both.contains("groups")) data.reading["train"]["groups"]["of_test"] = both["groups"];
@@ -287,9 +290,7 @@ FinetuningSettings settings_of(const FinetuneOptions& o, const Dataset& train,
     for (TrainingWay& way : s.choices) way.config.learning_rate /= moment;
   }
   drop_repeated(s.choices);
-  s.keys = o.keys;
   s.parameters = o.parameters;
-  s.server = o.server;
   if (o.validation_fraction >= 0) s.validation_fraction = o.validation_fraction;
   s.patience = o.patience;
   s.seed = seed;
@@ -303,32 +304,32 @@ FinetuningSettings settings_of(const FinetuneOptions& o, const Dataset& train,
 /// Where features are of several poolings: one, chosen as it would be trained with.
 void choose_pooling_of(const CommonOptions& common, const FinetuneOptions& options,
                        FinetuningData& data, const OrderSeed& seed) {
-  if (data.train.poolings.empty()) return;
-  std::vector<Dataset*> others = {&data.test};
-  if (data.validation) others.push_back(&*data.validation);
+  if (data.sets.train.poolings.empty()) return;
+  std::vector<Dataset*> others = {&data.sets.test};
+  if (data.sets.validation) others.push_back(&*data.sets.validation);
   data.poolings = choose_pooling(
-      data.train, others,
+      data.sets.train, others,
       [&](const Dataset& train) -> TrainingWay {
         const FinetuningSettings settings = settings_of(options, train, seed);
         return settings.choices.empty() ? settings : settings.choices.front();
       },
       options.patience, seed);
-  if (!common.quiet) std::fprintf(stderr, "[owner] %s\n", pooling_text(data.poolings).c_str());
+  owner_listener(common).tell(pooling_text(data.poolings));
 }
 
 void finetune(const CommonOptions& common, FinetuneOptions options) {
   check_options(options);
   const OrderSeed seed = OrderSeed::parse(options.seed, "--seed");
-  (void)checked_server_program(options.server);
+  (void)checked_server_program(options.run.server);
   RunFolder folder(options.out, features_made(options));
   if (options.train.features.empty()) extract_features(common, options, folder);
   FinetuningData data = load(common, options, seed);
-  std::string classes = class_note(data.train.class_names);
+  std::string classes = class_note(data.sets.train.class_names);
   if (!classes.empty()) classes += "\n";
   choose_pooling_of(common, options, data, seed);
-  FinetuningSettings settings = settings_of(options, data.train, seed);
+  FinetuningSettings settings = settings_of(options, data.sets.train, seed);
   const nlohmann::json report =
-      finetune_encrypted(common, std::move(settings), std::move(data), folder);
+      finetune_encrypted(common, options.run, std::move(settings), std::move(data), folder);
   print_report(common, report, finetuning_summary(report, options.out) + classes);
 }
 
@@ -466,7 +467,7 @@ void add_finetune(Program& program) {
         add_training_options(command, *o);
         command.add_option("--out", o->out, "folder for keys, encrypted data, model and reports")
             ->required();
-        add_run_key_options(command, o->keys);
+        add_run_key_options(command, o->run.keys);
         command
             .add_option("--parameters", o->parameters,
                         "name of a parameter set, or a file of JSON that holds one")
@@ -478,7 +479,7 @@ void add_finetune(Program& program) {
                    "together at most",
                    0.0, 1e6)
             ->capture_default_str();
-        command.add_option("--server", o->server, "the server's program (beside this one)");
+        command.add_option("--server", o->run.server, "the server's program (beside this one)");
         program.also_writes(command, [o] { return RunFolder::results(o->out, features_made(*o)); });
         return [&program, o] { finetune(program.options(), *o); };
       });

@@ -5,8 +5,8 @@
 
 #include "app/owner/keys.h"
 #include "app/owner/owner.h"
-#include "app/owner/steps.h"
 #include "base/path.h"
+#include "party/owner/key_folder.h"
 #include "secret/disclosure.h"
 
 namespace blindtuner::app {

@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "app/common/report.h"
-#include "app/owner/validator.h"
 #include "base/atomic_file.h"
 #include "base/disk.h"
 #include "base/error.h"
@@ -20,8 +19,11 @@
 #include "base/path.h"
 #include "base/sha256.h"
 #include "io/file_stream.h"
+#include "party/owner/validator.h"
 
 namespace blindtuner::app {
+using namespace io;
+using namespace party;
 namespace {
 
 namespace fs = std::filesystem;

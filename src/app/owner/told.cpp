@@ -67,4 +67,10 @@ void tell_data(const OwnerFolder& keys, const DataId& id, const std::string& sai
          << " holds that against yours\n";
 }
 
+std::string new_ledger_text(const Disclosure& door) {
+  if (!door.began_ledger()) return "";
+  return "a ledger of what these keys give away begins here, " + quoted_path(door.ledger().path()) +
+         "; what was decrypted with them before is not in it\n";
+}
+
 }  // namespace blindtuner::app

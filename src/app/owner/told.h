@@ -36,4 +36,7 @@ void tell_data(const OwnerFolder& keys, const DataId& id, const std::string& sai
                const std::string& use, const std::string& option, nlohmann::json& report,
                std::ostringstream& text, const char* member = "data_checked");
 
+/// A line that says so, where the door found no ledger and began one; empty otherwise.
+std::string new_ledger_text(const Disclosure& door);
+
 }  // namespace blindtuner::app

@@ -9,11 +9,11 @@
 #include "app/owner/keys.h"
 #include "app/owner/owner.h"
 #include "app/owner/told.h"
-#include "app/owner/validator.h"
 #include "base/error.h"
 #include "base/path.h"
 #include "base/quantity.h"
 #include "party/owner/trust.h"
+#include "party/owner/validator.h"
 #include "records/round.h"
 #include "records/training_state.h"
 

@@ -23,6 +23,7 @@
 #include "secret/disclosure.h"
 
 namespace blindtuner::party {
+using namespace learn;
 namespace {
 
 namespace fs = std::filesystem;

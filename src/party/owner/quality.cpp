@@ -5,6 +5,7 @@
 #include "learn/reference/metrics.h"
 
 namespace blindtuner::party {
+using namespace reference;
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "app/owner/finetuning_choice.h"
+#include "party/owner/finetuning_choice.h"
 
 #include <algorithm>
 #include <bit>
@@ -13,7 +13,7 @@
 #include "learn/head.h"
 #include "learn/reference/selection.h"
 
-namespace blindtuner::app {
+namespace blindtuner::party {
 using namespace reference;
 namespace {
 
@@ -194,4 +194,4 @@ std::string choice_text(const json& choice) {
   return out;
 }
 
-}  // namespace blindtuner::app
+}  // namespace blindtuner::party

@@ -6,25 +6,16 @@
 #include <string>
 #include <vector>
 
-#include "app/owner/passphrase.h"
 #include "features/data/dataset.h"
 #include "features/data/order_seed.h"
 #include "features/data/whitening.h"
 #include "learn/training_config.h"
 #include "secret/disclosure.h"
 
-namespace blindtuner::app {
+namespace blindtuner::party {
 using namespace learn;
 using namespace features;
 using namespace secret;
-
-/// Which keys a run uses.
-struct RunKeys {
-  std::filesystem::path folder;  ///< empty: keys/ in the run's folder
-  bool fresh = false;            ///< new ones though there are some, which are kept (make_keys)
-  PassphraseOptions passphrase;
-};
-void add_run_key_options(CLI::App& command, RunKeys& keys);
 
 /// What decides about the result: all that the server is told, and how features are whitened.
 struct TrainingWay {
@@ -42,8 +33,7 @@ inline constexpr double kChooseBalance = -1;
 
 struct FinetuningSettings : TrainingWay {
   std::vector<TrainingWay> choices;  ///< not empty: the way is chosen from these, choose_way()
-  RunKeys keys;
-  std::string parameters = "Standard", server;
+  std::string parameters = "Standard";
   /// Strength of balance() (learn/reference/balance.h), after training; kChooseBalance: what is best on parts
   /// of the training set.
   double balance = 0;
@@ -73,4 +63,4 @@ FinetuningSettings preset_settings(const std::string& name, const Dataset& train
 /// whose rates are divided by it move as little along any direction as on those.
 double largest_second_moment(const FeatureMatrix& features);
 
-}  // namespace blindtuner::app
+}  // namespace blindtuner::party

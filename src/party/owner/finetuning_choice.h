@@ -6,11 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "app/owner/finetuning_settings.h"
 #include "features/data/dataset.h"
 #include "features/data/order_seed.h"
+#include "party/owner/finetuning_settings.h"
 
-namespace blindtuner::app {
+namespace blindtuner::party {
 
 struct Choice {
   std::size_t way = 0;
@@ -39,4 +39,4 @@ Choice choose_way(const Dataset& train, const std::vector<TrainingWay>& ways, in
 /// A few lines of it.
 std::string choice_text(const nlohmann::json& choice);
 
-}  // namespace blindtuner::app
+}  // namespace blindtuner::party

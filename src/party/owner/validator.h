@@ -14,8 +14,8 @@
 #include "records/round.h"
 #include "transport/channel.h"
 
-namespace blindtuner::app {
-using namespace party;
+namespace blindtuner::party {
+using namespace reference;
 using namespace transport;
 
 struct ValidatorOptions {
@@ -112,4 +112,4 @@ class Validator {
   std::vector<ValidationRound> rounds_;
 };
 
-}  // namespace blindtuner::app
+}  // namespace blindtuner::party

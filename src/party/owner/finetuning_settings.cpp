@@ -1,14 +1,13 @@
-#include "app/owner/finetuning_settings.h"
+#include "party/owner/finetuning_settings.h"
 
 #include <algorithm>
 #include <bit>
 #include <cmath>
 
-#include "app/common/options.h"
 #include "base/error.h"
 #include "learn/head.h"
 
-namespace blindtuner::app {
+namespace blindtuner::party {
 namespace {
 
 /// One ciphertext of the big ring holds the scores of this many samples, at least.
@@ -85,14 +84,6 @@ std::vector<TrainingWay> choices(int classes, const std::string& head) {
 
 }  // namespace
 
-void add_run_key_options(CLI::App& command, RunKeys& keys) {
-  command.add_option("--keys", keys.folder,
-                     "folder of the keys, which are made where there are none (keys in --out)");
-  command.add_flag("--new-keys", keys.fresh,
-                   "make new keys though there are some, which are kept in a folder old-..");
-  add_passphrase_options(command, keys.passphrase);
-}
-
 bool same_training(const TrainingWay& a, const TrainingWay& b) {
   return a.config == b.config && a.epsilon == b.epsilon && a.softmax == b.softmax &&
          a.range == b.range;
@@ -134,4 +125,4 @@ double largest_second_moment(const FeatureMatrix& features) {
   return moment;
 }
 
-}  // namespace blindtuner::app
+}  // namespace blindtuner::party

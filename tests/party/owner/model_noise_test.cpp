@@ -7,18 +7,17 @@
 #include <cmath>
 #include <random>
 
-#include "app/owner/finetuning.h"
 #include "features/data/whitening.h"
 #include "learn/encrypted_trainer.h"
 #include "learn/reference/plain_reference.h"
 #include "party/owner/comparison.h"
+#include "party/owner/finetuning_settings.h"
 #include "secret/dataset_encryption.h"
 #include "secret/decryption.h"
 #include "secret/disclosure.h"
 
 namespace blindtuner {
 using namespace party;
-using namespace app;
 namespace {
 
 constexpr PlausibleValues kAny{1e30, 1e30, 1e30};

@@ -1,4 +1,4 @@
-#include "app/owner/validator.h"
+#include "party/owner/validator.h"
 
 #include <algorithm>
 #include <cmath>
@@ -10,12 +10,13 @@
 #include "base/path.h"
 #include "io/file_stream.h"
 #include "party/owner/data_sets.h"
+#include "party/owner/decrypted.h"
 #include "party/owner/sealed_record.h"
 #include "records/answer.h"
 #include "records/dataset.h"
 #include "records/round.h"
 
-namespace blindtuner::app {
+namespace blindtuner::party {
 namespace {
 
 namespace fs = std::filesystem;
@@ -328,4 +329,4 @@ void Validator::require_record_of_this_run() const {
   if (file.contents != last_) refuse_record(name + " is not the round that it tells of");
 }
 
-}  // namespace blindtuner::app
+}  // namespace blindtuner::party

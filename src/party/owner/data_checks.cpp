@@ -1,0 +1,187 @@
+#include "party/owner/data_checks.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/utf8.h"
+#include "features/data/answers.h"
+#include "features/data/class_names.h"
+#include "features/data/copies.h"
+#include "features/data/label_twins.h"
+#include "features/data/sample_groups.h"
+#include "features/data/shuffle.h"
+
+namespace blindtuner::party {
+namespace {
+
+std::string group_name(const Dataset& set) {
+  const std::string& column = set.groups.column;
+  const bool number = column.find_first_not_of("0123456789") == std::string::npos;
+  return number ? "value of column " + column : "'" + printable(column.substr(0, 60)) + "'";
+}
+
+/// Classes of one group have no part held out.
+void warn_of_undivided_classes(const Dataset& set, const Split& split, const HoldOut& what,
+                               const Listener& listener) {
+  std::vector<std::size_t> held(static_cast<std::size_t>(set.classes)),
+      all = class_counts(set.labels, set.classes);
+  for (const std::uint32_t i : split.second) ++held[static_cast<std::size_t>(set.labels[i])];
+  std::vector<std::string> undivided;
+  for (std::size_t k = 0; k < held.size(); ++k)
+    if (held[k] == 0 && std::round(what.fraction * static_cast<double>(all[k])) > 0)
+      undivided.push_back(k < set.class_names.size() ? set.class_names[k] : std::to_string(k));
+  if (!undivided.empty())
+    listener.warn("no sample of " + list_of_names(undivided) + " is held out " + what.purpose +
+                  ": all are of one " + group_name(set));
+}
+
+}  // namespace
+
+void compare_groups_with(const Dataset& known, ColumnChoice& columns) {
+  if (columns.group == "none") return;
+  columns.group = known.groups.column.empty() ? "none" : "";
+  columns.known_group = known.groups.column;
+}
+
+Dataset hold_out(Dataset& set, const HoldOut& what, const OrderSeed& seed, const std::string& name,
+                 const Listener& listener) {
+  Split split = split_of(set, what.fraction, seed.bytes());
+  if (split.first.empty() || split.second.empty()) {
+    std::vector<std::size_t> sizes(static_cast<std::size_t>(set.classes));
+    for (const int label : set.labels) ++sizes[static_cast<std::size_t>(label)];
+    char share[32];
+    std::snprintf(share, sizeof share, "%g", what.fraction);
+    throw DataError(name + ": " + std::to_string(set.size()) + " samples of " +
+                    std::to_string(set.classes) + " classes, the largest of " +
+                    std::to_string(*std::max_element(sizes.begin(), sizes.end())) + ": too few " +
+                    (kept_together(set).empty() ? "" : "different ones ") + "to hold out " + share +
+                    " of every class " + what.purpose + "; " + what.advice +
+                    (set.groups.together ? "; samples of one " + group_name(set) +
+                                               " stay together (--group-column none: they do not)"
+                                         : ""));
+  }
+  if (set.groups.together) warn_of_undivided_classes(set, split, what, listener);
+  if (seed.keeps_order())
+    for (std::vector<std::uint32_t>* half : {&split.first, &split.second})
+      std::sort(half->begin(), half->end());
+  Dataset held = select(set, split.second);
+  set = select(set, split.first);
+  return held;
+}
+
+void tell_copies(const Dataset& set, const std::string& name, Reading& reading,
+                 const Listener& listener) {
+  const Copies copies = find_copies(set);
+  reading.details["copies"] = {{"samples", copies.repeated},
+                               {"contradicting", copies.contradicting},
+                               {"by_chance", copies.by_chance}};
+  if (copies.repeated == 0) return;
+  const std::string count = std::to_string(copies.repeated) + " of " + std::to_string(set.size()) +
+                            " samples equal an earlier one: ";
+  reading.notes.push_back(
+      name + ": " + count +
+      (copies.by_chance ? "the columns' values make no more combinations than there are samples, "
+                          "so they are split as others are"
+                        : "copies stay together when samples are held out"));
+  if (copies.contradicting > 0)
+    listener.warn(name + ": " + std::to_string(copies.contradicting) +
+                  " samples have an equal of another class: no classifier is right about all of "
+                  "them");
+}
+
+nlohmann::json warn_of_samples_in_both(const Dataset& known, const Dataset& other,
+                                       const std::string& use, const Listener& listener,
+                                       const std::string& known_as) {
+  const std::string samples = " samples for " + use;
+  const SharedGroups groups = shared_groups(known, other);
+  if (groups.shared > 0)
+    listener.warn(std::to_string(groups.shared) + " of " + std::to_string(groups.values) +
+                  " values of " + group_name(other) + " among the" + samples + " are in " +
+                  known_as + " too: results on them may be too good for new ones");
+  const std::size_t count = samples_in_both(known, other);
+  if (count > 0)
+    listener.warn(std::to_string(count) + " of the " + std::to_string(other.size()) + samples +
+                  " are in " + known_as + " as well: " +
+                  (find_copies(known).by_chance
+                       ? "the columns' values make few combinations, so new samples are too if "
+                         "they are alike; if these are copies, results say nothing about new ones"
+                       : "results on them say nothing about new samples"));
+  const NearCopies near = near_copies(known, other);
+  if (near.count > 0)
+    listener.warn(std::to_string(near.count) + " of " + std::to_string(near.looked_at) + samples +
+                  " nearly equal one in " + known_as +
+                  " (up to rounding): if they are copies of it, results on them say nothing about "
+                  "new samples");
+  nlohmann::json out = {{"samples", count}, {"nearly", near.count}};
+  if (groups.values > 0)
+    out["groups"] = {{"column", printable(other.groups.column)},
+                     {"values", groups.values},
+                     {"in_both", groups.shared}};
+  return out;
+}
+
+void warn_of_single_samples(const Reading& reading, const Listener& listener) {
+  const nlohmann::json single = reading.details.value("single_samples", nlohmann::json::array());
+  if (single.empty()) return;
+  std::vector<std::string> classes;
+  for (const auto& one : single)
+    classes.push_back("'" + one["class"].get<std::string>().substr(0, 60) + "' (" +
+                      one["where"].get<std::string>() + ")");
+  const bool several = classes.size() > 1;
+  listener.warn((several ? std::to_string(classes.size()) + " classes have a single sample each: "
+                         : "a class has a single sample: ") +
+                list_of_words(classes) + ": " +
+                (several ? "are these classes, and not names or sums?"
+                         : "is it a class, and no line of names or sums?"));
+}
+
+void warn_of_absent_classes(const Dataset& training, const std::string& name,
+                            const Listener& listener) {
+  const std::vector<std::size_t> counts = class_counts(training.labels, training.classes);
+  std::vector<std::string> absent;
+  for (std::size_t k = 0; k < counts.size(); ++k)
+    if (counts[k] == 0) absent.push_back(training.class_names[k]);
+  if (!absent.empty())
+    listener.warn(name + ": no sample of " + list_of_names(absent) +
+                  ": the model has such a class and cannot know it");
+}
+
+nlohmann::json warn_of_answers(const Dataset& training, const Listener& listener) {
+  nlohmann::json out = nlohmann::json::array();
+  const auto tell = [&](std::size_t column, const char* what, const nlohmann::json& value) {
+    out.push_back({{"feature", column + 1}, {what, value}});
+    if (!training.feature_names.empty())
+      out.back()["name"] = printable(training.feature_names[column]);
+  };
+  std::vector<std::string> warnings;
+  const std::vector<AnswerColumn> columns = answer_columns(training);
+  if (!columns.empty()) warnings.push_back(answer_warning(training, columns));
+  for (const AnswerColumn& one : columns) tell(one.column, "share", one.share);
+  for (const LabelTwin& twin : label_twins(training.features, training.labels, training.classes)) {
+    if (twin.columns.size() == 1) continue;  // is among those
+    for (const std::size_t column : twin.columns) tell(column, "one_hot_share", twin.share);
+    warnings.push_back(feature_list(training, twin.columns) + " are the label as one-hot columns" +
+                       (twin.share < 1 ? " (nearly)" : "") +
+                       ": they are an answer rather than features, and to be left out");
+  }
+  const std::vector<std::size_t> counters = row_counters(training.features);
+  for (const std::size_t column : counters) tell(column, "counts_rows", true);
+  if (!counters.empty())
+    warnings.push_back(feature_list(training, counters) + " count" +
+                       (counters.size() == 1 ? "s" : "") +
+                       " the rows: an index is no feature, and gives the labels of sorted rows");
+  const std::vector<std::size_t> numbers = row_numbers(training.features);
+  for (const std::size_t column : numbers) tell(column, "numbers_rows", true);
+  if (!numbers.empty())
+    warnings.push_back(
+        feature_list(training, numbers) + (numbers.size() == 1 ? " has" : " have") +
+        " another whole number in every row, too close together for chance: ranks, or "
+        "numbers of rows, which are no features and to be left out?");
+  for (const std::string& warning : warnings) listener.warn(warning);
+  return out;
+}
+
+}  // namespace blindtuner::party

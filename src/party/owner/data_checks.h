@@ -1,0 +1,55 @@
+// What is amiss with data sets before they are trained on, and samples held out of them.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "features/data/dataset.h"
+#include "features/data/order_seed.h"
+#include "features/data/table_columns.h"
+#include "party/owner/listener.h"
+
+namespace blindtuner::party {
+using namespace features;
+
+/// What samples are held out for, in words, and what there is to be done when they are too few.
+struct HoldOut {
+  double fraction = 0;
+  std::string purpose;  ///< "for the test"
+  std::string advice;   ///< "give a test set of its own with --test-features"
+};
+
+/// Takes round(fraction * count) samples of every class out of `set` and returns them, copies and
+/// groups together (features/data/sample_groups.h); both keep their order when the seed says so. Throws DataError when one of
+/// the two would be left without any.
+Dataset hold_out(Dataset& set, const HoldOut& what, const OrderSeed& seed, const std::string& name,
+                 const Listener& listener);
+
+/// Another set is to be read with the groups of one that was read, to be compared.
+void compare_groups_with(const Dataset& known, ColumnChoice& columns);
+
+/// How many samples of a set are copies, and what that means for splits, as notes and in the details
+/// ("copies"); a warning of those that have several labels.
+void tell_copies(const Dataset& set, const std::string& name, Reading& reading,
+                 const Listener& listener);
+
+/// Warns of samples of a set for `use` that are, or nearly are, among those of `known`, "the training
+/// set", or have their groups in common with them: what is measured on them is no measure of others.
+/// Returns "samples" and "nearly", their numbers, for reports, and "groups" where both have some:
+/// "column", "values" of the other set and how many are "in_both".
+nlohmann::json warn_of_samples_in_both(const Dataset& known, const Dataset& other,
+                                       const std::string& use, const Listener& listener,
+                                       const std::string& known_as = "the training set");
+
+/// Warns of classes of which a set that load_dataset() read has one sample, by name and place.
+void warn_of_single_samples(const Reading& reading, const Listener& listener);
+
+/// Warns of classes of a training set that have no sample in it.
+void warn_of_absent_classes(const Dataset& training, const std::string& name,
+                            const Listener& listener);
+
+/// Warns of columns of a training set that are the answer (features/data/answers.h, features/data/label_twins.h) or count
+/// the rows. Returns them, counted from 1, with their names where they have some.
+nlohmann::json warn_of_answers(const Dataset& training, const Listener& listener);
+
+}  // namespace blindtuner::party

@@ -1,0 +1,66 @@
+#include "party/owner/encrypting.h"
+
+#include <cmath>
+
+#include "base/error.h"
+#include "party/owner/data_sets.h"
+#include "secret/dataset_encryption.h"
+#include "secret/disclosure.h"
+
+namespace blindtuner::party {
+
+void check_features(const FeatureMatrix& features, const OwnerFolder& keys,
+                    const std::string& name) {
+  const auto width = static_cast<std::size_t>(features.cols());
+  if (width != keys.layout().features - 1)
+    throw DataError(name + ": " + std::to_string(width) + " features, expected " +
+                    std::to_string(keys.layout().features - 1) + ", for which the keys were made");
+  validate_finite(features, name);
+  for (Eigen::Index i = 0; i < features.rows(); ++i)
+    for (Eigen::Index j = 0; j < features.cols(); ++j)
+      if (!(std::abs(features(i, j)) <= kMaxFeature))
+        throw DataError(name + ": row " + std::to_string(i) + ", column " + std::to_string(j) +
+                        " is " + std::to_string(features(i, j)) +
+                        ", expected at most 4096 in magnitude: whiten or scale the features");
+}
+
+DataId encrypt_to(const std::filesystem::path& out, const OwnerFolder& keys, const Dataset& set,
+                  const DataSetUse& use, const Listener& listener) {
+  const FeatureMatrix& features = set.features;
+  const Labels& labels = set.labels;
+  const ProductLayout& made_for = keys.layout();
+  const auto samples = static_cast<std::size_t>(features.rows());
+  const ProductLayout layout = ProductLayout::create(
+      *keys.set.parameters, samples, made_for.features, made_for.classes, made_for.width);
+  DatasetFile file;
+  file.info = {layout, fresh_key_id(), !labels.empty(), {}};
+  const std::span<const float> values(features.data(), static_cast<std::size_t>(features.size()));
+  Disclosure(keys.keys, keys.folder)
+      .encrypted({.name = out.string(), .data = to_string(file.info.id)}, samples,
+                 feature_sizes(*keys.set.parameters, layout, values));
+  const Task encrypting(listener, "encrypting");
+  file.data = encrypt_dataset(keys.keys.secrets, layout, values, labels, 1.0,
+                              [&](double fraction) { encrypting.update(fraction); });
+  encrypting.finish();
+  const Task writing(listener, "writing");
+  const Sha256Digest contents =
+      write_dataset(out, keys.set, file, [&](double fraction) { writing.update(fraction); });
+  writing.finish();
+  try {
+    if (!use.identifiers.empty()) keep_identifiers(keys, file.info.id, use.identifiers);
+    record_data_set(
+        keys,
+        {file.info.id, contents, (use.kept_as.empty() ? out : use.kept_as).string(), use.use,
+         samples, !labels.empty(), use.seed, use.map,
+         class_counts(labels, static_cast<int>(layout.classes)), set.class_names, set.feature_names,
+         set.pooling, set.label_name, use.held_out, !use.identifiers.empty()});
+  } catch (const DataError&) {
+    std::error_code ignored;
+    std::filesystem::remove(out, ignored);
+    std::filesystem::remove(identifiers_path(keys, file.info.id), ignored);
+    throw;
+  }
+  return file.info.id;
+}
+
+}  // namespace blindtuner::party

@@ -58,6 +58,21 @@ TEST(HtmlReport, WhatFiguresDoNotSay) {
   EXPECT_FALSE(contains(html_report(evaluation(3)), "<li>"));
 }
 
+TEST(HtmlReport, OfOtherHeads) {
+  json report = evaluation(2);
+  for (const char* name : {"accuracy_encrypted", "accuracy_plain", "accuracy_plain_approx"})
+    report[name] = 0.5;
+  EXPECT_TRUE(contains(html_report(report), "exact softmax"));
+  report["config"] = {{"head", "squared"}};
+  // Nothing was tried to balance scores that are no logarithms of odds.
+  report["choice"] = {{"trials", {{{"way", "fast"}, {"accuracy", 0.5}}}}, {"way", "fast"}};
+  const std::string page = html_report(report);
+  EXPECT_TRUE(contains(page, "exact squared"));
+  EXPECT_FALSE(contains(page, "softmax"));
+  EXPECT_TRUE(contains(page, "How the settings were chosen"));
+  EXPECT_FALSE(contains(page, "--balanced"));
+}
+
 TEST(HtmlReport, ManyClassesBecomeAPicture) {
   EXPECT_TRUE(contains(html_report(evaluation(25)), "class=matrix"));
   const std::string page = html_report(evaluation(100));

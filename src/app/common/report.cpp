@@ -70,6 +70,11 @@ std::string parameters_text(const Parameters& p) {
   return text.str();
 }
 
+std::string head_of(const nlohmann::json& report) {
+  const auto config = report.find("config");
+  return config == report.end() ? "softmax" : config->value("head", "softmax");
+}
+
 void print_notes(const CommonOptions& options, const std::vector<std::string>& notes) {
   if (options.quiet) return;
   for (const std::string& note : notes) std::fprintf(stderr, "note: %s\n", printable(note).c_str());

@@ -24,6 +24,9 @@ nlohmann::json parameters_report(const Parameters& parameters);
 /// The same as lines of text.
 std::string parameters_text(const Parameters& parameters);
 
+/// What the training of a report was for: "softmax", "sigmoid", "squared" (learn/head.h).
+std::string head_of(const nlohmann::json& report);
+
 /// What was read, left out, guessed: a line each on stderr, "note: ..", unless there is to be no
 /// progress.
 void print_notes(const CommonOptions& options, const std::vector<std::string>& notes);

@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <sstream>
 
+#include "app/common/report.h"
 #include "app/owner/finetuning.h"
 #include "base/path.h"
 #include "base/quantity.h"
@@ -35,8 +36,9 @@ std::string steps_text(const json& r) {
   return text;
 }
 
-std::string row(const char* what, const json& accuracy, const json& balanced, const json& macro) {
-  std::string name = std::string("  ") + what;
+std::string row(const std::string& what, const json& accuracy, const json& balanced,
+                const json& macro) {
+  std::string name = "  " + what;
   name.resize(34, ' ');
   return name + percent(accuracy) + "   " + percent(balanced) + "   " +
          formatted("%.4f", macro.get<double>()) + "\n";
@@ -56,10 +58,10 @@ std::string finetuning_summary(const json& r, const std::string& out) {
   text << head << "accuracy  balanced  macro F1\n"
        << row("trained on ciphertexts", r["accuracy_encrypted"], r["balanced_accuracy"],
               r["macro_f1"])
-       << row("in the clear, same softmax", r["accuracy_plain_approx"],
+       << row("in the clear, same " + head_of(r), r["accuracy_plain_approx"],
               r["balanced_accuracy_plain_approx"], r["macro_f1_plain_approx"])
-       << row("in the clear, exact softmax", r["accuracy_plain"], r["balanced_accuracy_plain"],
-              r["macro_f1_plain"])
+       << row("in the clear, exact " + head_of(r), r["accuracy_plain"],
+              r["balanced_accuracy_plain"], r["macro_f1_plain"])
        << quality_notes(r) << "largest |logit| " << formatted("%.2f", r["max_logit"].get<double>())
        << "; model in " << quoted_path(folder / "model.npz") << ", report in "
        << quoted_path(folder / "report.html") << "\n";

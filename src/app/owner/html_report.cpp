@@ -6,6 +6,7 @@
 #include <limits>
 #include <vector>
 
+#include "app/common/report.h"
 #include "app/owner/html_style.h"
 #include "base/atomic_file.h"
 #include "base/json.h"
@@ -109,7 +110,7 @@ std::string overview(const json& r) {
 std::string compared(const json& r) {
   if (!has(r, "accuracy_plain")) return "";
   std::string body;
-  const auto line = [&](const char* name, const char* accuracy, const std::string& suffix) {
+  const auto line = [&](const std::string& name, const char* accuracy, const std::string& suffix) {
     if (!has(r, accuracy)) return;
     const std::string balanced = "balanced_accuracy" + suffix, f1 = "macro_f1" + suffix;
     body += row({name, percent(real(r, accuracy)),
@@ -117,8 +118,8 @@ std::string compared(const json& r) {
                  has(r, f1.c_str()) ? number(real(r, f1.c_str()), 4) : ""});
   };
   line("on ciphertexts", "accuracy_encrypted", "");
-  line("in the clear, same softmax circuit", "accuracy_plain_approx", "_plain_approx");
-  line("in the clear, exact softmax", "accuracy_plain", "_plain");
+  line("in the clear, same " + head_of(r) + " circuit", "accuracy_plain_approx", "_plain_approx");
+  line("in the clear, exact " + head_of(r), "accuracy_plain", "_plain");
   return heading("Encrypted against plain") +
          "<p>The same algorithm on the same samples, three times.</p>\n" +
          table({"training", "test accuracy", "balanced accuracy", "macro F1"}, body);
@@ -255,10 +256,10 @@ std::string rounds(const json& r) {
     said += v.value("stopped_early", false) ? "; the owner stopped it. " : "; it went through. ";
     said += "The model is that of round " + std::to_string(best) + ", circled.";
   }
-  out +=
-      "<p>" + said +
-      "</p>\n<p class=legend><span><i class=\"key k0\"></i>on ciphertexts</span>"
-      "<span><i class=\"key k1\"></i>in the clear, exact softmax</span></p>\n<div class=charts>\n";
+  out += "<p>" + said +
+         "</p>\n<p class=legend><span><i class=\"key k0\"></i>on ciphertexts</span>"
+         "<span><i class=\"key k1\"></i>in the clear, exact " +
+         head_of(r) + "</span></p>\n<div class=charts>\n";
   out += chart(all, best, {"Validation loss", "loss", 1, 3});
   out += chart(all, best, {"Validation accuracy, %", "accuracy", 100, 1});
   out += chart(all, best, {"Largest |logit|", "max_logit", 1, 1});
@@ -383,13 +384,16 @@ std::string pooling_choice(const json& r) {
 std::string choice(const json& r) {
   if (!has(r, "choice") || r["choice"]["trials"].empty()) return "";
   const json& choice = r["choice"];
+  const std::string ways = heading("How the settings were chosen") + "<p>Each way to train " +
+                           kHowTried + trials(choice, "way");
+  // Of heads whose scores are logarithms of odds alone.
+  if (!has(choice, "balance")) return ways;
   std::string strengths;
   for (const json& balance : choice["balance"])
     strengths += row(
         {"--balanced " + number(real(balance, "strength"), 2), percent(real(balance, "accuracy")),
          percent(real(balance, "balanced_accuracy")), number(real(balance, "macro_f1"), 4)});
-  return heading("How the settings were chosen") + "<p>Each way to train " + kHowTried +
-         trials(choice, "way") +
+  return ways +
          "<p>The same with classes of different sizes made to count alike after training:</p>\n" +
          table({"", "accuracy", "balanced accuracy", "macro F1"}, strengths);
 }

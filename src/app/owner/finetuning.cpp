@@ -5,7 +5,6 @@
 
 #include "app/common/report.h"
 #include "app/owner/console.h"
-#include "app/owner/exchange.h"
 #include "app/owner/html_report.h"
 #include "app/owner/process.h"
 #include "app/owner/server_report.h"
@@ -15,8 +14,8 @@
 #include "base/json.h"
 #include "base/path.h"
 #include "learn/reference/metrics.h"
+#include "party/owner/exchange.h"
 #include "party/owner/quality.h"
-#include "rlwe/written_parameters.h"
 
 namespace blindtuner::app {
 namespace {
@@ -70,15 +69,15 @@ class Host : public FinetuningHost {
   OwnerFolder open_keys(const KeygenRequest& needed) override {
     OwnerFolder keys = open_keys_to_encrypt(key_options(), common_);
     const ProductLayout& made_for = keys.layout();
-    const ParametersPtr wanted = Parameters::create(named_parameters(needed.parameters));
+    const Parameters& wanted = *needed.parameters;
     if (made_for.features != needed.features + 1 || made_for.classes != needed.classes ||
-        keys.set.parameters->digest() != wanted->digest())
+        keys.set.parameters->digest() != wanted.digest())
       throw DataError(quoted_path(secret_key_path(files_.keys)) + ": these keys are for " +
                       std::to_string(made_for.features - 1) + " features, " +
                       std::to_string(made_for.classes) + " classes and the parameters '" +
                       keys.set.parameters->literal().name + "', this run needs " +
                       std::to_string(needed.features) + ", " + std::to_string(needed.classes) +
-                      " and '" + wanted->literal().name +
+                      " and '" + wanted.literal().name +
                       "'; give another --out, or --new-keys, which keeps these in a folder "
                       "old-..");
     if (!path_exists(evaluation_keys_path(files_.keys)))

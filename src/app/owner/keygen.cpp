@@ -21,7 +21,7 @@ using namespace learn;
 namespace {
 
 struct KeygenOptions : KeygenRequest {
-  std::string out;
+  std::string out, set = "Standard";
   bool force = false, sealed = false;
   PassphraseOptions passphrase;
 };
@@ -41,6 +41,7 @@ void keygen(const CommonOptions& common, KeygenOptions options) {
                  "more than %zu classes: 'train' takes them with --head sigmoid or squared only\n",
                  most_softmax_classes());
   options.allow_insecure = common.allow_insecure;
+  options.parameters = Parameters::create(named_parameters(options.set));
   const auto passphrase = [&] {
     if (passphrase_given(options.passphrase))
       return read_passphrase(options.passphrase, secret_key_path(options.out));
@@ -50,7 +51,6 @@ void keygen(const CommonOptions& common, KeygenOptions options) {
   const MadeKeys made =
       make_keys(options.out, options, options.force, passphrase, key_listener(common));
   const auto secret = secret_key_path(options.out), evaluation = evaluation_keys_path(options.out);
-  const ParametersPtr parameters = Parameters::create(named_parameters(options.parameters));
   nlohmann::json report = {
       {"secret_key", secret.string()},
       {"evaluation_keys", evaluation.string()},
@@ -58,7 +58,7 @@ void keygen(const CommonOptions& common, KeygenOptions options) {
       {"classes", options.classes},
       {"bytes", {{"secret_key", file_bytes(secret)}, {"evaluation_keys", file_bytes(evaluation)}}},
       {"seconds", watch.seconds()},
-      {"parameters", parameters_report(*parameters)},
+      {"parameters", parameters_report(*options.parameters)},
   };
   std::ostringstream text;
   if (made.old_pair) {
@@ -68,7 +68,7 @@ void keygen(const CommonOptions& common, KeygenOptions options) {
   text << secret.string() << "  stays with you\n"
        << evaluation.string() << "  goes to the server ("
        << bytes_text(static_cast<double>(file_bytes(evaluation))) << ")\n"
-       << parameters_text(*parameters);
+       << parameters_text(*options.parameters);
   print_report(common, report, text.str());
 }
 
@@ -90,7 +90,7 @@ void add_keygen(Program& program) {
                    kMaxBatch)
             ->capture_default_str();
         command
-            .add_option("--parameters", o->parameters,
+            .add_option("--parameters", o->set,
                         "name of a parameter set, or a file of JSON that holds one")
             ->capture_default_str();
         command.add_flag("--force", o->force,

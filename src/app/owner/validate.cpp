@@ -1,20 +1,17 @@
 // blindtuner validate: answers a training server's rounds of validation.
-#include <cmath>
 #include <cstdio>
 #include <memory>
 #include <sstream>
 
 #include "app/common/options.h"
-#include "app/owner/exchange.h"
 #include "app/owner/keys.h"
 #include "app/owner/owner.h"
 #include "app/owner/told.h"
 #include "base/error.h"
 #include "base/path.h"
 #include "base/quantity.h"
-#include "party/owner/trust.h"
+#include "party/owner/exchange.h"
 #include "party/owner/validator.h"
-#include "records/round.h"
 #include "records/training_state.h"
 
 namespace blindtuner::app {
@@ -28,24 +25,6 @@ struct ValidateOptions {
   int patience = 3;
   double logit_limit = 0, timeout = 3600;
 };
-
-/// The best of rounds that all left the circuit's range is no good model.
-void judge(nlohmann::json& report, const ValidationRound& best, const HeadCircuit& circuit) {
-  nlohmann::json judged = nlohmann::json::object();
-  const double largest = std::isfinite(best.score.loss) ? best.score.max_logit : std::nan("");
-  judge_logits(judged, LogitLimit::of(circuit), largest, "on the validation set in the best round");
-  judged.erase("logit_limit");  // there it is the one that stops
-  report.update(judged);
-}
-
-// Returns once it is there.
-void await_round(Channel& channel, int round, double timeout) {
-  const std::string name = round_name(round);
-  if (channel.receive(name, Channel::after(timeout), {})) return;
-  throw DataError("no round " + std::to_string(round) + " within " + duration_text(timeout) +
-                  ": expected " + channel.place(name) + " from 'blindtuner-server train'" +
-                  partly_there(channel, name));
-}
 
 void validate_command(const CommonOptions& common, const ValidateOptions& options) {
   const OwnerFolder keys = open_keys(options.keys, common);
@@ -63,10 +42,9 @@ void validate_command(const CommonOptions& common, const ValidateOptions& option
                quoted_path(options.exchange) + ", " + duration_text(options.timeout) + " at most");
     await_round(*channel, static_cast<int>(next), options.timeout);
   }
-  const ValidationRound& best =
-      validator.rounds().at(static_cast<std::size_t>(validator.best_round()) - 1);
+  const ValidationRound& best = validator.best();
   nlohmann::json report = validator.report();
-  judge(report, best, circuit_named(validator.training().circuit));
+  report.update(validator.judgement());
   std::ostringstream text;
   text.precision(4);
   tell_data(keys, validator.trained_on(), options.told.trained_on, "training", "--trained-on",

@@ -140,7 +140,7 @@ class Finetuning {
   KeygenRequest key_request() const { return key_request(settings(), run_.sets.train.width()); }
   KeygenRequest key_request(const TrainingWay& way, std::size_t features) const {
     KeygenRequest request;
-    request.parameters = settings().parameters;
+    request.parameters = run_.parameters;
     request.features = features;
     request.classes = static_cast<std::size_t>(run_.sets.train.classes);
     request.batch = std::min(way.config.batch_size, run_.sets.train.size());
@@ -155,7 +155,7 @@ class Finetuning {
   /// Of this way on as many features. Throws DataError for whatever the server would refuse.
   Forecast forecast(TrainingWay way, std::size_t features) const {
     const Parameters& parameters = *run_.parameters;
-    const std::size_t width = plan_keys(key_request(way, features), parameters).width;
+    const std::size_t width = plan_keys(key_request(way, features)).width;
     const auto layout =
         ProductLayout::create(parameters, run_.sets.train.size(), features + 1,
                               static_cast<std::size_t>(run_.sets.train.classes), width);

@@ -18,7 +18,6 @@
 #include "learn/head.h"
 #include "party/owner/data_sets.h"
 #include "records/training_keys.h"
-#include "rlwe/written_parameters.h"
 #include "secret/dataset_encryption.h"
 #include "secret/disclosure.h"
 
@@ -278,9 +277,11 @@ FileLock lock_keys(const fs::path& folder) {
   return {folder, kLockRole, FileLock::Kind::kExclusive, kPatience};
 }
 
-ProductLayout plan_keys(const KeygenRequest& request, const Parameters& parameters) {
+ProductLayout plan_keys(const KeygenRequest& request) {
+  require(request.parameters != nullptr, "keys are made for a parameter set");
+  const Parameters& parameters = *request.parameters;
   if (parameters.insecure() && !request.allow_insecure)
-    throw SecurityError("parameters '" + request.parameters +
+    throw SecurityError("parameters '" + parameters.literal().name +
                         "' are below 128 bits of security; refused without "
                         "--allow-insecure-parameters");
   // Of `finetune` these come out of its data.
@@ -296,8 +297,8 @@ ProductLayout plan_keys(const KeygenRequest& request, const Parameters& paramete
 
 MadeKeys make_keys(const fs::path& folder, const KeygenRequest& request, bool replace,
                    const PassphraseSource& passphrase, const Listener& listener) {
-  const ParametersPtr parameters = Parameters::create(named_parameters(request.parameters));
-  const ProductLayout layout = plan_keys(request, *parameters);
+  const ProductLayout layout = plan_keys(request);
+  const ParametersPtr& parameters = request.parameters;
   make_private_folder(folder);
   const FileLock lock = lock_keys(folder);
   // A lock that an interrupted run left goes when the next holder gives it back, and keys that are

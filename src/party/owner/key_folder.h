@@ -40,14 +40,14 @@ FileLock lock_keys(const std::filesystem::path& folder);
 void remove_second_names(const std::filesystem::path& folder, const Listener& listener = {});
 
 struct KeygenRequest {
-  std::string parameters = "Standard";
+  ParametersPtr parameters;
   std::size_t features = 768, classes = 10;
   std::size_t batch = 4096;  ///< what the layout is chosen for
   bool allow_insecure = false;
 };
 /// The layout that the request's keys are for. Throws DataError for what cannot be asked for, and
 /// SecurityError for parameters below 128 bits unless allowed.
-ProductLayout plan_keys(const KeygenRequest& request, const Parameters& parameters);
+ProductLayout plan_keys(const KeygenRequest& request);
 
 struct MadeKeys {
   /// Where the pair that was there lies now.

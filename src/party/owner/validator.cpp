@@ -12,6 +12,7 @@
 #include "party/owner/data_sets.h"
 #include "party/owner/decrypted.h"
 #include "party/owner/sealed_record.h"
+#include "party/owner/trust.h"
 #include "records/answer.h"
 #include "records/dataset.h"
 #include "records/round.h"
@@ -94,6 +95,16 @@ std::size_t Validator::choices(const json& report) {
 int Validator::best_steps() const {
   const int best = stopping_.best_round();
   return best == 0 ? 0 : rounds_.at(static_cast<std::size_t>(best) - 1).steps;
+}
+
+json Validator::judgement() const {
+  json out = json::object();
+  const ValidationScore& score = best().score;
+  judge_logits(out, LogitLimit::of(circuit_named(training_.circuit)),
+               std::isfinite(score.loss) ? score.max_logit : std::nan(""),
+               "on the validation set in the best round");
+  out.erase("logit_limit");  // of a report it is the one that stops
+  return out;
 }
 
 bool Validator::poll() {

@@ -61,6 +61,10 @@ class Validator {
 
   const std::vector<ValidationRound>& rounds() const { return rounds_; }
   int best_round() const { return stopping_.best_round(); }
+  /// There has been one.
+  const ValidationRound& best() const {
+    return rounds_.at(static_cast<std::size_t>(stopping_.best_round()) - 1);
+  }
   /// Steps of the model in `out`; 0: none is there yet.
   int best_steps() const;
   /// Of the run that the rounds are of; there has been one.
@@ -70,6 +74,8 @@ class Validator {
   bool finished() const { return finished_; }
   /// {"best_round", "stopped_early", "patience", "logit_limit", "rounds": [..]}
   nlohmann::json report() const;
+  /// judge_logits() of the best round: the best of rounds that all left the circuit's range is no good model.
+  nlohmann::json judgement() const;
 
   /// Of a report or a record: how many of the rounds, to whoever knows when the run ended, may have been
   /// the best.

@@ -7,8 +7,7 @@
 #include "party/owner/key_folder.h"
 #include "transport/channel.h"
 
-namespace blindtuner::app {
-using namespace party;
+namespace blindtuner::party {
 using namespace transport;
 
 /// The channel for a run whose best model goes to `out`. The server sees all of the folder: throws DataError
@@ -16,4 +15,7 @@ using namespace transport;
 std::shared_ptr<Channel> open_exchange(const std::filesystem::path& folder, const OwnerFolder& keys,
                                        const std::filesystem::path& out);
 
-}  // namespace blindtuner::app
+/// Returns once the round is there, or `stop` says so. Throws DataError when it is not within so many seconds.
+void await_round(Channel& channel, int round, double timeout, const Channel::Stop& stop = {});
+
+}  // namespace blindtuner::party

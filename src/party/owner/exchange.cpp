@@ -1,10 +1,12 @@
-#include "app/owner/exchange.h"
+#include "party/owner/exchange.h"
 
 #include "base/error.h"
 #include "base/path.h"
+#include "base/quantity.h"
+#include "records/round.h"
 #include "transport/folder/folder_channel.h"
 
-namespace blindtuner::app {
+namespace blindtuner::party {
 namespace {
 
 void require_unseen(const std::filesystem::path& path, const std::filesystem::path& exchange,
@@ -23,4 +25,14 @@ std::shared_ptr<Channel> open_exchange(const std::filesystem::path& folder, cons
   return std::make_shared<FolderChannel>(folder, "owner");
 }
 
-}  // namespace blindtuner::app
+void await_round(Channel& channel, int round, double timeout, const Channel::Stop& stop) {
+  const std::string name = round_name(round);
+  bool stopped = false;
+  const auto asked = [&] { return stopped = stop && stop(); };
+  if (channel.receive(name, Channel::after(timeout), asked) || stopped) return;
+  throw DataError("no round " + std::to_string(round) + " within " + duration_text(timeout) +
+                  ": expected " + channel.place(name) + " from 'blindtuner-server train'" +
+                  partly_there(channel, name));
+}
+
+}  // namespace blindtuner::party

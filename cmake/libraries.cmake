@@ -1,11 +1,13 @@
-# What others build on: libblindtuner-server, whole, made of the objects of all layers that its interface reaches;
-# and how it is installed.
+# What others build on: libblindtuner-owner and libblindtuner-server, each whole, made of the objects of all layers
+# that its interface reaches; and how they are installed.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 # What pkg-config calls what we link, or how the linker is told of it.
 set(package_of_OpenSSL::Crypto libcrypto)
 set(package_of_TBB::tbb tbb)
+set(package_of_ZLIB::ZLIB zlib)
+set(package_of_PkgConfig::UTF8PROC libutf8proc)
 set(flag_of_Threads::Threads -pthread)
 
 # Appends to `layers_out` a layer and the layers that it reaches, to `others_out` what else they link.
@@ -36,7 +38,7 @@ function(blindtuner_library name layer)
   blindtuner_reach(${layer} layers links)
   list(TRANSFORM layers REPLACE "(.+)" "$<TARGET_OBJECTS:\\1>" OUTPUT_VARIABLE objects)
   # Of headers alone, and of none that is installed.
-  list(REMOVE_ITEM links nlohmann_json::nlohmann_json)
+  list(REMOVE_ITEM links nlohmann_json::nlohmann_json Eigen3::Eigen)
 
   set(target blindtuner_${name})
   add_library(${target} ${objects})
@@ -89,6 +91,7 @@ endfunction()
 configure_package_config_file(cmake/BlindTunerConfig.cmake.in BlindTunerConfig.cmake
   INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/BlindTuner)
 write_basic_package_version_file(BlindTunerConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+blindtuner_library(owner api_owner)
 blindtuner_library(server api_server)
 install(TARGETS blindtuner COMPONENT owner)
 install(TARGETS blindtuner-server COMPONENT server)

@@ -34,6 +34,7 @@ BELOW = {
     "app/common": ["records"],
     "party/server": ["records", "transport"],
     "api/common": ["records"],
+    "api/owner": ["api/common", "party/owner"],
     "api/server": ["api/common", "party/server"],
     "app/server": ["app/common", "plan", "party/server"],
     "app/owner": ["app/common", "party/owner", "features/image", "features/text", "features/transformer"],
@@ -42,9 +43,9 @@ BELOW = {
 ONLY_FROM = {"kernels/": ("kernels/", "device/cpu/"), "device/cpu/": ("device/",)}
 
 # Where secret keys and data in the clear are: reached by the owner's program alone.
-OWNERS = {"secret", "features", "learn/reference", "party/owner", "app/owner"}
+OWNERS = {"secret", "features", "learn/reference", "party/owner", "api/owner", "app/owner"}
 
-# What can decrypt: everything that the programs decrypt goes through secret/disclosure.h.
+# What can decrypt: everything that programs and libraries decrypt goes through secret/disclosure.h.
 DECRYPTING = {"secret/encryption.h", "secret/decryption.h"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"')
@@ -108,7 +109,7 @@ def check(src):
                 if header.startswith(folder) and not inside.startswith(users):
                     problems.append(f"{inside}:{number}: '{header}' is included from "
                                     f"{' and '.join(users)} alone")
-        if layer.startswith(("app/", "party/")):
+        if layer.startswith(("api/", "app/", "party/")):
             for header in sorted(decrypting(src, path, set())):
                 problems.append(f"{inside}: reaches '{header}'; what is decrypted leaves through "
                                 "secret/disclosure.h alone")

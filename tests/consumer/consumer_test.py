@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""The installed library as somebody else uses it: found by find_package and by pkg-config, a training under keys of
-the installed program, which opens the model; each component by itself; and what is in the library.
+"""The installed libraries as somebody else uses them: found by find_package and by pkg-config, the server's in a training
+under keys of the installed program, which opens the model, and both in one under keys of the owner's, which opens it;
+each component by itself; and what is in the server's.
 
 usage: consumer_test.py BUILD COMPILER [unittest arguments]
 """
@@ -37,6 +38,14 @@ class Consumer(unittest.TestCase):
     def owner(self, command, *arguments):
         return call(self.prefix / "bin/blindtuner", command, *arguments, "--allow-insecure-parameters", "--quiet")
 
+    def train_with_libraries(self, folder, name):
+        work = self.folder / name
+        work.mkdir()
+        for program, *arguments in (("consumer_owner", work, "make"), ("consumer_server", work),
+                                    ("consumer_owner", work, "open")):
+            said = call(folder / program, *arguments, LD_LIBRARY_PATH=self.library())
+        self.assertRegex(said, r"^version \d+\.\d+\.\d+, 2 steps\n$")
+
     def train(self, program, name):
         work = self.folder / name
         work.mkdir()
@@ -70,14 +79,17 @@ class Consumer(unittest.TestCase):
         flags = (build / "build.ninja").read_text()
         self.assertNotRegex(flags, r"-Wshadow|-ffp-contract|-D_FORTIFY|BLINDTUNER_")
         self.train(build / "consumer_server", "by-cmake")
+        self.train_with_libraries(build, "both-by-cmake")
 
     def test_pkg_config(self):
         build = self.folder / "plain"
         build.mkdir()
-        flags = call("pkg-config", "--cflags", "--libs", "blindtuner-server",
-                     PKG_CONFIG_PATH=self.library() + "/pkgconfig").split()
-        call(COMPILER, "-std=c++20", HERE / "server.cpp", "-o", build / "consumer_server", *flags)
+        for party in ("owner", "server"):
+            flags = call("pkg-config", "--cflags", "--libs", f"blindtuner-{party}",
+                         PKG_CONFIG_PATH=self.library() + "/pkgconfig").split()
+            call(COMPILER, "-std=c++20", HERE / f"{party}.cpp", "-o", build / f"consumer_{party}", *flags)
         self.train(build / "consumer_server", "by-pkg-config")
+        self.train_with_libraries(build, "both-by-pkg-config")
 
     def test_headers_name_the_standard_library_alone(self):
         headers = sorted((self.prefix / "include").rglob("*.h"))
@@ -100,13 +112,27 @@ class Consumer(unittest.TestCase):
     def test_a_component_is_whole_and_no_more(self):
         for component, has, has_not in (("server", {"libblindtuner-server", "blindtuner-server.pc", "errors.h",
                                                     "BlindTunerConfig.cmake"}, {"blindtuner"}),
-                                        ("owner", {"blindtuner"}, {"blindtuner-server"})):
+                                        ("owner", {"blindtuner", "libblindtuner-owner", "blindtuner-owner.pc", "errors.h",
+                                                   "BlindTunerConfig.cmake"},
+                                         {"blindtuner-server", "blindtuner-server.pc"})):
             prefix = self.folder / component
             call("cmake", "--install", BUILD, "--prefix", prefix, "--component", component)
             names = {path.name for path in prefix.rglob("*") if path.is_file()}
             stems = names | {path.split(".")[0] for path in names if path.startswith("lib")}
             self.assertLessEqual(has, stems)
             self.assertFalse(has_not & names)
+            # It is found by itself, without being asked for, and the other is missed.
+            other = {"owner": "server", "server": "owner"}[component]
+            project = self.folder / f"project-{component}"
+            project.mkdir()
+            (project / "CMakeLists.txt").write_text(
+                "cmake_minimum_required(VERSION 3.25)\nproject(Alone LANGUAGES CXX)\nfind_package(BlindTuner REQUIRED)\n"
+                f"if(NOT TARGET BlindTuner::{component} OR TARGET BlindTuner::{other})\n"
+                '  message(FATAL_ERROR "of the wrong party")\nendif()\n'
+                f"find_package(BlindTuner QUIET COMPONENTS {other})\n"
+                'if(BlindTuner_FOUND)\n  message(FATAL_ERROR "found what is not there")\nendif()\n')
+            call("cmake", "-S", project, "-B", project / "build", "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={prefix}",
+                 f"-DCMAKE_CXX_COMPILER={COMPILER}")
 
     def test_the_server_s_library_holds_nothing_of_secrets(self):
         symbols = call("nm", "-C", next(Path(self.library()).glob("libblindtuner-server.*")))

@@ -29,7 +29,7 @@ class Layers(unittest.TestCase):
 
     def test_the_server_reaches_nothing_of_the_owner(self):
         for header in ("secret/encryption.h", "features/data/load.h", "learn/reference/metrics.h"):
-            for layer in ("party/server", "app/server"):
+            for layer in ("party/server", "app/server", "api/server"):
                 with self.subTest(f"{layer} {header}"):
                     self.assertIn("must not include", problems({f"{layer}/x.cpp": [header]})[0])
 
@@ -44,10 +44,16 @@ class Layers(unittest.TestCase):
     def test_a_party_does_not_know_the_programs(self):
         self.assertEqual([], problems({"party/owner/opening.cpp": ["secret/disclosure.h", "plan/forecast.h"]}))
         self.assertIn("must not include", problems({"party/owner/opening.cpp": ["app/common/report.h"]})[0])
-        for name in ("party/owner/opening.cpp", "app/owner/decrypt.cpp"):
+        for name in ("party/owner/opening.cpp", "app/owner/decrypt.cpp", "api/owner/owner.cpp"):
             with self.subTest(name):
                 self.assertIn("leaves through", problems({name: ["secret/decryption.h"],
                                                           "secret/decryption.h": []})[0])
+
+    def test_what_both_parties_interfaces_share_is_neither_s(self):
+        self.assertEqual([], problems({"api/owner/owner.cpp": ["api/common/state.h", "party/owner/results.h"]}))
+        for header in ("party/owner/results.h", "party/server/scoring.h"):
+            self.assertIn("must not include", problems({"api/common/state.h": [header]})[0])
+        self.assertIn("must not include", problems({"api/owner/owner.cpp": ["party/server/scoring.h"]})[0])
 
     def test_a_device_s_inside_is_its_own(self):
         self.assertIn("alone", problems({"ring/poly.cpp": ["device/cpu/tables.h"]})[0])

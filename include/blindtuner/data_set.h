@@ -1,0 +1,28 @@
+// Samples in the clear, on their owner's machine.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#pragma GCC visibility push(default)
+namespace blindtuner {
+
+/// What keys are made for.
+struct DataShape {
+  std::size_t features = 0;  ///< of a sample: 1 to 2^20 - 1
+  std::size_t classes = 0;   ///< 2 to 128
+  std::size_t batch = 4096;  ///< samples of a step, for which the layout of ciphertexts is chosen
+};
+
+/// A view of rows of numbers, one row a sample, and of their labels. It owns nothing: what it shows must outlive
+/// the call that it is given to, and no more.
+struct DataSet {
+  std::span<const float> features{};  ///< samples x width, row after row; finite, |x| <= 4096
+  std::size_t width = 0;              ///< features of a sample
+  std::span<const int> labels{};      ///< one class a sample, from 0; or none
+
+  std::size_t samples() const { return width == 0 ? 0 : features.size() / width; }
+};
+
+}  // namespace blindtuner
+#pragma GCC visibility pop

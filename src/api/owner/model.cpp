@@ -1,0 +1,34 @@
+#include <blindtuner/model.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace blindtuner {
+
+std::vector<double> LinearModel::scores(const DataSet& data) const {
+  require(data.width == features && data.features.size() == data.samples() * features &&
+              weights.size() == classes * features && bias.size() == classes,
+          "a model scores samples of as many features as it has");
+  std::vector<double> out;
+  out.reserve(data.samples() * classes);
+  for (std::size_t i = 0; i < data.samples(); ++i)
+    for (std::size_t c = 0; c < classes; ++c) {
+      double sum = bias[c];
+      for (std::size_t j = 0; j < features; ++j)
+        sum += weights[c * features + j] * static_cast<double>(data.features[i * features + j]);
+      out.push_back(sum);
+    }
+  return out;
+}
+
+std::vector<int> LinearModel::classify(const DataSet& data) const {
+  const std::vector<double> all = scores(data);
+  std::vector<int> out;
+  for (auto row = all.begin(); row != all.end(); row += static_cast<std::ptrdiff_t>(classes))
+    out.push_back(
+        static_cast<int>(std::max_element(row, row + static_cast<std::ptrdiff_t>(classes)) - row));
+  return out;
+}
+
+}  // namespace blindtuner

@@ -1,0 +1,313 @@
+#include <blindtuner/owner.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "api/common/state.h"
+#include "api/common/training_options.h"
+#include "base/error.h"
+#include "base/path.h"
+#include "features/data/order_seed.h"
+#include "features/data/shuffle.h"
+#include "party/owner/data_sets.h"
+#include "party/owner/encrypting.h"
+#include "party/owner/exchange.h"
+#include "party/owner/opening.h"
+#include "party/owner/results.h"
+#include "party/owner/validator.h"
+#include "records/dataset.h"
+#include "secret/disclosure.h"
+
+namespace blindtuner {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr int kMaxPatience = 10000;
+constexpr double kMaxTimeout = 1e7;
+
+party::Listener listener_of(const OwnerNotices& notices) {
+  return {notices.warning, notices.note, {}};
+}
+
+/// `asked`: whether anybody did.
+secret::PassphraseSource source_of(std::string_view passphrase, bool& asked) {
+  if (passphrase.empty()) return {};
+  return [passphrase, &asked] {
+    asked = true;
+    SecretBytes bytes(passphrase.size());
+    std::memcpy(bytes.span().data(), passphrase.data(), passphrase.size());
+    return bytes;
+  };
+}
+
+const char* name_of(DataUse use) {
+  switch (use) {
+    case DataUse::kTraining:
+      return "training";
+    case DataUse::kValidation:
+      return "validation";
+    case DataUse::kPrediction:
+      break;
+  }
+  return "prediction";
+}
+
+features::Dataset copy_of(const DataSet& data, DataUse use, std::size_t classes) {
+  const std::size_t samples = data.samples();
+  require(data.width > 0 && data.features.size() == samples * data.width,
+          "samples are whole rows of numbers");
+  require(use == DataUse::kPrediction ? data.labels.empty() : data.labels.size() == samples,
+          "as many labels as samples for training and validation, none for prediction");
+  features::Dataset out;
+  out.features.resize(static_cast<Eigen::Index>(samples), static_cast<Eigen::Index>(data.width));
+  std::copy(data.features.begin(), data.features.end(), out.features.data());
+  out.labels.assign(data.labels.begin(), data.labels.end());
+  out.classes = static_cast<int>(classes);
+  return out;
+}
+
+void check(const features::Dataset& set, DataUse use, const party::OwnerFolder& keys) {
+  const std::string name = std::string("samples for ") + name_of(use);
+  party::check_features(set.features, keys, name);
+  if (use == DataUse::kTraining)
+    features::validate_training_set(set, name);
+  else if (use == DataUse::kValidation)
+    features::validate_set(set, name);
+  else if (set.features.rows() == 0)
+    throw DataError(name + ": there are none");
+}
+
+/// Which of the data sets that these keys have encrypted it is.
+records::DataId identity_of(const fs::path& file, const party::OwnerFolder& keys) {
+  const records::DatasetFile said = records::scan_dataset(file, keys.set);
+  party::require_own_copy(said.info.id, said.contents, {}, keys, false, quoted_path(file));
+  return said.info.id;
+}
+
+party::ExpectedRun run_of(const ExpectedTraining& expected, const party::OwnerFolder& keys) {
+  party::ExpectedRun out;
+  if (!expected.data.empty()) out.data = identity_of(expected.data, keys);
+  if (expected.options) {
+    out.config = config_of(*expected.options, keys.layout().classes);
+    out.circuit = circuit_of(*expected.options, *out.config).name;
+  }
+  return out;
+}
+
+party::ExpectedRun published_run_of(const ExpectedTraining& expected,
+                                    const party::OwnerFolder& keys) {
+  require(expected.options.has_value(),
+          "a publication is held against what the server was told to train with");
+  party::ExpectedRun out = run_of(expected, keys);
+  out.published = true;
+  return out;
+}
+
+party::ModelRequest model_request(const fs::path& model, party::ExpectedRun expected) {
+  party::ModelRequest out;
+  out.model = model;
+  out.expected = std::move(expected);
+  return out;
+}
+
+party::ScoresRequest scores_request(const fs::path& scores, party::ExpectedRun expected,
+                                    const fs::path& data, const party::OwnerFolder& keys) {
+  party::ScoresRequest out;
+  out.scores = scores;
+  out.expected = std::move(expected);
+  if (!data.empty()) out.data = identity_of(data, keys);
+  return out;
+}
+
+LinearModel model_of(const party::OpenedModel& opened) {
+  const features::LinearClassifier& classifier = opened.model.classifier;
+  LinearModel out;
+  out.classes = static_cast<std::size_t>(classifier.weights.rows());
+  out.features = static_cast<std::size_t>(classifier.weights.cols());
+  out.steps = opened.end.steps;
+  out.complete = opened.end.known;
+  for (Eigen::Index c = 0; c < classifier.weights.rows(); ++c)
+    for (Eigen::Index j = 0; j < classifier.weights.cols(); ++j)
+      out.weights.push_back(classifier.weights(c, j));
+  out.bias.assign(classifier.bias.begin(), classifier.bias.end());
+  return out;
+}
+
+std::vector<std::string> problems_of(const json& judgement) {
+  return judgement.value("reasons", std::vector<std::string>{});
+}
+
+Scores scores_of(const party::OpenedScores& opened) {
+  Scores out;
+  out.classes = static_cast<std::size_t>(opened.scores.cols());
+  for (Eigen::Index i = 0; i < opened.scores.rows(); ++i)
+    for (Eigen::Index c = 0; c < opened.scores.cols(); ++c)
+      out.values.push_back(opened.scores(i, c));
+  out.problems = problems_of(opened.judgement);
+  return out;
+}
+
+}  // namespace
+
+struct Owner::State {
+  Context context;
+  party::OwnerFolder keys;
+
+  secret::Disclosure door() const { return {keys.keys, keys.folder}; }
+};
+
+const Owner::State& Owner::state() const {
+  require(state_ != nullptr, "an owner that was moved from");
+  return *state_;
+}
+
+Owner Owner::make_keys(const Context& context, const fs::path& folder,
+                       const ParameterSet& parameters, const DataShape& shape,
+                       std::string_view passphrase, const OwnerNotices& notices) {
+  {
+    const UseContext use(context);
+    require(parameters.state() != nullptr, "a parameter set that was moved from");
+    party::KeygenRequest request;
+    request.parameters = parameters.state()->parameters;
+    request.features = shape.features;
+    request.classes = shape.classes;
+    request.batch = shape.batch;
+    request.allow_insecure = context.allows_insecure();
+    bool asked = false;
+    (void)party::make_keys(folder, request, false, source_of(passphrase, asked),
+                           listener_of(notices));
+  }
+  return open(context, folder, passphrase, notices);
+}
+
+Owner Owner::open(const Context& context, const fs::path& folder, std::string_view passphrase,
+                  const OwnerNotices& notices) {
+  const UseContext use(context);
+  bool asked = false;
+  party::OwnerFolder keys = party::open_keys_to_encrypt(
+      folder, context.allows_insecure(), source_of(passphrase, asked), listener_of(notices));
+  if (!passphrase.empty() && !asked)
+    throw DataError(quoted_path(party::secret_key_path(folder)) +
+                    ": is under no passphrase, and one was given");
+  return Owner(std::make_shared<const State>(State{context, std::move(keys)}));
+}
+
+ParameterSet Owner::parameters() const { return wrap(state().keys.set.parameters); }
+
+DataShape Owner::shape() const {
+  const linalg::ProductLayout& layout = state().keys.layout();
+  return {.features = layout.features - 1, .classes = layout.classes};
+}
+
+fs::path Owner::evaluation_keys() const { return party::evaluation_keys_path(state().keys.folder); }
+
+void Owner::encrypt(const DataSet& data, DataUse use, const fs::path& file,
+                    SampleOrder order) const {
+  const party::OwnerFolder& keys = state().keys;
+  const UseContext in(state().context);
+  features::Dataset set = copy_of(data, use, keys.layout().classes);
+  check(set, use, keys);
+  std::error_code ignored;
+  for (const fs::path& key : {party::secret_key_path(keys.folder), evaluation_keys()})
+    if (fs::equivalent(file, key, ignored))
+      throw DataError(quoted_path(file) + ": is a key, and data does not take its place");
+  features::OrderSeed seed;
+  if (use == DataUse::kTraining && order == SampleOrder::kMixed) {
+    seed = features::OrderSeed::fresh();
+    set = features::select(set, features::shuffled_indices(set.size(), seed.bytes()));
+  }
+  party::DataSetUse recorded;
+  recorded.use = name_of(use);
+  if (use != DataUse::kPrediction) recorded.seed = seed.text();
+  recorded.map = party::map_name({});
+  (void)party::encrypt_to(file, keys, set, recorded);
+}
+
+std::vector<int> Owner::open_labels(const fs::path& data) const {
+  const party::OwnerFolder& keys = state().keys;
+  const UseContext in(state().context);
+  const std::string name = quoted_path(data);
+  const records::DatasetFile file =
+      records::read_dataset(data, keys.set, {}, [&](const records::DatasetFile& said) {
+        party::require_shape_of_keys(said.info.layout, keys, name);
+      });
+  party::require_own_copy(file.info.id, file.contents, {}, keys, false, name);
+  return state().door().open_labels(file.data, party::origin_of(name, file.info.id));
+}
+
+LinearModel Owner::open_model(const fs::path& model, const ExpectedTraining& expected) const {
+  const party::OwnerFolder& keys = state().keys;
+  const UseContext in(state().context);
+  secret::Disclosure door = state().door();
+  return model_of(party::decrypt_model(door, keys, model_request(model, run_of(expected, keys))));
+}
+
+Scores Owner::open_scores(const fs::path& scores, const ExpectedTraining& expected,
+                          const fs::path& data) const {
+  const party::OwnerFolder& keys = state().keys;
+  const UseContext in(state().context);
+  secret::Disclosure door = state().door();
+  return scores_of(party::decrypt_scores(
+      door, keys, scores_request(scores, run_of(expected, keys), data, keys)));
+}
+
+PublishedModel Owner::publish_model(const fs::path& model, const ExpectedTraining& expected,
+                                    double budget) const {
+  const party::OwnerFolder& keys = state().keys;
+  const UseContext in(state().context);
+  party::ModelRequest request = model_request(model, published_run_of(expected, keys));
+  request.publication = party::PublicationRequest{budget, {}};
+  secret::Disclosure door = state().door();
+  const party::OpenedModel opened = party::decrypt_model(door, keys, request);
+  return {model_of(opened), opened.published.noise, opened.published.bits};
+}
+
+PublishedScores Owner::publish_scores(const fs::path& scores, const fs::path& model,
+                                      const ExpectedTraining& expected, const fs::path& data,
+                                      double budget) const {
+  const party::OwnerFolder& keys = state().keys;
+  const UseContext in(state().context);
+  party::ScoresRequest request =
+      scores_request(scores, published_run_of(expected, keys), data, keys);
+  request.model = model;
+  request.publication = party::PublicationRequest{budget, {}};
+  secret::Disclosure door = state().door();
+  const party::OpenedScores opened = party::decrypt_scores(door, keys, request);
+  return {scores_of(opened), opened.published.noise, opened.published.bits};
+}
+
+ValidationResult Owner::validate(const ValidationOptions& options,
+                                 const ExpectedTraining& expected) const {
+  const party::OwnerFolder& keys = state().keys;
+  const UseContext in(state().context);
+  require(options.patience >= 1 && options.patience <= kMaxPatience, "a patience of 1 to 10,000");
+  require(options.timeout >= 0 && options.timeout <= kMaxTimeout, "a timeout of 0 to 10^7 seconds");
+  const auto channel = party::open_exchange(options.exchange, keys, options.best_model);
+  party::ValidatorOptions asked;
+  asked.channel = channel;
+  asked.data = options.data;
+  asked.out = options.best_model;
+  asked.patience = options.patience;
+  asked.announce = options.round;
+  asked.run = run_of(expected, keys);
+  party::Validator validator(keys, std::move(asked));
+  const auto stop = [&] { return options.stop && options.stop(); };
+  ValidationResult out;
+  while (!(out.finished = validator.poll()) && !stop())
+    party::await_round(*channel, static_cast<int>(validator.rounds().size()) + 1, options.timeout,
+                       stop);
+  out.rounds = static_cast<int>(validator.rounds().size());
+  if (out.rounds == 0) return out;
+  out.best_round = validator.best_round();
+  out.best_steps = validator.best_steps();
+  out.loss = validator.best().score.loss;
+  out.accuracy = validator.best().score.accuracy;
+  out.stopped = validator.stopped();
+  out.problems = problems_of(validator.judgement());
+  return out;
+}
+
+}  // namespace blindtuner

@@ -1,0 +1,343 @@
+// The owner's public interface, and both together: what comes out, and what is refused as which error.
+#include <blindtuner/errors.h>
+#include <blindtuner/owner.h>
+#include <blindtuner/server.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <future>
+#include <limits>
+#include <string>
+
+namespace blindtuner::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kWidth = 3, kClasses = 2, kSamples = 128;
+const DataShape kShape{kWidth, kClasses, kSamples};
+
+Context lenient() { return Context({.threads = 2, .allow_insecure = true}); }
+ParameterSet small() { return ParameterSet::named("InsecureTest10"); }
+
+/// Headers of src/ declare the errors as well: none is included here.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string name = (fs::temp_directory_path() / "blindtuner-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
+    path_ = name;
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  fs::path operator/(const std::string& name) const { return path_ / name; }
+
+ private:
+  fs::path path_;
+};
+
+/// Two classes, told apart by the first of three features.
+struct Samples {
+  std::vector<float> features;
+  std::vector<int> labels;
+  explicit Samples(std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      labels.push_back(static_cast<int>(i % 2));
+      features.insert(features.end(),
+                      {i % 2 == 0 ? -1.0f : 1.0f, 0.25f * static_cast<float>(i % 5) - 0.5f, 0.1f});
+    }
+  }
+  DataSet set() const { return {features, kWidth, labels}; }
+  DataSet unlabelled() const { return {features, kWidth, {}}; }
+};
+
+TrainingOptions steps(int count, const std::string& more = "") {
+  return {.configuration = R"({"batch_size": 128, "learning_rate": 1, "steps": )" +
+                           std::to_string(count) + more + "}"};
+}
+
+/// One owner, a training of two steps, of which the first is kept, too, and scores.
+struct Done {
+  TemporaryFolder folder;
+  Owner owner = Owner::make_keys(lenient(), folder / "keys", small(), kShape);
+  Samples samples{kSamples}, fresh{10};
+  fs::path data = folder / "data.enc", unseen = folder / "new.enc", first = folder / "first.enc",
+           model = folder / "model.enc", scores = folder / "scores.enc";
+  ExpectedTraining told{steps(2), data};
+
+  Done() {
+    owner.encrypt(samples.set(), DataUse::kTraining, data);
+    owner.encrypt(fresh.unlabelled(), DataUse::kPrediction, unseen);
+    const Server server = Server::load(lenient(), owner.evaluation_keys());
+    Training training = server.train(data, steps(2));
+    (void)training.step();
+    training.save_model(first);
+    (void)training.run();
+    training.save_model(model);
+    server.score(unseen, model, scores);
+  }
+};
+
+Done& done() {
+  static Done all;
+  return all;
+}
+
+template <typename Error, typename Call>
+std::string refused(const Call& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  ADD_FAILURE() << "nothing was refused";
+  return "";
+}
+
+TEST(OwnerKeys, OpenWithTheirPassphraseAlone) {
+  const TemporaryFolder folder;
+  const fs::path keys = folder / "keys";
+  (void)Owner::make_keys(lenient(), keys, small(), kShape, "open sesame");
+  const Owner again = Owner::open(lenient(), keys, "open sesame");
+  EXPECT_EQ(again.parameters().digest(), small().digest());
+  EXPECT_EQ(again.shape().features, kWidth);
+  EXPECT_EQ(again.shape().classes, kClasses);
+  EXPECT_TRUE(fs::exists(again.evaluation_keys()));
+  for (const char* wrong : {"open", ""})
+    EXPECT_NE(refused<DataError>([&] { Owner::open(lenient(), keys, wrong); }).find("passphrase"),
+              std::string::npos);
+  EXPECT_THROW(Owner::open(Context(), keys, "open sesame"), SecurityError);
+  EXPECT_THROW(Owner::open(lenient(), folder / "nothing"), DataError);
+}
+
+TEST(OwnerKeys, AreNeverReplaced) {
+  const TemporaryFolder folder;
+  EXPECT_THROW(Owner::make_keys(Context(), folder / "keys", small(), kShape), SecurityError);
+  (void)Owner::make_keys(lenient(), folder / "keys", small(), kShape);
+  EXPECT_THROW(Owner::make_keys(lenient(), folder / "keys", small(), kShape), DataError);
+  EXPECT_NE(refused<DataError>([&] {
+              Owner::open(lenient(), folder / "keys", "too much");
+            }).find("under no passphrase"),
+            std::string::npos);
+  EXPECT_THROW(Owner::make_keys(lenient(), folder / "other", small(), {kWidth, 1}), DataError);
+}
+
+TEST(OwnerKeys, ALostLedgerIsRefused) {
+  const TemporaryFolder folder;
+  (void)Owner::make_keys(lenient(), folder / "keys", small(), kShape);
+  for (const auto& entry : fs::directory_iterator(folder / "keys"))
+    if (entry.path().filename().string().starts_with("ledger-")) fs::remove(entry.path());
+  EXPECT_NE(refused<DataError>([&] { Owner::open(lenient(), folder / "keys"); }).find("ledger"),
+            std::string::npos);
+}
+
+TEST(OwnerKeys, SaysWhatMayMakeThemWorthless) {
+  const TemporaryFolder folder;
+  (void)Owner::make_keys(lenient(), folder / "keys", small(), kShape);
+  std::ofstream(folder / "keys" / "ledger-0123456789abcdef.jsonl").close();
+  std::string warning;
+  (void)Owner::open(lenient(), folder / "keys", {},
+                    {.warning = [&](const std::string& text) { warning += text; }});
+  EXPECT_NE(warning.find("is of other keys"), std::string::npos);
+}
+
+TEST(OwnerKeys, AnOwnerThatWasMovedFromIsNone) {
+  Owner one = done().owner;
+  const Owner other = std::move(one);
+  EXPECT_THROW((void)one.shape(), ContractError);  // NOLINT(bugprone-use-after-move)
+  EXPECT_EQ(other.shape().features, kWidth);
+}
+
+TEST(OwnerEncrypts, NothingThatIsNoData) {
+  const Owner& owner = done().owner;
+  const fs::path out = done().folder / "refused.enc";
+  const auto encrypt = [&](const DataSet& set, DataUse use) { owner.encrypt(set, use, out); };
+  Samples samples(10);
+  const auto with = [&](float value) {
+    Samples changed(10);
+    changed.features[7] = value;
+    encrypt(changed.set(), DataUse::kTraining);
+  };
+  EXPECT_THROW(with(std::numeric_limits<float>::quiet_NaN()), DataError);
+  EXPECT_NE(refused<DataError>([&] { with(4097); }).find("row 2, column 1"), std::string::npos);
+  for (const int label : {-1, 2}) {
+    Samples changed(10);
+    changed.labels[3] = label;
+    EXPECT_THROW(encrypt(changed.set(), DataUse::kTraining), DataError);
+    EXPECT_THROW(encrypt(changed.set(), DataUse::kValidation), DataError);
+  }
+  const std::vector<int> same(10, 1);
+  EXPECT_THROW(encrypt({samples.features, kWidth, same}, DataUse::kTraining), DataError);
+  EXPECT_THROW(encrypt({std::span(samples.features).first(10), 5, std::span(same).first(2)},
+                       DataUse::kValidation),
+               DataError);
+  EXPECT_THROW(encrypt({{}, kWidth, {}}, DataUse::kPrediction), DataError);
+  // Sizes that do not fit are the caller's mistake.
+  EXPECT_THROW(encrypt(samples.unlabelled(), DataUse::kTraining), ContractError);
+  EXPECT_THROW(encrypt(samples.set(), DataUse::kPrediction), ContractError);
+  EXPECT_THROW(encrypt({std::span(samples.features).first(10), kWidth, std::span(same).first(3)},
+                       DataUse::kTraining),
+               ContractError);
+  EXPECT_THROW(encrypt({samples.features, 0, samples.labels}, DataUse::kTraining), ContractError);
+  EXPECT_FALSE(fs::exists(out));
+  EXPECT_THROW(owner.encrypt(samples.set(), DataUse::kTraining, owner.evaluation_keys()),
+               DataError);
+}
+
+TEST(OwnerOpens, WhatItHasEncrypted) {
+  std::vector<int> labels = done().owner.open_labels(done().data), expected = done().samples.labels;
+  EXPECT_NE(labels, expected);  // in an order of their own
+  std::sort(labels.begin(), labels.end());
+  std::sort(expected.begin(), expected.end());
+  EXPECT_EQ(labels, expected);
+  const fs::path kept = done().folder / "kept.enc", validation = done().folder / "validation.enc";
+  done().owner.encrypt(done().samples.set(), DataUse::kTraining, kept, SampleOrder::kKept);
+  EXPECT_EQ(done().owner.open_labels(kept), done().samples.labels);
+  done().owner.encrypt(done().samples.set(), DataUse::kValidation, validation);
+  EXPECT_EQ(done().owner.open_labels(validation), done().samples.labels);
+  EXPECT_THROW(done().owner.open_labels(done().unseen), DataError);
+  const Owner stranger = Owner::make_keys(lenient(), done().folder / "stranger", small(), kShape);
+  EXPECT_THROW(stranger.open_labels(done().data), DataError);
+  EXPECT_THROW(stranger.open_model(done().model), DataError);
+}
+
+TEST(OwnerOpens, AModelOfTheTrainingThatItExpects) {
+  const Owner& owner = done().owner;
+  const LinearModel model = owner.open_model(done().model, done().told);
+  EXPECT_EQ(model.classes, kClasses);
+  EXPECT_EQ(model.features, kWidth);
+  EXPECT_EQ(model.steps, 2);
+  EXPECT_TRUE(model.complete);
+  EXPECT_EQ(model.classify(done().samples.set()), done().samples.labels);
+  EXPECT_FALSE(owner.open_model(done().first).complete);
+  EXPECT_NE(
+      refused<DataError>([&] { (void)owner.open_model(done().model, {steps(3)}); }).find("steps"),
+      std::string::npos);
+  EXPECT_THROW(owner.open_model(done().model, {steps(2), done().unseen}), DataError);
+  TrainingOptions wide = steps(2);
+  wide.softmax = "wide";
+  EXPECT_THROW(owner.open_model(done().model, {wide}), DataError);
+  EXPECT_THROW(owner.open_model(done().scores), DataError);
+}
+
+TEST(OwnerOpens, ScoresAsTheModelInTheClearGivesThem) {
+  const Scores scores = done().owner.open_scores(done().scores, done().told, done().unseen);
+  EXPECT_EQ(scores.classes, kClasses);
+  EXPECT_TRUE(scores.problems.empty());
+  const std::vector<double> expected =
+      done().owner.open_model(done().model).scores(done().fresh.set());
+  ASSERT_EQ(scores.values.size(), expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    EXPECT_NEAR(scores.values[i], expected[i], 1e-2) << i;
+  EXPECT_THROW(done().owner.open_scores(done().scores, {}, done().data), DataError);
+}
+
+TEST(OwnerPublishes, AModelWithNoiseAndWithinTheBudget) {
+  const Owner& owner = done().owner;
+  EXPECT_THROW(owner.publish_model(done().model, {}), ContractError);
+  EXPECT_THROW(owner.publish_model(done().first, done().told), DataError);
+  EXPECT_NE(refused<DataError>([&] {
+              (void)owner.publish_model(done().model, done().told, 0);
+            }).find("bits"),
+            std::string::npos);
+  const PublishedModel once = owner.publish_model(done().model, done().told);
+  EXPECT_GT(once.noise, 0);
+  EXPECT_GT(once.bits, 0);
+  for (const double weight : once.model.weights)
+    EXPECT_EQ(std::remainder(weight, once.noise), 0) << weight;
+  const PublishedModel again = owner.publish_model(done().model, done().told);
+  EXPECT_EQ(again.model.weights, once.model.weights);
+  EXPECT_EQ(again.bits, 0);
+  EXPECT_NE(once.model.weights, owner.open_model(done().model).weights);
+}
+
+TEST(OwnerPublishes, ScoresByTheirModel) {
+  const Owner& owner = done().owner;
+  const PublishedScores shared =
+      owner.publish_scores(done().scores, done().model, done().told, done().unseen);
+  EXPECT_GT(shared.noise, 0);
+  EXPECT_EQ(shared.scores.values.size(), 10 * kClasses);
+  EXPECT_THROW(owner.publish_scores(done().scores, done().first, done().told, done().unseen),
+               DataError);
+}
+
+struct Validation : ::testing::Test {
+  TemporaryFolder folder;
+  Owner owner = Owner::make_keys(lenient(), folder / "keys", small(), kShape);
+  ValidationOptions options{.data = folder / "validation.enc",
+                            .exchange = folder / "exchange",
+                            .best_model = folder / "best.enc",
+                            .timeout = 0};
+  Validation() { owner.encrypt(Samples(20).set(), DataUse::kValidation, options.data); }
+};
+
+TEST_F(Validation, AnswersUntilTheRunEnds) {
+  const TrainingOptions told = steps(2, R"(, "validation_every": 1)");
+  owner.encrypt(Samples(kSamples).set(), DataUse::kTraining, folder / "data.enc");
+  auto end = std::async(std::launch::async, [&] {
+    const Server server = Server::load(lenient(), owner.evaluation_keys());
+    return server.train(folder / "data.enc", told, {options.data, options.exchange, 300}).run();
+  });
+  options.timeout = 300;
+  int lines = 0;
+  options.round = [&](const std::string&) { ++lines; };
+  const ValidationResult result = owner.validate(options, {told, folder / "data.enc"});
+  EXPECT_EQ(end.get(), TrainingEnd::kAllSteps);
+  EXPECT_TRUE(result.finished);
+  EXPECT_FALSE(result.stopped);
+  EXPECT_EQ(result.rounds, 2);
+  EXPECT_EQ(result.best_round, 2);
+  EXPECT_EQ(result.best_steps, 2);
+  EXPECT_EQ(result.accuracy, 1);
+  EXPECT_GT(result.loss, 0);
+  EXPECT_TRUE(result.problems.empty());
+  EXPECT_EQ(lines, 2);
+  EXPECT_TRUE(owner.open_model(options.best_model, {told}).complete);
+  // Asked again, there is nothing left to do.
+  EXPECT_TRUE(owner.validate(options, {told}).finished);
+}
+
+TEST_F(Validation, WaitsNoLongerThanItIsToldTo) {
+  EXPECT_NE(refused<DataError>([&] { (void)owner.validate(options); }).find("no round 1"),
+            std::string::npos);
+  options.timeout = 300;
+  options.stop = [] { return true; };
+  const ValidationResult result = owner.validate(options);
+  EXPECT_FALSE(result.finished);
+  EXPECT_EQ(result.rounds, 0);
+}
+
+TEST_F(Validation, NothingOfTheOwnersLiesWhereTheServerSees) {
+  options.best_model = options.exchange / "best.enc";
+  EXPECT_NE(refused<DataError>([&] { (void)owner.validate(options); }).find("server sees"),
+            std::string::npos);
+  options.best_model = folder / "best.enc";
+  options.exchange = folder / "";
+  EXPECT_THROW((void)owner.validate(options), DataError);
+  options.exchange = folder / "exchange";
+  options.patience = 0;
+  EXPECT_THROW((void)owner.validate(options), ContractError);
+}
+
+TEST(LinearModel, ScoresRowsOfItsWidth) {
+  LinearModel model{.classes = 2, .features = 2};
+  model.weights = {1, 2, 3, 4};
+  model.bias = {0.5, -1};
+  const std::vector<float> rows = {1, 1, -1, 0};
+  EXPECT_EQ(model.scores({rows, 2}), (std::vector<double>{3.5, 6, -0.5, -4}));
+  EXPECT_EQ(model.classify({rows, 2}), (std::vector<int>{1, 0}));
+  EXPECT_THROW(model.scores({rows, 4}), ContractError);
+  EXPECT_THROW(model.scores({std::span(rows).first(3), 2}), ContractError);
+  model.bias.pop_back();
+  EXPECT_THROW(model.scores({rows, 2}), ContractError);
+}
+
+}  // namespace
+}  // namespace blindtuner::testing

@@ -258,6 +258,35 @@ TEST(OwnerPublishes, AModelWithNoiseAndWithinTheBudget) {
   EXPECT_NE(once.model.weights, owner.open_model(done().model).weights);
 }
 
+TEST(OwnerPublishes, OneOfSeveralSetsOnlyWhereItIsSaidWhich) {
+  const Owner& owner = done().owner;
+  owner.encrypt(done().samples.set(), DataUse::kTraining, done().folder / "another.enc");
+  owner.encrypt(done().fresh.unlabelled(), DataUse::kPrediction, done().folder / "newer.enc");
+  const ExpectedTraining nothing_of_data{steps(2)};
+  EXPECT_NE(refused<DataError>([&] {
+              (void)owner.publish_model(done().model, nothing_of_data);
+            }).find("one of several data sets"),
+            std::string::npos);
+  EXPECT_GT(owner.publish_model(done().model, done().told).noise, 0);
+  EXPECT_NE(refused<DataError>([&] {
+              (void)owner.publish_scores(done().scores, done().model, done().told);
+            }).find("one of several data sets"),
+            std::string::npos);
+}
+
+TEST(OwnerPublishes, NoScoresWhoseErrorsNobodyKnows) {
+  const Owner& owner = done().owner;
+  Samples large(10);
+  for (float& x : large.features) x *= 60;
+  const fs::path data = done().folder / "large.enc", scores = done().folder / "large-scores.enc";
+  owner.encrypt(large.unlabelled(), DataUse::kPrediction, data);
+  Server::load(lenient(), owner.evaluation_keys()).score(data, done().model, scores);
+  const Scores opened = owner.open_scores(scores, done().told, data);
+  ASSERT_EQ(opened.problems.size(), 1u);
+  EXPECT_NE(opened.problems[0].find("the limit is"), std::string::npos);
+  EXPECT_THROW(owner.publish_scores(scores, done().model, done().told, data), DataError);
+}
+
 TEST(OwnerPublishes, ScoresByTheirModel) {
   const Owner& owner = done().owner;
   const PublishedScores shared =

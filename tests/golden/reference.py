@@ -249,6 +249,13 @@ class Parameters:
                                   modulus_range] + [len(stage) for stage in stages[1:]]))
         text += "".join(f" d{end}" for end in digit_ends) + "".join(f" {prime}" for prime in primes)
         self.digest = hashlib.sha256(text.encode()).digest()
+        # As a file carries a set that is not one of the program's own.
+        named = zip(("slot_to_coeff_bits", "circuit_bits", "eval_mod_bits", "coeff_to_slot_bits"), stages[1:])
+        self.written = json.dumps({
+            "name": name, "log_n": log_n, "log_small_n": log_small_n, "q0_bits": stages[0][0],
+            "q1_bits": stages[0][1], **dict(named), "special_bits": special, "small_special": small_special,
+            "sparse_special": sparse_special, "sparse_weight": weight, "modulus_range": modulus_range,
+            "digit_ends": list(digit_ends)}, sort_keys=True, separators=(",", ":")).encode()
         self.limbs = {}
 
     def limb(self, log_n, prime):
@@ -473,7 +480,8 @@ def vectors():
                   pack_residues(c0_values, q_moduli))
     key = (struct.pack("<BHHHHH32s", 0, 2, 2, 2, 1, 2, public_seed(1)) +
            b"".join(pack_residues(x, moduli) for x in b_values))
-    file = container(2, parameters, bytes(range(16)), [("CIPH", ciphertext), ("KEY.", key)])
+    written = struct.pack("<I", len(parameters.written)) + parameters.written
+    file = container(2, parameters, bytes(range(16)), [("PARM", written), ("CIPH", ciphertext), ("KEY.", key)])
     return {
         "primes": [str(x) for x in parameters.q + parameters.p],
         "digest": parameters.digest.hex(),

@@ -4,13 +4,21 @@ was told of one head takes no model of another.
 
 usage: heads_test.py BLINDTUNER BLINDTUNER-SERVER [unittest arguments]
 """
+import array
 import json
 import subprocess
-import time
+import zipfile
 
-from cli_base import CONFIG, INSECURE, OWNER, PARAMETERS, SERVER, Base, main, run
+from cli_base import CLASSES, CONFIG, FEATURES, INSECURE, OWNER, PARAMETERS, SERVER, Base, main, run
 
 HEADS = ("sigmoid", "squared")
+
+
+def weights(path):
+    """The numbers of a model's .npz: of all classes, biases last."""
+    with zipfile.ZipFile(path) as archive:
+        return [number for name, columns in (("weights", FEATURES), ("bias", 1))
+                for number in array.array("d", archive.read(name + ".npy")[-8 * CLASSES * columns:])]
 
 
 class Heads(Base):
@@ -59,6 +67,58 @@ class Heads(Base):
                                      self.folder / "no.npz", INSECURE), model.name)
                 self.assertFalse((self.folder / "no.npz").exists())
                 self.assertIn(head, self.good(OWNER, "inspect", model).stdout)
+
+    def within_noise(self, private, published, noise):
+        """Independent normal errors of this deviation, on multiples of it: cut at 8.6, and half of one for rounding.
+        Of 27 numbers the root mean square is beyond these limits once in 10^7."""
+        self.assertGreaterEqual(noise, 2**-8)
+        errors = [(x - y) / noise for x, y in zip(weights(private), weights(published), strict=True)]
+        self.assertEqual(len(errors), CLASSES * (FEATURES + 1))
+        self.assertLess(max(map(abs, errors)), 9.1)
+        rms = (sum(e * e for e in errors) / len(errors)) ** 0.5
+        self.assertGreater(rms, 0.4)
+        self.assertLess(rms, 2)
+        self.assertTrue(all((x / noise).is_integer() for x in weights(published)))
+
+    def test_published_by_finetune(self):
+        for head in HEADS:
+            with self.subTest(head):
+                out = self.folder / f"published-{head}"
+                # Features as they are: noise is on the weights of what was encrypted.
+                said = self.good(OWNER, "finetune", "--features", self.folder / "x.npy", "--labels",
+                                 self.folder / "y.npy", "--head", head, "--steps", 4, "--no-whiten",
+                                 "--validation-fraction", 0, "--parameters", PARAMETERS, "--out", out, "--publish",
+                                 INSECURE)
+                self.assertIn("published.npz", said.stdout)
+                report = json.loads((out / "report.json").read_text())
+                self.assertTrue(report["trusted"])
+                noise = report["published"]["noise"]
+                self.assertGreater(report["published"]["bits"], 0)
+                # What there is is what was predicted, and that is what is drowned.
+                self.assertLess(report["rms_weight_difference"], 2 * report["predicted_weight_noise"])
+                self.assertGreaterEqual(noise, 2**8 * 2 * report["predicted_weight_noise"])
+                self.within_noise(out / "model.npz", out / "published.npz", noise)
+                told = json.loads(self.good(OWNER, "evaluate", "--model", out / "published.npz", "--features",
+                                            self.folder / "xt.npy", "--labels", self.folder / "yt.npy",
+                                            "--json").stdout)
+                self.assertGreater(told["accuracy"], 0.9)
+
+    def test_published_by_decrypt(self):
+        for head in HEADS:
+            with self.subTest(head):
+                config, model = self.trained(head)
+                decrypt = [OWNER, "decrypt", "--keys", self.keys, "--model", model, INSECURE, "--json", "--out"]
+                private, public = (self.folder / f"{name}-{head}.npz" for name in ("private", "public"))
+                self.good(*decrypt, private, "--config", config)
+                said = json.loads(self.good(*decrypt, public, "--publish", "--config", config).stdout)
+                self.assertGreater(said["bits"], 0)
+                self.within_noise(private, public, said["noise"])
+                last = json.loads(self.good(OWNER, "ledger", "--keys", self.keys, "--json", INSECURE).stdout)["entries"][-1]
+                self.assertEqual((last["kind"], last["noise"]), ("published", said["noise"]))
+                self.assertGreaterEqual(last["noise"], 2**8 * last["error"])
+                # Nothing is published as another head's.
+                self.refused(run(*decrypt, self.folder / "no.npz", "--publish", "--config", self.folder / "train.json"),
+                             model.name)
 
     def test_early_stopping(self):
         for head in HEADS:

@@ -4,7 +4,7 @@
 #include <CLI/CLI.hpp>
 
 #include "app/common/program.h"
-#include "features/data/table_columns.h"
+#include "features/tables/table_columns.h"
 
 namespace blindtuner::app {
 using namespace features;

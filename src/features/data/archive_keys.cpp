@@ -6,9 +6,9 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
-#include "features/data/column_uses.h"
 #include "features/data/shared_keys.h"
-#include "features/data/table_headings.h"
+#include "features/tables/column_uses.h"
+#include "features/tables/table_headings.h"
 
 namespace blindtuner::features {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "features/data/feature_table.h"
 #include "features/data/npy.h"
-#include "features/data/table_columns.h"
+#include "features/tables/table_columns.h"
 
 namespace blindtuner::features {
 

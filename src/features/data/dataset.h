@@ -18,8 +18,6 @@ using Labels = std::vector<int>;
 
 /// Class numbers are below this, whatever a file holds.
 inline constexpr int kMaxLabels = 1 << 20;
-/// Columns of a table of numbers, and of a whitening map's input.
-inline constexpr std::size_t kMaxTableColumns = std::size_t{1} << 20;
 
 /// Some of a set's columns: ranges of (first, count), side by side.
 struct ColumnSet {

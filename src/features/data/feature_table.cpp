@@ -10,12 +10,12 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/utf8.h"
-#include "features/data/column_uses.h"
 #include "features/data/label_twins.h"
 #include "features/data/rounding.h"
 #include "features/data/shared_keys.h"
-#include "features/data/table_headings.h"
-#include "features/data/table_report.h"
+#include "features/tables/column_uses.h"
+#include "features/tables/table_headings.h"
+#include "features/tables/table_report.h"
 
 namespace blindtuner::features {
 namespace {

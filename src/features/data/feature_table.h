@@ -7,7 +7,7 @@
 #include "features/data/class_names.h"
 #include "features/data/dataset.h"
 #include "features/data/sample_groups.h"
-#include "features/data/table_columns.h"
+#include "features/tables/table_columns.h"
 
 namespace blindtuner::features {
 

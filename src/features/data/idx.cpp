@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/input_file.h"
 #include "base/path.h"
-#include "features/data/inflate.h"
+#include "features/tables/inflate.h"
 
 namespace blindtuner::features {
 namespace {

@@ -11,7 +11,7 @@
 #include "features/data/joining.h"
 #include "features/data/npy.h"
 #include "features/data/sample_groups.h"
-#include "features/data/table_headings.h"
+#include "features/tables/table_headings.h"
 
 namespace blindtuner::features {
 namespace {

@@ -9,7 +9,7 @@
 #include "features/data/dataset.h"
 #include "features/data/feature_table.h"
 #include "features/data/members.h"
-#include "features/data/table_columns.h"
+#include "features/tables/table_columns.h"
 
 namespace blindtuner::features {
 

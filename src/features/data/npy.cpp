@@ -13,7 +13,7 @@
 #include "base/path.h"
 #include "base/utf8.h"
 #include "features/data/rounding.h"
-#include "features/data/table_number.h"
+#include "features/tables/table_number.h"
 
 namespace blindtuner::features {
 namespace {

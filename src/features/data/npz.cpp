@@ -8,8 +8,8 @@
 #include "base/error.h"
 #include "base/input_file.h"
 #include "base/path.h"
-#include "features/data/inflate.h"
 #include "features/data/npy.h"
+#include "features/tables/inflate.h"
 
 namespace blindtuner::features {
 namespace {

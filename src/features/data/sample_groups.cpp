@@ -17,7 +17,7 @@
 #include "features/data/members.h"
 #include "features/data/npy.h"
 #include "features/data/shared_keys.h"
-#include "features/data/table_headings.h"
+#include "features/tables/table_headings.h"
 
 namespace blindtuner::features {
 namespace {

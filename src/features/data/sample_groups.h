@@ -12,7 +12,7 @@
 #include "base/random.h"
 #include "features/data/dataset.h"
 #include "features/data/shuffle.h"
-#include "features/data/table_columns.h"
+#include "features/tables/table_columns.h"
 
 namespace blindtuner::features {
 

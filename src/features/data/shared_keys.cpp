@@ -5,7 +5,7 @@
 #include <unordered_set>
 
 #include "base/interrupt.h"
-#include "features/data/table_headings.h"
+#include "features/tables/table_headings.h"
 
 namespace blindtuner::features {
 namespace {

@@ -4,7 +4,7 @@
 #include <cctype>
 #include <iterator>
 
-#include "features/data/table_headings.h"
+#include "features/tables/table_headings.h"
 
 namespace blindtuner::features {
 namespace {

@@ -17,9 +17,9 @@
 #include "features/data/load.h"
 #include "features/data/npy.h"
 #include "features/data/sample_groups.h"
-#include "features/data/table.h"
-#include "features/data/table_report.h"
 #include "features/image/class_folders.h"
+#include "features/tables/table.h"
+#include "features/tables/table_report.h"
 
 namespace blindtuner::features {
 namespace {

@@ -9,8 +9,8 @@
 #include "features/data/byte_array.h"
 #include "features/data/class_names.h"
 #include "features/data/dataset.h"
-#include "features/data/table_columns.h"
 #include "features/image/picture.h"
+#include "features/tables/table_columns.h"
 
 namespace blindtuner::features {
 
@@ -24,7 +24,7 @@ inline constexpr std::size_t kMaxPictures = std::size_t{1} << 24;
 ///    pictures alone is a set without labels. Pictures are what is named as one, whether it can be
 ///    decoded or not, and what begins as one, whatever its name. Hidden files and what archives and
 ///    systems leave behind (__MACOSX, Thumbs.db, @eaDir, ..) are neither pictures nor classes;
-///  - a table (features/data/table.h): a path and a label a row, or paths alone, in the columns that
+///  - a table (features/tables/table.h): a path and a label a row, or paths alone, in the columns that
 ///    assign_columns() finds. Where a path is no file, backslashes are taken for slashes, and then one
 ///    of the usual endings for missing. Paths are relative to the folder
 ///    `root`, or the table's own when that is empty, and lie beneath it: an absolute path must begin

@@ -3,8 +3,8 @@
 #include "base/error.h"
 #include "features/data/feature_table.h"
 #include "features/data/sample_groups.h"
-#include "features/data/table.h"
-#include "features/data/table_report.h"
+#include "features/tables/table.h"
+#include "features/tables/table_report.h"
 
 namespace blindtuner::features {
 

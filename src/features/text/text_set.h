@@ -7,12 +7,12 @@
 
 #include "features/data/class_names.h"
 #include "features/data/dataset.h"
-#include "features/data/table_columns.h"
+#include "features/tables/table_columns.h"
 
 namespace blindtuner::features {
 
 struct TextSource {
-  std::filesystem::path table;  ///< features/data/table.h
+  std::filesystem::path table;  ///< features/tables/table.h
   ColumnChoice columns;
   ClassRequest classes;  ///< when they are not to be found in the table
 };

@@ -6,7 +6,7 @@
 
 #include "features/data/dataset.h"
 #include "features/data/order_seed.h"
-#include "features/data/table_columns.h"
+#include "features/tables/table_columns.h"
 #include "party/owner/listener.h"
 
 namespace blindtuner::party {

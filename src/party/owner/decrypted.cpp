@@ -12,7 +12,7 @@
 #include "base/utf8.h"
 #include "features/data/class_names.h"
 #include "features/data/npy.h"
-#include "features/data/table_headings.h"
+#include "features/tables/table_headings.h"
 #include "learn/reference/balance.h"
 
 namespace blindtuner::party {

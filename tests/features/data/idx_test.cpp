@@ -5,8 +5,8 @@
 
 #include <cstdlib>
 
-#include "features/data/inflate.h"
 #include "features/data/test_files.h"
+#include "features/tables/inflate.h"
 
 namespace blindtuner {
 using namespace features;

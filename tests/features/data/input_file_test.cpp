@@ -16,10 +16,10 @@
 #include "features/data/feature_cache.h"
 #include "features/data/idx.h"
 #include "features/data/npy.h"
-#include "features/data/table.h"
-#include "features/data/table_text.h"
 #include "features/data/test_files.h"
 #include "features/data/whitening.h"
+#include "features/tables/table.h"
+#include "features/tables/table_text.h"
 
 namespace blindtuner {
 using namespace features;

@@ -6,7 +6,7 @@
 #include "base/utf8.h"
 #include "features/data/feature_tables.h"
 #include "features/data/load.h"
-#include "features/data/table_headings.h"
+#include "features/tables/table_headings.h"
 
 namespace blindtuner {
 using namespace features;

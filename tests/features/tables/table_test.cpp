@@ -1,11 +1,11 @@
-#include "features/data/table.h"
+#include "features/tables/table.h"
 
 #include <gtest/gtest.h>
 #include <zlib.h>
 
 #include "features/data/dataset.h"
-#include "features/data/table_number.h"
 #include "features/data/test_files.h"
+#include "features/tables/table_number.h"
 
 namespace blindtuner {
 using namespace features;

@@ -1,4 +1,4 @@
-#include "features/data/table_number.h"
+#include "features/tables/table_number.h"
 
 #include <utf8proc.h>
 

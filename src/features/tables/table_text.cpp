@@ -1,4 +1,4 @@
-#include "features/data/table_text.h"
+#include "features/tables/table_text.h"
 
 #include <algorithm>
 #include <span>
@@ -8,7 +8,7 @@
 #include "base/input_file.h"
 #include "base/path.h"
 #include "base/utf8.h"
-#include "features/data/inflate.h"
+#include "features/tables/inflate.h"
 
 namespace blindtuner::features {
 namespace {

@@ -1,4 +1,4 @@
-#include "features/data/table_indices.h"
+#include "features/tables/table_indices.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,7 +7,7 @@
 #include <unordered_set>
 
 #include "base/error.h"
-#include "features/data/table_headings.h"
+#include "features/tables/table_headings.h"
 
 namespace blindtuner::features {
 namespace {

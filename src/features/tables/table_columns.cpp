@@ -1,4 +1,4 @@
-#include "features/data/table_columns.h"
+#include "features/tables/table_columns.h"
 
 #include <algorithm>
 #include <iterator>
@@ -6,10 +6,10 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
-#include "features/data/column_uses.h"
-#include "features/data/table_headings.h"
-#include "features/data/table_indices.h"
-#include "features/data/table_report.h"
+#include "features/tables/column_uses.h"
+#include "features/tables/table_headings.h"
+#include "features/tables/table_indices.h"
+#include "features/tables/table_report.h"
 
 namespace blindtuner::features {
 namespace {

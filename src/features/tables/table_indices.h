@@ -1,7 +1,7 @@
 // Columns of a table that count rows or identify them, and so are neither features nor labels.
 #pragma once
 
-#include "features/data/column_uses.h"
+#include "features/tables/column_uses.h"
 
 namespace blindtuner::features {
 

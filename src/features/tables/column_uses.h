@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "features/data/table_columns.h"
-#include "features/data/table_profile.h"
+#include "features/tables/table_columns.h"
+#include "features/tables/table_profile.h"
 
 namespace blindtuner::features {
 

@@ -13,8 +13,8 @@
 #include <string_view>
 #include <vector>
 
-#include "features/data/table.h"
-#include "features/data/table_number.h"
+#include "features/tables/table.h"
+#include "features/tables/table_number.h"
 
 namespace blindtuner::features {
 

@@ -1,4 +1,4 @@
-#include "features/data/table_profile.h"
+#include "features/tables/table_profile.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "features/data/table.h"
+#include "features/tables/table.h"
 
 #include <algorithm>
 #include <array>
@@ -10,9 +10,8 @@
 #include "base/interrupt.h"
 #include "base/path.h"
 #include "base/utf8.h"
-#include "features/data/dataset.h"
-#include "features/data/table_number.h"
-#include "features/data/table_text.h"
+#include "features/tables/table_number.h"
+#include "features/tables/table_text.h"
 
 namespace blindtuner::features {
 namespace {

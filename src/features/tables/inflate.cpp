@@ -1,4 +1,4 @@
-#include "features/data/inflate.h"
+#include "features/tables/inflate.h"
 
 #include <zlib.h>
 

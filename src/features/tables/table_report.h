@@ -1,7 +1,7 @@
 // How a table was read, in sentences and for programs.
 #pragma once
 
-#include "features/data/column_uses.h"
+#include "features/tables/column_uses.h"
 
 namespace blindtuner::features {
 

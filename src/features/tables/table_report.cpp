@@ -1,4 +1,4 @@
-#include "features/data/table_report.h"
+#include "features/tables/table_report.h"
 
 #include <map>
 

@@ -1,11 +1,11 @@
-#include "features/data/table_headings.h"
+#include "features/tables/table_headings.h"
 
 #include <algorithm>
 #include <set>
 #include <string>
 #include <vector>
 
-#include "features/data/table_columns.h"
+#include "features/tables/table_columns.h"
 
 namespace blindtuner::features {
 namespace {

@@ -10,6 +10,8 @@
 
 namespace blindtuner::features {
 
+/// Columns of a table.
+inline constexpr std::size_t kMaxTableColumns = std::size_t{1} << 20;
 /// Of one table: bytes of its file, rows, each of which takes 8 bytes in memory beside its own.
 inline constexpr std::uint64_t kMaxTableBytes = (std::uint64_t{1} << 32) - 1;
 inline constexpr std::size_t kMaxTableRows = std::size_t{1} << 27;

@@ -44,7 +44,8 @@ class Training {
   /// The steps that are left, or as many as there are until it ends. Throws DataError: no answer came in time, a
   /// file cannot be written, an answer is none.
   TrainingEnd run(const TrainingCallbacks& callbacks = {});
-  /// One step, and the round of validation that is due after it.
+  /// One step, and the round of validation that is due after it: kCalledOff while steps are left. Nothing more
+  /// after an answer that stopped the run. Throws as run().
   TrainingEnd step();
   /// Writes the encrypted model after the steps done so far: one at least, or ContractError. Throws DataError.
   void save_model(const std::filesystem::path& file) const;

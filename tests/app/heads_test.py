@@ -120,24 +120,37 @@ class Heads(Base):
                 self.refused(run(*decrypt, self.folder / "no.npz", "--publish", "--config", self.folder / "train.json"),
                              model.name)
 
+    def test_softmax_where_another_was_asked_for(self):
+        model = self.folder / "softmax.enc"
+        self.assertEqual(self.train(model).returncode, 0)
+        for head in HEADS:
+            config = self.folder / f"asked-{head}.json"
+            config.write_text(json.dumps({**CONFIG, "head": head}))
+            for said in (["--head", head], ["--head", head, "--publish"], ["--config", config]):
+                self.refused(run(OWNER, "decrypt", "--keys", self.keys, "--model", model, *said, "--out",
+                                 self.folder / "no.npz", INSECURE), model.name, "another configuration")
+            self.assertIn('head is "softmax"', run(OWNER, "decrypt", "--keys", self.keys, "--model", model, "--config",
+                                                   config, "--out", self.folder / "no.npz", INSECURE).stderr)
+
     def test_early_stopping(self):
         for head in HEADS:
             with self.subTest(head):
                 work = self.folder / f"rounds-{head}"
-                work.mkdir()
+                keys = work / "keys"
+                self.make_keys(keys)
                 config = work / "train.json"
                 config.write_text(json.dumps({**CONFIG, "head": head, "validation_every": 1}))
                 self.good(OWNER, "encrypt", "--features", self.folder / "x.npy", "--labels", self.folder / "y.npy",
-                          "--validation-fraction", 0.2, "--keys", self.keys, "--out", work / "data.enc",
+                          "--validation-fraction", 0.2, "--keys", keys, "--out", work / "data.enc",
                           "--validation-out", work / "validation.enc", INSECURE)
                 rounds = work / "rounds"
                 rounds.mkdir()
-                server = subprocess.Popen([SERVER, "train", "--keys", self.keys / "evaluation.keys", "--data",
+                server = subprocess.Popen([SERVER, "train", "--keys", keys / "evaluation.keys", "--data",
                                            work / "data.enc", "--validation", work / "validation.enc",
                                            "--exchange", rounds, "--config", config, "--out", work / "last.enc",
                                            INSECURE], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
                 try:
-                    self.good(OWNER, "validate", "--keys", self.keys, "--data", work / "validation.enc", "--exchange",
+                    self.good(OWNER, "validate", "--keys", keys, "--data", work / "validation.enc", "--exchange",
                               rounds, "--out", work / "best.enc", "--config", config, "--timeout", 120, INSECURE)
                     self.assertEqual(server.wait(120), 0)
                 finally:

@@ -43,6 +43,17 @@ class OwnParameters(Base):
                 "--out", folder / "model.enc", "--config", folder / "config.json", INSECURE)
         self.ok(OWNER, "decrypt", "--model", folder / "model.enc", "--keys", folder / "keys", "--out",
                 folder / "model.json", "--config", folder / "config.json", INSECURE)
+        # How much its results tell about the key nobody knows.
+        refused = run(OWNER, "decrypt", "--model", folder / "model.enc", "--keys", folder / "keys", "--publish",
+                      "--out", folder / "published.npz", "--config", folder / "config.json", INSECURE)
+        self.assertEqual(refused.returncode, 1, refused.stderr)
+        self.assertIn("parameter set of your own", refused.stderr)
+        self.assertFalse((folder / "published.npz").exists())
+        literal.write_text(json.dumps(LITERAL))
+        refused = run(OWNER, "finetune", "--features", folder / "x.npy", "--labels", folder / "y.npy",
+                      "--parameters", literal, "--publish", "--out", folder / "run", INSECURE)
+        self.assertEqual(refused.returncode, 1, refused.stderr)
+        self.assertIn("parameter set of your own", refused.stderr)
         for name in ("keys/secret.key", "keys/evaluation.keys", "data.enc", "model.enc"):
             shown = json.loads(self.ok(OWNER, "inspect", folder / name, "--json").stdout)
             self.assertEqual(shown["parameters"]["name"], "Insecure-mine")

@@ -90,8 +90,8 @@ TrainingEnd Training::run(const TrainingCallbacks& callbacks) {
 }
 
 TrainingEnd Training::step() {
-  const int before = done();
-  return run({.stop = [this, before] { return done() > before; }});
+  const UseContext use(state_->context);
+  return end_of(state_->session.run({}, 1));
 }
 
 void Training::save_model(const fs::path& file) const {

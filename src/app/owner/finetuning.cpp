@@ -62,6 +62,10 @@ class Host : public FinetuningHost {
                  "keys and encrypted data");
   }
 
+  void opened(const FinetuningResult& run) override {
+    save_classifier(folder_.staged("model.npz"), run.on_features(run.model));
+  }
+
   bool has_keys() const override {
     return !options_.keys.fresh && path_exists(secret_key_path(files_.keys));
   }
@@ -249,7 +253,6 @@ json finetune_encrypted(const CommonOptions& common, const RunOptions& options,
   Host host(common, options, folder, files);
   const FinetuningResult run =
       finetune(host, std::move(settings), std::move(data.sets), files.run, common.allow_insecure);
-  save_classifier(folder.staged("model.npz"), run.on_features(run.model));
   if (run.published)
     save_classifier(folder.staged("published.npz"),
                     run.on_features(classifier_of(run.published->values, run.file.model.layout)),

@@ -34,6 +34,7 @@ class Finetuning {
     run_.settings = std::move(settings);
     run_.sets = std::move(sets);
     run_.parameters = Parameters::create(named_parameters(run_.settings.parameters));
+    if (run_.settings.publish) require_known_noise(*run_.parameters);
   }
 
   FinetuningResult run() {
@@ -58,6 +59,9 @@ class Finetuning {
     if (!opened)
       phase("key generation", "makes keys", [&] { opened = host_.make_keys(key_request()); });
     const OwnerFolder& keys = *opened;
+    if (keys.set.parameters->digest() != run_.parameters->digest())
+      throw DataError(
+          "the keys are for other parameters than this run; was the parameter set's file changed?");
     phase("encryption", "encrypts features and labels", [&] { encrypt_sets(keys); });
     phase("training on ciphertexts",
           validated() ? "sends keys and data; answers rounds of validation with one bit each"
@@ -67,6 +71,7 @@ class Finetuning {
     run_.seconds["total"] = total_.seconds();
     const double error = judge_run(run_.judgement, finished_run(), *run_.parameters, run_.file,
                                    run_.model, run_.approximate);
+    host_.opened(run_);
     if (settings().publish) publish(keys, error);
     return std::move(run_);
   }

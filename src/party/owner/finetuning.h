@@ -67,6 +67,8 @@ class FinetuningHost {
                      const std::function<void()>& answer) = 0;
   /// Asked for once, before train(), where the run has a validation set.
   virtual std::shared_ptr<Channel> exchange(const OwnerFolder& keys) = 0;
+  /// The model is decrypted and judged, and nothing is published yet, which may be refused.
+  virtual void opened(const struct FinetuningResult& result) { (void)result; }
 
   Listener listener;  ///< notes: each phase as it begins, each round of validation
   /// What to do, in the host's terms: where samples are too few to hold some out, and where settings take

@@ -12,6 +12,7 @@
 #include "records/dataset.h"
 #include "records/model.h"
 #include "records/scores.h"
+#include "rlwe/written_parameters.h"
 
 namespace blindtuner::party {
 namespace {
@@ -88,7 +89,10 @@ std::string shortened(const nlohmann::json& value) {
 
 // The first field in which they differ.
 std::string difference(const TrainingConfig& has, const TrainingConfig& expected) {
-  const nlohmann::json is = to_json(has), wanted = to_json(expected);
+  nlohmann::json is = to_json(has), wanted = to_json(expected);
+  // Left out of a file where it is softmax.
+  is["head"] = has.head;
+  wanted["head"] = expected.head;
   for (const auto& [field, value] : wanted.items())
     if (is.at(field) != value)
       return field + " is " + shortened(is.at(field)) + ", expected " + shortened(value);
@@ -206,6 +210,7 @@ std::vector<double> open_weights(Disclosure& door, const ModelFile& file, const 
 
 Published publish_weights(Disclosure& door, const ModelFile& file, const Origin& origin,
                           const Publication& publication) {
+  require_known_noise(door.parameters());
   return door.publish(file.model, plausible(door, file), origin, publication);
 }
 
@@ -215,7 +220,16 @@ std::vector<double> open_logits(Disclosure& door, const ScoresFile& file, const 
 
 Published publish_logits(Disclosure& door, const ScoresFile& file, const Origin& origin,
                          const Publication& publication) {
+  require_known_noise(door.parameters());
   return door.publish(file.scores, plausible(door, file), origin, publication);
+}
+
+void require_known_noise(const Parameters& parameters) {
+  if (!built_in(parameters.literal()))
+    throw DataError(
+        "not published: '" + parameters.literal().name +
+        "' is a parameter set of your own, of whose results nobody knows the errors, and so not "
+        "how much they would tell about the secret key");
 }
 
 double weight_noise(const Parameters& parameters, const ModelFile& file,

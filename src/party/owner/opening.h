@@ -67,6 +67,10 @@ std::vector<double> open_logits(Disclosure& door, const ScoresFile& file, const 
 Published publish_logits(Disclosure& door, const ScoresFile& file, const Origin& origin,
                          const Publication& publication);
 
+/// The noise that a publication needs was measured for built-in parameter sets, and follows from a set alone
+/// where its digits and special primes are as theirs. Throws DataError for sets of a user's own.
+void require_known_noise(const Parameters& parameters);
+
 /// model_noise() of the run that a model's file states, on training data of these sizes.
 double weight_noise(const Parameters& parameters, const ModelFile& file, const FeatureSizes& sizes);
 

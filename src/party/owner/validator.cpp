@@ -224,8 +224,10 @@ std::vector<double> Validator::open(const std::string& name, const RoundFile& fi
 }
 
 Origin Validator::origin(const std::string& name, int round) const {
-  const json rule = {
+  json rule = {
       {"patience", options_.patience}, {"logit_limit", logit_limit_}, {"data", to_hex(contents_)}};
+  // The loss is the head's. Rules of earlier versions, which had one head, stay as they were.
+  if (training_.config.head != "softmax") rule["head"] = training_.config.head;
   Sha256 hash;
   hash.add(json_text(rule));
   const auto rounds = validation_steps(training_.config, trained_on_.samples).size();

@@ -44,11 +44,14 @@ void TrainingSession::restore(CheckpointFile kept, const std::string& name) {
   trainer_.restore(std::move(kept.gradients));
 }
 
-TrainingOutcome TrainingSession::run(const TrainingEvents& events) {
+TrainingOutcome TrainingSession::run(const TrainingEvents& events, int most) {
   TrainingOutcome out;
   out.resumed_at = done();
-  bool go_on = done() == 0 || ask(events, out);
-  while (go_on && done() < steps()) go_on = step(events, out) && ask(events, out);
+  if (stopped_) out.end = TrainingEnd::kStoppedByOwner;
+  bool go_on = !stopped_ && (settled_ == done() || ask(events, out));
+  for (; go_on && done() < steps() && most > 0; --most)
+    go_on = step(events, out) && ask(events, out);
+  if (go_on && done() < steps()) out.end = TrainingEnd::kCalledOff;
   return out;
 }
 
@@ -73,15 +76,20 @@ bool TrainingSession::step(const TrainingEvents& events, TrainingOutcome& out) {
 }
 
 bool TrainingSession::ask(const TrainingEvents& events, TrainingOutcome& out) {
-  if (!rounds_ || !rounds_->due_after(done())) return true;
+  if (!rounds_ || !rounds_->due_after(done())) {
+    settled_ = done();
+    return true;
+  }
   const std::optional<AskedRound> asked = rounds_->ask(model(), events);
   if (!asked) {
     out.end = TrainingEnd::kCalledOff;
     return false;
   }
   out.rounds.push_back(*asked);
-  if (asked->stop) out.end = TrainingEnd::kStoppedByOwner;
-  return !asked->stop;
+  settled_ = done();
+  stopped_ = asked->stop;
+  if (stopped_) out.end = TrainingEnd::kStoppedByOwner;
+  return !stopped_;
 }
 
 ModelFile TrainingSession::model() const {

@@ -2,6 +2,7 @@
 // validation. It knows no command line, no folder and no terminal.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -62,7 +63,10 @@ class TrainingSession {
   /// before, whose answer may have been waited for when the run was interrupted. A step that is called off
   /// counts for nothing. May be called again, and goes on. Throws what the events throw, NoAnswer, and
   /// DataError where a checkpoint or a round cannot be written or an answer is none.
-  TrainingOutcome run(const TrainingEvents& events = {});
+  /// `most`: steps to do at most; ends with kCalledOff where some are left. After an answer that stopped the run
+  /// it does nothing more.
+  TrainingOutcome run(const TrainingEvents& events = {},
+                      int most = std::numeric_limits<int>::max());
 
   /// The model after the steps done so far: at least one, or ContractError.
   ModelFile model() const;
@@ -79,6 +83,8 @@ class TrainingSession {
   EncryptedTrainer trainer_;
   RunId run_;
   std::optional<ValidationRounds> rounds_;
+  int settled_ = 0;       // steps whose round, if there is one, is answered
+  bool stopped_ = false;  // by an answer
 };
 
 }  // namespace blindtuner::party

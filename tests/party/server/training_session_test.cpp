@@ -252,6 +252,23 @@ TEST_F(Session, RoundsGoOutAndAnswersComeBack) {
   EXPECT_TRUE(waited.empty()) << "every answer was there";
 }
 
+TEST_F(Session, AStepAtATimeAsksEveryRoundOnce) {
+  TrainingSession session(task(3));
+  for (int i = 1; i <= 3; ++i) {
+    const TrainingOutcome outcome = session.run({}, 1);
+    EXPECT_EQ(session.done(), i);
+    EXPECT_EQ(outcome.end, i == 3 ? TrainingEnd::kStoppedByOwner : TrainingEnd::kCalledOff);
+    ASSERT_EQ(outcome.rounds.size(), 1u);
+    EXPECT_EQ(outcome.rounds[0].round, i);
+  }
+  // What was stopped stays so.
+  const TrainingOutcome after = session.run();
+  EXPECT_EQ(after.end, TrainingEnd::kStoppedByOwner);
+  EXPECT_TRUE(after.rounds.empty());
+  EXPECT_TRUE(after.steps.empty());
+  EXPECT_EQ(session.done(), 3);
+}
+
 TEST_F(Session, TheLastRoundIsNotWaitedFor) {
   TrainingTask t = task(0);
   channel_->sent = [&, answers = channel_->sent](const std::string& name) {

@@ -27,7 +27,7 @@ struct CommonOptions {
   int threads = 0;
 };
 
-/// "0.1.0"
+/// "major.minor.patch"
 const char* program_version();
 
 /// One program: its command line and the command that was chosen.

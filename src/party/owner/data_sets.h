@@ -35,7 +35,8 @@ struct RecordedDataSet {
   /// Whitening::digest() of the map that its features went through, in hexadecimal; empty: none.
   /// Not known of what an earlier program recorded.
   std::optional<std::string> map;
-  std::vector<std::size_t> class_samples;  ///< of each class; empty where an earlier program wrote
+  std::vector<std::size_t>
+      class_samples{};  ///< of each class; empty where an earlier program wrote
   std::vector<std::string> class_names{}, feature_names{};  ///< or none; they never leave the owner
   std::string pooling{}, label_name{};                      ///< as Dataset has them; or none
   bool held_out = false;     ///< of the training set with the same seed

@@ -27,6 +27,8 @@ ELSEWHERE = {
     "app/owner/server_check.cpp": "the same program's version",
     "plan/unit_costs.cpp": "numbers that are built in",
     "app/server/server_files.cpp": "calls the readers of records/",
+    "api/server/server.cpp": "the same",
+    "api/common/training_options.cpp": "opens what the reader of training configurations reads",
     "party/server/checkpoint_store.cpp": "opens what the reader of checkpoints reads",
     "app/server/train.cpp": "whether a report in its way is its own, which the reader of JSON reads",
     "open_keys": "calls read_secret_key",

@@ -8,7 +8,7 @@
 namespace blindtuner {
 
 /// Data from outside (files, wire, arguments) is not what it must be. One line that names what, where and what
-/// was expected.
+/// was expected; the programs print it and exit with 1.
 class DataError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -21,7 +21,7 @@ class SecurityError : public DataError {
 };
 
 /// A result that is genuine as far as can be told, but whose numbers are beyond what the computation can have
-/// given where it kept to its range.
+/// given where it kept to its range. The programs exit with the code of results that cannot be trusted.
 class UntrustedResult : public DataError {
  public:
   using DataError::DataError;

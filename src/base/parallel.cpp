@@ -1,5 +1,7 @@
 #include "base/parallel.h"
 
+#include <cstdlib>
+
 #include "base/threads.h"
 
 namespace blindtuner {
@@ -29,6 +31,12 @@ struct Loop {
 };
 
 }  // namespace
+
+int threads_of_environment() {
+  const char* text = std::getenv("BLINDTUNER_THREADS");
+  const int threads = text == nullptr ? 0 : std::atoi(text);
+  return threads > 0 ? threads : 0;
+}
 
 Threads& Threads::current() {
   if (used != nullptr) return *used;

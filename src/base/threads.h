@@ -33,6 +33,9 @@ class Threads {
   std::unique_ptr<Impl> impl_;
 };
 
+/// What BLINDTUNER_THREADS in the environment asks for; 0: nothing.
+int threads_of_environment();
+
 /// While one lives, loops of its thread run on these threads, which must outlive it.
 class UseThreads {
  public:

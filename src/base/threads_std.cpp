@@ -3,7 +3,6 @@
 // not compile.
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
 #include <exception>
 #include <mutex>
 #include <thread>
@@ -15,8 +14,7 @@ namespace blindtuner {
 namespace {
 
 int wanted_by_default() {
-  const char* text = std::getenv("BLINDTUNER_THREADS");
-  const int threads = text == nullptr ? 0 : std::atoi(text);
+  const int threads = threads_of_environment();
   return threads > 0 ? threads : static_cast<int>(std::thread::hardware_concurrency());
 }
 

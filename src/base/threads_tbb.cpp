@@ -6,7 +6,6 @@
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 
-#include <cstdlib>
 #include <latch>
 #include <mutex>
 #include <new>
@@ -43,8 +42,7 @@ int available_threads(int wanted) {
 }
 
 int wanted_by_default() {
-  const char* text = std::getenv("BLINDTUNER_THREADS");
-  const int threads = text == nullptr ? 0 : std::atoi(text);
+  const int threads = threads_of_environment();
   return threads > 0 ? threads : tbb::this_task_arena::max_concurrency();
 }
 

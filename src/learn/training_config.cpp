@@ -235,6 +235,12 @@ double TrainingConfig::rate(int step, int total) const {
   return learning_rate;
 }
 
+void require_classes(const TrainingConfig& config, std::size_t of_keys) {
+  if (static_cast<std::size_t>(config.classes) != of_keys)
+    throw DataError("the configuration has " + std::to_string(config.classes) +
+                    " classes, the keys were made for " + std::to_string(of_keys));
+}
+
 std::vector<BatchRange> batch_ranges(const TrainingConfig& config, std::size_t samples) {
   const int total = config.total_steps(samples);
   const std::size_t size = std::min(config.batch_size, samples);

@@ -84,6 +84,9 @@ void set_epochs(TrainingConfig& config, int epochs);
 /// files.
 void validate(const TrainingConfig& config);
 
+/// Throws DataError unless it is for as many classes as the keys.
+void require_classes(const TrainingConfig& config, std::size_t of_keys);
+
 /// Samples [begin, begin + count) of the owner's order: the encrypted layout has fixed blocks, so
 /// batches are contiguous and the shuffling happens once, before encryption.
 struct BatchRange {

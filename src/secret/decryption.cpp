@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/error.h"
 #include "base/parallel.h"
-#include "base/untrusted.h"
 #include "ckks/encoder.h"
 
 namespace blindtuner::secret {

@@ -8,7 +8,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/hmac.h"
-#include "base/untrusted.h"
+#include "rlwe/written_parameters.h"
 #include "secret/decryption.h"
 #include "secret/derived_key.h"
 
@@ -125,6 +125,14 @@ struct Disclosure::Sealed {
     return e;
   }
 };
+
+void require_publishable(const Parameters& parameters) {
+  if (!built_in(parameters.literal()))
+    throw DataError(
+        "not published: '" + parameters.literal().name +
+        "' is a parameter set of your own, of whose results nobody knows the errors, and so not "
+        "how much they would tell about the secret key");
+}
 
 double publication_noise(double error) {
   require(error >= 0, "an error's standard deviation");
@@ -289,6 +297,7 @@ std::vector<int> Disclosure::open_labels(const EncryptedDataset& data, const Ori
 
 Published Disclosure::publish(const Sealed& sealed, const Origin& origin,
                               const Publication& publication) {
+  require_publishable(parameters());
   const double error = publication.error;
   Published out;
   if (error >= 0) out.noise = publication_noise(error);

@@ -98,7 +98,8 @@ class Disclosure {
   /// that the numbers depend on (ciphertexts, scale, the layout) and of its own size: one
   /// ciphertext is published as the same numbers however often it is asked for, so that nothing
   /// averages away. A ciphertext that differs in one bit has noise of its own; how many such there
-  /// may be is what the budget limits. Throws DataError beyond it, which is in the ledger as refused.
+  /// may be is what the budget limits. Throws DataError beyond it, which is in the ledger as refused, and what
+  /// require_publishable() throws.
   Published publish(const EncryptedModel& model, const PlausibleValues& plausible,
                     const Origin& origin, const Publication& publication);
   Published publish(const EncryptedScores& scores, const PlausibleValues& plausible,
@@ -135,6 +136,10 @@ class Disclosure {
   Ledger ledger_;
   bool began_ = false;
 };
+
+/// Errors that noise is made for were measured with the digits and special primes of built-in parameter sets: results
+/// of others are not published. Throws DataError for these.
+void require_publishable(const Parameters& parameters);
 
 /// The least power of two that is 2^8 errors or more, and 2^-8 at least; infinite where no double is.
 double publication_noise(double error);

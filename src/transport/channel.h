@@ -12,6 +12,9 @@
 namespace blindtuner::transport {
 using namespace io;
 
+/// Seconds that a party waits for the other.
+inline constexpr double kMaxTimeout = 1e7;
+
 /// One party's end of what it shares with one other. What either has sent is there for both, under its name,
 /// until a record of the same name takes its place: a party that was interrupted finds again what it had sent
 /// and what it had been sent. Neither end tells who sent a record; its reader holds it to what it must be.

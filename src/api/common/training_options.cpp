@@ -2,7 +2,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "base/error.h"
 #include "base/json.h"
 
 namespace blindtuner {
@@ -16,9 +15,7 @@ learn::TrainingConfig config_of(const TrainingOptions& options, std::size_t clas
   if (options.configuration.empty() || (json.is_object() && !json.contains("classes")))
     json["classes"] = classes;
   const learn::TrainingConfig config = learn::training_config_from_json(json);
-  if (static_cast<std::size_t>(config.classes) != classes)
-    throw DataError("the configuration has " + std::to_string(config.classes) +
-                    " classes, the keys were made for " + std::to_string(classes));
+  learn::require_classes(config, classes);
   return config;
 }
 

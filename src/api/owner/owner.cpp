@@ -10,6 +10,7 @@
 #include "base/path.h"
 #include "features/data/order_seed.h"
 #include "features/data/shuffle.h"
+#include "learn/reference/early_stopping.h"
 #include "party/owner/data_sets.h"
 #include "party/owner/encrypting.h"
 #include "party/owner/exchange.h"
@@ -18,15 +19,13 @@
 #include "party/owner/validator.h"
 #include "records/dataset.h"
 #include "secret/disclosure.h"
+#include "transport/channel.h"
 
 namespace blindtuner {
 namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-constexpr int kMaxPatience = 10000;
-constexpr double kMaxTimeout = 1e7;
 
 party::Listener listener_of(const OwnerNotices& notices) {
   return {notices.warning, notices.note, {}};
@@ -80,16 +79,9 @@ void check(const features::Dataset& set, DataUse use, const party::OwnerFolder& 
     throw DataError(name + ": there are none");
 }
 
-/// Which of the data sets that these keys have encrypted it is.
-records::DataId identity_of(const fs::path& file, const party::OwnerFolder& keys) {
-  const records::DatasetFile said = records::scan_dataset(file, keys.set);
-  party::require_own_copy(said.info.id, said.contents, {}, keys, false, quoted_path(file));
-  return said.info.id;
-}
-
 party::ExpectedRun run_of(const ExpectedTraining& expected, const party::OwnerFolder& keys) {
   party::ExpectedRun out;
-  if (!expected.data.empty()) out.data = identity_of(expected.data, keys);
+  if (!expected.data.empty()) out.data = party::identity_of_own_set(expected.data, keys, false);
   if (expected.options) {
     out.config = config_of(*expected.options, keys.layout().classes);
     out.circuit = circuit_of(*expected.options, *out.config).name;
@@ -118,7 +110,7 @@ party::ScoresRequest scores_request(const fs::path& scores, party::ExpectedRun e
   party::ScoresRequest out;
   out.scores = scores;
   out.expected = std::move(expected);
-  if (!data.empty()) out.data = identity_of(data, keys);
+  if (!data.empty()) out.data = party::identity_of_own_set(data, keys, false);
   return out;
 }
 
@@ -283,8 +275,10 @@ ValidationResult Owner::validate(const ValidationOptions& options,
                                  const ExpectedTraining& expected) const {
   const party::OwnerFolder& keys = state().keys;
   const UseContext in(state().context);
-  require(options.patience >= 1 && options.patience <= kMaxPatience, "a patience of 1 to 10,000");
-  require(options.timeout >= 0 && options.timeout <= kMaxTimeout, "a timeout of 0 to 10^7 seconds");
+  require(options.patience >= 1 && options.patience <= reference::kMaxPatience,
+          "a patience of 1 to 10,000");
+  require(options.timeout >= 0 && options.timeout <= transport::kMaxTimeout,
+          "a timeout of 0 to 10^7 seconds");
   const auto channel = party::open_exchange(options.exchange, keys, options.best_model);
   party::ValidatorOptions asked;
   asked.channel = channel;

@@ -37,8 +37,6 @@ CLI::Option* add_output_file(CLI::App& command, const std::string& name, std::st
                              const std::string& description);
 
 inline constexpr std::size_t kMaxBatch = std::size_t{1} << 30;  ///< samples a step
-inline constexpr double kMaxTimeout = 1e7;                      ///< seconds
-inline constexpr int kMaxPatience = 10000;                      ///< rounds
 
 /// Holds a command that was parsed to this: what it writes, by an option (--out, --report,
 /// --validation-out) or besides (`derived`: names that follow from those), is no file that another of its

@@ -20,7 +20,6 @@
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "base/parallel.h"
-#include "base/untrusted.h"
 #include "base/utf8.h"
 
 namespace blindtuner::app {

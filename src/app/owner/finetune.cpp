@@ -22,6 +22,7 @@
 #include "features/data/load.h"
 #include "features/data/npy.h"
 #include "features/transformer/pooling.h"
+#include "learn/reference/early_stopping.h"
 #include "party/owner/data_checks.h"
 #include "party/owner/finetuning_choice.h"
 #include "rlwe/written_parameters.h"

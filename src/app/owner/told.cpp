@@ -33,13 +33,12 @@ DataId own_data_set(const std::string& said, const OwnerFolder& keys, bool unrec
     throw DataError("'" + said + "': neither the file of a data set nor the identity of one that " +
                     quoted_path(data_sets_path(keys)) + " knows, 8 digits or more");
   }
-  const DatasetFile file = scan_dataset(said, keys.set);
-  require_own_copy(file.info.id, file.contents, {}, keys, unrecorded_data, quoted_path(said));
-  if (!all.empty() && all[0].id != file.info.id)
+  const DataId id = identity_of_own_set(said, keys, unrecorded_data);
+  if (!all.empty() && all[0].id != id)
     throw DataError("'" + said +
                     "': the identity of one data set and the file of another; write './" + said +
                     "' for the file, or more digits");
-  return file.info.id;
+  return id;
 }
 
 ExpectedRun expected_run(const ToldOptions& told, const OwnerFolder& keys, bool unrecorded_data,

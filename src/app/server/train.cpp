@@ -85,9 +85,7 @@ void check_options(const TrainOptions& options) {
 TrainingConfig config_for(const TrainOptions& options, const TrainingKeysInfo& keys) {
   TrainingConfig config = read_training_config(
       options.config, static_cast<int>(keys.layout.classes), options.head.head);
-  if (static_cast<std::size_t>(config.classes) != keys.layout.classes)
-    throw DataError("the configuration has " + std::to_string(config.classes) +
-                    " classes, the keys were made for " + std::to_string(keys.layout.classes));
+  require_classes(config, keys.layout.classes);
   return config;
 }
 

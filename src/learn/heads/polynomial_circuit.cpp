@@ -69,15 +69,16 @@ std::unique_ptr<HeadEvaluator> PolynomialCircuit::evaluator(const Bootstrapper& 
       SlotPolynomial::input_scale(rho));
 }
 
-const HeadCircuit& only_circuit(const HeadCircuit& circuit, std::string_view family, double range) {
-  const std::string head(circuit.head().name());
+const HeadCircuit& PolynomialHead::circuit(std::string_view family, int /*classes*/,
+                                           double range) const {
+  const std::string head(name());
   if (family != "default")
     throw DataError("the head '" + head +
                     "' has no families of circuits: --softmax is for softmax");
-  if (range > circuit.range)
+  if (range > circuit_.range)
     throw DataError("the head '" + head + "' has no circuit for scores up to " +
-                    std::to_string(range) + ", only for " + std::to_string(circuit.range));
-  return circuit;
+                    std::to_string(range) + ", only for " + std::to_string(circuit_.range));
+  return circuit_;
 }
 
 }  // namespace blindtuner::learn

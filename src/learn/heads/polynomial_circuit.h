@@ -20,8 +20,19 @@ class PolynomialCircuit final : public HeadCircuit {
   std::vector<double> chebyshev_;
 };
 
-/// The circuit of a head that has this one only. Throws DataError for another family than "default"
-/// and for a range beyond its own.
-const HeadCircuit& only_circuit(const HeadCircuit& circuit, std::string_view family, double range);
+/// A head whose only circuit is such a one.
+class PolynomialHead : public Head {
+ public:
+  PolynomialHead(CircuitFigures figures, std::vector<double> chebyshev)
+      : circuit_(*this, std::move(figures), std::move(chebyshev)) {}
+
+  std::span<const HeadCircuit* const> circuits() const final { return {&all_, 1}; }
+  /// Throws DataError for another family than "default" and for a range beyond its own.
+  const HeadCircuit& circuit(std::string_view family, int classes, double range) const final;
+
+ private:
+  PolynomialCircuit circuit_;
+  const HeadCircuit* all_ = &circuit_;
+};
 
 }  // namespace blindtuner::learn

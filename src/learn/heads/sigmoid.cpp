@@ -20,9 +20,9 @@ CircuitFigures figures_of(const SigmoidFit& fit) {
           .largest_residual = 1};
 }
 
-class Sigmoid final : public Head {
+class Sigmoid final : public PolynomialHead {
  public:
-  Sigmoid() : circuit_(*this, figures_of(sigmoid_fit()), sigmoid_fit().chebyshev) {}
+  Sigmoid() : PolynomialHead(figures_of(sigmoid_fit()), sigmoid_fit().chebyshev) {}
 
   std::string_view name() const override { return "sigmoid"; }
   double relative_rate() const override { return 1; }
@@ -43,15 +43,6 @@ class Sigmoid final : public Head {
   double loss_slope(double, std::size_t classes) const override {
     return static_cast<double>(classes);
   }
-  std::span<const HeadCircuit* const> circuits() const override { return {&all_, 1}; }
-  const HeadCircuit& circuit(std::string_view family, int /*classes*/,
-                             double range) const override {
-    return only_circuit(circuit_, family, range);
-  }
-
- private:
-  PolynomialCircuit circuit_;
-  const HeadCircuit* all_ = &circuit_;
 };
 
 }  // namespace

@@ -34,9 +34,9 @@ std::vector<double> arcsine_times_range() {
   return c;
 }
 
-class Squared final : public Head {
+class Squared final : public PolynomialHead {
  public:
-  Squared() : circuit_(*this, figures(), arcsine_times_range()) {}
+  Squared() : PolynomialHead(figures(), arcsine_times_range()) {}
 
   std::string_view name() const override { return "squared"; }
   double relative_rate() const override { return 1.0 / 8; }
@@ -56,15 +56,6 @@ class Squared final : public Head {
   double loss_slope(double loss, std::size_t classes) const override {
     return std::sqrt(2 * static_cast<double>(classes) * loss);
   }
-  std::span<const HeadCircuit* const> circuits() const override { return {&all_, 1}; }
-  const HeadCircuit& circuit(std::string_view family, int /*classes*/,
-                             double range) const override {
-    return only_circuit(circuit_, family, range);
-  }
-
- private:
-  PolynomialCircuit circuit_;
-  const HeadCircuit* all_ = &circuit_;
 };
 
 }  // namespace

@@ -23,6 +23,9 @@ struct ValidationScore {
 ValidationScore validation_score(const Head& head, const Eigen::MatrixXd& scores,
                                  const Labels& labels);
 
+/// Rounds.
+inline constexpr int kMaxPatience = 10000;
+
 struct StoppingRule {
   int patience = 3;        ///< rounds without a smaller loss before it stops; 1 or more
   double logit_limit = 0;  ///< stops beyond this |logit|, whatever the loss; 0: no limit

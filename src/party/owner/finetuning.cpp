@@ -34,7 +34,7 @@ class Finetuning {
     run_.settings = std::move(settings);
     run_.sets = std::move(sets);
     run_.parameters = Parameters::create(named_parameters(run_.settings.parameters));
-    if (run_.settings.publish) require_known_noise(*run_.parameters);
+    if (run_.settings.publish) require_publishable(*run_.parameters);
   }
 
   FinetuningResult run() {

@@ -12,7 +12,6 @@
 #include "records/dataset.h"
 #include "records/model.h"
 #include "records/scores.h"
-#include "rlwe/written_parameters.h"
 
 namespace blindtuner::party {
 namespace {
@@ -184,6 +183,13 @@ ScoresFile open_scores(const std::filesystem::path& path, const OwnerFolder& key
   });
 }
 
+DataId identity_of_own_set(const std::filesystem::path& file, const OwnerFolder& keys,
+                           bool unrecorded_data) {
+  const DatasetFile said = scan_dataset(file, keys.set);
+  require_own_copy(said.info.id, said.contents, {}, keys, unrecorded_data, quoted_path(file));
+  return said.info.id;
+}
+
 Origin origin_of(const std::string& name, const DataId& data) {
   return {.name = name, .data = to_string(data)};
 }
@@ -210,7 +216,6 @@ std::vector<double> open_weights(Disclosure& door, const ModelFile& file, const 
 
 Published publish_weights(Disclosure& door, const ModelFile& file, const Origin& origin,
                           const Publication& publication) {
-  require_known_noise(door.parameters());
   return door.publish(file.model, plausible(door, file), origin, publication);
 }
 
@@ -220,16 +225,7 @@ std::vector<double> open_logits(Disclosure& door, const ScoresFile& file, const 
 
 Published publish_logits(Disclosure& door, const ScoresFile& file, const Origin& origin,
                          const Publication& publication) {
-  require_known_noise(door.parameters());
   return door.publish(file.scores, plausible(door, file), origin, publication);
-}
-
-void require_known_noise(const Parameters& parameters) {
-  if (!built_in(parameters.literal()))
-    throw DataError(
-        "not published: '" + parameters.literal().name +
-        "' is a parameter set of your own, of whose results nobody knows the errors, and so not "
-        "how much they would tell about the secret key");
 }
 
 double weight_noise(const Parameters& parameters, const ModelFile& file,

@@ -48,6 +48,9 @@ std::optional<int> planned_steps(const ScoresFile& file, const OwnerFolder& keys
 /// for this use, unless that is empty. Throws DataError, which `name` opens.
 void require_own_copy(const DataId& id, const Sha256Digest& contents, const std::string& use,
                       const OwnerFolder& keys, bool unrecorded_data, const std::string& name);
+/// The identity of the data set that this file is, held to the same. Throws DataError.
+DataId identity_of_own_set(const std::filesystem::path& file, const OwnerFolder& keys,
+                           bool unrecorded_data);
 
 /// Throws DataError, which `name` opens, for another shape than the keys'.
 void require_shape_of_keys(const ProductLayout& layout, const OwnerFolder& keys,
@@ -66,10 +69,6 @@ Published publish_weights(Disclosure& door, const ModelFile& file, const Origin&
 std::vector<double> open_logits(Disclosure& door, const ScoresFile& file, const Origin& origin);
 Published publish_logits(Disclosure& door, const ScoresFile& file, const Origin& origin,
                          const Publication& publication);
-
-/// The noise that a publication needs was measured for built-in parameter sets, and follows from a set alone
-/// where its digits and special primes are as theirs. Throws DataError for sets of a user's own.
-void require_known_noise(const Parameters& parameters);
 
 /// model_noise() of the run that a model's file states, on training data of these sizes.
 double weight_noise(const Parameters& parameters, const ModelFile& file, const FeatureSizes& sizes);

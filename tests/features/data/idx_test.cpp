@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 
+#include "features/data/deflated.h"
 #include "features/data/test_files.h"
 #include "features/tables/inflate.h"
 
@@ -19,19 +20,7 @@ const Bytes kImages = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2,  0,  0,
                        0, 3, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 255};
 const Bytes kLabels = {0, 0, 8, 1, 0, 0, 0, 2, 7, 3};
 
-Bytes gzip(const Bytes& bytes) {
-  Bytes out(compressBound(bytes.size()) + 64);
-  z_stream stream{};
-  deflateInit2(&stream, 9, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY);
-  stream.next_in = const_cast<Bytef*>(bytes.data());
-  stream.avail_in = static_cast<uInt>(bytes.size());
-  stream.next_out = out.data();
-  stream.avail_out = static_cast<uInt>(out.size());
-  deflate(&stream, Z_FINISH);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
-}
+Bytes gzip(const Bytes& bytes) { return deflated(bytes, 16 + MAX_WBITS); }
 
 TEST(Idx, PlainAndPacked) {
   const TemporaryFolder folder;

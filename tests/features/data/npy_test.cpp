@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "base/input_file.h"
+#include "features/data/deflated.h"
 #include "features/data/test_files.h"
 
 namespace blindtuner {
@@ -237,16 +238,7 @@ void put(Bytes& out, std::uint64_t value, int width) {
 
 /// A deflated archive of one member, made the way NumPy's savez_compressed does.
 Bytes deflated_npz(const std::string& name, const Bytes& content, std::uint32_t claimed) {
-  Bytes packed(compressBound(content.size()) + 16);
-  z_stream stream{};
-  deflateInit2(&stream, 9, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY);
-  stream.next_in = const_cast<Bytef*>(content.data());
-  stream.avail_in = static_cast<uInt>(content.size());
-  stream.next_out = packed.data();
-  stream.avail_out = static_cast<uInt>(packed.size());
-  deflate(&stream, Z_FINISH);
-  packed.resize(stream.total_out);
-  deflateEnd(&stream);
+  const Bytes packed = deflated(content, -MAX_WBITS);
   const auto crc = crc32(0, content.data(), static_cast<uInt>(content.size()));
   const auto common = [&](Bytes& out) {
     put(out, 20, 2);

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "base/untrusted.h"
+#include "base/error.h"
 #include "ckks/encoder.h"
 #include "io/file_stream.h"
 #include "io/io_fixture.h"

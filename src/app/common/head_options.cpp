@@ -8,7 +8,7 @@ CircuitChoice HeadOptions::choice(const std::string& trained_for) const {
   return {trained_for, softmax.empty() ? "default" : softmax, range};
 }
 
-void add_head_options(CLI::App& command, HeadOptions& options) {
+void add_head_options(Command& command, HeadOptions& options) {
   command.add_option(
       "--head", options.head,
       "what is trained for: softmax; sigmoid, every class against all others; squared, "

@@ -1,9 +1,9 @@
 // What is trained for, and by which circuit, on the command line.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 
+#include "app/common/command_line.h"
 #include "learn/head.h"
 
 namespace blindtuner::app {
@@ -18,6 +18,6 @@ struct HeadOptions {
   CircuitChoice choice(const std::string& trained_for) const;
 };
 /// --head, --softmax and --range.
-void add_head_options(CLI::App& command, HeadOptions& options);
+void add_head_options(Command& command, HeadOptions& options);
 
 }  // namespace blindtuner::app

@@ -111,9 +111,9 @@ Inspection inspect_file(const std::filesystem::path& path, bool refuse_secret_ke
 void add_inspect(Program& program, bool refuse_secret_keys) {
   program.add_command(
       "inspect", "say what a file is: kind, parameters, security, sizes; checks it for damage",
-      [&](CLI::App& command) -> std::function<void()> {
+      [&](Command& command) -> std::function<void()> {
         auto file = std::make_shared<std::string>();
-        command.add_option("file", *file, "any file of this program")->required();
+        command.add_option("file", *file, "any file of this program").required();
         return [&program, file, refuse_secret_keys] {
           const Inspection found = inspect_file(*file, refuse_secret_keys, program.options().quiet);
           print_report(program.options(), found.report, found.text);

@@ -2,12 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <optional>
-#include <sstream>
 #include <vector>
 
 #include "base/atomic_file.h"
@@ -19,51 +16,21 @@ namespace blindtuner::app {
 using namespace io;
 namespace {
 
-template <typename T>
-CLI::Validator number(T least, T most, const std::string& kind) {
-  std::ostringstream range;
-  range << least << " to " << most;
-  const auto check = [=, range = range.str()](std::string& text) -> std::string {
-    T value{};
-    const char* const end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, value);
-    // Written so that NaN is out of range.
-    if (error != std::errc() || stop != end || !(value >= least && value <= most))
-      return "'" + text.substr(0, 64) + "', expected " + kind + " from " + range;
-    // The parser would take a leading 0 for an octal number.
-    if constexpr (std::is_integral_v<T>) text = std::to_string(value);
-    return {};
-  };
-  return CLI::Validator(check, range.str());
-}
-
 namespace fs = std::filesystem;
 
 constexpr std::array kOutputs = {"--out", "--report", "--validation-out"};
 
-bool is_output(const CLI::Option& option) {
-  return std::find(kOutputs.begin(), kOutputs.end(), option.get_name()) != kOutputs.end();
+bool is_output(const GivenOption& option) {
+  return std::find(kOutputs.begin(), kOutputs.end(), option.name) != kOutputs.end();
 }
 
 constexpr char kOutputFile[] = "FILE";
-
-/// The options that were given a value, those in groups included.
-std::vector<const CLI::Option*> given_options(const CLI::App& command) {
-  std::vector<const CLI::App*> parts =
-      command.get_subcommands([](const CLI::App*) { return true; });
-  parts.push_back(&command);
-  std::vector<const CLI::Option*> out;
-  for (const CLI::App* part : parts)
-    for (const CLI::Option* option : part->get_options())
-      if (option->get_items_expected_max() > 0 && !option->results().empty()) out.push_back(option);
-  return out;
-}
 
 /// Of what a command writes: a path, and how messages call it.
 struct Output {
   fs::path path;
   std::string what;
-  const CLI::Option* option;  ///< null: its name follows from others
+  const GivenOption* option;  ///< null: its name follows from others
 };
 
 /// One that is there, or both are to make.
@@ -80,10 +47,10 @@ constexpr std::array kNotReadAsFolders = {"--keys", "--checkpoint", "--exchange"
                                           "--images-root"};
 
 /// Whether a file that is there lies in a folder that this option has the command read.
-bool lies_in(const fs::path& output, const CLI::Option& option, const fs::path& folder) {
+bool lies_in(const fs::path& output, const GivenOption& option, const fs::path& folder) {
   std::error_code error;
   if (is_output(option) ||
-      std::find(kNotReadAsFolders.begin(), kNotReadAsFolders.end(), option.get_name()) !=
+      std::find(kNotReadAsFolders.begin(), kNotReadAsFolders.end(), option.name) !=
           kNotReadAsFolders.end() ||
       !fs::is_regular_file(output, error) || !fs::is_directory(folder, error))
     return false;
@@ -125,7 +92,7 @@ std::string state_of_owner(const fs::path& path) {
   return {};
 }
 
-void check_output(const Output& output, const std::vector<const CLI::Option*>& options,
+void check_output(const Output& output, const std::vector<GivenOption>& options,
                   const std::vector<Output>& outputs) {
   const std::string expected = "; expected another name";
   if (output.path.empty()) throw DataError(output.what + "is empty; expected a file name");
@@ -135,13 +102,13 @@ void check_output(const Output& output, const std::vector<const CLI::Option*>& o
   if (output.option != nullptr && kind_of(output.path) == FileKind::kCheckpoint)
     throw DataError(output.what + "holds " + describe(FileKind::kCheckpoint) +
                     ", which a training goes on from" + expected);
-  for (const CLI::Option* other : options) {
-    if (other == output.option) continue;
-    for (const fs::path path : other->results()) {
-      if (same_file(output.path, path, is_output(*other)))
-        throw DataError(output.what + "is the file of " + other->get_name() + expected);
-      if (output.option != nullptr && lies_in(output.path, *other, path))
-        throw DataError(output.what + "is there, in the folder of " + other->get_name() + expected);
+  for (const GivenOption& other : options) {
+    if (&other == output.option) continue;
+    for (const fs::path path : other.values) {
+      if (same_file(output.path, path, is_output(other)))
+        throw DataError(output.what + "is the file of " + other.name + expected);
+      if (output.option != nullptr && lies_in(output.path, other, path))
+        throw DataError(output.what + "is there, in the folder of " + other.name + expected);
     }
   }
   for (const Output& other : outputs)
@@ -151,31 +118,24 @@ void check_output(const Output& output, const std::vector<const CLI::Option*>& o
 
 }  // namespace
 
-void check_outputs(const CLI::App& command, const std::vector<fs::path>& derived) {
-  const auto options = given_options(command);
+void check_outputs(const Command& command) {
+  const std::vector<GivenOption> options = command.given();
   std::vector<Output> outputs;
-  for (const CLI::Option* option : options)
-    if (is_output(*option)) {
-      const fs::path path = option->results().back();
-      outputs.push_back({path, option->get_name() + " " + quoted_path(path) + ": ", option});
+  for (const GivenOption& option : options)
+    if (is_output(option)) {
+      const fs::path path = option.values.back();
+      outputs.push_back({path, option.name + " " + quoted_path(path) + ": ", &option});
     }
-  for (const fs::path& path : derived)
+  for (const fs::path& path : command.derived())
     outputs.push_back({path, quoted_path(path) + ", which the command writes too: ", nullptr});
   for (const Output& output : outputs) check_output(output, options, outputs);
   for (const Output& output : outputs)
-    if (output.option != nullptr && output.option->get_type_name() == kOutputFile)
-      check_writable(output.path);
+    if (output.option != nullptr && output.option->kind == kOutputFile) check_writable(output.path);
 }
 
-CLI::Option* add_output_file(CLI::App& command, const std::string& name, std::string& path,
-                             const std::string& description) {
-  return command.add_option(name, path, description)->type_name(kOutputFile);
-}
-
-CLI::Validator real_number(double least, double most) { return number(least, most, "a number"); }
-
-CLI::Validator whole_number(std::uint64_t least, std::uint64_t most) {
-  return number(least, most, "a whole number");
+Option add_output_file(Command& command, const std::string& name, std::string& path,
+                       const std::string& description) {
+  return command.add_option(name, path, description).kind(kOutputFile);
 }
 
 }  // namespace blindtuner::app

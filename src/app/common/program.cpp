@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <csignal>
@@ -100,7 +101,7 @@ void check_environment() {
   const char* threads = std::getenv("BLINDTUNER_THREADS");
   if (threads == nullptr || *threads == '\0') return;
   std::string text = threads;
-  const std::string problem = whole_number(0, kMaxThreads)(text);
+  const std::string problem = whole_numbers(0, kMaxThreads).problem(text);
   if (!problem.empty()) throw DataError("BLINDTUNER_THREADS is " + problem);
 }
 
@@ -131,50 +132,49 @@ std::string not_understood(const CLI::App& app, const CLI::ParseError& error, in
 const char* program_version() { return BLINDTUNER_VERSION; }
 
 Program::Program(std::string name, std::string description)
-    : name_(std::move(name)), app_(std::move(description), name_) {
+    : name_(std::move(name)), app_(std::make_unique<CLI::App>(std::move(description), name_)) {
   secure_standard_streams();
   handle_signals(name_);
-  app_.require_subcommand(1);
-  app_.get_formatter()->column_width(34);
-  app_.set_version_flag("--version", name_ + " " + program_version());
+  app_->require_subcommand(1);
+  app_->get_formatter()->column_width(34);
+  app_->set_version_flag("--version", name_ + " " + program_version());
 }
 
-CLI::App* Program::add_command(const std::string& name, const std::string& description,
-                               const std::function<std::function<void()>(CLI::App&)>& setup) {
-  CLI::App* command = app_.add_subcommand(name, description);
-  const std::function<void()> action = setup(*command);
-  command->callback([this, action, name] {
+Program::~Program() = default;
+
+void Program::add_command(const std::string& name, const std::string& description,
+                          const std::function<std::function<void()>(Command&)>& setup) {
+  CLI::App* const parsed = app_->add_subcommand(name, description);
+  Command& command = commands_.emplace(name, Command(*parsed)).first->second;
+  const std::function<void()> action = setup(command);
+  parsed->callback([this, action, name] {
     set_process_title(name_ + " " + name);
     chosen_ = action;
   });
-  command->add_flag("--json", options_.json, "report as JSON on stdout")->group("Common");
-  command->add_flag("--quiet", options_.quiet, "no progress on stderr")->group("Common");
-  add_number(*command, "--threads", options_.threads, "threads to use (0: all)", 0, kMaxThreads)
-      ->group("Common");
+  command.add_flag("--json", options_.json, "report as JSON on stdout").heading("Common");
+  command.add_flag("--quiet", options_.quiet, "no progress on stderr").heading("Common");
+  add_number(command, "--threads", options_.threads, "threads to use (0: all)", 0, kMaxThreads)
+      .heading("Common");
   command
-      ->add_flag("--allow-insecure-parameters", options_.allow_insecure,
-                 "work with parameter sets below 128 bits: for tests only")
-      ->group("Common");
-  return command;
+      .add_flag("--allow-insecure-parameters", options_.allow_insecure,
+                "work with parameter sets below 128 bits: for tests only")
+      .heading("Common");
 }
 
 int Program::run(int argc, char** argv) {
   try {
     try {
-      app_.parse(argc, argv);
+      app_->parse(argc, argv);
     } catch (const CLI::ParseError& error) {
       if (error.get_exit_code() != 0) {
-        complain(name_, not_understood(app_, error, argc, argv) + " (--help shows what there is)");
+        complain(name_, not_understood(*app_, error, argc, argv) + " (--help shows what there is)");
         return kExitUsage;
       }
-      app_.exit(error);  // prints --help, --version
+      app_->exit(error);  // prints --help, --version
       flush_output();
       return kExitGood;
     }
-    const CLI::App* command = app_.get_subcommands().front();
-    const auto derived = derived_.find(command);
-    check_outputs(*command, derived == derived_.end() ? std::vector<std::filesystem::path>()
-                                                      : derived->second());
+    check_outputs(commands_.at(app_->get_subcommands().front()->get_name()));
     check_environment();
     if (options_.threads > 0) set_max_threads(options_.threads);
     chosen_();

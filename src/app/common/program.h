@@ -1,14 +1,13 @@
 // What both programs share: options, exit codes, messages.
 #pragma once
 
-#include <CLI/CLI.hpp>
-#include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
-#include <utility>
-#include <vector>
+
+#include "app/common/command_line.h"
 
 namespace blindtuner::app {
 
@@ -34,16 +33,11 @@ const char* program_version();
 class Program {
  public:
   Program(std::string name, std::string description);
+  ~Program();
 
   /// A subcommand. `setup` adds its options; what it returns is called when the command was chosen.
-  CLI::App* add_command(const std::string& name, const std::string& description,
-                        const std::function<std::function<void()>(CLI::App&)>& setup);
-  /// What the command that is being set up writes besides the files that its options name: asked once it
-  /// was parsed, and held to the same (check_outputs).
-  void also_writes(const CLI::App& command,
-                   std::function<std::vector<std::filesystem::path>()> files) {
-    derived_[&command] = std::move(files);
-  }
+  void add_command(const std::string& name, const std::string& description,
+                   const std::function<std::function<void()>(Command&)>& setup);
   const CommonOptions& options() const { return options_; }
 
   /// Parses, runs, and turns every exception into one line on stderr and an exit code.
@@ -51,10 +45,10 @@ class Program {
 
  private:
   std::string name_;
-  CLI::App app_;
+  std::unique_ptr<CLI::App> app_;
   CommonOptions options_;
   std::function<void()> chosen_;
-  std::map<const CLI::App*, std::function<std::vector<std::filesystem::path>()>> derived_;
+  std::map<std::string, Command> commands_;  ///< by name
 };
 
 /// The report on stdout: with --json the object, otherwise the text. Call it last: where "trusted" is

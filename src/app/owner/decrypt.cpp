@@ -191,7 +191,7 @@ void decrypt_command(const CommonOptions& common, const DecryptOptions& options)
 void add_decrypt(Program& program) {
   program.add_command(
       "decrypt", "decrypt a model or scores; share neither without --publish (docs/SECURITY.md)",
-      [&](CLI::App& command) -> std::function<void()> {
+      [&](Command& command) -> std::function<void()> {
         auto o = std::make_shared<DecryptOptions>();
         command.add_option(
             "--model", o->model,
@@ -203,7 +203,7 @@ void add_decrypt(Program& program) {
             "'ledger' shows it: scores of another are refused");
         add_key_options(command, o->keys);
         add_output_file(command, "--out", o->out, "model: .npz or .json; scores: .npz or .npy")
-            ->required();
+            .required();
         command.add_option("--whitening", o->whitening,
                            "map made by 'whiten': the model is turned into one on raw features");
         add_number(
@@ -222,7 +222,7 @@ void add_decrypt(Program& program) {
                    "with --publish: bits about the secret key that all published results of these "
                    "keys may tell together at most; beyond it nothing is published",
                    0, 1e6)
-            ->capture_default_str();
+            .show_default();
         add_told_options(command, o->told);
         command.add_flag("--unrecorded-data", o->unrecorded_data,
                          "take data sets that the record beside the keys does not know: what an "

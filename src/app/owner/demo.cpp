@@ -95,31 +95,30 @@ void demo(const CommonOptions& common, const DemoOptions& options) {
 void add_demo(Program& program) {
   program.add_command(
       "demo", "train on encrypted Fashion-MNIST, with the server as a program of its own",
-      [&](CLI::App& command) -> std::function<void()> {
+      [&](Command& command) -> std::function<void()> {
         auto o = std::make_shared<DemoOptions>();
         command.add_option("--out", o->out, "folder for keys, data, model and reports")
-            ->capture_default_str();
-        command.add_option("--data", o->data, "folder of the four IDX files")
-            ->capture_default_str();
+            .show_default();
+        command.add_option("--data", o->data, "folder of the four IDX files").show_default();
         add_number(command, "--samples", o->samples, "training samples to use (0: all)", 0,
                    kMaxSamples);
         command.add_option(
             "--model", o->model,
             "a vision transformer's .safetensors; without one, features are those of "
             "a fixed random layer");
-        command.add_option("--pooling", o->pooling, pooling_help())->capture_default_str();
+        command.add_option("--pooling", o->pooling, pooling_help()).show_default();
         add_number(command, "--features", o->features, "width of the random layer", 1, 4096)
-            ->capture_default_str();
+            .show_default();
         command.add_option("--config", o->config, "training configuration (JSON)");
         add_run_key_options(command, o->run.keys);
         command
             .add_option("--parameters", o->parameters,
                         "name of a parameter set, or a file of JSON that holds one")
-            ->capture_default_str();
+            .show_default();
         command.add_option("--server", o->run.server, "the server's program (beside this one)");
         add_number(command, "--seed", o->seed, "of the samples' order", 0, UINT64_MAX)
-            ->capture_default_str();
-        program.also_writes(command, [o] { return RunFolder::results(o->out, features_made(*o)); });
+            .show_default();
+        command.also_writes([o] { return RunFolder::results(o->out, features_made(*o)); });
         return [&program, o] { demo(program.options(), *o); };
       });
 }

@@ -268,9 +268,9 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
   print_report(common, report, text.str());
 }
 
-void add_source(CLI::App& command, DataSource& source) {
+void add_source(Command& command, DataSource& source) {
   command.add_option("--features", source.features, "features: .npy, .npz, a table or IDX")
-      ->required();
+      .required();
   command.add_option("--features-member", source.members.features,
                      "name within an .npz archive (features, x, x_train, ..)");
   add_table_options(command, source.columns, true);
@@ -281,12 +281,12 @@ void add_source(CLI::App& command, DataSource& source) {
 void add_whiten(Program& program) {
   program.add_command(
       "whiten", "fit a whitening map to features, so that few training steps are enough",
-      [&](CLI::App& command) -> std::function<void()> {
+      [&](Command& command) -> std::function<void()> {
         auto o = std::make_shared<WhitenOptions>();
         add_source(command, o->source);
-        add_output_file(command, "--out", o->out, "where the map goes (.npz)")->required();
+        add_output_file(command, "--out", o->out, "where the map goes (.npz)").required();
         add_number(command, "--epsilon", o->epsilon, "added, times the mean variance", 1e-12, 1e6)
-            ->capture_default_str();
+            .show_default();
         add_number(command, "--components", o->components, "leading directions to keep (0: all)", 0,
                    kMaxWhitenedWidth);
         return [&program, o] { whiten(program.options(), *o); };
@@ -296,7 +296,7 @@ void add_whiten(Program& program) {
 void add_encrypt(Program& program) {
   program.add_command(
       "encrypt", "encrypt features and labels for training, or features for prediction",
-      [&](CLI::App& command) -> std::function<void()> {
+      [&](Command& command) -> std::function<void()> {
         auto o = std::make_shared<EncryptOptions>();
         add_source(command, o->source);
         add_group_option(command, o->source.columns);
@@ -315,7 +315,7 @@ void add_encrypt(Program& program) {
             "'ledger' shows it");
         add_key_options(command, o->keys);
         command.add_option("--whitening", o->whitening, "map made by 'whiten', applied first");
-        add_output_file(command, "--out", o->out, "where the encrypted data set goes")->required();
+        add_output_file(command, "--out", o->out, "where the encrypted data set goes").required();
         add_number(command, "--validation-fraction", o->validation_fraction,
                    "share of every class to hold out for early stopping", 0, 0.9);
         command.add_option("--validation", o->validation.features,
@@ -336,7 +336,7 @@ void add_encrypt(Program& program) {
             "of the samples' order and of what is held out, to get them again: what a "
             "report says, or a number (0: the order as it is); secret and fresh "
             "without this option");
-        program.also_writes(command, [o]() -> std::vector<std::filesystem::path> {
+        command.also_writes([o]() -> std::vector<std::filesystem::path> {
           if (o->validation_fraction == 0 && o->validation.features.empty()) return {};
           if (!o->validation_out.empty()) return {};
           return {validation_path(*o)};

@@ -182,7 +182,7 @@ void evaluate(const CommonOptions& common, EvaluateOptions options) {
 void add_evaluate(Program& program) {
   program.add_command(
       "evaluate", "accuracy of a decrypted model, or of decrypted scores",
-      [&](CLI::App& command) -> std::function<void()> {
+      [&](Command& command) -> std::function<void()> {
         auto o = std::make_shared<EvaluateOptions>();
         command.add_option("--model", o->model, "a decrypted model, .npz or .json");
         command.add_option("--scores", o->scores, "decrypted scores, .npz or .npy");
@@ -201,7 +201,7 @@ void add_evaluate(Program& program) {
                            "name within an .npz archive (labels, y, y_test, ..)");
         add_output_file(command, "--report", o->report,
                         "where the JSON report goes; a page to look at, .html, goes beside it");
-        program.also_writes(command, [o]() -> std::vector<std::filesystem::path> {
+        command.also_writes([o]() -> std::vector<std::filesystem::path> {
           if (o->report.empty()) return {};
           return {page_path(o->report)};
         });

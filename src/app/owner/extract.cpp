@@ -10,7 +10,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void add_picture_options(CLI::App& command, ExtractOptions& o) {
+void add_picture_options(Command& command, ExtractOptions& o) {
   command.add_option("--labels", o.pictures.labels,
                      "class numbers for IDX or .npz: .npy, .npz, .csv or IDX");
   command.add_option("--split", o.pictures.split,
@@ -23,15 +23,15 @@ void add_picture_options(CLI::App& command, ExtractOptions& o) {
              "how many of 16 bits the samples of 16-bit pictures use (0: as --classes or the "
              "pictures say)",
              0, 16)
-      ->check([](const std::string& text) {
+      .check([](const std::string& text) -> std::string {
         return text.size() == 1 && text[0] > '0' && text[0] < '8' ? "expected 0, or 8 to 16" : "";
       });
   command.add_option("--images-root", o.pictures.root,
                      "folder that a table's paths are relative to, and that none of them may leave "
                      "(the table's own)");
   command.add_option("--on-error", o.on_error, "what unreadable pictures are: fail or skip")
-      ->check(CLI::IsMember({"fail", "skip"}))
-      ->capture_default_str();
+      .one_of({"fail", "skip"})
+      .show_default();
 }
 
 /// What pictures and texts are told alike.
@@ -77,7 +77,7 @@ std::vector<std::string> check_samples(ExtractOptions options,
 void add_extract(Program& program) {
   program.add_command(
       "extract", "turn pictures or texts into features with a pretrained transformer",
-      [&](CLI::App& command) -> std::function<void()> {
+      [&](Command& command) -> std::function<void()> {
         auto o = std::make_shared<ExtractOptions>();
         command
             .add_option(
@@ -85,28 +85,27 @@ void add_extract(Program& program) {
                 "a pretrained encoder: .safetensors, the index of a sharded one, or a folder; "
                 "pictures: ViT, DeiT, MAE, DINOv2, BEiT, CLIP; texts: BERT, RoBERTa, "
                 "DistilBERT, MPNet, CLIP (docs/ENCODERS.md)")
-            ->required();
-        auto* samples = command.add_option_group("Samples");
-        samples->add_option("--images", o->pictures.images,
-                            "a folder with a folder for every class, a table of path and label, "
-                            "IDX, or .npz");
-        samples->add_option("--texts", o->texts.table, "a table of text and label");
-        samples->add_option("--pairs", o->pairs,
-                            "a table of a picture's path, a text and a label: features of both, "
-                            "side by side");
-        samples->require_option(1);
+            .required();
+        Command samples = command.one_of("Samples");
+        samples.add_option("--images", o->pictures.images,
+                           "a folder with a folder for every class, a table of path and label, "
+                           "IDX, or .npz");
+        samples.add_option("--texts", o->texts.table, "a table of text and label");
+        samples.add_option("--pairs", o->pairs,
+                           "a table of a picture's path, a text and a label: features of both, "
+                           "side by side");
         command.add_option("--text-model", o->text_model,
                            "the encoder of the texts of pairs (--model, when it is CLIP)");
         command
             .add_option("--pooling", o->pooling,
                         std::string(pooling_help()) + "; " + kChoosePooling +
                             ": several, for 'finetune' to choose from")
-            ->capture_default_str();
+            .show_default();
         add_number(
             command, "--image-size", o->image_size,
             "pixels a side, to which positions are interpolated (as the model's settings say)", 1,
             4096);
-        add_output_file(command, "--out", o->out, "where the features go (.npz)")->required();
+        add_output_file(command, "--out", o->out, "where the features go (.npz)").required();
         add_picture_options(command, *o);
         command.add_option("--text-column", o->columns.text,
                            "of a table of texts: a name, a number from 1, or last");
@@ -117,11 +116,11 @@ void add_extract(Program& program) {
                            "text file: for a test set in which some are missing");
         command.add_flag("--class-numbers", o->pictures.classes.numbered,
                          "labels that are numbers are places among the named classes, from 0");
-        auto* cache = command.add_option(
+        const Option cache = command.add_option(
             "--cache", o->cache,
             "folder of features computed before (default: $XDG_CACHE_HOME/blindtuner)");
         command.add_flag("--no-cache", o->no_cache, "neither read nor write a cache")
-            ->excludes(cache);
+            .excludes(cache);
         return [&program, o] { extract(program.options(), *o); };
       });
 }

@@ -334,7 +334,7 @@ void finetune(const CommonOptions& common, FinetuneOptions options) {
   print_report(common, report, finetuning_summary(report, options.out) + classes);
 }
 
-void add_data_options(CLI::App& command, FinetuneOptions& o) {
+void add_data_options(Command& command, FinetuneOptions& o) {
   command.add_option("--images", o.extraction.images,
                      "pictures: a folder with a folder for every class, a table of path and label, "
                      "IDX, or .npz");
@@ -355,7 +355,7 @@ void add_data_options(CLI::App& command, FinetuneOptions& o) {
                   std::string(kChoosePooling) +
                       " (the best of some on parts of the training set; of pairs: model), or " +
                       pooling_help())
-      ->capture_default_str();
+      .show_default();
   add_number(command, "--image-size", o.extraction.image_size,
              "pixels a side that the transformer reads (as its settings say)", 1, 4096);
   command.add_option(
@@ -367,13 +367,13 @@ void add_data_options(CLI::App& command, FinetuneOptions& o) {
   command.add_option("--test-split", o.extraction.test_split, "the same of the test set's");
   command
       .add_option("--on-error", o.extraction.on_error, "what unreadable pictures are: fail or skip")
-      ->check(CLI::IsMember({"fail", "skip"}))
-      ->capture_default_str();
-  auto* cache = command.add_option(
+      .one_of({"fail", "skip"})
+      .show_default();
+  const Option cache = command.add_option(
       "--cache", o.extraction.cache,
       "folder of features computed before (default: $XDG_CACHE_HOME/blindtuner)");
   command.add_flag("--no-cache", o.extraction.no_cache, "neither read nor write a cache")
-      ->excludes(cache);
+      .excludes(cache);
   command.add_flag("--class-numbers", o.train.classes.numbered,
                    "labels that are numbers are places among the named classes, from 0");
   command.add_option("--features", o.train.features, "or features: .npy, .npz, a table or IDX");
@@ -398,14 +398,14 @@ void add_data_options(CLI::App& command, FinetuneOptions& o) {
   command.add_option("--path-column", o.train.columns.path, "of a table of pictures or pairs");
   add_number(command, "--test-fraction", o.test_fraction,
              "share of every class to test with, when there is no test set", 0.001, 0.9)
-      ->capture_default_str();
+      .show_default();
   add_number(command, "--validation-fraction", o.validation_fraction,
              "share of every class to validate with; 0: no early stopping; a tenth "
              "without this option, about 3000 samples at most",
              0, 0.9);
 }
 
-void add_training_options(CLI::App& command, FinetuneOptions& o) {
+void add_training_options(Command& command, FinetuneOptions& o) {
   command
       .add_option(
           "--preset", o.preset,
@@ -413,11 +413,12 @@ void add_training_options(CLI::App& command, FinetuneOptions& o) {
           "features, few large steps; thorough: twice as many, twice as large, wide softmax; "
           "paper: "
           "features as they are, small batches, wide softmax")
-      ->check(CLI::IsMember({"auto", "fast", "thorough", "paper"}))
-      ->capture_default_str();
-  auto* steps = add_number(command, "--steps", o.steps, "gradient steps at most", 1, kMaxSteps);
+      .one_of({"auto", "fast", "thorough", "paper"})
+      .show_default();
+  const Option steps =
+      add_number(command, "--steps", o.steps, "gradient steps at most", 1, kMaxSteps);
   add_number(command, "--epochs", o.epochs, "or passes over the data at most", 1, kMaxSteps)
-      ->excludes(steps);
+      .excludes(steps);
   add_number(command, "--learning-rate", o.learning_rate, "of the first step", kMinRate, kMaxRate);
   add_number(command, "--batch", o.batch, "samples a step, rounded up to whole ciphertexts", 1,
              kMaxBatch);
@@ -426,25 +427,23 @@ void add_training_options(CLI::App& command, FinetuneOptions& o) {
              "steps between rounds of validation (0: a pass over the data)", 0, kMaxSteps);
   add_number(command, "--patience", o.patience,
              "rounds without a smaller loss before training stops", 1, kMaxPatience)
-      ->capture_default_str();
-  auto* whiten = command.add_flag("--whiten", o.whiten, "whiten features, whatever the preset");
-  command.add_flag("--no-whiten", o.no_whiten, "or take them as they are")->excludes(whiten);
+      .show_default();
+  const Option whiten =
+      command.add_flag("--whiten", o.whiten, "whiten features, whatever the preset");
+  command.add_flag("--no-whiten", o.no_whiten, "or take them as they are").excludes(whiten);
   command
       .add_option(
           "--balanced", o.balance,
           "make classes of different sizes count alike, from 0, not at all, to 1, as if all "
           "had as many samples; auto or no number: what is best on held-out parts of the "
           "training set")
-      ->expected(0, 1)
-      ->type_name("STRENGTH")
-      ->check(CLI::Validator(
-          [](const std::string& text) {
-            double strength = 0;
-            const bool good = text == "auto" || (CLI::detail::lexical_cast(text, strength) &&
-                                                 strength >= 0 && strength <= 1);
-            return good ? std::string() : "'" + text + "', expected a number from 0 to 1, or auto";
-          },
-          ""));
+      .optional_value()
+      .kind("STRENGTH")
+      .check([strength = real_numbers(0, 1)](std::string text) {
+        return text == "auto" || strength.problem(text).empty()
+                   ? std::string()
+                   : "'" + text + "', expected a number from 0 to 1, or auto";
+      });
   command.add_flag("--unchecked", o.unchecked,
                    "train on ciphertexts though the same steps in the clear leave the circuit's "
                    "range");
@@ -462,26 +461,26 @@ void add_finetune(Program& program) {
       "finetune",
       "from your data to an evaluated classifier that was trained on ciphertexts: keys, "
       "encryption, the server's program, decryption, report",
-      [&](CLI::App& command) -> std::function<void()> {
+      [&](Command& command) -> std::function<void()> {
         auto o = std::make_shared<FinetuneOptions>();
         add_data_options(command, *o);
         add_training_options(command, *o);
         command.add_option("--out", o->out, "folder for keys, encrypted data, model and reports")
-            ->required();
+            .required();
         add_run_key_options(command, o->run.keys);
         command
             .add_option("--parameters", o->parameters,
                         "name of a parameter set, or a file of JSON that holds one")
-            ->capture_default_str();
+            .show_default();
         command.add_flag("--publish", o->publish,
                          "also write published.npz, a model with noise that may be shared");
         add_number(command, "--budget", o->budget,
                    "bits about the secret key that all published results of these keys may tell "
                    "together at most",
                    0.0, 1e6)
-            ->capture_default_str();
+            .show_default();
         command.add_option("--server", o->run.server, "the server's program (beside this one)");
-        program.also_writes(command, [o] { return RunFolder::results(o->out, features_made(*o)); });
+        command.also_writes([o] { return RunFolder::results(o->out, features_made(*o)); });
         return [&program, o] { finetune(program.options(), *o); };
       });
 }

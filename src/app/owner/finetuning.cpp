@@ -230,7 +230,7 @@ json report_of(const FinetuningResult& run, const ServerReport& server) {
 
 }  // namespace
 
-void add_run_key_options(CLI::App& command, RunKeys& keys) {
+void add_run_key_options(Command& command, RunKeys& keys) {
   command.add_option("--keys", keys.folder,
                      "folder of the keys, which are made where there are none (keys in --out)");
   command.add_flag("--new-keys", keys.fresh,

@@ -17,7 +17,7 @@ struct RunKeys {
   bool fresh = false;            ///< new ones though there are some, which are kept (make_keys)
   PassphraseOptions passphrase;
 };
-void add_run_key_options(CLI::App& command, RunKeys& keys);
+void add_run_key_options(Command& command, RunKeys& keys);
 
 /// What is no setting of the training.
 struct RunOptions {

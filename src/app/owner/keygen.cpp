@@ -77,22 +77,21 @@ void keygen(const CommonOptions& common, KeygenOptions options) {
 void add_keygen(Program& program) {
   program.add_command(
       "keygen", "make a secret key and the evaluation keys for a server",
-      [&](CLI::App& command) -> std::function<void()> {
+      [&](Command& command) -> std::function<void()> {
         auto o = std::make_shared<KeygenOptions>();
-        command.add_option("--out", o->out, "folder for secret.key and evaluation.keys")
-            ->required();
+        command.add_option("--out", o->out, "folder for secret.key and evaluation.keys").required();
         add_number(command, "--classes", o->classes, "number of classes", 2, kMaxClasses)
-            ->required();
+            .required();
         add_number(command, "--features", o->features, "features a sample, after whitening", 1,
                    kMaxColumns - 1)
-            ->capture_default_str();
+            .show_default();
         add_number(command, "--batch", o->batch, "batch size that the layout is chosen for", 1,
                    kMaxBatch)
-            ->capture_default_str();
+            .show_default();
         command
             .add_option("--parameters", o->set,
                         "name of a parameter set, or a file of JSON that holds one")
-            ->capture_default_str();
+            .show_default();
         command.add_flag("--force", o->force,
                          "make new keys though there are some, which are kept in a folder old-..");
         command.add_flag("--passphrase", o->sealed, "protect secret.key by a passphrase");

@@ -22,8 +22,8 @@ OwnerFolder opened(const KeyOptions& options, const Open& open) {
 
 }  // namespace
 
-void add_key_options(CLI::App& command, KeyOptions& options) {
-  command.add_option("--keys", options.folder, "folder of the keys")->required();
+void add_key_options(Command& command, KeyOptions& options) {
+  command.add_option("--keys", options.folder, "folder of the keys").required();
   add_passphrase_options(command, options.passphrase);
 }
 

@@ -1,7 +1,6 @@
 // Keys on the command line: where they are, and what opens them.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 
 #include "app/common/program.h"
@@ -16,7 +15,7 @@ struct KeyOptions {
   std::filesystem::path folder;
   PassphraseOptions passphrase;
 };
-void add_key_options(CLI::App& command, KeyOptions& options);
+void add_key_options(Command& command, KeyOptions& options);
 
 /// The functions of party/owner/key_folder.h with these options' passphrase; what they have to say goes
 /// to stderr. Throws DataError, too, where a passphrase was given for keys that have none.

@@ -123,7 +123,7 @@ void add_ledger(Program& program) {
   program.add_command("ledger",
                       "what was opened, published and answered under a key set, and how much it "
                       "can have told (docs/SECURITY.md)",
-                      [&](CLI::App& command) -> std::function<void()> {
+                      [&](Command& command) -> std::function<void()> {
                         auto keys = std::make_shared<KeyOptions>();
                         auto begin_anew = std::make_shared<bool>(false);
                         add_key_options(command, *keys);

@@ -142,7 +142,7 @@ void change_passphrase(const CommonOptions& common, const ChangeOptions& options
 
 }  // namespace
 
-void add_passphrase_options(CLI::App& command, PassphraseOptions& options) {
+void add_passphrase_options(Command& command, PassphraseOptions& options) {
   command.add_option("--passphrase-file", options.file,
                      "file whose first line is the secret key's passphrase, if it has one (asked "
                      "for at the terminal; BLINDTUNER_PASSPHRASE_FILE may name the file too)");
@@ -176,17 +176,16 @@ SecretBytes read_new_passphrase(const PassphraseOptions& options, const fs::path
 }
 
 void add_passphrase(Program& program) {
-  program.add_command("passphrase",
-                      "add, change or remove the passphrase that protects a secret key",
-                      [&](CLI::App& command) -> std::function<void()> {
-                        auto o = std::make_shared<ChangeOptions>();
-                        add_key_options(command, o->keys);
-                        auto* fresh = command.add_option("--new-passphrase-file", o->fresh.file,
-                                                         "file whose first line is the new one");
-                        command.add_flag("--remove", o->remove, "leave the secret key without one")
-                            ->excludes(fresh);
-                        return [&program, o] { change_passphrase(program.options(), *o); };
-                      });
+  program.add_command(
+      "passphrase", "add, change or remove the passphrase that protects a secret key",
+      [&](Command& command) -> std::function<void()> {
+        auto o = std::make_shared<ChangeOptions>();
+        add_key_options(command, o->keys);
+        const Option fresh = command.add_option("--new-passphrase-file", o->fresh.file,
+                                                "file whose first line is the new one");
+        command.add_flag("--remove", o->remove, "leave the secret key without one").excludes(fresh);
+        return [&program, o] { change_passphrase(program.options(), *o); };
+      });
 }
 
 }  // namespace blindtuner::app

@@ -15,7 +15,7 @@ struct PassphraseOptions {
   bool may_be_unsealed = false;  ///< take a key that has none, though one was given
 };
 /// --passphrase-file
-void add_passphrase_options(CLI::App& command, PassphraseOptions& options);
+void add_passphrase_options(Command& command, PassphraseOptions& options);
 
 /// The passphrase of `what`, 1 to kMaxPassphrase bytes: from the file of the options, else from the
 /// one that BLINDTUNER_PASSPHRASE_FILE names, else from the terminal. Throws DataError where there

@@ -70,15 +70,14 @@ void plan(const CommonOptions& common, const PlanOptions& o) {
 void add_plan(Program& program) {
   program.add_command(
       "plan", "what a run will take: time, memory, bytes; before any key is made",
-      [&](CLI::App& command) -> std::function<void()> {
+      [&](Command& command) -> std::function<void()> {
         auto o = std::make_shared<PlanOptions>();
-        add_number(command, "--samples", o->samples, "training samples", 1, kMaxSamples)
-            ->required();
+        add_number(command, "--samples", o->samples, "training samples", 1, kMaxSamples).required();
         add_number(command, "--features", o->features, "features a sample, after whitening", 1,
                    kMaxColumns - 1)
-            ->capture_default_str();
+            .show_default();
         add_number(command, "--classes", o->classes, "number of classes", 2, kMaxClasses)
-            ->required();
+            .required();
         command.add_option("--config", o->config,
                            "training configuration (JSON); without, the server's default");
         add_number(command, "--batch", o->batch, "batch size, instead of the configuration's", 1,
@@ -91,7 +90,7 @@ void add_plan(Program& program) {
         command
             .add_option("--parameters", o->parameters,
                         "name of a parameter set, or a file of JSON that holds one")
-            ->capture_default_str();
+            .show_default();
         command.add_flag("--calibrate", o->calibrate,
                          "measure this machine instead of taking the reference machine's figures");
         return [&program, o] { plan(program.options(), *o); };

@@ -49,7 +49,7 @@ std::optional<RunList> read_run_list(const std::filesystem::path& path);
 
 class RunFolder {
  public:
-  /// What a run in `out` writes, its files of features (`features`) included: for Program::also_writes.
+  /// What a run in `out` writes, its files of features (`features`) included: for Command::also_writes.
   static std::vector<std::filesystem::path> results(const std::filesystem::path& out,
                                                     const std::vector<std::string>& features);
 

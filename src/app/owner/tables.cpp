@@ -4,7 +4,7 @@
 
 namespace blindtuner::app {
 
-void add_table_options(CLI::App& command, ColumnChoice& columns, bool of_features) {
+void add_table_options(Command& command, ColumnChoice& columns, bool of_features) {
   command.add_option("--label-column", columns.label,
                      "of a table: a name, a number from 1, last, or none (by default what its "
                      "header or its content says, docs/DATA.md)");
@@ -14,14 +14,14 @@ void add_table_options(CLI::App& command, ColumnChoice& columns, bool of_feature
   command
       .add_option("--feature-columns", columns.features,
                   "of a table: names or numbers from 1, separated by commas; no others")
-      ->delimiter(',');
+      .separated_by(',');
   command.add_option("--drop-columns", columns.drop, "of a table: neither features nor label")
-      ->delimiter(',');
+      .separated_by(',');
   command.add_option("--decimal", columns.decimal, "of a table: its decimal mark")
-      ->check(CLI::IsMember({"point", "comma"}));
+      .one_of({"point", "comma"});
 }
 
-void add_group_option(CLI::App& command, ColumnChoice& columns) {
+void add_group_option(Command& command, ColumnChoice& columns) {
   command.add_option("--group-column", columns.group,
                      "of a table or archive: what samples of one origin have in common, such as a "
                      "patient, so that they stay together when samples are held out; or none (by "

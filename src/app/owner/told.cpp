@@ -13,7 +13,7 @@
 
 namespace blindtuner::app {
 
-void add_told_options(CLI::App& command, ToldOptions& told) {
+void add_told_options(Command& command, ToldOptions& told) {
   command.add_option("--config", told.config,
                      "the training configuration that the server was given (the default one): "
                      "results of another are refused");

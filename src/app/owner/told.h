@@ -1,11 +1,11 @@
 // What an owner says of a run on the command line: what results are held against.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json_fwd.hpp>
 #include <sstream>
 #include <string>
 
+#include "app/common/command_line.h"
 #include "app/common/head_options.h"
 #include "party/owner/opening.h"
 
@@ -20,7 +20,7 @@ struct ToldOptions {
 
   bool given() const { return !config.empty() || head.given(); }
 };
-void add_told_options(CLI::App& command, ToldOptions& told);
+void add_told_options(Command& command, ToldOptions& told);
 
 /// The run that these options tell of; without any, only something that `leaves` is held against the
 /// default. Throws DataError.

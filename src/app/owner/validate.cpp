@@ -63,28 +63,28 @@ void add_validate(Program& program) {
       "validate",
       "early stopping: decrypt a training server's rounds of validation, answer each "
       "with go on or stop, and keep the best model",
-      [&](CLI::App& command) -> std::function<void()> {
+      [&](Command& command) -> std::function<void()> {
         auto o = std::make_shared<ValidateOptions>();
         add_key_options(command, o->keys);
         command
             .add_option("--data", o->data,
                         "the encrypted validation set, which 'encrypt' made with these keys")
-            ->required();
+            .required();
         command.add_option("--exchange", o->exchange, "folder that the server writes rounds to")
-            ->required();
+            .required();
         add_output_file(command, "--out", o->out, "where the best model goes, encrypted")
-            ->required();
+            .required();
         add_told_options(command, o->told);
         command.add_flag("--unrecorded-data", o->unrecorded_data,
                          "take data sets that the record beside the keys does not know: what an "
                          "earlier version encrypted, and nobody else had since");
         add_number(command, "--patience", o->patience,
                    "rounds without a smaller loss before it answers stop", 1, kMaxPatience)
-            ->capture_default_str();
+            .show_default();
         add_number(command, "--max-logit", o->logit_limit,
                    "stop beyond this |logit| (0: what the softmax circuit allows)", 0, 1e6);
         add_number(command, "--timeout", o->timeout, "seconds to wait for a round", 0, kMaxTimeout)
-            ->capture_default_str();
+            .show_default();
         return [&program, o] { validate_command(program.options(), *o); };
       });
 }

@@ -55,12 +55,12 @@ void run_predict(const CommonOptions& common, const PredictOptions& options) {
 void add_predict(Program& program) {
   program.add_command(
       "predict", "score an encrypted data set under an encrypted model; the scores stay encrypted",
-      [&](CLI::App& command) -> std::function<void()> {
+      [&](Command& command) -> std::function<void()> {
         auto o = std::make_shared<PredictOptions>();
-        command.add_option("--keys", o->keys, "the owner's evaluation.keys")->required();
-        command.add_option("--model", o->model, "the encrypted model")->required();
-        command.add_option("--data", o->data, "the encrypted data set")->required();
-        add_output_file(command, "--out", o->out, "where the encrypted scores go")->required();
+        command.add_option("--keys", o->keys, "the owner's evaluation.keys").required();
+        command.add_option("--model", o->model, "the encrypted model").required();
+        command.add_option("--data", o->data, "the encrypted data set").required();
+        add_output_file(command, "--out", o->out, "where the encrypted scores go").required();
         return [&program, o] { run_predict(program.options(), *o); };
       });
 }

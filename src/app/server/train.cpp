@@ -284,32 +284,32 @@ void train(const CommonOptions& common, const TrainOptions& options) {
 void add_train(Program& program) {
   program.add_command(
       "train", "train a classifier on an encrypted data set; the model stays encrypted",
-      [&](CLI::App& command) -> std::function<void()> {
+      [&](Command& command) -> std::function<void()> {
         auto o = std::make_shared<TrainOptions>();
-        command.add_option("--keys", o->keys, "the owner's evaluation.keys")->required();
-        command.add_option("--data", o->data, "the encrypted data set")->required();
-        add_output_file(command, "--out", o->out, "where the encrypted model goes")->required();
+        command.add_option("--keys", o->keys, "the owner's evaluation.keys").required();
+        command.add_option("--data", o->data, "the encrypted data set").required();
+        add_output_file(command, "--out", o->out, "where the encrypted model goes").required();
         command.add_option("--config", o->config,
                            "JSON: steps, batch_size, learning_rate, .. (docs/TRAINING.md)");
         command.add_option("--checkpoint", o->checkpoint,
                            "folder for a checkpoint after every step");
-        auto* resume =
+        const Option resume =
             command.add_flag("--resume", o->resume, "go on from the checkpoint, if there is one");
         command
             .add_flag("--restart", o->restart,
                       "begin anew and write over the checkpoint, if there is one")
-            ->excludes(resume);
+            .excludes(resume);
         command.add_option("--validation", o->validation,
                            "the encrypted validation set, for early stopping");
         command.add_option("--exchange", o->exchange,
                            "folder where rounds of validation meet the owner's answers");
         add_number(command, "--answer-timeout", o->timeout,
                    "seconds to wait for the owner's answer to a round", 0, kMaxTimeout)
-            ->capture_default_str();
+            .show_default();
         add_head_options(command, o->head);
         add_output_file(command, "--report", o->report,
                         "where the JSON report goes (report.json beside the model)");
-        program.also_writes(command, [o]() -> std::vector<std::filesystem::path> {
+        command.also_writes([o]() -> std::vector<std::filesystem::path> {
           std::vector<std::filesystem::path> also;
           if (o->report.empty()) also.push_back(report_of(*o));
           if (!o->checkpoint.empty()) also.push_back(checkpoint_of(*o));

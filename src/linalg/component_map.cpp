@@ -2,8 +2,8 @@
 
 #include <bit>
 
-#include "ring/sampling.h"
 #include "ring/work.h"
+#include "rlwe/key_share.h"
 
 namespace blindtuner::linalg {
 
@@ -17,11 +17,7 @@ std::vector<std::int64_t> apply_component_map(const ComponentMap& map,
   return out;
 }
 
-void ComponentMapKey::expand() {
-  a.clear();
-  for (std::size_t j = 0; j < map.width; ++j)
-    a.push_back(sample_uniform(ring(), q_count, p_count, seed, j));
-}
+void ComponentMapKey::expand() { a = uniform_halves(ring(), q_count, p_count, map.width, seed); }
 
 std::vector<Ciphertext> apply_component_map(std::span<const Ciphertext* const> inputs,
                                             const ComponentMapKey& key) {

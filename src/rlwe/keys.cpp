@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "ring/sampling.h"
+#include "rlwe/key_share.h"
 
 namespace blindtuner::rlwe {
 
@@ -24,9 +24,7 @@ device::Key KeySwitchKey::view() const {
 }
 
 void KeySwitchKey::expand() {
-  a.clear();
-  for (std::size_t d = 0; d < shape.digits(); ++d)
-    a.push_back(sample_uniform(ring(), shape.q_count, shape.p_count, seed, d));
+  a = uniform_halves(ring(), shape.q_count, shape.p_count, shape.digits(), seed);
 }
 
 }  // namespace blindtuner::rlwe

@@ -1,31 +1,20 @@
 #include "secret/bootstrap_keygen.h"
 
+#include "ckks/bootstrap/key_plans.h"
+
 namespace blindtuner::secret {
 
 BootstrapKeys make_bootstrap_keys(const SecretKeys& secrets, const Bootstrapper& bootstrapper,
                                   std::span<const std::size_t> extra_rotations,
                                   std::size_t extra_q_count) {
   const Parameters& p = *secrets.parameters;
-  const Ring& ring = p.ring();
-  const bool insecure = p.insecure();
   const BootstrapKeyShapes shapes(p, bootstrapper.rotations(), extra_rotations, extra_q_count);
-  const SecretKey lifted = secrets.small.lifted(ring);
-
+  CommonReference reference;
+  ShareMaker shares(secrets);
   BootstrapKeys keys;
-  keys.evaluation.relinearisation =
-      make_relinearisation_key(secrets.big, shapes.relinearisation, insecure);
-  for (const auto& [g, shape] : shapes.galois)
-    keys.evaluation.galois.emplace(g, make_galois_key(g, secrets.big, shape, insecure));
-  keys.small_to_sparse = make_key_switch_key(lifted.ntt(), secrets.sparse, shapes.small_to_sparse,
-                                             insecure, "key from the small to the sparse secret");
-  keys.dense_to_sparse =
-      make_key_switch_key(secrets.big.ntt(), secrets.sparse, shapes.dense_to_sparse, insecure,
-                          "key from the dense to the sparse secret");
-  keys.sparse_to_dense =
-      make_key_switch_key(secrets.sparse.ntt(), secrets.big, shapes.sparse_to_dense, insecure,
-                          "key from the sparse to the dense secret");
-  keys.dense_to_small = make_key_switch_key(secrets.big.ntt(), lifted, shapes.dense_to_small,
-                                            insecure, "key from the dense to the small secret");
+  for (const KeyPlan& plan : key_plans(shapes))
+    key_in(keys, plan) = make_key(p.ring(), plan.shape, reference.seed(plan.name()),
+                                  [&](std::span<const Poly> a) { return shares.make(plan, a); });
   return keys;
 }
 

@@ -1,6 +1,20 @@
 #include "secret/keygen.h"
 
 namespace blindtuner::secret {
+namespace {
+
+KeyShare relinearisation_share(std::span<const Poly> a, const SecretKey& s, const KeyShape& shape,
+                               bool insecure_allowed, const std::string& name) {
+  return make_share(a, mul(s.ntt(), s.ntt()), s, shape, insecure_allowed, name);
+}
+
+KeyShare galois_share(std::span<const Poly> a, u64 g, const SecretKey& s, const KeyShape& shape,
+                      bool insecure_allowed, const std::string& name) {
+  const SecretKey target = s.automorphism(inverse_galois(g, s.ring().n()));
+  return make_share(a, s.ntt(), target, shape, insecure_allowed, name);
+}
+
+}  // namespace
 
 u64 inverse_galois(u64 g, std::size_t n) {
   const u64 mask = 2 * n - 1;
@@ -9,8 +23,8 @@ u64 inverse_galois(u64 g, std::size_t n) {
   return inverse;
 }
 
-KeySwitchKey make_key_switch_key(const Poly& payload, const SecretKey& to, const KeyShape& shape,
-                                 bool insecure_allowed, const std::string& name) {
+KeyShare make_share(std::span<const Poly> a, const Poly& payload, const SecretKey& to,
+                    const KeyShape& shape, bool insecure_allowed, const std::string& name) {
   const Ring& ring = to.ring();
   require(&payload.ring() == &ring && payload.q_count() >= shape.q_count &&
               payload.p_count() >= shape.p_count && payload.domain() == Domain::kNtt,
@@ -18,43 +32,83 @@ KeySwitchKey make_key_switch_key(const Poly& payload, const SecretKey& to, const
   require(!shape.digit_ends.empty() && shape.digits() <= kMaxDigits &&
               shape.digit_ends.back() == shape.q_count && shape.p_count >= 1,
           "a key's digits must cover its limbs");
+  require(a.size() == shape.digits(), "a key has one uniform half for each digit");
   if (!insecure_allowed)
     require_secure(to.hardness(), ring.log2_modulus(shape.q_count, shape.p_count), name);
 
-  KeySwitchKey key;
-  key.shape = shape;
-  key.seed = fresh_seed();
+  KeyShare share;
   const Poly secret = to.ntt().copy_limbs(shape.q_count, shape.p_count);
   Prng prng = Prng::for_secrets();
   std::size_t begin = 0;
   for (std::size_t d = 0; d < shape.digits(); ++d) {
     const SecretCoefficients error = sample_gaussian(ring.n(), prng);
     Poly b = from_signed(ring, error.span(), shape.q_count, shape.p_count, true);
-    Poly a = sample_uniform(ring, shape.q_count, shape.p_count, key.seed, d);
-    Poly masked = mul(a, secret);
-    sub_inplace(b, masked);
+    sub_inplace(b, mul(a[d], secret));
     std::vector<u64> factors(b.limbs());  // P g_d
     for (std::size_t i = begin; i < shape.digit_ends[d]; ++i)
       factors[i] = ring.special_product(i, shape.p_count);
     mul_scalars_add_inplace(b, payload, factors);
     begin = shape.digit_ends[d];
-    key.b.push_back(b.copy_public());
-    key.a.push_back(std::move(a));
+    share.push_back(b.copy_public());
   }
+  return share;
+}
+
+const SecretKey& ShareMaker::lifted() {
+  if (!lifted_) lifted_ = secrets_.small.lifted(secrets_.parameters->ring());
+  return *lifted_;
+}
+
+KeyShare ShareMaker::make(const KeyPlan& plan, std::span<const Poly> a) {
+  const SecretKey& s = plan.small ? secrets_.small : secrets_.big;
+  const bool insecure = secrets_.parameters->insecure();
+  const auto switching = [&](const SecretKey& from, const SecretKey& to) {
+    return make_share(a, from.ntt(), to, plan.shape, insecure, plan.name());
+  };
+  switch (plan.kind) {
+    case KeyPlan::Kind::kRelinearisation:
+      return relinearisation_share(a, s, plan.shape, insecure, plan.name());
+    case KeyPlan::Kind::kGalois:
+      return galois_share(a, plan.g, s, plan.shape, insecure, plan.name());
+    case KeyPlan::Kind::kSmallToSparse:
+      return switching(lifted(), secrets_.sparse);
+    case KeyPlan::Kind::kDenseToSparse:
+      return switching(secrets_.big, secrets_.sparse);
+    case KeyPlan::Kind::kSparseToDense:
+      return switching(secrets_.sparse, secrets_.big);
+    case KeyPlan::Kind::kDenseToSmall:
+      return switching(secrets_.big, lifted());
+  }
+  throw ContractError("no such kind of key");
+}
+
+KeySwitchKey make_key(const Ring& ring, const KeyShape& shape, const Seed& seed,
+                      const std::function<KeyShare(std::span<const Poly> a)>& share) {
+  KeySwitchKey key{shape, seed, {}, {}};
+  key.a = uniform_halves(ring, shape.q_count, shape.p_count, shape.digits(), seed);
+  add_share(key.b, share(key.a));
   return key;
+}
+
+KeySwitchKey make_key_switch_key(const Poly& payload, const SecretKey& to, const KeyShape& shape,
+                                 bool insecure_allowed, const std::string& name) {
+  return make_key(to.ring(), shape, fresh_seed(), [&](std::span<const Poly> a) {
+    return make_share(a, payload, to, shape, insecure_allowed, name);
+  });
 }
 
 KeySwitchKey make_galois_key(u64 g, const SecretKey& s, const KeyShape& shape,
                              bool insecure_allowed) {
-  const SecretKey target = s.automorphism(inverse_galois(g, s.ring().n()));
-  return make_key_switch_key(s.ntt(), target, shape, insecure_allowed,
-                             "rotation key " + std::to_string(g));
+  return make_key(s.ring(), shape, fresh_seed(), [&](std::span<const Poly> a) {
+    return galois_share(a, g, s, shape, insecure_allowed, "rotation key " + std::to_string(g));
+  });
 }
 
 KeySwitchKey make_relinearisation_key(const SecretKey& s, const KeyShape& shape,
                                       bool insecure_allowed) {
-  return make_key_switch_key(mul(s.ntt(), s.ntt()), s, shape, insecure_allowed,
-                             "relinearisation key");
+  return make_key(s.ring(), shape, fresh_seed(), [&](std::span<const Poly> a) {
+    return relinearisation_share(a, s, shape, insecure_allowed, "relinearisation key");
+  });
 }
 
 }  // namespace blindtuner::secret

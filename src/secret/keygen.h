@@ -1,14 +1,43 @@
-// Evaluation keys from secret keys.
+// Evaluation keys from secret keys: an owner's shares of them (rlwe/key_share.h), and the keys of an owner who
+// is alone, which are one share each.
 #pragma once
 
-#include "rlwe/keys.h"
+#include <functional>
+
+#include "rlwe/common_reference.h"
+#include "rlwe/key_share.h"
 #include "secret/secret_key.h"
 
 namespace blindtuner::secret {
 
-/// A key that switches from `payload` (any polynomial over all limbs of the shape, NTT domain;
-/// usually a secret) to `to`. Throws SecurityError when the shape's modulus exceeds what `to`
-/// allows and the parameters are not marked insecure.
+/// For every digit d of the shape -a_d to + e_d + P g_d payload: an owner's share of a key with the uniform
+/// halves a. The payload is any polynomial over all limbs of the shape, NTT domain; usually a secret.
+/// Throws SecurityError when the shape's modulus exceeds what `to` allows and the parameters are not
+/// marked insecure.
+KeyShare make_share(std::span<const Poly> a, const Poly& payload, const SecretKey& to,
+                    const KeyShape& shape, bool insecure_allowed, const std::string& name);
+
+/// All of one owner's shares of key-switching keys. The secrets must outlive it.
+class ShareMaker {
+ public:
+  explicit ShareMaker(const SecretKeys& secrets) : secrets_(secrets) {}
+  /// Of the planned key. A relinearisation key is linear in s^2 and not in s, so it is the share of an owner
+  /// who is alone.
+  KeyShare make(const KeyPlan& plan, std::span<const Poly> a);
+
+ private:
+  const SecretKey& lifted();
+
+  const SecretKeys& secrets_;
+  std::optional<SecretKey> lifted_;  // s'(X^ratio), once it is asked for
+};
+
+// Keys of an owner who is alone.
+
+/// From the shares that `share` makes of the uniform halves.
+KeySwitchKey make_key(const Ring& ring, const KeyShape& shape, const Seed& seed,
+                      const std::function<KeyShare(std::span<const Poly> a)>& share);
+/// That switches from `payload` to `to`.
 KeySwitchKey make_key_switch_key(const Poly& payload, const SecretKey& to, const KeyShape& shape,
                                  bool insecure_allowed, const std::string& name);
 

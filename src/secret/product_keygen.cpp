@@ -1,58 +1,63 @@
 #include "secret/product_keygen.h"
 
 #include "base/parallel.h"
+#include "linalg/key_plans.h"
 
 namespace blindtuner::secret {
 
-ComponentMapKey make_component_map_key(const ComponentMap& map, const SecretKey& s,
-                                       std::size_t q_count, std::size_t p_count,
-                                       bool insecure_allowed) {
+KeyShare make_share(std::span<const Poly> a, const ComponentMap& map, const SecretKey& s,
+                    bool insecure_allowed) {
+  require(a.size() == map.width && map.width >= 1, "a component map's key has `width` halves");
   const Ring& ring = s.ring();
+  const std::size_t n = ring.n(), q_count = a.front().q_count(), p_count = a.front().p_count();
   if (!insecure_allowed)
-    require_secure(s.hardness(), ring.log2_modulus(q_count, p_count), "component map key");
-  ComponentMapKey key;
-  key.map = map;
-  key.q_count = q_count;
-  key.p_count = p_count;
-  key.seed = fresh_seed();
-  key.b.resize(map.width);
+    require_secure(s.hardness(), ring.log2_modulus(q_count, p_count), key_name(map));
+  KeyShare share(map.width);
   const Poly secret = s.ntt().copy_limbs(q_count, p_count);
-  const std::size_t n = ring.n();
   std::vector<u64> factors(q_count + p_count);  // P
   for (std::size_t i = 0; i < q_count; ++i) factors[i] = ring.special_product(i, p_count);
   parallel_for(map.width, [&](std::size_t j) {
-    // P L(X^j s) - a_j s + e_j
-    SecretCoefficients shifted(n);
+    SecretCoefficients shifted(n);  // X^j s
     for (std::size_t i = 0; i < n; ++i)
       shifted.span()[(i + j) & (n - 1)] = i + j < n ? s.coefficients()[i] : -s.coefficients()[i];
     std::vector<std::int64_t> mapped = apply_component_map(map, shifted.span());
-    Poly payload = from_signed(ring, mapped, q_count, p_count, true);
+    const Poly payload = from_signed(ring, mapped, q_count, p_count, true);
     wipe(mapped.data(), mapped.size() * sizeof(std::int64_t));
     Prng prng = Prng::for_secrets();
     const SecretCoefficients error = sample_gaussian(n, prng);
     Poly b = from_signed(ring, error.span(), q_count, p_count, true);
-    Poly masked = mul(sample_uniform(ring, q_count, p_count, key.seed, j), secret);
-    sub_inplace(b, masked);
+    sub_inplace(b, mul(a[j], secret));
     mul_scalars_add_inplace(b, payload, factors);
-    key.b[j] = b.copy_public();
+    share[j] = b.copy_public();
   });
-  key.expand();
+  return share;
+}
+
+ComponentMapKey make_component_map_key(const ComponentMap& map, const SecretKey& s,
+                                       std::size_t q_count, std::size_t p_count, const Seed& seed,
+                                       bool insecure_allowed) {
+  ComponentMapKey key{map, q_count, p_count, seed, {}, {}};
+  key.a = uniform_halves(s.ring(), q_count, p_count, map.width, seed);
+  add_share(key.b, make_share(key.a, map, s, insecure_allowed));
   return key;
 }
 
 ProductKeys make_product_keys(const SecretKeys& secrets, const ProductLayout& layout) {
   const Parameters& p = *secrets.parameters;
-  const bool insecure = p.insecure();
-  const KeyShape shape{2, p.small_special(), {2}};
+  const SecretKey& s = secrets.small;
+  CommonReference reference;
+  ShareMaker shares(secrets);
   ProductKeys keys;
-  keys.relinearisation = make_relinearisation_key(secrets.small, shape, insecure);
-  for (u64 g : ProductKeys::galois_elements(layout))
-    keys.galois.emplace(g, make_galois_key(g, secrets.small, shape, insecure));
-  for (const ComponentMap& map : ProductKeys::pack_maps(layout))
-    keys.pack.push_back(make_component_map_key(map, secrets.small, 2, p.small_special(), insecure));
+  for (const KeyPlan& plan : key_plans(p, layout))
+    key_in(keys, plan) = make_key(s.ring(), plan.shape, reference.seed(plan.name()),
+                                  [&](std::span<const Poly> a) { return shares.make(plan, a); });
+  const auto map_key = [&](const ComponentMap& map) {
+    return make_component_map_key(map, s, 2, p.small_special(), reference.seed(key_name(map)),
+                                  p.insecure());
+  };
+  for (const ComponentMap& map : ProductKeys::pack_maps(layout)) keys.pack.push_back(map_key(map));
   for (const ComponentMap& map : ProductKeys::unpack_maps(layout))
-    keys.unpack.push_back(
-        make_component_map_key(map, secrets.small, 2, p.small_special(), insecure));
+    keys.unpack.push_back(map_key(map));
   return keys;
 }
 

@@ -8,13 +8,15 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "base/parallel.h"
 #include "base/sha256.h"
 #include "golden/known_seeds.h"
 #include "io/file_stream.h"
 #include "io/poly_io.h"
 #include "rlwe/key_switch.h"
+#include "secret/bootstrap_keygen.h"
 #include "secret/encryption.h"
-#include "secret/keygen.h"
+#include "secret/product_keygen.h"
 
 namespace blindtuner {
 using namespace secret;
@@ -100,6 +102,43 @@ TEST(Golden, Key) {
   ASSERT_EQ(known.key.b.size(), vectors()["key"].size());
   for (std::size_t d = 0; d < known.key.b.size(); ++d)
     EXPECT_EQ(limbs(known.key.b[d]), vectors()["key"][d]) << "digit " << d;
+}
+
+void add(Sha256& hash, const Seed& seed, const std::vector<Poly>& b, const std::vector<Poly>& a) {
+  hash.add(seed.data(), seed.size());
+  for (const std::vector<Poly>* halves : {&b, &a})
+    for (const Poly& x : *halves) {
+      const Residues residues(x);
+      for (std::size_t i = 0; i < x.limbs(); ++i)
+        hash.add(residues[i].data(), residues[i].size_bytes());
+    }
+}
+
+// Every kind of evaluation key, with the randomness in the order in which it is drawn.
+TEST(Golden, EvaluationKeys) {
+  const ParametersPtr p = Parameters::create(find_parameters("InsecureTest10"));
+  const int threads = max_threads();
+  set_max_threads(1);  // seeds are dealt in the order of the calls
+  deal_known_seeds_anew();
+  const SecretKeys secrets = SecretKeys::generate(p);
+  const std::size_t extra[] = {3};
+  const BootstrapKeys bootstrap = make_bootstrap_keys(secrets, Bootstrapper(p), extra, 5);
+  const ProductKeys products = make_product_keys(secrets, ProductLayout::create(*p, 64, 9, 3, 4));
+  set_max_threads(threads);
+
+  Sha256 hash;
+  const auto add_key = [&](const KeySwitchKey& key) { add(hash, key.seed, key.b, key.a); };
+  add_key(bootstrap.evaluation.relinearisation);
+  for (const auto& [g, key] : bootstrap.evaluation.galois) add_key(key);
+  for (const KeySwitchKey* key : {&bootstrap.small_to_sparse, &bootstrap.dense_to_sparse,
+                                  &bootstrap.sparse_to_dense, &bootstrap.dense_to_small})
+    add_key(*key);
+  add_key(products.relinearisation);
+  for (const auto& [g, key] : products.galois) add_key(key);
+  for (const auto* maps : {&products.pack, &products.unpack})
+    for (const ComponentMapKey& key : *maps) add(hash, key.seed, key.b, key.a);
+  EXPECT_EQ(to_hex(hash.finish()),
+            "babc55ee8530a73c5bad0a538ee900331637c5a7172d9f263817302e0e80f179");
 }
 
 TEST(Golden, KeySwitch) {

@@ -160,7 +160,7 @@ TEST(ComponentMaps, RefusesWhatDoesNotFit) {
   big.c1.set_domain(Domain::kCoefficient);
   EXPECT_THROW(apply_component_map(big, key), ContractError);
 
-  ComponentMapKey packed = make_component_map_key(key.map, s.secrets.small, 2, 2, true);
+  ComponentMapKey packed = make_component_map_key(key.map, s.secrets.small, 2, 2, Seed{1}, true);
   packed.a.clear();
   EXPECT_THROW(apply_component_map(c, packed), ContractError);
   packed.expand();
@@ -176,7 +176,8 @@ TEST(ComponentMaps, RefusesWhatDoesNotFit) {
 
 TEST(ComponentMapKeys, AreHeldToTheSecretsBound) {
   const SmallScheme& s = small_scheme();
-  EXPECT_THROW(make_component_map_key({8, 5, false}, s.secrets.small, 2, 2, false), SecurityError);
+  EXPECT_THROW(make_component_map_key({8, 5, false}, s.secrets.small, 2, 2, Seed{1}, false),
+               SecurityError);
 }
 
 TEST(MonomialProduct, MovesAndNegates) {

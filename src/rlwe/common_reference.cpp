@@ -1,0 +1,16 @@
+#include "rlwe/common_reference.h"
+
+#include "base/error.h"
+#include "base/hmac.h"
+
+namespace blindtuner::rlwe {
+
+Seed CommonReference::seed(const std::string& key) {
+  require(given_.insert(key).second, "a second " + key + " from one reference");
+  if (!session_) return fresh_seed();
+  const std::string purpose = "uniform half: " + key;
+  return hmac_sha256(*session_,
+                     {reinterpret_cast<const std::uint8_t*>(purpose.data()), purpose.size()});
+}
+
+}  // namespace blindtuner::rlwe

@@ -1,0 +1,48 @@
+#include "rlwe/key_share.h"
+
+#include "ring/sampling.h"
+
+namespace blindtuner::rlwe {
+
+std::vector<Poly> uniform_halves(const Ring& ring, std::size_t q_count, std::size_t p_count,
+                                 std::size_t count, const Seed& seed) {
+  std::vector<Poly> a;
+  for (std::size_t d = 0; d < count; ++d)
+    a.push_back(sample_uniform(ring, q_count, p_count, seed, d));
+  return a;
+}
+
+void add_share(std::vector<Poly>& b, KeyShare&& share) {
+  if (b.empty()) {
+    b = std::move(share);
+    return;
+  }
+  require(b.size() == share.size(), "shares of different keys");
+  for (std::size_t d = 0; d < b.size(); ++d) {
+    require(&b[d].ring() == &share[d].ring() && b[d].q_count() == share[d].q_count() &&
+                b[d].p_count() == share[d].p_count(),
+            "shares of different keys");
+    add_inplace(b[d], share[d]);
+  }
+}
+
+std::string KeyPlan::name() const {
+  const std::string of_small = small ? "small " : "";
+  switch (kind) {
+    case Kind::kRelinearisation:
+      return of_small + "relinearisation key";
+    case Kind::kGalois:
+      return of_small + "rotation key " + std::to_string(g);
+    case Kind::kSmallToSparse:
+      return "key from the small to the sparse secret";
+    case Kind::kDenseToSparse:
+      return "key from the dense to the sparse secret";
+    case Kind::kSparseToDense:
+      return "key from the sparse to the dense secret";
+    case Kind::kDenseToSmall:
+      return "key from the dense to the small secret";
+  }
+  throw ContractError("no such kind of key");
+}
+
+}  // namespace blindtuner::rlwe

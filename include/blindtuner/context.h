@@ -15,8 +15,9 @@ struct ContextOptions {
   bool allow_insecure = false;
 };
 
-/// Threads that work, and leave for test parameters. Copies share it; so does everything that was made with
-/// one, which keeps it as long as it lives. Any number of threads at once.
+/// Threads that work and memory that is worked in, neither shared with another context, and leave for test parameters.
+/// Copies share it; so does everything that was made with one, which keeps it as long as it lives. The memory goes back to
+/// the system with the last of them. Any number of threads at once.
 class Context {
  public:
   /// Throws ContractError for a number of threads out of range.

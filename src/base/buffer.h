@@ -1,22 +1,21 @@
-// Pooled, 64-byte aligned memory for polynomials, and memory that wipes itself for secrets.
-//
-// Wiped memory is a pool of its own: left out of core dumps, zero in a process that is forked off,
-// and locked (never swapped out) as far as the system's limit on locked memory (ulimit -l) allows,
-// blocks of up to 1 MiB such as keys' coefficients first. Where a system grants none of this, all
-// works as well.
+// Pooled, 64-byte aligned memory for polynomials, and memory that wipes itself for secrets; what protects the
+// latter, base/memory_pool.h says.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <span>
 #include <utility>
 
+#include "base/memory_pool.h"
+
 namespace blindtuner {
 
-/// `count` words of pooled memory, 64-byte aligned, NOT initialised. What is freed is kept for reuse
-/// (fresh pages cost more than most additions) until release_pooled_memory(). Move-only; a wiped buffer is overwritten with zeros
-/// before its memory goes back to the pool.
+/// `count` words, 64-byte aligned, NOT initialised, of the pool of whoever computes here (Resources::current()), which
+/// it keeps as long as it lives. What is freed is kept for reuse (fresh pages cost more than most additions) until
+/// release_pooled_memory(). Move-only; a wiped buffer is overwritten with zeros before its memory goes back to the pool.
 class Buffer {
  public:
   Buffer() = default;
@@ -25,14 +24,14 @@ class Buffer {
   Buffer(Buffer&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)),
         count_(std::exchange(other.count_, 0)),
-        bytes_(std::exchange(other.bytes_, 0)),
+        pool_(std::move(other.pool_)),
         wiped_(other.wiped_) {}
   Buffer& operator=(Buffer&& other) noexcept {
     if (this != &other) {
       release();
       data_ = std::exchange(other.data_, nullptr);
       count_ = std::exchange(other.count_, 0);
-      bytes_ = std::exchange(other.bytes_, 0);
+      pool_ = std::move(other.pool_);
       wiped_ = other.wiped_;
     }
     return *this;
@@ -52,11 +51,11 @@ class Buffer {
   void release() noexcept;
   std::uint64_t* data_ = nullptr;
   std::size_t count_ = 0;
-  std::size_t bytes_ = 0;  // of the block: count_ words, rounded up
+  std::shared_ptr<MemoryPool> pool_;
   bool wiped_ = false;
 };
 
-/// Gives what is free to the operating system.
+/// Gives what is free in the pool of whoever computes here to the operating system.
 void release_pooled_memory();
 
 /// Overwrites memory so that the compiler cannot drop it.

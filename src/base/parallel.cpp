@@ -2,30 +2,30 @@
 
 #include <cstdlib>
 
-#include "base/threads.h"
+#include "base/resources.h"
 
 namespace blindtuner {
 namespace {
 
 thread_local bool inside_loop = false;
 
-thread_local Threads* used = nullptr;
-
 // What a call of a loop's body sees, on whatever thread.
 class Inside {
  public:
-  explicit Inside(Threads& threads) : before_(inside_loop), use_(threads) { inside_loop = true; }
+  explicit Inside(Resources& resources) : before_(inside_loop), use_(resources) {
+    inside_loop = true;
+  }
   ~Inside() { inside_loop = before_; }
   Inside(const Inside&) = delete;
   Inside& operator=(const Inside&) = delete;
 
  private:
   bool before_;
-  UseThreads use_;
+  UseResources use_;
 };
 
 struct Loop {
-  Threads& threads;
+  Resources& resources;
   void (*call)(void*, std::size_t);
   void* context;
 };
@@ -38,27 +38,19 @@ int threads_of_environment() {
   return threads > 0 ? threads : 0;
 }
 
-Threads& Threads::current() {
-  if (used != nullptr) return *used;
-  static Threads* const program = new Threads;
-  return *program;
-}
-
-UseThreads::UseThreads(Threads& threads) : before_(used) { used = &threads; }
-UseThreads::~UseThreads() { used = before_; }
-
-int max_threads() { return Threads::current().count(); }
-void set_max_threads(int threads) { Threads::current().limit(threads); }
+int max_threads() { return Resources::current().threads().count(); }
+void set_max_threads(int threads) { Resources::current().threads().limit(threads); }
 
 void detail::run_parallel(std::size_t count, void (*call)(void*, std::size_t), void* context) {
   if (count > 1 && !inside_loop) {
-    Loop loop{Threads::current(), call, context};
-    if (loop.threads.count() > 1) {
-      loop.threads.run(
+    Loop loop{Resources::current(), call, context};
+    Threads& threads = loop.resources.threads();
+    if (threads.count() > 1) {
+      threads.run(
           count,
           [](void* of, std::size_t i) {
             const Loop& the = *static_cast<Loop*>(of);
-            const Inside mark(the.threads);
+            const Inside mark(the.resources);
             the.call(the.context, i);
           },
           &loop);

@@ -1,5 +1,4 @@
-// Threads that computations may use. A program has some of its own, and none other unless it makes them; a
-// library's user makes them and says where they are used.
+// Threads that computations may use; whose they are, base/resources.h says.
 #pragma once
 
 #include <cstddef>
@@ -24,10 +23,6 @@ class Threads {
   /// exception is rethrown.
   void run(std::size_t count, void (*call)(void*, std::size_t), void* context);
 
-  /// Those of the innermost UseThreads on this thread, or of whoever started the loop that it works for; else
-  /// the program's, which are made when they are first asked for and outlive everything.
-  static Threads& current();
-
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
@@ -35,17 +30,5 @@ class Threads {
 
 /// What BLINDTUNER_THREADS in the environment asks for; 0: nothing.
 int threads_of_environment();
-
-/// While one lives, loops of its thread run on these threads, which must outlive it.
-class UseThreads {
- public:
-  explicit UseThreads(Threads& threads);
-  ~UseThreads();
-  UseThreads(const UseThreads&) = delete;
-  UseThreads& operator=(const UseThreads&) = delete;
-
- private:
-  Threads* before_;
-};
 
 }  // namespace blindtuner

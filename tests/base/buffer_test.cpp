@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 #include <string>
 #include <vector>
+
+#include "base/smaps.h"
 
 namespace blindtuner {
 namespace {
@@ -130,30 +130,14 @@ TEST(Wipe, Overwrites) {
   EXPECT_TRUE(std::all_of(bytes + 1, bytes + 36, [](std::uint8_t b) { return b == 0; }));
 }
 
-// The kernel's flags of the mapping that holds the address: dd left out of dumps, wf zero in forked
-// processes, lo locked. Empty where the kernel does not tell.
-std::string mapping_flags(const void* address) {
-  std::ifstream maps("/proc/self/smaps");
-  const auto at = reinterpret_cast<std::uintptr_t>(address);
-  bool here = false;
-  for (std::string line; std::getline(maps, line);) {
-    std::uintptr_t begin = 0, end = 0;
-    char dash = 0;
-    std::istringstream words(line);
-    if (words >> std::hex >> begin >> dash >> end && dash == '-') here = begin <= at && at < end;
-    if (here && line.starts_with("VmFlags:")) return line + " ";
-  }
-  return {};
-}
-
 TEST(Buffer, SecretsAreKeptFromDumpsForksAndSwap) {
   const Buffer ordinary(1000), small(1000, true), large(std::size_t{1} << 20, true);
-  const std::string flags = mapping_flags(small.data());
+  const std::string flags = testing::mapping_flags(small.data());
   if (flags.empty()) GTEST_SKIP() << "this kernel shows no flags of mappings";
-  EXPECT_EQ(mapping_flags(ordinary.data()).find(" dd "), std::string::npos);
+  EXPECT_EQ(testing::mapping_flags(ordinary.data()).find(" dd "), std::string::npos);
   for (const Buffer* secret : {&small, &large}) {
-    EXPECT_NE(mapping_flags(secret->data()).find(" dd "), std::string::npos);
-    EXPECT_NE(mapping_flags(secret->data()).find(" wf "), std::string::npos);
+    EXPECT_NE(testing::mapping_flags(secret->data()).find(" dd "), std::string::npos);
+    EXPECT_NE(testing::mapping_flags(secret->data()).find(" wf "), std::string::npos);
   }
   struct rlimit limit {};
   ASSERT_EQ(getrlimit(RLIMIT_MEMLOCK, &limit), 0);
@@ -165,7 +149,7 @@ TEST(Buffer, SecretsAreKeptFromDumpsForksAndSwap) {
 TEST(Buffer, AForkedProcessHasNoSecrets) {
   Buffer ordinary(1000), secret(1000, true);
   ordinary.data()[7] = secret.data()[7] = 42;
-  if (mapping_flags(secret.data()).find(" wf ") == std::string::npos)
+  if (testing::mapping_flags(secret.data()).find(" wf ") == std::string::npos)
     GTEST_SKIP() << "this kernel does not wipe memory on fork";
   const pid_t child = fork();
   ASSERT_GE(child, 0);

@@ -12,6 +12,8 @@ namespace {
 constexpr int kMostThreads = 1024;
 
 ParameterSet make_set(const rlwe::ParametersLiteral& literal) {
+  Resources of_the_set;  // belongs to no context: its memory goes when it does
+  const UseResources use(of_the_set);
   return wrap(rlwe::Parameters::create(literal));
 }
 
@@ -22,10 +24,10 @@ int file_format_version() { return static_cast<int>(io::kFormatVersion); }
 
 Context::Context(const ContextOptions& options) {
   require(options.threads >= 0 && options.threads <= kMostThreads, "0 to 1024 threads");
-  state_ = std::shared_ptr<State>(new State{Threads(options.threads), options.allow_insecure});
+  state_ = std::make_shared<State>(options);
 }
 
-int Context::threads() const { return state_->threads.count(); }
+int Context::threads() const { return state_->resources.threads().count(); }
 bool Context::allows_insecure() const { return state_->allow_insecure; }
 
 ParameterSet ParameterSet::standard() { return make_set(rlwe::standard_parameters()); }

@@ -5,14 +5,16 @@
 #include <blindtuner/parameters.h>
 
 #include "base/error.h"
-#include "base/threads.h"
+#include "base/resources.h"
 #include "rlwe/parameters.h"
 
 namespace blindtuner {
 
 struct Context::State {
-  Threads threads;
-  bool allow_insecure;
+  explicit State(const ContextOptions& options)
+      : resources(options.threads), allow_insecure(options.allow_insecure) {}
+  Resources resources;
+  const bool allow_insecure;
 };
 
 struct ParameterSet::State {
@@ -29,14 +31,14 @@ inline const rlwe::Parameters& parameters_of(const ParameterSet& set) {
   return *set.state()->parameters;
 }
 
-/// While one lives, loops of this thread run on the context's threads, which it keeps.
+/// While one lives, this thread computes with the context's threads and memory, which it keeps.
 class [[gnu::visibility("hidden")]] UseContext {
  public:
-  explicit UseContext(const Context& context) : state_(context.state()), use_(state_->threads) {}
+  explicit UseContext(const Context& context) : state_(context.state()), use_(state_->resources) {}
 
  private:
   std::shared_ptr<Context::State> state_;
-  UseThreads use_;
+  UseResources use_;
 };
 
 }  // namespace blindtuner

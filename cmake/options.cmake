@@ -11,14 +11,10 @@ function(blindtuner_options target)
     -Wall -Wextra -Wshadow -Wno-psabi -ffp-contract=off
     # GCC 12 sees overlapping copies in the sum of a literal and a string.
     $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
-  if(BUILD_SHARED_LIBS OR CMAKE_POSITION_INDEPENDENT_CODE)
-    # Hidden, so that code calls its own functions as directly as a program's does; the public headers say
-    # what is seen from outside.
-    set_target_properties(${target} PROPERTIES
-      POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
-  else()
-    target_compile_options(${target} PRIVATE -fPIE)
-  endif()
+  # One kind of object for programs, archives and shared libraries. Hidden, so that code calls its own functions
+  # as directly as a program's does; the public headers say what is seen from outside.
+  set_target_properties(${target} PROPERTIES
+    POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
   # Against what a memory error could be turned into; tests/app/hardening_test.py reads them off the
   # programs. Library calls are checked where the compiler optimises.
   target_compile_options(${target} PRIVATE -fstack-protector-strong

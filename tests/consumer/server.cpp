@@ -1,27 +1,4 @@
 // usage: consumer_server FOLDER
-#include <blindtuner/errors.h>
-#include <blindtuner/server.h>
-#include <blindtuner/version.h>
+#include "training.h"
 
-#include <cstdio>
-#include <filesystem>
-
-namespace bt = blindtuner;
-
-int main(int count, char** arguments) try {
-  if (count != 2) return 2;
-  const std::filesystem::path folder = arguments[1];
-  const bt::Context context({.threads = 1, .allow_insecure = true});
-  const auto server = bt::Server::load(context, folder / "keys" / "evaluation.keys");
-  bt::Training training =
-      server.train(folder / "data.enc",
-                   {.configuration = R"({"steps": 2, "batch_size": 128, "learning_rate": 1})"});
-  if (training.run() != bt::TrainingEnd::kAllSteps) return 1;
-  training.save_model(folder / "model.enc");
-  server.score(folder / "data.enc", folder / "model.enc", folder / "scores.enc");
-  std::printf("version %s, %d steps\n", bt::version().c_str(), training.done());
-  return 0;
-} catch (const bt::DataError& error) {
-  std::fprintf(stderr, "%s\n", error.what());
-  return 1;
-}
+int main(int count, char** arguments) { return count == 2 ? consumer_train(arguments[1]) : 2; }

@@ -11,7 +11,7 @@
 #include "base/path.h"
 #include "base/quantity.h"
 #include "base/sha256.h"
-#include "features/data/class_names.h"
+#include "features/data/load.h"
 #include "features/data/members.h"
 #include "features/data/npy.h"
 

@@ -13,22 +13,6 @@
 namespace blindtuner::features {
 namespace {
 
-/// A member's name as a column's: "ids_train" is "id".
-std::string heading_of(const std::string& member) {
-  std::string out = heading_key(member);
-  for (const std::string part : {"train", "training", "test", "val", "valid", "validation"}) {
-    if (out.starts_with(part + "_")) out.erase(0, part.size() + 1);
-    if (out.ends_with("_" + part)) out.resize(out.size() - part.size() - 1);
-  }
-  if (out == "indices") return "index";
-  if (out.size() > 2 && out.ends_with('s')) out.pop_back();
-  return out;
-}
-
-bool is_key_heading(const std::string& name) {
-  return name == "name" || is_identifier_heading(name) || is_path_heading(name);
-}
-
 bool is_number(const std::string& field) {
   return whole_number_text(field, DecimalMark::kPoint).has_value();
 }
@@ -115,25 +99,8 @@ std::string rows_text(const NamedColumn& column, const std::vector<std::size_t>&
 
 }  // namespace
 
-std::vector<NamedColumn> archive_keys(const NpzArchive& archive, std::size_t rows,
-                                      const std::vector<std::string>& taken,
-                                      std::vector<std::string>& unreadable) {
-  std::vector<NamedColumn> out;
-  for (const std::string& member : archive.names()) {
-    const std::string name = heading_of(member);
-    if (!is_key_heading(name)) continue;
-    if (std::find(taken.begin(), taken.end(), member) != taken.end()) continue;
-    NamedColumn column{name, "member '" + printable(member) + "'", {}};
-    try {
-      column.fields = archive.keys(member);
-    } catch (const DataError& error) {
-      unreadable.emplace_back(error.what());
-      continue;
-    }
-    for (std::string& field : column.fields) field = key_of(field, DecimalMark::kPoint);
-    if (column.fields.size() == rows) out.push_back(std::move(column));
-  }
-  return out;
+bool is_key_heading(const std::string& name) {
+  return name == "name" || is_identifier_heading(name) || is_path_heading(name);
 }
 
 std::vector<NamedColumn> identifiers_among(std::vector<NamedColumn> columns, std::size_t most) {

@@ -5,18 +5,13 @@
 #include <string>
 #include <vector>
 
-#include "features/data/feature_table.h"
-#include "features/data/npy.h"
+#include "features/data/named_columns.h"
 #include "features/tables/table_columns.h"
 
 namespace blindtuner::features {
 
-/// Members that are called as identifiers or files are (ids, names, path, .., also of a part: ids_train)
-/// and hold one text or whole number for each of `rows` samples, but for those that are `taken`. In
-/// messages a column is its member. `unreadable` takes why others cannot be read.
-std::vector<NamedColumn> archive_keys(const NpzArchive& archive, std::size_t rows,
-                                      const std::vector<std::string>& taken,
-                                      std::vector<std::string>& unreadable);
+/// Called as identifiers or files are, as heading_key() has it.
+bool is_key_heading(const std::string& name);
 
 /// Of columns that are neither features nor labels those that tell whose a row is: called as identifiers
 /// or files are, or without a name, or of short texts and whole numbers, none of them twice. No more

@@ -11,15 +11,10 @@
 #include <set>
 
 #include "base/error.h"
-#include "base/input_file.h"
-#include "base/path.h"
 #include "base/utf8.h"
-#include "features/data/npy.h"
 
 namespace blindtuner::features {
 namespace {
-
-constexpr std::size_t kMaxName = 1000;
 
 /// A whole number, also written with zeros behind a point or before it, or with a plus.
 std::optional<long> whole_number(const std::string& word) {
@@ -147,7 +142,7 @@ std::string class_name(std::string_view word) {
   while (!word.empty() && blank(word.back())) word.remove_suffix(1);
   const bool plain = std::all_of(word.begin(), word.end(),
                                  [](char c) { return static_cast<unsigned char>(c) < 128; });
-  if (plain || word.size() > kMaxName) return std::string(word);
+  if (plain || word.size() > kMaxClassName) return std::string(word);
   const auto points = decode_utf8(word);
   if (!points) return printable(word);
   const auto first = std::find_if_not(points->begin(), points->end(), is_blank);
@@ -160,9 +155,9 @@ void LabelWords::add(std::string_view text, const std::function<std::string()>& 
   const std::string word = class_name(text);
   auto found = numbers_.find(word);
   if (found == numbers_.end()) {
-    if (word.empty() || word.size() > kMaxName)
+    if (word.empty() || word.size() > kMaxClassName)
       throw DataError(where() + ": label of " + std::to_string(word.size()) +
-                      " bytes, expected 1 to " + std::to_string(kMaxName));
+                      " bytes, expected 1 to " + std::to_string(kMaxClassName));
     if (words_.size() == static_cast<std::size_t>(kMaxLabels))
       throw DataError(where() + ": more than " + std::to_string(kMaxLabels) +
                       " different labels (are these labels?)");
@@ -301,40 +296,6 @@ void set_classes(Dataset& set, const LabelWords& words, const ClassRequest& requ
   set.labels = std::move(named.labels);
   set.class_names = std::move(named.classes);
   set.classes = static_cast<int>(set.class_names.size());
-}
-
-std::vector<std::string> read_class_names(const std::filesystem::path& path) {
-  const std::string name = quoted_path(path);
-  std::vector<std::string> classes;
-  if (path.extension() == ".npz") {
-    classes = NpzArchive(path).strings("classes");
-  } else {
-    const std::vector<std::uint8_t> bytes = read_file(path, 1 << 26);
-    std::string line;
-    for (const std::uint8_t byte : bytes) {
-      if (classes.size() > static_cast<std::size_t>(kMaxLabels)) break;  // refused below
-      if (byte != '\n') {
-        line += static_cast<char>(byte);
-        continue;
-      }
-      classes.push_back(std::move(line));
-      line.clear();
-    }
-    if (!line.empty()) classes.push_back(line);
-  }
-  if (classes.size() < 2 || classes.size() > static_cast<std::size_t>(kMaxLabels))
-    throw DataError(name + ": " +
-                    (classes.size() < 2 ? std::to_string(classes.size()) : "too many") +
-                    " class names, expected 2 to " + std::to_string(kMaxLabels));
-  std::set<std::string> seen;
-  for (std::string& word : classes) {
-    word = class_name(word);
-    if (word.empty() || word.size() > kMaxName || !decode_utf8(word))
-      throw DataError(name + ": a class name is empty, too long or not UTF-8");
-    if (!seen.insert(word).second)
-      throw DataError(name + ": class '" + printable(word.substr(0, 60)) + "' is there twice");
-  }
-  return classes;
 }
 
 }  // namespace blindtuner::features

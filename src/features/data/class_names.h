@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <map>
 #include <string>
@@ -12,6 +11,9 @@
 #include "features/data/dataset.h"
 
 namespace blindtuner::features {
+
+/// Bytes of a name.
+inline constexpr std::size_t kMaxClassName = 1000;
 
 /// A name as it is compared: UTF-8 in Unicode's composed form (NFC), without blanks around it, those of
 /// no width and those that do not break lines among them. Bytes that are not UTF-8 are written as
@@ -85,10 +87,5 @@ std::string class_note(const std::vector<std::string>& classes);
 std::string list_of_words(const std::vector<std::string>& words);
 /// Names in quotes, the same.
 std::string list_of_names(const std::vector<std::string>& names);
-
-/// The classes of an earlier extraction or of a model (the member `classes` of an .npz), or the lines
-/// of a text file, each as class_name() has it. Throws DataError, also when there are fewer than two,
-/// or one twice.
-std::vector<std::string> read_class_names(const std::filesystem::path& path);
 
 }  // namespace blindtuner::features

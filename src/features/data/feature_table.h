@@ -6,18 +6,11 @@
 
 #include "features/data/class_names.h"
 #include "features/data/dataset.h"
+#include "features/data/named_columns.h"
 #include "features/data/sample_groups.h"
 #include "features/tables/table_columns.h"
 
 namespace blindtuner::features {
-
-/// A column of a table, one field a row that was read, without blanks around it and whole numbers in
-/// their shortest form.
-struct NamedColumn {
-  std::string name;    ///< as heading_key() has it; empty: of a column without a name
-  std::string column;  ///< for messages
-  std::vector<std::string> fields;
-};
 
 /// Columns of another table, which samples have their labels from.
 struct OtherTable {

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <cctype>
+#include <set>
 
 #include "base/error.h"
+#include "base/input_file.h"
 #include "base/path.h"
 #include "base/utf8.h"
+#include "features/data/archive_columns.h"
 #include "features/data/archive_keys.h"
 #include "features/data/idx.h"
 #include "features/data/joining.h"
@@ -361,6 +364,40 @@ Dataset load_dataset(const DataSource& source, Reading* told,
   validate_set(set, name);
   if (identifiers != nullptr) *identifiers = identifiers_among(std::move(beside_features));
   return set;
+}
+
+std::vector<std::string> read_class_names(const std::filesystem::path& path) {
+  const std::string name = quoted_path(path);
+  std::vector<std::string> classes;
+  if (path.extension() == ".npz") {
+    classes = NpzArchive(path).strings("classes");
+  } else {
+    const std::vector<std::uint8_t> bytes = read_file(path, 1 << 26);
+    std::string line;
+    for (const std::uint8_t byte : bytes) {
+      if (classes.size() > static_cast<std::size_t>(kMaxLabels)) break;  // refused below
+      if (byte != '\n') {
+        line += static_cast<char>(byte);
+        continue;
+      }
+      classes.push_back(std::move(line));
+      line.clear();
+    }
+    if (!line.empty()) classes.push_back(line);
+  }
+  if (classes.size() < 2 || classes.size() > static_cast<std::size_t>(kMaxLabels))
+    throw DataError(name + ": " +
+                    (classes.size() < 2 ? std::to_string(classes.size()) : "too many") +
+                    " class names, expected 2 to " + std::to_string(kMaxLabels));
+  std::set<std::string> seen;
+  for (std::string& word : classes) {
+    word = class_name(word);
+    if (word.empty() || word.size() > kMaxClassName || !decode_utf8(word))
+      throw DataError(name + ": a class name is empty, too long or not UTF-8");
+    if (!seen.insert(word).second)
+      throw DataError(name + ": class '" + printable(word.substr(0, 60)) + "' is there twice");
+  }
+  return classes;
 }
 
 bool same_features(const DataSource& a, const DataSource& b) {

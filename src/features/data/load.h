@@ -56,6 +56,11 @@ Dataset load_training_features(const DataSource& source, Reading* reading = null
 Dataset load_features(const DataSource& source, Reading* reading = nullptr,
                       std::vector<NamedColumn>* identifiers = nullptr);
 
+/// The classes of an earlier extraction or of a model (the member `classes` of an .npz), or the lines
+/// of a text file, each as class_name() has it. Throws DataError, also when there are fewer than two,
+/// or one twice.
+std::vector<std::string> read_class_names(const std::filesystem::path& path);
+
 /// Both read the same features of the same file, under whatever name.
 bool same_features(const DataSource& a, const DataSource& b);
 /// The features are in an archive that holds this part of a larger set.

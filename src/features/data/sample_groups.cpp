@@ -12,11 +12,8 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
-#include "features/data/class_names.h"
 #include "features/data/copies.h"
-#include "features/data/members.h"
-#include "features/data/npy.h"
-#include "features/data/shared_keys.h"
+#include "features/data/named_columns.h"
 #include "features/tables/table_headings.h"
 
 namespace blindtuner::features {
@@ -26,10 +23,6 @@ namespace {
 constexpr std::size_t kFewestOfClass = 3;
 // Identifiers that are no origins by their name, and of fewer values, are codes rather.
 constexpr std::size_t kFewestCodes = 10;
-
-std::string group_field(std::string_view field, DecimalMark mark) {
-  return is_missing_label(field) ? std::string() : key_of(field, mark);
-}
 
 /// The first sample of each one's group.
 std::vector<std::uint32_t> first_of_group(const std::vector<std::string>& values) {
@@ -213,6 +206,10 @@ Split grouped_split(const Labels& labels, int classes, double fraction, const Se
 
 }  // namespace
 
+std::string group_field(std::string_view field, DecimalMark mark) {
+  return is_missing_label(field) ? std::string() : key_of(field, mark);
+}
+
 GroupFields::GroupFields(const TableColumns& columns, const ColumnChoice& choice)
     : mark_(columns.mark) {
   if (choice.group == "none") return;
@@ -244,43 +241,6 @@ GroupFields::GroupFields(const TableColumns& columns, const ColumnChoice& choice
 void GroupFields::add(const TableRow& row) {
   for (std::size_t k = 0; k < places_.size(); ++k)
     out_[k].fields.push_back(group_field(row.fields[places_[k]], mark_));
-}
-
-std::vector<GroupColumn> group_members(const NpzArchive& archive, const std::string& features,
-                                       std::size_t rows, const ColumnChoice& choice) {
-  std::vector<GroupColumn> out;
-  if (choice.group == "none") return out;
-  for (const auto& beside : members_beside(archive, features)) {
-    const auto &member = beside.first, &name = beside.second;
-    std::string column = name;
-    if (name == "groups" && archive.contains("group_column"))
-      if (const auto names = archive.strings("group_column"); names.size() == 1) column = names[0];
-    const auto is = [&](const std::string& wanted) {
-      return !wanted.empty() &&
-             (heading_key(wanted) == heading_key(column) || wanted == name || wanted == member);
-    };
-    const bool asked = is(choice.group);
-    if (!asked && !is(choice.known_group) && name != "groups" && !is_group_heading(name)) continue;
-    GroupColumn one{column, "'" + printable(column.substr(0, 60)) + "'", {}, asked};
-    try {
-      one.fields = archive.strings(member);
-      for (std::string& field : one.fields) field = group_field(field, DecimalMark::kPoint);
-    } catch (const DataError&) {
-      try {
-        const LabelWords words = archive.label_words(member);
-        for (std::size_t i = 0; i < words.size(); ++i)
-          one.fields.push_back(words.words()[words.index(i)]);
-      } catch (const DataError&) {
-        if (asked) throw;
-        continue;
-      }
-    }
-    if (one.fields.size() != rows && asked)
-      throw DataError(archive.where(member) + ": " + std::to_string(one.fields.size()) +
-                      " values for " + std::to_string(rows) + " samples");
-    if (one.fields.size() == rows) out.push_back(std::move(one));
-  }
-  return out;
 }
 
 SampleGroups choose_groups(const std::vector<GroupColumn>& columns, const Labels& labels,

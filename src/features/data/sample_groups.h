@@ -16,8 +16,6 @@
 
 namespace blindtuner::features {
 
-class NpzArchive;
-
 /// A column that may say whose samples are, one field a sample; empty ones: not known.
 struct GroupColumn {
   std::string name;  ///< of the header, or its number
@@ -25,6 +23,9 @@ struct GroupColumn {
   std::vector<std::string> fields;
   bool asked = false;  ///< by the user
 };
+
+/// A field as groups are compared; empty: whose the sample is is not known.
+std::string group_field(std::string_view field, DecimalMark mark);
 
 /// Fields of a table's columns that may group its rows: the one that was asked for, or those that are
 /// neither features, labels nor content and are named so (is_group_heading), or as another set's.
@@ -39,12 +40,6 @@ class GroupFields {
   std::vector<std::size_t> places_;
   std::vector<GroupColumn> out_;
 };
-
-/// The same of an archive: members beside `features` with a word a row, `groups` (whose column
-/// `group_column` names, as `extract` writes them) or named so. Throws DataError where the one that was
-/// asked for is not there.
-std::vector<GroupColumn> group_members(const NpzArchive& archive, const std::string& features,
-                                       std::size_t rows, const ColumnChoice& choice);
 
 /// Of several columns the one that groups samples: that which was asked for, or another set's; else the
 /// coarsest, origins by their name before other identifiers, that leaves several groups of two classes.

@@ -24,18 +24,6 @@ bool is_fraction(const std::string& field, DecimalMark mark) {
 
 }  // namespace
 
-std::string key_of(std::string_view field, DecimalMark mark) {
-  field = without_blanks(field);
-  return whole_number_text(field, mark).value_or(std::string(field));
-}
-
-RowsByKey rows_by_key(const NamedColumn& column) {
-  RowsByKey out;
-  for (const std::string& field : column.fields)
-    if (field.empty() || !out.emplace(field, out.size()).second) return {};
-  return out;
-}
-
 SharedKeys shared_keys(const Table& table, const TableColumns& columns,
                        const std::vector<NamedColumn>& others) {
   const std::size_t rows = columns.rows.size();

@@ -3,21 +3,12 @@
 #pragma once
 
 #include <cstddef>
-#include <string>
-#include <string_view>
-#include <unordered_map>
 #include <vector>
 
-#include "features/data/feature_table.h"
+#include "features/data/named_columns.h"
+#include "features/tables/table_columns.h"
 
 namespace blindtuner::features {
-
-/// A field as identifiers are compared: without blanks around it, whole numbers in their shortest form.
-std::string key_of(std::string_view field, DecimalMark mark);
-
-/// Row of every value; empty where one is there twice, or a row has none.
-using RowsByKey = std::unordered_map<std::string, std::size_t>;
-RowsByKey rows_by_key(const NamedColumn& column);
 
 struct SharedKey {
   std::size_t column;  ///< of the table

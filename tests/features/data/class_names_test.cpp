@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/utf8.h"
+#include "features/data/load.h"
 #include "features/data/npy.h"
 #include "features/data/test_files.h"
 

@@ -15,6 +15,7 @@
 #include "features/data/class_names.h"
 #include "features/data/feature_cache.h"
 #include "features/data/idx.h"
+#include "features/data/load.h"
 #include "features/data/npy.h"
 #include "features/data/test_files.h"
 #include "features/data/whitening.h"

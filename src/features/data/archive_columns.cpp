@@ -1,0 +1,87 @@
+#include "features/data/archive_columns.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "base/utf8.h"
+#include "features/data/archive_keys.h"
+#include "features/data/members.h"
+#include "features/tables/table_headings.h"
+
+namespace blindtuner::features {
+namespace {
+
+/// A member's name as a column's: "ids_train" is "id".
+std::string heading_of(const std::string& member) {
+  std::string out = heading_key(member);
+  for (const std::string part : {"train", "training", "test", "val", "valid", "validation"}) {
+    if (out.starts_with(part + "_")) out.erase(0, part.size() + 1);
+    if (out.ends_with("_" + part)) out.resize(out.size() - part.size() - 1);
+  }
+  if (out == "indices") return "index";
+  if (out.size() > 2 && out.ends_with('s')) out.pop_back();
+  return out;
+}
+
+}  // namespace
+
+std::vector<NamedColumn> archive_keys(const NpzArchive& archive, std::size_t rows,
+                                      const std::vector<std::string>& taken,
+                                      std::vector<std::string>& unreadable) {
+  std::vector<NamedColumn> out;
+  for (const std::string& member : archive.names()) {
+    const std::string name = heading_of(member);
+    if (!is_key_heading(name)) continue;
+    if (std::find(taken.begin(), taken.end(), member) != taken.end()) continue;
+    NamedColumn column{name, "member '" + printable(member) + "'", {}};
+    try {
+      column.fields = archive.keys(member);
+    } catch (const DataError& error) {
+      unreadable.emplace_back(error.what());
+      continue;
+    }
+    for (std::string& field : column.fields) field = key_of(field, DecimalMark::kPoint);
+    if (column.fields.size() == rows) out.push_back(std::move(column));
+  }
+  return out;
+}
+
+std::vector<GroupColumn> group_members(const NpzArchive& archive, const std::string& features,
+                                       std::size_t rows, const ColumnChoice& choice) {
+  std::vector<GroupColumn> out;
+  if (choice.group == "none") return out;
+  for (const auto& beside : members_beside(archive, features)) {
+    const auto &member = beside.first, &name = beside.second;
+    std::string column = name;
+    if (name == "groups" && archive.contains("group_column"))
+      if (const auto names = archive.strings("group_column"); names.size() == 1) column = names[0];
+    const auto is = [&](const std::string& wanted) {
+      return !wanted.empty() &&
+             (heading_key(wanted) == heading_key(column) || wanted == name || wanted == member);
+    };
+    const bool asked = is(choice.group);
+    if (!asked && !is(choice.known_group) && name != "groups" && !is_group_heading(name)) continue;
+    GroupColumn one{column, "'" + printable(column.substr(0, 60)) + "'", {}, asked};
+    try {
+      one.fields = archive.strings(member);
+      for (std::string& field : one.fields) field = group_field(field, DecimalMark::kPoint);
+    } catch (const DataError&) {
+      try {
+        const LabelWords words = archive.label_words(member);
+        for (std::size_t i = 0; i < words.size(); ++i)
+          one.fields.push_back(words.words()[words.index(i)]);
+      } catch (const DataError&) {
+        if (asked) throw;
+        continue;
+      }
+    }
+    if (one.fields.size() != rows && asked)
+      throw DataError(archive.where(member) + ": " + std::to_string(one.fields.size()) +
+                      " values for " + std::to_string(rows) + " samples");
+    if (one.fields.size() == rows) out.push_back(std::move(one));
+  }
+  return out;
+}
+
+}  // namespace blindtuner::features

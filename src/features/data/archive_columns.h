@@ -1,0 +1,28 @@
+// What an archive has beside features and labels: members by which its samples are told apart, or grouped.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "features/data/named_columns.h"
+#include "features/data/npy.h"
+#include "features/data/sample_groups.h"
+#include "features/tables/table_columns.h"
+
+namespace blindtuner::features {
+
+/// Members that are called as identifiers or files are (ids, names, path, .., also of a part: ids_train)
+/// and hold one text or whole number for each of `rows` samples, but for those that are `taken`. In
+/// messages a column is its member. `unreadable` takes why others cannot be read.
+std::vector<NamedColumn> archive_keys(const NpzArchive& archive, std::size_t rows,
+                                      const std::vector<std::string>& taken,
+                                      std::vector<std::string>& unreadable);
+
+/// What may group the samples: members beside `features` with a word a row, `groups` (whose column
+/// `group_column` names, as `extract` writes them) or named so. Throws DataError where the one that was
+/// asked for is not there.
+std::vector<GroupColumn> group_members(const NpzArchive& archive, const std::string& features,
+                                       std::size_t rows, const ColumnChoice& choice);
+
+}  // namespace blindtuner::features

@@ -22,7 +22,7 @@ FUNCTION = re.compile(r"^(?!using|return|class|struct|inline constexpr)\w[\w:<>,
 
 # What is the owner's alone: namespaces, and libraries by their folders.
 NAMESPACES = ("secret", "features", "reference")
-LIBRARIES = ("secret", "tables", "data", "image", "text", "transformer", "reference", "party_owner")
+LIBRARIES = ("secret", "tables", "samples", "data", "image", "text", "transformer", "reference", "party_owner")
 
 
 def secret_names(sources):

@@ -9,7 +9,7 @@
 
 #include "app/owner/passphrase.h"
 #include "app/owner/run_folder.h"
-#include "app/owner/server_report.h"
+#include "app/report/server_report.h"
 #include "base/hmac.h"
 #include "base/json.h"
 #include "io/file_stream.h"

@@ -5,13 +5,13 @@
 #include <nlohmann/json.hpp>
 
 #include "app/common/config_file.h"
-#include "features/data/class_names.h"
 #include "features/data/feature_cache.h"
 #include "features/data/idx.h"
 #include "features/data/load.h"
 #include "features/data/npy.h"
 #include "features/data/whitening.h"
 #include "features/image/picture_set.h"
+#include "features/samples/class_names.h"
 #include "features/tables/table.h"
 #include "features/text/text_set.h"
 #include "fuzz.h"

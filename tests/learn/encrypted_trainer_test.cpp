@@ -1,6 +1,6 @@
 #include "learn/encrypted_trainer.h"
 
-#include "features/data/shuffle.h"
+#include "features/samples/shuffle.h"
 #include "learn/encrypted_fixture.h"
 #include "learn/heads/polynomial_circuit.h"
 #include "learn/heads/squared.h"

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
-#include "features/data/shuffle.h"
+#include "features/samples/shuffle.h"
 #include "learn/heads/softmax.h"
 #include "learn/optimiser.h"
 #include "learn/reference/metrics.h"

@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "features/data/shuffle.h"
 #include "features/data/whitening.h"
+#include "features/samples/shuffle.h"
 
 namespace blindtuner {
 using namespace reference;

@@ -9,6 +9,7 @@
 #include "app/owner/owner.h"
 #include "app/owner/process.h"
 #include "app/owner/server_check.h"
+#include "app/report/finetuning_summary.h"
 #include "base/error.h"
 #include "base/path.h"
 #include "features/data/idx.h"

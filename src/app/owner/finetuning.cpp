@@ -5,9 +5,9 @@
 
 #include "app/common/report.h"
 #include "app/owner/console.h"
-#include "app/owner/html_report.h"
 #include "app/owner/process.h"
-#include "app/owner/server_report.h"
+#include "app/report/html_report.h"
+#include "app/report/server_report.h"
 #include "base/atomic_file.h"
 #include "base/disk.h"
 #include "base/error.h"

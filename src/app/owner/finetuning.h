@@ -40,9 +40,6 @@ nlohmann::json finetune_encrypted(const CommonOptions& common, const RunOptions&
                                   FinetuningSettings settings, FinetuningData data,
                                   RunFolder& folder);
 
-/// A few lines of text out of the report.
-std::string finetuning_summary(const nlohmann::json& report, const std::string& out);
-
 /// What finetuning notes, on stderr behind "[owner] ".
 Listener owner_listener(const CommonOptions& common);
 

@@ -5,8 +5,8 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
-#include "features/data/archive_keys.h"
 #include "features/data/members.h"
+#include "features/samples/archive_keys.h"
 #include "features/tables/table_headings.h"
 
 namespace blindtuner::features {

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "features/data/named_columns.h"
 #include "features/data/npy.h"
-#include "features/data/sample_groups.h"
+#include "features/samples/named_columns.h"
+#include "features/samples/sample_groups.h"
 #include "features/tables/table_columns.h"
 
 namespace blindtuner::features {

@@ -4,10 +4,10 @@
 #include <filesystem>
 #include <functional>
 
-#include "features/data/class_names.h"
-#include "features/data/dataset.h"
-#include "features/data/named_columns.h"
-#include "features/data/sample_groups.h"
+#include "features/samples/class_names.h"
+#include "features/samples/dataset.h"
+#include "features/samples/named_columns.h"
+#include "features/samples/sample_groups.h"
 #include "features/tables/table_columns.h"
 
 namespace blindtuner::features {
@@ -29,7 +29,7 @@ struct FeatureTable {
 /// Reads what assign_columns() chose. Throws DataError, also for values that are not finite or beyond
 /// single precision, rows without a label, labels that are fractions. `others`: columns that are
 /// read as well where they are neither feature nor label, and were not left out as asked. A column of
-/// numbers that has their values, one a row, in another order (features/data/shared_keys.h) is one of these and,
+/// numbers that has their values, one a row, in another order (features/samples/shared_keys.h) is one of these and,
 /// unless features are chosen or another set's, no feature.
 FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest request,
                                 Reading& reading, const OtherTable& others = {{}, {}});

@@ -6,8 +6,8 @@
 #include <filesystem>
 
 #include "features/data/byte_array.h"
-#include "features/data/class_names.h"
-#include "features/data/dataset.h"
+#include "features/samples/class_names.h"
+#include "features/samples/dataset.h"
 
 namespace blindtuner::features {
 

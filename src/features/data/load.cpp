@@ -9,11 +9,11 @@
 #include "base/path.h"
 #include "base/utf8.h"
 #include "features/data/archive_columns.h"
-#include "features/data/archive_keys.h"
 #include "features/data/idx.h"
-#include "features/data/joining.h"
 #include "features/data/npy.h"
-#include "features/data/sample_groups.h"
+#include "features/samples/archive_keys.h"
+#include "features/samples/joining.h"
+#include "features/samples/sample_groups.h"
 #include "features/tables/table_headings.h"
 
 namespace blindtuner::features {

@@ -5,10 +5,10 @@
 #include <optional>
 #include <string>
 
-#include "features/data/class_names.h"
-#include "features/data/dataset.h"
 #include "features/data/feature_table.h"
 #include "features/data/members.h"
+#include "features/samples/class_names.h"
+#include "features/samples/dataset.h"
 #include "features/tables/table_columns.h"
 
 namespace blindtuner::features {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "features/data/class_names.h"
+#include "features/samples/class_names.h"
 
 namespace blindtuner::features {
 namespace {

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "features/data/dataset.h"
 #include "features/data/npy.h"
+#include "features/samples/dataset.h"
 
 namespace blindtuner::features {
 

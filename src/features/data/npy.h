@@ -14,9 +14,9 @@
 
 #include "base/atomic_file.h"
 #include "features/data/byte_array.h"
-#include "features/data/class_names.h"
-#include "features/data/dataset.h"
 #include "features/data/npy_header.h"
+#include "features/samples/class_names.h"
+#include "features/samples/dataset.h"
 
 namespace blindtuner::features {
 

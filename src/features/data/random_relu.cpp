@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
-#include "features/data/shuffle.h"
+#include "features/samples/shuffle.h"
 
 namespace blindtuner::features {
 

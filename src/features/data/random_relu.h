@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "features/data/dataset.h"
+#include "features/samples/dataset.h"
 
 namespace blindtuner::features {
 

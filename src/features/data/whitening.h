@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/sha256.h"
-#include "features/data/dataset.h"
+#include "features/samples/dataset.h"
 
 namespace blindtuner::features {
 

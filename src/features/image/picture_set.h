@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "features/data/byte_array.h"
-#include "features/data/class_names.h"
-#include "features/data/dataset.h"
 #include "features/image/picture.h"
+#include "features/samples/class_names.h"
+#include "features/samples/dataset.h"
 #include "features/tables/table_columns.h"
 
 namespace blindtuner::features {
@@ -67,7 +67,7 @@ class PictureSet {
   /// One class number a picture, or none.
   const Labels& labels() const { return labels_; }
   const std::vector<std::string>& classes() const { return classes_; }
-  /// Those of a table that has them; features/data/sample_groups.h.
+  /// Those of a table that has them; features/samples/sample_groups.h.
   const SampleGroups& groups() const { return groups_; }
   /// What was passed over, and what was taken for what: a sentence each, without its full stop.
   const std::vector<std::string>& notes() const { return reading_.notes; }

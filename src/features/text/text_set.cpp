@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "features/data/feature_table.h"
-#include "features/data/sample_groups.h"
+#include "features/samples/sample_groups.h"
 #include "features/tables/table.h"
 #include "features/tables/table_report.h"
 

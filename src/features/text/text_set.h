@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "features/data/class_names.h"
-#include "features/data/dataset.h"
+#include "features/samples/class_names.h"
+#include "features/samples/dataset.h"
 #include "features/tables/table_columns.h"
 
 namespace blindtuner::features {
@@ -22,7 +22,7 @@ struct TextSet {
   Labels labels;                     ///< none when the table has none
   std::vector<std::string> classes;  ///< none without labels
   std::vector<std::string> names;    ///< the lines on which the texts begin
-  SampleGroups groups{};             ///< features/data/sample_groups.h
+  SampleGroups groups{};             ///< features/samples/sample_groups.h
   Reading reading;
 };
 

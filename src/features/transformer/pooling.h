@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "features/data/dataset.h"
+#include "features/samples/dataset.h"
 
 namespace blindtuner::features {
 

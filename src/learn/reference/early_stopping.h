@@ -4,7 +4,7 @@
 
 #include <Eigen/Core>
 
-#include "features/data/dataset.h"
+#include "features/samples/dataset.h"
 #include "learn/head.h"
 
 namespace blindtuner::reference {

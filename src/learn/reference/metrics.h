@@ -4,7 +4,7 @@
 #include <Eigen/Core>
 #include <vector>
 
-#include "features/data/dataset.h"
+#include "features/samples/dataset.h"
 
 namespace blindtuner::reference {
 using namespace features;

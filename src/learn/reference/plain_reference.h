@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "features/data/dataset.h"
+#include "features/samples/dataset.h"
 #include "learn/head.h"
 #include "learn/reference/early_stopping.h"
 #include "learn/training_config.h"

@@ -9,9 +9,9 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
-#include "features/data/sample_groups.h"
-#include "features/data/shuffle.h"
 #include "features/data/whitening.h"
+#include "features/samples/sample_groups.h"
+#include "features/samples/shuffle.h"
 #include "learn/reference/early_stopping.h"
 #include "learn/reference/metrics.h"
 #include "learn/reference/plain_reference.h"
@@ -20,7 +20,7 @@ namespace blindtuner::reference {
 namespace {
 
 /// The fold of every sample: those of a class are dealt in turn, copies to the first one's; groups
-/// (features/data/sample_groups.h) as a whole.
+/// (features/samples/sample_groups.h) as a whole.
 std::vector<int> deal(const Dataset& data, const TrialOptions& options) {
   const std::vector<std::uint32_t> groups = kept_together(data);
   if (data.groups.together && !groups.empty())

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/random.h"
-#include "features/data/dataset.h"
+#include "features/samples/dataset.h"
 #include "learn/head.h"
 #include "learn/reference/balance.h"
 #include "learn/training_config.h"
@@ -26,7 +26,7 @@ struct TrainingSetting {
 
 struct TrialOptions {
   int folds =
-      5;  ///< parts that samples are dealt to, copies and groups (features/data/sample_groups.h) to
+      5;  ///< parts that samples are dealt to, copies and groups (features/samples/sample_groups.h) to
           ///< the same, the same share of every class in each
   int trials = 5;  ///< of them, how many are held out, one after the other; 1 to folds
   int patience = 3;

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "features/data/dataset.h"
+#include "features/samples/dataset.h"
 #include "learn/reference/early_stopping.h"
 
 namespace blindtuner::party {

@@ -7,12 +7,12 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
-#include "features/data/answers.h"
-#include "features/data/class_names.h"
-#include "features/data/copies.h"
-#include "features/data/label_twins.h"
-#include "features/data/sample_groups.h"
-#include "features/data/shuffle.h"
+#include "features/samples/answers.h"
+#include "features/samples/class_names.h"
+#include "features/samples/copies.h"
+#include "features/samples/label_twins.h"
+#include "features/samples/sample_groups.h"
+#include "features/samples/shuffle.h"
 
 namespace blindtuner::party {
 namespace {

@@ -4,8 +4,8 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
-#include "features/data/dataset.h"
-#include "features/data/order_seed.h"
+#include "features/samples/dataset.h"
+#include "features/samples/order_seed.h"
 #include "features/tables/table_columns.h"
 #include "party/owner/listener.h"
 
@@ -20,7 +20,7 @@ struct HoldOut {
 };
 
 /// Takes round(fraction * count) samples of every class out of `set` and returns them, copies and
-/// groups together (features/data/sample_groups.h); both keep their order when the seed says so. Throws DataError when one of
+/// groups together (features/samples/sample_groups.h); both keep their order when the seed says so. Throws DataError when one of
 /// the two would be left without any.
 Dataset hold_out(Dataset& set, const HoldOut& what, const OrderSeed& seed, const std::string& name,
                  const Listener& listener);
@@ -48,7 +48,7 @@ void warn_of_single_samples(const Reading& reading, const Listener& listener);
 void warn_of_absent_classes(const Dataset& training, const std::string& name,
                             const Listener& listener);
 
-/// Warns of columns of a training set that are the answer (features/data/answers.h, features/data/label_twins.h) or count
+/// Warns of columns of a training set that are the answer (features/samples/answers.h, features/samples/label_twins.h) or count
 /// the rows. Returns them, counted from 1, with their names where they have some.
 nlohmann::json warn_of_answers(const Dataset& training, const Listener& listener);
 

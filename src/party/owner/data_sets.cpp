@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "base/path.h"
 #include "base/utf8.h"
-#include "features/data/class_names.h"
+#include "features/samples/class_names.h"
 #include "party/owner/sealed_record.h"
 #include "records/key_set.h"
 

@@ -10,8 +10,8 @@
 #include "base/json.h"
 #include "base/path.h"
 #include "base/utf8.h"
-#include "features/data/class_names.h"
 #include "features/data/npy.h"
+#include "features/samples/class_names.h"
 #include "features/tables/table_headings.h"
 #include "learn/reference/balance.h"
 

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/atomic_file.h"
-#include "features/data/dataset.h"
 #include "features/data/feature_table.h"
+#include "features/samples/dataset.h"
 #include "learn/head.h"
 #include "linalg/layout.h"
 #include "party/owner/trust.h"

@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <string>
 
-#include "features/data/dataset.h"
 #include "features/data/feature_table.h"
+#include "features/samples/dataset.h"
 #include "party/owner/key_folder.h"
 #include "records/dataset.h"
 

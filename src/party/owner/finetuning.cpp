@@ -9,7 +9,7 @@
 #include "base/parallel.h"
 #include "base/path.h"
 #include "base/stopwatch.h"
-#include "features/data/shuffle.h"
+#include "features/samples/shuffle.h"
 #include "learn/encrypted_trainer.h"
 #include "learn/reference/balance.h"
 #include "party/owner/data_checks.h"

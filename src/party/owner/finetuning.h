@@ -11,8 +11,8 @@
 #include <optional>
 #include <string>
 
-#include "features/data/dataset.h"
 #include "features/data/whitening.h"
+#include "features/samples/dataset.h"
 #include "learn/reference/plain_reference.h"
 #include "party/owner/decrypted.h"
 #include "party/owner/finetuning_settings.h"

@@ -9,7 +9,7 @@
 #include <span>
 
 #include "base/error.h"
-#include "features/data/shuffle.h"
+#include "features/samples/shuffle.h"
 #include "learn/head.h"
 #include "learn/reference/selection.h"
 

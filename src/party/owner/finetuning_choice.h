@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "features/data/dataset.h"
-#include "features/data/order_seed.h"
+#include "features/samples/dataset.h"
+#include "features/samples/order_seed.h"
 #include "party/owner/finetuning_settings.h"
 
 namespace blindtuner::party {

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "features/data/dataset.h"
-#include "features/data/order_seed.h"
 #include "features/data/whitening.h"
+#include "features/samples/dataset.h"
+#include "features/samples/order_seed.h"
 #include "learn/training_config.h"
 #include "secret/disclosure.h"
 

@@ -1,7 +1,7 @@
 #include "party/owner/quality.h"
 
 #include "base/utf8.h"
-#include "features/data/class_names.h"
+#include "features/samples/class_names.h"
 #include "learn/reference/metrics.h"
 
 namespace blindtuner::party {

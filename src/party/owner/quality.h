@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "features/data/dataset.h"
+#include "features/samples/dataset.h"
 
 namespace blindtuner::party {
 using namespace features;

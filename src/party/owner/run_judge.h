@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "features/data/dataset.h"
+#include "features/samples/dataset.h"
 #include "party/owner/rehearsal.h"
 #include "records/model.h"
 

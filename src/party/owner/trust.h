@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "features/data/dataset.h"
+#include "features/samples/dataset.h"
 #include "learn/head.h"
 
 namespace blindtuner::party {

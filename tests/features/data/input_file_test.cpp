@@ -12,13 +12,13 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
-#include "features/data/class_names.h"
 #include "features/data/feature_cache.h"
 #include "features/data/idx.h"
 #include "features/data/load.h"
 #include "features/data/npy.h"
 #include "features/data/test_files.h"
 #include "features/data/whitening.h"
+#include "features/samples/class_names.h"
 #include "features/tables/table.h"
 #include "features/tables/table_text.h"
 

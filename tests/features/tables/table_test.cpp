@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
-#include "features/data/dataset.h"
 #include "features/data/test_files.h"
+#include "features/samples/dataset.h"
 #include "features/tables/table_number.h"
 
 namespace blindtuner {

@@ -1,0 +1,79 @@
+#include "app/report/finetuning_summary.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <sstream>
+
+#include "app/common/report.h"
+#include "base/path.h"
+#include "base/quantity.h"
+#include "learn/training_config.h"
+#include "party/owner/quality.h"
+
+namespace blindtuner::app {
+using namespace learn;
+using namespace party;
+namespace {
+
+using nlohmann::json;
+
+template <typename T>
+std::string formatted(const char* format, T value) {
+  char text[64];  // numbers only
+  std::snprintf(text, sizeof text, format, value);
+  return text;
+}
+
+std::string percent(const json& share) { return formatted("%.2f %%", 100 * share.get<double>()); }
+
+/// Of the model, of the plan, and what the server did, where they differ.
+std::string steps_text(const json& r) {
+  const int steps = r["steps"].get<int>(), done = r["steps_done"].get<int>();
+  const int planned =
+      training_config_from_json(r["config"]).total_steps(r["samples"].get<std::size_t>());
+  std::string text = std::to_string(steps);
+  if (steps == planned) return text + " steps";
+  text += " of " + std::to_string(planned) + " planned steps";
+  if (r.contains("validation"))
+    text += " (the best round of validation; the server did " + std::to_string(done) + ")";
+  return text;
+}
+
+std::string row(const std::string& what, const json& accuracy, const json& balanced,
+                const json& macro) {
+  std::string name = "  " + what;
+  name.resize(34, ' ');
+  return name + percent(accuracy) + "   " + percent(balanced) + "   " +
+         formatted("%.4f", macro.get<double>()) + "\n";
+}
+
+}  // namespace
+
+std::string finetuning_summary(const json& r, const std::string& out) {
+  const std::filesystem::path folder(out);
+  std::ostringstream text;
+  text << "\n"
+       << steps_text(r) << " on " << r["samples"] << " encrypted samples (" << r["features"]
+       << " features, " << r["classes"] << " classes) in "
+       << duration_text(r["seconds"]["total"].get<double>()) << "\n";
+  std::string head = "on " + std::to_string(r["test_samples"].get<std::size_t>()) + " test samples";
+  head.resize(std::max<std::size_t>(34, head.size() + 1), ' ');
+  text << head << "accuracy  balanced  macro F1\n"
+       << row("trained on ciphertexts", r["accuracy_encrypted"], r["balanced_accuracy"],
+              r["macro_f1"])
+       << row("in the clear, same " + head_of(r), r["accuracy_plain_approx"],
+              r["balanced_accuracy_plain_approx"], r["macro_f1_plain_approx"])
+       << row("in the clear, exact " + head_of(r), r["accuracy_plain"],
+              r["balanced_accuracy_plain"], r["macro_f1_plain"])
+       << quality_notes(r) << "largest |logit| " << formatted("%.2f", r["max_logit"].get<double>())
+       << "; model in " << quoted_path(folder / "model.npz") << ", report in "
+       << quoted_path(folder / "report.html") << "\n";
+  if (r.contains("published"))
+    text << "to be shared: " << quoted_path(folder / "published.npz") << ", with noise of "
+         << formatted("%g", r["published"]["noise"].get<double>()) << "; it tells at most "
+         << formatted("%.2g", r["published"]["bits"].get<double>())
+         << " bits about the secret key. 'model.npz' is for you alone\n";
+  return text.str();
+}
+
+}  // namespace blindtuner::app

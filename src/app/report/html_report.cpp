@@ -1,0 +1,462 @@
+#include "app/report/html_report.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+#include <vector>
+
+#include "app/common/report.h"
+#include "app/report/html_style.h"
+#include "base/atomic_file.h"
+#include "base/json.h"
+#include "base/quantity.h"
+#include "base/utf8.h"
+
+namespace blindtuner::app {
+namespace {
+
+using nlohmann::json;
+
+// Names come from file systems and tables: what is not UTF-8, and what would turn or steer the line that
+// it is in, becomes U+FFFD.
+std::string escape(std::string_view text) {
+  std::u32string points = decode_utf8_leniently(text);
+  std::replace_if(
+      points.begin(), points.end(),
+      [](char32_t point) { return steers_display(point) && point != U'\n' && point != U'\t'; },
+      U'\ufffd');
+  std::string out;
+  for (const char c : encode_utf8(points)) switch (c) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
+    }
+  return out;
+}
+
+std::string text_of(const json& value) {
+  if (value.is_string()) return escape(value.get<std::string>());
+  return escape(json_text(value));
+}
+
+std::string number(double value, int digits) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", digits, value);
+  return text;
+}
+std::string percent(double share) { return number(100 * share, 2) + " %"; }
+
+/// A member that is a number, or NaN.
+double real(const json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_number() ? found->get<double>()
+                                                     : std::numeric_limits<double>::quiet_NaN();
+}
+bool has(const json& object, const char* key) { return object.contains(key); }
+
+std::string heading(const std::string& text) { return "<h2>" + text + "</h2>\n"; }
+
+std::string card(const std::string& value, const std::string& what) {
+  return "<div class=card><b>" + value + "</b><span>" + what + "</span></div>\n";
+}
+
+std::string row(const std::vector<std::string>& cells, const char* tag = "td") {
+  std::string out = "<tr>";
+  for (const std::string& cell : cells)
+    out += std::string("<") + tag + ">" + cell + "</" + tag + ">";
+  return out + "</tr>\n";
+}
+
+std::string table(const std::vector<std::string>& head, const std::string& body) {
+  return "<div class=scroll><table>" +
+         (head.empty() ? "" : "<thead>" + row(head, "th") + "</thead>") + "<tbody>\n" + body +
+         "</tbody></table></div>\n";
+}
+
+std::string overview(const json& r) {
+  std::string out = "<div class=cards>\n";
+  if (has(r, "accuracy_encrypted"))
+    out += card(percent(real(r, "accuracy_encrypted")), "test accuracy, trained on ciphertexts");
+  else if (has(r, "accuracy"))
+    out += card(percent(real(r, "accuracy")), "accuracy");
+  if (has(r, "accuracy_plain"))
+    out += card(percent(real(r, "accuracy_plain")), "the same training in the clear");
+  if (has(r, "balanced_accuracy"))
+    out += card(percent(real(r, "balanced_accuracy")), "balanced accuracy");
+  if (has(r, "macro_f1")) out += card(number(real(r, "macro_f1"), 4), "macro F1");
+  if (has(r, "max_logit")) out += card(number(real(r, "max_logit"), 2), "largest |logit|");
+  if (has(r, "seconds") && has(r["seconds"], "total"))
+    out += card(duration_text(real(r["seconds"], "total")), "from features to evaluation");
+  if (has(r, "bytes") && has(r["bytes"], "upload"))
+    out += card(bytes_text(real(r["bytes"], "upload")), "encrypted data set");
+  return out + "</div>\n";
+}
+
+std::string compared(const json& r) {
+  if (!has(r, "accuracy_plain")) return "";
+  std::string body;
+  const auto line = [&](const std::string& name, const char* accuracy, const std::string& suffix) {
+    if (!has(r, accuracy)) return;
+    const std::string balanced = "balanced_accuracy" + suffix, f1 = "macro_f1" + suffix;
+    body += row({name, percent(real(r, accuracy)),
+                 has(r, balanced.c_str()) ? percent(real(r, balanced.c_str())) : "",
+                 has(r, f1.c_str()) ? number(real(r, f1.c_str()), 4) : ""});
+  };
+  line("on ciphertexts", "accuracy_encrypted", "");
+  line("in the clear, same " + head_of(r) + " circuit", "accuracy_plain_approx", "_plain_approx");
+  line("in the clear, exact " + head_of(r), "accuracy_plain", "_plain");
+  return heading("Encrypted against plain") +
+         "<p>The same algorithm on the same samples, three times.</p>\n" +
+         table({"training", "test accuracy", "balanced accuracy", "macro F1"}, body);
+}
+
+/// A table of counts, or above kMostCells classes one coloured square a cell.
+constexpr std::size_t kMostCells = 25;
+
+std::string matrix(const json& r) {
+  if (!has(r, "confusion")) return "";
+  const json &counts = r["confusion"], &names = r["class_names"];
+  std::string out = heading("Confusion matrix") +
+                    "<p class=dim>Rows: what a sample is. Columns: what it was taken for. Colour: "
+                    "share of the row.</p>\n";
+  const std::size_t n = counts.size();
+  const auto share = [&](std::size_t i, std::size_t j) {
+    double sum = 0;
+    for (const json& count : counts[i]) sum += count.get<double>();
+    return sum == 0 ? 0.0 : counts[i][j].get<double>() / sum;
+  };
+  if (n <= kMostCells) {
+    out += "<div class=scroll><table class=matrix><thead><tr><th></th>";
+    for (const json& name : names) out += "<th>" + text_of(name) + "</th>";
+    out += "</tr></thead><tbody>\n";
+    for (std::size_t i = 0; i < n; ++i) {
+      out += "<tr><th>" + text_of(names[i]) + "</th>";
+      for (std::size_t j = 0; j < n; ++j)
+        out += "<td style=\"background:rgba(var(--cell)," + number(0.75 * share(i, j), 3) + ")\">" +
+               text_of(counts[i][j]) + "</td>";
+      out += "</tr>\n";
+    }
+    return out + "</tbody></table></div>\n";
+  }
+  const std::string side = std::to_string(n);
+  out +=
+      "<svg class=heat style=\"max-width:40rem\" role=img aria-label=\"confusion matrix\" "
+      "viewBox=\"0 0 " +
+      side + " " + side + "\">";
+  for (std::size_t i = 0; i < n; ++i)
+    for (std::size_t j = 0; j < n; ++j) {
+      if (counts[i][j] == 0) continue;
+      out += "<rect x=" + std::to_string(j) + " y=" + std::to_string(i) +
+             " width=1 height=1 opacity=" + number(std::max(0.06, share(i, j)), 3) + "><title>" +
+             text_of(names[i]) + " taken for " + text_of(names[j]) + ": " + text_of(counts[i][j]) +
+             "</title></rect>";
+    }
+  return out + "</svg>\n";
+}
+
+std::string classes(const json& r) {
+  if (!has(r, "per_class")) return "";
+  std::string body;
+  for (const json& c : r["per_class"])
+    body += row({text_of(c["name"]), text_of(c["samples"]), percent(real(c, "precision")),
+                 percent(real(c, "recall")), number(real(c, "f1"), 4)});
+  return heading("Classes") + table({"class", "test samples", "precision", "recall", "F1"}, body);
+}
+
+/// One member of the rounds against steps done, encrypted and plain.
+struct Chart {
+  const char* title;
+  const char* key;
+  double unit;  ///< what values are multiplied with
+  int digits;
+};
+
+std::string chart(const json& rounds, int best, const Chart& what) {
+  constexpr double kWidth = 460, kHeight = 250, kLeft = 62, kRight = 12, kTop = 10, kBottom = 44;
+  struct Point {
+    double x, y;
+    int round;
+  };
+  std::vector<Point> series[2];
+  double low = std::numeric_limits<double>::infinity(), high = -low, last = 1;
+  for (const json& round : rounds)
+    for (int s = 0; s < 2; ++s) {
+      const json* from = s == 0 ? &round : round.contains("plain") ? &round["plain"] : nullptr;
+      const double value = from == nullptr ? NAN : what.unit * real(*from, what.key);
+      if (!std::isfinite(value)) continue;
+      const double steps = real(round, "steps");
+      series[s].push_back({steps, value, round["round"].get<int>()});
+      low = std::min(low, value);
+      high = std::max(high, value);
+      last = std::max(last, steps);
+    }
+  if (!(low <= high)) return "";
+  const double room = std::max(0.08 * (high - low), 1e-3 * std::max(std::abs(high), 1e-3));
+  low -= room;
+  high += room;
+  const auto x = [&](double v) { return kLeft + (kWidth - kLeft - kRight) * v / last; };
+  const auto y = [&](double v) {
+    return kTop + (kHeight - kTop - kBottom) * (high - v) / (high - low);
+  };
+  std::string out = std::string("<figure><figcaption>") + what.title +
+                    "</figcaption><svg role=img " + "aria-label=\"" + what.title +
+                    "\" viewBox=\"0 0 460 250\">";
+  for (int i = 0; i <= 4; ++i) {
+    const double v = low + (high - low) * i / 4;
+    out += "<line class=grid x1=62 x2=448 y1=" + number(y(v), 1) + " y2=" + number(y(v), 1) +
+           " /><text x=56 y=" + number(y(v) + 5, 1) + " text-anchor=end>" + number(v, what.digits) +
+           "</text>";
+  }
+  // At most eight ticks, on whole steps.
+  const int every = std::max(1, static_cast<int>(std::ceil(last / 8)));
+  for (int t = 0; t <= static_cast<int>(last); t += every)
+    out +=
+        "<text x=" + number(x(t), 1) + " y=226 text-anchor=middle>" + std::to_string(t) + "</text>";
+  out += "<text x=448 y=246 text-anchor=end>steps</text>";
+  for (int s = 1; s >= 0; --s) {
+    const std::string index = std::to_string(s);
+    std::string points;
+    for (const Point& p : series[s]) points += number(x(p.x), 1) + "," + number(y(p.y), 1) + " ";
+    out += "<polyline class=s" + index + " points=\"" + points + "\" />";
+    for (const Point& p : series[s]) {
+      const std::string at = " cx=" + number(x(p.x), 1) + " cy=" + number(y(p.y), 1);
+      out += "<circle class=p" + index + at + " r=3><title>" + number(p.y, what.digits + 1) +
+             "</title></circle>";
+      if (s == 0 && p.round == best) out += "<circle class=best" + at + " r=7 />";
+    }
+  }
+  return out + "</svg></figure>\n";
+}
+
+std::string rounds(const json& r) {
+  if (!has(r, "rounds") || r["rounds"].empty()) return "";
+  const json& all = r["rounds"];
+  int best = 0;
+  std::string out = heading("Rounds of validation"), said;
+  if (has(r, "validation")) {
+    const json& v = r["validation"];
+    best = v.value("best_round", 0);
+    said = "The server sent " + std::to_string(all.size()) + " rounds of encrypted scores";
+    if (has(v, "samples")) said += " of " + text_of(v["samples"]) + " samples";
+    said += v.value("stopped_early", false) ? "; the owner stopped it. " : "; it went through. ";
+    said += "The model is that of round " + std::to_string(best) + ", circled.";
+  }
+  out += "<p>" + said +
+         "</p>\n<p class=legend><span><i class=\"key k0\"></i>on ciphertexts</span>"
+         "<span><i class=\"key k1\"></i>in the clear, exact " +
+         head_of(r) + "</span></p>\n<div class=charts>\n";
+  out += chart(all, best, {"Validation loss", "loss", 1, 3});
+  out += chart(all, best, {"Validation accuracy, %", "accuracy", 100, 1});
+  out += chart(all, best, {"Largest |logit|", "max_logit", 1, 1});
+  return out + "</div>\n";
+}
+
+/// Parts of a whole as one bar and a table; parts below `least` of the whole are in the table only.
+std::string parts(const std::vector<std::pair<std::string, double>>& list, double total) {
+  std::string bar = "<div class=bar>", body;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const auto& [name, seconds] = list[i];
+    std::string key = "k0";  // a colour
+    key.back() = static_cast<char>('0' + std::min<std::size_t>(i, 6));
+    bar += "<i class=" + key + " style=\"width:" + number(100 * seconds / total, 2) +
+           "%\" title=\"" + name + ": " + duration_text(seconds) + "\"></i>";
+    body += row({"<i class=\"key " + key + "\"></i>" + name, duration_text(seconds),
+                 number(100 * seconds / total, 1) + " %"});
+  }
+  return bar + "</div>\n" + table({}, body);
+}
+
+std::string in_words(std::string key) {
+  std::replace(key.begin(), key.end(), '_', ' ');
+  return escape(key);
+}
+
+std::string times(const json& r) {
+  if (!has(r, "seconds") || !r["seconds"].is_object()) return "";
+  const double total = real(r["seconds"], "total");
+  if (!(total > 0)) return "";
+  std::vector<std::pair<std::string, double>> phases;
+  double sum = 0;
+  for (const auto& [key, value] : r["seconds"].items()) {
+    if (key == "total" || !value.is_number()) continue;
+    phases.emplace_back(in_words(key), value.get<double>());
+    sum += value.get<double>();
+  }
+  std::stable_sort(phases.begin(), phases.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  if (total - sum > 0.005 * total) phases.emplace_back("rest", total - sum);
+  std::string out = heading("Where the time went") + parts(phases, total);
+
+  if (!has(r, "seconds_per_step") || r["seconds_per_step"].empty()) return out;
+  const char* keys[] = {"weights", "scores", "bootstrap", "softmax", "slot_to_coeff", "gradient"};
+  std::vector<std::pair<std::string, double>> of_steps;
+  double whole = 0;
+  for (const char* key : keys) {
+    double seconds = 0;
+    for (const json& step : r["seconds_per_step"]) seconds += std::max(0.0, real(step, key));
+    of_steps.emplace_back(in_words(key), seconds);
+    whole += seconds;
+  }
+  if (!(whole > 0)) return out;
+  return out + "<p>The server's " + std::to_string(r["seconds_per_step"].size()) +
+         " steps, by their parts:</p>\n" + parts(of_steps, whole);
+}
+
+std::string sizes(const json& r) {
+  std::string body;
+  if (has(r, "bytes") && r["bytes"].is_object())
+    for (const auto& [key, value] : r["bytes"].items())
+      if (value.is_number() && value.get<double>() > 0)
+        body += row({in_words(key), bytes_text(value.get<double>())});
+  if (has(r, "peak_memory_bytes") && r["peak_memory_bytes"].is_object())
+    for (const auto& [key, value] : r["peak_memory_bytes"].items())
+      body += row({"memory, " + in_words(key), bytes_text(value.get<double>())});
+  return body.empty() ? "" : heading("Sizes") + table({}, body);
+}
+
+std::string parameters(const json& r) {
+  if (!has(r, "parameters")) return "";
+  const json& p = r["parameters"];
+  std::string body;
+  for (const json& key : p["keys"]) {
+    const int bits = key.value("security_bits", 0);
+    body +=
+        row({text_of(key["keys"]), "2<sup>" + text_of(key["log_n"]) + "</sup>",
+             text_of(key["secret"]), text_of(key["log2_qp"]), text_of(key["log2_qp_at_128_bits"]),
+             bits >= 128 ? "128 bits or more" : "<b>insecure: for tests only</b>"});
+  }
+  return heading("Encryption parameters: " + text_of(p["name"])) +
+         table({"keys", "dimension", "secret", "log2 QP", "bound for 128 bits", "security"}, body);
+}
+
+constexpr char kHowTried[] =
+    "was tried in the clear on parts of the training set, scored on samples that it had not seen: "
+    "on five parts, or fewer where it was clearly worse than another. Of those that are as good as "
+    "the best the quickest to train on ciphertexts was taken (bold); the test set had no part in "
+    "it.</p>\n";
+
+/// A line a trial.
+std::string trials(const json& choice, const std::string& what) {
+  std::string body;
+  for (const json& trial : choice["trials"]) {
+    const std::string name = trial["way"] == choice["way"] ? "<b>" + text_of(trial["way"]) + "</b>"
+                                                           : text_of(trial["way"]);
+    if (!trial.value("in_range", false)) {
+      body += row({name, "logits out of range", "", "", "", "", ""});
+      continue;
+    }
+    body += row({name, percent(real(trial, "accuracy")), percent(real(trial, "balanced_accuracy")),
+                 number(real(trial, "macro_f1"), 4), number(real(trial, "max_logit"), 2),
+                 text_of(trial["held_out"]),
+                 has(trial, "seconds") ? duration_text(real(trial, "seconds")) : ""});
+  }
+  // What poolings cost is not forecast.
+  const bool timed = has(choice["trials"][0], "seconds");
+  return table({what, "accuracy", "balanced accuracy", "macro F1", "largest |logit|", "parts",
+                timed ? "on ciphertexts" : ""},
+               body);
+}
+
+/// Which of an encoder's tokens features are of.
+std::string pooling_choice(const json& r) {
+  if (!has(r, "pooling_choice") || r["pooling_choice"]["trials"].empty()) return "";
+  return heading("How the pooling was chosen") +
+         "<p>Each choice of the encoder's tokens as features " + kHowTried +
+         trials(r["pooling_choice"], "pooling");
+}
+
+/// What `auto` tried, on parts of the training set.
+std::string choice(const json& r) {
+  if (!has(r, "choice") || r["choice"]["trials"].empty()) return "";
+  const json& choice = r["choice"];
+  const std::string ways = heading("How the settings were chosen") + "<p>Each way to train " +
+                           kHowTried + trials(choice, "way");
+  // Of heads whose scores are logarithms of odds alone.
+  if (!has(choice, "balance")) return ways;
+  std::string strengths;
+  for (const json& balance : choice["balance"])
+    strengths += row(
+        {"--balanced " + number(real(balance, "strength"), 2), percent(real(balance, "accuracy")),
+         percent(real(balance, "balanced_accuracy")), number(real(balance, "macro_f1"), 4)});
+  return ways +
+         "<p>The same with classes of different sizes made to count alike after training:</p>\n" +
+         table({"", "accuracy", "balanced accuracy", "macro F1"}, strengths);
+}
+
+std::string settings(const json& r) {
+  if (!has(r, "config")) return "";
+  return heading("Training settings") +
+         "<details><summary>hyper-parameters, which the server "
+         "knows</summary><pre>" +
+         escape(json_text(r["config"], 2)) + "</pre></details>\n";
+}
+
+std::string warning(const json& r) {
+  if (r.value("trusted", true)) return "";
+  std::string out = "<div class=warning role=alert><h2>Do not trust this result</h2><ul>";
+  for (const json& reason : r["reasons"]) out += "<li>" + text_of(reason) + ".</li>";
+  return out + "</ul><p>" + text_of(r["advice"]) + "</p></div>\n";
+}
+
+/// What figures do not say: as quality_report() and comparisons of test sets have it.
+std::string remarks(const json& r) {
+  std::string out;
+  for (const json& note : r.value("notes", json::array())) out += "<li>" + text_of(note) + ".</li>";
+  return out.empty() ? "" : "<ul>" + out + "</ul>\n";
+}
+
+std::string facts(const json& r) {
+  std::string out;
+  const auto add = [&](const char* key, const char* unit) {
+    if (!has(r, key)) return;
+    if (!out.empty()) out += ", ";
+    out += text_of(r[key]) + " " + unit;
+  };
+  add("samples", has(r, "test_samples") ? "training samples" : "samples");
+  add("test_samples", "test samples");
+  add("features", "features");
+  add("classes", "classes");
+  add("steps", "steps");
+  return "<p class=dim>" + out + "</p>\n";
+}
+
+}  // namespace
+
+std::string html_report(const json& r) {
+  const std::string name = has(r, "data_set") ? text_of(r["data_set"]) : "Evaluation";
+  const std::string title = has(r, "accuracy_encrypted") ? name + ", trained on ciphertexts" : name;
+  return "<!doctype html>\n<html lang=en><head><meta charset=utf-8>\n"
+         "<meta name=viewport content=\"width=device-width,initial-scale=1\">\n"
+         "<title>" +
+         title + "</title>\n<style>" + kReportStyle + "</style></head>\n<body><main>\n" +
+         "<p class=dim>BlindTuner</p><h1>" + title + "</h1>\n" + warning(r) + facts(r) +
+         remarks(r) + overview(r) + compared(r) + rounds(r) + matrix(r) + classes(r) + times(r) +
+         sizes(r) + parameters(r) + pooling_choice(r) + choice(r) + settings(r) +
+         "</main></body></html>\n";
+}
+
+std::filesystem::path page_path(std::filesystem::path report) {
+  return report.replace_extension(".html");
+}
+
+void write_reports(const std::filesystem::path& path, const json& report) {
+  write_file_atomically(path, json_text(report, 2) + "\n", kForTheOwner);
+  write_file_atomically(page_path(path), html_report(report), kForTheOwner);
+}
+
+}  // namespace blindtuner::app

@@ -1,0 +1,157 @@
+#include "features/samples/dataset.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string_view>
+#include <unordered_set>
+
+#include "base/error.h"
+#include "base/utf8.h"
+
+namespace blindtuner::features {
+
+Eigen::MatrixXd scores(const LinearClassifier& model, const FeatureMatrix& features) {
+  require(model.weights.cols() == features.cols(), "scores: the model has another width");
+  require(model.weights.rows() == model.bias.size(), "scores: weights and bias do not match");
+  Eigen::MatrixXd out(features.rows(), model.weights.rows());
+  // In blocks: a double copy of a whole set would double its memory.
+  constexpr Eigen::Index kRows = 1024;
+  for (Eigen::Index begin = 0; begin < features.rows(); begin += kRows) {
+    const Eigen::Index rows = std::min(kRows, features.rows() - begin);
+    out.middleRows(begin, rows).noalias() =
+        features.middleRows(begin, rows).cast<double>() * model.weights.transpose();
+  }
+  out.rowwise() += model.bias.transpose();
+  return out;
+}
+
+void validate_finite(const FeatureMatrix& features, const std::string& name) {
+  for (Eigen::Index i = 0; i < features.rows(); ++i)
+    for (Eigen::Index j = 0; j < features.cols(); ++j)
+      if (!std::isfinite(features(i, j)))
+        throw DataError(name + ": row " + std::to_string(i) + ", column " + std::to_string(j) +
+                        " is " + (std::isnan(features(i, j)) ? "NaN" : "infinite") +
+                        ", expected a finite number");
+}
+
+void validate_set(const Dataset& set, const std::string& name) {
+  if (set.features.rows() == 0 || set.features.cols() == 0)
+    throw DataError(name + ": empty (" + std::to_string(set.features.rows()) + " samples of " +
+                    std::to_string(set.features.cols()) + " features), expected at least one");
+  if (static_cast<std::size_t>(set.features.rows()) != set.labels.size())
+    throw DataError(name + ": " + std::to_string(set.features.rows()) + " samples but " +
+                    std::to_string(set.labels.size()) + " labels, expected as many");
+  if (set.classes < 2)
+    throw DataError(name + ": " + std::to_string(set.classes) + " classes, expected at least 2");
+  for (std::size_t i = 0; i < set.labels.size(); ++i)
+    if (set.labels[i] < 0 || set.labels[i] >= set.classes)
+      throw DataError(name + ": row " + std::to_string(i) + " has label " +
+                      std::to_string(set.labels[i]) + ", expected 0 to " +
+                      std::to_string(set.classes - 1));
+  validate_finite(set.features, name);
+}
+
+void validate_training_set(const Dataset& set, const std::string& name) {
+  validate_set(set, name);
+  const int first = set.labels.front();
+  if (std::all_of(set.labels.begin(), set.labels.end(), [=](int label) { return label == first; }))
+    throw DataError(name + ": every sample has label " + std::to_string(first) +
+                    ", expected at least two classes");
+}
+
+void validate_same_shape(const Dataset& a, const std::string& name_a, const Dataset& b,
+                         const std::string& name_b) {
+  if (a.width() != b.width())
+    throw DataError(name_b + ": " + std::to_string(b.width()) + " features, expected " +
+                    std::to_string(a.width()) + " as in " + name_a);
+  if (a.classes != b.classes)
+    throw DataError(name_b + ": " + std::to_string(b.classes) + " classes, expected " +
+                    std::to_string(a.classes) + " as in " + name_a);
+}
+
+std::vector<std::size_t> class_counts(const Labels& labels, int classes) {
+  std::vector<std::size_t> counts(static_cast<std::size_t>(classes));
+  for (const int label : labels) {
+    require(label >= 0 && label < classes, "class_counts: label out of range");
+    ++counts[static_cast<std::size_t>(label)];
+  }
+  return counts;
+}
+
+std::size_t samples_in_both(const Dataset& a, const Dataset& b) {
+  const bool digests = a.digests.size() == a.size() && b.digests.size() == b.size();
+  const auto key = [&](const Dataset& set, std::size_t i) -> std::string_view {
+    if (digests) return set.digests[i];
+    return {reinterpret_cast<const char*>(set.features.data() + i * set.width()),
+            set.width() * sizeof(float)};
+  };
+  const std::size_t rows = static_cast<std::size_t>(a.features.rows());
+  std::unordered_set<std::string_view> there;
+  for (std::size_t i = 0; i < rows; ++i) there.insert(key(a, i));
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(b.features.rows()); ++i)
+    count += there.count(key(b, i));
+  return count;
+}
+
+FeatureMatrix select_columns(const FeatureMatrix& features, const ColumnSet& columns) {
+  std::size_t width = 0;
+  for (const auto& [first, count] : columns.ranges) {
+    require(first + count <= static_cast<std::size_t>(features.cols()), "select_columns: range");
+    width += count;
+  }
+  FeatureMatrix out(features.rows(), static_cast<Eigen::Index>(width));
+  Eigen::Index at = 0;
+  for (const auto& [first, count] : columns.ranges) {
+    const auto columns_of_range = static_cast<Eigen::Index>(count);
+    out.middleCols(at, columns_of_range) =
+        features.middleCols(static_cast<Eigen::Index>(first), columns_of_range);
+    at += columns_of_range;
+  }
+  return out;
+}
+
+Dataset of_pooling(const Dataset& set, const std::string& pooling, const std::string& name) {
+  const auto found = std::find_if(set.poolings.begin(), set.poolings.end(),
+                                  [&](const ColumnSet& one) { return one.name == pooling; });
+  if (found == set.poolings.end()) {
+    std::string names;
+    for (const ColumnSet& one : set.poolings) names += (names.empty() ? "" : ", ") + one.name;
+    throw DataError(name + ": features of the poolings " + printable(names) + ", expected '" +
+                    printable(pooling) + "' among them");
+  }
+  return {select_columns(set.features, *found),
+          set.labels,
+          set.classes,
+          set.class_names,
+          set.feature_names,
+          set.digests,
+          pooling,
+          {},
+          set.label_name,
+          set.groups};
+}
+
+Dataset select(const Dataset& set, std::span<const std::uint32_t> indices) {
+  Dataset out;
+  out.classes = set.classes;
+  out.class_names = set.class_names;
+  out.feature_names = set.feature_names;
+  out.pooling = set.pooling;
+  out.label_name = set.label_name;
+  out.poolings = set.poolings;
+  out.groups.column = set.groups.column;
+  out.groups.together = set.groups.together;
+  out.features.resize(static_cast<Eigen::Index>(indices.size()), set.features.cols());
+  out.labels.resize(indices.size());
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    require(indices[i] < set.size(), "select: index out of range");
+    out.features.row(static_cast<Eigen::Index>(i)) = set.features.row(indices[i]);
+    out.labels[i] = set.labels[indices[i]];
+    if (!set.digests.empty()) out.digests.push_back(set.digests[indices[i]]);
+    if (!set.groups.values.empty()) out.groups.values.push_back(set.groups.values[indices[i]]);
+  }
+  return out;
+}
+
+}  // namespace blindtuner::features

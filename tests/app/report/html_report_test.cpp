@@ -1,0 +1,90 @@
+// The page: sections appear with their members, and nothing of a report becomes markup.
+#include "app/report/html_report.h"
+
+#include <gtest/gtest.h>
+
+#include "base/utf8.h"
+#include "party/owner/quality.h"
+
+namespace blindtuner {
+using namespace party;
+using namespace app;
+namespace {
+
+using nlohmann::json;
+
+bool contains(const std::string& page, const std::string& text) {
+  return page.find(text) != std::string::npos;
+}
+
+json evaluation(int classes, const std::vector<std::string>& names = {}) {
+  Eigen::MatrixXd scores = Eigen::MatrixXd::Identity(classes, classes);
+  Labels labels;
+  for (int k = 0; k < classes; ++k) labels.push_back(k);
+  return quality_report(scores, labels, names);
+}
+
+TEST(HtmlReport, TextIsEscaped) {
+  json report = evaluation(2, {"<script>alert(1)</script>", "a & \"b\" 'c'"});
+  report["data_set"] = "</title><img src=x>";
+  const std::string page = html_report(report);
+  EXPECT_FALSE(contains(page, "<script"));
+  EXPECT_FALSE(contains(page, "<img"));
+  EXPECT_TRUE(contains(page, "&lt;script&gt;alert(1)"));
+  EXPECT_TRUE(contains(page, "a &amp; &quot;b&quot; &#39;c&#39;"));
+}
+
+TEST(HtmlReport, SectionsFollowTheMembers) {
+  const std::string page = html_report(evaluation(3));
+  EXPECT_TRUE(contains(page, "Confusion matrix"));
+  EXPECT_FALSE(contains(page, "Rounds of validation"));
+  EXPECT_FALSE(contains(page, "Encrypted against plain"));
+  EXPECT_TRUE(contains(html_report(json::object()), "</html>"));
+
+  json report = evaluation(3);
+  report["rounds"] = {{{"round", 1}, {"steps", 4}, {"loss", 0.5}, {"accuracy", 0.9}}};
+  EXPECT_TRUE(contains(html_report(report), "<svg"));
+  // Values that are no numbers are left out of a chart.
+  report["rounds"][0]["loss"] = nullptr;
+  report["rounds"][0].erase("accuracy");
+  EXPECT_TRUE(contains(html_report(report), "Rounds of validation"));
+  EXPECT_FALSE(contains(html_report(report), "nan"));
+}
+
+TEST(HtmlReport, WhatFiguresDoNotSay) {
+  const json report = quality_report(Eigen::MatrixXd::Identity(2, 2).topRows(1), {0}, {"<a>", "b"});
+  EXPECT_TRUE(contains(html_report(report),
+                       "<li>every sample is of one class, &#39;&lt;a&gt;&#39;: that says"));
+  EXPECT_FALSE(contains(html_report(evaluation(3)), "<li>"));
+}
+
+TEST(HtmlReport, OfOtherHeads) {
+  json report = evaluation(2);
+  for (const char* name : {"accuracy_encrypted", "accuracy_plain", "accuracy_plain_approx"})
+    report[name] = 0.5;
+  EXPECT_TRUE(contains(html_report(report), "exact softmax"));
+  report["config"] = {{"head", "squared"}};
+  // Nothing was tried to balance scores that are no logarithms of odds.
+  report["choice"] = {{"trials", {{{"way", "fast"}, {"accuracy", 0.5}}}}, {"way", "fast"}};
+  const std::string page = html_report(report);
+  EXPECT_TRUE(contains(page, "exact squared"));
+  EXPECT_FALSE(contains(page, "softmax"));
+  EXPECT_TRUE(contains(page, "How the settings were chosen"));
+  EXPECT_FALSE(contains(page, "--balanced"));
+}
+
+TEST(HtmlReport, ManyClassesBecomeAPicture) {
+  EXPECT_TRUE(contains(html_report(evaluation(25)), "class=matrix"));
+  const std::string page = html_report(evaluation(100));
+  EXPECT_FALSE(contains(page, "class=matrix"));
+  EXPECT_TRUE(contains(page, "class=heat"));
+}
+
+TEST(HtmlReport, BytesThatAreNoText) {
+  json report = evaluation(2, {"\xff\xfe", "b"});
+  report["data_set"] = "a \xff\xfe b";
+  EXPECT_TRUE(decode_utf8(html_report(report)).has_value());
+}
+
+}  // namespace
+}  // namespace blindtuner

@@ -1,0 +1,219 @@
+#include "features/data/whitening.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "base/interrupt.h"
+#include "features/data/npy.h"
+#include "features/data/random_relu.h"
+#include "features/data/test_files.h"
+#include "features/samples/shuffle.h"
+
+namespace blindtuner {
+using namespace features;
+namespace {
+
+using namespace testing;
+
+/// Correlated features with a constant sum of the first three columns, as after a LayerNorm.
+FeatureMatrix singular_features(Eigen::Index rows) {
+  Prng prng(numbered_seed(7));
+  FeatureMatrix x(rows, 4);
+  for (Eigen::Index i = 0; i < rows; ++i) {
+    const auto [a, b] = normal_pair(prng);
+    const auto [c, d] = normal_pair(prng);
+    x(i, 0) = static_cast<float>(3 * a + 1);
+    x(i, 1) = static_cast<float>(a + 0.5 * b - 2);
+    x(i, 2) = 4.0f - x(i, 0) - x(i, 1);
+    x(i, 3) = static_cast<float>(0.1 * c + 0.01 * d);
+  }
+  return x;
+}
+
+TEST(RandomRelu, FixedLayer) {
+  const RandomReluFeatures layer(4, 3);
+  EXPECT_EQ(layer.weights(), RandomReluFeatures(4, 3).weights());
+  FeatureMatrix pixels(2, 4);
+  pixels << 0, 0, 0, 0, 255, 0, 0, 51;
+  const FeatureMatrix out = layer.apply(pixels);
+  for (Eigen::Index j = 0; j < 3; ++j) {
+    EXPECT_EQ(out(0, j), std::max(0.0f, layer.bias()(j)));
+    const float want = layer.weights()(j, 0) + 0.2f * layer.weights()(j, 3) + layer.bias()(j);
+    EXPECT_NEAR(out(1, j), std::max(0.0f, want), 1e-6);
+  }
+  expect_data_error([&] { layer.apply(FeatureMatrix(1, 5)); }, "5 pixels, expected 4");
+}
+
+TEST(Whitening, UnitVarianceWhereThereIsVariance) {
+  const FeatureMatrix x = singular_features(3000);
+  const double epsilon = 1e-4;
+  const Whitening w = Whitening::fit(x, epsilon);
+  const Eigen::MatrixXd z = w.apply(x).cast<double>();
+  EXPECT_LT(z.colwise().mean().cwiseAbs().maxCoeff(), 1e-4);
+  const Eigen::MatrixXd covariance = z.transpose() * z / static_cast<double>(z.rows());
+  const double mean = w.eigenvalues().mean();
+  for (Eigen::Index i = 0; i < 4; ++i)
+    for (Eigen::Index j = 0; j < 4; ++j) {
+      const double lambda = std::max(0.0, w.eigenvalues()(i));
+      EXPECT_NEAR(covariance(i, j), i == j ? lambda / (lambda + epsilon * mean) : 0, 2e-3);
+    }
+  // The singular direction (a constant sum) stays small instead of blowing up.
+  EXPECT_LT(std::abs(w.eigenvalues()(3)), 1e-5);
+  EXPECT_LT(z.col(3).cwiseAbs().maxCoeff(), 0.1);
+}
+
+TEST(Whitening, UnfoldedClassifierScoresTheSame) {
+  const FeatureMatrix x = singular_features(200);
+  for (const std::size_t k : {0, 2}) {
+    const Whitening w = Whitening::fit(x, 0.01, k);
+    EXPECT_EQ(w.output_width(), k == 0 ? 4u : 2u);
+    LinearClassifier model;
+    model.weights = Eigen::MatrixXd::Random(3, static_cast<Eigen::Index>(w.output_width()));
+    model.bias = Eigen::Vector3d(1, -2, 0.5);
+    const Eigen::MatrixXd want = scores(model, w.apply(x));
+    EXPECT_LT((scores(w.unfold(model), x) - want).cwiseAbs().maxCoeff(), 1e-4);
+    model.weights.resize(3, 7);
+    EXPECT_THROW(w.unfold(model), ContractError);
+  }
+}
+
+TEST(Whitening, DoesNotDependOnUnits) {
+  // Columns of every size, one of them 2.5e5 times the others, and offsets.
+  FeatureMatrix x = singular_features(300), rescaled = x;
+  const float scale[] = {3e-7f, 250000, 1, 7.3e12f}, offset[] = {0, 1e6f, -2, 3e12f};
+  for (Eigen::Index j = 0; j < 4; ++j) rescaled.col(j) = (x.col(j).array() * scale[j]) + offset[j];
+  const FeatureMatrix want = Whitening::fit(x).apply(x);
+  EXPECT_LT((Whitening::fit(rescaled).apply(rescaled) - want).cwiseAbs().maxCoeff(), 2e-3);
+  // Powers of two are exact, so the result is too.
+  for (Eigen::Index j = 0; j < 4; ++j)
+    rescaled.col(j) = x.col(j) * std::ldexp(1.0f, 9 * int(j) - 20);
+  EXPECT_EQ(Whitening::fit(rescaled).apply(rescaled), want);
+}
+
+TEST(Whitening, ConstantColumnsHaveNoInfluence) {
+  const FeatureMatrix x = singular_features(300);
+  FeatureMatrix more(300, 7);
+  more << x.leftCols(2), FeatureMatrix::Constant(300, 1, 12.5f), x.rightCols(2),
+      FeatureMatrix::Zero(300, 1), FeatureMatrix::Constant(300, 1, 1e9f);
+  more(7, 6) = 1e9f + 64;  // varies by 4e-9 of its mean
+  const Whitening w = Whitening::fit(more);
+  EXPECT_EQ(w.unused_columns(), 3u);
+  EXPECT_EQ(Whitening::fit(x).unused_columns(), 0u);
+  // Whatever stands there later changes nothing.
+  FeatureMatrix other = more;
+  other.col(2).setConstant(-1e6f);
+  other.col(5).setRandom();
+  EXPECT_EQ(w.apply(other), w.apply(more));
+}
+
+TEST(Whitening, FewerSamplesThanFeatures) {
+  // The same map as by way of the d x d covariance, in as many directions as there are.
+  const FeatureMatrix x = FeatureMatrix::Random(20, 50);
+  FeatureMatrix twice(60, 50);  // the same covariance from more samples than features
+  twice << x, x, x;
+  const Whitening narrow = Whitening::fit(x), wide = Whitening::fit(twice);
+  ASSERT_EQ(narrow.output_width(), 19u);
+  ASSERT_EQ(wide.output_width(), 50u);
+  EXPECT_EQ(Whitening::fit(x, 0.01, 7).output_width(), 7u);
+  EXPECT_LT((narrow.eigenvalues() - wide.eigenvalues()).cwiseAbs().maxCoeff(), 1e-5);
+  EXPECT_LT((narrow.map() - wide.map().leftCols(19)).cwiseAbs().maxCoeff(), 1e-3);
+  // In the directions left out the samples have nothing.
+  EXPECT_LT(wide.apply(x).rightCols(31).cwiseAbs().maxCoeff(), 2e-3);
+  FeatureMatrix pairs(40, 50);
+  pairs << x, x;
+  EXPECT_EQ(Whitening::fit(pairs).output_width(), 19u);
+  expect_data_error([&] { Whitening::fit(x, 0.01, 20); }, "differ along 19 directions");
+}
+
+TEST(Whitening, NoWiderThanItsMatricesMayBe) {
+  // Few samples make no wide matrix, whatever their width.
+  constexpr std::size_t kMemory = std::size_t{64} << 20;
+  EXPECT_EQ(within_memory(kMemory,
+                          [] {
+                            const FeatureMatrix wide = FeatureMatrix::Random(20, 100'000);
+                            if (Whitening::fit(wide).output_width() != 19) throw DataError("width");
+                          }),
+            "good");
+  const auto samples = static_cast<Eigen::Index>(kMaxWhitenedWidth) + 1;
+  EXPECT_EQ(within_memory(std::size_t{512} << 20,
+                          [=] { Whitening::fit(FeatureMatrix::Zero(samples, samples)); }),
+            "whitening: 8193 samples of 8193 features, expected at most 8192 of one of them");
+  // The widest takes minutes, so this one is told to stop: it had begun.
+  EXPECT_EQ(within_memory(std::size_t{1} << 30,
+                          [=] {
+                            const FeatureMatrix widest =
+                                FeatureMatrix::Random(samples, samples - 1);
+                            request_interrupt();
+                            try {
+                              Whitening::fit(widest);
+                            } catch (const Interrupted&) {
+                              throw DataError("interrupted");
+                            }
+                          }),
+            "interrupted");
+}
+
+TEST(Whitening, RefusesWhatCannotBeWhitened) {
+  EXPECT_THROW(Whitening::fit(singular_features(10), 0), ContractError);
+  EXPECT_THROW(Whitening::fit(singular_features(10), 0.01, 5), ContractError);
+  expect_data_error([] { Whitening::fit(singular_features(1)); }, "at least two");
+  expect_data_error([] { Whitening::fit(FeatureMatrix::Constant(5, 3, 2.5f)); }, "all samples");
+  const Whitening w = Whitening::fit(singular_features(10));
+  expect_data_error([&] { w.apply(FeatureMatrix(1, 3)); }, "3 features, expected 4");
+}
+
+TEST(Whitening, AnotherEpsilon) {
+  const FeatureMatrix x = singular_features(200);
+  const Whitening want = Whitening::fit(x, 0.3), got = Whitening::fit(x, 0.01).with_epsilon(0.3);
+  EXPECT_LT((got.map() - want.map()).cwiseAbs().maxCoeff(), 1e-12);
+  EXPECT_EQ(got.epsilon(), 0.3);
+  EXPECT_NE(got.digest(), Whitening::fit(x, 0.01).digest());
+  EXPECT_EQ(want.digest(), Whitening::fit(x, 0.3).digest());
+}
+
+TEST(Whitening, SavedAndLoaded) {
+  const TemporaryFolder folder;
+  const auto path = folder / "map.npz";
+  const Whitening w = Whitening::fit(singular_features(50), 0.02, 2);
+  w.save(path);
+  const Whitening back = Whitening::load(path);
+  EXPECT_EQ(back.map(), w.map());
+  EXPECT_EQ(back.mean(), w.mean());
+  EXPECT_EQ(back.eigenvalues(), w.eigenvalues());
+  EXPECT_EQ(back.epsilon(), 0.02);
+  EXPECT_TRUE(back.feature_names().empty());
+  Whitening named = w;
+  EXPECT_THROW(named.set_origin({"a"}, ""), ContractError);
+  const std::vector<std::string> names = {"a", "b", "c", "d"};
+  named.set_origin(names, "class+mean");
+  named.save(folder / "named.npz");
+  EXPECT_EQ(Whitening::load(folder / "named.npz").feature_names(), names);
+  EXPECT_EQ(Whitening::load(folder / "named.npz").pooling(), "class+mean");
+  // Whoever changes the names changes what the map does to a table.
+  std::set<Sha256Digest> digests = {w.digest(), named.digest()};
+  EXPECT_EQ(Whitening::load(folder / "named.npz").digest(), named.digest());
+  named.set_origin({"b", "a", "c", "d"}, "class+mean");
+  digests.insert(named.digest());
+  named.set_origin(names, "class");
+  digests.insert(named.digest());
+  named.set_origin({}, "class");
+  digests.insert(named.digest());
+  EXPECT_EQ(digests.size(), 5u);
+  const auto good = get_file(path);
+  expect_truncations_refused(path, good, [&] { Whitening::load(path); });
+  EXPECT_GT(flip_every_bit(
+                path, good, [&] { Whitening::load(path); }, 13),
+            0u);
+  // Members that do not belong together.
+  write_npz(path, {{"mean", npy_bytes(Eigen::MatrixXd(Eigen::MatrixXd::Zero(3, 1)))},
+                   {"map", npy_bytes(Eigen::MatrixXd(Eigen::MatrixXd::Zero(4, 2)))},
+                   {"eigenvalues", npy_bytes(Eigen::MatrixXd(Eigen::MatrixXd::Zero(4, 1)))},
+                   {"epsilon", npy_bytes(Eigen::MatrixXd(Eigen::MatrixXd::Ones(1, 1)))}});
+  expect_data_error([&] { Whitening::load(path); }, "mean of 3 entries, expected 4");
+}
+
+}  // namespace
+}  // namespace blindtuner

@@ -1,0 +1,337 @@
+// Tables that go together by what is in them: identifiers of rows, names of columns.
+#include "features/samples/joining.h"
+
+#include <gtest/gtest.h>
+
+#include "features/data/load.h"
+#include "features/data/npy.h"
+#include "features/data/rounding.h"
+#include "features/data/test_files.h"
+
+namespace blindtuner {
+using namespace features;
+namespace {
+
+using namespace testing;
+
+class Joining : public ::testing::Test {
+ protected:
+  Dataset load(const std::string& features, const std::string& labels,
+               const ColumnChoice& columns = {}) {
+    put_file(folder_ / "x.csv", features);
+    put_file(folder_ / "y.csv", labels);
+    DataSource source;
+    source.features = folder_ / "x.csv";
+    source.labels = folder_ / "y.csv";
+    source.columns = columns;
+    reading_ = {};
+    return load_dataset(source, &reading_);
+  }
+  bool said(const std::string& part) const {
+    for (const std::string& note : reading_.notes)
+      if (note.find(part) != std::string::npos) return true;
+    return false;
+  }
+  const TemporaryFolder folder_;
+  Reading reading_;
+};
+
+const std::string kFeatures = "id,a,b\n11,0.5,1.5\n12,2.5,3.25\n13,4.5,5.75\n14,6.5,7.125\n";
+
+TEST_F(Joining, ByIdentifiersWhateverTheirOrder) {
+  const Labels want = {0, 1, 1, 0};
+  EXPECT_EQ(load(kFeatures, "id,label\n11,u\n12,v\n13,v\n14,u\n").labels, want);
+  EXPECT_EQ(reading_.details["joined_by"], "id");
+  EXPECT_FALSE(said("another order"));
+  EXPECT_EQ(load(kFeatures, "label,ID\nu,14.0\nv,12\nu,11\nv,13\n").labels, want);
+  EXPECT_TRUE(said("y.csv': labels go to samples by column 2 ('ID'), in another order"));
+  // Texts, and an index without a name.
+  EXPECT_EQ(load("name,a\np,0.5\nq,1.5\nr,2.5\n", "name,label\nr,2\nq,1\np,0\n").labels,
+            (Labels{0, 1, 2}));
+  EXPECT_EQ(load(",a\n0,0.5\n1,1.5\n2,2.5\n", ",label\n2,7\n0,5\n1,6\n").labels, (Labels{0, 1, 2}));
+  // As asked: by their places.
+  EXPECT_EQ(load(kFeatures, "id,label\n14,u\n13,v\n12,v\n11,v\n", {.drop = {"id"}}).labels,
+            (Labels{0, 1, 1, 1}));
+  EXPECT_FALSE(reading_.details.contains("joined_by"));
+  // No identifiers, nothing to go by.
+  EXPECT_EQ(load(kFeatures, "label\nu\nv\nv\nu\n").labels, want);
+}
+
+TEST_F(Joining, ByNumbersThatAreInBothWhateverTheirName) {
+  const std::string x = "code,a,b\n4711,0.5,1.5\n815,2.5,3.25\n42,4.5,5.75\n1234,6.5,7.125\n";
+  const std::string moved = "code,label\n1234,u\n42,v\n815,v\n4711,w\n";
+  const Labels want = {2, 1, 1, 0};
+  const Dataset set = load(x, moved);
+  EXPECT_EQ(set.labels, want);
+  EXPECT_EQ(set.feature_names, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(set.features(1, 0), 2.5f);
+  EXPECT_EQ(reading_.details["joined_by"], "code");
+  EXPECT_EQ(reading_.details["features"], 2);
+  EXPECT_TRUE(said("it tells which label is whose, and is left out of the features"));
+  EXPECT_TRUE(said("labels go to samples by column 1 ('code'), in another order"));
+  // Of a set whose features are known, and of those that were asked for: it stays one.
+  DataSource source;
+  source.features = folder_ / "x.csv";
+  source.labels = folder_ / "y.csv";
+  source.feature_names = {"code", "a", "b"};
+  EXPECT_EQ(load_dataset(source).labels, want);
+  EXPECT_EQ(load_dataset(source).width(), 3u);
+  source.feature_names = {"a", "b"};
+  EXPECT_EQ(load_dataset(source).labels, want);
+  EXPECT_EQ(load(x, moved, {.features = {"code", "a"}}).width(), 2u);
+  EXPECT_TRUE(said("labels go to samples by column 1 ('code')"));
+  EXPECT_EQ(load(x, moved, {.drop = {"code"}}).labels, (Labels{0, 1, 1, 2}));
+  expect_data_error([&] { load("code\n4711\n815\n42\n", "code,label\n815,u\n42,v\n4711,v\n"); },
+                    "no other column of features is left");
+  // An identifier by its name goes first.
+  EXPECT_EQ(load("code,id,b\n7,a,1.5\n9,b,3.5\n8,c,5\n", "id,code,label\nb,9,v\na,7,u\nc,8,v\n")
+                .feature_names,
+            (std::vector<std::string>{"code", "b"}));
+  EXPECT_EQ(reading_.details["joined_by"], "id");
+  // In the same order it changes nothing, and is told.
+  EXPECT_EQ(load(x, "code,label\n4711,u\n815,v\n42,v\n1234,u\n").width(), 3u);
+  EXPECT_TRUE(said("in the same order: rows go together by their places"));
+  EXPECT_TRUE(reading_.warnings.empty());
+}
+
+TEST_F(Joining, NumbersThatAgreeInPart) {
+  const std::string x = "code,a\n4711,1.5\n815,3.25\n42,5.5\n1234,7\n99,8.5\n";
+  expect_data_error([&] { load(x, "code,label\n99,u\n4711,u\n42,v\n816,v\n1234,w\n"); },
+                    "x.csv', line 3, column 1 ('code'): '815' is not in column 1 ('code') of ");
+  expect_data_error([&] { load(x, "code,label\n99,u\n4711,u\n43,v\n816,v\n1234,w\n"); },
+                    "which has the other rows' values but for 2 in another order");
+  EXPECT_EQ(load(x, "code,label\n99,u\n4711,u\n42,v\n816,v\n1234,w\n", {.drop = {"code"}}).labels,
+            (Labels{0, 0, 1, 1, 2}));
+  // In their order: by their places, with a word.
+  EXPECT_EQ(load(x, "code,label\n4711,u\n816,u\n42,v\n1234,v\n99,w\n").labels,
+            (Labels{0, 0, 1, 1, 2}));
+  ASSERT_EQ(reading_.warnings.size(), 1u);
+  EXPECT_NE(reading_.warnings[0].find("in the same order: rows go together by their places"),
+            std::string::npos);
+  // Hardly any, or several of one value: these are measurements.
+  for (const char* other : {"code,label\n99,u\n4711,u\n43,v\n816,v\n1235,w\n",
+                            "code,label\n99,u\n4711,u\n42,v\n42,v\n1234,w\n"}) {
+    load(x, other);
+    EXPECT_TRUE(reading_.warnings.empty()) << other << reading_.warnings[0];
+  }
+  // What tells all of them apart goes first.
+  EXPECT_EQ(load("code,b\n7,1.5\n9,3.5\n8,5\n", "b,code,label\n1.5,9,v\n3.5,7,u\n4,8,v\n").labels,
+            (Labels{0, 1, 1}));
+}
+
+TEST_F(Joining, TextsUnderAnotherName) {
+  const std::string x = "name,a\npa,0.5\npb,1.5\npc,2.5\n";
+  EXPECT_EQ(load(x, "sample,label\npc,2\npb,1\npa,0\n").labels, (Labels{0, 1, 2}));
+  EXPECT_TRUE(said("texts under another name, taken for the same"));
+  EXPECT_TRUE(said("labels go to samples by column 1 ('sample'), in another order"));
+  EXPECT_TRUE(reading_.warnings.empty());
+  // In the same order nothing is to be told.
+  EXPECT_EQ(load(x, "sample,label\npa,2\npb,1\npc,0\n").labels, (Labels{2, 1, 0}));
+}
+
+TEST_F(Joining, ClassesThatLoseTheirRows) {
+  load("id,a\n1,0.5\n2,1.5\n3,NA\n4,NA\n5,3.5\n6,4.5\n", "id,label\n6,u\n5,v\n4,w\n3,w\n2,v\n1,u\n",
+       {.skip_missing = true});
+  ASSERT_EQ(reading_.warnings.size(), 1u);
+  EXPECT_NE(
+      reading_.warnings[0].find("2 of 2 rows of the class 'w' have no sample and are left out"),
+      std::string::npos)
+      << reading_.warnings[0];
+}
+
+TEST_F(Joining, NumbersUnderAnotherNameAreWarnedOf) {
+  load("sample_id,a,b\n4711,0.5,1.5\n815,2.5,3.25\n42,4.5,5\n", "id,label\n42,u\n815,v\n4711,v\n");
+  ASSERT_EQ(reading_.warnings.size(), 1u);
+  EXPECT_NE(reading_.warnings[0].find("column 1 ('sample_id') has another value in every row, and "
+                                      "column 1 ('id') of "),
+            std::string::npos)
+      << reading_.warnings[0];
+  load("a,b\n4711,1.5\n815,3.25\n42,5\n", "id,label\n42,u\n815,v\n4711,v\n");
+  EXPECT_EQ(reading_.warnings.size(), 1u);
+  // Other values, twice the same, in the same order, fractions.
+  for (const char* other : {"id,label\n42,u\n815,v\n4712,v\n", "id,label\n42,u\n42,v\n815,v\n",
+                            "id,label\n4711,u\n815,v\n42,v\n", "id,label\n5,u\n1.5,v\n3.25,v\n"}) {
+    load("a,b\n4711,1.5\n815,3.25\n42,5\n", other);
+    EXPECT_TRUE(reading_.warnings.empty()) << other << reading_.warnings[0];
+  }
+}
+
+TEST_F(Joining, WhatOneTableAloneHasIsRefused) {
+  const auto refused = [&](const std::string& labels, const std::string& part) {
+    expect_data_error([&] { load(kFeatures, labels); }, part);
+  };
+  refused("id,label\n11,u\n12,v\n13,v\n15,u\n", "y.csv': no row with '14' in column 1 ('id')");
+  refused("id,label\n11,u\n12,v\n13,v\n", "no row with '14'");
+  refused("id,label\n11,u\n12,v\n13,v\n14,u\n15,u\n", "x.csv': no row with '15'");
+  refused("id,label\n11,u\n11,v\n13,v\n14,u\n", "does not tell rows apart");
+  // Rows of features that were left out have labels left over.
+  const Dataset set = load("id,a,b\n11,0.5,1.5\n12,NA,3.25\n13,4.5,5.75\n14,6.5,7.125\n",
+                           "id,label\n14,u\n13,v\n12,v\n11,u\n", {.skip_missing = true});
+  EXPECT_EQ(set.labels, (Labels{0, 1, 0}));
+  // Repeated, but alike in both.
+  EXPECT_EQ(load("id,a\n7,0.5\n7,1.5\n8,2.5\n", "id,label\n7,0\n7,1\n8,2\n").labels,
+            (Labels{0, 1, 2}));
+  // Without a name it may count anything.
+  EXPECT_EQ(load(",a\n5,0.5\n9,1.5\n7,2.5\n", ",label\n0,0\n1,1\n2,2\n").labels, (Labels{0, 1, 2}));
+  EXPECT_TRUE(said("rows go together by their places"));
+}
+
+TEST_F(Joining, ArchivesByTheirIdentifiers) {
+  const FeatureMatrix x = FeatureMatrix::Random(4, 2);
+  using Bytes = std::vector<std::uint8_t>;
+  const auto load = [&](const std::map<std::string, Bytes>& keys, const std::string& labels,
+                        bool skip = false) {
+    std::map<std::string, Bytes> members = keys;
+    members["features"] = npy_bytes(x);
+    write_npz(folder_ / "x.npz", members);
+    put_file(folder_ / "y.csv", labels);
+    DataSource source;
+    source.features = folder_ / "x.npz";
+    source.labels = folder_ / "y.csv";
+    source.columns.skip_missing = skip;
+    reading_ = {};
+    return load_dataset(source, &reading_).labels;
+  };
+  using Words = std::vector<std::string>;
+  const Bytes names = npy_bytes(Words{"pa", "pb", "pc", "pd"});
+  const Labels want = {0, 1, 2, 0}, by_place = {0, 2, 0, 1};
+  const std::string labels = "id,label\npd,0\npc,2\npa,0\npb,1\n";
+  for (const char* member : {"ids", "names", "ID", "sample_ids", "ids_train"}) {
+    EXPECT_EQ(load({{member, names}}, labels), want) << member;
+    EXPECT_TRUE(said("labels go to samples by column 1 ('id'), as member '")) << member;
+    EXPECT_EQ(reading_.details["joined_by"], "id");
+  }
+  // Texts under whatever name; numbers under an identifier's, or an index that does not count.
+  EXPECT_EQ(load({{"ids", names}}, "code,label\npd,0\npc,2\npa,0\npb,1\n"), want);
+  const Bytes numbers = npy_bytes(Labels{0, 1, 2, 3});
+  EXPECT_EQ(load({{"ids", numbers}}, "id,label\n3,0\n2,2\n0,0\n1,1\n"), want);
+  EXPECT_EQ(load({{"index", numbers}}, ",label\n3,0\n2,2\n0,0\n1,1\n"), want);
+  EXPECT_EQ(load({{"ids", npy_bytes(Labels{2, 3, 1, 0})}}, ",label\n0,0\n1,2\n2,0\n3,1\n"),
+            by_place);
+  ASSERT_EQ(reading_.warnings.size(), 1u);
+  EXPECT_NE(reading_.warnings[0].find("rows go together by their places"), std::string::npos);
+  // Files, with folders and endings or without.
+  const Bytes files = npy_bytes(Words{"a/1.png", "b/2.png", "b/3.png", "a/4.png"});
+  for (const char* image :
+       {"image,label\n4.png,0\n3.png,2\n1.png,0\n2.png,1\n", "image_id,label\n4,0\n3,2\n1,0\n2,1\n",
+        "f,label\nx\\4.jpg,0\nx\\3.jpg,2\nx\\1.jpg,0\nx\\2.jpg,1\n"}) {
+    EXPECT_EQ(load({{"names", files}}, image), want) << image;
+    EXPECT_TRUE(said("but for folders"));
+  }
+  // One that tells nothing apart is not gone by, other values are told, half of them refused.
+  EXPECT_EQ(load({{"ids", npy_bytes(Words{"p", "p", "q", "r"})}}, labels), (Labels{0, 2, 0, 1}));
+  EXPECT_TRUE(said("rows go together by their places, not by column 1 ('id')"));
+  EXPECT_EQ(load({}, labels), by_place);
+  EXPECT_TRUE(said("rows go together by their places, not by column 1 ('id')"));
+  EXPECT_EQ(load({{"ids", npy_bytes(Words{"s", "t", "u", "v"})}}, labels), by_place);
+  ASSERT_EQ(reading_.warnings.size(), 1u);
+  expect_data_error(
+      [&] {
+        load({{"ids", names}}, "id,label\npd,0\npx,2\npa,0\npb,1\n");
+      },
+      "y.csv': no row with 'pc' in column 1 ('id'), which member 'ids' of ");
+  const std::string more = labels + "pe,1\n";
+  expect_data_error([&] { load({{"ids", names}}, more); }, "x.npz': no row with 'pe' in member");
+  EXPECT_EQ(load({{"ids", names}}, more, true), want);
+}
+
+TEST_F(Joining, ByPlacesIsSaidWhereLabelsHaveIdentifiers) {
+  EXPECT_EQ(load("a,b\n0.5,1.5\n2.5,3.5\n", "id,label\np,u\nq,v\n").labels, (Labels{0, 1}));
+  EXPECT_TRUE(said("y.csv': rows go together by their places, not by column 1 ('id'): "));
+  load("a,b\n0.5,1.5\n2.5,3.5\n", "id,label\np,u\np,v\n");
+  EXPECT_FALSE(said("by their places"));
+}
+
+TEST_F(Joining, ColumnsOfAnotherSetByTheirNames) {
+  DataSource source;
+  source.features = folder_ / "x.csv";
+  source.feature_names = {"a", "b"};
+  put_file(source.features, "b,a\n1.5,0.5\n3.25,2.5\n");
+  const Dataset set = load_features(source);
+  EXPECT_EQ(set.features(0, 0), 0.5f);
+  EXPECT_EQ(set.feature_names, source.feature_names);
+  put_file(source.features, "b,c\n1.5,0.5\n");
+  expect_data_error([&] { load_features(source); }, "no column 'a'");
+  source.columns.features = {"b", "a"};
+  put_file(source.features, "b,a\n1.5,0.5\n");
+  expect_data_error([&] { load_features(source); }, "expected those of the training set");
+  source.columns = {};
+  put_file(source.features, "1.5,0.5\n2.5,3.5\n");
+  Reading reading;
+  EXPECT_EQ(load_features(source, &reading).features(0, 0), 1.5f);
+  EXPECT_NE(reading.notes.back().find("the training set's, in their order"), std::string::npos);
+}
+
+TEST_F(Joining, LabelsOfAnotherSetWhereThisOneHasThem) {
+  put_file(folder_ / "train.csv",
+           "a,class,grade\n0.5,0,u\n1.75,1,v\n2.25,0,v\n3.75,1,u\n4.125,1,v\n5.5,0,u\n");
+  DataSource source;
+  source.features = folder_ / "train.csv";
+  source.columns.label = "Grade";
+  source.columns.drop = {"2"};
+  Reading reading;
+  const Dataset train = load_dataset(source, &reading);
+  EXPECT_EQ(train.label_name, "grade");
+  EXPECT_EQ(select(train, std::vector<std::uint32_t>{1, 2}).label_name, "grade");
+  source.feature_names = train.feature_names;
+  source.classes.names = train.class_names;
+  source.features = folder_ / "test.csv";
+  const auto labels = [&](const std::string& text) {
+    put_file(source.features, text);
+    return load_dataset(source).labels;
+  };
+  const std::string bare = "0.5,0,v\n1.5,1,u\n", header = "a,class,grade\n";
+  expect_data_error([&] { labels(bare); }, "no column 'Grade'");
+  find_labels_as_in(source.columns, reading);
+  EXPECT_EQ(labels(bare), (Labels{1, 0}));
+  EXPECT_EQ(labels(header + bare), (Labels{1, 0}));
+  EXPECT_EQ(labels("grade,x,a\nv,0,0.5\nu,1,1.5\n"), (Labels{1, 0}));
+  expect_data_error([&] { labels("a,x,kind\n" + bare); }, "no column 'grade'");
+  // By the name alone: where it is there.
+  source.columns = {};
+  source.columns.known_label.name = "grade";
+  EXPECT_EQ(labels(header + bare), (Labels{1, 0}));
+  source.columns.drop = {"2"};
+  EXPECT_EQ(labels("a,x,label\n" + bare), (Labels{1, 0}));
+}
+
+TEST(Rounding, WhatSinglePrecisionLosesIsRefused) {
+  const TemporaryFolder folder;
+  const auto column = [](double offset, double step) {
+    Eigen::MatrixXd x(100, 2);
+    for (Eigen::Index i = 0; i < 100; ++i) {
+      x(i, 0) = 0.5 * static_cast<double>(i % 7);
+      x(i, 1) = offset + step * static_cast<double>(i % 10);
+    }
+    return x;
+  };
+  const auto load = [&](const Eigen::MatrixXd& x) {
+    write_npy(folder / "x.npy", x);
+    DataSource source;
+    source.features = folder / "x.npy";
+    return load_features(source).features;
+  };
+  // Times in seconds: steps of 128 in single precision.
+  expect_data_error([&] { load(column(1.7e9, 5)); },
+                    "x.npy', column 1: values near 1.7e+09 that vary by 14.4");
+  EXPECT_EQ(load(column(0, 5)).cast<double>(), column(0, 5));
+  EXPECT_NO_THROW(load(column(1.7e9, 1e5)));
+  EXPECT_NO_THROW(load(column(1e6, 5)));
+  // Constant, but for rounding in double precision.
+  EXPECT_NO_THROW(load(column(1.7e9, 0)));
+  EXPECT_NO_THROW(load(column(0.1, 2e-17)));
+  // The same of a table.
+  std::string text = "t,a,label\n";
+  for (int i = 0; i < 20; ++i)
+    text += std::to_string(1700000000 + i * i) + "," + std::to_string(i % 7) + ".5," +
+            (i % 2 == 0 ? "u" : "v") + "\n";
+  put_file(folder / "x.csv", text);
+  DataSource source;
+  source.features = folder / "x.csv";
+  expect_data_error([&] { load_dataset(source); }, "column 1 ('t'): values near 1.7e+09");
+  source.columns.drop = {"t"};
+  EXPECT_EQ(load_dataset(source).width(), 1u);
+}
+
+}  // namespace
+}  // namespace blindtuner

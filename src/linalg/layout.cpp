@@ -34,7 +34,8 @@ ProductLayout ProductLayout::plan(const Parameters& parameters, std::size_t samp
     const ProductLayout l = create(parameters, samples, features, classes, width);
     // Key switches: weights are expanded, gradients relinearised and packed (with `width` products
     // each); scores relinearised and packed, errors expanded.
-    const double blocks = static_cast<double>((batch_samples + l.rows() - 1) / l.rows());
+    const std::size_t whole_blocks = (batch_samples + l.rows() - 1) / l.rows();
+    const double blocks = static_cast<double>(whole_blocks);
     const double pieces = static_cast<double>(l.pieces());
     const double cost = pieces * (3.0 + 0.04 * static_cast<double>(width)) +
                         3.0 * static_cast<double>(classes) * blocks;

@@ -175,7 +175,7 @@ CircuitWork count_circuits(const Parameters& p, const HeadCircuit& circuit, std:
   const auto found = std::find_if(answers.begin(), answers.end(),
                                   [&](const auto& answer) { return answer.first == question; });
   if (found != answers.end()) return found->second;
-  const CircuitWork work = run_circuits(p, circuit, classes, class_stride, fold_bit);
+  CircuitWork work = run_circuits(p, circuit, classes, class_stride, fold_bit);
   answers.emplace_back(question, work);
   return work;
 }

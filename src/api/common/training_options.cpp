@@ -14,7 +14,7 @@ learn::TrainingConfig config_of(const TrainingOptions& options, std::size_t clas
     json = parse_json(options.configuration, "the training configuration");
   if (options.configuration.empty() || (json.is_object() && !json.contains("classes")))
     json["classes"] = classes;
-  const learn::TrainingConfig config = learn::training_config_from_json(json);
+  learn::TrainingConfig config = learn::training_config_from_json(json);
   learn::require_classes(config, classes);
   return config;
 }

@@ -27,7 +27,7 @@ EncoderFeatures pair_features(const CommonOptions& common, const ExtractOptions&
   require_pairs(options.pairs, out.names.size(), out.labels, texts.names.size(), texts.labels);
   FeatureMatrix& both = out.extracted.features;
   const FeatureMatrix left = std::move(both), right = std::move(texts.extracted.features);
-  both.resize(left.rows(), left.cols() + right.cols());
+  both = FeatureMatrix(left.rows(), left.cols() + right.cols());
   both.leftCols(left.cols()) = left;
   for (std::size_t i = 0; i < out.extracted.kept.size(); ++i) {
     const std::size_t k = out.extracted.kept[i];

@@ -195,14 +195,14 @@ class Child {
 
 fs::path own_program() {
   std::error_code error;
-  const fs::path self = fs::read_symlink("/proc/self/exe", error);
+  fs::path self = fs::read_symlink("/proc/self/exe", error);
   if (error) throw DataError("cannot find this program's file: " + error.message());
   return self;
 }
 
 fs::path server_program(const std::string& named) {
   if (!named.empty()) return named;
-  const fs::path beside = own_program().parent_path() / "blindtuner-server";
+  fs::path beside = own_program().parent_path() / "blindtuner-server";
   if (!path_exists(beside))
     throw DataError("no 'blindtuner-server' beside this program; name it with --server");
   return beside;

@@ -67,7 +67,7 @@ std::string version_said_by(const fs::path& program) {
 }  // namespace
 
 fs::path checked_server_program(const std::string& named) {
-  const fs::path program = server_program(named);
+  fs::path program = server_program(named);
   const std::string expected = std::string("blindtuner-server ") + program_version();
   const std::string said = version_said_by(program);
   if (said != expected)

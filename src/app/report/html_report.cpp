@@ -384,7 +384,7 @@ std::string pooling_choice(const json& r) {
 std::string choice(const json& r) {
   if (!has(r, "choice") || r["choice"]["trials"].empty()) return "";
   const json& choice = r["choice"];
-  const std::string ways = heading("How the settings were chosen") + "<p>Each way to train " +
+  std::string ways = heading("How the settings were chosen") + "<p>Each way to train " +
                            kHowTried + trials(choice, "way");
   // Of heads whose scores are logarithms of odds alone.
   if (!has(choice, "balance")) return ways;

@@ -122,7 +122,7 @@ std::vector<std::size_t> SlotToCoeff::rotations() const {
   return {steps.begin(), steps.end()};
 }
 
-Bootstrapper::Bootstrapper(ParametersPtr parameters)
+Bootstrapper::Bootstrapper(const ParametersPtr& parameters)
     : Bootstrapper(parameters, BootstrapShape::standard(*parameters)) {}
 
 Bootstrapper::Bootstrapper(ParametersPtr parameters, BootstrapShape shape)

@@ -99,7 +99,7 @@ class SlotToCoeff {
 
 class Bootstrapper {
  public:
-  explicit Bootstrapper(ParametersPtr parameters);
+  explicit Bootstrapper(const ParametersPtr& parameters);
   Bootstrapper(ParametersPtr parameters, BootstrapShape shape);
 
   const Parameters& parameters() const { return *parameters_; }

@@ -63,7 +63,7 @@ FeatureTable read_table(const DataSource& source, Labelled labelled, Reading& re
 /// A member that was found and not asked for is said.
 Members members_of(const NpzArchive& archive, const DataSource& source, bool labelled,
                    Reading& reading) {
-  const Members out = find_members(archive, source.members, source.part);
+  Members out = find_members(archive, source.members, source.part);
   reading.details["members"] = {{"features", out.features}};
   if (labelled) reading.details["members"]["labels"] = out.labels;
   if (out.features != "features" || (labelled && out.labels != "labels"))

@@ -52,8 +52,10 @@ Taps make_taps(int from, std::int64_t to, std::int64_t begin, int window,
   for (std::size_t i = 0; i < static_cast<std::size_t>(window); ++i) {
     const double centre = (static_cast<double>(begin) + static_cast<double>(i) + 0.5) * scale;
     const double inverse = 1.0 / filter_scale;
+    // NOLINTBEGIN(bugprone-incorrect-roundings): cut as Pillow cuts
     const int low = std::max(0, static_cast<int>(centre - support + 0.5));
     const int high = std::min(from, static_cast<int>(centre + support + 0.5));
+    // NOLINTEND(bugprone-incorrect-roundings)
     double sum = 0;
     for (int x = low; x < high; ++x) {
       const double weight = filter((x - centre + 0.5) * inverse);

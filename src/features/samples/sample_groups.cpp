@@ -301,7 +301,7 @@ SampleGroups choose_groups(const std::vector<GroupColumn>& columns, const Labels
 }
 
 std::vector<std::uint32_t> kept_together(const Dataset& set) {
-  const std::vector<std::uint32_t> copies = find_copies(set).groups();
+  std::vector<std::uint32_t> copies = find_copies(set).groups();
   if (!set.groups.together || set.groups.values.size() != set.size()) return copies;
   std::vector<std::uint32_t> groups = first_of_group(set.groups.values);
   if (copies.empty()) return groups;

@@ -29,7 +29,8 @@ void Encoder::add_block(BlockWeights weights) {
               (weights.bias != nullptr) == shape_.biased && blocks_.size() < depth_ && !last_,
           "Encoder: sizes");
   // The softmax's scale goes into the queries.
-  const auto scale = static_cast<float>(1 / std::sqrt(static_cast<double>(width / shape_.heads)));
+  const std::size_t head_width = width / shape_.heads;
+  const auto scale = static_cast<float>(1 / std::sqrt(static_cast<double>(head_width)));
   for (std::size_t i = 0; i < width * width; ++i) weights.qkv.weight[i] *= scale;
   for (std::size_t i = 0; i < width; ++i) weights.qkv.bias[i] *= scale;
   if (shape_.reads > 0 && blocks_.size() + 1 == depth_) {

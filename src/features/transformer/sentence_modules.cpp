@@ -106,7 +106,7 @@ std::string read_prompt(const fs::path& path) {
   if (!prompts.contains(name))
     throw DataError(where + ": default_prompt_name is '" + name.substr(0, 40) +
                     "', which is none of the prompts");
-  const std::string prompt = word_setting(prompts, name.c_str(), "", where);
+  std::string prompt = word_setting(prompts, name.c_str(), "", where);
   if (prompt.size() > kMaxPromptBytes)
     throw DataError(where + ": a prompt of " + std::to_string(prompt.size()) +
                     " bytes, expected at most " + std::to_string(kMaxPromptBytes));

@@ -71,7 +71,7 @@ fs::path room_for(const fs::path& folder, const std::optional<KeyId>& id, const 
                   const fs::path& same = {}) {
   const std::string first = "old-" + (id ? to_string(*id).substr(0, 16) : "unreadable");
   for (int i = 1;; ++i) {
-    const fs::path room = folder / (i == 1 ? first : first + "-" + std::to_string(i));
+    fs::path room = folder / (i == 1 ? first : first + "-" + std::to_string(i));
     std::error_code ignored;
     if (!path_exists(room / name) || (!same.empty() && fs::equivalent(room / name, same, ignored)))
       return room;
@@ -81,7 +81,7 @@ fs::path room_for(const fs::path& folder, const std::optional<KeyId>& id, const 
 /// secret.key under a second name, so that the first can be replaced.
 fs::path keep_secret_key(const fs::path& folder) {
   const fs::path key = secret_key_path(folder);
-  const fs::path room = room_for(folder, identity(key, FileKind::kSecretKey), "secret.key", key);
+  fs::path room = room_for(folder, identity(key, FileKind::kSecretKey), "secret.key", key);
   const fs::path kept = room / "secret.key";
   make_private_folder(room);
   // A file that a symbolic link leads to stays where it is, and is copied: the link is replaced.

@@ -384,8 +384,8 @@ std::string pooling_choice(const json& r) {
 std::string choice(const json& r) {
   if (!has(r, "choice") || r["choice"]["trials"].empty()) return "";
   const json& choice = r["choice"];
-  std::string ways = heading("How the settings were chosen") + "<p>Each way to train " +
-                           kHowTried + trials(choice, "way");
+  std::string ways = heading("How the settings were chosen") + "<p>Each way to train " + kHowTried +
+                     trials(choice, "way");
   // Of heads whose scores are logarithms of odds alone.
   if (!has(choice, "balance")) return ways;
   std::string strengths;

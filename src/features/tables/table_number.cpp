@@ -189,8 +189,7 @@ bool like_a_number(std::string_view field) {
     switch (utf8proc_category(static_cast<utf8proc_int32_t>(point))) {
       case UTF8PROC_CATEGORY_ND:
         // "1.0D+02" is a number of Fortran's, "P12" and "3f2a" are names.
-        if (letters > 0 && !(letters == 1 && text.find('d') != std::string::npos))
-          return false;
+        if (letters > 0 && !(letters == 1 && text.find('d') != std::string::npos)) return false;
         ++digits;
         break;
       case UTF8PROC_CATEGORY_LU:

@@ -17,7 +17,7 @@ constexpr std::size_t kParallelBytes = std::size_t{1} << 19;
 }  // namespace
 
 ContainerWriter::ContainerWriter(ByteSink& sink, const FileHeader& header)
-    : sink_(sink), secret_(header.kind == FileKind::kSecretKey) {
+    : sink_(sink), version_(header.version), secret_(header.kind == FileKind::kSecretKey) {
   const HeaderBytes bytes = encode_header(header);
   std::copy_n(bytes.end() - kDigestBytes, kDigestBytes, header_digest_.begin());
   sink_.write(bytes);

@@ -38,6 +38,8 @@ class ContainerWriter {
   /// Number (8 bytes) and values.
   void doubles(std::span<const double> values);
 
+  /// The header's.
+  std::uint32_t version() const { return version_; }
   /// Payload bytes so far.
   std::uint64_t size() const { return size_; }
   /// Writes the rest and flushes the sink, where nothing appears before commit(). At most once.
@@ -58,6 +60,7 @@ class ContainerWriter {
   void finish();
 
   ByteSink& sink_;
+  std::uint32_t version_;
   FrameDigest header_digest_;
   bool secret_, in_section_ = false, complete_ = false;
   SectionTag tag_ = 0;

@@ -77,7 +77,7 @@ HeaderBytes encode_header(const FileHeader& header) {
           "a parameter digest has 64 hexadecimal digits");
   HeaderBytes bytes{};
   std::copy(kMagic.begin(), kMagic.end(), bytes.begin());
-  const std::uint32_t version = kFormatVersion, kind = static_cast<std::uint32_t>(header.kind);
+  const std::uint32_t version = header.version, kind = static_cast<std::uint32_t>(header.kind);
   std::memcpy(&bytes[8], &version, 4);
   std::memcpy(&bytes[12], &kind, 4);
   for (std::size_t i = 0; i < header.parameters_digest.size() / 2; ++i) {
@@ -102,15 +102,16 @@ FileHeader decode_header(const HeaderBytes& bytes, const std::string& where) {
   std::uint32_t version = 0, kind = 0;
   std::memcpy(&version, &bytes[8], 4);
   std::memcpy(&kind, &bytes[12], 4);
-  if (version != kFormatVersion)
+  if (version < kFormatVersion || version > kNewestVersion)
     throw DataError(where + ": format version " + std::to_string(version) + ", expected " +
-                    std::to_string(kFormatVersion));
+                    std::to_string(kFormatVersion) + " to " + std::to_string(kNewestVersion));
   Sha256 hash;
   hash.add(bytes.data(), kHeaderDigestOffset);
   const FrameDigest digest = hash.finish();
   if (!std::equal(digest.begin(), digest.end(), &bytes[kHeaderDigestOffset]))
     throw DataError(where + ": damaged: the header's checksum is wrong");
   FileHeader header;
+  header.version = version;
   header.kind = static_cast<FileKind>(kind);
   const auto parameters = std::span(bytes).subspan(16, 32);
   if (std::any_of(parameters.begin(), parameters.end(), [](std::uint8_t b) { return b != 0; }))

@@ -4,7 +4,7 @@
 //
 //   header, 192 bytes
 //     0   8   magic "BLNDTUNR"
-//     8   4   format version, kFormatVersion
+//     8   4   format version, kFormatVersion; kNewestVersion where the file holds what came with it
 //     12  4   kind of file, FileKind
 //     16  32  digest of the parameters (Parameters::digest(), binary); zero when the kind has none
 //     48  32  name of the parameters, padded with zeros
@@ -39,6 +39,8 @@
 namespace blindtuner::io {
 
 inline constexpr std::uint32_t kFormatVersion = 1;
+/// Of files that hold a key without a seed (io/poly_io.h), which programs that know kFormatVersion alone refuse.
+inline constexpr std::uint32_t kNewestVersion = 2;
 inline constexpr std::size_t kHeaderBytes = 192;
 inline constexpr std::size_t kFrameBytes = std::size_t{1} << 20;
 inline constexpr std::size_t kDigestBytes = 32;
@@ -78,6 +80,7 @@ struct FileHeader {
   KeyId key_id{};
   /// "PARM" where the file has it, else empty. No part of the header's bytes.
   std::string written_parameters{};
+  std::uint32_t version = kFormatVersion;
 };
 
 /// A section's name: exactly four characters.

@@ -7,10 +7,14 @@
 namespace blindtuner::io {
 namespace {
 
-void write_ring(ContainerWriter& out, const Parameters& parameters, const Ring& ring) {
+// Added to a ring's number: the key that follows has no seed.
+constexpr std::uint8_t kWithoutSeed = 2;
+
+void write_ring(ContainerWriter& out, const Parameters& parameters, const Ring& ring,
+                std::uint8_t added = 0) {
   require(&ring == &parameters.ring() || &ring == &parameters.small_ring(),
           "a polynomial of a ring that is not the parameters'");
-  out.number(static_cast<std::uint8_t>(&ring == &parameters.ring() ? 1 : 0));
+  out.number(static_cast<std::uint8_t>((&ring == &parameters.ring() ? 1 : 0) + added));
 }
 
 const Ring& read_ring(ContainerReader& in, const Parameters& parameters) {
@@ -42,10 +46,15 @@ CiphertextHead read_head(ContainerReader& in, const Parameters& parameters) {
 
 }  // namespace
 
-FileHeader make_header(FileKind kind, const Parameters& parameters, const KeyId& key_id) {
+FileHeader make_header(FileKind kind, const Parameters& parameters, const KeyId& key_id,
+                       bool seeded) {
   const ParametersLiteral& literal = parameters.literal();
-  return {kind, literal.name, parameters.digest(), key_id,
-          built_in(literal) ? std::string() : to_text(literal)};
+  return {kind,
+          literal.name,
+          parameters.digest(),
+          key_id,
+          built_in(literal) ? std::string() : to_text(literal),
+          seeded ? kFormatVersion : kNewestVersion};
 }
 
 ParametersPtr load_parameters(ContainerReader& reader, bool allow_insecure) {
@@ -130,22 +139,32 @@ SeededCiphertext read_seeded_ciphertext(ContainerReader& in, const Parameters& p
 
 void write(ContainerWriter& out, const Parameters& parameters, const KeySwitchKey& key) {
   require(key.b.size() == key.shape.digits() && !key.b.empty(), "a key has one b for each digit");
-  write_ring(out, parameters, key.ring());
+  require(key.seeded || out.version() >= kNewestVersion,
+          "a key without a seed in a file of an earlier version");
+  write_ring(out, parameters, key.ring(), key.seeded ? 0 : kWithoutSeed);
   write_count(out, key.shape.q_count);
   write_count(out, key.shape.p_count);
   write_count(out, key.shape.digits());
   for (const std::size_t end : key.shape.digit_ends) write_count(out, end);
-  out.bytes(key.seed);
-  for (const Poly& b : key.b) {
-    require(b.q_count() == key.shape.q_count && b.p_count() == key.shape.p_count,
-            "a key's polynomials have its shape");
-    write_residues(out, b);
-  }
+  const auto write_halves = [&](const std::vector<Poly>& halves) {
+    require(halves.size() == key.shape.digits(), "a key has one of each half for each digit");
+    for (const Poly& x : halves) {
+      require(x.q_count() == key.shape.q_count && x.p_count() == key.shape.p_count,
+              "a key's polynomials have its shape");
+      write_residues(out, x);
+    }
+  };
+  if (key.seeded) out.bytes(key.seed);
+  write_halves(key.b);
+  if (!key.seeded) write_halves(key.a);
 }
 
 KeySwitchKey read_key_switch_key(ContainerReader& in, const Parameters& parameters) {
-  const Ring& ring = read_ring(in, parameters);
   KeySwitchKey key;
+  const std::uint8_t last = in.header().version >= kNewestVersion ? 1 + kWithoutSeed : 1;
+  const auto place = in.number_in(in.number<std::uint8_t>(), 0, last, "the number of a ring");
+  const Ring& ring = place % kWithoutSeed == 1 ? parameters.ring() : parameters.small_ring();
+  key.seeded = place < kWithoutSeed;
   key.shape.q_count = read_count(in, 1, ring.q_size(), "a key's number of primes");
   key.shape.p_count = read_count(in, 1, ring.p_size(), "a key's number of special primes");
   const std::size_t digits = read_count(in, 1, key.shape.q_count, "a key's number of digits");
@@ -160,10 +179,16 @@ KeySwitchKey read_key_switch_key(ContainerReader& in, const Parameters& paramete
   if (begin != key.shape.q_count)
     in.fail("a key's digits end at prime " + std::to_string(begin) + ", expected " +
             std::to_string(key.shape.q_count));
-  in.bytes(key.seed);
-  for (std::size_t d = 0; d < digits; ++d)
-    key.b.push_back(read_residues(in, ring, key.shape.q_count, key.shape.p_count));
-  key.expand();
+  const auto read_halves = [&](std::vector<Poly>& halves) {
+    for (std::size_t d = 0; d < digits; ++d)
+      halves.push_back(read_residues(in, ring, key.shape.q_count, key.shape.p_count));
+  };
+  if (key.seeded) in.bytes(key.seed);
+  read_halves(key.b);
+  if (key.seeded)
+    key.expand();
+  else
+    read_halves(key.a);
   return key;
 }
 

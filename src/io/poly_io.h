@@ -6,7 +6,9 @@
 //   ciphertext  ring, q_count (2), scale (8, double), residues of c0, residues of c1
 //   seeded      ring, q_count (2), scale (8), stream (8), seed (32), residues of c0
 //   key         ring, q_count (2), p_count (2), digits (2), digit ends (2 each), seed (32), residues of
-//               b_0, b_1, ..; the uniform halves are expanded from the seed
+//               b_0, b_1, ..; the uniform halves are expanded from the seed. A key without a seed, in files
+//               of kNewestVersion alone: ring + 2, and in the place of the seed residues of a_0, a_1, ..
+//               follow those of the b halves
 //   galois keys count (4), then for each, by rising element: Galois element (8), key
 //   bootstrap   key: relinearisation; galois keys; keys: small_to_sparse, dense_to_sparse,
 //               sparse_to_dense, dense_to_small
@@ -29,8 +31,10 @@
 namespace blindtuner::io {
 using namespace ckks;
 
-/// The header for a file of this kind under these parameters.
-FileHeader make_header(FileKind kind, const Parameters& parameters, const KeyId& key_id);
+/// The header for a file of this kind under these parameters, of the version that holds all its keys:
+/// `seeded` unless one of them has no seed.
+FileHeader make_header(FileKind kind, const Parameters& parameters, const KeyId& key_id,
+                       bool seeded = true);
 
 /// The parameters that the file carries, or those of this program that it names, by digest. Sets below 128
 /// bits are refused (SecurityError) unless allowed. Asks for the first section.
@@ -56,8 +60,9 @@ void write(ContainerWriter& out, const Parameters& parameters, const SeededCiphe
 SeededCiphertext read_seeded_ciphertext(ContainerReader& in, const Parameters& parameters,
                                         const AcceptCiphertext& accept = {});
 
+/// Throws ContractError for a key without a seed in a file of an earlier version.
 void write(ContainerWriter& out, const Parameters& parameters, const KeySwitchKey& key);
-/// The uniform halves are expanded.
+/// The uniform halves are there.
 KeySwitchKey read_key_switch_key(ContainerReader& in, const Parameters& parameters);
 
 void write(ContainerWriter& out, const Parameters& parameters, const GaloisKeys& keys);

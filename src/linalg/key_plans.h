@@ -12,6 +12,10 @@ std::vector<KeyPlan> key_plans(const Parameters& parameters, const ProductLayout
 
 KeySwitchKey& key_in(ProductKeys& keys, const KeyPlan& plan);
 
+/// By which the data that owner i encrypted under its own secret, alone and before all others are there,
+/// come under the secret of all: one key for each owner.
+std::vector<KeyPlan> way_in_plans(const Parameters& parameters, std::size_t owners);
+
 /// What tells a component map's key from all others of a set.
 std::string key_name(const ComponentMap& map);
 

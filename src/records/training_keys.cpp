@@ -8,7 +8,10 @@ namespace blindtuner::records {
 
 void write_training_keys(ByteSink& sink, const Parameters& parameters, const KeyId& id,
                          const TrainingKeys& keys) {
-  ContainerWriter out(sink, make_header(FileKind::kEvaluationKeys, parameters, id));
+  // Of several owners' keys relinearisation alone has no seed.
+  const bool seeded =
+      keys.bootstrap.evaluation.relinearisation.seeded && keys.products.relinearisation.seeded;
+  ContainerWriter out(sink, make_header(FileKind::kEvaluationKeys, parameters, id, seeded));
   out.begin_section(kLayoutSection);
   write(out, keys.layout);
   out.begin_section(kBootstrapSection);

@@ -26,6 +26,19 @@ void add_share(std::vector<Poly>& b, KeyShare&& share) {
   }
 }
 
+KeySwitchKey sum_shares(const Ring& ring, const KeyShape& shape, const Seed& seed,
+                        std::size_t owners,
+                        const std::function<KeyShare(std::size_t owner)>& next) {
+  require(owners >= 1, "a key has an owner");
+  KeySwitchKey key{shape, seed, {}, {}};
+  for (std::size_t i = 0; i < owners; ++i) add_share(key.b, next(i));
+  require(key.b.size() == shape.digits() && &key.ring() == &ring &&
+              key.b.front().q_count() == shape.q_count && key.b.front().p_count() == shape.p_count,
+          "shares of another key than planned");
+  key.expand();
+  return key;
+}
+
 std::string KeyPlan::name() const {
   const std::string of_small = small ? "small " : "";
   switch (kind) {
@@ -41,6 +54,8 @@ std::string KeyPlan::name() const {
       return "key from the sparse to the dense secret";
     case Kind::kDenseToSmall:
       return "key from the dense to the small secret";
+    case Kind::kWayIn:
+      return "way-in key of owner " + std::to_string(g);
   }
   throw ContractError("no such kind of key");
 }

@@ -6,6 +6,7 @@
 // them up. One owner's key is its own share. docs/decisions/key-shares.md.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "rlwe/keys.h"
@@ -19,9 +20,14 @@ using KeyShare = std::vector<Poly>;
 std::vector<Poly> uniform_halves(const Ring& ring, std::size_t q_count, std::size_t p_count,
                                  std::size_t count, const Seed& seed);
 
-/// Adds a share to those that b has: none, as long as it is empty. Throws ContractError for shares of
+/// Adds a share to those that b has: none as long as it is empty. Throws ContractError for shares of
 /// different shapes.
 void add_share(std::vector<Poly>& b, KeyShare&& share);
+
+/// The key whose uniform halves the seed gives and whose share of owner i next(i) gives, asked in order: in
+/// memory are the key and one share, however many owners there are.
+KeySwitchKey sum_shares(const Ring& ring, const KeyShape& shape, const Seed& seed,
+                        std::size_t owners, const std::function<KeyShare(std::size_t owner)>& next);
 
 /// A key-switching key that circuits need, as its owners and whoever adds up their shares know it.
 struct KeyPlan {
@@ -32,11 +38,13 @@ struct KeyPlan {
     kDenseToSparse,    ///< s -> s~
     kSparseToDense,    ///< s~ -> s
     kDenseToSmall,     ///< s -> s'(X^ratio)
+    kWayIn,            ///< one owner's own s' -> the s' of all
   };
   Kind kind{};
   KeyShape shape;
-  u64 g = 1;           ///< of kGalois
-  bool small = false;  ///< of the small ring, where s' stands for s: the first two kinds alone
+  u64 g = 1;  ///< of kGalois; of kWayIn the owner, counted from 0
+  bool small =
+      false;  ///< of the small ring, where s' stands for s: kWayIn always, the first two kinds
 
   /// What tells it from all others of a set, for the common reference and for messages.
   std::string name() const;

@@ -24,6 +24,7 @@ device::Key KeySwitchKey::view() const {
 }
 
 void KeySwitchKey::expand() {
+  require(seeded, "this key's uniform halves are a sum: no seed gives them");
   a = uniform_halves(ring(), shape.q_count, shape.p_count, shape.digits(), seed);
 }
 

@@ -26,17 +26,19 @@ struct KeyShape {
 
 /// Switches c1 * s_from to a ciphertext under s_to: for each digit d
 ///   b_d = -a_d s_to + e_d + P g_d s_from  (mod q_0 .. q_(q_count-1) p_0 .. p_(p_count-1)),
-/// g_d = 1 mod the digit's primes and 0 mod the others. a_d is expanded from (seed, stream d).
+/// g_d = 1 mod the digit's primes and 0 mod the others. a_d is expanded from (seed, stream d), but for the
+/// relinearisation key of several owners, where a_d is a sum of theirs and there is no seed.
 /// Source: hybrid key switching, @[HK20, Sec. 3].
 struct KeySwitchKey {
   KeyShape shape;
   Seed seed{};
   std::vector<Poly> b, a;
+  bool seeded = true;
 
   const Ring& ring() const { return b.front().ring(); }
   /// For the device; `a` must be filled.
   device::Key view() const;
-  /// Fills `a` from the seed.
+  /// Fills `a` from the seed. Throws ContractError where there is none.
   void expand();
 };
 

@@ -26,9 +26,10 @@ u64 inverse_galois(u64 g, std::size_t n) {
 KeyShare make_share(std::span<const Poly> a, const Poly& payload, const SecretKey& to,
                     const KeyShape& shape, bool insecure_allowed, const std::string& name) {
   const Ring& ring = to.ring();
-  require(&payload.ring() == &ring && payload.q_count() >= shape.q_count &&
-              payload.p_count() >= shape.p_count && payload.domain() == Domain::kNtt,
-          "a key's payload needs the key's limbs");
+  require(
+      payload.empty() || (&payload.ring() == &ring && payload.q_count() >= shape.q_count &&
+                          payload.p_count() >= shape.p_count && payload.domain() == Domain::kNtt),
+      "a key's payload needs the key's limbs");
   require(!shape.digit_ends.empty() && shape.digits() <= kMaxDigits &&
               shape.digit_ends.back() == shape.q_count && shape.p_count >= 1,
           "a key's digits must cover its limbs");
@@ -47,7 +48,7 @@ KeyShare make_share(std::span<const Poly> a, const Poly& payload, const SecretKe
     std::vector<u64> factors(b.limbs());  // P g_d
     for (std::size_t i = begin; i < shape.digit_ends[d]; ++i)
       factors[i] = ring.special_product(i, shape.p_count);
-    mul_scalars_add_inplace(b, payload, factors);
+    if (!payload.empty()) mul_scalars_add_inplace(b, payload, factors);
     begin = shape.digit_ends[d];
     share.push_back(b.copy_public());
   }
@@ -67,6 +68,7 @@ KeyShare ShareMaker::make(const KeyPlan& plan, std::span<const Poly> a) {
   };
   switch (plan.kind) {
     case KeyPlan::Kind::kRelinearisation:
+      require(owners_ == 1, "several owners' relinearisation key takes two rounds");
       return relinearisation_share(a, s, plan.shape, insecure, plan.name());
     case KeyPlan::Kind::kGalois:
       return galois_share(a, plan.g, s, plan.shape, insecure, plan.name());
@@ -78,6 +80,12 @@ KeyShare ShareMaker::make(const KeyPlan& plan, std::span<const Poly> a) {
       return switching(secrets_.sparse, secrets_.big);
     case KeyPlan::Kind::kDenseToSmall:
       return switching(secrets_.big, lifted());
+    case KeyPlan::Kind::kWayIn: {
+      // Every owner hides; the one whose data it is for has something to hide.
+      const Poly nothing;
+      return make_share(a, plan.g == index_ ? secrets_.small.ntt() : nothing, secrets_.small,
+                        plan.shape, insecure, plan.name());
+    }
   }
   throw ContractError("no such kind of key");
 }

@@ -11,7 +11,8 @@
 namespace blindtuner::secret {
 
 /// For every digit d of the shape -a_d to + e_d + P g_d payload: an owner's share of a key with the uniform
-/// halves a. The payload is any polynomial over all limbs of the shape, NTT domain; usually a secret.
+/// halves a. The payload is any polynomial over all limbs of the shape, NTT domain, usually a secret; or an
+/// empty one, for zero.
 /// Throws SecurityError when the shape's modulus exceeds what `to` allows and the parameters are not
 /// marked insecure.
 KeyShare make_share(std::span<const Poly> a, const Poly& payload, const SecretKey& to,
@@ -20,15 +21,18 @@ KeyShare make_share(std::span<const Poly> a, const Poly& payload, const SecretKe
 /// All of one owner's shares of key-switching keys. The secrets must outlive it.
 class ShareMaker {
  public:
-  explicit ShareMaker(const SecretKeys& secrets) : secrets_(secrets) {}
-  /// Of the planned key. A relinearisation key is linear in s^2 and not in s, so it is the share of an owner
-  /// who is alone.
+  /// Of the owner with this index (from 0) of so many.
+  explicit ShareMaker(const SecretKeys& secrets, std::size_t index = 0, std::size_t owners = 1)
+      : secrets_(secrets), index_(index), owners_(owners) {}
+  /// Of the planned key. A relinearisation key is not linear in s: throws ContractError for one unless the
+  /// owner is alone; several take two rounds (joint/relinearisation.h).
   KeyShare make(const KeyPlan& plan, std::span<const Poly> a);
 
  private:
   const SecretKey& lifted();
 
   const SecretKeys& secrets_;
+  std::size_t index_, owners_;
   std::optional<SecretKey> lifted_;  // s'(X^ratio), once it is asked for
 };
 

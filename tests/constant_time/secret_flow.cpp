@@ -21,6 +21,7 @@
 #include "device/lookup.h"
 #include "secret/dataset_encryption.h"
 #include "secret/encryption.h"
+#include "secret/joint/relinearisation.h"
 #include "secret/secret_key_file.h"
 
 namespace blindtuner {
@@ -113,6 +114,21 @@ void flow_keys(const SecretKeys& secrets) {
   for (const auto* keys : {&products.pack, &products.unpack})
     for (const ComponentMapKey& key : *keys)
       for (const Poly& b : key.b) expect_secret(b, "component map key", true);
+  // As one of several owners.
+  const KeyShape bottom{2, p.small_special(), {2}};
+  const std::vector<Poly> a = uniform_halves(p.small_ring(), 2, bottom.p_count, 1, fresh_seed());
+  const auto publish_share = [](const KeyShare& share, const std::string& what) {
+    for (const Poly& x : share) expect_secret(x, what, true);
+  };
+  for (const u64 owner : {0, 1})
+    publish_share(ShareMaker(secrets, 1, 2).make({KeyPlan::Kind::kWayIn, bottom, owner, true}, a),
+                  "share of a way-in key");
+  joint::Relinearisation part(secrets.small, {KeyPlan::Kind::kRelinearisation, bottom, 1, true},
+                              insecure);
+  const joint::FirstRound round = part.first(a);
+  publish_share(round.h0, "first round, h0");
+  publish_share(round.h1, "first round, h1");
+  publish_share(part.second(round), "second round");
   const PublicKey key = make_public_key(secrets.small, 2, insecure);
   expect_secret(key.b, "public key", true);
 }

@@ -140,7 +140,7 @@ TEST_P(FormatTest, SaysWhatIsWrong) {
   store("newer", newer);
   EXPECT_NE(message_of([&] {
               ContainerReader in(*source("newer"));
-            }).find("format version 9, expected 1"),
+            }).find("format version 9, expected 1 to 2"),
             std::string::npos);
   const auto from = source();
   ContainerReader in(*from);

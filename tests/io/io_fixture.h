@@ -122,7 +122,7 @@ inline KeySwitchKey random_key(const Ring& ring, std::size_t q_count, std::size_
 }
 
 inline bool equal(const KeySwitchKey& a, const KeySwitchKey& b) {
-  if (a.shape != b.shape || a.seed != b.seed || a.b.size() != b.b.size() ||
+  if (a.shape != b.shape || a.seed != b.seed || a.seeded != b.seeded || a.b.size() != b.b.size() ||
       a.a.size() != b.a.size())
     return false;
   for (std::size_t d = 0; d < a.b.size(); ++d)

@@ -15,10 +15,12 @@ class PolyIoTest : public MediumTest {
   const ParametersPtr parameters_ = tiny_parameters();
   const Parameters& p_ = *parameters_;
 
-  void write_body(const std::function<void(ContainerWriter&)>& f,
-                  const std::string& name = "file") {
+  void write_body(const std::function<void(ContainerWriter&)>& f, const std::string& name = "file",
+                  std::uint32_t version = kFormatVersion) {
+    FileHeader header = tiny_header(FileKind::kDataset);
+    header.version = version;
     write_file(
-        tiny_header(FileKind::kDataset),
+        header,
         [&](ContainerWriter& out) {
           out.begin_section(kBody);
           f(out);
@@ -67,6 +69,24 @@ TEST_P(PolyIoTest, Keys) {
   write_body([&](ContainerWriter& out) { write(out, p_, key); });
   EXPECT_TRUE(
       equal(key, read_body([&](ContainerReader& in) { return read_key_switch_key(in, p_); })));
+
+  // Without a seed: in a file that says so, to those who know.
+  KeySwitchKey unseeded = random_key(p_.small_ring(), 2, 2, {1, 2}, 2);
+  unseeded.seeded = false;
+  unseeded.a.front() = random_poly(p_.small_ring(), 2, 2, 999);
+  const auto write_unseeded = [&](ContainerWriter& out) { write(out, p_, unseeded); };
+  const auto read_key = [&](ContainerReader& in) { return read_key_switch_key(in, p_); };
+  EXPECT_THROW(write_body(write_unseeded), ContractError);
+  write_body(write_unseeded, "file", kNewestVersion);
+  const KeySwitchKey unseeded_back = read_body(read_key);
+  EXPECT_EQ(unseeded_back.seed, Seed{});
+  EXPECT_FALSE(unseeded_back.seeded);
+  EXPECT_TRUE(equal(unseeded_back.a.front(), unseeded.a.front()));
+  EXPECT_TRUE(equal(unseeded_back.b.back(), unseeded.b.back()));
+  write_body([&](ContainerWriter& out) {
+    out.number(std::uint8_t{3});  // a ring that version 1 does not know
+  });
+  EXPECT_THROW(read_body(read_key), DataError);
 
   GaloisKeys galois;
   for (const u64 g : {5u, 25u, 2047u})

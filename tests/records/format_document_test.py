@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = (ROOT / "docs/FORMAT.md").read_text()
 SOURCES = {path.relative_to(ROOT / "src").as_posix(): path.read_text()
-           for folder in ("io", "records", "secret") for path in (ROOT / "src" / folder).glob("*")}
+           for folder in ("io", "records", "secret") for path in (ROOT / "src" / folder).glob("*.*")}
 
 
 def rows(heading):

@@ -1,13 +1,11 @@
 // Keys as sums of shares: what several owners' shares add up to, from one session.
+#include <algorithm>
 #include <set>
 
 #include "base/sha256.h"
-#include "ckks/bootstrap/key_plans.h"
 #include "ckks/evaluator.h"
 #include "ckks/noise_model.h"
-#include "linalg/key_plans.h"
-#include "secret/product_keygen.h"
-#include "secret/scheme_fixture.h"
+#include "secret/joint_fixture.h"
 
 namespace blindtuner {
 namespace {
@@ -15,45 +13,12 @@ namespace {
 using namespace testing_support;
 using Kind = KeyPlan::Kind;
 
-constexpr std::size_t kOwners = 3;
-
-const std::vector<SecretKeys>& owners() {
-  static const std::vector<SecretKeys> all = [] {
-    std::vector<SecretKeys> out;
-    for (std::size_t i = 0; i < kOwners; ++i)
-      out.push_back(SecretKeys::generate(tiny_scheme().parameters));
-    return out;
-  }();
-  return all;
+const JointOwners& three() {
+  static const JointOwners owners(tiny_scheme().parameters, 3);
+  return owners;
 }
 
-/// The sum of all owners' secrets of one kind, which nobody has outside of tests.
-SecretKey joint(SecretKey SecretKeys::*which) {
-  const SecretKey& first = owners().front().*which;
-  SecretCoefficients sum(first.ring().n());
-  for (const SecretKeys& secrets : owners())
-    for (std::size_t i = 0; i < sum.size(); ++i)
-      sum.span()[i] += (secrets.*which).coefficients()[i];
-  return SecretKey::from_coefficients(first.ring(), first.hardness(), sum.span());
-}
-
-/// As a server adds it up: the shares of all owners, each made from the session alone.
-KeySwitchKey joint_key(const KeyPlan& plan, const Seed& session) {
-  const Parameters& p = *tiny_scheme().parameters;
-  const Ring& ring = plan.small ? p.small_ring() : p.ring();
-  KeySwitchKey key{plan.shape, CommonReference(session).seed(plan.name()), {}, {}};
-  for (const SecretKeys& secrets : owners()) {
-    const auto a = uniform_halves(ring, plan.shape.q_count, plan.shape.p_count, plan.shape.digits(),
-                                  CommonReference(session).seed(plan.name()));
-    add_share(key.b, ShareMaker(secrets).make(plan, a));
-  }
-  key.expand();
-  return key;
-}
-
-/// Owners' errors add up, and so do their secrets' weights.
-void expect_switches(const KeySwitchKey& key, const Poly& from, const SecretKey& to,
-                     double weight) {
+std::vector<double> switch_errors(const KeySwitchKey& key, const Poly& from, const SecretKey& to) {
   std::vector<double> errors;
   for (u64 i = 0; i < 8; ++i) {
     const Poly c = sample_uniform(from.ring(), key.shape.q_count, 0, Seed{5}, i);
@@ -63,80 +28,78 @@ void expect_switches(const KeySwitchKey& key, const Poly& from, const SecretKey&
     for (const double e : difference(got, mul(c, from.copy_limbs(key.shape.q_count, 0))))
       errors.push_back(e);
   }
+  return errors;
+}
+
+/// Owners' errors add up, and so do their secrets' weights. Key errors are `factor` times those of one owner.
+void expect_switches(const KeySwitchKey& key, const Poly& from, const SecretKey& to, double weight,
+                     double factor) {
   const double inner = noise::key_switch_inner(from.ring(), key.shape, key.shape.q_count);
-  const double expected = std::hypot(inner * std::sqrt(double{kOwners}), noise::rounding(weight));
+  const double expected = std::hypot(inner * factor, noise::rounding(weight));
   // 1024 samples or more know a standard deviation to 2.2 %, and so do the secrets their weight.
-  EXPECT_NEAR(statistics(errors).std, expected, 0.2 * expected);
+  EXPECT_NEAR(statistics(switch_errors(key, from, to)).std, expected, 0.2 * expected);
 }
 
 TEST(KeyShares, AddUpToTheKeyOfTheSumOfTheSecrets) {
+  const JointOwners& o = three();
   const Scheme& s = tiny_scheme();
-  const SecretKey big = joint(&SecretKeys::big), small = joint(&SecretKeys::small),
-                  sparse = joint(&SecretKeys::sparse), lifted = small.lifted(s.ring());
-  const double dense = kOwners * noise::ternary_weight(s.n()),
-               of_small = kOwners * noise::ternary_weight(small.ring().n()),
-               of_sparse = kOwners * static_cast<double>(s.parameters->literal().sparse_weight);
+  const SecretKey &big = o.sum.big, &small = o.sum.small, &sparse = o.sum.sparse;
+  const SecretKey lifted = small.lifted(s.ring());
+  const double dense = o.count() * noise::ternary_weight(s.n()),
+               of_small = o.count() * noise::ternary_weight(small.ring().n()),
+               of_sparse = o.count() * static_cast<double>(s.parameters->literal().sparse_weight);
+  const auto expect_sum = [&](const KeyPlan& plan, const SecretKey& from, const SecretKey& to,
+                              double weight) {
+    SCOPED_TRACE(plan.name());
+    expect_switches(o.key(plan), from.ntt(), to, weight, std::sqrt(o.count()));
+  };
   const KeyShape bottom{2, 2, {2}}, at_q0{1, 1, {1}};
-  // Digits larger than P: their errors rule.
-  const KeyPlan large{Kind::kGalois, {6, 2, {3, 6}}, 5};
-  expect_switches(joint_key(large, Seed{1}), big.ntt(), big.automorphism(inverse_galois(5, s.n())),
-                  dense);
   const u64 conjugation = conjugation_galois(s.n());
-  expect_switches(joint_key({Kind::kGalois, s.shape(15), conjugation}, Seed{1}), big.ntt(),
-                  big.automorphism(conjugation), dense);
-  expect_switches(joint_key({Kind::kGalois, bottom, 5, true}, Seed{1}), small.ntt(),
-                  small.automorphism(inverse_galois(5, small.ring().n())), of_small);
-  expect_switches(joint_key({Kind::kSmallToSparse, at_q0}, Seed{1}), lifted.ntt(), sparse,
-                  of_sparse);
-  expect_switches(joint_key({Kind::kDenseToSparse, at_q0}, Seed{1}), big.ntt(), sparse, of_sparse);
-  expect_switches(joint_key({Kind::kSparseToDense, s.shape(15)}, Seed{1}), sparse.ntt(), big,
-                  dense);
-  expect_switches(joint_key({Kind::kDenseToSmall, bottom}, Seed{1}), big.ntt(), lifted, of_small);
+  // Digits larger than P: their errors rule.
+  expect_sum({Kind::kGalois, {6, 2, {3, 6}}, 5}, big, big.automorphism(inverse_galois(5, s.n())),
+             dense);
+  expect_sum({Kind::kGalois, s.shape(15), conjugation}, big, big.automorphism(conjugation), dense);
+  expect_sum({Kind::kGalois, bottom, 5, true}, small,
+             small.automorphism(inverse_galois(5, small.ring().n())), of_small);
+  expect_sum({Kind::kSmallToSparse, at_q0}, lifted, sparse, of_sparse);
+  expect_sum({Kind::kDenseToSparse, at_q0}, big, sparse, of_sparse);
+  expect_sum({Kind::kSparseToDense, s.shape(15)}, sparse, big, dense);
+  expect_sum({Kind::kDenseToSmall, bottom}, big, lifted, of_small);
 }
 
 TEST(KeyShares, ComponentMapsAddUpToo) {
-  const Parameters& p = *tiny_scheme().parameters;
-  const Ring& ring = p.small_ring();
-  const SecretKey small = joint(&SecretKeys::small);
+  const JointOwners& o = three();
+  const Ring& ring = o.parameters->small_ring();
   for (const ComponentMap& map : {ComponentMap{4, 5, false}, ComponentMap{8, 3, true}}) {
-    ComponentMapKey key{map, 2, p.small_special(), CommonReference(Seed{1}).seed(key_name(map)),
-                        {},  {}};
-    for (const SecretKeys& secrets : owners())
-      add_share(key.b, make_share(uniform_halves(ring, 2, key.p_count, map.width, key.seed), map,
-                                  secrets.small, true));
-    key.expand();
+    const ComponentMapKey key = o.key(map);
     std::vector<std::int64_t> message(ring.n());
     for (std::size_t i = 0; i < message.size(); ++i)
-      message[i] = (static_cast<std::int64_t>(i) - 50) << 40;
-    Ciphertext c = encrypt(from_signed(ring, message, 2, 0), 1, small, fresh_seed(), 0).expand();
+      message[i] = (static_cast<std::int64_t>(i) - 50) * (std::int64_t{1} << 40);
+    Ciphertext c =
+        encrypt(from_signed(ring, message, 2, 0), 1, o.sum.small, fresh_seed(), 0).expand();
     to_coefficients_inplace(c.c0);
     to_coefficients_inplace(c.c1);
     Ciphertext mapped = apply_component_map(c, key);
     to_ntt_inplace(mapped.c0);
     to_ntt_inplace(mapped.c1);
     const Statistics e = statistics(difference(
-        decrypt(mapped, small), from_signed(ring, apply_component_map(map, message), 2, 0)));
+        decrypt(mapped, o.sum.small), from_signed(ring, apply_component_map(map, message), 2, 0)));
     const double expected = std::hypot(
         noise::fresh(), noise::key_switch_inner(ring, {2, key.p_count, {2}}, 2) * std::sqrt(3.0),
-        noise::rounding(kOwners * noise::ternary_weight(ring.n())));
+        noise::rounding(o.count() * noise::ternary_weight(ring.n())));
     EXPECT_NEAR(e.std, expected, 0.5 * expected);  // 128 samples: 6 %
   }
 }
 
 TEST(KeyShares, AreNoKeyWithoutOneAnother) {
-  const Scheme& s = tiny_scheme();
+  const JointOwners& o = three();
   const KeyPlan plan{Kind::kDenseToSparse, {1, 1, {1}}};
-  KeySwitchKey key{plan.shape, Seed{1}, {}, {}};
-  key.a = uniform_halves(s.ring(), 1, 1, 1, key.seed);
-  for (std::size_t i = 0; i + 1 < kOwners; ++i)
-    add_share(key.b, ShareMaker(owners()[i]).make(plan, key.a));
-  const Poly c = sample_uniform(s.ring(), 1, 0, Seed{5}, 0);
-  const auto [c0, c1] = key_switch(c, key);
-  Poly got = mul(c1, joint(&SecretKeys::sparse).ntt().copy_limbs(1, 0));
-  add_inplace(got, c0);
-  const Poly wanted = mul(c, joint(&SecretKeys::big).ntt().copy_limbs(1, 0));
-  // Uniform modulo q_0: 1024 coefficients below a 256th of it would be a miracle.
-  EXPECT_GT(statistics(difference(got, wanted)).worst, std::ldexp(1.0, 42));
+  KeySwitchKey key = sum_shares(
+      o.ring(plan), plan.shape, CommonReference(o.session).seed(plan.name()), 2,
+      [&](std::size_t i) { return ShareMaker(o.owners[i], i, 3).make(plan, o.uniform(plan)); });
+  // Uniform modulo q_0: 8192 coefficients below a 256th of it would be a miracle.
+  EXPECT_GT(statistics(switch_errors(key, o.sum.big.ntt(), o.sum.sparse)).worst,
+            std::ldexp(1.0, 42));
 }
 
 TEST(KeyShares, OfDifferentShapesAreRefused) {
@@ -145,16 +108,80 @@ TEST(KeyShares, OfDifferentShapesAreRefused) {
     const auto a = uniform_halves(s.ring(), shape.q_count, shape.p_count, shape.digits(), Seed{1});
     return ShareMaker(s.secrets).make({Kind::kSparseToDense, shape}, a);
   };
+  const KeyShape shape{6, 2, {3, 6}};
   for (const KeyShape& other :
        {KeyShape{6, 2, {6}}, KeyShape{5, 2, {3, 5}}, KeyShape{6, 1, {3, 6}}}) {
     std::vector<Poly> b;
-    add_share(b, share({6, 2, {3, 6}}));
+    add_share(b, share(shape));
     EXPECT_THROW(add_share(b, share(other)), ContractError);
+    EXPECT_THROW(sum_shares(s.ring(), shape, Seed{1}, 1, [&](std::size_t) { return share(other); }),
+                 ContractError);
   }
   // Uniform halves of another key.
   const auto a = uniform_halves(s.ring(), 6, 2, 1, Seed{1});
-  EXPECT_THROW(ShareMaker(s.secrets).make({Kind::kSparseToDense, {6, 2, {3, 6}}}, a),
-               ContractError);
+  EXPECT_THROW(ShareMaker(s.secrets).make({Kind::kSparseToDense, shape}, a), ContractError);
+}
+
+TEST(JointRelinearisation, SwitchesFromTheSquareOfTheSum) {
+  const JointOwners& o = three();
+  for (const bool small : {false, true}) {
+    // Digits as large as P or larger: their errors rule.
+    const KeyPlan plan{Kind::kRelinearisation, small ? KeyShape{2, 2, {2}} : KeyShape{6, 2, {3, 6}},
+                       1, small};
+    const SecretKey& s = small ? o.sum.small : o.sum.big;
+    const KeySwitchKey key = o.key(plan);
+    EXPECT_FALSE(key.seeded);
+    const double n = static_cast<double>(s.ring().n());
+    // s e_0 + u e_1 + e_2, each a sum over the owners, in units of sigma.
+    const double factor =
+        std::sqrt(2 * o.count() * noise::ternary_weight(s.ring().n()) * o.count() + o.count());
+    EXPECT_NEAR(factor / (o.count() * std::sqrt(4 * n / 3)), 1, 0.01);
+    expect_switches(key, mul(s.ntt(), s.ntt()), s, o.count() * noise::ternary_weight(s.ring().n()),
+                    factor);
+  }
+}
+
+TEST(JointRelinearisation, IsAnsweredOnce) {
+  const JointOwners& o = three();
+  const KeyPlan plan{Kind::kRelinearisation, {2, 2, {2}}, 1, true};
+  joint::Relinearisation part(o.owners[0].small, plan, true);
+  EXPECT_THROW((void)part.second({}), ContractError);
+  joint::FirstRound sums;
+  add_share(sums, part.first(o.uniform(plan)));
+  EXPECT_THROW((void)part.first(o.uniform(plan)), ContractError);
+  (void)part.second(sums);
+  EXPECT_THROW((void)part.second(sums), ContractError);
+  EXPECT_THROW((void)part.first(o.uniform(plan)), ContractError);
+  // Its shares are no key by themselves, and a linear share is none either.
+  EXPECT_THROW(ShareMaker(o.owners[0], 0, 3).make(plan, o.uniform(plan)), ContractError);
+  EXPECT_NO_THROW(ShareMaker(o.owners[0]).make(plan, o.uniform(plan)));
+}
+
+TEST(JointRelinearisation, IsHeldToTheSecretsBound) {
+  const JointOwners& o = three();
+  const KeyPlan plan{Kind::kRelinearisation, {2, 2, {2}}, 1, true};
+  EXPECT_THROW((void)joint::Relinearisation(o.owners[0].small, plan, false).first(o.uniform(plan)),
+               SecurityError);
+}
+
+TEST(WayIn, BringsAnOwnersDataUnderTheSecretOfAll) {
+  const JointOwners& o = three();
+  const Ring& ring = o.parameters->small_ring();
+  const std::vector<KeyPlan> plans = way_in_plans(*o.parameters, 3);
+  ASSERT_EQ(plans.size(), std::size_t{3});
+  for (std::size_t i = 0; i < 3; ++i)
+    expect_switches(o.key(plans[i]), o.owners[i].small.ntt(), o.sum.small,
+                    o.count() * noise::ternary_weight(ring.n()), std::sqrt(o.count()));
+  // As it is used: a seeded ciphertext of one owner, decrypted by all.
+  std::vector<std::int64_t> message(ring.n());
+  for (std::size_t i = 0; i < message.size(); ++i)
+    message[i] = (static_cast<std::int64_t>(i) - 60) * (std::int64_t{1} << 30);
+  const Ciphertext own =
+      encrypt(from_signed(ring, message, 2, 0), 1, o.owners[1].small, fresh_seed(), 0).expand();
+  const Ciphertext joint = key_switch(own, o.key(plans[1]));
+  EXPECT_LT(
+      statistics(difference(decrypt(joint, o.sum.small), from_signed(ring, message, 2, 0))).worst,
+      0x1p20);
 }
 
 TEST(KeyPlans, HaveNamesOfTheirOwnAndReachEveryKey) {
@@ -185,6 +212,11 @@ TEST(KeyPlans, HaveNamesOfTheirOwnAndReachEveryKey) {
   EXPECT_EQ(products.galois.size(), ProductKeys::galois_elements(layout).size());
   for (const auto& maps : {ProductKeys::pack_maps(layout), ProductKeys::unpack_maps(layout)})
     for (const ComponentMap& map : maps) see(key_name(map));
+  for (const KeyPlan& plan : way_in_plans(*s.parameters, 3)) {
+    see(plan.name());
+    EXPECT_THROW((void)key_in(products, plan), ContractError);
+    EXPECT_THROW((void)key_in(bootstrap, plan), ContractError);
+  }
   EXPECT_EQ(names.size(), count);
 }
 

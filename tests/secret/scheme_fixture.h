@@ -88,9 +88,11 @@ inline std::vector<Complex> random_slots(std::size_t count, unsigned seed, bool 
 
 struct Scheme {
   explicit Scheme(const ParametersLiteral& literal)
-      : parameters(Parameters::create(literal)),
-        secrets(SecretKeys::generate(parameters)),
-        encoder(literal.log_n) {}
+      : Scheme(SecretKeys::generate(Parameters::create(literal))) {}
+  explicit Scheme(SecretKeys given)
+      : parameters(given.parameters),
+        secrets(std::move(given)),
+        encoder(parameters->literal().log_n) {}
 
   const Ring& ring() const { return parameters->ring(); }
   std::size_t n() const { return ring().n(); }

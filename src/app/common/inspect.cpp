@@ -86,7 +86,7 @@ Inspection inspect_file(const std::filesystem::path& path, bool refuse_secret_ke
   nlohmann::json report = {
       {"file", path.string()},
       {"kind", identifier(header.kind)},
-      {"format_version", kFormatVersion},
+      {"format_version", header.version},
       {"bytes", file_bytes},
       {"key_id", to_string(header.key_id)},
       {"parameters", parameters_report(*parameters)},
@@ -96,7 +96,7 @@ Inspection inspect_file(const std::filesystem::path& path, bool refuse_secret_ke
     report["sections"].push_back({{"name", section.name}, {"bytes", section.bytes}});
 
   std::ostringstream text;
-  text << in.name() << " is " << describe(header.kind) << " (format " << kFormatVersion << ", "
+  text << in.name() << " is " << describe(header.kind) << " (format " << header.version << ", "
        << bytes_text(static_cast<double>(file_bytes)) << ", undamaged)\n"
        << "keys        " << to_string(header.key_id) << "\n"
        << parameters_text(*parameters);

@@ -27,8 +27,10 @@ KeySwitchKey& key_in(BootstrapKeys& keys, const KeyPlan& plan) {
       return keys.sparse_to_dense;
     case KeyPlan::Kind::kDenseToSmall:
       return keys.dense_to_small;
+    case KeyPlan::Kind::kWayIn:
+      break;
   }
-  throw ContractError("no such kind of key");
+  throw ContractError("no key of the bootstrapping circuits");
 }
 
 }  // namespace blindtuner::ckks

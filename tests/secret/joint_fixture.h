@@ -1,0 +1,86 @@
+// Several owners and their joint keys, as a server adds them up; and the sums of their secrets, which nobody
+// has outside of tests.
+#pragma once
+
+#include "ckks/bootstrap/key_plans.h"
+#include "linalg/key_plans.h"
+#include "secret/joint/relinearisation.h"
+#include "secret/product_keygen.h"
+#include "secret/scheme_fixture.h"
+
+namespace blindtuner::testing_support {
+
+struct JointOwners {
+  ParametersPtr parameters;
+  std::vector<SecretKeys> owners;
+  SecretKeys sum;
+  Seed session;
+
+  JointOwners(ParametersPtr p, std::size_t count)
+      : parameters(std::move(p)),
+        owners([&] {
+          std::vector<SecretKeys> out;
+          for (std::size_t i = 0; i < count; ++i) out.push_back(SecretKeys::generate(parameters));
+          return out;
+        }()),
+        sum{parameters, sum_of(&SecretKeys::big), sum_of(&SecretKeys::small),
+            sum_of(&SecretKeys::sparse)},
+        session(fresh_seed()) {}
+
+  double count() const { return static_cast<double>(owners.size()); }
+  const Ring& ring(const KeyPlan& plan) const {
+    return plan.small ? parameters->small_ring() : parameters->ring();
+  }
+  /// What every owner and the server expand for themselves.
+  std::vector<Poly> uniform(const KeyPlan& plan) const {
+    return uniform_halves(ring(plan), plan.shape.q_count, plan.shape.p_count, plan.shape.digits(),
+                          CommonReference(session).seed(plan.name()));
+  }
+  KeySwitchKey key(const KeyPlan& plan) const {
+    if (plan.kind == KeyPlan::Kind::kRelinearisation) return relinearisation(plan);
+    return sum_shares(ring(plan), plan.shape, CommonReference(session).seed(plan.name()),
+                      owners.size(), [&](std::size_t i) {
+                        return ShareMaker(owners[i], i, owners.size()).make(plan, uniform(plan));
+                      });
+  }
+  KeySwitchKey relinearisation(const KeyPlan& plan) const {
+    std::vector<joint::Relinearisation> parts;
+    joint::FirstRound sums;
+    for (const SecretKeys& secrets : owners) {
+      parts.emplace_back(plan.small ? secrets.small : secrets.big, plan, parameters->insecure());
+      add_share(sums, parts.back().first(uniform(plan)));
+    }
+    KeyShare b;
+    for (joint::Relinearisation& part : parts) rlwe::add_share(b, part.second(sums));
+    return joint::relinearisation_key(plan.shape, std::move(sums), std::move(b));
+  }
+  ComponentMapKey key(const ComponentMap& map) const {
+    ComponentMapKey key{
+        map, 2, parameters->small_special(), CommonReference(session).seed(key_name(map)), {}, {}};
+    for (const SecretKeys& secrets : owners)
+      rlwe::add_share(key.b, make_share(uniform_halves(parameters->small_ring(), 2, key.p_count,
+                                                       map.width, key.seed),
+                                        map, secrets.small, parameters->insecure()));
+    key.expand();
+    return key;
+  }
+  BootstrapKeys bootstrap_keys(const Bootstrapper& bootstrapper) const {
+    BootstrapKeys keys;
+    for (const KeyPlan& plan :
+         ckks::key_plans(BootstrapKeyShapes(*parameters, bootstrapper.rotations(), {}, 0)))
+      key_in(keys, plan) = key(plan);
+    return keys;
+  }
+
+ private:
+  SecretKey sum_of(SecretKey SecretKeys::*which) const {
+    const SecretKey& first = owners.front().*which;
+    SecretCoefficients out(first.ring().n());
+    for (const SecretKeys& secrets : owners)
+      for (std::size_t i = 0; i < out.size(); ++i)
+        out.span()[i] += (secrets.*which).coefficients()[i];
+    return SecretKey::from_coefficients(first.ring(), first.hardness(), out.span());
+  }
+};
+
+}  // namespace blindtuner::testing_support

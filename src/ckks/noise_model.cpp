@@ -13,6 +13,13 @@ double square(double x) { return x * x; }
 
 double prime(const Ring& ring, std::size_t i) { return static_cast<double>(ring.q(i).q); }
 
+// Secrets add up, and so do their squared norms.
+double owners(const Parameters& parameters) { return static_cast<double>(parameters.owners()); }
+
+double joint_sparse_weight(const Parameters& parameters) {
+  return owners(parameters) * static_cast<double>(parameters.literal().sparse_weight);
+}
+
 // Mean over rows of the sum of squares, as a square root.
 double row_norm(const DiagonalMatrix& matrix) {
   double total = 0;
@@ -111,9 +118,9 @@ double eval_mod(const Parameters& parameters, const BootstrapShape& shape, doubl
                 double scale) {
   const Ring& ring = parameters.ring();
   const int range = parameters.literal().modulus_range;
-  const double slope =
-      eval_mod_slope(range, static_cast<double>(parameters.literal().sparse_weight));
-  const double scale_u = square(prime(ring, 0)) / prime(ring, parameters.eval_mod_start() - 1);
+  const double slope = eval_mod_slope(range, joint_sparse_weight(parameters));
+  const double scale_u = square(prime(ring, 0) * coeff_to_slot_factor(parameters)) /
+                         prime(ring, parameters.eval_mod_start() - 1);
   double total =
       square(2 * std::numbers::pi * (range + 0.25) * x) + 17.0 / 16 * square(slope * r / scale_u);
   double weight = 1, s = scale;
@@ -131,9 +138,16 @@ BootstrapBudget bootstrap_budget(const Parameters& parameters, const BootstrapSh
   const Ring& ring = parameters.ring();
   const std::size_t n = ring.n();
   const double q0 = prime(ring, 0), bottom_scale = message_ratio * q0;
-  const double weight = ternary_weight(n),
-               small_weight = ternary_weight(parameters.small_ring().n());
-  const double sparse_weight = static_cast<double>(parameters.literal().sparse_weight);
+  const double weight = owners(parameters) * ternary_weight(n),
+               small_weight = owners(parameters) * ternary_weight(parameters.small_ring().n()),
+               sparse_weight = joint_sparse_weight(parameters);
+  // A key's errors are the sum of its owners'.
+  const auto key_inner = [&](const KeyShape& key, std::size_t q_count) {
+    return std::sqrt(owners(parameters)) * key_switch_inner(ring, key, q_count);
+  };
+  const auto key_noise = [&](const KeyShape& key, std::size_t q_count, double target_weight) {
+    return sum(key_inner(key, q_count), rounding(target_weight));
+  };
   const KeyShape top{parameters.top(), ring.p_size(), parameters.digit_ends(parameters.top())};
   const Encoder encoder(parameters.literal().log_n);
   BootstrapBudget out;
@@ -147,19 +161,19 @@ BootstrapBudget bootstrap_budget(const Parameters& parameters, const BootstrapSh
   double message = norm(input_scale, std::sqrt(2.0 / 3));  // |low + i high|, both uniform
   for (std::size_t i = 0; i < down.size(); ++i) {
     const std::size_t limbs = parameters.slot_to_coeff_start() - i;
-    e = linear_map(e, message, down[i].matrix, factor, key_switch_inner(ring, top, limbs),
+    e = linear_map(e, message, down[i].matrix, factor, key_inner(top, limbs),
                    prime(ring, limbs - 1), weight);
     message *= row_norm(down[i].matrix) * factor;
     out.slot_to_coeff.push_back(e);
   }
   out.down = e / bottom_scale;
   const KeyShape at_bottom{2, parameters.small_special(), {2}};
-  out.to_small = key_switch(ring, at_bottom, 2, small_weight);
+  out.to_small = key_noise(at_bottom, 2, small_weight);
 
   // Up.
   const KeyShape at_q0{1, parameters.sparse_special(), {1}};
-  out.to_sparse = key_switch(ring, at_q0, 1, sparse_weight);
-  out.raised = key_switch(ring, top, parameters.top(), weight);
+  out.to_sparse = key_noise(at_q0, 1, sparse_weight);
+  out.raised = key_noise(top, parameters.top(), weight);
   const EvalMod eval_mod_circuit(parameters.literal().modulus_range, shape.eval_mod_degree,
                                  shape.eval_mod_doublings);
   const auto up =
@@ -168,14 +182,16 @@ BootstrapBudget bootstrap_budget(const Parameters& parameters, const BootstrapSh
   message = q0 * std::sqrt((sparse_weight + 1) / 12 * static_cast<double>(n));
   for (std::size_t i = 0; i < up.size(); ++i) {
     const std::size_t limbs = parameters.top() - i;
-    e = linear_map(e, message, up[i].matrix, 1.0, key_switch_inner(ring, top, limbs),
+    const double stage_factor = i + 1 == up.size() ? coeff_to_slot_factor(parameters) : 1.0;
+    e = linear_map(e, message, up[i].matrix, stage_factor, key_inner(top, limbs),
                    prime(ring, limbs - 1), weight);
-    message *= row_norm(up[i].matrix);
+    message *= row_norm(up[i].matrix) * stage_factor;
     out.coeff_to_slot.push_back(e);
   }
   const KeyShape at_eval_mod{parameters.eval_mod_start(), ring.p_size(),
                              parameters.digit_ends(parameters.eval_mod_start())};
-  out.halves = halves(e, key_switch(ring, at_eval_mod, parameters.eval_mod_start(), weight), n, q0);
+  out.halves = halves(e, key_noise(at_eval_mod, parameters.eval_mod_start(), weight), n,
+                      q0 * coeff_to_slot_factor(parameters));
   const double r = real_slots(rounding(weight), n, 1);
   const double gain = 2 * std::numbers::pi * message_ratio;
   out.eval_mod = eval_mod(parameters, shape, out.halves, r, scale / gain);

@@ -30,14 +30,15 @@ struct ParametersLiteral {
   std::vector<int> special_bits;        ///< the big ring's special primes
   int small_special = 0;                ///< how many of them the small ring and the way down use
   int sparse_special = 0;               ///< how many the sparse secret's key uses
-  std::size_t sparse_weight = 0;        ///< of the ephemeral secret around mod_raise
+  std::size_t sparse_weight = 0;        ///< of an owner's ephemeral secret around mod_raise
   int modulus_range = 0;                ///< K: |I| < K of mod_raise, see docs/SECURITY.md
   std::vector<std::size_t> digit_ends;  ///< key-switching digits of the big chain: their end limbs
+  int owners = 1;  ///< at most so many: what ciphertexts are under is the sum of their secrets
 
   bool operator==(const ParametersLiteral&) const = default;
 };
 
-/// The set for real use, and the sets that the command line knows. Throws DataError when unknown.
+/// The set for real use by one owner, and all that the program knows. Throws DataError when unknown.
 const ParametersLiteral& standard_parameters();
 const ParametersLiteral& find_parameters(const std::string& name);
 
@@ -52,6 +53,7 @@ class Parameters {
   bool insecure() const { return insecure_; }
   const Ring& small_ring() const { return *small_; }
   const Ring& ring() const { return *big_; }
+  std::size_t owners() const { return static_cast<std::size_t>(literal_.owners); }
   std::size_t ratio() const { return big_->n() / small_->n(); }
 
   // Numbers of q limbs (level + 1) at which each section begins, counted from above.
@@ -66,6 +68,7 @@ class Parameters {
   std::size_t sparse_special() const { return static_cast<std::size_t>(literal_.sparse_special); }
   std::vector<std::size_t> digit_ends(std::size_t q_count) const;
 
+  // Of one owner's secrets: every share of a key is under these alone.
   SecretHardness small_hardness() const { return {literal_.log_small_n, 0}; }
   SecretHardness hardness() const { return {literal_.log_n, 0}; }
   SecretHardness sparse_hardness() const { return {literal_.log_n, literal_.sparse_weight}; }

@@ -50,8 +50,24 @@ double log2_range_failure(int log_n, std::size_t weight, int range, double messa
     return std::log2(sum) + h * std::log2(x) -
            std::lgamma(h + 1) / std::numbers::ln2_v<long double>;
   };
-  const long double middle = h / 2 - (static_cast<long double>(range) - 0.5L);
-  if (middle + message > h / 4) return log_n;
+  // Beyond, the terms cancel: P(Y >= y) <= exp(-t y) (sinh(t / 2) / (t / 2))^h for every t > 0, Y the centred
+  // sum (Chernoff's bound, five bits above what it bounds for the weights of docs/SECURITY.md). Convex in t.
+  const auto log2_upper_bound = [&](long double y) {
+    const auto bound = [&](long double t) {
+      return h * std::log(std::sinh(t / 2) / (t / 2)) - t * y;
+    };
+    long double low = 1e-6L, high = 64;
+    for (int i = 0; i < 100; ++i) {
+      const long double a = low + (high - low) / 3, b = high - (high - low) / 3;
+      (bound(a) < bound(b) ? high : low) = bound(a) < bound(b) ? b : a;
+    }
+    return bound(low) / std::numbers::ln2_v<long double>;
+  };
+  const long double edge = static_cast<long double>(range) - 0.5L, middle = h / 2 - edge;
+  if (edge <= message) return log_n;
+  if (middle + message > h / 4)
+    return static_cast<double>(std::min<long double>(log2_upper_bound(edge - message) + 1, 0) +
+                               log_n);
   const long double either =
       std::exp2(log2_lower_tail(middle + message)) + std::exp2(log2_lower_tail(middle - message));
   return static_cast<double>(std::log2(either) + log_n);

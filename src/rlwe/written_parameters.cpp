@@ -118,6 +118,7 @@ bool built_in(const ParametersLiteral& literal) {
 }
 
 std::string to_text(const ParametersLiteral& literal) {
+  require(literal.owners == 1, "a written parameter set is one owner's");
   json out = {{"name", literal.name},
               {"sparse_weight", literal.sparse_weight},
               {"digit_ends", literal.digit_ends}};
@@ -154,8 +155,15 @@ ParametersLiteral read_parameters(const std::filesystem::path& file) {
                           quoted_path(file));
 }
 
+const ParametersLiteral& for_one_owner(const ParametersLiteral& literal) {
+  if (literal.owners != 1)
+    throw DataError("the parameter set '" + literal.name +
+                    "' is for several owners, whose keys are not made here");
+  return literal;
+}
+
 ParametersLiteral named_parameters(const std::string& name_or_file) {
-  if (const ParametersLiteral* known = find_built_in(name_or_file)) return *known;
+  if (const ParametersLiteral* known = find_built_in(name_or_file)) return for_one_owner(*known);
   if (!path_exists(name_or_file)) return find_parameters(name_or_file);
   return read_parameters(name_or_file);
 }

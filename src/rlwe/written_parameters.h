@@ -1,5 +1,5 @@
 // Parameter sets that a user writes down: a JSON object with a member for every field of
-// ParametersLiteral, by its name, and no other. Files made under such a set carry the same text
+// ParametersLiteral but `owners`, which is one, by its name, and no other. Files made under such a set carry the same text
 // (io/format.h, "PARM").
 //
 //   name                  1 to 31 letters, digits, '.', '-' or '_'; not that of a set of this program's
@@ -44,7 +44,10 @@ ParametersLiteral parse_parameters(std::string_view text, const std::string& whe
 /// The set that a file holds. Throws DataError.
 ParametersLiteral read_parameters(const std::filesystem::path& file);
 
-/// The set of this name, or the one that this file holds. Throws DataError.
+/// The same set. Throws DataError for one of several owners, whose keys are made otherwise.
+const ParametersLiteral& for_one_owner(const ParametersLiteral& literal);
+
+/// The set of this name, or the one that this file holds: one owner's. Throws DataError.
 ParametersLiteral named_parameters(const std::string& name_or_file);
 
 }  // namespace blindtuner::rlwe

@@ -127,6 +127,9 @@ struct Disclosure::Sealed {
 };
 
 void require_publishable(const Parameters& parameters) {
+  if (parameters.owners() != 1)
+    throw DataError("not published: '" + parameters.literal().name +
+                    "' is for several owners, of whose results the errors are others");
   if (!built_in(parameters.literal()))
     throw DataError(
         "not published: '" + parameters.literal().name +

@@ -8,7 +8,7 @@
 
 #include "math/bits.h"
 #include "secret/bootstrap_keygen.h"
-#include "secret/scheme_fixture.h"
+#include "secret/joint_fixture.h"
 
 namespace blindtuner::testing_support {
 
@@ -17,6 +17,11 @@ struct BootstrapScheme : Scheme {
       : Scheme(find_parameters(name)),
         bootstrapper(parameters),
         keys(make_bootstrap_keys(secrets, bootstrapper)) {}
+  /// Keys that the owners made together, and the sums of their secrets.
+  explicit BootstrapScheme(JointOwners owners)
+      : Scheme(std::move(owners.sum)),
+        bootstrapper(parameters),
+        keys(owners.bootstrap_keys(bootstrapper)) {}
 
   double q0() const { return static_cast<double>(ring().q(0).q); }
   std::size_t reverse(std::size_t j) const { return reverse_bits(j, std::countr_zero(slots())); }

@@ -208,6 +208,27 @@ TEST(Bootstrap, HalfBootstrapGivesTheSine) {
   EXPECT_GE(worst_bits(e), 22.5);
 }
 
+TEST(Bootstrap, EvalModsPrimesMayHaveOtherBitsThanQ0) {
+  for (const auto& [q0_bits, eval_mod_bits] : {std::pair{50, 48}, std::pair{48, 50}}) {
+    ParametersLiteral literal = find_parameters("InsecureTest12");
+    literal.name = "InsecureOtherBits";
+    literal.q0_bits = q0_bits;
+    literal.eval_mod_bits.assign(literal.eval_mod_bits.size(), eval_mod_bits);
+    const BootstrapScheme s(JointOwners(Parameters::create(literal), 1));
+    const auto messages = s.random_messages(7);
+    const auto small = s.encrypt_small(messages, kRho * s.q0(), 2);
+    const double gain = 2 * pi * kRho;
+    Halves halves =
+        s.bootstrapper.half_bootstrap(pointers(small), std::ldexp(1.0, 39) / gain, s.keys);
+    for (Ciphertext* c : {&halves.low, &halves.high}) c->scale *= gain;
+    const Statistics e = statistics(s.half_errors(
+        halves, [&](std::size_t k) { return std::sin(gain * s.interleaved(messages, k)) / gain; }));
+    std::printf("q_0 of %d bits, eval_mod of %d: mean %.1f bits\n", q0_bits, eval_mod_bits,
+                mean_bits(e));
+    EXPECT_GE(mean_bits(e), 26);
+  }
+}
+
 TEST(Bootstrap, FullBootstrapRefreshes) {
   const BootstrapScheme& s = test_scheme();
   const auto low = random_slots(s.slots(), 8, true), high = random_slots(s.slots(), 9, true);

@@ -1,4 +1,6 @@
 // Half and full bootstrap at the set for real use. Slow: keys of gigabytes, half a minute each way.
+#include <tuple>
+
 #include "ckks/bootstrap_fixture.h"
 
 namespace blindtuner {
@@ -41,6 +43,26 @@ TEST(StandardSlow, HalfAndFullBootstrapReachTwentyBits) {
                 c.log_ratio, c.arcsine_degree, mean_bits(f), worst_bits(f));
     EXPECT_GE(mean_bits(f), c.mean);
     EXPECT_GE(worst_bits(f), c.worst);
+  }
+}
+
+TEST(StandardSlow, SeveralOwnersHalfBootstrapReachesItsBudget) {
+  for (const auto& [name, owners, predicted] :
+       {std::tuple{"Joint4", 4, -20.8}, std::tuple{"Joint16", 16, -14.4}}) {
+    const BootstrapScheme s(
+        JointOwners(Parameters::create(find_parameters(name)), static_cast<std::size_t>(owners)));
+    constexpr double kRho = 1.0 / 16;
+    const double gain = 2 * pi * kRho, scale = std::ldexp(1.0, 39);
+    const auto messages = s.random_messages(1);
+    const auto small = s.encrypt_small(messages, kRho * s.q0(), 2);
+    Halves halves = s.bootstrapper.half_bootstrap(pointers(small), scale / gain, s.keys);
+    for (Ciphertext* half : {&halves.low, &halves.high}) half->scale *= gain;
+    const Statistics e = statistics(s.half_errors(
+        halves, [&](std::size_t k) { return std::sin(gain * s.interleaved(messages, k)) / gain; }));
+    std::printf("half bootstrap of %d owners: std 2^%.2f, mean %.1f bits, worst %.1f bits\n",
+                owners, std::log2(e.std), mean_bits(e), worst_bits(e));
+    EXPECT_LE(std::log2(e.std), predicted + 0.5);
+    EXPECT_GE(mean_bits(e), 14);
   }
 }
 

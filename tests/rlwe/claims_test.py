@@ -119,6 +119,16 @@ class Claims(unittest.TestCase):
             self.assertAlmostEqual(exact, float(one), delta=0.06)
             self.assertAlmostEqual(exact + 16, float(every), delta=0.06)
 
+    def test_how_often_several_owners_leave_their_range(self):
+        table = rows("| Owners | K | One coefficient")
+        self.assertEqual([(row[0], row[1]) for row in table],
+                         [("2", "32"), ("3", "32"), ("4", "32"), ("8", "64"), ("12", "64"), ("16", "64")])
+        for owners, bound, one, every in table:
+            exact = failure_probability.log2_fraction(
+                failure_probability.tail(32 * int(owners), int(bound), Fraction(12, 1024)))
+            self.assertAlmostEqual(exact, float(one), delta=0.06)
+            self.assertAlmostEqual(exact + 16, float(every), delta=0.06)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "math/primes.h"
+#include "rlwe/written_parameters.h"
 
 namespace blindtuner {
 using namespace rlwe;
@@ -26,7 +27,8 @@ ParametersLiteral tiny() {
 }
 
 TEST(Parameters, NamedSetsAreFound) {
-  for (const char* name : {"Standard", "InsecureTest10", "InsecureTest12", "InsecureTest13"})
+  for (const char* name : {"Standard", "InsecureTest10", "InsecureTest12", "InsecureTest13",
+                           "Joint4", "Joint16", "InsecureJoint4", "InsecureJoint16"})
     EXPECT_EQ(find_parameters(name).name, name);
   EXPECT_THROW(find_parameters("standard"), DataError);
   EXPECT_THROW(find_parameters(""), DataError);
@@ -100,6 +102,30 @@ TEST(Parameters, SetsBelow128BitsMustSaySo) {
   EXPECT_THROW(Parameters::create(literal), SecurityError);
 }
 
+TEST(Parameters, SetsOfSeveralOwnersKeep128BitsForEachOfThem) {
+  const ParametersPtr standard = Parameters::create(standard_parameters());
+  for (const auto& [name, owners] : {std::pair{"Joint4", 4}, std::pair{"Joint16", 16}}) {
+    ParametersLiteral literal = find_parameters(name);
+    const ParametersPtr p = Parameters::create(literal);
+    EXPECT_FALSE(p->insecure());
+    EXPECT_EQ(p->owners(), static_cast<std::size_t>(owners));
+    // All else as in the standard set: what a circuit has, and what the small ring is.
+    EXPECT_EQ(p->circuit_start(), standard->circuit_start());
+    EXPECT_NEAR(p->small_ring().log2_modulus(2, 2), standard->small_ring().log2_modulus(2, 2),
+                1e-6);
+    EXPECT_EQ(p->sparse_hardness().sparse_weight, std::size_t{32});
+    // Files name these sets; a written one is one owner's.
+    EXPECT_THROW((void)to_text(literal), ContractError);
+    EXPECT_THROW((void)named_parameters(name), DataError);
+    // The range is that of so many owners, and half of it would not be.
+    literal.modulus_range /= 2;
+    EXPECT_THROW(Parameters::create(literal), DataError);
+  }
+  ParametersLiteral more = find_parameters("Joint4");
+  more.owners = 5;
+  EXPECT_THROW(Parameters::create(more), DataError);
+}
+
 TEST(Parameters, LiteralsThatMakeNoSenseAreRefused) {
   using Change = std::function<void(ParametersLiteral&)>;
   const std::pair<const char*, Change> kChanges[] = {
@@ -112,6 +138,8 @@ TEST(Parameters, LiteralsThatMakeNoSenseAreRefused) {
       {"small special primes that are not there", [](auto& p) { p.small_special = 10; }},
       {"negative sparse special", [](auto& p) { p.sparse_special = -1; }},
       {"sparse special primes that are not there", [](auto& p) { p.sparse_special = 10; }},
+      {"no owner", [](auto& p) { p.owners = 0; }},
+      {"too many owners", [](auto& p) { p.owners = 17; }},
       {"weight 0", [](auto& p) { p.sparse_weight = 0; }},
       {"weight above N/2", [](auto& p) { p.sparse_weight = 513; }},
       {"range 1", [](auto& p) { p.modulus_range = 1; }},
@@ -170,6 +198,7 @@ TEST(Parameters, DigestsTellSetsApart) {
       [](auto& p) { p.sparse_special = 2; },
       [](auto& p) { p.sparse_weight = 33; },
       [](auto& p) { p.modulus_range = 17; },
+      [](auto& p) { p.owners = 2; },
       [](auto& p) {
         p.digit_ends = {10, 20, 30};
       },

@@ -109,11 +109,26 @@ TEST(Security, RangesFailAsOftenAsTheTableSays) {
       {10, -14.5}, {12, -31.2}, {14, -58.3}, {16, -132.3}};
   for (const auto& [range, expected] : kTableOfRanges)
     EXPECT_NEAR(log2_range_failure(16, 32, range, std::exp2(-6.4)), expected, 0.06) << range;
-  // 2 (1/2)^32 / 32! and 2^16 coefficients; beyond half the weight nothing can be; at a quarter of it
-  // nothing is said.
+  // 2 (1/2)^32 / 32! and 2^16 coefficients; beyond half the weight nothing can be; of a
+  // range that messages fill nothing is said.
   EXPECT_NEAR(log2_range_failure(16, 32, 16, 0), 1 - 32 - 117.66 + 16, 0.01);
   EXPECT_EQ(log2_range_failure(16, 32, 17, 0.1), -std::numeric_limits<double>::infinity());
-  EXPECT_EQ(log2_range_failure(16, 32, 6, 0), 16);
+  EXPECT_EQ(log2_range_failure(16, 32, 1, 0.5), 16);
+}
+
+// docs/SECURITY.md, several owners: exact figures again, and bounds that are at most six bits above them.
+TEST(Security, RangesOfSeveralOwnersAreBounded) {
+  const struct {
+    std::size_t weight;
+    int range;
+    double exact;
+  } kRows[] = {{64, 32, -341.8},  {96, 32, -93.4},  {128, 32, -60.4},
+               {256, 64, -136.3}, {384, 64, -81.9}, {512, 64, -57.1}};
+  for (const auto& row : kRows) {
+    const double bound = log2_range_failure(16, row.weight, row.range, 12 * 0x1p-10);
+    EXPECT_GE(bound, row.exact - 0.06) << row.weight;
+    EXPECT_LE(bound, row.exact + 6) << row.weight;
+  }
 }
 
 TEST(Security, ARangeThatFailsTooOftenIsRefused) {

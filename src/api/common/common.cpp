@@ -32,7 +32,7 @@ bool Context::allows_insecure() const { return state_->allow_insecure; }
 
 ParameterSet ParameterSet::standard() { return make_set(rlwe::standard_parameters()); }
 ParameterSet ParameterSet::named(const std::string& name) {
-  return make_set(rlwe::find_parameters(name));
+  return make_set(rlwe::for_one_owner(rlwe::find_parameters(name)));
 }
 ParameterSet ParameterSet::from_json(std::string_view text, const std::string& where) {
   return make_set(rlwe::parse_parameters(text, where));

@@ -23,8 +23,15 @@ std::size_t total_bytes(const std::vector<LinearTransform>& stages) {
 
 }  // namespace
 
+double coeff_to_slot_factor(const Parameters& parameters) {
+  return std::exp2(parameters.literal().eval_mod_bits.back() - parameters.literal().q0_bits);
+}
+
 BootstrapShape BootstrapShape::standard(const Parameters& parameters) {
   BootstrapShape shape;
+  // The range has a doubling for every level that the polynomial leaves.
+  shape.eval_mod_doublings += static_cast<int>(parameters.literal().eval_mod_bits.size()) -
+                              EvalMod(1, shape.eval_mod_degree, shape.eval_mod_doublings).depth();
   const int log_slots = parameters.literal().log_n - 1;
   const int stages = static_cast<int>(parameters.literal().coeff_to_slot_bits.size());
   for (int i = 0, left = log_slots; i < stages; ++i) {
@@ -142,7 +149,8 @@ Bootstrapper::Bootstrapper(ParametersPtr parameters, BootstrapShape shape)
       encoder_, shape_.log_radices, 0.5 * eval_mod_.input_factor(), shape_.fold_bit);
   for (std::size_t i = 0; i < stages.size(); ++i)
     coeff_to_slot_.emplace_back(p.ring(), encoder_, stages[i].matrix, stages[i].unit,
-                                shape_.baby_counts[i], p.top() - i, big_special(p), 1.0);
+                                shape_.baby_counts[i], p.top() - i, big_special(p),
+                                i + 1 == stages.size() ? coeff_to_slot_factor(p) : 1.0);
 }
 
 std::vector<std::size_t> Bootstrapper::rotations() const {

@@ -51,6 +51,10 @@ std::vector<TransformShape> slot_to_coeff_shapes(const Parameters& parameters,
                                                  const BootstrapShape& shape,
                                                  const Encoder& encoder);
 
+/// By how much the last stage of coeff_to_slot takes the scale down, from q_0's bits to those of eval_mod's
+/// primes: squaring and rescaling leave a scale of their size as it is and drive every other one away from it.
+double coeff_to_slot_factor(const Parameters& parameters);
+
 /// The shapes of BootstrapKeys: rotations (all of coeff_to_slot's at the top), conjugation, and
 /// extra rotations at extra_q_count limbs.
 struct BootstrapKeyShapes {

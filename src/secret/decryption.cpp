@@ -56,10 +56,14 @@ struct Largest {
 
 std::vector<double> decrypt_model(const SecretKeys& secrets, const EncryptedModel& model,
                                   const PlausibleValues& plausible) {
-  const ProductLayout& l = model.layout;
-  require(model.weights.size() == l.packs(), "a model of another layout");
   std::vector<std::vector<double>> packs;
   for (const Ciphertext& c : model.weights) packs.push_back(coefficients(secrets, c));
+  return model_values(model.layout, packs, plausible);
+}
+
+std::vector<double> model_values(const ProductLayout& l, std::span<const std::vector<double>> packs,
+                                 const PlausibleValues& plausible) {
+  require(packs.size() == l.packs(), "a model of another layout");
   std::vector<std::vector<Held>> held(packs.size(), std::vector<Held>(l.n, Held::kNothing));
   std::vector<double> out(l.classes * l.features);
   for (std::size_t cls = 0; cls < l.classes; ++cls)

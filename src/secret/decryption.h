@@ -16,6 +16,11 @@ using namespace linalg;
 std::vector<double> decrypt_model(const SecretKeys& secrets, const EncryptedModel& model,
                                   const PlausibleValues& plausible);
 
+/// The same of the decrypted coefficients of every pack.
+std::vector<double> model_values(const ProductLayout& layout,
+                                 std::span<const std::vector<double>> packs,
+                                 const PlausibleValues& plausible);
+
 /// samples x classes, row-major.
 std::vector<double> decrypt_scores(const SecretKeys& secrets, const EncryptedScores& scores,
                                    const PlausibleValues& plausible);

@@ -8,9 +8,11 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/hmac.h"
+#include "ckks/encoder.h"
 #include "rlwe/written_parameters.h"
 #include "secret/decryption.h"
 #include "secret/derived_key.h"
+#include "secret/joint/opening.h"
 
 namespace blindtuner::secret {
 namespace {
@@ -152,10 +154,14 @@ double publication_bits(std::uint64_t numbers, double error, double noise) {
 Disclosure::Disclosure(const OwnerKeys& keys, const std::filesystem::path& folder)
     : keys_(keys),
       noise_key_(derived_key(keys, "blindtuner publication noise 1")),
+      share_key_(derived_key(keys, "blindtuner opening share 1")),
       ledger_(folder, keys.id, keys.secrets.parameters->literal().name,
               derived_key(keys, "blindtuner ledger 1"), keys.with_ledger) {}
 
-Disclosure::~Disclosure() { wipe(noise_key_.data(), noise_key_.size()); }
+Disclosure::~Disclosure() {
+  wipe(noise_key_.data(), noise_key_.size());
+  wipe(share_key_.data(), share_key_.size());
+}
 
 void Disclosure::record(const Ledger::Decide& decide) { began_ = ledger_.append(decide); }
 
@@ -365,6 +371,117 @@ Published Disclosure::publish(const EncryptedModel& model, const PlausibleValues
 Published Disclosure::publish(const EncryptedScores& scores, const PlausibleValues& plausible,
                               const Origin& origin, const Publication& publication) {
   return publish(Sealed::of(keys_, scores, plausible), origin, publication);
+}
+
+OpeningShare Disclosure::share(const EncryptedModel& model, const Origin& origin,
+                               const Opening& opening) {
+  require(model.weights.size() == model.layout.packs() && opening.owners >= 1 &&
+              !opening.decryptors.empty(),
+          "a model of its layout, and owners who open it");
+  const SecretKey& s = keys_.secrets.small;
+  const double scale = model.weights.front().scale;
+  const std::size_t q_count = model.weights.front().q_count();
+  for (const Ciphertext& c : model.weights)
+    require(&c.ring() == &s.ring() && c.q_count() == q_count && c.scale == scale && scale > 0,
+            "a model's ciphertexts are of one level and scale");
+  const double least = opening.error >= 0 ? publication_noise(opening.error) * scale : -1;
+  // All that is added up stays a small part of Q, whatever the noise.
+  const double most =
+      std::exp2(s.ring().log2_modulus(q_count, 0) - 10) / static_cast<double>(opening.owners);
+  if (!(least > 0 && least <= most / 2))
+    throw DataError(origin.name + ": not opened: there is no room for the noise of its errors");
+  const int levels = joint::wide_levels(least);
+
+  // Of what the share is made of, which c_0 is not.
+  const auto digest_of = [&](std::span<const Ciphertext> ciphertexts) {
+    Sha256 hash;
+    hash.add("blindtuner share 1 ").add(keys_.secrets.parameters->digest());
+    for (const Ciphertext& c : ciphertexts) add_poly(hash, c.c1);
+    return hash.finish();
+  };
+  OpeningShare out;
+  out.noise = joint::wide_sigma(levels) / scale;
+  const std::uint64_t numbers = model.weights.size() * s.ring().n();
+
+  std::string refusal;
+  record([&](const std::vector<LedgerEntry>& before) -> std::optional<LedgerEntry> {
+    LedgerEntry entry;
+    entry.kind = LedgerEntry::Kind::kShared;
+    entry.what = "model";
+    entry.ciphertext = to_hex(digest_of(model.weights));
+    entry.data = origin.data;
+    entry.run = origin.run;
+    entry.numbers = numbers;
+    entry.noise = out.noise;
+    entry.error = opening.error;
+    entry.rule = opening.decryptors;
+    std::size_t given = 0;
+    bool again = false;
+    for (const LedgerEntry& e : before) {
+      if (e.kind != entry.kind) continue;
+      ++given;
+      if (e.ciphertext != entry.ciphertext) continue;
+      again = true;
+      if (e.rule != entry.rule || e.noise != entry.noise)
+        refusal =
+            "not opened: a share of it was given to others, or with other noise, on " + e.time;
+    }
+    if (again && refusal.empty()) return {};
+    out.bits = entry.bits = publication_bits(numbers, opening.error, out.noise);
+    const double sum = totals(before).published_bits + entry.bits;
+    if (refusal.empty() && given >= opening.results)
+      refusal = "not opened: shares of " + std::to_string(given) +
+                " results were given, which is all that the study opens";
+    if (refusal.empty() && !(sum <= opening.budget))
+      refusal = "not opened: what these keys give away could then tell up to " + text_of(sum) +
+                " bits about the secret key, the budget is " + text_of(opening.budget);
+    if (refusal.empty()) return entry;
+    entry.kind = LedgerEntry::Kind::kRefused;
+    entry.reason = refusal;
+    entry.bits = 1;
+    return entry;
+  });
+  if (!refusal.empty()) throw DataError(origin.name + ": " + refusal);
+
+  // Each by itself: in whichever results a ciphertext is, its share is one.
+  for (const Ciphertext& c : model.weights) {
+    Sha256 hash;
+    const Sha256Digest digest = digest_of(std::span(&c, 1));
+    hash.add(digest.data(), digest.size()).add_number(static_cast<std::uint64_t>(levels));
+    hash.add(opening.decryptors);
+    Seed seed = hmac_sha256(share_key_, hash.finish());
+    Prng prng(seed);
+    wipe(seed.data(), seed.size());
+    out.polynomials.push_back(joint::decryption_share(c, s, levels, prng));
+  }
+  return out;
+}
+
+std::vector<double> Disclosure::open(const EncryptedModel& model,
+                                     std::span<const OpeningShare> shares,
+                                     const PlausibleValues& plausible, const Origin& origin) {
+  Sealed sealed = Sealed::of(keys_, model, plausible);
+  sealed.decrypt = [&] {
+    PlausibleValues held = plausible;
+    double variance = 0;
+    for (const OpeningShare& share : shares) variance += share.noise * share.noise;
+    const double noise = 12 * std::sqrt(variance);  // that no coefficient exceeds
+    for (double* limit : {&held.largest, &held.padding, &held.empty}) *limit += noise;
+    held.norm += noise * std::sqrt(static_cast<double>(model.layout.features));
+    std::vector<std::vector<double>> packs;
+    for (std::size_t i = 0; i < model.weights.size(); ++i) {
+      Poly sum = model.weights[i].c0.copy();
+      for (const OpeningShare& share : shares) {
+        require(share.polynomials.size() == model.weights.size() &&
+                    share.polynomials[i].q_count() == sum.q_count(),
+                "a share of another model");
+        add_inplace(sum, share.polynomials[i]);
+      }
+      packs.push_back(ckks::decode_coefficients(sum, model.weights[i].scale));
+    }
+    return model_values(model.layout, packs, held);
+  };
+  return open(std::move(sealed).held_against(plausible, origin.rule), origin);
 }
 
 void Disclosure::answer(const Origin& origin, bool stop) {

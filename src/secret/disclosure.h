@@ -6,6 +6,7 @@
 //   open      full precision, for the owner's eyes
 //   publish   noise and rounding, for anybody's
 //   answer    one bit, to a training server
+//   share     an owner's part of what several owners open, with noise; to whom they agreed on
 //
 // A round of validation is in the ledger before it is decrypted, and all that its run may tell with the
 // run's first: when the run ends, one of E moments for E rounds, and whether by a refusal, log2(2 E).
@@ -51,6 +52,24 @@ struct Published {
   std::vector<double> values;
   double noise = 0;  ///< standard deviation; values are multiples of it
   double bits = 0;   ///< what this publication adds to the bound: 0 when it was made before
+};
+
+/// What a share is asked for with.
+struct Opening {
+  double error = 0;   ///< as Publication's, of all coefficients of the result
+  double budget = 0;  ///< likewise: publications and shares of the key set add up
+  /// The session and the set of owners who open, and for whom: what all of them know it by.
+  std::string decryptors = {};
+  std::size_t owners = 1;   ///< whose shares are needed
+  std::size_t results = 1;  ///< that the study opens, altogether
+};
+
+/// One owner's share of a result: c_1 s'_i + eta_i of every ciphertext. Alone it tells nothing; with those of
+/// all others the result with their noise.
+struct OpeningShare {
+  std::vector<Poly> polynomials;
+  double noise = 0;  ///< eta's standard deviation, in the result's unit
+  double bits = 0;   ///< what it adds to the bound: 0 when it was given before
 };
 
 class Disclosure {
@@ -105,6 +124,18 @@ class Disclosure {
   Published publish(const EncryptedScores& scores, const PlausibleValues& plausible,
                     const Origin& origin, const Publication& publication);
 
+  /// This owner's share of a model under the sum of several owners' secrets. The noise is a pseudo-random
+  /// function of what the share is made of (c_1 of each ciphertext, who opens, its own size), so that
+  /// asked again the share is the same. Throws DataError, which is in the ledger as refused, for a
+  /// ciphertext that was asked for by others or with another noise before: two shares of one c_1 average
+  /// noise away; beyond the number of results or the budget; and where the numbers leave no room for noise.
+  OpeningShare share(const EncryptedModel& model, const Origin& origin, const Opening& opening);
+  /// The model that the shares of all owners open, with their noise in its values; held against what
+  /// is plausible up to it, and recorded, as what open() decrypts is. Throws ContractError for shares of another
+  /// model's shape.
+  std::vector<double> open(const EncryptedModel& model, std::span<const OpeningShare> shares,
+                           const PlausibleValues& plausible, const Origin& origin);
+
   /// Records that a model that was opened is refused by what it decrypts to, as `reason` says.
   void refuse(const EncryptedModel& model, const Origin& origin, const std::string& reason);
   /// The most rounds of validation that a run had which was asked of; 0: none was.
@@ -132,7 +163,7 @@ class Disclosure {
   void record(const Ledger::Decide& decide);
 
   const OwnerKeys& keys_;
-  Seed noise_key_;
+  Seed noise_key_, share_key_;
   Ledger ledger_;
   bool began_ = false;
 };

@@ -35,8 +35,8 @@ std::string now() {
 LedgerEntry::Kind kind_named(const std::string& text) {
   for (const auto kind :
        {LedgerEntry::Kind::kEncrypted, LedgerEntry::Kind::kOpened, LedgerEntry::Kind::kPublished,
-        LedgerEntry::Kind::kAsked, LedgerEntry::Kind::kAnswered, LedgerEntry::Kind::kRefused,
-        LedgerEntry::Kind::kBegun})
+        LedgerEntry::Kind::kShared, LedgerEntry::Kind::kAsked, LedgerEntry::Kind::kAnswered,
+        LedgerEntry::Kind::kRefused, LedgerEntry::Kind::kBegun})
     if (text == kind_name(kind)) return kind;
   throw DataError("a ledger's entry of an unknown kind, " + text);
 }
@@ -86,6 +86,8 @@ const char* kind_name(LedgerEntry::Kind kind) {
       return "opened";
     case LedgerEntry::Kind::kPublished:
       return "published";
+    case LedgerEntry::Kind::kShared:
+      return "shared";
     case LedgerEntry::Kind::kAsked:
       return "asked";
     case LedgerEntry::Kind::kAnswered:
@@ -113,6 +115,11 @@ json to_json(const LedgerEntry& e) {
     out["error"] = e.error;
     if (e.chosen > 0) out["chosen"] = e.chosen;
     out["told"] = e.told;
+  }
+  if (e.kind == LedgerEntry::Kind::kShared) {
+    out["noise"] = e.noise;
+    out["error"] = e.error;
+    out["rule"] = e.rule;
   }
   if (!e.question.empty()) out["question"] = e.question;
   if (e.kind == LedgerEntry::Kind::kAsked) {
@@ -142,6 +149,10 @@ LedgerTotals totals(const std::vector<LedgerEntry>& entries) {
         out.published_bits += e.bits;
         out.answered_bits += e.chosen;
         out.refused_bits += e.told;
+        break;
+      case LedgerEntry::Kind::kShared:
+        ++out.shared;
+        out.published_bits += e.bits;
         break;
       case LedgerEntry::Kind::kAsked:
         ++out.asked;

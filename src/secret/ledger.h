@@ -33,6 +33,7 @@ struct LedgerEntry {
     kEncrypted,  ///< a data set, for a server
     kOpened,     ///< at full precision; stays with the owner
     kPublished,  ///< with noise
+    kShared,     ///< an owner's share of what several open: with noise, too
     kAsked,      ///< a round of validation, before it is decrypted
     kAnswered,   ///< one bit, to a training server
     kRefused,    ///< decrypted and not plausible: that it was refused is all that leaves
@@ -45,14 +46,14 @@ struct LedgerEntry {
   std::string data, run;   ///< identities in hexadecimal, as far as there are any
   int round = 0;           ///< of validation; 0: none
   std::uint64_t numbers = 0;
-  double noise = 0, error = 0;  ///< published: standard deviations of the noise and of the error
+  double noise = 0, error = 0;  ///< published, shared: standard deviations of noise and error
   bool stop = false;            ///< answered: the bit
   std::string reason;           ///< refused: which check failed
   /// Opened, and refused where it was to be: of the ciphertext and what it was held against. The same
   /// question has the same outcome.
   std::string question;
   int rounds = 0;      ///< asked: how many the run has, at most
-  std::string rule;    ///< asked: what else its answers follow from
+  std::string rule;    ///< asked: what else its answers follow from; shared: who opens it
   FeatureSizes sizes;  ///< encrypted: what errors of its results will depend on
   /// What an observer may have learnt by it, at most. Published: about the errors of the decrypted
   /// numbers, and so about the key. All others about everything encrypted, and the key. Opened and
@@ -65,10 +66,10 @@ struct LedgerEntry {
 };
 
 struct LedgerTotals {
-  std::size_t encrypted = 0, opened = 0, published = 0, asked = 0, answered = 0, refused = 0,
-              runs = 0;
+  std::size_t encrypted = 0, opened = 0, published = 0, shared = 0, asked = 0, answered = 0,
+              refused = 0, runs = 0;
   std::string begun;  ///< when the ledger was begun anew, last; empty: never
-  /// answered_bits: of runs, with what published models were chosen from. refused_bits: of all that
+  /// published_bits: with those of shares. answered_bits: of runs, with what published models were chosen from. refused_bits: of all that
   /// could have been refused.
   double published_bits = 0, answered_bits = 0, refused_bits = 0;
 };
@@ -120,7 +121,7 @@ class Ledger {
 
 LedgerTotals totals(const std::vector<LedgerEntry>& entries);
 
-/// "encrypted", "opened", "published", "asked", "answered", "refused", "begun".
+/// "encrypted", "opened", "published", "shared", "asked", "answered", "refused", "begun".
 const char* kind_name(LedgerEntry::Kind kind);
 /// The members that its kind has.
 nlohmann::json to_json(const LedgerEntry& entry);

@@ -21,6 +21,7 @@
 #include "device/lookup.h"
 #include "secret/dataset_encryption.h"
 #include "secret/encryption.h"
+#include "secret/joint/opening.h"
 #include "secret/joint/relinearisation.h"
 #include "secret/secret_key_file.h"
 
@@ -144,6 +145,9 @@ void flow_messages(const SecretKeys& secrets) {
   expect_secret(c.c0, "ciphertext", true);
   const Ciphertext whole = c.expand();
   expect_secret(decrypt(whole, secrets.small), "decrypted message", false);
+  Prng prng = Prng::for_secrets();
+  expect_secret(joint::decryption_share(whole, secrets.small, 60, prng), "share of a decryption",
+                true);
   // Up to here: decoding branches on the message (docs/SECURITY.md).
   const Tensor tensor{whole.c0.copy(), whole.c1.copy(), whole.c1.copy(), 0x1p60};
   expect_secret(decrypt(tensor, secrets.small), "decrypted product", false);

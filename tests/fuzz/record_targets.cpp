@@ -208,7 +208,8 @@ struct TestLedger {
     fs::remove(ledger.path());
     for (const auto kind :
          {LedgerEntry::Kind::kEncrypted, LedgerEntry::Kind::kOpened, LedgerEntry::Kind::kPublished,
-          LedgerEntry::Kind::kAsked, LedgerEntry::Kind::kAnswered, LedgerEntry::Kind::kRefused})
+          LedgerEntry::Kind::kShared, LedgerEntry::Kind::kAsked, LedgerEntry::Kind::kAnswered,
+          LedgerEntry::Kind::kRefused})
       ledger.append([&](const auto&) {
         LedgerEntry entry;
         entry.kind = kind;

@@ -28,6 +28,10 @@ std::string line_of(const LedgerEntry& e) {
                     e.what.c_str(), numbers.c_str(), e.error > 0 ? e.noise / e.error : 0,
                     e.bits > 0 ? "" : ", the same as before");
       break;
+    case LedgerEntry::Kind::kShared:
+      std::snprintf(what, sizeof what, "of a %s, with noise %.0f times its error", e.what.c_str(),
+                    e.error > 0 ? e.noise / e.error : 0);
+      break;
     case LedgerEntry::Kind::kAsked:
       std::snprintf(what, sizeof what, "round %d of %d of run %.8s", e.round, e.rounds,
                     e.run.c_str());
@@ -82,6 +86,9 @@ std::string text_of(const Ledger& ledger, const std::vector<LedgerEntry>& entrie
       "             hears which were used learns at most %.0f bits, of its own choice.\n",
       t.encrypted, t.opened, t.published, t.published_bits, kPublicationBudget, t.asked, t.runs,
       t.answered, t.answered_bits, t.refused, t.refused_bits);
+  if (t.shared > 0)
+    text += "\nShares of " + std::to_string(t.shared) +
+            " results that several owners open count among what was published.\n";
   return text + sums;
 }
 
@@ -100,6 +107,7 @@ void ledger_command(const CommonOptions& common, const KeyOptions& options, bool
                            {"opened", t.opened},
                            {"published", t.published},
                            {"published_bits", t.published_bits},
+                           {"shared", t.shared},
                            {"asked", t.asked},
                            {"answered", t.answered},
                            {"refused", t.refused},

@@ -1,0 +1,241 @@
+// Decryption by several owners: shares with noise, through each owner's door, and what they add up to.
+#include "secret/joint/opening.h"
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+#include "base/error.h"
+#include "secret/decryption.h"
+#include "secret/disclosure.h"
+#include "secret/joint_fixture.h"
+
+namespace blindtuner {
+namespace {
+
+using namespace testing_support;
+namespace fs = std::filesystem;
+
+constexpr double kError = 0x1p-17;
+constexpr std::size_t kOwners = 3;
+constexpr PlausibleValues kAny{100, 100, 100};
+
+class OpeningTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (fs::temp_directory_path() / "blindtuner-opening-XXXXXX").string();
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    folder_ = name;
+    for (std::size_t i = 0; i < kOwners; ++i) fs::create_directory(folder_ / std::to_string(i));
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  struct Owners {
+    std::vector<OwnerKeys> keys;
+    SecretKeys sum;
+  };
+  static const Owners& owners() {
+    static const Owners all = [] {
+      JointOwners made(Parameters::create(find_parameters("InsecureJoint4")), kOwners);
+      Owners out{{}, std::move(made.sum)};
+      for (SecretKeys& secrets : made.owners)
+        out.keys.push_back({std::move(secrets), fresh_key_id()});
+      return out;
+    }();
+    return all;
+  }
+  static ProductLayout layout() {
+    return ProductLayout::create(*owners().sum.parameters, 100, 120, 8, 8);
+  }
+  static EncryptedModel model(unsigned seed, double scale = 0x1p60) {
+    EncryptedModel out{layout(), {}};
+    std::mt19937 random(seed);
+    std::uniform_real_distribution<double> uniform(-1, 1);
+    for (std::size_t i = 0; i < out.layout.packs(); ++i) {
+      std::vector<double> c(out.layout.n);
+      for (double& x : c) x = uniform(random);
+      Poly message = encode_coefficients(owners().sum.parameters->small_ring(), c, 0x1p40, 2);
+      mul_integer_inplace(message, static_cast<std::int64_t>(scale / 0x1p40));
+      out.weights.push_back(
+          encrypt(std::move(message), scale, owners().sum.small, fresh_seed(), 0).expand());
+    }
+    return out;
+  }
+  Disclosure door(std::size_t owner) const {
+    return {owners().keys[owner], folder_ / std::to_string(owner)};
+  }
+  static Opening opening() { return {kError, 10, "study 1 of A, B, C", kOwners, 1}; }
+  std::vector<OpeningShare> shares(const EncryptedModel& m) const {
+    std::vector<OpeningShare> out;
+    for (std::size_t i = 0; i < kOwners; ++i) out.push_back(door(i).share(m, {}, opening()));
+    return out;
+  }
+  std::vector<LedgerEntry> entries(std::size_t owner) const {
+    return door(owner).ledger().read().value();
+  }
+  template <typename F>
+  static void expect_refusal(F&& f, const std::string& part) {
+    try {
+      f();
+      ADD_FAILURE() << "no DataError about '" << part << "'";
+    } catch (const DataError& error) {
+      EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
+    }
+  }
+  static bool same(const OpeningShare& a, const OpeningShare& b, std::size_t pack = 0) {
+    return same_residues(a.polynomials[pack], b.polynomials[pack]);
+  }
+
+  fs::path folder_;
+};
+
+TEST(WideGaussian, HasItsDeviationAndEveryLowBit) {
+  const ParametersPtr p = Parameters::create(find_parameters("InsecureTest12"));
+  const Ring& ring = p->small_ring();
+  Prng prng(Seed{3});
+  for (const int levels : {1, 2, 20, 47, 48, 49, 62, 80}) {
+    std::vector<double> values;
+    std::array<std::size_t, 3> odd{};
+    for (int i = 0; i < 16; ++i) {
+      const Poly x = joint::sample_wide_gaussian(ring, 2, levels, prng);
+      for (const double v : to_centred_doubles(x, 2)) {
+        values.push_back(v / joint::wide_sigma(levels));
+        if (levels > 40) continue;  // beyond what doubles hold
+        for (std::size_t bit = 0; bit < odd.size(); ++bit)
+          odd[bit] += (static_cast<std::int64_t>(v) >> bit) & 1;
+      }
+    }
+    // 8192 values: variance 1 +- 7 sqrt(2 / 8192), mean 0 +- 7 / sqrt(8192); fourth moment 3 +- 7 sqrt(96 / 8192).
+    const Statistics s = statistics(values);
+    EXPECT_NEAR(s.std * s.std, 1, 0.11) << levels;
+    EXPECT_NEAR(s.mean, 0, 0.08) << levels;
+    double fourth = 0;
+    for (const double v : values) fourth += v * v * v * v / static_cast<double>(values.size());
+    EXPECT_NEAR(fourth, 3, 0.76) << levels;
+    if (levels >= 20 && levels <= 40) {
+      for (const std::size_t count : odd)  // 7 standard deviations of a coin
+        EXPECT_NEAR(static_cast<double>(count), 4096, 7 * 45.3) << levels;
+    }
+  }
+  for (int levels = 1; levels <= joint::kMostLevels; ++levels)
+    EXPECT_EQ(joint::wide_levels(joint::wide_sigma(levels)), levels);
+  EXPECT_EQ(joint::wide_levels(0), 1);
+  EXPECT_THROW((void)joint::wide_levels(0x1p100), ContractError);
+  EXPECT_THROW((void)joint::sample_wide_gaussian(ring, 2, 97, prng), ContractError);
+}
+
+TEST_F(OpeningTest, SharesOfAllOpenTheModelWithTheirNoise) {
+  const EncryptedModel m = model(1);
+  const std::vector<OpeningShare> all = shares(m);
+  const double noise = all.front().noise;
+  EXPECT_GE(noise, publication_noise(kError));
+  EXPECT_LE(noise, 2 * publication_noise(kError));
+  const std::vector<double> opened = door(0).open(m, all, kAny, {}),
+                            exact = decrypt_model(owners().sum, m, kAny);
+  ASSERT_EQ(opened.size(), exact.size());
+  double square = 0;
+  for (std::size_t i = 0; i < opened.size(); ++i)
+    square += std::pow((opened[i] - exact[i]) / noise, 2);
+  // Three owners' noise, 960 numbers: variance 3 +- 7 deviations of 3 sqrt(2 / 960).
+  EXPECT_NEAR(square / static_cast<double>(opened.size()), 3, 7 * 3 * 0.046);
+  // Both are in the ledgers.
+  ASSERT_EQ(entries(0).size(), std::size_t{2});
+  EXPECT_EQ(entries(0)[0].kind, LedgerEntry::Kind::kShared);
+  EXPECT_EQ(entries(0)[1].kind, LedgerEntry::Kind::kOpened);
+  ASSERT_EQ(entries(1).size(), std::size_t{1});
+  const LedgerEntry e = entries(1).front();
+  EXPECT_EQ(e.noise, noise);
+  EXPECT_EQ(e.error, kError);
+  EXPECT_EQ(e.rule, opening().decryptors);
+  EXPECT_EQ(e.numbers, m.weights.size() * m.layout.n);
+  EXPECT_NEAR(e.bits, publication_bits(e.numbers, kError, noise), 1e-12);
+  EXPECT_EQ(e.bits, all[1].bits);
+  EXPECT_EQ(totals(entries(1)).published_bits, e.bits);
+}
+
+TEST_F(OpeningTest, WithoutOneShareThereIsNothing) {
+  const EncryptedModel m = model(2);
+  std::vector<OpeningShare> some = shares(m);
+  some.pop_back();
+  expect_refusal([&] { (void)door(0).open(m, some, kAny, {"'model'"}); }, "not what this training");
+  EXPECT_EQ(entries(0).back().kind, LedgerEntry::Kind::kRefused);
+  some.front().polynomials.pop_back();
+  EXPECT_THROW((void)door(0).open(m, some, kAny, {"'model'"}), ContractError);
+}
+
+TEST_F(OpeningTest, AskedAgainAnOwnerGivesTheSameShare) {
+  EncryptedModel m = model(3);
+  const OpeningShare first = door(0).share(m, {}, opening());
+  const OpeningShare again = door(0).share(m, {}, opening());
+  EXPECT_TRUE(same(first, again));
+  EXPECT_EQ(again.bits, 0);
+  // c_0 is no part of the share.
+  add_constant_inplace(m.weights.front().c0, 12345);
+  EXPECT_TRUE(same(first, door(0).share(m, {}, opening())));
+  EXPECT_EQ(entries(0).size(), std::size_t{1});
+  // Another owner's noise is its own: c_1 is uniform, so that shares say nothing here; their difference does.
+  EXPECT_FALSE(same(first, door(1).share(m, {}, opening())));
+}
+
+TEST_F(OpeningTest, OneCiphertextIsOpenedOnceAndForTheSame) {
+  const EncryptedModel m = model(4);
+  (void)door(0).share(m, {"'model'"}, opening());
+  Opening others = opening();
+  others.decryptors = "study 1 of A, B";
+  expect_refusal([&] { (void)door(0).share(m, {"'model'"}, others); }, "to others");
+  Opening noisier = opening();
+  noisier.error = 0x1p-10;
+  expect_refusal([&] { (void)door(0).share(m, {"'model'"}, noisier); }, "other noise");
+  expect_refusal([&] { (void)door(0).share(model(5), {"'model'"}, opening()); },
+                 "all that the study opens");
+  const auto all = entries(0);
+  ASSERT_EQ(all.size(), std::size_t{4});
+  for (std::size_t i = 1; i < all.size(); ++i) {
+    EXPECT_EQ(all[i].kind, LedgerEntry::Kind::kRefused);
+    EXPECT_EQ(all[i].bits, 1);
+  }
+  // What was given stays given.
+  EXPECT_NO_THROW((void)door(0).share(m, {}, opening()));
+}
+
+TEST_F(OpeningTest, ACiphertextHasOneShareInWhicheverResultItIs) {
+  EncryptedModel m = model(6), other = model(7);
+  other.weights.front() = m.weights.front().copy();
+  Opening two = opening();
+  two.results = 2;
+  const OpeningShare a = door(0).share(m, {}, two), b = door(0).share(other, {}, two);
+  EXPECT_TRUE(same(a, b));
+  ASSERT_GE(m.weights.size(), std::size_t{2});
+  EXPECT_FALSE(same(a, b, 1));
+  EXPECT_EQ(totals(entries(0)).shared, std::size_t{2});
+}
+
+TEST_F(OpeningTest, TheBudgetIsThatOfAllThatLeaves) {
+  const EncryptedModel m = model(8);
+  Opening narrow = opening();
+  narrow.results = 9;
+  const double bits = door(0).share(m, {}, narrow).bits;
+  EXPECT_GT(bits, 0);
+  narrow.budget = 1.5 * bits;
+  expect_refusal([&] { (void)door(0).share(model(9), {}, narrow); }, "the budget is");
+  narrow.budget = 2.5 * bits;
+  EXPECT_NO_THROW((void)door(0).share(model(9), {}, narrow));
+}
+
+TEST_F(OpeningTest, WithoutRoomForNoiseNothingIsGiven) {
+  Opening large = opening();
+  large.error = 0x1p40;
+  expect_refusal([&] { (void)door(0).share(model(10), {}, large); }, "no room");
+  large.error = std::nan("");
+  expect_refusal([&] { (void)door(0).share(model(10), {}, large); }, "no room");
+  EXPECT_FALSE(door(0).ledger().read().has_value());
+  EncryptedModel mixed = model(11);
+  Opening nobody = opening();
+  nobody.decryptors.clear();
+  EXPECT_THROW((void)door(0).share(mixed, {}, nobody), ContractError);
+  mixed.weights.pop_back();
+  EXPECT_THROW((void)door(0).share(mixed, {}, opening()), ContractError);
+}
+
+}  // namespace
+}  // namespace blindtuner

@@ -3,10 +3,13 @@
 
 #include <blindtuner/context.h>
 #include <blindtuner/data_set.h>
+#include <blindtuner/keys.h>
+#include <blindtuner/ledger.h>
 #include <blindtuner/model.h>
 #include <blindtuner/parameters.h>
 #include <blindtuner/training.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -18,11 +21,14 @@
 #pragma GCC visibility push(default)
 namespace blindtuner {
 
-/// What an owner is told beside results, in sentences without their full stop. Either may be empty; called on the
+/// What an owner is told beside results, in sentences without their full stop. Any may be empty; called on the
 /// thread that called the function.
 struct OwnerNotices {
   std::function<void(const std::string&)> warning{};  ///< what may make a key or a result worthless
   std::function<void(const std::string&)> note{};
+  /// How much of a task is done ("making keys", "encrypting", "writing"), one after another. What it throws before
+  /// a task's end, 1, ends the call, without a file of it, and is passed on: so a call is called off.
+  std::function<void(const std::string& task, double fraction)> progress{};
 };
 
 /// What a data set is encrypted for; results are held against it.
@@ -80,6 +86,11 @@ class Owner {
   static Owner open(const Context& context, const std::filesystem::path& folder,
                     std::string_view passphrase = {}, const OwnerNotices& notices = {});
 
+  /// Bytes that evaluation_keys() of such keys will have. Throws as make_keys().
+  static std::uint64_t size_of_keys(const Context& context, const ParameterSet& parameters,
+                                    const DataShape& shape);
+
+  KeysInfo keys() const;
   ParameterSet parameters() const;
   /// What the keys are for; of the batch, which their layout no longer has, the default.
   DataShape shape() const;
@@ -91,7 +102,7 @@ class Owner {
   /// DataError for features of another width than the keys' or out of range, labels that are no class, a training
   /// set of one class and a file that cannot be written or is a key; ContractError for sizes that do not fit each other.
   void encrypt(const DataSet& data, DataUse use, const std::filesystem::path& file,
-               SampleOrder order = SampleOrder::kMixed) const;
+               SampleOrder order = SampleOrder::kMixed, const OwnerNotices& notices = {}) const;
 
   // The door. What leaves is in the ledger first. All throw DataError for a file of other keys, of a data set that
   // these have not encrypted, of another training than is expected, for numbers that no such computation
@@ -124,6 +135,9 @@ class Owner {
   /// when options.stop says so. Throws DataError when no round comes in time, and for rounds of another run.
   ValidationResult validate(const ValidationOptions& options,
                             const ExpectedTraining& expected = {}) const;
+
+  /// What left, and what it can have told. Throws DataError where the ledger was changed.
+  Ledger ledger() const;
 
   struct [[gnu::visibility("hidden")]] State;
   explicit Owner(std::shared_ptr<const State> state) : state_(std::move(state)) {}

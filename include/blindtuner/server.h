@@ -2,7 +2,9 @@
 #pragma once
 
 #include <blindtuner/context.h>
+#include <blindtuner/keys.h>
 #include <blindtuner/parameters.h>
+#include <blindtuner/progress.h>
 #include <blindtuner/training.h>
 
 #include <filesystem>
@@ -62,8 +64,10 @@ class Server {
  public:
   /// Throws DataError for what are no evaluation keys, SecurityError for parameters below 128 bits unless the
   /// context allows them.
-  static Server load(const Context& context, const std::filesystem::path& evaluation_keys);
+  static Server load(const Context& context, const std::filesystem::path& evaluation_keys,
+                     const Progress& progress = {});
 
+  KeysInfo keys() const;
   ParameterSet parameters() const;
 
   /// Begins a run on an encrypted data set. checkpoint: a file that holds the run's state after every step and
@@ -75,7 +79,7 @@ class Server {
 
   /// Writes the encrypted scores of a data set under a model. Throws DataError when these do not fit.
   void score(const std::filesystem::path& data, const std::filesystem::path& model,
-             const std::filesystem::path& scores) const;
+             const std::filesystem::path& scores, const Progress& progress = {}) const;
 
   struct [[gnu::visibility("hidden")]] State;
   explicit Server(std::shared_ptr<const State> state) : state_(std::move(state)) {}

@@ -276,7 +276,8 @@ void EncryptedTrainer::restore(std::vector<std::vector<Ciphertext>> gradients) {
 }
 
 EncryptedScores predict(ParametersPtr parameters, const EncryptedModel& model,
-                        const EncryptedDataset& data, const TrainingKeys& keys) {
+                        const EncryptedDataset& data, const TrainingKeys& keys,
+                        const std::function<void(double)>& progress) {
   check_dataset(data, keys, *parameters);
   if (!same_shape(model.layout, data.layout))
     throw DataError("the model was trained on data of another shape");
@@ -292,6 +293,7 @@ EncryptedScores predict(ParametersPtr parameters, const EncryptedModel& model,
   for_each_super(l, {0, l.samples}, [&](std::size_t begin, std::size_t count) {
     for (Ciphertext& c : products.scores(feature_source(data), begin, count, weights))
       out.scores.push_back(std::move(c));
+    if (progress) progress(static_cast<double>(begin + count) / static_cast<double>(l.blocks()));
   });
   return out;
 }

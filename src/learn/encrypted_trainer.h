@@ -94,8 +94,9 @@ class EncryptedTrainer {
 
 /// Scores of every sample under the model. They are exact modulo bound / rho of the circuit that
 /// the model was trained with (288 for the default): what is larger wraps around. Throws DataError
-/// when model, data and keys do not fit.
+/// when model, data and keys do not fit. progress: told the fraction of it that is done.
 EncryptedScores predict(ParametersPtr parameters, const EncryptedModel& model,
-                        const EncryptedDataset& data, const TrainingKeys& keys);
+                        const EncryptedDataset& data, const TrainingKeys& keys,
+                        const std::function<void(double)>& progress = {});
 
 }  // namespace blindtuner::learn

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <future>
 #include <limits>
+#include <map>
 #include <string>
 
 #include "api/fixture.h"
@@ -70,6 +71,117 @@ TEST(OwnerKeys, OpenWithTheirPassphraseAlone) {
               std::string::npos);
   EXPECT_THROW(Owner::open(Context(), keys, "open sesame"), SecurityError);
   EXPECT_THROW(Owner::open(lenient(), folder / "nothing"), DataError);
+}
+
+TEST(OwnerKeys, SayWhatTheyAreAndHowLarge) {
+  const Owner& owner = done().owner;
+  const KeysInfo mine = owner.keys(), file = read_keys_info(lenient(), owner.evaluation_keys()),
+                 served = Server::load(lenient(), owner.evaluation_keys()).keys();
+  for (const KeysInfo* info : {&mine, &file, &served}) {
+    EXPECT_EQ(info->identity, mine.identity);
+    EXPECT_EQ(info->parameters.digest(), small().digest());
+    EXPECT_EQ(info->shape.features, kWidth);
+    EXPECT_EQ(info->shape.classes, kClasses);
+    EXPECT_EQ(info->bytes, fs::file_size(owner.evaluation_keys()));
+  }
+  EXPECT_EQ(mine.identity.size(), 32u);
+  EXPECT_EQ(Owner::size_of_keys(lenient(), small(), kShape), mine.bytes);
+  EXPECT_GT(Owner::size_of_keys(lenient(), ParameterSet::standard(), kShape), 1u << 30);
+  EXPECT_THROW((void)Owner::size_of_keys(Context(), small(), kShape), SecurityError);
+  EXPECT_THROW((void)read_keys_info(Context(), owner.evaluation_keys()), SecurityError);
+  EXPECT_THROW((void)read_keys_info(lenient(), done().data), DataError);
+  const TemporaryFolder folder;
+  const Owner other = Owner::make_keys(lenient(), folder / "keys", small(), kShape);
+  EXPECT_NE(other.keys().identity, mine.identity);
+  fs::remove(other.evaluation_keys());
+  EXPECT_EQ(other.keys().bytes, 0u);
+}
+
+/// Fractions of a call: they begin at 0, do not fall and end at 1.
+void expect_whole(const std::vector<double>& fractions, const std::string& of) {
+  ASSERT_GE(fractions.size(), 2u) << of;
+  EXPECT_TRUE(std::is_sorted(fractions.begin(), fractions.end())) << of;
+  EXPECT_GE(fractions.front(), 0) << of;
+  EXPECT_EQ(fractions.back(), 1) << of;
+}
+
+struct CalledOff {};
+
+TEST(Progress, IsToldOfLongCallsAndCallsThemOff) {
+  const TemporaryFolder folder;
+  std::map<std::string, std::vector<double>> told;
+  OwnerNotices notices;
+  notices.progress = [&](const std::string& task, double done) { told[task].push_back(done); };
+  const Owner owner = Owner::make_keys(lenient(), folder / "keys", small(), kShape, {}, notices);
+  owner.encrypt(Samples(kSamples).set(), DataUse::kTraining, folder / "data.enc",
+                SampleOrder::kKept, notices);
+  EXPECT_EQ(told.size(), 3u);
+  for (const char* task : {"making keys", "encrypting", "writing"}) expect_whole(told[task], task);
+
+  std::vector<double> loading, scoring;
+  const Server server = Server::load(lenient(), owner.evaluation_keys(),
+                                     [&](double done) { loading.push_back(done); });
+  expect_whole(loading, "loading");
+  Training training = server.train(folder / "data.enc", steps(1));
+  (void)training.run();
+  training.save_model(folder / "model.enc");
+  const auto score = [&](const std::string& name, const Progress& progress) {
+    server.score(folder / "data.enc", folder / "model.enc", folder / name, progress);
+  };
+  score("scores.enc", [&](double done) { scoring.push_back(done); });
+  EXPECT_EQ(scoring.back(), 1);
+
+  notices.progress = [](const std::string&, double) { throw CalledOff(); };
+  const Progress call_off = [](double) { throw CalledOff(); };
+  EXPECT_THROW((void)Owner::make_keys(lenient(), folder / "none", small(), kShape, {}, notices),
+               CalledOff);
+  EXPECT_FALSE(fs::exists(folder / "none" / "secret.key"));
+  EXPECT_THROW(owner.encrypt(Samples(kSamples).set(), DataUse::kTraining, folder / "none.enc",
+                             SampleOrder::kKept, notices),
+               CalledOff);
+  EXPECT_THROW((void)Server::load(lenient(), owner.evaluation_keys(), call_off), CalledOff);
+  EXPECT_THROW(score("none.enc", call_off), CalledOff);
+  EXPECT_FALSE(fs::exists(folder / "none.enc"));
+  // And what was called off can be asked for again.
+  (void)Owner::make_keys(lenient(), folder / "none", small(), kShape);
+  score("none.enc", {});
+  EXPECT_EQ(owner.open_scores(folder / "none.enc").values.size(), kSamples * kClasses);
+}
+
+TEST(OwnerLedger, HasWhatLeft) {
+  const TemporaryFolder folder;
+  const Owner owner = Owner::make_keys(lenient(), folder / "keys", small(), kShape);
+  EXPECT_TRUE(owner.ledger().entries.empty());
+  owner.encrypt(Samples(kSamples).set(), DataUse::kTraining, folder / "data.enc");
+  Training training =
+      Server::load(lenient(), owner.evaluation_keys()).train(folder / "data.enc", steps(1));
+  (void)training.run();
+  training.save_model(folder / "model.enc");
+  (void)owner.open_model(folder / "model.enc");
+  const ExpectedTraining told{steps(1), folder / "data.enc"};
+  const PublishedModel shared = owner.publish_model(folder / "model.enc", told);
+  using Kind = LedgerEntry::Kind;
+  const Ledger ledger = owner.ledger();
+  std::vector<Kind> kinds;
+  for (const LedgerEntry& entry : ledger.entries) kinds.push_back(entry.kind);
+  ASSERT_GE(kinds.size(), 3u);
+  EXPECT_EQ(std::vector<Kind>(kinds.begin(), kinds.begin() + 3),
+            (std::vector<Kind>{Kind::kEncrypted, Kind::kOpened, Kind::kPublished}));
+  const LedgerEntry &set = ledger.entries[0], &opened = ledger.entries[1],
+                    &published = ledger.entries[2];
+  EXPECT_EQ(set.what, "data set");
+  EXPECT_EQ(set.numbers, kSamples);
+  EXPECT_EQ(set.data.size(), 32u);
+  EXPECT_EQ(opened.what, "model");
+  EXPECT_EQ(opened.data, set.data);
+  EXPECT_EQ(published.noise, shared.noise);
+  EXPECT_EQ(published.bits, shared.bits);
+  EXPECT_EQ(ledger.published_bits, shared.bits);
+  EXPECT_GT(ledger.refused_bits, 0);
+  EXPECT_EQ(published.time.size(), std::string("2026-11-26T17:16:08Z").size());
+  EXPECT_EQ(ledger.file.parent_path(), folder / "keys");
+  std::ofstream(ledger.file, std::ios::app) << "{}\n";
+  EXPECT_THROW((void)owner.ledger(), DataError);
 }
 
 TEST(OwnerKeys, AreNeverReplaced) {

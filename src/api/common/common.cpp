@@ -49,4 +49,11 @@ const std::string& ParameterSet::digest() const { return parameters_of(*this).di
 bool ParameterSet::insecure() const { return parameters_of(*this).insecure(); }
 std::string ParameterSet::json() const { return rlwe::to_text(parameters_of(*this).literal()); }
 
+KeysInfo read_keys_info(const Context& context, const std::filesystem::path& evaluation_keys) {
+  const UseContext use(context);
+  const records::TrainingKeysInfo info =
+      records::read_training_keys_info(evaluation_keys, context.allows_insecure());
+  return keys_info(info.set, info.layout, evaluation_keys);
+}
+
 }  // namespace blindtuner

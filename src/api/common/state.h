@@ -2,11 +2,12 @@
 #pragma once
 
 #include <blindtuner/context.h>
+#include <blindtuner/keys.h>
 #include <blindtuner/parameters.h>
 
 #include "base/error.h"
 #include "base/resources.h"
-#include "rlwe/parameters.h"
+#include "records/training_keys.h"
 
 namespace blindtuner {
 
@@ -29,6 +30,17 @@ inline ParameterSet wrap(rlwe::ParametersPtr parameters) {
 inline const rlwe::Parameters& parameters_of(const ParameterSet& set) {
   require(set.state() != nullptr, "a parameter set that was moved from");
   return *set.state()->parameters;
+}
+
+/// file: of evaluation keys.
+inline KeysInfo keys_info(const records::KeySet& set, const linalg::ProductLayout& layout,
+                          const std::filesystem::path& file) {
+  std::error_code error;
+  const std::uintmax_t bytes = std::filesystem::file_size(file, error);
+  return {.identity = io::to_string(set.header.key_id),
+          .parameters = wrap(set.parameters),
+          .shape = {.features = layout.features - 1, .classes = layout.classes},
+          .bytes = error ? 0 : bytes};
 }
 
 /// While one lives, this thread computes with the context's threads and memory, which it keeps.

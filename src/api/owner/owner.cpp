@@ -28,7 +28,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 party::Listener listener_of(const OwnerNotices& notices) {
-  return {notices.warning, notices.note, {}};
+  return {notices.warning, notices.note, notices.progress};
 }
 
 /// `asked`: whether anybody did.
@@ -142,6 +142,39 @@ Scores scores_of(const party::OpenedScores& opened) {
   return out;
 }
 
+party::KeygenRequest request_of(const Context& context, const ParameterSet& parameters,
+                                const DataShape& shape) {
+  require(parameters.state() != nullptr, "a parameter set that was moved from");
+  party::KeygenRequest request;
+  request.parameters = parameters.state()->parameters;
+  request.features = shape.features;
+  request.classes = shape.classes;
+  request.batch = shape.batch;
+  request.allow_insecure = context.allows_insecure();
+  return request;
+}
+
+LedgerEntry::Kind kind_of(secret::LedgerEntry::Kind kind) {
+  using Kind = secret::LedgerEntry::Kind;
+  switch (kind) {
+    case Kind::kEncrypted:
+      return LedgerEntry::Kind::kEncrypted;
+    case Kind::kOpened:
+      return LedgerEntry::Kind::kOpened;
+    case Kind::kPublished:
+      return LedgerEntry::Kind::kPublished;
+    case Kind::kAsked:
+      return LedgerEntry::Kind::kAsked;
+    case Kind::kAnswered:
+      return LedgerEntry::Kind::kAnswered;
+    case Kind::kRefused:
+      return LedgerEntry::Kind::kRefused;
+    case Kind::kBegun:
+      break;
+  }
+  return LedgerEntry::Kind::kBegun;
+}
+
 }  // namespace
 
 struct Owner::State {
@@ -161,16 +194,9 @@ Owner Owner::make_keys(const Context& context, const fs::path& folder,
                        std::string_view passphrase, const OwnerNotices& notices) {
   {
     const UseContext use(context);
-    require(parameters.state() != nullptr, "a parameter set that was moved from");
-    party::KeygenRequest request;
-    request.parameters = parameters.state()->parameters;
-    request.features = shape.features;
-    request.classes = shape.classes;
-    request.batch = shape.batch;
-    request.allow_insecure = context.allows_insecure();
     bool asked = false;
-    (void)party::make_keys(folder, request, false, source_of(passphrase, asked),
-                           listener_of(notices));
+    (void)party::make_keys(folder, request_of(context, parameters, shape), false,
+                           source_of(passphrase, asked), listener_of(notices));
   }
   return open(context, folder, passphrase, notices);
 }
@@ -187,17 +213,24 @@ Owner Owner::open(const Context& context, const fs::path& folder, std::string_vi
   return Owner(std::make_shared<const State>(State{context, std::move(keys)}));
 }
 
+std::uint64_t Owner::size_of_keys(const Context& context, const ParameterSet& parameters,
+                                  const DataShape& shape) {
+  const UseContext use(context);
+  return party::evaluation_keys_bytes(request_of(context, parameters, shape));
+}
+
+KeysInfo Owner::keys() const {
+  return keys_info(state().keys.set, state().keys.layout(), evaluation_keys());
+}
+
 ParameterSet Owner::parameters() const { return wrap(state().keys.set.parameters); }
 
-DataShape Owner::shape() const {
-  const linalg::ProductLayout& layout = state().keys.layout();
-  return {.features = layout.features - 1, .classes = layout.classes};
-}
+DataShape Owner::shape() const { return keys().shape; }
 
 fs::path Owner::evaluation_keys() const { return party::evaluation_keys_path(state().keys.folder); }
 
-void Owner::encrypt(const DataSet& data, DataUse use, const fs::path& file,
-                    SampleOrder order) const {
+void Owner::encrypt(const DataSet& data, DataUse use, const fs::path& file, SampleOrder order,
+                    const OwnerNotices& notices) const {
   const party::OwnerFolder& keys = state().keys;
   const UseContext in(state().context);
   features::Dataset set = copy_of(data, use, keys.layout().classes);
@@ -215,7 +248,7 @@ void Owner::encrypt(const DataSet& data, DataUse use, const fs::path& file,
   recorded.use = name_of(use);
   if (use != DataUse::kPrediction) recorded.seed = seed.text();
   recorded.map = party::map_name({});
-  (void)party::encrypt_to(file, keys, set, recorded);
+  (void)party::encrypt_to(file, keys, set, recorded, listener_of(notices));
 }
 
 std::vector<int> Owner::open_labels(const fs::path& data) const {
@@ -301,6 +334,23 @@ ValidationResult Owner::validate(const ValidationOptions& options,
   out.accuracy = validator.best().score.accuracy;
   out.stopped = validator.stopped();
   out.problems = problems_of(validator.judgement());
+  return out;
+}
+
+Ledger Owner::ledger() const {
+  const UseContext in(state().context);
+  const secret::Disclosure door = state().door();
+  const std::vector<secret::LedgerEntry> entries =
+      door.ledger().read().value_or(std::vector<secret::LedgerEntry>{});
+  const secret::LedgerTotals totals = secret::totals(entries);
+  Ledger out{.file = door.ledger().path(),
+             .published_bits = totals.published_bits,
+             .answered_bits = totals.answered_bits,
+             .refused_bits = totals.refused_bits};
+  for (const secret::LedgerEntry& entry : entries)
+    out.entries.push_back({kind_of(entry.kind), entry.time, entry.what, entry.data, entry.run,
+                           entry.round, entry.numbers, entry.noise, entry.stop, entry.reason,
+                           entry.bits});
   return out;
 }
 

@@ -38,6 +38,7 @@ TrainingEnd end_of(const party::TrainingOutcome& outcome) {
 struct Server::State {
   Context context;
   party::ServerKeysPtr keys;
+  KeysInfo info;
 };
 
 struct Training::State {
@@ -45,15 +46,20 @@ struct Training::State {
   party::TrainingSession session;
 };
 
-Server Server::load(const Context& context, const fs::path& evaluation_keys) {
+Server Server::load(const Context& context, const fs::path& evaluation_keys,
+                    const Progress& progress) {
   const UseContext use(context);
   const records::TrainingKeysInfo info =
       records::read_training_keys_info(evaluation_keys, context.allows_insecure());
   io::FileSource source(evaluation_keys);
-  return Server(std::make_shared<const State>(State{context, party::load_keys(source, info.set)}));
+  return Server(
+      std::make_shared<const State>(State{context, party::load_keys(source, info.set, progress),
+                                          keys_info(info.set, info.layout, evaluation_keys)}));
 }
 
-ParameterSet Server::parameters() const { return wrap(state_->keys->set.parameters); }
+KeysInfo Server::keys() const { return state_->info; }
+
+ParameterSet Server::parameters() const { return state_->info.parameters; }
 
 Training Server::train(const fs::path& data, const TrainingOptions& options,
                        const EarlyStopping& early_stopping, const fs::path& checkpoint) const {
@@ -74,11 +80,13 @@ Training Server::train(const fs::path& data, const TrainingOptions& options,
       new Training::State{state_->context, party::TrainingSession(std::move(task))}));
 }
 
-void Server::score(const fs::path& data, const fs::path& model, const fs::path& scores) const {
+void Server::score(const fs::path& data, const fs::path& model, const fs::path& scores,
+                   const Progress& progress) const {
   const UseContext use(state_->context);
   const party::ServerKeys& keys = *state_->keys;
   const records::ModelFile opened = records::read_model(model, keys.set);
-  records::write_scores(scores, keys.set, party::score(keys, opened, *read_data(data, keys)));
+  records::write_scores(scores, keys.set,
+                        party::score(keys, opened, *read_data(data, keys), progress));
 }
 
 int Training::steps() const { return state_->session.steps(); }

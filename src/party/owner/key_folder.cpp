@@ -207,8 +207,7 @@ std::uint64_t key_file_bytes(const Parameters& p, const Bootstrapper& bootstrapp
                              const ProductLayout& layout) {
   const BootstrapKeyShapes shapes(p, bootstrapper.rotations(),
                                   class_sum_rotations(p, layout.class_stride), p.circuit_start());
-  constexpr std::uint64_t kSecretKey = 1 << 20;  // more than it has
-  return training_keys_file_bytes(p, shapes, layout) + kSecretKey;
+  return training_keys_file_bytes(p, shapes, layout);
 }
 
 /// Whoever took it away took what it knew: budget, answers, refusals. Keys of earlier programs do not say
@@ -295,6 +294,11 @@ ProductLayout plan_keys(const KeygenRequest& request) {
                              request.batch);
 }
 
+std::uint64_t evaluation_keys_bytes(const KeygenRequest& request) {
+  const ProductLayout layout = plan_keys(request);
+  return key_file_bytes(*request.parameters, Bootstrapper(request.parameters), layout);
+}
+
 MadeKeys make_keys(const fs::path& folder, const KeygenRequest& request, bool replace,
                    const PassphraseSource& passphrase, const Listener& listener) {
   const ProductLayout layout = plan_keys(request);
@@ -310,7 +314,8 @@ MadeKeys make_keys(const fs::path& folder, const KeygenRequest& request, bool re
   tell_of_other_users(folder, listener);
 
   const Bootstrapper bootstrapper(parameters);
-  require_room(folder, key_file_bytes(*parameters, bootstrapper, layout), "keys");
+  constexpr std::uint64_t kSecretKey = 1 << 20;  // more than it has
+  require_room(folder, key_file_bytes(*parameters, bootstrapper, layout) + kSecretKey, "keys");
   const SecretBytes seal = passphrase ? passphrase() : SecretBytes();
   const Task making(listener, "making keys");
   const OwnerKeys keys{SecretKeys::generate(parameters), fresh_key_id(), layout, true};

@@ -48,6 +48,8 @@ struct KeygenRequest {
 /// The layout that the request's keys are for. Throws DataError for what cannot be asked for, and
 /// SecurityError for parameters below 128 bits unless allowed.
 ProductLayout plan_keys(const KeygenRequest& request);
+/// How large evaluation.keys of them comes out, to the byte. Throws the same.
+std::uint64_t evaluation_keys_bytes(const KeygenRequest& request);
 
 struct MadeKeys {
   /// Where the pair that was there lies now.

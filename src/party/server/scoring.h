@@ -10,6 +10,7 @@ namespace blindtuner::party {
 using namespace records;
 
 /// The record for the owner. Throws DataError when model, data and keys do not fit, as predict().
-ScoresFile score(const ServerKeys& keys, const ModelFile& model, const DatasetFile& data);
+ScoresFile score(const ServerKeys& keys, const ModelFile& model, const DatasetFile& data,
+                 const FractionCallback& progress = {});
 
 }  // namespace blindtuner::party

@@ -11,6 +11,7 @@
               comment "Recursion: .."
   links       relative links and paths in documents and comments lead somewhere
   citations   every [Key] and @[Key, place] is in BIBLIOGRAPHY.md
+  merge       no file, whatever its kind, has the marks of a merge that was not finished
   layers      tools/check_layers.py
   format      clang-format (Debian 12's: other versions format otherwise) leaves src, tests, bench and
               examples as they are; a run of its own, skipped with exit code 77 where there is no such tool
@@ -34,6 +35,7 @@ SOURCE_FOLDERS = ("src", "tests", "bench", "examples")
 # The one function that parses, and what the program itself wrote at build time.
 MAY_PARSE = {"src/base/json.cpp"}
 SHOWS_BAD_TEXTS = {"tools/lint.py", "tests/tools/lint_test.py"}
+READ_AS_TEXTS = (".h", ".cpp", ".md", ".py", ".sh")
 FORMATTER_VERSION = 14
 MAY_ASK_EXISTS = {"src/base/path.cpp"}
 READERS = ("src/app/", "src/features/", "src/io/", "src/learn/", "src/party/", "src/plan/", "src/records/",
@@ -243,9 +245,16 @@ def check_citations(name, text, keys=None):
                 yield line_of(text, position), "citations", f"'{part}' is not in BIBLIOGRAPHY.md"
 
 
+def check_merge(name, text):
+    for match in re.finditer(r"^(?:<{7}|>{7})(?: |$)", text, re.M):
+        yield line_of(text, match.start()), "merge", "what a merge left to be decided"
+
+
 def checks_for(name):
     """The rules for a file, by its path."""
-    found = [check_links, check_citations]
+    if not name.endswith(READ_AS_TEXTS):
+        return [check_merge]
+    found = [check_merge, check_links, check_citations]
     if name.startswith("src/") and name.endswith((".h", ".cpp")):
         found += [check_filesystem, check_json, check_random]
     if name.startswith(READERS) and name.endswith((".h", ".cpp")):
@@ -294,9 +303,9 @@ def check_format(names, tool, fix=False):
 def check_rules(names):
     problems = []
     for name in names:
-        if name.endswith((".h", ".cpp", ".md", ".py", ".sh")) and name not in SHOWS_BAD_TEXTS:
+        if name not in SHOWS_BAD_TEXTS:
             problems += [(f"{name}:{line}", rule, what)
-                         for line, rule, what in check_text(name, (ROOT / name).read_text())]
+                         for line, rule, what in check_text(name, (ROOT / name).read_text(errors="replace"))]
     return problems + [(problem, "layers", "") for problem in check_layers.check(ROOT / "src")]
 
 

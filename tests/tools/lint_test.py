@@ -62,6 +62,13 @@ CASES = {
         "const auto operand(x);",
         "// std::mt19937 generator(1);",
     ]),
+    "merge": ("src/features/CMakeLists.txt", [
+        "<<<<<<< HEAD\nset(layers a)\n",
+        "set(layers a)\n>>>>>>> 1234abc (what it was)\n",
+    ], [
+        "Title\n=======\n",
+        "out <<<<<<< x;\n",
+    ]),
     "recursion": ("src/features/text/x.cpp", [
         "void walk(const Node& node) {\n  for (const Node& child : node.children) walk(child);\n}",
         "int Parser::value(int at) {\n  if (text[at] == '[') return value(at + 1);\n  return at;\n}",

@@ -1,7 +1,6 @@
 #include "features/samples/sample_groups.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <map>
 #include <optional>
@@ -14,6 +13,7 @@
 #include "base/utf8.h"
 #include "features/samples/copies.h"
 #include "features/samples/named_columns.h"
+#include "features/tables/row_count.h"
 #include "features/tables/table_headings.h"
 
 namespace blindtuner::features {
@@ -65,15 +65,8 @@ struct Grouping {
 
 /// Whole numbers, each the one before and 1.
 bool counts(const std::vector<std::string>& fields) {
-  long long last = 0;
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    long long value = 0;
-    const char* end = fields[i].data() + fields[i].size();
-    const auto [stop, error] = std::from_chars(fields[i].data(), end, value);
-    if (error != std::errc() || stop != end || (i > 0 && value != last + 1)) return false;
-    last = value;
-  }
-  return true;
+  const RowCount count = count_rows(fields);
+  return count.counts() && count.step() == 1 && count.at(0) == std::floor(count.at(0));
 }
 
 /// All samples of one value of `fine` have one of `coarse`.

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "features/tables/column_contents.h"
 #include "features/tables/column_uses.h"
 #include "features/tables/table_headings.h"
 #include "features/tables/table_indices.h"
@@ -42,11 +43,11 @@ class Assignment {
       case TableUse::kLabels:
         leave_out_indices(uses_, request_.use, false);
         if (!out_.label) take_label();
-        choose_mark_of_label();
+        out_.mark = mark_of_label(uses_, out_.label, request_.columns.decimal);
         break;
       default:
         take_content();
-        choose_mark_of_label();
+        out_.mark = mark_of_label(uses_, out_.label, request_.columns.decimal);
     }
     report_columns(uses_, request_.use, out_, reading_);
     return std::move(out_);
@@ -154,8 +155,8 @@ class Assignment {
       if (!uses_.column(j).like_labels()) continue;
       if (uses_.column(j).texts == 0 || uses_.column(j).is_logical())
         numbers.push_back(j);
-      else if (!mostly(j, looks_like_date))
-        (is_measured(j) || is_split(j) ? unlikely : texts).push_back(j);
+      else if (!is_mostly(uses_, j, looks_like_date))
+        (is_measured(uses_, j) || is_split(uses_, j) ? unlikely : texts).push_back(j);
     }
     if (texts.empty() && numbers.empty()) texts = unlikely;
     // Among numbers a text can only be the label.
@@ -188,7 +189,7 @@ class Assignment {
     if (rest.size() == 1) {
       if (request_.use != TableUse::kLabels && out_.rows.size() >= 8 &&
           (uses_.column(rest[0]).many || uses_.column(rest[0]).like_identifiers() ||
-           mostly(rest[0], looks_like_date)))
+           is_mostly(uses_, rest[0], looks_like_date)))
         throw DataError(table_.name() + ": " + uses_.text(rest[0]) +
                         " does not look like labels: say which column they are in with "
                         "--label-column (none: no labels)");
@@ -256,7 +257,7 @@ class Assignment {
       throw DataError(table_.name() + ": no column of features left of " +
                       std::to_string(table_.columns()) + what_was_left_out());
     check_features();
-    choose_mark();
+    out_.mark = mark_of_features(uses_, out_, request_.columns.decimal);
   }
   std::string what_was_left_out() const {
     if (uses_.left_out().empty()) return "";
@@ -348,11 +349,11 @@ class Assignment {
       const std::string_view first = without_blanks(row.fields[j]);
       if (out_.label && uses_.same_classes(*out_.label, j))
         uses_.leave_out(j, "it says the same as the label");
-      else if (mostly(j, looks_like_date))
+      else if (is_mostly(uses_, j, looks_like_date))
         uses_.leave_out(j, "dates");
-      else if (is_split(j))
+      else if (is_split(uses_, j))
         uses_.leave_out(j, "a split, by what is in it: rows of all its parts are used");
-      else if (mostly(j, like_a_number) || is_measured(j))
+      else if (is_mostly(uses_, j, like_a_number) || is_measured(uses_, j))
         refuse_text(j, first);
       else if (c.like_identifiers() && !c.many && c.missing == 0)
         uses_.leave_out(j, "texts, none of them twice");
@@ -367,29 +368,6 @@ class Assignment {
                     shown_field(field) +
                     ", expected a number; make numbers of it, or leave it out with --drop-columns");
   }
-  /// Of more than half of the column's fields.
-  template <typename Is>
-  bool mostly(std::size_t j, const Is& is) const {
-    std::size_t count = 0;
-    TableRow row;
-    for (const std::size_t i : out_.rows) {
-      table_.read(i, row);
-      count += is(row.fields[j]);
-    }
-    return 2 * count > uses_.column(j).texts + uses_.column(j).numbers;
-  }
-  /// Numbers with one unit.
-  bool is_measured(std::size_t j) const {
-    TableRow first;
-    table_.read(uses_.column(j).first_text, first);
-    const std::string unit(unit_of(first.fields[j]));
-    return !unit.empty() &&
-           mostly(j, [&](std::string_view field) { return unit_of(field) == unit; });
-  }
-  bool is_split(std::size_t j) const {
-    return uses_.column(j).like_labels() && mostly(j, is_split_name);
-  }
-
   void check_features() {
     for (const std::size_t j : out_.features) {
       const ColumnProfile& c = uses_.column(j);
@@ -410,56 +388,6 @@ class Assignment {
                         "or such rows with --skip-missing");
       }
     }
-  }
-
-  /// The first row that is evidence of this kind in some of the columns.
-  std::size_t evidence(MarkEvidence kind, const Indices& columns) const {
-    std::size_t out = ColumnProfile::kNoRow;
-    for (const std::size_t j : columns)
-      out = std::min(out, uses_.column(j).evidence[static_cast<std::size_t>(kind)]);
-    return out;
-  }
-  bool take_mark_asked_for() {
-    const std::string& asked = request_.columns.decimal;
-    if (asked == "comma") out_.mark = DecimalMark::kComma;
-    return !asked.empty();
-  }
-  /// Of a label beside texts or paths, or alone: only what is certain.
-  void choose_mark_of_label() {
-    if (take_mark_asked_for() || !out_.label) return;
-    const auto has = [&](MarkEvidence kind) {
-      return evidence(kind, {*out_.label}) != ColumnProfile::kNoRow;
-    };
-    if (has(MarkEvidence::kComma) && !has(MarkEvidence::kPoint)) out_.mark = DecimalMark::kComma;
-  }
-  /// What is read decides; where that tells nothing, what else was not dropped.
-  void choose_mark() {
-    if (take_mark_asked_for()) return;
-    Indices columns = out_.features;
-    if (out_.label) columns.push_back(*out_.label);
-    const std::size_t read = columns.size();
-    const auto row = [&](MarkEvidence kind) { return evidence(kind, columns); };
-    const auto has = [&](MarkEvidence kind) { return row(kind) != ColumnProfile::kNoRow; };
-    if (!has(MarkEvidence::kPoint) && !has(MarkEvidence::kComma))
-      for (const std::size_t j : uses_.left_out())
-        if (std::count(out_.dropped.begin(), out_.dropped.end(), j) == 0) columns.push_back(j);
-    const bool point = has(MarkEvidence::kPoint), comma = has(MarkEvidence::kComma);
-    if (point && comma)
-      throw DataError(table_.where(row(MarkEvidence::kPoint)) +
-                      " has a decimal point or commas between thousands, line " +
-                      std::to_string(table_.line(row(MarkEvidence::kComma))) +
-                      " a decimal comma: say which it is with --decimal point or comma");
-    columns.resize(read);
-    // Where commas separate, decimal commas and thousands' points are not to be expected.
-    for (const MarkEvidence kind : {MarkEvidence::kCommaOrNothing, MarkEvidence::kPointOrNothing}) {
-      const bool is_comma = kind == MarkEvidence::kCommaOrNothing;
-      if (point || comma || !has(kind) || (!is_comma && table_.separator() == ',')) continue;
-      throw DataError(table_.where(row(kind)) + ": a " + (is_comma ? "comma" : "point") +
-                      " before three digits may be a decimal " + (is_comma ? "comma" : "point") +
-                      " or stand between thousands: say which mark decimals have with --decimal "
-                      "comma or point");
-    }
-    if (comma) out_.mark = DecimalMark::kComma;
   }
 
   void take_content() {

@@ -96,7 +96,7 @@ bool may_be_one(const ColumnUses& uses, std::size_t j) {
   const ColumnProfile &left = uses.column(j), &right = uses.column(j + 1);
   const std::size_t rows = uses.rows().size();
   if (left.whole == rows && right.whole == rows)
-    return uses.table().separator() == ',' && !(j == 0 && left.counts) &&
+    return uses.table().separator() == ',' && !(j == 0 && left.count.counts()) &&
            all_rows(uses,
                     [&](std::size_t, const TableRow& row) { return is_digits(row.fields[j + 1]); });
   if (2 * left.texts <= rows || 2 * right.texts <= rows || left.like_labels()) return false;
@@ -134,15 +134,16 @@ void leave_out_indices(ColumnUses& uses, TableUse use, bool names_decide) {
     const ColumnProfile& c = uses.column(j);
     const bool plain = c.numbers == c.whole;
     const bool unnamed = header && (uses.name(j).empty() || is_unnamed_heading(uses.name(j)));
-    const std::size_t fewest = j == 0 && std::abs(c.step) == 1 ? kFewestFront : kFewest;
-    if (unnamed && plain && !nameless_only && (j == 0 || c.counts || !uses.name(j).empty())) {
-      if (!c.counts && !names_decide && !all_different(uses, j))
+    const std::size_t fewest = j == 0 && std::abs(c.count.step()) == 1 ? kFewestFront : kFewest;
+    if (unnamed && plain && !nameless_only &&
+        (j == 0 || c.count.counts() || !uses.name(j).empty())) {
+      if (!c.count.counts() && !names_decide && !all_different(uses, j))
         throw DataError(uses.table().name() + ": " + uses.text(j) +
                         " has no name, and is no index, whose values would all differ: name it, or "
                         "leave it out with --drop-columns " +
                         std::to_string(j + 1));
       uses.leave_out(j, "an index: it has no name");
-    } else if (c.counts && rows >= fewest && columns > 1) {
+    } else if (c.count.counts() && rows >= fewest && columns > 1) {
       uses.leave_out(j, "an index: it counts the rows");
     } else if (header && plain && is_identifier_heading(uses.name(j)) &&
                !(is_ambiguous_identifier(uses.name(j)) && c.texts == 0 && c.like_labels()) &&

@@ -31,21 +31,6 @@ std::uint64_t digest_of(std::string_view field, const std::optional<double>& num
   return digest(field);
 }
 
-/// Goes on with ColumnProfile::counts. Rows come in any order.
-void count(ColumnProfile& column, std::size_t row, double value) {
-  if (column.numbers == 1) {
-    column.start = value;
-    column.start_row = row;
-    return;
-  }
-  const double rows = static_cast<double>(row) - static_cast<double>(column.start_row);
-  if (column.numbers == 2) column.step = (value - column.start) / rows;
-  // Fractions are rounded.
-  const double off = std::abs(column.start + column.step * rows - value);
-  column.counts = column.counts && column.step != 0 &&
-                  off <= 1e-6 * std::abs(column.step) + 1e-15 * std::abs(value);
-}
-
 /// Names of columns may be numbers (wavelengths, years, places in another table): none is there twice,
 /// and they go one way or there are so many rows a class that a sample's class is hardly there once.
 bool may_be_names(const std::vector<double>& numbers, std::size_t rows, std::size_t classes) {
@@ -110,7 +95,7 @@ void TableProfile::account(std::size_t row, const TableRow& fields) {
     const std::string_view field = without_blanks(fields.fields[j]);
     if (is_missing_number(field)) {
       if (column.missing++ == 0) column.first_missing = row;
-      column.counts = false;
+      column.count.stop();
       column.dashes += field == "-";
       if (!is_missing_label(field)) {
         ++column.none_fields;
@@ -128,7 +113,7 @@ void TableProfile::account(std::size_t row, const TableRow& fields) {
       } else if (column.first_fraction == 0 && column.numbers - column.whole == 1) {
         column.first_fraction = row;
       }
-      count(column, row, *number);
+      column.count.add(row, *number);
       const MarkEvidence kind = mark_evidence(field);
       std::size_t& first = column.evidence[static_cast<std::size_t>(kind)];
       first = std::min(first, row);
@@ -137,7 +122,7 @@ void TableProfile::account(std::size_t row, const TableRow& fields) {
       column.truths += truth_value(field).has_value();
       column.signs += is_sign_name(field);
       column.sentences += field.find(' ') != std::string_view::npos;
-      column.counts = false;
+      column.count.stop();
     }
     if (is_file_ && !number) column.files += is_file_(field);
     const std::uint64_t key = digest_of(field, number);
@@ -168,9 +153,9 @@ bool TableProfile::is_header(const Table& table, const TableRow& first,
   std::size_t classes = 0;  // below a word that none of them is; 0: there is no such column
   // Behind an index without a name there need be no more than one.
   const bool nameless = without_blanks(first.fields[0]).empty();
-  bool counted =
-      nameless ? columns_.size() >= 2 && (columns_[0].counts || columns_[0].like_identifiers())
-               : columns_.size() >= 4;
+  bool counted = nameless ? columns_.size() >= 2 &&
+                                (columns_[0].count.counts() || columns_[0].like_identifiers())
+                          : columns_.size() >= 4;
   for (std::size_t j = 0; j < columns_.size(); ++j) {
     const ColumnProfile& column = columns_[j];
     const std::string_view field = without_blanks(first.fields[j]);
@@ -193,8 +178,7 @@ bool TableProfile::is_header(const Table& table, const TableRow& first,
     words = words && (word || field.empty()) && field.size() <= kMaxHeading;
     // A number that goes on with what counts the rows is one of them.
     names = names && (word || number || field.empty()) && field.size() <= kMaxHeading &&
-            !(number && column.counts &&
-              *number == column.start - column.step * static_cast<double>(column.start_row));
+            !(number && column.count.counts() && *number == column.count.at(0));
     if (number) numbers.push_back(*number);
     if (!word || first_again_[j]) continue;
     usual = usual || known(field);

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "features/tables/row_count.h"
 #include "features/tables/table.h"
 #include "features/tables/table_number.h"
 
@@ -25,12 +26,9 @@ struct ColumnProfile {
   std::size_t signs = 0,
               dashes = 0;  ///< texts that are signs (is_sign_name), and "-", which is missing
   std::size_t first_text = 0, first_missing = 0, first_fraction = 0;  ///< rows
-  bool counts = true;    ///< every field is the one before and `step`, which is not 0
+  RowCount count{};      ///< of the numbers; of others and of none they do not count
   bool repeats = false;  ///< some value is there twice
   bool many = false;     ///< more different values than are told apart, or a fraction
-  double step = 0;       ///< of `counts`; 0: of a single row
-  double start = 0;      ///< the first number that was seen, and its row
-  std::size_t start_row = 0;
   /// The first row that is evidence of each kind for a decimal mark; kNoRow: none.
   static constexpr std::size_t kNoRow = SIZE_MAX;
   std::array<std::size_t, 5> evidence{kNoRow, kNoRow, kNoRow, kNoRow, kNoRow};

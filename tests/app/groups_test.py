@@ -7,7 +7,9 @@ usage: groups_test.py BLINDTUNER BLINDTUNER-SERVER [unittest arguments]
 import json
 import os
 import random
+import struct
 import tempfile
+import zipfile
 from pathlib import Path
 
 from cli_base import INSECURE, OWNER, PARAMETERS, Base, blobs, main, run
@@ -165,6 +167,45 @@ class Groups(Base):
         _, said = self.report("--images", self.folder / "a.csv", "--test-images",
                               self.folder / "b.csv", *given)
         self.assertIn("warning: 15 of 15 values of 'lesion_id' among the samples for test", said)
+
+    def test_patients_of_arrays(self):
+        """.npz and IDX of pictures: groups go through `extract`, and splits keep them together."""
+        model = self.folder / "vit3.safetensors"
+        tiny_model(model)
+        given = ["--model", model, "--pooling", "model"]
+        generator = random.Random(11)
+        pixels, labels, patients_ = bytearray(), [], []
+        for patient in range(30):
+            label = generator.choice([0, 1])
+            for _ in range(4):
+                pixels += bytes([generator.randrange(30, 225)]) * 256
+                labels.append(label)
+                patients_.append(f"P{patient:02d}")
+        count = len(labels)
+        idx = self.folder / "x.idx"
+        idx.write_bytes(struct.pack(">4B3I", 0, 0, 8, 3, count, 16, 16) + pixels)
+        table = self.folder / "y.csv"
+        table.write_text("patient_id,label\n" + "".join(
+            f"{who},{label}\n" for who, label in zip(patients_, labels)))
+        archive = self.folder / "pictures.npz"
+        with zipfile.ZipFile(archive, "w") as out:
+            for name, kind, shape, data in (
+                    ("images", "|u1", (count, 16, 16), bytes(pixels)),
+                    ("labels", "<i4", (count,), struct.pack(f"<{count}i", *labels)),
+                    ("groups", "<U3", (count,), "".join(patients_).encode("utf-32-le"))):
+                header = str({"descr": kind, "fortran_order": False, "shape": shape}).encode()
+                out.writestr(f"{name}.npy", b"\x93NUMPY\x01\x00" +
+                             struct.pack("<H", len(header) + 1) + header + b"\n" + data)
+        for source in (["--images", archive], ["--images", idx, "--labels", table]):
+            features = self.folder / "groups.npz"
+            features.unlink(missing_ok=True)
+            result = self.good(OWNER, "extract", *source, *given, "--out", features)
+            self.assertIn("stay together when samples are held out: 30 groups", result.stderr)
+            self.assertEqual(npz(features)["groups"][1], patients_)
+            report, _ = self.report("--features", features)
+            groups = report["reading"]["train"]["groups"]
+            self.assertEqual((groups["groups"], groups["of_test"]["in_both"]), (30, 0))
+            self.assertEqual(report["test_samples"] % 4, 0)
 
     def test_classes_without_samples(self):
         model = self.folder / "vit2.safetensors"

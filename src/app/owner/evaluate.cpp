@@ -12,8 +12,8 @@
 #include "base/error.h"
 #include "base/path.h"
 #include "features/data/load.h"
-#include "features/samples/archive_keys.h"
 #include "features/samples/class_names.h"
+#include "features/samples/joining.h"
 #include "learn/reference/metrics.h"
 #include "party/owner/decrypted.h"
 #include "party/owner/opening.h"
@@ -71,16 +71,14 @@ Labels labels_of_scores(const EvaluateOptions& options, const std::vector<std::s
     const LabelWords words = load_labels(source, &reading, &beside);
     set_classes(set, words, source.classes, quoted_path(source.labels));
   }
-  for (NamedColumn& column : beside)
-    for (std::string& field : column.fields) field = class_name(field);
   const std::string of_scores = quoted_path(options.scores),
                     of_labels =
                         quoted_path(source.labels.empty() ? source.features : source.labels);
-  KeyedSamples sets{of_scores, of_labels, decrypted.identifiers, beside};
+  JoinedSets sets{of_scores, of_labels, decrypted.identifiers, beside};
   sets.strict = true;
   sets.rows_left_out = sets.samples_left_out = source.columns.skip_missing;
   Reading joining;
-  const std::vector<std::size_t> rows = join_by_keys(sets, joining);
+  const std::vector<std::size_t> rows = join_rows(sets, joining);
   const auto samples = static_cast<std::size_t>(decrypted.scores.rows());
   if (rows.empty() && set.labels.size() != samples)
     throw DataError(of_labels + ": " + std::to_string(set.labels.size()) + " labels for " +

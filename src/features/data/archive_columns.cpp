@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "features/data/members.h"
-#include "features/samples/archive_keys.h"
+#include "features/samples/joining.h"
 #include "features/tables/table_headings.h"
 
 namespace blindtuner::features {
@@ -24,6 +24,19 @@ std::string heading_of(const std::string& member) {
   return out;
 }
 
+/// A member's texts or whole numbers as key_of() has them; none where it holds others.
+std::vector<std::string> values_of(const NpzArchive& archive, const std::string& member,
+                                   std::vector<std::string>& unreadable) {
+  std::vector<std::string> out;
+  try {
+    out = archive.keys(member);
+  } catch (const DataError& error) {
+    unreadable.emplace_back(error.what());
+  }
+  for (std::string& field : out) field = key_of(field, DecimalMark::kPoint);
+  return out;
+}
+
 }  // namespace
 
 std::vector<NamedColumn> archive_keys(const NpzArchive& archive, std::size_t rows,
@@ -34,23 +47,21 @@ std::vector<NamedColumn> archive_keys(const NpzArchive& archive, std::size_t row
     const std::string name = heading_of(member);
     if (!is_key_heading(name)) continue;
     if (std::find(taken.begin(), taken.end(), member) != taken.end()) continue;
-    NamedColumn column{name, "member '" + printable(member) + "'", {}};
-    try {
-      column.fields = archive.keys(member);
-    } catch (const DataError& error) {
-      unreadable.emplace_back(error.what());
-      continue;
-    }
-    for (std::string& field : column.fields) field = key_of(field, DecimalMark::kPoint);
+    NamedColumn column{name, "member '" + printable(member) + "'",
+                       values_of(archive, member, unreadable)};
     if (column.fields.size() == rows) out.push_back(std::move(column));
   }
   return out;
 }
 
 std::vector<GroupColumn> group_members(const NpzArchive& archive, const std::string& features,
-                                       std::size_t rows, const ColumnChoice& choice) {
+                                       std::size_t rows, const ColumnChoice& choice,
+                                       Reading& reading) {
   std::vector<GroupColumn> out;
   if (choice.group == "none") return out;
+  const auto is_origin = [](const std::string& name) {
+    return name == "groups" || is_origin_heading(name);
+  };
   for (const auto& beside : members_beside(archive, features)) {
     const auto &member = beside.first, &name = beside.second;
     std::string column = name;
@@ -71,15 +82,32 @@ std::vector<GroupColumn> group_members(const NpzArchive& archive, const std::str
         const LabelWords words = archive.label_words(member);
         for (std::size_t i = 0; i < words.size(); ++i)
           one.fields.push_back(words.words()[words.index(i)]);
-      } catch (const DataError&) {
+      } catch (const DataError& error) {
         if (asked) throw;
+        if (is_origin(name))
+          reading.warnings.push_back(std::string(error.what()) +
+                                     "; it may say which samples go together, so that a test on "
+                                     "samples that are held out may be too good");
         continue;
       }
     }
     if (one.fields.size() != rows && asked)
       throw DataError(archive.where(member) + ": " + std::to_string(one.fields.size()) +
                       " values for " + std::to_string(rows) + " samples");
-    if (one.fields.size() == rows) out.push_back(std::move(one));
+    if (one.fields.size() == rows)
+      out.push_back(std::move(one));
+    else if (is_origin(name))
+      reading.notes.push_back(archive.where(member) + ": " + std::to_string(one.fields.size()) +
+                              " values for " + std::to_string(rows) +
+                              " samples: it does not say which of them go together");
+  }
+  for (const std::string& member : members_of_no_part(archive)) {
+    std::vector<std::string> unreadable;
+    if (is_origin(member) && values_of(archive, member, unreadable).size() == rows)
+      reading.warnings.push_back(archive.where(member) +
+                                 ": may say which samples go together, but its name does not say "
+                                 "of which part they are; call it 'train_" +
+                                 printable(member) + "' or the like");
   }
   return out;
 }

@@ -20,9 +20,10 @@ std::vector<NamedColumn> archive_keys(const NpzArchive& archive, std::size_t row
                                       std::vector<std::string>& unreadable);
 
 /// What may group the samples: members beside `features` with a word a row, `groups` (whose column
-/// `group_column` names, as `extract` writes them) or named so. Throws DataError where the one that was
-/// asked for is not there.
+/// `group_column` names, as `extract` writes them) or named so. What cannot be read, and what may be of
+/// another part, is warned of. Throws DataError where the one that was asked for cannot be taken.
 std::vector<GroupColumn> group_members(const NpzArchive& archive, const std::string& features,
-                                       std::size_t rows, const ColumnChoice& choice);
+                                       std::size_t rows, const ColumnChoice& choice,
+                                       Reading& reading);
 
 }  // namespace blindtuner::features

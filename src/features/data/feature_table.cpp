@@ -119,16 +119,11 @@ void leave_out_twins(const Table& table, const TableColumns& columns, FeatureTab
                           " the same as the label");
 }
 
-/// A column that the labels' rows are to be found by; its name there, where it is another here.
-struct KeyColumn {
-  std::size_t column;
-  std::string name{};
-};
-
-/// Of the features, which it is none of unless it was asked for, or of texts under another name.
-std::optional<KeyColumn> find_key(const Table& table, TableColumns& columns,
-                                  const TableRequest& request, const OtherTable& others,
-                                  Reading& reading) {
+/// The column of the features that the labels' rows are to be found by, which is none of them unless it
+/// was asked for.
+std::optional<std::size_t> find_key(const Table& table, TableColumns& columns,
+                                    const TableRequest& request, const OtherTable& others,
+                                    Reading& reading) {
   if (!columns.header) return {};
   const SharedKeys keys = shared_keys(table, columns, others.columns);
   const auto has = [](const std::vector<std::size_t>& list, std::size_t column) {
@@ -154,9 +149,11 @@ std::optional<KeyColumn> find_key(const Table& table, TableColumns& columns,
   };
   std::optional<SharedKey> key, in_order, renamed, partial;
   for (const SharedKey& one : keys) {
-    if (has(columns.dropped, one.column)) continue;
-    if (one.same_name && !has(columns.features, one.column))
-      return {};  // rows go together by it in any case
+    if (!has(columns.features, one.column)) {
+      if (one.same_name && !has(columns.dropped, one.column))
+        return {};  // rows go together by it in any case
+      continue;     // join_rows() sees it
+    }
     std::optional<SharedKey>& kind = one.absent > 0   ? partial
                                      : !one.same_name ? renamed
                                      : one.moved      ? key
@@ -169,8 +166,7 @@ std::optional<KeyColumn> find_key(const Table& table, TableColumns& columns,
            others.name + " the same ones";
   };
   if (key) {
-    if (!request.columns.features.empty() || !request.feature_names.empty())
-      return KeyColumn{key->column};
+    if (!request.columns.features.empty() || !request.feature_names.empty()) return key->column;
     if (columns.features.size() == 1)
       throw DataError(told(*key) +
                       " in another order: it tells which label is whose, and no other column of "
@@ -183,17 +179,7 @@ std::optional<KeyColumn> find_key(const Table& table, TableColumns& columns,
     reading.notes.push_back(told(*key) +
                             " in another order: it tells which label is whose, and is left out of "
                             "the features");
-    return KeyColumn{key->column};
-  }
-  // Texts do not agree by chance.
-  if (renamed && !in_order && !partial && !others.columns[renamed->other].name.empty() &&
-      std::none_of(others.columns[renamed->other].fields.begin(),
-                   others.columns[renamed->other].fields.end(), [](const std::string& field) {
-                     return table_number(field, DecimalMark::kPoint).has_value();
-                   })) {
-    reading.notes.push_back(told(*renamed) +
-                            " in another order: texts under another name, taken for the same");
-    return KeyColumn{renamed->column, others.columns[renamed->other].name};
+    return key->column;
   }
   if (partial && !in_order) tell_of_absent(*partial);
   if (in_order || renamed) reading.details["by_places"] = true;
@@ -212,11 +198,11 @@ std::optional<KeyColumn> find_key(const Table& table, TableColumns& columns,
 class OtherColumns {
  public:
   /// Without a header there are none.
-  explicit OtherColumns(const TableColumns& columns, const std::optional<KeyColumn>& key = {})
+  explicit OtherColumns(const TableColumns& columns, std::optional<std::size_t> key = {})
       : mark_(columns.mark) {
     if (!columns.header) return;
     std::set<std::size_t> used(columns.features.begin(), columns.features.end());
-    if (key) used.erase(key->column);
+    if (key) used.erase(*key);
     used.insert(columns.one_hot.begin(), columns.one_hot.end());
     if (columns.label) used.insert(*columns.label);
     used.insert(columns.dropped.begin(), columns.dropped.end());
@@ -224,18 +210,8 @@ class OtherColumns {
       if (used.count(j) != 0) continue;
       NamedColumn column{heading_key(columns.names[j]), columns.column_text(j), {}};
       if (is_unnamed_heading(columns.names[j])) column.name.clear();
-      if (key && key->column == j && !key->name.empty()) column.name = key->name;
       places_.push_back(j);
       out_.push_back(std::move(column));
-    }
-  }
-  void keep_only(const std::vector<NamedColumn>& wanted) {
-    std::set<std::string> names;
-    for (const NamedColumn& one : wanted) names.insert(one.name);
-    for (std::size_t k = out_.size(); k-- > 0;) {
-      if (names.count(out_[k].name) != 0) continue;
-      out_.erase(out_.begin() + static_cast<std::ptrdiff_t>(k));
-      places_.erase(places_.begin() + static_cast<std::ptrdiff_t>(k));
     }
   }
   void add(const TableRow& row) {
@@ -299,8 +275,8 @@ FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest 
   out.features.resize(static_cast<Eigen::Index>(columns.rows.size()),
                       static_cast<Eigen::Index>(columns.features.size()));
   UnusedRows skipped{"incomplete", 0, 0};
-  OtherColumns beside(columns, key);
-  if (!request.identifiers) beside.keep_only(others.columns);
+  std::optional<OtherColumns> beside;
+  if (request.identifiers || !others.columns.empty()) beside.emplace(columns, key);
   GroupFields groups(columns, request.columns);
   const bool labelled = columns.label || !columns.one_hot.empty();
   LabelWords lost;  // of rows without a value
@@ -340,7 +316,7 @@ FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest 
       whole = add_label(table, columns, i, row, skip, out.labels);
     if (whole) {
       ++at;
-      beside.add(row);
+      if (beside) beside->add(row);
       groups.add(row);
     } else {
       leave_out(skipped, table.line(i));
@@ -349,7 +325,7 @@ FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest 
   if (at == 0) throw DataError(table.name() + ": no row is complete");
   if (lost.size() > 0) tell_lost_classes(table.name(), out.labels, lost, "lack a value", reading);
   out.features.conservativeResize(at, Eigen::NoChange);
-  out.others = beside.take();
+  if (beside) out.others = beside->take();
   out.groups = groups.take();
   rounding.check([&](std::size_t k) {
     return table.name() + ", " + columns.column_text(columns.features[k]);

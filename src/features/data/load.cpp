@@ -11,7 +11,6 @@
 #include "features/data/archive_columns.h"
 #include "features/data/idx.h"
 #include "features/data/npy.h"
-#include "features/samples/archive_keys.h"
 #include "features/samples/joining.h"
 #include "features/samples/sample_groups.h"
 #include "features/tables/table_headings.h"
@@ -92,9 +91,8 @@ LabelWords rows_of(const LabelWords& words, const std::vector<std::size_t>& rows
   return out;
 }
 
-/// Those of the labels' table, whose `rows` samples have (none: all, in order).
-void add_group_columns(const std::vector<NamedColumn>& columns,
-                       const std::vector<std::size_t>& rows, const ColumnChoice& choice,
+/// Columns beside the labels, a field a sample, that may group samples.
+void add_group_columns(const std::vector<NamedColumn>& columns, const ColumnChoice& choice,
                        std::vector<GroupColumn>& groups) {
   if (choice.group == "none") return;
   for (const NamedColumn& column : columns) {
@@ -105,10 +103,8 @@ void add_group_columns(const std::vector<NamedColumn>& columns,
         (!is(choice.group) && !is(choice.known_group) && !is_group_heading(column.name)))
       continue;
     GroupColumn one{column.name, column.column, {}, is(choice.group)};
-    for (std::size_t i = 0; i < (rows.empty() ? column.fields.size() : rows.size()); ++i) {
-      const std::string& field = column.fields[rows.empty() ? i : rows[i]];
+    for (const std::string& field : column.fields)
       one.fields.push_back(is_missing_label(field) ? std::string() : field);
-    }
     const bool there = std::any_of(groups.begin(), groups.end(), [&](const GroupColumn& other) {
       return heading_key(other.name) == one.name;
     });
@@ -160,19 +156,29 @@ LabelWords read_labels(const DataSource& source, Reading& reading,
       const std::string member = source.members.labels.empty() ? "labels" : source.members.labels;
       const LabelWords words = archive.label_words(member);
       std::vector<std::string> unreadable;
-      if (others != nullptr)
+      if (others != nullptr) {
         *others = archive_keys(archive, words.size(), {member, "classes"}, unreadable);
+        // Groups that are not called as identifiers are.
+        for (GroupColumn& one :
+             group_members(archive, member, words.size(), source.columns, reading)) {
+          const std::string name = heading_key(one.name);
+          if (std::none_of(others->begin(), others->end(),
+                           [&](const NamedColumn& other) { return other.name == name; }))
+            others->push_back({name, one.text, std::move(one.fields)});
+        }
+      }
       return archive.contains("classes") ? words.renamed(archive.strings("classes")) : words;
     }
-    case Kind::kTable:
-      // The other choices are of the features' table.
-      return read_label_table(
-          source.labels,
-          {.label = source.columns.label,
-           .drop = source.features.empty() ? source.columns.drop : std::vector<std::string>{},
-           .decimal = source.columns.decimal,
-           .known_label = source.columns.known_label},
-          reading, others);
+    case Kind::kTable: {
+      // The other choices are of the features' table, where there is one.
+      const bool of_labels = source.features.empty() || kind_of(source.features) != Kind::kTable;
+      return read_label_table(source.labels,
+                              {.label = source.columns.label,
+                               .drop = of_labels ? source.columns.drop : std::vector<std::string>{},
+                               .decimal = source.columns.decimal,
+                               .known_label = source.columns.known_label},
+                              reading, others);
+    }
     default:
       return read_idx_labels(source.labels);
   }
@@ -194,6 +200,30 @@ void find_labels_as_in(ColumnChoice& columns, const Reading& known) {
   if (heading_key(columns.label) == heading_key(columns.known_label.name)) columns.label.clear();
 }
 
+void bring_labels(const KnownSamples& samples, const std::string& name, const ColumnChoice& choice,
+                  LabelWords& words, std::vector<NamedColumn>& beside,
+                  std::vector<GroupColumn>& groups, Reading& reading) {
+  const std::vector<std::size_t> rows = join_rows(
+      {samples.name, name, samples.beside, beside, choice.skip_missing, samples.unreadable},
+      reading);
+  if (!rows.empty()) {
+    std::vector<bool> used(words.size());
+    for (const std::size_t row : rows) used[row] = true;
+    std::vector<std::size_t> unused;
+    for (std::size_t i = 0; i < used.size(); ++i)
+      if (!used[i]) unused.push_back(i);
+    const LabelWords lost = rows_of(words, unused);
+    words = rows_of(words, rows);
+    if (lost.size() > 0) tell_lost_classes(name, words, lost, "have no sample", reading);
+    for (NamedColumn& column : beside) {
+      std::vector<std::string> fields;
+      for (const std::size_t row : rows) fields.push_back(column.fields[row]);
+      column.fields = std::move(fields);
+    }
+  }
+  add_group_columns(beside, choice, groups);
+}
+
 LabelWords load_labels(const DataSource& source, Reading* told, std::vector<NamedColumn>* beside) {
   Reading unheard;
   return read_labels(source, told != nullptr ? *told : unheard, beside);
@@ -203,7 +233,8 @@ Dataset load_training_features(const DataSource& source, Reading* told) {
   if (kind_of(source.features) != Kind::kTable || !source.labels.empty())
     return load_features(source, told);
   Reading unheard;
-  FeatureTable table = read_table(source, Labelled::kMaybe, told != nullptr ? *told : unheard);
+  Reading& reading = told != nullptr ? *told : unheard;
+  FeatureTable table = read_table(source, Labelled::kMaybe, reading);
   Dataset set;
   set.features = std::move(table.features);
   set.feature_names = std::move(table.feature_names);
@@ -285,7 +316,7 @@ Dataset load_dataset(const DataSource& source, Reading* told,
       beside_features = archive_keys(archive, static_cast<std::size_t>(set.features.rows()),
                                      {members.features, members.labels}, unreadable);
     groups = group_members(archive, members.features, static_cast<std::size_t>(set.features.rows()),
-                           source.columns);
+                           source.columns, reading);
     if (source.labels.empty()) {
       if (members.labels.empty())
         throw DataError(archive.where(members.features) +
@@ -316,33 +347,10 @@ Dataset load_dataset(const DataSource& source, Reading* told,
       reading.details["label"] = of_labels.details["label"];
       reading.details["labels"] = std::move(of_labels.details);
     }
-    std::vector<std::size_t> rows;
-    const bool left_out = source.columns.skip_missing;
-    if (kind == Kind::kTable)
-      rows =
-          join_by_identifier({name, labelled, beside_features, beside_labels, left_out}, reading);
-    else
-      rows = join_by_keys({name, labelled, beside_features, beside_labels, left_out, unreadable},
-                          reading);
-    if (rows.empty() && kind == Kind::kTable && !reading.details.contains("by_places"))
-      tell_of_places(name, labelled, beside_labels, reading);
-    if (!rows.empty()) {
-      std::vector<bool> used(words.size());
-      for (const std::size_t row : rows) used[row] = true;
-      std::vector<std::size_t> unused;
-      for (std::size_t i = 0; i < used.size(); ++i)
-        if (!used[i]) unused.push_back(i);
-      const LabelWords lost = rows_of(words, unused);
-      words = rows_of(words, rows);
-      if (lost.size() > 0) tell_lost_classes(labelled, words, lost, "have no sample", reading);
-    }
+    bring_labels({name, beside_features, unreadable}, labelled, source.columns, words,
+                 beside_labels, groups, reading);
     if (identifiers != nullptr)
-      for (const NamedColumn& column : beside_labels) {
-        beside_features.push_back({column.name, column.column, {}});
-        for (std::size_t i = 0; i < (rows.empty() ? column.fields.size() : rows.size()); ++i)
-          beside_features.back().fields.push_back(column.fields[rows.empty() ? i : rows[i]]);
-      }
-    add_group_columns(beside_labels, rows, source.columns, groups);
+      beside_features.insert(beside_features.end(), beside_labels.begin(), beside_labels.end());
   }
   const auto samples = static_cast<std::size_t>(set.features.rows());
   if (words.size() != samples) {

@@ -46,6 +46,18 @@ void find_labels_as_in(ColumnChoice& columns, const Reading& known);
 LabelWords load_labels(const DataSource& source, Reading* reading = nullptr,
                        std::vector<NamedColumn>* beside = nullptr);
 
+/// Samples that labels of a file of their own are to go to.
+struct KnownSamples {
+  std::string name;  ///< for messages
+  const std::vector<NamedColumn>& beside;
+  const std::vector<std::string>& unreadable;  ///< why others are not among these
+};
+/// Labels and what is `beside` them, of the file `name`, in the samples' order as join_rows() finds it;
+/// `groups` takes the columns there that may group samples. Throws DataError.
+void bring_labels(const KnownSamples& samples, const std::string& name, const ColumnChoice& choice,
+                  LabelWords& words, std::vector<NamedColumn>& beside,
+                  std::vector<GroupColumn>& groups, Reading& reading);
+
 /// The features of a training set, for what is fitted to them: without the column that load_dataset()
 /// would take for the label, if there is one and `source` has no labels of their own. Throws DataError,
 /// also where several columns may be it.

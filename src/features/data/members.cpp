@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <vector>
 
 #include "base/error.h"
@@ -98,6 +99,17 @@ Part part_of(const std::string& member) {
   return Part::kAny;
 }
 
+/// The part that a word before or behind the name tells, and the name without it.
+std::pair<Part, std::string> without_part(const std::string& name) {
+  const std::string key = lower(name);
+  for (const Part part : {Part::kTrain, Part::kTest, Part::kValidation})
+    for (const std::string& word : names_of(part)) {
+      if (key.ends_with("_" + word)) return {part, name.substr(0, name.size() - word.size() - 1)};
+      if (key.starts_with(word + "_")) return {part, name.substr(word.size() + 1)};
+    }
+  return {Part::kAny, name};
+}
+
 }  // namespace
 
 bool holds_part(const NpzArchive& archive, Part part) {
@@ -134,27 +146,31 @@ Members find_members(const NpzArchive& archive, const Members& named, Part part)
 
 std::vector<std::pair<std::string, std::string>> members_beside(const NpzArchive& archive,
                                                                 const std::string& features) {
-  const Part own = part_of(features);
+  Part own = part_of(features);
+  if (own == Part::kAny) own = without_part(features).first;
+  bool alone = true;
+  for (const std::string& name : archive.names()) {
+    const Part part = without_part(name).first;
+    alone = alone && (part == Part::kAny || part == own);
+  }
   std::vector<std::pair<std::string, std::string>> out;
   for (const std::string& name : archive.names()) {
     if (name == features) continue;
-    Part part = Part::kAny;
-    std::string rest = name;
-    for (const Part one : {Part::kTrain, Part::kTest, Part::kValidation})
-      for (const std::string& word : names_of(one)) {
-        if (part != Part::kAny) break;
-        const std::string key = lower(name);
-        if (key.ends_with("_" + word))
-          rest = name.substr(0, name.size() - word.size() - 1);
-        else if (key.starts_with(word + "_"))
-          rest = name.substr(word.size() + 1);
-        else
-          continue;
-        part = one;
-      }
-    if (part == own) out.emplace_back(name, rest);
+    const auto [part, rest] = without_part(name);
+    if (part == own || (part == Part::kAny && alone)) out.emplace_back(name, rest);
   }
   return out;
+}
+
+std::vector<std::string> members_of_no_part(const NpzArchive& archive) {
+  std::set<Part> parts;
+  std::vector<std::string> out;
+  for (const std::string& name : archive.names())
+    if (const Part part = without_part(name).first; part == Part::kAny)
+      out.push_back(name);
+    else
+      parts.insert(part);
+  return parts.size() > 1 ? out : std::vector<std::string>{};
 }
 
 std::vector<ColumnSet> read_poolings(const NpzArchive& archive, std::size_t width) {

@@ -23,9 +23,13 @@ struct Members {
 /// lists the members, where there are none or several.
 Members find_members(const NpzArchive& archive, const Members& named, Part part);
 
-/// Other members of the part that `features` is of, and their names without what tells the part.
+/// Other members of the part that `features` is of, and their names without what tells the part; where
+/// the archive holds no other part, also those whose name tells none.
 std::vector<std::pair<std::string, std::string>> members_beside(const NpzArchive& archive,
                                                                 const std::string& features);
+
+/// Of an archive of several parts, members whose names tell none.
+std::vector<std::string> members_of_no_part(const NpzArchive& archive);
 
 /// The members poolings (names) and pooling_columns (rows of pooling, first column, number of
 /// columns), which say where each of several poolings is among the features' columns. `width`: of

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/input_file.h"
 #include "base/path.h"
+#include "features/data/archive_columns.h"
 #include "features/data/feature_table.h"
 #include "features/data/idx.h"
 #include "features/data/load.h"
@@ -356,10 +357,24 @@ void PictureSet::open_idx(const PictureSource& source) {
                     " dimensions, expected pictures x height x width (labels?)");
   set_array(std::move(array), origin_);
   if (source.labels.empty()) return;
-  DataSource labels;
-  labels.labels = source.labels;
-  labels.columns = source.columns;
-  set_labels(load_labels(labels, &reading_), source.classes, quoted_path(source.labels));
+  std::vector<GroupColumn> groups;
+  read_labels(source, {}, {}, source.classes, groups);
+  groups_ = choose_groups(groups, labels_, source.columns, origin_, reading_);
+}
+
+void PictureSet::read_labels(const PictureSource& source, const std::string& member,
+                             const std::vector<NamedColumn>& beside, const ClassRequest& classes,
+                             std::vector<GroupColumn>& groups) {
+  DataSource file;
+  file.labels = source.labels;
+  file.columns = source.columns;
+  file.members.labels = member;
+  const std::string name = quoted_path(source.labels);
+  std::vector<NamedColumn> columns;
+  LabelWords words = load_labels(file, &reading_, &columns);
+  bring_labels({origin_, beside, {}}, name, source.columns, words, columns, groups, reading_);
+  set_labels(words, classes, name);
+  std::erase_if(groups, [&](const GroupColumn& one) { return one.fields.size() != size(); });
 }
 
 void PictureSet::open_npz(const PictureSource& source) {
@@ -392,17 +407,18 @@ void PictureSet::open_npz(const PictureSource& source) {
   if (archive.contains("classes"))
     for (const std::string& name : archive.strings("classes")) own.push_back(class_name(name));
   if (classes.names.empty()) classes.names = own;
+  std::vector<GroupColumn> groups =
+      group_members(archive, images, size(), source.columns, reading_);
   if (!source.labels.empty()) {
-    DataSource file;
-    file.labels = source.labels;
-    file.columns = source.columns;
-    if (!labels.empty()) file.members.labels = labels;
-    set_labels(load_labels(file, &reading_), classes, quoted_path(source.labels));
+    std::vector<std::string> unreadable;  // other arrays of pictures among them
+    read_labels(source, labels, archive_keys(archive, size(), {images, labels}, unreadable),
+                classes, groups);
   } else if (!labels.empty()) {
     const std::string of = archive.where(labels);
     const LabelWords words = archive.label_words(labels);
     set_labels(own.empty() ? words : words.renamed(own), classes, of);
   }
+  groups_ = choose_groups(groups, labels_, source.columns, origin_, reading_);
 }
 
 void PictureSet::set_array(ByteArray array, const std::string& where) {

@@ -10,6 +10,8 @@
 #include "features/image/picture.h"
 #include "features/samples/class_names.h"
 #include "features/samples/dataset.h"
+#include "features/samples/named_columns.h"
+#include "features/samples/sample_groups.h"
 #include "features/tables/table_columns.h"
 
 namespace blindtuner::features {
@@ -31,6 +33,8 @@ inline constexpr std::size_t kMaxPictures = std::size_t{1} << 24;
 ///    with the root's, and none may climb out of it by "..". Links are followed;
 ///  - IDX (-ubyte, .idx, with or without .gz): grey pictures, labels in the file `labels`;
 ///  - .npz: unsigned bytes, samples x height x width, or x 3 (x 1), with labels.
+/// A file of labels may be a table with other columns: labels of an archive go to samples by identifiers
+/// that both have, and what groups samples is taken from there, or from members of the archive.
 struct PictureSource {
   std::filesystem::path images;
   std::filesystem::path labels;  ///< IDX and .npz: a file of class numbers
@@ -67,7 +71,7 @@ class PictureSet {
   /// One class number a picture, or none.
   const Labels& labels() const { return labels_; }
   const std::vector<std::string>& classes() const { return classes_; }
-  /// Those of a table that has them; features/samples/sample_groups.h.
+  /// Of a table, of an archive or of the labels beside them; features/samples/sample_groups.h.
   const SampleGroups& groups() const { return groups_; }
   /// What was passed over, and what was taken for what: a sentence each, without its full stop.
   const std::vector<std::string>& notes() const { return reading_.notes; }
@@ -88,6 +92,10 @@ class PictureSet {
   void open_idx(const PictureSource& source);
   void open_npz(const PictureSource& source);
   void set_array(ByteArray array, const std::string& where);
+  /// Labels of their own file, of a `member` if it is an archive; `beside`: the samples' identifiers.
+  void read_labels(const PictureSource& source, const std::string& member,
+                   const std::vector<NamedColumn>& beside, const ClassRequest& classes,
+                   std::vector<GroupColumn>& groups);
   void set_labels(const LabelWords& words, const ClassRequest& classes, const std::string& where);
 
   std::string origin_;  // opens messages

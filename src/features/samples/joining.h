@@ -1,7 +1,8 @@
-// Features and labels in tables of their own go together by their identifiers.
+// Samples and labels of two files go together by what tells their rows apart.
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -10,19 +11,38 @@
 
 namespace blindtuner::features {
 
-/// Two tables, by their columns that are neither features nor labels.
-struct JoinedTables {
-  std::string features, labels;  ///< for messages
-  const std::vector<NamedColumn>&of_features, &of_labels;
-  bool rows_left_out = false;  ///< of the features, so that labels may be left over
-};
+/// Called as identifiers or files are, as heading_key() has it.
+bool is_key_heading(const std::string& name);
 
-/// Which row of the labels each row of the features has: by the first column of both tables that has
-/// the same name in them and another value in every row, in the order of the features' table; names
-/// before columns that have none. Empty: they go together by their places, as no such column is
-/// there, or nothing but one without a name whose values differ (which is said). `reading` tells of
-/// what was taken. Throws DataError for an identifier that only one table has, and where columns that
-/// identifiers are called by do not tell rows apart and differ.
-std::vector<std::size_t> join_by_identifier(const JoinedTables& tables, Reading& reading);
+/// Of columns that are neither features nor labels those that tell whose a row is: called as identifiers
+/// or files are, or without a name, or of short texts and whole numbers, none of them twice. No more
+/// than `most` bytes of them in all, the former first.
+std::vector<NamedColumn> identifiers_among(std::vector<NamedColumn> columns,
+                                           std::size_t most = std::size_t{1} << 24);
+
+/// Two sets, by their columns that are neither features nor labels.
+struct JoinedSets {
+  std::string samples, labels;  ///< the files, for messages
+  const std::vector<NamedColumn>&of_samples, &of_labels;
+  bool rows_left_out = false;             ///< labels without samples are left out
+  std::vector<std::string> unreadable{};  ///< is said where there is nothing to go by
+  /// Nobody but the identifiers knows that the two go together, as of scores: their places say less.
+  bool strict = false;
+  bool samples_left_out = false;  ///< samples without labels have kNoRow; a warning counts them
+};
+inline constexpr std::size_t kNoRow = std::numeric_limits<std::size_t>::max();
+
+/// Which row of the labels each sample has: by the pair of columns with the most values in common, a
+/// value a row and none twice: as they are, or as names of files with or without folders and endings;
+/// of one name before others. Numbers under two names, which may agree by chance, only where both are
+/// called as identifiers are, of the same kind (a patient's number is none of a picture), or one has no
+/// name and does not count the rows. Columns without names, where the labels' or the samples' count the
+/// rows, only where they agree in all of them (but `strict`).
+///
+/// Empty: by their places, as no pair is there, which is said where a column of the labels could tell rows
+/// apart. Throws DataError where half of the values or more, but not all, are in both; where columns of one
+/// name hold other values, or do not tell rows apart and differ; and where two pairs of one name say
+/// different rows.
+std::vector<std::size_t> join_rows(const JoinedSets& sets, Reading& reading);
 
 }  // namespace blindtuner::features

@@ -11,15 +11,14 @@
 
 namespace blindtuner::features {
 
-/// A column of a table, one field a row that was read, without blanks around it and whole numbers in
-/// their shortest form.
+/// A column of a table, one field a row that was read, as key_of() has it.
 struct NamedColumn {
   std::string name;    ///< as heading_key() has it; empty: of a column without a name
   std::string column;  ///< for messages
   std::vector<std::string> fields;
 };
 
-/// A field as identifiers are compared: without blanks around it, whole numbers in their shortest form.
+/// A field as identifiers are compared: as class_name() has it, whole numbers in their shortest form.
 std::string key_of(std::string_view field, DecimalMark mark);
 
 /// Row of every value; empty where one is there twice, or a row has none.

@@ -113,12 +113,26 @@ class Assignment {
     const KnownLabel& known = request_.columns.known_label;
     const std::string place =
         known.of_columns == table_.columns() ? std::to_string(known.column) : "";
-    if (!uses_.profile().header() || known.name.empty()) return known.column > 0 ? place : "";
+    if (!uses_.profile().header() || known.name.empty()) {
+      if (known.name.empty() && !place.empty()) refuse_other_label(known.column - 1);
+      return known.column > 0 ? place : "";
+    }
     if (known.column > 0) return known.name;
     std::size_t there = 0;
     for (const std::string& name : uses_.profile().names())
       there += heading_key(name) == heading_key(known.name);
     return there == 1 ? known.name : "";
+  }
+  /// A place that was known without a header is none of the label where another column is called so.
+  void refuse_other_label(std::size_t place) const {
+    if (!uses_.profile().header() || is_label_heading(uses_.name(place))) return;
+    for (const std::size_t j : uses_.free_columns())
+      if (is_label_heading(uses_.name(j)))
+        throw DataError(table_.name() +
+                        ": the training set, which has no header, has its labels in " + "column " +
+                        std::to_string(place + 1) + ", which is " + uses_.text(place) +
+                        " here, but " + uses_.text(j) +
+                        " is called as labels are: bring both to one order, or give both a header");
   }
   void take_as_label(std::size_t j, const std::string& why) {
     out_.label = j;

@@ -397,6 +397,106 @@ TEST_F(Pictures, Idx) {
   refused(source("pictures.bin"), "unknown kind of file");
 }
 
+/// 12 pictures of six patients, each of one class.
+struct Patients {
+  std::vector<std::string> names, patients;
+  Labels labels;
+  Patients() {
+    for (int i = 0; i < 12; ++i) {
+      names.push_back("p" + std::to_string(i));
+      patients.push_back("P" + std::to_string(i / 2));
+      labels.push_back(i / 2 % 2);
+    }
+  }
+  /// Under a header, from the last to the first.
+  std::string table(bool reversed) const {
+    std::string out = "file,patient_id,label\n";
+    for (std::size_t k = 0; k < names.size(); ++k) {
+      const std::size_t i = reversed ? names.size() - 1 - k : k;
+      out += "x/" + names[i] + ".png," + patients[i] + "," + std::to_string(labels[i]) + "\n";
+    }
+    return out;
+  }
+};
+
+TEST_F(Pictures, GroupsOfAnArchive) {
+  const Patients of;
+  const auto images = array("12, 2, 2", 48), labels = npy_bytes(of.labels),
+             patients = npy_bytes(of.patients);
+  const auto groups = [&](const std::map<std::string, std::vector<std::uint8_t>>& members,
+                          const std::string& split) {
+    write_npz(folder_ / "g.npz", members);
+    PictureSource npz = source("g.npz");
+    npz.split = split;
+    return PictureSet::open(npz).groups();
+  };
+  const SampleGroups own =
+      groups({{"images", images}, {"labels", labels}, {"groups", patients}}, "");
+  EXPECT_EQ(own.column, "groups");
+  EXPECT_EQ(own.values, of.patients);
+  EXPECT_TRUE(own.together);
+  EXPECT_EQ(groups({{"images", images},
+                    {"labels", labels},
+                    {"groups", patients},
+                    {"group_column", npy_bytes(std::vector<std::string>{"patient"})}},
+                   "")
+                .column,
+            "patient");
+  // Of the part that is read, or of none where there is but one.
+  const std::map<std::string, std::vector<std::uint8_t>> parts = {{"train_images", images},
+                                                                  {"train_labels", labels},
+                                                                  {"train_patient_id", patients},
+                                                                  {"test_images", images},
+                                                                  {"test_labels", labels}};
+  EXPECT_EQ(groups(parts, "train").values, of.patients);
+  EXPECT_TRUE(groups(parts, "test").values.empty());
+  EXPECT_EQ(
+      groups({{"x_train", images}, {"y_train", labels}, {"groups", patients}}, "train").values,
+      of.patients);
+  PictureSource npz = source("g.npz");
+  npz.split = "train";
+  npz.columns.group = "none";
+  EXPECT_TRUE(PictureSet::open(npz).groups().values.empty());
+  npz.columns.group = "ward";
+  refused(npz, "no column or member 'ward' that groups samples");
+}
+
+TEST_F(Pictures, LabelsOfAnArchiveGoToItsPictures) {
+  const Patients of;
+  write_npz(folder_ / "a.npz", {{"images", array("12, 2, 2", 48)}, {"names", npy_bytes(of.names)}});
+  put_file(folder_ / "y.csv", of.table(true));
+  PictureSource npz = source("a.npz");
+  npz.labels = folder_ / "y.csv";
+  const PictureSet set = PictureSet::open(npz);
+  EXPECT_EQ(set.labels(), of.labels);
+  EXPECT_EQ(set.groups().values, of.patients);
+  EXPECT_TRUE(set.groups().together);
+}
+
+TEST_F(Pictures, GroupsBesideLabelsOfIdx) {
+  const Patients of;
+  std::vector<std::uint8_t> bytes = {0, 0, 8, 3, 0, 0, 0, 12, 0, 0, 0, 1, 0, 0, 0, 1};
+  for (std::uint8_t i = 0; i < 12; ++i) bytes.push_back(i);
+  put_file(folder_ / "x.idx", bytes);
+  put_file(folder_ / "y.csv", of.table(false));
+  PictureSource idx = source("x.idx");
+  idx.labels = folder_ / "y.csv";
+  const PictureSet set = PictureSet::open(idx);
+  EXPECT_EQ(set.labels(), of.labels);
+  EXPECT_EQ(set.groups().column, "patient_id");
+  EXPECT_EQ(set.groups().values, of.patients);
+  // That labels have names which pictures have not is said.
+  EXPECT_TRUE(std::any_of(set.notes().begin(), set.notes().end(), [](const std::string& note) {
+    return note.find("rows go together by their places, not by column 1 ('file')") !=
+           std::string::npos;
+  }));
+  // An archive of labels may have them as well.
+  write_npz(folder_ / "y.npz",
+            {{"labels", npy_bytes(of.labels)}, {"groups", npy_bytes(of.patients)}});
+  idx.labels = folder_ / "y.npz";
+  EXPECT_EQ(PictureSet::open(idx).groups().values, of.patients);
+}
+
 TEST_F(Pictures, Npz) {
   const auto images = array("2, 2, 2, 3", 24), grey = array("3, 2, 2", 12);
   const auto labels = npy_bytes(Labels{1, 0}), more = npy_bytes(Labels{0, 2, 1});

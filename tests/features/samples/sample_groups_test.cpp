@@ -245,8 +245,29 @@ TEST_F(SampleGroupsTest, OfArchives) {
   expect_data_error([&] { load_dataset(source); }, "no column or member 'subject'");
   source.columns.group.clear();
   // Of another length, and of the other part.
+  reading_ = {};
   EXPECT_TRUE(load_with({{"subject", npy_bytes(Labels{1, 2})}}).groups.values.empty());
+  EXPECT_NE(notes().find("2 values for 90 samples"), std::string::npos);
   EXPECT_TRUE(load_with({{"subject_test", npy_bytes(subject)}}).groups.values.empty());
+  EXPECT_TRUE(reading_.warnings.empty());
+  // Objects, as pandas has texts.
+  std::vector<std::uint8_t> objects = npy_bytes(subject);
+  const std::string type = "'<i4'", pickled = "'|O' ";
+  std::copy(pickled.begin(), pickled.end(),
+            std::search(objects.begin(), objects.end(), type.begin(), type.end()));
+  EXPECT_TRUE(load_with({{"subject", objects}}).groups.values.empty());
+  ASSERT_EQ(reading_.warnings.size(), 1u);
+  EXPECT_NE(reading_.warnings[0].find("may say which samples go together"), std::string::npos);
+  // Beside several parts, of none of them.
+  write_npz(source.features, {{"x_train", npy_bytes(x)},
+                              {"y_train", npy_bytes(y)},
+                              {"x_test", npy_bytes(x)},
+                              {"y_test", npy_bytes(y)},
+                              {"groups", npy_bytes(subject)}});
+  reading_ = {};
+  EXPECT_TRUE(load_dataset(source, &reading_).groups.values.empty());
+  ASSERT_EQ(reading_.warnings.size(), 1u);
+  EXPECT_NE(reading_.warnings[0].find("call it 'train_groups'"), std::string::npos);
 }
 
 TEST_F(SampleGroupsTest, BesideLabels) {

@@ -13,6 +13,7 @@
 #include "features/data/npy.h"
 #include "features/samples/joining.h"
 #include "features/samples/sample_groups.h"
+#include "features/samples/sentinels.h"
 #include "features/tables/table_headings.h"
 
 namespace blindtuner::features {
@@ -81,6 +82,12 @@ void tell_nameless(const DataSource& source, const Dataset& set, Reading& readin
                           ": its columns have no names and are taken for the training set's, in "
                           "their order: " +
                           list_of_words(source.feature_names));
+}
+
+void tell_sentinels(const std::string& name, const Dataset& set, Reading& reading) {
+  const std::string warning = sentinel_warning(sentinels(set.features), set.feature_names,
+                                               static_cast<std::size_t>(set.features.rows()));
+  if (!warning.empty()) reading.warnings.push_back(name + ": " + warning);
 }
 
 LabelWords rows_of(const LabelWords& words, const std::vector<std::size_t>& rows) {
@@ -238,6 +245,7 @@ Dataset load_training_features(const DataSource& source, Reading* told) {
   Dataset set;
   set.features = std::move(table.features);
   set.feature_names = std::move(table.feature_names);
+  tell_sentinels(quoted_path(source.features), set, reading);
   return set;
 }
 
@@ -275,6 +283,7 @@ Dataset load_features(const DataSource& source, Reading* told,
       set.features = read_idx_images(source.features);
   }
   tell_nameless(source, set, reading);
+  tell_sentinels(quoted_path(source.features), set, reading);
   return set;
 }
 
@@ -370,6 +379,7 @@ Dataset load_dataset(const DataSource& source, Reading* told,
     reading.details["single_samples"] = single;
   if (set.label_name.empty()) set.label_name = known_label(reading).name;
   validate_set(set, name);
+  if (kind == Kind::kTable || kind == Kind::kNpz) tell_sentinels(name, set, reading);
   if (identifiers != nullptr) *identifiers = identifiers_among(std::move(beside_features));
   return set;
 }

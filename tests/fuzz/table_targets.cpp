@@ -38,7 +38,19 @@ void csv(Bytes bytes) {
        [&] {
          (void)load_dataset({.features = path, .columns = {.label = "last", .skip_missing = true}});
        },
-       [&] { (void)load_labels({.labels = path}); });
+       [&] { (void)load_labels({.labels = path}); },
+       [&] { (void)load_training_features({.features = path}); },
+       [&] {
+         // Rows of a table go to those of the same one.
+         (void)load_dataset({.features = path, .labels = path});
+       },
+       [&] {
+         Reading reading;
+         (void)load_dataset({.features = path}, &reading);
+         ColumnChoice columns;
+         find_labels_as_in(columns, reading);
+         (void)load_dataset({.features = path, .columns = columns});
+       });
 }
 
 void npy(Bytes bytes) {
@@ -59,7 +71,8 @@ void npz(Bytes bytes) {
          [&] { (void)archive.label_words(name); }, [&] { (void)archive.byte_array(name); },
          [&] { (void)archive.strings(name); });
   each([&] { (void)load_dataset({.features = path}); }, [&] { (void)read_class_names(path); },
-       [&] { read_pictures({.images = path}); });
+       [&] { read_pictures({.images = path}); },
+       [&] { read_pictures({.images = path, .labels = path}); });
 }
 
 // By the name, packed or not.

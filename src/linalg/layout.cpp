@@ -44,7 +44,10 @@ ProductLayout ProductLayout::plan(const Parameters& parameters, std::size_t samp
       best_cost = cost;
     }
   }
-  require(best.n != 0, "no layout for this many classes");
+  if (best.n == 0)
+    throw DataError("parameters '" + parameters.literal().name + "': a ring of dimension " +
+                    std::to_string(parameters.small_ring().n()) + " has no room for " +
+                    std::to_string(classes) + " classes");
   return best;
 }
 

@@ -43,7 +43,8 @@ struct ProductLayout {
   /// classes, a width that is no power of two with class_stride <= ratio * width, rows >= 16.
   static ProductLayout create(const Parameters& parameters, std::size_t samples,
                               std::size_t features, std::size_t classes, std::size_t width);
-  /// The width that costs the fewest key switches for batches of this many samples.
+  /// The width that costs the fewest key switches for batches of this many samples. Throws DataError for
+  /// more classes than the parameters have room for, ContractError for sizes beyond the maxima above.
   static ProductLayout plan(const Parameters& parameters, std::size_t samples, std::size_t features,
                             std::size_t classes, std::size_t batch_samples);
 

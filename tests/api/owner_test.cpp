@@ -46,6 +46,11 @@ Done& done() {
   return all;
 }
 
+/// What the library says is of no command line.
+void expect_no_options(const std::string& said) {
+  EXPECT_EQ(said.find("--"), std::string::npos) << said;
+}
+
 template <typename Error, typename Call>
 std::string refused(const Call& call) {
   try {
@@ -199,6 +204,11 @@ TEST(OwnerKeys, AreNeverReplaced) {
 TEST(OwnerKeys, ALostLedgerIsRefused) {
   const TemporaryFolder folder;
   (void)Owner::make_keys(lenient(), folder / "keys", small(), kShape);
+  const std::string said = refused<DataError>([&] {
+    Owner::make_keys(lenient(), folder / "other", small(), {kWidth, 128, kSamples});
+  });
+  EXPECT_NE(said.find("no room for 128 classes"), std::string::npos) << said;
+  expect_no_options(said);
   for (const auto& entry : fs::directory_iterator(folder / "keys"))
     if (entry.path().filename().string().starts_with("ledger-")) fs::remove(entry.path());
   EXPECT_NE(refused<DataError>([&] { Owner::open(lenient(), folder / "keys"); }).find("ledger"),

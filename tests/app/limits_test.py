@@ -257,6 +257,18 @@ class Limits(Base):
             self.assertEqual(run(OWNER, "plan", "--samples", 60000, "--classes", classes,
                                  "--head", "sigmoid", memory=GIB).returncode, code)
 
+    def test_classes_that_a_parameter_set_has_no_room_for(self):
+        few = ["--parameters", "InsecureTest10", INSECURE]
+        said = "a ring of dimension 128 has no room for 65 classes"
+        for command in (["plan", "--samples", 300, "--head", "squared"],
+                        ["keygen", "--out", self.folder / "many"]):
+            self.refused(run(OWNER, *command, "--classes", 65, "--features", 8, *few), said)
+        self.good(OWNER, "keygen", "--out", self.folder / "many", "--classes", 64, "--features", 8, *few)
+        npy(self.folder / "many.npy", [[float(i % 65), 1.0] for i in range(650)])
+        npy(self.folder / "labels.npy", [i % 65 for i in range(650)], "<i4")
+        self.refused(run(OWNER, "finetune", "--features", self.folder / "many.npy", "--labels",
+                         self.folder / "labels.npy", "--out", self.folder / "run", *few), said)
+
     def test_tables_of_pictures_stay_in_their_folder(self):
         f = self.folder
         (f / "inner").mkdir()

@@ -122,6 +122,34 @@ TEST(ProductLayout, RefusesWhatCannotBeLaidOut) {
   EXPECT_THROW(ProductLayout::plan(parameters(), 1, 1, 129, 1), ContractError);
 }
 
+// Whoever names sizes gets a layout, or is told what is too large; no program and no library calls this
+// a fault of its own.
+TEST(ProductLayout, EveryNumberOfClassesAndFeaturesIsLaidOutOrRefused) {
+  std::vector<std::size_t> columns;
+  for (std::size_t power = 1; power <= kMaxColumns; power *= 2)
+    for (const std::size_t count : {power - 1, power, power + 1})
+      if (count >= 1 && count <= kMaxColumns) columns.push_back(count);
+  std::size_t refused = 0;
+  for (const char* name : {"Standard", "InsecureTest10", "InsecureTest12", "InsecureTest13"}) {
+    const ParametersPtr p = Parameters::create(find_parameters(name));
+    for (std::size_t classes = 2; classes <= kMaxClasses; ++classes)
+      for (const std::size_t features : columns)
+        for (const std::size_t batch : {std::size_t{1}, std::size_t{4096}, kMaxSamples}) {
+          try {
+            const ProductLayout l = ProductLayout::plan(*p, batch, features, classes, batch);
+            ASSERT_GE(l.ratio * l.width, l.class_stride);
+          } catch (const DataError& error) {
+            ++refused;
+            ASSERT_EQ(error.what(),
+                      "parameters 'InsecureTest10': a ring of dimension 128 has no room for " +
+                          std::to_string(classes) + " classes");
+            ASSERT_GT(classes, 64u);
+          }
+        }
+  }
+  EXPECT_EQ(refused, 64 * columns.size() * 3);
+}
+
 TEST(ProductLayout, SameShapeLooksAtEverythingButTheSamples) {
   const auto create = [](std::size_t samples, std::size_t features, std::size_t classes,
                          std::size_t width) {

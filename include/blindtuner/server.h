@@ -72,7 +72,7 @@ class Server {
 
   /// Begins a run on an encrypted data set. checkpoint: a file that holds the run's state after every step and
   /// that it goes on from where there is one; empty: none. Throws DataError when keys, data, options and
-  /// checkpoint do not fit.
+  /// checkpoint do not fit, or another run has this checkpoint.
   Training train(const std::filesystem::path& data, const TrainingOptions& options = {},
                  const EarlyStopping& early_stopping = {},
                  const std::filesystem::path& checkpoint = {}) const;

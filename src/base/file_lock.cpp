@@ -155,4 +155,8 @@ FileLock make_locked_folder(const std::filesystem::path& path, const std::string
   return FileLock(path, role);
 }
 
+FileLock lock_file(const std::filesystem::path& path) {
+  return FileLock(path.has_parent_path() ? path.parent_path() : ".", path.filename().string());
+}
+
 }  // namespace blindtuner

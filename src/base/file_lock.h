@@ -53,5 +53,7 @@ class FileLock {
 /// Makes the folder and holds it in this role: keep what is returned. Throws DataError of make_folder
 /// (base/path.h) and of FileLock.
 FileLock make_locked_folder(const std::filesystem::path& path, const std::string& role);
+/// Holds a file that one program at a time may replace, there or not yet: its role is its name.
+FileLock lock_file(const std::filesystem::path& path);
 
 }  // namespace blindtuner

@@ -378,6 +378,18 @@ struct Validation : ::testing::Test {
   TemporaryFolder folder;
   Owner owner = Owner::make_keys(lenient(), folder / "keys", small(), kShape);
   ValidationOptions options{.data = folder / "validation.enc",
+TEST(ServerTrains, OneRunWithACheckpoint) {
+  const Server server = Server::load(lenient(), done().owner.evaluation_keys());
+  const fs::path checkpoint = done().folder / "checkpoint.enc";
+  const auto train = [&] { return server.train(done().data, steps(2), {}, checkpoint); };
+  {
+    Training first = train();
+    (void)first.step();
+    EXPECT_NE(refused<DataError>(train).find("is in use by"), std::string::npos);
+  }
+  EXPECT_EQ(train().done(), 1);
+}
+
                             .exchange = folder / "exchange",
                             .best_model = folder / "best.enc",
                             .timeout = 0};

@@ -43,6 +43,14 @@ class FileLockTest : public testing::Test {
   fs::path folder_;
 };
 
+TEST_F(FileLockTest, OfAFile) {
+  const FileLock lock = lock_file(folder_ / "model.enc");
+  EXPECT_TRUE(lock.held());
+  EXPECT_TRUE(fs::exists(folder_ / ".model.enc.lock"));
+  EXPECT_NE(refusal("model.enc"), "");
+  EXPECT_NO_THROW(lock_file(folder_ / "other.enc"));
+}
+
 TEST_F(FileLockTest, SaysWhoHoldsTheFolder) {
   set_process_title("blindtuner keygen");
   {

@@ -69,9 +69,9 @@ Training Server::train(const fs::path& data, const TrainingOptions& options,
   task.keys = state_->keys;
   task.config = config_of(options, keys.keys.layout.classes);
   task.circuit = &circuit_of(options, task.config);
-  task.data = read_data(data, keys);
   task.resume = !checkpoint.empty();
   if (!checkpoint.empty()) task.checkpoints = std::make_shared<party::CheckpointInFile>(checkpoint);
+  task.data = read_data(data, keys);
   if (!early_stopping.data.empty())
     task.validation = party::Validation{
         std::make_shared<transport::FolderChannel>(early_stopping.exchange, "server"),

@@ -89,15 +89,15 @@ TrainingConfig config_for(const TrainOptions& options, const TrainingKeysInfo& k
   return config;
 }
 
-// Of two runs with one output, or one folder of checkpoints, the first one's would be lost.
-struct TrainLocks {
-  explicit TrainLocks(const TrainOptions& options) {
-    const fs::path model = options.out;
-    out = FileLock(model.has_parent_path() ? model.parent_path() : ".", model.filename().string());
-    if (!options.checkpoint.empty())
-      checkpoints = make_locked_folder(checkpoint_of(options).parent_path(), "train");
+// Of two runs with one output, or one checkpoint, the first one's would be lost.
+struct TrainFiles {
+  explicit TrainFiles(const TrainOptions& options) : out(lock_file(options.out)) {
+    if (options.checkpoint.empty()) return;
+    make_folder(options.checkpoint);
+    checkpoints = std::make_shared<CheckpointInFile>(checkpoint_of(options));
   }
-  FileLock out, checkpoints;
+  FileLock out;
+  std::shared_ptr<CheckpointStore> checkpoints;
 };
 
 // The built-in costs are the standard set's.
@@ -250,7 +250,8 @@ void train(const CommonOptions& common, const TrainOptions& options) {
   TrainingTask task;
   task.config = config_for(options, info);
   task.circuit = &find_circuit(options.head.choice(task.config.head), task.config.classes);
-  const TrainLocks locks(options);
+  const TrainFiles files(options);
+  task.checkpoints = files.checkpoints;
   task.data = open_dataset(options.data, info.set, common.quiet);
   EncryptedTrainer::check(*info.set.parameters, task.data->data.layout, task.config, *task.circuit);
   print_forecast(common, info.set.parameters, task);
@@ -261,8 +262,6 @@ void train(const CommonOptions& common, const TrainOptions& options) {
   seconds.keys = reading_keys.seconds();
 
   const Stopwatch preparing;
-  if (!options.checkpoint.empty())
-    task.checkpoints = std::make_shared<CheckpointInFile>(checkpoint_of(options));
   task.resume = options.resume;
   if (!options.validation.empty())
     task.validation =

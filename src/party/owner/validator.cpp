@@ -58,8 +58,7 @@ Validator::Validator(const OwnerFolder& keys, ValidatorOptions options)
       door_(keys.keys, keys.folder),
       options_(std::move(options)),
       stopping_({options_.patience, 0}) {
-  out_ = FileLock(options_.out.has_parent_path() ? options_.out.parent_path() : fs::path("."),
-                  options_.out.filename().string());
+  out_ = lock_file(options_.out);
   const std::string name = quoted_path(options_.data);
   const DatasetFile file = read_dataset(options_.data, keys.set, {}, [&](const DatasetFile& said) {
     require_shape_of_keys(said.info.layout, keys, name);

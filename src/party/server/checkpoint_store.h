@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 
+#include "base/file_lock.h"
 #include "io/byte_stream.h"
 
 namespace blindtuner::party {
@@ -25,15 +26,18 @@ class CheckpointStore {
   virtual void keep(const std::function<void(ByteSink&)>& write) = 0;
 };
 
-/// A file, which is whole at any instant.
+/// A file, which is whole at any instant, held (base/file_lock.h) by one run at a time.
 class CheckpointInFile final : public CheckpointStore {
  public:
-  explicit CheckpointInFile(std::filesystem::path path) : path_(std::move(path)) {}
+  /// Throws DataError that says who holds it.
+  explicit CheckpointInFile(std::filesystem::path path)
+      : path_(std::move(path)), lock_(lock_file(path_)) {}
   std::unique_ptr<ByteSource> last() override;
   void keep(const std::function<void(ByteSink&)>& write) override;
 
  private:
   std::filesystem::path path_;
+  FileLock lock_;
 };
 
 }  // namespace blindtuner::party

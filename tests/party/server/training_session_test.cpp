@@ -1,6 +1,8 @@
 // A server's run of training, in memory: what it computes, keeps, sends and waits for.
 #include "party/server/training_session.h"
 
+#include <unistd.h>
+
 #include <random>
 
 #include "base/parallel.h"
@@ -412,6 +414,17 @@ TEST_F(Session, ACheckpointInAFileIsWholeAtAnyInstant) {
   EXPECT_EQ(load(path("checkpoint.enc")), Bytes(10, 7));
   EXPECT_EQ(file.last()->size(), 10u);
   EXPECT_EQ(file.last()->name(), "'" + path("checkpoint.enc").string() + "'");
+}
+
+TEST_F(Session, ACheckpointInAFileIsOneRuns) {
+  {
+    const CheckpointInFile file(path("checkpoint.enc"));
+    const std::string said = message_of([&] { CheckpointInFile(path("checkpoint.enc")); });
+    EXPECT_NE(said.find("is in use by"), std::string::npos) << said;
+    EXPECT_NE(said.find("process " + std::to_string(::getpid())), std::string::npos) << said;
+    EXPECT_NO_THROW(CheckpointInFile(path("other.enc")));
+  }
+  EXPECT_NO_THROW(CheckpointInFile(path("checkpoint.enc")));
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
   fs-throws   every other std::filesystem function is called with an error code
   dump        JSON is written with a handler for text that is not UTF-8: dump() throws on it otherwise
   parse       JSON from outside is parsed in one place, which bounds its depth and size
+  members     a file that parses JSON reads members by JsonIn (base/json.h): nlohmann's ["name"] aborts where a
+              constant object has none of that name, at() and value() throw what is no DataError
   random      randomness comes from base/random.h: no std::rand, no generator of <random>
   recursion   a function that calls itself, where data from outside is read, says what bounds its depth: a
               comment "Recursion: .."
@@ -34,6 +36,10 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE_FOLDERS = ("src", "tests", "bench", "examples")
 # The one function that parses, and what the program itself wrote at build time.
 MAY_PARSE = {"src/base/json.cpp"}
+# Files that parse, and in them what reads a member; an assignment and what is put behind one write it.
+PARSES = re.compile(r"\b(?:parse_json|read_json|read_json_object|read_sealed|read_settings)\s*\(")
+READS_MEMBER = re.compile(r"\w\s*\[\"[^\"\n]*\"\](?!\s*(?:=[^=]|\.(?:push|emplace)_back\b))|\.value\(\"|"
+                          r"\bjson\w*\.at\(\"")
 SHOWS_BAD_TEXTS = {"tools/lint.py", "tests/tools/lint_test.py"}
 READ_AS_TEXTS = (".h", ".cpp", ".md", ".py", ".sh")
 FORMATTER_VERSION = 14
@@ -108,6 +114,15 @@ def check_json(name, text):
         for match in re.finditer(r"\bjson::(?:parse|sax_parse|accept)\s*\(", code):
             yield (line_of(code, match.start()), "parse",
                    "JSON is parsed by parse_json of base/json.h alone")
+
+
+def check_members(name, text):
+    code = without_comments(text)
+    if name in MAY_PARSE or not PARSES.search(code):
+        return
+    for match in READS_MEMBER.finditer(code):
+        yield (line_of(code, match.start()), "members",
+               "what another may have written is read by JsonIn of base/json.h")
 
 
 def check_random(name, text):
@@ -256,7 +271,7 @@ def checks_for(name):
         return [check_merge]
     found = [check_merge, check_links, check_citations]
     if name.startswith("src/") and name.endswith((".h", ".cpp")):
-        found += [check_filesystem, check_json, check_random]
+        found += [check_filesystem, check_json, check_members, check_random]
     if name.startswith(READERS) and name.endswith((".h", ".cpp")):
         found += [check_recursion]
     return found

@@ -85,14 +85,82 @@ json read_json(const std::filesystem::path& path, std::uint64_t max_bytes) {
   return parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file.name());
 }
 
-std::int64_t whole_number(const json& value, std::int64_t least, std::int64_t most) {
-  const bool held = value.is_number_integer() &&
-                    (!value.is_number_unsigned() ||
-                     value.get<std::uint64_t>() <= std::numeric_limits<std::int64_t>::max());
-  if (!held || value.get<std::int64_t>() < least || value.get<std::int64_t>() > most)
-    throw DataError("not a whole number from " + std::to_string(least) + " to " +
-                    std::to_string(most) + " in its JSON");
-  return value.get<std::int64_t>();
+JsonIn::JsonIn(const json& value, const JsonIn& whole, const std::string& part)
+    : value_(&value), where_(whole.where_), path_(whole.path_) {
+  if (!path_.empty() && !part.starts_with('[')) path_ += '.';
+  path_ += part;
+}
+
+void JsonIn::fail(const std::string& what) const {
+  throw DataError(where_ + ": " + (path_.empty() ? "its JSON " : "'" + path_ + "' ") + what);
+}
+
+void JsonIn::refuse(const std::string& expected) const {
+  std::string is = value_->type_name();
+  if (!value_->is_structured() && json_text(*value_).size() <= 40) is = json_text(*value_);
+  fail("is " + is + ", expected " + expected);
+}
+
+bool JsonIn::is_null() const { return value_->is_null(); }
+
+bool JsonIn::has(std::string_view name) const {
+  if (!value_->is_object()) refuse("an object");
+  return value_->contains(name);
+}
+
+JsonIn JsonIn::at(std::string_view name) const {
+  const std::string part(name.substr(0, 64));
+  if (!has(name)) {
+    const JsonIn there(*value_, *this, part);
+    there.fail("is missing");
+  }
+  return {value_->at(std::string(name)), *this, part};
+}
+
+std::vector<std::pair<std::string, JsonIn>> JsonIn::members() const {
+  if (!value_->is_object()) refuse("an object");
+  std::vector<std::pair<std::string, JsonIn>> out;
+  for (const auto& [name, value] : value_->items())
+    out.emplace_back(name, JsonIn(value, *this, name.substr(0, 64)));
+  return out;
+}
+
+std::size_t JsonIn::size() const {
+  if (!value_->is_array()) refuse("a list");
+  return value_->size();
+}
+
+JsonIn JsonIn::at(std::size_t place) const {
+  const std::string part = '[' + std::to_string(place) + ']';
+  if (place >= size()) {
+    const JsonIn there(*value_, *this, part);
+    there.fail("is missing");
+  }
+  return {value_->at(place), *this, part};
+}
+
+std::string JsonIn::text() const {
+  if (!value_->is_string()) refuse("a text");
+  return value_->get<std::string>();
+}
+
+bool JsonIn::flag() const {
+  if (!value_->is_boolean()) refuse("true or false");
+  return value_->get<bool>();
+}
+
+double JsonIn::number() const {
+  if (!value_->is_number()) refuse("a number");
+  return value_->get<double>();
+}
+
+std::int64_t JsonIn::whole(std::int64_t least, std::int64_t most) const {
+  const bool held = value_->is_number_integer() &&
+                    (!value_->is_number_unsigned() ||
+                     value_->get<std::uint64_t>() <= std::numeric_limits<std::int64_t>::max());
+  if (!held || value_->get<std::int64_t>() < least || value_->get<std::int64_t>() > most)
+    refuse("a whole number from " + std::to_string(least) + " to " + std::to_string(most));
+  return value_->get<std::int64_t>();
 }
 
 std::string json_text(const json& value, int indent) {

@@ -127,20 +127,16 @@ nlohmann::json to_json(const UnitCosts& costs) {
 }
 
 UnitCosts unit_costs_from_json(const nlohmann::json& json) {
-  try {
-    UnitCosts costs;
-    costs.machine = json.at("machine").get<std::string>();
-    costs.parameters = json.at("parameters").get<std::string>();
-    costs.threads = json.at("threads").get<int>();
-    for_each_number(costs,
-                    [&](const char* key, double& value) { value = json.at(key).get<double>(); });
-    for (const Work work : kByLimbs)
-      for (const auto& [limbs, cost] : json.at(name(work)).items())
-        costs.by_limbs[work][std::stoul(limbs)] = cost.get<double>();
-    return costs;
-  } catch (const std::exception& error) {
-    throw DataError(std::string("unit costs: ") + error.what());
-  }
+  const JsonIn in(json, "unit costs");
+  UnitCosts costs;
+  costs.machine = in.at("machine").as<std::string>();
+  costs.parameters = in.at("parameters").as<std::string>();
+  costs.threads = in.at("threads").as<int>();
+  for_each_number(costs, [&](const char* key, double& value) { value = in.at(key).as<double>(); });
+  for (const Work work : kByLimbs)
+    for (const auto& [limbs, cost] : in.at(name(work)).members())
+      costs.by_limbs[work][std::stoul(limbs)] = cost.as<double>();
+  return costs;
 }
 
 UnitCosts reference_unit_costs(int threads) {

@@ -34,10 +34,14 @@ TrainingState read_training_state(ContainerReader& in) {
     in.fail(error.what());
   }
   training.circuit = in.text(256, "the circuit's name");
-  // Version 0.1 named no head and had this one among the circuits of softmax.
-  if (training.circuit == "sigmoid_r32" && training.config.head == "softmax")
-    training.config.head = "sigmoid";
+  (void)name_head(training);
   return training;
+}
+
+bool name_head(TrainingState& training) {
+  const bool earlier = training.circuit == "sigmoid_r32" && training.config.head == "softmax";
+  if (earlier) training.config.head = "sigmoid";
+  return earlier;
 }
 
 TrainingState read_training_of(ContainerReader& in, const ProductLayout& layout) {

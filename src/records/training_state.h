@@ -28,6 +28,9 @@ void write_training(ContainerWriter& out, const TrainingState& training);
 TrainingState read_training_state(ContainerReader& in);
 /// A training that data of this layout can have had: configuration, circuit and steps fit it.
 TrainingState read_training_of(ContainerReader& in, const ProductLayout& layout);
+/// Version 0.1 named no head and had the sigmoid's circuit among those of softmax: where a training is so,
+/// its head becomes the sigmoid, and the answer is true.
+bool name_head(TrainingState& training);
 /// Bytes of the section.
 std::uint64_t training_bytes(const TrainingState& training);
 

@@ -49,56 +49,51 @@ const Number kNumbers[] = {
     {"modulus_range", &ParametersLiteral::modulus_range, {2, 16}},
 };
 
-/// Takes the members of the object one after the other, and says where what is wrong is.
+/// Takes the members of the object one after the other.
 class Reader {
  public:
-  Reader(const json& object, std::string where) : object_(object), where_(std::move(where)) {}
+  Reader(const JsonIn& object, std::string where) : object_(object), where_(std::move(where)) {}
 
   [[noreturn]] void fail(const std::string& what) const { throw DataError(where_ + ": " + what); }
 
-  const json& take(const char* name) {
-    if (!object_.contains(name)) fail(std::string("the parameter '") + name + "' is missing");
+  JsonIn take(const char* name) {
     taken_.insert(name);
     return object_.at(name);
   }
-  std::int64_t number(const json& value, const char* name, Range range) const {
-    try {
-      return whole_number(value, range.least, range.most);
-    } catch (const DataError& error) {
-      fail(std::string("the parameter '") + name + "': " + error.what());
-    }
+  std::int64_t number(const char* name, Range range) {
+    return take(name).whole(range.least, range.most);
   }
   template <typename T>
   std::vector<T> list(const char* name, Range count, Range each) {
-    const json& values = take(name);
-    if (!values.is_array() || std::int64_t(values.size()) < count.least ||
-        std::int64_t(values.size()) > count.most)
-      fail(std::string("the parameter '") + name + "' is no list of " +
-           std::to_string(count.least) + " to " + std::to_string(count.most) + " numbers");
+    const JsonIn values = take(name);
+    const std::size_t size = values.size();
+    if (std::int64_t(size) < count.least || std::int64_t(size) > count.most)
+      values.refuse(std::to_string(count.least) + " to " + std::to_string(count.most) + " numbers");
     std::vector<T> out;
-    for (const json& value : values) out.push_back(static_cast<T>(number(value, name, each)));
+    for (std::size_t i = 0; i < size; ++i)
+      out.push_back(static_cast<T>(values.at(i).whole(each.least, each.most)));
     return out;
   }
   void finish() const {
-    for (const auto& [name, value] : object_.items())
+    for (const auto& [name, value] : object_.members())
       if (!taken_.contains(name)) fail("unknown parameter '" + name + "'");
   }
 
  private:
-  const json& object_;
+  JsonIn object_;
   std::string where_;
   std::set<std::string> taken_;
 };
 
 std::string read_name(Reader& in) {
-  const json& value = in.take("name");
-  std::string name = value.is_string() ? value.get<std::string>() : "";
+  const JsonIn value = in.take("name");
+  auto name = value.as<std::string>();
   const bool fits = std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
            c == '-' || c == '_';
   });
   if (name.empty() || name.size() > kMostName || !fits)
-    in.fail("the parameter 'name' is no text of 1 to 31 letters, digits, '.', '-' or '_'");
+    value.refuse("1 to 31 letters, digits, '.', '-' or '_'");
   return name;
 }
 
@@ -129,16 +124,14 @@ std::string to_text(const ParametersLiteral& literal) {
 
 ParametersLiteral parse_parameters(std::string_view text, const std::string& where) {
   const json object = parse_json(text, where);
-  Reader in(object, where);
-  if (!object.is_object()) in.fail("a parameter set is a JSON object");
+  Reader in({object, where}, where);
   ParametersLiteral p;
   p.name = read_name(in);
   for (const Number& number : kNumbers)
-    p.*number.value = static_cast<int>(in.number(in.take(number.name), number.name, number.range));
+    p.*number.value = static_cast<int>(in.number(number.name, number.range));
   for (const Section& section : kSections)
     p.*section.bits = in.list<int>(section.name, section.count, section.each);
-  p.sparse_weight =
-      static_cast<std::size_t>(in.number(in.take("sparse_weight"), "sparse_weight", {1, 512}));
+  p.sparse_weight = static_cast<std::size_t>(in.number("sparse_weight", {1, 512}));
   p.digit_ends = in.list<std::size_t>("digit_ends", {1, 32}, {1, kMostPrimes});
   in.finish();
   if (p.log_small_n < p.log_n - 5) in.fail("'log_small_n' is less than 'log_n' - 5");

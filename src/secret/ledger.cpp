@@ -38,36 +38,37 @@ LedgerEntry::Kind kind_named(const std::string& text) {
         LedgerEntry::Kind::kShared, LedgerEntry::Kind::kAsked, LedgerEntry::Kind::kAnswered,
         LedgerEntry::Kind::kRefused, LedgerEntry::Kind::kBegun})
     if (text == kind_name(kind)) return kind;
-  throw DataError("a ledger's entry of an unknown kind, " + text);
+  throw DataError("a ledger's entry of an unknown kind, " + text.substr(0, 40));
 }
 
-LedgerEntry entry_from(const json& j) {
+LedgerEntry entry_from(const JsonIn& in) {
   LedgerEntry e;
-  e.kind = kind_named(j.at("kind").get<std::string>());
-  e.time = j.at("time").get<std::string>();
-  e.what = j.at("what").get<std::string>();
-  e.ciphertext = j.value("ciphertext", "");
-  e.numbers = whole_number<std::uint64_t>(j.at("numbers"));
-  e.bits = j.at("bits").get<double>();
-  e.data = j.value("data", "");
-  e.run = j.value("run", "");
-  if (j.contains("round")) e.round = whole_number<int>(j["round"]);
-  e.noise = j.value("noise", 0.0);
-  e.error = j.value("error", 0.0);
-  e.chosen = j.value("chosen", 0.0);
-  e.stop = j.value("stop", false);
-  e.reason = j.value("reason", "");
-  e.question = j.value("question", "");
-  if (j.contains("rounds")) e.rounds = whole_number<int>(j["rounds"]);
-  e.rule = j.value("rule", "");
+  e.kind = kind_named(in.at("kind").as<std::string>());
+  e.time = in.at("time").as<std::string>();
+  e.what = in.at("what").as<std::string>();
+  in.take("ciphertext", e.ciphertext);
+  e.numbers = in.at("numbers").as<std::uint64_t>();
+  e.bits = in.at("bits").as<double>();
+  in.take("data", e.data);
+  in.take("run", e.run);
+  in.take("round", e.round);
+  in.take("noise", e.noise);
+  in.take("error", e.error);
+  in.take("chosen", e.chosen);
+  in.take("stop", e.stop);
+  in.take("reason", e.reason);
+  in.take("question", e.question);
+  in.take("rounds", e.rounds);
+  in.take("rule", e.rule);
   // Earlier versions booked nothing for what could have been refused, and answers by what had come
   // before: one bit each is enough, whatever came of them.
-  e.told = j.value("told", e.kind == LedgerEntry::Kind::kPublished ? 1.0 : 0.0);
+  e.told = e.kind == LedgerEntry::Kind::kPublished ? 1 : 0;
+  in.take("told", e.told);
   if (e.kind == LedgerEntry::Kind::kOpened && e.question.empty()) e.bits = 1;
   if (e.kind == LedgerEntry::Kind::kAnswered && e.bits > 0) e.bits = 1;
   if (e.kind == LedgerEntry::Kind::kEncrypted) {
-    const json& sizes = j.at("sizes");
-    e.sizes = {sizes.at(0).get<double>(), sizes.at(1).get<double>(), sizes.at(2).get<double>()};
+    const JsonIn sizes = in.at("sizes");
+    e.sizes = {sizes.at(0).as<double>(), sizes.at(1).as<double>(), sizes.at(2).as<double>()};
   }
   return e;
 }
@@ -215,15 +216,16 @@ std::optional<std::vector<LedgerEntry>> Ledger::read() const {
                     "knows what these keys have given away; put it back from a copy, or make fresh "
                     "keys");
   std::vector<LedgerEntry> entries;
-  try {
-    for (std::size_t at = header().size(); at < body.size();) {
-      const std::size_t end = body.find('\n', at);
-      entries.push_back(entry_from(parse_json(body.substr(at, end - at), name)));
-      at = end + 1;
+  for (std::size_t at = header().size(); at < body.size();) {
+    const std::size_t end = body.find('\n', at);
+    const std::string where = name + ": entry " + std::to_string(entries.size() + 1);
+    try {
+      const json entry = parse_json(body.substr(at, end - at), where);
+      entries.push_back(entry_from({entry, where}));
+    } catch (const DataError& error) {
+      throw DataError(error.what() + std::string(": was it written by a newer version?"));
     }
-  } catch (const std::exception& error) {
-    throw DataError(name + ": entry " + std::to_string(entries.size() + 1) +
-                    " cannot be read: was it written by a newer version? (" + error.what() + ")");
+    at = end + 1;
   }
   return entries;
 }
@@ -243,7 +245,7 @@ bool Ledger::is_begun(const fs::path& folder, const KeyId& id) {
     // The header and its MAC.
     if (std::count(text.begin(), text.end(), '\n') != 2) return false;
     const json header = parse_json(text.substr(0, text.find('\n')), quoted_path(path));
-    return header.is_object() && header.value("key_id", json()) == to_string(id);
+    return JsonIn(header, quoted_path(path)).at("key_id").as<std::string>() == to_string(id);
   } catch (const DataError&) {
     return false;  // none of ours
   }
@@ -269,7 +271,7 @@ void Ledger::require_keys_in_place() const {
     throw DataError(
         quoted_path(key) +
         ": is another than a moment ago; the earlier one and its ledger are in a folder "
-        "old-.. beside it: give that with --keys");
+        "old-.. beside it: open that folder");
 }
 
 bool Ledger::append(const Decide& decide) { return write_entry(decide, false); }

@@ -223,7 +223,7 @@ r = json.loads(path.read_text())
 {change}
 path.write_text(json.dumps(r, ensure_ascii=False))
 """, "--steps", 1, "--validation-fraction", 0)
-            self.refused(result, "server.json", "by")
+            self.refused(result, "server.json", "by these names")
 
     def test_a_burst_of_lines(self):
         # Taken up one after the other, they would take hours.

@@ -6,6 +6,7 @@ usage: validation_test.py BLINDTUNER BLINDTUNER-SERVER [unittest arguments]
 import hashlib
 import json
 import math
+import resource
 import shutil
 import struct
 import subprocess
@@ -229,11 +230,29 @@ class Validation(Base):
             (self.work / name).unlink()
         for path in self.exchange.glob("answer-*.bit"):
             path.unlink()
-        self.refused(run(*self.owner("wrong", "--patience", 1)), "--patience", "answered once")
+        self.refused(run(*self.owner("wrong", "--patience", 1)), "another patience", "answered once")
         self.assertEqual(list(self.exchange.glob("answer-*.bit")), [])
         self.assertEqual(self.ledger()["answered_bits"], ledger["answered_bits"])
         self.good(*self.owner("wrong", "--patience", 2))
         self.assertEqual(self.ledger()["answered_bits"], ledger["answered_bits"])
+
+    def test_nothing_is_asked_that_cannot_be_kept(self):
+        self.start(*self.server("right"))
+        self.wait_for(self.exchange / "round-0001.enc")
+        before = len(self.ledger()["entries"])
+        record = self.work / "best.enc.rounds.json"
+        for limit in range(5, 40):
+            def few():
+                resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+            done = subprocess.run([*map(str, self.owner("right", "--timeout", 0))], capture_output=True,
+                                  text=True, preexec_fn=few)
+            self.refused(done)
+            asked = [e["kind"] for e in self.ledger()["entries"][before:] if e["kind"] == "asked"]
+            self.assertEqual(len(asked), int(record.exists()), f"{limit} descriptors: {done.stderr}")
+            if (self.exchange / "answer-0001.bit").exists():
+                break
+        self.assertGreater(limit, 8)
+        self.assertEqual(len(asked), 1)
 
     def ledger(self):
         return json.loads(self.good(OWNER, "ledger", "--keys", self.keys, "--json",
@@ -265,11 +284,11 @@ class Validation(Base):
         # A new training into the same --out, before its first round and after it.
         shutil.move(self.exchange, self.work / "first")
         self.refused(run(*self.owner("right", "--timeout", 0.2)), "best.enc.rounds.json",
-                     "earlier run", "give another --out, or remove it")
+                     "earlier run", "have the best model elsewhere, or remove it")
         server = self.start(*self.server("right", "--answer-timeout", 5))
         self.wait_for(self.exchange / "round-0001.enc")
         self.refused(run(*self.owner("right")), "best.enc.rounds.json", "earlier run",
-                     "give another --out, or remove it")
+                     "have the best model elsewhere, or remove it")
         self.assertEqual(list(self.exchange.glob("answer-*.bit")), [])
         server.kill()
         server.wait()
@@ -293,7 +312,7 @@ class Validation(Base):
             self.refused(run(*self.owner("right")), "best.enc.rounds.json", "seal is wrong")
         # What earlier versions wrote.
         record.write_text(json.dumps(json.loads(good)["record"]))
-        self.refused(run(*self.owner("right")), "best.enc.rounds.json", "give another --out")
+        self.refused(run(*self.owner("right")), "best.enc.rounds.json", "have the best model elsewhere")
         record.write_text(good)
         (self.work / "best.enc").write_bytes((self.work / "last.enc").read_bytes() + b"x")
         self.refused(run(*self.owner("right")), "best.enc")

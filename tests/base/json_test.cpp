@@ -74,8 +74,11 @@ TEST(Json, ManyObjectsTakeNoLongerThanTheyMust) {
 }
 
 // Another may have written anything where a count is expected.
-TEST(Json, WholeNumbers) {
-  const auto read = [](const char* text) { return whole_number<int>(parse_json(text, "it")); };
+TEST(JsonIn, WholeNumbers) {
+  const auto read = [](const char* text) {
+    const nlohmann::json value = parse_json(text, "it");
+    return JsonIn(value, "it").as<int>();
+  };
   EXPECT_EQ(read("0"), 0);
   EXPECT_EQ(read("2147483647"), 2147483647);
   EXPECT_EQ(read("-2147483648"), -2147483647 - 1);
@@ -83,12 +86,52 @@ TEST(Json, WholeNumbers) {
                            "18446744073709551616", "1.0", "1e300", "true", "null", "\"1\"", "[]"})
     EXPECT_THROW(read(text), DataError) << text;
   const auto count = [](const char* text) {
-    return whole_number<std::size_t>(parse_json(text, "it"));
+    const nlohmann::json value = parse_json(text, "it");
+    return JsonIn(value, "it").as<std::size_t>();
   };
   EXPECT_EQ(count("9223372036854775807"), 9223372036854775807u);
   for (const char* text : {"-1", "9223372036854775808"})
     EXPECT_THROW(count(text), DataError) << text;
-  EXPECT_THROW(whole_number(parse_json("3", "it"), 0, 2), DataError);
+  const nlohmann::json three = 3;
+  EXPECT_EQ(JsonIn(three, "it").whole(0, 3), 3);
+  expect_data_error([&] { JsonIn(three, "it").whole(0, 2); },
+                    "it: its JSON is 3, expected a whole number from 0 to 2");
+}
+
+TEST(JsonIn, SaysWhereWhatIsWrongIs) {
+  const nlohmann::json value = parse_json(
+      R"({"a": [{"b": 1.5, "c": true, "d": "x", "e": null, "f": ["y", "z"]}], "long": ")" +
+          std::string(100, 'x') + R"("})",
+      "'x'");
+  const JsonIn in(value, "'x'"), first = in.at("a").at(0);
+  EXPECT_EQ(first.at("b").as<double>(), 1.5);
+  EXPECT_TRUE(first.at("c").as<bool>());
+  EXPECT_EQ(first.at("d").as<std::string>(), "x");
+  EXPECT_TRUE(first.at("e").is_null());
+  EXPECT_EQ(first.at("f").as<std::vector<std::string>>(), (std::vector<std::string>{"y", "z"}));
+  EXPECT_EQ(first.members().size(), 5u);
+  std::string taken = "before";
+  first.take("none", taken);
+  EXPECT_EQ(taken, "before");
+  first.take("d", taken);
+  EXPECT_EQ(taken, "x");
+
+  expect_data_error([&] { (void)in.at("g"); }, "'x': 'g' is missing");
+  expect_data_error([&] { (void)in.at("a").at(1); }, "'x': 'a[1]' is missing");
+  expect_data_error([&] { (void)first.at("g"); }, "'x': 'a[0].g' is missing");
+  expect_data_error([&] { (void)first.at("b").as<bool>(); },
+                    "'x': 'a[0].b' is 1.5, expected true or false");
+  expect_data_error([&] { (void)first.at("c").as<double>(); }, "is true, expected a number");
+  expect_data_error([&] { (void)first.at("e").as<std::string>(); }, "is null, expected a text");
+  expect_data_error([&] { (void)first.at("d").size(); }, "is \"x\", expected a list");
+  expect_data_error([&] { (void)first.at("d").members(); }, "expected an object");
+  expect_data_error([&] { (void)first.at("d").has("a"); }, "expected an object");
+  expect_data_error([&] { (void)first.at("f").at("a"); }, "is array, expected an object");
+  expect_data_error([&] { (void)first.at("f").as<std::vector<int>>(); },
+                    "'a[0].f[0]' is \"y\", expected a whole number");
+  expect_data_error([&] { (void)in.at("long").as<double>(); }, "is string, expected a number");
+  expect_data_error([&] { first.take("c", taken); }, "'a[0].c' is true, expected a text");
+  expect_data_error([&] { in.at("a").at(0).at("b").refuse("two"); }, "is 1.5, expected two");
 }
 
 TEST(Json, Files) {

@@ -48,10 +48,13 @@ TEST(WrittenParameters, EveryMemberIsNeededAndNoOther) {
   for (const auto& [name, value] : good.items()) {
     json without = good;
     without.erase(name);
-    EXPECT_EQ(refusal(without), "'set': the parameter '" + name + "' is missing");
-    json wrong = good;
-    wrong[name] = true;
-    EXPECT_NE(refusal(wrong).find("'" + name + "'"), std::string::npos) << refusal(wrong);
+    EXPECT_EQ(refusal(without), "'set': '" + name + "' is missing");
+    for (const json& other : {json(true), json(nullptr), json(-1), json(1e300), json("?"),
+                              json(json::array()), json(json::object())}) {
+      json wrong = good;
+      wrong[name] = other;
+      EXPECT_NE(refusal(wrong).find("'" + name + "'"), std::string::npos) << refusal(wrong);
+    }
   }
   json more = good;
   more["sigma"] = 1;

@@ -52,6 +52,16 @@ CASES = {
         "json record = parse_json(bytes, where);",
         "catch (const nlohmann::json::parse_error& error) {}",
     ]),
+    "members": ("src/app/common/x.cpp", [
+        'const json record = read_json(path);\nuse(record["name"]);',
+        'const json all = parse_json(text, name);\nif (all["a"] == 3) return all["b"][0];',
+        'const json record = read_sealed(path, keys, kPurpose);\nuse(record.value("name", ""));',
+        'const auto json = read_settings(path);\nfor (const auto& part : json.at("parts")) use(part);',
+    ], [
+        'const json record = read_json(path);\nuse(JsonIn(record, path).at("name"));',
+        'json all = parse_json(text, name);\nall["classes"] = classes;\nall["list"].push_back(3);',
+        'use(report["name"]);  // of our own, where nothing is parsed',
+    ]),
     "random": ("src/learn/x.cpp", [
         "std::mt19937_64 generator(seed);",
         "std::random_device device;",

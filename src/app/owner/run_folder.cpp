@@ -105,13 +105,12 @@ json to_json(const RunFiles& files) {
   return out;
 }
 
-/// Throws DataError and json::exception for what no run gives.
-RunFiles files_from(const json& j) {
+/// Throws DataError for what no run gives.
+RunFiles files_from(const JsonIn& in) {
   RunFiles out;
-  for (const auto& [name, file] : j.items()) {
+  for (const auto& [name, file] : in.members()) {
     if (!is_result(name)) throw DataError("no result of a run");
-    out[name] = {whole_number<std::uintmax_t>(file.at("bytes")),
-                 file.at("sha256").get<std::string>()};
+    out[name] = {file.at("bytes").as<std::uintmax_t>(), file.at("sha256").as<std::string>()};
   }
   return out;
 }
@@ -216,12 +215,12 @@ std::optional<RunList> read_run_list(const fs::path& path) {
   try {
     if (type_of(path) != fs::file_type::regular) return std::nullopt;
     const json list = read_json(path, 1 << 22);
-    if (list.value("blindtuner", "") != kKind) return std::nullopt;
-    return RunList{files_from(list.at("files")),
-                   files_from(list.value("replaces", json::object()))};
+    const JsonIn in(list, quoted_path(path));
+    if (in.at("blindtuner").as<std::string>() != kKind) return std::nullopt;
+    RunList out{files_from(in.at("files")), {}};
+    if (in.has("replaces")) out.replaces = files_from(in.at("replaces"));
+    return out;
   } catch (const DataError&) {
-    return std::nullopt;
-  } catch (const json::exception&) {
     return std::nullopt;
   }
 }

@@ -22,50 +22,35 @@ constexpr std::array<std::string_view, 5> kSeconds = {"reading_data", "reading_k
 constexpr std::array<std::string_view, 8> kSecondsOfStep = {
     "step", "seconds", "weights", "scores", "bootstrap", "softmax", "slot_to_coeff", "gradient"};
 
-bool is_amount(const json& j) {
-  return j.is_number() && j.get<double>() >= 0 && j.get<double>() <= 1e15;
+double amount(const JsonIn& in) {
+  const double out = in.as<double>();
+  if (!(out >= 0 && out <= 1e15)) in.refuse("a number from 0 to 1e15");
+  return out;
 }
 
-bool is_object_of_amounts(const json& j, std::span<const std::string_view> names) {
-  if (!j.is_object()) return false;
-  for (const auto& [key, value] : j.items())
-    if (!is_amount(value) || std::find(names.begin(), names.end(), key) == names.end())
-      return false;
-  return true;
+/// All of these names, and no others.
+json amounts(const JsonIn& in, std::span<const std::string_view> names) {
+  json out = json::object();
+  for (const std::string_view name : names) out[std::string(name)] = amount(in.at(name));
+  for (const auto& [name, value] : in.members())
+    if (!out.contains(name)) in.refuse("no more than the server's program writes by these names");
+  return out;
 }
 
 }  // namespace
 
 ServerReport read_server_report(const std::filesystem::path& path) {
   const json report = read_json(path);
-  const auto expect = [&](bool good, const char* what) {
-    if (!good)
-      throw DataError(quoted_path(path) + ": not the report of a training: expected " + what);
-  };
-  const auto member = [&](const char* name) -> const json& {
-    static const json none;
-    const auto found = report.find(name);
-    return found == report.end() ? none : *found;
-  };
-  expect(report.is_object(), "a JSON object");
+  const JsonIn in(report, quoted_path(path) + ": not the report of a training");
   ServerReport out;
-  const json& steps = member("steps");
-  expect(steps.is_number_integer() && is_amount(steps) && steps.get<double>() <= kMaxSteps,
-         "a number of steps");
-  out.steps = steps.get<int>();
-  out.seconds = member("seconds");
-  expect(is_object_of_amounts(out.seconds, kSeconds),
-         "seconds, an object of numbers by the names that the server's program gives them");
-  out.seconds_per_step = member("seconds_per_step");
-  expect(out.seconds_per_step.is_array() &&
-             out.seconds_per_step.size() <= static_cast<std::size_t>(kMaxSteps),
-         "seconds_per_step, a list");
-  for (const json& step : out.seconds_per_step)
-    expect(is_object_of_amounts(step, kSecondsOfStep),
-           "seconds_per_step, a list of objects of numbers by such names");
-  const json& memory = member("peak_memory_bytes");
-  expect(is_amount(memory), "peak_memory_bytes, a number");
-  out.peak_memory_bytes = memory.get<double>();
+  out.steps = static_cast<int>(in.at("steps").whole(0, kMaxSteps));
+  out.seconds = amounts(in.at("seconds"), kSeconds);
+  const JsonIn steps = in.at("seconds_per_step");
+  if (steps.size() > static_cast<std::size_t>(kMaxSteps)) steps.refuse("one a step");
+  out.seconds_per_step = json::array();
+  for (std::size_t i = 0; i < steps.size(); ++i)
+    out.seconds_per_step.push_back(amounts(steps.at(i), kSecondsOfStep));
+  out.peak_memory_bytes = amount(in.at("peak_memory_bytes"));
   return out;
 }
 

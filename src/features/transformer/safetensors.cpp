@@ -35,23 +35,16 @@ std::string quoted(const std::string& name) {
 SafetensorsFile::Tensor parse_tensor(const json& entry, const std::string& what) {
   const auto refuse = [&](const std::string& why) { return DataError(what + ": " + why); };
   SafetensorsFile::Tensor tensor;
-  if (!entry.is_object() || !entry.contains("dtype") || !entry.contains("shape") ||
-      !entry.contains("data_offsets"))
-    throw refuse("expected dtype, shape and data_offsets");
-  const json &type = entry["dtype"], &shape = entry["shape"], &offsets = entry["data_offsets"];
-  if (!type.is_string() || type_bytes(type.get<std::string>()) == 0)
-    throw refuse("unknown dtype " + (type.is_string() ? quoted(type.get<std::string>())
-                                                      : std::string(type.type_name())));
-  tensor.type = type.get<std::string>();
-  const auto whole = [](const json& value) { return value.is_number_unsigned(); };
-  if (!shape.is_array() || shape.size() > 8 || !std::all_of(shape.begin(), shape.end(), whole))
-    throw refuse("the shape must be up to 8 whole numbers");
-  tensor.shape = shape.get<Shape>();
-  if (!offsets.is_array() || offsets.size() != 2 || !whole(offsets[0]) || !whole(offsets[1]) ||
-      offsets[0] > offsets[1])
-    throw refuse("data_offsets must be a beginning and an end");
-  tensor.begin = offsets[0].get<std::size_t>();
-  tensor.end = offsets[1].get<std::size_t>();
+  const JsonIn in(entry, what), shape = in.at("shape"), offsets = in.at("data_offsets");
+  const auto type = in.at("dtype").as<std::string>();
+  if (type_bytes(type) == 0) throw refuse("unknown dtype " + quoted(type));
+  tensor.type = type;
+  if (shape.size() > 8) shape.refuse("up to 8 whole numbers");
+  tensor.shape = shape.as<Shape>();
+  if (offsets.size() != 2) offsets.refuse("a beginning and an end");
+  tensor.begin = offsets.at(0).as<std::size_t>();
+  tensor.end = offsets.at(1).as<std::size_t>();
+  if (tensor.begin > tensor.end) offsets.refuse("a beginning and an end");
   const std::size_t bytes = tensor.end - tensor.begin;
   std::size_t needed = type_bytes(tensor.type);
   bool fits = true;

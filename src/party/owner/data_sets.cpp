@@ -35,25 +35,24 @@ json to_json(const RecordedDataSet& set) {
   return out;
 }
 
-RecordedDataSet from_json(const json& j) {
+RecordedDataSet from_json(const JsonIn& in) {
   RecordedDataSet out;
-  if (!from_hex(j.at("id").get<std::string>(), out.id) ||
-      !from_hex(j.at("contents").get<std::string>(), out.contents))
-    throw DataError("not hexadecimal");
-  out.file = j.at("file").get<std::string>();
-  out.use = j.at("use").get<std::string>();
-  out.samples = whole_number<std::size_t>(j.at("samples"));
-  out.labelled = j.at("labelled").get<bool>();
-  out.seed = j.at("seed").get<std::string>();
-  for (const json& count : j.value("class_samples", json::array()))
-    out.class_samples.push_back(whole_number<std::size_t>(count));
-  if (j.contains("map")) out.map = j["map"].get<std::string>();
-  out.class_names = j.value("class_names", out.class_names);
-  out.feature_names = j.value("feature_names", out.feature_names);
-  out.pooling = j.value("pooling", out.pooling);
-  out.held_out = j.value("held_out", false);
-  out.identifiers = j.value("identifiers", false);
-  out.label_name = j.value("label_name", out.label_name);
+  if (!from_hex(in.at("id").as<std::string>(), out.id)) in.at("id").refuse("an identity");
+  if (!from_hex(in.at("contents").as<std::string>(), out.contents))
+    in.at("contents").refuse("a digest");
+  out.file = in.at("file").as<std::string>();
+  out.use = in.at("use").as<std::string>();
+  out.samples = in.at("samples").as<std::size_t>();
+  out.labelled = in.at("labelled").as<bool>();
+  out.seed = in.at("seed").as<std::string>();
+  in.take("class_samples", out.class_samples);
+  if (in.has("map")) out.map = in.at("map").as<std::string>();
+  in.take("class_names", out.class_names);
+  in.take("feature_names", out.feature_names);
+  in.take("pooling", out.pooling);
+  in.take("held_out", out.held_out);
+  in.take("identifiers", out.identifiers);
+  in.take("label_name", out.label_name);
   return out;
 }
 
@@ -95,19 +94,16 @@ std::vector<NamedColumn> kept_identifiers(const OwnerFolder& keys, const Recorde
   if (!set.identifiers) return {};
   const std::filesystem::path path = identifiers_path(keys, set.id);
   const json record = read_sealed(path, keys.keys, kIdentifiersPurpose);
-  std::vector<NamedColumn> out;
-  try {
-    if (record.at("data").get<std::string>() != to_string(set.id))
-      throw DataError("of another data set");
-    for (const json& column : record.at("columns")) {
-      out.push_back({column.at("name").get<std::string>(),
-                     {},
-                     column.at("fields").get<std::vector<std::string>>()});
-      if (out.back().fields.size() != set.samples) throw DataError("of another size");
-    }
-  } catch (const std::exception&) {
+  const JsonIn in(record, quoted_path(path));
+  if (in.at("data").as<std::string>() != to_string(set.id))
     throw DataError(quoted_path(path) + ": holds no identifiers of data set " +
                     to_string(set.id).substr(0, 8) + "..");
+  std::vector<NamedColumn> out;
+  const JsonIn columns = in.at("columns");
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    const JsonIn column = columns.at(i), fields = column.at("fields");
+    if (fields.size() != set.samples) fields.refuse("one a sample, " + std::to_string(set.samples));
+    out.push_back({column.at("name").as<std::string>(), {}, fields.as<std::vector<std::string>>()});
   }
   return out;
 }
@@ -118,17 +114,24 @@ std::vector<RecordedDataSet> recorded_data_sets(const OwnerFolder& keys) {
   const json record = read_sealed(path, keys.keys, kPurpose);
   std::vector<RecordedDataSet> out;
   try {
-    for (const json& set : record.at("data_sets")) out.push_back(from_json(set));
-  } catch (const std::exception&) {
-    throw DataError(quoted_path(path) + ": was it written by a newer version?");
+    const JsonIn sets = JsonIn(record, quoted_path(path)).at("data_sets");
+    for (std::size_t i = 0; i < sets.size(); ++i) out.push_back(from_json(sets.at(i)));
+  } catch (const DataError& error) {
+    throw DataError(error.what() + std::string(": was it written by a newer version?"));
   }
   return out;
 }
 
-std::optional<RecordedDataSet> recorded_data_set(const OwnerFolder& keys, const DataId& id) {
-  for (RecordedDataSet& set : recorded_data_sets(keys))
-    if (set.id == id) return std::move(set);
+namespace {
+std::optional<RecordedDataSet> find(const std::vector<RecordedDataSet>& sets, const DataId& id) {
+  for (const RecordedDataSet& set : sets)
+    if (set.id == id) return set;
   return {};
+}
+}  // namespace
+
+std::optional<RecordedDataSet> recorded_data_set(const OwnerFolder& keys, const DataId& id) {
+  return find(recorded_data_sets(keys), id);
 }
 
 std::size_t recorded_for(const OwnerFolder& keys, const std::string& use) {
@@ -148,8 +151,8 @@ void require_map_of_training(const OwnerFolder& keys, const std::optional<DataId
   if (!other) return;
   throw DataError(name + ": " + described(map) + ", but the training set was encrypted with " +
                   described(*other) +
-                  (other->empty() ? "; leave --whitening out"
-                                  : "; give --whitening, the map that it was encrypted with"));
+                  (other->empty() ? "; give no whitening"
+                                  : "; give the whitening, the map that it was encrypted with"));
 }
 
 std::vector<std::string> trained_class_names(const OwnerFolder& keys,
@@ -175,14 +178,15 @@ std::optional<RecordedDataSet> training_set_of(const OwnerFolder& keys,
                       ": say with --trained-on which of them the samples are to be read as");
     out = std::move(set);
   }
-  if (said && !out) throw DataError(name + ": --trained-on is no training set of these keys");
+  if (said && !out)
+    throw DataError(name + ": what it is trained on is no training set of these keys");
   return out;
 }
 
 void require_held_out_of(const OwnerFolder& keys, const DataId& validation,
                          const DataId& trained_on, const std::string& name) {
-  const auto held_out = recorded_data_set(keys, validation),
-             training = recorded_data_set(keys, trained_on);
+  const std::vector<RecordedDataSet> sets = recorded_data_sets(keys);
+  const auto held_out = find(sets, validation), training = find(sets, trained_on);
   if (!held_out || !training || !held_out->held_out || held_out->seed == training->seed) return;
   throw DataError(name + ": was held out of another training set than '" + training->file + "' (" +
                   to_string(training->id).substr(0, 8) +
@@ -192,8 +196,8 @@ void require_held_out_of(const OwnerFolder& keys, const DataId& validation,
 
 std::string require_columns_of_training(const OwnerFolder& keys, const DataId& scored,
                                         const DataId& trained_on, const std::string& name) {
-  const auto samples = recorded_data_set(keys, scored),
-             training = recorded_data_set(keys, trained_on);
+  const std::vector<RecordedDataSet> sets = recorded_data_sets(keys);
+  const auto samples = find(sets, scored), training = find(sets, trained_on);
   if (!samples || !training || samples->feature_names.empty() ||
       samples->feature_names == training->feature_names)
     return {};

@@ -62,50 +62,30 @@ LogitLimit checked_limit(const std::string& circuit, double limit, const std::st
 
 DecryptedModel classifier_from_json(const fs::path& path) {
   const nlohmann::json json = read_json(path);
-  const std::string name = quoted_path(path);
-  auto expect = [&](bool good) {
-    if (!good) throw DataError(name + ": not a model: expected members weights and bias, numbers");
-  };
-  expect(json.is_object() && json.contains("weights") && json.contains("bias"));
-  const auto &weights = json["weights"], &bias = json["bias"];
-  expect(weights.is_array() && !weights.empty() && bias.is_array() &&
-         bias.size() == weights.size() && weights[0].is_array());
+  const JsonIn in(json, quoted_path(path)), weights = in.at("weights"), bias = in.at("bias");
+  if (weights.size() == 0) weights.refuse("a row of numbers a class");
+  if (bias.size() != weights.size()) bias.refuse("a number a class");
   DecryptedModel out;
   LinearClassifier& model = out.classifier;
-  if (json.contains("circuit")) {
-    expect(json["circuit"].is_string() && json.contains("logit_limit") &&
-           json["logit_limit"].is_number());
-    out.limit =
-        checked_limit(json["circuit"].get<std::string>(), json["logit_limit"].get<double>(), name);
-  }
-  const auto names = [&](const char* member, std::vector<std::string>& to) {
-    if (!json.contains(member)) return;
-    for (const auto& word : json[member]) {
-      expect(word.is_string());
-      to.push_back(word.get<std::string>());
-    }
-  };
-  names("class_names", out.class_names);
-  names("feature_names", out.feature_names);
-  const auto text = [&](const char* member, std::string& to) {
-    if (!json.contains(member)) return;
-    expect(json[member].is_string());
-    to = json[member].get<std::string>();
-  };
-  text("pooling", out.pooling);
-  text("label_name", out.label_name);
+  if (in.has("circuit"))
+    out.limit = checked_limit(in.at("circuit").as<std::string>(), in.at("logit_limit").as<double>(),
+                              quoted_path(path));
+  in.take("class_names", out.class_names);
+  in.take("feature_names", out.feature_names);
+  in.take("pooling", out.pooling);
+  in.take("label_name", out.label_name);
+  const std::size_t features = weights.at(0).size();
   model.weights.resize(static_cast<Eigen::Index>(weights.size()),
-                       static_cast<Eigen::Index>(weights[0].size()));
+                       static_cast<Eigen::Index>(features));
   model.bias.resize(static_cast<Eigen::Index>(weights.size()));
-  for (Eigen::Index k = 0; k < model.weights.rows(); ++k) {
-    const auto& row = weights[static_cast<std::size_t>(k)];
-    expect(row.is_array() && row.size() == weights[0].size());
-    for (Eigen::Index j = 0; j < model.weights.cols(); ++j) {
-      expect(row[static_cast<std::size_t>(j)].is_number());
-      model.weights(k, j) = row[static_cast<std::size_t>(j)].get<double>();
-    }
-    expect(bias[static_cast<std::size_t>(k)].is_number());
-    model.bias(k) = bias[static_cast<std::size_t>(k)].get<double>();
+  for (std::size_t k = 0; k < weights.size(); ++k) {
+    const JsonIn row = weights.at(k);
+    if (row.size() != features) row.refuse(std::to_string(features) + " numbers, as in the first");
+    const auto values = row.as<std::vector<double>>();
+    const auto to = static_cast<Eigen::Index>(k);
+    model.weights.row(to) = Eigen::Map<const Eigen::RowVectorXd>(
+        values.data(), static_cast<Eigen::Index>(values.size()));
+    model.bias(to) = bias.at(k).as<double>();
   }
   return out;
 }
@@ -133,7 +113,7 @@ LogitLimit limit_in(const NpzArchive& archive, const fs::path& path) {
 
 void require_log_odds(const Head& head) {
   if (!head.log_odds())
-    throw DataError("--balanced moves logarithms of odds, and the scores of the head '" +
+    throw DataError("balancing classes moves logarithms of odds, and the scores of the head '" +
                     std::string(head.name()) + "' are none");
 }
 

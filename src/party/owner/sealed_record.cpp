@@ -2,7 +2,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "base/atomic_file.h"
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/hmac.h"
@@ -28,15 +27,24 @@ std::string text_of(const nlohmann::json& record, const OwnerKeys& keys, std::st
 
 }  // namespace
 
+SealedFile::SealedFile(std::filesystem::path path, const OwnerKeys& keys, std::string purpose)
+    : path_(std::move(path)),
+      keys_(keys),
+      purpose_(std::move(purpose)),
+      file_(path_, kForTheOwner) {}
+
+void SealedFile::commit(const nlohmann::json& record) {
+  const std::string text = text_of(record, keys_, purpose_);
+  if (text.size() > kMaxBytes)
+    throw DataError(quoted_path(path_) + ": is full: it would take " + std::to_string(text.size()) +
+                    " bytes, at most " + std::to_string(kMaxBytes) + " are read again");
+  file_.write(text);
+  file_.commit();
+}
+
 void write_sealed(const std::filesystem::path& path, const OwnerKeys& keys,
                   std::string_view purpose, const nlohmann::json& record) {
-  const std::string text = text_of(record, keys, purpose);
-  if (text.size() > kMaxBytes)
-    throw DataError(quoted_path(path) + ": is full: it would take " + std::to_string(text.size()) +
-                    " bytes, at most " + std::to_string(kMaxBytes) + " are read again");
-  AtomicFile out(path, 0600);
-  out.write(text);
-  out.commit();
+  SealedFile(path, keys, std::string(purpose)).commit(record);
 }
 
 nlohmann::json read_sealed(const std::filesystem::path& path, const OwnerKeys& keys,
@@ -45,11 +53,12 @@ nlohmann::json read_sealed(const std::filesystem::path& path, const OwnerKeys& k
   const std::string name = quoted_path(path);
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   const nlohmann::json json = parse_json(text, name);
-  if (!json.is_object() || !json.contains("record"))
+  const auto record = json.find("record");
+  if (record == json.end())
     throw DataError(name + ": no record with a seal: earlier versions wrote some without");
-  if (text != text_of(json["record"], keys, purpose))
+  if (text != text_of(*record, keys, purpose))
     throw DataError(name + ": its seal is wrong: it was changed, or written with other keys");
-  return json["record"];
+  return *record;
 }
 
 }  // namespace blindtuner::party

@@ -11,10 +11,27 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "base/atomic_file.h"
 #include "secret/secret_key_file.h"
 
 namespace blindtuner::party {
 using namespace secret;
+
+/// A record that will be written: its file is made, in the folder where it is to be, before there is
+/// anything to say, so that what may be short there (the folder, permissions, descriptors) is short in time.
+class SealedFile {
+ public:
+  /// Keys must outlive it. Throws DataError.
+  SealedFile(std::filesystem::path path, const OwnerKeys& keys, std::string purpose);
+  /// Puts it in its place. Call once. Throws DataError.
+  void commit(const nlohmann::json& record);
+
+ private:
+  std::filesystem::path path_;
+  const OwnerKeys& keys_;
+  std::string purpose_;
+  AtomicFile file_;
+};
 
 void write_sealed(const std::filesystem::path& path, const OwnerKeys& keys,
                   std::string_view purpose, const nlohmann::json& record);

@@ -16,6 +16,7 @@
 #include "records/answer.h"
 #include "records/dataset.h"
 #include "records/round.h"
+#include "records/sections.h"
 
 namespace blindtuner::party {
 namespace {
@@ -34,18 +35,18 @@ json round_json(const ValidationRound& r) {
 }
 
 // JSON has no numbers that are not finite; a loss may be none.
-double number(const json& j) { return j.is_null() ? std::nan("") : j.get<double>(); }
+double number(const JsonIn& in) { return in.is_null() ? std::nan("") : in.as<double>(); }
 
-ValidationRound round_from_json(const json& j) {
-  return {whole_number<int>(j.at("round")),
-          whole_number<int>(j.at("steps")),
-          {number(j.at("loss")), number(j.at("accuracy")), number(j.at("max_logit"))}};
+ValidationRound round_from_json(const JsonIn& in) {
+  return {in.at("round").as<int>(),
+          in.at("steps").as<int>(),
+          {number(in.at("loss")), number(in.at("accuracy")), number(in.at("max_logit"))}};
 }
 
-template <std::size_t size>
-std::array<std::uint8_t, size> bytes_from(const json& j) {
-  std::array<std::uint8_t, size> out{};
-  if (!from_hex(j.get<std::string>(), out)) throw DataError("not hexadecimal");
+template <typename Bytes>
+Bytes bytes_from(const JsonIn& in) {
+  Bytes out{};
+  if (!from_hex(in.as<std::string>(), out)) in.refuse("bytes in hexadecimal");
   return out;
 }
 
@@ -74,21 +75,22 @@ std::optional<Validator::KeptModel> Validator::kept(const fs::path& model, const
   const fs::path path = record_path(model);
   if (!path_exists(path)) return {};
   const json record = read_sealed(path, keys, kPurpose);
-  try {
-    KeptModel out;
-    out.contents = bytes_from<std::tuple_size_v<Sha256Digest>>(record.at("model"));
-    const auto best = whole_number<std::size_t>(record.at("best_round"));
-    out.steps = round_from_json(record.at("rounds").at(best - 1)).steps;
-    out.ended = record.at("finished").get<bool>() || record.at("stopped_early").get<bool>();
-    out.choices = choices(record);
-    return out;
-  } catch (const std::exception&) {
-    throw DataError(quoted_path(path) + ": not a record of validation rounds");
-  }
+  const JsonIn in(record, quoted_path(path)), rounds = in.at("rounds");
+  KeptModel out;
+  out.contents = bytes_from<Sha256Digest>(in.at("model"));
+  const std::int64_t best = in.at("best_round").whole(1, kMaxRounds);
+  out.steps = round_from_json(rounds.at(static_cast<std::size_t>(best) - 1)).steps;
+  out.ended = in.at("finished").as<bool>() || in.at("stopped_early").as<bool>();
+  out.choices = choices(rounds.size(), static_cast<int>(in.at("patience").whole(1, kMaxPatience)));
+  return out;
+}
+
+std::size_t Validator::choices(std::size_t rounds, int patience) {
+  return std::min(rounds, static_cast<std::size_t>(patience) + 1);
 }
 
 std::size_t Validator::choices(const json& report) {
-  return std::min(report.at("rounds").size(), report.at("patience").get<std::size_t>() + 1);
+  return choices(report.at("rounds").size(), report.at("patience").get<int>());
 }
 
 int Validator::best_steps() const {
@@ -179,33 +181,36 @@ void Validator::take(ByteSource& source) {
                        : logit_limit(circuit_named(file.model.training.circuit));
     stopping_ = EarlyStopping({options_.patience, logit_limit_});
   }
-  const std::vector<double> values = open(name, file);
-  const ValidationScore score = validation_score(circuit_named(training_.circuit).head(),
-                                                 scores_of(values, data_.layout), labels_);
-  const bool stop = !stopping_.go_on(score);
-  rounds_.push_back({file.round, file.model.training.steps, score});
-  finished_ = file.last;
-  stopped_ = stop && !file.last;
-  last_ = file.contents;
-  // Every round is written, and answered before it appears or does not, so that the time of an answer
-  // does not tell which one is the best. The one before stays until the record tells of this.
-  const bool best = stopping_.best_round() == file.round;
+  // Nothing is asked that could not be kept: the model is written, and its record has a file, before
+  // the scores are opened. Every round is written, and answered before it appears or does not, so that the
+  // time of an answer does not tell which one is the best. The one before stays until the record tells of this.
   write_model(options_.out, keys_.set, file.model, [&](const Sha256Digest& written) {
+    SealedFile sealed(record_path(options_.out), keys_.keys, kPurpose);
+    const std::vector<double> values = open(name, file);
+    const ValidationScore score = validation_score(circuit_named(training_.circuit).head(),
+                                                   scores_of(values, data_.layout), labels_);
+    const bool stop = !stopping_.go_on(score);
+    const bool best = stopping_.best_round() == file.round;
+    rounds_.push_back({file.round, file.model.training.steps, score});
+    finished_ = file.last;
+    stopped_ = stop && !file.last;
+    last_ = file.contents;
     if (best) kept_ = written;
-    save_record();
+    sealed.commit(record());
     if (!file.last) answer(file.round, stop);
     return best;
   });
   if (options_.announce) {
+    const auto& [round, steps, score] = rounds_.back();
     char line[256];
     std::snprintf(line, sizeof line,
                   "round %d, %d steps: validation loss %.4f, accuracy %.2f %%, largest |logit| "
                   "%.2f%s%s",
-                  file.round, file.model.training.steps, score.loss, 100 * score.accuracy,
-                  score.max_logit, stopping_.best_round() == file.round ? ", best so far" : "",
-                  file.last ? ""
-                  : stop    ? "; stop"
-                            : "; go on");
+                  round, steps, score.loss, 100 * score.accuracy, score.max_logit,
+                  stopping_.best_round() == round ? ", best so far" : "",
+                  finished_  ? ""
+                  : stopped_ ? "; stop"
+                             : "; go on");
     options_.announce(line);
   }
 }
@@ -258,7 +263,7 @@ json Validator::report() const {
           {"rounds", rounds}};
 }
 
-void Validator::save_record() const {
+json Validator::record() const {
   json record = report();
   record["run"] = to_string(run_);
   record["data"] = to_hex(contents_);
@@ -269,12 +274,12 @@ void Validator::save_record() const {
   record["finished"] = finished_;
   record["last"] = to_hex(last_);
   record["model"] = to_hex(kept_);
-  write_sealed(record_path(options_.out), keys_.keys, kPurpose, record);
+  return record;
 }
 
 void Validator::refuse_record(const std::string& why) const {
   throw DataError(quoted_path(record_path(options_.out)) + ": " + why +
-                  "; give another --out, or remove it and " + quoted_path(options_.out) +
+                  "; have the best model elsewhere, or remove it and " + quoted_path(options_.out) +
                   " to start anew");
 }
 
@@ -283,38 +288,46 @@ void Validator::load_record() {
   try {
     record = read_sealed(record_path(options_.out), keys_.keys, kPurpose);
   } catch (const DataError& error) {
-    throw DataError(std::string(error.what()) + "; give another --out, or remove it to start anew");
+    throw DataError(std::string(error.what()) +
+                    "; have the best model elsewhere, or remove it to start anew");
   }
   Sha256Digest data;
   int patience = 0;
+  bool earlier = false;
   try {
-    run_ = bytes_from<std::tuple_size_v<RunId>>(record.at("run"));
-    data = bytes_from<std::tuple_size_v<Sha256Digest>>(record.at("data"));
-    last_ = bytes_from<std::tuple_size_v<Sha256Digest>>(record.at("last"));
-    kept_ = bytes_from<std::tuple_size_v<Sha256Digest>>(record.at("model"));
-    const json& training = record.at("training");
-    training_.config = training_config_from_json(training.at("config"));
-    training_.circuit = training.at("circuit").get<std::string>();
-    trained_on_.id = bytes_from<std::tuple_size_v<DataId>>(training.at("data"));
-    trained_on_.samples = whole_number<std::size_t>(training.at("samples"));
-    patience = whole_number<int>(record.at("patience"));
-    logit_limit_ = record.at("logit_limit").get<double>();
-    finished_ = record.at("finished").get<bool>();
-    for (const json& round : record.at("rounds")) rounds_.push_back(round_from_json(round));
-  } catch (const std::exception&) {
-    refuse_record("not a record of validation rounds, or of another version");
+    const JsonIn in(record, "not a record of validation rounds, or of another version");
+    run_ = bytes_from<RunId>(in.at("run"));
+    data = bytes_from<Sha256Digest>(in.at("data"));
+    last_ = bytes_from<Sha256Digest>(in.at("last"));
+    kept_ = bytes_from<Sha256Digest>(in.at("model"));
+    const JsonIn training = in.at("training");
+    training_.config = training_config_from_json(training.at("config").value());
+    training_.circuit = training.at("circuit").as<std::string>();
+    earlier = name_head(training_);
+    trained_on_.id = bytes_from<DataId>(training.at("data"));
+    trained_on_.samples = training.at("samples").as<std::size_t>();
+    patience = in.at("patience").as<int>();
+    logit_limit_ = in.at("logit_limit").as<double>();
+    finished_ = in.at("finished").as<bool>();
+    const JsonIn rounds = in.at("rounds");
+    for (std::size_t i = 0; i < rounds.size(); ++i)
+      rounds_.push_back(round_from_json(rounds.at(i)));
+  } catch (const DataError& error) {
+    refuse_record(error.what());
   }
   if (rounds_.empty()) refuse_record("not a record of validation rounds");
   if (data != contents_ || patience != options_.patience ||
       (options_.logit_limit > 0 && options_.logit_limit != logit_limit_))
     refuse_record(
-        "is the record of another validation: of another --data, --patience or --max-logit");
+        "is the record of another validation: of another data set, patience or limit of |logit|");
   require_record_of_this_run();
   started_ = true;
   stopping_ = EarlyStopping({options_.patience, logit_limit_});
   bool stop = false;
   for (const ValidationRound& round : rounds_) stop = !stopping_.go_on(round.score);
   stopped_ = stop && !finished_;
+  if (earlier && !stopped_ && !finished_)
+    refuse_record("was begun by version 0.1, which took a sigmoid's rounds by the loss of softmax");
   require_best();
   // The interruption may have come between the record and its answer.
   const int last = rounds_.back().round;

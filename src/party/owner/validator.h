@@ -23,7 +23,7 @@ struct ValidatorOptions {
   std::filesystem::path data;        ///< the encrypted validation set, labels included
   std::filesystem::path out;         ///< where the best model so far lies, encrypted as it came
   int patience = 3;
-  double logit_limit = 0;                            ///< 0: what the softmax circuit allows
+  double logit_limit = 0;                            ///< 0: what the circuit allows
   std::function<void(const std::string&)> announce;  ///< told a line about every round
   ExpectedRun run;                                   ///< what is known of it beforehand
 };
@@ -77,13 +77,13 @@ class Validator {
   /// judge_logits() of the best round: the best of rounds that all left the circuit's range is no good model.
   nlohmann::json judgement() const;
 
-  /// Of a report or a record: how many of the rounds, to whoever knows when the run ended, may have been
-  /// the best.
+  /// Of a report: how many of the rounds, to whoever knows when the run ended, may have been the best.
   static std::size_t choices(const nlohmann::json& report);
 
   static std::filesystem::path record_path(const std::filesystem::path& out);
 
  private:
+  static std::size_t choices(std::size_t rounds, int patience);
   void take(ByteSource& source);
   void check(const std::string& name, const RoundFile& file) const;
   /// Its scores. A refusal is answered with stop.
@@ -92,7 +92,7 @@ class Validator {
   void require_record_of_this_run() const;
   void require_best() const;
   [[noreturn]] void refuse_record(const std::string& why) const;
-  void save_record() const;
+  nlohmann::json record() const;
   void answer(int round, bool stop);
   void send_answer(const RunId& run, int round, bool stop);
   Channel& channel() const { return *options_.channel; }

@@ -80,15 +80,16 @@ TEST(Safetensors, RefusesBadHeaders) {
 
   refused("{", "not JSON");
   refused("[]", "not a JSON object");
-  refused("{\"a\": 3}", "expected dtype, shape and data_offsets");
+  refused("{\"a\": 3}", "its JSON is 3, expected an object");
   refused(R"({"a":{"dtype":"F3","shape":[2],"data_offsets":[0,8]}})", "unknown dtype 'F3'");
-  refused(R"({"a":{"dtype":4,"shape":[2],"data_offsets":[0,8]}})", "unknown dtype number");
+  refused(R"({"a":{"dtype":4,"shape":[2],"data_offsets":[0,8]}})", "'dtype' is 4, expected a text");
+  refused(R"({"a":{"dtype":"F32","shape":[2]}})", "tensor 'a': 'data_offsets' is missing");
   refused("{" + entry("[3]", "[0,8]") + "}", "shape [3] of F32 does not fit its 8 bytes");
   refused("{" + entry("[1]", "[0,8]") + "}", "does not fit");
   refused("{" + entry("[4611686018427387904,4]", "[0,8]") + "}", "does not fit");
   refused("{" + entry("[0,2]", "[0,8]") + "}", "does not fit");
-  refused("{" + entry("[-2]", "[0,8]") + "}", "whole numbers");
-  refused("{" + entry("[2.0]", "[0,8]") + "}", "whole numbers");
+  refused("{" + entry("[-2]", "[0,8]") + "}", "a whole number");
+  refused("{" + entry("[2.0]", "[0,8]") + "}", "a whole number");
   refused("{" + entry("[1,1,1,1,1,1,1,1,2]", "[0,8]") + "}", "up to 8");
   refused("{" + entry("[2]", "[8,0]") + "}", "a beginning and an end");
   refused("{" + entry("[2]", "[0,8,9]") + "}", "a beginning and an end");

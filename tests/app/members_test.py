@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""Members of JSON that somebody else may have written: without any of them, and with anything in its place, a command
+does what it is told or says in one line what is wrong.
+
+usage: members_test.py BLINDTUNER BLINDTUNER-SERVER [unittest arguments]
+"""
+import copy
+import json
+
+from cli_base import CLASSES, FEATURES, OWNER, Base, blobs, main, npy, run
+from extract_test import tiny_bert
+
+GONE = object()
+OTHERS = (GONE, None, "x", -1, 1e300, [], {}, True)
+MODEL = {"circuit": "sigmoid_r32", "logit_limit": 5.0, "feature_names": list("abcdefgh"), "pooling": "model", "label_name": "y",
+         "weights": [[0.1] * FEATURES] * CLASSES, "bias": [0.1, 0.2, 0.3]}
+
+
+def places(value, at=()):
+    """Of every member and of the first of every list."""
+    if at:
+        yield at
+    inside = value if isinstance(value, dict) else range(min(1, len(value))) if isinstance(value, list) else ()
+    for key in inside:
+        yield from places(value[key], (*at, key))
+
+
+def changed(value):
+    for place in places(value):
+        for other in OTHERS:
+            out = copy.deepcopy(value)
+            whole = out
+            for key in place[:-1]:
+                whole = whole[key]
+            if other is GONE:
+                del whole[place[-1]]
+            else:
+                whole[place[-1]] = other
+            yield place, "gone" if other is GONE else other, out
+
+
+class Members(Base):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        features, labels = blobs(30, 1)
+        npy(cls.folder / "x.npy", features)
+        npy(cls.folder / "y.npy", labels, "<i4")
+
+    def go_through(self, file, value, *command, needed=()):
+        """`needed`: members that nothing stands in for."""
+        file.write_text(json.dumps(value))
+        self.good(*command)
+        for place, other, text in changed(value):
+            file.write_text(json.dumps(text))
+            done = run(*command)
+            with self.subTest(place=place, other=other):
+                self.assertIn(done.returncode, (0, 1, 4), done.stderr)  # 4: not to be trusted
+                if done.returncode == 1:
+                    said, = (line for line in done.stderr.splitlines() if line.startswith("blindtuner: "))
+                    self.assertIn(str(self.folder), said)  # a file beside it, or itself
+                if other == "gone" and len(place) == 1 and place[0] in needed:
+                    self.assertEqual(done.returncode, 1)
+                    self.assertIn(f"'{place[0]}", done.stderr)
+        file.write_text(json.dumps(value))
+
+    def test_models(self):
+        file = self.folder / "m.json"
+        self.go_through(file, MODEL, OWNER, "evaluate", "--model", file, "--features", self.folder / "x.npy",
+                        "--labels", self.folder / "y.npy", needed=("weights", "bias", "logit_limit"))
+
+    def test_settings_of_encoders(self):
+        bert, table = self.folder / "bert", self.folder / "texts.csv"
+        tiny_bert(bert)
+        table.write_text("text,label\nsome words,a\nand others,b\n")
+        (bert / "modules.json").write_text(json.dumps(
+            [{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
+             {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]))
+        (bert / "1_Pooling").mkdir()
+        (bert / "1_Pooling/config.json").write_text(json.dumps(
+            {"word_embedding_dimension": 8, "pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}))
+        for file in sorted(bert.rglob("*.json")):
+            self.go_through(file, json.loads(file.read_text()), OWNER, "extract", "--no-cache", "--model", bert,
+                            "--texts", table, "--out", self.folder / "f.npz")
+
+
+if __name__ == "__main__":
+    main()

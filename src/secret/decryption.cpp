@@ -16,8 +16,9 @@ std::vector<double> coefficients(const SecretKeys& secrets, const Ciphertext& c)
 
 // What an honest run can leave, too, is refused with.
 constexpr char kDiverged[] =
-    "; either the training diverged and left the softmax circuit's range, where numbers wrap "
-    "around (a smaller learning rate, whitened features or a wider softmax keeps them in it), "
+    "; either the training diverged and left the circuit's range, where numbers wrap "
+    "around (a smaller learning rate, whitened features or a circuit of a wider range keeps them "
+    "in it), "
     "or the server computed something else";
 
 /// What a coefficient is for.

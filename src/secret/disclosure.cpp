@@ -215,8 +215,8 @@ void Disclosure::claim(const Sealed& sealed, const Origin& origin) {
       if (e.kind != LedgerEntry::Kind::kAsked) continue;
       if (e.rule != entry.rule || e.rounds != entry.rounds)
         throw DataError(origin.name +
-                        ": this run was answered with another --patience, "
-                        "--max-logit or --data before, on " +
+                        ": this run was answered with another patience, limit of |logit| or "
+                        "validation set before, on " +
                         e.time + ": give it what it had then; a round is answered once");
       first = false;
       again = again || e.round == entry.round;
@@ -353,7 +353,7 @@ Published Disclosure::publish(const Sealed& sealed, const Origin& origin,
              " bits about the secret key, the budget is " + text_of(publication.budget) +
              " (this one " + text_of(entry.bits) +
              "; 'blindtuner ledger' lists the others): make fresh keys for further "
-             "models, or give a larger --budget";
+             "models, or give a larger budget";
     LedgerEntry refused = sealed.entry(LedgerEntry::Kind::kRefused, origin);
     refused.reason = "not published: beyond the budget";
     refused.bits = 1;

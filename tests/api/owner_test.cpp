@@ -199,16 +199,16 @@ TEST(OwnerKeys, AreNeverReplaced) {
             }).find("under no passphrase"),
             std::string::npos);
   EXPECT_THROW(Owner::make_keys(lenient(), folder / "other", small(), {kWidth, 1}), DataError);
-}
-
-TEST(OwnerKeys, ALostLedgerIsRefused) {
-  const TemporaryFolder folder;
-  (void)Owner::make_keys(lenient(), folder / "keys", small(), kShape);
   const std::string said = refused<DataError>([&] {
     Owner::make_keys(lenient(), folder / "other", small(), {kWidth, 128, kSamples});
   });
   EXPECT_NE(said.find("no room for 128 classes"), std::string::npos) << said;
   expect_no_options(said);
+}
+
+TEST(OwnerKeys, ALostLedgerIsRefused) {
+  const TemporaryFolder folder;
+  (void)Owner::make_keys(lenient(), folder / "keys", small(), kShape);
   for (const auto& entry : fs::directory_iterator(folder / "keys"))
     if (entry.path().filename().string().starts_with("ledger-")) fs::remove(entry.path());
   EXPECT_NE(refused<DataError>([&] { Owner::open(lenient(), folder / "keys"); }).find("ledger"),
@@ -294,9 +294,13 @@ TEST(OwnerOpens, AModelOfTheTrainingThatItExpects) {
   EXPECT_TRUE(model.complete);
   EXPECT_EQ(model.classify(done().samples.set()), done().samples.labels);
   EXPECT_FALSE(owner.open_model(done().first).complete);
-  EXPECT_NE(
-      refused<DataError>([&] { (void)owner.open_model(done().model, {steps(3)}); }).find("steps"),
-      std::string::npos);
+  const std::string said =
+      refused<DataError>([&] { (void)owner.open_model(done().model, {steps(3)}); });
+  EXPECT_NE(said.find("steps"), std::string::npos);
+  expect_no_options(said);
+  TrainingOptions sigmoid = steps(2, R"(, "head": "sigmoid")");
+  sigmoid.softmax = "wide";
+  expect_no_options(refused<DataError>([&] { (void)owner.open_model(done().model, {sigmoid}); }));
   EXPECT_THROW(owner.open_model(done().model, {steps(2), done().unseen}), DataError);
   TrainingOptions wide = steps(2);
   wide.softmax = "wide";
@@ -340,10 +344,10 @@ TEST(OwnerPublishes, OneOfSeveralSetsOnlyWhereItIsSaidWhich) {
   owner.encrypt(done().samples.set(), DataUse::kTraining, done().folder / "another.enc");
   owner.encrypt(done().fresh.unlabelled(), DataUse::kPrediction, done().folder / "newer.enc");
   const ExpectedTraining nothing_of_data{steps(2)};
-  EXPECT_NE(refused<DataError>([&] {
-              (void)owner.publish_model(done().model, nothing_of_data);
-            }).find("one of several data sets"),
-            std::string::npos);
+  const std::string said =
+      refused<DataError>([&] { (void)owner.publish_model(done().model, nothing_of_data); });
+  EXPECT_NE(said.find("one of several data sets"), std::string::npos);
+  expect_no_options(said);
   EXPECT_GT(owner.publish_model(done().model, done().told).noise, 0);
   EXPECT_NE(refused<DataError>([&] {
               (void)owner.publish_scores(done().scores, done().model, done().told);
@@ -374,10 +378,6 @@ TEST(OwnerPublishes, ScoresByTheirModel) {
                DataError);
 }
 
-struct Validation : ::testing::Test {
-  TemporaryFolder folder;
-  Owner owner = Owner::make_keys(lenient(), folder / "keys", small(), kShape);
-  ValidationOptions options{.data = folder / "validation.enc",
 TEST(ServerTrains, OneRunWithACheckpoint) {
   const Server server = Server::load(lenient(), done().owner.evaluation_keys());
   const fs::path checkpoint = done().folder / "checkpoint.enc";
@@ -390,6 +390,10 @@ TEST(ServerTrains, OneRunWithACheckpoint) {
   EXPECT_EQ(train().done(), 1);
 }
 
+struct Validation : ::testing::Test {
+  TemporaryFolder folder;
+  Owner owner = Owner::make_keys(lenient(), folder / "keys", small(), kShape);
+  ValidationOptions options{.data = folder / "validation.enc",
                             .exchange = folder / "exchange",
                             .best_model = folder / "best.enc",
                             .timeout = 0};

@@ -266,7 +266,7 @@ class Workflow(Base):
                   folder / "plain.enc", "--out", folder / "plain-model.enc", "--config",
                   folder / "one.json", INSECURE)
         self.refused(decrypt("--model", folder / "plain-model.enc", "--whitening",
-                             folder / "w.npz"), "leave --whitening out")
+                             folder / "w.npz"), "give no whitening")
         self.good(OWNER, "encrypt", "--features", folder / "xt.npy", "--unlabelled", "--keys",
                   self.keys, "--out", folder / "query.enc", INSECURE)
         # Encrypted for the other model of these keys: only its scores tell.
@@ -279,7 +279,7 @@ class Workflow(Base):
             if code == 0:
                 self.assertEqual(result.returncode, 0, result.stderr)
             else:
-                self.refused(result, "scores.enc", "give --whitening")
+                self.refused(result, "scores.enc", "give the whitening")
 
     def test_unlabelled_samples_go_through_the_training_set_s_map(self):
         folder, keys = self.folder, self.folder / "other-keys"
@@ -294,7 +294,7 @@ class Workflow(Base):
         query = ("--features", folder / "xt.npy", "--unlabelled")
         white = ("--whitening", folder / "w.npz")
         self.assertEqual(encrypt(*train, *white).returncode, 0)
-        self.refused(encrypt(*query), "xt.npy", "give --whitening")
+        self.refused(encrypt(*query), "xt.npy", "give the whitening")
         self.assertEqual(encrypt(*query, *white).returncode, 0)
 
 

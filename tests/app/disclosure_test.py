@@ -89,7 +89,7 @@ class Disclosure(Base):
             return run(OWNER, "decrypt", "--scores", self.work / "s.enc", "--keys",
                        self.work / "keys", "--out", self.work / out, INSECURE, "--json",
                        "--config", self.folder / "3.json", *more)
-        self.refused(decrypt("s.npy", "--publish"), "--model")
+        self.refused(decrypt("s.npy", "--publish"), "with the encrypted model that made them")
         self.refused(decrypt("s.npy", "--model", self.folder / "3.enc"), "one of")
         self.assertEqual(decrypt("s.npy").returncode, 0)
         self.assertEqual(self.mode("s.npy"), 0o600)
@@ -108,7 +108,7 @@ class Disclosure(Base):
     def test_the_budget(self):
         first = json.loads(self.decrypt("1.npz", "--publish", "--json").stdout)["bits"]
         self.refused(self.decrypt("2.npz", "--publish", "--budget", repr(first), model="1.enc"),
-                     "--budget", "fresh keys")
+                     "larger budget", "fresh keys")
         self.assertFalse((self.work / "2.npz").exists())
         # That there was nothing else to refuse it for is told, too.
         last = self.entries()["entries"][-1]
@@ -148,7 +148,7 @@ class Disclosure(Base):
         self.assertNotIn("begins here", self.decrypt("1.npz").stdout)
         # Nobody noted how large the features were.
         self.refused(self.decrypt("2.npz", "--publish"), "does not know the data set",
-                     "--features")
+                     "give the features")
         with_features = self.decrypt("2.npz", "--publish", "--features", self.folder / "x.npy")
         self.assertEqual(with_features.returncode, 0, with_features.stderr)
         # The same numbers as with the ledger.

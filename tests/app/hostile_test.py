@@ -292,7 +292,7 @@ class Hostile(Base):
         self.assertIn("no finished record", said.stdout)
         # The owner's own bit ends the run: all scores are alike, so that none is better.
         result = self.validate("--patience", 1)
-        self.refused(result, "--patience")
+        self.refused(result, "another patience")
         for path in (best, Path(str(best) + ".rounds.json")):
             path.unlink()
         shutil.rmtree(self.work / "x")
@@ -659,7 +659,7 @@ class Hostile(Base):
                          "one of several data sets", "--data")
         for more in ((), of_model):
             self.refused(self.decrypt(self.forged, *more, "--data", folder / "t.enc", out="s.npy",
-                                      kind="--scores"), "another data set than --data")
+                                      kind="--scores"), "another data set than the one that is told")
             result = self.decrypt(folder / "s.enc", *more, "--data", folder / "t.enc", out="s.npy",
                                   kind="--scores")
             self.assertEqual(result.returncode, 0, result.stderr)

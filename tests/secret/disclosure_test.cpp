@@ -202,7 +202,11 @@ TEST_F(DisclosureTest, RefusesBeyondTheBudget) {
   const double one = publication_bits(200, kError, 0x1p-8);
   for (unsigned seed = 1; seed <= 3; ++seed)
     EXPECT_NEAR(door().publish(model(seed), kAny, {}, {kError, 3.5 * one, {}}).bits, one, 1e-15);
-  expect_refusal([&] { door().publish(model(4), kAny, {}, {kError, 3.5 * one, {}}); }, "--budget");
+  expect_refusal(
+      [&] {
+        door().publish(model(4), kAny, {}, {kError, 3.5 * one, {}});
+      },
+      "larger budget");
   EXPECT_EQ(entries().size(), 4u);
   EXPECT_EQ(totals(entries()).published, 3u);
   // What is out already may be given again, and the owner may say otherwise.
@@ -303,10 +307,10 @@ TEST_F(DisclosureTest, ARoundIsAskedOnce) {
   for (const int number : {1, 2}) {
     Origin other = round(number);
     other.rule = "more patience";
-    expect_refusal([&] { door().open(s, kAny, other); }, "--patience");
+    expect_refusal([&] { door().open(s, kAny, other); }, "another patience");
     other = round(number);
     other.rounds = kRounds + 1;
-    expect_refusal([&] { door().open(s, kAny, other); }, "--patience");
+    expect_refusal([&] { door().open(s, kAny, other); }, "another patience");
   }
   EXPECT_EQ(before, 2u);
   EXPECT_EQ(entries().size(), before) << "nothing was decrypted";
@@ -360,7 +364,7 @@ TEST_F(DisclosureTest, EveryResultCountsAsUsedOrRefused) {
   for (int i = 0; i < 2; ++i) door().open(m1, kAny, judged);
   EXPECT_EQ(bits(), 6);
   // Which models there is budget for.
-  expect_refusal([&] { door().publish(model(4), kAny, {}, {kError, 0, {}}); }, "--budget");
+  expect_refusal([&] { door().publish(model(4), kAny, {}, {kError, 0, {}}); }, "larger budget");
   EXPECT_EQ(bits(), 7);
   EXPECT_EQ(entries().back().reason, "not published: beyond the budget");
 }

@@ -45,6 +45,7 @@ ExpectedRun expected_run(const ToldOptions& told, const OwnerFolder& keys, bool 
                          bool leaves) {
   ExpectedRun expected;
   expected.unrecorded_data = unrecorded_data;
+  expected.ways_to_say = " with --trained-on and, of scores, --data";
   if (!told.trained_on.empty())
     expected.data = own_data_set(told.trained_on, keys, unrecorded_data);
   if (!leaves && !told.given()) return expected;

@@ -82,7 +82,7 @@ void add_validate(Program& program) {
                    "rounds without a smaller loss before it answers stop", 1, kMaxPatience)
             .show_default();
         add_number(command, "--max-logit", o->logit_limit,
-                   "stop beyond this |logit| (0: what the softmax circuit allows)", 0, 1e6);
+                   "stop beyond this |logit| (0: what the circuit allows)", 0, 1e6);
         add_number(command, "--timeout", o->timeout, "seconds to wait for a round", 0, kMaxTimeout)
             .show_default();
         return [&program, o] { validate_command(program.options(), *o); };

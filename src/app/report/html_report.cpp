@@ -303,13 +303,15 @@ std::string times(const json& r) {
   std::string out = heading("Where the time went") + parts(phases, total);
 
   if (!has(r, "seconds_per_step") || r["seconds_per_step"].empty()) return out;
+  // As reports call them; the head's own part has had the name of the first head.
   const char* keys[] = {"weights", "scores", "bootstrap", "softmax", "slot_to_coeff", "gradient"};
   std::vector<std::pair<std::string, double>> of_steps;
   double whole = 0;
   for (const char* key : keys) {
     double seconds = 0;
     for (const json& step : r["seconds_per_step"]) seconds += std::max(0.0, real(step, key));
-    of_steps.emplace_back(in_words(key), seconds);
+    const bool is_head = std::string_view(key) == "softmax";
+    of_steps.emplace_back(is_head ? escape(head_of(r)) : in_words(key), seconds);
     whole += seconds;
   }
   if (!(whole > 0)) return out;

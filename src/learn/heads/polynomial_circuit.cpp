@@ -73,8 +73,7 @@ const HeadCircuit& PolynomialHead::circuit(std::string_view family, int /*classe
                                            double range) const {
   const std::string head(name());
   if (family != "default")
-    throw DataError("the head '" + head +
-                    "' has no families of circuits: --softmax is for softmax");
+    throw DataError("the head '" + head + "' has no families of circuits, as softmax has");
   if (range > circuit_.range)
     throw DataError("the head '" + head + "' has no circuit for scores up to " +
                     std::to_string(range) + ", only for " + std::to_string(circuit_.range));

@@ -230,8 +230,8 @@ std::size_t cheapest_of_the_best(std::span<const Trial> trials, std::span<const 
       best = &t;
   if (best == nullptr)
     throw DataError(
-        "no settings keep the logits of this data within the range of a softmax circuit: leave "
-        "--learning-rate and --no-whiten out, or give a smaller rate or --softmax wide");
+        "no settings keep the logits of this data within the range of a circuit: have features "
+        "whitened, and take a smaller learning rate or, of softmax, the family of circuits 'wide'");
   const auto as_good = [&](const Trial& t) {
     if (t.right.size() < best->right.size()) return false;
     const Deficit d = deficit(best->right, t.right);

@@ -40,44 +40,45 @@ bool before_records(const OwnerFolder& keys) {
   });
 }
 
-void require_own_data(const DataId& id, std::optional<std::size_t> samples, const OwnerFolder& keys,
-                      const ExpectedRun& expected, const std::string& name) {
-  if (before_records(keys)) return;
-  const std::optional<RecordedDataSet> known = recorded_data_set(keys, id);
+// What is recorded of it.
+std::optional<RecordedDataSet> require_own_data(const DataId& id,
+                                                std::optional<std::size_t> samples,
+                                                const OwnerFolder& keys,
+                                                const ExpectedRun& expected,
+                                                const std::string& name) {
+  if (before_records(keys)) return {};
+  std::optional<RecordedDataSet> known = recorded_data_set(keys, id);
   if (known && samples && known->samples != *samples)
     throw DataError(name + ": says that its data set has " + std::to_string(*samples) +
                     " samples, " + std::to_string(known->samples) + " were encrypted");
   if (!known && !expected.unrecorded_data)
     throw DataError(name + ": these keys have no record of its data set in " +
                     quoted_path(data_sets_path(keys)) + unrecorded_advice());
+  return known;
 }
 
 // There is one such set only, or the owner said which.
 void require_only_one(const DataId& id, const std::string& use, const OwnerFolder& keys,
-                      const std::string& option, const std::string& name) {
+                      const ExpectedRun& expected, const std::string& name) {
   const std::optional<RecordedDataSet> known = recorded_data_set(keys, id);
   const std::size_t count = recorded_for(keys, use);
   if (!known || (count == 1 && known->use == use)) return;
   throw DataError(name + ": says that it is of '" + known->file + "' (" +
                   to_string(id).substr(0, 8) + "..), one of several data sets of these keys (" +
                   std::to_string(count) + " for " + use +
-                  "), and its noise follows from which: say "
-                  "it with " +
-                  option);
+                  "), and its noise follows from which: say it" + expected.ways_to_say);
 }
 
 void require_training_set(const DataId& id, std::optional<std::size_t> samples,
                           const OwnerFolder& keys, const ExpectedRun& expected,
                           const std::string& name) {
-  require_own_data(id, samples, keys, expected, name);
-  const std::optional<RecordedDataSet> known = recorded_data_set(keys, id);
+  const auto known = require_own_data(id, samples, keys, expected, name);
   if (known && known->use != "training")
     throw DataError(name + ": says that it was trained on '" + known->file +
                     "', which was encrypted for " + known->use);
   if (expected.data && id != *expected.data)
     throw DataError(name + ": was trained on another data set than this run's");
-  if (expected.published && !expected.data)
-    require_only_one(id, "training", keys, "--trained-on", name);
+  if (expected.published && !expected.data) require_only_one(id, "training", keys, expected, name);
 }
 
 // A list of rates may have a million.
@@ -151,9 +152,9 @@ void require_scores(const ScoresFile& file, const OwnerFolder& keys, const Expec
   require_shape_of_keys(file.scores.layout, keys, name);
   require_own_data(file.data, file.scores.layout.samples, keys, expected, name);
   if (scored && file.data != *scored)
-    throw DataError(name + ": holds scores of another data set than --data");
+    throw DataError(name + ": holds scores of another data set than the one that is told");
   if (expected.published && !scored)
-    require_only_one(file.data, "prediction", keys, "--data", name);
+    require_only_one(file.data, "prediction", keys, expected, name);
   if (file.trained_on) require_training_set(*file.trained_on, {}, keys, expected, name);
   if (file.training) require_training(*file.training, expected, name);
   const std::optional<int> planned = planned_steps(file, keys);

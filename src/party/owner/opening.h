@@ -21,6 +21,7 @@ struct ExpectedRun {
   std::string circuit;         ///< its circuit; empty: any that serves
   std::string advice;          ///< ends the refusal of another configuration or circuit
   std::optional<DataId> data;  ///< the training set
+  std::string ways_to_say;     ///< ends the refusal where several data sets could be meant
   /// Its noise follows from the data sets, so that they are said, or there is only one that it can be.
   bool published = false;
   /// Take data sets that the record beside the keys (party/owner/data_sets.h) does not know for the

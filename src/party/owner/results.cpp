@@ -26,14 +26,15 @@ FeatureSizes sizes_of(const Disclosure& door, const DataId& data, const std::str
   if (unknown) return unknown();
   throw DataError(name + ": the ledger " + quoted_path(door.ledger().path()) +
                   " does not know the data set that this comes from, so that nobody can say how "
-                  "much noise it needs; give --features, what was encrypted for training");
+                  "much noise it needs; give the features that were encrypted for training");
 }
 
 /// Of results out of range nobody knows the errors.
-void require_trusted(const json& judgement) {
+void require_trusted(const json& judgement, const LogitLimit& limit) {
   if (!judgement.value("trusted", true))
     throw DataError(
-        "not published, as nobody knows its errors: its logits leave the softmax circuit's range");
+        "not published, as nobody knows its errors: its logits leave the range of the circuit " +
+        limit.circuit);
 }
 
 RunEnd end_of(const ModelFile& file, const fs::path& path, const OwnerFolder& keys) {
@@ -72,8 +73,8 @@ void complete(DecryptedModel& model, const ModelFile& file, const OwnerFolder& k
     require_log_odds(circuit_named(file.training.circuit).head());
     if (!trained_on || trained_on->class_samples.size() != file.model.layout.classes)
       throw DataError(name +
-                      ": --balanced needs the training set's class sizes, and these keys have "
-                      "no record of them");
+                      ": balancing classes needs the training set's class sizes, and these keys "
+                      "have no record of them");
     model = balanced(std::move(model), trained_on->class_samples, balance);
   }
   if (!trained_on) return;
@@ -88,8 +89,8 @@ Publication publication_of(Disclosure& door, const OwnerFolder& keys, const Scor
                            const ScoresFile& file) {
   if (request.model.empty())
     throw DataError(
-        "--scores with --publish needs --model, the encrypted model that made them: "
-        "their errors are its errors");
+        "scores are published with the encrypted model that made them, and none is given: their "
+        "errors are its errors");
   const std::string name = quoted_path(request.model);
   const ModelFile model = open_model(request.model, keys, request.expected);
   const RunEnd end = end_of(model, request.model, keys);
@@ -137,7 +138,7 @@ OpenedModel decrypt_model(Disclosure& door, const OwnerFolder& keys, const Model
   if (whitening) origin.rule = rule_of(limit, map_name(whitening));
   const auto judge = [&](std::span<const double> values) {
     if (whitening) judge_weights(out.judgement, limit, classifier_of(values, layout));
-    if (request.publication) require_trusted(out.judgement);
+    if (request.publication) require_trusted(out.judgement, limit);
   };
   if (request.publication) {
     const double error =
@@ -176,7 +177,7 @@ OpenedScores decrypt_scores(Disclosure& door, const OwnerFolder& keys,
   const auto judge = [&](std::span<const double> values) {
     judge_logits(out.judgement, out.limit, largest_logit(scores_of(values, layout)),
                  "of these samples");
-    if (request.publication) require_trusted(out.judgement);
+    if (request.publication) require_trusted(out.judgement, out.limit);
   };
   if (request.publication) {
     Publication publication = publication_of(door, keys, request, file);

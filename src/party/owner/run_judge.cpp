@@ -103,7 +103,7 @@ double judge_run(json& report, const FinishedRun& run, const Parameters& paramet
                  });
   if (run.publish && report["trusted"] && !difference.covered(noise, largest))
     distrust(report, "its errors are larger than a publication's noise is made for",
-             "Repeat the training; without --publish the model may be used.");
+             "Repeat the training; unpublished the model may be used.");
   return published_error(noise, largest);
 }
 

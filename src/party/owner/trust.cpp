@@ -8,7 +8,7 @@ namespace {
 
 constexpr char kAdvice[] =
     "Train again so that logits stay smaller or the circuit stands more: whitened features, a "
-    "smaller learning rate, fewer steps, a wider softmax (--softmax wide, --range).";
+    "smaller learning rate, fewer steps, a circuit for a wider range.";
 
 std::string text_of(double value) {
   char text[32];

@@ -65,10 +65,13 @@ TEST(HtmlReport, OfOtherHeads) {
   EXPECT_TRUE(contains(html_report(report), "exact softmax"));
   report["config"] = {{"head", "squared"}};
   // Nothing was tried to balance scores that are no logarithms of odds.
+  report["seconds"] = {{"total", 3.0}};
+  report["seconds_per_step"] = json::array({{{"weights", 1.0}, {"softmax", 2.0}}});
   report["choice"] = {{"trials", {{{"way", "fast"}, {"accuracy", 0.5}}}}, {"way", "fast"}};
   const std::string page = html_report(report);
   EXPECT_TRUE(contains(page, "exact squared"));
   EXPECT_FALSE(contains(page, "softmax"));
+  EXPECT_TRUE(contains(page, "</i>squared</td>"));
   EXPECT_TRUE(contains(page, "How the settings were chosen"));
   EXPECT_FALSE(contains(page, "--balanced"));
 }

@@ -6,17 +6,6 @@
 namespace blindtuner::io {
 namespace {
 
-void write_map_key(ContainerWriter& out, const ComponentMapKey& key) {
-  require(key.b.size() == key.map.width, "a component map's key has `width` polynomials");
-  out.number(static_cast<std::uint32_t>(key.map.width));
-  out.number(key.map.g);
-  out.number(static_cast<std::uint8_t>(key.map.reversed));
-  out.number(static_cast<std::uint16_t>(key.q_count));
-  out.number(static_cast<std::uint16_t>(key.p_count));
-  out.bytes(key.seed);
-  for (const Poly& b : key.b) write_residues(out, b);
-}
-
 ComponentMapKey read_map_key(ContainerReader& in, const Parameters& parameters,
                              const ComponentMap& expected) {
   const Ring& ring = parameters.small_ring();
@@ -38,7 +27,7 @@ ComponentMapKey read_map_key(ContainerReader& in, const Parameters& parameters,
 
 void write_map_keys(ContainerWriter& out, const std::vector<ComponentMapKey>& keys) {
   out.number(static_cast<std::uint16_t>(keys.size()));
-  for (const ComponentMapKey& key : keys) write_map_key(out, key);
+  for (const ComponentMapKey& key : keys) write(out, key);
 }
 
 std::vector<ComponentMapKey> read_map_keys(ContainerReader& in, const Parameters& parameters,
@@ -73,6 +62,17 @@ ProductLayout read_layout(ContainerReader& in, const Parameters& parameters) {
   } catch (const ContractError& error) {
     in.fail(error.what());
   }
+}
+
+void write(ContainerWriter& out, const ComponentMapKey& key) {
+  require(key.b.size() == key.map.width, "a component map's key has `width` polynomials");
+  out.number(static_cast<std::uint32_t>(key.map.width));
+  out.number(key.map.g);
+  out.number(static_cast<std::uint8_t>(key.map.reversed));
+  out.number(static_cast<std::uint16_t>(key.q_count));
+  out.number(static_cast<std::uint16_t>(key.p_count));
+  out.bytes(key.seed);
+  for (const Poly& b : key.b) write_residues(out, b);
 }
 
 void write(ContainerWriter& out, const Parameters& parameters, const ProductKeys& keys) {

@@ -18,6 +18,8 @@ using namespace linalg;
 void write(ContainerWriter& out, const ProductLayout& layout);
 ProductLayout read_layout(ContainerReader& in, const Parameters& parameters);
 
+void write(ContainerWriter& out, const ComponentMapKey& key);
+
 void write(ContainerWriter& out, const Parameters& parameters, const ProductKeys& keys);
 /// Exactly the keys that the layout needs, expanded.
 ProductKeys read_product_keys(ContainerReader& in, const Parameters& parameters,

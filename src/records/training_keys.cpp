@@ -1,5 +1,8 @@
 #include "records/training_keys.h"
 
+#include <algorithm>
+
+#include "ckks/bootstrap/key_plans.h"
 #include "io/file_size.h"
 #include "io/file_stream.h"
 #include "records/sections.h"
@@ -25,6 +28,38 @@ void write_training_keys(const std::filesystem::path& path, const Parameters& pa
                          const KeyId& id, const TrainingKeys& keys) {
   FileSink sink(path);
   write_training_keys(sink, parameters, id, keys);
+}
+
+void write_training_keys(ByteSink& sink, const Parameters& parameters, const KeyId& id,
+                         const ProductLayout& layout, const BootstrapKeyShapes& shapes, bool seeded,
+                         const KeyStream& keys) {
+  using Kind = KeyPlan::Kind;
+  ContainerWriter out(sink, make_header(FileKind::kEvaluationKeys, parameters, id, seeded));
+  out.begin_section(kLayoutSection);
+  write(out, layout);
+  // Relinearisation, then rotations by rising element, counted, then what else there is.
+  const auto write_all = [&](std::vector<KeyPlan> plans) {
+    const auto rotations = std::ranges::count(plans, Kind::kGalois, &KeyPlan::kind);
+    std::ranges::stable_sort(plans, {}, [](const KeyPlan& plan) {
+      return plan.kind == Kind::kRelinearisation ? std::pair{0, u64{0}}
+             : plan.kind == Kind::kGalois        ? std::pair{1, plan.g}
+                                                 : std::pair{2, u64{0}};
+    });
+    for (const KeyPlan& plan : plans) {
+      if (plan.kind == Kind::kGalois) out.number(plan.g);
+      write(out, parameters, keys.key(plan));
+      if (plan.kind == Kind::kRelinearisation) out.number(static_cast<std::uint32_t>(rotations));
+    }
+  };
+  out.begin_section(kBootstrapSection);
+  write_all(ckks::key_plans(shapes));
+  out.begin_section(kProductsSection);
+  write_all(linalg::key_plans(parameters, layout));
+  for (const auto& maps : {ProductKeys::pack_maps(layout), ProductKeys::unpack_maps(layout)}) {
+    out.number(static_cast<std::uint16_t>(maps.size()));
+    for (const ComponentMap& map : maps) write(out, keys.map_key(map));
+  }
+  out.commit();
 }
 
 TrainingKeysInfo read_training_keys_info(ByteSource& source, bool allow_insecure) {

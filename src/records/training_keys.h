@@ -11,6 +11,7 @@
 
 #include "io/product_io.h"
 #include "linalg/encrypted_dataset.h"
+#include "linalg/key_plans.h"
 #include "records/key_set.h"
 
 namespace blindtuner::records {
@@ -19,6 +20,17 @@ void write_training_keys(ByteSink& sink, const Parameters& parameters, const Key
                          const TrainingKeys& keys);
 void write_training_keys(const std::filesystem::path& path, const Parameters& parameters,
                          const KeyId& id, const TrainingKeys& keys);
+
+/// Keys that are made one by one, as their owners' shares arrive: the planned one, whole.
+struct KeyStream {
+  std::function<KeySwitchKey(const KeyPlan& plan)> key;
+  std::function<ComponentMapKey(const ComponentMap& map)> map_key;
+};
+/// The same record of keys of which one is in memory at a time; they are asked for in the record's order.
+/// seeded: whether relinearisation keys have seeds, which those of several owners have not.
+void write_training_keys(ByteSink& sink, const Parameters& parameters, const KeyId& id,
+                         const ProductLayout& layout, const BootstrapKeyShapes& shapes, bool seeded,
+                         const KeyStream& keys);
 
 /// The layout that keys were made for, without the keys: the first record that a server opens.
 struct TrainingKeysInfo {

@@ -10,9 +10,11 @@
 
 #include "base/parallel.h"
 #include "base/sha256.h"
+#include "ckks/bootstrap/key_plans.h"
 #include "golden/known_seeds.h"
 #include "io/file_stream.h"
 #include "io/poly_io.h"
+#include "linalg/key_plans.h"
 #include "rlwe/key_switch.h"
 #include "secret/bootstrap_keygen.h"
 #include "secret/encryption.h"
@@ -114,18 +116,7 @@ void add(Sha256& hash, const Seed& seed, const std::vector<Poly>& b, const std::
     }
 }
 
-// Every kind of evaluation key, with the randomness in the order in which it is drawn.
-TEST(Golden, EvaluationKeys) {
-  const ParametersPtr p = Parameters::create(find_parameters("InsecureTest10"));
-  const int threads = max_threads();
-  set_max_threads(1);  // seeds are dealt in the order of the calls
-  deal_known_seeds_anew();
-  const SecretKeys secrets = SecretKeys::generate(p);
-  const std::size_t extra[] = {3};
-  const BootstrapKeys bootstrap = make_bootstrap_keys(secrets, Bootstrapper(p), extra, 5);
-  const ProductKeys products = make_product_keys(secrets, ProductLayout::create(*p, 64, 9, 3, 4));
-  set_max_threads(threads);
-
+std::string digest_of(const BootstrapKeys& bootstrap, const ProductKeys& products) {
   Sha256 hash;
   const auto add_key = [&](const KeySwitchKey& key) { add(hash, key.seed, key.b, key.a); };
   add_key(bootstrap.evaluation.relinearisation);
@@ -137,8 +128,52 @@ TEST(Golden, EvaluationKeys) {
   for (const auto& [g, key] : products.galois) add_key(key);
   for (const auto* maps : {&products.pack, &products.unpack})
     for (const ComponentMapKey& key : *maps) add(hash, key.seed, key.b, key.a);
-  EXPECT_EQ(to_hex(hash.finish()),
-            "babc55ee8530a73c5bad0a538ee900331637c5a7172d9f263817302e0e80f179");
+  return to_hex(hash.finish());
+}
+
+// Every kind of evaluation key, with the randomness in the order in which it is drawn: as an owner makes
+// them who is alone, and as those of several are made, where there is one.
+TEST(Golden, EvaluationKeys) {
+  constexpr char kDigest[] = "babc55ee8530a73c5bad0a538ee900331637c5a7172d9f263817302e0e80f179";
+  const ParametersPtr p = Parameters::create(find_parameters("InsecureTest10"));
+  const ProductLayout layout = ProductLayout::create(*p, 64, 9, 3, 4);
+  const Bootstrapper bootstrapper(p);
+  const std::size_t extra[] = {3};
+  const int threads = max_threads();
+  set_max_threads(1);  // seeds are dealt in the order of the calls
+  {
+    deal_known_seeds_anew();
+    const SecretKeys secrets = SecretKeys::generate(p);
+    const BootstrapKeys bootstrap = make_bootstrap_keys(secrets, bootstrapper, extra, 5);
+    EXPECT_EQ(digest_of(bootstrap, make_product_keys(secrets, layout)), kDigest);
+  }
+  deal_known_seeds_anew();
+  const SecretKeys secrets = SecretKeys::generate(p);
+  const auto share_of_one = [&](const Ring& ring, const KeyPlan& plan) {
+    const KeyShape& shape = plan.shape;
+    const Seed seed = fresh_seed();
+    return sum_shares(ring, shape, seed, 1, [&](std::size_t owner) {
+      return ShareMaker(secrets, owner, 1)
+          .make(plan, uniform_halves(ring, shape.q_count, shape.p_count, shape.digits(), seed));
+    });
+  };
+  BootstrapKeys bootstrap;
+  for (const KeyPlan& plan :
+       ckks::key_plans(BootstrapKeyShapes(*p, bootstrapper.rotations(), extra, 5)))
+    key_in(bootstrap, plan) = share_of_one(p->ring(), plan);
+  ProductKeys products;
+  for (const KeyPlan& plan : linalg::key_plans(*p, layout))
+    key_in(products, plan) = share_of_one(p->small_ring(), plan);
+  for (const bool reversed : {false, true})
+    for (const ComponentMap& map :
+         reversed ? ProductKeys::unpack_maps(layout) : ProductKeys::pack_maps(layout)) {
+      ComponentMapKey key{map, 2, p->small_special(), fresh_seed(), {}, {}};
+      key.a = uniform_halves(p->small_ring(), 2, key.p_count, map.width, key.seed);
+      add_share(key.b, make_share(key.a, map, secrets.small, true));
+      (reversed ? products.unpack : products.pack).push_back(std::move(key));
+    }
+  set_max_threads(threads);
+  EXPECT_EQ(digest_of(bootstrap, products), kDigest);
 }
 
 TEST(Golden, KeySwitch) {

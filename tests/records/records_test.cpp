@@ -8,6 +8,7 @@
 #include "records/sections.h"
 #include "records/training_keys.h"
 #include "rlwe/written_parameters.h"
+#include "secret/joint_fixture.h"
 
 namespace blindtuner::testing {
 using namespace records;
@@ -262,6 +263,51 @@ TEST(RecordNames, OfRounds) {
   EXPECT_EQ(round_name(1), "round-0001.enc");
   EXPECT_EQ(answer_name(kMaxRounds), "answer-9999.bit");
   for (const int none : {0, -1, kMaxRounds + 1}) EXPECT_THROW(round_name(none), ContractError);
+}
+
+// Several owners' keys, added up one at a time as they are written: the record of the whole set.
+TEST_F(RecordsTest, TrainingKeysAsTheyAreMade) {
+  const testing_support::JointOwners o(Parameters::create(find_parameters("InsecureJoint4")), 2);
+  const Parameters& q = *o.parameters;
+  const ProductLayout l = ProductLayout::create(q, 50, 6, 3, 4);
+  const std::size_t rotations[] = {1, 3}, extra[] = {5};
+  const BootstrapKeyShapes shapes(q, rotations, extra, 4);
+  TrainingKeys whole{l, {}, {}};
+  std::size_t asked = 0;
+  MemorySink stream, memory;
+  write_training_keys(stream, q, KeyId{9}, l, shapes, false,
+                      {[&](const KeyPlan& plan) {
+                         ++asked;
+                         KeySwitchKey key = o.key(plan);
+                         KeySwitchKey& kept = plan.small ? key_in(whole.products, plan)
+                                                         : key_in(whole.bootstrap, plan);
+                         kept = {key.shape, key.seed, {}, {}};
+                         kept.seeded = key.seeded;
+                         for (const Poly& x : key.b) kept.b.push_back(x.copy());
+                         for (const Poly& x : key.a) kept.a.push_back(x.copy());
+                         return key;
+                       },
+                       [&](const ComponentMap& map) {
+                         ++asked;
+                         ComponentMapKey key = o.key(map);
+                         auto& kept = map.reversed ? whole.products.unpack : whole.products.pack;
+                         kept.push_back({map, key.q_count, key.p_count, key.seed, {}, {}});
+                         for (const Poly& x : key.b) kept.back().b.push_back(x.copy());
+                         return key;
+                       }});
+  write_training_keys(memory, q, KeyId{9}, whole);
+  EXPECT_EQ(stream.bytes(), memory.bytes());
+  EXPECT_EQ(asked, 1 + 4 + 4 + 1 + whole.products.galois.size() + whole.products.pack.size() +
+                       whole.products.unpack.size());
+  // Of the version that has keys without a seed, and read back with them.
+  MemorySource source(stream.bytes(), "'keys'");
+  const KeySet set{o.parameters, make_header(FileKind::kSecretKey, q, KeyId{9}), "'secret.key'"};
+  const TrainingKeys back = read_training_keys(source, set);
+  EXPECT_FALSE(back.products.relinearisation.seeded);
+  EXPECT_TRUE(
+      equal(back.bootstrap.evaluation.relinearisation, whole.bootstrap.evaluation.relinearisation));
+  EXPECT_TRUE(equal(back.products.relinearisation, whole.products.relinearisation));
+  EXPECT_TRUE(equal(back.bootstrap.dense_to_small, whole.bootstrap.dense_to_small));
 }
 
 TEST_F(RecordsTest, TrainingKeys) {

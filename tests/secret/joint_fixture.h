@@ -64,11 +64,22 @@ struct JointOwners {
     key.expand();
     return key;
   }
-  BootstrapKeys bootstrap_keys(const Bootstrapper& bootstrapper) const {
+  BootstrapKeys bootstrap_keys(const Bootstrapper& bootstrapper,
+                               std::span<const std::size_t> extra_rotations = {},
+                               std::size_t extra_q_count = 0) const {
     BootstrapKeys keys;
-    for (const KeyPlan& plan :
-         ckks::key_plans(BootstrapKeyShapes(*parameters, bootstrapper.rotations(), {}, 0)))
+    for (const KeyPlan& plan : ckks::key_plans(BootstrapKeyShapes(
+             *parameters, bootstrapper.rotations(), extra_rotations, extra_q_count)))
       key_in(keys, plan) = key(plan);
+    return keys;
+  }
+  ProductKeys product_keys(const ProductLayout& layout) const {
+    ProductKeys keys;
+    for (const KeyPlan& plan : linalg::key_plans(*parameters, layout))
+      key_in(keys, plan) = key(plan);
+    for (const ComponentMap& map : ProductKeys::pack_maps(layout)) keys.pack.push_back(key(map));
+    for (const ComponentMap& map : ProductKeys::unpack_maps(layout))
+      keys.unpack.push_back(key(map));
     return keys;
   }
 

@@ -325,6 +325,16 @@ TEST_F(RecordsTest, TrainingKeys) {
   same_in_memory([&](ByteSink& sink) { write_training_keys(sink, p(), set_.header.key_id, file); },
                  [&](ByteSource& source) { read_training_keys(source, set_); });
 
+  // Without seeds, as several owners' relinearisation keys are.
+  TrainingKeys unseeded = keys();
+  unseeded.bootstrap.evaluation.relinearisation.seeded = false;
+  unseeded.products.relinearisation.seeded = false;
+  write_training_keys(path(), p(), set_.header.key_id, unseeded);
+  EXPECT_FALSE(read_training_keys(path(), set_).products.relinearisation.seeded);
+  same_in_memory(
+      [&](ByteSink& sink) { write_training_keys(sink, p(), set_.header.key_id, unseeded); },
+      [&](ByteSource& source) { read_training_keys(source, set_); });
+
   TrainingKeys missing = keys();
   missing.products.galois.erase(missing.products.galois.begin());
   write_training_keys(path(), p(), set_.header.key_id, missing);

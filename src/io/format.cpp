@@ -120,6 +120,9 @@ FileHeader decode_header(const HeaderBytes& bytes, const std::string& where) {
   header.parameters_name.assign(name, strnlen(name, kNameBytes - 1));
   for (const char c : header.parameters_name)
     if (c < ' ' || c > '~') throw DataError(where + ": the parameters' name is not printable text");
+  if (std::any_of(name + header.parameters_name.size(), name + kNameBytes,
+                  [](char c) { return c != 0; }))
+    throw DataError(where + ": the parameters' name is not followed by zeros");
   std::copy_n(&bytes[80], header.key_id.size(), header.key_id.begin());
   const auto reserved = std::span(bytes).subspan(96, kHeaderDigestOffset - 96);
   if (std::any_of(reserved.begin(), reserved.end(), [](std::uint8_t b) { return b != 0; }))

@@ -85,15 +85,34 @@ ParametersPtr load_parameters(ContainerReader& reader, bool allow_insecure) {
   return parameters;
 }
 
-void require_same_keys(const ContainerReader& reader, const FileHeader& expected,
+namespace {
+
+/// The parameter set that a header comes with, as this version writes it; empty: none.
+std::string written(const ContainerReader& reader, const FileHeader& header) {
+  if (header.written_parameters.empty()) return {};
+  try {
+    return to_text(parse_parameters(header.written_parameters, "parameters"));
+  } catch (const DataError& error) {
+    reader.fail(error.what());
+  }
+}
+
+}  // namespace
+
+void require_same_keys(ContainerReader& reader, const FileHeader& expected,
                        const std::string& others) {
+  (void)reader.next_section();
   const FileHeader& header = reader.header();
-  if (header.parameters_digest != expected.parameters_digest)
+  if (header.parameters_digest != expected.parameters_digest ||
+      header.parameters_name != expected.parameters_name)
     reader.fail("made under the parameters '" + header.parameters_name + "', but " + others +
                 " under '" + expected.parameters_name + "'");
   if (header.key_id != expected.key_id)
     reader.fail("belongs to the keys " + to_string(header.key_id).substr(0, 8) + ".., but " +
                 others + " to the keys " + to_string(expected.key_id).substr(0, 8) + "..");
+  if (header.written_parameters != expected.written_parameters &&
+      written(reader, header) != written(reader, expected))
+    reader.fail("holds other parameters than those that " + others + " are of, under one name");
 }
 
 void write(ContainerWriter& out, const Parameters& parameters, const Ciphertext& c) {

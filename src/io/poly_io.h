@@ -41,7 +41,7 @@ FileHeader make_header(FileKind kind, const Parameters& parameters, const KeyId&
 ParametersPtr load_parameters(ContainerReader& reader, bool allow_insecure);
 /// The file was made under these parameters and keys. `others`: what it must go with, for the
 /// message.
-void require_same_keys(const ContainerReader& reader, const FileHeader& expected,
+void require_same_keys(ContainerReader& reader, const FileHeader& expected,
                        const std::string& others);
 
 void write(ContainerWriter& out, const Parameters& parameters, const Ciphertext& c);

@@ -2,7 +2,7 @@
 
 namespace blindtuner::records {
 
-void require_key_set(const ContainerReader& reader, const KeySet& keys) {
+void require_key_set(ContainerReader& reader, const KeySet& keys) {
   require_same_keys(reader, keys.header, keys.name);
 }
 

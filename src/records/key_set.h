@@ -29,7 +29,7 @@ struct KeySet {
 };
 
 /// Refuses any record made under other parameters or keys.
-void require_key_set(const ContainerReader& reader, const KeySet& keys);
+void require_key_set(ContainerReader& reader, const KeySet& keys);
 /// The header for a record of this kind of the set.
 FileHeader header_for(FileKind kind, const KeySet& keys);
 /// Tells `progress`, if there is one, how much of a source that knows its size was read. Both must outlive

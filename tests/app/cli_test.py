@@ -259,7 +259,7 @@ class Workflow(Base):
                   folder / "w2.npz")
         for other in ((), ("--whitening", folder / "w2.npz")):
             self.refused(decrypt(*model, *other), "white-model.enc", "whitened with map",
-                         "give --whitening")
+                         "give the whitening")
         self.good(OWNER, "encrypt", "--features", folder / "x.npy", "--labels", folder / "y.npy",
                   "--keys", self.keys, "--out", folder / "plain.enc", INSECURE)
         self.good(SERVER, "train", "--keys", self.keys / "evaluation.keys", "--data",

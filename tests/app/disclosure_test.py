@@ -251,7 +251,7 @@ class OutOfRange(Base):
         shutil.rmtree(out)
         wild = ("--steps", 1, "--learning-rate", 1000)
         # The same steps in the clear tell before anything is encrypted.
-        for preset, words in (("fast", "--unchecked"), ("auto", "--learning-rate")):
+        for preset, words in (("fast", "--unchecked"), ("auto", "a smaller learning rate")):
             self.refused(finetune(*wild, "--preset", preset), words)
             self.assertFalse((out / "keys").exists())
         said = self.untrusted(finetune(*wild, "--preset", "fast", "--unchecked")).stdout

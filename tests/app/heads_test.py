@@ -162,7 +162,7 @@ class Heads(Base):
         features = ["--features", self.folder / "x.npy", "--labels", self.folder / "y.npy", "--test-features",
                     self.folder / "xt.npy", "--test-labels", self.folder / "yt.npy", "--parameters", PARAMETERS, "--out",
                     self.folder / "no", INSECURE]
-        self.refused(run(OWNER, "finetune", *features, "--head", "squared", "--balanced", "0.5"), "balanced")
+        self.refused(run(OWNER, "finetune", *features, "--head", "squared", "--balanced", "0.5"), "balancing")
         self.refused(run(OWNER, "finetune", *features, "--head", "sigmoid", "--softmax", "wide"), "softmax")
         self.refused(run(OWNER, "finetune", *features, "--head", "hinge"), "hinge")
 

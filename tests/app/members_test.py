@@ -12,7 +12,7 @@ from extract_test import tiny_bert
 
 GONE = object()
 OTHERS = (GONE, None, "x", -1, 1e300, [], {}, True)
-MODEL = {"circuit": "sigmoid_r32", "logit_limit": 5.0, "feature_names": list("abcdefgh"), "pooling": "model", "label_name": "y",
+MODEL = {"classes": CLASSES, "features": FEATURES, "circuit": "sigmoid_r32", "logit_limit": 5.0, "feature_names": list("abcdefgh"), "pooling": "model", "label_name": "y",
          "weights": [[0.1] * FEATURES] * CLASSES, "bias": [0.1, 0.2, 0.3]}
 
 
@@ -68,6 +68,13 @@ class Members(Base):
         file = self.folder / "m.json"
         self.go_through(file, MODEL, OWNER, "evaluate", "--model", file, "--features", self.folder / "x.npy",
                         "--labels", self.folder / "y.npy", needed=("weights", "bias", "logit_limit"))
+        # Sizes that are said are those of the numbers.
+        for name in ("classes", "features", "class_names"):
+            for other in (value for value in OTHERS if value is not GONE):
+                with self.subTest(name=name, other=other):
+                    file.write_text(json.dumps({**MODEL, name: other}))
+                    self.refused(run(OWNER, "evaluate", "--model", file, "--features", self.folder / "x.npy",
+                                     "--labels", self.folder / "y.npy"), name)
 
     def test_settings_of_encoders(self):
         bert, table = self.folder / "bert", self.folder / "texts.csv"

@@ -177,6 +177,47 @@ TEST_P(PolyIoTest, TellsKeysAndParametersApart) {
             std::string::npos);
 }
 
+// A digest alone would do; but whatever reads a file by its name or by the set that it holds is to see the same.
+TEST_P(PolyIoTest, HoldsTheParametersOfItsKeysUnderTheirName) {
+  const ParametersPtr set = Parameters::create(find_parameters("InsecureTest12"));
+  const FileHeader mine = make_header(FileKind::kDataset, *set, KeyId{});
+  const auto message = [&](const std::string& name, const std::string& held) {
+    FileHeader said = mine;
+    said.parameters_name = name;
+    said.written_parameters = held;
+    write_file(
+        said, [](ContainerWriter&) {}, "said");
+    const auto from = source("said");
+    ContainerReader in(*from);
+    return message_of([&] { require_same_keys(in, mine, "'k'"); });
+  };
+  EXPECT_EQ(message("InsecureTest12", ""), "");
+  EXPECT_NE(message("Standard", "").find("made under the parameters 'Standard'"),
+            std::string::npos);
+  EXPECT_NE(message("InsecureTest12", "[[[").find("not JSON"), std::string::npos);
+  EXPECT_NE(message("InsecureTest12", "{}").find("parameters"), std::string::npos);
+  EXPECT_NE(message("InsecureTest12", to_text(set->literal())).find("holds other parameters"),
+            std::string::npos);
+}
+
+TEST_P(PolyIoTest, NothingIsHiddenBehindAName) {
+  const FileHeader header = make_header(FileKind::kDataset, p_, KeyId{});
+  write_file(
+      header, [](ContainerWriter&) {}, "plain");
+  const Bytes plain = load("plain");
+  for (std::size_t at = 48 + header.parameters_name.size(); at < 80; ++at) {
+    Bytes file = plain;
+    file[at] = at + 1 == 80 ? 'A' : 27;
+    const auto digest = Sha256().add(file.data(), kHeaderBytes - kDigestBytes).finish();
+    std::copy(digest.begin(), digest.end(), &file[kHeaderBytes - kDigestBytes]);
+    store("hidden", file);
+    const auto from = source("hidden");
+    EXPECT_NE(message_of([&] { ContainerReader in(*from); }).find("parameters' name"),
+              std::string::npos)
+        << at;
+  }
+}
+
 TEST_P(PolyIoTest, CarriesAParameterSetThatAUserWroteDown) {
   ParametersLiteral literal = find_parameters("InsecureTest10");
   literal.name = "Insecure-mine";

@@ -60,16 +60,23 @@ class Lines {
 
  private:
   void pass_on(const std::string& line) {
-    if (line.starts_with(program_))
+    if (line.starts_with(program_)) {
       complaint_ = line.substr(program_.size());
-    else
-      std::fprintf(stderr, "[%s] %s\n", party_.c_str(), printable(line).c_str());
+      return;
+    }
+    if (passed_on_ > kMostInAll) return;
+    passed_on_ += line.size();
+    std::fprintf(stderr, "[%s] %s\n", party_.c_str(),
+                 passed_on_ > kMostInAll ? "has said more than anybody reads; the rest is not shown"
+                                         : printable(line).c_str());
   }
 
   static constexpr std::size_t kLongestLine = 1 << 16, kMostAtOnce = 1 << 18;
+  static constexpr std::size_t kMostInAll = 1 << 24;
 
   int descriptor_;
   std::string program_, party_, text_, complaint_;
+  std::size_t passed_on_ = 0;
 };
 
 DataError cannot_start(const std::string& program, int error) {

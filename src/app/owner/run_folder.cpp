@@ -255,6 +255,7 @@ void RunFolder::require_outside(const fs::path& path) const {
 
 RunFolder::~RunFolder() {
   if (keeps_) return;
+  const InterruptDeferred going;  // what has interrupted the run is no reason to leave its files
   try {
     remove_run(unfinished_);
   } catch (const std::exception&) {

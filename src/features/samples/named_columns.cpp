@@ -5,7 +5,7 @@
 namespace blindtuner::features {
 
 std::string key_of(std::string_view field, DecimalMark mark) {
-  const std::string word = class_name(field);
+  std::string word = class_name(field);
   // "00e7" and "12e3" are names in digits of sixteen; programs write exponents with their sign.
   const std::size_t exponent = word.find_first_of("eE");
   if (exponent != std::string::npos &&

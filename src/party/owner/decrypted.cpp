@@ -60,6 +60,12 @@ LogitLimit checked_limit(const std::string& circuit, double limit, const std::st
   return {circuit, limit};
 }
 
+/// A size that a file may say is that of its numbers.
+void require_said(const JsonIn& in, const char* name, std::size_t size) {
+  const auto number = static_cast<std::int64_t>(size);
+  if (in.has(name)) (void)in.at(name).whole(number, number);
+}
+
 DecryptedModel classifier_from_json(const fs::path& path) {
   const nlohmann::json json = read_json(path);
   const JsonIn in(json, quoted_path(path)), weights = in.at("weights"), bias = in.at("bias");
@@ -70,11 +76,17 @@ DecryptedModel classifier_from_json(const fs::path& path) {
   if (in.has("circuit"))
     out.limit = checked_limit(in.at("circuit").as<std::string>(), in.at("logit_limit").as<double>(),
                               quoted_path(path));
-  in.take("class_names", out.class_names);
   in.take("feature_names", out.feature_names);
   in.take("pooling", out.pooling);
   in.take("label_name", out.label_name);
   const std::size_t features = weights.at(0).size();
+  require_said(in, "classes", weights.size());
+  require_said(in, "features", features);
+  if (in.has("class_names")) {
+    out.class_names = in.at("class_names").as<std::vector<std::string>>();
+    if (out.class_names.size() != weights.size())
+      in.at("class_names").refuse("a name a class, " + std::to_string(weights.size()));
+  }
   model.weights.resize(static_cast<Eigen::Index>(weights.size()),
                        static_cast<Eigen::Index>(features));
   model.bias.resize(static_cast<Eigen::Index>(weights.size()));

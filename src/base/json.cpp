@@ -29,10 +29,10 @@ class Guard final : public nlohmann::json_sax<json> {
   bool number_float(double, const std::string&) override { return count(); }
   bool string(std::string&) override { return count(); }
   bool binary(json::binary_t&) override { return count(); }
-  bool start_object(std::size_t) override { return open(); }
-  bool start_array(std::size_t) override { return open(); }
-  bool end_object() override { return close(); }
-  bool end_array() override { return close(); }
+  bool start_object(std::size_t) override { return nest(); }
+  bool start_array(std::size_t) override { return nest(); }
+  bool end_object() override { return unnest(); }
+  bool end_array() override { return unnest(); }
   bool key(std::string& name) override {
     if (!names_.back().insert(name).second)
       throw DataError(where_ + ": '" + name.substr(0, 64) +
@@ -53,14 +53,14 @@ class Guard final : public nlohmann::json_sax<json> {
     if (values_ % 4096 == 0) throw_if_interrupted();
     return true;
   }
-  bool open() {
+  bool nest() {
     if (names_.size() == kMaxJsonDepth)
       throw DataError(where_ + ": nested deeper than " + std::to_string(kMaxJsonDepth) +
                       " levels in its JSON");
     names_.emplace_back();
     return count();
   }
-  bool close() {
+  bool unnest() {
     names_.pop_back();
     return true;
   }

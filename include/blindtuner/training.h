@@ -1,6 +1,7 @@
 // What an owner and a server agree on before a run.
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #pragma GCC visibility push(default)
@@ -15,6 +16,13 @@ struct TrainingOptions {
   /// Scores that the circuit is to stand, in magnitude; 0: the head's choice.
   double range = 0;
 };
+
+/// The JSON that an empty configuration stands for, for another number of steps; 0: for its own. What to change a field of.
+/// Throws DataError for a number out of range.
+std::string default_configuration(int steps = 0);
+/// |score| up to which the circuit that such options name is right: a training whose scores are larger may have
+/// learnt anything. Throws DataError for options that are none.
+double score_range(const TrainingOptions& options, std::size_t classes);
 
 }  // namespace blindtuner
 #pragma GCC visibility pop

@@ -24,4 +24,17 @@ const learn::HeadCircuit& circuit_of(const TrainingOptions& options,
   return learn::find_circuit({config.head, options.softmax, options.range}, config.classes);
 }
 
+std::string default_configuration(int steps) {
+  learn::TrainingConfig config = learn::default_training_config();
+  if (steps != 0) learn::set_steps(config, steps);
+  learn::validate(config);
+  nlohmann::json json = learn::to_json(config);
+  json.erase("classes");  // the keys'
+  return json_text(json);
+}
+
+double score_range(const TrainingOptions& options, std::size_t classes) {
+  return circuit_of(options, config_of(options, classes)).range;
+}
+
 }  // namespace blindtuner

@@ -6,6 +6,7 @@
 
 #include "api/common/state.h"
 #include "api/common/training_options.h"
+#include "api/owner/samples.h"
 #include "base/error.h"
 #include "base/path.h"
 #include "features/samples/order_seed.h"
@@ -55,14 +56,10 @@ const char* name_of(DataUse use) {
 }
 
 features::Dataset copy_of(const DataSet& data, DataUse use, std::size_t classes) {
-  const std::size_t samples = data.samples();
-  require(data.width > 0 && data.features.size() == samples * data.width,
-          "samples are whole rows of numbers");
-  require(use == DataUse::kPrediction ? data.labels.empty() : data.labels.size() == samples,
+  require(use == DataUse::kPrediction ? data.labels.empty() : data.labels.size() == data.samples(),
           "as many labels as samples for training and validation, none for prediction");
   features::Dataset out;
-  out.features.resize(static_cast<Eigen::Index>(samples), static_cast<Eigen::Index>(data.width));
-  std::copy(data.features.begin(), data.features.end(), out.features.data());
+  out.features = matrix_of(data);
   out.labels.assign(data.labels.begin(), data.labels.end());
   out.classes = static_cast<int>(classes);
   return out;

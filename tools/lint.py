@@ -15,8 +15,8 @@
   citations   every [Key] and @[Key, place] is in BIBLIOGRAPHY.md
   merge       no file, whatever its kind, has the marks of a merge that was not finished
   layers      tools/check_layers.py
-  format      clang-format (Debian 12's: other versions format otherwise) leaves src, tests, bench and
-              examples as they are; a run of its own, skipped with exit code 77 where there is no such tool
+  format      clang-format (Debian 12's: other versions format otherwise) leaves src, tests, bench,
+              examples and python as they are; a run of its own, skipped with exit code 77 where there is no such tool
 
 Usage: tools/lint.py                    exits with 1 and a line for each problem; all rules but the format
        tools/lint.py --format | --fix-format
@@ -33,7 +33,7 @@ from pathlib import Path
 import check_layers
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCE_FOLDERS = ("src", "tests", "bench", "examples")
+SOURCE_FOLDERS = ("src", "tests", "bench", "examples", "python")
 # The one function that parses, and what the program itself wrote at build time.
 MAY_PARSE = {"src/base/json.cpp"}
 # Files that parse, and in them what reads a member; an assignment and what is put behind one write it.

@@ -1,0 +1,515 @@
+// blindtuner._core: the public interface of both libraries, call for call, for Python.
+//
+// The interpreter's lock is not held while anything is computed. Working calls come back for it to let signals
+// through (Ctrl-C) and to tell a function of Python's how far they are; what either raises ends the call.
+#include <blindtuner/errors.h>
+#include <blindtuner/owner.h>
+#include <blindtuner/server.h>
+#include <blindtuner/version.h>
+#include <blindtuner/whitening.h>
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+#include <pybind11/stl/filesystem.h>
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace py = pybind11;
+using namespace py::literals;
+
+namespace blindtuner {
+namespace {
+
+namespace fs = std::filesystem;
+
+using Rows = py::array_t<float, py::array::c_style | py::array::forcecast>;
+
+/// Of a handle that works for one call at a time: others, on other threads or out of a function that tells how far the
+/// first one is, are refused. A lock would have them wait, the latter for ever.
+class AtWork {
+ public:
+  AtWork() = default;
+  AtWork(const AtWork&) = delete;
+  AtWork& operator=(const AtWork&) = delete;
+
+  class Call {
+   public:
+    explicit Call(AtWork& of) : of_(of) {
+      if (of_.busy_.test_and_set())
+        throw ContractError("is at work: one call at a time on an owner or a training");
+    }
+    ~Call() { of_.busy_.clear(); }
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+
+   private:
+    AtWork& of_;
+  };
+
+ private:
+  std::atomic_flag busy_;
+};
+
+struct OwnerHandle {
+  explicit OwnerHandle(Owner of) : owner(std::move(of)) {}
+  const Owner owner;
+  AtWork at_work;
+};
+
+struct TrainingHandle {
+  explicit TrainingHandle(Training of) : training(std::move(of)) {}
+  Training training;
+  AtWork at_work;
+};
+
+/// Without the interpreter's lock, and alone.
+template <typename Handle, typename Work>
+auto alone(Handle& handle, const Work& work) {
+  const py::gil_scoped_release released;
+  const typename AtWork::Call call(handle.at_work);
+  return work();
+}
+
+/// From within a call that does not hold the interpreter's lock.
+template <typename... Arguments>
+void tell(const py::object& function, const Arguments&... arguments) {
+  const py::gil_scoped_acquire lock;
+  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+  if (!function.is_none()) function(arguments...);
+}
+
+// The functions are captured by reference: a copy would count references without the lock.
+OwnerNotices notices_of(const py::object& progress, const py::object& warning,
+                        const py::object& note) {
+  OwnerNotices out;
+  out.progress = [&progress](const std::string& task, double fraction) {
+    tell(progress, task, fraction);
+  };
+  out.warning = [&warning](const std::string& text) { tell(warning, text); };
+  out.note = [&note](const std::string& text) { tell(note, text); };
+  return out;
+}
+
+/// What it is made of must outlive it.
+DataSet set_of(const Rows& x, const std::vector<int>& labels = {}) {
+  if (x.ndim() != 2)
+    throw DataError("features: an array of " + std::to_string(x.ndim()) +
+                    " dimensions, expected samples x features");
+  return {.features = {x.data(), static_cast<std::size_t>(x.size())},
+          .width = static_cast<std::size_t>(x.shape(1)),
+          .labels = labels};
+}
+
+/// numpy would cut fractions and wrap what an int does not hold.
+std::vector<int> labels_of(const std::optional<py::array>& y) {
+  if (!y) return {};
+  if (y->ndim() != 1 || (y->dtype().kind() != 'i' && y->dtype().kind() != 'u'))
+    throw DataError("labels: expected one whole number a sample, the class from 0");
+  using Whole = py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>;
+  const auto whole = Whole::ensure(*y);
+  if (!whole) throw py::error_already_set();
+  std::vector<int> out;
+  out.reserve(static_cast<std::size_t>(whole.size()));
+  for (py::ssize_t i = 0; i < whole.size(); ++i) {
+    if (!std::in_range<int>(whole.at(i)))
+      throw DataError("labels: no class " + std::to_string(whole.at(i)));
+    out.push_back(static_cast<int>(whole.at(i)));
+  }
+  return out;
+}
+
+template <typename T>
+py::array_t<T> array_of(const std::vector<T>& values) {
+  return py::array_t<T>(static_cast<py::ssize_t>(values.size()), values.data());
+}
+
+template <typename T>
+py::array_t<T> array_of(const std::vector<T>& values, std::size_t columns) {
+  const std::size_t rows = columns == 0 ? 0 : values.size() / columns;
+  return py::array_t<T>({rows, columns}, values.data());
+}
+
+/// A set, or the name of one.
+ParameterSet parameters_of(const py::object& given) {
+  return py::isinstance<py::str>(given) ? ParameterSet::named(given.cast<std::string>())
+                                        : given.cast<ParameterSet>();
+}
+
+Context context_of(const std::optional<Context>& given) { return given ? *given : Context(); }
+
+DataUse use_of(const std::string& name) {
+  if (name == "training") return DataUse::kTraining;
+  if (name == "validation") return DataUse::kValidation;
+  if (name == "prediction") return DataUse::kPrediction;
+  throw DataError("no use '" + name + "'; expected training, validation or prediction");
+}
+
+const char* name_of(LedgerEntry::Kind kind) {
+  switch (kind) {
+    case LedgerEntry::Kind::kEncrypted:
+      return "encrypted";
+    case LedgerEntry::Kind::kOpened:
+      return "opened";
+    case LedgerEntry::Kind::kPublished:
+      return "published";
+    case LedgerEntry::Kind::kAsked:
+      return "asked";
+    case LedgerEntry::Kind::kAnswered:
+      return "answered";
+    case LedgerEntry::Kind::kRefused:
+      return "refused";
+    case LedgerEntry::Kind::kBegun:
+      break;
+  }
+  return "begun";
+}
+
+py::list entries_of(const Ledger& ledger) {
+  py::list out;
+  for (const LedgerEntry& e : ledger.entries)
+    out.append(py::dict("kind"_a = name_of(e.kind), "time"_a = e.time, "what"_a = e.what,
+                        "data"_a = e.data, "run"_a = e.run, "round"_a = e.round,
+                        "numbers"_a = e.numbers, "noise"_a = e.noise, "stop"_a = e.stop,
+                        "reason"_a = e.reason, "bits"_a = e.bits));
+  return out;
+}
+
+const char* name_of(TrainingEnd end) {
+  switch (end) {
+    case TrainingEnd::kAllSteps:
+      return "all steps";
+    case TrainingEnd::kStoppedByOwner:
+      return "stopped by the owner";
+    case TrainingEnd::kCalledOff:
+      break;
+  }
+  return "steps are left";
+}
+
+TrainingOptions options_of(const py::object& configuration, const std::string& softmax,
+                           double range) {
+  TrainingOptions out{.configuration = {}, .softmax = softmax, .range = range};
+  if (py::isinstance<py::str>(configuration))
+    out.configuration = configuration.cast<std::string>();
+  else if (!configuration.is_none())
+    out.configuration =
+        py::module_::import("json").attr("dumps")(configuration).cast<std::string>();
+  return out;
+}
+
+ExpectedTraining expected_of(const std::optional<TrainingOptions>& options,
+                             const std::optional<fs::path>& data) {
+  return {.options = options, .data = data.value_or(fs::path())};
+}
+
+void add_errors(py::module_& m) {
+  // The last that fits an exception is taken.
+  auto& data = py::register_exception<DataError>(m, "DataError", PyExc_ValueError);
+  data.doc() =
+      "Data from outside is not what it must be: one line of what, where and what was expected.";
+  py::register_exception<SecurityError>(m, "SecurityError", data.ptr()).doc() =
+      "Parameters that do not reach the required security, or a key beyond its secret's bound.";
+  py::register_exception<UntrustedResult>(m, "UntrustedResult", data.ptr()).doc() =
+      "A result whose numbers no computation within its range can have given.";
+  py::register_exception<ContractError>(m, "ContractError", PyExc_RuntimeError).doc() =
+      "A mistake in the calling program.";
+}
+
+void add_values(py::module_& m) {
+  py::class_<Context>(m, "Context", "Threads and memory that computations may use.")
+      .def(py::init([](int threads, bool allow_insecure) {
+             return Context({.threads = threads, .allow_insecure = allow_insecure});
+           }),
+           "threads"_a = 0, "allow_insecure"_a = false)
+      .def_property_readonly("threads", &Context::threads)
+      .def_property_readonly("allows_insecure", &Context::allows_insecure);
+
+  py::class_<ParameterSet>(m, "ParameterSet", "A checked parameter set of the scheme.")
+      .def_static("standard", &ParameterSet::standard)
+      .def_static("named", &ParameterSet::named, "name"_a)
+      .def_static(
+          "from_json", [](const std::string& text) { return ParameterSet::from_json(text); },
+          "text"_a)
+      .def_property_readonly("name", &ParameterSet::name)
+      .def_property_readonly("digest", &ParameterSet::digest)
+      .def_property_readonly("insecure", &ParameterSet::insecure)
+      .def("json", &ParameterSet::json)
+      .def("__repr__",
+           [](const ParameterSet& set) { return "<blindtuner.ParameterSet " + set.name() + ">"; });
+
+  py::class_<TrainingOptions>(m, "TrainingOptions",
+                              "What owner and server agree on before a run: public.")
+      .def(py::init(&options_of), "configuration"_a = py::none(), "softmax"_a = "default",
+           "range"_a = 0.0)
+      .def_readonly("configuration", &TrainingOptions::configuration)
+      .def_readonly("softmax", &TrainingOptions::softmax)
+      .def_readonly("range", &TrainingOptions::range)
+      .def("score_range", &score_range, "classes"_a,
+           "Magnitude of scores up to which the circuit of such a training is right.");
+
+  py::class_<LinearModel>(m, "LinearModel", "A linear classifier in the clear.")
+      .def_property_readonly(
+          "weights",
+          [](const LinearModel& model) { return array_of(model.weights, model.features); })
+      .def_property_readonly("bias", [](const LinearModel& model) { return array_of(model.bias); })
+      .def_readonly("steps", &LinearModel::steps)
+      .def_readonly("complete", &LinearModel::complete)
+      .def(
+          "scores",
+          [](const LinearModel& model, const Rows& x) {
+            const DataSet data = set_of(x);
+            std::vector<double> out;
+            {
+              const py::gil_scoped_release released;
+              out = model.scores(data);
+            }
+            return array_of(out, model.classes);
+          },
+          "x"_a)
+      .def(
+          "classify",
+          [](const LinearModel& model, const Rows& x) {
+            const DataSet data = set_of(x);
+            std::vector<int> out;
+            {
+              const py::gil_scoped_release released;
+              out = model.classify(data);
+            }
+            return array_of(out);
+          },
+          "x"_a);
+
+  py::class_<Scores>(m, "Scores", "Scores of an encrypted set, opened.")
+      .def_property_readonly(
+          "values", [](const Scores& scores) { return array_of(scores.values, scores.classes); })
+      .def_readonly("problems", &Scores::problems);
+  py::class_<PublishedModel>(m, "PublishedModel", "A model with noise, which may be shared.")
+      .def_readonly("model", &PublishedModel::model)
+      .def_readonly("noise", &PublishedModel::noise)
+      .def_readonly("bits", &PublishedModel::bits);
+  py::class_<PublishedScores>(m, "PublishedScores", "Scores with noise, which may be shared.")
+      .def_readonly("scores", &PublishedScores::scores)
+      .def_readonly("noise", &PublishedScores::noise)
+      .def_readonly("bits", &PublishedScores::bits);
+  py::class_<KeysInfo>(m, "KeysInfo", "What keys say of themselves; none of it is secret.")
+      .def_readonly("identity", &KeysInfo::identity)
+      .def_readonly("parameters", &KeysInfo::parameters)
+      .def_property_readonly("features", [](const KeysInfo& info) { return info.shape.features; })
+      .def_property_readonly("classes", [](const KeysInfo& info) { return info.shape.classes; })
+      .def_readonly("bytes", &KeysInfo::bytes);
+  py::class_<Ledger>(m, "Ledger", "What left by an owner's door.")
+      .def_readonly("file", &Ledger::file)
+      .def_property_readonly("entries", &entries_of)
+      .def_readonly("published_bits", &Ledger::published_bits)
+      .def_readonly("answered_bits", &Ledger::answered_bits)
+      .def_readonly("refused_bits", &Ledger::refused_bits);
+
+  py::class_<Whitening>(m, "Whitening",
+                        "Features of mean 0, not correlated; moments of one's data.")
+      .def_static(
+          "fit",
+          [](const Rows& x, double epsilon, const std::optional<Context>& context) {
+            const DataSet data = set_of(x);
+            const py::gil_scoped_release released;
+            return Whitening::fit(context_of(context), data, epsilon);
+          },
+          "x"_a, "epsilon"_a = 0.01, "context"_a = py::none())
+      .def_property_readonly("features", &Whitening::features)
+      .def_property_readonly("width", &Whitening::width)
+      .def(
+          "apply",
+          [](const Whitening& map, const Rows& x) {
+            const DataSet data = set_of(x);
+            std::vector<float> out;
+            {
+              const py::gil_scoped_release released;
+              out = map.apply(data);
+            }
+            return array_of(out, map.width());
+          },
+          "x"_a)
+      .def("unfold", &Whitening::unfold, "whitened"_a, py::call_guard<py::gil_scoped_release>());
+}
+
+void add_owner(py::module_& m) {
+  using Options = std::optional<TrainingOptions>;
+  using Path = std::optional<fs::path>;
+  py::class_<OwnerHandle>(m, "Owner",
+                          "One owner's keys in their folder. What leaves is a call with `open` or "
+                          "`publish` in its name.")
+      .def_static(
+          "make_keys",
+          [](const fs::path& folder, std::size_t features, std::size_t classes, std::size_t batch,
+             const py::object& parameters, const std::string& passphrase,
+             const std::optional<Context>& context, const py::object& progress,
+             const py::object& warning, const py::object& note) {
+            const ParameterSet set = parameters_of(parameters);
+            const OwnerNotices notices = notices_of(progress, warning, note);
+            const py::gil_scoped_release released;
+            return std::make_unique<OwnerHandle>(Owner::make_keys(
+                context_of(context), folder, set, {features, classes, batch}, passphrase, notices));
+          },
+          "folder"_a, "features"_a, "classes"_a, py::kw_only(), "batch"_a = 4096,
+          "parameters"_a = "Standard", "passphrase"_a = "", "context"_a = py::none(),
+          "progress"_a = py::none(), "warning"_a = py::none(), "note"_a = py::none())
+      .def_static(
+          "open",
+          [](const fs::path& folder, const std::string& passphrase,
+             const std::optional<Context>& context, const py::object& progress,
+             const py::object& warning, const py::object& note) {
+            const OwnerNotices notices = notices_of(progress, warning, note);
+            const py::gil_scoped_release released;
+            return std::make_unique<OwnerHandle>(
+                Owner::open(context_of(context), folder, passphrase, notices));
+          },
+          "folder"_a, py::kw_only(), "passphrase"_a = "", "context"_a = py::none(),
+          "progress"_a = py::none(), "warning"_a = py::none(), "note"_a = py::none())
+      .def_property_readonly("keys", [](const OwnerHandle& self) { return self.owner.keys(); })
+      .def_property_readonly("evaluation_keys",
+                             [](const OwnerHandle& self) { return self.owner.evaluation_keys(); })
+      .def(
+          "encrypt",
+          [](OwnerHandle& self, const Rows& x, const std::optional<py::array>& y,
+             const fs::path& file, const std::string& use, bool mixed, const py::object& progress,
+             const py::object& warning, const py::object& note) {
+            const std::vector<int> labels = labels_of(y);
+            const DataSet data = set_of(x, labels);
+            const OwnerNotices notices = notices_of(progress, warning, note);
+            alone(self, [&] {
+              self.owner.encrypt(data, use_of(use), file,
+                                 mixed ? SampleOrder::kMixed : SampleOrder::kKept, notices);
+            });
+          },
+          "x"_a, "y"_a, "file"_a, py::kw_only(), "use"_a = "training", "mixed"_a = true,
+          "progress"_a = py::none(), "warning"_a = py::none(), "note"_a = py::none())
+      .def(
+          "open_labels",
+          [](OwnerHandle& self, const fs::path& data) {
+            return array_of(alone(self, [&] { return self.owner.open_labels(data); }));
+          },
+          "data"_a)
+      .def(
+          "open_model",
+          [](OwnerHandle& self, const fs::path& model, const Options& options, const Path& data) {
+            return alone(self,
+                         [&] { return self.owner.open_model(model, expected_of(options, data)); });
+          },
+          "model"_a, "options"_a = py::none(), "data"_a = py::none())
+      .def(
+          "open_scores",
+          [](OwnerHandle& self, const fs::path& scores, const Options& options, const Path& data,
+             const Path& scored) {
+            return alone(self, [&] {
+              return self.owner.open_scores(scores, expected_of(options, data),
+                                            scored.value_or(fs::path()));
+            });
+          },
+          "scores"_a, "options"_a = py::none(), "data"_a = py::none(), "scored"_a = py::none())
+      .def(
+          "publish_model",
+          [](OwnerHandle& self, const fs::path& model, const TrainingOptions& options,
+             const Path& data, double budget) {
+            return alone(self, [&] {
+              return self.owner.publish_model(model, expected_of(options, data), budget);
+            });
+          },
+          "model"_a, "options"_a, "data"_a = py::none(), "budget"_a = 1.0)
+      .def(
+          "publish_scores",
+          [](OwnerHandle& self, const fs::path& scores, const fs::path& model,
+             const TrainingOptions& options, const Path& data, const Path& scored, double budget) {
+            return alone(self, [&] {
+              return self.owner.publish_scores(scores, model, expected_of(options, data),
+                                               scored.value_or(fs::path()), budget);
+            });
+          },
+          "scores"_a, "model"_a, "options"_a, "data"_a = py::none(), "scored"_a = py::none(),
+          "budget"_a = 1.0)
+      .def("ledger",
+           [](OwnerHandle& self) { return alone(self, [&] { return self.owner.ledger(); }); })
+      .def("__repr__", [](const OwnerHandle&) { return "<blindtuner.Owner>"; })
+      .def("__reduce_ex__", [](const OwnerHandle&, int) -> py::object {
+        throw py::type_error(
+            "an owner's keys are not pickled or copied: Owner.open() their folder");
+      });
+}
+
+void add_server(py::module_& m) {
+  py::class_<TrainingHandle>(m, "Training", "One run of training on encrypted data.")
+      .def_property_readonly(
+          "steps",
+          [](TrainingHandle& self) { return alone(self, [&] { return self.training.steps(); }); })
+      .def_property_readonly(
+          "done",
+          [](TrainingHandle& self) { return alone(self, [&] { return self.training.done(); }); })
+      .def(
+          "run",
+          [](TrainingHandle& self, const py::object& progress) {
+            TrainingCallbacks callbacks;
+            callbacks.training = [&](int step, double fraction) { tell(progress, step, fraction); };
+            return name_of(alone(self, [&] { return self.training.run(callbacks); }));
+          },
+          "progress"_a = py::none(), "The steps that are left; called off, it goes on from there.")
+      .def("step",
+           [](TrainingHandle& self) {
+             return name_of(alone(self, [&] { return self.training.step(); }));
+           })
+      .def(
+          "save_model",
+          [](TrainingHandle& self, const fs::path& file) {
+            alone(self, [&] { self.training.save_model(file); });
+          },
+          "file"_a);
+
+  py::class_<Server>(m, "Server",
+                     "Computes under one owner's evaluation keys on what it cannot read.")
+      .def_static(
+          "load",
+          [](const fs::path& evaluation_keys, const std::optional<Context>& context,
+             const py::object& progress) {
+            const Progress told = [&progress](double fraction) { tell(progress, fraction); };
+            const py::gil_scoped_release released;
+            return Server::load(context_of(context), evaluation_keys, told);
+          },
+          "evaluation_keys"_a, "context"_a = py::none(), "progress"_a = py::none())
+      .def_property_readonly("keys", &Server::keys)
+      .def(
+          "train",
+          [](const Server& self, const fs::path& data, const TrainingOptions& options,
+             const std::optional<fs::path>& checkpoint) {
+            const py::gil_scoped_release released;
+            return std::make_unique<TrainingHandle>(
+                self.train(data, options, {}, checkpoint.value_or(fs::path())));
+          },
+          "data"_a, "options"_a = TrainingOptions(), "checkpoint"_a = py::none())
+      .def(
+          "score",
+          [](const Server& self, const fs::path& data, const fs::path& model,
+             const fs::path& scores, const py::object& progress) {
+            const Progress told = [&progress](double fraction) { tell(progress, fraction); };
+            const py::gil_scoped_release released;
+            self.score(data, model, scores, told);
+          },
+          "data"_a, "model"_a, "scores"_a, "progress"_a = py::none());
+}
+
+}  // namespace
+}  // namespace blindtuner
+
+PYBIND11_MODULE(_core, m) {
+  m.doc() = "The public interface of BlindTuner's two libraries.";
+  m.attr("__version__") = blindtuner::version();
+  blindtuner::add_errors(m);
+  blindtuner::add_values(m);
+  blindtuner::add_owner(m);
+  blindtuner::add_server(m);
+  m.def("default_configuration", &blindtuner::default_configuration, "steps"_a = 0,
+        "The JSON of what a training does when it is not told otherwise.");
+}

@@ -46,6 +46,15 @@ int main() {
               accuracy);
   example::expect(accuracy > 0.95, "a model that has learnt");
 
+  bt::TrainingOptions other = kOptions;
+  other.softmax = "wide";
+  try {
+    (void)owner.open_model(folder / "model.enc", {other, folder / "data.enc"});
+    example::expect(false, "a model of another training is refused");
+  } catch (const bt::DataError& error) {
+    std::printf("owner: refused: %s\n", error.what());
+  }
+
   // Full precision is for the owner's eyes. What is shared has noise, which hides what the numbers' errors tell
   // about the secret key.
   const bt::PublishedModel shared =

@@ -20,14 +20,15 @@ struct ContextOptions {
 /// the system with the last of them. Any number of threads at once.
 class Context {
  public:
-  /// Throws ContractError for a number of threads out of range.
+  /// Throws ContractError for a number of threads out of range, as whatever is given a context that was moved from
+  /// does.
   explicit Context(const ContextOptions& options = {});
 
   int threads() const;
   bool allows_insecure() const;
 
   struct [[gnu::visibility("hidden")]] State;
-  const std::shared_ptr<State>& state() const { return state_; }  ///< the library's own
+  const std::shared_ptr<State>& state() const;  ///< the library's own
 
  private:
   std::shared_ptr<State> state_;

@@ -7,11 +7,12 @@
 #pragma GCC visibility push(default)
 namespace blindtuner {
 
-/// What keys are made for.
+/// What keys are made for. Features and classes, which follow from data, are refused by DataError where they are out
+/// of range, and so are classes that a parameter set has no room for; a batch by ContractError.
 struct DataShape {
   std::size_t features = 0;  ///< of a sample: 1 to 2^20 - 1
   std::size_t classes = 0;   ///< 2 to 128
-  std::size_t batch = 4096;  ///< samples of a step, for which the layout of ciphertexts is chosen
+  std::size_t batch = 4096;  ///< samples of a step, for which the layout of ciphertexts is chosen: 1 to 2^32 - 1
 };
 
 /// A view of rows of numbers, one row a sample, and of their labels. It owns nothing: what it shows must outlive

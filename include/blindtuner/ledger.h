@@ -15,6 +15,7 @@ struct LedgerEntry {
     kEncrypted,  ///< a data set, for a server
     kOpened,     ///< at full precision; stays with the owner
     kPublished,  ///< with noise
+    kShared,     ///< an owner's share of what several open: with noise, too
     kAsked,      ///< a round of validation, before it is decrypted
     kAnswered,   ///< one bit, to a training server
     kRefused,    ///< decrypted and not plausible: that it was refused is all that leaves
@@ -38,7 +39,8 @@ struct Ledger {
   std::filesystem::path file{};
   std::vector<LedgerEntry> entries{};
   /// What all of it together may have told, at most, in bits: publications about the key, answers and refusals about
-  /// everything encrypted.
+  /// everything encrypted. Every result that is opened may be refused, and whoever sees whether it was learns by that: its
+  /// bits count with openings as with refusals.
   double published_bits = 0, answered_bits = 0, refused_bits = 0;
 };
 

@@ -3,6 +3,7 @@
 
 #include <blindtuner/context.h>
 #include <blindtuner/data_set.h>
+#include <blindtuner/errors.h>
 #include <blindtuner/keys.h>
 #include <blindtuner/ledger.h>
 #include <blindtuner/model.h>
@@ -75,9 +76,10 @@ struct ValidationResult {
 /// that was moved from.
 class Owner {
  public:
-  /// Makes keys in a folder that holds none; it is made where it is missing, for its owner alone. passphrase:
-  /// what secret.key is sealed with; empty: nothing. Throws DataError, SecurityError for parameters below 128
-  /// bits unless the context allows them.
+  /// Makes keys in a folder that holds none; it is made where it is missing, for its owner alone, and may be there,
+  /// as a call that was called off leaves it: without keys. passphrase: what secret.key is sealed with; empty: nothing.
+  /// Throws DataError, SecurityError for parameters below 128 bits unless the context allows them, ContractError for a
+  /// batch out of range.
   static Owner make_keys(const Context& context, const std::filesystem::path& folder,
                          const ParameterSet& parameters, const DataShape& shape,
                          std::string_view passphrase = {}, const OwnerNotices& notices = {});
@@ -100,7 +102,8 @@ class Owner {
   /// Encrypts samples to a file for the server, in the place of one that is there, and records it. Labels belong to
   /// training and validation, and to these alone. Throws
   /// DataError for features of another width than the keys' or out of range, labels that are no class, a training
-  /// set of one class and a file that cannot be written or is a key; ContractError for sizes that do not fit each other.
+  /// set of one class and a file that cannot be written or is a key, a ledger or a record; ContractError for sizes that
+  /// do not fit each other. A file that is there stays where the call fails.
   void encrypt(const DataSet& data, DataUse use, const std::filesystem::path& file,
                SampleOrder order = SampleOrder::kMixed, const OwnerNotices& notices = {}) const;
 
@@ -118,7 +121,8 @@ class Owner {
                      const std::filesystem::path& data = {}) const;
 
   /// A model that may be shared: with noise that hides what its errors tell about the secret key, and rounded.
-  /// The same model gives the same numbers again. expected.options must be there, or ContractError. Throws
+  /// The same model gives the same numbers again. expected.options must be there and `budget` a number above 0, or
+  /// ContractError. Throws
   /// DataError, too, where all publications of these keys could tell more than `budget` bits, for a model
   /// that is not complete, and for one of several training sets without expected.data.
   PublishedModel publish_model(const std::filesystem::path& model, const ExpectedTraining& expected,
@@ -132,17 +136,19 @@ class Owner {
 
   /// Early stopping: opens the rounds of a training (EarlyStopping of server.h is the other side), answers each with
   /// one bit, go on or stop, and keeps the best model, encrypted. Returns when the run needs no more answers, or
-  /// when options.stop says so. Throws DataError when no round comes in time, and for rounds of another run.
+  /// when options.stop says so. Throws DataError when no round comes in time, for rounds of another run,
+  /// and where best_model is a key, a ledger, a record or options.data; ContractError for options that are missing or out of
+  /// range.
   ValidationResult validate(const ValidationOptions& options,
                             const ExpectedTraining& expected = {}) const;
 
-  /// What left, and what it can have told. Throws DataError where the ledger was changed.
+  /// What left, and what it can have told. Throws DataError where the ledger was changed or is gone.
   Ledger ledger() const;
 
   struct [[gnu::visibility("hidden")]] State;
-  explicit Owner(std::shared_ptr<const State> state) : state_(std::move(state)) {}
 
  private:
+  explicit Owner(std::shared_ptr<const State> state) : state_(std::move(state)) {}
   const State& state() const;
   std::shared_ptr<const State> state_;
 };

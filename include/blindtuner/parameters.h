@@ -9,7 +9,8 @@
 #pragma GCC visibility push(default)
 namespace blindtuner {
 
-/// A checked set: rings, levels, security. A value that costs nothing to copy and does not change.
+/// A checked set: rings, levels, security. A value that costs nothing to copy and does not change. All
+/// functions throw ContractError for one that was moved from.
 ///
 /// A set of one's own is a JSON object of numbers that src/rlwe/written_parameters.h lists and bounds; json() of
 /// a set that is there is the way to begin. Keys and everything made under it carry it.
@@ -24,7 +25,7 @@ class ParameterSet {
   static ParameterSet from_json(std::string_view text, const std::string& where = "parameters");
   /// The same out of a file.
   static ParameterSet load(const std::filesystem::path& file);
-  /// Writes the file, whole or not at all. Throws DataError.
+  /// Writes the file, whole or not at all. Throws DataError, also for an owner's key, ledger or record in its place.
   void save(const std::filesystem::path& file) const;
 
   const std::string& name() const;
@@ -36,10 +37,10 @@ class ParameterSet {
   std::string json() const;
 
   struct [[gnu::visibility("hidden")]] State;
-  explicit ParameterSet(std::shared_ptr<const State> state) : state_(std::move(state)) {}
-  const std::shared_ptr<const State>& state() const { return state_; }  ///< the library's own
+  const std::shared_ptr<const State>& state() const;  ///< the library's own
 
  private:
+  explicit ParameterSet(std::shared_ptr<const State> state) : state_(std::move(state)) {}
   std::shared_ptr<const State> state_;
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <blindtuner/context.h>
+#include <blindtuner/errors.h>
 #include <blindtuner/keys.h>
 #include <blindtuner/parameters.h>
 #include <blindtuner/progress.h>
@@ -34,13 +35,20 @@ enum class TrainingEnd {
 /// How an owner takes part in a run (Owner::validate is its side).
 struct EarlyStopping {
   std::filesystem::path data{};      ///< the encrypted validation set; empty: no rounds
-  std::filesystem::path exchange{};  ///< the folder that both sides see
-  double timeout = 3600;             ///< seconds to wait for an answer
+  std::filesystem::path exchange{};  ///< the folder that both sides see; with data, and only then
+  double timeout = 3600;             ///< seconds to wait for an answer: 0 to 10^7
 };
 
-/// One run of training. Moves, does not copy; keeps the keys and the data. One thread at a time.
+/// One run of training. Moves, does not copy; keeps the keys and the data. One thread at a time. All functions throw
+/// ContractError for one that was moved from.
 class Training {
  public:
+  Training(Training&&) noexcept = default;
+  Training& operator=(Training&&) noexcept = default;
+  Training(const Training&) = delete;
+  Training& operator=(const Training&) = delete;
+  ~Training() = default;
+
   int steps() const;  ///< planned
   int done() const;
   /// The steps that are left, or as many as there are until it ends. Throws DataError: no answer came in time, a
@@ -49,17 +57,22 @@ class Training {
   /// One step, and the round of validation that is due after it: kCalledOff while steps are left. Nothing more
   /// after an answer that stopped the run. Throws as run().
   TrainingEnd step();
-  /// Writes the encrypted model after the steps done so far: one at least, or ContractError. Throws DataError.
+  /// Writes the encrypted model after the steps done so far: one at least, or ContractError. Takes the place of
+  /// a file that is there, but throws DataError for an owner's key, ledger or record and for a file of this run: its data,
+  /// its validation set, its checkpoint.
   void save_model(const std::filesystem::path& file) const;
 
   struct [[gnu::visibility("hidden")]] State;
-  explicit Training(std::shared_ptr<State> state) : state_(std::move(state)) {}
 
  private:
+  friend class Server;
+  explicit Training(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  State& state() const;
   std::shared_ptr<State> state_;
 };
 
-/// Computes under one owner's evaluation keys. A value: copies share the keys, which take gigabytes.
+/// Computes under one owner's evaluation keys. A value: copies share the keys, which take gigabytes. All
+/// functions throw ContractError for one that was moved from.
 class Server {
  public:
   /// Throws DataError for what are no evaluation keys, SecurityError for parameters below 128 bits unless the
@@ -72,19 +85,21 @@ class Server {
 
   /// Begins a run on an encrypted data set. checkpoint: a file that holds the run's state after every step and
   /// that it goes on from where there is one; empty: none. Throws DataError when keys, data, options and
-  /// checkpoint do not fit, or another run has this checkpoint.
+  /// checkpoint do not fit, or another run has this checkpoint; ContractError for options out of range.
   Training train(const std::filesystem::path& data, const TrainingOptions& options = {},
                  const EarlyStopping& early_stopping = {},
                  const std::filesystem::path& checkpoint = {}) const;
 
-  /// Writes the encrypted scores of a data set under a model. Throws DataError when these do not fit.
+  /// Writes the encrypted scores of a data set under a model, in the place of a file that is there. Throws DataError when
+  /// these do not fit, and where `scores` is one of the two or an owner's key, ledger or record.
   void score(const std::filesystem::path& data, const std::filesystem::path& model,
              const std::filesystem::path& scores, const Progress& progress = {}) const;
 
   struct [[gnu::visibility("hidden")]] State;
-  explicit Server(std::shared_ptr<const State> state) : state_(std::move(state)) {}
 
  private:
+  explicit Server(std::shared_ptr<const State> state) : state_(std::move(state)) {}
+  const State& state() const;
   std::shared_ptr<const State> state_;
 };
 

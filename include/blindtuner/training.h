@@ -7,13 +7,15 @@
 #pragma GCC visibility push(default)
 namespace blindtuner {
 
+/// Functions that take it throw DataError for a configuration or family that is none, ContractError for a range out
+/// of its own.
 struct TrainingOptions {
   /// JSON: steps, batch_size, learning_rate, .. as docs/TRAINING.md lists them; empty: the defaults.
   std::string configuration{};
   /// Family of softmax circuits: "default", "guaranteed", "wide". Of other heads (a configuration's "head"):
   /// "default".
   std::string softmax = "default";
-  /// Scores that the circuit is to stand, in magnitude; 0: the head's choice.
+  /// Scores that the circuit is to stand, in magnitude: 1 to 10^4; 0: the head's choice.
   double range = 0;
 };
 

@@ -32,9 +32,9 @@ class Whitening {
   LinearModel unfold(const LinearModel& whitened) const;
 
   struct [[gnu::visibility("hidden")]] State;
-  explicit Whitening(std::shared_ptr<const State> state) : state_(std::move(state)) {}
 
  private:
+  explicit Whitening(std::shared_ptr<const State> state) : state_(std::move(state)) {}
   const State& state() const;
   std::shared_ptr<const State> state_;
 };

@@ -159,6 +159,8 @@ const char* name_of(LedgerEntry::Kind kind) {
       return "opened";
     case LedgerEntry::Kind::kPublished:
       return "published";
+    case LedgerEntry::Kind::kShared:
+      return "shared";
     case LedgerEntry::Kind::kAsked:
       return "asked";
     case LedgerEntry::Kind::kAnswered:

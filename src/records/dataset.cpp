@@ -34,7 +34,8 @@ DatasetInfo read_dataset_info(ContainerReader& in, const Parameters& parameters)
 }
 
 Sha256Digest write_dataset(ByteSink& sink, const KeySet& keys, const DatasetFile& file,
-                           const FractionCallback& progress) {
+                           const FractionCallback& progress,
+                           const std::function<bool(const Sha256Digest&)>& keep) {
   const ProductLayout& l = file.data.layout;
   const bool labelled = !file.data.labels.empty();
   ContainerWriter out(sink, header_for(FileKind::kDataset, keys));
@@ -55,14 +56,16 @@ Sha256Digest write_dataset(ByteSink& sink, const KeySet& keys, const DatasetFile
     out.begin_section(kLabelsSection);
     write_all_of(file.data.labels);
   }
-  out.commit();
+  if (keep) out.complete();
+  if (!keep || keep(out.contents())) out.commit();
   return out.contents();
 }
 
 Sha256Digest write_dataset(const std::filesystem::path& path, const KeySet& keys,
-                           const DatasetFile& file, const FractionCallback& progress) {
+                           const DatasetFile& file, const FractionCallback& progress,
+                           const std::function<bool(const Sha256Digest&)>& keep) {
   FileSink sink(path);
-  return write_dataset(sink, keys, file, progress);
+  return write_dataset(sink, keys, file, progress, keep);
 }
 
 DatasetFile read_dataset(ByteSource& source, const KeySet& keys, const FractionCallback& progress,

@@ -27,11 +27,14 @@ struct DatasetFile {
   Sha256Digest contents{};  ///< ContainerReader::contents(), once it was read
 };
 
-/// `info` but for the id follows from the data. Returns ContainerWriter::contents().
+/// `info` but for the id follows from the data. Returns ContainerWriter::contents(). Once all of it was written and
+/// flushed, `keep` is told that digest; it appears if `keep` then returns true.
 Sha256Digest write_dataset(ByteSink& sink, const KeySet& keys, const DatasetFile& file,
-                           const FractionCallback& progress = {});
+                           const FractionCallback& progress = {},
+                           const std::function<bool(const Sha256Digest&)>& keep = {});
 Sha256Digest write_dataset(const std::filesystem::path& path, const KeySet& keys,
-                           const DatasetFile& file, const FractionCallback& progress = {});
+                           const DatasetFile& file, const FractionCallback& progress = {},
+                           const std::function<bool(const Sha256Digest&)>& keep = {});
 
 DatasetFile read_dataset(ByteSource& source, const KeySet& keys,
                          const FractionCallback& progress = {},

@@ -19,6 +19,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN(),
+                 kInfinity = std::numeric_limits<double>::infinity();
+
 /// One owner, a training of two steps, of which the first is kept, too, and scores.
 struct Done {
   TemporaryFolder folder;
@@ -199,6 +202,11 @@ TEST(OwnerKeys, AreNeverReplaced) {
             }).find("under no passphrase"),
             std::string::npos);
   EXPECT_THROW(Owner::make_keys(lenient(), folder / "other", small(), {kWidth, 1}), DataError);
+  EXPECT_THROW(Owner::make_keys(lenient(), folder / "other", small(), {0, kClasses}), DataError);
+  for (const std::size_t batch : {std::size_t{0}, std::size_t{1} << 32})
+    EXPECT_THROW(Owner::make_keys(lenient(), folder / "other", small(), {kWidth, kClasses, batch}),
+                 ContractError);
+  EXPECT_FALSE(fs::exists(folder / "other"));
   const std::string said = refused<DataError>([&] {
     Owner::make_keys(lenient(), folder / "other", small(), {kWidth, 128, kSamples});
   });
@@ -208,11 +216,12 @@ TEST(OwnerKeys, AreNeverReplaced) {
 
 TEST(OwnerKeys, ALostLedgerIsRefused) {
   const TemporaryFolder folder;
-  (void)Owner::make_keys(lenient(), folder / "keys", small(), kShape);
+  const Owner owner = Owner::make_keys(lenient(), folder / "keys", small(), kShape);
   for (const auto& entry : fs::directory_iterator(folder / "keys"))
     if (entry.path().filename().string().starts_with("ledger-")) fs::remove(entry.path());
   EXPECT_NE(refused<DataError>([&] { Owner::open(lenient(), folder / "keys"); }).find("ledger"),
             std::string::npos);
+  EXPECT_NE(refused<DataError>([&] { (void)owner.ledger(); }).find("ledger"), std::string::npos);
 }
 
 TEST(OwnerKeys, SaysWhatMayMakeThemWorthless) {
@@ -325,9 +334,16 @@ TEST(OwnerPublishes, AModelWithNoiseAndWithinTheBudget) {
   EXPECT_THROW(owner.publish_model(done().model, {}), ContractError);
   EXPECT_THROW(owner.publish_model(done().first, done().told), DataError);
   EXPECT_NE(refused<DataError>([&] {
-              (void)owner.publish_model(done().model, done().told, 0);
+              (void)owner.publish_model(done().model, done().told, 1e-9);
             }).find("bits"),
             std::string::npos);
+  const std::size_t before = owner.ledger().entries.size();
+  for (const double budget : {kNaN, 0.0, -1.0, kInfinity}) {
+    EXPECT_THROW((void)owner.publish_model(done().model, done().told, budget), ContractError);
+    EXPECT_THROW((void)owner.publish_scores(done().scores, done().model, done().told, {}, budget),
+                 ContractError);
+  }
+  EXPECT_EQ(owner.ledger().entries.size(), before);
   const PublishedModel once = owner.publish_model(done().model, done().told);
   EXPECT_GT(once.noise, 0);
   EXPECT_GT(once.bits, 0);
@@ -376,6 +392,19 @@ TEST(OwnerPublishes, ScoresByTheirModel) {
   EXPECT_EQ(shared.scores.values.size(), 10 * kClasses);
   EXPECT_THROW(owner.publish_scores(done().scores, done().first, done().told, done().unseen),
                DataError);
+}
+
+TEST(ServerTrains, WithWhatIsInRange) {
+  const Server server = Server::load(lenient(), done().owner.evaluation_keys());
+  for (const double range : {kNaN, -1.0, 0.5, 10001.0, kInfinity}) {
+    TrainingOptions options = steps(2);
+    options.range = range;
+    EXPECT_THROW((void)server.train(done().data, options), ContractError) << range;
+    EXPECT_THROW((void)done().owner.open_model(done().model, {options}), ContractError) << range;
+  }
+  EXPECT_THROW((void)server.train(done().data, steps(2), {.data = done().data}), ContractError);
+  EXPECT_THROW((void)server.train(done().data, steps(2), {.exchange = done().folder / "exchange"}),
+               ContractError);
 }
 
 TEST(ServerTrains, OneRunWithACheckpoint) {
@@ -434,6 +463,27 @@ TEST_F(Validation, WaitsNoLongerThanItIsToldTo) {
   const ValidationResult result = owner.validate(options);
   EXPECT_FALSE(result.finished);
   EXPECT_EQ(result.rounds, 0);
+}
+
+TEST_F(Validation, TakesWhatIsWholeAndInRange) {
+  EXPECT_THROW((void)owner.validate({}), ContractError);
+  for (fs::path ValidationOptions::*path :
+       {&ValidationOptions::data, &ValidationOptions::exchange, &ValidationOptions::best_model}) {
+    ValidationOptions partly = options;
+    (partly.*path).clear();
+    EXPECT_THROW((void)owner.validate(partly), ContractError);
+  }
+  owner.encrypt(Samples(kSamples).set(), DataUse::kTraining, folder / "data.enc");
+  const Server server = Server::load(lenient(), owner.evaluation_keys());
+  for (const double timeout : {kNaN, -1.0, 1e8, kInfinity}) {
+    ValidationOptions changed = options;
+    changed.timeout = timeout;
+    EXPECT_THROW((void)owner.validate(changed), ContractError) << timeout;
+    EXPECT_THROW((void)server.train(folder / "data.enc", steps(2, R"(, "validation_every": 1)"),
+                                    {options.data, options.exchange, timeout}),
+                 ContractError)
+        << timeout;
+  }
 }
 
 TEST_F(Validation, NothingOfTheOwnersLiesWhereTheServerSees) {

@@ -22,7 +22,7 @@ OPENS = re.compile(r"\b(InputFile|FileSource|ContainerReader|read_file|read_json
                    r"|json::parse|::p?read\(|\bdecode_\w+\(Bytes ")
 READS = re.compile(r"(^|[:_])(read|load|parse|decode|scan|open|find|enter|from)(_\w+)?$")
 ELSEWHERE = {
-    "app/common/options.cpp": "a file's header, which ContainerReader checks",
+    "io/kept_file.cpp": "a file's header, which ContainerReader checks, and 64 bytes that are compared",
     "app/owner/process.cpp": "messages of the server's program, which it started itself",
     "app/owner/server_check.cpp": "the same program's version",
     "plan/unit_costs.cpp": "numbers that are built in",

@@ -4,6 +4,7 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "io/format.h"
+#include "io/kept_file.h"
 #include "rlwe/written_parameters.h"
 
 namespace blindtuner {
@@ -14,7 +15,7 @@ constexpr int kMostThreads = 1024;
 ParameterSet make_set(const rlwe::ParametersLiteral& literal) {
   Resources of_the_set;  // belongs to no context: its memory goes when it does
   const UseResources use(of_the_set);
-  return wrap(rlwe::Parameters::create(literal));
+  return ParameterSet::State::wrap(rlwe::Parameters::create(literal));
 }
 
 }  // namespace
@@ -27,8 +28,18 @@ Context::Context(const ContextOptions& options) {
   state_ = std::make_shared<State>(options);
 }
 
-int Context::threads() const { return state_->resources.threads().count(); }
-bool Context::allows_insecure() const { return state_->allow_insecure; }
+const std::shared_ptr<Context::State>& Context::state() const {
+  require(state_ != nullptr, "a context that was moved from");
+  return state_;
+}
+
+int Context::threads() const { return state()->resources.threads().count(); }
+bool Context::allows_insecure() const { return state()->allow_insecure; }
+
+const std::shared_ptr<const ParameterSet::State>& ParameterSet::state() const {
+  require(state_ != nullptr, "a parameter set that was moved from");
+  return state_;
+}
 
 ParameterSet ParameterSet::standard() { return make_set(rlwe::standard_parameters()); }
 ParameterSet ParameterSet::named(const std::string& name) {
@@ -41,7 +52,9 @@ ParameterSet ParameterSet::load(const std::filesystem::path& file) {
   return make_set(rlwe::read_parameters(file));
 }
 void ParameterSet::save(const std::filesystem::path& file) const {
-  write_file_atomically(file, json() + "\n");
+  const std::string text = json() + "\n";
+  io::require_replaceable(file);
+  write_file_atomically(file, text);
 }
 
 const std::string& ParameterSet::name() const { return parameters_of(*this).literal().name; }

@@ -20,15 +20,13 @@ struct Context::State {
 
 struct ParameterSet::State {
   rlwe::ParametersPtr parameters;
+
+  static ParameterSet wrap(rlwe::ParametersPtr parameters) {
+    return ParameterSet(std::make_shared<const State>(State{std::move(parameters)}));
+  }
 };
 
-inline ParameterSet wrap(rlwe::ParametersPtr parameters) {
-  return ParameterSet(
-      std::make_shared<const ParameterSet::State>(ParameterSet::State{std::move(parameters)}));
-}
-
 inline const rlwe::Parameters& parameters_of(const ParameterSet& set) {
-  require(set.state() != nullptr, "a parameter set that was moved from");
   return *set.state()->parameters;
 }
 
@@ -38,7 +36,7 @@ inline KeysInfo keys_info(const records::KeySet& set, const linalg::ProductLayou
   std::error_code error;
   const std::uintmax_t bytes = std::filesystem::file_size(file, error);
   return {.identity = io::to_string(set.header.key_id),
-          .parameters = wrap(set.parameters),
+          .parameters = ParameterSet::State::wrap(set.parameters),
           .shape = {.features = layout.features - 1, .classes = layout.classes},
           .bytes = error ? 0 : bytes};
 }

@@ -2,11 +2,19 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
 #include "base/json.h"
 
 namespace blindtuner {
+namespace {
+
+constexpr double kMaxRange = 1e4;  // as --range
+
+}  // namespace
 
 learn::TrainingConfig config_of(const TrainingOptions& options, std::size_t classes) {
+  require(options.range == 0 || (options.range >= 1 && options.range <= kMaxRange),
+          "a range of 1 to 10^4, or 0");
   nlohmann::json json = nlohmann::json::object();
   if (options.configuration.empty())
     json = learn::to_json(learn::default_training_config());

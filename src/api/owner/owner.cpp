@@ -1,6 +1,7 @@
 #include <blindtuner/owner.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "base/path.h"
 #include "features/samples/order_seed.h"
 #include "features/samples/shuffle.h"
+#include "io/kept_file.h"
 #include "learn/reference/early_stopping.h"
 #include "party/owner/data_sets.h"
 #include "party/owner/encrypting.h"
@@ -87,7 +89,8 @@ party::ExpectedRun run_of(const ExpectedTraining& expected, const party::OwnerFo
 }
 
 party::ExpectedRun published_run_of(const ExpectedTraining& expected,
-                                    const party::OwnerFolder& keys) {
+                                    const party::OwnerFolder& keys, double budget) {
+  require(std::isfinite(budget) && budget > 0, "a budget is a number of bits above 0");
   require(expected.options.has_value(),
           "a publication is held against what the server was told to train with");
   party::ExpectedRun out = run_of(expected, keys);
@@ -141,7 +144,8 @@ Scores scores_of(const party::OpenedScores& opened) {
 
 party::KeygenRequest request_of(const Context& context, const ParameterSet& parameters,
                                 const DataShape& shape) {
-  require(parameters.state() != nullptr, "a parameter set that was moved from");
+  require(shape.batch >= 1 && shape.batch <= linalg::kMaxSamples,
+          "a batch of 1 to 2^32 - 1 samples");
   party::KeygenRequest request;
   request.parameters = parameters.state()->parameters;
   request.features = shape.features;
@@ -160,6 +164,8 @@ LedgerEntry::Kind kind_of(secret::LedgerEntry::Kind kind) {
       return LedgerEntry::Kind::kOpened;
     case Kind::kPublished:
       return LedgerEntry::Kind::kPublished;
+    case Kind::kShared:
+      return LedgerEntry::Kind::kShared;
     case Kind::kAsked:
       return LedgerEntry::Kind::kAsked;
     case Kind::kAnswered:
@@ -220,7 +226,9 @@ KeysInfo Owner::keys() const {
   return keys_info(state().keys.set, state().keys.layout(), evaluation_keys());
 }
 
-ParameterSet Owner::parameters() const { return wrap(state().keys.set.parameters); }
+ParameterSet Owner::parameters() const {
+  return ParameterSet::State::wrap(state().keys.set.parameters);
+}
 
 DataShape Owner::shape() const { return keys().shape; }
 
@@ -232,10 +240,7 @@ void Owner::encrypt(const DataSet& data, DataUse use, const fs::path& file, Samp
   const UseContext in(state().context);
   features::Dataset set = copy_of(data, use, keys.layout().classes);
   check(set, use, keys);
-  std::error_code ignored;
-  for (const fs::path& key : {party::secret_key_path(keys.folder), evaluation_keys()})
-    if (fs::equivalent(file, key, ignored))
-      throw DataError(quoted_path(file) + ": is a key, and data does not take its place");
+  io::require_replaceable(file);
   features::OrderSeed seed;
   if (use == DataUse::kTraining && order == SampleOrder::kMixed) {
     seed = features::OrderSeed::fresh();
@@ -280,7 +285,7 @@ PublishedModel Owner::publish_model(const fs::path& model, const ExpectedTrainin
                                     double budget) const {
   const party::OwnerFolder& keys = state().keys;
   const UseContext in(state().context);
-  party::ModelRequest request = model_request(model, published_run_of(expected, keys));
+  party::ModelRequest request = model_request(model, published_run_of(expected, keys, budget));
   request.publication = party::PublicationRequest{budget, {}};
   secret::Disclosure door = state().door();
   const party::OpenedModel opened = party::decrypt_model(door, keys, request);
@@ -293,7 +298,7 @@ PublishedScores Owner::publish_scores(const fs::path& scores, const fs::path& mo
   const party::OwnerFolder& keys = state().keys;
   const UseContext in(state().context);
   party::ScoresRequest request =
-      scores_request(scores, published_run_of(expected, keys), data, keys);
+      scores_request(scores, published_run_of(expected, keys, budget), data, keys);
   request.model = model;
   request.publication = party::PublicationRequest{budget, {}};
   secret::Disclosure door = state().door();
@@ -309,6 +314,10 @@ ValidationResult Owner::validate(const ValidationOptions& options,
           "a patience of 1 to 10,000");
   require(options.timeout >= 0 && options.timeout <= transport::kMaxTimeout,
           "a timeout of 0 to 10^7 seconds");
+  require(!options.data.empty() && !options.exchange.empty() && !options.best_model.empty(),
+          "validation has data, an exchange and a place for the best model");
+  io::require_replaceable(options.best_model);
+  io::require_other_file(options.best_model, options.data, "the validation set");
   const auto channel = party::open_exchange(options.exchange, keys, options.best_model);
   party::ValidatorOptions asked;
   asked.channel = channel;
@@ -337,6 +346,7 @@ ValidationResult Owner::validate(const ValidationOptions& options,
 Ledger Owner::ledger() const {
   const UseContext in(state().context);
   const secret::Disclosure door = state().door();
+  door.ledger().require_there();
   const std::vector<secret::LedgerEntry> entries =
       door.ledger().read().value_or(std::vector<secret::LedgerEntry>{});
   const secret::LedgerTotals totals = secret::totals(entries);

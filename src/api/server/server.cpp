@@ -1,9 +1,14 @@
 #include <blindtuner/server.h>
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "api/common/state.h"
 #include "api/common/training_options.h"
 #include "base/error.h"
 #include "io/file_stream.h"
+#include "io/kept_file.h"
 #include "party/server/scoring.h"
 #include "party/server/training_session.h"
 #include "records/dataset.h"
@@ -43,8 +48,14 @@ struct Server::State {
 
 struct Training::State {
   Context context;
+  std::vector<std::pair<fs::path, std::string>> files;  ///< of the run, and what they are
   party::TrainingSession session;
 };
+
+const Server::State& Server::state() const {
+  require(state_ != nullptr, "a server that was moved from");
+  return *state_;
+}
 
 Server Server::load(const Context& context, const fs::path& evaluation_keys,
                     const Progress& progress) {
@@ -57,16 +68,19 @@ Server Server::load(const Context& context, const fs::path& evaluation_keys,
                                           keys_info(info.set, info.layout, evaluation_keys)}));
 }
 
-KeysInfo Server::keys() const { return state_->info; }
+KeysInfo Server::keys() const { return state().info; }
 
-ParameterSet Server::parameters() const { return state_->info.parameters; }
+ParameterSet Server::parameters() const { return state().info.parameters; }
 
 Training Server::train(const fs::path& data, const TrainingOptions& options,
                        const EarlyStopping& early_stopping, const fs::path& checkpoint) const {
-  const UseContext use(state_->context);
-  const party::ServerKeys& keys = *state_->keys;
+  const UseContext use(state().context);
+  const party::ServerKeys& keys = *state().keys;
   party::TrainingTask task;
-  task.keys = state_->keys;
+  task.keys = state().keys;
+  require(early_stopping.data.empty() == early_stopping.exchange.empty(),
+          "early stopping has data and an exchange, or neither");
+  io::require_replaceable(checkpoint);
   task.config = config_of(options, keys.keys.layout.classes);
   task.circuit = &circuit_of(options, task.config);
   task.resume = !checkpoint.empty();
@@ -77,34 +91,48 @@ Training Server::train(const fs::path& data, const TrainingOptions& options,
         std::make_shared<transport::FolderChannel>(early_stopping.exchange, "server"),
         read_data(early_stopping.data, keys), early_stopping.timeout};
   return Training(std::shared_ptr<Training::State>(
-      new Training::State{state_->context, party::TrainingSession(std::move(task))}));
+      new Training::State{state().context,
+                          {{data, "the data"},
+                           {early_stopping.data, "the validation set"},
+                           {checkpoint, "the checkpoint"}},
+                          party::TrainingSession(std::move(task))}));
 }
 
 void Server::score(const fs::path& data, const fs::path& model, const fs::path& scores,
                    const Progress& progress) const {
-  const UseContext use(state_->context);
-  const party::ServerKeys& keys = *state_->keys;
+  const UseContext use(state().context);
+  const party::ServerKeys& keys = *state().keys;
+  io::require_replaceable(scores);
+  io::require_other_file(scores, data, "the data");
+  io::require_other_file(scores, model, "the model");
   const records::ModelFile opened = records::read_model(model, keys.set);
   records::write_scores(scores, keys.set,
                         party::score(keys, opened, *read_data(data, keys), progress));
 }
 
-int Training::steps() const { return state_->session.steps(); }
-int Training::done() const { return state_->session.done(); }
+Training::State& Training::state() const {
+  require(state_ != nullptr, "a training that was moved from");
+  return *state_;
+}
+
+int Training::steps() const { return state().session.steps(); }
+int Training::done() const { return state().session.done(); }
 
 TrainingEnd Training::run(const TrainingCallbacks& callbacks) {
-  const UseContext use(state_->context);
-  return end_of(state_->session.run({callbacks.training, callbacks.waiting, callbacks.stop}));
+  const UseContext use(state().context);
+  return end_of(state().session.run({callbacks.training, callbacks.waiting, callbacks.stop}));
 }
 
 TrainingEnd Training::step() {
-  const UseContext use(state_->context);
-  return end_of(state_->session.run({}, 1));
+  const UseContext use(state().context);
+  return end_of(state().session.run({}, 1));
 }
 
 void Training::save_model(const fs::path& file) const {
-  const UseContext use(state_->context);
-  records::write_model(file, state_->session.task().keys->set, state_->session.model());
+  const UseContext use(state().context);
+  io::require_replaceable(file);
+  for (const auto& [own, what] : state().files) io::require_other_file(file, own, what);
+  records::write_model(file, state().session.task().keys->set, state().session.model());
 }
 
 }  // namespace blindtuner

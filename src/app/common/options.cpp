@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 #include <vector>
 
@@ -11,6 +10,7 @@
 #include "base/error.h"
 #include "base/path.h"
 #include "io/file_stream.h"
+#include "io/kept_file.h"
 
 namespace blindtuner::app {
 using namespace io;
@@ -68,37 +68,13 @@ std::optional<FileKind> kind_of(const fs::path& path) {
   }
 }
 
-/// What a file of these first bytes is, or one of this name: an owner's, which no command can make again;
-/// empty for other files.
-std::string state_of_owner(const fs::path& path) {
-  const auto kind = kind_of(path);
-  if (kind == FileKind::kSecretKey || kind == FileKind::kEvaluationKeys) return describe(*kind);
-  const std::string name = path.filename().string();
-  std::string begin(64, '\0');
-  std::error_code error;
-  if (fs::is_regular_file(path, error)) {
-    std::ifstream file(path, std::ios::binary);
-    file.read(begin.data(), static_cast<std::streamsize>(begin.size()));
-  }
-  // party/owner/sealed_record.h, secret/ledger.h
-  if ((name.starts_with("ledger-") && name.ends_with(".jsonl")) ||
-      begin.starts_with("{\"key_id\":\""))
-    return "the ledger of keys";
-  if (((name.starts_with("data-sets-") || name.starts_with("identifiers-")) &&
-       name.ends_with(".json")) ||
-      begin.starts_with("{\n  \"record\": "))
-    return "a record of keys";
-  if (name.starts_with(".") && name.ends_with(".lock")) return "a folder's lock";
-  return {};
-}
-
 void check_output(const Output& output, const std::vector<GivenOption>& options,
                   const std::vector<Output>& outputs) {
   const std::string expected = "; expected another name";
   if (output.path.empty()) throw DataError(output.what + "is empty; expected a file name");
-  const std::string state = state_of_owner(output.path);
-  if (!state.empty())
-    throw DataError(output.what + "holds " + state + ", which nothing can bring back" + expected);
+  const std::string kept = kept_by_owner(output.path);
+  if (!kept.empty())
+    throw DataError(output.what + "holds " + kept + ", which nothing can bring back" + expected);
   if (output.option != nullptr && kind_of(output.path) == FileKind::kCheckpoint)
     throw DataError(output.what + "holds " + describe(FileKind::kCheckpoint) +
                     ", which a training goes on from" + expected);

@@ -42,24 +42,28 @@ DataId encrypt_to(const std::filesystem::path& out, const OwnerFolder& keys, con
   file.data = encrypt_dataset(keys.keys.secrets, layout, values, labels, 1.0,
                               [&](double fraction) { encrypting.update(fraction); });
   encrypting.finish();
+  // What the owner's record does not know opens nothing, so nothing appears before it does: a file that was there
+  // stays where the record cannot be written.
+  const auto record = [&](const Sha256Digest& contents) {
+    try {
+      if (!use.identifiers.empty()) keep_identifiers(keys, file.info.id, use.identifiers);
+      record_data_set(
+          keys,
+          {file.info.id, contents, (use.kept_as.empty() ? out : use.kept_as).string(), use.use,
+           samples, !labels.empty(), use.seed, use.map,
+           class_counts(labels, static_cast<int>(layout.classes)), set.class_names,
+           set.feature_names, set.pooling, set.label_name, use.held_out, !use.identifiers.empty()});
+    } catch (const DataError&) {
+      std::error_code ignored;
+      std::filesystem::remove(identifiers_path(keys, file.info.id), ignored);
+      throw;
+    }
+    return true;
+  };
   const Task writing(listener, "writing");
-  const Sha256Digest contents =
-      write_dataset(out, keys.set, file, [&](double fraction) { writing.update(fraction); });
+  write_dataset(
+      out, keys.set, file, [&](double fraction) { writing.update(fraction); }, record);
   writing.finish();
-  try {
-    if (!use.identifiers.empty()) keep_identifiers(keys, file.info.id, use.identifiers);
-    record_data_set(
-        keys,
-        {file.info.id, contents, (use.kept_as.empty() ? out : use.kept_as).string(), use.use,
-         samples, !labels.empty(), use.seed, use.map,
-         class_counts(labels, static_cast<int>(layout.classes)), set.class_names, set.feature_names,
-         set.pooling, set.label_name, use.held_out, !use.identifiers.empty()});
-  } catch (const DataError&) {
-    std::error_code ignored;
-    std::filesystem::remove(out, ignored);
-    std::filesystem::remove(identifiers_path(keys, file.info.id), ignored);
-    throw;
-  }
   return file.info.id;
 }
 

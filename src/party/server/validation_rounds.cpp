@@ -16,6 +16,8 @@ ValidationRounds::ValidationRounds(ServerKeysPtr keys, Validation validation, st
                                    const RunId& run, bool resumed)
     : keys_(std::move(keys)), validation_(std::move(validation)), due_(std::move(due)), run_(run) {
   require(validation_.channel && validation_.data, "validation needs a channel and data");
+  require(validation_.timeout >= 0 && validation_.timeout <= kMaxTimeout,
+          "a timeout of 0 to 10^7 seconds");
   if (!same_shape(validation_.data->data.layout, keys_->keys.layout))
     throw DataError(
         "the validation set was encrypted for other numbers of features or classes than the keys");

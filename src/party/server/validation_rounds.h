@@ -20,7 +20,7 @@ using namespace transport;
 struct Validation {
   std::shared_ptr<Channel> channel;         ///< to the owner
   std::shared_ptr<const DatasetFile> data;  ///< the encrypted validation set
-  double timeout = 3600;                    ///< seconds to wait for an answer
+  double timeout = 3600;                    ///< seconds to wait for an answer: 0 to kMaxTimeout
 };
 
 /// No answer came in time: the run can be taken up again where it stands.
@@ -43,7 +43,7 @@ class ValidationRounds {
  public:
   /// `due`: the steps after which there is a round, rising. Throws DataError when the data does not fit
   /// the keys, when there are more than kMaxRounds rounds, and when the channel holds rounds or answers
-  /// although the run is a new one.
+  /// although the run is a new one; ContractError for what is null or out of range.
   ValidationRounds(ServerKeysPtr keys, Validation validation, std::vector<int> due,
                    const RunId& run, bool resumed);
 

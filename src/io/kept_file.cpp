@@ -1,0 +1,78 @@
+#include "io/kept_file.h"
+
+#include <fstream>
+#include <optional>
+
+#include "base/error.h"
+#include "base/path.h"
+#include "io/file_stream.h"
+
+namespace blindtuner::io {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// None of a file that is not there, or is none of ours.
+std::optional<FileKind> kind_of(const fs::path& path) {
+  try {
+    return read_header(path).kind;
+  } catch (const DataError&) {
+    return std::nullopt;
+  }
+}
+
+std::string first_bytes(const fs::path& path) {
+  std::string out(64, '\0');
+  std::ifstream file(path, std::ios::binary);
+  file.read(out.data(), static_cast<std::streamsize>(out.size()));
+  return out;
+}
+
+// secret/ledger.h, party/owner/data_sets.h, base/file_lock.h
+std::string told_by_name(const std::string& name) {
+  if (name.starts_with("ledger-") && name.ends_with(".jsonl")) return "the ledger of keys";
+  if ((name.starts_with("data-sets-") || name.starts_with("identifiers-")) &&
+      name.ends_with(".json"))
+    return "a record of keys";
+  if (name.starts_with(".") && name.ends_with(".lock")) return "a folder's lock";
+  return {};
+}
+
+// secret/ledger.h, party/owner/sealed_record.h
+std::string told_by_contents(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_regular_file(path, error)) return {};
+  const auto kind = kind_of(path);
+  if (kind == FileKind::kSecretKey || kind == FileKind::kEvaluationKeys) return describe(*kind);
+  const std::string begin = first_bytes(path);
+  if (begin.starts_with("{\"key_id\":\"")) return "the ledger of keys";
+  if (begin.starts_with("{\n  \"record\": ")) return "a record of keys";
+  return {};
+}
+
+}  // namespace
+
+std::string kept_by_owner(const fs::path& path) {
+  std::error_code error;
+  // A ledger that nothing is in yet is one by its name alone.
+  const fs::path target = fs::weakly_canonical(path, error);
+  for (const std::string& told : {told_by_contents(path), told_by_name(path.filename().string()),
+                                  error ? std::string() : told_by_name(target.filename().string())})
+    if (!told.empty()) return told;
+  return {};
+}
+
+void require_replaceable(const fs::path& output) {
+  const std::string kept = kept_by_owner(output);
+  if (!kept.empty())
+    throw DataError(quoted_path(output) + ": holds " + kept +
+                    ", which nothing can bring back; expected another name");
+}
+
+void require_other_file(const fs::path& output, const fs::path& input, const std::string& what) {
+  std::error_code error;
+  if (fs::equivalent(output, input, error))
+    throw DataError(quoted_path(output) + ": is the file of " + what + "; expected another name");
+}
+
+}  // namespace blindtuner::io

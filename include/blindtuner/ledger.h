@@ -1,6 +1,8 @@
 // What left by an owner's door.
 #pragma once
 
+#include <blindtuner/ledger_kind.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -11,16 +13,7 @@ namespace blindtuner {
 
 /// What it leaves out, the file has: `blindtuner ledger` shows all of it.
 struct LedgerEntry {
-  enum class Kind {
-    kEncrypted,  ///< a data set, for a server
-    kOpened,     ///< at full precision; stays with the owner
-    kPublished,  ///< with noise
-    kShared,     ///< an owner's share of what several open: with noise, too
-    kAsked,      ///< a round of validation, before it is decrypted
-    kAnswered,   ///< one bit, to a training server
-    kRefused,    ///< decrypted and not plausible: that it was refused is all that leaves
-    kBegun,      ///< this ledger, anew: what the keys gave away before is not in it
-  };
+  using Kind = LedgerKind;
   Kind kind{};
   std::string time{};       ///< UTC, 2026-11-26T17:16:08Z
   std::string what{};       ///< "data set", "model", "scores", "labels"; "answer" that is refused

@@ -151,32 +151,16 @@ DataUse use_of(const std::string& name) {
   throw DataError("no use '" + name + "'; expected training, validation or prediction");
 }
 
-const char* name_of(LedgerEntry::Kind kind) {
-  switch (kind) {
-    case LedgerEntry::Kind::kEncrypted:
-      return "encrypted";
-    case LedgerEntry::Kind::kOpened:
-      return "opened";
-    case LedgerEntry::Kind::kPublished:
-      return "published";
-    case LedgerEntry::Kind::kShared:
-      return "shared";
-    case LedgerEntry::Kind::kAsked:
-      return "asked";
-    case LedgerEntry::Kind::kAnswered:
-      return "answered";
-    case LedgerEntry::Kind::kRefused:
-      return "refused";
-    case LedgerEntry::Kind::kBegun:
-      break;
-  }
-  return "begun";
+template <typename F>
+auto without_lock(const F& call) {
+  const py::gil_scoped_release released;
+  return call();
 }
 
 py::list entries_of(const Ledger& ledger) {
   py::list out;
   for (const LedgerEntry& e : ledger.entries)
-    out.append(py::dict("kind"_a = name_of(e.kind), "time"_a = e.time, "what"_a = e.what,
+    out.append(py::dict("kind"_a = kind_name(e.kind), "time"_a = e.time, "what"_a = e.what,
                         "data"_a = e.data, "run"_a = e.run, "round"_a = e.round,
                         "numbers"_a = e.numbers, "noise"_a = e.noise, "stop"_a = e.stop,
                         "reason"_a = e.reason, "bits"_a = e.bits));
@@ -267,11 +251,7 @@ void add_values(py::module_& m) {
           "scores",
           [](const LinearModel& model, const Rows& x) {
             const DataSet data = set_of(x);
-            std::vector<double> out;
-            {
-              const py::gil_scoped_release released;
-              out = model.scores(data);
-            }
+            const auto out = without_lock([&] { return model.scores(data); });
             return array_of(out, model.classes);
           },
           "x"_a)
@@ -279,11 +259,7 @@ void add_values(py::module_& m) {
           "classify",
           [](const LinearModel& model, const Rows& x) {
             const DataSet data = set_of(x);
-            std::vector<int> out;
-            {
-              const py::gil_scoped_release released;
-              out = model.classify(data);
-            }
+            const auto out = without_lock([&] { return model.classify(data); });
             return array_of(out);
           },
           "x"_a);
@@ -329,11 +305,7 @@ void add_values(py::module_& m) {
           "apply",
           [](const Whitening& map, const Rows& x) {
             const DataSet data = set_of(x);
-            std::vector<float> out;
-            {
-              const py::gil_scoped_release released;
-              out = map.apply(data);
-            }
+            const auto out = without_lock([&] { return map.apply(data); });
             return array_of(out, map.width());
           },
           "x"_a)

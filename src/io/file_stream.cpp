@@ -3,6 +3,7 @@
 #include <array>
 #include <cstring>
 
+#include "base/error.h"
 #include "io/container_reader.h"
 
 namespace blindtuner::io {
@@ -17,6 +18,16 @@ FileHeader read_header(const std::filesystem::path& path, std::optional<FileKind
   FileSource source(path);
   if (expected) return ContainerReader(source, *expected).header();
   return ContainerReader(source).header();
+}
+
+std::optional<FileKind> file_kind(const std::filesystem::path& path) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) return std::nullopt;
+  try {
+    return read_header(path).kind;
+  } catch (const DataError&) {
+    return std::nullopt;
+  }
 }
 
 bool is_whole(const std::filesystem::path& path) {

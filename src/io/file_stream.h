@@ -42,6 +42,9 @@ class FileSink final : public ByteSink {
 /// A file's header, and its kind held against `expected`. Throws DataError as ContainerReader.
 FileHeader read_header(const std::filesystem::path& path, std::optional<FileKind> expected = {});
 
+/// None of a file that is not there, is no regular one, or is none of ours.
+std::optional<FileKind> file_kind(const std::filesystem::path& path);
+
 /// False for a file that ends before its last frame does, as long as somebody copies it. Looks at the
 /// frames' lengths alone: what is damaged, or none of ours, is whole, and its reader says what is wrong
 /// with it. Throws DataError as InputFile.

@@ -1,7 +1,6 @@
 #include "io/kept_file.h"
 
 #include <fstream>
-#include <optional>
 
 #include "base/error.h"
 #include "base/path.h"
@@ -11,15 +10,6 @@ namespace blindtuner::io {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// None of a file that is not there, or is none of ours.
-std::optional<FileKind> kind_of(const fs::path& path) {
-  try {
-    return read_header(path).kind;
-  } catch (const DataError&) {
-    return std::nullopt;
-  }
-}
 
 std::string first_bytes(const fs::path& path) {
   std::string out(64, '\0');
@@ -42,7 +32,7 @@ std::string told_by_name(const std::string& name) {
 std::string told_by_contents(const fs::path& path) {
   std::error_code error;
   if (!fs::is_regular_file(path, error)) return {};
-  const auto kind = kind_of(path);
+  const auto kind = file_kind(path);
   if (kind == FileKind::kSecretKey || kind == FileKind::kEvaluationKeys) return describe(*kind);
   const std::string begin = first_bytes(path);
   if (begin.starts_with("{\"key_id\":\"")) return "the ledger of keys";

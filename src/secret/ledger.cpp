@@ -14,6 +14,32 @@
 #include "base/path.h"
 #include "io/file_stream.h"
 
+namespace blindtuner {
+
+std::string kind_name(LedgerKind kind) {
+  switch (kind) {
+    case LedgerKind::kEncrypted:
+      return "encrypted";
+    case LedgerKind::kOpened:
+      return "opened";
+    case LedgerKind::kPublished:
+      return "published";
+    case LedgerKind::kShared:
+      return "shared";
+    case LedgerKind::kAsked:
+      return "asked";
+    case LedgerKind::kAnswered:
+      return "answered";
+    case LedgerKind::kRefused:
+      return "refused";
+    case LedgerKind::kBegun:
+      return "begun";
+  }
+  return "";
+}
+
+}  // namespace blindtuner
+
 namespace blindtuner::secret {
 namespace {
 
@@ -78,28 +104,6 @@ std::span<const std::uint8_t> bytes_of(const std::string& text) {
 }
 
 }  // namespace
-
-const char* kind_name(LedgerEntry::Kind kind) {
-  switch (kind) {
-    case LedgerEntry::Kind::kEncrypted:
-      return "encrypted";
-    case LedgerEntry::Kind::kOpened:
-      return "opened";
-    case LedgerEntry::Kind::kPublished:
-      return "published";
-    case LedgerEntry::Kind::kShared:
-      return "shared";
-    case LedgerEntry::Kind::kAsked:
-      return "asked";
-    case LedgerEntry::Kind::kAnswered:
-      return "answered";
-    case LedgerEntry::Kind::kRefused:
-      return "refused";
-    case LedgerEntry::Kind::kBegun:
-      return "begun";
-  }
-  return "";
-}
 
 json to_json(const LedgerEntry& e) {
   json out = {{"kind", kind_name(e.kind)},

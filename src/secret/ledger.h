@@ -13,6 +13,8 @@
 // is an older, whole ledger put in the place of a newer one.
 #pragma once
 
+#include <blindtuner/ledger_kind.h>
+
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
@@ -29,16 +31,7 @@ using namespace io;
 using namespace linalg;
 
 struct LedgerEntry {
-  enum class Kind {
-    kEncrypted,  ///< a data set, for a server
-    kOpened,     ///< at full precision; stays with the owner
-    kPublished,  ///< with noise
-    kShared,     ///< an owner's share of what several open: with noise, too
-    kAsked,      ///< a round of validation, before it is decrypted
-    kAnswered,   ///< one bit, to a training server
-    kRefused,    ///< decrypted and not plausible: that it was refused is all that leaves
-    kBegun,      ///< this ledger, anew: what the keys gave away before is not in it
-  };
+  using Kind = LedgerKind;
   Kind kind{};
   std::string time;        ///< UTC, 2026-11-26T17:16:08Z; set by Ledger::append
   std::string what;        ///< "data set", "model", "scores", "labels"; "answer" that is refused
@@ -121,8 +114,6 @@ class Ledger {
 
 LedgerTotals totals(const std::vector<LedgerEntry>& entries);
 
-/// "encrypted", "opened", "published", "shared", "asked", "answered", "refused", "begun".
-const char* kind_name(LedgerEntry::Kind kind);
 /// The members that its kind has.
 nlohmann::json to_json(const LedgerEntry& entry);
 

@@ -155,29 +155,6 @@ party::KeygenRequest request_of(const Context& context, const ParameterSet& para
   return request;
 }
 
-LedgerEntry::Kind kind_of(secret::LedgerEntry::Kind kind) {
-  using Kind = secret::LedgerEntry::Kind;
-  switch (kind) {
-    case Kind::kEncrypted:
-      return LedgerEntry::Kind::kEncrypted;
-    case Kind::kOpened:
-      return LedgerEntry::Kind::kOpened;
-    case Kind::kPublished:
-      return LedgerEntry::Kind::kPublished;
-    case Kind::kShared:
-      return LedgerEntry::Kind::kShared;
-    case Kind::kAsked:
-      return LedgerEntry::Kind::kAsked;
-    case Kind::kAnswered:
-      return LedgerEntry::Kind::kAnswered;
-    case Kind::kRefused:
-      return LedgerEntry::Kind::kRefused;
-    case Kind::kBegun:
-      break;
-  }
-  return LedgerEntry::Kind::kBegun;
-}
-
 }  // namespace
 
 struct Owner::State {
@@ -355,9 +332,8 @@ Ledger Owner::ledger() const {
              .answered_bits = totals.answered_bits,
              .refused_bits = totals.refused_bits};
   for (const secret::LedgerEntry& entry : entries)
-    out.entries.push_back({kind_of(entry.kind), entry.time, entry.what, entry.data, entry.run,
-                           entry.round, entry.numbers, entry.noise, entry.stop, entry.reason,
-                           entry.bits});
+    out.entries.push_back({entry.kind, entry.time, entry.what, entry.data, entry.run, entry.round,
+                           entry.numbers, entry.noise, entry.stop, entry.reason, entry.bits});
   return out;
 }
 

@@ -57,17 +57,6 @@ bool lies_in(const fs::path& output, const GivenOption& option, const fs::path& 
   return lies_within(output, folder);
 }
 
-/// None of a file that is not there, or is none of ours.
-std::optional<FileKind> kind_of(const fs::path& path) {
-  std::error_code error;
-  if (!fs::is_regular_file(path, error)) return std::nullopt;
-  try {
-    return read_header(path).kind;
-  } catch (const DataError&) {
-    return std::nullopt;
-  }
-}
-
 void check_output(const Output& output, const std::vector<GivenOption>& options,
                   const std::vector<Output>& outputs) {
   const std::string expected = "; expected another name";
@@ -75,7 +64,7 @@ void check_output(const Output& output, const std::vector<GivenOption>& options,
   const std::string kept = kept_by_owner(output.path);
   if (!kept.empty())
     throw DataError(output.what + "holds " + kept + ", which nothing can bring back" + expected);
-  if (output.option != nullptr && kind_of(output.path) == FileKind::kCheckpoint)
+  if (output.option != nullptr && file_kind(output.path) == FileKind::kCheckpoint)
     throw DataError(output.what + "holds " + describe(FileKind::kCheckpoint) +
                     ", which a training goes on from" + expected);
   for (const GivenOption& other : options) {

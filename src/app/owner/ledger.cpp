@@ -50,8 +50,8 @@ std::string line_of(const LedgerEntry& e) {
   char line[320];
   const char* tied = e.data.empty() ? "" : ", data set ";
   std::snprintf(
-      line, sizeof line, "%s  %-9s  %s%s%.8s%s\n", e.time.c_str(), kind_name(e.kind), what, tied,
-      e.data.c_str(),
+      line, sizeof line, "%s  %-9s  %s%s%.8s%s\n", e.time.c_str(), kind_name(e.kind).c_str(), what,
+      tied, e.data.c_str(),
       e.round != 0 && e.kind != LedgerEntry::Kind::kAnswered && e.kind != LedgerEntry::Kind::kAsked
           ? (", round " + std::to_string(e.round)).c_str()
           : "");

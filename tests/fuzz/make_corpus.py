@@ -87,6 +87,10 @@ def records():
     put("server_report", "plain", json.dumps({
         "steps": 2, "seconds": {"total": 1.5}, "seconds_per_step": [{"scores": 0.5}, {}],
         "peak_memory_bytes": 1e9}))
+    put("study_message", "nonce", json.dumps({"kind": "nonce", "from": "clinic-a", "session": 2, "study": "0" * 64,
+                                              "body": {"nonce": "00"}}))
+    put("study_message", "envelope", json.dumps({"message": "{}", "signature": "0" * 128}))
+    put("signing_key", "plain", "blindtuner signing key 1: " + "0123456789abcdef" * 4 + "\n")
     put("run_list", "plain", json.dumps({"blindtuner": "results of a run", "files": {
         "model.npz": {"bytes": 1024, "sha256": "00"}, "rounds/round-0001.enc":
         {"bytes": 3, "sha256": ""}}, "replaces": {"test-features.npz": {"bytes": 0, "sha256": ""}}}))

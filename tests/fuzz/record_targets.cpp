@@ -17,6 +17,7 @@
 #include "party/owner/data_sets.h"
 #include "party/owner/sealed_record.h"
 #include "records/round.h"
+#include "records/study/message.h"
 #include "rlwe/written_parameters.h"
 
 namespace blindtuner::fuzz {
@@ -69,6 +70,22 @@ void passphrase(Bytes bytes) {
   each([&] { (void)read_new_passphrase(options, path); });
   if (read_passphrase(options, path).size() == 0) std::abort();
 }
+
+// What a party of a study signs, and the envelope of it.
+void study_message(Bytes bytes) {
+  const std::string text = text_of(bytes);
+  each([&] { (void)records::parse_message(text, "text"); });
+  const records::SignedMessage read = records::parse_message(
+      plain_json_text({{"message", text}, {"signature", std::string(128, '0')}}), "text");
+  static const SigningKey key{SecretBytes(SigningKey::kBytes)};
+  const records::StudyMessage& m = read.message;
+  const records::StudyMessage again =
+      records::open_message(records::parse_message(records::signed_text(m, key), "its copy"),
+                            {m.kind, m.from, m.study, m.session}, key.public_key());
+  if (again.body != m.body) std::abort();
+}
+
+void signing_key(Bytes bytes) { (void)read_signing_key(scratch_file("signing.key", bytes)); }
 
 // Of the server's program, to the owner's.
 void server_report(Bytes bytes) { (void)read_server_report(scratch_file("server.json", bytes)); }
@@ -276,6 +293,8 @@ constexpr Target kTargets[] = {
     {"passphrase", passphrase},
     {"server_report", server_report},
     {"run_list", run_list},
+    {"study_message", study_message},
+    {"signing_key", signing_key},
     {"lock_file", lock_file},
     {"data_sets", data_sets, nullptr, seed_data_sets},
     {"rounds_record", rounds_record, nullptr, seed_rounds_record},

@@ -80,4 +80,24 @@ SecretCoefficients sample_gaussian(std::size_t n, Prng& prng) {
   return out;
 }
 
+Poly sample_secret_uniform(const Ring& ring, std::size_t q_count, Prng& prng) {
+  Poly x(ring, q_count, 0, Domain::kNtt, true);
+  constexpr std::size_t kWords = 3;  // of a residue's number of 3 bits(q) random bits
+  Buffer words(ring.n() * kWords, true);
+  set_residues(x, [&](WritableResidues residues) {
+    for (std::size_t i = 0; i < q_count; ++i) {
+      const Modulus& q = ring.q(i);
+      const u64 mask = (u64{1} << q.bits) - 1;
+      prng.fill(std::span<u64>(words.data(), words.size()));
+      const std::span<u64> out = residues[i];
+      for (std::size_t j = 0; j < out.size(); ++j) {
+        const u64* word = words.data() + j * kWords;
+        const u64 top = q.reduce_product(u128{word[0] & mask} << q.bits | (word[1] & mask));
+        out[j] = q.reduce_product(u128{top} << q.bits | (word[2] & mask));
+      }
+    }
+  });
+  return x;
+}
+
 }  // namespace blindtuner::ring

@@ -6,6 +6,7 @@
 
 #include "base/buffer.h"
 #include "base/random.h"
+#include "ring/poly.h"
 
 namespace blindtuner::ring {
 
@@ -34,5 +35,9 @@ SecretCoefficients sample_sparse_ternary(std::size_t n, std::size_t weight, Prng
 /// Discrete Gaussian with kErrorSigma: probability proportional to exp(-x^2 / (2 sigma^2)), from a
 /// cumulative table of 63 bits, cut where the table ends (beyond 9 sigma, below 2^-60).
 SecretCoefficients sample_gaussian(std::size_t n, Prng& prng);
+
+/// Uniform modulo the first q_count primes (each residue's bias below 2^(-2 bits of its prime)), NTT domain, in
+/// wiped memory: what a secret is hidden by.
+Poly sample_secret_uniform(const Ring& ring, std::size_t q_count, Prng& prng);
 
 }  // namespace blindtuner::ring

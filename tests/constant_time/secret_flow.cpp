@@ -23,6 +23,7 @@
 #include "secret/encryption.h"
 #include "secret/joint/opening.h"
 #include "secret/joint/relinearisation.h"
+#include "secret/joint/threshold.h"
 #include "secret/secret_key_file.h"
 
 namespace blindtuner {
@@ -130,6 +131,11 @@ void flow_keys(const SecretKeys& secrets) {
   publish_share(round.h0, "first round, h0");
   publish_share(round.h1, "first round, h1");
   publish_share(part.second(round), "second round");
+  Prng prng = Prng::for_secrets();
+  const std::vector<std::size_t> both{0, 1};
+  const std::vector<Poly> dealt = joint::deal(secrets.small, 2, 2, 2, prng);
+  for (const std::size_t owner : both)
+    expect_secret(joint::weighted_part(dealt[owner], owner, both), "part of a secret", false);
   const PublicKey key = make_public_key(secrets.small, 2, insecure);
   expect_secret(key.b, "public key", true);
 }

@@ -210,6 +210,30 @@ TEST_F(SampleUniform, EveryLimbIsUniform) {
   }
 }
 
+TEST_F(SampleUniform, ASecretOneIsUniformToo) {
+  constexpr std::size_t kCells = 64, kTimes = 32;
+  std::vector<std::vector<double>> counts(4, std::vector<double>(kCells, 0));
+  std::vector<std::vector<double>> low = counts;
+  Prng prng(seed_of(15));
+  for (std::size_t time = 0; time < kTimes; ++time) {
+    const Poly x = sample_secret_uniform(ring_, 4, prng);
+    EXPECT_TRUE(x.wiped());
+    for (std::size_t i = 0; i < x.limbs(); ++i) {
+      const u64 q = x.modulus(i).q;
+      for (const u64 residue : limb_of(x, i)) {
+        ASSERT_LT(residue, q);
+        ++counts[i][static_cast<std::size_t>(u128{residue} * kCells / q)];
+        ++low[i][residue % kCells];
+      }
+    }
+  }
+  const std::vector<double> expected(kCells, double(kTimes << kLogN) / kCells);
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    EXPECT_LT(chi_square(counts[i], expected), chi_square_bound(kCells - 1)) << "limb " << i;
+    EXPECT_LT(chi_square(low[i], expected), chi_square_bound(kCells - 1)) << "limb " << i;
+  }
+}
+
 TEST_F(SampleUniform, SeedAndStreamDecideEverything) {
   const Poly x = sample_uniform(ring_, 4, 3, seed_of(8), 9);
   const Poly same = sample_uniform(ring_, 4, 3, seed_of(8), 9);

@@ -31,10 +31,15 @@ int wide_levels(double sigma) {
 }
 
 Poly decryption_share(const Ciphertext& c, const SecretKey& s, int levels, Prng& prng) {
-  require(&c.ring() == &s.ring() && c.c1.domain() == Domain::kNtt,
+  return decryption_share(c, s.ntt().copy_limbs(c.q_count(), 0), levels, prng);
+}
+
+Poly decryption_share(const Ciphertext& c, const Poly& secret, int levels, Prng& prng) {
+  require(&c.ring() == &secret.ring() && c.c1.domain() == Domain::kNtt &&
+              secret.domain() == Domain::kNtt && secret.q_count() >= c.q_count() && secret.wiped(),
           "ciphertext and key of different rings");
-  Poly share = mul(c.c1, s.ntt().copy_limbs(c.q_count(), 0));
-  add_inplace(share, sample_wide_gaussian(s.ring(), c.q_count(), levels, prng));
+  Poly share = mul(c.c1, secret);
+  add_inplace(share, sample_wide_gaussian(secret.ring(), c.q_count(), levels, prng));
   return share.copy_public();
 }
 

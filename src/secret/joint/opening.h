@@ -25,5 +25,8 @@ inline constexpr int kMostLevels = 96;
 
 /// d_i, NTT domain, public. The noise is what the generator gives.
 Poly decryption_share(const Ciphertext& c, const SecretKey& s, int levels, Prng& prng);
+/// The same of what stands in s'_i's place where fewer than all open (joint/threshold.h): a polynomial of
+/// at least c's limbs, NTT domain.
+Poly decryption_share(const Ciphertext& c, const Poly& secret, int levels, Prng& prng);
 
 }  // namespace blindtuner::secret::joint

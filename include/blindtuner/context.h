@@ -17,7 +17,8 @@ struct ContextOptions {
 
 /// Threads that work and memory that is worked in, neither shared with another context, and leave for test parameters.
 /// Copies share it; so does everything that was made with one, which keeps it as long as it lives. The memory goes back to
-/// the system with the last of them. Any number of threads at once.
+/// the system with the last of them. Any number of threads at once. In a process that
+/// is forked off, which has neither the threads nor the secrets, whatever was made before throws ContractError.
 class Context {
  public:
   /// Throws ContractError for a number of threads out of range, as whatever is given a context that was moved from

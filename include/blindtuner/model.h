@@ -22,7 +22,7 @@ struct LinearModel {
 
   /// samples x classes, row after row. Throws ContractError where widths or sizes do not fit.
   std::vector<double> scores(const DataSet& data) const;
-  /// One class a sample. Throws as scores().
+  /// One class a sample. Throws as scores(), and DataError for scores that are not finite, as of features that are not.
   std::vector<int> classify(const DataSet& data) const;
 };
 

@@ -102,7 +102,7 @@ class Owner {
   /// Encrypts samples to a file for the server, in the place of one that is there, and records it. Labels belong to
   /// training and validation, and to these alone. Throws
   /// DataError for features of another width than the keys' or out of range, labels that are no class, a training
-  /// set of one class and a file that cannot be written or is a key, a ledger or a record; ContractError for sizes that
+  /// set of one class and a file that cannot be written or is a key, a ledger, a record or a checkpoint; ContractError for sizes that
   /// do not fit each other. A file that is there stays where the call fails.
   void encrypt(const DataSet& data, DataUse use, const std::filesystem::path& file,
                SampleOrder order = SampleOrder::kMixed, const OwnerNotices& notices = {}) const;
@@ -137,7 +137,7 @@ class Owner {
   /// Early stopping: opens the rounds of a training (EarlyStopping of server.h is the other side), answers each with
   /// one bit, go on or stop, and keeps the best model, encrypted. Returns when the run needs no more answers, or
   /// when options.stop says so. Throws DataError when no round comes in time, for rounds of another run,
-  /// and where best_model is a key, a ledger, a record or options.data; ContractError for options that are missing or out of
+  /// and where best_model is a key, a ledger, a record, a checkpoint or options.data; ContractError for options that are missing or out of
   /// range.
   ValidationResult validate(const ValidationOptions& options,
                             const ExpectedTraining& expected = {}) const;

@@ -58,8 +58,8 @@ class Training {
   /// after an answer that stopped the run. Throws as run().
   TrainingEnd step();
   /// Writes the encrypted model after the steps done so far: one at least, or ContractError. Takes the place of
-  /// a file that is there, but throws DataError for an owner's key, ledger or record and for a file of this run: its data,
-  /// its validation set, its checkpoint.
+  /// a file that is there, but throws DataError for an owner's key, ledger or record, a training's checkpoint and a file of
+  /// this run: its data, its validation set.
   void save_model(const std::filesystem::path& file) const;
 
   struct [[gnu::visibility("hidden")]] State;
@@ -91,7 +91,7 @@ class Server {
                  const std::filesystem::path& checkpoint = {}) const;
 
   /// Writes the encrypted scores of a data set under a model, in the place of a file that is there. Throws DataError when
-  /// these do not fit, and where `scores` is one of the two or an owner's key, ledger or record.
+  /// these do not fit, and where `scores` is one of the two, an owner's key, ledger or record, or a checkpoint.
   void score(const std::filesystem::path& data, const std::filesystem::path& model,
              const std::filesystem::path& scores, const Progress& progress = {}) const;
 

@@ -15,6 +15,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/path.h"
@@ -166,7 +167,7 @@ void AtomicFile::require_regular(unsigned mode) const {
 
 void AtomicFile::open_temporary() {
   if (!always_named) {
-    descriptor_ = ::openat(folder_, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode_);
+    descriptor_ = above_streams(::openat(folder_, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode_));
     // Without /proc it could not be given a name.
     if (descriptor_ >= 0 && ::access(path_of_descriptor(descriptor_).c_str(), F_OK) != 0)
       ::close(std::exchange(descriptor_, -1));
@@ -179,7 +180,8 @@ void AtomicFile::open_temporary() {
   do {
     if (descriptor_ >= 0) ::close(descriptor_);
     const std::string name = temporary_name();
-    descriptor_ = ::openat(folder_, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode_);
+    descriptor_ = above_streams(
+        ::openat(folder_, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode_));
     if (descriptor_ < 0) fail("open", errno);
     temporary_ = name;
     while (::flock(descriptor_, LOCK_EX) != 0 && errno == EINTR) {

@@ -15,14 +15,18 @@
 #include <thread>
 #include <utility>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/path.h"
+#include "base/sha256.h"
 
 namespace blindtuner {
 namespace {
 
 using namespace std::chrono_literals;
+
+constexpr std::size_t kLongestRole = 240;  // of a name's 255 bytes
 
 std::string& process_title() {
   static std::string title = "another program";
@@ -92,6 +96,7 @@ FileLock& FileLock::operator=(FileLock&& other) noexcept {
   folder_ = std::move(other.folder_);
   file_ = std::move(other.file_);
   descriptor_ = std::exchange(other.descriptor_, -1);
+  home_ = other.home_;
   return *this;
 }
 
@@ -99,7 +104,7 @@ FileLock& FileLock::operator=(FileLock&& other) noexcept {
 // nothing that `ps` does not.
 bool FileLock::open_file() {
   constexpr int kFlags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
-  descriptor_ = ::open(file_.c_str(), O_RDWR | O_CREAT | kFlags, 0666);
+  descriptor_ = above_streams(::open(file_.c_str(), O_RDWR | O_CREAT | kFlags, 0666));
   if (descriptor_ < 0) descriptor_ = ::open(file_.c_str(), O_RDONLY | kFlags);
   struct stat info {};
   const bool opened = descriptor_ >= 0 && ::fstat(descriptor_, &info) == 0;
@@ -141,11 +146,13 @@ bool FileLock::take(int operation) {
 
 void FileLock::release() noexcept {
   if (descriptor_ < 0) return;
-  // The last holder's business. Others see that the name is gone, or another file's, and try again.
+  // The last holder's business. Others see that the name is gone, or another file's, and try again. What a fork
+  // copied is the same open file, which would be locked as if nobody else held it.
   struct stat held {
   }, named{};
-  if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0 && ::fstat(descriptor_, &held) == 0 &&
-      ::lstat(file_.c_str(), &named) == 0 && same_file(held, named))
+  if (home_.here() && ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0 &&
+      ::fstat(descriptor_, &held) == 0 && ::lstat(file_.c_str(), &named) == 0 &&
+      same_file(held, named))
     ::unlink(file_.c_str());
   ::close(std::exchange(descriptor_, -1));
 }
@@ -156,7 +163,13 @@ FileLock make_locked_folder(const std::filesystem::path& path, const std::string
 }
 
 FileLock lock_file(const std::filesystem::path& path) {
-  return FileLock(path.has_parent_path() ? path.parent_path() : ".", path.filename().string());
+  std::string role = path.filename().string();
+  // With what is around it a long name would be none, and nothing would be held.
+  if (role.size() > kLongestRole) {
+    const Sha256Digest digest = Sha256().add(role).finish();
+    role = role.substr(0, kLongestRole - 2 * digest.size()) + to_hex(digest);
+  }
+  return FileLock(path.has_parent_path() ? path.parent_path() : ".", role);
 }
 
 }  // namespace blindtuner

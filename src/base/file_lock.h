@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <string>
 
+#include "base/home_process.h"
+
 namespace blindtuner {
 
 /// How this process is called in the messages of others: "blindtuner keygen". Set once, at start.
@@ -13,8 +15,8 @@ void set_process_title(std::string title);
 /// Holds `folder`/.`role`.lock by flock(2) until it is destroyed or its process ends, however that
 /// happens: a lock is never stale. Roles are independent of each other, so the owner's and the
 /// server's programs can work in one folder as "owner" and "server". The file holds a line for
-/// every holder (process, title, since when) and is removed by the last one. Children do not
-/// inherit the lock. Two locks of one process exclude each other like those of two.
+/// every holder (process, title, since when) and is removed by the last one. Programs that are started do not
+/// inherit the lock, and a process that is forked off gives it back no more than it takes it. Two locks of one process exclude each other like those of two.
 ///
 /// A link, symbolic or hard, or anything but a regular file under that name is refused; a file of
 /// another user is locked and not written to.
@@ -48,6 +50,7 @@ class FileLock {
 
   std::filesystem::path folder_, file_;
   int descriptor_ = -1;
+  HomeProcess home_{};
 };
 
 /// Makes the folder and holds it in this role: keep what is returned. Throws DataError of make_folder

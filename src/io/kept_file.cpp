@@ -32,6 +32,7 @@ std::string told_by_name(const std::string& name) {
 std::string told_by_contents(const fs::path& path) {
   std::error_code error;
   if (!fs::is_regular_file(path, error)) return {};
+  if (!std::ifstream(path, std::ios::binary)) return "what cannot be read";
   const auto kind = file_kind(path);
   if (kind == FileKind::kSecretKey || kind == FileKind::kEvaluationKeys) return describe(*kind);
   const std::string begin = first_bytes(path);
@@ -52,8 +53,10 @@ std::string kept_by_owner(const fs::path& path) {
   return {};
 }
 
-void require_replaceable(const fs::path& output) {
-  const std::string kept = kept_by_owner(output);
+void require_replaceable(const fs::path& output, bool checkpoint) {
+  std::string kept = kept_by_owner(output);
+  if (kept.empty() && !checkpoint && file_kind(output) == FileKind::kCheckpoint)
+    kept = describe(FileKind::kCheckpoint);
   if (!kept.empty())
     throw DataError(quoted_path(output) + ": holds " + kept +
                     ", which nothing can bring back; expected another name");

@@ -1,5 +1,6 @@
 #include "rlwe/parameters.h"
 
+#include <locale>
 #include <sstream>
 
 #include "base/sha256.h"
@@ -163,6 +164,7 @@ Parameters::Parameters(const ParametersLiteral& literal) : literal_(literal) {
              .c_str());
 
   std::ostringstream text;
+  text.imbue(std::locale::classic());  // a library's user may have set another, which groups digits
   text << p.name << ' ' << p.log_n << ' ' << p.log_small_n << ' ' << p.small_special << ' '
        << p.sparse_special << ' ' << p.sparse_weight << ' ' << p.modulus_range << ' '
        << p.slot_to_coeff_bits.size() << ' ' << p.circuit_bits.size() << ' '

@@ -2,6 +2,7 @@
 // program includes this file.
 #pragma once
 
+#include "base/home_process.h"
 #include "ring/sampling.h"
 #include "ring/secret_sampling.h"
 #include "rlwe/parameters.h"
@@ -10,7 +11,8 @@ namespace blindtuner::secret {
 using namespace rlwe;
 
 /// A small secret, in coefficients and in the NTT domain modulo all primes of its ring. Wiped on
-/// destruction.
+/// destruction. In a process that is forked off its memory is zero, and what a secret of zero encrypts anybody reads:
+/// there ntt() and coefficients() throw ContractError.
 class SecretKey {
  public:
   /// Uniform ternary (hardness.sparse_weight = 0) or exactly sparse_weight nonzero coefficients.
@@ -25,8 +27,14 @@ class SecretKey {
 
   const Ring& ring() const { return ntt_.ring(); }
   const SecretHardness& hardness() const { return hardness_; }
-  const Poly& ntt() const { return ntt_; }
-  std::span<const std::int64_t> coefficients() const { return coefficients_.span(); }
+  const Poly& ntt() const {
+    home_.require_here("a secret key");
+    return ntt_;
+  }
+  std::span<const std::int64_t> coefficients() const {
+    home_.require_here("a secret key");
+    return coefficients_.span();
+  }
 
  private:
   SecretKey(SecretHardness hardness, SecretCoefficients coefficients, Poly ntt)
@@ -34,6 +42,7 @@ class SecretKey {
   SecretHardness hardness_;
   SecretCoefficients coefficients_;
   Poly ntt_;
+  HomeProcess home_{};
 };
 
 /// The owner's secrets: the big ring's, the small ring's, and the sparse one around mod_raise

@@ -82,11 +82,13 @@ TEST_F(Outputs, TakeThePlaceOfNothingOfAnOwner) {
   }
 }
 
-TEST_F(Outputs, TakeThePlaceOfNothingThatWasRead) {
+TEST_F(Outputs, TakeThePlaceOfNothingThatWasReadOrWillBe) {
   const fs::path second = folder / "second.enc";
   fs::create_hard_link(model, second);
   for (const fs::path& file : {data, model, second}) expect_kept("score", file, file);
   for (const fs::path& file : {data, checkpoint}) expect_kept("save_model", file, file);
+  for (const auto& [by, write] : writers)
+    if (by != "train") expect_kept(by, checkpoint, checkpoint);
   expect_kept("validate", validation, validation);
 }
 
@@ -107,6 +109,20 @@ TEST_F(Outputs, OfDataSetsThatCannotBeRecordedLeaveTheEarlierFile) {
   expect_kept("encrypt", data, data);
   EXPECT_THROW(writers.at("encrypt")(folder / "none.enc"), DataError);
   EXPECT_FALSE(fs::exists(folder / "none.enc"));
+}
+
+TEST_F(Outputs, AreWhereTheyWereMeantWhenTheyWereNamed) {
+  const fs::path before = fs::current_path();
+  fs::current_path(folder / "");
+  const Owner again = Owner::open(lenient(), "keys");
+  Training named = server.train("data.enc", steps(1), {}, "relative.enc");
+  fs::current_path(before);
+  (void)named.run();
+  EXPECT_TRUE(fs::exists(folder / "relative.enc"));
+  EXPECT_FALSE(fs::exists("relative.enc"));
+  EXPECT_THROW(named.save_model(data), DataError);
+  EXPECT_NO_THROW((void)again.open_labels(data));
+  EXPECT_TRUE(again.evaluation_keys().is_absolute());
 }
 
 using MovedFrom = Outputs;

@@ -3,12 +3,15 @@
 #include <blindtuner/owner.h>
 #include <blindtuner/server.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <future>
 #include <limits>
+#include <locale>
 #include <map>
 #include <string>
 
@@ -103,6 +106,59 @@ TEST(OwnerKeys, SayWhatTheyAreAndHowLarge) {
   EXPECT_NE(other.keys().identity, mine.identity);
   fs::remove(other.evaluation_keys());
   EXPECT_EQ(other.keys().bytes, 0u);
+}
+
+/// Whether it holds in a process that is forked off.
+template <typename Call>
+bool holds_in_a_child(const Call& call) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    try {
+      ::_exit(call() ? 0 : 1);
+    } catch (...) {
+      ::_exit(2);
+    }
+  }
+  int status = -1;
+  return ::waitpid(child, &status, 0) == child && status == 0;
+}
+
+TEST(ParameterSets, AreTheSameInEveryLocale) {
+  struct Grouped : std::numpunct<char> {
+    char do_thousands_sep() const override { return ','; }
+    std::string do_grouping() const override { return "\3"; }
+  };
+  const std::locale before = std::locale::global(std::locale(std::locale::classic(), new Grouped));
+  const ParameterSet here = ParameterSet::named("InsecureTest10");
+  std::locale::global(before);
+  EXPECT_EQ(here.digest(), small().digest());
+  EXPECT_EQ(here.json(), small().json());
+}
+
+// Wiped memory is zero there, and a secret of zero encrypts for everybody.
+TEST(OwnerKeys, AreNotThoseOfAForkedProcess) {
+  const TemporaryFolder folder;
+  const fs::path keys = folder / "keys", file = folder / "data.enc";
+  const Owner owner = Owner::make_keys(lenient(), keys, small(), kShape);
+  const Samples samples(kSamples);
+  const auto encrypt = [&](const Owner& by) {
+    by.encrypt(samples.set(), DataUse::kTraining, file, SampleOrder::kKept);
+  };
+  EXPECT_TRUE(holds_in_a_child([&] {
+    try {
+      encrypt(owner);
+    } catch (const ContractError&) {
+      return true;
+    }
+    return false;
+  }));
+  EXPECT_FALSE(fs::exists(file));
+  // One thread: a sanitizer allows no more after a fork.
+  EXPECT_TRUE(holds_in_a_child([&] {
+    encrypt(Owner::open(Context({.threads = 1, .allow_insecure = true}), keys));
+    return true;
+  }));
+  EXPECT_EQ(owner.open_labels(file), samples.labels);
 }
 
 /// Fractions of a call: they begin at 0, do not fall and end at 1.
@@ -505,6 +561,13 @@ TEST(LinearModel, ScoresRowsOfItsWidth) {
   const std::vector<float> rows = {1, 1, -1, 0};
   EXPECT_EQ(model.scores({rows, 2}), (std::vector<double>{3.5, 6, -0.5, -4}));
   EXPECT_EQ(model.classify({rows, 2}), (std::vector<int>{1, 0}));
+  for (const double none : {kNaN, kInfinity}) {
+    const std::vector<float> strange = {1, 1, static_cast<float>(none), 0};
+    EXPECT_NE(refused<DataError>([&] {
+                (void)model.classify({strange, 2});
+              }).find("sample 1"),
+              std::string::npos);
+  }
   EXPECT_THROW(model.scores({rows, 4}), ContractError);
   EXPECT_THROW(model.scores({std::span(rows).first(3), 2}), ContractError);
   model.bias.pop_back();

@@ -117,6 +117,29 @@ TEST_F(FileLockTest, EndsWithItsProcess) {
   ::close(ready[1]);
 }
 
+TEST_F(FileLockTest, IsNotGivenBackByACopyInAForkedProcess) {
+  FileLock lock(folder_, "keys");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    lock.release();
+    ::_exit(0);
+  }
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  EXPECT_TRUE(fs::exists(folder_ / ".keys.lock"));
+  EXPECT_NE(refusal(), "");
+  lock.release();
+  EXPECT_EQ(refusal(), "");
+}
+
+TEST_F(FileLockTest, HoldsFilesOfTheLongestNames) {
+  const fs::path one = folder_ / (std::string(254, 'n') + "1"),
+                 other = folder_ / (std::string(254, 'n') + "2");
+  const FileLock lock = lock_file(one);
+  EXPECT_TRUE(lock.held());
+  EXPECT_THROW((void)lock_file(one), DataError);
+  EXPECT_TRUE(lock_file(other).held());
+}
+
 TEST_F(FileLockTest, WaitsAsLongAsItIsTold) {
   FileLock held(folder_, "keys");
   std::thread releases([&] {

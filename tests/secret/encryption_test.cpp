@@ -1,6 +1,9 @@
 // Secrets, encryption and decryption: distributions, sizes of errors, and what is wiped.
 #include "secret/encryption.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <cstring>
 #include <set>
 
@@ -88,6 +91,28 @@ TEST(SecretKey, EverythingThatShowsASecretIsWiped) {
   const Buffer again(words, true);  // secrets have a pool of their own
   ASSERT_EQ(again.data(), place);
   for (std::size_t i = 0; i < words; ++i) ASSERT_EQ(again.data()[i], u64{0});
+}
+
+// Where its memory is zero, a ciphertext would be the message with its error, for everybody to read.
+TEST(SecretKey, IsNotUsedInAForkedProcess) {
+  const SecretKey& key = tiny_scheme().secrets.small;
+  const auto refused = [](const auto& use) {
+    try {
+      (void)use();
+    } catch (const ContractError&) {
+      return true;
+    }
+    return false;
+  };
+  const pid_t child = ::fork();
+  if (child == 0)
+    ::_exit(refused([&] { return key.ntt().limbs(); }) &&
+                    refused([&] { return key.coefficients().size(); })
+                ? 0
+                : 1);
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 TEST(Encryption, SecretKeyErrorIsTheGaussianAlone) {

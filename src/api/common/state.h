@@ -5,7 +5,11 @@
 #include <blindtuner/keys.h>
 #include <blindtuner/parameters.h>
 
+#include <filesystem>
+#include <system_error>
+
 #include "base/error.h"
+#include "base/home_process.h"
 #include "base/resources.h"
 #include "records/training_keys.h"
 
@@ -16,6 +20,7 @@ struct Context::State {
       : resources(options.threads), allow_insecure(options.allow_insecure) {}
   Resources resources;
   const bool allow_insecure;
+  const HomeProcess home{};
 };
 
 struct ParameterSet::State {
@@ -41,12 +46,27 @@ inline KeysInfo keys_info(const records::KeySet& set, const linalg::ProductLayou
           .bytes = error ? 0 : bytes};
 }
 
-/// While one lives, this thread computes with the context's threads and memory, which it keeps.
+/// What a path means now, wherever the process goes later. As it is where that cannot be told.
+inline std::filesystem::path absolute_path(const std::filesystem::path& path) {
+  std::error_code error;
+  std::filesystem::path out = std::filesystem::absolute(path, error);
+  return error || path.empty() ? path : out;
+}
+
+/// While one lives, this thread computes with the context's threads and memory, which it keeps. Throws ContractError in
+/// another process than the context's.
 class [[gnu::visibility("hidden")]] UseContext {
  public:
-  explicit UseContext(const Context& context) : state_(context.state()), use_(state_->resources) {}
+  explicit UseContext(const Context& context)
+      : state_(at_home(context.state())), use_(state_->resources) {}
 
  private:
+  static const std::shared_ptr<Context::State>& at_home(
+      const std::shared_ptr<Context::State>& state) {
+    state->home.require_here("a context, or what was made with one,");
+    return state;
+  }
+
   std::shared_ptr<Context::State> state_;
   UseResources use_;
 };

@@ -1,6 +1,8 @@
 #include <blindtuner/model.h>
 
 #include <algorithm>
+#include <cmath>
+#include <string>
 
 #include "base/error.h"
 
@@ -25,9 +27,14 @@ std::vector<double> LinearModel::scores(const DataSet& data) const {
 std::vector<int> LinearModel::classify(const DataSet& data) const {
   const std::vector<double> all = scores(data);
   std::vector<int> out;
-  for (auto row = all.begin(); row != all.end(); row += static_cast<std::ptrdiff_t>(classes))
+  for (auto row = all.begin(); row != all.end(); row += static_cast<std::ptrdiff_t>(classes)) {
+    if (!std::all_of(row, row + static_cast<std::ptrdiff_t>(classes),
+                     [](double score) { return std::isfinite(score); }))
+      throw DataError("sample " + std::to_string(out.size()) +
+                      " has a score that is not finite, and so no class; expected finite features");
     out.push_back(
         static_cast<int>(std::max_element(row, row + static_cast<std::ptrdiff_t>(classes)) - row));
+  }
   return out;
 }
 

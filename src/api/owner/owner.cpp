@@ -169,9 +169,10 @@ const Owner::State& Owner::state() const {
   return *state_;
 }
 
-Owner Owner::make_keys(const Context& context, const fs::path& folder,
+Owner Owner::make_keys(const Context& context, const fs::path& relative,
                        const ParameterSet& parameters, const DataShape& shape,
                        std::string_view passphrase, const OwnerNotices& notices) {
+  const fs::path folder = absolute_path(relative);
   {
     const UseContext use(context);
     bool asked = false;
@@ -185,8 +186,9 @@ Owner Owner::open(const Context& context, const fs::path& folder, std::string_vi
                   const OwnerNotices& notices) {
   const UseContext use(context);
   bool asked = false;
-  party::OwnerFolder keys = party::open_keys_to_encrypt(
-      folder, context.allows_insecure(), source_of(passphrase, asked), listener_of(notices));
+  party::OwnerFolder keys =
+      party::open_keys_to_encrypt(absolute_path(folder), context.allows_insecure(),
+                                  source_of(passphrase, asked), listener_of(notices));
   if (!passphrase.empty() && !asked)
     throw DataError(quoted_path(party::secret_key_path(folder)) +
                     ": is under no passphrase, and one was given");

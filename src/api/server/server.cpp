@@ -80,21 +80,24 @@ Training Server::train(const fs::path& data, const TrainingOptions& options,
   task.keys = state().keys;
   require(early_stopping.data.empty() == early_stopping.exchange.empty(),
           "early stopping has data and an exchange, or neither");
-  io::require_replaceable(checkpoint);
+  // The run lasts; where the process is may change.
+  const fs::path kept = absolute_path(checkpoint);
+  io::require_replaceable(kept, true);
   task.config = config_of(options, keys.keys.layout.classes);
   task.circuit = &circuit_of(options, task.config);
-  task.resume = !checkpoint.empty();
-  if (!checkpoint.empty()) task.checkpoints = std::make_shared<party::CheckpointInFile>(checkpoint);
+  task.resume = !kept.empty();
+  if (!kept.empty()) task.checkpoints = std::make_shared<party::CheckpointInFile>(kept);
   task.data = read_data(data, keys);
   if (!early_stopping.data.empty())
-    task.validation = party::Validation{
-        std::make_shared<transport::FolderChannel>(early_stopping.exchange, "server"),
-        read_data(early_stopping.data, keys), early_stopping.timeout};
+    task.validation =
+        party::Validation{std::make_shared<transport::FolderChannel>(
+                              absolute_path(early_stopping.exchange), "server"),
+                          read_data(early_stopping.data, keys), early_stopping.timeout};
   return Training(std::shared_ptr<Training::State>(
       new Training::State{state().context,
-                          {{data, "the data"},
-                           {early_stopping.data, "the validation set"},
-                           {checkpoint, "the checkpoint"}},
+                          {{absolute_path(data), "the data"},
+                           {absolute_path(early_stopping.data), "the validation set"},
+                           {kept, "the checkpoint"}},
                           party::TrainingSession(std::move(task))}));
 }
 

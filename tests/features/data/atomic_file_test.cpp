@@ -74,6 +74,24 @@ TEST_P(AtomicFileTest, AbandonedLeavesTheOldFile) {
   EXPECT_EQ(folder_.files(), 1u);
 }
 
+TEST_P(AtomicFileTest, NobodysOutputGoesIntoAFileWhereStreamsAreClosed) {
+  const auto path = folder_ / "out";
+  const pid_t child = ::fork();
+  if (child == 0) {
+    for (const int stream : {0, 1, 2}) ::close(stream);
+    AtomicFile file(path);
+    for (const int stream : {0, 1, 2}) (void)!::write(stream, "a warning", 9);
+    file.write(std::string_view("whole"));
+    file.commit();
+    ::_exit(0);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_EQ(status, 0);
+  EXPECT_EQ(text_of(path), "whole");
+  EXPECT_EQ(folder_.files(), 1u);
+}
+
 TEST_P(AtomicFileTest, FailuresNameTheTarget) {
   const std::string folder = (folder_ / "missing").string();
   expect_data_error(

@@ -122,11 +122,11 @@ class Whitening:
 class Owner:
     @staticmethod
     def make_keys(folder: _Path, features: int, classes: int, *, batch: int = 4096,
-                  parameters: Union[str, ParameterSet] = "Standard", passphrase: str = "",
+                  parameters: Union[str, ParameterSet] = "Standard", passphrase: Optional[str] = None,
                   context: Optional[Context] = None, progress: Optional[_Task] = None,
                   warning: Optional[_Text] = None, note: Optional[_Text] = None) -> Owner: ...
     @staticmethod
-    def open(folder: _Path, *, passphrase: str = "", context: Optional[Context] = None,
+    def open(folder: _Path, *, passphrase: Optional[str] = None, context: Optional[Context] = None,
              progress: Optional[_Task] = None, warning: Optional[_Text] = None,
              note: Optional[_Text] = None) -> Owner: ...
     @property

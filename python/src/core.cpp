@@ -11,6 +11,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 #include <pybind11/stl/filesystem.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdint>
@@ -18,6 +19,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -30,6 +32,28 @@ namespace {
 namespace fs = std::filesystem;
 
 using Rows = py::array_t<float, py::array::c_style | py::array::forcecast>;
+
+/// A thread that comes back for the interpreter's lock while the interpreter ends is ended there, amid C++ that does not
+/// expect it: it waits for the end of the process.
+void wait_where_python_ends() {
+#if PY_VERSION_HEX >= 0x030D0000
+  while (Py_IsFinalizing()) ::pause();
+#else
+  while (_Py_IsFinalizing()) ::pause();
+#endif
+}
+
+/// While one lives, others have the interpreter's lock.
+class Unlocked {
+ public:
+  Unlocked() = default;
+  ~Unlocked() { wait_where_python_ends(); }
+  Unlocked(const Unlocked&) = delete;
+  Unlocked& operator=(const Unlocked&) = delete;
+
+ private:
+  py::gil_scoped_release released_;
+};
 
 /// Of a handle that works for one call at a time: others, on other threads or out of a function that tells how far the
 /// first one is, are refused. A lock would have them wait, the latter for ever.
@@ -72,7 +96,7 @@ struct TrainingHandle {
 /// Without the interpreter's lock, and alone.
 template <typename Handle, typename Work>
 auto alone(Handle& handle, const Work& work) {
-  const py::gil_scoped_release released;
+  const Unlocked released;
   const typename AtWork::Call call(handle.at_work);
   return work();
 }
@@ -80,6 +104,7 @@ auto alone(Handle& handle, const Work& work) {
 /// From within a call that does not hold the interpreter's lock.
 template <typename... Arguments>
 void tell(const py::object& function, const Arguments&... arguments) {
+  wait_where_python_ends();
   const py::gil_scoped_acquire lock;
   if (PyErr_CheckSignals() != 0) throw py::error_already_set();
   if (!function.is_none()) function(arguments...);
@@ -97,23 +122,40 @@ OwnerNotices notices_of(const py::object& progress, const py::object& warning,
   return out;
 }
 
+/// numpy would make numbers of texts, times and real parts, and take what a mask hides.
+Rows rows_of(const py::object& x) {
+  if (py::module_::import("numpy").attr("ma").attr("is_masked")(x).cast<bool>())
+    throw DataError("features: some are masked, expected a number each");
+  const auto array = py::array::ensure(x);
+  if (!array) throw py::error_already_set();
+  if (std::string_view("fiubO").find(array.dtype().kind()) == std::string_view::npos)
+    throw DataError("features: an array of " + py::str(array.dtype()).cast<std::string>() +
+                    ", expected real numbers");
+  if (array.ndim() != 2 || array.shape(1) == 0)
+    throw DataError("features: an array of shape " +
+                    py::str(array.attr("shape")).cast<std::string>() +
+                    ", expected samples x features");
+  auto rows = Rows::ensure(array);
+  if (!rows) throw py::error_already_set();
+  return rows;
+}
+
 /// What it is made of must outlive it.
 DataSet set_of(const Rows& x, const std::vector<int>& labels = {}) {
-  if (x.ndim() != 2)
-    throw DataError("features: an array of " + std::to_string(x.ndim()) +
-                    " dimensions, expected samples x features");
   return {.features = {x.data(), static_cast<std::size_t>(x.size())},
           .width = static_cast<std::size_t>(x.shape(1)),
           .labels = labels};
 }
 
 /// numpy would cut fractions and wrap what an int does not hold.
-std::vector<int> labels_of(const std::optional<py::array>& y) {
-  if (!y) return {};
-  if (y->ndim() != 1 || (y->dtype().kind() != 'i' && y->dtype().kind() != 'u'))
+std::vector<int> labels_of(const py::object& y) {
+  if (y.is_none()) return {};
+  const auto array = py::array::ensure(y);
+  if (!array) throw py::error_already_set();
+  if (array.ndim() != 1 || (array.dtype().kind() != 'i' && array.dtype().kind() != 'u'))
     throw DataError("labels: expected one whole number a sample, the class from 0");
   using Whole = py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>;
-  const auto whole = Whole::ensure(*y);
+  const auto whole = Whole::ensure(array);
   if (!whole) throw py::error_already_set();
   std::vector<int> out;
   out.reserve(static_cast<std::size_t>(whole.size()));
@@ -138,8 +180,16 @@ py::array_t<T> array_of(const std::vector<T>& values, std::size_t columns) {
 
 /// A set, or the name of one.
 ParameterSet parameters_of(const py::object& given) {
-  return py::isinstance<py::str>(given) ? ParameterSet::named(given.cast<std::string>())
-                                        : given.cast<ParameterSet>();
+  if (py::isinstance<py::str>(given)) return ParameterSet::named(given.cast<std::string>());
+  if (py::isinstance<ParameterSet>(given)) return given.cast<ParameterSet>();
+  throw py::type_error("parameters: expected a ParameterSet or the name of one");
+}
+
+/// None: none. An empty one, as of a variable that was not set, would protect nothing.
+std::string passphrase_of(const std::optional<std::string>& given) {
+  if (given && given->empty())
+    throw DataError("the passphrase is empty; expected one, or None for keys without");
+  return given.value_or("");
 }
 
 Context context_of(const std::optional<Context>& given) { return given ? *given : Context(); }
@@ -153,7 +203,7 @@ DataUse use_of(const std::string& name) {
 
 template <typename F>
 auto without_lock(const F& call) {
-  const py::gil_scoped_release released;
+  const Unlocked released;
   return call();
 }
 
@@ -249,16 +299,18 @@ void add_values(py::module_& m) {
       .def_readonly("complete", &LinearModel::complete)
       .def(
           "scores",
-          [](const LinearModel& model, const Rows& x) {
-            const DataSet data = set_of(x);
+          [](const LinearModel& model, const py::object& x) {
+            const Rows rows = rows_of(x);
+            const DataSet data = set_of(rows);
             const auto out = without_lock([&] { return model.scores(data); });
             return array_of(out, model.classes);
           },
           "x"_a)
       .def(
           "classify",
-          [](const LinearModel& model, const Rows& x) {
-            const DataSet data = set_of(x);
+          [](const LinearModel& model, const py::object& x) {
+            const Rows rows = rows_of(x);
+            const DataSet data = set_of(rows);
             const auto out = without_lock([&] { return model.classify(data); });
             return array_of(out);
           },
@@ -293,9 +345,10 @@ void add_values(py::module_& m) {
                         "Features of mean 0, not correlated; moments of one's data.")
       .def_static(
           "fit",
-          [](const Rows& x, double epsilon, const std::optional<Context>& context) {
-            const DataSet data = set_of(x);
-            const py::gil_scoped_release released;
+          [](const py::object& x, double epsilon, const std::optional<Context>& context) {
+            const Rows rows = rows_of(x);
+            const DataSet data = set_of(rows);
+            const Unlocked released;
             return Whitening::fit(context_of(context), data, epsilon);
           },
           "x"_a, "epsilon"_a = 0.01, "context"_a = py::none())
@@ -303,13 +356,14 @@ void add_values(py::module_& m) {
       .def_property_readonly("width", &Whitening::width)
       .def(
           "apply",
-          [](const Whitening& map, const Rows& x) {
-            const DataSet data = set_of(x);
+          [](const Whitening& map, const py::object& x) {
+            const Rows rows = rows_of(x);
+            const DataSet data = set_of(rows);
             const auto out = without_lock([&] { return map.apply(data); });
             return array_of(out, map.width());
           },
           "x"_a)
-      .def("unfold", &Whitening::unfold, "whitened"_a, py::call_guard<py::gil_scoped_release>());
+      .def("unfold", &Whitening::unfold, "whitened"_a, py::call_guard<Unlocked>());
 }
 
 void add_owner(py::module_& m) {
@@ -321,40 +375,43 @@ void add_owner(py::module_& m) {
       .def_static(
           "make_keys",
           [](const fs::path& folder, std::size_t features, std::size_t classes, std::size_t batch,
-             const py::object& parameters, const std::string& passphrase,
+             const py::object& parameters, const std::optional<std::string>& passphrase,
              const std::optional<Context>& context, const py::object& progress,
              const py::object& warning, const py::object& note) {
             const ParameterSet set = parameters_of(parameters);
+            const std::string sealed_by = passphrase_of(passphrase);
             const OwnerNotices notices = notices_of(progress, warning, note);
-            const py::gil_scoped_release released;
+            const Unlocked released;
             return std::make_unique<OwnerHandle>(Owner::make_keys(
-                context_of(context), folder, set, {features, classes, batch}, passphrase, notices));
+                context_of(context), folder, set, {features, classes, batch}, sealed_by, notices));
           },
           "folder"_a, "features"_a, "classes"_a, py::kw_only(), "batch"_a = 4096,
-          "parameters"_a = "Standard", "passphrase"_a = "", "context"_a = py::none(),
+          "parameters"_a = "Standard", "passphrase"_a = py::none(), "context"_a = py::none(),
           "progress"_a = py::none(), "warning"_a = py::none(), "note"_a = py::none())
       .def_static(
           "open",
-          [](const fs::path& folder, const std::string& passphrase,
+          [](const fs::path& folder, const std::optional<std::string>& passphrase,
              const std::optional<Context>& context, const py::object& progress,
              const py::object& warning, const py::object& note) {
+            const std::string sealed_by = passphrase_of(passphrase);
             const OwnerNotices notices = notices_of(progress, warning, note);
-            const py::gil_scoped_release released;
+            const Unlocked released;
             return std::make_unique<OwnerHandle>(
-                Owner::open(context_of(context), folder, passphrase, notices));
+                Owner::open(context_of(context), folder, sealed_by, notices));
           },
-          "folder"_a, py::kw_only(), "passphrase"_a = "", "context"_a = py::none(),
+          "folder"_a, py::kw_only(), "passphrase"_a = py::none(), "context"_a = py::none(),
           "progress"_a = py::none(), "warning"_a = py::none(), "note"_a = py::none())
       .def_property_readonly("keys", [](const OwnerHandle& self) { return self.owner.keys(); })
       .def_property_readonly("evaluation_keys",
                              [](const OwnerHandle& self) { return self.owner.evaluation_keys(); })
       .def(
           "encrypt",
-          [](OwnerHandle& self, const Rows& x, const std::optional<py::array>& y,
-             const fs::path& file, const std::string& use, bool mixed, const py::object& progress,
+          [](OwnerHandle& self, const py::object& x, const py::object& y, const fs::path& file,
+             const std::string& use, bool mixed, const py::object& progress,
              const py::object& warning, const py::object& note) {
             const std::vector<int> labels = labels_of(y);
-            const DataSet data = set_of(x, labels);
+            const Rows rows = rows_of(x);
+            const DataSet data = set_of(rows, labels);
             const OwnerNotices notices = notices_of(progress, warning, note);
             alone(self, [&] {
               self.owner.encrypt(data, use_of(use), file,
@@ -449,7 +506,7 @@ void add_server(py::module_& m) {
           [](const fs::path& evaluation_keys, const std::optional<Context>& context,
              const py::object& progress) {
             const Progress told = [&progress](double fraction) { tell(progress, fraction); };
-            const py::gil_scoped_release released;
+            const Unlocked released;
             return Server::load(context_of(context), evaluation_keys, told);
           },
           "evaluation_keys"_a, "context"_a = py::none(), "progress"_a = py::none())
@@ -458,7 +515,7 @@ void add_server(py::module_& m) {
           "train",
           [](const Server& self, const fs::path& data, const TrainingOptions& options,
              const std::optional<fs::path>& checkpoint) {
-            const py::gil_scoped_release released;
+            const Unlocked released;
             return std::make_unique<TrainingHandle>(
                 self.train(data, options, {}, checkpoint.value_or(fs::path())));
           },
@@ -468,10 +525,24 @@ void add_server(py::module_& m) {
           [](const Server& self, const fs::path& data, const fs::path& model,
              const fs::path& scores, const py::object& progress) {
             const Progress told = [&progress](double fraction) { tell(progress, fraction); };
-            const py::gil_scoped_release released;
+            const Unlocked released;
             self.score(data, model, scores, told);
           },
           "data"_a, "model"_a, "scores"_a, "progress"_a = py::none());
+}
+
+/// Of what comes from functions alone __new__ would make instances that nothing is in.
+void refuse_empty_instances(const py::module_& m) {
+  for (const char* name :
+       {"KeysInfo", "Ledger", "LinearModel", "Owner", "ParameterSet", "PublishedModel",
+        "PublishedScores", "Scores", "Server", "Training", "Whitening"}) {
+    const py::object type = m.attr(name);
+    reinterpret_cast<PyTypeObject*>(type.ptr())->tp_new = [](PyTypeObject* of, PyObject*,
+                                                             PyObject*) -> PyObject* {
+      PyErr_Format(PyExc_TypeError, "%s: no call makes an empty one", of->tp_name);
+      return nullptr;
+    };
+  }
 }
 
 }  // namespace
@@ -484,6 +555,7 @@ PYBIND11_MODULE(_core, m) {
   blindtuner::add_values(m);
   blindtuner::add_owner(m);
   blindtuner::add_server(m);
+  blindtuner::refuse_empty_instances(m);
   m.def("default_configuration", &blindtuner::default_configuration, "steps"_a = 0,
         "The JSON of what a training does when it is not told otherwise.");
 }

@@ -5,6 +5,7 @@ usage: package_test.py BUILT [unittest arguments]; exits with 77 where the packa
 """
 import ast
 import copy
+import os
 import pickle
 import re
 import subprocess
@@ -196,13 +197,51 @@ class Errors(Folders):
     def test_of_arrays(self):
         owner, file = keys(self.folder / "keys"), self.folder / "data.enc"
         x, y = samples()
-        self.refused(bt.DataError, "dimensions", owner.encrypt, x[0], y, file)
+        self.refused(bt.DataError, r"\(3,\), expected samples x features", owner.encrypt, x[0], y, file)
         self.refused(bt.DataError, "4 features|width|3", owner.encrypt, np.ones((SAMPLES, 4)), y, file)
         self.refused(bt.DataError, "whole number", owner.encrypt, x, y + 0.5, file)
         self.refused(bt.DataError, "no class 4294967296", owner.encrypt, x, y + 2**32, file)
         self.refused(bt.DataError, "", owner.encrypt, np.where(x > 0, np.nan, x), y, file)
         self.refused(bt.ContractError, "labels", owner.encrypt, x, y[1:], file)
         self.refused(bt.DataError, "no use 'tests'", owner.encrypt, x, y, file, use="tests")
+        for dtype, strange in (("<U", x.astype(str)), ("complex", x + 1j), ("datetime", x.astype("datetime64[s]"))):
+            self.refused(bt.DataError, dtype + ".*real numbers", owner.encrypt, strange, y, file)
+        self.refused(bt.DataError, "masked", owner.encrypt, np.ma.masked_array(x, mask=x > 0), y, file)
+        self.refused(bt.DataError, r"\(128, 0\)", owner.encrypt, x[:, :0], y, file)
+        self.assertFalse(file.exists())
+        owner.encrypt(x.tolist(), y.tolist(), file, mixed=False)
+        self.assertEqual(owner.open_labels(file).tolist(), y.tolist())
+
+    def test_of_what_is_no_passphrase_or_parameter_set(self):
+        folder = self.folder / "keys"
+        self.refused(bt.DataError, "passphrase is empty", keys, folder, passphrase="")
+        self.refused(TypeError, "ParameterSet", bt.Owner.make_keys, folder, 3, 2, parameters=3)
+        self.assertFalse(folder.exists())
+        keys(folder, passphrase="sesame")
+        for wrong, line in (("", "is empty"), (None, "passphrase"), ("sesam", "passphrase")):
+            self.refused(bt.DataError, line, bt.Owner.open, folder, passphrase=wrong, context=CONTEXT)
+        bt.Owner.open(folder, passphrase="sesame", context=CONTEXT)
+
+    def test_nothing_is_made_empty(self):
+        values = {name for name in dir(bt._core) if isinstance(getattr(bt._core, name), type)}
+        errors = {name for name in values if issubclass(getattr(bt, name), Exception)}
+        for name in values - errors - {"Context", "TrainingOptions"}:  # which have calls of their own
+            kind = getattr(bt, name)
+            self.refused(TypeError, name, kind.__new__, kind)
+            self.refused(TypeError, name, kind)
+
+    def test_a_forked_process_has_none_of_an_owners_secrets(self):
+        owner, file = keys(self.folder / "keys"), self.folder / "data.enc"
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                owner.encrypt(*samples(), file)
+            except bt.ContractError as error:
+                code = 0 if "forked" in str(error) else 2
+            finally:
+                os._exit(code)
+        self.assertEqual(os.waitpid(child, 0)[1], 0)
         self.assertFalse(file.exists())
 
     def test_a_model_of_another_training_is_not_opened(self):
@@ -235,6 +274,26 @@ class Package(unittest.TestCase):
             child = subprocess.run([sys.executable, "-c", program, folder], capture_output=True, text=True)
             self.assertEqual((child.stdout, child.returncode), ("ended\n", 0), child.stderr)
             self.assertEqual([path.name for path in Path(folder).rglob("*.key*")], [])
+
+    def test_a_thread_that_is_at_work_does_not_keep_the_interpreter_from_ending(self):
+        with tempfile.TemporaryDirectory(prefix="blindtuner-test-") as folder:
+            # It comes back for the interpreter's lock many times while the interpreter ends.
+            program = """if True:
+                import sys, threading, time, blindtuner as bt
+                class Last:
+                    def __del__(self, sleep=time.sleep):
+                        sleep(0.5)
+                sys.last = Last()
+                context, folder = bt.Context(threads=1, allow_insecure=True), sys.argv[1]
+                owner = bt.Owner.make_keys(folder + "/keys", 2, 2, batch=2, parameters="InsecureTest10", context=context)
+                owner.encrypt([[1, 0], [0, 1]], [0, 1], folder + "/data.enc")
+                training = bt.Server.load(owner.evaluation_keys, context).train(
+                    folder + "/data.enc", bt.TrainingOptions({"batch_size": 2, "steps": 2000}))
+                begun = threading.Event()
+                threading.Thread(target=training.run, args=(lambda *_: begun.set(),), daemon=True).start()
+                begun.wait()"""
+            child = subprocess.run([sys.executable, "-c", program, folder], capture_output=True, text=True)
+            self.assertEqual((child.returncode, child.stderr), (0, ""))
 
     def test_import_takes_nothing_along(self):
         done = subprocess.run([sys.executable, "-c", "import sys, blindtuner; print(*sys.modules)"],

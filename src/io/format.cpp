@@ -110,6 +110,12 @@ FileHeader decode_header(const HeaderBytes& bytes, const std::string& where) {
   const FrameDigest digest = hash.finish();
   if (!std::equal(digest.begin(), digest.end(), &bytes[kHeaderDigestOffset]))
     throw DataError(where + ": damaged: the header's checksum is wrong");
+  // What came later is of keys.
+  const bool of_keys = kind == static_cast<std::uint32_t>(FileKind::kEvaluationKeys);
+  if (version > kFormatVersion && kind <= static_cast<std::uint32_t>(FileKind::kAnswer) && !of_keys)
+    throw DataError(where + ": format version " + std::to_string(version) + " of " +
+                    describe(static_cast<FileKind>(kind)) + ", expected " +
+                    std::to_string(kFormatVersion));
   FileHeader header;
   header.version = version;
   header.kind = static_cast<FileKind>(kind);

@@ -142,6 +142,14 @@ TEST_P(FormatTest, SaysWhatIsWrong) {
               ContainerReader in(*source("newer"));
             }).find("format version 9, expected 1 to 2"),
             std::string::npos);
+  FileHeader later = header();
+  later.version = kNewestVersion;
+  const HeaderBytes of_a_model = encode_header(later);
+  store("later", Bytes(of_a_model.begin(), of_a_model.end()));
+  EXPECT_NE(message_of([&] {
+              ContainerReader in(*source("later"));
+            }).find("format version 2 of an encrypted model, expected 1"),
+            std::string::npos);
   const auto from = source();
   ContainerReader in(*from);
   EXPECT_NE(message_of([&] { in.enter_section(kTwo); }).find("'ONE.' where 'TWO.' was expected"),

@@ -17,7 +17,7 @@ class PolyIoTest : public MediumTest {
 
   void write_body(const std::function<void(ContainerWriter&)>& f, const std::string& name = "file",
                   std::uint32_t version = kFormatVersion) {
-    FileHeader header = tiny_header(FileKind::kDataset);
+    FileHeader header = tiny_header(FileKind::kEvaluationKeys);
     header.version = version;
     write_file(
         header,
@@ -30,7 +30,7 @@ class PolyIoTest : public MediumTest {
   template <typename F>
   auto read_body(F&& f, const std::string& name = "file") {
     const auto from = source(name);
-    ContainerReader in(*from, FileKind::kDataset);
+    ContainerReader in(*from, FileKind::kEvaluationKeys);
     in.enter_section(kBody);
     auto result = f(in);
     in.finish();
@@ -341,7 +341,7 @@ TEST_P(PolyIoTest, Fuzz) {
       store("mutated", mutated);
       try {
         const auto from = source("mutated");
-        ContainerReader in(*from, FileKind::kDataset);
+        ContainerReader in(*from, FileKind::kEvaluationKeys);
         in.enter_section(in.next_section());
         test.read(in);
         in.finish();

@@ -111,6 +111,10 @@ SigningKey read_signing_key(const std::filesystem::path& path) {
   return SigningKey(std::move(secret));
 }
 
+std::string key_fingerprint(const PublicSigningKey& key) {
+  return fingerprint(Sha256().add(key).finish());
+}
+
 std::string fingerprint(const Sha256Digest& digest) {
   std::string out;
   for (std::size_t i = 0; i < 16; i += 2)

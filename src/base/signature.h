@@ -45,5 +45,7 @@ SigningKey read_signing_key(const std::filesystem::path& path);
 
 /// The first 128 bits, in 8 groups of 4 hexadecimal digits: what people compare by voice.
 std::string fingerprint(const Sha256Digest& digest);
+/// Of a key's SHA-256.
+std::string key_fingerprint(const PublicSigningKey& key);
 
 }  // namespace blindtuner

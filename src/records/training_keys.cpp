@@ -87,7 +87,7 @@ ProductLayout read_training_keys_layout(const std::filesystem::path& path, const
 }
 
 TrainingKeys read_training_keys(ByteSource& source, const KeySet& set,
-                                const FractionCallback& progress) {
+                                const FractionCallback& progress, Sha256Digest* contents) {
   ContainerReader in(source, FileKind::kEvaluationKeys);
   show_progress(in, progress);
   require_key_set(in, set);
@@ -99,13 +99,14 @@ TrainingKeys read_training_keys(ByteSource& source, const KeySet& set,
   in.enter_section(kProductsSection);
   keys.products = read_product_keys(in, p, keys.layout);
   in.finish();
+  if (contents != nullptr) *contents = in.contents();
   return keys;
 }
 
 TrainingKeys read_training_keys(const std::filesystem::path& path, const KeySet& set,
                                 const FractionCallback& progress) {
   FileSource source(path);
-  return read_training_keys(source, set, progress);
+  return read_training_keys(source, set, progress, nullptr);
 }
 
 std::uint64_t training_keys_file_bytes(const Parameters& parameters,

@@ -43,8 +43,10 @@ TrainingKeysInfo read_training_keys_info(const std::filesystem::path& path, bool
 ProductLayout read_training_keys_layout(ByteSource& source, const KeySet& set);
 ProductLayout read_training_keys_layout(const std::filesystem::path& path, const KeySet& set);
 
+/// `contents`, if any, is given ContainerReader::contents().
 TrainingKeys read_training_keys(ByteSource& source, const KeySet& set,
-                                const FractionCallback& progress = {});
+                                const FractionCallback& progress = {},
+                                Sha256Digest* contents = nullptr);
 TrainingKeys read_training_keys(const std::filesystem::path& path, const KeySet& set,
                                 const FractionCallback& progress = {});
 

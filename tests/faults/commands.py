@@ -77,8 +77,8 @@ CASES = [
          beforehand=KEYS),
     Case("encrypt-unlabelled", OWNER, "encrypt --features {w}/xt.npy --unlabelled --keys keys "
          "--out test.enc", ["test.enc"], beforehand=KEYS),
-    Case("train", SERVER, TRAIN + " --out model.enc", ["model.enc", "report.json"], ["model.enc"],
-         beforehand=KEYS),
+    Case("train", SERVER, TRAIN + " --out model.enc --transcript transcript --signing-key {w}/server.signing",
+         ["model.enc", "report.json", "transcript"], ["model.enc", "transcript"], beforehand=KEYS),
     Case("train-checkpoint", SERVER, TRAIN + " --out model.enc --checkpoint checkpoint",
          ["model.enc", "report.json", "checkpoint/checkpoint.enc"], ["model.enc"],
          beforehand=KEYS, again="--resume", over=None),
@@ -122,6 +122,8 @@ CASES = [
          "--config {w}/train.json"),
     Case("plan-calibrate", OWNER, "plan --samples 100 --classes 3 --features 8 --parameters "
          "InsecureTest10 --calibrate"),
+    Case("audit", SERVER, "audit --keys keys/evaluation.keys --data {w}/data.enc --transcript {w}/transcript",
+         beforehand=KEYS),
     Case("ledger", OWNER, "ledger --keys keys", beforehand=KEYS),
     Case("inspect", OWNER, "inspect {w}/data.enc", insecure=False),
     Case("inspect-server", SERVER, "inspect {w}/model.enc", insecure=False),

@@ -116,7 +116,8 @@ def world(folder, seed):
           "--validation", "xv.npy", "--validation-labels", "yv.npy", "--out", "data.enc", INSECURE)
     owner("encrypt", "--features", "xt.npy", "--unlabelled", "--keys", "keys", "--out", "test.enc",
           INSECURE)
-    server("train", "--data", "data.enc", "--config", "train.json", "--out", "model.enc")
+    server("train", "--data", "data.enc", "--config", "train.json", "--out", "model.enc",
+           "--transcript", "transcript", "--signing-key", "server.signing")
     owner("encrypt", "--features", "x.npy", "--labels", "y.npy", "--keys", "keys", "--whitening",
           "w.npz", "--out", "white.enc", INSECURE)
     server("train", "--data", "white.enc", "--config", "train.json", "--out", "white-model.enc")

@@ -90,6 +90,12 @@ def records():
     put("study_message", "nonce", json.dumps({"kind": "nonce", "from": "clinic-a", "session": 2, "study": "0" * 64,
                                               "body": {"nonce": "00"}}))
     put("study_message", "envelope", json.dumps({"message": "{}", "signature": "0" * 128}))
+    # Of the key whose secret is 32 zero bytes.
+    server = "3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29"
+    put("transcript", "plain", json.dumps({
+        "circuit": "default_c10_r12", "config": {"classes": 3, "steps": 2, "batch_size": 64, "learning_rate": 1},
+        "data": "1" * 64, "data_id": "2" * 32, "key_set": "3" * 32, "keys": "4" * 64, "model": "5" * 64,
+        "parameters": "6" * 64, "server": server, "steps": ["7" * 64, "8" * 64]}))
     put("signing_key", "plain", "blindtuner signing key 1: " + "0123456789abcdef" * 4 + "\n")
     put("run_list", "plain", json.dumps({"blindtuner": "results of a run", "files": {
         "model.npz": {"bytes": 1024, "sha256": "00"}, "rounds/round-0001.enc":

@@ -85,6 +85,18 @@ void study_message(Bytes bytes) {
   if (again.body != m.body) std::abort();
 }
 
+// What a server signs that it computed: whoever signs it.
+void transcript(Bytes bytes) {
+  const std::string text = text_of(bytes);
+  each([&] { (void)records::parse_transcript(text, "text"); });
+  static const SigningKey key{SecretBytes(SigningKey::kBytes)};
+  const records::Transcript read = records::parse_transcript(
+      records::sign_text(text, "transcript", "blindtuner transcript 1", key), "text");
+  const records::Transcript again =
+      records::parse_transcript(records::transcript_text(read, key), "its copy");
+  if (again.steps != read.steps || !(again.training == read.training)) std::abort();
+}
+
 void signing_key(Bytes bytes) { (void)read_signing_key(scratch_file("signing.key", bytes)); }
 
 // Of the server's program, to the owner's.
@@ -294,6 +306,7 @@ constexpr Target kTargets[] = {
     {"server_report", server_report},
     {"run_list", run_list},
     {"study_message", study_message},
+    {"transcript", transcript},
     {"signing_key", signing_key},
     {"lock_file", lock_file},
     {"data_sets", data_sets, nullptr, seed_data_sets},

@@ -22,7 +22,7 @@ using namespace reference;
 namespace {
 
 struct DecryptOptions {
-  std::string model, scores, out, whitening, data;
+  std::string model, scores, out, whitening, data, transcript, server;
   ToldOptions told;
   KeyOptions keys;
   bool unrecorded_data = false;
@@ -37,6 +37,12 @@ struct DecryptOptions {
 ExpectedRun expected_by(const DecryptOptions& options, const OwnerFolder& keys) {
   ExpectedRun expected = expected_run(options.told, keys, options.unrecorded_data, options.publish);
   expected.published = options.publish;
+  if (options.transcript.empty()) return expected;
+  expected.transcript = read_transcript(options.transcript);
+  const std::string signer = key_fingerprint(expected.transcript->server);
+  if (signer != options.server)
+    throw DataError(quoted_path(options.transcript) + ": signed by the server " + signer +
+                    ", expected " + options.server);
   return expected;
 }
 
@@ -117,6 +123,11 @@ void decrypt_model_to(const DecryptOptions& options, const OwnerFolder& keys,
   if (options.balance > 0) report["balance"] = options.balance;
   if (!opened.end.known) text << "NOTE: " << opened.end.text() << "\n";
   tell_config(options, report, text);
+  if (!options.transcript.empty()) {
+    report["transcript"] = options.server;
+    text << "the model is the one of the transcript that the server " << options.server
+         << " signed: 'blindtuner-server audit' computes its steps again\n";
+  }
   tell_data(keys, opened.file.data, options.told.trained_on, "training", "--trained-on", report,
             text);
   text << "model of " << model.weights.rows() << " classes and " << model.weights.cols()
@@ -176,6 +187,11 @@ void decrypt_command(const CommonOptions& common, const DecryptOptions& options)
     throw DataError("decrypt takes one of --model and --scores; both to publish scores");
   if (!of_scores && !options.data.empty())
     throw DataError("--data goes with --scores: what was scored; --trained-on with --model");
+  if (options.transcript.empty() != options.server.empty() ||
+      (!options.transcript.empty() && of_scores))
+    throw DataError(
+        "--transcript and --server go together, with --model: what the server signed, and the "
+        "fingerprint of its key, as it told you");
   const OwnerFolder keys = open_keys(options.keys, common);
   nlohmann::json report = nlohmann::json::object();
   std::ostringstream text;
@@ -224,6 +240,12 @@ void add_decrypt(Program& program) {
                    0, 1e6)
             .show_default();
         add_told_options(command, o->told);
+        command.add_option("--transcript", o->transcript,
+                           "what 'blindtuner-server train --transcript' wrote: a model that is not "
+                           "its is refused");
+        command.add_option(
+            "--server", o->server,
+            "with --transcript: the fingerprint of the key that must have signed it");
         command.add_flag("--unrecorded-data", o->unrecorded_data,
                          "take data sets that the record beside the keys does not know: what an "
                          "earlier version encrypted");

@@ -9,6 +9,7 @@ int main(int argc, char** argv) {
                   "The server's side of BlindTuner: trains and predicts on encrypted data");
   add_train(program);
   add_predict(program);
+  add_audit(program);
   add_inspect(program, /*refuse_secret_keys=*/true);
   return program.run(argc, argv);
 }

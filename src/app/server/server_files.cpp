@@ -1,6 +1,9 @@
 #include "app/server/server_files.h"
 
+#include <cstdio>
+
 #include "app/common/progress.h"
+#include "base/path.h"
 #include "io/file_stream.h"
 
 namespace blindtuner::app {
@@ -25,6 +28,15 @@ ServerKeysPtr open_keys_of(const std::filesystem::path& path, const KeySet& set,
   ServerKeysPtr keys = load_keys(source, set, [&](double f) { bar.update(f); });
   bar.finish();
   return keys;
+}
+
+SigningKey signing_key_in(const std::filesystem::path& path) {
+  if (path_exists(path)) return read_signing_key(path);
+  SigningKey key = SigningKey::generate();
+  write_signing_key(path, key);
+  std::fprintf(stderr, "made the signing key %s, of the fingerprint %s\n",
+               quoted_path(path).c_str(), key_fingerprint(key.public_key()).c_str());
+  return key;
 }
 
 std::shared_ptr<const DatasetFile> open_dataset(const std::filesystem::path& path,

@@ -33,7 +33,8 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 struct TrainOptions {
-  std::string keys, data, out, config, checkpoint, report, validation, exchange;
+  std::string keys, data, out, config, checkpoint, report, validation, exchange, transcript,
+      signing_key;
   HeadOptions head;
   double timeout = 3600;  // seconds
   bool resume = false, restart = false;
@@ -73,6 +74,11 @@ void check_options(const TrainOptions& options) {
     throw DataError(
         "--validation and --exchange go together: the encrypted validation set, and "
         "the folder that 'blindtuner validate' watches");
+  if (options.transcript.empty() != options.signing_key.empty())
+    throw DataError(
+        "--transcript and --signing-key go together: what the server says it computed, and the key "
+        "that "
+        "it signs this with");
   const fs::path checkpoint = checkpoint_of(options);
   if (!options.resume && !options.restart && !checkpoint.empty() && path_exists(checkpoint))
     throw DataError(quoted_path(checkpoint) +
@@ -246,6 +252,8 @@ void train(const CommonOptions& common, const TrainOptions& options) {
   const Stopwatch total;
   TrainSeconds seconds;
   check_options(options);
+  std::optional<SigningKey> signing_key;
+  if (!options.signing_key.empty()) signing_key = signing_key_in(options.signing_key);
   const TrainingKeysInfo info = open_training_keys(options.keys, common.allow_insecure);
   TrainingTask task;
   task.config = config_for(options, info);
@@ -271,7 +279,10 @@ void train(const CommonOptions& common, const TrainOptions& options) {
   seconds.preparing = preparing.seconds();
 
   const TrainingOutcome outcome = run(session, options, common.quiet, seconds);
-  write_model(options.out, info.set, session.model());
+  const Sha256Digest contents = write_model(options.out, info.set, session.model());
+  if (signing_key)
+    write_file_atomically(options.transcript,
+                          transcript_text(session.transcript(contents), *signing_key));
   seconds.total = total.seconds();
   const json report = train_report(options, session, outcome, seconds);
   write_file_atomically(report_of(options), json_text(report, 2) + "\n");
@@ -305,6 +316,10 @@ void add_train(Program& program) {
         add_number(command, "--answer-timeout", o->timeout,
                    "seconds to wait for the owner's answer to a round", 0, kMaxTimeout)
             .show_default();
+        add_output_file(command, "--transcript", o->transcript,
+                        "where the signed digests of all steps go, for 'audit'");
+        command.add_option("--signing-key", o->signing_key,
+                           "the key that the transcript is signed with; made if there is none");
         add_head_options(command, o->head);
         add_output_file(command, "--report", o->report,
                         "where the JSON report goes (report.json beside the model)");
@@ -312,6 +327,8 @@ void add_train(Program& program) {
           std::vector<std::filesystem::path> also;
           if (o->report.empty()) also.push_back(report_of(*o));
           if (!o->checkpoint.empty()) also.push_back(checkpoint_of(*o));
+          if (!o->signing_key.empty() && !path_exists(o->signing_key))
+            also.push_back(o->signing_key);
           return also;
         });
         return [&program, o] { train(program.options(), *o); };

@@ -147,6 +147,20 @@ void require_run(const ModelFile& file, const OwnerFolder& keys, const ExpectedR
 
 namespace {
 
+void require_transcript(const ModelFile& file, const OwnerFolder& keys,
+                        const Transcript& transcript, const std::string& name) {
+  const auto refuse = [&](const std::string& what) {
+    throw DataError(name + ": not the model of the transcript, which says another " + what);
+  };
+  if (to_hex(transcript.parameters) != keys.set.parameters->digest()) refuse("parameter set");
+  if (transcript.key_set != keys.set.header.key_id) refuse("key set");
+  if (transcript.data_id != file.data) refuse("training set");
+  const auto known = recorded_data_set(keys, file.data);
+  if (known && known->contents != transcript.data) refuse("content of the training set");
+  if (!(transcript.training == file.training)) refuse("training");
+  if (transcript.model != file.contents) refuse("model");
+}
+
 void require_scores(const ScoresFile& file, const OwnerFolder& keys, const ExpectedRun& expected,
                     const std::optional<DataId>& scored, const std::string& name) {
   require_shape_of_keys(file.scores.layout, keys, name);
@@ -172,9 +186,11 @@ void require_scores(const ScoresFile& file, const OwnerFolder& keys, const Expec
 
 ModelFile open_model(const std::filesystem::path& path, const OwnerFolder& keys,
                      const ExpectedRun& expected) {
-  return read_model(path, keys.set, [&](const ModelFile& file) {
-    require_run(file, keys, expected, quoted_path(path));
-  });
+  const std::string name = quoted_path(path);
+  ModelFile file = read_model(
+      path, keys.set, [&](const ModelFile& said) { require_run(said, keys, expected, name); });
+  if (expected.transcript) require_transcript(file, keys, *expected.transcript, name);
+  return file;
 }
 
 ScoresFile open_scores(const std::filesystem::path& path, const OwnerFolder& keys,

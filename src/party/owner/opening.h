@@ -9,6 +9,7 @@
 #include "party/owner/key_folder.h"
 #include "records/model.h"
 #include "records/scores.h"
+#include "records/transcript.h"
 #include "secret/disclosure.h"
 
 namespace blindtuner::party {
@@ -27,6 +28,8 @@ struct ExpectedRun {
   /// Take data sets that the record beside the keys (party/owner/data_sets.h) does not know for the
   /// owner's own: those that an earlier program has encrypted, or this one with a copy of the keys.
   bool unrecorded_data = false;
+  /// What the server signed that it computed (records/transcript.h): the model is that one's.
+  std::optional<Transcript> transcript = {};
 };
 
 /// Reads a model that these keys can open: of their key set, of the layout they were made for, of a

@@ -5,8 +5,10 @@
 namespace blindtuner::party {
 
 ServerKeysPtr load_keys(ByteSource& source, const KeySet& set, const FractionCallback& progress) {
-  return std::make_shared<const ServerKeys>(
-      ServerKeys{set, read_training_keys(source, set, progress)});
+  auto out = std::make_shared<ServerKeys>();
+  out->set = set;
+  out->keys = read_training_keys(source, set, progress, &out->contents);
+  return out;
 }
 
 void require_fit(const ServerKeys& keys, const Bootstrapper& bootstrapper) {

@@ -14,6 +14,7 @@ using namespace ckks;
 struct ServerKeys {
   KeySet set;
   TrainingKeys keys;
+  Sha256Digest contents{};  ///< ContainerReader::contents(), once they were read
 };
 using ServerKeysPtr = std::shared_ptr<const ServerKeys>;
 

@@ -1,6 +1,7 @@
 #include "party/server/training_session.h"
 
 #include "base/error.h"
+#include "party/server/audit.h"
 
 namespace blindtuner::party {
 namespace {
@@ -94,6 +95,16 @@ bool TrainingSession::ask(const TrainingEvents& events, TrainingOutcome& out) {
 
 ModelFile TrainingSession::model() const {
   return {trainer_.model(), task_.data->info.id, state()};
+}
+
+Transcript TrainingSession::transcript(const Sha256Digest& model) const {
+  require(done() > 0, "a training that has begun");
+  Transcript out = transcript_begin(*task_.keys, *task_.data, state());
+  out.model = model;
+  Sha256Digest link = chain_begin(out);
+  for (const std::vector<Ciphertext>& gradient : trainer_.gradients())
+    out.steps.push_back(link = chain_step(link, gradient));
+  return out;
 }
 
 }  // namespace blindtuner::party

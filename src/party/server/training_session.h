@@ -15,6 +15,7 @@
 #include "records/checkpoint.h"
 #include "records/dataset.h"
 #include "records/model.h"
+#include "records/transcript.h"
 
 namespace blindtuner::party {
 using namespace learn;
@@ -70,6 +71,9 @@ class TrainingSession {
 
   /// The model after the steps done so far: at least one, or ContractError.
   ModelFile model() const;
+  /// What it computed, but for the server's name: its steps, and the model whose record has these contents. The
+  /// same condition.
+  Transcript transcript(const Sha256Digest& model) const;
 
  private:
   // Whether to go on.

@@ -40,9 +40,7 @@ std::string signed_text(const StudyMessage& message, const SigningKey& key) {
                                              {"study", to_hex(message.study)},
                                              {"session", message.session},
                                              {"body", message.body}});
-  std::string text =
-      plain_json_text({{"message", bytes}, {"signature", to_hex(key.sign(kDomain, bytes))}});
-  text += '\n';
+  std::string text = sign_text(bytes, "message", kDomain, key);
   require(text.size() <= kMaxMessageBytes, "a message of a study is short");
   return text;
 }
@@ -50,11 +48,9 @@ std::string signed_text(const StudyMessage& message, const SigningKey& key) {
 SignedMessage parse_message(std::string_view text, const std::string& where) {
   SignedMessage out;
   out.where = where;
-  const nlohmann::json envelope = parse_json(text, where);
-  const JsonIn outer(envelope, where);
-  require_members(outer, {"message", "signature"});
-  out.bytes = outer.at("message").as<std::string>();
-  out.signature = hex_member<64>(outer, "signature");
+  SignedText line = parse_signed_text(text, "message", where);
+  out.bytes = std::move(line.text);
+  out.signature = line.signature;
   const nlohmann::json inner = parse_json(out.bytes, where);
   const JsonIn in(inner, where);
   require_members(in, {"kind", "from", "study", "session", "body"});
@@ -108,15 +104,6 @@ std::string study_record_name(const std::string& kind, std::uint64_t session,
   if (session != 0) out += "-s" + std::to_string(session);
   if (!from.empty()) out += "-" + from;
   return out;
-}
-
-void require_members(const JsonIn& in, const std::vector<std::string>& members,
-                     const std::vector<std::string>& optional) {
-  for (const std::string& name : members) (void)in.at(name);
-  for (const auto& [name, member] : in.members())
-    if (std::ranges::find(members, name) == members.end() &&
-        std::ranges::find(optional, name) == optional.end())
-      member.refuse("no such member");
 }
 
 }  // namespace blindtuner::records

@@ -24,6 +24,7 @@
 #include "base/json.h"
 #include "base/signature.h"
 #include "io/byte_stream.h"
+#include "records/signed_text.h"
 
 namespace blindtuner::records {
 using namespace io;
@@ -74,18 +75,5 @@ StudyMessage open_message(const SignedMessage& signed_message, const ExpectedMes
 /// The name of a message or large record in the exchange: "join-clinic-a", "nonce-s2-clinic-a"; without a party "draft".
 std::string study_record_name(const std::string& kind, std::uint64_t session,
                               const std::string& from);
-
-/// Throws DataError unless the object has exactly these members, but for those that may be left out.
-void require_members(const JsonIn& in, const std::vector<std::string>& members,
-                     const std::vector<std::string>& optional = {});
-/// A member that is bytes in hexadecimal.
-template <std::size_t N>
-std::array<std::uint8_t, N> hex_member(const JsonIn& in, std::string_view name) {
-  std::array<std::uint8_t, N> out;
-  const JsonIn member = in.at(name);
-  if (!from_hex(member.as<std::string>(), out))
-    member.refuse(std::to_string(2 * N) + " hexadecimal digits");
-  return out;
-}
 
 }  // namespace blindtuner::records

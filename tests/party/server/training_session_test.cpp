@@ -8,77 +8,22 @@
 #include "base/parallel.h"
 #include "io/io_fixture.h"
 #include "party/server/memory_store.h"
+#include "party/server/owner_fixture.h"
 #include "party/server/scoring.h"
 #include "records/answer.h"
 #include "records/round.h"
-#include "secret/dataset_encryption.h"
-#include "secret/product_keygen.h"
 #include "transport/memory_channel.h"
 
 namespace blindtuner::testing {
 using namespace secret;
 namespace {
 
-constexpr std::size_t kSamples = 70, kFeatures = 5, kClasses = 3;
-constexpr int kSteps = 4;
-
-/// An owner's keys and data sets.
-struct Owner {
-  ParametersPtr parameters = Parameters::create(find_parameters("InsecureTest10"));
-  SecretKeys secrets = SecretKeys::generate(parameters);
-  ProductLayout layout = ProductLayout::create(*parameters, kSamples, kFeatures + 1, kClasses, 4);
-  ServerKeysPtr keys = std::make_shared<const ServerKeys>(ServerKeys{
-      {parameters, make_header(FileKind::kEvaluationKeys, *parameters, fresh_key_id()), "'keys'"},
-      make_training_keys(secrets, Bootstrapper(parameters), layout)});
-  std::shared_ptr<const DatasetFile> data = dataset(layout, 5), validation = dataset(layout, 6);
-
-  static const Owner& instance() {
-    static const Owner owner;
-    return owner;
-  }
-
-  std::shared_ptr<const DatasetFile> dataset(const ProductLayout& shape, unsigned seed) const {
-    std::mt19937_64 random(seed);
-    std::vector<float> features;
-    std::vector<int> labels;
-    for (std::size_t i = 0; i < shape.samples; ++i) {
-      labels.push_back(static_cast<int>(i % shape.classes));
-      for (std::size_t j = 0; j + 1 < shape.features; ++j)
-        features.push_back(static_cast<float>(random() % 1000) / 500 - 1 +
-                           static_cast<float>(j == i % shape.classes));
-    }
-    auto out = std::make_shared<DatasetFile>();
-    out->info.layout = shape;
-    out->info.id = fresh_key_id();
-    out->info.labelled = true;
-    out->data = encrypt_dataset(secrets, shape, features, labels);
-    return out;
-  }
-};
-
-TrainingConfig config() {
-  TrainingConfig out;
-  out.classes = kClasses;
-  out.batch_size = 64;
-  out.steps = kSteps;
-  out.learning_rate = 1;
-  out.validation_every = 1;
-  return out;
-}
-
 class Session : public IoTest {
  protected:
   Session() { set_max_threads(0); }
 
   static const Owner& owner() { return Owner::instance(); }
-  static TrainingTask task() {
-    TrainingTask out;
-    out.keys = owner().keys;
-    out.data = owner().data;
-    out.config = config();
-    out.circuit = &find_circuit({.range = 12}, kClasses);
-    return out;
-  }
+  static TrainingTask task() { return training_task(); }
   /// With a store, and a channel whose other end says after which round to stop.
   TrainingTask task(int stop_after) {
     TrainingTask out = task();

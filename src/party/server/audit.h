@@ -1,0 +1,42 @@
+// Training is deterministic: whoever has what a server had computes any of its steps again and compares with what
+// the server's transcript says.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "party/server/server_keys.h"
+#include "party/server/training_events.h"
+#include "records/checkpoint.h"
+#include "records/dataset.h"
+#include "records/transcript.h"
+
+namespace blindtuner::party {
+using namespace records;
+
+/// All of a transcript that is settled before the first step.
+Transcript transcript_begin(const ServerKeys& keys, const DatasetFile& data,
+                            const TrainingState& training);
+
+struct AuditTask {
+  ServerKeysPtr keys;
+  std::shared_ptr<const DatasetFile> data;
+  Transcript transcript;
+  /// A checkpoint of the run. With it a step is computed by itself; without it, all before it, too.
+  std::optional<CheckpointFile> kept;
+  std::vector<int> steps;  ///< from 1, rising; none: all
+};
+
+struct AuditOutcome {
+  std::vector<int> same;       ///< steps that were computed again and are the transcript's, from 1
+  std::optional<int> differs;  ///< the first that is not; none was computed after it
+  /// Whether the model is the one that follows from the steps; not known unless all of them were at hand.
+  std::optional<bool> model;
+};
+
+/// Throws DataError where keys, data or checkpoint are not what the transcript says, or has no such step, and what the
+/// events throw (TrainingEvents::stop is not asked); ContractError for what is null, or steps that do not rise.
+AuditOutcome audit(AuditTask task, const TrainingEvents& events = {});
+
+}  // namespace blindtuner::party

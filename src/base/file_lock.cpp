@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <string_view>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -106,6 +107,10 @@ bool FileLock::open_file() {
   constexpr int kFlags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
   descriptor_ = above_streams(::open(file_.c_str(), O_RDWR | O_CREAT | kFlags, 0666));
   if (descriptor_ < 0) descriptor_ = ::open(file_.c_str(), O_RDONLY | kFlags);
+  // There is something to hold then, and it would be worked on unheld as soon as others have closed theirs.
+  if (descriptor_ < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
+    throw DataError("cannot lock " + quoted_path(file_) + ": " +
+                    std::generic_category().message(errno));
   struct stat info {};
   const bool opened = descriptor_ >= 0 && ::fstat(descriptor_, &info) == 0;
   // What others may have put there: nobody writes through a link, nor believes to hold one.

@@ -21,7 +21,7 @@ void set_process_title(std::string title);
 /// A link, symbolic or hard, or anything but a regular file under that name is refused; a file of
 /// another user is locked and not written to.
 ///
-/// Where the file can be neither opened nor made (no such folder, a folder that cannot be written),
+/// Where there are no descriptors left, DataError. Where the file can be neither opened nor made (no such folder, a folder that cannot be written),
 /// or the file system knows no locks, there is nothing to hold: held() is false. Writing will fail
 /// there by itself, and reading goes on.
 class FileLock {

@@ -28,7 +28,7 @@ std::string told_by_name(const std::string& name) {
   return {};
 }
 
-// secret/ledger.h, party/owner/sealed_record.h
+// secret/ledger.h, party/owner/sealed_record.h, base/signature.h
 std::string told_by_contents(const fs::path& path) {
   std::error_code error;
   if (!fs::is_regular_file(path, error)) return {};
@@ -38,6 +38,7 @@ std::string told_by_contents(const fs::path& path) {
   const std::string begin = first_bytes(path);
   if (begin.starts_with("{\"key_id\":\"")) return "the ledger of keys";
   if (begin.starts_with("{\n  \"record\": ")) return "a record of keys";
+  if (begin.starts_with("blindtuner signing key ")) return "a signing key";
   return {};
 }
 

@@ -2,7 +2,7 @@
 
 #include <atomic>
 #include <cmath>
-#include <mutex>
+#include <thread>
 
 #include "base/parallel.h"
 #include "ckks/encoder.h"
@@ -50,11 +50,12 @@ EncryptedDataset encrypt_dataset(const SecretKeys& secrets, const ProductLayout&
   const std::size_t label_count = labels.empty() ? 0 : l.supers() * l.ratio;
   const std::size_t total = out.features.size() + label_count;
   std::atomic<std::size_t> done = 0;
-  std::mutex progress_mutex;
+  std::size_t told = 0;
+  const std::thread::id caller = std::this_thread::get_id();
   auto report = [&] {
     const std::size_t count = ++done;
-    if (!progress || count % 64 != 0) return;
-    std::lock_guard lock(progress_mutex);
+    if (!progress || std::this_thread::get_id() != caller || count < told + 64) return;
+    told = count;
     progress(static_cast<double>(count) / static_cast<double>(total));
   };
 

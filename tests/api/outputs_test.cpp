@@ -70,6 +70,8 @@ TEST_F(Outputs, TakeThePlaceOfNothingOfAnOwner) {
   files.push_back(folder / "keys" / "ledger-0123456789abcdef.jsonl");
   std::ofstream(folder / "keys" / ".owner.lock").close();
   files.push_back(folder / "keys" / ".owner.lock");
+  std::ofstream(folder / "signing.key") << "blindtuner signing key 1: 00\n";
+  files.push_back(folder / "signing.key");
   for (const fs::path& file : files) {
     const fs::path link = folder / "link.enc";
     fs::create_symlink(file, link);

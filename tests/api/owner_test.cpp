@@ -14,6 +14,7 @@
 #include <locale>
 #include <map>
 #include <string>
+#include <thread>
 
 #include "api/fixture.h"
 
@@ -167,6 +168,23 @@ void expect_whole(const std::vector<double>& fractions, const std::string& of) {
   EXPECT_TRUE(std::is_sorted(fractions.begin(), fractions.end())) << of;
   EXPECT_GE(fractions.front(), 0) << of;
   EXPECT_EQ(fractions.back(), 1) << of;
+}
+
+TEST(Progress, IsToldOnTheThreadThatCalled) {
+  const TemporaryFolder folder;
+  const Owner owner = Owner::make_keys(lenient(), folder / "keys", small(), kShape);
+  const std::thread::id here = std::this_thread::get_id();
+  std::size_t told = 0, elsewhere = 0;
+  OwnerNotices notices;
+  notices.progress = [&](const std::string& task, double) {
+    told += task == "encrypting";
+    elsewhere += std::this_thread::get_id() != here;
+  };
+  // Hundreds of ciphertexts, of which two threads make some each.
+  owner.encrypt(Samples(20000).set(), DataUse::kTraining, folder / "data.enc", SampleOrder::kKept,
+                notices);
+  EXPECT_GE(told, 2u);
+  EXPECT_EQ(elsewhere, 0u);
 }
 
 struct CalledOff {};

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -129,6 +130,23 @@ TEST_F(FileLockTest, IsNotGivenBackByACopyInAForkedProcess) {
   EXPECT_NE(refusal(), "");
   lock.release();
   EXPECT_EQ(refusal(), "");
+}
+
+TEST_F(FileLockTest, IsNotGoneWithoutWhereDescriptorsAreShort) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const struct rlimit streams { 3, 3 };
+    ::setrlimit(RLIMIT_NOFILE, &streams);
+    try {
+      const FileLock lock(folder_, "keys");
+    } catch (const DataError&) {
+      ::_exit(0);
+    }
+    ::_exit(1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 TEST_F(FileLockTest, HoldsFilesOfTheLongestNames) {

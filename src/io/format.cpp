@@ -37,6 +37,8 @@ constexpr KindName kKinds[] = {
     {FileKind::kScores, "encrypted scores", "scores"},
     {FileKind::kRound, "a round of validation", "round"},
     {FileKind::kAnswer, "an answer to a round of validation", "answer"},
+    {FileKind::kKeyShares, "an owner's shares of a study's keys", "key_shares"},
+    {FileKind::kWayInKeys, "a study's way-in keys", "way_in_keys"},
 };
 
 }  // namespace

@@ -60,6 +60,8 @@ enum class FileKind : std::uint32_t {
   kScores = 6,
   kRound = 7,
   kAnswer = 8,
+  kKeyShares = 9,
+  kWayInKeys = 10,
 };
 
 /// "a secret key", "evaluation keys", ..; "an unknown kind of file (9)".

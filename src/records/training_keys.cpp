@@ -30,21 +30,32 @@ void write_training_keys(const std::filesystem::path& path, const Parameters& pa
   write_training_keys(sink, parameters, id, keys);
 }
 
-void write_training_keys(ByteSink& sink, const Parameters& parameters, const KeyId& id,
-                         const ProductLayout& layout, const BootstrapKeyShapes& shapes, bool seeded,
-                         const KeyStream& keys) {
+TrainingKeyList training_key_list(const Parameters& parameters, const ProductLayout& layout,
+                                  const BootstrapKeyShapes& shapes) {
   using Kind = KeyPlan::Kind;
-  ContainerWriter out(sink, make_header(FileKind::kEvaluationKeys, parameters, id, seeded));
-  out.begin_section(kLayoutSection);
-  write(out, layout);
-  // Relinearisation, then rotations by rising element, counted, then what else there is.
-  const auto write_all = [&](std::vector<KeyPlan> plans) {
-    const auto rotations = std::ranges::count(plans, Kind::kGalois, &KeyPlan::kind);
+  const auto sorted = [](std::vector<KeyPlan> plans) {
     std::ranges::stable_sort(plans, {}, [](const KeyPlan& plan) {
       return plan.kind == Kind::kRelinearisation ? std::pair{0, u64{0}}
              : plan.kind == Kind::kGalois        ? std::pair{1, plan.g}
                                                  : std::pair{2, u64{0}};
     });
+    return plans;
+  };
+  return {sorted(ckks::key_plans(shapes)), sorted(linalg::key_plans(parameters, layout)),
+          ProductKeys::pack_maps(layout), ProductKeys::unpack_maps(layout)};
+}
+
+Sha256Digest write_training_keys(ByteSink& sink, const Parameters& parameters, const KeyId& id,
+                                 const ProductLayout& layout, const BootstrapKeyShapes& shapes,
+                                 bool seeded, const KeyStream& keys) {
+  using Kind = KeyPlan::Kind;
+  const TrainingKeyList list = training_key_list(parameters, layout, shapes);
+  ContainerWriter out(sink, make_header(FileKind::kEvaluationKeys, parameters, id, seeded));
+  out.begin_section(kLayoutSection);
+  write(out, layout);
+  // Rotations are counted before the first of them.
+  const auto write_all = [&](const std::vector<KeyPlan>& plans) {
+    const auto rotations = std::ranges::count(plans, Kind::kGalois, &KeyPlan::kind);
     for (const KeyPlan& plan : plans) {
       if (plan.kind == Kind::kGalois) out.number(plan.g);
       write(out, parameters, keys.key(plan));
@@ -52,14 +63,15 @@ void write_training_keys(ByteSink& sink, const Parameters& parameters, const Key
     }
   };
   out.begin_section(kBootstrapSection);
-  write_all(ckks::key_plans(shapes));
+  write_all(list.bootstrap);
   out.begin_section(kProductsSection);
-  write_all(linalg::key_plans(parameters, layout));
-  for (const auto& maps : {ProductKeys::pack_maps(layout), ProductKeys::unpack_maps(layout)}) {
-    out.number(static_cast<std::uint16_t>(maps.size()));
-    for (const ComponentMap& map : maps) write(out, keys.map_key(map));
+  write_all(list.products);
+  for (const auto* maps : {&list.pack, &list.unpack}) {
+    out.number(static_cast<std::uint16_t>(maps->size()));
+    for (const ComponentMap& map : *maps) write(out, keys.map_key(map));
   }
   out.commit();
+  return out.contents();
 }
 
 TrainingKeysInfo read_training_keys_info(ByteSource& source, bool allow_insecure) {

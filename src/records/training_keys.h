@@ -21,16 +21,25 @@ void write_training_keys(ByteSink& sink, const Parameters& parameters, const Key
 void write_training_keys(const std::filesystem::path& path, const Parameters& parameters,
                          const KeyId& id, const TrainingKeys& keys);
 
+/// Which keys the record has, in its order: relinearisation, then rotations by rising element, then what else there is.
+struct TrainingKeyList {
+  std::vector<KeyPlan> bootstrap, products;
+  std::vector<ComponentMap> pack, unpack;
+};
+TrainingKeyList training_key_list(const Parameters& parameters, const ProductLayout& layout,
+                                  const BootstrapKeyShapes& shapes);
+
 /// Keys that are made one by one, as their owners' shares arrive: the planned one, whole.
 struct KeyStream {
   std::function<KeySwitchKey(const KeyPlan& plan)> key;
   std::function<ComponentMapKey(const ComponentMap& map)> map_key;
 };
 /// The same record of keys of which one is in memory at a time; they are asked for in the record's order.
-/// seeded: whether relinearisation keys have seeds, which those of several owners have not.
-void write_training_keys(ByteSink& sink, const Parameters& parameters, const KeyId& id,
-                         const ProductLayout& layout, const BootstrapKeyShapes& shapes, bool seeded,
-                         const KeyStream& keys);
+/// seeded: whether relinearisation keys have seeds, which those of several owners have not. Returns what names the record's
+/// contents.
+Sha256Digest write_training_keys(ByteSink& sink, const Parameters& parameters, const KeyId& id,
+                                 const ProductLayout& layout, const BootstrapKeyShapes& shapes,
+                                 bool seeded, const KeyStream& keys);
 
 /// The layout that keys were made for, without the keys: the first record that a server opens.
 struct TrainingKeysInfo {

@@ -4,14 +4,14 @@ namespace blindtuner::secret {
 namespace {
 
 KeyShare relinearisation_share(std::span<const Poly> a, const SecretKey& s, const KeyShape& shape,
-                               bool insecure_allowed, const std::string& name) {
-  return make_share(a, mul(s.ntt(), s.ntt()), s, shape, insecure_allowed, name);
+                               bool insecure_allowed, const std::string& name, Prng errors) {
+  return make_share(a, mul(s.ntt(), s.ntt()), s, shape, insecure_allowed, name, std::move(errors));
 }
 
 KeyShare galois_share(std::span<const Poly> a, u64 g, const SecretKey& s, const KeyShape& shape,
-                      bool insecure_allowed, const std::string& name) {
+                      bool insecure_allowed, const std::string& name, Prng errors) {
   const SecretKey target = s.automorphism(inverse_galois(g, s.ring().n()));
-  return make_share(a, s.ntt(), target, shape, insecure_allowed, name);
+  return make_share(a, s.ntt(), target, shape, insecure_allowed, name, std::move(errors));
 }
 
 }  // namespace
@@ -24,7 +24,8 @@ u64 inverse_galois(u64 g, std::size_t n) {
 }
 
 KeyShare make_share(std::span<const Poly> a, const Poly& payload, const SecretKey& to,
-                    const KeyShape& shape, bool insecure_allowed, const std::string& name) {
+                    const KeyShape& shape, bool insecure_allowed, const std::string& name,
+                    Prng errors) {
   const Ring& ring = to.ring();
   require(
       payload.empty() || (&payload.ring() == &ring && payload.q_count() >= shape.q_count &&
@@ -39,10 +40,9 @@ KeyShare make_share(std::span<const Poly> a, const Poly& payload, const SecretKe
 
   KeyShare share;
   const Poly secret = to.ntt().copy_limbs(shape.q_count, shape.p_count);
-  Prng prng = Prng::for_secrets();
   std::size_t begin = 0;
   for (std::size_t d = 0; d < shape.digits(); ++d) {
-    const SecretCoefficients error = sample_gaussian(ring.n(), prng);
+    const SecretCoefficients error = sample_gaussian(ring.n(), errors);
     Poly b = from_signed(ring, error.span(), shape.q_count, shape.p_count, true);
     sub_inplace(b, mul(a[d], secret));
     std::vector<u64> factors(b.limbs());  // P g_d
@@ -64,14 +64,17 @@ KeyShare ShareMaker::make(const KeyPlan& plan, std::span<const Poly> a) {
   const SecretKey& s = plan.small ? secrets_.small : secrets_.big;
   const bool insecure = secrets_.parameters->insecure();
   const auto switching = [&](const SecretKey& from, const SecretKey& to) {
-    return make_share(a, from.ntt(), to, plan.shape, insecure, plan.name());
+    return make_share(a, from.ntt(), to, plan.shape, insecure, plan.name(),
+                      randomness_.prng(plan.name()));
   };
   switch (plan.kind) {
     case KeyPlan::Kind::kRelinearisation:
       require(owners_ == 1, "several owners' relinearisation key takes two rounds");
-      return relinearisation_share(a, s, plan.shape, insecure, plan.name());
+      return relinearisation_share(a, s, plan.shape, insecure, plan.name(),
+                                   randomness_.prng(plan.name()));
     case KeyPlan::Kind::kGalois:
-      return galois_share(a, plan.g, s, plan.shape, insecure, plan.name());
+      return galois_share(a, plan.g, s, plan.shape, insecure, plan.name(),
+                          randomness_.prng(plan.name()));
     case KeyPlan::Kind::kSmallToSparse:
       return switching(lifted(), secrets_.sparse);
     case KeyPlan::Kind::kDenseToSparse:
@@ -84,7 +87,7 @@ KeyShare ShareMaker::make(const KeyPlan& plan, std::span<const Poly> a) {
       // Every owner hides; the one whose data it is for has something to hide.
       const Poly nothing;
       return make_share(a, plan.g == index_ ? secrets_.small.ntt() : nothing, secrets_.small,
-                        plan.shape, insecure, plan.name());
+                        plan.shape, insecure, plan.name(), randomness_.prng(plan.name()));
     }
   }
   throw ContractError("no such kind of key");
@@ -108,14 +111,16 @@ KeySwitchKey make_key_switch_key(const Poly& payload, const SecretKey& to, const
 KeySwitchKey make_galois_key(u64 g, const SecretKey& s, const KeyShape& shape,
                              bool insecure_allowed) {
   return make_key(s.ring(), shape, fresh_seed(), [&](std::span<const Poly> a) {
-    return galois_share(a, g, s, shape, insecure_allowed, "rotation key " + std::to_string(g));
+    return galois_share(a, g, s, shape, insecure_allowed, "rotation key " + std::to_string(g),
+                        Prng::for_secrets());
   });
 }
 
 KeySwitchKey make_relinearisation_key(const SecretKey& s, const KeyShape& shape,
                                       bool insecure_allowed) {
   return make_key(s.ring(), shape, fresh_seed(), [&](std::span<const Poly> a) {
-    return relinearisation_share(a, s, shape, insecure_allowed, "relinearisation key");
+    return relinearisation_share(a, s, shape, insecure_allowed, "relinearisation key",
+                                 Prng::for_secrets());
   });
 }
 

@@ -12,18 +12,20 @@ namespace blindtuner::secret {
 
 /// For every digit d of the shape -a_d to + e_d + P g_d payload: an owner's share of a key with the uniform
 /// halves a. The payload is any polynomial over all limbs of the shape, NTT domain, usually a secret; or an
-/// empty one, for zero.
+/// empty one, for zero. The errors are what the generator gives.
 /// Throws SecurityError when the shape's modulus exceeds what `to` allows and the parameters are not
 /// marked insecure.
 KeyShare make_share(std::span<const Poly> a, const Poly& payload, const SecretKey& to,
-                    const KeyShape& shape, bool insecure_allowed, const std::string& name);
+                    const KeyShape& shape, bool insecure_allowed, const std::string& name,
+                    Prng errors = Prng::for_secrets());
 
 /// All of one owner's shares of key-switching keys. The secrets must outlive it.
 class ShareMaker {
  public:
-  /// Of the owner with this index (from 0) of so many.
-  explicit ShareMaker(const SecretKeys& secrets, std::size_t index = 0, std::size_t owners = 1)
-      : secrets_(secrets), index_(index), owners_(owners) {}
+  /// Of the owner with this index (from 0) of so many. A key's errors are drawn for the purpose that is its name.
+  explicit ShareMaker(const SecretKeys& secrets, std::size_t index = 0, std::size_t owners = 1,
+                      Randomness randomness = {})
+      : secrets_(secrets), index_(index), owners_(owners), randomness_(std::move(randomness)) {}
   /// Of the planned key. A relinearisation key is not linear in s: throws ContractError for one unless the
   /// owner is alone; several take two rounds (joint/relinearisation.h).
   KeyShare make(const KeyPlan& plan, std::span<const Poly> a);
@@ -33,6 +35,7 @@ class ShareMaker {
 
   const SecretKeys& secrets_;
   std::size_t index_, owners_;
+  Randomness randomness_;
   std::optional<SecretKey> lifted_;  // s'(X^ratio), once it is asked for
 };
 

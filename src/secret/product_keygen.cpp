@@ -6,7 +6,7 @@
 namespace blindtuner::secret {
 
 KeyShare make_share(std::span<const Poly> a, const ComponentMap& map, const SecretKey& s,
-                    bool insecure_allowed) {
+                    bool insecure_allowed, const Randomness& randomness) {
   require(a.size() == map.width && map.width >= 1, "a component map's key has `width` halves");
   const Ring& ring = s.ring();
   const std::size_t n = ring.n(), q_count = a.front().q_count(), p_count = a.front().p_count();
@@ -23,7 +23,7 @@ KeyShare make_share(std::span<const Poly> a, const ComponentMap& map, const Secr
     std::vector<std::int64_t> mapped = apply_component_map(map, shifted.span());
     const Poly payload = from_signed(ring, mapped, q_count, p_count, true);
     wipe(mapped.data(), mapped.size() * sizeof(std::int64_t));
-    Prng prng = Prng::for_secrets();
+    Prng prng = randomness.prng(key_name(map) + ", " + std::to_string(j));
     const SecretCoefficients error = sample_gaussian(n, prng);
     Poly b = from_signed(ring, error.span(), q_count, p_count, true);
     sub_inplace(b, mul(a[j], secret));

@@ -37,9 +37,9 @@ SecretKey SecretKey::automorphism(u64 g) const {
   return from_coefficients(ring(), hardness_, s.span());
 }
 
-SecretKeys SecretKeys::generate(ParametersPtr parameters) {
+SecretKeys SecretKeys::generate(ParametersPtr parameters, const Randomness& randomness) {
   const Parameters& p = *parameters;
-  Prng prng = Prng::for_secrets();
+  Prng prng = randomness.prng("secrets");
   SecretKey big = SecretKey::generate(p.ring(), p.hardness(), prng);
   SecretKey small = SecretKey::generate(p.small_ring(), p.small_hardness(), prng);
   SecretKey sparse = SecretKey::generate(p.ring(), p.sparse_hardness(), prng);

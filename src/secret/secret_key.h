@@ -6,6 +6,7 @@
 #include "ring/sampling.h"
 #include "ring/secret_sampling.h"
 #include "rlwe/parameters.h"
+#include "secret/randomness.h"
 
 namespace blindtuner::secret {
 using namespace rlwe;
@@ -50,7 +51,7 @@ class SecretKey {
 struct SecretKeys {
   ParametersPtr parameters;
   SecretKey big, small, sparse;
-  static SecretKeys generate(ParametersPtr parameters);
+  static SecretKeys generate(ParametersPtr parameters, const Randomness& randomness = {});
 };
 
 }  // namespace blindtuner::secret

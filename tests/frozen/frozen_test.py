@@ -53,7 +53,8 @@ class Frozen(unittest.TestCase):
         kinds = set(re.findall(r'\{FileKind::k\w+, "[^"]+", "(\w+)"\}', source))
         newest = max(HERE.glob("v*/expected.json"), key=lambda path: int(path.parent.name[1:]))
         containers = json.loads(newest.read_text())["containers"]
-        self.assertEqual({shown["kind"] for shown in containers.values()}, kinds)
+        not_yet = {"key_shares", "way_in_keys"}  # of studies, which no version has written yet
+        self.assertEqual({shown["kind"] for shown in containers.values()}, kinds - not_yet)
         self.assertGreater(len(kinds), 0)
 
     def test_differences_are_seen(self):

@@ -11,6 +11,7 @@
 #include "records/checkpoint.h"
 #include "records/dataset.h"
 #include "records/round.h"
+#include "records/study/key_shares.h"
 #include "records/training_keys.h"
 #include "secret/dataset_encryption.h"
 #include "secret/product_keygen.h"
@@ -206,6 +207,53 @@ void product_keys(Bytes bytes) {
   in.finish();
 }
 
+// A study of two owners, for these parameters, which are not for several: nothing here depends on it.
+const StudyKeyList& study_keys() {
+  static const StudyKeyList list(owner().set().parameters, owner().layout(), 2, Seed{1}, kKeyId);
+  return list;
+}
+
+const std::vector<std::uint8_t>& second_round_file() {
+  static const std::vector<std::uint8_t> bytes = [] {
+    MemorySink sink;
+    ShareWriter out(sink, study_keys(), ShareKind::kSecondRound, 1);
+    for (const KeyPlan& plan : study_keys().relinearisation())
+      out.put(plan.name(), study_keys().uniform(plan));
+    out.commit();
+    return sink.bytes();
+  }();
+  return bytes;
+}
+
+// The shortest of the three kinds, which differ in their numbers of polynomials.
+void key_shares(Bytes bytes) {
+  const std::vector<std::uint8_t> file = patched(second_round_file(), bytes);
+  MemorySource source(file, "file"), again(file, "file");
+  each([&] {
+    ContainerReader in(again);
+    (void)load_parameters(in, true);
+    (void)read_key_shares_info(in, owner().parameters());
+  });
+  (void)share_contents(source, study_keys(), ShareKind::kSecondRound, 1);
+}
+
+const std::vector<std::uint8_t>& way_in_file() {
+  static const std::vector<std::uint8_t> bytes = [] {
+    MemorySink sink;
+    write_way_in_keys(sink, study_keys(), [](const KeyPlan& plan) {
+      return KeySwitchKey{plan.shape, Seed{2}, study_keys().uniform(plan), {}};
+    });
+    return sink.bytes();
+  }();
+  return bytes;
+}
+
+void way_in_keys(Bytes bytes) {
+  const std::vector<std::uint8_t> file = patched(way_in_file(), bytes);
+  MemorySource source(file, "file");
+  (void)read_way_in_keys(source, owner().set(), 2);
+}
+
 constexpr Target kTargets[] = {
     {"container", container, nullptr, seed_container},
     {"inspect", inspect, mutate_inspect, seed_inspect},
@@ -217,6 +265,8 @@ constexpr Target kTargets[] = {
     {"answer", answer, mutate_sections, seed_answer},
     {"evaluation_keys", evaluation_keys},
     {"product_keys", product_keys},
+    {"key_shares", key_shares},
+    {"way_in_keys", way_in_keys},
 };
 
 }  // namespace

@@ -96,6 +96,13 @@ def records():
         "circuit": "default_c10_r12", "config": {"classes": 3, "steps": 2, "batch_size": 64, "learning_rate": 1},
         "data": "1" * 64, "data_id": "2" * 32, "key_set": "3" * 32, "keys": "4" * 64, "model": "5" * 64,
         "parameters": "6" * 64, "server": server, "steps": ["7" * 64, "8" * 64]}))
+    draft = {"name": "Three sites", "owners": ["a", "b"], "coordinator": "a", "classes": ["no", "yes"], "layout": "rows",
+             "columns": [2], "column_names": ["x", "y"], "parameters": "InsecureJoint4", "training": {"classes": 2},
+             "circuit": "default_c3_r12", "whitening": "none", "encoder": "", "threshold": 2, "results": 1}
+    put("study_draft", "rows", json.dumps(draft))
+    put("study_draft", "columns", json.dumps({
+        **draft, "layout": "columns", "columns": [3, 1], "column_names": [], "labels": "b", "whitening": "pooled",
+        "encoder": "0" * 64}))
     put("signing_key", "plain", "blindtuner signing key 1: " + "0123456789abcdef" * 4 + "\n")
     put("run_list", "plain", json.dumps({"blindtuner": "results of a run", "files": {
         "model.npz": {"bytes": 1024, "sha256": "00"}, "rounds/round-0001.enc":
@@ -228,7 +235,7 @@ def own(program):
         subprocess.run([program], check=True, env={**os.environ, "FUZZ_TARGET": name,
                                                    "FUZZ_SEEDS": str(CORPUS / name)})
     # Changes to keys: a number in a head, a byte, an end that is cut.
-    for name in ("evaluation_keys", "product_keys"):
+    for name in ("evaluation_keys", "product_keys", "key_shares", "way_in_keys"):
         put(name, "none", bytes(1))
         put(name, "head", bytes([0, 2, 0, 0, 2, 0xff, 0xff]))
         put(name, "later", bytes([1, 9, 2, 0, 1, 7, 0, 0, 0, 0, 1, 3]))

@@ -17,8 +17,9 @@
 #include "party/owner/data_sets.h"
 #include "party/owner/sealed_record.h"
 #include "records/round.h"
-#include "records/study/message.h"
+#include "records/study/manifest.h"
 #include "rlwe/written_parameters.h"
+#include "secret/private_file.h"
 
 namespace blindtuner::fuzz {
 using namespace app;
@@ -95,6 +96,25 @@ void transcript(Bytes bytes) {
   const records::Transcript again =
       records::parse_transcript(records::transcript_text(read, key), "its copy");
   if (again.steps != read.steps || !(again.training == read.training)) std::abort();
+}
+
+// What it is read from is written so that it is read as the same again.
+void study_draft(Bytes bytes) {
+  const json read = parse_json(text_of(bytes), "text");
+  const json again = records::to_json(records::draft_from_json(JsonIn(read, "text")));
+  if (records::to_json(records::draft_from_json(JsonIn(again, "its copy"))) != again) std::abort();
+}
+
+// No passphrase is tried here either.
+void private_file(Bytes bytes) {
+  const fs::path path = scratch_file("private", bytes);
+  each([&] { (void)private_sealed(path); });
+  (void)read_private(path, "a seed", 4, {});
+}
+void seed_private_file(const fs::path& folder) {
+  SecretBytes passphrase(4);
+  write_private(folder / "plain", "a seed", SecretBytes(4), {});
+  write_private(folder / "sealed", "a seed", SecretBytes(4), passphrase);
 }
 
 void signing_key(Bytes bytes) { (void)read_signing_key(scratch_file("signing.key", bytes)); }
@@ -307,6 +327,8 @@ constexpr Target kTargets[] = {
     {"run_list", run_list},
     {"study_message", study_message},
     {"transcript", transcript},
+    {"study_draft", study_draft},
+    {"private_file", private_file, nullptr, seed_private_file},
     {"signing_key", signing_key},
     {"lock_file", lock_file},
     {"data_sets", data_sets, nullptr, seed_data_sets},

@@ -15,17 +15,21 @@ struct JointOwners {
   std::vector<SecretKeys> owners;
   SecretKeys sum;
   Seed session;
+  std::vector<Randomness> randomness;  ///< of each owner's secrets and errors
 
   JointOwners(ParametersPtr p, std::size_t count)
+      : JointOwners(std::move(p), std::vector<Randomness>(count), fresh_seed()) {}
+  JointOwners(ParametersPtr p, std::vector<Randomness> from, const Seed& reference)
       : parameters(std::move(p)),
         owners([&] {
           std::vector<SecretKeys> out;
-          for (std::size_t i = 0; i < count; ++i) out.push_back(SecretKeys::generate(parameters));
+          for (const Randomness& one : from) out.push_back(SecretKeys::generate(parameters, one));
           return out;
         }()),
         sum{parameters, sum_of(&SecretKeys::big), sum_of(&SecretKeys::small),
             sum_of(&SecretKeys::sparse)},
-        session(fresh_seed()) {}
+        session(reference),
+        randomness(std::move(from)) {}
 
   double count() const { return static_cast<double>(owners.size()); }
   const Ring& ring(const KeyPlan& plan) const {
@@ -38,16 +42,18 @@ struct JointOwners {
   }
   KeySwitchKey key(const KeyPlan& plan) const {
     if (plan.kind == KeyPlan::Kind::kRelinearisation) return relinearisation(plan);
-    return sum_shares(ring(plan), plan.shape, CommonReference(session).seed(plan.name()),
-                      owners.size(), [&](std::size_t i) {
-                        return ShareMaker(owners[i], i, owners.size()).make(plan, uniform(plan));
-                      });
+    return sum_shares(
+        ring(plan), plan.shape, CommonReference(session).seed(plan.name()), owners.size(),
+        [&](std::size_t i) {
+          return ShareMaker(owners[i], i, owners.size(), randomness[i]).make(plan, uniform(plan));
+        });
   }
   KeySwitchKey relinearisation(const KeyPlan& plan) const {
     std::vector<joint::Relinearisation> parts;
     joint::FirstRound sums;
-    for (const SecretKeys& secrets : owners) {
-      parts.emplace_back(plan.small ? secrets.small : secrets.big, plan, parameters->insecure());
+    for (std::size_t i = 0; i < owners.size(); ++i) {
+      parts.emplace_back(plan.small ? owners[i].small : owners[i].big, plan, parameters->insecure(),
+                         randomness[i]);
       add_share(sums, parts.back().first(uniform(plan)));
     }
     KeyShare b;
@@ -57,10 +63,11 @@ struct JointOwners {
   ComponentMapKey key(const ComponentMap& map) const {
     ComponentMapKey key{
         map, 2, parameters->small_special(), CommonReference(session).seed(key_name(map)), {}, {}};
-    for (const SecretKeys& secrets : owners)
-      rlwe::add_share(key.b, make_share(uniform_halves(parameters->small_ring(), 2, key.p_count,
-                                                       map.width, key.seed),
-                                        map, secrets.small, parameters->insecure()));
+    for (std::size_t i = 0; i < owners.size(); ++i)
+      rlwe::add_share(
+          key.b,
+          make_share(uniform_halves(parameters->small_ring(), 2, key.p_count, map.width, key.seed),
+                     map, owners[i].small, parameters->insecure(), randomness[i]));
     key.expand();
     return key;
   }

@@ -7,15 +7,21 @@ void add_share(FirstRound& sum, FirstRound&& share) {
   rlwe::add_share(sum.h1, std::move(share.h1));
 }
 
-FirstRound Relinearisation::first(std::span<const Poly> a) {
+void Relinearisation::resume() {
   require(!asked_, "a first round is answered once");
   asked_ = true;
-  Prng prng = Prng::for_secrets();
+  Prng prng = randomness_.prng(plan_.name() + ", u");
   u_ = SecretKey::generate(s_.ring(), s_.hardness(), prng);
+}
+
+FirstRound Relinearisation::first(std::span<const Poly> a) {
+  resume();
   FirstRound out;
-  out.h0 = make_share(a, s_.ntt(), *u_, plan_.shape, insecure_allowed_, plan_.name());
+  out.h0 = make_share(a, s_.ntt(), *u_, plan_.shape, insecure_allowed_, plan_.name(),
+                      randomness_.prng(plan_.name() + ", h0"));
   // a s_i + e: a share that hides nothing, with the other sign.
-  out.h1 = make_share(a, Poly(), s_, plan_.shape, insecure_allowed_, plan_.name());
+  out.h1 = make_share(a, Poly(), s_, plan_.shape, insecure_allowed_, plan_.name(),
+                      randomness_.prng(plan_.name() + ", h1"));
   for (Poly& x : out.h1) neg_inplace(x);
   return out;
 }
@@ -31,7 +37,7 @@ KeyShare Relinearisation::second(const FirstRound& sums) {
   sub_inplace(difference, s);
   u_.reset();
   KeyShare share;
-  Prng prng = Prng::for_secrets();
+  Prng prng = randomness_.prng(plan_.name() + ", second round");
   for (std::size_t d = 0; d < shape.digits(); ++d) {
     const SecretCoefficients error = sample_gaussian(ring.n(), prng);
     Poly r = from_signed(ring, error.span(), shape.q_count, shape.p_count, true);

@@ -26,12 +26,19 @@ void add_share(FirstRound& sum, FirstRound&& share);
 /// for the second, and wipes with itself.
 class Relinearisation {
  public:
-  Relinearisation(const SecretKey& s, const KeyPlan& plan, bool insecure_allowed)
-      : s_(s), plan_(plan), insecure_allowed_(insecure_allowed) {}
+  /// Purposes of what is drawn begin with the key's name.
+  Relinearisation(const SecretKey& s, const KeyPlan& plan, bool insecure_allowed,
+                  Randomness randomness = {})
+      : s_(s),
+        plan_(plan),
+        insecure_allowed_(insecure_allowed),
+        randomness_(std::move(randomness)) {}
 
   /// Once. Throws SecurityError when the shape's modulus exceeds what s allows and the parameters are not
   /// marked insecure: u_i is drawn as s_i was, and is as hard to find.
   FirstRound first(std::span<const Poly> a);
+  /// In the place of first() where an earlier program has answered the first round out of the same seed.
+  void resume();
   /// From the sums of all owners. Once: two answers to different sums would tell s_i. Throws ContractError
   /// when asked again, or before the first round.
   KeyShare second(const FirstRound& sums);
@@ -40,6 +47,7 @@ class Relinearisation {
   const SecretKey& s_;
   KeyPlan plan_;
   bool insecure_allowed_;
+  Randomness randomness_;
   bool asked_ = false;
   std::optional<SecretKey> u_;  // between the rounds
 };

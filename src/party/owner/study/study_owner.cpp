@@ -1,0 +1,504 @@
+#include "party/owner/study/study_owner.h"
+
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/path.h"
+#include "io/file_stream.h"
+#include "secret/disclosure.h"
+#include "secret/joint/relinearisation.h"
+#include "secret/private_file.h"
+#include "secret/product_keygen.h"
+
+namespace blindtuner::party {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char *kIdentity = "a study's identity", *kSetupSeed = "a study's set-up seed";
+constexpr std::size_t kSealingBytes = 32;
+
+SealingKey sealing_key(const SecretBytes& secret) {
+  SealingKey out{};
+  std::size_t size = out.size();
+  const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(
+      EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, nullptr, secret.span().data(), secret.size()),
+      EVP_PKEY_free);
+  if (!key || EVP_PKEY_get_raw_public_key(key.get(), out.data(), &size) != 1)
+    throw std::runtime_error("X25519 is not available");
+  return out;
+}
+
+SecretBytes part_of(const SecretBytes& all, std::size_t begin, std::size_t count) {
+  SecretBytes out(count);
+  std::ranges::copy(all.span().subspan(begin, count), out.span().begin());
+  return out;
+}
+
+SecretBytes random_secret(std::size_t count) {
+  SecretBytes out(count);
+  if (RAND_priv_bytes(out.span().data(), static_cast<int>(count)) != 1)
+    throw std::runtime_error("the system's random generator failed");
+  return out;
+}
+
+/// What people read out, without what they put between.
+std::string digits_of(const std::string& fingerprint) {
+  std::string out;
+  for (const char c : fingerprint)
+    if (c != ' ' && c != '-') out += c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
+  return out;
+}
+
+const fs::path& made(const fs::path& folder, bool changes) {
+  if (changes) make_private_folder(folder);
+  return folder;
+}
+
+/// What session N's secrets and errors follow from, wiped with this.
+class SetupSeed {
+ public:
+  explicit SetupSeed(const SecretBytes& bytes) { std::ranges::copy(bytes.span(), seed_.begin()); }
+  ~SetupSeed() { wipe(seed_.data(), seed_.size()); }
+  SetupSeed(const SetupSeed&) = delete;
+  SetupSeed& operator=(const SetupSeed&) = delete;
+
+  /// Shown to everybody once all have committed; tells nothing of what else follows.
+  Nonce nonce() const {
+    Nonce out{};
+    randomness().prng("nonce").fill(std::span<std::uint8_t>(out));
+    return out;
+  }
+  Randomness randomness() const { return Randomness(seed_); }
+
+ private:
+  Seed seed_{};
+};
+
+SetupSeed setup_seed(StudyOwner& owner) {
+  return SetupSeed(read_private(owner.session_folder() / "setup.seed", kSetupSeed, 32, [&] {
+    const SecretBytes& passphrase = owner.passphrase();
+    return part_of(passphrase, 0, passphrase.size());
+  }));
+}
+
+/// Reads one owner's record, and says whose it was when it is none.
+template <typename Read>
+void read_of(const std::string& owner, const Read& read) {
+  try {
+    read();
+  } catch (const SecurityError&) {
+    throw;
+  } catch (const DataError& error) {
+    throw DataError("what '" + owner + "' has sent is refused: " + error.what());
+  }
+}
+
+struct Sums {
+  std::vector<secret::joint::FirstRound> sums;  // of each key
+  Sha256Digest digest{};
+};
+
+/// All owners' first rounds, each against what it was committed to, and their sums: made here, so that no server can
+/// choose them.
+Sums sum_first_rounds(StudyOwner& owner) {
+  const StudyKeyList& list = owner.keys();
+  const std::vector<KeyPlan> plans = list.relinearisation();
+  Sums out;
+  out.sums.resize(plans.size());
+  std::vector<Sha256Digest> contents;
+  const std::vector<StudyParty>& owners = owner.manifest().owners;
+  for (std::size_t i = 0; i < owners.size(); ++i) {
+    const std::string& from = owners[i].name;
+    const Sha256Digest committed = committed_contents(owner, from, ShareKind::kFirstRound);
+    read_of(from, [&] {
+      const std::unique_ptr<ByteSource> source = owner.share_source(ShareKind::kFirstRound, from);
+      ShareReader in(*source, list, ShareKind::kFirstRound, i);
+      for (std::size_t k = 0; k < plans.size(); ++k) {
+        secret::joint::FirstRound part;
+        part.h0 = in.next(plans[k].name());
+        part.h1 = in.next(plans[k].name());
+        secret::joint::add_share(out.sums[k], std::move(part));
+      }
+      contents.push_back(in.finish());
+      if (contents.back() != committed)
+        throw DataError(source->name() + ": another first round than it has committed to");
+    });
+  }
+  out.digest = sums_digest(contents);
+  return out;
+}
+
+}  // namespace
+
+StudyOwner::StudyOwner(StudyOwnerOptions options)
+    : StudyMember(options.name, options.channel, made(options.folder, options.changes),
+                  options.allow_insecure, options.changes),
+      options_(std::move(options)),
+      phases_(setup_phases()) {}
+
+// --- Identity and passphrase ----------------------------------------------------------------------
+
+const SecretBytes& StudyOwner::passphrase() {
+  if (passphrase_) return *passphrase_;
+  const fs::path path = exchange().folder() / "identity";
+  if (!private_sealed(path)) return passphrase_.emplace();
+  if (!options_.passphrase)
+    throw DataError(quoted_path(path) + ": is protected by a passphrase, and none was given");
+  return passphrase_.emplace(options_.passphrase());
+}
+
+void StudyOwner::make_identity() {
+  const fs::path path = exchange().folder() / "identity";
+  if (path_exists(path)) return;
+  passphrase_.emplace(options_.new_passphrase ? options_.new_passphrase() : SecretBytes());
+  write_private(path, kIdentity, random_secret(SigningKey::kBytes + kSealingBytes), *passphrase_);
+}
+
+void StudyOwner::load_identity() {
+  if (signing_) return;
+  require(options_.changes, "who only looks signs nothing");
+  const SecretBytes both =
+      read_private(exchange().folder() / "identity", kIdentity, SigningKey::kBytes + kSealingBytes,
+                   [&] { return part_of(passphrase(), 0, passphrase().size()); });
+  sealing_ = part_of(both, SigningKey::kBytes, kSealingBytes);
+  signing_.emplace(part_of(both, 0, SigningKey::kBytes));
+}
+
+const SigningKey& StudyOwner::signing_key() {
+  load_identity();
+  return *signing_;
+}
+
+const SecretBytes& StudyOwner::sealing_secret() {
+  load_identity();
+  return sealing_;
+}
+
+void StudyOwner::say(const StudyMessage& message) {
+  const std::string record_name =
+      message.kind == "draft" ? "draft"
+                              : study_record_name(message.kind, message.session, message.from);
+  exchange().say(record_name, [&] { return signed_text(message, signing_key()); });
+}
+
+bool StudyOwner::said(const char* kind) {
+  return path_exists(exchange().folder() / "said" / record(kind, name()));
+}
+
+// --- What is asked of it --------------------------------------------------------------------------
+
+void StudyOwner::create(const StudyDraft& draft) {
+  require(options_.changes && draft.coordinator == name(), "the coordinator creates a study");
+  (void)study_parameters(draft, allow_insecure());
+  if (exchange().channel().begun("draft") && !exchange().said("draft"))
+    throw DataError(exchange().channel().place("draft") +
+                    ": a study is in this exchange already; another one needs another exchange");
+  make_identity();
+  say(draft_message(draft));
+}
+
+void StudyOwner::prepare() {
+  const fs::path said_agree = exchange().folder() / "said" / study_record_name(kAgree, 0, name());
+  if (!agreed_ && path_exists(said_agree) && missing_joins().empty()) {
+    // What it kept then says what was changed; this says that something was.
+    const std::vector<std::uint8_t> bytes = read_file(said_agree, kMaxMessageBytes);
+    const SignedMessage said =
+        parse_message(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()),
+                      quoted_path(said_agree));
+    if (said.message.study != manifest().digest)
+      throw DataError("the draft or a join in the exchange is another one than '" + name() +
+                      "' agreed to");
+    agreed_ = true;
+  }
+}
+
+Advance StudyOwner::step() {
+  require(options_.changes, "who only looks does nothing");
+  prepare();
+  if (agreed_ && !ready() && newer_session()) {
+    enter_session(session_number() + 1);
+    options_.listener.tell("session " + std::to_string(session_number()) + " was begun");
+  }
+  return take_step(phases_);
+}
+
+Advance StudyOwner::next() {
+  prepare();
+  return take_step(phases_, false);
+}
+
+void StudyOwner::begin_session() {
+  require(options_.changes, "who only looks begins nothing");
+  prepare();
+  if (!agreed_) throw DataError("no session has begun yet that could be given up");
+  if (ready())
+    throw DataError("the server has the keys of session " + std::to_string(session_number()) +
+                    " already: a study has one set of keys");
+  enter_session(session_number() + 1);
+}
+
+std::optional<std::string> StudyOwner::fingerprint() {
+  if (!missing_joins().empty()) return std::nullopt;
+  return manifest().fingerprint();
+}
+
+bool StudyOwner::ready() { return exchange().kept(record(kReady, std::string(kServerName))); }
+
+OwnerKeys StudyOwner::own_keys() {
+  OwnerKeys out = read_secret_key(session_folder() / "secret.key", allow_insecure(),
+                                  [&] { return part_of(passphrase(), 0, passphrase().size()); });
+  if (out.id != session().owners[index()])
+    throw DataError(quoted_path(session_folder() / "secret.key") +
+                    ": is not the key of this study's session");
+  return out;
+}
+
+// --- Phases ---------------------------------------------------------------------------------------
+
+std::vector<Phase> StudyOwner::setup_phases() {
+  const auto none = [] { return std::vector<Awaited>(); };
+  return {
+      {"joins the study", [this] { return exchange().said(study_record_name("join", 0, name())); },
+       [this] {
+         return draft() ? std::vector<Awaited>() : std::vector<Awaited>{{"", "draft"}};
+       },
+       [this] { join(); }},
+      {"agrees to the manifest",
+       [this] { return exchange().said(study_record_name(kAgree, 0, name())); },
+       [this] {
+         std::vector<Awaited> out = missing_joins();
+         if (out.empty() && options_.fingerprint.empty() &&
+             !path_exists(exchange().folder() / "said" / study_record_name(kAgree, 0, name())))
+           out.push_back({name(), "fingerprint"});
+         return out;
+       },
+       [this] { agree(); }},
+      {"commits to a nonce", [this] { return ready() || sent(kCommit); },
+       [this] { return missing(kAgree, 0); }, [this] { commit(); }},
+      {"shows its nonce", [this] { return ready() || sent(kNonce); },
+       [this] { return missing(kCommit, session_number()); }, [this] { reveal(); }},
+      {"makes its shares", [this] { return ready() || sent(kShares); },
+       [this] { return missing(kNonce, session_number()); }, [this] { make_shares(); }},
+      {"sends its shares",
+       [this] {
+         return ready() || (exchange().channel().begun(record("shares", name())) &&
+                            exchange().channel().begun(record("relin1", name())));
+       },
+       [this] { return missing(kShares, session_number()); }, [this] { send_shares(); }},
+      {"answers the first round", [this] { return ready() || sent(kAnswer); },
+       [this] { return missing_records("relin1"); }, [this] { answer(); }},
+      {"keeps its own key",
+       [this] {
+         return path_exists(session_folder() / "secret.key") &&
+                !path_exists(session_folder() / "setup.seed");
+       },
+       none, [this] { keep_secret(); }},
+      {"has made keys with all", [this] { return ready(); },
+       [this] {
+         return exchange().hear(manifest(), kReady, session_number(), std::string(kServerName))
+                    ? std::vector<Awaited>()
+                    : std::vector<Awaited>{
+                          {std::string(kServerName), record(kReady, std::string(kServerName))}};
+       },
+       [this] { finish(); }},
+  };
+}
+
+void StudyOwner::join() {
+  const StudyDraft read = draft().value();
+  (void)study_parameters(read, allow_insecure());
+  if (std::ranges::find(read.owners, name()) == read.owners.end())
+    throw DataError("the study '" + read.name + "' has no owner '" + name() + "'");
+  make_identity();
+  StudyParty me{name(), signing_key().public_key(), sealing_key(sealing_secret())};
+  say(join_message(draft_digest(*exchange().find("draft")), me));
+}
+
+void StudyOwner::agree() {
+  const StudyManifest& m = manifest();
+  const std::string ours = m.fingerprint();
+  const std::string said_name = study_record_name(kAgree, 0, name());
+  if (!path_exists(exchange().folder() / "said" / said_name) &&
+      digits_of(options_.fingerprint) != digits_of(ours))
+    throw DataError("the fingerprint that was given is not that of the study in this exchange, " +
+                    ours + ": somebody was shown another study, or misread it");
+  for (const std::string& party : [&] {
+         std::vector<std::string> all = m.draft.owners;
+         all.emplace_back(kServerName);
+         return all;
+       }()) {
+    const std::string joined = study_record_name("join", 0, party);
+    exchange().keep(joined, *exchange().find(joined));
+  }
+  exchange().keep("draft", *exchange().find("draft"));
+  say({kAgree, name(), m.digest, 0});
+  agreed_ = true;
+}
+
+void StudyOwner::drop_earlier_sessions() {
+  for (std::uint64_t n = 1; n < session_number(); ++n) {
+    const fs::path folder = exchange().folder() / ("s" + std::to_string(n));
+    destroy_private(folder / "setup.seed");
+    std::error_code ignored;
+    for (const char* file : {"shares", "relin1", "relin2"}) fs::remove(folder / file, ignored);
+  }
+}
+
+void StudyOwner::commit() {
+  drop_earlier_sessions();
+  const fs::path path = session_folder() / "setup.seed";
+  if (!said(kCommit) && !path_exists(path)) {
+    load_identity();
+    write_private(path, kSetupSeed, random_secret(32), passphrase());
+  }
+  exchange().say(record(kCommit, name()), [&] {
+    const Sha256Digest commitment =
+        nonce_commitment(manifest(), session_number(), index(), setup_seed(*this).nonce());
+    return signed_text({kCommit,
+                        name(),
+                        manifest().digest,
+                        session_number(),
+                        {{"commitment", to_hex(commitment)}}},
+                       signing_key());
+  });
+}
+
+void StudyOwner::reveal() {
+  exchange().say(record(kNonce, name()), [&] {
+    return signed_text({kNonce,
+                        name(),
+                        manifest().digest,
+                        session_number(),
+                        {{"nonce", to_hex(setup_seed(*this).nonce())}}},
+                       signing_key());
+  });
+}
+
+void StudyOwner::make_shares() {
+  exchange().say(record(kShares, name()), [&] {
+    const StudyKeyList& list = keys();
+    const ParametersPtr& p = list.parameters;
+    const Randomness randomness = setup_seed(*this).randomness();
+    const SecretKeys secrets = SecretKeys::generate(p, randomness);
+    const std::size_t place = index();
+    const std::vector<KeyPlan> linear = list.linear();
+    const Task task(options_.listener, "making shares");
+    FileSink shares(session_folder() / "shares", kForTheOwner);
+    ShareWriter out(shares, list, ShareKind::kLinear, place);
+    ShareMaker maker(secrets, place, list.owners, randomness);
+    for (std::size_t i = 0; i < linear.size(); ++i) {
+      task.update(static_cast<double>(i) / static_cast<double>(linear.size()));
+      out.put(linear[i].name(), maker.make(linear[i], list.uniform(linear[i])));
+    }
+    for (const ComponentMap& map : list.maps())
+      out.put(key_name(map),
+              make_share(list.uniform(map), map, secrets.small, p->insecure(), randomness));
+    const Sha256Digest shares_contents = out.commit();
+    FileSink first(session_folder() / "relin1", kForTheOwner);
+    ShareWriter rounds(first, list, ShareKind::kFirstRound, place);
+    for (const KeyPlan& plan : list.relinearisation()) {
+      secret::joint::Relinearisation part(plan.small ? secrets.small : secrets.big, plan,
+                                          p->insecure(), randomness);
+      const secret::joint::FirstRound round = part.first(list.uniform(plan));
+      rounds.put(plan.name(), round.h0);
+      rounds.put(plan.name(), round.h1);
+    }
+    const Sha256Digest first_contents = rounds.commit();
+    task.finish();
+    return signed_text({kShares,
+                        name(),
+                        manifest().digest,
+                        session_number(),
+                        {{"keys", to_string(list.id)},
+                         {"shares", to_hex(shares_contents)},
+                         {"relin1", to_hex(first_contents)}}},
+                       signing_key());
+  });
+}
+
+void StudyOwner::send_share(ShareKind kind) {
+  const std::string record_name = record(share_record(kind), name());
+  exchange().send_file(record_name, session_folder() / share_record(kind));
+}
+
+void StudyOwner::send_shares() {
+  // All have committed, and to shares of one session: otherwise nothing of them goes out.
+  for (const StudyParty& owner : manifest().owners)
+    (void)committed_contents(*this, owner.name, ShareKind::kLinear);
+  send_share(ShareKind::kLinear);
+  send_share(ShareKind::kFirstRound);
+}
+
+void StudyOwner::answer() {
+  const fs::path answered = session_folder() / "answered";
+  if (!said(kAnswer)) {
+    const Task task(options_.listener, "answering the first round");
+    const Sums first = sum_first_rounds(*this);
+    const std::string text = to_hex(first.digest) + "\n";
+    // Two answers to different sums would tell the secret: what is answered is on the disk before the answer is made.
+    if (path_exists(answered)) {
+      const std::vector<std::uint8_t> before = read_file(answered, 1000);
+      if (std::string(before.begin(), before.end()) != text)
+        throw DataError(quoted_path(answered) + ": session " + std::to_string(session_number()) +
+                        " was answered already, for other first rounds than are there now: it is "
+                        "not answered again; only a new session can go on");
+    } else {
+      write_file_atomically(answered, std::string_view(text));
+    }
+    const StudyKeyList& list = keys();
+    const Randomness randomness = setup_seed(*this).randomness();
+    const SecretKeys secrets = SecretKeys::generate(list.parameters, randomness);
+    FileSink second(session_folder() / "relin2", kForTheOwner);
+    ShareWriter out(second, list, ShareKind::kSecondRound, index());
+    const std::vector<KeyPlan> plans = list.relinearisation();
+    for (std::size_t k = 0; k < plans.size(); ++k) {
+      secret::joint::Relinearisation part(plans[k].small ? secrets.small : secrets.big, plans[k],
+                                          list.parameters->insecure(), randomness);
+      part.resume();
+      out.put(plans[k].name(), part.second(first.sums[k]));
+    }
+    const Sha256Digest contents = out.commit();
+    task.finish();
+    send_share(ShareKind::kSecondRound);
+    say({kAnswer,
+         name(),
+         manifest().digest,
+         session_number(),
+         {{"sums", to_hex(first.digest)}, {"relin2", to_hex(contents)}}});
+    return;
+  }
+  send_share(ShareKind::kSecondRound);
+  exchange().say(record(kAnswer, name()), {});
+}
+
+void StudyOwner::keep_secret() {
+  const fs::path folder = session_folder(), path = folder / "secret.key";
+  if (!path_exists(path)) {
+    const StudyKeyList& list = keys();
+    const ParametersPtr& p = list.parameters;
+    SecretKeys secrets = SecretKeys::generate(p, setup_seed(*this).randomness());
+    // The big ring's secret has done its work.
+    const SecretCoefficients zero(p->ring().n());
+    secrets.big = SecretKey::from_coefficients(p->ring(), p->hardness(), zero.span());
+    const OwnerKeys own{std::move(secrets), session().owners[index()], list.layout, true};
+    Disclosure(own, folder).ledger().begin();
+    write_secret_key(path, own, passphrase());
+  }
+  destroy_private(folder / "setup.seed");
+}
+
+void StudyOwner::finish() {
+  const std::string server(kServerName);
+  const StudyMessage message = heard(kReady, server);
+  require_members(JsonIn(message.body, exchange().channel().place(record(kReady, server))),
+                  {"evaluation_keys", "way_in_keys"});
+  std::error_code ignored;
+  for (const char* file : {"shares", "relin1", "relin2"})
+    fs::remove(session_folder() / file, ignored);
+}
+
+}  // namespace blindtuner::party

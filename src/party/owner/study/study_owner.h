@@ -1,0 +1,97 @@
+// One owner of a study: what it does from joining to the keys of all, in phases. Whatever it has at hand follows from its folder and
+// the exchange, so it may be killed at any moment and made anew; and everything secret in its shares follows
+// from one seed, so what it makes again is the same.
+//
+// In its folder, which is for it alone (0700), beside what party/study/exchange.h says:
+//
+//   identity             its Ed25519 and X25519 secrets (secret/private_file.h)
+//   sN/setup.seed        what its secrets and errors of session N follow from; destroyed once its answer is out
+//   sN/answered          which first rounds it has answered: never others
+//   sN/shares, relin1, relin2    its records as they went out; removed when the server has the keys
+//   sN/secret.key, ledger-..     what stays: the secret that its data are encrypted under (secret/secret_key_file.h), that
+//                        of the big ring zero, which nobody has any more
+#pragma once
+
+#include "base/signature.h"
+#include "party/owner/listener.h"
+#include "party/study/member.h"
+#include "secret/secret_key_file.h"
+
+namespace blindtuner::party {
+using namespace secret;
+
+struct StudyOwnerOptions {
+  std::string name;
+  std::filesystem::path folder;
+  std::shared_ptr<Channel> channel;
+  bool allow_insecure = false;
+  /// With false nothing is changed, and no secret asked for: step(), create() and join() throw ContractError.
+  bool changes = true;
+  /// Asked for once where the folder's secrets take one.
+  PassphraseSource passphrase{};
+  /// Of secrets that are made: empty or an empty answer for none.
+  PassphraseSource new_passphrase{};
+  /// As the operator has heard it from the others; empty: not yet.
+  std::string fingerprint{};
+  Listener listener{};
+};
+
+class StudyOwner : public StudyMember {
+ public:
+  explicit StudyOwner(StudyOwnerOptions options);
+
+  /// As the coordinator. Throws DataError where there is another draft.
+  void create(const StudyDraft& draft);
+
+  /// The next phase, if it waits for nothing. Throws DataError.
+  Advance step();
+  /// What step() would do.
+  Advance next();
+  /// Gives up the session and begins another, with new nonces and secrets. Throws DataError once the keys are there.
+  void begin_session();
+
+  /// Its fingerprint, once all have joined.
+  std::optional<std::string> fingerprint();
+  /// Whether the server has the keys of all.
+  bool ready();
+  /// This owner's place.
+  std::size_t index() { return manifest().draft.index(name()); }
+
+  // For phases.
+  const SigningKey& signing_key();
+  const SecretBytes& sealing_secret();
+  const SecretBytes& passphrase();  ///< what new secrets are sealed under; empty: nothing
+  /// The owner's own keys of the session, which encrypt its data. Throws DataError before they are there.
+  OwnerKeys own_keys();
+  const Listener& listener() const { return options_.listener; }
+  void say(const StudyMessage& message);
+
+ private:
+  std::vector<Phase> setup_phases();
+  void load_identity();
+  void make_identity();
+  void prepare();
+  void drop_earlier_sessions();
+  bool sent(const char* kind) { return exchange().said(record(kind, name())); }
+  bool said(const char* kind);
+  void send_share(ShareKind kind);
+
+  void join();
+  void agree();
+  void commit();
+  void reveal();
+  void make_shares();
+  void send_shares();
+  void answer();
+  void keep_secret();
+  void finish();
+
+  StudyOwnerOptions options_;
+  std::vector<Phase> phases_;
+  std::optional<SigningKey> signing_;
+  SecretBytes sealing_;
+  bool agreed_ = false;
+  std::optional<SecretBytes> passphrase_;
+};
+
+}  // namespace blindtuner::party

@@ -1,0 +1,54 @@
+// The server of a study: it joins, adds up the shares of all owners to keys that it computes with, and says so. As an owner it may be
+// killed at any moment. In its folder, beside what party/study/exchange.h says:
+//
+//   identity                        its Ed25519 key (base/signature.h)
+//   sN/evaluation.keys, way-in.keys
+#pragma once
+
+#include "base/signature.h"
+#include "party/study/member.h"
+
+namespace blindtuner::party {
+
+struct StudyServerOptions {
+  std::filesystem::path folder;
+  std::shared_ptr<Channel> channel;
+  bool allow_insecure = false;
+  bool changes = true;
+};
+
+class StudyServer : public StudyMember {
+ public:
+  explicit StudyServer(StudyServerOptions options);
+
+  /// The next phase, if it waits for nothing. Throws DataError.
+  Advance step();
+  Advance next();
+  std::optional<std::string> fingerprint();
+  bool ready() { return exchange().said(record(kReady, name())); }
+
+  // For phases.
+  const SigningKey& signing_key();
+  std::filesystem::path evaluation_keys() { return session_folder() / "evaluation.keys"; }
+  std::filesystem::path way_in_keys() { return session_folder() / "way-in.keys"; }
+
+ private:
+  std::vector<Phase> setup_phases();
+  void join();
+  void make_keys();
+
+  bool changes_;
+  std::vector<Phase> phases_;
+  std::optional<SigningKey> signing_;
+};
+
+/// Adds up all shares of the session, key by key, each record against what its owner has committed to: nothing of the two
+/// files is there before all of them were found so. In memory are one key and one share, whatever the number of owners.
+/// Returns the contents of the two. Throws DataError that names the owner.
+struct MadeStudyKeys {
+  Sha256Digest evaluation_keys{}, way_in_keys{};
+};
+MadeStudyKeys add_up_shares(StudyMember& member, const std::filesystem::path& evaluation_keys,
+                            const std::filesystem::path& way_in_keys);
+
+}  // namespace blindtuner::party

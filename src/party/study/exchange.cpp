@@ -1,0 +1,148 @@
+#include "party/study/exchange.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+
+#include "base/atomic_file.h"
+#include "base/error.h"
+#include "base/input_file.h"
+#include "base/path.h"
+
+namespace blindtuner::party {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string read_own(const fs::path& path) {
+  const std::vector<std::uint8_t> bytes = read_file(path, kMaxMessageBytes);
+  return {bytes.begin(), bytes.end()};
+}
+
+}  // namespace
+
+void make_private_folder(const fs::path& folder) {
+  if (folder.has_parent_path()) make_folder(folder.parent_path());
+  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
+    throw DataError("cannot make " + quoted_path(folder) + ": " +
+                    std::generic_category().message(errno));
+  make_folder(folder);
+}
+
+StudyExchange::StudyExchange(std::shared_ptr<Channel> channel, fs::path folder, bool changes)
+    : channel_(std::move(channel)), folder_(std::move(folder)), changes_(changes) {
+  if (!changes_) return;
+  make_folder(folder_ / "said");
+  make_folder(folder_ / "seen");
+}
+
+bool StudyExchange::there(const std::string& name) { return channel_->find(name) != nullptr; }
+
+std::optional<std::string> StudyExchange::text_there(const std::string& name) {
+  const std::unique_ptr<ByteSource> source = channel_->find(name);
+  return source ? read_text(*source) : std::nullopt;
+}
+
+std::optional<SignedMessage> StudyExchange::find(const std::string& name) {
+  if (const auto read = read_.find(name); read != read_.end()) return read->second;
+  const std::optional<std::string> text = text_there(name);
+  if (!kept(name)) {
+    if (!text) return std::nullopt;
+    return parse_message(*text, channel_->place(name));
+  }
+  const fs::path own = folder_ / "seen" / name;
+  const std::string before = read_own(own);
+  SignedMessage out = parse_message(before, quoted_path(own));
+  if (text && *text != before)
+    throw DataError(channel_->place(name) + ": another message than '" + out.message.from +
+                    "' has sent before, which is in " + quoted_path(own));
+  read_.emplace(name, out);
+  return out;
+}
+
+void StudyExchange::keep(const std::string& name, const SignedMessage& message) {
+  if (!changes_ || kept(name)) return;
+  // The very bytes that are there: what was signed, and the envelope that it came in.
+  const std::optional<std::string> text = text_there(name);
+  if (!text || parse_message(*text, message.where).bytes != message.bytes)
+    throw DataError(channel_->place(name) + ": was changed while it was read");
+  write_file_atomically(folder_ / "seen" / name, std::string_view(*text));
+}
+
+bool StudyExchange::kept(const std::string& name) const {
+  return path_exists(folder_ / "seen" / name);
+}
+
+std::optional<StudyMessage> StudyExchange::hear(const StudyManifest& manifest,
+                                                const std::string& kind, std::uint64_t session,
+                                                const std::string& from) {
+  const std::string name = study_record_name(kind, session, from);
+  const std::optional<SignedMessage> found = find(name);
+  if (!found) return std::nullopt;
+  StudyMessage out =
+      open_message(*found, {kind, from, manifest.digest, session}, manifest.party(from).signing);
+  keep(name, *found);
+  return out;
+}
+
+StudyMessage StudyExchange::heard(const StudyManifest& manifest, const std::string& kind,
+                                  std::uint64_t session, const std::string& from) {
+  std::optional<StudyMessage> out = hear(manifest, kind, session, from);
+  if (!out)
+    throw DataError(channel_->place(study_record_name(kind, session, from)) +
+                    ": is not there any more; '" + from + "' has sent it before");
+  return std::move(*out);
+}
+
+bool StudyExchange::said(const std::string& name) {
+  return path_exists(folder_ / "said" / name) && channel_->begun(name);
+}
+
+void StudyExchange::say(const std::string& name, const std::function<std::string()>& make) {
+  require(changes_, "who only looks says nothing");
+  const fs::path own = folder_ / "said" / name;
+  if (!path_exists(own)) write_file_atomically(own, std::string_view(make()));
+  const std::string text = read_own(own);
+  channel_->send(name, [&](ByteSink& sink) {
+    sink.write({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+    sink.commit();
+  });
+}
+
+void StudyExchange::send_file(const std::string& name, const fs::path& file) {
+  require(changes_, "who only looks sends nothing");
+  const InputFile in(file);
+  channel_->send(name, [&](ByteSink& sink) {
+    std::vector<std::uint8_t> part(std::size_t{1} << 20);
+    for (std::uint64_t at = 0; at < in.size();) {
+      const std::size_t got = in.read_some(part, at);
+      if (got == 0) throw DataError(in.name() + ": ends before its size");
+      sink.write({part.data(), got});
+      at += got;
+    }
+    sink.commit();
+  });
+}
+
+std::uint64_t StudyExchange::session() const {
+  const fs::path path = folder_ / "session";
+  if (!path_exists(path)) return 1;
+  const std::string text = read_own(path);
+  std::uint64_t number = 0;
+  for (const char c : text.substr(0, text.find('\n'))) {
+    if (c < '0' || c > '9' || number > kMaxSession)
+      number = kMaxSession + 1;
+    else
+      number = number * 10 + static_cast<std::uint64_t>(c - '0');
+  }
+  if (number < 1 || number > kMaxSession)
+    throw DataError(quoted_path(path) + ": holds no number of a session");
+  return number;
+}
+
+void StudyExchange::set_session(std::uint64_t number) {
+  require(changes_ && number > session() && number <= kMaxSession, "sessions are counted upwards");
+  write_file_atomically(folder_ / "session", std::to_string(number) + "\n");
+}
+
+}  // namespace blindtuner::party

@@ -1,0 +1,71 @@
+// A party's side of a study's exchange: what it says, and what it has heard.
+//
+// In the party's own folder are, of all small messages,
+//
+//   said/NAME    what it has said, written before it is sent: it is never said in two ways, and sent again where the
+//                exchange has lost it
+//   seen/NAME    what others have said, written once it was found to be theirs and used: whoever says it in another way
+//                later is told apart from whoever has said it before
+//
+// and `session`, the number of the session that it is in.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+
+#include "records/study/manifest.h"
+#include "transport/channel.h"
+
+namespace blindtuner::party {
+using namespace records;
+using namespace transport;
+
+/// A folder for its owner alone (0700), and the folders above it as they come. Throws DataError.
+void make_private_folder(const std::filesystem::path& folder);
+
+class StudyExchange {
+ public:
+  /// With `changes` false nothing is written, neither in the folder nor in the exchange: for who only looks.
+  StudyExchange(std::shared_ptr<Channel> channel, std::filesystem::path folder, bool changes);
+
+  Channel& channel() { return *channel_; }
+  const std::filesystem::path& folder() const { return folder_; }
+
+  /// Whether all of the record is there now.
+  bool there(const std::string& name);
+
+  /// A message as it is there, nobody's yet; none where it is not. Throws DataError where it is none, or is another one
+  /// than was kept.
+  std::optional<SignedMessage> find(const std::string& name);
+  /// Keeps what find() gave.
+  void keep(const std::string& name, const SignedMessage& message);
+  bool kept(const std::string& name) const;
+  /// The message of this party and session, held to be so and kept. Throws DataError that names the party.
+  std::optional<StudyMessage> hear(const StudyManifest& manifest, const std::string& kind,
+                                   std::uint64_t session, const std::string& from);
+  /// The same where it is known to be there. Throws DataError where it is not.
+  StudyMessage heard(const StudyManifest& manifest, const std::string& kind, std::uint64_t session,
+                     const std::string& from);
+
+  /// Whether it was said, and is there.
+  bool said(const std::string& name);
+  /// Says what was said before under the name; else what `make` gives.
+  void say(const std::string& name, const std::function<std::string()>& make);
+  /// Sends a file of its own as a record.
+  void send_file(const std::string& name, const std::filesystem::path& file);
+
+  /// 1 at first.
+  std::uint64_t session() const;
+  void set_session(std::uint64_t number);
+
+ private:
+  std::optional<std::string> text_there(const std::string& name);
+
+  std::shared_ptr<Channel> channel_;
+  std::filesystem::path folder_;
+  bool changes_;
+  std::map<std::string, SignedMessage> read_;  // kept, and held to what is there
+};
+
+}  // namespace blindtuner::party

@@ -1,0 +1,152 @@
+#include "party/study/member.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/path.h"
+
+namespace blindtuner::party {
+
+StudyMember::StudyMember(std::string name, std::shared_ptr<Channel> channel,
+                         const std::filesystem::path& folder, bool allow_insecure, bool changes)
+    : name_(std::move(name)),
+      exchange_(std::move(channel), folder, changes),
+      allow_insecure_(allow_insecure) {}
+
+std::optional<StudyDraft> StudyMember::draft() {
+  const auto found = exchange_.find("draft");
+  if (!found) return std::nullopt;
+  return read_draft(*found);
+}
+
+std::optional<SignedMessage> StudyMember::join(const std::string& party) {
+  return exchange_.find(study_record_name("join", 0, party));
+}
+
+std::vector<Awaited> StudyMember::missing_joins() {
+  const std::optional<StudyDraft> found = draft();
+  if (!found) return {{"", "draft"}};
+  std::vector<std::string> parties = found->owners;
+  parties.emplace_back(kServerName);
+  std::vector<Awaited> out;
+  for (const std::string& party : parties)
+    if (!join(party)) out.push_back({party, study_record_name("join", 0, party)});
+  return out;
+}
+
+const StudyManifest& StudyMember::manifest() {
+  if (manifest_) return *manifest_;
+  const auto drafted = exchange_.find("draft");
+  require(drafted.has_value() && missing_joins().empty(), "all have joined");
+  const StudyDraft read = read_draft(*drafted);
+  std::vector<SignedMessage> joins;
+  for (const std::string& owner : read.owners) joins.push_back(*join(owner));
+  joins.push_back(*join(std::string(kServerName)));
+  return manifest_.emplace(make_manifest(*drafted, joins, allow_insecure_));
+}
+
+std::filesystem::path StudyMember::session_folder() {
+  std::filesystem::path out = exchange_.folder() / ("s" + std::to_string(session_number()));
+  make_folder(out);
+  return out;
+}
+
+const StudySession& StudyMember::session() {
+  if (session_) return *session_;
+  const StudyManifest& m = manifest();
+  std::vector<Nonce> nonces;
+  for (std::size_t i = 0; i < m.owners.size(); ++i) {
+    const std::string& owner = m.owners[i].name;
+    const StudyMessage committed = heard(kCommit, owner), shown = heard(kNonce, owner);
+    const std::string where = exchange_.channel().place(record(kNonce, owner));
+    require_members(JsonIn(shown.body, where), {"nonce"});
+    nonces.push_back(hex_member<32>(JsonIn(shown.body, where), "nonce"));
+    const std::string commits = exchange_.channel().place(record(kCommit, owner));
+    require_members(JsonIn(committed.body, commits), {"commitment"});
+    if (hex_member<32>(JsonIn(committed.body, commits), "commitment") !=
+        nonce_commitment(m, session_number(), i, nonces.back()))
+      throw DataError(where + ": '" + owner + "' shows another nonce than it has committed to");
+  }
+  return session_.emplace(study_session(m, session_number(), nonces));
+}
+
+const StudyKeyList& StudyMember::keys() {
+  if (!keys_) keys_.emplace(manifest(), session());
+  return *keys_;
+}
+
+std::vector<Awaited> StudyMember::missing(const std::string& kind, std::uint64_t number) {
+  std::vector<Awaited> out;
+  const StudyManifest& m = manifest();
+  for (const StudyParty& owner : m.owners)
+    if (!exchange_.hear(m, kind, number, owner.name))
+      out.push_back({owner.name, study_record_name(kind, number, owner.name)});
+  return out;
+}
+
+std::vector<Awaited> StudyMember::missing_records(const std::string& kind) {
+  std::vector<Awaited> out;
+  for (const StudyParty& owner : manifest().owners)
+    if (const std::string name = record(kind, owner.name); !exchange_.there(name))
+      out.push_back({owner.name, name});
+  return out;
+}
+
+StudyMessage StudyMember::heard(const std::string& kind, const std::string& from) {
+  return exchange_.heard(manifest(), kind, session_number(), from);
+}
+
+std::unique_ptr<ByteSource> StudyMember::share_source(ShareKind kind, const std::string& owner) {
+  const std::string record_name = record(share_record(kind), owner);
+  std::unique_ptr<ByteSource> out = exchange_.channel().find(record_name);
+  if (!out)
+    throw DataError(exchange_.channel().place(record_name) + ": is not there any more; '" + owner +
+                    "' has sent it before");
+  return out;
+}
+
+bool StudyMember::newer_session() {
+  const std::uint64_t next = session_number() + 1;
+  if (next > kMaxSession) return false;
+  const StudyManifest& m = manifest();
+  return std::ranges::any_of(m.owners, [&](const StudyParty& owner) {
+    return exchange_.hear(m, kCommit, next, owner.name).has_value();
+  });
+}
+
+void StudyMember::enter_session(std::uint64_t number) {
+  exchange_.set_session(number);
+  session_.reset();
+  keys_.reset();
+}
+
+Sha256Digest committed_contents(StudyMember& member, const std::string& owner, ShareKind kind) {
+  const char* const message_kind = kind == ShareKind::kSecondRound ? kAnswer : kShares;
+  const StudyMessage message = member.heard(message_kind, owner);
+  const std::string where = member.exchange().channel().place(member.record(message_kind, owner));
+  const JsonIn body(message.body, where);
+  if (kind == ShareKind::kSecondRound) {
+    require_members(body, {"relin2", "sums"});
+    // Recursion: once, for what is of the first kind.
+    std::vector<Sha256Digest> first_rounds;
+    for (const StudyParty& other : member.manifest().owners)
+      first_rounds.push_back(committed_contents(member, other.name, ShareKind::kFirstRound));
+    if (hex_member<32>(body, "sums") != sums_digest(first_rounds))
+      throw DataError(where + ": '" + owner + "' has answered other first rounds than were sent");
+  } else {
+    require_members(body, {"keys", "relin1", "shares"});
+    if (hex_member<16>(body, "keys") != member.session().joint)
+      throw DataError(where + ": '" + owner +
+                      "' makes keys of another session than the nonces give");
+  }
+  return hex_member<32>(body, share_record(kind));
+}
+
+Sha256Digest sums_digest(std::span<const Sha256Digest> first_rounds) {
+  Sha256 hash;
+  hash.add("blindtuner study sums 1");
+  for (const Sha256Digest& digest : first_rounds) hash.add(digest);
+  return hash.finish();
+}
+
+}  // namespace blindtuner::party

@@ -1,0 +1,83 @@
+// What owners and server of a study have in common: the draft, the manifest, the session that they are in.
+#pragma once
+
+#include "party/study/exchange.h"
+#include "party/study/phases.h"
+#include "records/study/key_shares.h"
+
+namespace blindtuner::party {
+
+class StudyMember {
+ public:
+  StudyMember(std::string name, std::shared_ptr<Channel> channel,
+              const std::filesystem::path& folder, bool allow_insecure, bool changes);
+  virtual ~StudyMember() = default;
+  StudyMember(const StudyMember&) = delete;
+  StudyMember& operator=(const StudyMember&) = delete;
+
+  const std::string& name() const { return name_; }
+  StudyExchange& exchange() { return exchange_; }
+  bool allow_insecure() const { return allow_insecure_; }
+
+  /// None as long as it is not there. Throws DataError.
+  std::optional<StudyDraft> draft();
+  /// Joins that are missing.
+  std::vector<Awaited> missing_joins();
+  /// Once all have joined. Throws DataError.
+  const StudyManifest& manifest();
+
+  std::uint64_t session_number() const { return exchange_.session(); }
+  /// Folder of what belongs to the session, in the party's own; made.
+  std::filesystem::path session_folder();
+  /// Once all have shown their nonces. Throws DataError that names whose nonce is not what it committed to.
+  const StudySession& session();
+  /// The keys that it makes.
+  const StudyKeyList& keys();
+
+  /// Of a kind of message of this session, by all owners: those that are not there. What is there was held to be theirs.
+  std::vector<Awaited> missing(const std::string& kind, std::uint64_t session);
+  /// Of records.
+  std::vector<Awaited> missing_records(const std::string& kind);
+  /// The message of this session, which is there.
+  StudyMessage heard(const std::string& kind, const std::string& from);
+  /// One owner's record of shares, which is there. Throws DataError where it is not.
+  std::unique_ptr<ByteSource> share_source(ShareKind kind, const std::string& owner);
+
+  /// Whether an owner has begun the session after this one.
+  bool newer_session();
+  void enter_session(std::uint64_t number);
+
+  /// Of this session: its name in the exchange.
+  std::string record(const std::string& kind, const std::string& from) const {
+    return study_record_name(kind, session_number(), from);
+  }
+
+ private:
+  std::optional<SignedMessage> join(const std::string& party);
+
+  std::string name_;
+  StudyExchange exchange_;
+  bool allow_insecure_;
+  std::optional<StudyManifest> manifest_;
+  std::optional<StudySession> session_;
+  std::optional<StudyKeyList> keys_;
+};
+
+// Kinds of messages, each with what its body has.
+inline constexpr const char* kAgree = "agree";  ///< nothing: the study's digest is the manifest's
+inline constexpr const char* kCommit = "nonce-commit";  ///< "commitment"
+inline constexpr const char* kNonce = "nonce";          ///< "nonce"
+inline constexpr const char* kShares =
+    "shares-commit";  ///< "keys", the joint keys' identity; "shares", "relin1"
+inline constexpr const char* kAnswer =
+    "relin2-commit";                            ///< "sums", digest of what was answered; "relin2"
+inline constexpr const char* kReady = "ready";  ///< "evaluation_keys", "way_in_keys"
+
+/// What an owner has committed to before anybody's shares were to be seen; of the second round, with what it has answered
+/// held to be what all have. Throws DataError that names it, also where it makes the keys of another session.
+Sha256Digest committed_contents(StudyMember& member, const std::string& owner, ShareKind kind);
+
+/// What names all first rounds together: SHA-256 of their contents, owners in their order.
+Sha256Digest sums_digest(std::span<const Sha256Digest> first_rounds);
+
+}  // namespace blindtuner::party

@@ -1,0 +1,16 @@
+#include "party/study/phases.h"
+
+namespace blindtuner::party {
+
+Advance take_step(std::span<const Phase> phases, bool act) {
+  for (const Phase& phase : phases) {
+    if (phase.done()) continue;
+    std::vector<Awaited> awaited = phase.awaits();
+    if (!awaited.empty()) return {Advance::Kind::kWaits, phase.name, std::move(awaited)};
+    if (act) phase.act();
+    return {Advance::Kind::kActed, phase.name, {}};
+  }
+  return {Advance::Kind::kFinished, {}, {}};
+}
+
+}  // namespace blindtuner::party

@@ -1,0 +1,114 @@
+// What a study of several owners is: its draft, which one of them writes, and the manifest, which is the draft and the
+// keys by which owners and server are known. Everybody makes the manifest for itself out of the same messages:
+//
+//   draft        kind "draft", session 0, of the coordinator; the study's digest is zero. Its body, exactly:
+//                  name            1 to 100 bytes of text, for people
+//                  owners          2 to 16 names of parties, in their order; "server" is none
+//                  coordinator     one of them
+//                  classes         2 to 128 different names, in their order
+//                  layout          "rows": every owner has samples of its own, with the same columns
+//                                  "columns": every owner has columns of its own of the same samples
+//                  columns         of "rows" one number, of "columns" one for each owner; 1 to 2^20 - 1 together
+//                  column_names    of "rows" as many different names as there are columns, or none; of "columns" none
+//                  labels          of "columns" the owner who has the labels; not of "rows"
+//                  parameters      name of a parameter set for as many owners
+//                  training        the configuration (learn/training_config.h)
+//                  circuit         name of the head's circuit
+//                  whitening       "none", "pooled" or the SHA-256 of a file with a map, in hexadecimal
+//                  encoder         SHA-256 of the encoder's file, or empty
+//                  threshold       as many owners as there are open a result
+//                  results         how many may be opened: 1
+//   join-PARTY   kind "join", session 0, one of each owner and of the server; the study's digest is the SHA-256 of the
+//                draft's signed bytes. Its body: `signing`, its Ed25519 key, with which this is signed, and, of owners,
+//                `sealing`, its X25519 key
+//
+// The manifest's digest is the SHA-256 of "blindtuner study manifest 1", the draft's and all joins' signed bytes, owners in
+// their order and the server last, each behind its length (8). Its fingerprint is what people compare by voice.
+#pragma once
+
+#include <optional>
+#include <span>
+
+#include "learn/training_config.h"
+#include "linalg/layout.h"
+#include "records/study/message.h"
+
+namespace blindtuner::records {
+using namespace learn;
+using namespace linalg;
+
+inline constexpr std::size_t kLeastOwners = 2, kMostOwners = 16;
+inline constexpr std::size_t kMaxStudyName = 100,
+                             kMaxStudyWord = 1000;  ///< bytes; words: classes, columns
+/// Of a draft, all names together.
+inline constexpr std::size_t kMaxDraftNames = std::size_t{1} << 22;
+
+struct StudyDraft {
+  enum class Layout { kRows, kColumns };
+  enum class Whitening { kNone, kPooled, kFile };
+
+  std::string name;
+  std::vector<std::string> owners;
+  std::string coordinator;
+  std::vector<std::string> classes;
+  Layout layout = Layout::kRows;
+  std::vector<std::size_t> columns;
+  std::vector<std::string> column_names;
+  std::string labels;  ///< of kColumns
+  std::string parameters;
+  TrainingConfig config;
+  std::string circuit;
+  Whitening whitening = Whitening::kNone;
+  Sha256Digest whitening_file{};  ///< of kFile
+  std::optional<Sha256Digest> encoder;
+
+  /// The set that this program takes for so many owners.
+  static std::string parameters_for(std::size_t owners);
+  /// Throws DataError, which names the member, for what the list above refuses.
+  void validate() const;
+  /// Place among the owners. Throws ContractError for somebody else.
+  std::size_t index(const std::string& owner) const;
+  /// What the study's keys are for; its samples are those of a batch. Throws DataError for more classes than the
+  /// parameters have room for.
+  ProductLayout key_layout(const Parameters& parameters) const;
+};
+
+nlohmann::json to_json(const StudyDraft& draft);
+/// Throws DataError.
+StudyDraft draft_from_json(const JsonIn& in);
+
+using SealingKey = std::array<std::uint8_t, 32>;  ///< X25519, public
+
+struct StudyParty {
+  std::string name;
+  PublicSigningKey signing{};
+  SealingKey sealing{};  ///< of owners
+};
+
+struct StudyManifest {
+  StudyDraft draft;
+  ParametersPtr parameters;
+  std::vector<StudyParty> owners;  ///< in the draft's order
+  StudyParty server;
+  Sha256Digest draft_digest{}, digest{};
+
+  /// Throws ContractError where there is no such party.
+  const StudyParty& party(const std::string& name) const;
+  std::string fingerprint() const { return blindtuner::fingerprint(digest); }
+};
+
+/// The messages, not signed yet. Throws ContractError, or DataError, for a draft that is none.
+StudyMessage draft_message(const StudyDraft& draft);
+StudyMessage join_message(const Sha256Digest& draft_digest, const StudyParty& party);
+
+Sha256Digest draft_digest(const SignedMessage& draft);
+/// What a draft says; whether its coordinator has written it is seen once that has joined. Throws DataError.
+StudyDraft read_draft(const SignedMessage& draft);
+/// Owners' joins in their order, then the server's. Throws DataError that names the party, and SecurityError for parameters
+/// below 128 bits unless allowed.
+StudyManifest make_manifest(const SignedMessage& draft, std::span<const SignedMessage> joins,
+                            bool allow_insecure);
+/// The draft's set. Throws the same.
+ParametersPtr study_parameters(const StudyDraft& draft, bool allow_insecure);
+
+}  // namespace blindtuner::records

@@ -1,0 +1,441 @@
+// A study's set-up, all parties in one process over one folder: every party is thrown away after each of its
+// phases and made anew from its folder, as if it had been killed.
+#include <fstream>
+#include <random>
+#include <set>
+
+#include "io/bit_packing.h"
+#include "io/file_stream.h"
+#include "io/io_fixture.h"
+#include "io/memory_stream.h"
+#include "party/owner/study/study_owner.h"
+#include "party/server/study/study_server.h"
+#include "records/study/study_fixture.h"
+#include "secret/joint_fixture.h"
+#include "secret/private_file.h"
+#include "transport/folder/folder_channel.h"
+
+namespace blindtuner {
+using namespace party;
+namespace {
+
+using namespace testing_support;
+namespace fs = std::filesystem;
+
+class StudySetup : public testing::IoTest {
+ protected:
+  void use(std::vector<std::string> owners, const std::string& parameters = "InsecureJoint4") {
+    set_max_threads(0);
+    draft_ = small_draft(std::move(owners), parameters);
+  }
+  fs::path exchange(const std::string& name = "") const { return path("exchange") / name; }
+  fs::path own(const std::string& party, const std::string& name = "") const {
+    return path(party) / name;
+  }
+
+  std::unique_ptr<StudyOwner> owner(const std::string& name, bool changes = true) {
+    StudyOwnerOptions o;
+    o.name = name;
+    o.folder = own(name);
+    o.channel = std::make_shared<FolderChannel>(exchange(), "owner-" + name);
+    o.allow_insecure = true;
+    o.changes = changes;
+    o.fingerprint = heard_;
+    return std::make_unique<StudyOwner>(std::move(o));
+  }
+  std::unique_ptr<StudyServer> server() {
+    return std::make_unique<StudyServer>(StudyServerOptions{
+        own("server"), std::make_shared<FolderChannel>(exchange(), "server"), true});
+  }
+  /// One phase of a party that is made for it.
+  Advance step(const std::string& party) {
+    if (heard_.empty() && party != "server") {
+      const auto looks = owner(party);
+      if (const auto all_joined = looks->fingerprint()) heard_ = *all_joined;
+    }
+    return party == "server" ? server()->step() : owner(party)->step();
+  }
+  /// Phases of these, in an order by chance, until none of them has one that is due; or, before that, `enough`.
+  void run(std::vector<std::string> parties, const std::function<bool()>& enough = {}) {
+    std::set<std::string> idle;
+    while (idle.size() < parties.size()) {
+      if (enough && enough()) return;
+      const std::string& party = parties[chance_() % parties.size()];
+      const Advance done = step(party);
+      keep_seeds();
+      if (done.kind == Advance::Kind::kActed)
+        idle.clear();
+      else
+        idle.insert(party);
+    }
+  }
+  std::vector<std::string> all() const {
+    std::vector<std::string> out = draft_.owners;
+    out.emplace_back("server");
+    return out;
+  }
+  void create() { owner(draft_.coordinator)->create(draft_); }
+
+  /// What a party says when it is to go on; "" for nothing.
+  std::string complaint(const std::string& party) {
+    try {
+      while (step(party).kind == Advance::Kind::kActed) keep_seeds();
+      return "";
+    } catch (const DataError& error) {
+      const std::string what = error.what();
+      EXPECT_EQ(what.find('\n'), std::string::npos);
+      return what;
+    }
+  }
+  SigningKey key_of(const std::string& party) {
+    const SecretBytes both = read_private(own(party, "identity"), "a study's identity", 64, {});
+    SecretBytes signing(32);
+    std::copy_n(both.span().begin(), 32, signing.span().begin());
+    return SigningKey(std::move(signing));
+  }
+  static std::string text(const fs::path& file) {
+    std::ifstream in(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  static void put(const fs::path& file, const std::string& text) {
+    std::ofstream(file, std::ios::binary | std::ios::trunc) << text;
+  }
+  /// Before they are destroyed.
+  void keep_seeds() {
+    for (const std::string& name : draft_.owners)
+      for (const char* session : {"s1", "s2"})
+        if (const fs::path file = own(name, session) / "setup.seed";
+            fs::exists(file) && !seeds_.contains(name + session)) {
+          const SecretBytes bytes = read_private(file, "a study's set-up seed", 32, {});
+          std::ranges::copy(bytes.span(), seeds_[name + session].begin());
+        }
+  }
+  Randomness randomness(const std::string& name, const std::string& session = "s1") const {
+    return Randomness(seeds_.at(name + session));
+  }
+  /// The keys that the fixture adds up from the owners' seeds, as the server writes them.
+  std::string expected_keys(const std::string& session) {
+    const auto first = owner(draft_.owners.front());
+    const StudyKeyList& list = first->keys();
+    std::vector<Randomness> from;
+    for (const std::string& name : draft_.owners) from.push_back(randomness(name, session));
+    const JointOwners joint(list.parameters, std::move(from), list.session);
+    const Bootstrapper bootstrapper(list.parameters);
+    const TrainingKeys keys{
+        list.layout,
+        joint.bootstrap_keys(bootstrapper,
+                             class_sum_rotations(*list.parameters, list.layout.class_stride),
+                             list.parameters->circuit_start()),
+        joint.product_keys(list.layout)};
+    MemorySink sink;
+    write_training_keys(sink, *list.parameters, list.id, keys);
+    return {sink.bytes().begin(), sink.bytes().end()};
+  }
+  bool server_has_keys() const {
+    for (const char* session : {"s1", "s2"})
+      for (const char* file : {"evaluation.keys", "way-in.keys"})
+        if (fs::exists(own("server", session) / file)) return true;
+    return false;
+  }
+
+  StudyDraft draft_;
+  std::string heard_;  // the fingerprint, which the owners told each other
+  std::map<std::string, Seed> seeds_;
+  std::mt19937 chance_{11};
+};
+
+TEST_F(StudySetup, GivesTheKeysThatTheSumOfSharesIs) {
+  use({"a", "b", "c"});
+  create();
+  run(all());
+  for (const std::string& party : all()) EXPECT_EQ(complaint(party), "") << party;
+  EXPECT_TRUE(text(own("server", "s1") / "evaluation.keys") == expected_keys("s1"));
+
+  // Way-in keys, and the owner's secret that they lead from.
+  const auto b = owner("b");
+  const StudyKeyList& list = b->keys();
+  std::vector<Randomness> from;
+  for (const std::string& name : draft_.owners) from.push_back(randomness(name));
+  const JointOwners joint(list.parameters, std::move(from), list.session);
+  FileSource source(own("server", "s1") / "way-in.keys");
+  const FileHeader header = make_header(FileKind::kEvaluationKeys, *list.parameters, list.id);
+  const std::vector<KeySwitchKey> way_in =
+      read_way_in_keys(source, {list.parameters, header, "'keys'"}, 3);
+  for (std::size_t i = 0; i < 3; ++i) {
+    const KeySwitchKey expected = joint.key(list.way_in[i]);
+    EXPECT_EQ(way_in[i].seed, expected.seed);
+    for (std::size_t d = 0; d < expected.b.size(); ++d)
+      EXPECT_TRUE(same_residues(way_in[i].b[d], expected.b[d]));
+  }
+  const OwnerKeys keys = b->own_keys();
+  EXPECT_TRUE(
+      std::ranges::equal(keys.secrets.small.coefficients(), joint.owners[1].small.coefficients()));
+  EXPECT_TRUE(std::ranges::all_of(keys.secrets.big.coefficients(), [](auto x) { return x == 0; }));
+
+  // Nothing of what made the keys is left, and nothing was kept that is not needed.
+  for (const std::string& name : draft_.owners)
+    for (const char* file : {"setup.seed", "shares", "relin1", "relin2"})
+      EXPECT_FALSE(fs::exists(own(name, "s1") / file)) << name << file;
+}
+
+TEST_F(StudySetup, NoSecretIsInTheExchangeOrAtTheServer) {
+  use({"a", "b"});
+  create();
+  run(all());
+  std::vector<std::pair<std::string, std::string>> secrets;
+  const auto add = [&](const std::string& what, std::span<const std::uint8_t> bytes) {
+    secrets.emplace_back(what, std::string(bytes.begin(), bytes.end()));
+    secrets.emplace_back(what + " in hexadecimal", to_hex(bytes));
+  };
+  const ParametersPtr p = Parameters::create(find_parameters(draft_.parameters));
+  for (const std::string& name : draft_.owners) {
+    add("set-up seed", seeds_.at(name + "s1"));
+    const SecretBytes both = read_private(own(name, "identity"), "a study's identity", 64, {});
+    add("signing key", both.span().first(32));
+    add("sealing key", both.span().last(32));
+    const SecretKeys keys = SecretKeys::generate(p, randomness(name));
+    for (const SecretKey* secret : {&keys.big, &keys.small, &keys.sparse}) {
+      // From where a sparse one is not zero.
+      const auto all_of_it = secret->coefficients();
+      std::size_t begin = 0;
+      while (all_of_it[begin] == 0) ++begin;
+      begin = std::min(begin, all_of_it.size() - 256) / 4 * 4;
+      std::vector<std::uint8_t> words, bytes, pairs(64);
+      for (std::size_t i = 0; i < 256; ++i) {
+        const auto x = static_cast<std::uint64_t>(all_of_it[begin + i]);
+        for (int b = 0; i < 16 && b < 8; ++b)
+          words.push_back(static_cast<std::uint8_t>(x >> (8 * b)));
+        if (i < 64) bytes.push_back(static_cast<std::uint8_t>(x));
+        pairs[i / 4] |= static_cast<std::uint8_t>(((x & 3) ^ ((x & 3) >> 1)) << (2 * (i % 4)));
+      }
+      if (secret != &keys.sparse) {  // whose begin is one number and zeros
+        add("words", words);
+        add("bytes", bytes);
+        add("pairs of bits", pairs);
+      }
+      const Residues residues(secret->ntt());
+      std::vector<std::uint8_t> packed(packed_bytes(secret->ring().n(), secret->ring().q(0).bits));
+      pack_bits(residues[0], secret->ring().q(0).bits, packed);
+      add("residues as files have them", std::span(packed).first(64));
+    }
+  }
+  const auto found_in = [&](const fs::path& folder) {
+    std::set<std::string> found;
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
+      if (!entry.is_regular_file()) continue;
+      const std::string all_of_it = text(entry.path());
+      for (const auto& [what, bytes] : secrets)
+        if (all_of_it.find(bytes) != std::string::npos)
+          found.insert(what + " in " + entry.path().string());
+    }
+    return found;
+  };
+  EXPECT_EQ(found_in(exchange()), std::set<std::string>());
+  EXPECT_EQ(found_in(own("server")), std::set<std::string>());
+  // The search finds what is there.
+  EXPECT_TRUE(found_in(own("a")).contains("signing key in hexadecimal in " +
+                                          own("a", "identity").string()) ||
+              found_in(own("a")).size() >= 2);
+}
+
+TEST_F(StudySetup, ANewSessionHasNewSecretsAndTheOthersFollow) {
+  use({"a", "b"});
+  create();
+  // a has answered, b is lost before.
+  run(all(), [&] { return fs::exists(exchange("relin2-commit-s1-a")); });
+  owner("b")->begin_session();
+  run(all());
+  EXPECT_TRUE(text(own("server", "s2") / "evaluation.keys") == expected_keys("s2"));
+  EXPECT_NE(seeds_.at("as1"), seeds_.at("as2"));
+  EXPECT_FALSE(fs::exists(own("a", "s1") / "setup.seed"));
+  EXPECT_FALSE(fs::exists(own("b", "s1") / "setup.seed"));
+  EXPECT_THROW(owner("a")->begin_session(), DataError);  // the keys are there
+}
+
+TEST_F(StudySetup, WhoIsMissingIsNamed) {
+  use({"a", "b", "c"});
+  create();
+  run({"a", "b", "server"});
+  const Advance waits = owner("a", false)->next();
+  EXPECT_EQ(waits.kind, Advance::Kind::kWaits);
+  EXPECT_EQ(waits.phase, "agrees to the manifest");
+  ASSERT_EQ(waits.awaited.size(), 1u);
+  EXPECT_EQ(waits.awaited[0].from, "c");
+  EXPECT_EQ(waits.awaited[0].what, "join-c");
+}
+
+TEST_F(StudySetup, AnotherFingerprintIsRefused) {
+  use({"a", "b"});
+  create();
+  heard_ = "0000 1111 2222 3333 4444 5555 6666 7777";
+  while (step("server").kind == Advance::Kind::kActed) {
+  }
+  (void)step("a");
+  (void)step("b");
+  EXPECT_NE(complaint("b").find("the fingerprint that was given is not that of the study"),
+            std::string::npos);
+  EXPECT_FALSE(fs::exists(exchange("agree-b")));
+}
+
+TEST_F(StudySetup, DifferentManifestsNameWhoDiffers) {
+  use({"a", "b", "c"});
+  create();
+  for (const std::string& party : all()) (void)step(party);
+  const std::string join = text(exchange("join-c"));
+  // b is shown another c, and is told by nobody.
+  const SigningKey other = SigningKey::generate();
+  const auto draft = parse_message(text(exchange("draft")), "'draft'");
+  put(exchange("join-c"),
+      signed_text(join_message(draft_digest(draft), {"c", other.public_key(), {}}), other));
+  heard_ = *owner("b")->fingerprint();
+  (void)step("b");
+  put(exchange("join-c"), join);
+  heard_ = *owner("a")->fingerprint();
+  EXPECT_NE(complaint("a").find("agree-b': not what 'b' was to send: it is about the study"),
+            std::string::npos);
+  EXPECT_NE(complaint("b").find("join-c': another message than 'c' has sent before"),
+            std::string::npos);
+  EXPECT_FALSE(fs::exists(exchange("nonce-commit-s1-a")));
+}
+
+TEST_F(StudySetup, MessagesOfOthersAndOfEarlierSessionsAreRefused) {
+  use({"a", "b"});
+  create();
+  run(all(), [&] {
+    return fs::exists(exchange("nonce-commit-s1-b")) && fs::exists(exchange("nonce-commit-s1-a"));
+  });
+  // Under b's name, with another key.
+  const std::string commit = text(exchange("nonce-commit-s1-b"));
+  StudyMessage forged = parse_message(commit, "'x'").message;
+  put(exchange("nonce-commit-s1-b"), signed_text(forged, key_of("a")));
+  fs::remove(own("a", "seen") / "nonce-commit-s1-b");
+  EXPECT_NE(complaint("a").find(
+                "nonce-commit-s1-b': not what 'b' was to send: the signature is not that of 'b'"),
+            std::string::npos);
+  put(exchange("nonce-commit-s1-b"), commit);
+  // A nonce that was not committed to.
+  forged.kind = "nonce";
+  forged.body = {{"nonce", std::string(64, '0')}};
+  put(exchange("nonce-s1-b"), signed_text(forged, key_of("b")));
+  EXPECT_NE(complaint("a").find("nonce-s1-b': 'b' shows another nonce than it has committed to"),
+            std::string::npos);
+  fs::remove(exchange("nonce-s1-b"));
+  fs::remove(own("a", "seen") / "nonce-s1-b");
+  // b's of session 1, in session 2.
+  owner("a")->begin_session();
+  put(exchange("nonce-commit-s2-b"), commit);
+  EXPECT_NE(complaint("a").find("nonce-commit-s2-b': not what 'b' was to send: it is of session "
+                                "1, expected 2"),
+            std::string::npos);
+  EXPECT_FALSE(fs::exists(exchange("nonce-s2-a")));
+}
+
+/// Of the last of three, whom the others do not trust; when all have committed to their shares.
+class RogueShares : public StudySetup {
+ protected:
+  RogueShares() {
+    use({"a", "b", "c"});
+    create();
+    run(all(), [&] {
+      return std::ranges::all_of(draft_.owners, [&](const std::string& name) {
+        return fs::exists(exchange("shares-commit-s1-" + name));
+      });
+    });
+  }
+  /// A share that c might have made as well, with other errors.
+  std::string other_share(ShareKind kind, Sha256Digest* contents = nullptr) {
+    const auto c = owner("c");
+    const StudyKeyList& list = c->keys();
+    const Randomness other(Seed{9});
+    const SecretKeys secrets = SecretKeys::generate(list.parameters, other);
+    MemorySink sink;
+    ShareWriter out(sink, list, kind, 2);
+    if (kind == ShareKind::kFirstRound) {
+      for (const KeyPlan& plan : list.relinearisation()) {
+        secret::joint::Relinearisation part(plan.small ? secrets.small : secrets.big, plan, true);
+        const secret::joint::FirstRound round = part.first(list.uniform(plan));
+        out.put(plan.name(), round.h0);
+        out.put(plan.name(), round.h1);
+      }
+    } else {
+      ShareMaker maker(secrets, 2, 3);
+      for (const KeyPlan& plan : list.linear())
+        out.put(plan.name(), maker.make(plan, list.uniform(plan)));
+      for (const ComponentMap& map : list.maps())
+        out.put(key_name(map), make_share(list.uniform(map), map, secrets.small, true));
+    }
+    const Sha256Digest digest = out.commit();
+    if (contents != nullptr) *contents = digest;
+    return {sink.bytes().begin(), sink.bytes().end()};
+  }
+};
+
+TEST_F(RogueShares, ACommitmentIsNotChangedOnceTheOthersHaveCommitted) {
+  run({"a", "b", "c"}, [&] {  // all have seen the commitments, and sent their shares
+    return std::ranges::all_of(draft_.owners, [&](const std::string& name) {
+      return fs::exists(exchange("relin1-s1-" + name));
+    });
+  });
+  StudyMessage changed = parse_message(text(exchange("shares-commit-s1-c")), "'x'").message;
+  changed.body["shares"] = std::string(64, '0');
+  put(exchange("shares-commit-s1-c"), signed_text(changed, key_of("c")));
+  EXPECT_NE(complaint("a").find("shares-commit-s1-c': another message than 'c' has sent before"),
+            std::string::npos);
+  EXPECT_FALSE(fs::exists(own("a", "s1") / "answered"));
+}
+
+TEST_F(RogueShares, AFirstRoundThatWasNotCommittedToIsNotAnswered) {
+  run({"a", "b", "c"}, [&] { return fs::exists(exchange("relin1-s1-c")); });
+  put(exchange("relin1-s1-c"), other_share(ShareKind::kFirstRound));
+  run({"b"});
+  EXPECT_NE(complaint("a").find("what 'c' has sent is refused: "), std::string::npos);
+  EXPECT_NE(complaint("a").find("another first round than it has committed to"), std::string::npos);
+  EXPECT_FALSE(fs::exists(own("a", "s1") / "answered"));
+  EXPECT_FALSE(fs::exists(exchange("relin2-s1-a")));
+}
+
+TEST_F(RogueShares, SharesThatWereNotCommittedToMakeNoKeys) {
+  run({"a", "b", "c"});
+  const std::string good = text(exchange("shares-s1-c"));
+  put(exchange("shares-s1-c"), other_share(ShareKind::kLinear));
+  EXPECT_NE(complaint("server").find("shares-s1-c': other shares than it has committed to"),
+            std::string::npos);
+  EXPECT_FALSE(server_has_keys());
+  std::string changed = good;
+  changed[good.size() / 2] = static_cast<char>(changed[good.size() / 2] ^ 1);
+  put(exchange("shares-s1-c"), changed);
+  EXPECT_NE(complaint("server").find("what 'c' has sent is refused: "), std::string::npos);
+  EXPECT_FALSE(server_has_keys());
+  // One that ends early is not there yet.
+  put(exchange("shares-s1-c"), good.substr(0, good.size() - 1));
+  const Advance waits = step("server");
+  ASSERT_EQ(waits.kind, Advance::Kind::kWaits);
+  EXPECT_EQ(waits.awaited.at(0).what, "shares-s1-c");
+  // Another owner's.
+  put(exchange("shares-s1-c"), text(exchange("shares-s1-b")));
+  EXPECT_NE(complaint("server").find("the shares of owner 2, expected those of owner 3"),
+            std::string::npos);
+  put(exchange("shares-s1-c"), good);
+  EXPECT_EQ(complaint("server"), "");
+  EXPECT_TRUE(server_has_keys());
+}
+
+TEST_F(RogueShares, ASessionIsNotAnsweredTwice) {
+  run({"a", "b", "c"}, [&] { return fs::exists(exchange("relin2-commit-s1-a")); });
+  // Its folder is put back from a copy that has not seen c's commitment yet, and c sends another first round.
+  Sha256Digest contents{};
+  put(exchange("relin1-s1-c"), other_share(ShareKind::kFirstRound, &contents));
+  StudyMessage changed = parse_message(text(exchange("shares-commit-s1-c")), "'x'").message;
+  changed.body["relin1"] = to_hex(contents);
+  put(exchange("shares-commit-s1-c"), signed_text(changed, key_of("c")));
+  fs::remove(own("a", "seen") / "shares-commit-s1-c");
+  fs::remove(own("a", "said") / "relin2-commit-s1-a");
+  fs::remove(exchange("relin2-commit-s1-a"));
+  fs::remove(exchange("relin2-s1-a"));
+  EXPECT_NE(complaint("a").find("session 1 was answered already, for other first rounds"),
+            std::string::npos);
+  EXPECT_FALSE(fs::exists(exchange("relin2-s1-a")));
+}
+
+}  // namespace
+}  // namespace blindtuner

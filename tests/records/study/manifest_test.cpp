@@ -1,0 +1,176 @@
+#include "records/study/manifest.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "records/study/session.h"
+#include "records/study/study_fixture.h"
+
+namespace blindtuner::records {
+namespace {
+
+using testing_support::small_draft;
+
+/// All that is sent before the manifest is there.
+struct Parties {
+  StudyDraft draft = small_draft();
+  std::vector<SigningKey> keys;  // owners', then the server's
+  std::vector<SignedMessage> joins;
+
+  Parties() {
+    for (std::size_t i = 0; i <= draft.owners.size(); ++i) keys.push_back(SigningKey::generate());
+    for (std::size_t i = 0; i < keys.size(); ++i) joins.push_back(join(i, keys[i]));
+  }
+  std::string name(std::size_t i) const {
+    return i < draft.owners.size() ? draft.owners[i] : std::string(kServerName);
+  }
+  SignedMessage drafted() const {
+    return parse_message(signed_text(draft_message(draft), keys[0]), "'draft'");
+  }
+  SignedMessage join(std::size_t i, const SigningKey& key) const {
+    const StudyParty party{name(i), key.public_key(), SealingKey{static_cast<std::uint8_t>(i)}};
+    return parse_message(signed_text(join_message(draft_digest(drafted()), party), key),
+                         "'join-" + name(i) + "'");
+  }
+  std::string complaint() const {
+    try {
+      (void)make_manifest(drafted(), joins, true);
+      return "";
+    } catch (const DataError& error) {
+      return error.what();
+    }
+  }
+};
+
+TEST(StudyManifest, IsTheSameForAllAndOfEveryByte) {
+  Parties parties;
+  const StudyManifest m = make_manifest(parties.drafted(), parties.joins, true);
+  EXPECT_EQ(m.digest, make_manifest(parties.drafted(), parties.joins, true).digest);
+  EXPECT_EQ(m.party("b").signing, parties.keys[1].public_key());
+  EXPECT_EQ(m.party("server").signing, parties.keys[3].public_key());
+  EXPECT_EQ(to_json(m.draft), to_json(parties.draft));
+  EXPECT_THROW((void)make_manifest(parties.drafted(), parties.joins, false), SecurityError);
+  parties.joins[1] = parties.join(1, SigningKey::generate());
+  EXPECT_NE(m.fingerprint(), make_manifest(parties.drafted(), parties.joins, true).fingerprint());
+}
+
+TEST(StudyManifest, NamesWhoseJoinIsNotWhatItMustBe) {
+  Parties parties;
+  parties.joins[1] = parties.joins[2];
+  EXPECT_EQ(parties.complaint(), "'join-c': not what 'b' was to send: it says that it is from 'c'");
+  parties.joins[1] = parties.join(1, parties.keys[0]);
+  EXPECT_EQ(parties.complaint(), "'join-b': 'b' has the key of another party");
+  // Of another draft.
+  parties = Parties();
+  parties.draft.name = "Another";
+  EXPECT_NE(parties.complaint().find("'join-a': not what 'a' was to send: it is about the study"),
+            std::string::npos)
+      << parties.complaint();
+  // A draft that its coordinator has not signed.
+  parties = Parties();
+  std::swap(parties.keys[0], parties.keys[1]);
+  EXPECT_NE(parties.complaint(), "");
+}
+
+TEST(StudyDraft, IsReadAsItWasWritten) {
+  StudyDraft d = small_draft();
+  d.column_names = {"age", "height", "weight", "größe", "x y"};
+  d.whitening = StudyDraft::Whitening::kFile;
+  d.whitening_file = {7};
+  d.encoder = Sha256Digest{9};
+  const auto again = [](const StudyDraft& draft) {
+    const nlohmann::json json = to_json(draft);
+    return to_json(draft_from_json(JsonIn(json, "'x'")));
+  };
+  EXPECT_EQ(again(d), to_json(d));
+  d.layout = StudyDraft::Layout::kColumns;
+  d.columns = {3, 2, 1};
+  d.column_names.clear();
+  d.labels = "c";
+  EXPECT_EQ(again(d), to_json(d));
+}
+
+TEST(StudyDraft, RefusesWhatNoStudyIs) {
+  const nlohmann::json good = to_json(small_draft());
+  const auto taken = [](const nlohmann::json& json) {
+    try {
+      (void)draft_from_json(JsonIn(json, "'x'"));
+      return true;
+    } catch (const DataError&) {
+      return false;
+    }
+  };
+  ASSERT_TRUE(taken(good));
+  const std::vector<std::pair<std::string, nlohmann::json>> bad = {
+      {"name", ""},
+      {"name", std::string(101, 'x')},
+      {"name", "a\nb"},
+      {"owners", {"a"}},
+      {"owners", {"a", "a", "b"}},
+      {"owners", {"a", "b", "server"}},
+      {"owners", {"a", "b", "C"}},
+      {"owners", {"a", "b", "c", "d", "e"}},  // InsecureJoint4
+      {"coordinator", "d"},
+      {"classes", {"no"}},
+      {"classes", {"no", "no"}},
+      {"classes", {"no", std::string(1001, 'x')}},
+      {"classes", {"no", "yes", "maybe"}},
+      {"layout", "cells"},
+      {"layout", "columns"},
+      {"columns", {0}},
+      {"columns", {5, 5, 5}},
+      {"columns", {1 << 20}},
+      {"columns", 5},
+      {"column_names", {"a"}},
+      {"parameters", "InsecureTest10"},
+      {"parameters", "none"},
+      {"training", nlohmann::json::object()},
+      {"circuit", "none"},
+      {"whitening", "some"},
+      {"encoder", "00"},
+      {"threshold", 2},
+      {"results", 2},
+      {"more", 1},
+  };
+  for (const auto& [name, value] : bad) {
+    nlohmann::json json = good;
+    json[name] = value;
+    if (name == "owners") json["threshold"] = value.size();
+    EXPECT_FALSE(taken(json)) << name << ": " << value;
+  }
+  for (const auto& member : good.items()) {
+    nlohmann::json json = good;
+    json.erase(member.key());
+    EXPECT_FALSE(taken(json)) << member.key();
+  }
+}
+
+TEST(StudyDraft, KeysAreForWholeGroupsOfEveryOwnerButTheLast) {
+  const ParametersPtr p = Parameters::create(find_parameters("InsecureJoint4"));
+  StudyDraft d = small_draft();
+  EXPECT_EQ(d.key_layout(*p).features, 6u);
+  d.layout = StudyDraft::Layout::kColumns;
+  d.columns = {3, 9, 2};
+  d.labels = "a";
+  const ProductLayout layout = d.key_layout(*p);
+  const std::size_t w = layout.width;
+  EXPECT_EQ(layout.features, (3 + w - 1) / w * w + (9 + w - 1) / w * w + 3);
+}
+
+TEST(StudySession, IsACoinOfAll) {
+  const Parties parties;
+  const StudyManifest m = make_manifest(parties.drafted(), parties.joins, true);
+  std::vector<Nonce> nonces = {{1}, {2}, {3}};
+  const StudySession s = study_session(m, 1, nonces);
+  EXPECT_NE(s.joint, s.owners[0]);
+  EXPECT_NE(s.owners[0], s.owners[1]);
+  EXPECT_NE(s.seed, study_session(m, 2, nonces).seed);
+  nonces[2][31] ^= 1;
+  EXPECT_NE(s.seed, study_session(m, 1, nonces).seed);
+  EXPECT_NE(nonce_commitment(m, 1, 0, nonces[0]), nonce_commitment(m, 1, 1, nonces[0]));
+  EXPECT_NE(nonce_commitment(m, 1, 0, nonces[0]), nonce_commitment(m, 2, 0, nonces[0]));
+  EXPECT_NE(nonce_commitment(m, 1, 0, nonces[0]), nonce_commitment(m, 1, 0, nonces[1]));
+}
+
+}  // namespace
+}  // namespace blindtuner::records

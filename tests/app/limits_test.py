@@ -38,11 +38,18 @@ def run(program, *arguments, memory=2 * GIB, seconds=120):
 def options_of(program):
     """A program's commands; its options that are numbers, as (command, option, kind, least, most);
     those that take a number by another way than add_number, and so have no range."""
-    commands = re.findall(r"^  ([a-z]+) ", run(program, "--help").stdout.split("Subcommands:")[1],
-                          re.M)
+    def within(*group):
+        """Commands, those in groups of them as "study join"."""
+        shown = run(program, *group, "--help").stdout
+        if "Subcommands:" not in shown:
+            return [" ".join(group)]
+        return [command for name in re.findall(r"^  ([a-z]+) ", shown.split("Subcommands:")[1], re.M)
+                for command in within(*group, name)]
+
+    commands = within()
     out, unchecked = [], []
     for command in commands:
-        text = run(program, command, "--help").stdout
+        text = run(program, *command.split(), "--help").stdout
         unchecked += [(command, option) for option in
                       re.findall(r"^\s+(--[a-z-]+).*\b(?:INT|UINT|FLOAT)\b", text, re.M)]
         out += [(command, *found) for found in
@@ -74,11 +81,11 @@ class Numbers(Base):
                 bad += [repr(float(most) * 1.001)]
                 bad += [repr(float(least) * 0.999)] if float(least) > 0 else []
             for text in bad:
-                result = run(program, command, option, text)
+                result = run(program, *command.split(), option, text)
                 with self.subTest(command=command, option=option, text=text):
                     self.refused(result, option, "expected a", code=2)
             for text in (least, most):
-                result = run(program, command, f"{option}={text}", "--no-such-option")
+                result = run(program, *command.split(), f"{option}={text}", "--no-such-option")
                 with self.subTest(command=command, option=option, text=text):
                     self.refused(result, code=2)  # for another reason
                     self.assertNotIn(option + ":", result.stderr)

@@ -117,6 +117,9 @@ CASES = [
     Case("passphrase", OWNER, "passphrase --keys keys --new-passphrase-file {w}/phrase "
          "--passphrase-file {w}/phrase", ["keys/secret.key"], beforehand=KEYS, over=None,
          changes="--keys"),
+    Case("study-create", OWNER, "study create --folder mine --exchange exchange --owner a --name Sites --owners a,b "
+         "--classes no,yes --columns 4 --parameters InsecureJoint4", ["mine/study.json"]),
+    Case("study-server", SERVER, "study --folder server --exchange exchange --once"),
     # These write nothing: they have no calls to fail, but an environment.
     Case("plan", OWNER, "plan --samples 100 --classes 3 --features 8 --parameters InsecureTest10 "
          "--config {w}/train.json"),

@@ -57,7 +57,7 @@ class FormatDocument(unittest.TestCase):
 
     def test_sizes(self):
         version = constant("kFormatVersion", "io/format.h")
-        self.assertIn(f"| 8 | 4 | format version, {version} |", DOCUMENT)
+        self.assertIn(f"| 8 | 4 | format version, {version};", DOCUMENT)
         self.assertIn(f"0 to {constant('kFrameBytes', 'io/format.h'):,} |", DOCUMENT)
         digest = constant("kDigestBytes", "io/format.h")
         header = constant("kHeaderBytes", "io/format.h")

@@ -13,6 +13,7 @@
 #include "io/file_stream.h"
 #include "records/dataset.h"
 #include "records/sections.h"
+#include "records/study/key_shares.h"
 #include "records/training_state.h"
 
 namespace blindtuner::app {
@@ -56,6 +57,18 @@ nlohmann::json contents_of(const std::filesystem::path& path, FileKind kind,
       out["softmax"] = training.circuit;
       break;
     }
+    case FileKind::kKeyShares: {
+      const KeySharesInfo info = read_key_shares_info(in, parameters);
+      out = layout_json(info.layout);
+      out.erase("samples");
+      out["owner"] = info.owner + 1;
+      out["owners"] = info.owners;
+      break;
+    }
+    case FileKind::kWayInKeys:
+      out = layout_json(read_layout_section(in, parameters));
+      out.erase("samples");
+      break;
     case FileKind::kScores:
       out = layout_json(read_layout_section(in, parameters));
       break;

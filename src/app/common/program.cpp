@@ -112,6 +112,13 @@ void complain(const std::string& program, std::string message) {
   std::fprintf(stderr, "%s: %s\n", program.c_str(), printable(message).c_str());
 }
 
+/// The command that was chosen, or the group that one was to be chosen of.
+const CLI::App& chosen_command(const CLI::App& app) {
+  const auto commands = app.get_subcommands();
+  // Recursion: commands are in a group, and groups in none.
+  return commands.empty() ? app : chosen_command(*commands.front());
+}
+
 /// What is wrong with a command line, by its first word that is.
 std::string not_understood(const CLI::App& app, const CLI::ParseError& error, int argc,
                            char** argv) {
@@ -120,7 +127,7 @@ std::string not_understood(const CLI::App& app, const CLI::ParseError& error, in
     if (argc < 2) return "expected a command";
     return "'" + std::string(argv[1]) + "': expected a command";
   }
-  const std::vector<std::string> rest = commands.front()->remaining();
+  const std::vector<std::string> rest = chosen_command(app).remaining();
   if (rest.empty()) return error.what();
   const auto option =
       std::find_if(rest.begin(), rest.end(), [](const auto& word) { return word[0] == '-'; });
@@ -142,14 +149,23 @@ Program::Program(std::string name, std::string description)
 
 Program::~Program() = default;
 
+void Program::add_group(const std::string& name, const std::string& description) {
+  app_->add_subcommand(name, description)->require_subcommand(1);
+}
+
 void Program::add_command(const std::string& name, const std::string& description,
                           const std::function<std::function<void()>(Command&)>& setup) {
-  CLI::App* const parsed = app_->add_subcommand(name, description);
+  const std::size_t blank = name.find(' ');
+  CLI::App* const parsed = blank == std::string::npos
+                               ? app_->add_subcommand(name, description)
+                               : app_->get_subcommand(name.substr(0, blank))
+                                     ->add_subcommand(name.substr(blank + 1), description);
   Command& command = commands_.emplace(name, Command(*parsed)).first->second;
   const std::function<void()> action = setup(command);
   parsed->callback([this, action, name] {
     set_process_title(name_ + " " + name);
     chosen_ = action;
+    chosen_name_ = name;
   });
   command.add_flag("--json", options_.json, "report as JSON on stdout").heading("Common");
   command.add_flag("--quiet", options_.quiet, "no progress on stderr").heading("Common");
@@ -174,7 +190,7 @@ int Program::run(int argc, char** argv) {
       flush_output();
       return kExitGood;
     }
-    check_outputs(commands_.at(app_->get_subcommands().front()->get_name()));
+    check_outputs(commands_.at(chosen_name_));
     check_environment();
     if (options_.threads > 0) set_max_threads(options_.threads);
     chosen_();

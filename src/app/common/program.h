@@ -35,9 +35,11 @@ class Program {
   Program(std::string name, std::string description);
   ~Program();
 
-  /// A subcommand. `setup` adds its options; what it returns is called when the command was chosen.
+  /// A subcommand; of a group of them where the name is two words, "study join". `setup` adds its options; what it returns is called when the command was chosen.
   void add_command(const std::string& name, const std::string& description,
                    const std::function<std::function<void()>(Command&)>& setup);
+  /// What the commands of a group have in common, for the help. Before its first one.
+  void add_group(const std::string& name, const std::string& description);
   const CommonOptions& options() const { return options_; }
 
   /// Parses, runs, and turns every exception into one line on stderr and an exit code.
@@ -48,6 +50,7 @@ class Program {
   std::unique_ptr<CLI::App> app_;
   CommonOptions options_;
   std::function<void()> chosen_;
+  std::string chosen_name_;
   std::map<std::string, Command> commands_;  ///< by name
 };
 

@@ -20,6 +20,7 @@ int main(int argc, char** argv) {
   add_ledger(program);
   add_finetune(program);
   add_demo(program);
+  add_study(program);
   add_inspect(program, /*refuse_secret_keys=*/false);
   return program.run(argc, argv);
 }

@@ -17,5 +17,7 @@ void add_ledger(Program& program);
 void add_finetune(Program& program);
 void add_demo(Program& program);
 void add_plan(Program& program);
+/// The commands of several owners.
+void add_study(Program& program);
 
 }  // namespace blindtuner::app

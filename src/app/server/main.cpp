@@ -10,6 +10,7 @@ int main(int argc, char** argv) {
   add_train(program);
   add_predict(program);
   add_audit(program);
+  add_study(program);
   add_inspect(program, /*refuse_secret_keys=*/true);
   return program.run(argc, argv);
 }

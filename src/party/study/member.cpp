@@ -11,7 +11,8 @@ StudyMember::StudyMember(std::string name, std::shared_ptr<Channel> channel,
                          const std::filesystem::path& folder, bool allow_insecure, bool changes)
     : name_(std::move(name)),
       exchange_(std::move(channel), folder, changes),
-      allow_insecure_(allow_insecure) {}
+      allow_insecure_(allow_insecure),
+      changes_(changes) {}
 
 std::optional<StudyDraft> StudyMember::draft() {
   const auto found = exchange_.find("draft");
@@ -47,7 +48,7 @@ const StudyManifest& StudyMember::manifest() {
 
 std::filesystem::path StudyMember::session_folder() {
   std::filesystem::path out = exchange_.folder() / ("s" + std::to_string(session_number()));
-  make_folder(out);
+  if (changes_) make_folder(out);
   return out;
 }
 

@@ -27,7 +27,7 @@ class StudyMember {
   const StudyManifest& manifest();
 
   std::uint64_t session_number() const { return exchange_.session(); }
-  /// Folder of what belongs to the session, in the party's own; made.
+  /// Folder of what belongs to the session, in the party's own; made, unless the party only looks.
   std::filesystem::path session_folder();
   /// Once all have shown their nonces. Throws DataError that names whose nonce is not what it committed to.
   const StudySession& session();
@@ -57,7 +57,7 @@ class StudyMember {
 
   std::string name_;
   StudyExchange exchange_;
-  bool allow_insecure_;
+  bool allow_insecure_, changes_;
   std::optional<StudyManifest> manifest_;
   std::optional<StudySession> session_;
   std::optional<StudyKeyList> keys_;

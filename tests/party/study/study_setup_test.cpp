@@ -262,6 +262,8 @@ TEST_F(StudySetup, WhoIsMissingIsNamed) {
   ASSERT_EQ(waits.awaited.size(), 1u);
   EXPECT_EQ(waits.awaited[0].from, "c");
   EXPECT_EQ(waits.awaited[0].what, "join-c");
+  // Who looks changes nothing.
+  EXPECT_FALSE(fs::exists(own("a", "s1")));
 }
 
 TEST_F(StudySetup, AnotherFingerprintIsRefused) {

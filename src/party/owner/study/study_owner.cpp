@@ -235,7 +235,7 @@ void StudyOwner::begin_session() {
   require(options_.changes, "who only looks begins nothing");
   prepare();
   if (!agreed_) throw DataError("no session has begun yet that could be given up");
-  if (ready())
+  if (exchange().hear(manifest(), kReady, session_number(), std::string(kServerName)))
     throw DataError("the server has the keys of session " + std::to_string(session_number()) +
                     " already: a study has one set of keys");
   enter_session(session_number() + 1);

@@ -1,0 +1,117 @@
+#include "app/common/study_report.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <ctime>
+#include <sstream>
+#include <thread>
+
+#include "app/common/options.h"
+#include "base/interrupt.h"
+
+namespace blindtuner::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// When the party's own folder last changed: since then it waits.
+std::string last_change(const fs::path& folder) {
+  std::optional<fs::file_time_type> newest;
+  for (const char* part : {"said", "seen"}) {
+    std::error_code error;
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder / part, error)) {
+      const fs::file_time_type time = entry.last_write_time(error);
+      if (!error && (!newest || time > *newest)) newest = time;
+    }
+  }
+  if (!newest) return "";
+  const auto time =
+      std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::file_clock::to_sys(*newest));
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+  std::tm utc{};
+  gmtime_r(&seconds, &utc);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return text;
+}
+
+bool is_operators(const Advance& where, const std::string& name) {
+  return std::ranges::any_of(where.awaited, [&](const Awaited& a) { return a.from == name; }) &&
+         std::ranges::all_of(where.awaited, [&](const Awaited& a) { return a.from == name; });
+}
+
+}  // namespace
+
+void add_study_wait(Command& command, StudyWait& wait) {
+  const Option once = command.add_flag("--once", wait.once, "do what is due and wait for nobody");
+  add_number(command, "--wait", wait.seconds, "seconds to wait for others", 0, kMaxTimeout)
+      .show_default()
+      .excludes(once);
+}
+
+Advance take_steps(const CommonOptions& common, const StudyWait& wait, const std::string& name,
+                   const std::function<Advance()>& step) {
+  using namespace std::chrono_literals;
+  const auto deadline = Channel::after(wait.once ? 0 : wait.seconds);
+  std::string told;
+  while (true) {
+    throw_if_interrupted();
+    Advance where = step();
+    if (where.kind == Advance::Kind::kActed) {
+      if (!common.quiet) std::fprintf(stderr, "%s %s\n", name.c_str(), where.phase.c_str());
+      continue;
+    }
+    if (where.kind == Advance::Kind::kFinished || wait.once || is_operators(where, name) ||
+        Channel::Clock::now() >= deadline)
+      return where;
+    std::string now = "waits for";
+    for (const Awaited& a : where.awaited) now += " " + a.what;
+    if (!common.quiet && now != told) std::fprintf(stderr, "%s %s\n", name.c_str(), now.c_str());
+    told = now;
+    std::this_thread::sleep_for(100ms);
+  }
+}
+
+void report_study(const CommonOptions& common, StudyMember& member, const Advance& where,
+                  const std::string& fingerprint) {
+  const std::optional<StudyDraft> draft = member.draft();
+  const std::string study = draft ? draft->name : "";
+  const std::string since = last_change(member.exchange().folder());
+  const char* const states[] = {"due", "waits", "finished"};
+  nlohmann::json report = {{"study", study},
+                           {"party", member.name()},
+                           {"fingerprint", fingerprint},
+                           {"session", member.session_number()},
+                           {"state", states[static_cast<int>(where.kind)]},
+                           {"phase", where.phase},
+                           {"since", since},
+                           {"awaits", nlohmann::json::array()}};
+  std::ostringstream text;
+  text << (draft ? "study '" + study + "'" : "no study yet") << ", " << member.name()
+       << ", session " << member.session_number() << "\n";
+  if (!fingerprint.empty()) text << "fingerprint  " << fingerprint << "\n";
+  switch (where.kind) {
+    case Advance::Kind::kActed:
+      text << "due: " << where.phase << "\n";
+      break;
+    case Advance::Kind::kFinished:
+      text << "done: the keys of all are made\n";
+      break;
+    case Advance::Kind::kWaits:
+      text << "before it " << where.phase << ", it waits"
+           << (since.empty() ? "" : " since " + since) << " for\n";
+      break;
+  }
+  for (const Awaited& a : where.awaited) {
+    report["awaits"].push_back({{"from", a.from}, {"what", a.what}});
+    if (a.what == "fingerprint")
+      text << "  its operator: read the fingerprint to all others, and give what they read with "
+              "--fingerprint\n";
+    else
+      text << "  " << (a.from.empty() ? "the coordinator" : a.from) << ": " << a.what << "\n";
+  }
+  print_report(common, report, text.str());
+}
+
+}  // namespace blindtuner::app

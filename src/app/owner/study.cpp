@@ -1,0 +1,153 @@
+// blindtuner study: what one of several owners does (party/owner/study).
+#include "app/owner/study.h"
+
+#include <memory>
+
+#include "app/owner/keys.h"
+#include "app/owner/owner.h"
+#include "base/atomic_file.h"
+#include "base/error.h"
+#include "base/path.h"
+#include "transport/folder/folder_channel.h"
+
+namespace blindtuner::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct RunOptions {
+  fs::path folder;
+  std::string fingerprint;
+  StudySecrets secrets;
+  StudyWait wait;
+  bool new_session = false;
+};
+
+void join(const CommonOptions& common, const StudyPlace& place, const StudySecrets& secrets) {
+  write_study_place(place);
+  StudyOwner owner(study_options(common, place, secrets));
+  const Advance where = take_steps(common, {true, 0}, place.name, [&] { return owner.step(); });
+  report_study(common, owner, where, owner.fingerprint().value_or(""));
+}
+
+void run(const CommonOptions& common, const RunOptions& o) {
+  StudyOwnerOptions options = study_options(common, read_study_place(o.folder), o.secrets);
+  options.fingerprint = o.fingerprint;
+  StudyOwner owner(options);
+  if (o.new_session) owner.begin_session();
+  const Advance where = take_steps(common, o.wait, options.name, [&] { return owner.step(); });
+  report_study(common, owner, where, owner.fingerprint().value_or(""));
+}
+
+void status(const CommonOptions& common, const fs::path& folder) {
+  StudyOwner owner(study_options(common, read_study_place(folder), {}, false));
+  const Advance where = owner.next();
+  report_study(common, owner, where, owner.fingerprint().value_or(""));
+}
+
+}  // namespace
+
+void add_study_place(Command& command, StudyPlace& place) {
+  command.add_option("--folder", place.folder, "folder of this owner alone").required();
+  command.add_option("--exchange", place.exchange, "folder that all owners and the server reach")
+      .required();
+  command.add_option("--owner", place.name, "this owner's name in the study").required();
+}
+
+void write_study_place(const StudyPlace& place) {
+  if (!is_party_name(place.name))
+    throw DataError("'" + place.name +
+                    "' is no owner's name: 1 to 16 of a to z, 0 to 9 and '-', the first a letter");
+  if (lies_within(place.folder, place.exchange))
+    throw DataError(quoted_path(place.folder) + ": is in the folder that all others see, " +
+                    quoted_path(place.exchange) + ": they are not to have this owner's secrets");
+  const fs::path file = place.folder / "study.json";
+  std::error_code error;
+  const std::string exchange = fs::absolute(place.exchange, error).lexically_normal().string();
+  if (error)
+    throw DataError("cannot tell where " + quoted_path(place.exchange) + " is: " + error.message());
+  if (path_exists(file)) {
+    const StudyPlace there = read_study_place(place.folder);
+    if (there.name != place.name || there.exchange != exchange)
+      throw DataError(quoted_path(file) + ": the folder is that of '" + there.name + "', in " +
+                      quoted_path(there.exchange));
+    return;
+  }
+  make_private_folder(place.folder);
+  write_file_atomically(
+      file, json_text({{"study", 1}, {"owner", place.name}, {"exchange", exchange}}, 2) + "\n",
+      kForTheOwner);
+}
+
+StudyPlace read_study_place(const fs::path& folder) {
+  const fs::path file = folder / "study.json";
+  const nlohmann::json json = read_json(file, 1 << 16);
+  const JsonIn in(json, quoted_path(file));
+  require_members(in, {"study", "owner", "exchange"});
+  (void)in.at("study").whole(1, 1);
+  StudyPlace out{folder, in.at("exchange").as<std::string>(), in.at("owner").as<std::string>()};
+  if (!is_party_name(out.name)) in.at("owner").refuse("an owner's name");
+  return out;
+}
+
+void add_study_secrets(Command& command, StudySecrets& secrets) {
+  command.add_flag("--passphrase", secrets.sealed, "protect this owner's secrets by a passphrase");
+  add_passphrase_options(command, secrets.passphrase);
+}
+
+StudyOwnerOptions study_options(const CommonOptions& common, const StudyPlace& place,
+                                const StudySecrets& secrets, bool changes) {
+  StudyOwnerOptions out;
+  out.name = place.name;
+  out.folder = place.folder;
+  // Who only looks does not keep from its work whoever is at work.
+  out.channel = std::make_shared<FolderChannel>(place.exchange,
+                                                "owner-" + place.name + (changes ? "" : "-looks"));
+  out.allow_insecure = common.allow_insecure;
+  out.changes = changes;
+  out.passphrase = [=] { return read_passphrase(secrets.passphrase, place.folder / "identity"); };
+  out.new_passphrase = [=] {
+    if (passphrase_given(secrets.passphrase))
+      return read_passphrase(secrets.passphrase, place.folder / "identity");
+    return secrets.sealed ? read_new_passphrase(secrets.passphrase, place.folder / "identity")
+                          : SecretBytes();
+  };
+  out.listener = key_listener(common);
+  return out;
+}
+
+void add_study(Program& program) {
+  program.add_group("study", "several owners train one classifier, and none sees another's data");
+  add_study_create(program);
+  program.add_command("study join", "join the study that is in an exchange",
+                      [&](Command& command) -> std::function<void()> {
+                        auto place = std::make_shared<StudyPlace>();
+                        auto secrets = std::make_shared<StudySecrets>();
+                        add_study_place(command, *place);
+                        add_study_secrets(command, *secrets);
+                        return [&program, place, secrets] {
+                          join(program.options(), *place, *secrets);
+                        };
+                      });
+  program.add_command(
+      "study run", "do whatever is due in the study, and wait for the others",
+      [&](Command& command) -> std::function<void()> {
+        auto o = std::make_shared<RunOptions>();
+        command.add_option("--folder", o->folder, "folder of this owner").required();
+        command.add_option("--fingerprint", o->fingerprint,
+                           "the study's fingerprint, as the other owners have read it out: once");
+        add_passphrase_options(command, o->secrets.passphrase);
+        add_study_wait(command, o->wait);
+        command.add_flag("--new-session", o->new_session,
+                         "give up the keys that are being made, and make others");
+        return [&program, o] { run(program.options(), *o); };
+      });
+  program.add_command("study status", "say what is done in the study, and who is waited for",
+                      [&](Command& command) -> std::function<void()> {
+                        auto folder = std::make_shared<fs::path>();
+                        command.add_option("--folder", *folder, "folder of this owner").required();
+                        return [&program, folder] { status(program.options(), *folder); };
+                      });
+}
+
+}  // namespace blindtuner::app

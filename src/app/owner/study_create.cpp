@@ -1,0 +1,101 @@
+// blindtuner study create: what a study is to be.
+#include <memory>
+
+#include "app/common/config_file.h"
+#include "app/common/head_options.h"
+#include "app/common/options.h"
+#include "app/owner/owner.h"
+#include "app/owner/study.h"
+#include "base/error.h"
+#include "base/input_file.h"
+
+namespace blindtuner::app {
+namespace {
+
+struct CreateOptions {
+  StudyPlace place;
+  StudySecrets secrets;
+  std::string name, config, set, whitening = "none", encoder, labels;
+  std::vector<std::string> owners, classes, columns;
+  HeadOptions head;
+};
+
+std::size_t count_of(const std::string& text) {
+  std::string number = text;
+  const std::string problem = whole_numbers(1, kMaxColumns - 1).problem(number);
+  if (!problem.empty()) throw DataError("--columns " + text + ": " + problem);
+  return static_cast<std::size_t>(std::stoull(number));
+}
+
+StudyDraft draft_of(const CreateOptions& o) {
+  StudyDraft d;
+  d.name = o.name;
+  d.owners = o.owners;
+  d.coordinator = o.place.name;
+  d.classes = o.classes;
+  if (!o.labels.empty()) d.layout = StudyDraft::Layout::kColumns;
+  d.labels = o.labels;
+  for (const std::string& count : o.columns) d.columns.push_back(count_of(count));
+  d.parameters = o.set.empty() ? StudyDraft::parameters_for(o.owners.size()) : o.set;
+  const auto classes = static_cast<int>(std::min<std::size_t>(o.classes.size(), kMaxClasses));
+  d.config = read_training_config(o.config, classes, o.head.head);
+  d.circuit = find_circuit(o.head.choice(d.config.head), d.config.classes).name;
+  if (o.whitening == "pooled") {
+    d.whitening = StudyDraft::Whitening::kPooled;
+  } else if (o.whitening != "none") {
+    d.whitening = StudyDraft::Whitening::kFile;
+    d.whitening_file = file_digest(o.whitening);
+  }
+  if (!o.encoder.empty()) d.encoder = file_digest(o.encoder);
+  d.validate();
+  return d;
+}
+
+void create(const CommonOptions& common, const CreateOptions& o) {
+  const StudyDraft draft = draft_of(o);
+  (void)study_parameters(draft, common.allow_insecure);
+  write_study_place(o.place);
+  StudyOwner owner(study_options(common, o.place, o.secrets));
+  owner.create(draft);
+  const Advance where = take_steps(common, {true, 0}, o.place.name, [&] { return owner.step(); });
+  report_study(common, owner, where, owner.fingerprint().value_or(""));
+}
+
+}  // namespace
+
+void add_study_create(Program& program) {
+  program.add_command(
+      "study create", "write down a study, and join it as the first of its owners",
+      [&](Command& command) -> std::function<void()> {
+        auto o = std::make_shared<CreateOptions>();
+        add_study_place(command, o->place);
+        command.add_option("--name", o->name, "what the study is called").required();
+        command.add_option("--owners", o->owners, "names of all owners, this one's among them")
+            .required()
+            .separated_by(',');
+        command.add_option("--classes", o->classes, "names of the classes")
+            .required()
+            .separated_by(',');
+        command
+            .add_option("--columns", o->columns,
+                        "how many columns every owner has; with --labels a number for each owner")
+            .required()
+            .separated_by(',');
+        command.add_option("--labels", o->labels,
+                           "owners have columns of the same samples, and this one the labels "
+                           "(else: samples with the same columns)");
+        command.add_option("--config", o->config, "training configuration (JSON)");
+        add_head_options(command, o->head);
+        command
+            .add_option("--whitening", o->whitening,
+                        "none, pooled, or a file with a map that all have")
+            .show_default();
+        command.add_option("--encoder", o->encoder, "the file of the encoder that all use");
+        command.add_option("--parameters", o->set,
+                           "name of a parameter set for as many owners (else by their number)");
+        add_study_secrets(command, o->secrets);
+        return [&program, o] { create(program.options(), *o); };
+      });
+}
+
+}  // namespace blindtuner::app

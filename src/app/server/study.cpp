@@ -1,0 +1,45 @@
+// blindtuner-server study: the server of several owners (party/server/study).
+#include <memory>
+
+#include "app/common/study_report.h"
+#include "app/server/server.h"
+#include "party/server/study/study_server.h"
+#include "transport/folder/folder_channel.h"
+
+namespace blindtuner::app {
+namespace {
+
+struct StudyOptions {
+  std::filesystem::path folder, exchange;
+  StudyWait wait;
+  bool status = false;
+};
+
+void study(const CommonOptions& common, const StudyOptions& o) {
+  const bool changes = !o.status;
+  StudyServer server(
+      {o.folder, std::make_shared<FolderChannel>(o.exchange, changes ? "server" : "server-looks"),
+       common.allow_insecure, changes});
+  const Advance where =
+      changes ? take_steps(common, o.wait, server.name(), [&] { return server.step(); })
+              : server.next();
+  report_study(common, server, where, server.fingerprint().value_or(""));
+}
+
+}  // namespace
+
+void add_study(Program& program) {
+  program.add_command(
+      "study", "be the server of several owners' study: add up their keys",
+      [&](Command& command) -> std::function<void()> {
+        auto o = std::make_shared<StudyOptions>();
+        command.add_option("--folder", o->folder, "folder of the server alone").required();
+        command.add_option("--exchange", o->exchange, "folder that owners and server reach")
+            .required();
+        add_study_wait(command, o->wait);
+        command.add_flag("--status", o->status, "only say what is done, and who is waited for");
+        return [&program, o] { study(program.options(), *o); };
+      });
+}
+
+}  // namespace blindtuner::app

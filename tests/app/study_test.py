@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+"""A study of three owners and a server, each a process of its own, over one folder.
+
+usage: study_test.py BLINDTUNER BLINDTUNER-SERVER [unittest arguments]
+"""
+import json
+import stat
+import subprocess
+import tempfile
+from pathlib import Path
+
+from cli_base import INSECURE, OWNER, SERVER, Base, main, run
+
+OWNERS = ("north", "south", "west")
+SHAPE = ("--name", "Three sites", "--owners", ",".join(OWNERS), "--classes", "no,yes", "--columns", 5,
+         "--parameters", "InsecureJoint4")
+
+
+class Study(Base):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = Path(tempfile.mkdtemp(prefix="blindtuner-app-"))
+        cls.exchange = cls.folder / "exchange"
+        (cls.folder / "train.json").write_text(json.dumps({"steps": 3, "batch_size": 64}))
+
+    def study(self, owner, action, *more):
+        place = () if action in ("run", "status") else ("--exchange", self.exchange, "--owner", owner)
+        return run(OWNER, "study", action, "--folder", self.folder / owner, *place, *more, INSECURE, "--json")
+
+    def test_set_up(self):
+        create = ("create", *SHAPE, "--config", self.folder / "train.json")
+        self.refused(run(OWNER, "study", *create, "--folder", self.exchange / "north", "--exchange", self.exchange,
+                         "--owner", "north", INSECURE), "is in the folder that all others see")
+        self.refused(self.study("east", *create), "'coordinator' is none of its owners")
+        self.assertEqual(self.study("north", *create).returncode, 0)
+        self.assertEqual(stat.S_IMODE((self.folder / "north").stat().st_mode), 0o700)
+        self.refused(self.study("east", "join"), "has no owner 'east'")
+        passphrase = self.folder / "phrase"
+        passphrase.write_text("of the south\n")
+        self.assertEqual(self.study("south", "join", "--passphrase-file", passphrase).returncode, 0)
+
+        server = subprocess.Popen([SERVER, "study", "--folder", self.folder / "server", "--exchange", self.exchange,
+                                   "--wait", "300", INSECURE, "--json", "--quiet"], stdout=subprocess.PIPE, text=True)
+        waits = json.loads(self.study("north", "status").stdout)
+        self.assertEqual(waits["state"], "waits")
+        self.assertIn({"from": "west", "what": "join-west"}, waits["awaits"])
+        self.assertRegex(waits["since"], r"^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+        joined = json.loads(self.study("west", "join").stdout)
+        self.assertEqual(joined["phase"], "agrees to the manifest")
+
+        told = json.loads(self.study("west", "run", "--wait", 60).stdout)
+        self.assertEqual(told["awaits"], [{"from": "west", "what": "fingerprint"}])
+        fingerprint = told["fingerprint"]
+        self.assertRegex(fingerprint, r"^([0-9a-f]{4} ){7}[0-9a-f]{4}$")
+        self.refused(self.study("west", "run", "--fingerprint", fingerprint[:-1] + "x"),
+                     "is not that of the study in this exchange")
+        more = {"south": ("--passphrase-file", passphrase)}
+        runs = {owner: subprocess.Popen([OWNER, "study", "run", "--folder", self.folder / owner, "--fingerprint",
+                                         fingerprint.upper().replace(" ", "-"), "--wait", "300", INSECURE, "--json",
+                                         "--quiet", *more.get(owner, ())], stdout=subprocess.PIPE, text=True)
+                for owner in OWNERS}
+        reports = {name: json.loads(process.communicate()[0])
+                   for name, process in [*runs.items(), ("server", server)]}
+        for name, report in reports.items():
+            self.assertEqual((report["state"], report["fingerprint"], report["session"]), ("finished", fingerprint, 1),
+                             name)
+        keys = self.folder / "server/s1/evaluation.keys"
+        shown = json.loads(run(SERVER, "inspect", keys, "--json").stdout)
+        self.assertEqual((shown["kind"], shown["contents"]["features"], shown["contents"]["classes"]),
+                         ("evaluation_keys", 5, 2))
+        shown = json.loads(run(OWNER, "inspect", self.exchange / "relin2-s1-south", "--json").stdout)
+        self.assertEqual((shown["kind"], shown["contents"]["owner"], shown["contents"]["owners"]),
+                         ("key_shares", 2, 3))
+        # Each owner's own key is one of ours, under its passphrase where it has one.
+        for owner in OWNERS:
+            self.assertEqual(self.good(OWNER, "ledger", "--keys", self.folder / owner / "s1", INSECURE,
+                                       *more.get(owner, ())).returncode, 0)
+        self.refused(self.study("west", "run", "--new-session"), "has the keys of session 1 already")
+        self.refused(self.study("north", *create[:-2], "--labels", "north"), "'columns' has a number for each owner")
+
+
+if __name__ == "__main__":
+    main()

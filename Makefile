@@ -60,12 +60,12 @@ verify: dependencies
 	TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1 \
 	  $(CTEST) --test-dir $(BUILD)/tsan --timeout 7200 -R "$(VERIFY)"
 
-# First what the tests do, then as long as it is told to. linalg is the last of what only computes,
-# which is taken from the release build.
+# First what the tests do, then as long as it is told to. linalg is the last of the engine's layers that only
+# compute; they and reference are taken from the release build.
 FUZZ_SECONDS ?= 60
 fuzz: dependencies
 	cmake --preset release
-	cmake --build $(BUILD)/release -j $(JOBS) --target linalg
+	cmake --build $(BUILD)/release -j $(JOBS) --target linalg reference
 	$(FUZZ_TESTS)
 	tests/fuzz/run.py $(BUILD)/fuzz/bin/fuzz_readers $(BUILD)/fuzz/findings \
 	  --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)

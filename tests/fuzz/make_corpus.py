@@ -218,8 +218,9 @@ def encoders():
     put("model_index", "elsewhere", json.dumps({"weight_map": {"a": "../a.safetensors"}}))
     dense = {"linear.weight": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]},
              "linear.bias": {"dtype": "F32", "shape": [2], "data_offsets": [24, 32]}}
-    modules = [{"type": "x.Transformer", "path": ""}, {"type": "x.Pooling", "path": "1_Pooling"},
-               {"type": "x.Dense", "path": "2_Dense"}, {"type": "x.Normalize", "path": "3"}]
+    modules = [{"type": f"sentence_transformers.models.{name}", "path": path}
+               for name, path in (("Transformer", ""), ("Pooling", "1_Pooling"), ("Dense", "2_Dense"),
+                                  ("Normalize", "3"))]
     put("sentence_modules", "all", "\0".join(json.dumps(part) for part in (
         modules, {"pooling_mode": ["cls", "mean"]},
         {"activation_function": "torch.nn.modules.activation.Tanh", "bias": True},

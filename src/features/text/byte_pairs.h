@@ -45,6 +45,7 @@ class BytePairs : public Tokenizer {
   static BytePairs load(const std::filesystem::path& folder, bool lower = false);
 
   std::size_t size() const override { return vocabulary_.size(); }
+  std::int32_t unknown() const override { return unknown_; }
   const BytePairSettings& settings() const { return settings_; }
   std::vector<std::int32_t> encode(std::string_view text, std::size_t max_tokens) const override;
 

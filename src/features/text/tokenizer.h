@@ -32,6 +32,8 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
   virtual std::size_t size() const = 0;
+  /// The id of what the vocabulary lacks; -1 where nothing does.
+  virtual std::int32_t unknown() const = 0;
   /// The ids of a text, between those that open and close it; at most `max_tokens` (2 or more) in
   /// all, what is behind is cut off.
   virtual std::vector<std::int32_t> encode(std::string_view text, std::size_t max_tokens) const = 0;

@@ -37,6 +37,7 @@ class WordPiece : public Tokenizer {
   static WordPiece load(const std::filesystem::path& folder, bool lower = false);
 
   std::size_t size() const override { return vocabulary_.size(); }
+  std::int32_t unknown() const override { return unknown_; }
   const WordPieceSettings& settings() const { return settings_; }
 
   std::vector<std::int32_t> encode(std::string_view text, std::size_t max_tokens) const override;

@@ -95,6 +95,21 @@ float bfloat16_to_float(std::uint16_t bits) {
   return std::bit_cast<float>(std::uint32_t{bits} << 16);
 }
 
+namespace {
+
+/// Of a file that is too short for tensors: where links are not kept, a path is all that is left.
+std::string path_within(const InputFile& file) {
+  std::vector<std::uint8_t> bytes(
+      static_cast<std::size_t>(std::min<std::uint64_t>(file.size(), 256)));
+  bytes.resize(file.read_some(bytes, 0));
+  const std::string text(bytes.begin(), bytes.end());
+  const bool path = file.size() == text.size() && text.find('/') != std::string::npos &&
+                    std::all_of(text.begin(), text.end(), [](char c) { return c > 32 && c < 127; });
+  return path ? ": it holds the path " + quoted(text) + " alone, a link that was not kept?" : "";
+}
+
+}  // namespace
+
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : file_(path) {
   const std::string& name = where();
   if (file_.size() < 8)
@@ -106,7 +121,7 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : file_(path
   std::memcpy(&length, start, 8);
   if (length > kMaxHeader)
     throw DataError(name + ": not a .safetensors file: a header of " + std::to_string(length) +
-                    " bytes, expected at most " + std::to_string(kMaxHeader));
+                    " bytes, expected at most " + std::to_string(kMaxHeader) + path_within(file_));
   if (length > file_.size() - 8)
     throw DataError(name + ": truncated within the header: " + std::to_string(file_.size()) +
                     " bytes, expected at least " + std::to_string(length + 8));

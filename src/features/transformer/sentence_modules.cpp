@@ -41,6 +41,7 @@ TextMode mode_named(const std::string& name, const std::string& where) {
 
 std::vector<TextMode> read_pooling(const fs::path& path, bool& includes_prompt) {
   const std::string where = quoted_path(path);
+  if (!path_exists(path)) throw DataError("cannot read " + where + ": no such file");
   const json settings = read_settings(path);
   includes_prompt = flag_setting(settings, "include_prompt", true, where);
   std::vector<TextMode> out;
@@ -52,15 +53,17 @@ std::vector<TextMode> read_pooling(const fs::path& path, bool& includes_prompt) 
     if (out.size() > std::size(kModes))
       throw DataError(where + ": " + std::to_string(out.size()) + " poolings side by side");
   } else {
+    // Older files say all flags but what is usual: the mean is taken unless they say that it is not.
     for (const NamedMode& mode : kModes)
-      if (flag_setting(settings, mode.old, false, where)) out.push_back(mode.mode);
+      if (flag_setting(settings, mode.old, mode.mode == TextMode::kMean, where))
+        out.push_back(mode.mode);
     for (const auto& [key, value] : settings.items())
       if (key.starts_with("pooling_mode_") && value == true &&
           std::none_of(std::begin(kModes), std::end(kModes),
                        [&, &name = key](const NamedMode& mode) { return name == mode.old; }))
         mode_named(key.substr(13), where);
   }
-  if (out.empty()) out.push_back(TextMode::kMean);
+  if (out.empty()) throw DataError(where + ": no pooling is asked for");
   return out;
 }
 
@@ -157,6 +160,8 @@ SentenceModules read_sentence_modules(const fs::path& folder) {
     if (inside.find('/') != std::string::npos || inside == "..")
       throw DataError(where + ": a path is '" + inside.substr(0, 80) +
                       "', expected a folder's name");
+    if (!type.starts_with("sentence_transformers."))
+      throw refuse(", expected one of sentence_transformers");
     if (type.ends_with("Transformer")) {
       if (at > 0) throw refuse(", expected as the first one");
       if (!inside.empty()) out.transformer = folder / inside;

@@ -38,6 +38,8 @@ void read_network_settings(const json& all, const std::string& where, const Text
   const json& settings = names.settings.empty() || part.empty() ? all : part;
   if (word_setting(settings, "position_embedding_type", "absolute", where) != "absolute")
     throw DataError(where + ": expected a position_embedding_type of absolute");
+  if (flag_setting(settings, "is_decoder", false, where))
+    throw DataError(where + ": is_decoder is true, expected an encoder");
   const char* const heads = names.heads_key.c_str();
   config.heads = whole_setting(settings, heads, 0, 1, config.width, where);
   if (config.heads == 0 || config.width % config.heads != 0)
@@ -68,8 +70,12 @@ void read_length(const SentenceModules& modules, TextConfig& config) {
   const std::size_t room = std::min(config.positions - config.first_position, kMaxTokens);
   std::size_t said = modules.max_tokens;
   const auto path = modules.transformer / "tokenizer_config.json";
+  const json settings = read_settings(path);
+  if (const auto side = word_setting(settings, "truncation_side", "right", quoted_path(path));
+      side != "right")
+    throw DataError(quoted_path(path) + ": truncation_side is '" + side.substr(0, 40) +
+                    "', expected right");
   if (said == 0) {
-    const json settings = read_settings(path);
     // "Without limit" is written as a very large number of any type.
     const auto longest = settings.find("model_max_length");
     if (longest != settings.end() && longest->is_number_unsigned() &&

@@ -16,10 +16,14 @@ using nlohmann::json;
 constexpr std::size_t kMaxImage = 4096;
 constexpr std::size_t kMaxSize = std::size_t{1} << 20;
 
+/// `lacking` takes the key of what is usual instead.
 std::array<float, 3> three(const json& settings, const char* key, std::array<float, 3> otherwise,
-                           const std::string& where) {
+                           const std::string& where, std::vector<std::string>& lacking) {
   const auto found = settings.find(key);
-  if (found == settings.end() || found->is_null()) return otherwise;
+  if (found == settings.end() || found->is_null()) {
+    lacking.emplace_back(key);
+    return otherwise;
+  }
   std::array<float, 3> out{};
   bool good = found->is_array() && found->size() == 3;
   for (std::size_t i = 0; good && i < 3; ++i) {
@@ -36,7 +40,8 @@ void check_std(const VisionConfig& config, const std::string& where) {
 }
 
 /// timm's "pretrained_cfg", which older files have at the top.
-void read_timm_pictures(const json& settings, const std::string& where, VisionConfig& config) {
+void read_timm_pictures(const json& settings, const std::string& where, VisionConfig& config,
+                        std::vector<std::string>& lacking) {
   const double crop = setting(settings, "crop_pct", 0.875, 0.1, 1.0, where);
   const std::string mode = word_setting(settings, "crop_mode", "center", where);
   if (mode != "center" && mode != "squash")
@@ -50,8 +55,8 @@ void read_timm_pictures(const json& settings, const std::string& where, VisionCo
     throw DataError(where + ": interpolation is '" + how.substr(0, 40) +
                     "', expected bicubic or bilinear");
   config.bicubic = how == "bicubic";
-  config.mean = three(settings, "mean", config.mean, where);
-  config.std = three(settings, "std", config.std, where);
+  config.mean = three(settings, "mean", config.mean, where, lacking);
+  config.std = three(settings, "std", config.std, where, lacking);
   check_std(config, where);
   const auto size = settings.find("input_size");
   if (size != settings.end() && !size->is_null() &&
@@ -78,7 +83,7 @@ std::size_t edge(const json& settings, const char* key, std::size_t otherwise, b
 }
 
 void read_hugging_face_pictures(const json& settings, const std::string& where, bool any_size,
-                                VisionConfig& config) {
+                                VisionConfig& config, std::vector<std::string>& lacking) {
   if (!flag_setting(settings, "do_resize", true, where) ||
       !flag_setting(settings, "do_rescale", true, where) ||
       std::abs(setting(settings, "rescale_factor", 1 / 255.0, 0, 1, where) * 255 - 1) > 1e-4)
@@ -98,8 +103,8 @@ void read_hugging_face_pictures(const json& settings, const std::string& where, 
   // Pillow's numbers for its filters.
   config.bicubic = whole_setting(settings, "resample", 3, 2, 3, where) == 3;
   if (flag_setting(settings, "do_normalize", true, where)) {
-    config.mean = three(settings, "image_mean", config.mean, where);
-    config.std = three(settings, "image_std", config.std, where);
+    config.mean = three(settings, "image_mean", config.mean, where, lacking);
+    config.std = three(settings, "image_std", config.std, where, lacking);
     check_std(config, where);
   } else {
     config.mean = {0, 0, 0};
@@ -108,13 +113,17 @@ void read_hugging_face_pictures(const json& settings, const std::string& where, 
   config.settings_from = where;
 }
 
+std::string colours_text(const std::array<float, 3>& values) {
+  std::ostringstream out;
+  for (const float value : values) out << (out.tellp() > 0 ? " " : "") << value;
+  return out.str();
+}
+
 std::string pictures_text(const VisionConfig& config) {
   std::ostringstream out;
   out << (config.keep_aspect ? "shorter side " : "both sides ") << config.resize << ", middle "
-      << config.image_size << ", mean";
-  for (const float value : config.mean) out << ' ' << value;
-  out << ", deviation";
-  for (const float value : config.std) out << ' ' << value;
+      << config.image_size << ", mean " << colours_text(config.mean) << ", deviation "
+      << colours_text(config.std);
   return out.str();
 }
 
@@ -137,17 +146,20 @@ void read_picture_settings(const std::filesystem::path& folder, const json& sett
     config.std = {0.26862954f, 0.26130258f, 0.27577711f};
   }
   config.settings_from = "defaults";
+  std::vector<std::string> lacking;
   const std::string where = quoted_path(folder / "config.json");
   const json& timm = object_setting(settings, "pretrained_cfg");
   if (!timm.empty()) {
-    read_timm_pictures(timm, where, config);
+    read_timm_pictures(timm, where, config, lacking);
   } else if (settings.contains("crop_pct")) {
-    read_timm_pictures(settings, where, config);
+    read_timm_pictures(settings, where, config, lacking);
   }
   const auto beside = folder / "preprocessor_config.json";
   const json pictures = read_settings(beside);
-  if (!pictures.empty())
-    read_hugging_face_pictures(pictures, quoted_path(beside), names.any_size, config);
+  if (!pictures.empty()) {
+    lacking.clear();
+    read_hugging_face_pictures(pictures, quoted_path(beside), names.any_size, config, lacking);
+  }
   if (image_size > 0 && image_size != config.image_size) {
     if (image_size % config.patch_size != 0 || image_size > kMaxImage)
       throw DataError("--image-size " + std::to_string(image_size) + ": expected a multiple of " +
@@ -158,6 +170,9 @@ void read_picture_settings(const std::filesystem::path& folder, const json& sett
     config.image_size = image_size;
   }
   const bool guessed = config.settings_from == "defaults";
+  for (const std::string& key : lacking)
+    config.origins.push_back({key, colours_text(key.ends_with("mean") ? config.mean : config.std),
+                              "what is usual for " + names.kind, true});
   config.origins.push_back({"pictures", pictures_text(config),
                             guessed ? "what is usual for " + names.kind : config.settings_from,
                             guessed});

@@ -75,6 +75,9 @@ TEST(Safetensors, RefusesBadHeaders) {
   const auto entry = [](const std::string& shape, const std::string& offsets) {
     return R"("a":{"dtype":"F32","shape":)" + shape + R"(,"data_offsets":)" + offsets + "}";
   };
+  put_file(path, "../cased/model.safetensors");
+  expect_data_error([&] { SafetensorsFile{path}; },
+                    "it holds the path '../cased/model.safetensors' alone");
   put_file(path, safetensors("{" + entry("[2]", "[0,8]") + "}", eight));
   EXPECT_NO_THROW(SafetensorsFile{path});
 

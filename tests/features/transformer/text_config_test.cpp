@@ -77,6 +77,16 @@ TEST_F(TextFiles, SettingsThatCannotBeMetAreRefused) {
           "pooling is 'median_tokens'");
   refused("1_Pooling/config.json", R"({"pooling_mode": ["mean", "median"]})",
           "pooling is 'median', expected cls, max, mean");
+  refused("1_Pooling/config.json",
+          R"({"pooling_mode_cls_token": false, "pooling_mode_mean_tokens": false})",
+          "no pooling is asked for");
+  // Code of a model's own may do anything, whatever it is called.
+  refused("modules.json", R"([{"type": "custom_st.Transformer", "path": ""}])",
+          "a module is 'custom_st.Transformer', expected one of sentence_transformers");
+  refused("config.json", R"({"num_attention_heads": 3, "is_decoder": true})",
+          "is_decoder is true, expected an encoder");
+  refused("tokenizer_config.json", R"({"truncation_side": "left"})",
+          "truncation_side is 'left', expected right");
   refused("sentence_bert_config.json", R"({"max_seq_length": 1})", "max_seq_length is 1");
   refused("model.safetensors", "12345678", "not a .safetensors file");
   expect_data_error([&] { TextEncoder::load(folder_ / "none"); }, "no such file");
@@ -99,7 +109,10 @@ TEST_F(TextFiles, SentenceTransformersSettings) {
           "a default prompt that the pooling leaves out");
   refused("config_sentence_transformers.json", R"({"prompts": {}, "default_prompt_name": "query"})",
           "which is none of the prompts");
+  // The mean is taken beside others unless it is said that it is not, as its authors have it.
+  put("1_Pooling/config.json", R"({"pooling_mode_cls_token": true})");
   put("config_sentence_transformers.json", R"({"prompts": {"query": "query: "}})");
+  EXPECT_EQ(load().config().modes, (std::vector{TextMode::kFirst, TextMode::kMean}));
   EXPECT_EQ(load().config().prompt, "");
   // A tokenizer's own limit counts where sentence-transformers has none.
   fs::remove(folder_ / "m/sentence_bert_config.json");

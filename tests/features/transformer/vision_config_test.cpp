@@ -226,9 +226,14 @@ TEST_F(VisionFiles, SaysWhereSettingsCameFrom) {
   EXPECT_NE(origin(c, "heads").from.find("config.json"), std::string::npos);
   EXPECT_FALSE(origin(c, "epsilon").guessed) << "the kind's own, where its settings are silent";
   EXPECT_TRUE(origin(c, "pictures").guessed);
-  settings("preprocessor_config.json", R"({"size": 8})");
+  settings("preprocessor_config.json", R"({"size": 8, "image_std": [1, 1, 1]})");
   c = load().config();
   EXPECT_FALSE(origin(c, "pictures").guessed);
+  EXPECT_TRUE(origin(c, "image_mean").guessed) << "settings that say a part";
+  EXPECT_EQ(origin(c, "image_mean").value, "0.485 0.456 0.406");
+  EXPECT_EQ(std::count_if(c.origins.begin(), c.origins.end(),
+                          [](const SettingOrigin& one) { return one.guessed; }),
+            1);
   EXPECT_NE(origin(c, "pictures").from.find("preprocessor_config.json"), std::string::npos);
 }
 

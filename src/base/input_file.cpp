@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <string_view>
 #include <system_error>
 
 #include "base/error.h"
@@ -34,6 +35,12 @@ InputFile::InputFile(const std::filesystem::path& path) : name_(quoted_path(path
   if (::fstat(descriptor_, &status) != 0) refuse(std::generic_category().message(errno));
   if (!S_ISREG(status.st_mode)) refuse("not a regular file");
   size_ = static_cast<std::uint64_t>(status.st_size);
+  // What Git leaves where the files of its extension for large ones were not fetched.
+  constexpr std::string_view kPointer = "version https://git-lfs.github.com/spec/";
+  char start[kPointer.size()];
+  if (size_ < 1024 && ::pread(descriptor_, start, sizeof start, 0) == sizeof start &&
+      std::string_view(start, sizeof start) == kPointer)
+    refuse("a pointer of Git LFS, and not the file that it stands for ('git lfs pull' fetches it)");
 }
 
 InputFile::~InputFile() { ::close(descriptor_); }

@@ -264,6 +264,18 @@ class Extract(Base):
         (test / "red").rename(test / "blue")
         self.refused(self.extract("--classes", self.folder / "train.npz", images=test), "'blue'")
 
+    def test_masks_among_pictures(self):
+        masked = self.folder / "masked"
+        for i in range(12):
+            for end in ("", "_mask"):
+                png(masked / "ab"[i % 2] / f"{i}{end}.png", 8, 8, (20 * i, 90, 200))
+        result = self.extract("--no-cache", "--quiet", images=masked)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn(f"warning: '{masked}': 12 of 24 pictures are called after others", result.stderr)
+        members = npz(self.folder / "f.npz")
+        for name, group in zip(members["names"][1], members["groups"][1]):
+            self.assertEqual(group, str(masked / name).removesuffix(".png").removesuffix("_mask"))
+
 
 class ExtractTexts(Base):
     @classmethod
@@ -301,6 +313,29 @@ class ExtractTexts(Base):
         by_file = json.loads(self.extract("--json", "--cache", cache, model=self.model /
                                           "model.safetensors").stdout)
         self.assertEqual(by_file["cached"], 4)
+
+    def test_what_the_model_does_not_see(self):
+        """Ends of long texts, and words that its vocabulary lacks."""
+        table = self.folder / "long.csv"
+        table.write_text("text,label\nplay the song,x\n" + "play " * 20 + ",y\nbook a table,x\n" +
+                         "the song " * 9 + ",y\nbook,z\n,\n")
+        result = self.extract("--json", "--no-cache", "--skip-missing", table=table)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        report = json.loads(result.stdout)
+        self.assertEqual((report["cut_texts"], report["unknown_tokens"]), (2, 0))
+        self.assertIn("2 of 5 texts are longer than the 16 tokens that the model takes: their ends "
+                      "are not read, the first is on line 3", result.stderr)
+        self.assertNotIn("vocabulary", result.stderr)
+        # Sixteen tokens are not too many.
+        table.write_text("text,label\n" + "play " * 14 + ",x\nfièvre aiguë,y\ntoux sèche,y\nno,x\n"
+                         "rien à signaler,x\n")
+        result = self.extract("--json", "--no-cache", table=table)
+        self.assertEqual(json.loads(result.stdout)["cut_texts"], 0)
+        self.assertIn("tokens are not in the model's vocabulary", result.stderr)
+        # Warnings of reading are said here, too.
+        table.write_text("text,label\nplay,a|b\nbook,a\nsong,b\n")
+        self.assertIn("1 of 3 classes look like several labels of one sample ('a|b')",
+                      self.extract("--no-cache", "--quiet", table=table).stderr)
 
     def test_bad_input(self):
         bad = self.folder / "bad.tsv"
@@ -346,9 +381,10 @@ class ExtractTexts(Base):
         prompted, report, _ = rows(cased)
         self.assertEqual(report["prompt"], "the book ")
         self.assertNotEqual(prompted[:WIDTH], lowered[:WIDTH])
-        (cased / "modules.json").write_text(
-            '[{"type": "x.Transformer"}, {"type": "x.WordWeights", "path": "2_WordWeights"}]')
-        self.refused(self.extract(model=cased), "a module is 'x.WordWeights'")
+        (cased / "modules.json").write_text(json.dumps([
+            {"type": f"sentence_transformers.models.{name}", "path": path}
+            for name, path in (("Transformer", ""), ("WordWeights", "2_WordWeights"))]))
+        self.refused(self.extract(model=cased), ".WordWeights', expected Transformer")
 
 
 class Encoders(Base):
@@ -484,6 +520,18 @@ class Encoders(Base):
         self.refused(run(OWNER, "extract", "--no-cache", "--model", self.model, "--pairs", table,
                          "--text-column", "text", "--out", self.folder / "f.npz"),
                      "not a text encoder that is known")
+        # Texts of one picture stay together when samples are held out.
+        for i in range(12):
+            png(self.folder / "captioned" / f"{i}.png", 8, 8, (200, 20 * i, 20))
+        captions = self.folder / "captions.csv"
+        captions.write_text("image,caption,label\n" + "".join(
+            f"captioned/{i}.png,play the song {n} of {i},{'xy'[i % 2]}\n"
+            for i in range(12) for n in range(2)))
+        _, members, said = self.run_extract("--no-cache", "--pairs", captions, "--text-model", self.bert)
+        self.assertIn("12 groups", said)
+        self.assertEqual(members["group_column"][1], ["image"])
+        groups = members["groups"][1]
+        self.assertEqual((groups[0::2], len(set(groups))), (groups[1::2], 12))
 
 
 if __name__ == "__main__":

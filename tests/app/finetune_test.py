@@ -6,6 +6,7 @@ usage: finetune_test.py BLINDTUNER BLINDTUNER-SERVER [unittest arguments]
 import html.parser
 import json
 import os
+import random
 import shutil
 import tempfile
 import unittest
@@ -261,7 +262,7 @@ class Finetune(unittest.TestCase):
         self.assertIn("macro F1", page.text)
 
     def test_settings_are_chosen_in_the_clear(self):
-        # Nine of ten samples are of class 0, and classes overlap.
+        # Nine of ten samples are of class 0.
         self.data(600, 1, lambda label, i: label == 0 or i % 8 == 0)
         report, result, page = self.report()
         choice = report["choice"]
@@ -287,6 +288,18 @@ class Finetune(unittest.TestCase):
         self.assertFalse(report["whitened"])
         self.assertLess(report["config"]["learning_rate"], 0.1)
         self.assertGreater(report["accuracy_encrypted"], 0.9)
+
+    def test_balance_is_proposed_where_classes_are_uneven(self):
+        draw = random.Random(2)
+        labels = [int(i % 10 == 0) for i in range(300)]
+        npy(self.folder / "x1.npy", [[draw.gauss(1.3 * label, 1) for _ in range(4)] for label in labels])
+        npy(self.folder / "y1.npy", labels, "<i4")
+        report, result, _ = self.report("--steps", 1, "--validation-fraction", 0)
+        strength = report["choice"]["best_balance"]
+        self.assertGreater(strength, 0)
+        self.assertEqual(report["balance"], 0, "proposed, and not done")
+        self.assertRegex(result.stderr, r"classes are uneven, \d+ to \d+ samples; with --balanced "
+                         f"{strength:g}: accuracy [0-9.]+ %, balanced [0-9.]+ %, macro F1")
 
     def test_balanced(self):
         self.data(600, 1, lambda label, i: label == 0 or i % 8 == 0)

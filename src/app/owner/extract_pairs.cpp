@@ -37,6 +37,8 @@ EncoderFeatures pair_features(const CommonOptions& common, const ExtractOptions&
     digest = Sha256().add(digest).add(texts.extracted.digests[k]).finish();
   }
   out.extracted.seconds += texts.extracted.seconds;
+  // Beside the texts, the pictures' column is one that may group: of a picture with several texts.
+  if (!texts.groups.values.empty()) out.groups = std::move(texts.groups);
   out.settings.unit = "pairs";
   out.report["texts"] = std::move(texts.report);
   out.report["picture_features"] = left.cols();

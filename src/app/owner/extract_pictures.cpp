@@ -95,12 +95,14 @@ EncoderFeatures picture_features(const CommonOptions& common, const ExtractOptio
   source.classes.names = options.class_names();
   source.all_files = options.on_error != "skip";
   const PictureSet pictures = PictureSet::open(source);
+  for (const std::string& warning : pictures.warnings()) print_warning(warning);
   print_notes(common, pictures.notes());
   const int bits = bits_of(pictures, options);
   const ModelFiles files = find_model(options.model);
   const VisionTransformer model = VisionTransformer::load(files, {pooling, options.image_size});
   const Preprocessing preprocessing = preprocessing_of(model.config());
   nlohmann::json report = {{"notes", pictures.notes()},
+                           {"warnings", pictures.warnings()},
                            {"reading", pictures.reading()},
                            {"picture_bits", bits},
                            {"preprocessing", preprocessing.text()},

@@ -229,6 +229,7 @@ FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,
     const nlohmann::json both = warn_of_samples_in_both(data.sets.train, set, use, listener);
     data.reading[use]["samples_in_training_too"] = both["samples"];
     data.reading[use]["nearly_in_training"] = both["nearly"];
+    data.reading[use]["of_other_scale"] = both.value("of_other_scale", 0);
     if (both.contains("groups")) data.reading[use]["groups_in_training"] = both["groups"];
     return set;
   };

@@ -12,6 +12,7 @@
 #include "features/data/idx.h"
 #include "features/data/npy.h"
 #include "features/samples/joining.h"
+#include "features/samples/label_lists.h"
 #include "features/samples/sample_groups.h"
 #include "features/samples/sentinels.h"
 #include "features/tables/table_headings.h"
@@ -164,7 +165,8 @@ LabelWords read_labels(const DataSource& source, Reading& reading,
       const LabelWords words = archive.label_words(member);
       std::vector<std::string> unreadable;
       if (others != nullptr) {
-        *others = archive_keys(archive, words.size(), {member, "classes"}, unreadable);
+        *others =
+            archive_keys(archive, words.size(), {member, class_names_member(archive)}, unreadable);
         // Groups that are not called as identifiers are.
         for (GroupColumn& one :
              group_members(archive, member, words.size(), source.columns, reading)) {
@@ -174,7 +176,8 @@ LabelWords read_labels(const DataSource& source, Reading& reading,
             others->push_back({name, one.text, std::move(one.fields)});
         }
       }
-      return archive.contains("classes") ? words.renamed(archive.strings("classes")) : words;
+      ClassRequest classes = source.classes;
+      return named_labels(archive, words, classes, reading);
     }
     case Kind::kTable: {
       // The other choices are of the features' table, where there is one.
@@ -201,6 +204,32 @@ KnownLabel known_label(const Reading& reading) {
 }
 
 }  // namespace
+
+LabelWords named_labels(const NpzArchive& archive, const LabelWords& words, ClassRequest& classes,
+                        Reading& reading) {
+  const std::string member = class_names_member(archive);
+  if (member.empty()) return words;
+  if (member == "classes") {
+    const std::vector<std::string> names = archive.strings(member);
+    if (classes.names.empty()) classes.names = as_class_names(names);
+    return words.renamed(names);
+  }
+  std::string why = "the training set's classes are numbers";
+  try {
+    const std::vector<std::string> names = archive.keys(member);
+    LabelWords out = words.renamed(names);
+    if (out.words() == words.words()) return words;  // names themselves
+    if (classes.names.empty() || !are_numbered(classes.names)) {
+      if (classes.names.empty()) classes.names = as_class_names(names);
+      reading.notes.push_back(archive.where(member) + ": taken for the classes' names");
+      return out;
+    }
+  } catch (const DataError& error) {
+    why = error.what();
+  }
+  reading.warnings.push_back(archive.where(member) + ": not taken for the classes' names: " + why);
+  return words;
+}
 
 void find_labels_as_in(ColumnChoice& columns, const Reading& known) {
   columns.known_label = known_label(known);
@@ -267,7 +296,7 @@ Dataset load_features(const DataSource& source, Reading* told,
       if (identifiers != nullptr)
         *identifiers =
             identifiers_among(archive_keys(archive, static_cast<std::size_t>(set.features.rows()),
-                                           {member, "classes"}, unreadable));
+                                           {member, class_names_member(archive)}, unreadable));
       break;
     }
     case Kind::kTable: {
@@ -335,11 +364,7 @@ Dataset load_dataset(const DataSource& source, Reading* told,
       if (members.labels == "labels" && archive.contains("label_name"))
         if (const auto names = archive.strings("label_name"); names.size() == 1)
           set.label_name = names[0];
-      if (archive.contains("classes")) {
-        const std::vector<std::string> names = archive.strings("classes");
-        words = words.renamed(names);
-        if (classes.names.empty()) classes.names = as_class_names(names);
-      }
+      words = named_labels(archive, std::move(words), classes, reading);
     }
   } else if (source.labels.empty()) {
     throw DataError(name + ": has no labels of its own, expected a file of labels beside it");
@@ -373,6 +398,8 @@ Dataset load_dataset(const DataSource& source, Reading* told,
   // Samples that differ in the sign of a zero alone are equal.
   set.features.array() += 0.0F;
   set_classes(set, words, classes, labelled);
+  if (const std::string lists = label_list_warning(set.class_names); !lists.empty())
+    reading.warnings.push_back(labelled + ": " + lists);
   std::erase_if(groups, [&](const GroupColumn& one) { return one.fields.size() != samples; });
   set.groups = choose_groups(groups, set.labels, source.columns, name, reading);
   if (const nlohmann::json single = single_samples(set, words); !single.empty())

@@ -162,6 +162,14 @@ std::vector<std::pair<std::string, std::string>> members_beside(const NpzArchive
   return out;
 }
 
+std::string class_names_member(const NpzArchive& archive) {
+  if (archive.contains("classes")) return "classes";
+  for (const std::string& name : archive.names())
+    for (const char* usual : {"target_names", "class_names", "label_names", "classnames"})
+      if (lower(name) == usual) return name;
+  return {};
+}
+
 std::vector<std::string> members_of_no_part(const NpzArchive& archive) {
   std::set<Part> parts;
   std::vector<std::string> out;

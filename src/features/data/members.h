@@ -28,6 +28,10 @@ Members find_members(const NpzArchive& archive, const Members& named, Part part)
 std::vector<std::pair<std::string, std::string>> members_beside(const NpzArchive& archive,
                                                                 const std::string& features);
 
+/// The member that names the classes: `classes`, as `extract` writes it, or one called so by others
+/// (target_names, class_names, ..); empty: none.
+std::string class_names_member(const NpzArchive& archive);
+
 /// Of an archive of several parts, members whose names tell none.
 std::vector<std::string> members_of_no_part(const NpzArchive& archive);
 

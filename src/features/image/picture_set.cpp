@@ -11,13 +11,16 @@
 #include "base/error.h"
 #include "base/input_file.h"
 #include "base/path.h"
+#include "base/utf8.h"
 #include "features/data/archive_columns.h"
 #include "features/data/feature_table.h"
 #include "features/data/idx.h"
 #include "features/data/load.h"
 #include "features/data/npy.h"
 #include "features/image/class_folders.h"
+#include "features/image/picture_names.h"
 #include "features/samples/class_names.h"
+#include "features/samples/label_lists.h"
 #include "features/samples/sample_groups.h"
 #include "features/tables/table.h"
 #include "features/tables/table_report.h"
@@ -215,6 +218,8 @@ PictureSet PictureSet::open(const PictureSource& source) {
   if (set.size() == 0) throw DataError(set.origin_ + ": no pictures");
   if (set.labelled() && set.classes_.size() < 2)
     throw DataError(set.origin_ + ": one class ('" + set.classes_[0] + "'), expected at least two");
+  if (const std::string lists = label_list_warning(set.classes_); !lists.empty())
+    set.reading_.warnings.push_back(set.origin_ + ": " + lists);
   return set;
 }
 
@@ -292,6 +297,22 @@ void PictureSet::open_folder(const PictureSource& source) {
   NamedLabels named = number_labels(words, request);
   labels_ = std::move(named.labels);
   classes_ = std::move(named.classes);
+  group_namesakes(source.columns);
+}
+
+void PictureSet::group_namesakes(const ColumnChoice& choice) {
+  NamesakePictures namesakes = namesake_pictures(files_);
+  const std::size_t count = namesakes.called.size();
+  // A few are called so by chance.
+  if (count < 4 || 10 * count < size()) return;
+  reading_.warnings.push_back(origin_ + ": " + std::to_string(count) + " of " +
+                              std::to_string(size()) +
+                              " pictures are called after others, the first is '" +
+                              printable(names_[namesakes.called.front()]) +
+                              "': masks, or changed copies? They are taken for samples as all are");
+  groups_ = choose_groups({{"original", "'the picture that they are called after'",
+                            std::move(namesakes.originals), false}},
+                          labels_, choice, origin_, reading_);
 }
 
 void PictureSet::open_table(const PictureSource& source) {
@@ -415,8 +436,8 @@ void PictureSet::open_npz(const PictureSource& source) {
                 classes, groups);
   } else if (!labels.empty()) {
     const std::string of = archive.where(labels);
-    const LabelWords words = archive.label_words(labels);
-    set_labels(own.empty() ? words : words.renamed(own), classes, of);
+    const LabelWords words = named_labels(archive, archive.label_words(labels), classes, reading_);
+    set_labels(words, classes, of);
   }
   groups_ = choose_groups(groups, labels_, source.columns, origin_, reading_);
 }
@@ -424,7 +445,12 @@ void PictureSet::open_npz(const PictureSource& source) {
 void PictureSet::set_array(ByteArray array, const std::string& where) {
   const auto& shape = array.shape;
   if (shape.size() != 3 && !(shape.size() == 4 && (shape[3] == 1 || shape[3] == 3)))
-    throw DataError(where + ": expected pictures x height x width, or x 3 for colours");
+    throw DataError(where + ": " + std::to_string(shape.size()) + " dimensions, the last of " +
+                    std::to_string(shape.empty() ? 0 : shape.back()) +
+                    ", expected pictures x height x width, or x 3 for colours" +
+                    (shape.size() == 4 && (shape[1] == 1 || shape[1] == 3)
+                         ? "; numpy.moveaxis(pictures, 1, 3) brings colours to the end"
+                         : ""));
   if (shape[0] > kMaxPictures)
     throw DataError(where + ": " + std::to_string(shape[0]) + " pictures, expected at most " +
                     std::to_string(kMaxPictures));

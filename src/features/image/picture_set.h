@@ -71,10 +71,13 @@ class PictureSet {
   /// One class number a picture, or none.
   const Labels& labels() const { return labels_; }
   const std::vector<std::string>& classes() const { return classes_; }
-  /// Of a table, of an archive or of the labels beside them; features/samples/sample_groups.h.
+  /// Of a table, of an archive or of the labels beside them (features/samples/sample_groups.h), of
+  /// folders by names (features/image/picture_names.h).
   const SampleGroups& groups() const { return groups_; }
   /// What was passed over, and what was taken for what: a sentence each, without its full stop.
   const std::vector<std::string>& notes() const { return reading_.notes; }
+  /// What may be wrong, the same.
+  const std::vector<std::string>& warnings() const { return reading_.warnings; }
   /// How a table was read; an empty object otherwise.
   const nlohmann::json& reading() const { return reading_.details; }
   /// What opens a message about a picture.
@@ -88,6 +91,8 @@ class PictureSet {
  private:
   PictureSet() = default;
   void open_folder(const PictureSource& source);
+  /// Pictures of folders that are called after one another are said, and stay together.
+  void group_namesakes(const ColumnChoice& choice);
   void open_table(const PictureSource& source);
   void open_idx(const PictureSource& source);
   void open_npz(const PictureSource& source);

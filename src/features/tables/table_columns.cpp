@@ -464,7 +464,9 @@ class Assignment {
       take_as_content(candidates[0], named.empty() ? "by what is in it" : "by its name");
       return;
     }
-    const Indices rest = uses_.free_columns();
+    Indices rest = uses_.free_columns();
+    if (uses_.profile().header() && table_.columns() > 1)
+      std::erase_if(rest, [&](std::size_t j) { return is_label_heading(uses_.name(j)); });
     if (rest.size() == 1 && (!out_.label || table_.columns() == 1)) {
       take_as_content(rest[0], "it is the only one");
       return;
@@ -478,7 +480,7 @@ class Assignment {
       take_as_content(rest[0], "the first of two");
     else
       throw DataError(table_.name() + ": no column looks like the " + role + ", of " +
-                      uses_.list(rest) + ": say which with " + option);
+                      uses_.list(uses_.free_columns()) + ": say which with " + option);
   }
 
   const Table& table_;

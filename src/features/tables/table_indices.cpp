@@ -132,6 +132,10 @@ void leave_out_indices(ColumnUses& uses, TableUse use, bool names_decide) {
   refuse_shifted_names(uses, use);
   for (const std::size_t j : uses.free_columns()) {
     const ColumnProfile& c = uses.column(j);
+    // Files may be numbered.
+    if (use == TableUse::kPictures &&
+        (2 * c.files > rows || (header && is_path_heading(uses.name(j)))))
+      continue;
     const bool plain = c.numbers == c.whole;
     const bool unnamed = header && (uses.name(j).empty() || is_unnamed_heading(uses.name(j)));
     const std::size_t fewest = j == 0 && std::abs(c.count.step()) == 1 ? kFewestFront : kFewest;
@@ -146,8 +150,7 @@ void leave_out_indices(ColumnUses& uses, TableUse use, bool names_decide) {
     } else if (c.count.counts() && rows >= fewest && columns > 1) {
       uses.leave_out(j, "an index: it counts the rows");
     } else if (header && plain && is_identifier_heading(uses.name(j)) &&
-               !(is_ambiguous_identifier(uses.name(j)) && c.texts == 0 && c.like_labels()) &&
-               !(use == TableUse::kPictures && is_path_heading(uses.name(j)))) {
+               !(is_ambiguous_identifier(uses.name(j)) && c.texts == 0 && c.like_labels())) {
       uses.leave_out(j, "an identifier, by its name");
     } else if (header && plain && is_split_heading(uses.name(j)) && c.like_labels()) {
       uses.leave_out(j, "a split, by its name: rows of all its parts are used");

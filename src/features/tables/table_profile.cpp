@@ -124,7 +124,8 @@ void TableProfile::account(std::size_t row, const TableRow& fields) {
       column.sentences += field.find(' ') != std::string_view::npos;
       column.count.stop();
     }
-    if (is_file_ && !number) column.files += is_file_(field);
+    // Of numbers files are asked for as long as there are some: names without endings may be numbers.
+    if (is_file_ && (!number || column.files + 1 == column.rows())) column.files += is_file_(field);
     const std::uint64_t key = digest_of(field, number);
     first_again_[j] = first_again_[j] || (row > 0 && key == first_digests_[j]);
     if (number && !is_whole(*number)) column.many = true;

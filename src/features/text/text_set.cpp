@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "features/data/feature_table.h"
+#include "features/samples/label_lists.h"
 #include "features/samples/sample_groups.h"
 #include "features/tables/table.h"
 #include "features/tables/table_report.h"
@@ -38,6 +39,8 @@ TextSet read_text_set(const TextSource& source) {
     if (named.classes.size() < 2)
       throw DataError(table.name() + ": one class ('" + named.classes[0] +
                       "'), expected at least two");
+    if (const std::string lists = label_list_warning(named.classes); !lists.empty())
+      out.reading.warnings.push_back(table.name() + ": " + lists);
     out.labels = std::move(named.labels);
     out.classes = std::move(named.classes);
   }

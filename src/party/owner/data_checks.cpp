@@ -11,6 +11,7 @@
 #include "features/samples/class_names.h"
 #include "features/samples/copies.h"
 #include "features/samples/label_twins.h"
+#include "features/samples/other_scales.h"
 #include "features/samples/sample_groups.h"
 #include "features/samples/shuffle.h"
 
@@ -116,6 +117,13 @@ nlohmann::json warn_of_samples_in_both(const Dataset& known, const Dataset& othe
                   " (up to rounding): if they are copies of it, results on them say nothing about "
                   "new samples");
   nlohmann::json out = {{"samples", count}, {"nearly", near.count}};
+  if (known.width() == other.width()) {  // is refused elsewhere
+    const std::vector<std::size_t> columns = columns_of_other_scale(known.features, other.features);
+    if (!columns.empty())
+      listener.warn("of the" + samples + ", beside " + known_as + ", " +
+                    other_scale_warning(columns, known.width(), known.feature_names));
+    out["of_other_scale"] = columns.size();
+  }
   if (groups.values > 0)
     out["groups"] = {{"column", printable(other.groups.column)},
                      {"values", groups.values},

@@ -416,6 +416,39 @@ TEST_F(FeatureTables, MembersOfArchives) {
   expect_data_error([&] { load_dataset(none); }, "several members may be test features (data, x)");
 }
 
+// The same number may be another class in another archive: their names tell.
+TEST_F(FeatureTables, ClassNamesOfArchives) {
+  const FeatureMatrix x = FeatureMatrix::Random(3, 2);
+  const auto put = [&](const std::string& member, const Words& names, const Labels& labels) {
+    write_npz(folder_ / "named.npz",
+              {{"X", npy_bytes(x)}, {"y", npy_bytes(labels)}, {member, npy_bytes(names)}});
+  };
+  DataSource source;
+  source.features = folder_ / "named.npz";
+  for (const char* member : {"classes", "target_names", "class_names"}) {
+    put(member, {"oak", "ash", "birch"}, {0, 1, 2});
+    EXPECT_EQ(load_dataset(source).class_names, (Words{"oak", "ash", "birch"})) << member;
+    source.classes.names = {"ash", "birch", "oak"};
+    EXPECT_EQ(load_dataset(source).labels, (Labels{2, 0, 1})) << member;
+    source.classes.names.clear();
+  }
+  // Names that do not fit are passed over, and it is said.
+  const auto passed_over = [&](const std::string& why) {
+    Reading reading;
+    const Dataset set = load_dataset(source, &reading);
+    ASSERT_EQ(reading.warnings.size(), 1u);
+    EXPECT_NE(reading.warnings[0].find("'target_names': not taken for the classes' names: "),
+              std::string::npos);
+    EXPECT_NE(reading.warnings[0].find(why), std::string::npos) << reading.warnings[0];
+    EXPECT_EQ(set.labels, (Labels{0, 1, 2}));
+  };
+  put("target_names", {"oak", "ash", "birch"}, {1, 2, 3});
+  passed_over("label 3, but there are names for 0 to 2 only");
+  put("target_names", {"oak", "ash", "birch"}, {0, 1, 2});
+  source.classes.names = {"0", "1", "2"};
+  passed_over("the training set's classes are numbers");
+}
+
 TEST_F(FeatureTables, TablesOfOtherNames) {
   const std::string text = table("", 12, [](int i) { return decimal(i) + (i % 2 ? ",x" : ",y"); });
   const auto load = [&](const char* name, std::string_view content) {

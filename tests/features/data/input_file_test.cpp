@@ -44,6 +44,16 @@ TEST(InputFile, ReadsWhereItIsAsked) {
   }
 }
 
+// Cloned without the extension, every large file of a repository is such a text.
+TEST(InputFile, PointersOfGitLfsAreNoFiles) {
+  const TemporaryFolder folder;
+  const std::string pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:";
+  put_file(folder / "x", pointer + std::string(64, '0') + "\nsize 9\n");
+  expect_data_error([&] { InputFile{folder / "x"}; }, "x': a pointer of Git LFS, and not the file");
+  put_file(folder / "x", "note,label\n" + pointer);
+  EXPECT_EQ(InputFile(folder / "x").size(), 11 + pointer.size());
+}
+
 TEST(InputFile, ShrinkingMeanwhileIsAnError) {
   const TemporaryFolder folder;
   put_file(folder / "x", std::string(1 << 16, 'x'));

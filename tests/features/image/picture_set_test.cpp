@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 
 #include "features/data/npy.h"
 #include "features/data/test_files.h"
@@ -35,6 +36,7 @@ class Pictures : public ::testing::Test {
     std::string header = "{'descr': '|u1', 'fortran_order': False, 'shape': (" + shape + "), }";
     header += std::string(118 - header.size() - 1, ' ') + "\n";
     std::vector<std::uint8_t> out = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, 118, 0};
+    out.reserve(out.size() + header.size() + count);
     out.insert(out.end(), header.begin(), header.end());
     for (std::size_t i = 0; i < count; ++i) out.push_back(static_cast<std::uint8_t>(i));
     return out;
@@ -93,6 +95,48 @@ TEST_F(Pictures, ClassesAreTrimmedAndComposed) {
   put_picture("set/na\xcc\x88vus/2.png");
   EXPECT_EQ(PictureSet::open(source("set")).classes(),
             (std::vector<std::string>{"mel", "n\xc3\xa4vus"}));
+}
+
+// Masks would be taken for what they are of, and of a changed copy the original is known.
+TEST_F(Pictures, ThoseThatAreCalledAfterOthers) {
+  for (const char* kind : {"benign", "malignant"})
+    for (int i = 0; i < 6; ++i) {
+      const std::string name = std::string("busi/") + kind + "/" + kind + " (" + std::to_string(i);
+      put_picture(name + ").png");
+      put_picture(name + ")_mask.png");
+      if (i == 0) put_picture(name + ")_mask_left.png");
+    }
+  const PictureSet busi = PictureSet::open(source("busi"));
+  ASSERT_EQ(busi.warnings().size(), 1u);
+  EXPECT_NE(busi.warnings()[0].find("14 of 26 pictures are called after others, the first is "
+                                    "'benign/benign (0)_mask.png'"),
+            std::string::npos)
+      << busi.warnings()[0];
+  EXPECT_TRUE(busi.groups().together);
+  const std::vector<std::string>& groups = busi.groups().values;
+  ASSERT_EQ(groups.size(), 26u);
+  EXPECT_EQ(std::set<std::string>(groups.begin(), groups.end()).size(), 12u);
+  for (std::size_t i = 0; i < busi.size(); ++i) {
+    const std::string& name = busi.names()[i];
+    EXPECT_TRUE(groups[i].ends_with(name.substr(0, name.find(')') + 1))) << name;
+  }
+  // What was made of one picture, without it; numbers are no words.
+  for (int i = 0; i < 12; ++i)
+    for (const char* made : {"1a", "2b"}) {
+      const std::string folder = i % 2 == 0 ? "a/" : "b/", name = std::to_string(i);
+      put_picture("made/" + folder + "x" + name + "_png.rf." + made + ".png");
+      put_picture("plain/" + folder + "x" + (made[0] == '1' ? name : name + "_2") + ".png");
+    }
+  const PictureSet made = PictureSet::open(source("made"));
+  EXPECT_EQ(made.warnings().size(), 1u);
+  EXPECT_EQ(made.groups().values[0], made.groups().values[1]);
+  EXPECT_NE(made.groups().values[1], made.groups().values[2]);
+  const PictureSet plain = PictureSet::open(source("plain"));
+  EXPECT_TRUE(plain.warnings().empty());
+  EXPECT_TRUE(plain.groups().values.empty());
+  PictureSource asked = source("busi");
+  asked.columns.group = "none";
+  EXPECT_TRUE(PictureSet::open(asked).groups().values.empty());
 }
 
 TEST_F(Pictures, FolderWithoutClasses) {
@@ -227,6 +271,25 @@ TEST_F(Pictures, Tables) {
   refused(named, "the same column");
   named.columns.label = "kind";
   refused(named, "no column 'kind'");
+}
+
+// Files that are numbered are no index, wherever they lie, and a column of labels is no path.
+TEST_F(Pictures, NumberedFilesOfTables) {
+  std::string rows;
+  for (int i = 0; i < 12; ++i) {
+    put_picture("img/" + std::to_string(i) + ".png");
+    rows += std::to_string(i) + (i % 2 == 0 ? ",a\n" : ",b\n");
+  }
+  for (const char* header : {"id,label\n", "image_id,label\n", "number,label\n", ""}) {
+    put_file(folder_ / "t.csv", header + rows);
+    PictureSource numbered = source("t.csv");
+    numbered.root = folder_ / "img";
+    EXPECT_EQ(PictureSet::open(numbered).names()[3], "3") << header;
+  }
+  put_file(folder_ / "t.csv", "image_id,label\n" + rows);
+  refused(source("t.csv"), "/0'");
+  put_file(folder_ / "t.csv", "number,label\n" + rows);
+  refused(source("t.csv"), "no column looks like the path");
 }
 
 TEST_F(Pictures, BadTables) {
@@ -530,6 +593,13 @@ TEST_F(Pictures, Npz) {
   refused(npz, "type f4, expected u1");
   npz.images_member = "y_test";
   refused(npz, "expected u1");
+  const auto first = array("2, 3, 2, 2", 24);
+  write_npz(folder_ / "first.npz", {{"images", first}});
+  refused(source("first.npz"), "numpy.moveaxis(pictures, 1, 3)");
+  // Names that are not called as `extract` calls them.
+  write_npz(folder_ / "named.npz",
+            {{"images", images}, {"labels", labels}, {"label_names", npy_bytes(names)}});
+  EXPECT_EQ(PictureSet::open(source("named.npz")).classes(), names);
 }
 
 // BLINDTUNER_DATA names a folder with ham10000_28.npz and mnist/*.gz; unset by default.

@@ -243,16 +243,20 @@ class Groups(Base):
         features, labels = blobs(240, 4)
         train, test = self.folder / "a.csv", self.folder / "b.csv"
 
-        def table(path, rows, name="target", values=None):
+        def table(path, rows, name="target", values=None, unit=1):
             path.write_text("a,b,c,d,e,f," + name + "\n" + "".join(
-                ",".join(f"{v:.4f}" for v in features[i][:6]) + f",{values(i) if values else labels[i]}\n"
-                for i in rows))
+                ",".join(f"{v:.4f}" for v in (*features[i][:5], unit * features[i][5])) +
+                f",{values(i) if values else labels[i]}\n" for i in rows))
         table(train, range(150))
-        table(test, [i for i in range(150, 240) if labels[i] == 1])
-        report, _ = self.report("--features", train, "--test-features", test)
+        table(test, [i for i in range(150, 240) if labels[i] == 1], unit=1000)
+        report, said = self.report("--features", train, "--test-features", test)
+        self.assertIn("warning: 1 of 6 features of the samples for test lie elsewhere than in the "
+                      "training set or are of another scale, the first is 'f'", said)
+        self.assertEqual(report["reading"]["test"]["of_other_scale"], 1)
         self.assertEqual(len(report["notes"]), 1)
         self.assertIn("every sample is of one class, '1'", report["notes"][0])
         model = self.out / "model.npz"
+        table(test, [i for i in range(150, 240) if labels[i] == 1])
         result = self.good(OWNER, "evaluate", "--model", model, "--features", test)
         self.assertIn("NOTE: every sample is of one class, '1'", result.stdout)
         table(test, range(150, 240))

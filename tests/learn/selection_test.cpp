@@ -57,6 +57,17 @@ TEST(Selection, TriesOnWhatWasHeldOut) {
               1);
 }
 
+// Where the only sample of one of two classes is held out, nothing can be trained on the rest.
+TEST(Selection, AClassOfOneSample) {
+  Dataset set = set_of(50, 0, 2, 3);
+  set.labels[17] = 1;
+  const TrainingSetting settings[] = {setting("a", 4)};
+  const Trial trial = try_settings(set, settings, {}).front();
+  EXPECT_EQ(trial.trials, 4);
+  EXPECT_NEAR(static_cast<double>(trial.right.size()), 40, 1);
+  EXPECT_EQ(trial.quality.accuracy, 1);
+}
+
 TEST(Selection, CopiesAreInOneFold) {
   // Coin tosses again, every sample five times: 200 of them leave 0.5 +- 0.2 once in 80 million.
   const Dataset once = set_of(200, 0.5, 40, 2);

@@ -54,6 +54,22 @@ std::vector<NamedColumn> archive_keys(const NpzArchive& archive, std::size_t row
   return out;
 }
 
+std::vector<std::string> unused_members(const NpzArchive& archive, const std::string& features,
+                                        const std::vector<std::string>& taken) {
+  // What `extract` writes beside the features.
+  const std::vector<std::string> own = {"digests",    "pooling",      "poolings", "pooling_columns",
+                                        "label_name", "group_column", "groups",   "picture_bits"};
+  const auto is_in = [](const std::vector<std::string>& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  std::vector<std::string> out;
+  for (const auto& [member, name] : members_beside(archive, features))
+    if (!is_in(own, member) && !is_in(taken, member) && !is_key_heading(heading_of(member)) &&
+        !is_group_heading(name))
+      out.push_back(member);
+  return out;
+}
+
 std::vector<GroupColumn> group_members(const NpzArchive& archive, const std::string& features,
                                        std::size_t rows, const ColumnChoice& choice,
                                        Reading& reading) {

@@ -19,6 +19,11 @@ std::vector<NamedColumn> archive_keys(const NpzArchive& archive, std::size_t row
                                       const std::vector<std::string>& taken,
                                       std::vector<std::string>& unreadable);
 
+/// Members of the part that `features` is of, and of none, that nothing takes by their names; not those
+/// that are `taken`.
+std::vector<std::string> unused_members(const NpzArchive& archive, const std::string& features,
+                                        const std::vector<std::string>& taken);
+
 /// What may group the samples: members beside `features` with a word a row, `groups` (whose column
 /// `group_column` names, as `extract` writes them) or named so. What cannot be read, and what may be of
 /// another part, is warned of. Throws DataError where the one that was asked for cannot be taken.

@@ -365,6 +365,12 @@ Dataset load_dataset(const DataSource& source, Reading* told,
         if (const auto names = archive.strings("label_name"); names.size() == 1)
           set.label_name = names[0];
       words = named_labels(archive, std::move(words), classes, reading);
+      if (const std::vector<std::string> unused = unused_members(
+              archive, members.features, {members.labels, class_names_member(archive)});
+          !unused.empty()) {
+        reading.details["unused_members"] = unused;
+        reading.notes.push_back(archive.name() + ": not used: " + list_of_words(unused));
+      }
     }
   } else if (source.labels.empty()) {
     throw DataError(name + ": has no labels of its own, expected a file of labels beside it");

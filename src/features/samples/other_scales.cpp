@@ -49,11 +49,12 @@ std::vector<std::size_t> columns_of_other_scale(const FeatureMatrix& known,
 }
 
 std::string other_scale_warning(const std::vector<std::size_t>& columns, std::size_t width,
-                                const std::vector<std::string>& names) {
+                                const std::vector<std::string>& names, const std::string& whose,
+                                const std::string& known_as) {
   if (columns.empty()) return {};
   const std::size_t first = columns.front();
-  return std::to_string(columns.size()) + " of " + std::to_string(width) +
-         " features lie elsewhere or are of another scale, the first is " +
+  return std::to_string(columns.size()) + " of " + std::to_string(width) + " features of " + whose +
+         " lie elsewhere than in " + known_as + " or are of another scale, the first is " +
          (names.empty() ? "column " + std::to_string(first + 1)
                         : "'" + printable(names[first].substr(0, 60)) + "'") +
          ": in other units, or scaled apart?";

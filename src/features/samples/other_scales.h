@@ -15,8 +15,10 @@ namespace blindtuner::features {
 std::vector<std::size_t> columns_of_other_scale(const FeatureMatrix& known,
                                                 const FeatureMatrix& other);
 
-/// "2 of 5 features ..": with the first by name; empty without any. `names`: one a column, or none.
+/// "2 of 5 features of `whose` lie elsewhere than in `known_as` ..", with the first by name; empty without
+/// any. `names`: one a column, or none.
 std::string other_scale_warning(const std::vector<std::size_t>& columns, std::size_t width,
-                                const std::vector<std::string>& names);
+                                const std::vector<std::string>& names, const std::string& whose,
+                                const std::string& known_as);
 
 }  // namespace blindtuner::features

@@ -182,6 +182,11 @@ void drop_the_worse(std::vector<Scored>& scored, const Labels& actual) {
   }
 }
 
+std::ptrdiff_t classes_in(const Dataset& set) {
+  const std::vector<std::size_t> counts = class_counts(set.labels, set.classes);
+  return std::count_if(counts.begin(), counts.end(), [](std::size_t count) { return count > 0; });
+}
+
 }  // namespace
 
 std::vector<Trial> try_settings(const Dataset& data, std::span<const TrainingSetting> settings,
@@ -194,7 +199,8 @@ std::vector<Trial> try_settings(const Dataset& data, std::span<const TrainingSet
   Labels actual;
   for (int held = 0; held < options.trials; ++held) {
     const HeldOut split = split_of(data, fold, held, options);
-    if (split.held.size() == 0) continue;
+    // Of a class of one sample there is nothing to train on where that is held out.
+    if (split.held.size() == 0 || classes_in(split.train) < 2) continue;
     actual.insert(actual.end(), split.held.labels.begin(), split.held.labels.end());
     // Settings of one pooling and whitening follow from the same features.
     std::map<std::size_t, ByEpsilon> by_pooling;

@@ -120,8 +120,8 @@ nlohmann::json warn_of_samples_in_both(const Dataset& known, const Dataset& othe
   if (known.width() == other.width()) {  // is refused elsewhere
     const std::vector<std::size_t> columns = columns_of_other_scale(known.features, other.features);
     if (!columns.empty())
-      listener.warn("of the" + samples + ", beside " + known_as + ", " +
-                    other_scale_warning(columns, known.width(), known.feature_names));
+      listener.warn(other_scale_warning(columns, known.width(), known.feature_names,
+                                        "the" + samples, known_as));
     out["of_other_scale"] = columns.size();
   }
   if (groups.values > 0)

@@ -78,9 +78,13 @@ Tried try_all(const Dataset& train, std::size_t width, std::span<const TrainingS
               std::span<const double> costs, int patience, const OrderSeed& seed) {
   Tried out;
   out.report = {{"trials", json::array()}};
-  if (train.size() >= kFewSamples) {
-    const std::optional<Dataset> part = part_of(train, width, seed);
-    const Dataset& data = part ? *part : train;
+  const std::optional<Dataset> part = part_of(train, width, seed);
+  const Dataset& data = part ? *part : train;
+  // Of a part that is drawn all may be of the largest class.
+  const int first = data.labels.front();
+  const bool several = std::any_of(data.labels.begin(), data.labels.end(),
+                                   [&](int label) { return label != first; });
+  if (train.size() >= kFewSamples && several) {
     TrialOptions options;
     options.patience = patience;
     options.seed = seed.bytes();

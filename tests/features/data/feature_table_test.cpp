@@ -416,6 +416,26 @@ TEST_F(FeatureTables, MembersOfArchives) {
   expect_data_error([&] { load_dataset(none); }, "several members may be test features (data, x)");
 }
 
+TEST_F(FeatureTables, MembersThatNobodyUsesAreSaid) {
+  const FeatureMatrix x = FeatureMatrix::Random(2, 2);
+  const auto two = npy_bytes(Words{"a", "b"});
+  write_npz(folder_ / "more.npz", {{"X", npy_bytes(x)},
+                                   {"y", npy_bytes(Labels{0, 1})},
+                                   {"target_names", two},
+                                   {"ids", two},
+                                   {"patient", two},
+                                   {"digests", two},
+                                   {"sample_weight", npy_bytes(x)},
+                                   {"DESCR", two}});
+  DataSource source;
+  source.features = folder_ / "more.npz";
+  Reading reading;
+  load_dataset(source, &reading);
+  EXPECT_TRUE(std::any_of(reading.notes.begin(), reading.notes.end(), [](const std::string& note) {
+    return note.ends_with("more.npz': not used: DESCR, sample_weight");
+  }));
+}
+
 // The same number may be another class in another archive: their names tell.
 TEST_F(FeatureTables, ClassNamesOfArchives) {
   const FeatureMatrix x = FeatureMatrix::Random(3, 2);

@@ -45,12 +45,13 @@ TEST(OtherScales, UnitsAreNoticed) {
 }
 
 TEST(OtherScales, AreNamed) {
-  EXPECT_EQ(other_scale_warning({}, 5, {}), "");
-  EXPECT_EQ(other_scale_warning({1, 3}, 5, {})
-                .find("2 of 5 features lie elsewhere or are of another "
-                      "scale, the first is column 2: "),
-            0u);
-  EXPECT_NE(other_scale_warning({1}, 2, {"a", "b"}).find("the first is 'b'"), std::string::npos);
+  EXPECT_EQ(other_scale_warning({}, 5, {}, "those for test", "the training set"), "");
+  EXPECT_EQ(
+      other_scale_warning({1, 3}, 5, {}, "those for test", "the training set"),
+      "2 of 5 features of those for test lie elsewhere than in the training set or are of another "
+      "scale, the first is column 2: in other units, or scaled apart?");
+  EXPECT_NE(other_scale_warning({1}, 2, {"a", "b"}, "x", "y").find("the first is 'b'"),
+            std::string::npos);
 }
 
 }  // namespace

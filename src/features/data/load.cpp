@@ -364,7 +364,7 @@ Dataset load_dataset(const DataSource& source, Reading* told,
       if (members.labels == "labels" && archive.contains("label_name"))
         if (const auto names = archive.strings("label_name"); names.size() == 1)
           set.label_name = names[0];
-      words = named_labels(archive, std::move(words), classes, reading);
+      words = named_labels(archive, words, classes, reading);
       if (const std::vector<std::string> unused = unused_members(
               archive, members.features, {members.labels, class_names_member(archive)});
           !unused.empty()) {

@@ -39,6 +39,9 @@ constexpr KindName kKinds[] = {
     {FileKind::kAnswer, "an answer to a round of validation", "answer"},
     {FileKind::kKeyShares, "an owner's shares of a study's keys", "key_shares"},
     {FileKind::kWayInKeys, "a study's way-in keys", "way_in_keys"},
+    {FileKind::kContribution, "an owner's contribution to a joint data set", "contribution"},
+    {FileKind::kSums, "encrypted sums over rows", "sums"},
+    {FileKind::kSealedShare, "a sealed share of an opening", "sealed_share"},
 };
 
 }  // namespace

@@ -62,6 +62,9 @@ enum class FileKind : std::uint32_t {
   kAnswer = 8,
   kKeyShares = 9,
   kWayInKeys = 10,
+  kContribution = 12,
+  kSums = 13,
+  kSealedShare = 14,
 };
 
 /// "a secret key", "evaluation keys", ..; "an unknown kind of file (9)".

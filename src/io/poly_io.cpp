@@ -135,7 +135,7 @@ Ciphertext read_ciphertext(ContainerReader& in, const Parameters& parameters,
 }
 
 void write(ContainerWriter& out, const Parameters& parameters, const SeededCiphertext& c) {
-  require(c.c0.p_count() == 0, "a ciphertext has no special limbs");
+  require(c.c0.p_count() == 0 && c.c1.empty(), "a seeded ciphertext without special limbs");
   write_ring(out, parameters, c.c0.ring());
   write_count(out, c.c0.q_count());
   out.number(c.scale);

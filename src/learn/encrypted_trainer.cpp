@@ -23,7 +23,8 @@ void check_ciphertexts(const std::vector<SeededCiphertext>& list, const Paramete
                        double scale) {
   for (const SeededCiphertext& c : list)
     if (&c.c0.ring() != &parameters.small_ring() || c.c0.q_count() != 2 || c.c0.p_count() != 0 ||
-        c.c0.domain() != Domain::kNtt || !same_scale(c.scale, scale))
+        c.c0.domain() != Domain::kNtt || !same_scale(c.scale, scale) ||
+        (!c.c1.empty() && (&c.c1.ring() != &c.c0.ring() || c.c1.q_count() != 2)))
       throw DataError("the data set's ciphertexts are of another level or scale");
 }
 

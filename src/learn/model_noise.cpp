@@ -26,8 +26,17 @@ constexpr double kMargin = 1.25;
 
 double prediction_noise(const Parameters& parameters, const HeadCircuit& circuit) {
   const std::size_t n = parameters.ring().n();
-  const double rounding = noise::real_slots(noise::rounding(noise::ternary_weight(n)), n, kScale);
-  return kRoundings * std::max(1.0, circuit.noise_gain) * rounding;
+  const double weight = static_cast<double>(parameters.owners()) * noise::ternary_weight(n);
+  const double rounding = noise::real_slots(noise::rounding(weight), n, kScale);
+  const double of_head = kRoundings * std::max(1.0, circuit.noise_gain) * rounding;
+  if (parameters.owners() == 1) return of_head;
+  // Their range of mod_raise is bought with eval_mod's precision. It is an error of scores, which no head's predictions
+  // follow by more than 1 for 1.
+  const double of_scores =
+      circuit.bound * noise::bootstrap_budget(parameters, BootstrapShape::standard(parameters),
+                                              circuit.rho, kScale, kScale, 0, 0)
+                          .half_bootstrap;
+  return std::hypot(of_head, of_scores);
 }
 
 std::vector<BatchRange> batches_of(const TrainingConfig& config, std::size_t samples, int steps) {

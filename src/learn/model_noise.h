@@ -16,7 +16,8 @@ using namespace linalg;
 ///
 /// c_s the plan's coefficients of the gradients that the model is made of, g_s the gradient's error
 /// from the products (ProductNoise) with residuals as large as the head's may be, n_s the batch, p that of a
-/// prediction: 4 noise_gain times the rounding of one product. Training pulls errors back to where the loss is small; that is left
+/// prediction: 4 noise_gain times the rounding of one product, and of a parameter set for several owners what its
+/// bootstrapping adds, which is more than that. Training pulls errors back to where the loss is small; that is left
 /// out, so that the bound needs no data. Throws DataError for a configuration that `steps` does not
 /// fit.
 double model_noise(const Parameters& parameters, const ProductLayout& layout,

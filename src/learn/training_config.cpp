@@ -241,6 +241,17 @@ void require_classes(const TrainingConfig& config, std::size_t of_keys) {
                     " classes, the keys were made for " + std::to_string(of_keys));
 }
 
+TrainingConfig for_places(TrainingConfig config, std::size_t rows, std::size_t places,
+                          std::size_t samples) {
+  require(rows >= 1 && samples >= 1 && samples <= places, "places of samples");
+  config.batch_size = (config.batch_size + rows - 1) / rows * rows;
+  if (samples == places) return config;
+  const double ratio = static_cast<double>(places) / static_cast<double>(samples);
+  config.learning_rate *= ratio;
+  config.l2 /= ratio;
+  return config;
+}
+
 std::vector<BatchRange> batch_ranges(const TrainingConfig& config, std::size_t samples) {
   const int total = config.total_steps(samples);
   const std::size_t size = std::min(config.batch_size, samples);

@@ -94,6 +94,11 @@ struct BatchRange {
   bool operator==(const BatchRange&) const = default;
 };
 
+/// A configuration for `places` places in blocks of `rows`, of which `samples` hold a sample and the others zero:
+/// batches of whole blocks, a rate and an l2 by which a step is that of a mean over samples.
+TrainingConfig for_places(TrainingConfig config, std::size_t rows, std::size_t places,
+                          std::size_t samples);
+
 /// The batch of every step: with first_batch_full all samples at step 0, otherwise (and afterwards)
 /// batches 0, 1, 2, .. in turn, beginning again when they run out. Throws DataError (validate, or
 /// no samples).

@@ -16,7 +16,8 @@ inline constexpr double kErrorScale = 16777216.0;   // 2^24
 /// The largest |feature| that an owner encrypts.
 inline constexpr float kMaxFeature = 4096;
 
-/// Features and one-hot labels of one layout, secret-key ciphertexts with two limbs.
+/// Features and one-hot labels of one layout, two limbs: secret-key ciphertexts, or what several owners' became under
+/// the secret of all (linalg/joint_dataset.h).
 struct EncryptedDataset {
   ProductLayout layout;
   std::vector<SeededCiphertext> features;  ///< [block * feature_groups + group]

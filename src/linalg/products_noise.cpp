@@ -14,12 +14,23 @@ double square(double x) { return x * x; }
 
 }  // namespace
 
-ProductNoise::ProductNoise(const Parameters& parameters) : fresh_(noise::fresh()) {
+ProductNoise::ProductNoise(const Parameters& parameters) {
   const Ring& ring = parameters.small_ring();
   const KeyShape shape{2, parameters.small_special(), {2}};
-  const double weight = noise::ternary_weight(ring.n());
-  key_switch_ = noise::key_switch(ring, shape, 2, weight);
-  key_switch_q0_ = noise::key_switch(ring, shape, 1, weight);
+  const auto owners = static_cast<double>(parameters.owners());
+  const double one = noise::ternary_weight(ring.n()), weight = owners * one;
+  const auto joint_key_switch = [&](std::size_t q_count, double key_error) {
+    return std::hypot(key_error * noise::key_switch_inner(ring, shape, q_count),
+                      noise::rounding(weight));
+  };
+  key_switch_ = joint_key_switch(2, std::sqrt(owners));
+  key_switch_q0_ = joint_key_switch(1, std::sqrt(owners));
+  const bool alone = parameters.owners() == 1;
+  // Made in two rounds (docs/NOISE.md, "Several owners").
+  relinearisation_ =
+      alone ? key_switch_ : joint_key_switch(2, std::sqrt(2 * square(owners) * one + owners));
+  fresh_ = alone ? noise::fresh() : std::hypot(noise::fresh(), key_switch_);
+  labels_ = std::sqrt(owners) * fresh_;
   rounding_ = noise::rounding(weight);
   q1_ = static_cast<double>(ring.q(1).q);
 }
@@ -37,7 +48,7 @@ double ProductNoise::tree_at(double size, std::size_t residue, double e) const {
   return key_switch_ * std::sqrt(size / static_cast<double>(residue & -residue) - 1);
 }
 
-double ProductNoise::expanded_input() const { return std::hypot(fresh_, key_switch_); }
+double ProductNoise::expanded_input() const { return std::hypot(labels_, key_switch_); }
 
 double ProductNoise::score(const ProductLayout& l, double norm_w, double weight_scale,
                            double rms_x) const {
@@ -45,7 +56,7 @@ double ProductNoise::score(const ProductLayout& l, double norm_w, double weight_
   const double pieces = tree_mean(static_cast<double>(l.rows()), expanded_input());
   const double before = square(fresh_ * norm_w * weight_scale) +
                         terms * square(rms_x * kFeatureScale * pieces) +
-                        terms * square(fresh_ * pieces) + square(key_switch_);
+                        terms * square(fresh_ * pieces) + square(relinearisation_);
   const double width = static_cast<double>(l.width);
   const double after = square(rounding_) + (square(width) - 1) / 3 * square(key_switch_q0_);
   return std::sqrt(before / square(q1_) + after) / (kFeatureScale * weight_scale / q1_);
@@ -59,7 +70,7 @@ double ProductNoise::gradient(const ProductLayout& l, double norm_e,
   double sum =
       square(fresh_ * norm_e * kErrorScale) +
       static_cast<double>(blocks * l.n) * square(fresh_ * tree_mean(width, expanded_input())) +
-      square(key_switch_) + (square(rows) - 1) / 3 * square(key_switch_);
+      square(relinearisation_) + (square(rows) - 1) / 3 * square(key_switch_);
   for (std::size_t i = 0; i < l.width; ++i)
     sum += square(norms_x[i] * kFeatureScale *
                   tree_at(width, (j + l.width - i) % l.width, expanded_input()));

@@ -9,12 +9,14 @@
 
 namespace blindtuner::linalg {
 
-/// Trees (of `size` leaves) double what they keep and cancel the rest; every level adds a key
+/// Under keys of as many owners as the parameters are for: data came in by a key switch, labels as a sum of all owners',
+/// and secrets and keys' errors are sums of theirs. Trees (of `size` leaves) double what they keep and cancel the rest; every level adds a key
 /// switch.
 class ProductNoise {
  public:
   explicit ProductNoise(const Parameters& parameters);
 
+  /// Of a data set's features.
   double fresh() const { return fresh_; }
   /// At q_0 q_1, its rounding included.
   double key_switch() const { return key_switch_; }
@@ -25,7 +27,7 @@ class ProductNoise {
   double tree_mean(double size, double e) const;
   /// At an index that is `residue` modulo the tree's size.
   double tree_at(double size, std::size_t residue, double e) const;
-  /// The input error of packed weights and of errors, which begin with an automorphism.
+  /// The input error of packed weights and of errors, which begin with an automorphism; that of the larger.
   double expanded_input() const;
 
   /// A score of a class with weights of norm `norm_w`, in its own unit; rms_x of the features.
@@ -38,7 +40,7 @@ class ProductNoise {
                   std::size_t j, std::size_t blocks) const;
 
  private:
-  double fresh_, key_switch_, key_switch_q0_, rounding_, q1_;
+  double fresh_, labels_, key_switch_, key_switch_q0_, relinearisation_, rounding_, q1_;
 };
 
 /// What of a data set's features errors depend on. Root mean squares over the samples; the bias's

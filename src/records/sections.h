@@ -21,6 +21,7 @@ using namespace learn;
 inline constexpr SectionTag kLayoutSection = section_tag("LAYT"),
                             kBootstrapSection = section_tag("BOOT"),
                             kProductsSection = section_tag("PROD"),
+                            kCellsSection = section_tag("CELL"),
                             kFeaturesSection = section_tag("FEAT"),
                             kLabelsSection = section_tag("LABL"),
                             kTrainingSection = section_tag("TRAI"),

@@ -15,6 +15,7 @@ Ciphertext Ciphertext::zero(const Ring& ring, std::size_t q_count, double scale)
 }
 
 Ciphertext SeededCiphertext::expand() const {
+  if (!c1.empty()) return {c0.copy(), c1.copy(), scale};
   const WorkScope work(Work::kExpand, c0.ring().log_n(), c0.q_count());
   return {c0.copy(), sample_uniform(c0.ring(), c0.q_count(), 0, seed, stream), scale};
 }

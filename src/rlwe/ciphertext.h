@@ -31,13 +31,18 @@ struct Tensor {
   double scale = 1;
 };
 
-/// A fresh secret-key ciphertext with c1 replaced by the seed it is expanded from: half the size.
+/// A fresh secret-key ciphertext with c1 replaced by the seed it is expanded from: half the size. Once its key was
+/// switched it is whole: no seed gives its c1.
 struct SeededCiphertext {
   Poly c0;
   Seed seed{};
   u64 stream = 0;
   double scale = 1;
+  Poly c1 = {};  ///< empty: expanded from the seed
   Ciphertext expand() const;
+  static SeededCiphertext whole(Ciphertext&& c) {
+    return {std::move(c.c0), {}, 0, c.scale, std::move(c.c1)};
+  }
 };
 
 // Both operands need the same ring and the scales within 2^-30 of each other; the result's level is

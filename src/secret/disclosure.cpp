@@ -17,7 +17,7 @@
 namespace blindtuner::secret {
 namespace {
 
-constexpr double kFloodFactor = 0x1p8, kLeastNoise = 0x1p-8;
+constexpr double kFloodFactor = 0x1p8, kLeastNoise = 0x1p-8, kSumsFlood = 0x1p12;
 
 // What was refused where it is no ciphertext.
 constexpr char kAnswer[] = "answer";
@@ -149,6 +149,17 @@ double publication_noise(double error) {
 double publication_bits(std::uint64_t numbers, double error, double noise) {
   const double ratio = error / noise;
   return static_cast<double>(numbers) / 2 * std::log1p(ratio * ratio) / std::log(2.0);
+}
+
+Opening opening_of_sums(const Parameters& parameters, const SumsShape& shape, std::size_t owners,
+                        std::string decryptors, double budget) {
+  Opening out;
+  out.error = sums_error(parameters, owners) / shape.scale(parameters);
+  out.noise = kSumsFlood * out.error;
+  out.budget = budget;
+  out.owners = owners;
+  out.decryptors = std::move(decryptors);
+  return out;
 }
 
 Disclosure::Disclosure(const OwnerKeys& keys, const std::filesystem::path& folder)
@@ -375,16 +386,32 @@ Published Disclosure::publish(const EncryptedScores& scores, const PlausibleValu
 
 OpeningShare Disclosure::share(const EncryptedModel& model, const Origin& origin,
                                const Opening& opening) {
-  require(model.weights.size() == model.layout.packs() && opening.owners >= 1 &&
-              !opening.decryptors.empty(),
-          "a model of its layout, and owners who open it");
+  require(model.weights.size() == model.layout.packs(), "a model of its layout");
+  return share("model", model.weights, origin, opening);
+}
+
+OpeningShare Disclosure::share(const EncryptedSums& sums, const Origin& origin,
+                               const Opening& opening) {
+  require(sums.packs.size() == sums.shape.packs(parameters()), "sums of their shape");
+  return share("sums", sums.packs, origin, opening);
+}
+
+OpeningShare Disclosure::share(const char* what, std::span<const Ciphertext> ciphertexts,
+                               const Origin& origin, const Opening& opening) {
+  require(!ciphertexts.empty() && opening.owners >= 1 && !opening.decryptors.empty(),
+          "a result, and owners who open it");
   const SecretKey& s = keys_.secrets.small;
-  const double scale = model.weights.front().scale;
-  const std::size_t q_count = model.weights.front().q_count();
-  for (const Ciphertext& c : model.weights)
+  const double scale = ciphertexts.front().scale;
+  const std::size_t q_count = ciphertexts.front().q_count();
+  for (const Ciphertext& c : ciphertexts)
     require(&c.ring() == &s.ring() && c.q_count() == q_count && c.scale == scale && scale > 0,
-            "a model's ciphertexts are of one level and scale");
-  const double least = opening.error >= 0 ? publication_noise(opening.error) * scale : -1;
+            "a result's ciphertexts are of one level and scale");
+  require(opening.noise == 0 || opening.noise >= kFloodFactor * opening.error,
+          "noise that drowns the errors");
+  const double wanted = opening.noise > 0    ? opening.noise
+                        : opening.error >= 0 ? publication_noise(opening.error)
+                                             : -1;
+  const double least = wanted * scale;
   // All that is added up stays a small part of Q, whatever the noise.
   const double most =
       std::exp2(s.ring().log2_modulus(q_count, 0) - 10) / static_cast<double>(opening.owners);
@@ -393,22 +420,22 @@ OpeningShare Disclosure::share(const EncryptedModel& model, const Origin& origin
   const int levels = joint::wide_levels(least);
 
   // Of what the share is made of, which c_0 is not.
-  const auto digest_of = [&](std::span<const Ciphertext> ciphertexts) {
+  const auto digest_of = [&](std::span<const Ciphertext> some) {
     Sha256 hash;
     hash.add("blindtuner share 1 ").add(keys_.secrets.parameters->digest());
-    for (const Ciphertext& c : ciphertexts) add_poly(hash, c.c1);
+    for (const Ciphertext& c : some) add_poly(hash, c.c1);
     return hash.finish();
   };
   OpeningShare out;
   out.noise = joint::wide_sigma(levels) / scale;
-  const std::uint64_t numbers = model.weights.size() * s.ring().n();
+  const std::uint64_t numbers = ciphertexts.size() * s.ring().n();
 
   std::string refusal;
   record([&](const std::vector<LedgerEntry>& before) -> std::optional<LedgerEntry> {
     LedgerEntry entry;
     entry.kind = LedgerEntry::Kind::kShared;
-    entry.what = "model";
-    entry.ciphertext = to_hex(digest_of(model.weights));
+    entry.what = what;
+    entry.ciphertext = to_hex(digest_of(ciphertexts));
     entry.data = origin.data;
     entry.run = origin.run;
     entry.numbers = numbers;
@@ -419,7 +446,7 @@ OpeningShare Disclosure::share(const EncryptedModel& model, const Origin& origin
     bool again = false;
     for (const LedgerEntry& e : before) {
       if (e.kind != entry.kind) continue;
-      ++given;
+      if (e.what == entry.what) ++given;
       if (e.ciphertext != entry.ciphertext) continue;
       again = true;
       if (e.rule != entry.rule || e.noise != entry.noise)
@@ -444,7 +471,7 @@ OpeningShare Disclosure::share(const EncryptedModel& model, const Origin& origin
   if (!refusal.empty()) throw DataError(origin.name + ": " + refusal);
 
   // Each by itself: in whichever results a ciphertext is, its share is one.
-  for (const Ciphertext& c : model.weights) {
+  for (const Ciphertext& c : ciphertexts) {
     Sha256 hash;
     const Sha256Digest digest = digest_of(std::span(&c, 1));
     hash.add(digest.data(), digest.size()).add_number(static_cast<std::uint64_t>(levels));
@@ -457,29 +484,67 @@ OpeningShare Disclosure::share(const EncryptedModel& model, const Origin& origin
   return out;
 }
 
+namespace {
+
+/// That no coefficient exceeds.
+double most_noise(std::span<const OpeningShare> shares) {
+  double variance = 0;
+  for (const OpeningShare& share : shares) variance += share.noise * share.noise;
+  return 12 * std::sqrt(variance);
+}
+
+/// The coefficients of every ciphertext, with the shares' noise.
+std::vector<std::vector<double>> opened(std::span<const Ciphertext> ciphertexts,
+                                        std::span<const OpeningShare> shares) {
+  std::vector<std::vector<double>> out;
+  for (std::size_t i = 0; i < ciphertexts.size(); ++i) {
+    Poly sum = ciphertexts[i].c0.copy();
+    for (const OpeningShare& share : shares) {
+      require(share.polynomials.size() == ciphertexts.size() &&
+                  share.polynomials[i].q_count() == sum.q_count(),
+              "a share of another result");
+      add_inplace(sum, share.polynomials[i]);
+    }
+    out.push_back(ckks::decode_coefficients(sum, ciphertexts[i].scale));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<double> Disclosure::open(const EncryptedSums& sums,
+                                     std::span<const OpeningShare> shares, const Origin& origin) {
+  const std::size_t numbers = sums.shape.numbers;
+  const auto rows = static_cast<double>(sums.shape.rows);
+  const PlausibleValues plausible{.largest = rows};
+  ProductLayout shape;
+  shape.samples = sums.shape.rows;
+  shape.features = numbers;
+  Sealed sealed{"sums", numbers, Sealed::digest_of("sums", keys_, shape, sums.packs), [&] {
+                  const double noise = most_noise(shares);
+                  std::vector<double> out;
+                  for (const std::vector<double>& pack : opened(sums.packs, shares))
+                    for (const double value : pack) {
+                      const double most = out.size() < numbers ? rows + noise : noise;
+                      if (!(std::abs(value) <= most * (1 + 0x1p-20)))
+                        throw DataError("sums beyond what their rows can add up to");
+                      if (out.size() < numbers) out.push_back(value);
+                    }
+                  return out;
+                }};
+  return open(std::move(sealed).held_against(plausible, origin.rule), origin);
+}
+
 std::vector<double> Disclosure::open(const EncryptedModel& model,
                                      std::span<const OpeningShare> shares,
                                      const PlausibleValues& plausible, const Origin& origin) {
   Sealed sealed = Sealed::of(keys_, model, plausible);
   sealed.decrypt = [&] {
     PlausibleValues held = plausible;
-    double variance = 0;
-    for (const OpeningShare& share : shares) variance += share.noise * share.noise;
-    const double noise = 12 * std::sqrt(variance);  // that no coefficient exceeds
+    const double noise = most_noise(shares);
     for (double* limit : {&held.largest, &held.padding, &held.empty}) *limit += noise;
     held.norm += noise * std::sqrt(static_cast<double>(model.layout.features));
-    std::vector<std::vector<double>> packs;
-    for (std::size_t i = 0; i < model.weights.size(); ++i) {
-      Poly sum = model.weights[i].c0.copy();
-      for (const OpeningShare& share : shares) {
-        require(share.polynomials.size() == model.weights.size() &&
-                    share.polynomials[i].q_count() == sum.q_count(),
-                "a share of another model");
-        add_inplace(sum, share.polynomials[i]);
-      }
-      packs.push_back(ckks::decode_coefficients(sum, model.weights[i].scale));
-    }
-    return model_values(model.layout, packs, held);
+    return model_values(model.layout, opened(model.weights, shares), held);
   };
   return open(std::move(sealed).held_against(plausible, origin.rule), origin);
 }

@@ -18,6 +18,7 @@
 #include <span>
 
 #include "linalg/encrypted_dataset.h"
+#include "linalg/sums.h"
 #include "secret/ledger.h"
 #include "secret/secret_key_file.h"
 
@@ -61,7 +62,8 @@ struct Opening {
   /// The session and the set of owners who open, and for whom: what all of them know it by.
   std::string decryptors = {};
   std::size_t owners = 1;   ///< whose shares are needed
-  std::size_t results = 1;  ///< that the study opens, altogether
+  std::size_t results = 1;  ///< of this kind that the study opens, altogether
+  double noise = 0;         ///< at least so much, and 2^8 errors; 0: publication_noise(error)
 };
 
 /// One owner's share of a result: c_1 s'_i + eta_i of every ciphertext. Alone it tells nothing; with those of
@@ -130,11 +132,17 @@ class Disclosure {
   /// ciphertext that was asked for by others or with another noise before: two shares of one c_1 average
   /// noise away; beyond the number of results or the budget; and where the numbers leave no room for noise.
   OpeningShare share(const EncryptedModel& model, const Origin& origin, const Opening& opening);
+  /// Likewise of sums over all owners' rows.
+  OpeningShare share(const EncryptedSums& sums, const Origin& origin, const Opening& opening);
   /// The model that the shares of all owners open, with their noise in its values; held against what
   /// is plausible up to it, and recorded, as what open() decrypts is. Throws ContractError for shares of another
   /// model's shape.
   std::vector<double> open(const EncryptedModel& model, std::span<const OpeningShare> shares,
                            const PlausibleValues& plausible, const Origin& origin);
+  /// The sums, shape.numbers of them, with the shares' noise. None is beyond the rows, and where there is no number there is
+  /// noise alone.
+  std::vector<double> open(const EncryptedSums& sums, std::span<const OpeningShare> shares,
+                           const Origin& origin);
 
   /// Records that a model that was opened is refused by what it decrypts to, as `reason` says.
   void refuse(const EncryptedModel& model, const Origin& origin, const std::string& reason);
@@ -154,6 +162,8 @@ class Disclosure {
   struct Sealed;
   /// Records that a round is asked, unless it was, as it is now. Throws DataError for another question.
   void claim(const Sealed& sealed, const Origin& origin);
+  OpeningShare share(const char* what, std::span<const Ciphertext> ciphertexts,
+                     const Origin& origin, const Opening& opening);
   void record_refusal(const Sealed& sealed, const Origin& origin, const std::string& reason);
   /// Decrypts, and records what is refused, by `check` too, before it throws.
   std::vector<double> decrypt(const Sealed& sealed, const Origin& origin,
@@ -178,6 +188,11 @@ double publication_noise(double error);
 /// What `numbers` numbers with this noise can tell about their errors, whoever looks: the capacity
 /// of as many Gaussian channels, numbers / 2 log2(1 + (error / noise)^2).
 double publication_bits(std::uint64_t numbers, double error, double noise);
+
+/// By which k owners open sums over their rows. Where a number stands for whole rows there is room for noise of 2^12
+/// errors, which costs nothing: beside a number of the size of the rows it is 2^-60 and less.
+Opening opening_of_sums(const Parameters& parameters, const SumsShape& shape, std::size_t owners,
+                        std::string decryptors, double budget);
 
 /// What all publications of one key set may add up to unless the owner says otherwise, in bits.
 inline constexpr double kPublicationBudget = 1;

@@ -16,6 +16,8 @@ import zlib
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+# Of studies of several owners, which no version that was given out has written: the next frozen files have them.
+NOT_FROZEN = {"key_shares", "way_in_keys", "contribution", "sums", "sealed_share"}
 sys.path.insert(0, str(HERE.parent / "golden"))
 import reference  # noqa: E402
 

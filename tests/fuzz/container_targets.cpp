@@ -1,5 +1,6 @@
 // Files that pass between owner and server, each read as whoever gets it does.
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 
 #include "app/common/inspect.h"
 #include "io/file_stream.h"
@@ -11,7 +12,11 @@
 #include "records/checkpoint.h"
 #include "records/dataset.h"
 #include "records/round.h"
+#include "records/study/contribution.h"
+#include "records/study/joint_run.h"
 #include "records/study/key_shares.h"
+#include "records/study/sealed_share.h"
+#include "records/study/sums.h"
 #include "records/training_keys.h"
 #include "secret/dataset_encryption.h"
 #include "secret/product_keygen.h"
@@ -164,6 +169,49 @@ void seed_answer(const fs::path& folder) {
     });
 }
 
+// Of two owners with 3 and 17 rows.
+void contribution(Bytes bytes) {
+  static const std::vector<std::size_t> rows = {3, 17};
+  static const Arrangement arrangement = arrange_rows(owner().parameters(), rows, 2, 2, 4, 1);
+  FileSource source(sealed_file(FileKind::kContribution, bytes));
+  const TakeCiphertext take = [](std::size_t, SeededCiphertext&&) {};
+  (void)read_contribution(source, owner().set(), {arrangement, 0, {}}, take, take);
+}
+
+void sums(Bytes bytes) {
+  const SumsShape shape = sums_shape(owner().parameters(), 20, 6);
+  const std::filesystem::path path = sealed_file(FileKind::kSums, bytes);
+  Sha256Digest contents{};
+  FileSource total(path);
+  try {
+    (void)read_sums(total, owner().set(), {}, shape, contents);
+  } catch (const DataError&) {
+    FileSource own(path);
+    (void)read_owner_sums(own, owner().set(), {}, 0, shape, contents);
+  }
+}
+
+// What stands in the box, too, as if it had been opened.
+void sealed_share(Bytes bytes) {
+  const CiphertextShape shape{1, 2, 1};
+  FileSource source(sealed_file(FileKind::kSealedShare, bytes));
+  Sha256Digest contents{};
+  const SealedShare share = read_sealed_share(
+      source, owner().set(), share_content_bytes(owner().parameters(), shape), contents);
+  double noise = 0;
+  (void)share_of_content(owner().parameters(), shape,
+                         Bytes(share.bytes).first(share.bytes.size() - 16), noise, "share");
+}
+
+// What is read is written so that it is read as the same again.
+void owner_rows(Bytes bytes) {
+  const nlohmann::json json = parse_json(std::string(bytes.begin(), bytes.end()), "rows");
+  const std::size_t pooled = JsonIn(json, "rows").has("exponents") ? 3 : 0;
+  const OwnerRows rows = owner_rows_from_json(JsonIn(json, "rows"), pooled);
+  const nlohmann::json again = to_json(rows);
+  if (!(owner_rows_from_json(JsonIn(again, "its copy"), pooled) == rows)) std::abort();
+}
+
 const std::vector<std::uint8_t>& whole_keys() {
   static const std::vector<std::uint8_t> bytes = [] {
     const Bootstrapper bootstrapper(owner().set().parameters);
@@ -263,6 +311,10 @@ constexpr Target kTargets[] = {
     {"scores", scores, mutate_sections, seed_scores},
     {"round", round, mutate_sections, seed_round},
     {"answer", answer, mutate_sections, seed_answer},
+    {"contribution", contribution, mutate_sections},
+    {"sums", sums, mutate_sections},
+    {"sealed_share", sealed_share, mutate_sections},
+    {"owner_rows", owner_rows},
     {"evaluation_keys", evaluation_keys},
     {"product_keys", product_keys},
     {"key_shares", key_shares},

@@ -6,6 +6,9 @@
 #include "records/dataset.h"
 #include "records/round.h"
 #include "records/sections.h"
+#include "records/study/contribution.h"
+#include "records/study/sealed_share.h"
+#include "records/study/sums.h"
 #include "records/training_keys.h"
 #include "rlwe/written_parameters.h"
 #include "secret/joint_fixture.h"
@@ -339,6 +342,175 @@ TEST_F(RecordsTest, TrainingKeys) {
   missing.products.galois.erase(missing.products.galois.begin());
   write_training_keys(path(), p(), set_.header.key_id, missing);
   EXPECT_NE(message_of([&] { read_training_keys(path(), set_); }).find("is missing"),
+            std::string::npos);
+}
+
+TEST_F(RecordsTest, Contribution) {
+  // 16 rows in a block: the second owner has 3 blocks of 4.
+  const Arrangement a =
+      arrange_rows(p(), std::vector<std::size_t>{9, 40}, 5, 3, p().small_ring().n() / 16, 2);
+  const ContributionInfo info{a, 1, DataId{6}};
+  const auto feature = [&](std::size_t i) { return seeded(kFeatureScale, i); };
+  const auto label = [&](std::size_t i) { return seeded(kErrorScale, 1000 + i); };
+  const auto write = [&](ByteSink& sink) {
+    return write_contribution(sink, set_, info, feature, label);
+  };
+  const auto read = [&](ByteSource& source, const ContributionInfo& expected,
+                        std::vector<u64>* taken = nullptr) {
+    const TakeCiphertext take = [&](std::size_t i, SeededCiphertext&& c) {
+      EXPECT_EQ(i, c.stream % 1000);
+      if (taken) taken->push_back(c.stream);
+    };
+    return read_contribution(source, set_, expected, take, take);
+  };
+  FileSink sink(path());
+  const Sha256Digest contents = write(sink);
+  EXPECT_EQ(load(path()).size(), contribution_bytes(p(), info));
+  FileSource file(path());
+  std::vector<u64> taken;
+  EXPECT_EQ(read(file, info, &taken), contents);
+  ASSERT_EQ(taken.size(), a.owners[1].feature_count() + a.owners[1].label_count(a.layout));
+  EXPECT_EQ(taken.back(), 1000 + a.owners[1].label_count(a.layout) - 1);
+  same_in_memory([&](ByteSink& to) { write(to); },
+                 [&](ByteSource& from) {
+                   read_contribution(
+                       from, set_, info, [](auto, auto&&) {}, [](auto, auto&&) {});
+                 });
+
+  // Nothing but what the arrangement says.
+  const Bytes bytes = load(path());
+  const auto refused = [&](const ContributionInfo& expected, const std::string& why) {
+    MemorySource source(bytes, "'data'");
+    const std::string said = message_of([&] { read(source, expected); });
+    EXPECT_NE(said.find(why), std::string::npos) << said;
+  };
+  refused({a, 0, DataId{6}}, "the owner's number: 1, expected 0");
+  refused({a, 1, DataId{7}}, "another study or session");
+  Arrangement other = a;
+  other.layout.classes = 2;
+  refused({other, 1, DataId{6}}, "another layout");
+  other = a;
+  other.owners[1].rows = 39;
+  refused({other, 1, DataId{6}}, "rows: 40, expected 39");
+  other = a;
+  other.owners[1].labels = false;
+  refused({other, 1, DataId{6}}, "the flag for labels");
+}
+
+TEST_F(RecordsTest, ContributionOfAnotherScale) {
+  const Arrangement a = arrange_rows(p(), std::vector<std::size_t>{9, 9}, 5, 3, 4, 2);
+  const ContributionInfo info{a, 0, DataId{6}};
+  for (const bool labels : {false, true}) {
+    MemorySink sink;
+    write_contribution(
+        sink, set_, info,
+        [&](std::size_t i) { return seeded(labels ? kFeatureScale : kFeatureScale / 2, i); },
+        [&](std::size_t i) { return seeded(labels ? 2 * kErrorScale : kErrorScale, i); });
+    MemorySource source(sink.bytes(), "'data'");
+    const auto take = [](std::size_t, SeededCiphertext&&) {};
+    const std::string said = message_of([&] { read_contribution(source, set_, info, take, take); });
+    EXPECT_NE(
+        said.find(labels ? "labels: a ciphertext of scale" : "features: a ciphertext of scale"),
+        std::string::npos)
+        << said;
+  }
+}
+
+TEST_F(RecordsTest, Sums) {
+  const ParametersPtr q = Parameters::create(find_parameters("InsecureJoint4"));
+  const KeySet set{q, make_header(FileKind::kSecretKey, *q, KeyId{9}), "'secret.key'"};
+  const SumsShape shape = sums_shape(*q, 1000, q->small_ring().n() + 1);
+  EncryptedSums sums{shape, {}};
+  std::vector<SeededCiphertext> own(2);
+  for (std::size_t i = 0; i < 2; ++i) {
+    own[i].c0 = random_poly(q->small_ring(), 2, 0, i);
+    own[i].scale = shape.scale(*q);
+    sums.packs.push_back({random_poly(q->small_ring(), 2, 0, i),
+                          random_poly(q->small_ring(), 2, 0, i + 2), shape.scale(*q)});
+  }
+  Sha256Digest contents{};
+  FileSink one(path());
+  const Sha256Digest written = write_owner_sums(one, set, DataId{1}, 2, shape, own);
+  FileSource file(path());
+  EXPECT_TRUE(equal(read_owner_sums(file, set, DataId{1}, 2, shape, contents)[1].c0, own[1].c0));
+  EXPECT_EQ(contents, written);
+  same_in_memory(
+      [&](ByteSink& sink) { write_owner_sums(sink, set, DataId{1}, 2, shape, own); },
+      [&](ByteSource& source) { read_owner_sums(source, set, DataId{1}, 2, shape, contents); });
+  const Bytes bytes = load(path());
+  const auto refused = [&](std::size_t owner, const DataId& data, const SumsShape& expected,
+                           const std::string& why) {
+    MemorySource source(bytes, "'sums'");
+    const std::string said =
+        message_of([&] { read_owner_sums(source, set, data, owner, expected, contents); });
+    EXPECT_NE(said.find(why), std::string::npos) << said;
+  };
+  refused(1, DataId{1}, shape, "the owner's number: 2, expected 1");
+  refused(2, DataId{2}, shape, "another study");
+  refused(2, DataId{1}, sums_shape(*q, 999, shape.numbers), "rows: 1000, expected 999");
+  refused(2, DataId{1}, sums_shape(*q, 1000, shape.numbers - 1), "numbers: ");
+  MemorySource as_total(bytes, "'sums'");
+  EXPECT_NE(message_of([&] {
+              read_sums(as_total, set, DataId{1}, shape, contents);
+            }).find("the flag for sums of all owners"),
+            std::string::npos);
+
+  FileSink all(path());
+  write_sums(all, set, DataId{1}, sums);
+  FileSource total(path());
+  EXPECT_TRUE(
+      equal(read_sums(total, set, DataId{1}, shape, contents).packs[1].c1, sums.packs[1].c1));
+  same_in_memory([&](ByteSink& sink) { write_sums(sink, set, DataId{1}, sums); },
+                 [&](ByteSource& source) { read_sums(source, set, DataId{1}, shape, contents); });
+}
+
+TEST_F(RecordsTest, SealedShare) {
+  const CiphertextShape shape{2, 2, 1};
+  std::vector<Poly> polynomials;
+  for (std::size_t i = 0; i < 2; ++i) polynomials.push_back(random_poly(p().small_ring(), 2, 0, i));
+  const std::vector<std::uint8_t> content = share_content(polynomials, 0.25);
+  ASSERT_EQ(content.size(), share_content_bytes(p(), shape));
+  double noise = 0;
+  const std::vector<Poly> back = share_of_content(p(), shape, content, noise, "'share'");
+  EXPECT_EQ(noise, 0.25);
+  EXPECT_TRUE(equal(back[1], polynomials[1]));
+  const auto refused = [&](auto change, const CiphertextShape& expected, const std::string& why) {
+    std::vector<std::uint8_t> changed = content;
+    change(changed);
+    const std::string said =
+        message_of([&] { share_of_content(p(), expected, changed, noise, "'share'"); });
+    EXPECT_NE(said.find(why), std::string::npos) << said;
+  };
+  refused([](auto&) {}, {1, 2, 1}, "another size");
+  refused([](auto& c) { c.pop_back(); }, shape, "another size");
+  refused([](auto& c) { c[7] |= 0x80; }, shape, "without noise");
+  refused(
+      [](auto& c) {
+        c.back() = 0xff, c[c.size() - 2] = 0xff, c[c.size() - 3] = 0xff, c[c.size() - 4] = 0xff,
+        c[c.size() - 5] = 0xff, c[c.size() - 6] = 0xff;
+      },
+      shape, "not below its prime");
+
+  SealedShare share;
+  share.ephemeral = {1};
+  share.receivers = {{{2}, {3}}, {{4}, {5}}};
+  share.bytes.assign(content.size() + 16, 7);
+  FileSink sink(path());
+  write_sealed_share(sink, set_, share);
+  FileSource file(path());
+  Sha256Digest contents{};
+  const SealedShare read = read_sealed_share(file, set_, content.size(), contents);
+  EXPECT_EQ(read.ephemeral, share.ephemeral);
+  ASSERT_EQ(read.receivers.size(), 2u);
+  EXPECT_EQ(read.receivers[1].wrapped, share.receivers[1].wrapped);
+  EXPECT_EQ(read.bytes, share.bytes);
+  same_in_memory(
+      [&](ByteSink& to) { write_sealed_share(to, set_, share); },
+      [&](ByteSource& from) { read_sealed_share(from, set_, content.size(), contents); });
+  FileSource longer(path());
+  EXPECT_NE(message_of([&] {
+              read_sealed_share(longer, set_, content.size() - 8, contents);
+            }).find("a share of"),
             std::string::npos);
 }
 

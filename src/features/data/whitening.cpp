@@ -35,6 +35,8 @@ struct Columns {
 
 // A column of single-precision numbers that vary by less than this share of their mean is constant.
 constexpr double kConstant = 1e-6;
+// Of a column of entries up to 1: what a difference of sums of squares in double precision does not tell from 0.
+constexpr double kLeastVariance = 0x1p-40;
 
 Columns columns_of(const FeatureMatrix& x) {
   const auto samples = static_cast<double>(x.rows());
@@ -182,29 +184,93 @@ Directions directions_of(const FeatureMatrix& x, const Columns& columns, Eigen::
   return out;
 }
 
+/// Of moments: the covariance of standardised columns that vary, whose rank is `most_rank` at most.
+Directions directions_of(Eigen::MatrixXd covariance, Eigen::Index most_rank, Eigen::Index most) {
+  const Eigen::Index d = covariance.rows();
+  const auto solved = solve(std::move(covariance));
+  Directions out{solved->eigenvalues().reverse(), {}};
+  Eigen::Index rank = d;
+  if (most_rank < d) {
+    rank = 0;
+    while (rank < most_rank && out.eigenvalues(rank) > kNoDirection * out.eigenvalues(0)) ++rank;
+    if (most > rank)
+      throw DataError("whitening: the samples differ along " + std::to_string(rank) +
+                      " directions, fewer than the " + std::to_string(most) +
+                      " components asked for");
+  }
+  out.vectors = solved->eigenvectors().rowwise().reverse().leftCols(most == 0 ? rank : most);
+  return out;
+}
+
+void require_sizes(std::uint64_t rows, std::size_t columns, double epsilon,
+                   std::size_t components) {
+  require(std::isfinite(epsilon) && epsilon > 0, "whitening: eps must be positive");
+  require(components <= columns, "whitening: more components than features");
+  if (rows < 2 || columns == 0)
+    throw DataError("whitening: " + std::to_string(rows) + " samples of " +
+                    std::to_string(columns) + " features, expected at least two samples");
+}
+
+void require_variance(const Columns& columns) {
+  if ((columns.inverse_deviation.array() == 0).all())
+    throw DataError("whitening: all samples are the same, expected features that vary");
+}
+
 }  // namespace
 
 Whitening Whitening::fit(const FeatureMatrix& features, double epsilon, std::size_t components) {
   const auto d = static_cast<std::size_t>(features.cols());
-  require(std::isfinite(epsilon) && epsilon > 0, "whitening: eps must be positive");
-  require(components <= d, "whitening: more components than features");
-  if (features.rows() < 2 || d == 0)
-    throw DataError("whitening: " + std::to_string(features.rows()) + " samples of " +
-                    std::to_string(d) + " features, expected at least two samples");
+  require_sizes(static_cast<std::uint64_t>(features.rows()), d, epsilon, components);
   if (d > kMaxWhitenedWidth && static_cast<std::size_t>(features.rows()) > kMaxWhitenedWidth)
     throw DataError("whitening: " + std::to_string(features.rows()) + " samples of " +
                     std::to_string(d) + " features, expected at most " +
                     std::to_string(kMaxWhitenedWidth) + " of one of them");
-  const Columns columns = columns_of(features);
-  if ((columns.inverse_deviation.array() == 0).all())
-    throw DataError("whitening: all samples are the same, expected features that vary");
+  Columns columns = columns_of(features);
+  require_variance(columns);
+  Directions directions = directions_of(features, columns, static_cast<Eigen::Index>(components));
+  return of(std::move(columns.mean), columns.inverse_deviation, std::move(directions.eigenvalues),
+            std::move(directions.vectors), epsilon);
+}
+
+Whitening Whitening::fit(const Moments& m, double epsilon, std::size_t components) {
+  const auto d = static_cast<Eigen::Index>(m.columns());
+  require_sizes(m.rows, m.columns(), epsilon, components);
+  if (m.columns() > kMaxWhitenedWidth)
+    throw DataError("whitening: " + std::to_string(m.columns()) + " features, expected at most " +
+                    std::to_string(kMaxWhitenedWidth) + " where only their moments are known");
+  // In the columns' own powers of two, in which neither squares nor quotients leave the range of doubles.
+  const auto rows = static_cast<double>(m.rows);
+  Columns columns{m.sums / rows, Eigen::VectorXd::Zero(d)};
+  const Eigen::MatrixXd centred = m.products / rows - columns.mean * columns.mean.transpose();
+  for (Eigen::Index j = 0; j < d; ++j) {
+    const double variance = centred(j, j), mean = columns.mean(j);
+    if (m.exponents[static_cast<std::size_t>(j)] != kNoExponent && variance > kLeastVariance &&
+        std::sqrt(variance) > kConstant * std::abs(mean))
+      columns.inverse_deviation(j) = 1 / std::sqrt(variance);
+  }
+  require_variance(columns);
+  const auto& scale = columns.inverse_deviation;
+  Directions directions =
+      directions_of(scale.asDiagonal() * centred * scale.asDiagonal(),
+                    static_cast<Eigen::Index>(std::min<std::uint64_t>(m.rows - 1, m.columns())),
+                    static_cast<Eigen::Index>(components));
+  for (Eigen::Index j = 0; j < d; ++j) {
+    const int exponent = m.exponents[static_cast<std::size_t>(j)];
+    columns.mean(j) = exponent == kNoExponent ? 0 : std::ldexp(columns.mean(j), exponent);
+    columns.inverse_deviation(j) = std::ldexp(scale(j), exponent == kNoExponent ? 0 : -exponent);
+  }
+  return of(std::move(columns.mean), columns.inverse_deviation, std::move(directions.eigenvalues),
+            std::move(directions.vectors), epsilon);
+}
+
+Whitening Whitening::of(Eigen::VectorXd mean, const Eigen::VectorXd& inverse_deviation,
+                        Eigen::VectorXd eigenvalues, Eigen::MatrixXd directions, double epsilon) {
   Whitening w;
   w.epsilon_ = epsilon;
-  w.mean_ = columns.mean;
-  Directions directions = directions_of(features, columns, static_cast<Eigen::Index>(components));
-  w.eigenvalues_ = std::move(directions.eigenvalues);
+  w.mean_ = std::move(mean);
+  w.eigenvalues_ = std::move(eigenvalues);
   const double mean_eigenvalue = w.eigenvalues_.mean();
-  w.map_ = std::move(directions.vectors);
+  w.map_ = std::move(directions);
   for (Eigen::Index j = 0; j < w.map_.cols(); ++j) {
     auto u = w.map_.col(j);
     Eigen::Index largest = 0;
@@ -213,7 +279,7 @@ Whitening Whitening::fit(const FeatureMatrix& features, double epsilon, std::siz
     const double lambda = std::max(0.0, w.eigenvalues_(j));
     const double gain = 1.0 / std::sqrt(lambda + epsilon * mean_eigenvalue);
     const double signed_gain = u(largest) < 0 ? -gain : gain;
-    u.array() *= signed_gain * columns.inverse_deviation.array();
+    u.array() *= signed_gain * inverse_deviation.array();
   }
   return w;
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/sha256.h"
+#include "features/data/moments.h"
 #include "features/samples/dataset.h"
 
 namespace blindtuner::features {
@@ -38,6 +39,12 @@ class Whitening {
   /// samples and more features than kMaxWhitenedWidth, or fewer directions than `components`;
   /// ContractError on eps <= 0 or components > d. May be interrupted (base/interrupt.h).
   static Whitening fit(const FeatureMatrix& features, double epsilon = kDefaultEpsilon,
+                       std::size_t components = 0);
+
+  /// The map of rows of which only the moments are known, on the same terms: several owners' pooled ones. A column is
+  /// without variance, too, where that is 2^-40 of its largest entry's square or less, which sums do not tell from 0. Of
+  /// no more rows than features the directions are those of eigenvalues above 10^-6 of the largest.
+  static Whitening fit(const Moments& moments, double epsilon = kDefaultEpsilon,
                        std::size_t components = 0);
 
   /// The map to the same features with another eps > 0.
@@ -79,6 +86,10 @@ class Whitening {
   static Whitening load(const std::filesystem::path& path);
 
  private:
+  /// Of columns' means and 1 / standard deviations, all d eigenvalues and the directions of length 1 (d x k) that are
+  /// kept.
+  static Whitening of(Eigen::VectorXd mean, const Eigen::VectorXd& inverse_deviation,
+                      Eigen::VectorXd eigenvalues, Eigen::MatrixXd directions, double epsilon);
   Eigen::VectorXd mean_, eigenvalues_;
   Eigen::MatrixXd map_;
   double epsilon_ = kDefaultEpsilon;

@@ -65,6 +65,108 @@ TEST(Whitening, UnitVarianceWhereThereIsVariance) {
   EXPECT_LT(z.col(3).cwiseAbs().maxCoeff(), 0.1);
 }
 
+/// Rows of three owners, their moments added up.
+Moments pooled(const FeatureMatrix& x) {
+  const std::vector<Eigen::Index> ends = {1, x.rows() / 3, x.rows()};
+  std::vector<int> exponents(static_cast<std::size_t>(x.cols()), kNoExponent);
+  Eigen::Index begin = 0;
+  for (const Eigen::Index end : ends) {
+    const std::vector<int> own = column_exponents(x.middleRows(begin, end - begin));
+    for (std::size_t j = 0; j < own.size(); ++j) exponents[j] = std::max(exponents[j], own[j]);
+    begin = end;
+  }
+  Moments sum;
+  begin = 0;
+  for (const Eigen::Index end : ends) {
+    Moments own = moments_of(x.middleRows(begin, end - begin), exponents);
+    if (begin > 0) {
+      own.rows += sum.rows;
+      own.sums += sum.sums;
+      own.products += sum.products;
+    }
+    sum = std::move(own);
+    begin = end;
+  }
+  // As it travels.
+  return moments_from(moment_numbers(sum), static_cast<std::uint64_t>(x.rows()), sum.exponents);
+}
+
+/// What does not depend on how directions of one eigenvalue are turned: the metric that the map stands for, in
+/// columns of deviation 1.
+double largest_difference(const Whitening& a, const Whitening& b, const FeatureMatrix& x) {
+  const Eigen::MatrixXd centred = x.cast<double>().rowwise() - x.cast<double>().colwise().mean();
+  Eigen::VectorXd deviation =
+      (centred.colwise().squaredNorm() / static_cast<double>(x.rows())).cwiseSqrt().transpose();
+  const auto metric = [&](const Whitening& w) -> Eigen::MatrixXd {
+    return deviation.asDiagonal() * w.map() * w.map().transpose() * deviation.asDiagonal();
+  };
+  return (metric(a) - metric(b)).cwiseAbs().maxCoeff() / metric(a).cwiseAbs().maxCoeff();
+}
+
+TEST(Whitening, OfMomentsThatSeveralOwnersAddUp) {
+  for (const Eigen::Index rows : {4, 700, 3000}) {
+    const FeatureMatrix x = singular_features(rows);
+    const Whitening whole = Whitening::fit(x), sum = Whitening::fit(pooled(x));
+    EXPECT_EQ(sum.output_width(), whole.output_width()) << rows;
+    EXPECT_LT((sum.mean() - whole.mean()).cwiseAbs().maxCoeff(), 1e-6);
+    EXPECT_LT((sum.eigenvalues() - whole.eigenvalues()).cwiseAbs().maxCoeff(), 1e-5);
+    EXPECT_LT(largest_difference(whole, sum, x), 1e-4) << rows;
+    EXPECT_EQ(Whitening::fit(pooled(x), 0.01, 2).output_width(), 2u);
+  }
+  // One column alone.
+  const FeatureMatrix one = singular_features(50).leftCols(1);
+  EXPECT_LT(largest_difference(Whitening::fit(one), Whitening::fit(pooled(one)), one), 1e-6);
+}
+
+TEST(Whitening, OfMomentsInAnyUnits) {
+  FeatureMatrix x(200, 6);
+  x.leftCols(4) = singular_features(200);
+  x.col(4).setConstant(0.3f);  // no float's square: its variance comes out as rounding
+  x.col(5).setZero();
+  const Whitening plain = Whitening::fit(pooled(x));
+  EXPECT_EQ(plain.unused_columns(), 2u);
+  FeatureMatrix scaled = x;
+  scaled.col(0) *= 0x1p100f;
+  scaled.col(1) *= 0x1p-100f;
+  const Whitening other = Whitening::fit(pooled(scaled));
+  EXPECT_EQ(other.unused_columns(), 2u);
+  EXPECT_TRUE(other.map().allFinite());
+  // What comes out of the map is the same to the bit: units are powers of two.
+  EXPECT_EQ(plain.map().row(0), Eigen::RowVectorXd(other.map().row(0) * 0x1p100));
+  EXPECT_EQ(plain.map().row(2), other.map().row(2));
+  EXPECT_EQ(other.mean()(4), static_cast<double>(0.3f));
+  // Nearly constant beside its mean, as with rows.
+  FeatureMatrix near = x;
+  for (Eigen::Index i = 0; i < near.rows(); ++i) near(i, 4) = i % 2 == 0 ? 1.0f : 1.0f + 0x1p-20f;
+  EXPECT_EQ(Whitening::fit(near).unused_columns(), 2u);
+  EXPECT_EQ(Whitening::fit(pooled(near)).unused_columns(), 2u);
+  for (Eigen::Index i = 0; i < near.rows(); ++i) near(i, 4) = i % 2 == 0 ? 1.0f : 1.0f + 0x1p-17f;
+  EXPECT_EQ(Whitening::fit(near).unused_columns(), 1u);
+  EXPECT_EQ(Whitening::fit(pooled(near)).unused_columns(), 1u);
+}
+
+TEST(Moments, WhatTheyRefuse) {
+  FeatureMatrix x = singular_features(10);
+  const Moments m = pooled(x);
+  EXPECT_EQ(m.rows, 10u);
+  std::vector<double> numbers = moment_numbers(m);
+  EXPECT_EQ(numbers.size(), moment_count(4));
+  for (const double number : numbers) EXPECT_LE(std::abs(number), 10);
+  expect_data_error([&] { (void)moments_from(numbers, 11, m.exponents); },
+                    "statistics of 10 rows, expected 11");
+  numbers.pop_back();
+  expect_data_error([&] { (void)moments_from(numbers, 10, m.exponents); },
+                    "14 numbers, expected 15");
+  const std::vector<int> small(4, -5);
+  EXPECT_THROW((void)moments_of(x, small), ContractError);
+  EXPECT_THROW((void)moments_of(x, {}), ContractError);
+  x(3, 1) = NAN;
+  expect_data_error([&] { (void)column_exponents(x); }, "row 3, feature 1");
+  FeatureMatrix same(3, 2);
+  same.setConstant(2);
+  expect_data_error([&] { (void)Whitening::fit(pooled(same)); }, "all samples are the same");
+}
+
 TEST(Whitening, UnfoldedClassifierScoresTheSame) {
   const FeatureMatrix x = singular_features(200);
   for (const std::size_t k : {0, 2}) {

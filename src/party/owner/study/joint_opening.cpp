@@ -1,0 +1,93 @@
+#include "party/owner/study/joint_opening.h"
+
+#include <cmath>
+
+#include "base/error.h"
+#include "learn/model_noise.h"
+
+namespace blindtuner::party {
+namespace {
+
+std::vector<std::uint8_t> associated(const JointRun& run, const ShareName& name) {
+  std::vector<std::uint8_t> out;
+  const auto add = [&](std::string_view text) {
+    const std::string length = std::to_string(text.size()) + " ";
+    out.insert(out.end(), length.begin(), length.end());
+    out.insert(out.end(), text.begin(), text.end());
+  };
+  add("blindtuner study share 1");
+  add(run.decryptors);
+  add(name.what);
+  add(std::to_string(name.owner));
+  add(to_hex(name.result));
+  return out;
+}
+
+}  // namespace
+
+Opening opening_of_model(const JointRun& run, double budget) {
+  const int steps = run.config.total_steps(run.arrangement.layout.samples);
+  Opening out;
+  out.error = model_noise(*run.parameters, run.arrangement.layout, run.config, steps, *run.circuit,
+                          run.sizes);
+  out.budget = budget;
+  out.owners = run.owners();
+  out.decryptors = run.decryptors;
+  return out;
+}
+
+Opening opening_of_statistics(const JointRun& run, double budget) {
+  return opening_of_sums(*run.parameters, run.statistics(), run.owners(), run.decryptors, budget);
+}
+
+Sha256Digest send_share(ByteSink& sink, const JointRun& run, const ShareName& name,
+                        const OpeningShare& share, std::span<const joint::PublicBoxKey> receivers) {
+  const joint::SealedBox box = joint::seal_box(share_content(share.polynomials, share.noise),
+                                               receivers, associated(run, name));
+  SealedShare record;
+  record.ephemeral = box.ephemeral;
+  for (const auto& receiver : box.receivers)
+    record.receivers.push_back({receiver.key, receiver.wrapped});
+  record.bytes = box.bytes;
+  return write_sealed_share(sink, run.joint, record);
+}
+
+OpeningShare receive_share(ByteSource& source, const JointRun& run, const ShareName& name,
+                           const CiphertextShape& shape, double noise, const joint::BoxKey& key,
+                           Sha256Digest& contents) {
+  const SealedShare record =
+      read_sealed_share(source, run.joint, share_content_bytes(*run.parameters, shape), contents);
+  joint::SealedBox box;
+  box.ephemeral = record.ephemeral;
+  for (const auto& receiver : record.receivers)
+    box.receivers.push_back({receiver.key, receiver.wrapped});
+  box.bytes = record.bytes;
+  const std::optional<SecretBytes> content = joint::open_box(box, key, associated(run, name));
+  if (!content)
+    throw DataError(source.name() + ": a share that is sealed to others, or of another result");
+  OpeningShare out;
+  out.polynomials =
+      share_of_content(*run.parameters, shape, content->span(), out.noise, source.name());
+  // Sizes are powers of two apart; what two machines compute of one may differ in its last digits.
+  if (!(std::abs(out.noise - noise) <= 1e-6 * noise))
+    throw DataError(source.name() + ": a share with other noise than its result's");
+  return out;
+}
+
+std::vector<double> joint_weights(const Arrangement& arrangement, std::span<const double> opened) {
+  const ProductLayout& l = arrangement.layout;
+  require(opened.size() == l.classes * l.features, "a model of the arrangement");
+  std::vector<double> out;
+  for (std::size_t c = 0; c < l.classes; ++c) {
+    // Owners of rows have the same columns, those of columns their own.
+    for (std::size_t k = 0; k < arrangement.owners.size(); ++k) {
+      if (k > 0 && arrangement.owners[k].first_group == 0) break;
+      for (std::size_t j = 0; j < arrangement.owners[k].columns; ++j)
+        out.push_back(opened[c * l.features + arrangement.column(k, j)]);
+    }
+    out.push_back(opened[c * l.features + l.features - 1]);
+  }
+  return out;
+}
+
+}  // namespace blindtuner::party

@@ -1,0 +1,37 @@
+// How the owners of a study open what they trained, or added up, together: each sends a share, sealed to all of them, and
+// opens with the shares of all.
+#pragma once
+
+#include "records/study/joint_run.h"
+#include "records/study/sealed_share.h"
+#include "secret/disclosure.h"
+#include "secret/joint/sealed_box.h"
+
+namespace blindtuner::party {
+using namespace records;
+using namespace secret;
+
+/// What this owner's share of a model is asked for with: noise for the error of a model of this run.
+Opening opening_of_model(const JointRun& run, double budget = kPublicationBudget);
+Opening opening_of_statistics(const JointRun& run, double budget = kPublicationBudget);
+
+/// Which share of what: bound to it, so that none stands for another.
+struct ShareName {
+  std::string what;       ///< "model", "sums"
+  std::size_t owner = 0;  ///< whose share
+  Sha256Digest result{};  ///< contents of the record that is opened
+};
+
+/// Returns the record's contents. receivers: who may read it.
+Sha256Digest send_share(ByteSink& sink, const JointRun& run, const ShareName& name,
+                        const OpeningShare& share, std::span<const joint::PublicBoxKey> receivers);
+/// Throws DataError for a share that is not this one's, or not sealed to this key, or of other noise: all owners' is the same.
+OpeningShare receive_share(ByteSource& source, const JointRun& run, const ShareName& name,
+                           const CiphertextShape& shape, double noise, const joint::BoxKey& key,
+                           Sha256Digest& contents);
+
+/// The model on the owners' columns, side by side in their order, of what was opened: places that fill up groups are left
+/// out.
+std::vector<double> joint_weights(const Arrangement& arrangement, std::span<const double> opened);
+
+}  // namespace blindtuner::party

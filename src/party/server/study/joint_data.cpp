@@ -1,0 +1,33 @@
+#include "party/server/study/joint_data.h"
+
+#include "records/study/contribution.h"
+#include "records/study/sums.h"
+
+namespace blindtuner::party {
+
+Sha256Digest take_contribution(JointDataset& data, ByteSource& source, const JointRun& run,
+                               std::size_t owner, const KeySwitchKey& way_in,
+                               const FractionCallback& progress) {
+  return read_contribution(
+      source, run.own[owner], {run.arrangement, owner, run.data},
+      [&](std::size_t i, SeededCiphertext&& c) { data.add_feature(owner, i, c, way_in); },
+      [&](std::size_t i, SeededCiphertext&& c) { data.add_label(owner, i, c, way_in); }, progress);
+}
+
+std::shared_ptr<const DatasetFile> joint_data(JointDataset&& data, const JointRun& run) {
+  auto file = std::make_shared<DatasetFile>();
+  file->info = {run.arrangement.layout, run.data, true, {}};
+  file->data = std::move(data).finish();
+  return file;
+}
+
+Sha256Digest take_statistics(EncryptedSums& sum, ByteSource& source, const JointRun& run,
+                             std::size_t owner, const KeySwitchKey& way_in) {
+  Sha256Digest contents{};
+  const std::vector<SeededCiphertext> own =
+      read_owner_sums(source, run.own[owner], run.data, owner, run.statistics(), contents);
+  add_sums(sum, *run.parameters, own, way_in);
+  return contents;
+}
+
+}  // namespace blindtuner::party

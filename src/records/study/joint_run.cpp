@@ -1,0 +1,99 @@
+#include "records/study/joint_run.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "records/study/message.h"
+
+namespace blindtuner::records {
+namespace {
+
+constexpr int kMostExponent = 200, kMostQuarters = 400;
+
+int quarters(double size) {
+  return std::clamp(static_cast<int>(std::ceil(4 * std::log2(size))), -kMostQuarters,
+                    kMostQuarters);
+}
+
+}  // namespace
+
+nlohmann::json to_json(const OwnerRows& rows) {
+  nlohmann::json out = {{"rows", rows.rows}};
+  if (rows.sizes) {
+    out["sizes"] = *rows.sizes;
+    return out;
+  }
+  nlohmann::json& exponents = out["exponents"] = nlohmann::json::array();
+  for (const std::optional<int>& e : rows.exponents)
+    exponents.push_back(e ? nlohmann::json(*e) : nlohmann::json());
+  return out;
+}
+
+OwnerRows owner_rows_from_json(const JsonIn& in, std::size_t pooled) {
+  OwnerRows out;
+  require_members(in, {"rows", pooled > 0 ? "exponents" : "sizes"});
+  out.rows =
+      static_cast<std::uint64_t>(in.at("rows").whole(1, static_cast<std::int64_t>(kMaxSamples)));
+  if (pooled > 0) {
+    const JsonIn list = in.at("exponents");
+    if (list.size() != pooled) list.refuse(std::to_string(pooled) + " of them");
+    for (std::size_t j = 0; j < pooled; ++j) {
+      const JsonIn e = list.at(j);
+      out.exponents.push_back(
+          e.is_null() ? std::nullopt
+                      : std::optional(static_cast<int>(e.whole(-kMostExponent, kMostExponent))));
+    }
+    return out;
+  }
+  const JsonIn list = in.at("sizes");
+  if (list.size() != 3) list.refuse("three numbers");
+  out.sizes.emplace();
+  for (std::size_t i = 0; i < 3; ++i)
+    (*out.sizes)[i] = static_cast<int>(list.at(i).whole(-kMostQuarters, kMostQuarters));
+  return out;
+}
+
+std::array<int, 3> said_sizes(const FeatureSizes& sizes) {
+  return {quarters(sizes.largest), quarters(sizes.local), quarters(sizes.norm)};
+}
+
+FeatureSizes pooled_sizes(std::span<const OwnerRows> rows) {
+  std::array<int, 3> most{-kMostQuarters, -kMostQuarters, -kMostQuarters};
+  for (const OwnerRows& own : rows) {
+    require(own.sizes.has_value(), "owners who say their features' sizes");
+    for (std::size_t i = 0; i < most.size(); ++i) most[i] = std::max(most[i], (*own.sizes)[i]);
+  }
+  return {std::exp2(most[0] / 4.0), std::exp2(most[1] / 4.0), std::exp2(most[2] / 4.0)};
+}
+
+std::vector<std::optional<int>> pooled_exponents(std::span<const OwnerRows> rows) {
+  require(!rows.empty(), "owners with rows");
+  std::vector<std::optional<int>> out(rows.front().exponents.size());
+  for (const OwnerRows& own : rows) {
+    require(own.exponents.size() == out.size(), "owners with the same columns");
+    // An empty one is below every other.
+    for (std::size_t j = 0; j < out.size(); ++j) out[j] = std::max(out[j], own.exponents[j]);
+  }
+  return out;
+}
+
+SumsShape JointRun::statistics() const {
+  const std::size_t d = arrangement.owners.front().columns;
+  return sums_shape(*parameters, arrangement.samples, 1 + d + d * (d + 1) / 2);
+}
+
+void require_model_of(const JointRun& run, const ModelFile& model, const std::string& name) {
+  const auto refuse = [&](const std::string& what) { throw DataError(name + ": " + what); };
+  if (model.data != run.data) refuse("a model of other data than this session's");
+  if (!(model.model.layout == run.arrangement.layout))
+    refuse("a model of another layout than the study's");
+  if (!(model.training.config == run.config) || model.training.circuit != run.circuit->name)
+    refuse("a model that was trained otherwise than the study says");
+  const int steps = run.config.total_steps(run.arrangement.layout.samples);
+  if (model.training.steps != steps)
+    refuse("a model after " + std::to_string(model.training.steps) + " steps, expected " +
+           std::to_string(steps));
+}
+
+}  // namespace blindtuner::records

@@ -1,0 +1,64 @@
+// One training on the data of several owners, as all of them and the server compute it from what they agreed on and from
+// how many rows each has.
+#pragma once
+
+#include <array>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/json.h"
+#include "learn/head.h"
+#include "learn/training_config.h"
+#include "linalg/arrangement.h"
+#include "linalg/products_noise.h"
+#include "linalg/sums.h"
+#include "records/key_set.h"
+#include "records/model.h"
+
+namespace blindtuner::records {
+using namespace learn;
+using namespace linalg;
+
+/// What an owner says of its rows, in the clear: {"rows": 120, "exponents": [1, -3, null]} or {"rows": 120, "sizes": [1, 0, 9]}.
+struct OwnerRows {
+  std::uint64_t rows = 0;
+  /// Where the statistics of all rows are pooled: of every column, the least e with entries below 2^e (-200 to 200); null:
+  /// all zero.
+  std::vector<std::optional<int>> exponents;
+  /// Otherwise, of its features as they are encrypted, what errors depend on: the least quarters of powers of two that are
+  /// FeatureSizes' largest, local and norm, or more (-400 to 400).
+  std::optional<std::array<int, 3>> sizes;
+  bool operator==(const OwnerRows&) const = default;
+};
+nlohmann::json to_json(const OwnerRows& rows);
+/// `pooled`: of so many columns; 0: none. Throws DataError.
+OwnerRows owner_rows_from_json(const JsonIn& in, std::size_t pooled);
+/// Sizes as an owner says them, and those of all rows, which are none of them beyond the largest.
+std::array<int, 3> said_sizes(const FeatureSizes& sizes);
+FeatureSizes pooled_sizes(std::span<const OwnerRows> rows);
+/// Every column's, of all owners.
+std::vector<std::optional<int>> pooled_exponents(std::span<const OwnerRows> rows);
+
+struct JointRun {
+  ParametersPtr parameters;
+  Arrangement arrangement;
+  TrainingConfig config;  ///< for its places (for_places)
+  const HeadCircuit* circuit = nullptr;
+  DataId data{};
+  KeySet joint;             ///< under which the training and its results are
+  std::vector<KeySet> own;  ///< of each owner, under which it encrypts
+  FeatureSizes sizes;       ///< of all rows' features, or more
+  std::string
+      decryptors;  ///< who opens results: a text that tells it from every other set of owners and session
+
+  std::size_t owners() const { return arrangement.owners.size(); }
+  SumsShape statistics() const;  ///< of a row study: its moments
+};
+
+/// Throws DataError, which `name` opens, unless the model is what this run must have given: of its data, layout, configuration, circuit and
+/// all its steps. Level, scale and key set were held when it was read.
+void require_model_of(const JointRun& run, const ModelFile& model, const std::string& name);
+
+}  // namespace blindtuner::records

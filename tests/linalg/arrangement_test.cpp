@@ -1,0 +1,114 @@
+#include "linalg/arrangement.h"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+#include "base/error.h"
+
+namespace blindtuner {
+using namespace linalg;
+namespace {
+
+// n = 512: 64 rows in a block at width 8.
+const Parameters& parameters() {
+  static const ParametersPtr p = Parameters::create(find_parameters("InsecureTest12"));
+  return *p;
+}
+
+// Whose each cell is. Every one must be somebody's, once.
+std::vector<std::size_t> owners_of_cells(const Arrangement& a) {
+  const std::size_t groups = a.layout.feature_groups();
+  std::vector<std::size_t> of(a.layout.blocks() * groups, a.owners.size());
+  for (std::size_t k = 0; k < a.owners.size(); ++k)
+    for (const std::size_t block : a.owners[k].blocks)
+      for (std::size_t g = 0; g < a.owners[k].groups; ++g) {
+        std::size_t& cell = of.at(block * groups + a.owners[k].first_group + g);
+        EXPECT_EQ(cell, a.owners.size()) << "block " << block << " is two owners'";
+        cell = k;
+      }
+  for (const std::size_t owner : of) EXPECT_LT(owner, a.owners.size());
+  return of;
+}
+
+TEST(Arrangement, RowsOfAllOwnersMixInEveryBatch) {
+  const std::vector<std::vector<std::size_t>> studies = {{1, 1},
+                                                         {1, 1000},
+                                                         {64, 64, 64},
+                                                         {65, 128, 1, 700},
+                                                         {10000, 10},
+                                                         {3000, 2000, 1000, 500, 1},
+                                                         std::vector<std::size_t>(16, 333),
+                                                         {5000, 5000, 5000, 1, 1, 1, 1}};
+  for (const auto& rows : studies)
+    for (const std::size_t batch : {1, 2, 3, 4, 7, 16, 1000}) {
+      const Arrangement a = arrange_rows(parameters(), rows, 20, 10, 8, batch);
+      const std::size_t blocks = a.layout.blocks(), groups = a.layout.feature_groups();
+      EXPECT_EQ(a.samples, std::accumulate(rows.begin(), rows.end(), std::size_t{0}));
+      EXPECT_EQ(a.layout.samples, blocks * a.layout.rows());
+      const std::vector<std::size_t> of = owners_of_cells(a);
+      const std::size_t full = blocks / batch;
+      for (std::size_t k = 0; k < rows.size(); ++k) {
+        const OwnerCells& cells = a.owners[k];
+        EXPECT_EQ(cells.rows, rows[k]);
+        EXPECT_EQ(cells.blocks.size(), (rows[k] + 63) / 64);
+        EXPECT_TRUE(std::is_sorted(cells.blocks.begin(), cells.blocks.end()));
+        EXPECT_TRUE(cells.constant && cells.labels);
+        const double share = static_cast<double>(cells.blocks.size()) / static_cast<double>(blocks);
+        for (std::size_t first = 0; first < blocks; first += batch) {
+          const std::size_t size = std::min(batch, blocks - first);
+          double count = 0;
+          for (std::size_t block = first; block < first + size; ++block)
+            count += of[block * groups] == k ? 1 : 0;
+          const double off = std::abs(count - share * static_cast<double>(size));
+          // One more where the blocks make no whole batches.
+          const double of_shorter = blocks % batch != 0 && full > 0 && size == batch
+                                        ? 1.0 / static_cast<double>(full)
+                                        : 0;
+          EXPECT_LT(off, 1 + of_shorter + 1e-9)
+              << "owner " << k << " of " << rows.size() << ", batches of " << batch;
+        }
+      }
+    }
+}
+
+TEST(Arrangement, LabelsAreWhereBlocksAre) {
+  // Four blocks in a super-block; twelve in batches of four: a super-block each.
+  const Arrangement a = arrange_rows(parameters(), std::vector<std::size_t>{64, 640}, 20, 10, 8, 4);
+  EXPECT_EQ(a.owners[0].label_supers(a.layout).size(), 1u);
+  EXPECT_EQ(a.owners[1].label_supers(a.layout), (std::vector<std::size_t>{0, 1, 2}));
+  EXPECT_EQ(a.owners[1].label_count(a.layout), 3 * a.layout.ratio);
+  const OwnerCells all = all_cells(a.layout, true);
+  EXPECT_EQ(all.feature_count(), a.layout.blocks() * a.layout.feature_groups());
+  EXPECT_EQ(all.label_count(a.layout), a.layout.supers() * a.layout.ratio);
+  EXPECT_EQ(all_cells(a.layout, false).label_count(a.layout), 0u);
+}
+
+TEST(Arrangement, ColumnsOfAllOwners) {
+  const std::vector<std::size_t> columns = {7, 1, 16, 8};
+  const Arrangement a = arrange_columns(parameters(), 100, columns, 2, 10, 8);
+  owners_of_cells(a);
+  EXPECT_EQ(a.samples, 100u);
+  EXPECT_EQ(a.layout.samples, 128u);
+  // Groups of 8: the last owner has the constant column in a group of its own.
+  EXPECT_EQ(a.layout.features, 8u + 8 + 16 + 9);
+  EXPECT_EQ(a.column(3, 7), 39u);
+  for (std::size_t k = 0; k < columns.size(); ++k) {
+    EXPECT_EQ(a.owners[k].constant, k == 3);
+    EXPECT_EQ(a.owners[k].labels, k == 2);
+    EXPECT_EQ(a.owners[k].blocks, (std::vector<std::size_t>{0, 1}));
+  }
+}
+
+TEST(Arrangement, WhatCannotBeLaidOut) {
+  const std::vector<std::size_t> none, zero = {5, 0}, one = {5};
+  EXPECT_THROW(arrange_rows(parameters(), none, 20, 10, 8, 4), ContractError);
+  EXPECT_THROW(arrange_rows(parameters(), zero, 20, 10, 8, 4), ContractError);
+  EXPECT_THROW(arrange_rows(parameters(), one, 20, 10, 8, 0), ContractError);
+  EXPECT_THROW(arrange_columns(parameters(), 5, one, 1, 10, 8), ContractError);
+  EXPECT_THROW(arrange_columns(parameters(), 5, zero, 0, 10, 8), ContractError);
+  EXPECT_THROW(arrange_columns(parameters(), 0, one, 0, 10, 8), ContractError);
+}
+
+}  // namespace
+}  // namespace blindtuner

@@ -162,6 +162,10 @@ bool begins_as_table(const std::filesystem::path& path) {
 
 Table::Table(const std::filesystem::path& path)
     : name_(quoted_path(path)), text_(read_table_text(path, kMaxTableBytes)) {
+  // Nobody's first column is called so; read as one, its quotes would be what is wrong.
+  if (text_.starts_with("{\"") || text_.starts_with("[{"))
+    throw DataError(name_ +
+                    ": JSON, expected a table (of pandas: read_json(.., lines=True).to_csv(..))");
   choose_separator(path);
   choose_quoting();
   index();

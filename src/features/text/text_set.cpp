@@ -1,6 +1,7 @@
 #include "features/text/text_set.h"
 
 #include "base/error.h"
+#include "base/path.h"
 #include "features/data/feature_table.h"
 #include "features/samples/label_lists.h"
 #include "features/samples/sample_groups.h"
@@ -10,6 +11,10 @@
 namespace blindtuner::features {
 
 TextSet read_text_set(const TextSource& source) {
+  std::error_code error;
+  if (std::filesystem::is_directory(source.table, error))
+    throw DataError(quoted_path(source.table) +
+                    ": a folder, expected a table with a text and a label a row");
   const Table table(source.table);
   TextSet out;
   TableRequest request;

@@ -52,6 +52,11 @@ TEST_F(Texts, BadTables) {
   refused("a\tx\nb\tx\n", "one class ('x')");
   refused("a\tx\nb\n", "fields, expected");
   refused("a\tx\nb\xff\ty\n", "line 2: not UTF-8");
+  refused(R"({"text": "a", "label": "x"})", "JSON, expected a table");
+  refused(R"([{"text": "a", "label": "x"}])", "JSON, expected a table");
+  TextSource folder = source("");
+  folder.table = folder_ / "";
+  expect_data_error([&] { read_text_set(folder); }, "a folder, expected a table");
   TextSource same = source("a\tx\nb\ty\n");
   same.columns.label = same.columns.text = "1";
   expect_data_error([&] { read_text_set(same); }, "the same column");

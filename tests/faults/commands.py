@@ -118,7 +118,7 @@ CASES = [
          "--passphrase-file {w}/phrase", ["keys/secret.key"], beforehand=KEYS, over=None,
          changes="--keys"),
     Case("study-create", OWNER, "study create --folder mine --exchange exchange --owner a --name Sites --owners a,b "
-         "--classes no,yes --columns 4 --parameters InsecureJoint4", ["mine/study.json"]),
+         "--classes no,yes --columns 4 --parameters InsecureJoint4", ["mine/study.json"], over=None),
     Case("study-server", SERVER, "study --folder server --exchange exchange --once"),
     # These write nothing: they have no calls to fail, but an environment.
     Case("plan", OWNER, "plan --samples 100 --classes 3 --features 8 --parameters InsecureTest10 "

@@ -1,6 +1,7 @@
 #include "records/study/key_shares.h"
 
 #include <algorithm>
+#include <set>
 
 #include "io/residues.h"
 #include "records/sections.h"
@@ -51,9 +52,18 @@ std::vector<Item> items_of(const StudyKeyList& list, ShareKind kind) {
   return out;
 }
 
-BootstrapKeyShapes key_shapes(const ParametersPtr& parameters, const ProductLayout& layout) {
-  return {*parameters, Bootstrapper(parameters).rotations(),
-          class_sum_rotations(*parameters, layout.class_stride), parameters->circuit_start()};
+/// Bootstrapper::rotations(), without the matrices' values, which would take most of the memory here.
+std::vector<std::size_t> bootstrap_rotations(const Parameters& p) {
+  const Encoder encoder(p.literal().log_n);
+  std::set<std::size_t> steps;
+  for (const TransformShape& stage : coeff_to_slot_shapes(p, BootstrapShape::standard(p), encoder))
+    for (const std::size_t step : stage.rotations()) steps.insert(step);
+  return {steps.begin(), steps.end()};
+}
+
+BootstrapKeyShapes key_shapes(const Parameters& p, const ProductLayout& layout) {
+  return {p, bootstrap_rotations(p), class_sum_rotations(p, layout.class_stride),
+          p.circuit_start()};
 }
 
 }  // namespace
@@ -65,7 +75,7 @@ StudyKeyList::StudyKeyList(ParametersPtr p, const ProductLayout& l, std::size_t 
       owners(count),
       session(seed),
       id(key_id),
-      shapes(key_shapes(parameters, layout)),
+      shapes(key_shapes(*parameters, layout)),
       training(training_key_list(*parameters, layout, shapes)),
       way_in(way_in_plans(*parameters, owners)) {}
 

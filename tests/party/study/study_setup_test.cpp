@@ -252,6 +252,37 @@ TEST_F(StudySetup, ANewSessionHasNewSecretsAndTheOthersFollow) {
   EXPECT_THROW(owner("a")->begin_session(), DataError);  // the keys are there
 }
 
+TEST_F(StudySetup, SixteenOwnersMakeKeys) {
+  std::vector<std::string> names;
+  for (int i = 1; i <= 16; ++i) names.push_back("longest-name-" + std::to_string(100 + i));
+  use(names, "InsecureJoint16");
+  create();
+  for (const std::string& party : all()) (void)step(party);
+  (void)step("server");
+  heard_ = owner(names[0])->fingerprint().value();
+  std::vector<std::unique_ptr<StudyOwner>> owners;
+  for (const std::string& name : names) owners.push_back(owner(name));
+  const auto at_work = server();
+  for (bool acted = true; acted;) {
+    acted = false;
+    for (const auto& one : owners) {
+      while (one->step().kind == Advance::Kind::kActed) acted = true;
+      keep_seeds();
+    }
+    while (at_work->step().kind == Advance::Kind::kActed) acted = true;
+  }
+  for (const auto& one : owners) EXPECT_TRUE(one->ready()) << one->name();
+  const StudyKeyList& list = owners[0]->keys();
+  std::vector<Randomness> from;
+  for (const std::string& name : names) from.push_back(randomness(name));
+  const JointOwners joint(list.parameters, std::move(from), list.session);
+  FileSource source(own("server", "s1") / "way-in.keys");
+  const FileHeader header = make_header(FileKind::kEvaluationKeys, *list.parameters, list.id);
+  const std::vector<KeySwitchKey> way_in =
+      read_way_in_keys(source, {list.parameters, header, "'keys'"}, 16);
+  EXPECT_TRUE(same_residues(way_in[15].b[0], joint.key(list.way_in[15]).b[0]));
+}
+
 TEST_F(StudySetup, WhoIsMissingIsNamed) {
   use({"a", "b", "c"});
   create();

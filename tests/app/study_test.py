@@ -4,6 +4,7 @@
 usage: study_test.py BLINDTUNER BLINDTUNER-SERVER [unittest arguments]
 """
 import json
+import random
 import stat
 import subprocess
 import tempfile
@@ -13,7 +14,18 @@ from cli_base import INSECURE, OWNER, SERVER, Base, main, run
 
 OWNERS = ("north", "south", "west")
 SHAPE = ("--name", "Three sites", "--owners", ",".join(OWNERS), "--classes", "no,yes", "--columns", 5,
-         "--parameters", "InsecureJoint4")
+         "--parameters", "InsecureJoint4", "--whitening", "pooled")
+
+
+def table(path, rows, seed):
+    """Two clouds in five columns of large numbers, and their class by its name."""
+    generator = random.Random(seed)
+    lines = ["a,b,c,d,e,outcome"]
+    for i in range(rows):
+        label = i % 3 == 0
+        lines.append(",".join(f"{1000 * generator.gauss(1.5 * label, 1):.3f}" for _ in range(5))
+                     + (",yes" if label else ",no"))
+    path.write_text("\n".join(lines) + "\n")
 
 
 class Study(Base):
@@ -21,10 +33,10 @@ class Study(Base):
     def setUpClass(cls):
         cls.folder = Path(tempfile.mkdtemp(prefix="blindtuner-app-"))
         cls.exchange = cls.folder / "exchange"
-        (cls.folder / "train.json").write_text(json.dumps({"steps": 3, "batch_size": 64}))
+        (cls.folder / "train.json").write_text(json.dumps({"steps": 4, "batch_size": 64, "learning_rate": 2}))
 
     def study(self, owner, action, *more):
-        place = () if action in ("run", "status") else ("--exchange", self.exchange, "--owner", owner)
+        place = () if action in ("run", "status", "open") else ("--exchange", self.exchange, "--owner", owner)
         return run(OWNER, "study", action, "--folder", self.folder / owner, *place, *more, INSECURE, "--json")
 
     def test_set_up(self):
@@ -54,9 +66,13 @@ class Study(Base):
         self.assertRegex(fingerprint, r"^([0-9a-f]{4} ){7}[0-9a-f]{4}$")
         self.refused(self.study("west", "run", "--fingerprint", fingerprint[:-1] + "x"),
                      "is not that of the study in this exchange")
+        for seed, (owner, rows) in enumerate((("north", 100), ("south", 40), ("west", 75))):
+            table(self.folder / f"{owner}.csv", rows, seed)
+        table(self.folder / "test.csv", 200, 9)
         more = {"south": ("--passphrase-file", passphrase)}
         runs = {owner: subprocess.Popen([OWNER, "study", "run", "--folder", self.folder / owner, "--fingerprint",
                                          fingerprint.upper().replace(" ", "-"), "--wait", "300", INSECURE, "--json",
+                                         "--features", self.folder / f"{owner}.csv", "--test", self.folder / "test.csv",
                                          "--quiet", *more.get(owner, ())], stdout=subprocess.PIPE, text=True)
                 for owner in OWNERS}
         reports = {name: json.loads(process.communicate()[0])
@@ -64,6 +80,23 @@ class Study(Base):
         for name, report in reports.items():
             self.assertEqual((report["state"], report["fingerprint"], report["session"]), ("finished", fingerprint, 1),
                              name)
+        # The model of all rows, at every owner.
+        for owner in OWNERS:
+            outcome = reports[owner]["outcome"]
+            self.assertEqual((outcome["rows"], outcome["held_out"], outcome["judged_rows"]), (215, True, 200))
+            self.assertGreater(outcome["accuracy"], 0.9, owner)
+            self.assertLess(outcome["bits"], 1)
+            self.assertEqual(outcome["accuracy"], reports["north"]["outcome"]["accuracy"])
+        model = self.folder / "model.json"
+        opened = json.loads(self.study("west", "open", "--out", model).stdout)
+        self.assertEqual(opened["outcome"], reports["west"]["outcome"])
+        judged = json.loads(self.good(OWNER, "evaluate", "--model", model, "--features", self.folder / "test.csv",
+                                      "--json").stdout)
+        self.assertAlmostEqual(judged["accuracy"], reports["west"]["outcome"]["accuracy"])
+        for record, kind in (("data-s1-west", "contribution"), ("stats-s1-north", "sums"),
+                             ("share-s1-south", "sealed_share"), ("model-file-s1-server", "model")):
+            shown = json.loads(run(OWNER, "inspect", self.exchange / record, INSECURE, "--json").stdout)
+            self.assertEqual(shown["kind"], kind)
         keys = self.folder / "server/s1/evaluation.keys"
         shown = json.loads(run(SERVER, "inspect", keys, "--json").stdout)
         self.assertEqual((shown["kind"], shown["contents"]["features"], shown["contents"]["classes"]),

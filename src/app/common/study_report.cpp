@@ -9,6 +9,7 @@
 
 #include "app/common/options.h"
 #include "base/interrupt.h"
+#include "base/json.h"
 
 namespace blindtuner::app {
 namespace {
@@ -74,7 +75,7 @@ Advance take_steps(const CommonOptions& common, const StudyWait& wait, const std
 }
 
 void report_study(const CommonOptions& common, StudyMember& member, const Advance& where,
-                  const std::string& fingerprint) {
+                  const std::string& fingerprint, const nlohmann::json& outcome) {
   const std::optional<StudyDraft> draft = member.draft();
   const std::string study = draft ? draft->name : "";
   const std::string since = last_change(member.exchange().folder());
@@ -96,7 +97,7 @@ void report_study(const CommonOptions& common, StudyMember& member, const Advanc
       text << "due: " << where.phase << "\n";
       break;
     case Advance::Kind::kFinished:
-      text << "done: the keys of all are made\n";
+      text << "done\n";
       break;
     case Advance::Kind::kWaits:
       text << "before it " << where.phase << ", it waits"
@@ -108,8 +109,15 @@ void report_study(const CommonOptions& common, StudyMember& member, const Advanc
     if (a.what == "fingerprint")
       text << "  its operator: read the fingerprint to all others, and give what they read with "
               "--fingerprint\n";
+    else if (a.what == "data")
+      text << "  its operator: give this owner's data with --features\n";
     else
       text << "  " << (a.from.empty() ? "the coordinator" : a.from) << ": " << a.what << "\n";
+  }
+  if (!outcome.is_null()) {
+    report["outcome"] = outcome;
+    for (const auto& [name, value] : outcome.items())
+      text << name << "  " << json_text(value) << "\n";
   }
   print_report(common, report, text.str());
 }

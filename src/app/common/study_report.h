@@ -25,7 +25,8 @@ Advance take_steps(const CommonOptions& common, const StudyWait& wait, const std
                    const std::function<Advance()>& step);
 
 /// Prints where a party is. `fingerprint`: empty as long as not all have joined.
+/// `outcome`: of the study, once it has one.
 void report_study(const CommonOptions& common, StudyMember& member, const Advance& where,
-                  const std::string& fingerprint);
+                  const std::string& fingerprint, const nlohmann::json& outcome = {});
 
 }  // namespace blindtuner::app

@@ -3,8 +3,10 @@
 
 #include <memory>
 
+#include "app/common/options.h"
 #include "app/owner/keys.h"
 #include "app/owner/owner.h"
+#include "app/owner/study_data.h"
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/path.h"
@@ -21,7 +23,17 @@ struct RunOptions {
   StudySecrets secrets;
   StudyWait wait;
   bool new_session = false;
+  StudyDataOptions data;
 };
+
+/// What a model that was opened is like; null before it was.
+nlohmann::json outcome_of(StudyTraining& training, const Advance& where) {
+  return where.kind == Advance::Kind::kFinished ? read_json(training.report_path())
+                                                : nlohmann::json();
+}
+
+/// Of an owner who only looks, whose data nobody asks for.
+StudyData no_data() { throw ContractError("who only looks gives no data"); }
 
 void join(const CommonOptions& common, const StudyPlace& place, const StudySecrets& secrets) {
   write_study_place(place);
@@ -34,15 +46,30 @@ void run(const CommonOptions& common, const RunOptions& o) {
   StudyOwnerOptions options = study_options(common, read_study_place(o.folder), o.secrets);
   options.fingerprint = o.fingerprint;
   StudyOwner owner(options);
+  std::function<StudyData()> data;
+  if (study_data_given(o.data)) data = [&] { return load_study_data(common, o.data, owner); };
+  StudyTraining training(owner, data);
   if (o.new_session) owner.begin_session();
   const Advance where = take_steps(common, o.wait, options.name, [&] { return owner.step(); });
-  report_study(common, owner, where, owner.fingerprint().value_or(""));
+  report_study(common, owner, where, owner.fingerprint().value_or(""), outcome_of(training, where));
 }
 
 void status(const CommonOptions& common, const fs::path& folder) {
   StudyOwner owner(study_options(common, read_study_place(folder), {}, false));
+  StudyTraining training(owner, no_data);
   const Advance where = owner.next();
-  report_study(common, owner, where, owner.fingerprint().value_or(""));
+  report_study(common, owner, where, owner.fingerprint().value_or(""), outcome_of(training, where));
+}
+
+void open(const CommonOptions& common, const fs::path& folder, const std::string& out) {
+  StudyOwner owner(study_options(common, read_study_place(folder), {}, false));
+  StudyTraining training(owner, no_data);
+  const Advance where = owner.next();
+  if (where.kind != Advance::Kind::kFinished)
+    throw DataError("the model is not opened yet: before it " + where.phase +
+                    " ('study status' says who is waited for)");
+  save_classifier(out, load_classifier(training.model_path()));
+  report_study(common, owner, where, owner.fingerprint().value_or(""), outcome_of(training, where));
 }
 
 }  // namespace
@@ -137,11 +164,20 @@ void add_study(Program& program) {
         command.add_option("--fingerprint", o->fingerprint,
                            "the study's fingerprint, as the other owners have read it out: once");
         add_passphrase_options(command, o->secrets.passphrase);
+        add_study_data(command, o->data);
         add_study_wait(command, o->wait);
         command.add_flag("--new-session", o->new_session,
                          "give up the keys that are being made, and make others");
         return [&program, o] { run(program.options(), *o); };
       });
+  program.add_command("study open", "write the model that the study has trained to a file",
+                      [&](Command& command) -> std::function<void()> {
+                        auto folder = std::make_shared<fs::path>();
+                        auto out = std::make_shared<std::string>();
+                        command.add_option("--folder", *folder, "folder of this owner").required();
+                        add_output_file(command, "--out", *out, "model: .npz or .json").required();
+                        return [&program, folder, out] { open(program.options(), *folder, *out); };
+                      });
   program.add_command("study status", "say what is done in the study, and who is waited for",
                       [&](Command& command) -> std::function<void()> {
                         auto folder = std::make_shared<fs::path>();

@@ -3,7 +3,7 @@
 
 #include "app/common/study_report.h"
 #include "app/server/server.h"
-#include "party/server/study/study_server.h"
+#include "party/server/study/study_training.h"
 #include "transport/folder/folder_channel.h"
 
 namespace blindtuner::app {
@@ -20,6 +20,7 @@ void study(const CommonOptions& common, const StudyOptions& o) {
   StudyServer server(
       {o.folder, std::make_shared<FolderChannel>(o.exchange, changes ? "server" : "server-looks"),
        common.allow_insecure, changes});
+  const StudyServerTraining training(server);
   const Advance where =
       changes ? take_steps(common, o.wait, server.name(), [&] { return server.step(); })
               : server.next();
@@ -30,7 +31,7 @@ void study(const CommonOptions& common, const StudyOptions& o) {
 
 void add_study(Program& program) {
   program.add_command(
-      "study", "be the server of several owners' study: add up their keys",
+      "study", "be the server of several owners' study: add up their keys, train",
       [&](Command& command) -> std::function<void()> {
         auto o = std::make_shared<StudyOptions>();
         command.add_option("--folder", o->folder, "folder of the server alone").required();

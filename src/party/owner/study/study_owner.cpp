@@ -216,6 +216,10 @@ void StudyOwner::prepare() {
   }
 }
 
+void StudyOwner::add_phases(std::vector<Phase> more) {
+  std::ranges::move(more, std::back_inserter(phases_));
+}
+
 Advance StudyOwner::step() {
   require(options_.changes, "who only looks does nothing");
   prepare();

@@ -43,6 +43,8 @@ class StudyOwner : public StudyMember {
   /// As the coordinator. Throws DataError where there is another draft.
   void create(const StudyDraft& draft);
 
+  /// What follows once the keys of all are there.
+  void add_phases(std::vector<Phase> more);
   /// The next phase, if it waits for nothing. Throws DataError.
   Advance step();
   /// What step() would do.

@@ -119,6 +119,10 @@ const SigningKey& StudyServer::signing_key() {
   return signing_.emplace(read_signing_key(path));
 }
 
+void StudyServer::add_phases(std::vector<Phase> more) {
+  std::ranges::move(more, std::back_inserter(phases_));
+}
+
 Advance StudyServer::step() {
   require(changes_, "who only looks does nothing");
   while (missing_joins().empty() && !ready() && newer_session())

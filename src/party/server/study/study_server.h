@@ -21,6 +21,8 @@ class StudyServer : public StudyMember {
  public:
   explicit StudyServer(StudyServerOptions options);
 
+  /// What follows once the keys of all are there.
+  void add_phases(std::vector<Phase> more);
   /// The next phase, if it waits for nothing. Throws DataError.
   Advance step();
   Advance next();

@@ -1,0 +1,77 @@
+#include "app/owner/study_data.h"
+
+#include "app/owner/tables.h"
+#include "base/error.h"
+#include "base/input_file.h"
+#include "base/path.h"
+#include "features/samples/shuffle.h"
+
+namespace blindtuner::app {
+
+void add_study_data(Command& command, StudyDataOptions& o) {
+  command.add_option("--features", o.train.features,
+                     "this owner's rows: .npy, .npz, a table or IDX");
+  command.add_option("--features-member", o.train.members.features,
+                     "name within an .npz archive (features, x, x_train, ..)");
+  add_table_options(command, o.train.columns, true);
+  command.add_option("--labels", o.train.labels, "labels, one a row: .npy, .npz, a table or IDX");
+  command.add_option("--labels-member", o.train.members.labels,
+                     "name within an .npz archive (labels, y, y_train, ..)");
+  command.add_flag("--class-numbers", o.train.classes.numbered,
+                   "labels that are numbers are places among the study's classes, from 0");
+  command.add_option("--test", o.test.features,
+                     "features of this owner's test set, on which it judges the model");
+  command.add_option("--test-labels", o.test.labels, "labels of the test set");
+  command.add_option("--whitening", o.whitening,
+                     "the map that the study names, which all owners have");
+}
+
+bool study_data_given(const StudyDataOptions& options) { return !options.train.features.empty(); }
+
+StudyData load_study_data(const CommonOptions& common, const StudyDataOptions& o,
+                          StudyOwner& owner) {
+  const StudyDraft& draft = owner.manifest().draft;
+  const bool rows = draft.layout == StudyDraft::Layout::kRows;
+  StudyData out;
+  const auto load = [&](DataSource source) {
+    Reading reading;
+    source.classes.names = draft.classes;
+    source.classes.numbered = o.train.classes.numbered;
+    if (rows && source.feature_names.empty()) source.feature_names = draft.column_names;
+    const bool labelled = rows || draft.labels == owner.name();
+    Dataset set = labelled ? load_dataset(source, &reading) : load_features(source, &reading);
+    print_notes(common, reading);
+    return set;
+  };
+  out.train = load(o.train);
+  if (!o.test.features.empty()) {
+    if (!rows)
+      throw DataError("--test: in a study of columns no owner can judge the model by itself");
+    DataSource test = o.test;
+    test.columns = o.train.columns;
+    test.feature_names = out.train.feature_names;
+    out.held_out = load(test);
+  }
+  if (draft.whitening == StudyDraft::Whitening::kFile) {
+    if (o.whitening.empty())
+      throw DataError("the study names a whitening map: give its file with --whitening");
+    if (file_digest(o.whitening) != draft.whitening_file)
+      throw DataError(quoted_path(o.whitening) + ": is not the map that the study names");
+    out.map = Whitening::load(o.whitening);
+  }
+  // Batches are of all that an owner has, whatever order its file has.
+  const std::vector<std::uint32_t> order =
+      shuffled_indices(static_cast<std::size_t>(out.train.features.rows()), owner.session().seed);
+  if (out.train.labels.empty()) {
+    FeatureMatrix features(out.train.features.rows(), out.train.features.cols());
+    for (std::size_t i = 0; i < order.size(); ++i)
+      features.row(static_cast<Eigen::Index>(i)) =
+          out.train.features.row(static_cast<Eigen::Index>(order[i]));
+    out.train.features = std::move(features);
+  } else {
+    out.train = select(out.train, order);
+  }
+  return out;
+}
+
+}  // namespace blindtuner::app

@@ -1,0 +1,299 @@
+#include "party/owner/study/study_training.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/atomic_file.h"
+#include "base/error.h"
+#include "base/path.h"
+#include "io/file_stream.h"
+#include "learn/reference/metrics.h"
+#include "learn/result_shape.h"
+#include "party/owner/study/contributing.h"
+#include "party/owner/study/joint_opening.h"
+#include "party/study/study_run.h"
+#include "records/study/sums.h"
+
+namespace blindtuner::party {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace reference;
+
+}  // namespace
+
+StudyTraining::StudyTraining(StudyOwner& owner, std::function<StudyData()> data)
+    : owner_(owner), load_(std::move(data)) {
+  owner_.add_phases(phases());
+}
+
+std::vector<Phase> StudyTraining::phases() {
+  const auto sent = [this](const char* kind) {
+    return owner_.exchange().said(owner_.record(kind, owner_.name()));
+  };
+  const auto sent_record = [this, sent](const char* kind, const char* commit) {
+    return sent(commit) && owner_.exchange().channel().begun(owner_.record(kind, owner_.name()));
+  };
+  const auto pooled = [this] { return pools_statistics(owner_.manifest().draft); };
+  return {
+      {"says what its rows are", [=] { return sent(kRows); }, [this] { return with_data({}); },
+       [this] { say_rows(); }},
+      {"sends its statistics", [=] { return !pooled() || sent_record(kStatsRecord, kStatsCommit); },
+       [this] { return with_data(missing_of(owner_, nullptr, kRows, false)); },
+       [this] { send_statistics(); }},
+      {"answers the statistics of all",
+       [=] { return !pooled() || sent_record(kStatsShareRecord, kStatsAnswer); },
+       [this] { return missing_of(owner_, kSumsRecord, kSums, true); },
+       [this] { answer_statistics(); }},
+      {"sends its data", [=] { return sent_record(kDataRecord, kDataCommit); },
+       [=, this] {
+         return with_data(pooled() ? missing_of(owner_, kStatsShareRecord, kStatsAnswer, false)
+                                   : missing_of(owner_, nullptr, kRows, false));
+       },
+       [this] { send_data(); }},
+      {"answers the model", [=] { return sent_record(kShareRecord, kModelAnswer); },
+       [this] { return missing_of(owner_, kModelRecord, kModel, true); },
+       [this] { answer_model(); }},
+      {"opens the model", [this] { return path_exists(report_path()); },
+       [this] { return with_data(missing_of(owner_, kShareRecord, kModelAnswer, false)); },
+       [this] { open(); }},
+  };
+}
+
+std::vector<Awaited> StudyTraining::with_data(std::vector<Awaited> others) const {
+  if (others.empty() && !load_) return {{owner_.name(), "data"}};
+  return others;
+}
+
+const StudyData& StudyTraining::data() {
+  if (!data_) {
+    data_.emplace(load_());
+    const StudyDraft& draft = owner_.manifest().draft;
+    const std::size_t columns = draft.layout == StudyDraft::Layout::kRows
+                                    ? draft.columns.front()
+                                    : draft.columns[owner_.index()];
+    if (data_->train.width() != columns)
+      throw DataError("the data have " + std::to_string(data_->train.width()) +
+                      " columns, the study says " + std::to_string(columns));
+    if (!data_->map && draft.whitening == StudyDraft::Whitening::kPooled &&
+        draft.layout == StudyDraft::Layout::kColumns)
+      data_->map = Whitening::fit(data_->train.features);
+  }
+  return *data_;
+}
+
+const JointRun& StudyTraining::run() {
+  if (run_) return *run_;
+  run_.emplace(study_run(owner_));
+  // One object of the parameters, whose rings the key's polynomials are of.
+  run_->parameters = keys().secrets.parameters;
+  run_->joint.parameters = run_->parameters;
+  for (KeySet& own : run_->own) own.parameters = run_->parameters;
+  return *run_;
+}
+
+const OwnerKeys& StudyTraining::keys() {
+  if (!keys_) keys_.emplace(owner_.own_keys());
+  return *keys_;
+}
+
+Disclosure StudyTraining::door() { return {keys(), owner_.session_folder()}; }
+
+secret::joint::BoxKey StudyTraining::box_key() {
+  const SecretBytes& secret = owner_.sealing_secret();
+  SecretBytes copy(secret.size());
+  std::ranges::copy(secret.span(), copy.span().begin());
+  return secret::joint::BoxKey(std::move(copy));
+}
+
+std::vector<secret::joint::PublicBoxKey> StudyTraining::receivers() {
+  std::vector<secret::joint::PublicBoxKey> out;
+  for (const StudyParty& party : owner_.manifest().owners) out.push_back(party.sealing);
+  return out;
+}
+
+Origin StudyTraining::origin(const std::string& what) {
+  return {.name = "the study's " + what, .data = to_string(run().data)};
+}
+
+void StudyTraining::send(const char* record_kind, const char* commit_kind,
+                         const std::function<Sha256Digest(ByteSink&)>& write) {
+  const fs::path file = owner_.session_folder() / record_kind;
+  // Once something was said of it, it stays what it is.
+  if (!path_exists(file)) {
+    if (path_exists(owner_.exchange().folder() / "said" /
+                    owner_.record(commit_kind, owner_.name())))
+      throw DataError(quoted_path(file) + ": is gone, although the others were told of it");
+    FileSink sink(file, kForTheOwner);
+    (void)write(sink);
+  }
+  owner_.exchange().say(owner_.record(commit_kind, owner_.name()), [&] {
+    return signed_text(commitment(owner_, commit_kind, file), owner_.signing_key());
+  });
+  owner_.exchange().send_file(owner_.record(record_kind, owner_.name()), file);
+}
+
+void StudyTraining::say_rows() {
+  const StudyDraft& draft = owner_.manifest().draft;
+  const StudyData& own = data();
+  OwnerRows rows;
+  if (pools_statistics(draft))
+    rows = rows_to_pool(own.train.features);
+  else
+    rows = rows_as_they_are(own.map ? own.map->apply(own.train.features) : own.train.features,
+                            *owner_.manifest().parameters,
+                            draft.key_layout(*owner_.manifest().parameters));
+  owner_.say(
+      {kRows, owner_.name(), owner_.manifest().digest, owner_.session_number(), to_json(rows)});
+}
+
+void StudyTraining::send_statistics() {
+  send(kStatsRecord, kStatsCommit, [&](ByteSink& sink) {
+    return party::send_statistics(sink, run(), owner_.index(), keys().secrets.small,
+                                  data().train.features, pooled_exponents(study_rows(owner_)));
+  });
+}
+
+EncryptedSums StudyTraining::sums(Sha256Digest& contents) {
+  EncryptedSums out;
+  read_record_of(owner_, kSumsRecord, kSums, std::string(kServerName), [&](ByteSource& source) {
+    out = read_sums(source, run().joint, run().data, run().statistics(), contents);
+    return contents;
+  });
+  return out;
+}
+
+void StudyTraining::answer_statistics() {
+  send(kStatsShareRecord, kStatsAnswer, [&](ByteSink& sink) {
+    Sha256Digest contents{};
+    const EncryptedSums all = sums(contents);
+    Disclosure own = door();
+    return send_share(sink, run(), {"sums", owner_.index(), contents},
+                      own.share(all, origin("statistics"), opening_of_statistics(run())),
+                      receivers());
+  });
+}
+
+std::vector<OpeningShare> StudyTraining::shares_of_all(const char* record_kind,
+                                                       const char* commit_kind,
+                                                       const std::string& what,
+                                                       const Sha256Digest& result,
+                                                       const CiphertextShape& shape, double noise) {
+  std::vector<OpeningShare> out;
+  const secret::joint::BoxKey key = box_key();
+  const std::vector<StudyParty>& owners = owner_.manifest().owners;
+  for (std::size_t i = 0; i < owners.size(); ++i)
+    read_record_of(owner_, record_kind, commit_kind, owners[i].name, [&](ByteSource& source) {
+      Sha256Digest contents{};
+      out.push_back(receive_share(source, run(), {what, i, result}, shape, noise, key, contents));
+      return contents;
+    });
+  return out;
+}
+
+void StudyTraining::send_data() {
+  const JointRun& r = run();
+  const StudyData& own = data();
+  std::optional<Whitening> map = own.map;
+  if (pools_statistics(owner_.manifest().draft)) {
+    Sha256Digest contents{};
+    const EncryptedSums all = sums(contents);
+    Disclosure at = door();
+    // Asked for again the share is the same, and costs nothing.
+    const OpeningShare mine = at.share(all, origin("statistics"), opening_of_statistics(r));
+    const std::vector<OpeningShare> shares =
+        shares_of_all(kStatsShareRecord, kStatsAnswer, "sums", contents,
+                      {all.packs.size(), 2, all.shape.scale(*r.parameters)}, mine.noise);
+    map = pooled_map(r, at.open(all, shares, origin("statistics")),
+                     pooled_exponents(study_rows(owner_)));
+  }
+  if (map) map->save(owner_.session_folder() / "whitening.npz");
+  send(kDataRecord, kDataCommit, [&](ByteSink& sink) {
+    Disclosure at = door();
+    const Task task(owner_.listener(), "encrypting");
+    const Sha256Digest contents =
+        party::send_data(sink, r, owner_.index(), keys(), at,
+                         features_for(r, owner_.index(), own.train.features, map), own.train.labels,
+                         "the owner's data", [&](double fraction) { task.update(fraction); });
+    task.finish();
+    return contents;
+  });
+}
+
+ModelFile StudyTraining::model(Sha256Digest& contents) {
+  ModelFile out;
+  read_record_of(owner_, kModelRecord, kModel, std::string(kServerName), [&](ByteSource& source) {
+    out = read_model(source, run().joint,
+                     [&](const ModelFile& head) { require_model_of(run(), head, source.name()); });
+    contents = out.contents;
+    return contents;
+  });
+  return out;
+}
+
+void StudyTraining::answer_model() {
+  send(kShareRecord, kModelAnswer, [&](ByteSink& sink) {
+    Sha256Digest contents{};
+    const ModelFile file = model(contents);
+    Disclosure own = door();
+    return send_share(sink, run(), {"model", owner_.index(), contents},
+                      own.share(file.model, origin("model"), opening_of_model(run())), receivers());
+  });
+}
+
+void StudyTraining::open() {
+  const JointRun& r = run();
+  Sha256Digest contents{};
+  const ModelFile file = model(contents);
+  Disclosure at = door();
+  const OpeningShare mine = at.share(file.model, origin("model"), opening_of_model(r));
+  const CiphertextShape shape = model_shape(*r.parameters, r.arrangement.layout, *r.circuit);
+  const std::vector<OpeningShare> shares =
+      shares_of_all(kShareRecord, kModelAnswer, "model", contents, shape, mine.noise);
+  const std::vector<double> values =
+      at.open(file.model, shares,
+              plausible_weights(*r.parameters, r.arrangement.layout, r.config, *r.circuit,
+                                file.training.steps),
+              origin("model"));
+  ProductLayout columns = r.arrangement.layout;
+  const std::vector<double> weights = joint_weights(r.arrangement, values);
+  columns.features = weights.size() / columns.classes;
+  LinearClassifier classifier = classifier_of(weights, columns);
+
+  nlohmann::json report = {{"rows", r.arrangement.samples},
+                           {"own_rows", data().train.features.rows()},
+                           {"owners", owner_.manifest().draft.owners},
+                           {"steps", file.training.steps},
+                           {"noise", mine.noise},
+                           {"model", to_hex(contents)},
+                           {"bits", totals(at.ledger().read().value()).published_bits}};
+  DecryptedModel out;
+  out.limit = LogitLimit::of(*r.circuit);
+  out.class_names = owner_.manifest().draft.classes;
+  const bool by_rows = owner_.manifest().draft.layout == StudyDraft::Layout::kRows;
+  if (by_rows) {
+    const fs::path map = owner_.session_folder() / "whitening.npz";
+    if (path_exists(map)) {
+      const Whitening whitening = Whitening::load(map);
+      classifier.weights.conservativeResize(Eigen::NoChange,
+                                            static_cast<Eigen::Index>(whitening.output_width()));
+      classifier = whitening.unfold(classifier);
+    }
+    out.feature_names = owner_.manifest().draft.column_names;
+    // On rows that nobody has trained on, where the owner kept some.
+    const Dataset& judged = data().held_out ? *data().held_out : data().train;
+    const Eigen::MatrixXd logits = scores(classifier, judged.features);
+    const Labels predicted = predict(logits);
+    report["held_out"] = data().held_out.has_value();
+    report["judged_rows"] = judged.size();
+    report["accuracy"] = accuracy(predicted, judged.labels);
+    report["balanced_accuracy"] =
+        balanced_accuracy(predicted, judged.labels, static_cast<int>(out.class_names.size()));
+    report["max_logit"] = logits.cwiseAbs().maxCoeff();
+    report["logit_limit"] = out.limit.limit;
+  }
+  out.classifier = std::move(classifier);
+  save_classifier(model_path(), out);
+  write_file_atomically(report_path(), json_text(report, 1) + "\n", kForTheOwner);
+}
+
+}  // namespace blindtuner::party

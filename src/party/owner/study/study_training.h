@@ -1,0 +1,75 @@
+// One owner's part in a study's training, once the keys of all are there: phases that follow those of set-up
+// (study_owner.h), each of which may be killed at any moment.
+//
+// What it says and sends, in the exchange (sN: the session):
+//
+//   rows           its rows, in the clear (records/study/joint_run.h)
+//   stats          its part of the statistics of all rows, where the whitening is pooled; "stats-commit" names its contents
+//   stats-share    its share of their sum, sealed to all owners; named by "stats-answer"
+//   data           its data; "data-commit"
+//   share          its share of the model, sealed to all owners; "answer"
+//
+// In its folder's sN: these records as they went out; whitening.npz, model.npz, trained.json.
+#pragma once
+
+#include "features/data/whitening.h"
+#include "party/owner/decrypted.h"
+#include "party/owner/study/study_owner.h"
+#include "party/study/study_run.h"
+#include "secret/disclosure.h"
+#include "secret/joint/sealed_box.h"
+
+namespace blindtuner::party {
+
+/// What an owner trains with.
+struct StudyData {
+  Dataset train;                    ///< its classes numbered as the study's; the same at every call
+  std::optional<Dataset> held_out;  ///< of its own, on which the model is judged
+  std::optional<Whitening> map;     ///< where the study's whitening is a file's
+};
+
+class StudyTraining {
+ public:
+  /// Adds its phases to the owner's, which must live as long. `data` is asked for once, when it is needed; empty: the
+  /// operator has not given it, and is waited for.
+  StudyTraining(StudyOwner& owner, std::function<StudyData()> data);
+  StudyTraining(const StudyTraining&) = delete;
+  StudyTraining& operator=(const StudyTraining&) = delete;
+
+  std::filesystem::path model_path() { return owner_.session_folder() / "model.npz"; }
+  std::filesystem::path report_path() { return owner_.session_folder() / "trained.json"; }
+
+ private:
+  std::vector<Phase> phases();
+  std::vector<Awaited> with_data(std::vector<Awaited> others) const;
+  const StudyData& data();
+  const JointRun& run();
+  const OwnerKeys& keys();
+  Disclosure door();
+  secret::joint::BoxKey box_key();
+  std::vector<secret::joint::PublicBoxKey> receivers();
+  Origin origin(const std::string& what);
+  /// Writes a record into the folder, once, says what its contents are, and sends it.
+  void send(const char* record_kind, const char* commit_kind,
+            const std::function<Sha256Digest(ByteSink&)>& write);
+  std::vector<OpeningShare> shares_of_all(const char* record_kind, const char* commit_kind,
+                                          const std::string& what, const Sha256Digest& result,
+                                          const CiphertextShape& shape, double noise);
+  EncryptedSums sums(Sha256Digest& contents);
+  ModelFile model(Sha256Digest& contents);
+
+  void say_rows();
+  void send_statistics();
+  void answer_statistics();
+  void send_data();
+  void answer_model();
+  void open();
+
+  StudyOwner& owner_;
+  std::function<StudyData()> load_;
+  std::optional<StudyData> data_;
+  std::optional<JointRun> run_;
+  std::optional<OwnerKeys> keys_;
+};
+
+}  // namespace blindtuner::party

@@ -1,0 +1,31 @@
+// The server's part in a study's training, once the keys are there: phases that follow those of set-up (study_server.h).
+//
+// What it says and sends: "sums", of "sums-total", the statistics of all rows added up; "model", of "model-file". In its folder's sN:
+// these records, and checkpoint.enc while it trains.
+#pragma once
+
+#include "party/server/study/study_server.h"
+#include "party/server/training_events.h"
+
+namespace blindtuner::party {
+
+class StudyServerTraining {
+ public:
+  /// Adds its phases to the server's, which must live as long.
+  explicit StudyServerTraining(StudyServer& server, TrainingEvents events = {});
+  StudyServerTraining(const StudyServerTraining&) = delete;
+  StudyServerTraining& operator=(const StudyServerTraining&) = delete;
+
+ private:
+  std::vector<Phase> phases();
+  bool sent(const char* record_kind, const char* commit_kind);
+  void send(const char* record_kind, const char* commit_kind,
+            const std::function<Sha256Digest(ByteSink&)>& write);
+  void add_up();
+  void train();
+
+  StudyServer& server_;
+  TrainingEvents events_;
+};
+
+}  // namespace blindtuner::party

@@ -1,0 +1,136 @@
+#include "party/study/study_run.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "io/file_stream.h"
+#include "learn/head.h"
+
+namespace blindtuner::party {
+
+bool pools_statistics(const StudyDraft& draft) {
+  // Owners of columns have all rows of theirs: each has a map of its own.
+  return draft.whitening == StudyDraft::Whitening::kPooled &&
+         draft.layout == StudyDraft::Layout::kRows;
+}
+
+std::vector<OwnerRows> study_rows(StudyMember& member) {
+  const StudyDraft& draft = member.manifest().draft;
+  std::vector<OwnerRows> out;
+  for (const std::string& owner : draft.owners) {
+    const StudyMessage said = member.heard(kRows, owner);
+    const std::string where = member.exchange().channel().place(member.record(kRows, owner));
+    out.push_back(owner_rows_from_json(JsonIn(said.body, where),
+                                       pools_statistics(draft) ? draft.columns.front() : 0));
+  }
+  return out;
+}
+
+namespace {
+
+Arrangement arranged(const StudyManifest& manifest, std::span<const std::size_t> rows) {
+  const StudyDraft& draft = manifest.draft;
+  const Parameters& p = *manifest.parameters;
+  const ProductLayout shape = draft.key_layout(p);
+  if (draft.layout == StudyDraft::Layout::kRows) {
+    std::uint64_t sum = 0;
+    for (const std::size_t own : rows) sum += own + shape.rows();
+    if (sum > kMaxSamples)
+      throw DataError("the owners' rows together are beyond " + std::to_string(kMaxSamples));
+    return arrange_rows(p, rows, draft.columns.front(), shape.classes, shape.width,
+                        (draft.config.batch_size + shape.rows() - 1) / shape.rows());
+  }
+  for (std::size_t i = 1; i < rows.size(); ++i)
+    if (rows[i] != rows[0])
+      throw DataError("'" + draft.owners[i] + "' has " + std::to_string(rows[i]) + " rows, and '" +
+                      draft.owners[0] + "' " + std::to_string(rows[0]) +
+                      ": owners of columns have the same samples in the same order");
+  return arrange_columns(p, rows[0], draft.columns, draft.index(draft.labels), shape.classes,
+                         shape.width);
+}
+
+}  // namespace
+
+JointRun study_run(StudyMember& member) {
+  const StudyManifest& manifest = member.manifest();
+  const StudyDraft& draft = manifest.draft;
+  const StudySession& session = member.session();
+  const std::vector<OwnerRows> rows = study_rows(member);
+  std::vector<std::size_t> counts;
+  for (const OwnerRows& own : rows) counts.push_back(own.rows);
+  JointRun run;
+  run.parameters = manifest.parameters;
+  run.arrangement = arranged(manifest, counts);
+  const ProductLayout& l = run.arrangement.layout;
+  require(same_shape(l, member.keys().layout), "a study's keys are for its data");
+  run.config = for_places(draft.config, l.rows(), l.samples, run.arrangement.samples);
+  run.circuit = &circuit_named(draft.circuit);
+  Sha256 hash;
+  const Sha256Digest id = hash.add("blindtuner study data 1").add(session.seed).finish();
+  std::copy_n(id.begin(), run.data.size(), run.data.begin());
+  const auto set = [&](const KeyId& key) {
+    return KeySet{run.parameters, make_header(FileKind::kSecretKey, *run.parameters, key),
+                  "this session of the study"};
+  };
+  run.joint = set(session.joint);
+  for (const KeyId& own : session.owners) run.own.push_back(set(own));
+  // What a whitening leaves of a column, over all rows, is a variance of 1 at most.
+  if (pools_statistics(draft))
+    run.sizes = {1, 1, std::sqrt(static_cast<double>(l.features))};
+  else
+    run.sizes = pooled_sizes(rows);
+  run.decryptors =
+      "study " + to_hex(manifest.digest) + ", session " + std::to_string(session.number) + ":";
+  for (const std::string& owner : draft.owners) run.decryptors += " " + owner;
+  return run;
+}
+
+std::vector<Awaited> missing_of(StudyMember& member, const char* record_kind,
+                                const char* commit_kind, bool of_server) {
+  const StudyManifest& manifest = member.manifest();
+  std::vector<std::string> parties = manifest.draft.owners;
+  if (of_server) parties = {std::string(kServerName)};
+  std::vector<Awaited> out;
+  for (const std::string& party : parties) {
+    if (!member.exchange().hear(manifest, commit_kind, member.session_number(), party))
+      out.push_back({party, member.record(commit_kind, party)});
+    else if (record_kind && !member.exchange().there(member.record(record_kind, party)))
+      out.push_back({party, member.record(record_kind, party)});
+  }
+  return out;
+}
+
+void read_record_of(StudyMember& member, const char* record_kind, const char* commit_kind,
+                    const std::string& from, const std::function<Sha256Digest(ByteSource&)>& read) {
+  Channel& channel = member.exchange().channel();
+  const StudyMessage said = member.heard(commit_kind, from);
+  const JsonIn body(said.body, channel.place(member.record(commit_kind, from)));
+  require_members(body, {"contents"});
+  const auto contents = hex_member<32>(body, "contents");
+  const std::string name = member.record(record_kind, from);
+  try {
+    const std::unique_ptr<ByteSource> source = channel.find(name);
+    if (!source) throw DataError(channel.place(name) + ": is not there");
+    if (read(*source) != contents)
+      throw DataError(source->name() + ": another record than it has said it is");
+  } catch (const SecurityError&) {
+    throw;
+  } catch (const DataError& error) {
+    throw DataError("what '" + from + "' has sent is refused: " + error.what());
+  }
+}
+
+StudyMessage commitment(StudyMember& member, const char* commit_kind,
+                        const std::filesystem::path& file) {
+  FileSource source(file);
+  ContainerReader in(source);
+  (void)scan_sections(in);
+  return {commit_kind,
+          member.name(),
+          member.manifest().digest,
+          member.session_number(),
+          {{"contents", to_hex(in.contents())}}};
+}
+
+}  // namespace blindtuner::party

@@ -75,10 +75,20 @@ class StudyTrainingTest : public testing::IoTest {
     std::function<StudyData()> data;
     if (with_data)
       data = [this, k = place(name)] {
+        if (draft_.layout == StudyDraft::Layout::kColumns) return columns_of(k);
         return StudyData{rows_of(k, kRowsOf[k], 1), rows_of(k, 200, 2), {}};
       };
     out.training = std::make_unique<StudyTraining>(*out.owner, std::move(data));
     return out;
+  }
+  /// Of one set of rows, the first two columns or the others with the labels.
+  static StudyData columns_of(std::size_t owner) {
+    Dataset all = rows_of(0, kRowsOf[0], 1);
+    const FeatureMatrix own = owner == 0 ? FeatureMatrix(all.features.leftCols(2))
+                                         : FeatureMatrix(all.features.rightCols(3));
+    all.features = own;
+    if (owner == 0) all.labels.clear();
+    return {std::move(all), {}, {}};
   }
   Advance step(const std::string& name) {
     if (heard_.empty() && name != "server") {
@@ -109,8 +119,14 @@ class StudyTrainingTest : public testing::IoTest {
       return error.what();
     }
   }
-  void create(StudyDraft::Whitening whitening) {
-    draft_ = small_draft();
+  void create(StudyDraft::Whitening whitening, bool columns = false) {
+    draft_ = small_draft(columns ? std::vector<std::string>{"a", "b"}
+                                 : std::vector<std::string>{"a", "b", "c"});
+    if (columns) {
+      draft_.layout = StudyDraft::Layout::kColumns;
+      draft_.columns = {2, 3};
+      draft_.labels = "b";
+    }
     draft_.whitening = whitening;
     draft_.config.steps = 4;
     draft_.config.averaging_start = -1;
@@ -160,6 +176,27 @@ TEST_F(StudyTrainingTest, GivesEveryOwnerTheModelOfAllRows) {
     return load_classifier(path(name) / "s1" / "model.npz").classifier.weights;
   };
   EXPECT_EQ(weights("a"), weights("c"));
+}
+
+TEST_F(StudyTrainingTest, JoinsColumnsOfTheSameRows) {
+  create(StudyDraft::Whitening::kPooled, true);
+  run();
+  // Each owner's columns through a map of its own, side by side.
+  Dataset all = rows_of(0, kRowsOf[0], 1);
+  const auto standard = [](const FeatureMatrix& x) { return Whitening::fit(x).apply(x); };
+  FeatureMatrix x(all.features.rows(), kColumns);
+  x.leftCols(2) = standard(all.features.leftCols(2));
+  x.rightCols(3) = standard(all.features.rightCols(3));
+  all.features = x;
+  const LinearClassifier clear = train_plain(all, nullptr, draft_.config).model;
+  for (const std::string& name : draft_.owners) {
+    EXPECT_EQ(step(name).kind, Advance::Kind::kFinished) << name;
+    const DecryptedModel model = load_classifier(path(name) / "s1" / "model.npz");
+    ASSERT_EQ(model.classifier.weights.cols(), kColumns);
+    const double opened = accuracy(predict(scores(model.classifier, x)), all.labels);
+    EXPECT_GT(opened, accuracy(predict(scores(clear, x)), all.labels) - 0.03);
+    EXPECT_GT(opened, 0.85);
+  }
 }
 
 TEST_F(StudyTrainingTest, WhatIsNotWhatItWasSaidToBeEndsTheStudy) {

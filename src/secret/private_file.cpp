@@ -149,10 +149,19 @@ void destroy_private(const std::filesystem::path& path) {
   const std::vector<std::uint8_t> zeros(file_bytes(path));
   const int file = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
   if (file < 0) refuse();
-  const bool overwritten =
-      ::write(file, zeros.data(), zeros.size()) == static_cast<ssize_t>(zeros.size()) &&
-      ::fsync(file) == 0;
+  std::size_t done = 0;
+  ssize_t wrote = 1;
+  while (done < zeros.size() && wrote > 0) {
+    wrote = ::write(file, zeros.data() + done, zeros.size() - done);
+    if (wrote > 0)
+      done += static_cast<std::size_t>(wrote);
+    else if (wrote < 0 && errno == EINTR)
+      wrote = 1;
+  }
+  const bool overwritten = done == zeros.size() && ::fsync(file) == 0;
+  const int error = errno;
   ::close(file);
+  errno = error;
   if (!overwritten || ::unlink(path.c_str()) != 0) refuse();
   flush_folder(path.parent_path());
 }

@@ -119,6 +119,13 @@ CASES = [
          changes="--keys"),
     Case("study-create", OWNER, "study create --folder mine --exchange exchange --owner a --name Sites --owners a,b "
          "--classes no,yes --columns 4 --parameters InsecureJoint4", ["mine/study.json"], over=None),
+    # What was drawn before decides every byte.
+    Case("study-shares", OWNER, "study run --folder mine --exchange exchange --once",
+         ["exchange/shares-s1-a", "exchange/relin1-s1-a"], ["exchange/shares-s1-a", "exchange/relin1-s1-a"],
+         beforehand={"sharing/mine": "mine", "sharing/exchange": "exchange"}, over=None, long=True, every=12),
+    Case("study-answer", OWNER, "study run --folder mine --exchange exchange --once",
+         ["exchange/relin2-s1-a", "mine/s1/secret.key"], ["exchange/relin2-s1-a"],
+         beforehand={"answering/mine": "mine", "answering/exchange": "exchange"}, over=None, long=True, every=12),
     Case("study-server", SERVER, "study --folder server --exchange exchange --once"),
     # These write nothing: they have no calls to fail, but an environment.
     Case("plan", OWNER, "plan --samples 100 --classes 3 --features 8 --parameters InsecureTest10 "

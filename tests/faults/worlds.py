@@ -101,6 +101,33 @@ def rounds(folder):
         shutil.rmtree(folder / name)
 
 
+def study(folder):
+    """Of two owners, when the first is to make its shares, and when it is to answer the other's."""
+    def run(owner, *arguments):
+        good(OWNER, "study", "run", "--folder", f"study/{owner}", "--once", *arguments, INSECURE, cwd=folder)
+
+    def keep(name):
+        for part in ("mine", "exchange"):
+            shutil.copytree(folder / "study" / part, folder / name / part)
+    place = ("--exchange", "study/exchange", "--owner")
+    good(OWNER, "study", "create", "--folder", "study/mine", *place, "a", "--name", "Sites", "--owners", "a,b", "--classes",
+         "no,yes", "--columns", 4, "--parameters", "InsecureJoint4", INSECURE, cwd=folder)
+    good(OWNER, "study", "join", "--folder", "study/theirs", *place, "b", INSECURE, cwd=folder)
+    good(SERVER, "study", "--folder", "study/server", "--exchange", "study/exchange", "--once", INSECURE, cwd=folder)
+    told = subprocess.run([OWNER, "study", "status", "--folder", "study/mine", "--json", INSECURE], cwd=folder,
+                          capture_output=True, check=True)
+    fingerprint = ("--fingerprint", json.loads(told.stdout)["fingerprint"])
+    run("mine", *fingerprint)    # agrees
+    run("theirs", *fingerprint)  # agrees and commits to a nonce
+    run("mine")                  # commits and shows its nonce
+    run("theirs")                # shows its own, makes its shares
+    keep("sharing")
+    run("mine")                  # makes its shares and sends them
+    run("theirs")                # sends its own and answers
+    keep("answering")
+    shutil.rmtree(folder / "study")
+
+
 def world(folder, seed):
     folder.mkdir(parents=True)
     inputs(folder, seed)
@@ -125,6 +152,7 @@ def world(folder, seed):
     owner("decrypt", "--model", "model.enc", "--keys", "keys", "--out", "model.npz", INSECURE)
     owner("decrypt", "--scores", "scores.enc", "--keys", "keys", "--out", "scores.npy", INSECURE)
     rounds(folder)
+    study(folder)
 
 
 def make(folder):

@@ -17,8 +17,22 @@ namespace {
 
 namespace fs = std::filesystem;
 
+struct Where {
+  fs::path folder, exchange;
+};
+void add_where(Command& command, Where& where) {
+  command.add_option("--folder", where.folder, "folder of this owner").required();
+  command.add_option("--exchange", where.exchange,
+                     "where the exchange is now, if not where the study was joined");
+}
+StudyPlace place_of(const Where& where) {
+  StudyPlace out = read_study_place(where.folder);
+  if (!where.exchange.empty()) out.exchange = where.exchange;
+  return out;
+}
+
 struct RunOptions {
-  fs::path folder;
+  Where where;
   std::string fingerprint;
   StudySecrets secrets;
   StudyWait wait;
@@ -43,7 +57,7 @@ void join(const CommonOptions& common, const StudyPlace& place, const StudySecre
 }
 
 void run(const CommonOptions& common, const RunOptions& o) {
-  StudyOwnerOptions options = study_options(common, read_study_place(o.folder), o.secrets);
+  StudyOwnerOptions options = study_options(common, place_of(o.where), o.secrets);
   options.fingerprint = o.fingerprint;
   StudyOwner owner(options);
   std::function<StudyData()> data;
@@ -54,15 +68,15 @@ void run(const CommonOptions& common, const RunOptions& o) {
   report_study(common, owner, where, owner.fingerprint().value_or(""), outcome_of(training, where));
 }
 
-void status(const CommonOptions& common, const fs::path& folder) {
-  StudyOwner owner(study_options(common, read_study_place(folder), {}, false));
+void status(const CommonOptions& common, const Where& place) {
+  StudyOwner owner(study_options(common, place_of(place), {}, false));
   StudyTraining training(owner, no_data);
   const Advance where = owner.next();
   report_study(common, owner, where, owner.fingerprint().value_or(""), outcome_of(training, where));
 }
 
-void open(const CommonOptions& common, const fs::path& folder, const std::string& out) {
-  StudyOwner owner(study_options(common, read_study_place(folder), {}, false));
+void open(const CommonOptions& common, const Where& place, const std::string& out) {
+  StudyOwner owner(study_options(common, place_of(place), {}, false));
   StudyTraining training(owner, no_data);
   const Advance where = owner.next();
   if (where.kind != Advance::Kind::kFinished)
@@ -156,33 +170,33 @@ void add_study(Program& program) {
                           join(program.options(), *place, *secrets);
                         };
                       });
-  program.add_command(
-      "study run", "do whatever is due in the study, and wait for the others",
-      [&](Command& command) -> std::function<void()> {
-        auto o = std::make_shared<RunOptions>();
-        command.add_option("--folder", o->folder, "folder of this owner").required();
-        command.add_option("--fingerprint", o->fingerprint,
-                           "the study's fingerprint, as the other owners have read it out: once");
-        add_passphrase_options(command, o->secrets.passphrase);
-        add_study_data(command, o->data);
-        add_study_wait(command, o->wait);
-        command.add_flag("--new-session", o->new_session,
-                         "give up the keys that are being made, and make others");
-        return [&program, o] { run(program.options(), *o); };
-      });
+  program.add_command("study run", "do whatever is due in the study, and wait for the others",
+                      [&](Command& command) -> std::function<void()> {
+                        auto o = std::make_shared<RunOptions>();
+                        add_where(command, o->where);
+                        command.add_option(
+                            "--fingerprint", o->fingerprint,
+                            "the study's fingerprint, as the other owners have read it out: once");
+                        add_passphrase_options(command, o->secrets.passphrase);
+                        add_study_data(command, o->data);
+                        add_study_wait(command, o->wait);
+                        command.add_flag("--new-session", o->new_session,
+                                         "give up the keys that are being made, and make others");
+                        return [&program, o] { run(program.options(), *o); };
+                      });
   program.add_command("study open", "write the model that the study has trained to a file",
                       [&](Command& command) -> std::function<void()> {
-                        auto folder = std::make_shared<fs::path>();
+                        auto where = std::make_shared<Where>();
                         auto out = std::make_shared<std::string>();
-                        command.add_option("--folder", *folder, "folder of this owner").required();
+                        add_where(command, *where);
                         add_output_file(command, "--out", *out, "model: .npz or .json").required();
-                        return [&program, folder, out] { open(program.options(), *folder, *out); };
+                        return [&program, where, out] { open(program.options(), *where, *out); };
                       });
   program.add_command("study status", "say what is done in the study, and who is waited for",
                       [&](Command& command) -> std::function<void()> {
-                        auto folder = std::make_shared<fs::path>();
-                        command.add_option("--folder", *folder, "folder of this owner").required();
-                        return [&program, folder] { status(program.options(), *folder); };
+                        auto where = std::make_shared<Where>();
+                        add_where(command, *where);
+                        return [&program, where] { status(program.options(), *where); };
                       });
 }
 

@@ -1,4 +1,4 @@
-# What others build on: libblindtuner-owner and libblindtuner-server, each whole, made of the objects of all layers
+# What others build on: libblindtuner-owner, libblindtuner-server and libblindtuner-encoders, each whole, made of the objects of all layers
 # that its interface reaches; and how they are installed.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
@@ -8,7 +8,12 @@ set(package_of_OpenSSL::Crypto libcrypto)
 set(package_of_TBB::tbb tbb)
 set(package_of_ZLIB::ZLIB zlib)
 set(package_of_PkgConfig::UTF8PROC libutf8proc)
+set(package_of_JPEG::JPEG libjpeg)
+set(package_of_PNG::PNG libpng)
+set(package_of_PkgConfig::WEBP "libwebp libwebpdemux")
 set(flag_of_Threads::Threads -pthread)
+set(flag_of_OpenMP::OpenMP_CXX -fopenmp)
+set(flag_of_${DNNL_LIBRARY} -ldnnl)
 
 # Appends to `layers_out` a layer and the layers that it reaches, to `others_out` what else they link.
 function(blindtuner_reach layer layers_out others_out)
@@ -18,6 +23,7 @@ function(blindtuner_reach layer layers_out others_out)
   list(APPEND layers ${layer})
   get_target_property(links ${layer} INTERFACE_LINK_LIBRARIES)
   foreach(link IN LISTS links)
+    string(REGEX REPLACE "^\\$<LINK_ONLY:(.+)>$" "\\1" link ${link})
     if(link IN_LIST layers OR link IN_LIST others)
       continue()
     elseif(link IN_LIST known)
@@ -106,6 +112,9 @@ configure_package_config_file(cmake/BlindTunerConfig.cmake.in BlindTunerConfig.c
 write_basic_package_version_file(BlindTunerConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 blindtuner_library(owner api_owner)
 blindtuner_library(server api_server)
+if(BLINDTUNER_ENCODERS)
+  blindtuner_library(encoders api_encoders)
+endif()
 if(BLINDTUNER_PROGRAMS)
   install(TARGETS blindtuner COMPONENT owner)
   install(TARGETS blindtuner-server COMPONENT server)

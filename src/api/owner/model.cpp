@@ -4,6 +4,7 @@
 #include <cmath>
 #include <string>
 
+#include "api/owner/samples.h"
 #include "base/error.h"
 
 namespace blindtuner {
@@ -35,6 +36,17 @@ std::vector<int> LinearModel::classify(const DataSet& data) const {
     out.push_back(
         static_cast<int>(std::max_element(row, row + static_cast<std::ptrdiff_t>(classes)) - row));
   }
+  return out;
+}
+
+LinearModel linear_model_of(const features::LinearClassifier& classifier) {
+  LinearModel out;
+  out.classes = static_cast<std::size_t>(classifier.weights.rows());
+  out.features = static_cast<std::size_t>(classifier.weights.cols());
+  for (Eigen::Index c = 0; c < classifier.weights.rows(); ++c)
+    for (Eigen::Index j = 0; j < classifier.weights.cols(); ++j)
+      out.weights.push_back(classifier.weights(c, j));
+  out.bias.assign(classifier.bias.begin(), classifier.bias.end());
   return out;
 }
 

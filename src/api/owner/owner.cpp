@@ -115,16 +115,9 @@ party::ScoresRequest scores_request(const fs::path& scores, party::ExpectedRun e
 }
 
 LinearModel model_of(const party::OpenedModel& opened) {
-  const features::LinearClassifier& classifier = opened.model.classifier;
-  LinearModel out;
-  out.classes = static_cast<std::size_t>(classifier.weights.rows());
-  out.features = static_cast<std::size_t>(classifier.weights.cols());
+  LinearModel out = linear_model_of(opened.model.classifier);
   out.steps = opened.end.steps;
   out.complete = opened.end.known;
-  for (Eigen::Index c = 0; c < classifier.weights.rows(); ++c)
-    for (Eigen::Index j = 0; j < classifier.weights.cols(); ++j)
-      out.weights.push_back(classifier.weights(c, j));
-  out.bias.assign(classifier.bias.begin(), classifier.bias.end());
   return out;
 }
 

@@ -1,7 +1,8 @@
-// The public view of samples, as the layers below hold them.
+// The public view of samples and models, as the layers below hold them.
 #pragma once
 
 #include <blindtuner/data_set.h>
+#include <blindtuner/model.h>
 
 #include "features/samples/dataset.h"
 
@@ -9,5 +10,8 @@ namespace blindtuner {
 
 /// Throws ContractError for what are no whole rows.
 features::FeatureMatrix matrix_of(const DataSet& data);
+
+/// Its steps and its end are the caller's to say.
+LinearModel linear_model_of(const features::LinearClassifier& classifier);
 
 }  // namespace blindtuner

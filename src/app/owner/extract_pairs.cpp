@@ -39,7 +39,7 @@ EncoderFeatures pair_features(const CommonOptions& common, const ExtractOptions&
   out.extracted.seconds += texts.extracted.seconds;
   // Beside the texts, the pictures' column is one that may group: of a picture with several texts.
   if (!texts.groups.values.empty()) out.groups = std::move(texts.groups);
-  out.settings.unit = "pairs";
+  out.unit = "pairs";
   out.report["texts"] = std::move(texts.report);
   out.report["picture_features"] = left.cols();
   out.report["text_features"] = right.cols();

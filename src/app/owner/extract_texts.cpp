@@ -1,34 +1,15 @@
 // From texts to features, with a pretrained sentence encoder.
 #include <algorithm>
 #include <numeric>
-#include <sstream>
 
 #include "app/common/report.h"
 #include "app/owner/extraction.h"
 #include "app/owner/tables.h"
 #include "base/path.h"
-#include "features/text/tokenizer.h"
-#include "features/transformer/text_encoder.h"
+#include "features/extraction/text_extractor.h"
 
 namespace blindtuner::app {
 namespace {
-
-/// To be raised when the same model makes other features of the same tokens.
-constexpr const char* kRecipe = "blindtuner features of texts, 2";
-
-/// Everything that makes features out of a text's tokens.
-Sha256Digest recipe_digest(const TextEncoder& model) {
-  const TextConfig& config = model.config();
-  std::ostringstream text;
-  text.precision(17);
-  text << kRecipe << "; " << config.kind << ", " << config.heads << " heads, epsilon "
-       << config.epsilon << ", activation " << static_cast<int>(config.activation)
-       << ", first position " << config.first_position << ", closing " << config.closing
-       << ", modes";
-  for (const TextMode mode : config.modes) text << ' ' << static_cast<int>(mode);
-  text << "; pooling " << model.pooling().text();
-  return Sha256().add(model.digest()).add(text.str()).finish();
-}
 
 /// What of the texts the model does not see: their ends, and words that its vocabulary lacks.
 class TokensLost {
@@ -37,7 +18,7 @@ class TokensLost {
 
   /// Any thread, each with texts of its own.
   void count(const Tokenizer& tokenizer, std::size_t i, const std::string& text,
-             const std::vector<std::int32_t>& tokens, std::size_t max_tokens) {
+             std::span<const std::int32_t> tokens, std::size_t max_tokens) {
     cut_[i] =
         tokens.size() == max_tokens && tokenizer.encode(text, max_tokens + 1).size() > max_tokens;
     all_[i] = tokens.size() - 2;  // those that open and close it
@@ -83,44 +64,27 @@ EncoderFeatures text_features(const CommonOptions& common, const ExtractOptions&
   source.classes.names = options.class_names();
   const TextSet texts = read_text_set(source);
   print_notes(common, texts.reading);
-  const TextEncoder model = TextEncoder::load(options.model, pooling);
+  const TextExtractor extractor = TextExtractor::load(options.model, pooling);
+  const TextEncoder& model = extractor.model();
   const TextConfig& config = model.config();
-  const std::unique_ptr<const Tokenizer> tokenizer =
-      Tokenizer::load(config.tokenizer.empty() ? "." : config.tokenizer, config.lower);
   nlohmann::json report = {{"notes", texts.reading.notes},
                            {"warnings", texts.reading.warnings},
                            {"reading", texts.reading.details},
-                           {"vocabulary", tokenizer->size()},
+                           {"vocabulary", extractor.tokenizer().size()},
                            {"max_tokens", config.max_tokens}};
   if (!config.prompt.empty()) report["prompt"] = config.prompt;
   report_origins(options.model, config.origins, report);
-  const auto cache = options.open_cache(recipe_digest(model), model.feature_count());
-
-  using Tokens = std::vector<std::int32_t>;
+  const auto cache = options.open_cache(extractor.recipe(), model.feature_count());
   TokensLost lost(texts.texts.size());
-  const auto load = [&](std::size_t i, Tokens& tokens) {
-    const std::string text = config.prompt + texts.texts[i];
-    tokens = tokenizer->encode(text, config.max_tokens);
-    lost.count(*tokenizer, i, text, tokens, config.max_tokens);
-    return Sha256().add(tokens.data(), tokens.size() * sizeof(tokens[0])).finish();
-  };
-  const auto prepare = [](std::size_t, const Tokens&) {};
-  const auto encode = [&](std::span<const Tokens> inputs, std::span<float> features) {
-    std::vector<std::int32_t> tokens;
-    std::vector<std::size_t> lengths;
-    for (const Tokens& input : inputs) {
-      tokens.insert(tokens.end(), input.begin(), input.end());
-      lengths.push_back(input.size());
-    }
-    model.embed(tokens, lengths, features);
-  };
-  const ExtractionSettings settings{256, false, common.quiet, "texts"};
-  Extracted extracted = extract_features<Tokens>(texts.texts.size(), model.feature_count(),
-                                                 settings, cache.get(), load, prepare, encode);
+  Extracted extracted = extractor.extract(
+      texts.texts, cache.get(), extraction_console(common, "texts"),
+      [&](std::size_t i, const std::string& text, std::span<const std::int32_t> tokens) {
+        lost.count(extractor.tokenizer(), i, text, tokens, config.max_tokens);
+      });
   lost.tell(common, source.table, texts.names, config.max_tokens, report);
   return {std::move(extracted), columns_of_poolings(model),
           texts.names,          texts.classes,
-          texts.labels,         settings,
+          texts.labels,         "texts",
           std::move(report),    16,
           texts.groups};
 }

@@ -6,6 +6,7 @@
 #include <map>
 #include <sstream>
 
+#include "app/common/progress.h"
 #include "app/common/report.h"
 #include "base/disk.h"
 #include "base/path.h"
@@ -51,9 +52,24 @@ std::unique_ptr<FeatureCache> ExtractOptions::open_cache(const Sha256Digest& key
   }
 }
 
+ExtractionListener extraction_console(const CommonOptions& common, const std::string& unit) {
+  // The last copy's end is the bar's.
+  const auto bar = std::make_shared<ProgressBar>("features of " + unit, common.quiet);
+  ExtractionListener out;
+  out.skipped = [](const std::string& why) { std::cerr << "skipped: " + why + "\n"; };
+  out.cache = [](const std::string& why) { std::cerr << why + "; going on without it\n"; };
+  out.progress = [bar, unit](std::size_t done, std::size_t count) {
+    const double rate = static_cast<double>(done) / std::max(bar->seconds(), 1e-9);
+    bar->note(std::to_string(done) + " of " + std::to_string(count) + ", " +
+              std::to_string(static_cast<long>(rate)) + " " + unit + "/s");
+    bar->update(static_cast<double>(done) / static_cast<double>(count));
+    if (done == count) bar->finish();
+  };
+  return out;
+}
+
 void report_origins(const std::string& model, const SettingOrigins& origins,
                     nlohmann::json& report) {
-  std::string line;
   auto& settings = report["settings"] = nlohmann::json::array();
   auto& guessed = report["guessed"] = nlohmann::json::array();
   for (const SettingOrigin& origin : origins) {
@@ -61,14 +77,10 @@ void report_origins(const std::string& model, const SettingOrigins& origins,
                         {"value", origin.value},
                         {"from", origin.from},
                         {"guessed", origin.guessed}});
-    if (!origin.guessed) continue;
-    guessed.push_back(origin.setting);
-    line +=
-        (line.empty() ? "" : "; ") + origin.setting + " " + origin.value + " (" + origin.from + ")";
+    if (origin.guessed) guessed.push_back(origin.setting);
   }
-  if (!line.empty())
-    std::cerr << "warning: " + quoted_path(model) +
-                     ": no settings beside the weights say so, guessed: " + line + "\n";
+  if (const std::string line = guessed_settings(model, origins); !line.empty())
+    std::cerr << "warning: " + line + "\n";
 }
 
 namespace {
@@ -80,7 +92,7 @@ void warn_of_skipped_classes(const EncoderFeatures& samples, const Labels& kept)
                                  left = class_counts(kept, classes);
   for (std::size_t k = 0; k < all.size(); ++k)
     if (all[k] > 0 && left[k] == 0)
-      print_warning("none of the " + std::to_string(all[k]) + " " + samples.settings.unit +
+      print_warning("none of the " + std::to_string(all[k]) + " " + samples.unit +
                     " of the class '" + samples.classes[k] +
                     "' could be read: it has no sample left");
 }
@@ -89,7 +101,6 @@ void warn_of_skipped_classes(const EncoderFeatures& samples, const Labels& kept)
 
 void finish_extraction(const CommonOptions& common, const ExtractOptions& options,
                        EncoderFeatures samples) {
-  const ExtractionSettings& settings = samples.settings;
   const Extracted& extracted = samples.extracted;
   const FeatureMatrix& features = extracted.features;
   nlohmann::json& report = samples.report;
@@ -136,7 +147,7 @@ void finish_extraction(const CommonOptions& common, const ExtractOptions& option
   }
   write_npz(options.out, members);
 
-  const std::string& unit = settings.unit;
+  const std::string& unit = samples.unit;
   const double rate = static_cast<double>(extracted.kept.size()) / extracted.seconds;
   report.update({{unit, extracted.kept.size()},
                  {"features", features.cols()},

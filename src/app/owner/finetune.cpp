@@ -238,8 +238,9 @@ FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,
   if (!test.features.empty()) {
     data.sets.test = load_other(test, Part::kTest, "test");
     if (data.sets.validation)
-      data.reading["test"]["samples_in_validation_too"] = warn_of_samples_in_both(
-          *data.sets.validation, data.sets.test, "test", listener, "the validation set")["samples"];
+      data.reading["test"]["samples_in_validation_too"] =
+          warn_of_samples_in_both(*data.sets.validation, *data.sets.test, "test", listener,
+                                  "the validation set")["samples"];
     return data;
   }
   data.sets.test = hold_out(data.sets.train,
@@ -247,54 +248,30 @@ FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,
                              "raise --test-fraction, or give a test set of its own"},
                             seed, name, listener);
   const nlohmann::json both =
-      warn_of_samples_in_both(data.sets.train, data.sets.test, "test", listener);
+      warn_of_samples_in_both(data.sets.train, *data.sets.test, "test", listener);
   data.reading["train"]["copies"]["in_test_too"] = both["samples"];
   data.reading["train"]["copies"]["nearly_in_test"] = both["nearly"];
   if (both.contains("groups")) data.reading["train"]["groups"]["of_test"] = both["groups"];
   return data;
 }
 
-/// What was asked for stands, whatever the preset or the choice.
-void override(TrainingWay& way, const FinetuneOptions& o, int classes) {
-  TrainingConfig& config = way.config;
-  if (!o.config.empty()) config = read_training_config(o.config, classes, o.head.head);
-  if (o.steps > 0)
-    set_steps(config, o.steps);
-  else if (o.epochs > 0)
-    set_epochs(config, o.epochs);
-  if (o.learning_rate > 0) config.learning_rate = o.learning_rate;
-  if (o.batch > 0) config.batch_size = o.batch;
-  if (o.validation_every >= 0) config.validation_every = o.validation_every;
-  if (o.whiten && way.epsilon == 0) way.epsilon = Whitening::kDefaultEpsilon;
-  if (o.no_whiten) way.epsilon = 0;
-  if (!o.head.softmax.empty()) way.softmax = o.head.softmax;
-  if (o.head.range > 0) way.range = o.head.range;
-}
-
-/// Ways that options have made the same are tried once; one alone is no choice.
-void drop_repeated(std::vector<TrainingWay>& ways) {
-  std::vector<TrainingWay> distinct;
-  for (TrainingWay& way : ways)
-    if (std::none_of(distinct.begin(), distinct.end(),
-                     [&](const TrainingWay& other) { return same_training(way, other); }))
-      distinct.push_back(std::move(way));
-  ways = distinct.size() > 1 ? std::move(distinct) : std::vector<TrainingWay>{};
-}
-
 FinetuningSettings settings_of(const FinetuneOptions& o, const Dataset& train,
                                const OrderSeed& seed) {
-  FinetuningSettings s = preset_settings(o.preset, train, head_of(o, train.classes));
-  override(s, o, train.classes);
-  for (TrainingWay& way : s.choices) override(way, o, train.classes);
-  if (o.no_whiten && o.learning_rate == 0 && o.config.empty() && !s.choices.empty()) {
-    // To a power of two: what the server learns of the features by it is their size.
-    const double moment =
-        std::exp2(std::ceil(std::log2(std::max(1.0, largest_second_moment(train.features)))));
-    for (TrainingWay& way : s.choices) way.config.learning_rate /= moment;
-  }
-  drop_repeated(s.choices);
+  FinetuningWishes wishes;
+  wishes.preset = o.preset;
+  wishes.head = head_of(o, train.classes);
+  if (!o.config.empty()) wishes.config = read_training_config(o.config, train.classes, o.head.head);
+  wishes.steps = o.steps;
+  wishes.epochs = o.epochs;
+  wishes.learning_rate = o.learning_rate;
+  wishes.batch = o.batch;
+  wishes.validation_every = o.validation_every;
+  if (o.whiten || o.no_whiten) wishes.whitened = o.whiten;
+  wishes.softmax = o.head.softmax;
+  wishes.range = o.head.range;
+  wishes.validation_fraction = o.validation_fraction;
+  FinetuningSettings s = settings_of(wishes, train);
   s.parameters = o.parameters;
-  if (o.validation_fraction >= 0) s.validation_fraction = o.validation_fraction;
   s.patience = o.patience;
   s.seed = seed;
   s.balance = o.balance.empty() || o.balance == "auto" ? kChooseBalance : std::stod(o.balance);
@@ -308,7 +285,7 @@ FinetuningSettings settings_of(const FinetuneOptions& o, const Dataset& train,
 void choose_pooling_of(const CommonOptions& common, const FinetuneOptions& options,
                        FinetuningData& data, const OrderSeed& seed) {
   if (data.sets.train.poolings.empty()) return;
-  std::vector<Dataset*> others = {&data.sets.test};
+  std::vector<Dataset*> others = {&*data.sets.test};
   if (data.sets.validation) others.push_back(&*data.sets.validation);
   data.poolings = choose_pooling(
       data.sets.train, others,

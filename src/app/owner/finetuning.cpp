@@ -149,20 +149,9 @@ class Host : public FinetuningHost {
 };
 
 json quality(const FinetuningResult& run, const LinearClassifier& model) {
-  const Dataset& test = run.sets.test;
+  const Dataset& test = *run.sets.test;
   return quality_report(scores(run.balanced(model), test.features), test.labels,
                         run.sets.train.class_names);
-}
-
-// The encrypted run's rounds, and what the run in the clear saw at the same ones.
-json rounds(const FinetuningResult& run) {
-  json out = run.validation.is_null() ? json::array() : run.validation.at("rounds");
-  for (std::size_t i = 0; i < std::min(out.size(), run.exact.rounds.size()); ++i) {
-    const ValidationScore& score = run.exact.rounds[i].score;
-    out[i]["plain"] = {
-        {"loss", score.loss}, {"accuracy", score.accuracy}, {"max_logit", score.max_logit}};
-  }
-  return out;
 }
 
 json bytes_of(const Files& files, bool validated) {
@@ -179,7 +168,7 @@ json report_of(const FinetuningResult& run, const ServerReport& server) {
              approximate = quality(run, run.approximate.model);
   json out = {
       {"samples", train.size()},
-      {"test_samples", run.sets.test.size()},
+      {"test_samples", run.sets.test->size()},
       {"features", train.width()},
       {"classes", train.classes},
       {"batch", run.settings.config.batch_size},
@@ -207,7 +196,7 @@ json report_of(const FinetuningResult& run, const ServerReport& server) {
       {"notes", test["notes"]},
       {"max_logit",
        std::max(largest_logit(scores(run.model, train.features)), test["max_logit"].get<double>())},
-      {"rounds", rounds(run)},
+      {"rounds", run.rounds()},
       {"seconds", run.seconds},
       {"seconds_server", server.seconds},
       {"seconds_per_step", server.seconds_per_step},

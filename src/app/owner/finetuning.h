@@ -32,7 +32,7 @@ struct FinetuningData {
   nlohmann::json poolings;  ///< the same of choose_pooling(); null: there was no choice
 };
 
-/// finetune() with the server's program as a process of its own. Leaves in the folder, together and at
+/// finetune() with the server's program as a process of its own. There is a test set. Leaves in the folder, together and at
 /// the end: what was sent, model.npz (on features before whitening; the owner's), published.npz when it
 /// is to publish, report.json and report.html; and keys/, which a later run there uses again. Returns
 /// the report. Throws DataError, before any work for all that can be known then.

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/path.h"
+#include "features/transformer/settings_origin.h"
 
 namespace blindtuner::features {
 
@@ -84,6 +85,17 @@ layers::Activation activation_named(const std::string& name, const std::string& 
   if (name == "quick_gelu") return layers::Activation::kQuickGelu;
   throw DataError(where + ": hidden_act is '" + name.substr(0, 40) +
                   "', expected gelu, gelu_new, quick_gelu or relu");
+}
+
+std::string guessed_settings(const std::filesystem::path& model, const SettingOrigins& origins) {
+  std::string list;
+  for (const SettingOrigin& origin : origins)
+    if (origin.guessed)
+      list += (list.empty() ? "" : "; ") + origin.setting + " " + origin.value + " (" +
+              origin.from + ")";
+  return list.empty()
+             ? ""
+             : quoted_path(model) + ": no settings beside the weights say so, guessed: " + list;
 }
 
 }  // namespace blindtuner::features

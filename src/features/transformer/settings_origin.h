@@ -1,6 +1,7 @@
 // Where a model's settings came from.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -12,5 +13,8 @@ struct SettingOrigin {
   bool guessed = false;  ///< no file said so: another value may have been meant
 };
 using SettingOrigins = std::vector<SettingOrigin>;
+
+/// A line about what was guessed of a model; empty where nothing was.
+std::string guessed_settings(const std::filesystem::path& model, const SettingOrigins& origins);
 
 }  // namespace blindtuner::features

@@ -23,4 +23,15 @@ LinearClassifier balanced(LinearClassifier model, const std::vector<std::size_t>
   return model;
 }
 
+LinearClassifier weighted(LinearClassifier model, const std::vector<double>& class_weights) {
+  require(class_weights.size() == static_cast<std::size_t>(model.bias.size()), "weighted: classes");
+  Eigen::VectorXd shift(model.bias.size());
+  for (std::size_t k = 0; k < class_weights.size(); ++k) {
+    require(class_weights[k] > 0, "weighted: a weight of 0 or less");
+    shift(static_cast<Eigen::Index>(k)) = std::log(class_weights[k]);
+  }
+  model.bias.array() += shift.array() - shift.mean();
+  return model;
+}
+
 }  // namespace blindtuner::reference

@@ -16,6 +16,9 @@ using namespace features;
 /// [0, 1].
 Eigen::VectorXd balance_shift(const std::vector<std::size_t>& class_counts, double strength);
 
+/// In its place: log(weights), on a mean of 0, as if classes had so many times the samples; all above 0, or ContractError.
+LinearClassifier weighted(LinearClassifier model, const std::vector<double>& class_weights);
+
 /// The classifier with these shifts added to its bias.
 LinearClassifier balanced(LinearClassifier model, const std::vector<std::size_t>& class_counts,
                           double strength);

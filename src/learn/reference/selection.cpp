@@ -63,7 +63,7 @@ constexpr double kClearly = 3;
 void append(Labels& all, const Labels& more) { all.insert(all.end(), more.begin(), more.end()); }
 
 void add_fold(Scored& scored, const Dataset& train, const Dataset& held,
-              const TrainingSetting& setting, int patience) {
+              const TrainingSetting& setting, int patience, const std::function<void()>& alive) {
   const HeadCircuit& circuit = *setting.circuit;
   const double limit = logit_limit(circuit);
   PlainOptions options;
@@ -75,6 +75,7 @@ void add_fold(Scored& scored, const Dataset& train, const Dataset& held,
   options.stopping = {patience, limit};
   options.on_step = [&](const PlainStep& step) {
     throw_if_interrupted();
+    alive();
     scored.max_logit = std::max(scored.max_logit, step.max_logit);
     // Written so that what is not a number is out of range.
     scored.in_range = scored.in_range && step.max_logit <= limit;
@@ -111,7 +112,7 @@ using ByEpsilon = std::map<double, std::vector<std::size_t>>;
 /// Settings of one pooling, whose features these are before whitening.
 void try_on_fold(const HeldOut& split, const ByEpsilon& by_epsilon,
                  std::span<const TrainingSetting> settings, int patience,
-                 std::vector<Scored>& scored) {
+                 const std::function<void()>& alive, std::vector<Scored>& scored) {
   std::optional<Whitening> map;
   for (const auto& [epsilon, which] : by_epsilon) {
     HeldOut whitened = split;
@@ -121,7 +122,7 @@ void try_on_fold(const HeldOut& split, const ByEpsilon& by_epsilon,
       whitened.held.features = map->apply(split.held.features);
     }
     for (const std::size_t s : which)
-      add_fold(scored[s], whitened.train, whitened.held, settings[s], patience);
+      add_fold(scored[s], whitened.train, whitened.held, settings[s], patience, alive);
   }
 }
 
@@ -197,6 +198,12 @@ std::vector<Trial> try_settings(const Dataset& data, std::span<const TrainingSet
   const std::vector<int> fold = deal(data, options);
   std::vector<Scored> scored(settings.size());
   Labels actual;
+  const auto alive = [&] {
+    int done = 0;
+    for (const Scored& s : scored) done += s.trials;
+    const auto all = static_cast<double>(settings.size()) * options.trials;
+    if (options.progress) options.progress(std::max(0, done - 1) / all);
+  };
   for (int held = 0; held < options.trials; ++held) {
     const HeldOut split = split_of(data, fold, held, options);
     // Of a class of one sample there is nothing to train on where that is held out.
@@ -208,7 +215,7 @@ std::vector<Trial> try_settings(const Dataset& data, std::span<const TrainingSet
       if (scored[s].active()) by_pooling[settings[s].pooling][settings[s].epsilon].push_back(s);
     for (const auto& group : by_pooling) {
       const auto try_on = [&](const HeldOut& of) {
-        try_on_fold(of, group.second, settings, options.patience, scored);
+        try_on_fold(of, group.second, settings, options.patience, alive, scored);
       };
       if (data.poolings.empty()) {
         try_on(split);

@@ -2,6 +2,7 @@
 // what is found only the settings leave the owner, one of a public list.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -31,6 +32,8 @@ struct TrialOptions {
   int trials = 5;  ///< of them, how many are held out, one after the other; 1 to folds
   int patience = 3;
   Seed seed{};  ///< of folds and orders
+  /// How much is done, in [0, 1): told after every step of any training. What it throws ends it all.
+  std::function<void(double)> progress{};
 };
 
 /// How good predictions are.

@@ -116,10 +116,14 @@ class Finetuning {
     std::vector<TrainingWay> ways = settings().choices;
     if (ways.empty() && settings().balance == kChooseBalance) ways.push_back(settings());
     if (ways.empty()) return;
-    Choice choice =
-        choose_way(train, ways, settings().patience, settings().seed, [&](const TrainingWay& way) {
+    const Task task(host_.listener, "trying settings in the clear");
+    Choice choice = choose_way(
+        train, ways, settings().patience, settings().seed,
+        [&](const TrainingWay& way) {
           return forecast(way, std::min(train.width(), train.size() - 1)).seconds.training;
-        });
+        },
+        [&](double done) { task.update(done); });
+    task.finish();
     static_cast<TrainingWay&>(settings()) = ways[choice.way];
     if (settings().balance == kChooseBalance) settings().balance = choice.balance;
     run_.choice = std::move(choice.report);
@@ -137,7 +141,8 @@ class Finetuning {
   }
 
   std::vector<std::pair<Dataset*, const char*>> others() {
-    std::vector<std::pair<Dataset*, const char*>> out = {{&run_.sets.test, "the test set"}};
+    std::vector<std::pair<Dataset*, const char*>> out;
+    if (run_.sets.test) out.emplace_back(&*run_.sets.test, "the test set");
     if (validated()) out.emplace_back(&*run_.sets.validation, "the validation set");
     return out;
   }
@@ -181,15 +186,20 @@ class Finetuning {
 
   // The very steps in the clear, before anybody pays for them on ciphertexts.
   void rehearse(const Forecast& expected) {
+    const Task task(host_.listener, "training in the clear");
+    double begun = 0;
     const RehearsedRun run{run_.sets.train,
-                           &run_.sets.test,
+                           run_.sets.test ? &*run_.sets.test : nullptr,
                            validated() ? &*run_.sets.validation : nullptr,
                            settings().config,
                            *expected.request.circuit,
                            *expected.request.parameters,
-                           settings().patience};
+                           settings().patience,
+                           [&](double done) { task.update(begun + done / 2); }};
     run_.exact = rehearse_exactly(run);
+    begun = 0.5;
     run_.approximate = rehearse_as_encrypted(run);
+    task.finish();
     const std::string problem =
         out_of_range(run.circuit, largest_logit_of_training(run, run_.approximate));
     if (problem.empty()) return;
@@ -293,6 +303,16 @@ DecryptedModel FinetuningResult::on_features(const LinearClassifier& of) const {
       {whitening ? whitening->unfold(of) : of, LogitLimit::of(circuit_named(file.training.circuit)),
        sets.train.class_names, sets.train.feature_names, sets.train.pooling, sets.train.label_name},
       class_counts(sets.train.labels, sets.train.classes), settings.balance);
+}
+
+nlohmann::json FinetuningResult::rounds() const {
+  nlohmann::json out = validation.is_null() ? nlohmann::json::array() : validation.at("rounds");
+  for (std::size_t i = 0; i < std::min(out.size(), exact.rounds.size()); ++i) {
+    const ValidationScore& score = exact.rounds[i].score;
+    out[i]["plain"] = {
+        {"loss", score.loss}, {"accuracy", score.accuracy}, {"max_logit", score.max_logit}};
+  }
+  return out;
 }
 
 FinetuningResult finetune(FinetuningHost& host, FinetuningSettings settings, FinetuningSets sets,

@@ -35,7 +35,8 @@ using namespace transport;
 
 /// Features before whitening, in any order.
 struct FinetuningSets {
-  Dataset train, test;
+  Dataset train;
+  std::optional<Dataset> test;  ///< none: nothing is said about others than the training's samples
   std::optional<Dataset> validation;  ///< none: taken from `train`
 };
 
@@ -90,6 +91,8 @@ struct FinetuningResult {
   std::optional<Published> published;
   std::map<std::string, double> seconds;  ///< of each phase, "key_generation", and "total"
 
+  /// The rounds of validation, each with what the training in the clear saw at it ("plain"); none without.
+  nlohmann::json rounds() const;
   LinearClassifier balanced(const LinearClassifier& model) const;
   /// A model on features before whitening, after balance(), with the names that belong to it.
   DecryptedModel on_features(const LinearClassifier& model) const;

@@ -75,7 +75,8 @@ struct Tried {
 
 /// All settings on parts of `train`, of `width` features at most; one cost a setting.
 Tried try_all(const Dataset& train, std::size_t width, std::span<const TrainingSetting> settings,
-              std::span<const double> costs, int patience, const OrderSeed& seed) {
+              std::span<const double> costs, int patience, const OrderSeed& seed,
+              const std::function<void(double)>& progress) {
   Tried out;
   out.report = {{"trials", json::array()}};
   const std::optional<Dataset> part = part_of(train, width, seed);
@@ -88,6 +89,7 @@ Tried try_all(const Dataset& train, std::size_t width, std::span<const TrainingS
     TrialOptions options;
     options.patience = patience;
     options.seed = seed.bytes();
+    options.progress = progress;
     out.trials = try_settings(data, settings, options);
     out.taken = cheapest_of_the_best(out.trials, costs);
     out.report.update({{"samples", data.size()}, {"folds", options.folds}});
@@ -122,7 +124,7 @@ json choose_pooling(Dataset& train, const std::vector<Dataset*>& others,
     widest = std::max(widest, one.width());
   }
   Tried tried{0, {}, {{"way", settings.front().name}, {"trials", json::array()}}};
-  if (settings.size() > 1) tried = try_all(train, widest, settings, costs, patience, seed);
+  if (settings.size() > 1) tried = try_all(train, widest, settings, costs, patience, seed, {});
   const std::string& name = settings[tried.taken].name;
   train = of_pooling(train, name, "the training set");
   for (Dataset* other : others) *other = of_pooling(*other, name, "another set");
@@ -138,7 +140,8 @@ std::string pooling_text(const json& choice) {
 }
 
 Choice choose_way(const Dataset& train, const std::vector<TrainingWay>& ways, int patience,
-                  const OrderSeed& seed, const std::function<double(const TrainingWay&)>& seconds) {
+                  const OrderSeed& seed, const std::function<double(const TrainingWay&)>& seconds,
+                  const std::function<void(double)>& progress) {
   // Some have no softmax circuit for so many classes, or do not fit the parameters.
   std::vector<TrainingSetting> settings;
   std::vector<double> costs;
@@ -155,7 +158,7 @@ Choice choose_way(const Dataset& train, const std::vector<TrainingWay>& ways, in
       if (!refused) refused = std::current_exception();
     }
   if (settings.empty()) std::rethrow_exception(refused);
-  Tried tried = try_all(train, train.width(), settings, costs, patience, seed);
+  Tried tried = try_all(train, train.width(), settings, costs, patience, seed, progress);
   Choice choice;
   choice.way = possible[tried.taken];
   choice.report = std::move(tried.report);

@@ -32,9 +32,10 @@ std::string pooling_text(const nlohmann::json& choice);
 /// Trains every way in the clear on parts of `train` (before whitening) and takes the one of least
 /// cost among the best in the same manner. `seconds`: what a way
 /// costs, or DataError for one that cannot be taken. Throws DataError when none can, or none stays
-/// within its circuit's range.
+/// within its circuit's range. `progress`: told how much is done; what it throws ends it.
 Choice choose_way(const Dataset& train, const std::vector<TrainingWay>& ways, int patience,
-                  const OrderSeed& seed, const std::function<double(const TrainingWay&)>& seconds);
+                  const OrderSeed& seed, const std::function<double(const TrainingWay&)>& seconds,
+                  const std::function<void(double)>& progress = {});
 
 /// A few lines of it.
 std::string choice_text(const nlohmann::json& choice);

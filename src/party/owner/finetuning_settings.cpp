@@ -82,6 +82,35 @@ std::vector<TrainingWay> choices(int classes, const std::string& head) {
   return out;
 }
 
+/// What was asked for stands, whatever the preset or the choice.
+void override(TrainingWay& way, const FinetuningWishes& w) {
+  TrainingConfig& config = way.config;
+  if (w.config) config = *w.config;
+  if (w.steps > 0)
+    set_steps(config, w.steps);
+  else if (w.epochs > 0)
+    set_epochs(config, w.epochs);
+  if (w.learning_rate > 0) config.learning_rate = w.learning_rate;
+  if (w.batch > 0) config.batch_size = w.batch;
+  if (w.validation_every >= 0) config.validation_every = w.validation_every;
+  if (w.l2) config.l2 = *w.l2;
+  if (w.whitened.value_or(false) && way.epsilon == 0) way.epsilon = Whitening::kDefaultEpsilon;
+  if (!w.whitened.value_or(true)) way.epsilon = 0;
+  if (w.epsilon) way.epsilon = *w.epsilon;
+  if (!w.softmax.empty()) way.softmax = w.softmax;
+  if (w.range > 0) way.range = w.range;
+}
+
+/// Ways that wishes have made the same are tried once; one alone is no choice.
+void drop_repeated(std::vector<TrainingWay>& ways) {
+  std::vector<TrainingWay> distinct;
+  for (TrainingWay& way : ways)
+    if (std::none_of(distinct.begin(), distinct.end(),
+                     [&](const TrainingWay& other) { return same_training(way, other); }))
+      distinct.push_back(std::move(way));
+  ways = distinct.size() > 1 ? std::move(distinct) : std::vector<TrainingWay>{};
+}
+
 }  // namespace
 
 bool same_training(const TrainingWay& a, const TrainingWay& b) {
@@ -105,6 +134,23 @@ FinetuningSettings preset_settings(const std::string& name, const Dataset& train
     require(name == "paper", "no such preset");
     way = paper(train, head);
   }
+  return s;
+}
+
+FinetuningSettings settings_of(const FinetuningWishes& wishes, const Dataset& train) {
+  FinetuningSettings s =
+      preset_settings(wishes.preset, train, wishes.config ? wishes.config->head : wishes.head);
+  override(s, wishes);
+  for (TrainingWay& way : s.choices) override(way, wishes);
+  if (!wishes.whitened.value_or(true) && wishes.learning_rate == 0 && !wishes.config &&
+      !s.choices.empty()) {
+    // To a power of two: what the server learns of the features by it is their size.
+    const double moment =
+        std::exp2(std::ceil(std::log2(std::max(1.0, largest_second_moment(train.features)))));
+    for (TrainingWay& way : s.choices) way.config.learning_rate /= moment;
+  }
+  drop_repeated(s.choices);
+  if (wishes.validation_fraction >= 0) s.validation_fraction = wishes.validation_fraction;
   return s;
 }
 

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -58,6 +59,26 @@ struct FinetuningSettings : TrainingWay {
 ///             encoder's, and less for longer ones, on which that would diverge (docs/RESULTS.md)
 FinetuningSettings preset_settings(const std::string& name, const Dataset& train,
                                    const std::string& head = "softmax");
+
+/// What somebody asks for beside a preset; what is left out is the preset's. Empty, 0 and -1 stand for that.
+struct FinetuningWishes {
+  std::string preset = "auto";
+  std::string head = "softmax";  ///< what is trained for; the configuration's where there is one
+  std::optional<TrainingConfig> config;  ///< all of it
+  int steps = 0, epochs = 0;             ///< one of the two
+  double learning_rate = 0;
+  std::size_t batch = 0;
+  int validation_every = -1;
+  std::optional<double> l2;
+  std::optional<bool> whitened;   ///< with the preset's epsilon, or the default
+  std::optional<double> epsilon;  ///< whitened, with this one
+  std::string softmax;
+  double range = 0;
+  double validation_fraction = -1;
+};
+
+/// The preset with these in it. Throws ContractError for another preset's name.
+FinetuningSettings settings_of(const FinetuningWishes& wishes, const Dataset& train);
 
 /// The largest eigenvalue of the mean of x x^T, to a percent or so: 1 at most for whitened features. Steps
 /// whose rates are divided by it move as little along any direction as on those.

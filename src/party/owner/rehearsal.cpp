@@ -14,6 +14,12 @@ PlainOptions options_of(const RehearsedRun& run) {
   options.measure_models = false;
   options.validation = run.validation;
   options.stopping = {run.patience, logit_limit(run.circuit)};
+  if (run.progress)
+    options.on_step = [&run,
+                       total = run.config.total_steps(run.train.size())](const PlainStep& step) {
+      run.progress((step.step + 1.0) / total);
+      return true;
+    };
   return options;
 }
 

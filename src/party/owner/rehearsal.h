@@ -1,6 +1,7 @@
 // A training in the clear before it is paid for on ciphertexts.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "learn/reference/plain_reference.h"
@@ -18,6 +19,8 @@ struct RehearsedRun {
   const HeadCircuit& circuit;
   const Parameters& parameters;
   int patience = 3;
+  /// How much is done, at least: told after every step. What it throws ends the training.
+  std::function<void(double)> progress{};
 };
 
 /// Its steps, with exact predictions; or with what encryption puts in its place: the circuit, and integer

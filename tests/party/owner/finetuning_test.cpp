@@ -109,7 +109,7 @@ class Host : public FinetuningHost {
 FinetuningSets sets() { return {clouds(120, 1), clouds(60, 2), std::nullopt}; }
 
 double accuracy_of(const FinetuningResult& run, const LinearClassifier& model) {
-  return accuracy(predict(scores(model, run.sets.test.features)), run.sets.test.labels);
+  return accuracy(predict(scores(model, run.sets.test->features)), run.sets.test->labels);
 }
 
 TEST(Finetuning, TrainsAsInTheClearWithRoundsOfValidation) {
@@ -132,7 +132,7 @@ TEST(Finetuning, TrainsAsInTheClearWithRoundsOfValidation) {
   const DecryptedModel raw = run.on_features(run.model);
   EXPECT_EQ(raw.class_names, run.sets.train.class_names);
   EXPECT_EQ(predict(scores(raw.classifier, clouds(60, 2).features)),
-            predict(scores(run.balanced(run.model), run.sets.test.features)));
+            predict(scores(run.balanced(run.model), run.sets.test->features)));
 }
 
 TEST(Finetuning, UsesKeysAgainAndTrainsWithoutValidation) {

@@ -1,6 +1,7 @@
 """Classifiers trained on encrypted data, by a server that cannot read it.
 
-`EncryptedClassifier` is the short way, in scikit-learn's manners. `Owner` and `Server` are the two parties, each of
+`EncryptedClassifier` is the short way, in scikit-learn's manners, and `FeatureExtractor` makes features of pictures and
+texts for it. `Owner` and `Server` are the two parties, each of
 whom has a machine of its own in real use; they exchange files.
 """
 from . import _core
@@ -8,35 +9,43 @@ from ._core import (
     Context,
     ContractError,
     DataError,
+    FinetuningOptions,
+    FinetuningOutcome,
     KeysInfo,
     Ledger,
     LinearModel,
     Owner,
     ParameterSet,
+    PictureEncoder,
     PublishedModel,
     PublishedScores,
     Scores,
     SecurityError,
     Server,
+    ServerTask,
+    TextEncoder,
     Training,
     TrainingOptions,
     UntrustedResult,
+    ValidationResult,
     Whitening,
     __version__,
     default_configuration,
+    finetune,
 )
 
-__all__ = ["EncryptedClassifier", "RangeWarning"] + [
-    name for name in dir(_core) if not name.startswith("_")]
+# What needs scikit-learn, and where it is: that takes seconds to import, and owners and servers do without it.
+_LATER = {"EncryptedClassifier": "classifier", "RangeWarning": "classifier", "FeatureExtractor": "extractor",
+          "EncodedSet": "extractor"}
+__all__ = [*_LATER, *(name for name in dir(_core) if not name.startswith("_"))]
 
 # What messages and help show is what is imported.
-for _name in __all__[2:]:
+for _name in __all__[len(_LATER):]:
     getattr(_core, _name).__module__ = __name__
 
 
 def __getattr__(name):
-    # scikit-learn takes seconds to import, and owners and servers do without it.
-    if name in ("EncryptedClassifier", "RangeWarning"):
-        from . import classifier
-        return getattr(classifier, name)
+    if name in _LATER:
+        from importlib import import_module
+        return getattr(import_module(f".{_LATER[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,6 +2,7 @@
 import json
 import tempfile
 import warnings
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ try:
 except ImportError as error:
     raise ImportError("EncryptedClassifier needs scikit-learn: pip install 'blindtuner[sklearn]'") from error
 
-from . import _core
+from . import _core, interchange
+from .progress import bars
 
 try:
     from sklearn.utils.validation import validate_data
@@ -25,100 +27,167 @@ except ImportError:  # before scikit-learn 1.6
 
 
 class RangeWarning(UserWarning):
-    """Scores are larger than the circuit that trained the model stands, so it may have learnt anything."""
+    """The model is not trusted: scores were larger than its circuit stands, or it is not what the same training in the
+    clear gives. It may have learnt anything."""
+
+
+def serve(task, context, progress=None):
+    """The server's part of a run (`ServerTask`), in this process."""
+    training = _core.Server.load(task.evaluation_keys, context).train(
+        task.data, task.options, validation=task.validation, exchange=task.exchange)
+    done = 1.0 / training.steps
+
+    def told(step, fraction):
+        if progress:
+            progress("training on ciphertexts", min((step + fraction) * done, 0.999))
+
+    training.run(told, waiting=lambda round_, fraction: task.answer())
+    training.save_model(task.model)
 
 
 class EncryptedClassifier(ClassifierMixin, BaseEstimator):
-    """Softmax regression, trained on encrypted samples.
+    """A linear classifier, trained on encrypted samples.
 
-    `fit` makes keys in a private temporary folder, whitens and encrypts the samples, has the server's library
-    train on the ciphertexts, opens the model and removes the folder. Both parties are in this process: it shows
-    what comes out of encrypted training, at the price it has. Where the server is somebody else, the same steps are
-    `Owner`'s and `Server`'s.
+    `fit` is the command `blindtuner finetune`: it tries settings in the clear, makes keys in a private temporary folder,
+    whitens and encrypts the samples, has the server's library train on the ciphertexts, with rounds of validation,
+    decrypts the model, holds it against the same training in the clear, and removes the folder. Both parties are in
+    this process: it shows what comes out of encrypted training, at the price it has. Where the server is somebody
+    else, `server` is a function that has it do its part, or the steps are taken one by one by `Owner` and `Server`.
 
-    What `blindtuner finetune` does besides is left out: it tries settings in the clear first, rehearses the very steps
-    for scores beyond the circuit's range, and stops early by a validation set. Here, the model's scores on its training set
-    are held against that range (`RangeWarning`), and scikit-learn's searches find settings.
+    Settings that are None are the preset's. The same settings and seed give what the command gives, up to the errors
+    of encryption.
 
     Parameters
     ----------
-    max_iter : steps of training, all of which are done.
-    learning_rate, batch_size, l2 : of a step; None: the library's own (docs/TRAINING.md).
-    configuration : dict of any other fields of a training's configuration.
-    whitening : eps of the whitening, relative to the mean eigenvalue; None: features are encrypted as they are, and
-        are to be of mean 0 and variance 1 or so.
+    max_iter : steps of training at most.
+    preset : "auto", chosen by training in the clear on parts of the samples; "fast", "thorough", "paper"
+        (docs/TRAINING.md).
+    learning_rate, batch_size, l2 : of a step.
+    configuration : dict of all of a training's settings, in the place of the preset's, as --config.
+    whitening : whether features are whitened, or the eps of it.
+    head : what is trained for: "softmax", "sigmoid" (every class against all others), "squared" (least squares).
     softmax : family of circuits: "default", "guaranteed" or "wide" (larger scores, more time).
+    score_range : magnitude of scores that the circuit is to stand.
+    validation_fraction : share of every class that is held out for early stopping; 0: none, all steps are done.
+        None: a tenth, 3000 samples at most, or 0 where no class has so many.
+    patience : rounds of validation without a smaller loss before training stops.
+    validation_every : steps between them; 0: a pass over the data.
+    class_weight : as --balanced, after training: "balanced" makes classes of different sizes count alike, a number from
+        0 to 1 does so in part, "auto" finds it on held-out parts; a dict gives each class's weight.
+    unchecked : train though the same steps in the clear leave the circuit's range, which is an error otherwise.
     parameters : name of a parameter set, or a ParameterSet. Sets below 128 bits, whose names contain "Insecure", are taken:
         no ciphertext leaves the process.
+    server : function of a ServerTask; None: this process does the server's part.
     folder : where the temporary folder is made, which takes gigabytes; None: the system's place.
     threads : 0: all.
-    random_state : of the samples' order, which is otherwise drawn anew. Encryption is never repeated, so that
-        results differ in their last digits.
+    progress : function of a task and how much of it is done; True, False: bars by tqdm or none; None: bars on a
+        terminal and in a notebook, where tqdm is installed.
+    random_state : a number: the command's --seed, of the samples' order and of what is held out; 0 keeps their order.
+        None: fresh and secret. Encryption is never repeated, so that results differ in their last digits.
 
     Attributes
     ----------
-    classes_, coef_, intercept_, n_iter_, n_features_in_ : as scikit-learn's linear classifiers have them.
-    max_score_, score_range_ : largest magnitude of the model's scores on the training set, and what its circuit stands.
+    classes_, coef_, intercept_, n_features_in_ : as scikit-learn's linear classifiers have them.
+    n_iter_ : steps that made the model.
+    rounds_ : of validation, one dict each: steps, loss, accuracy, max_logit.
+    report_ : what the command's report says of the run: settings, the choice of them, seconds, judgement.
     """
 
-    def __init__(self, max_iter=20, *, learning_rate=None, batch_size=None, l2=None, configuration=None,
-                 whitening=0.01, softmax="default", parameters="Standard", folder=None, threads=0,
-                 random_state=None):
+    def __init__(self, max_iter=None, *, preset="auto", learning_rate=None, batch_size=None, l2=None,
+                 configuration=None, whitening=None, head=None, softmax=None, score_range=None,
+                 validation_fraction=None, patience=3, validation_every=None, class_weight=None, unchecked=False,
+                 parameters="Standard", server=None, folder=None, threads=0, progress=None, random_state=None):
         self.max_iter = max_iter
+        self.preset = preset
         self.learning_rate = learning_rate
         self.batch_size = batch_size
         self.l2 = l2
         self.configuration = configuration
         self.whitening = whitening
+        self.head = head
         self.softmax = softmax
+        self.score_range = score_range
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.validation_every = validation_every
+        self.class_weight = class_weight
+        self.unchecked = unchecked
         self.parameters = parameters
+        self.server = server
         self.folder = folder
         self.threads = threads
+        self.progress = progress
         self.random_state = random_state
 
     def _options(self):
-        configuration = json.loads(_core.default_configuration(self.max_iter))
-        for name in ("learning_rate", "batch_size", "l2"):
-            if getattr(self, name) is not None:
-                configuration[name] = getattr(self, name)
-        configuration.update(self.configuration or {})
-        return _core.TrainingOptions(configuration, self.softmax), configuration["batch_size"]
+        """All but what depends on the classes."""
+        options = _core.FinetuningOptions()
+        options.preset = self.preset
+        options.configuration = self.configuration
+        for field, value in (("steps", self.max_iter), ("learning_rate", self.learning_rate), ("batch", self.batch_size),
+                             ("head", self.head), ("softmax", self.softmax), ("range", self.score_range),
+                             ("validation_fraction", self.validation_fraction),
+                             ("validation_every", self.validation_every)):
+            if value is not None:
+                setattr(options, field, value)
+        if self.max_iter is not None and self.max_iter < 1:
+            raise ValueError(f"max_iter: {self.max_iter}, expected 1 or more")
+        options.l2, options.patience, options.unchecked = self.l2, self.patience, self.unchecked
+        if self.whitening is None or isinstance(self.whitening, (bool, np.bool_)):
+            options.whitened = None if self.whitening is None else bool(self.whitening)
+        else:
+            options.epsilon = self.whitening
+        options.parameters = self.parameters
+        if self.random_state is None:
+            options.seed = ""
+        elif isinstance(self.random_state, np.random.RandomState):
+            options.seed = str(check_random_state(self.random_state).randint(2**31))
+        else:
+            options.seed = str(self.random_state)
+        return options
 
-    def fit(self, X, y):
+    def _weigh(self, options, classes):
+        weight = self.class_weight
+        if weight is None:
+            options.balance = 0.0
+        elif isinstance(weight, str):
+            if weight not in ("balanced", "auto"):
+                raise ValueError(f"class_weight: {weight!r}, expected 'balanced', 'auto', a number or a dict")
+            options.balance = 1.0 if weight == "balanced" else None
+        elif isinstance(weight, Real):
+            options.balance = float(weight)
+        else:
+            options.class_weights = [float(weight.get(c, 1.0)) for c in classes.tolist()]
+
+    def fit(self, X, y, *, validation=None):
+        """validation : samples and labels for early stopping, (X, y), in the place of a part of the training set."""
         X, y = validate_data(self, X, y, dtype=np.float32, order="C")
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError("training needs samples of two classes at least, and all are of one class: "
                              f"{self.classes_[0]!r}")
-        options, batch = self._options()
-        self.score_range_ = options.score_range(len(self.classes_))
+        options = self._options()
+        self._weigh(options, self.classes_)
+        held = {}
+        if validation is not None:
+            held_x, held_y = validate_data(self, *validation, dtype=np.float32, order="C", reset=False)
+            places = np.minimum(np.searchsorted(self.classes_, held_y), len(self.classes_) - 1)
+            if (self.classes_[places] != held_y).any():
+                raise ValueError("validation: labels that the training set has not")
+            held = {"validation_x": held_x, "validation_y": places}
         context = _core.Context(threads=self.threads, allow_insecure=True)
-        whitening = None if self.whitening is None else _core.Whitening.fit(X, self.whitening, context)
-        samples = X if whitening is None else whitening.apply(X)
-        order = np.arange(len(X))
-        if self.random_state is not None:
-            check_random_state(self.random_state).shuffle(order)
-        with tempfile.TemporaryDirectory(prefix="blindtuner-", dir=self.folder) as name:
-            folder = Path(name)
-            data, trained = folder / "data.enc", folder / "model.enc"
-            owner = _core.Owner.make_keys(
-                folder / "keys", samples.shape[1], len(self.classes_), batch=min(batch, len(X)),
-                parameters=self.parameters, context=context)
-            owner.encrypt(samples[order], labels[order], data, mixed=self.random_state is None)
-            training = _core.Server.load(owner.evaluation_keys, context).train(data, options)
-            training.run()
-            training.save_model(trained)
-            model = owner.open_model(trained, options, data)
-        self.max_score_ = float(np.abs(model.scores(samples)).max())
-        if self.max_score_ > self.score_range_:
-            warnings.warn(
-                f"scores of {self.max_score_:.3g}, and the circuit stands {self.score_range_:.3g}: the model may "
-                "have learnt anything; fewer steps, a lower learning rate or softmax='wide' keep it there",
-                RangeWarning, stacklevel=2)
-        if whitening is not None:
-            model = whitening.unfold(model)
-        self.coef_, self.intercept_ = model.weights, model.bias
+        with tempfile.TemporaryDirectory(prefix="blindtuner-", dir=self.folder) as folder, bars(self.progress) as told:
+            outcome = _core.finetune(
+                X, labels, Path(folder) / "run", self.server or (lambda task: serve(task, context, told)), options=options,
+                context=context, progress=told, warning=lambda text: warnings.warn(text, stacklevel=5), **held)
+        self.report_ = json.loads(outcome.report)
+        self.rounds_ = self.report_["rounds"]
+        if not outcome.trusted:
+            warnings.warn("; ".join(outcome.problems) + ": the model may have learnt anything; fewer steps, a lower "
+                          "learning rate or softmax='wide' keep scores in range", RangeWarning, stacklevel=2)
+        model = outcome.model
+        self.coef_, self.intercept_ = self._weights, self._bias = model.weights, model.bias
         if len(self.classes_) == 2:  # one row, as scikit-learn's classifiers have
             self.coef_, self.intercept_ = np.diff(self.coef_, axis=0), np.diff(self.intercept_)
         self.n_iter_ = model.steps
@@ -131,11 +200,49 @@ class EncryptedClassifier(ClassifierMixin, BaseEstimator):
         return scores[:, 0] if len(self.classes_) == 2 else scores
 
     def predict_proba(self, X):
-        scores = self.decision_function(X)
-        if scores.ndim == 1:
-            scores = np.stack([np.zeros_like(scores), scores], axis=1)
-        return softmax(scores)
+        """Of softmax, what was trained for. Of the other heads, whose predictions are each class's for itself: their
+        shares of the sum, after least squares cut to 0 to 1."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float32, reset=False)
+        scores = X @ self._weights.T + self._bias
+        head = self.report_["config"].get("head", "softmax")
+        if head == "softmax":
+            return softmax(scores)
+        if head == "sigmoid":
+            shares = 1 / (1 + np.exp(-scores))
+        else:
+            shares = np.clip(scores, 0, 1)
+            none = shares.sum(axis=1) == 0
+            shares[none, scores[none].argmax(axis=1)] = 1
+        return shares / shares.sum(axis=1, keepdims=True)
 
     def predict(self, X):
         scores = self.decision_function(X)
         return self.classes_[(scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)]
+
+    def to_sklearn(self):
+        """A model of scikit-learn's with the same scores: LogisticRegression, OneVsRestClassifier of it where the head is
+        sigmoid, RidgeClassifier where it is squared."""
+        check_is_fitted(self)
+        return interchange.to_sklearn(self)
+
+    @classmethod
+    def from_sklearn(cls, model, **settings):
+        """What `fit` would leave, of a linear classifier of scikit-learn's that was fitted in the clear."""
+        return interchange.from_sklearn(cls(**settings), model)
+
+    @classmethod
+    def load(cls, path, **settings):
+        """What `fit` would leave, of a model.npz of the command line."""
+        return interchange.load(cls(**settings), path)
+
+    def to_onnx(self, path=None, *, encoder=None, layer=None):
+        check_is_fitted(self)
+        return interchange.to_onnx(self, path, encoder=encoder, layer=layer)
+
+    def to_safetensors(self, path, *, encoder=None, layer=None):
+        check_is_fitted(self)
+        interchange.to_safetensors(self, path, encoder=encoder, layer=layer)
+
+    to_onnx.__doc__ = interchange.to_onnx.__doc__
+    to_safetensors.__doc__ = interchange.to_safetensors.__doc__

@@ -1,85 +1,23 @@
-// blindtuner._core: the public interface of both libraries, call for call, for Python.
-//
-// The interpreter's lock is not held while anything is computed. Working calls come back for it to let signals
-// through (Ctrl-C) and to tell a function of Python's how far they are; what either raises ends the call.
+// blindtuner._core: the public interface of the libraries, call for call, for Python.
 #include <blindtuner/errors.h>
 #include <blindtuner/owner.h>
 #include <blindtuner/server.h>
 #include <blindtuner/version.h>
 #include <blindtuner/whitening.h>
-#include <pybind11/numpy.h>
-#include <pybind11/pybind11.h>
-#include <pybind11/stl.h>
-#include <pybind11/stl/filesystem.h>
-#include <unistd.h>
 
-#include <atomic>
-#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
-namespace py = pybind11;
-using namespace py::literals;
+#include "binding.h"
 
-namespace blindtuner {
+namespace blindtuner::python {
 namespace {
 
 namespace fs = std::filesystem;
-
-using Rows = py::array_t<float, py::array::c_style | py::array::forcecast>;
-
-/// A thread that comes back for the interpreter's lock while the interpreter ends is ended there, amid C++ that does not
-/// expect it: it waits for the end of the process.
-void wait_where_python_ends() {
-#if PY_VERSION_HEX >= 0x030D0000
-  while (Py_IsFinalizing()) ::pause();
-#else
-  while (_Py_IsFinalizing()) ::pause();
-#endif
-}
-
-/// While one lives, others have the interpreter's lock.
-class Unlocked {
- public:
-  Unlocked() = default;
-  ~Unlocked() { wait_where_python_ends(); }
-  Unlocked(const Unlocked&) = delete;
-  Unlocked& operator=(const Unlocked&) = delete;
-
- private:
-  py::gil_scoped_release released_;
-};
-
-/// Of a handle that works for one call at a time: others, on other threads or out of a function that tells how far the
-/// first one is, are refused. A lock would have them wait, the latter for ever.
-class AtWork {
- public:
-  AtWork() = default;
-  AtWork(const AtWork&) = delete;
-  AtWork& operator=(const AtWork&) = delete;
-
-  class Call {
-   public:
-    explicit Call(AtWork& of) : of_(of) {
-      if (of_.busy_.test_and_set())
-        throw ContractError("is at work: one call at a time on an owner or a training");
-    }
-    ~Call() { of_.busy_.clear(); }
-    Call(const Call&) = delete;
-    Call& operator=(const Call&) = delete;
-
-   private:
-    AtWork& of_;
-  };
-
- private:
-  std::atomic_flag busy_;
-};
 
 struct OwnerHandle {
   explicit OwnerHandle(Owner of) : owner(std::move(of)) {}
@@ -93,98 +31,6 @@ struct TrainingHandle {
   AtWork at_work;
 };
 
-/// Without the interpreter's lock, and alone.
-template <typename Handle, typename Work>
-auto alone(Handle& handle, const Work& work) {
-  const Unlocked released;
-  const typename AtWork::Call call(handle.at_work);
-  return work();
-}
-
-/// From within a call that does not hold the interpreter's lock.
-template <typename... Arguments>
-void tell(const py::object& function, const Arguments&... arguments) {
-  wait_where_python_ends();
-  const py::gil_scoped_acquire lock;
-  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-  if (!function.is_none()) function(arguments...);
-}
-
-// The functions are captured by reference: a copy would count references without the lock.
-OwnerNotices notices_of(const py::object& progress, const py::object& warning,
-                        const py::object& note) {
-  OwnerNotices out;
-  out.progress = [&progress](const std::string& task, double fraction) {
-    tell(progress, task, fraction);
-  };
-  out.warning = [&warning](const std::string& text) { tell(warning, text); };
-  out.note = [&note](const std::string& text) { tell(note, text); };
-  return out;
-}
-
-/// numpy would make numbers of texts, times and real parts, and take what a mask hides.
-Rows rows_of(const py::object& x) {
-  if (py::module_::import("numpy").attr("ma").attr("is_masked")(x).cast<bool>())
-    throw DataError("features: some are masked, expected a number each");
-  const auto array = py::array::ensure(x);
-  if (!array) throw py::error_already_set();
-  if (std::string_view("fiubO").find(array.dtype().kind()) == std::string_view::npos)
-    throw DataError("features: an array of " + py::str(array.dtype()).cast<std::string>() +
-                    ", expected real numbers");
-  if (array.ndim() != 2 || array.shape(1) == 0)
-    throw DataError("features: an array of shape " +
-                    py::str(array.attr("shape")).cast<std::string>() +
-                    ", expected samples x features");
-  auto rows = Rows::ensure(array);
-  if (!rows) throw py::error_already_set();
-  return rows;
-}
-
-/// What it is made of must outlive it.
-DataSet set_of(const Rows& x, const std::vector<int>& labels = {}) {
-  return {.features = {x.data(), static_cast<std::size_t>(x.size())},
-          .width = static_cast<std::size_t>(x.shape(1)),
-          .labels = labels};
-}
-
-/// numpy would cut fractions and wrap what an int does not hold.
-std::vector<int> labels_of(const py::object& y) {
-  if (y.is_none()) return {};
-  const auto array = py::array::ensure(y);
-  if (!array) throw py::error_already_set();
-  if (array.ndim() != 1 || (array.dtype().kind() != 'i' && array.dtype().kind() != 'u'))
-    throw DataError("labels: expected one whole number a sample, the class from 0");
-  using Whole = py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>;
-  const auto whole = Whole::ensure(array);
-  if (!whole) throw py::error_already_set();
-  std::vector<int> out;
-  out.reserve(static_cast<std::size_t>(whole.size()));
-  for (py::ssize_t i = 0; i < whole.size(); ++i) {
-    if (!std::in_range<int>(whole.at(i)))
-      throw DataError("labels: no class " + std::to_string(whole.at(i)));
-    out.push_back(static_cast<int>(whole.at(i)));
-  }
-  return out;
-}
-
-template <typename T>
-py::array_t<T> array_of(const std::vector<T>& values) {
-  return py::array_t<T>(static_cast<py::ssize_t>(values.size()), values.data());
-}
-
-template <typename T>
-py::array_t<T> array_of(const std::vector<T>& values, std::size_t columns) {
-  const std::size_t rows = columns == 0 ? 0 : values.size() / columns;
-  return py::array_t<T>({rows, columns}, values.data());
-}
-
-/// A set, or the name of one.
-ParameterSet parameters_of(const py::object& given) {
-  if (py::isinstance<py::str>(given)) return ParameterSet::named(given.cast<std::string>());
-  if (py::isinstance<ParameterSet>(given)) return given.cast<ParameterSet>();
-  throw py::type_error("parameters: expected a ParameterSet or the name of one");
-}
-
 /// None: none. An empty one, as of a variable that was not set, would protect nothing.
 std::string passphrase_of(const std::optional<std::string>& given) {
   if (given && given->empty())
@@ -192,19 +38,11 @@ std::string passphrase_of(const std::optional<std::string>& given) {
   return given.value_or("");
 }
 
-Context context_of(const std::optional<Context>& given) { return given ? *given : Context(); }
-
 DataUse use_of(const std::string& name) {
   if (name == "training") return DataUse::kTraining;
   if (name == "validation") return DataUse::kValidation;
   if (name == "prediction") return DataUse::kPrediction;
   throw DataError("no use '" + name + "'; expected training, validation or prediction");
-}
-
-template <typename F>
-auto without_lock(const F& call) {
-  const Unlocked released;
-  return call();
 }
 
 py::list entries_of(const Ledger& ledger) {
@@ -231,13 +69,7 @@ const char* name_of(TrainingEnd end) {
 
 TrainingOptions options_of(const py::object& configuration, const std::string& softmax,
                            double range) {
-  TrainingOptions out{.configuration = {}, .softmax = softmax, .range = range};
-  if (py::isinstance<py::str>(configuration))
-    out.configuration = configuration.cast<std::string>();
-  else if (!configuration.is_none())
-    out.configuration =
-        py::module_::import("json").attr("dumps")(configuration).cast<std::string>();
-  return out;
+  return {.configuration = json_of(configuration), .softmax = softmax, .range = range};
 }
 
 ExpectedTraining expected_of(const std::optional<TrainingOptions>& options,
@@ -302,8 +134,7 @@ void add_values(py::module_& m) {
           [](const LinearModel& model, const py::object& x) {
             const Rows rows = rows_of(x);
             const DataSet data = set_of(rows);
-            const auto out = without_lock([&] { return model.scores(data); });
-            return array_of(out, model.classes);
+            return array_of(without_lock([&] { return model.scores(data); }), model.classes);
           },
           "x"_a)
       .def(
@@ -311,8 +142,7 @@ void add_values(py::module_& m) {
           [](const LinearModel& model, const py::object& x) {
             const Rows rows = rows_of(x);
             const DataSet data = set_of(rows);
-            const auto out = without_lock([&] { return model.classify(data); });
-            return array_of(out);
+            return array_of(without_lock([&] { return model.classify(data); }));
           },
           "x"_a);
 
@@ -334,6 +164,15 @@ void add_values(py::module_& m) {
       .def_property_readonly("features", [](const KeysInfo& info) { return info.shape.features; })
       .def_property_readonly("classes", [](const KeysInfo& info) { return info.shape.classes; })
       .def_readonly("bytes", &KeysInfo::bytes);
+  py::class_<ValidationResult>(m, "ValidationResult", "How rounds of validation went.")
+      .def_readonly("rounds", &ValidationResult::rounds)
+      .def_readonly("best_round", &ValidationResult::best_round)
+      .def_readonly("best_steps", &ValidationResult::best_steps)
+      .def_readonly("loss", &ValidationResult::loss)
+      .def_readonly("accuracy", &ValidationResult::accuracy)
+      .def_readonly("stopped", &ValidationResult::stopped)
+      .def_readonly("finished", &ValidationResult::finished)
+      .def_readonly("problems", &ValidationResult::problems);
   py::class_<Ledger>(m, "Ledger", "What left by an owner's door.")
       .def_readonly("file", &Ledger::file)
       .def_property_readonly("entries", &entries_of)
@@ -359,8 +198,7 @@ void add_values(py::module_& m) {
           [](const Whitening& map, const py::object& x) {
             const Rows rows = rows_of(x);
             const DataSet data = set_of(rows);
-            const auto out = without_lock([&] { return map.apply(data); });
-            return array_of(out, map.width());
+            return array_of(without_lock([&] { return map.apply(data); }), map.width());
           },
           "x"_a)
       .def("unfold", &Whitening::unfold, "whitened"_a, py::call_guard<Unlocked>());
@@ -463,6 +301,29 @@ void add_owner(py::module_& m) {
           },
           "scores"_a, "model"_a, "options"_a, "data"_a = py::none(), "scored"_a = py::none(),
           "budget"_a = 1.0)
+      .def(
+          "open_rounds",
+          [](OwnerHandle& self, const fs::path& data, const fs::path& exchange,
+             const fs::path& best_model, const Options& options, const Path& trained_on,
+             int patience, double timeout, const py::object& round) {
+            ValidationOptions asked{.data = data,
+                                    .exchange = exchange,
+                                    .best_model = best_model,
+                                    .patience = patience,
+                                    .timeout = timeout};
+            asked.round = [&](const std::string& line) { tell(round, line); };
+            const py::object nobody = py::none();
+            asked.stop = [&] {
+              tell(nobody);
+              return false;
+            };
+            return alone(
+                self, [&] { return self.owner.validate(asked, expected_of(options, trained_on)); });
+          },
+          "data"_a, "exchange"_a, "best_model"_a, "options"_a = py::none(),
+          "trained_on"_a = py::none(), py::kw_only(), "patience"_a = 3, "timeout"_a = 3600.0,
+          "round"_a = py::none(),
+          "Answers a server's rounds of validation, each with one bit, to the end of its run.")
       .def("ledger",
            [](OwnerHandle& self) { return alone(self, [&] { return self.owner.ledger(); }); })
       .def("__repr__", [](const OwnerHandle&) { return "<blindtuner.Owner>"; })
@@ -482,12 +343,14 @@ void add_server(py::module_& m) {
           [](TrainingHandle& self) { return alone(self, [&] { return self.training.done(); }); })
       .def(
           "run",
-          [](TrainingHandle& self, const py::object& progress) {
+          [](TrainingHandle& self, const py::object& progress, const py::object& waiting) {
             TrainingCallbacks callbacks;
             callbacks.training = [&](int step, double fraction) { tell(progress, step, fraction); };
+            callbacks.waiting = [&](int round, double fraction) { tell(waiting, round, fraction); };
             return name_of(alone(self, [&] { return self.training.run(callbacks); }));
           },
-          "progress"_a = py::none(), "The steps that are left; called off, it goes on from there.")
+          "progress"_a = py::none(), "waiting"_a = py::none(),
+          "The steps that are left; called off, it goes on from there.")
       .def("step",
            [](TrainingHandle& self) {
              return name_of(alone(self, [&] { return self.training.step(); }));
@@ -514,12 +377,16 @@ void add_server(py::module_& m) {
       .def(
           "train",
           [](const Server& self, const fs::path& data, const TrainingOptions& options,
-             const std::optional<fs::path>& checkpoint) {
+             const std::optional<fs::path>& checkpoint, const std::optional<fs::path>& validation,
+             const std::optional<fs::path>& exchange, double timeout) {
             const Unlocked released;
-            return std::make_unique<TrainingHandle>(
-                self.train(data, options, {}, checkpoint.value_or(fs::path())));
+            return std::make_unique<TrainingHandle>(self.train(
+                data, options,
+                {validation.value_or(fs::path()), exchange.value_or(fs::path()), timeout},
+                checkpoint.value_or(fs::path())));
           },
-          "data"_a, "options"_a = TrainingOptions(), "checkpoint"_a = py::none())
+          "data"_a, "options"_a = TrainingOptions(), "checkpoint"_a = py::none(),
+          "validation"_a = py::none(), "exchange"_a = py::none(), "timeout"_a = 3600.0)
       .def(
           "score",
           [](const Server& self, const fs::path& data, const fs::path& model,
@@ -534,8 +401,9 @@ void add_server(py::module_& m) {
 /// Of what comes from functions alone __new__ would make instances that nothing is in.
 void refuse_empty_instances(const py::module_& m) {
   for (const char* name :
-       {"KeysInfo", "Ledger", "LinearModel", "Owner", "ParameterSet", "PublishedModel",
-        "PublishedScores", "Scores", "Server", "Training", "Whitening"}) {
+       {"FinetuningOutcome", "KeysInfo", "Ledger", "LinearModel", "Owner", "ParameterSet",
+        "PictureEncoder", "PublishedModel", "PublishedScores", "Scores", "Server", "ServerTask",
+        "TextEncoder", "Training", "ValidationResult", "Whitening"}) {
     const py::object type = m.attr(name);
     reinterpret_cast<PyTypeObject*>(type.ptr())->tp_new = [](PyTypeObject* of, PyObject*,
                                                              PyObject*) -> PyObject* {
@@ -546,16 +414,18 @@ void refuse_empty_instances(const py::module_& m) {
 }
 
 }  // namespace
-}  // namespace blindtuner
+}  // namespace blindtuner::python
 
 PYBIND11_MODULE(_core, m) {
-  m.doc() = "The public interface of BlindTuner's two libraries.";
+  m.doc() = "The public interface of BlindTuner's libraries.";
   m.attr("__version__") = blindtuner::version();
-  blindtuner::add_errors(m);
-  blindtuner::add_values(m);
-  blindtuner::add_owner(m);
-  blindtuner::add_server(m);
-  blindtuner::refuse_empty_instances(m);
-  m.def("default_configuration", &blindtuner::default_configuration, "steps"_a = 0,
+  blindtuner::python::add_errors(m);
+  blindtuner::python::add_values(m);
+  blindtuner::python::add_owner(m);
+  blindtuner::python::add_server(m);
+  blindtuner::python::add_encoders(m);
+  blindtuner::python::add_finetuning(m);
+  blindtuner::python::refuse_empty_instances(m);
+  m.def("default_configuration", &blindtuner::default_configuration, pybind11::arg("steps") = 0,
         "The JSON of what a training does when it is not told otherwise.");
 }

@@ -54,6 +54,10 @@ void tell(const features::Reading& reading, const EncoderNotices& notices) {
     for (const std::string& text : reading.notes) notices.note(text);
 }
 
+fs::path cache_folder(const EncoderOptions& options) {
+  return options.cache.empty() ? options.cache : absolute_path(options.cache);
+}
+
 std::unique_ptr<FeatureCache> cache_in(const fs::path& folder, const auto& recipe,
                                        std::size_t width) {
   return folder.empty() ? nullptr : std::make_unique<FeatureCache>(folder, recipe(), width);
@@ -98,12 +102,13 @@ const PictureEncoder::State& PictureEncoder::state() const {
   return *state_;
 }
 
-PictureEncoder PictureEncoder::load(const Context& context, const fs::path& model,
+PictureEncoder PictureEncoder::load(const Context& context, const fs::path& relative,
                                     const EncoderOptions& options, const EncoderNotices& notices) {
   const UseContext use(context);
+  const fs::path model = absolute_path(relative);
   require(options.image_size <= kMaxImageSize, "pictures of 4096 pixels a side at most");
   auto out = std::make_shared<const State>(
-      State{context, model, options.cache,
+      State{context, model, cache_folder(options),
             features::PictureExtractor::load(model, {pooling_of(options), options.image_size})});
   warn_of_guesses(model, out->extractor.model().config().origins, notices);
   return PictureEncoder(std::move(out));
@@ -176,9 +181,10 @@ const TextEncoder::State& TextEncoder::state() const {
   return *state_;
 }
 
-TextEncoder TextEncoder::load(const Context& context, const fs::path& model,
+TextEncoder TextEncoder::load(const Context& context, const fs::path& relative,
                               const EncoderOptions& options, const EncoderNotices& notices) {
   const UseContext use(context);
+  const fs::path model = absolute_path(relative);
   require(options.image_size == 0, "texts have no size in pixels");
   auto out = std::make_shared<const State>(State{
       context, model, options.cache, features::TextExtractor::load(model, pooling_of(options))});

@@ -179,7 +179,7 @@ std::string report_of(const party::FinetuningResult& run, double largest) {
 
 }  // namespace
 
-FinetuningOutcome finetune(const Context& context, const fs::path& folder, const DataSet& samples,
+FinetuningOutcome finetune(const Context& context, const fs::path& relative, const DataSet& samples,
                            const FinetuningOptions& options,
                            const std::function<void(const ServerTask&)>& server,
                            const OwnerNotices& notices, const DataSet& validation) {
@@ -196,13 +196,13 @@ FinetuningOutcome finetune(const Context& context, const fs::path& folder, const
   if (!options.class_weights.empty())
     party::require_log_odds(learn::head_named(settings.config.head));
 
+  const fs::path folder = absolute_path(relative);
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) throw DataError(quoted_path(folder) + ": " + error.message());
   const fs::path parameters = folder / "parameters.json";
   options.parameters.save(parameters);
-  settings.parameters = (fs::path(".") / parameters).string();
-  if (parameters.is_absolute()) settings.parameters = parameters.string();
+  settings.parameters = parameters.string();
   Host host(folder, server, notices);
   host.files = {folder / "data.enc",
                 folder / "validation.enc",

@@ -1,0 +1,166 @@
+"""A fitted EncryptedClassifier for other libraries. Whitening and balance are in its coefficients already."""
+import numpy as np
+
+# What users of an encoder call its last layer, by how its other tensors are called.
+_LAYERS = {"blocks.": "head", "": "classifier"}
+
+
+def _head(classifier):
+    return classifier.report_["config"].get("head", "softmax")
+
+
+def to_sklearn(classifier):
+    """A model of scikit-learn's with the same scores. Of softmax LogisticRegression, with the same probabilities; of
+    sigmoid OneVsRestClassifier of that; of squared RidgeClassifier, which has none."""
+    from sklearn.linear_model import LogisticRegression, RidgeClassifier
+    from sklearn.multiclass import OneVsRestClassifier
+    from sklearn.preprocessing import LabelBinarizer
+
+    def name(model, classes):
+        # Of some, in some versions, they follow from the binarizer.
+        if not isinstance(getattr(type(model), "classes_", None), property):
+            model.classes_ = classes
+
+    def linear(model, coef, intercept, classes):
+        model.coef_, model.intercept_ = coef.copy(), intercept.copy()
+        name(model, classes)
+        model.n_features_in_ = coef.shape[1]
+        model.n_iter_ = np.full(1, classifier.n_iter_, np.int32)
+        if hasattr(classifier, "feature_names_in_"):
+            model.feature_names_in_ = classifier.feature_names_in_
+        return model
+
+    coef, intercept, classes = classifier.coef_, classifier.intercept_, classifier.classes_
+    if _head(classifier) == "squared":
+        model = linear(RidgeClassifier(), coef, intercept, classes)
+        model._label_binarizer = LabelBinarizer(pos_label=1, neg_label=-1).fit(classes)
+        return model
+    if _head(classifier) == "sigmoid" and len(classes) > 2:
+        model = OneVsRestClassifier(LogisticRegression())
+        model.estimators_ = [linear(LogisticRegression(), row[None], bias[None], np.array([0, 1]))
+                             for row, bias in zip(coef, intercept)]
+        model.label_binarizer_ = LabelBinarizer(sparse_output=True).fit(classes)
+        name(model, classes)
+        model.n_features_in_ = coef.shape[1]
+        return model
+    return linear(LogisticRegression(), coef, intercept, classes)
+
+
+def fill(classifier, weights, bias, classes, head="softmax", steps=0):
+    """Makes `classifier` one that was fitted. weights : classes x features."""
+    classifier.classes_ = np.asarray(classes)
+    classifier._weights, classifier._bias = np.array(weights, float), np.array(bias, float).ravel()
+    if classifier._weights.ndim != 2 or classifier._bias.shape != (len(classifier._weights),) or (
+            classifier.classes_.shape != classifier._bias.shape):
+        raise ValueError(f"weights of {classifier._weights.shape}, bias of {classifier._bias.shape} and "
+                         f"{len(classifier.classes_)} classes do not fit")
+    classifier.coef_, classifier.intercept_ = classifier._weights, classifier._bias
+    if len(classifier.classes_) == 2:
+        classifier.coef_, classifier.intercept_ = np.diff(classifier._weights, axis=0), np.diff(classifier._bias)
+    classifier.n_features_in_, classifier.n_iter_ = classifier._weights.shape[1], steps
+    classifier.report_, classifier.rounds_ = {"config": {"head": head}}, []
+    return classifier
+
+
+def from_sklearn(classifier, model):
+    """Of a linear classifier of scikit-learn's that was fitted."""
+    from sklearn.utils.validation import check_is_fitted
+
+    check_is_fitted(model, ["coef_", "intercept_", "classes_"])
+    weights = np.asarray(model.coef_, float)
+    bias = np.broadcast_to(np.asarray(model.intercept_, float), weights.shape[:1])
+    if len(model.classes_) == 2 and len(weights) == 1:
+        weights, bias = np.concatenate([0 * weights, weights]), np.concatenate([0 * bias, bias])
+    steps = getattr(model, "n_iter_", None)
+    return fill(classifier, weights, bias, model.classes_, steps=0 if steps is None else int(np.max(steps)))
+
+
+def load(classifier, path):
+    """Of a model.npz of `finetune` or `decrypt`."""
+    with np.load(path) as file:
+        classes = file["classes"] if "classes" in file else np.arange(len(file["weights"]))
+        circuit = str(file["circuit"].ravel()[0]) if "circuit" in file else ""
+        head = next((name for name in ("sigmoid", "squared") if circuit.startswith(name)), "softmax")
+        fill(classifier, file["weights"], file["bias"], classes, head)
+        if "feature_names" in file:
+            classifier.feature_names_in_ = file["feature_names"].astype(object)
+        return classifier
+
+
+def to_onnx(classifier, path=None, *, encoder=None, layer=None):
+    """The classifier as an ONNX model with the input `features` and the outputs `label` and `probabilities`.
+
+    path : a file it is written to.
+    encoder : ONNX of the encoder, a model or a file, whose first output is features: both in one, with the encoder's
+        inputs. The weights are called as its users expect: `layer`.weight and `layer`.bias ("head" or "classifier").
+    """
+    import onnx
+    from onnx import TensorProto, compose, helper, numpy_helper
+
+    if encoder is not None and not isinstance(encoder, onnx.ModelProto):
+        encoder = onnx.load(encoder)
+    opset = 17
+    if encoder is not None:
+        opset = max((o.version for o in encoder.opset_import if o.domain in ("", "ai.onnx")), default=opset)
+        if layer is None:
+            names = [t.name for t in encoder.graph.initializer]
+            layer = next(layer for start, layer in _LAYERS.items() if any(name.startswith(start) for name in names))
+    layer = layer or "classifier"
+    width, count = classifier.n_features_in_, len(classifier.classes_)
+    words = classifier.classes_.dtype.kind not in "iub"
+    classes = [str(c).encode() for c in classifier.classes_] if words else [int(c) for c in classifier.classes_]
+    kind = TensorProto.STRING if words else TensorProto.INT64
+    nodes = [helper.make_node("Gemm", ["features", f"{layer}.weight", f"{layer}.bias"], ["scores"], transB=1)]
+    constants = [numpy_helper.from_array(classifier._weights.astype(np.float32), f"{layer}.weight"),
+                 numpy_helper.from_array(classifier._bias.astype(np.float32), f"{layer}.bias"),
+                 helper.make_tensor("classes", kind, [count], classes)]
+    if _head(classifier) == "softmax":
+        nodes.append(helper.make_node("Softmax", ["scores"], ["probabilities"], axis=1))
+    else:
+        share = helper.make_node("Sigmoid", ["scores"], ["shares"])
+        if _head(classifier) == "squared":
+            share = helper.make_node("Clip", ["scores", "none", "all"], ["shares"])
+            constants += [numpy_helper.from_array(np.float32(x), name) for name, x in (("none", 1e-30), ("all", 1))]
+        constants.append(numpy_helper.from_array(np.array([1]), "axes"))
+        nodes += [share, helper.make_node("ReduceSum", ["shares", "axes"], ["sum"], keepdims=1),
+                  helper.make_node("Div", ["shares", "sum"], ["probabilities"])]
+    nodes += [helper.make_node("ArgMax", ["scores"], ["largest"], axis=1, keepdims=0),
+              helper.make_node("Gather", ["classes", "largest"], ["label"], axis=0)]
+    graph = helper.make_graph(
+        nodes, "blindtuner", [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["samples", width])],
+        [helper.make_tensor_value_info("label", kind, ["samples"]),
+         helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["samples", count])], constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], producer_name="blindtuner")
+    model.ir_version = encoder.ir_version if encoder is not None else 8  # of opset 17
+    if encoder is not None:
+        names = {t.name for t in encoder.graph.initializer}
+        if {f"{layer}.weight", f"{layer}.bias"} & names:
+            raise ValueError(f"the encoder has a {layer}.weight already: export it without its head")
+        model = compose.merge_models(encoder, model, io_map=[(encoder.graph.output[0].name, "features")])
+    onnx.checker.check_model(model)
+    if path is not None:
+        onnx.save(model, path)
+    return model
+
+
+def to_safetensors(classifier, path, *, encoder=None, layer=None):
+    """The classifier as the last layer of its encoder: `head.weight` and `head.bias` as timm calls them, or
+    `classifier.weight` and `classifier.bias` as transformers' vision models do. Features are to be of the pooling "model".
+
+    encoder : .safetensors of the encoder, whose tensors are written as well, a head that it had left out: a checkpoint that
+        is loaded as the encoder's is, for as many classes.
+    layer : "head" or "classifier"; None: as the encoder's tensors say, without one "classifier".
+    """
+    from safetensors.numpy import load_file, save_file
+
+    tensors = {}
+    if encoder is not None:
+        tensors = load_file(encoder)
+        if layer is None:
+            names = {name.split("model.", 1)[-1] for name in tensors}
+            layer = next(layer for start, layer in _LAYERS.items() if any(name.startswith(start) for name in names))
+    layer = layer or "classifier"
+    tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith(layer + ".")}
+    tensors[f"{layer}.weight"] = np.ascontiguousarray(classifier._weights, np.float32)
+    tensors[f"{layer}.bias"] = np.ascontiguousarray(classifier._bias, np.float32)
+    save_file(tensors, path, metadata={"format": "pt", "classes": "\n".join(map(str, classifier.classes_))})

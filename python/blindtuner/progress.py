@@ -1,0 +1,51 @@
+"""How far a long call is, as tqdm draws it, where tqdm is installed and somebody looks."""
+import contextlib
+import sys
+import warnings
+
+
+class _Bars:
+    """A function of a task and how much of it is done: a bar for each task."""
+
+    def __init__(self, tqdm):
+        self._tqdm, self._bar = tqdm, None
+
+    def __call__(self, task, fraction):
+        if self._bar is None or self._bar.desc != task:
+            self.close()
+            self._bar = self._tqdm(total=1.0, desc=task, leave=False,
+                                   bar_format="{desc}: {percentage:3.0f}% |{bar}| {elapsed}<{remaining}")
+            self._bar.desc = task  # without the colon that it adds
+        self._bar.update(max(0.0, fraction - self._bar.n))
+
+    def close(self):
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def _tqdm():
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that a notebook has no widgets
+            from tqdm.auto import tqdm
+        return tqdm
+    except ImportError:
+        return None
+
+
+@contextlib.contextmanager
+def bars(wanted):
+    """What to tell of tasks. wanted: a function of a task and a fraction; True or False; None: on a terminal and in a
+    notebook."""
+    if callable(wanted):
+        yield wanted
+        return
+    if wanted is None:
+        wanted = sys.stderr is not None and (sys.stderr.isatty() or "ipykernel" in sys.modules)
+    drawn = _Bars(_tqdm()) if wanted and _tqdm() else None
+    try:
+        yield drawn
+    finally:
+        if drawn:
+            drawn.close()

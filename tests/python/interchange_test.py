@@ -1,0 +1,174 @@
+"""Trained classifiers in other libraries: the same predictions there. What is not installed is shown as skipped.
+
+usage: interchange_test.py BUILT BLINDTUNER BLINDTUNER-SERVER [unittest arguments]; exits with 77 where the package was
+not built or scikit-learn is not there.
+"""
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+BUILT, OWNER, SERVER = sys.argv[1:4]
+if BUILT != "1":
+    print("skipped: the Python package was not built (pybind11-dev, python3-dev, python3-numpy)")
+    sys.exit(77)
+import numpy as np
+
+try:
+    from sklearn.datasets import load_iris
+    from sklearn.linear_model import LogisticRegression, RidgeClassifier
+except ImportError:
+    print("skipped: scikit-learn is not there (python3-sklearn)")
+    sys.exit(77)
+
+from blindtuner import EncryptedClassifier, FeatureExtractor
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "app"))
+sys.argv[1:4] = sys.argv[2:4]  # as that file reads them
+from extract_test import WIDTH, png, tiny_model  # noqa: E402
+
+NAMES = np.array(["setosa", "versicolor", "virginica"])
+
+
+def module(case, name):
+    try:
+        return __import__(name)
+    except ImportError:
+        case.skipTest(f"{name} is not there")
+
+
+class Interchange(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory(prefix="blindtuner-interchange-")
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = Path(folder.name)
+        x, y = load_iris(return_X_y=True)
+        cls.x = x.astype(np.float32)
+
+        def fitted(labels, rows=slice(None), **settings):
+            return EncryptedClassifier(2, preset="fast", validation_fraction=0, parameters="InsecureTest10", random_state=1,
+                                       progress=False, **settings).fit(cls.x[rows], labels[rows])
+        cls.three = fitted(NAMES[y])
+        cls.two = fitted(y, slice(100))
+        cls.heads = {head: fitted(y, head=head) for head in ("sigmoid", "squared")}
+
+    def every(self):
+        return [self.three, self.two, *self.heads.values()]
+
+    def test_scikit_learns_own_models(self):
+        for classifier in self.every():
+            model = classifier.to_sklearn()
+            self.assertEqual(model.predict(self.x).tolist(), classifier.predict(self.x).tolist())
+            np.testing.assert_allclose(model.decision_function(self.x), classifier.decision_function(self.x), atol=1e-4)
+            if hasattr(model, "predict_proba"):
+                np.testing.assert_allclose(model.predict_proba(self.x), classifier.predict_proba(self.x), atol=1e-4)
+            self.assertIsNot(type(model), EncryptedClassifier)
+
+    def test_from_scikit_learns(self):
+        y = load_iris(return_X_y=True)[1]
+        for rows in (slice(None), slice(100)):
+            for model in (LogisticRegression(max_iter=500), RidgeClassifier()):
+                model.fit(self.x[rows], NAMES[y][rows])
+                classifier = EncryptedClassifier.from_sklearn(model)
+                self.assertEqual(classifier.predict(self.x).tolist(), model.predict(self.x).tolist())
+                np.testing.assert_allclose(classifier.decision_function(self.x), model.decision_function(self.x), atol=1e-4)
+        with self.assertRaises(ValueError):
+            EncryptedClassifier.from_sklearn(LogisticRegression())
+
+    def test_of_the_commands_file(self):
+        x, y = self.x, load_iris(return_X_y=True)[1]
+        np.savez(self.folder / "f.npz", features=x, labels=NAMES[y])
+        subprocess.run([OWNER, "finetune", "--features", self.folder / "f.npz", "--out", self.folder / "out", "--preset",
+                        "fast", "--steps", "2", "--parameters", "InsecureTest10", "--allow-insecure-parameters", "--quiet",
+                        "--server", SERVER, "--head", "sigmoid"], check=True, capture_output=True)
+        classifier = EncryptedClassifier.load(self.folder / "out" / "model.npz")
+        self.assertEqual(classifier.classes_.tolist(), NAMES.tolist())
+        self.assertGreater(classifier.score(x, NAMES[y]), 0.8)
+        with np.load(self.folder / "out" / "model.npz") as file:
+            np.testing.assert_allclose(classifier.decision_function(x), x @ file["weights"].T + file["bias"].ravel(), atol=1e-4)
+        odds = 1 / (1 + np.exp(-classifier.decision_function(x)))
+        np.testing.assert_allclose(classifier.predict_proba(x), odds / odds.sum(axis=1, keepdims=True), atol=1e-6)
+
+    def test_onnx(self):
+        onnx, runtime = module(self, "onnx"), module(self, "onnxruntime")
+        for classifier in self.every():
+            path = self.folder / "head.onnx"
+            classifier.to_onnx(path)
+            session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+            label, probabilities = session.run(None, {"features": self.x})
+            self.assertEqual(label.tolist(), classifier.predict(self.x).tolist())
+            np.testing.assert_allclose(probabilities, classifier.predict_proba(self.x), atol=1e-5)
+        # Behind an encoder, here of one layer.
+        from onnx import TensorProto, helper, numpy_helper
+        matrix = np.random.default_rng(0).normal(size=(7, 4)).astype(np.float32)
+        encoder = helper.make_model(helper.make_graph(
+            [helper.make_node("MatMul", ["pixels", "blocks.0.weight"], ["pooled"])], "encoder",
+            [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", 7])],
+            [helper.make_tensor_value_info("pooled", TensorProto.FLOAT, ["n", 4])],
+            [numpy_helper.from_array(matrix, "blocks.0.weight")]), opset_imports=[helper.make_opsetid("", 15)])
+        encoder.ir_version = 8
+        both = self.three.to_onnx(encoder=encoder)
+        self.assertLessEqual({"head.weight", "head.bias"}, {t.name for t in both.graph.initializer})
+        pixels = np.random.default_rng(1).normal(size=(20, 7)).astype(np.float32)
+        session = runtime.InferenceSession(both.SerializeToString(), providers=["CPUExecutionProvider"])
+        self.assertEqual(session.run(["label"], {"pixels": pixels})[0].tolist(),
+                         self.three.predict(pixels @ matrix).tolist())
+
+    def pictures_classifier(self):
+        """Of the tiny vision transformer's features, three colours."""
+        model = self.folder / "tiny.safetensors"
+        tiny_model(model)
+        for i in range(60):
+            png(self.folder / "images" / "rgb"[i % 3] / f"{i}.png", 32, 32, np.eye(3, dtype=int)[i % 3] * 200)
+        extractor = FeatureExtractor(model)
+        X, y, *_ = extractor.load(self.folder / "images")
+        self.assertEqual(X.shape, (60, WIDTH))
+        return model, X, EncryptedClassifier(2, preset="fast", validation_fraction=0, parameters="InsecureTest10",
+                                             random_state=1, progress=False).fit(X, y)
+
+    def test_safetensors(self):
+        module(self, "safetensors")
+        from safetensors.numpy import load_file
+        model, X, classifier = self.pictures_classifier()
+        for layer in ("head", "classifier"):
+            classifier.to_safetensors(self.folder / "head.safetensors", layer=layer)
+            tensors = load_file(self.folder / "head.safetensors")
+            self.assertEqual(set(tensors), {f"{layer}.weight", f"{layer}.bias"})
+            scores = X @ tensors[f"{layer}.weight"].T + tensors[f"{layer}.bias"]
+            self.assertEqual(classifier.classes_[scores.argmax(axis=1)].tolist(), classifier.predict(X).tolist())
+        # With the encoder: still one that features are made with, and now of three classes.
+        whole = self.folder / "whole.safetensors"
+        classifier.to_safetensors(whole, encoder=model)
+        self.assertEqual(set(load_file(whole)) - set(load_file(model)), {"head.weight", "head.bias"})
+        np.testing.assert_array_equal(FeatureExtractor(whole).transform(self.folder / "images"), X)
+
+    def test_timm_runs_it(self):
+        timm, torch = module(self, "timm"), module(self, "torch")
+        from safetensors.torch import load_file
+        model, X, classifier = self.pictures_classifier()
+        classifier.to_safetensors(self.folder / "whole.safetensors", encoder=model)
+        network = timm.models.VisionTransformer(img_size=32, patch_size=16, embed_dim=WIDTH, depth=1, num_heads=1,
+                                                num_classes=3)
+        network.load_state_dict(load_file(self.folder / "whole.safetensors"))
+        with torch.no_grad():
+            scores = network.eval().head(torch.from_numpy(X)).numpy()
+        self.assertEqual(classifier.classes_[scores.argmax(axis=1)].tolist(), classifier.predict(X).tolist())
+
+    def test_transformers_run_it(self):
+        transformers, torch = module(self, "transformers"), module(self, "torch")
+        from safetensors.torch import load_file
+        _, X, classifier = self.pictures_classifier()
+        classifier.to_safetensors(self.folder / "head.safetensors")
+        network = transformers.ViTForImageClassification(transformers.ViTConfig(
+            hidden_size=WIDTH, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8, num_labels=3))
+        missing, unexpected = network.load_state_dict(load_file(self.folder / "head.safetensors"), strict=False)
+        self.assertEqual((unexpected, [name for name in missing if name.startswith("classifier")]), ([], []))
+        with torch.no_grad():
+            scores = network.classifier(torch.from_numpy(X)).numpy()
+        self.assertEqual(classifier.classes_[scores.argmax(axis=1)].tolist(), classifier.predict(X).tolist())
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1] + sys.argv[3:])

@@ -5,7 +5,8 @@ set -eu
 packages="g++ cmake ninja-build make python3 python3-numpy libssl-dev libtbb-dev libeigen3-dev zlib1g-dev
 pkg-config libjpeg62-turbo-dev libpng-dev libwebp-dev libstb-dev libutf8proc-dev
 nlohmann-json3-dev libcli11-dev libdnnl-dev libgtest-dev libbenchmark-dev valgrind clang-format
-python3-dev python3-sklearn pybind11-dev clang clang-tidy llvm libclang-rt-dev libomp-dev dataset-fashion-mnist"
+python3-dev python3-sklearn pybind11-dev python3-pil python3-matplotlib python3-nbclient python3-ipykernel python3-tqdm
+python3-sphinx python3-myst-parser doxygen clang clang-tidy llvm libclang-rt-dev libomp-dev dataset-fashion-mnist"
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
   echo "install_dependencies: not a Debian system; install the counterparts of:" $packages >&2

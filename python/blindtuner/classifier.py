@@ -160,7 +160,9 @@ class EncryptedClassifier(ClassifierMixin, BaseEstimator):
             options.class_weights = [float(weight.get(c, 1.0)) for c in classes.tolist()]
 
     def fit(self, X, y, *, validation=None):
-        """validation : samples and labels for early stopping, (X, y), in the place of a part of the training set."""
+        """Trains on ciphertexts.
+
+        validation : samples and labels for early stopping, (X, y), in the place of a part of the training set."""
         X, y = validate_data(self, X, y, dtype=np.float32, order="C")
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
@@ -194,6 +196,7 @@ class EncryptedClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def decision_function(self, X):
+        """Scores of every class, a row a sample; of two classes how much larger the second's is."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float32, reset=False)
         scores = X @ self.coef_.T + self.intercept_
@@ -217,6 +220,7 @@ class EncryptedClassifier(ClassifierMixin, BaseEstimator):
         return shares / shares.sum(axis=1, keepdims=True)
 
     def predict(self, X):
+        """The class with the largest score."""
         scores = self.decision_function(X)
         return self.classes_[(scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)]
 

@@ -17,8 +17,10 @@ from . import _core
 EncodedSet = namedtuple("EncodedSet", ["X", "y", "names", "classes"])
 EncodedSet.__doc__ = """Features of a set that lies in files.
 
-X : features, a row a sample.  y : labels by name; None where there are none.  names : of the samples: paths, lines of a
-table.  classes : names of classes, in order; None without labels.
+X : features, a row a sample.
+y : labels by name; None where there are none.
+names : of the samples: paths, lines of a table.
+classes : names of classes, in order; None without labels.
 """
 
 _PART = 512  # pictures: whole batches of the library's 64
@@ -70,6 +72,7 @@ class FeatureExtractor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         return self
 
     def transform(self, X):
+        """Features of samples, a row each."""
         kind = self._kind(X)
         encoder = self._encoder(kind)
         if _is_path(X):

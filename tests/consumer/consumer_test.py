@@ -36,7 +36,7 @@ def public_names():
     for header in (ROOT / "include/blindtuner").glob("*.h"):
         text = header.read_text()
         names |= set(re.findall(r"^(?:class|struct|enum class) (\w+)", text, re.M))
-        names |= set(re.findall(r"^[\w:<>]+ (\w+)\(.*\);", text, re.M))
+        names |= set(re.findall(r"^[\w:<>]+ (\w+)\([^;]*\);", text, re.M))
     return names
 
 

@@ -242,7 +242,7 @@ class Errors(Folders):
     def test_nothing_is_made_empty(self):
         values = {name for name in dir(bt._core) if isinstance(getattr(bt._core, name), type)}
         errors = {name for name in values if issubclass(getattr(bt, name), Exception)}
-        for name in values - errors - {"Context", "TrainingOptions"}:  # which have calls of their own
+        for name in values - errors - {"Context", "FinetuningOptions", "TrainingOptions"}:  # which have calls of their own
             kind = getattr(bt, name)
             self.refused(TypeError, name, kind.__new__, kind)
             self.refused(TypeError, name, kind)
@@ -346,6 +346,31 @@ class Package(unittest.TestCase):
         self.assertEqual(set(bt.__all__) - set(bt._LATER), shown(bt._core))
         for name in bt.__all__[len(bt._LATER):]:
             self.assertTrue(hasattr(bt, name), name)
+
+    def test_stub_has_the_modules_arguments(self):
+        stub = ast.parse((ROOT / "python/blindtuner/_core.pyi").read_text())
+
+        def arguments(node):
+            a = node.args
+            names = [x.arg for x in a.args if x.arg != "self"]
+            return names, [x.arg for x in a.kwonlyargs], len(a.defaults) + sum(d is not None for d in a.kw_defaults)
+
+        def of_module(thing):
+            # pybind11 writes the signature on the first line, defaults as they print.
+            line = re.sub(r"<[^<>]*>", "...", thing.__doc__.splitlines()[0])
+            return arguments(ast.parse(f"def {line}: ...").body[0])
+
+        compared = 0
+        for node in stub.body:
+            inner = node.body if isinstance(node, ast.ClassDef) else [node]
+            of = getattr(bt._core, node.name) if isinstance(node, ast.ClassDef) else bt._core
+            for function in inner:
+                if isinstance(function, ast.FunctionDef) and not any(
+                        ast.unparse(d).endswith(("property", "setter")) for d in function.decorator_list):
+                    with self.subTest(getattr(node, "name", ""), function=function.name):
+                        self.assertEqual(arguments(function), of_module(getattr(of, function.name)))
+                        compared += 1
+        self.assertGreater(compared, 30)
 
     def test_version_is_the_librarys(self):
         text = (ROOT / "CMakeLists.txt").read_text()

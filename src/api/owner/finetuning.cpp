@@ -66,10 +66,9 @@ party::FinetuningSettings settings_of(const FinetuningOptions& o, const features
   party::FinetuningWishes wishes;
   wishes.preset = o.preset;
   if (!o.configuration.empty()) {
-    json given = parse_json(o.configuration, "the training configuration");
-    if (given.is_object() && !o.head.empty()) given["head"] = o.head;
     wishes.config =
-        config_of({.configuration = json_text(given)}, static_cast<std::size_t>(train.classes));
+        config_of({.configuration = o.configuration}, static_cast<std::size_t>(train.classes));
+    if (!o.head.empty()) wishes.config->head = o.head;
   }
   if (!o.head.empty()) wishes.head = o.head;
   wishes.steps = o.steps;
@@ -222,7 +221,7 @@ FinetuningOutcome finetune(const Context& context, const fs::path& relative, con
   out.model = linear_model_of(model);
   out.model.steps = run.file.training.steps;
   out.model.complete = true;
-  out.trusted = run.judgement.at("trusted").get<bool>();
+  out.trusted = run.judgement["trusted"].get<bool>();
   out.problems = run.judgement.value("reasons", std::vector<std::string>{});
   out.report = report_of(run, largest);
   return out;

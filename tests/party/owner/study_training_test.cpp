@@ -171,7 +171,11 @@ TEST_F(StudyTrainingTest, GivesEveryOwnerTheModelOfAllRows) {
     EXPECT_EQ(report["rows"], 221);
     EXPECT_LT(report["bits"], 1);
   }
-  // One model at all of them, but for nothing: the shares are the same.
+  // What was only to be sent is not kept, and nothing of it is missed.
+  EXPECT_FALSE(fs::exists(path("a") / "s1" / "data"));
+  fs::remove(exchange("data-s1-a"));
+  EXPECT_EQ(step("a").kind, Advance::Kind::kFinished);
+  // One model at all of them: the shares are the same.
   const auto weights = [&](const std::string& name) {
     return load_classifier(path(name) / "s1" / "model.npz").classifier.weights;
   };

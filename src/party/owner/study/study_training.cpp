@@ -27,11 +27,13 @@ StudyTraining::StudyTraining(StudyOwner& owner, std::function<StudyData()> data)
 }
 
 std::vector<Phase> StudyTraining::phases() {
+  // Once it has the model, the exchange may be gone.
   const auto sent = [this](const char* kind) {
-    return owner_.exchange().said(owner_.record(kind, owner_.name()));
+    return path_exists(report_path()) || owner_.exchange().said(owner_.record(kind, owner_.name()));
   };
   const auto sent_record = [this, sent](const char* kind, const char* commit) {
-    return sent(commit) && owner_.exchange().channel().begun(owner_.record(kind, owner_.name()));
+    return sent(commit) && (path_exists(report_path()) ||
+                            owner_.exchange().channel().begun(owner_.record(kind, owner_.name())));
   };
   const auto pooled = [this] { return pools_statistics(owner_.manifest().draft); };
   return {
@@ -294,6 +296,10 @@ void StudyTraining::open() {
   out.classifier = std::move(classifier);
   save_classifier(model_path(), out);
   write_file_atomically(report_path(), json_text(report, 1) + "\n", kForTheOwner);
+  // What was kept to be sent again.
+  std::error_code ignored;
+  for (const char* record : {kStatsRecord, kStatsShareRecord, kDataRecord})
+    fs::remove(owner_.session_folder() / record, ignored);
 }
 
 }  // namespace blindtuner::party

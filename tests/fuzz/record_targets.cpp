@@ -13,6 +13,7 @@
 #include "base/hmac.h"
 #include "base/json.h"
 #include "io/file_stream.h"
+#include "io/memory_stream.h"
 #include "owner.h"
 #include "party/owner/data_sets.h"
 #include "party/owner/sealed_record.h"
@@ -75,7 +76,8 @@ void passphrase(Bytes bytes) {
 // What a party of a study signs, and the envelope of it.
 void study_message(Bytes bytes) {
   const std::string text = text_of(bytes);
-  each([&] { (void)records::parse_message(text, "text"); });
+  io::MemorySource source(bytes, "text");
+  each([&] { (void)records::parse_message(records::read_text(source).value_or(text), "text"); });
   const records::SignedMessage read = records::parse_message(
       plain_json_text({{"message", text}, {"signature", std::string(128, '0')}}), "text");
   static const SigningKey key{SecretBytes(SigningKey::kBytes)};

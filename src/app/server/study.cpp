@@ -1,6 +1,8 @@
 // blindtuner-server study: the server of several owners (party/server/study).
 #include <memory>
+#include <optional>
 
+#include "app/common/progress.h"
 #include "app/common/study_report.h"
 #include "app/server/server.h"
 #include "party/server/study/study_training.h"
@@ -20,7 +22,15 @@ void study(const CommonOptions& common, const StudyOptions& o) {
   StudyServer server(
       {o.folder, std::make_shared<FolderChannel>(o.exchange, changes ? "server" : "server-looks"),
        common.allow_insecure, changes});
-  const StudyServerTraining training(server);
+  std::optional<ProgressBar> bar;
+  int at = -1;
+  TrainingEvents events;
+  events.training = [&](int step, double fraction) {
+    if (step != at) bar.emplace("training, step " + std::to_string(step + 1), common.quiet);
+    at = step;
+    bar->update(fraction);
+  };
+  const StudyServerTraining training(server, events);
   const Advance where =
       changes ? take_steps(common, o.wait, server.name(), [&] { return server.step(); })
               : server.next();

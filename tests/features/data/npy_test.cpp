@@ -196,6 +196,26 @@ TEST(Npy, RefusesBadHeaders) {
   expect_data_error([&] { npy_to_features(version, "file"); }, "version 9.0");
 }
 
+TEST(Npy, HeadersAsLargeAsMayBeAndBeyond) {
+  const auto header = [](const std::string& dict, const Bytes& elements) {
+    return parse_npy_header(npy(dict, elements, 2), "file");
+  };
+  const Bytes one = raw<float>({1});
+  const auto refused = [&](const std::string& dict, const std::string& part) {
+    expect_data_error([&] { header(dict, one); }, part);
+  };
+  std::string ones;
+  for (int i = 0; i < 32; ++i) ones += "1, ";
+  EXPECT_EQ(header(dictionary("<f4", ones), one).shape.size(), 32u);
+  refused(dictionary("<f4", ones + "1"), "too many dimensions");
+  EXPECT_EQ(header(dictionary("<U16384", "1,"), Bytes(65536)).item_bytes, 65536u);
+  refused(dictionary("<U16385", "1,"), "type '<U16385'");
+  std::string longest = dictionary("<f4", "1,");
+  longest.append(65536 - longest.size(), ' ');
+  EXPECT_EQ(header(longest, one).count, 1u);
+  refused(longest + " ", "header of 65537 bytes, expected at most 65536");
+}
+
 TEST(Npy, RefusesValuesThatAreNotFinite) {
   const float inf = std::numeric_limits<float>::infinity();
   const float nan = std::numeric_limits<float>::quiet_NaN();

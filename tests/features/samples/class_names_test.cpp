@@ -63,6 +63,16 @@ TEST_F(ClassFiles, AsManyClassNamesAsMayBe) {
   EXPECT_NE(read(std::string(1 << 26, '\n')).find("too many class names"), std::string::npos);
 }
 
+TEST_F(ClassFiles, ClassNamesAsLongAsMayBe) {
+  const auto add = [](const std::string& word) {
+    LabelWords words;
+    words.add(word, [] { return std::string("row 1"); });
+  };
+  EXPECT_NO_THROW(add(std::string(1000, 'x')));
+  expect_data_error([&] { add(std::string(1001, 'x')); },
+                    "row 1: label of 1001 bytes, expected 1 to 1000");
+}
+
 class ClassNames : public ::testing::Test {
  protected:
   static NamedLabels number(const Row& words, const ClassRequest& request = {}) {

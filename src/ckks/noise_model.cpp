@@ -56,6 +56,12 @@ double rounding(double weight) { return std::sqrt((1 + weight) / 12); }
 
 double rescale(double e, double q, double weight) { return sum(e / q, rounding(weight)); }
 
+double joint_key_factor(double owners) { return std::sqrt(owners); }
+
+double joint_relinearisation_factor(double owners, double weight) {
+  return std::sqrt(2 * square(owners) * weight + owners);
+}
+
 double key_switch_inner(const Ring& ring, const KeyShape& shape, std::size_t q_count) {
   const double log_p = ring.log2_modulus(0, shape.p_count);
   double total = 0;
@@ -143,7 +149,7 @@ BootstrapBudget bootstrap_budget(const Parameters& parameters, const BootstrapSh
                sparse_weight = joint_sparse_weight(parameters);
   // A key's errors are the sum of its owners'.
   const auto key_inner = [&](const KeyShape& key, std::size_t q_count) {
-    return std::sqrt(owners(parameters)) * key_switch_inner(ring, key, q_count);
+    return joint_key_factor(owners(parameters)) * key_switch_inner(ring, key, q_count);
   };
   const auto key_noise = [&](const KeyShape& key, std::size_t q_count, double target_weight) {
     return sum(key_inner(key, q_count), rounding(target_weight));

@@ -25,6 +25,11 @@ double rounding(double weight);
 /// Dividing by q: sqrt((e / q)^2 + rounding^2).
 double rescale(double e, double q, double weight);
 
+/// What the error of a key is that `owners` made together, over one owner's, sigma: sqrt(k).
+double joint_key_factor(double owners);
+/// The same of relinearisation, which takes two rounds: sqrt(2 k^2 weight + k), the weight that of one owner's secret.
+double joint_relinearisation_factor(double owners, double weight);
+
 /// A key switch before the rounding of its division by P:
 ///   sqrt(N sum_d D_d^2 / 12) sigma / P,  D_d the product of digit d's primes below q_count.
 double key_switch_inner(const Ring& ring, const KeyShape& shape, std::size_t q_count);

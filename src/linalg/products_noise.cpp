@@ -23,12 +23,12 @@ ProductNoise::ProductNoise(const Parameters& parameters) {
     return std::hypot(key_error * noise::key_switch_inner(ring, shape, q_count),
                       noise::rounding(weight));
   };
-  key_switch_ = joint_key_switch(2, std::sqrt(owners));
-  key_switch_q0_ = joint_key_switch(1, std::sqrt(owners));
+  key_switch_ = joint_key_switch(2, noise::joint_key_factor(owners));
+  key_switch_q0_ = joint_key_switch(1, noise::joint_key_factor(owners));
   const bool alone = parameters.owners() == 1;
   // Made in two rounds (docs/NOISE.md, "Several owners").
   relinearisation_ =
-      alone ? key_switch_ : joint_key_switch(2, std::sqrt(2 * square(owners) * one + owners));
+      alone ? key_switch_ : joint_key_switch(2, noise::joint_relinearisation_factor(owners, one));
   fresh_ = alone ? noise::fresh() : std::hypot(noise::fresh(), key_switch_);
   labels_ = std::sqrt(owners) * fresh_;
   rounding_ = noise::rounding(weight);

@@ -17,12 +17,12 @@ SHAPE = ("--name", "Three sites", "--owners", ",".join(OWNERS), "--classes", "no
          "--parameters", "InsecureJoint4", "--whitening", "pooled")
 
 
-def table(path, rows, seed):
-    """Two clouds in five columns of large numbers, and their class by its name."""
+def table(path, rows, seed, both=True):
+    """Two clouds in five columns of large numbers, or the first of them, and their class by its name."""
     generator = random.Random(seed)
     lines = ["a,b,c,d,e,outcome"]
     for i in range(rows):
-        label = i % 3 == 0
+        label = both and i % 3 == 0
         lines.append(",".join(f"{1000 * generator.gauss(1.5 * label, 1):.3f}" for _ in range(5))
                      + (",yes" if label else ",no"))
     path.write_text("\n".join(lines) + "\n")
@@ -67,7 +67,7 @@ class Study(Base):
         self.refused(self.study("west", "run", "--fingerprint", fingerprint[:-1] + "x"),
                      "is not that of the study in this exchange")
         for seed, (owner, rows) in enumerate((("north", 100), ("south", 40), ("west", 75))):
-            table(self.folder / f"{owner}.csv", rows, seed)
+            table(self.folder / f"{owner}.csv", rows, seed, both=owner != "west")
         table(self.folder / "test.csv", 200, 9)
         more = {"south": ("--passphrase-file", passphrase)}
         runs = {owner: subprocess.Popen([OWNER, "study", "run", "--folder", self.folder / owner, "--fingerprint",
@@ -87,9 +87,36 @@ class Study(Base):
             self.assertGreater(outcome["accuracy"], 0.9, owner)
             self.assertLess(outcome["bits"], 1)
             self.assertEqual(outcome["accuracy"], reports["north"]["outcome"]["accuracy"])
+        # What each gained: west knows one class alone.
+        for owner in OWNERS:
+            kept = json.loads((self.folder / owner / "report.json").read_text())
+            self.assertEqual(kept, reports[owner]["outcome"])
+            self.assertTrue(kept["trusted"])
+            self.assertEqual(kept["together"]["accuracy"], kept["accuracy"])
+            self.assertGreater(kept["alone"]["balanced_accuracy"], 0.49 if owner == "west" else 0.85)
+            page = (self.folder / owner / "report.html").read_text()
+            self.assertEqual(stat.S_IMODE((self.folder / owner / "report.html").stat().st_mode), 0o600)
+            for text in (f"<h1>Three sites: {owner}</h1>", "What this owner gained", "215 rows of 3 owners"):
+                self.assertIn(text, page)
+        self.assertEqual(kept["missing_classes"], ["yes"])
+        self.assertEqual(kept["alone"]["balanced_accuracy"], 0.5)
+        self.assertIn("<td>yes</td><td><b>none</b></td>", page)
+        self.assertNotIn("own_rows", page)  # figures, not what the file calls them
+        self.assertEqual(reports["south"]["outcome"]["missing_classes"], [])
         model = self.folder / "model.json"
         opened = json.loads(self.study("west", "open", "--out", model).stdout)
         self.assertEqual(opened["outcome"], reports["west"]["outcome"])
+        shown = self.good(OWNER, "study", "open", "--folder", self.folder / "west", "--out", model, INSECURE).stdout
+        for line in ("215 rows of 3 owners, 75 of them this owner's", "its own rows alone, in the clear",
+                     "this owner has no rows of 'yes': alone it cannot know them"):
+            self.assertIn(line, shown)
+        # A result that cannot be trusted is told as such first.
+        told = self.folder / "west" / "report.json"
+        told.write_text(json.dumps(kept | {"trusted": False, "reasons": ["too large"], "advice": "Train again."}))
+        shown = run(OWNER, "study", "status", "--folder", self.folder / "west", INSECURE)
+        self.assertEqual(shown.returncode, 4)
+        self.assertTrue(shown.stdout.startswith("DO NOT TRUST THIS RESULT:\n  too large.\n"), shown.stdout)
+        told.write_text(json.dumps(kept))
         judged = json.loads(self.good(OWNER, "evaluate", "--model", model, "--features", self.folder / "test.csv",
                                       "--json").stdout)
         self.assertAlmostEqual(judged["accuracy"], reports["west"]["outcome"]["accuracy"])

@@ -75,7 +75,8 @@ Advance take_steps(const CommonOptions& common, const StudyWait& wait, const std
 }
 
 void report_study(const CommonOptions& common, StudyMember& member, const Advance& where,
-                  const std::string& fingerprint, const nlohmann::json& outcome) {
+                  const std::string& fingerprint, const nlohmann::json& outcome,
+                  const std::string& words) {
   const std::optional<StudyDraft> draft = member.draft();
   const std::string study = draft ? draft->name : "";
   const std::string since = last_change(member.exchange().folder());
@@ -116,8 +117,9 @@ void report_study(const CommonOptions& common, StudyMember& member, const Advanc
   }
   if (!outcome.is_null()) {
     report["outcome"] = outcome;
-    for (const auto& [name, value] : outcome.items())
-      text << name << "  " << json_text(value) << "\n";
+    for (const char* key : {"trusted", "reasons", "advice"})
+      if (outcome.contains(key)) report[key] = outcome[key];
+    text << words;
   }
   print_report(common, report, text.str());
 }

@@ -7,6 +7,8 @@
 #include "app/owner/keys.h"
 #include "app/owner/owner.h"
 #include "app/owner/study_data.h"
+#include "app/report/html_report.h"
+#include "app/report/study_summary.h"
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/path.h"
@@ -40,10 +42,17 @@ struct RunOptions {
   StudyDataOptions data;
 };
 
-/// What a model that was opened is like; null before it was.
-nlohmann::json outcome_of(StudyTraining& training, const Advance& where) {
-  return where.kind == Advance::Kind::kFinished ? read_json(training.report_path())
-                                                : nlohmann::json();
+/// Prints where an owner is and, once it has opened the model, what that is like.
+void report_owner(const CommonOptions& common, StudyOwner& owner, StudyTraining& training,
+                  const Advance& where) {
+  nlohmann::json outcome;
+  std::string words;
+  if (where.kind == Advance::Kind::kFinished) {
+    outcome = read_json(training.report_path());
+    words = study_summary(outcome) + "model in " + quoted_path(training.model_path()) +
+            ", report in " + quoted_path(page_path(training.report_path())) + "\n";
+  }
+  report_study(common, owner, where, owner.fingerprint().value_or(""), outcome, words);
 }
 
 /// Of an owner who only looks, whose data nobody asks for.
@@ -65,14 +74,17 @@ void run(const CommonOptions& common, const RunOptions& o) {
   StudyTraining training(owner, data);
   if (o.new_session) owner.begin_session();
   const Advance where = take_steps(common, o.wait, options.name, [&] { return owner.step(); });
-  report_study(common, owner, where, owner.fingerprint().value_or(""), outcome_of(training, where));
+  if (where.kind == Advance::Kind::kFinished)
+    write_file_atomically(page_path(training.report_path()),
+                          html_report(read_json(training.report_path())), kForTheOwner);
+  report_owner(common, owner, training, where);
 }
 
 void status(const CommonOptions& common, const Where& place) {
   StudyOwner owner(study_options(common, place_of(place), {}, false));
   StudyTraining training(owner, no_data);
   const Advance where = owner.next();
-  report_study(common, owner, where, owner.fingerprint().value_or(""), outcome_of(training, where));
+  report_owner(common, owner, training, where);
 }
 
 void open(const CommonOptions& common, const Where& place, const std::string& out) {
@@ -83,7 +95,7 @@ void open(const CommonOptions& common, const Where& place, const std::string& ou
     throw DataError("the model is not opened yet: before it " + where.phase +
                     " ('study status' says who is waited for)");
   save_classifier(out, load_classifier(training.model_path()));
-  report_study(common, owner, where, owner.fingerprint().value_or(""), outcome_of(training, where));
+  report_owner(common, owner, training, where);
 }
 
 }  // namespace

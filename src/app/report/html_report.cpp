@@ -59,6 +59,11 @@ std::string number(double value, int digits) {
   std::snprintf(text, sizeof text, "%.*f", digits, value);
   return text;
 }
+std::string general(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2g", value);
+  return text;
+}
 std::string percent(double share) { return number(100 * share, 2) + " %"; }
 
 /// A member that is a number, or NaN.
@@ -408,18 +413,56 @@ std::string settings(const json& r) {
          escape(json_text(r["config"], 2)) + "</pre></details>\n";
 }
 
-std::string warning(const json& r) {
-  if (r.value("trusted", true)) return "";
-  std::string out = "<div class=warning role=alert><h2>Do not trust this result</h2><ul>";
-  for (const json& reason : r["reasons"]) out += "<li>" + text_of(reason) + ".</li>";
-  return out + "</ul><p>" + text_of(r["advice"]) + "</p></div>\n";
-}
-
 /// What figures do not say: as quality_report() and comparisons of test sets have it.
 std::string remarks(const json& r) {
   std::string out;
   for (const json& note : r.value("notes", json::array())) out += "<li>" + text_of(note) + ".</li>";
   return out.empty() ? "" : "<ul>" + out + "</ul>\n";
+}
+
+/// What an owner of a study has of it (party/owner/study/gain.h).
+std::string gain(const json& r) {
+  if (!has(r, "owners")) return "";
+  std::string out = "<p>Trained on ciphertexts of " + text_of(r["rows"]) + " rows of " +
+                    std::to_string(r["owners"].size()) + " owners, " + text_of(r["own_rows"]) +
+                    " of them this owner's, in " + text_of(r["steps"]) +
+                    " steps. Each owner answered with noise of " + general(real(r, "noise")) +
+                    " a number; what left here tells at most " + general(real(r, "bits")) +
+                    " bits about this owner's key.</p>\n";
+  if (!has(r, "together")) return out;
+  const auto line = [](const std::string& name, const json& quality) {
+    return row({name, percent(real(quality, "accuracy")),
+                percent(real(quality, "balanced_accuracy")), number(real(quality, "macro_f1"), 4)});
+  };
+  const json &together = r["together"], &alone = r["alone"];
+  out += heading("What this owner gained") + "<p>Judged on " + text_of(r["judged_rows"]) +
+         (r["held_out"] == true ? " rows of its own that nobody has trained on.</p>\n"
+                                : " rows of its own that were trained on.</p>\n") +
+         table({"trained on", "accuracy", "balanced accuracy", "macro F1"},
+               (alone.is_null() ? row({"its own rows alone, in the clear", "", "", ""})
+                                : line("its own rows alone, in the clear", alone)) +
+                   line("all owners&#39; rows, on ciphertexts", together));
+  if (alone.is_null())
+    out += "<p>Its own rows alone train nothing: " + text_of(r["alone_reason"]) + ".</p>\n";
+  std::string body;
+  for (std::size_t k = 0; k < r["own_classes"].size(); ++k)
+    body += row({text_of(r["own_classes"][k]["name"]),
+                 r["own_classes"][k]["own_rows"] == 0 ? "<b>none</b>"
+                                                      : text_of(r["own_classes"][k]["own_rows"]),
+                 text_of(together["per_class"][k]["samples"]),
+                 alone.is_null() ? "" : percent(real(alone["per_class"][k], "recall")),
+                 percent(real(together["per_class"][k], "recall"))});
+  return out +
+         table({"class", "its training rows", "judged rows", "found alone", "found together"},
+               body) +
+         remarks(together) + matrix(together);
+}
+
+std::string warning(const json& r) {
+  if (r.value("trusted", true)) return "";
+  std::string out = "<div class=warning role=alert><h2>Do not trust this result</h2><ul>";
+  for (const json& reason : r["reasons"]) out += "<li>" + text_of(reason) + ".</li>";
+  return out + "</ul><p>" + text_of(r["advice"]) + "</p></div>\n";
 }
 
 std::string facts(const json& r) {
@@ -440,15 +483,17 @@ std::string facts(const json& r) {
 }  // namespace
 
 std::string html_report(const json& r) {
-  const std::string name = has(r, "data_set") ? text_of(r["data_set"]) : "Evaluation";
+  const std::string name = has(r, "data_set") ? text_of(r["data_set"])
+                           : has(r, "study")  ? text_of(r["study"]) + ": " + text_of(r["owner"])
+                                              : "Evaluation";
   const std::string title = has(r, "accuracy_encrypted") ? name + ", trained on ciphertexts" : name;
   return "<!doctype html>\n<html lang=en><head><meta charset=utf-8>\n"
          "<meta name=viewport content=\"width=device-width,initial-scale=1\">\n"
          "<title>" +
          title + "</title>\n<style>" + kReportStyle + "</style></head>\n<body><main>\n" +
          "<p class=dim>BlindTuner</p><h1>" + title + "</h1>\n" + warning(r) + facts(r) +
-         remarks(r) + overview(r) + compared(r) + rounds(r) + matrix(r) + classes(r) + times(r) +
-         sizes(r) + parameters(r) + pooling_choice(r) + choice(r) + settings(r) +
+         remarks(r) + overview(r) + gain(r) + compared(r) + rounds(r) + matrix(r) + classes(r) +
+         times(r) + sizes(r) + parameters(r) + pooling_choice(r) + choice(r) + settings(r) +
          "</main></body></html>\n";
 }
 

@@ -12,6 +12,7 @@
 #include "io/io_fixture.h"
 #include "learn/reference/metrics.h"
 #include "learn/reference/plain_reference.h"
+#include "party/owner/study/gain.h"
 #include "party/server/study/study_training.h"
 #include "records/study/study_fixture.h"
 #include "transport/folder/folder_channel.h"
@@ -158,7 +159,7 @@ TEST_F(StudyTrainingTest, GivesEveryOwnerTheModelOfAllRows) {
   for (const std::string& name : draft_.owners) {
     EXPECT_EQ(complaint(name), "");
     EXPECT_EQ(step(name).kind, Advance::Kind::kFinished) << name;
-    const nlohmann::json report = read_json(path(name) / "s1" / "trained.json");
+    const nlohmann::json report = read_json(path(name) / "report.json");
     const DecryptedModel model = load_classifier(path(name) / "s1" / "model.npz");
     EXPECT_EQ(model.class_names, draft_.classes);
     const Dataset test = rows_of(place(name), 200, 2);
@@ -180,6 +181,41 @@ TEST_F(StudyTrainingTest, GivesEveryOwnerTheModelOfAllRows) {
     return load_classifier(path(name) / "s1" / "model.npz").classifier.weights;
   };
   EXPECT_EQ(weights("a"), weights("c"));
+}
+
+TEST(StudyGain, IsOfWhatTheOwnerHasAloneAndTogether) {
+  StudyDraft draft = small_draft({"a", "b"});
+  draft.whitening = StudyDraft::Whitening::kPooled;
+  draft.config.steps = 4;
+  draft.config.averaging_start = -1;
+  StudyData data{rows_of(1, 90, 1), rows_of(1, 200, 2), {}};
+  const Labels labels = data.train.labels;
+  std::ranges::fill(data.train.labels, 0);
+  LinearClassifier together{Eigen::MatrixXd::Zero(2, kColumns), Eigen::VectorXd::Zero(2)};
+  together.weights.row(1).setConstant(0.01);
+  together.bias(1) = -1.0;
+  nlohmann::json report = gain_report(draft, data, together, {"a circuit", 12});
+  EXPECT_EQ(report["missing_classes"], nlohmann::json({"yes"}));
+  EXPECT_EQ(report["own_classes"][0], (nlohmann::json{{"name", "no"}, {"own_rows", 90}}));
+  EXPECT_EQ(report["alone"]["balanced_accuracy"], 0.5);
+  EXPECT_GT(report["together"]["balanced_accuracy"], 0.85);
+  EXPECT_EQ(report["together"]["accuracy"], report["accuracy"]);
+  EXPECT_EQ(report["judged_rows"], 200);
+  EXPECT_EQ(report["trusted"], true);
+  data.train.labels = labels;
+  EXPECT_GT(gain_report(draft, data, together, {})["alone"]["balanced_accuracy"], 0.85);
+  // Beyond what the circuit stands, on rows that it was trained on alone.
+  data.train.features(0, 0) = 1e4F;
+  report = gain_report(draft, data, together, {"a circuit", 12});
+  EXPECT_EQ(report["trusted"], false);
+  EXPECT_NE(report["reasons"][0].get<std::string>().find("training rows reach"), std::string::npos);
+  // Columns that are constant train nothing.
+  data.train.features.setConstant(3);
+  data.held_out.reset();
+  report = gain_report(draft, data, together, {});
+  EXPECT_TRUE(report["alone"].is_null());
+  EXPECT_NE(report["alone_reason"], "");
+  EXPECT_EQ(report["held_out"], false);
 }
 
 TEST_F(StudyTrainingTest, JoinsColumnsOfTheSameRows) {

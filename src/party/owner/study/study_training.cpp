@@ -6,9 +6,9 @@
 #include "base/error.h"
 #include "base/path.h"
 #include "io/file_stream.h"
-#include "learn/reference/metrics.h"
 #include "learn/result_shape.h"
 #include "party/owner/study/contributing.h"
+#include "party/owner/study/gain.h"
 #include "party/owner/study/joint_opening.h"
 #include "party/study/study_run.h"
 #include "records/study/sums.h"
@@ -17,7 +17,6 @@ namespace blindtuner::party {
 namespace {
 
 namespace fs = std::filesystem;
-using namespace reference;
 
 }  // namespace
 
@@ -261,7 +260,9 @@ void StudyTraining::open() {
   columns.features = weights.size() / columns.classes;
   LinearClassifier classifier = classifier_of(weights, columns);
 
-  nlohmann::json report = {{"rows", r.arrangement.samples},
+  nlohmann::json report = {{"study", owner_.manifest().draft.name},
+                           {"owner", owner_.name()},
+                           {"rows", r.arrangement.samples},
                            {"own_rows", data().train.features.rows()},
                            {"owners", owner_.manifest().draft.owners},
                            {"steps", file.training.steps},
@@ -281,17 +282,7 @@ void StudyTraining::open() {
       classifier = whitening.unfold(classifier);
     }
     out.feature_names = owner_.manifest().draft.column_names;
-    // On rows that nobody has trained on, where the owner kept some.
-    const Dataset& judged = data().held_out ? *data().held_out : data().train;
-    const Eigen::MatrixXd logits = scores(classifier, judged.features);
-    const Labels predicted = predict(logits);
-    report["held_out"] = data().held_out.has_value();
-    report["judged_rows"] = judged.size();
-    report["accuracy"] = accuracy(predicted, judged.labels);
-    report["balanced_accuracy"] =
-        balanced_accuracy(predicted, judged.labels, static_cast<int>(out.class_names.size()));
-    report["max_logit"] = logits.cwiseAbs().maxCoeff();
-    report["logit_limit"] = out.limit.limit;
+    report.update(gain_report(owner_.manifest().draft, data(), classifier, out.limit));
   }
   out.classifier = std::move(classifier);
   save_classifier(model_path(), out);

@@ -9,7 +9,8 @@
 //   data           its data; "data-commit"
 //   share          its share of the model, sealed to all owners; "answer"
 //
-// In its folder's sN: these records as they went out; whitening.npz, model.npz, trained.json.
+// In its folder's sN: these records as they went out; whitening.npz, model.npz. In its folder: report.json, what the model is
+// like (party/owner/study/gain.h), which is there last.
 #pragma once
 
 #include "features/data/whitening.h"
@@ -37,7 +38,7 @@ class StudyTraining {
   StudyTraining& operator=(const StudyTraining&) = delete;
 
   std::filesystem::path model_path() { return owner_.session_folder() / "model.npz"; }
-  std::filesystem::path report_path() { return owner_.session_folder() / "trained.json"; }
+  std::filesystem::path report_path() { return owner_.exchange().folder() / "report.json"; }
 
  private:
   std::vector<Phase> phases();

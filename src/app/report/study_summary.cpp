@@ -1,0 +1,86 @@
+#include "app/report/study_summary.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <sstream>
+
+#include "base/quantity.h"
+#include "base/utf8.h"
+#include "features/samples/class_names.h"
+#include "party/owner/quality.h"
+
+namespace blindtuner::app {
+using namespace features;
+namespace {
+
+using nlohmann::json;
+
+template <typename T>
+std::string formatted(const char* format, T value) {
+  char text[64];  // numbers only
+  std::snprintf(text, sizeof text, format, value);
+  return text;
+}
+
+std::string padded(std::string text, std::size_t width) {
+  text.resize(std::max(width, text.size() + 1), ' ');
+  return text;
+}
+
+std::string percent(const json& share) { return formatted("%8.2f %%", 100 * share.get<double>()); }
+
+constexpr std::size_t kNames = 36, kMostClasses = 32;
+
+std::string row(const std::string& what, const json& quality) {
+  return padded("  " + what, kNames) + percent(quality["accuracy"]) +
+         percent(quality["balanced_accuracy"]) +
+         formatted("%10.4f", quality["macro_f1"].get<double>()) + "\n";
+}
+
+std::string classes_text(const json& r) {
+  const json &all = r["own_classes"], &alone = r["alone"], &together = r["together"];
+  if (all.size() > kMostClasses) return "";
+  std::string out = padded("of each class, found", kNames) + "     alone  together   its rows\n";
+  for (std::size_t k = 0; k < all.size(); ++k) {
+    // None of it to be found: no share.
+    const bool judged = together["per_class"][k]["samples"] != 0;
+    const auto share = [&](const json& quality) {
+      return quality.is_null() || !judged ? std::string("         -")
+                                          : percent(quality["per_class"][k]["recall"]);
+    };
+    out += padded("  " + printable(all[k]["name"].get<std::string>()), kNames) + share(alone) +
+           share(together) + formatted("%11zu", all[k]["own_rows"].get<std::size_t>()) + "\n";
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string study_summary(const json& r) {
+  std::ostringstream text;
+  text << r["rows"] << " rows of " << r["owners"].size() << " owners, " << r["own_rows"]
+       << " of them this owner's; " << r["steps"] << " steps on ciphertexts\n";
+  if (r.contains("together")) {
+    text << padded("on " + std::to_string(r["judged_rows"].get<std::size_t>()) +
+                       (r["held_out"].get<bool>() ? " test rows of its own" : " rows trained on"),
+                   kNames)
+         << "  accuracy  balanced  macro F1\n";
+    if (!r["alone"].is_null()) text << row("its own rows alone, in the clear", r["alone"]);
+    text << row("all owners' rows, on ciphertexts", r["together"]) << classes_text(r);
+    if (r["alone"].is_null())
+      text << "NOTE: its own rows alone train nothing: "
+           << printable(r["alone_reason"].get<std::string>()) << "\n";
+    if (!r["missing_classes"].empty())
+      text << "NOTE: this owner has no rows of "
+           << printable(list_of_names(r["missing_classes"].get<std::vector<std::string>>()))
+           << ": alone it cannot know them\n";
+    text << party::quality_notes(r["together"]) << "largest |logit| "
+         << formatted("%.2f", r["max_logit"].get<double>()) << "; ";
+  }
+  text << "each owner answered with noise of " << formatted("%.2g", r["noise"].get<double>())
+       << " a number, and what left here tells at most "
+       << formatted("%.2g", r["bits"].get<double>()) << " bits about this owner's key\n";
+  return text.str();
+}
+
+}  // namespace blindtuner::app

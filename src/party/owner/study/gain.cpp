@@ -1,0 +1,63 @@
+#include "party/owner/study/gain.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "learn/reference/metrics.h"
+#include "learn/reference/plain_reference.h"
+#include "party/owner/quality.h"
+
+namespace blindtuner::party {
+using namespace reference;
+
+LinearClassifier trained_alone(const StudyDraft& draft, const StudyData& data) {
+  const Labels& labels = data.train.labels;
+  if (std::ranges::all_of(labels, [&](int label) { return label == labels.front(); })) {
+    const auto classes = static_cast<Eigen::Index>(draft.classes.size());
+    LinearClassifier out{Eigen::MatrixXd::Zero(classes, data.train.features.cols()),
+                         Eigen::VectorXd::Zero(classes)};
+    out.bias(labels.front()) = 1;
+    return out;
+  }
+  Dataset own = data.train;
+  std::optional<Whitening> map = data.map;
+  if (draft.whitening == StudyDraft::Whitening::kPooled) map = Whitening::fit(own.features);
+  if (map) own.features = map->apply(own.features);
+  PlainOptions options;
+  options.measure_models = options.measure_all_logits = false;
+  LinearClassifier out = train_plain(own, nullptr, draft.config, options).model;
+  return map ? map->unfold(out) : out;
+}
+
+nlohmann::json gain_report(const StudyDraft& draft, const StudyData& data,
+                           const LinearClassifier& together, const LogitLimit& limit) {
+  const Dataset& judged = data.held_out ? *data.held_out : data.train;
+  const auto quality = [&](const LinearClassifier& classifier) {
+    return quality_report(scores(classifier, judged.features), judged.labels, draft.classes);
+  };
+  nlohmann::json out = {{"held_out", data.held_out.has_value()},
+                        {"judged_rows", judged.size()},
+                        {"together", quality(together)}};
+  for (const char* key : {"accuracy", "balanced_accuracy", "macro_f1", "max_logit"})
+    out[key] = out["together"][key];
+  try {
+    out["alone"] = quality(trained_alone(draft, data));
+  } catch (const DataError& error) {
+    out["alone"] = nullptr;
+    out["alone_reason"] = error.what();
+  }
+  std::vector<std::size_t> counts(draft.classes.size());
+  for (const int label : data.train.labels) ++counts.at(static_cast<std::size_t>(label));
+  out["own_classes"] = out["missing_classes"] = nlohmann::json::array();
+  for (std::size_t k = 0; k < counts.size(); ++k) {
+    out["own_classes"].push_back({{"name", draft.classes[k]}, {"own_rows", counts[k]}});
+    if (counts[k] == 0) out["missing_classes"].push_back(draft.classes[k]);
+  }
+  judge_logits(out, limit, largest_logit(scores(together, data.train.features)),
+               "on this owner's training rows");
+  if (data.held_out)
+    judge_logits(out, limit, out["max_logit"].get<double>(), "on this owner's test rows");
+  return out;
+}
+
+}  // namespace blindtuner::party

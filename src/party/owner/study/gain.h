@@ -1,0 +1,22 @@
+// What an owner of a study of rows gained: the model of all rows beside what the owner gets from its own alone.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "party/owner/study/study_training.h"
+#include "party/owner/trust.h"
+
+namespace blindtuner::party {
+
+/// The study's training in the clear on one owner's rows alone, through a map of their own where the study's is
+/// pooled; of rows of one class alone, a classifier that knows no other. Throws DataError where the rows train nothing.
+LinearClassifier trained_alone(const StudyDraft& draft, const StudyData& data);
+
+/// {"held_out", "judged_rows", "own_classes": [{"name", "own_rows"}], "missing_classes": those that the owner has no rows of,
+/// "together" and "alone": quality_report(), "accuracy", "balanced_accuracy", "macro_f1" and "max_logit" of "together",
+/// and what judge_logits() adds}. Both are judged on rows that nobody has trained on, where the owner kept some, else on
+/// its training rows. "alone" is null where nothing could be trained, "alone_reason" says why.
+nlohmann::json gain_report(const StudyDraft& draft, const StudyData& data,
+                           const LinearClassifier& together, const LogitLimit& limit);
+
+}  // namespace blindtuner::party

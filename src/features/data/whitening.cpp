@@ -10,6 +10,7 @@
 #include <memory>
 #include <span>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -327,6 +328,18 @@ Sha256Digest Whitening::digest() const {
 }
 
 FeatureMatrix Whitening::apply(const FeatureMatrix& features) const {
+  FeatureMatrix out(features.rows(), map_.cols());
+  apply(features, out);
+  return out;
+}
+
+FeatureMatrix Whitening::apply(FeatureMatrix&& features) const {
+  if (map_.cols() != features.cols()) return apply(std::as_const(features));
+  apply(features, features);
+  return std::move(features);
+}
+
+void Whitening::apply(const FeatureMatrix& features, FeatureMatrix& out) const {
   if (features.cols() != map_.rows())
     throw DataError("whitening: samples of " + std::to_string(features.cols()) +
                     " features, expected " + std::to_string(map_.rows()));
@@ -335,14 +348,12 @@ FeatureMatrix Whitening::apply(const FeatureMatrix& features) const {
   const Columns columns{mean_, size};
   const Eigen::MatrixXf mix =
       (map_.array().colwise() / (size.array() > 0).select(size.array(), 1)).cast<float>();
-  FeatureMatrix out(features.rows(), map_.cols());
   parallel_for(blocks_of(features.rows()), [&](std::size_t b) {
     throw_if_interrupted();
     const Eigen::Index begin = part_begin(b), rows = part_size(b, features.rows());
     out.middleRows(begin, rows).noalias() =
         standardised(features, columns, begin, rows, 0, features.cols()) * mix;
   });
-  return out;
 }
 
 LinearClassifier Whitening::unfold(const LinearClassifier& whitened) const {

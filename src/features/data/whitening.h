@@ -73,6 +73,8 @@ class Whitening {
 
   /// samples x d -> samples x k. Throws DataError on another width.
   FeatureMatrix apply(const FeatureMatrix& features) const;
+  /// The same without a second matrix, where the width stays.
+  FeatureMatrix apply(FeatureMatrix&& features) const;
 
   /// The classifier on raw features with the same scores: W_x = W_z map^T, b_x = b_z - W_x mu.
   /// Throws ContractError when the model's width is not k.
@@ -86,6 +88,9 @@ class Whitening {
   static Whitening load(const std::filesystem::path& path);
 
  private:
+  /// May be one matrix.
+  void apply(const FeatureMatrix& features, FeatureMatrix& out) const;
+
   /// Of columns' means and 1 / standard deviations, all d eigenvalues and the directions of length 1 (d x k) that are
   /// kept.
   static Whitening of(Eigen::VectorXd mean, const Eigen::VectorXd& inverse_deviation,

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <string_view>
 #include <unordered_set>
+#include <utility>
 
 #include "base/error.h"
 #include "base/utf8.h"
@@ -130,6 +131,55 @@ Dataset of_pooling(const Dataset& set, const std::string& pooling, const std::st
           {},
           set.label_name,
           set.groups};
+}
+
+namespace {
+
+/// All of a set's rows, those asked for first; none where one is asked for twice.
+std::vector<std::uint32_t> permutation_of(std::span<const std::uint32_t> indices,
+                                          std::size_t rows) {
+  std::vector<bool> there(rows);
+  for (const std::uint32_t i : indices) {
+    require(i < rows, "select: index out of range");
+    if (there[i]) return {};
+    there[i] = true;
+  }
+  std::vector<std::uint32_t> out(indices.begin(), indices.end());
+  for (std::size_t i = 0; i < rows; ++i)
+    if (!there[i]) out.push_back(static_cast<std::uint32_t>(i));
+  return out;
+}
+
+/// Row i becomes what row order[i] was, along the cycles of the permutation.
+void permute_rows(FeatureMatrix& matrix, std::span<const std::uint32_t> order) {
+  const auto row = [&](std::size_t i) { return matrix.row(static_cast<Eigen::Index>(i)); };
+  std::vector<bool> done(order.size());
+  Eigen::RowVectorXf first;
+  for (std::size_t begin = 0; begin < order.size(); ++begin) {
+    if (done[begin] || order[begin] == begin) continue;
+    first = row(begin);
+    std::size_t i = begin;
+    for (; order[i] != begin; i = order[i]) {
+      row(i) = row(order[i]);
+      done[i] = true;
+    }
+    row(i) = first;
+    done[i] = true;
+  }
+}
+
+}  // namespace
+
+Dataset select(Dataset&& set, std::span<const std::uint32_t> indices) {
+  const std::vector<std::uint32_t> order = permutation_of(indices, set.size());
+  if (order.empty()) return select(std::as_const(set), indices);
+  FeatureMatrix features = std::move(set.features);
+  set.features.resize(static_cast<Eigen::Index>(set.size()), 0);
+  Dataset out = select(std::as_const(set), indices);
+  permute_rows(features, order);
+  features.conservativeResize(out.features.rows(), Eigen::NoChange);
+  out.features = std::move(features);
+  return out;
 }
 
 Dataset select(const Dataset& set, std::span<const std::uint32_t> indices) {

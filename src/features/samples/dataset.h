@@ -87,5 +87,7 @@ Dataset of_pooling(const Dataset& set, const std::string& pooling, const std::st
 
 /// The rows `indices`, in that order. Throws ContractError on an index out of range.
 Dataset select(const Dataset& set, std::span<const std::uint32_t> indices);
+/// The same without a second matrix, where no row is asked for twice.
+Dataset select(Dataset&& set, std::span<const std::uint32_t> indices);
 
 }  // namespace blindtuner::features

@@ -69,7 +69,7 @@ Dataset hold_out(Dataset& set, const HoldOut& what, const OrderSeed& seed, const
     for (std::vector<std::uint32_t>* half : {&split.first, &split.second})
       std::sort(half->begin(), half->end());
   Dataset held = select(set, split.second);
-  set = select(set, split.first);
+  set = select(std::move(set), split.first);
   return held;
 }
 

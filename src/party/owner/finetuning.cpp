@@ -103,7 +103,7 @@ class Finetuning {
     std::vector<std::uint32_t> order = shuffled_indices(sets.train.size(), settings().seed.bytes());
     if (settings().samples != 0 && settings().samples < order.size())
       order.resize(settings().samples);
-    sets.train = select(sets.train, order);
+    sets.train = select(std::move(sets.train), order);
     validate_training_set(sets.train, "the training set");
     for (const auto& [set, name] : others()) {
       validate_set(*set, name);
@@ -136,8 +136,9 @@ class Finetuning {
     run_.whitening = Whitening::fit(train.features, settings().epsilon);
     run_.whitening->set_origin(train.feature_names, train.pooling);
     run_.whitening->save(files_.whitening);
-    train.features = run_.whitening->apply(train.features);
-    for (const auto& [set, name] : others()) set->features = run_.whitening->apply(set->features);
+    train.features = run_.whitening->apply(std::move(train.features));
+    for (const auto& [set, name] : others())
+      set->features = run_.whitening->apply(std::move(set->features));
   }
 
   std::vector<std::pair<Dataset*, const char*>> others() {

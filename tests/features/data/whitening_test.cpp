@@ -52,6 +52,11 @@ TEST(Whitening, UnitVarianceWhereThereIsVariance) {
   const double epsilon = 1e-4;
   const Whitening w = Whitening::fit(x, epsilon);
   const Eigen::MatrixXd z = w.apply(x).cast<double>();
+  FeatureMatrix given = x;
+  const float* const there = given.data();
+  const FeatureMatrix in_its_place = w.apply(std::move(given));
+  EXPECT_EQ(in_its_place, w.apply(x));
+  EXPECT_EQ(in_its_place.data(), there);
   EXPECT_LT(z.colwise().mean().cwiseAbs().maxCoeff(), 1e-4);
   const Eigen::MatrixXd covariance = z.transpose() * z / static_cast<double>(z.rows());
   const double mean = w.eigenvalues().mean();

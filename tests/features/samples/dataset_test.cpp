@@ -117,5 +117,31 @@ TEST(Shuffle, NumbersAreFixedAndNormal) {
     EXPECT_LT(uniform_below(prng, bound), bound);
 }
 
+TEST(Dataset, RowsOfASetThatIsGivenUpAreSelectedInItsPlace) {
+  Dataset set;
+  set.classes = 7;
+  set.features.resize(7, 2);
+  for (int i = 0; i < 7; ++i) {
+    set.features.row(i) << static_cast<float>(i), static_cast<float>(-i);
+    set.labels.push_back(i);
+    set.digests.push_back(std::to_string(i));
+  }
+  for (const std::vector<std::uint32_t>& indices : {std::vector<std::uint32_t>{3, 0, 6, 1, 2, 5, 4},
+                                                    {6, 0, 1, 2, 3, 4, 5},
+                                                    {5, 2},
+                                                    {},
+                                                    {4, 4, 1}}) {
+    const Dataset expected = select(set, indices);
+    Dataset given = set;
+    const float* const there = given.features.data();
+    const Dataset out = select(std::move(given), indices);
+    EXPECT_EQ(out.features, expected.features);
+    EXPECT_EQ(out.labels, expected.labels);
+    EXPECT_EQ(out.digests, expected.digests);
+    if (indices.size() == 7) EXPECT_EQ(out.features.data(), there);
+  }
+  EXPECT_THROW((void)select(Dataset(set), std::vector<std::uint32_t>{7}), ContractError);
+}
+
 }  // namespace
 }  // namespace blindtuner

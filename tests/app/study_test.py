@@ -131,6 +131,14 @@ class Study(Base):
         shown = json.loads(run(OWNER, "inspect", self.exchange / "relin2-s1-south", "--json").stdout)
         self.assertEqual((shown["kind"], shown["contents"]["owner"], shown["contents"]["owners"]),
                          ("key_shares", 2, 3))
+        # What the server has computed is computed again from its folder and the exchange.
+        place = ("--folder", self.folder / "server", "--exchange", self.exchange, INSECURE, "--quiet")
+        audit = json.loads(run(SERVER, "study", "--audit", "2,4", *place, "--json").stdout)
+        self.assertEqual((audit["same_steps"], audit["steps"], audit["model"]), ([2, 4], 4, True))
+        self.assertEqual((self.exchange / "transcript-s1-server").read_text(),
+                         (self.folder / "south/s1/transcript").read_text())
+        self.refused(run(SERVER, "study", "--audit", "5", *place), "has the steps 1 to 4")
+        self.refused(run(SERVER, "study", "--audit", "4-2", *place), "--audit: '4-2' is neither")
         # Each owner's own key is one of ours, under its passphrase where it has one.
         for owner in OWNERS:
             self.assertEqual(self.good(OWNER, "ledger", "--keys", self.folder / owner / "s1", INSECURE,

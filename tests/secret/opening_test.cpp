@@ -157,6 +157,21 @@ TEST_F(OpeningTest, WithoutOneShareThereIsNothing) {
   const EncryptedModel m = model(2);
   std::vector<OpeningShare> some = shares(m);
   some.pop_back();
+  // What the server and all owners but one have is as good as random: uniform in every coefficient modulo q.
+  Poly sum = m.weights.front().c0.copy();
+  for (const OpeningShare& share : some) add_inplace(sum, share.polynomials.front());
+  to_coefficients_inplace(sum);
+  std::size_t high = 0, middle = 0;
+  const Residues residues(sum);
+  const u64 q = sum.ring().q(0).q;
+  for (const u64 x : residues[0]) {
+    high += x >= q / 2 ? 1 : 0;
+    middle += x >= q / 4 && x < q - q / 4 ? 1 : 0;
+  }
+  const auto n = static_cast<double>(residues[0].size());
+  EXPECT_NEAR(static_cast<double>(high), n / 2,
+              3.5 * std::sqrt(n));  // 7 standard deviations of a coin
+  EXPECT_NEAR(static_cast<double>(middle), n / 2, 3.5 * std::sqrt(n));
   expect_refusal([&] { (void)door(0).open(m, some, kAny, {"'model'"}); }, "not what this training");
   EXPECT_EQ(entries(0).back().kind, LedgerEntry::Kind::kRefused);
   some.front().polynomials.pop_back();

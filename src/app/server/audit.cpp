@@ -1,5 +1,5 @@
 // blindtuner-server audit: computes steps of a training again and compares with the server's transcript.
-#include "party/server/audit.h"
+#include "app/server/audit.h"
 
 #include <charconv>
 #include <memory>
@@ -21,12 +21,13 @@ struct AuditOptions {
   std::string keys, data, transcript, checkpoint, steps = "all", server;
 };
 
-// "3,7,10-12", rising; "all": none.
-std::vector<int> parse_steps(const std::string& text) {
+}  // namespace
+
+std::vector<int> parse_steps(const std::string& option, const std::string& text) {
   std::vector<int> out;
   if (text == "all") return out;
   const auto refuse = [&] {
-    throw DataError("--steps: '" + text +
+    throw DataError(option + ": '" + text +
                     "' is neither 'all' nor rising numbers such as 3,7 or 3,10-12");
   };
   const char* at = text.data();
@@ -52,19 +53,8 @@ std::vector<int> parse_steps(const std::string& text) {
   }
 }
 
-void run_audit(const CommonOptions& common, const AuditOptions& options) {
-  AuditTask task;
-  task.steps = parse_steps(options.steps);
-  task.transcript = read_transcript(options.transcript);
+void print_audit(const CommonOptions& common, AuditTask task, const std::string& name) {
   const std::string signer = key_fingerprint(task.transcript.server);
-  if (!options.server.empty() && options.server != signer)
-    throw DataError(quoted_path(options.transcript) + ": signed by the server " + signer +
-                    ", expected " + options.server);
-  const TrainingKeysInfo info = open_training_keys(options.keys, common.allow_insecure);
-  task.data = open_dataset(options.data, info.set, common.quiet);
-  if (!options.checkpoint.empty()) task.kept = read_checkpoint(options.checkpoint, info.set);
-  task.keys = open_keys_of(options.keys, info.set, common.quiet);
-
   ProgressBar bar("computing again", common.quiet);
   TrainingEvents events;
   const int total = task.transcript.training.steps;
@@ -76,11 +66,10 @@ void run_audit(const CommonOptions& common, const AuditOptions& options) {
   bar.finish();
   if (outcome.differs)
     throw DataError(
-        quoted_path(options.transcript) + ": step " + std::to_string(*outcome.differs) +
+        name + ": step " + std::to_string(*outcome.differs) +
         " is not what the server's inputs give; the steps before it that were looked at are");
   if (outcome.model == false)
-    throw DataError(quoted_path(options.transcript) +
-                    ": the model is not what its own steps give, which are right");
+    throw DataError(name + ": the model is not what its own steps give, which are right");
 
   const nlohmann::json report = {
       {"same_steps", outcome.same},
@@ -94,6 +83,23 @@ void run_audit(const CommonOptions& common, const AuditOptions& options) {
        << (outcome.model ? "the model is the one that the steps give\n"
                          : "the model was not computed again: not all steps were at hand\n");
   print_report(common, report, text.str());
+}
+
+namespace {
+
+void run_audit(const CommonOptions& common, const AuditOptions& options) {
+  AuditTask task;
+  task.steps = parse_steps("--steps", options.steps);
+  task.transcript = read_transcript(options.transcript);
+  const std::string signer = key_fingerprint(task.transcript.server);
+  if (!options.server.empty() && options.server != signer)
+    throw DataError(quoted_path(options.transcript) + ": signed by the server " + signer +
+                    ", expected " + options.server);
+  const TrainingKeysInfo info = open_training_keys(options.keys, common.allow_insecure);
+  task.data = open_dataset(options.data, info.set, common.quiet);
+  if (!options.checkpoint.empty()) task.kept = read_checkpoint(options.checkpoint, info.set);
+  task.keys = open_keys_of(options.keys, info.set, common.quiet);
+  print_audit(common, std::move(task), quoted_path(options.transcript));
 }
 
 }  // namespace

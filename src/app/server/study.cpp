@@ -4,8 +4,10 @@
 
 #include "app/common/progress.h"
 #include "app/common/study_report.h"
+#include "app/server/audit.h"
 #include "app/server/server.h"
 #include "party/server/study/study_training.h"
+#include "party/study/study_run.h"
 #include "transport/folder/folder_channel.h"
 
 namespace blindtuner::app {
@@ -15,9 +17,21 @@ struct StudyOptions {
   std::filesystem::path folder, exchange;
   StudyWait wait;
   bool status = false;
+  std::string audit;
 };
 
+void audit_study(const CommonOptions& common, const StudyOptions& o) {
+  StudyServer server({o.folder, std::make_shared<FolderChannel>(o.exchange, "server-looks"),
+                      common.allow_insecure, false});
+  const std::vector<int> steps = parse_steps("--audit", o.audit);
+  AuditTask task = study_audit(server);
+  task.steps = steps;
+  print_audit(common, std::move(task),
+              server.exchange().channel().place(server.record(kTranscript, server.name())));
+}
+
 void study(const CommonOptions& common, const StudyOptions& o) {
+  if (!o.audit.empty()) return audit_study(common, o);
   const bool changes = !o.status;
   StudyServer server(
       {o.folder, std::make_shared<FolderChannel>(o.exchange, changes ? "server" : "server-looks"),
@@ -48,7 +62,14 @@ void add_study(Program& program) {
         command.add_option("--exchange", o->exchange, "folder that owners and server reach")
             .required();
         add_study_wait(command, o->wait);
-        command.add_flag("--status", o->status, "only say what is done, and who is waited for");
+        const Option status =
+            command.add_flag("--status", o->status, "only say what is done, and who is waited for");
+        command
+            .add_option(
+                "--audit", o->audit,
+                "compute steps of the training again, from 1, and compare with the transcript that "
+                "was sent: all, 3,7 or 3,10-12")
+            .excludes(status);
         return [&program, o] { study(program.options(), *o); };
       });
 }

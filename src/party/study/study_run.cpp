@@ -121,16 +121,81 @@ void read_record_of(StudyMember& member, const char* record_kind, const char* co
   }
 }
 
-StudyMessage commitment(StudyMember& member, const char* commit_kind,
-                        const std::filesystem::path& file) {
+Sha256Digest contents_of_file(const std::filesystem::path& file) {
   FileSource source(file);
   ContainerReader in(source);
   (void)scan_sections(in);
+  return in.contents();
+}
+
+StudyMessage commitment(StudyMember& member, const char* commit_kind,
+                        const std::filesystem::path& file) {
   return {commit_kind,
           member.name(),
           member.manifest().digest,
           member.session_number(),
-          {{"contents", to_hex(in.contents())}}};
+          {{"contents", to_hex(contents_of_file(file))}}};
+}
+
+namespace {
+
+/// A digest that a party has said.
+Sha256Digest said_digest(StudyMember& member, const char* kind, const std::string& from,
+                         const char* name) {
+  const StudyMessage said = member.heard(kind, from);
+  return hex_member<32>(
+      JsonIn(said.body, member.exchange().channel().place(member.record(kind, from))), name);
+}
+
+std::optional<std::string> transcript_there(StudyMember& member) {
+  const std::unique_ptr<ByteSource> source =
+      member.exchange().channel().find(member.record(kTranscript, std::string(kServerName)));
+  return source ? read_text(*source) : std::nullopt;
+}
+
+}  // namespace
+
+Sha256Digest study_data_contents(StudyMember& member) {
+  Sha256 hash;
+  hash.add("blindtuner study contents 1");
+  hash.add(said_digest(member, kReady, std::string(kServerName), "way_in_keys"));
+  for (const std::string& owner : member.manifest().draft.owners)
+    hash.add(said_digest(member, kDataCommit, owner, "contents"));
+  return hash.finish();
+}
+
+std::vector<Awaited> missing_transcript(StudyMember& member) {
+  const std::string server(kServerName);
+  if (transcript_there(member)) return {};
+  return {{server, member.record(kTranscript, server)}};
+}
+
+HeldTranscript held_transcript(StudyMember& member, const JointRun& run) {
+  const std::string server(kServerName);
+  const std::string where = member.exchange().channel().place(member.record(kTranscript, server));
+  const std::optional<std::string> text = transcript_there(member);
+  if (!text) throw DataError(where + ": is not there");
+  const auto hold = [&](bool same, const char* what) {
+    if (!same) throw DataError(where + ": a transcript of " + what + " than the study's");
+  };
+  HeldTranscript out{*text, {}};
+  try {
+    const Transcript& said = out.transcript = parse_transcript(*text, where);
+    hold(said.server == member.manifest().server.signing, "another server");
+    hold(to_hex(said.parameters) == run.parameters->digest(), "other parameters");
+    hold(said.key_set == run.joint.header.key_id &&
+             said.keys == said_digest(member, kReady, server, "evaluation_keys"),
+         "other keys");
+    hold(said.data_id == run.data && said.data == study_data_contents(member), "other data");
+    hold(said.training.config == run.config && said.training.circuit == run.circuit->name,
+         "another configuration");
+    hold(said.training.steps == run.config.total_steps(run.arrangement.layout.samples),
+         "another number of steps");
+    hold(said.model == said_digest(member, kModel, server, "contents"), "another model");
+  } catch (const DataError& error) {
+    throw DataError("what 'server' has sent is refused: " + std::string(error.what()));
+  }
+  return out;
 }
 
 }  // namespace blindtuner::party

@@ -3,6 +3,7 @@
 
 #include "party/study/member.h"
 #include "records/study/joint_run.h"
+#include "records/transcript.h"
 
 namespace blindtuner::party {
 
@@ -15,6 +16,8 @@ inline constexpr const char *kStatsAnswer = "stats-answer", *kStatsShareRecord =
 inline constexpr const char *kDataCommit = "data-commit", *kDataRecord = "data";
 inline constexpr const char *kModel = "model", *kModelRecord = "model-file";  ///< the server's
 inline constexpr const char *kModelAnswer = "answer", *kShareRecord = "share";
+inline constexpr const char* kTranscript =
+    "transcript";  ///< the server's: no message (records/transcript.h)
 
 bool pools_statistics(const StudyDraft& draft);
 /// All owners' rows, in their order, once all have said them.
@@ -32,5 +35,22 @@ void read_record_of(StudyMember& member, const char* record_kind, const char* co
 /// What a party says of the contents of a record, a file in its folder.
 StudyMessage commitment(StudyMember& member, const char* commit_kind,
                         const std::filesystem::path& file);
+
+/// What names a file's contents (ContainerReader::contents()). Throws DataError.
+Sha256Digest contents_of_file(const std::filesystem::path& file);
+
+/// What a transcript says of all owners' data, once they and the keys are there: SHA-256 of the way-in keys' contents, by
+/// which data come under the keys of all, and of what each owner has committed to, in their order.
+Sha256Digest study_data_contents(StudyMember& member);
+
+struct HeldTranscript {
+  std::string text;  ///< as it was signed
+  Transcript transcript;
+};
+/// The server, as long as its transcript is not there.
+std::vector<Awaited> missing_transcript(StudyMember& member);
+/// The server's transcript, which is there, signed by the study's server and of the study's keys, data, configuration, number of
+/// steps and model. Throws DataError that says what of it is not so.
+HeldTranscript held_transcript(StudyMember& member, const JointRun& run);
 
 }  // namespace blindtuner::party

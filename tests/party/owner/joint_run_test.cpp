@@ -149,6 +149,12 @@ struct Study {
     refused({what, 0, {1}}, noise, boxes[0]);
     refused({what, 0, {}}, 2 * noise, boxes[0]);
     refused({what, 0, {}}, noise, joint::BoxKey::generate());
+    // Of another session, whose decryptors are others.
+    JointRun later = run;
+    later.decryptors = "study 1, session 2: a, b, c";
+    MemorySource source(sent[0], "'share'");
+    EXPECT_THROW(receive_share(source, later, {what, 0, {}}, shape, noise, boxes[0], contents),
+                 DataError);
     return out;
   }
 };

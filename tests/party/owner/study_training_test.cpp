@@ -14,6 +14,8 @@
 #include "learn/reference/plain_reference.h"
 #include "party/owner/study/gain.h"
 #include "party/server/study/study_training.h"
+#include "party/server/training_session.h"
+#include "party/study/study_run.h"
 #include "records/study/study_fixture.h"
 #include "transport/folder/folder_channel.h"
 
@@ -131,8 +133,17 @@ class StudyTrainingTest : public testing::IoTest {
     draft_.whitening = whitening;
     draft_.config.steps = 4;
     draft_.config.averaging_start = -1;
-    draft_.config.learning_rate = 2;
+    // Columns as they are reach 200.
+    draft_.config.learning_rate = whitening == StudyDraft::Whitening::kNone ? 1e-4 : 2;
     party("a").owner->create(draft_);
+  }
+
+  HeldTranscript held() {
+    const Party looks = party("a");
+    return held_transcript(*looks.owner, study_run(*looks.owner));
+  }
+  static void store_text(const fs::path& file, const std::string& text) {
+    store(file, testing::Bytes(text.begin(), text.end()));
   }
 
   StudyDraft draft_;
@@ -264,12 +275,158 @@ TEST_F(StudyTrainingTest, WhatIsNotWhatItWasSaidToBeEndsTheStudy) {
   EXPECT_EQ(complaint("server"), "");
   EXPECT_TRUE(fs::exists(exchange("model-file-s1-server")));
   // A model of the server's that is not the one it has signed.
-  testing::Bytes model = load(exchange("model-file-s1-server"));
+  const testing::Bytes honest_model = load(exchange("model-file-s1-server"));
+  testing::Bytes model = honest_model;
   model[model.size() / 2] ^= 1;
   store(exchange("model-file-s1-server"), model);
   said = complaint("b");
   EXPECT_NE(said.find("what 'server' has sent is refused"), std::string::npos) << said;
   EXPECT_FALSE(fs::exists(exchange("share-s1-b")));
+  store(exchange("model-file-s1-server"), honest_model);
+
+  // A transcript that the server has signed, but not of what the study says.
+  const Transcript transcript = held().transcript;
+  const SigningKey key = read_signing_key(path("server") / "identity");
+  const testing::Bytes honest = load(exchange("transcript-s1-server"));
+  const auto refused = [&](auto change, const std::string& why, const SigningKey& by) {
+    Transcript wrong = transcript;
+    change(wrong);
+    store_text(exchange("transcript-s1-server"), transcript_text(wrong, by));
+    said = complaint("b");
+    EXPECT_NE(said.find("what 'server' has sent is refused"), std::string::npos) << said;
+    EXPECT_NE(said.find("a transcript of " + why + " than the study's"), std::string::npos) << said;
+    EXPECT_EQ(said.find('\n'), std::string::npos);
+    EXPECT_FALSE(fs::exists(exchange("share-s1-b"))) << why;
+  };
+  refused([](Transcript& t) { t.training.config.learning_rate *= 2; }, "another configuration",
+          key);
+  refused([](Transcript& t) { t.steps.resize(static_cast<std::size_t>(--t.training.steps)); },
+          "another number of steps", key);
+  refused([](Transcript& t) { t.data[0] ^= 1; }, "other data", key);
+  refused([](Transcript& t) { t.keys[0] ^= 1; }, "other keys", key);
+  refused([](Transcript& t) { t.model[0] ^= 1; }, "another model", key);
+  refused([](Transcript&) {}, "another server", SigningKey::generate());
+  store(exchange("transcript-s1-server"), honest);
+
+  // An owner that sends another's share as its own, and says so: c answers before it sees b's answer or a's.
+  EXPECT_EQ(complaint("b"), "");
+  EXPECT_EQ(complaint("c"), "");
+  EXPECT_EQ(load(path("b") / "s1" / "transcript"), honest);
+  const testing::Bytes share = load(exchange("share-s1-c")), answer = load(exchange("answer-s1-c")),
+                       of_b = load(exchange("share-s1-b"));
+  {
+    const Party c = party("c");
+    const nlohmann::json as_b = c.owner->heard(kModelAnswer, "b").body;
+    store(exchange("share-s1-c"), of_b);
+    store_text(exchange("answer-s1-c"),
+               signed_text({kModelAnswer, "c", c.owner->manifest().digest, 1, as_b},
+                           c.owner->signing_key()));
+  }
+  const auto refuses_share = [&](const std::string& name, const std::string& why) {
+    said = complaint(name);
+    EXPECT_NE(said.find("what 'c' has sent is refused"), std::string::npos) << said;
+    EXPECT_NE(said.find(why), std::string::npos) << said;
+    EXPECT_FALSE(fs::exists(path(name) / "report.json"));
+  };
+  while (!fs::exists(exchange("share-s1-a")))
+    ASSERT_EQ(party("a", true).step().kind, Advance::Kind::kActed);
+  refuses_share("b", "sealed to others, or of another result");
+  // Said otherwise afterwards, whoever has seen the first refuses it.
+  store(exchange("share-s1-c"), share);
+  store(exchange("answer-s1-c"), answer);
+  EXPECT_NE(complaint("b").find("another message than 'c' has sent before"), std::string::npos);
+  // A share that was altered, is another owner's, or ends early: who has sent it is named, or waited for.
+  testing::Bytes altered = share;
+  altered[altered.size() / 2] ^= 1;
+  store(exchange("share-s1-c"), altered);
+  refuses_share("a", "share-s1-c");
+  store(exchange("share-s1-c"), of_b);
+  refuses_share("a", "sealed to others, or of another result");
+  store(exchange("share-s1-c"), testing::Bytes(share.begin(), share.end() - 40));
+  const Advance waits = step("a");
+  ASSERT_EQ(waits.kind, Advance::Kind::kWaits);
+  ASSERT_EQ(waits.awaited.size(), std::size_t{1});
+  EXPECT_EQ(waits.awaited[0].from, "c");
+  EXPECT_EQ(waits.awaited[0].what, "share-s1-c");
+  store(exchange("share-s1-c"), share);
+  EXPECT_EQ(complaint("a"), "");
+  EXPECT_EQ(step("a").kind, Advance::Kind::kFinished);
+}
+
+TEST_F(StudyTrainingTest, AStepThatIsNotWhatTheInputsGiveIsFound) {
+  create(StudyDraft::Whitening::kNone);
+  run([&] { return fs::exists(exchange("transcript-s1-server")); });
+  StudyServer server(
+      {path("server"), std::make_shared<FolderChannel>(exchange(), "server-looks"), true, false});
+  const auto audit_of = [&](auto change, std::vector<int> steps) {
+    AuditTask task = study_audit(server);
+    task.steps = std::move(steps);
+    change(task);
+    return audit(std::move(task));
+  };
+  const auto chain = [](Transcript& t, const std::vector<std::vector<Ciphertext>>& gradients) {
+    Sha256Digest link = chain_begin(t);
+    t.steps.clear();
+    for (const auto& gradient : gradients) t.steps.push_back(link = chain_step(link, gradient));
+    t.training.steps = static_cast<int>(gradients.size());
+  };
+  AuditOutcome outcome = audit_of([](AuditTask&) {}, {2, 4});
+  EXPECT_EQ(outcome.same, (std::vector<int>{2, 4}));
+  EXPECT_FALSE(outcome.differs);
+  EXPECT_EQ(outcome.model, true);
+  // One bit of one number of the third step's gradient.
+  const auto flip = [&](AuditTask& task) {
+    Poly& half = task.kept->gradients[2].front().c1;
+    std::vector<std::vector<u64>> limbs;
+    {
+      const Residues residues(half);
+      for (std::size_t i = 0; i < half.q_count(); ++i)
+        limbs.emplace_back(residues[i].begin(), residues[i].end());
+    }
+    limbs[0][7] ^= 1;
+    set_residues(half, [&](WritableResidues residues) {
+      for (std::size_t i = 0; i < limbs.size(); ++i)
+        std::ranges::copy(limbs[i], residues[i].begin());
+    });
+    chain(task.transcript, task.kept->gradients);
+  };
+  outcome = audit_of(flip, {2, 3});
+  EXPECT_EQ(outcome.same, std::vector<int>{2});
+  EXPECT_EQ(outcome.differs, 3);
+  // The checkpoint of another run than the transcript's says so before anything is computed.
+  try {
+    audit_of(
+        [&](AuditTask& task) { std::swap(task.transcript.steps[1], task.transcript.steps[2]); },
+        {1});
+    ADD_FAILURE() << "no complaint";
+  } catch (const DataError& error) {
+    EXPECT_NE(std::string(error.what()).find("step 2 is not the transcript's"), std::string::npos);
+  }
+  // A server that has trained with two owners' data in each other's places: its transcript says the data that they have
+  // committed to, and the first step is not theirs.
+  const Transcript rogue = [&] {
+    AuditTask task = study_audit(server);
+    std::vector<SeededCiphertext>& features =
+        const_cast<DatasetFile&>(*task.data).data.features;  // nobody else has it
+    std::swap(features.front(), features.back());
+    TrainingSession session({task.keys,
+                             task.data,
+                             task.transcript.training.config,
+                             &circuit_named(task.transcript.training.circuit),
+                             nullptr,
+                             false,
+                             {}});
+    session.run({}, 1);
+    return session.transcript(task.transcript.model);
+  }();
+  outcome = audit_of(
+      [&](AuditTask& task) {
+        task.kept.reset();
+        task.transcript = rogue;
+      },
+      {});
+  EXPECT_TRUE(outcome.same.empty());
+  EXPECT_EQ(outcome.differs, 1);
 }
 
 }  // namespace

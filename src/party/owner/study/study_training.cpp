@@ -52,7 +52,10 @@ std::vector<Phase> StudyTraining::phases() {
        },
        [this] { send_data(); }},
       {"answers the model", [=] { return sent_record(kShareRecord, kModelAnswer); },
-       [this] { return missing_of(owner_, kModelRecord, kModel, true); },
+       [this] {
+         std::vector<Awaited> out = missing_of(owner_, kModelRecord, kModel, true);
+         return out.empty() ? missing_transcript(owner_) : out;
+       },
        [this] { answer_model(); }},
       {"opens the model", [this] { return path_exists(report_path()); },
        [this] { return with_data(missing_of(owner_, kShareRecord, kModelAnswer, false)); },
@@ -235,6 +238,8 @@ void StudyTraining::answer_model() {
   send(kShareRecord, kModelAnswer, [&](ByteSink& sink) {
     Sha256Digest contents{};
     const ModelFile file = model(contents);
+    write_file_atomically(owner_.session_folder() / kTranscript,
+                          held_transcript(owner_, run()).text, kForTheOwner);
     Disclosure own = door();
     return send_share(sink, run(), {"model", owner_.index(), contents},
                       own.share(file.model, origin("model"), opening_of_model(run())), receivers());

@@ -9,7 +9,8 @@
 //   data           its data; "data-commit"
 //   share          its share of the model, sealed to all owners; "answer"
 //
-// In its folder's sN: these records as they went out; whitening.npz, model.npz. In its folder: report.json, what the model is
+// In its folder's sN: these records as they went out; whitening.npz, model.npz and the
+// server's transcript. In its folder: report.json, what the model is
 // like (party/owner/study/gain.h), which is there last.
 #pragma once
 

@@ -14,10 +14,12 @@ Sha256Digest take_contribution(JointDataset& data, ByteSource& source, const Joi
       [&](std::size_t i, SeededCiphertext&& c) { data.add_label(owner, i, c, way_in); }, progress);
 }
 
-std::shared_ptr<const DatasetFile> joint_data(JointDataset&& data, const JointRun& run) {
+std::shared_ptr<const DatasetFile> joint_data(JointDataset&& data, const JointRun& run,
+                                              const Sha256Digest& contents) {
   auto file = std::make_shared<DatasetFile>();
   file->info = {run.arrangement.layout, run.data, true, {}};
   file->data = std::move(data).finish();
+  file->contents = contents;
   return file;
 }
 

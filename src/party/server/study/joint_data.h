@@ -15,8 +15,9 @@ using namespace records;
 Sha256Digest take_contribution(JointDataset& data, ByteSource& source, const JointRun& run,
                                std::size_t owner, const KeySwitchKey& way_in,
                                const FractionCallback& progress = {});
-/// The data set that a training session takes, once all contributions have come.
-std::shared_ptr<const DatasetFile> joint_data(JointDataset&& data, const JointRun& run);
+/// The data set that a training session takes, once all contributions have come. contents: what its transcript says of it.
+std::shared_ptr<const DatasetFile> joint_data(JointDataset&& data, const JointRun& run,
+                                              const Sha256Digest& contents = {});
 
 /// Adds one owner's statistics to those in `sum`. The same.
 Sha256Digest take_statistics(EncryptedSums& sum, ByteSource& source, const JointRun& run,

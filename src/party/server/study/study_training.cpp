@@ -1,8 +1,11 @@
 #include "party/server/study/study_training.h"
 
+#include "base/atomic_file.h"
 #include "base/error.h"
+#include "base/input_file.h"
 #include "base/path.h"
 #include "io/file_stream.h"
+#include "io/memory_stream.h"
 #include "party/server/study/joint_data.h"
 #include "party/server/training_session.h"
 #include "party/study/study_run.h"
@@ -12,6 +15,39 @@ namespace blindtuner::party {
 namespace {
 
 namespace fs = std::filesystem;
+
+fs::path checkpoint_of(StudyServer& server) { return server.session_folder() / "checkpoint.enc"; }
+
+struct Inputs {
+  ServerKeysPtr keys;
+  std::shared_ptr<const DatasetFile> data;
+};
+// Keys as the server has said they are, data as their owners have.
+Inputs inputs_of(StudyServer& server, const JointRun& run) {
+  const StudyMessage ready = server.heard(kReady, server.name());
+  const JsonIn said(ready.body, "what the server has said of its keys");
+  const auto hold = [&](const fs::path& file, const Sha256Digest& contents, const char* name) {
+    if (contents != hex_member<32>(said, name))
+      throw DataError(quoted_path(file) + ": not the keys that the server has said it made");
+  };
+  JointDataset data(run.arrangement);
+  {
+    hold(server.way_in_keys(), contents_of_file(server.way_in_keys()), "way_in_keys");
+    FileSource keys(server.way_in_keys());
+    const std::vector<KeySwitchKey> way_in = read_way_in_keys(keys, run.joint, run.owners());
+    const std::vector<std::string>& owners = server.manifest().draft.owners;
+    for (std::size_t i = 0; i < owners.size(); ++i)
+      read_record_of(server, kDataRecord, kDataCommit, owners[i], [&](ByteSource& source) {
+        return take_contribution(data, source, run, i, way_in[i]);
+      });
+  }
+  Inputs out;
+  FileSource keys(server.evaluation_keys());
+  out.keys = load_keys(keys, run.joint);
+  hold(server.evaluation_keys(), out.keys->contents, "evaluation_keys");
+  out.data = joint_data(std::move(data), run, study_data_contents(server));
+  return out;
+}
 
 }  // namespace
 
@@ -29,7 +65,11 @@ std::vector<Phase> StudyServerTraining::phases() {
   return {
       {"adds up the statistics of all", [=, this] { return !pooled() || sent(kSumsRecord, kSums); },
        [=] { return after_rows(kStatsRecord, kStatsCommit); }, [this] { add_up(); }},
-      {"trains", [this] { return sent(kModelRecord, kModel); },
+      {"trains",
+       [this] {
+         return sent(kModelRecord, kModel) &&
+                server_.exchange().said(server_.record(kTranscript, server_.name()));
+       },
        [=] { return after_rows(kDataRecord, kDataCommit); }, [this] { train(); }},
   };
 }
@@ -68,34 +108,46 @@ void StudyServerTraining::add_up() {
 }
 
 void StudyServerTraining::train() {
+  const fs::path transcript = server_.session_folder() / kTranscript;
   send(kModelRecord, kModel, [&](ByteSink& sink) {
     const JointRun run = study_run(server_);
-    JointDataset data(run.arrangement);
-    {
-      FileSource keys(server_.way_in_keys());
-      const std::vector<KeySwitchKey> way_in = read_way_in_keys(keys, run.joint, run.owners());
-      const std::vector<std::string>& owners = server_.manifest().draft.owners;
-      for (std::size_t i = 0; i < owners.size(); ++i)
-        read_record_of(server_, kDataRecord, kDataCommit, owners[i], [&](ByteSource& source) {
-          return take_contribution(data, source, run, i, way_in[i]);
-        });
-    }
+    Inputs inputs = inputs_of(server_, run);
     TrainingTask task;
-    FileSource keys(server_.evaluation_keys());
-    task.keys = load_keys(keys, run.joint);
-    task.data = joint_data(std::move(data), run);
+    task.keys = std::move(inputs.keys);
+    task.data = std::move(inputs.data);
     task.config = run.config;
     task.circuit = run.circuit;
-    const fs::path checkpoint = server_.session_folder() / "checkpoint.enc";
-    task.checkpoints = std::make_shared<CheckpointInFile>(checkpoint);
+    task.checkpoints = std::make_shared<CheckpointInFile>(checkpoint_of(server_));
     task.resume = true;
     TrainingSession session(std::move(task));
     if (session.run(events_).end != TrainingEnd::kAllSteps)
       throw DataError("the training was called off; it goes on from its last step");
-    return write_model(sink, run.joint, session.model());
+    // First the transcript: where the model is, nothing is computed again.
+    const ModelFile model = session.model();
+    MemorySink bytes;
+    const Sha256Digest contents = write_model(bytes, run.joint, model);
+    write_file_atomically(transcript,
+                          transcript_text(session.transcript(contents), server_.signing_key()));
+    return write_model(sink, run.joint, model);
   });
-  std::error_code ignored;
-  fs::remove(server_.session_folder() / "checkpoint.enc", ignored);
+  server_.exchange().say(server_.record(kTranscript, server_.name()), [&] {
+    const std::vector<std::uint8_t> text = read_file(transcript, kMaxTranscriptBytes);
+    return std::string(text.begin(), text.end());
+  });
+}
+
+AuditTask study_audit(StudyServer& server) {
+  if (!missing_transcript(server).empty())
+    throw DataError("there is no transcript yet: the study has not trained");
+  const JointRun run = study_run(server);
+  AuditTask out;
+  out.transcript = held_transcript(server, run).transcript;
+  Inputs inputs = inputs_of(server, run);
+  out.keys = std::move(inputs.keys);
+  out.data = std::move(inputs.data);
+  if (path_exists(checkpoint_of(server)))
+    out.kept = read_checkpoint(checkpoint_of(server), run.joint);
+  return out;
 }
 
 }  // namespace blindtuner::party

@@ -1,9 +1,11 @@
 // The server's part in a study's training, once the keys are there: phases that follow those of set-up (study_server.h).
 //
-// What it says and sends: "sums", of "sums-total", the statistics of all rows added up; "model", of "model-file". In its folder's sN:
-// these records, and checkpoint.enc while it trains.
+// What it says and sends: "sums", of "sums-total", the statistics of all rows added up; "model", of "model-file"; "transcript",
+// what it has computed step by step, signed (records/transcript.h). In its folder's sN: these records, and checkpoint.enc, with
+// which any step is computed again by itself.
 #pragma once
 
+#include "party/server/audit.h"
 #include "party/server/study/study_server.h"
 #include "party/server/training_events.h"
 
@@ -27,5 +29,9 @@ class StudyServerTraining {
   StudyServer& server_;
   TrainingEvents events_;
 };
+
+/// What an audit of the study's training takes: the transcript that the server has sent, and from its folder and the exchange all that
+/// it had, each held against what was said of it. Throws DataError.
+AuditTask study_audit(StudyServer& server);
 
 }  // namespace blindtuner::party

@@ -1,0 +1,19 @@
+// Steps of a training computed again, as commands ask for it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "app/common/program.h"
+#include "party/server/audit.h"
+
+namespace blindtuner::app {
+using namespace party;
+
+/// "3,7,10-12", rising; of "all" none. Throws DataError, which `option` opens.
+std::vector<int> parse_steps(const std::string& option, const std::string& text);
+
+/// Does it and prints what it gave. `name`: of the transcript, in messages. Throws DataError where a step or the model is another.
+void print_audit(const CommonOptions& common, AuditTask task, const std::string& name);
+
+}  // namespace blindtuner::app

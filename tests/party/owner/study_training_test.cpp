@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "io/io_fixture.h"
+#include "io/memory_stream.h"
 #include "learn/reference/metrics.h"
 #include "learn/reference/plain_reference.h"
 #include "party/owner/study/gain.h"
@@ -284,9 +285,46 @@ TEST_F(StudyTrainingTest, WhatIsNotWhatItWasSaidToBeEndsTheStudy) {
   EXPECT_FALSE(fs::exists(exchange("share-s1-b")));
   store(exchange("model-file-s1-server"), honest_model);
 
+  // What the server has signed as its model and is of another kind, configuration or run: c, who has seen no other,
+  // answers none.
+  const SigningKey key = read_signing_key(path("server") / "identity");
+  const testing::Bytes honest_word = load(exchange("model-s1-server"));
+  const JointRun study = study_run(*party("c").owner);
+  const auto offered = [&](const testing::Bytes& record, const std::string& why) {
+    const fs::path offer = exchange("model-file-s1-server");
+    store(offer, record);
+    store_text(exchange("model-s1-server"),
+               signed_text({kModel,
+                            "server",
+                            party("c").owner->manifest().digest,
+                            1,
+                            {{"contents", to_hex(contents_of_file(offer))}}},
+                           key));
+    fs::remove(path("c") / "seen" / "model-s1-server");
+    said = complaint("c");
+    EXPECT_NE(said.find("what 'server' has sent is refused"), std::string::npos) << said;
+    EXPECT_NE(said.find(why), std::string::npos) << said;
+    EXPECT_FALSE(fs::exists(path("c") / "s1" / "share")) << why;
+  };
+  const auto changed = [&](auto change) {
+    MemorySource source(honest_model, "'model'");
+    ModelFile offer = read_model(source, study.joint);
+    change(offer);
+    MemorySink sink;
+    write_model(sink, study.joint, offer);
+    return sink.bytes();
+  };
+  offered(before, "is an owner's contribution to a joint data set, expected an encrypted model");
+  offered(changed([](ModelFile& m) { m.training.config.learning_rate *= 2; }), "trained otherwise");
+  offered(changed([](ModelFile& m) { m.training.steps -= 1; }),
+          "a model after 3 steps, expected 4");
+  offered(changed([](ModelFile& m) { m.data[0] ^= 1; }), "a model of other data");
+  store(exchange("model-file-s1-server"), honest_model);
+  store(exchange("model-s1-server"), honest_word);
+  fs::remove(path("c") / "seen" / "model-s1-server");
+
   // A transcript that the server has signed, but not of what the study says.
   const Transcript transcript = held().transcript;
-  const SigningKey key = read_signing_key(path("server") / "identity");
   const testing::Bytes honest = load(exchange("transcript-s1-server"));
   const auto refused = [&](auto change, const std::string& why, const SigningKey& by) {
     Transcript wrong = transcript;

@@ -6,8 +6,6 @@
 // noise makes one key of every kind of so many owners and compares its error with docs/NOISE.md. cost writes one owner's
 // records, as it sends them, to the folder (1.4 GB at full size; they are removed) and reads them as the server does, once.
 // CPU time, the system's too, of all threads. One JSON object to stdout.
-#include <sys/resource.h>
-
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <iostream>
@@ -16,6 +14,7 @@
 #include "app/common/report.h"
 #include "base/error.h"
 #include "base/parallel.h"
+#include "cpu_time.h"
 #include "io/file_stream.h"
 #include "records/study/key_shares.h"
 #include "secret/key_errors.h"
@@ -23,18 +22,10 @@
 namespace {
 
 using namespace blindtuner;
+using bench::cpu_seconds;
 using namespace blindtuner::testing_support;
 using namespace blindtuner::records;
 namespace fs = std::filesystem;
-
-double cpu_seconds() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto of = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
-  };
-  return of(usage.ru_utime) + of(usage.ru_stime);
-}
 
 double cpu_seconds_of(auto&& work) {
   const double before = cpu_seconds();

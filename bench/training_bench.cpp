@@ -16,6 +16,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/parallel.h"
+#include "cpu_time.h"
 #include "plan/forecast.h"
 #include "secret/bootstrap_keygen.h"
 #include "secret/dataset_encryption.h"
@@ -148,11 +149,13 @@ class Bench {
     const Bootstrapper bootstrapper(parameters_,
                                     EncryptedTrainer::bootstrap_shape(p, layout, config));
     EncryptedTrainer trainer(parameters_, bootstrapper, data, keys_, config, circuit);
-    nlohmann::json steps = nlohmann::json::array();
+    nlohmann::json steps = nlohmann::json::array(), cpu = nlohmann::json::array();
     StepTimes best;
     double training = 0;
     for (int i = 0; i < c.steps; ++i) {
+      const double before = bench::cpu_seconds();
       const StepTimes t = trainer.step();
+      cpu.push_back(bench::cpu_seconds() - before);
       training += t.total();
       steps.push_back(t.total());
       if (i > 0 && (best.total() == 0 || t.total() < best.total())) best = t;
@@ -172,6 +175,7 @@ class Bench {
              {{"step", best.total()},
               {"first_step", steps[0]},
               {"steps", steps},
+              {"cpu_of_steps", cpu},
               {"training", training},
               {"encryption", encryption},
               {"product_keys", product_keys},

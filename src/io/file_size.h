@@ -16,9 +16,13 @@ using namespace ckks;
 std::uint64_t residues_bytes(const Ring& ring, std::size_t q_count, std::size_t p_count);
 std::uint64_t ciphertext_bytes(const Ring& ring, std::size_t q_count);
 std::uint64_t seeded_ciphertext_bytes(const Ring& ring, std::size_t q_count);
-std::uint64_t key_bytes(const Ring& ring, const KeyShape& shape);
-std::uint64_t bootstrap_keys_bytes(const Parameters& parameters, const BootstrapKeyShapes& shapes);
-std::uint64_t product_keys_bytes(const Parameters& parameters, const ProductLayout& layout);
+/// seeded: with a seed in the place of the uniform halves, which of several owners' keys those of relinearisation
+/// have not.
+std::uint64_t key_bytes(const Ring& ring, const KeyShape& shape, bool seeded = true);
+std::uint64_t bootstrap_keys_bytes(const Parameters& parameters, const BootstrapKeyShapes& shapes,
+                                   bool seeded = true);
+std::uint64_t product_keys_bytes(const Parameters& parameters, const ProductLayout& layout,
+                                 bool seeded = true);
 inline constexpr std::uint64_t kLayoutBytes = 20;
 
 /// A file of sections with these payloads under these parameters, as ContainerWriter writes it.

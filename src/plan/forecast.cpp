@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "base/quantity.h"
+#include "plan/forecast_text.h"
 #include "records/dataset.h"
 #include "records/model.h"
 #include "records/training_keys.h"
@@ -72,11 +73,6 @@ Preparation encode_stages(const Parameters& p, const std::vector<TransformShape>
     out.seconds += diagonals * costs.encoding * share * limbs / static_cast<double>(p.top());
   }
   return out;
-}
-
-double ring_bytes(const Ring& ring) {
-  // Roots and their quotients, forward and inverse.
-  return 4.5 * kWord * static_cast<double>(ring.n() * (ring.q_size() + ring.p_size()));
 }
 
 // The most that one linear map holds besides its keys: a sum for every giant step, the digits of one
@@ -231,6 +227,11 @@ void forecast_rest(Forecast& out, const Shapes& shapes) {
 
 }  // namespace
 
+double ring_bytes(const Ring& ring) {
+  // Roots and their quotients, forward and inverse.
+  return 4.5 * kWord * static_cast<double>(ring.n() * (ring.q_size() + ring.p_size()));
+}
+
 Forecast make_forecast(const ForecastRequest& request, const UnitCosts& costs) {
   const Parameters& p = *request.parameters;
   const ProductLayout& l = request.layout;
@@ -293,19 +294,12 @@ nlohmann::json to_json(const Forecast& f) {
 std::string to_text(const Forecast& f) {
   const ProductLayout& l = f.request.layout;
   std::string text;
-  char line[256];
   const auto row = [&](const char* what, const std::string& value, const std::string& note) {
-    std::snprintf(line, sizeof line, "  %-26s %-14s %s\n", what, value.c_str(), note.c_str());
-    text += line;
+    text += row_text(what, value, note);
   };
   const auto number = [](std::size_t value) { return std::to_string(value); };
   const auto bytes = [](std::uint64_t value) { return bytes_text(static_cast<double>(value)); };
-  const auto seconds = [](double value) {
-    char out[32];
-    if (value >= 60) return duration_text(value);
-    std::snprintf(out, sizeof out, value < 10 ? "%.1f s" : "%.0f s", value);
-    return std::string(out);
-  };
+  const auto seconds = seconds_text;
   text += number(l.samples) + " samples, " + number(l.features - 1) + " features, " +
           number(l.classes) + " classes; batches of " + number(f.request.config.batch_size) +
           "; circuit " + f.request.circuit->name + "; parameters " +
@@ -317,24 +311,46 @@ std::string to_text(const Forecast& f) {
       bytes_text(static_cast<double>(f.bytes.upload) / static_cast<double>(l.samples)) +
           " a sample");
   row("memory", bytes(f.bytes.owner_memory), "peak, in key generation");
-  text += "server\n";
-  row("reading and preparing", seconds(f.seconds.reading + f.seconds.preparing), "");
-  row("training", seconds(f.seconds.training),
-      number(static_cast<std::size_t>(f.steps)) + " steps");
-  if (f.steps > 1) {
-    row("  first step", seconds(f.seconds.first_step), "on public predictions, no circuit");
-    row("  a step", seconds(f.seconds.step.total()),
-        number(f.refreshes_a_step) + (f.folded ? " half bootstraps, folded" : " half bootstraps"));
-  }
-  row("levels of the circuit", number(static_cast<std::size_t>(f.head_levels)),
-      f.bootstraps_within_head == 0
-          ? "within one bootstrapping"
-          : "with " + std::to_string(f.bootstraps_within_head) + " full bootstraps within");
-  row("memory", bytes(f.bytes.server_memory), "peak");
-  row("encrypted model", bytes(f.bytes.model), "");
-  std::snprintf(line, sizeof line, "\nTimes for %d thread%s of %s; sizes are exact.\n",
-                f.costs.threads, f.costs.threads == 1 ? "" : "s", f.costs.machine.c_str());
-  return text + line;
+  return text + "server\n" + training_rows(f) + costs_line(f.costs);
+}
+
+std::string row_text(const std::string& what, const std::string& value, const std::string& note) {
+  char line[256];
+  std::snprintf(line, sizeof line, "  %-26s %-14s %s\n", what.c_str(), value.c_str(), note.c_str());
+  return line;
+}
+
+std::string seconds_text(double seconds) {
+  char out[32];
+  if (seconds >= 60) return duration_text(seconds);
+  std::snprintf(out, sizeof out, seconds < 10 ? "%.1f s" : "%.0f s", seconds);
+  return out;
+}
+
+std::string training_rows(const Forecast& f) {
+  const auto number = [](auto value) { return std::to_string(value); };
+  const auto bytes = [](std::uint64_t value) { return bytes_text(static_cast<double>(value)); };
+  std::string text =
+      row_text("reading and preparing", seconds_text(f.seconds.reading + f.seconds.preparing), "") +
+      row_text("training", seconds_text(f.seconds.training), number(f.steps) + " steps");
+  if (f.steps > 1)
+    text += row_text("  first step", seconds_text(f.seconds.first_step),
+                     "on public predictions, no circuit") +
+            row_text("  a step", seconds_text(f.seconds.step.total()),
+                     number(f.refreshes_a_step) +
+                         (f.folded ? " half bootstraps, folded" : " half bootstraps"));
+  return text +
+         row_text("levels of the circuit", number(f.head_levels),
+                  f.bootstraps_within_head == 0
+                      ? "within one bootstrapping"
+                      : "with " + number(f.bootstraps_within_head) + " full bootstraps within") +
+         row_text("memory", bytes(f.bytes.server_memory), "peak") +
+         row_text("encrypted model", bytes(f.bytes.model), "");
+}
+
+std::string costs_line(const UnitCosts& costs) {
+  return "\nTimes for " + std::to_string(costs.threads) + " thread" +
+         (costs.threads == 1 ? "" : "s") + " of " + costs.machine + "; sizes are exact.\n";
 }
 
 std::string to_line(const Forecast& f) {

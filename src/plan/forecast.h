@@ -47,6 +47,9 @@ struct Forecast {
 /// Throws the DataErrors of EncryptedTrainer::check. A fifth of a second.
 Forecast make_forecast(const ForecastRequest& request, const UnitCosts& costs);
 
+/// Of a ring's tables, in memory.
+double ring_bytes(const Ring& ring);
+
 nlohmann::json to_json(const Forecast& forecast);
 /// A table of lines.
 std::string to_text(const Forecast& forecast);

@@ -123,9 +123,9 @@ TrainingKeys read_training_keys(const std::filesystem::path& path, const KeySet&
 
 std::uint64_t training_keys_file_bytes(const Parameters& parameters,
                                        const BootstrapKeyShapes& shapes,
-                                       const ProductLayout& layout) {
-  const std::uint64_t sections[] = {kLayoutBytes, bootstrap_keys_bytes(parameters, shapes),
-                                    product_keys_bytes(parameters, layout)};
+                                       const ProductLayout& layout, bool seeded) {
+  const std::uint64_t sections[] = {kLayoutBytes, bootstrap_keys_bytes(parameters, shapes, seeded),
+                                    product_keys_bytes(parameters, layout, seeded)};
   return file_size(parameters, sections);
 }
 

@@ -59,9 +59,9 @@ TrainingKeys read_training_keys(ByteSource& source, const KeySet& set,
 TrainingKeys read_training_keys(const std::filesystem::path& path, const KeySet& set,
                                 const FractionCallback& progress = {});
 
-/// How large the record comes out, to the byte.
+/// How large the record comes out, to the byte. seeded: as above.
 std::uint64_t training_keys_file_bytes(const Parameters& parameters,
                                        const BootstrapKeyShapes& shapes,
-                                       const ProductLayout& layout);
+                                       const ProductLayout& layout, bool seeded = true);
 
 }  // namespace blindtuner::records

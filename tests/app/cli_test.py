@@ -29,6 +29,21 @@ class Workflow(Base):
         self.assertIn("reference machine", table)
         self.assertIn("sizes are exact", table)
 
+    def test_plan_of_a_study(self):
+        study = ["plan", "--samples", 60000, "--classes", 10, "--owners"]
+        table = self.good(OWNER, *study, 4).stdout
+        self.assertIn("4 owners, 60000 samples together, 768 features", table)
+        self.assertIn("parameters Joint4", table)
+        self.assertIn("reference machine", table)
+        four, five = (json.loads(self.good(OWNER, *study, k, "--json").stdout) for k in (4, 5))
+        self.assertEqual((four["owners"], four["parameters"]), (4, "Joint4"))
+        self.assertEqual((five["owners"], five["parameters"]), (5, "Joint16"))
+        # To the byte, as the records of such a study were (docs/BENCHMARKS.md).
+        self.assertEqual({name: four["bytes"][name] for name in (
+            "shares", "first_round", "second_round", "evaluation_keys", "way_in_keys")},
+            {"shares": 1239618088, "first_round": 79742296, "second_round": 39871336,
+             "evaluation_keys": 1318547516, "way_in_keys": 815602})
+
     def test_whole_path(self):
         folder = self.folder
         mode = stat.S_IMODE(os.stat(self.keys / "secret.key").st_mode)
@@ -306,6 +321,13 @@ class BadInput(Base):
                      "not a multiple")
         self.refused(run(OWNER, "plan", "--samples", 9, "--classes", 3, "--parameters",
                          PARAMETERS), "--allow-insecure-parameters")
+        for owners in 1, 17:
+            self.refused(run(OWNER, "plan", "--samples", 99, "--classes", 3, "--owners", owners),
+                         "--owners", code=2)
+        self.refused(run(OWNER, "plan", "--samples", 99, "--classes", 3, "--owners", 5,
+                         "--parameters", "Joint4"), "at most 4 owners, not 5")
+        self.refused(run(OWNER, "plan", "--samples", 3, "--classes", 3, "--owners", 4),
+                     "one of each at least")
 
     def encrypt(self, *arguments, keys=None, out="bad.enc", limit=None):
         return run(OWNER, "encrypt", "--keys", keys or self.keys, "--out", self.folder / out,

@@ -7,10 +7,15 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "io/file_size.h"
+#include "io/memory_stream.h"
 #include "learn/result_shape.h"
-#include "plan/forecast.h"
+#include "plan/study_forecast.h"
 #include "records/dataset.h"
 #include "records/model.h"
+#include "records/study/contribution.h"
+#include "records/study/key_shares.h"
+#include "records/study/sealed_share.h"
+#include "records/study/sums.h"
 #include "records/training_keys.h"
 #include "secret/dataset_encryption.h"
 
@@ -267,6 +272,142 @@ TEST_F(PlanTest, ForecastRefusesWhatTheTrainerWould) {
   request.config.batch_size = 100;  // not whole blocks
   request.config.first_batch_full = false;
   EXPECT_THROW(make_forecast(request, costs()), DataError);
+}
+
+// Every record of a study, of zeros.
+TEST_F(PlanTest, StudyRecordsHaveTheSizesForecast) {
+  constexpr std::size_t kOwners = 3;
+  StudyRequest request;
+  request.parameters = Parameters::create(find_parameters("InsecureJoint4"));
+  request.owners = kOwners;
+  request.samples = kSamples;
+  request.features = kFeatures;
+  request.classes = kClasses;
+  request.config = scene().config();
+  request.circuit = &scene().circuit;
+  const StudyForecast f = make_study_forecast(request, costs());
+  const ParametersPtr& parameters = request.parameters;
+  const Parameters& p = *parameters;
+  const ProductLayout& l = f.run.request.layout;
+  const KeySet set{parameters, make_header(FileKind::kSecretKey, p, KeyId{7}), "keys"};
+  const auto size_of = [](const auto& write) {
+    MemorySink sink;
+    write(sink);
+    return sink.bytes().size();
+  };
+  const auto zeros = [](const Ring& ring, std::size_t q_count, std::size_t p_count,
+                        std::size_t count) {
+    KeyShare out;
+    for (std::size_t i = 0; i < count; ++i)
+      out.push_back(Poly::zero(ring, q_count, p_count, Domain::kNtt));
+    return out;
+  };
+
+  const StudyKeyList list(parameters, l, kOwners, Seed{1}, KeyId{7});
+  const auto halves = [&](const KeyPlan& plan) {
+    return zeros(list.ring(plan), plan.shape.q_count, plan.shape.p_count, plan.shape.digits());
+  };
+  const auto map_halves = [&](const ComponentMap& map) {
+    return zeros(p.small_ring(), 2, p.small_special(), map.width);
+  };
+  const auto shares = [&](ShareKind kind) {
+    return size_of([&](MemorySink& sink) {
+      ShareWriter out(sink, list, kind, 1);
+      for (const KeyPlan& plan :
+           kind == ShareKind::kLinear ? list.linear() : list.relinearisation()) {
+        out.put(plan.name(), halves(plan));
+        if (kind == ShareKind::kFirstRound) out.put(plan.name(), halves(plan));
+      }
+      if (kind == ShareKind::kLinear)
+        for (const ComponentMap& map : list.maps()) out.put(key_name(map), map_halves(map));
+      out.commit();
+    });
+  };
+  EXPECT_EQ(f.sends.shares, shares(ShareKind::kLinear));
+  EXPECT_EQ(f.sends.first_round, shares(ShareKind::kFirstRound));
+  EXPECT_EQ(f.sends.second_round, shares(ShareKind::kSecondRound));
+
+  const auto key = [&](const KeyPlan& plan) {
+    KeySwitchKey out{plan.shape, Seed{}, halves(plan), halves(plan)};
+    out.seeded = plan.kind != KeyPlan::Kind::kRelinearisation;
+    return out;
+  };
+  EXPECT_EQ(f.bytes.way_in_keys,
+            size_of([&](MemorySink& sink) { write_way_in_keys(sink, list, key); }));
+  EXPECT_EQ(f.bytes.evaluation_keys, size_of([&](MemorySink& sink) {
+              write_training_keys(sink, p, list.id, l, list.shapes, false,
+                                  {key, [&](const ComponentMap& map) {
+                                     return ComponentMapKey{
+                                         map, 2, p.small_special(), Seed{}, map_halves(map), {}};
+                                   }});
+            }));
+
+  const auto encrypted = [&](double scale) {
+    return SeededCiphertext{Poly::zero(p.small_ring(), 2, 0, Domain::kNtt), Seed{}, 0, scale};
+  };
+  const SumsShape moments =
+      sums_shape(p, kSamples, 1 + kFeatures + kFeatures * (kFeatures + 1) / 2);
+  EXPECT_EQ(f.sends.statistics, size_of([&](MemorySink& sink) {
+              std::vector<SeededCiphertext> packs;
+              while (packs.size() < moments.packs(p)) packs.push_back(encrypted(moments.scale(p)));
+              write_owner_sums(sink, set, DataId{}, 1, moments, packs);
+            }));
+  const auto sealed = [&](const CiphertextShape& shape) {
+    return size_of([&](MemorySink& sink) {
+      SealedShare share;
+      share.receivers.resize(kOwners);
+      share.bytes.resize(
+          share_content(zeros(p.small_ring(), shape.q_count, 0, shape.count), 1).size() + 16);
+      write_sealed_share(sink, set, share);
+    });
+  };
+  EXPECT_EQ(f.sends.statistics_share, sealed({moments.packs(p), 2, moments.scale(p)}));
+  EXPECT_EQ(f.sends.opening, sealed(model_shape(p, l, *request.circuit)));
+
+  // Parts of 234, 233 and 233 samples.
+  const std::vector<std::size_t> rows{234, 233, 233};
+  const Arrangement arrangement =
+      arrange_rows(p, rows, kFeatures, kClasses, l.width, (kSamples + l.rows() - 1) / l.rows());
+  EXPECT_EQ(arrangement.layout, l);
+  std::uint64_t most = 0, all = 0;
+  for (std::size_t i = 0; i < kOwners; ++i) {
+    const auto feature = [&](std::size_t) { return encrypted(kFeatureScale); };
+    const auto label = [&](std::size_t) { return encrypted(kErrorScale); };
+    const std::uint64_t bytes = size_of([&](MemorySink& sink) {
+      write_contribution(sink, set, {arrangement, i, {}}, feature, label);
+    });
+    most = std::max(most, bytes);
+    all += bytes;
+  }
+  EXPECT_EQ(f.sends.data, most);
+  EXPECT_EQ(f.bytes.exchange, kOwners * (f.sends.total() - f.sends.data) + all + f.run.bytes.model);
+}
+
+TEST_F(PlanTest, StudyForecastAddsUp) {
+  StudyRequest request{Parameters::create(find_parameters("InsecureJoint4")),
+                       2,
+                       kSamples,
+                       kFeatures,
+                       kClasses,
+                       scene().config(),
+                       &scene().circuit};
+  const StudyForecast two = make_study_forecast(request, costs());
+  request.owners = 4;
+  const StudyForecast four = make_study_forecast(request, costs());
+  EXPECT_LT(four.seconds.addition, 2 * two.seconds.addition);
+  EXPECT_GT(four.seconds.addition, two.seconds.addition);
+  EXPECT_GT(four.seconds.answer, two.seconds.answer);
+  EXPECT_EQ(four.bytes.owner_memory, two.bytes.owner_memory);
+  EXPECT_LT(four.sends.data, two.sends.data);
+  const nlohmann::json json = to_json(four);
+  EXPECT_EQ(json["owners"], 4);
+  EXPECT_EQ(json["bytes"]["sent_by_an_owner"], four.sends.total());
+  EXPECT_NE(to_text(four).find("4 owners, 700 samples together, 20 features"), std::string::npos);
+  request.owners = 5;
+  EXPECT_THROW(make_study_forecast(request, costs()), DataError);
+  request.owners = 4;
+  request.samples = 3;
+  EXPECT_THROW(make_study_forecast(request, costs()), DataError);
 }
 
 TEST_F(PlanTest, UnitCostsSurviveJsonAndMoreThreadsAreNotSlower) {

@@ -9,7 +9,8 @@
 #include "app/owner/owner.h"
 #include "base/error.h"
 #include "base/parallel.h"
-#include "plan/forecast.h"
+#include "plan/study_forecast.h"
+#include "records/study/manifest.h"
 #include "rlwe/written_parameters.h"
 
 namespace blindtuner::app {
@@ -17,12 +18,25 @@ using namespace plan;
 namespace {
 
 struct PlanOptions {
-  std::size_t samples = 0, features = 768, batch = 0;
+  std::size_t samples = 0, features = 768, batch = 0,
+              owners = 0;  // owners: 0 for one without a study
   int classes = 0, steps = 0, epochs = 0;
   HeadOptions head;
-  std::string config, parameters = "Standard";
+  std::string config, parameters;
   bool calibrate = false;
+
+  std::string parameters_name() const {
+    if (!parameters.empty()) return parameters;
+    return owners == 0 ? standard_parameters().name : records::StudyDraft::parameters_for(owners);
+  }
 };
+
+// The built-in figures are the standard set's; those for several owners are of its rings, with a limb or two more.
+bool has_reference_costs(const std::string& parameters) {
+  return parameters == standard_parameters().name ||
+         parameters == records::StudyDraft::parameters_for(records::kLeastOwners) ||
+         parameters == records::StudyDraft::parameters_for(records::kMostOwners);
+}
 
 TrainingConfig plan_config(const PlanOptions& o) {
   TrainingConfig config = read_training_config(o.config, o.classes, o.head.head);
@@ -37,20 +51,17 @@ TrainingConfig plan_config(const PlanOptions& o) {
 
 void plan(const CommonOptions& common, const PlanOptions& o) {
   ForecastRequest request;
-  request.parameters = Parameters::create(named_parameters(o.parameters));
+  request.parameters = Parameters::create(o.owners == 0 ? named_parameters(o.parameters_name())
+                                                        : find_parameters(o.parameters_name()));
   const Parameters& p = *request.parameters;
   if (p.insecure() && !common.allow_insecure)
-    throw SecurityError("parameters '" + o.parameters +
+    throw SecurityError("parameters '" + o.parameters_name() +
                         "' are below 128 bits of security; refused without "
                         "--allow-insecure-parameters");
   request.config = plan_config(o);
   const auto classes = static_cast<std::size_t>(o.classes);
-  const ProductLayout planned = ProductLayout::plan(p, request.config.batch_size, o.features + 1,
-                                                    classes, request.config.batch_size);
-  request.layout = ProductLayout::create(p, o.samples, o.features + 1, classes, planned.width);
   request.circuit = &find_circuit(o.head.choice(request.config.head), o.classes);
-  // The built-in figures are the standard set's.
-  const bool measure = o.calibrate || p.literal().name != standard_parameters().name;
+  const bool measure = o.calibrate || !has_reference_costs(p.literal().name);
   UnitCosts costs;
   if (measure) {
     ProgressBar bar("measuring this machine", common.quiet);
@@ -59,10 +70,21 @@ void plan(const CommonOptions& common, const PlanOptions& o) {
   } else {
     costs = reference_unit_costs(max_threads());
   }
-  const Forecast forecast = make_forecast(request, costs);
-  print_report(common, to_json(forecast),
-               to_text(forecast) +
-                   (measure ? "" : "--calibrate measures this machine, in a few seconds.\n"));
+  const auto print = [&](const auto& forecast) {
+    print_report(common, to_json(forecast),
+                 to_text(forecast) +
+                     (measure ? "" : "--calibrate measures this machine, in a few seconds.\n"));
+  };
+  if (o.owners != 0) {
+    print(make_study_forecast({request.parameters, o.owners, o.samples, o.features, classes,
+                               request.config, request.circuit},
+                              costs));
+    return;
+  }
+  const ProductLayout planned = ProductLayout::plan(p, request.config.batch_size, o.features + 1,
+                                                    classes, request.config.batch_size);
+  request.layout = ProductLayout::create(p, o.samples, o.features + 1, classes, planned.width);
+  print(make_forecast(request, costs));
 }
 
 }  // namespace
@@ -86,11 +108,15 @@ void add_plan(Program& program) {
                    1, kMaxSteps);
         add_number(command, "--epochs", o->epochs, "passes over the data, instead of steps", 1,
                    kMaxSteps);
+        add_number(
+            command, "--owners", o->owners,
+            "owners of a study, who have equal parts of the samples; without, one owner alone",
+            records::kLeastOwners, records::kMostOwners);
         add_head_options(command, o->head);
-        command
-            .add_option("--parameters", o->parameters,
-                        "name of a parameter set, or a file of JSON that holds one")
-            .show_default();
+        command.add_option(
+            "--parameters", o->parameters,
+            "name of a parameter set, or, of one owner, a file of JSON that holds one; "
+            "without, Standard, or a study's for so many owners");
         command.add_flag("--calibrate", o->calibrate,
                          "measure this machine instead of taking the reference machine's figures");
         return [&program, o] { plan(program.options(), *o); };

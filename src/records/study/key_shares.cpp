@@ -1,8 +1,10 @@
 #include "records/study/key_shares.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 
+#include "io/file_size.h"
 #include "io/residues.h"
 #include "records/sections.h"
 
@@ -12,6 +14,7 @@ namespace {
 constexpr SectionTag kOwnerSection = section_tag("OWNR"), kLinearSection = section_tag("LINS"),
                      kFirstSection = section_tag("REL1"), kSecondSection = section_tag("REL2"),
                      kWaysSection = section_tag("WAYS");
+constexpr std::uint64_t kCountBytes = 2, kOwnerBytes = 2 * kCountBytes;
 
 SectionTag section_of(ShareKind kind) {
   switch (kind) {
@@ -243,6 +246,19 @@ std::vector<KeySwitchKey> read_way_in_keys(ByteSource& source, const KeySet& set
   }
   in.finish();
   return out;
+}
+
+std::uint64_t key_shares_bytes(const StudyKeyList& list, ShareKind kind) {
+  std::uint64_t residues = 0;
+  for (const Item& item : items_of(list, kind))
+    residues += item.count * residues_bytes(*item.ring, item.q_count, item.p_count);
+  return file_size(*list.parameters, std::array{kLayoutBytes, kOwnerBytes, residues});
+}
+
+std::uint64_t way_in_keys_bytes(const StudyKeyList& list) {
+  std::uint64_t keys = kCountBytes;
+  for (const KeyPlan& plan : list.way_in) keys += key_bytes(list.ring(plan), plan.shape);
+  return file_size(*list.parameters, std::array{kLayoutBytes, keys});
 }
 
 KeySharesInfo read_key_shares_info(ContainerReader& in, const Parameters& parameters) {

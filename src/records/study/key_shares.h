@@ -100,6 +100,10 @@ Sha256Digest write_way_in_keys(ByteSink& sink, const StudyKeyList& list,
 std::vector<KeySwitchKey> read_way_in_keys(ByteSource& source, const KeySet& set,
                                            std::size_t owners);
 
+/// How large the records come out, to the byte.
+std::uint64_t key_shares_bytes(const StudyKeyList& list, ShareKind kind);
+std::uint64_t way_in_keys_bytes(const StudyKeyList& list);
+
 /// A key-shares record's layout and whose it is, for who looks at a file.
 struct KeySharesInfo {
   ProductLayout layout;

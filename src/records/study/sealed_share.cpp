@@ -59,6 +59,16 @@ SealedShare read_sealed_share(ByteSource& source, const KeySet& keys, std::uint6
   return out;
 }
 
+std::uint64_t sealed_share_bytes(const Parameters& parameters, const CiphertextShape& shape,
+                                 std::size_t receivers) {
+  using Receiver = SealedShare::Receiver;
+  constexpr std::uint64_t kReceiver = sizeof(Receiver::key) + sizeof(Receiver::wrapped);
+  const std::uint64_t sections[] = {
+      sizeof(SealedShare::ephemeral) + sizeof(std::uint16_t) + receivers * kReceiver,
+      sizeof(std::uint64_t) + share_content_bytes(parameters, shape) + kTag};
+  return file_size(parameters, sections);
+}
+
 std::uint64_t share_content_bytes(const Parameters& parameters, const CiphertextShape& shape) {
   return sizeof(double) + shape.count * residues_bytes(parameters.small_ring(), shape.q_count, 0);
 }

@@ -32,6 +32,10 @@ Sha256Digest write_sealed_share(ByteSink& sink, const KeySet& keys, const Sealed
 SealedShare read_sealed_share(ByteSource& source, const KeySet& keys, std::uint64_t content,
                               Sha256Digest& contents);
 
+/// How large the record comes out, to the byte, for a share of `shape`.
+std::uint64_t sealed_share_bytes(const Parameters& parameters, const CiphertextShape& shape,
+                                 std::size_t receivers);
+
 /// The content of a share of `shape`, and back. Throws DataError, which `where` opens, for residues that are none and a noise that is
 /// not positive.
 std::uint64_t share_content_bytes(const Parameters& parameters, const CiphertextShape& shape);

@@ -51,6 +51,13 @@ Sha256Digest write_owner_sums(ByteSink& sink, const KeySet& keys, const DataId& 
   return out.contents();
 }
 
+std::uint64_t owner_sums_bytes(const Parameters& parameters, const SumsShape& shape) {
+  const std::uint64_t sections[] = {
+      sizeof(DataId) + 8 + 4 + 1 + 2,
+      shape.packs(parameters) * seeded_ciphertext_bytes(parameters.small_ring(), 2)};
+  return file_size(parameters, sections);
+}
+
 Sha256Digest write_sums(ByteSink& sink, const KeySet& keys, const DataId& data,
                         const EncryptedSums& sums) {
   require(sums.packs.size() == sums.shape.packs(*keys.parameters), "sums of their shape");

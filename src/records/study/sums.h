@@ -22,6 +22,9 @@ Sha256Digest write_owner_sums(ByteSink& sink, const KeySet& keys, const DataId& 
 Sha256Digest write_sums(ByteSink& sink, const KeySet& keys, const DataId& data,
                         const EncryptedSums& sums);
 
+/// How large one owner's record comes out, to the byte.
+std::uint64_t owner_sums_bytes(const Parameters& parameters, const SumsShape& shape);
+
 /// Throw DataError for anything but this shape's.
 std::vector<SeededCiphertext> read_owner_sums(ByteSource& source, const KeySet& keys,
                                               const DataId& data, std::size_t owner,

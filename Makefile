@@ -1,5 +1,5 @@
 # The few commands a person needs; CMake does the work.
-.PHONY: help demo test build bench verify fuzz faults-long format clean dependencies
+.PHONY: help demo study test build bench verify fuzz faults-long format clean dependencies
 .DEFAULT_GOAL := help
 
 BUILD := build
@@ -17,6 +17,8 @@ FUZZ_TESTS = cmake --preset fuzz && \
 help:
 	@echo "make demo     install what is missing, build, train on encrypted Fashion-MNIST"
 	@echo "              (report in $(BUILD)/demo/report.json)"
+	@echo "make study    the same for three clinics that show each other nothing, and a server: four"
+	@echo "              processes (reports in $(BUILD)/study/*/study/report.html)"
 	@echo "make test     install what is missing, build, run every test, fuzz for a minute"
 	@echo "make build    build the programs into $(BUILD)/release/bin"
 	@echo "make bench    run the benchmarks (BENCH=\"--only scheme\" for some of them)"
@@ -37,6 +39,9 @@ build: dependencies
 
 demo: build
 	$(BUILD)/release/bin/blindtuner demo --model models/backbone/model.safetensors --out $(BUILD)/demo
+
+study: build
+	examples/study.py --bin $(BUILD)/release/bin --out $(BUILD)/study
 
 test: dependencies
 	cmake --preset release

@@ -151,6 +151,11 @@ double publication_bits(std::uint64_t numbers, double error, double noise) {
   return static_cast<double>(numbers) / 2 * std::log1p(ratio * ratio) / std::log(2.0);
 }
 
+double noise_for_bits(std::uint64_t numbers, double error, double bits) {
+  require(numbers > 0 && error > 0 && bits > 0, "numbers with errors, and bits");
+  return error / std::sqrt(std::expm1(2 * bits / static_cast<double>(numbers) * std::log(2.0)));
+}
+
 Opening opening_of_sums(const Parameters& parameters, const SumsShape& shape, std::size_t owners,
                         std::string decryptors, double budget) {
   Opening out;
@@ -408,9 +413,10 @@ OpeningShare Disclosure::share(const char* what, std::span<const Ciphertext> cip
             "a result's ciphertexts are of one level and scale");
   require(opening.noise == 0 || opening.noise >= kFloodFactor * opening.error,
           "noise that drowns the errors");
-  const double wanted = opening.noise > 0    ? opening.noise
-                        : opening.error >= 0 ? publication_noise(opening.error)
-                                             : -1;
+  const std::uint64_t numbers = ciphertexts.size() * s.ring().n();
+  const double wanted = opening.noise > 0   ? opening.noise
+                        : opening.error > 0 ? noise_for_bits(numbers, opening.error, kOpeningBits)
+                                            : -1;
   const double least = wanted * scale;
   // All that is added up stays a small part of Q, whatever the noise.
   const double most =
@@ -428,7 +434,6 @@ OpeningShare Disclosure::share(const char* what, std::span<const Ciphertext> cip
   };
   OpeningShare out;
   out.noise = joint::wide_sigma(levels) / scale;
-  const std::uint64_t numbers = ciphertexts.size() * s.ring().n();
 
   std::string refusal;
   record([&](const std::vector<LedgerEntry>& before) -> std::optional<LedgerEntry> {

@@ -63,7 +63,7 @@ struct Opening {
   std::string decryptors = {};
   std::size_t owners = 1;   ///< whose shares are needed
   std::size_t results = 1;  ///< of this kind that the study opens, altogether
-  double noise = 0;         ///< at least so much, and 2^8 errors; 0: publication_noise(error)
+  double noise = 0;  ///< at least so much, and 2^8 errors; 0: for kOpeningBits (noise_for_bits)
 };
 
 /// One owner's share of a result: c_1 s'_i + eta_i of every ciphertext. Alone it tells nothing; with those of
@@ -188,6 +188,12 @@ double publication_noise(double error);
 /// What `numbers` numbers with this noise can tell about their errors, whoever looks: the capacity
 /// of as many Gaussian channels, numbers / 2 log2(1 + (error / noise)^2).
 double publication_bits(std::uint64_t numbers, double error, double noise);
+/// The noise with which that is so many bits. error > 0.
+double noise_for_bits(std::uint64_t numbers, double error, double bits);
+
+/// What a share of a model may tell, in bits. It has noise for as much and no more: its owners use the model with it, and 2^8
+/// errors, as what anybody may see has them, cost a classifier of 60,000 rows a point of its accuracy.
+inline constexpr double kOpeningBits = 0.75;
 
 /// By which k owners open sums over their rows. Where a number stands for whole rows there is room for noise of 2^12
 /// errors, which costs nothing: beside a number of the size of the rows it is 2^-60 and less.

@@ -128,8 +128,10 @@ TEST_F(OpeningTest, SharesOfAllOpenTheModelWithTheirNoise) {
   const EncryptedModel m = model(1);
   const std::vector<OpeningShare> all = shares(m);
   const double noise = all.front().noise;
-  EXPECT_GE(noise, publication_noise(kError));
-  EXPECT_LE(noise, 2 * publication_noise(kError));
+  const std::uint64_t numbers = m.weights.size() * m.layout.n;
+  EXPECT_LE(publication_bits(numbers, kError, noise), kOpeningBits);
+  EXPECT_GE(publication_bits(numbers, kError, noise / 2), kOpeningBits) << "no more than that";
+  EXPECT_NEAR(publication_bits(numbers, kError, noise_for_bits(numbers, kError, 0.3)), 0.3, 1e-12);
   const std::vector<double> opened = door(0).open(m, all, kAny, {}),
                             exact = decrypt_model(owners().sum, m, kAny);
   ASSERT_EQ(opened.size(), exact.size());

@@ -1,4 +1,5 @@
 // blindtuner study create: what a study is to be.
+#include <cstdio>
 #include <memory>
 
 #include "app/common/config_file.h"
@@ -16,6 +17,7 @@ struct CreateOptions {
   StudyPlace place;
   StudySecrets secrets;
   std::string name, config, set, whitening = "none", encoder, labels;
+  double epsilon = kDefaultStudyEpsilon;
   std::vector<std::string> owners, classes, columns;
   HeadOptions head;
 };
@@ -42,6 +44,7 @@ StudyDraft draft_of(const CreateOptions& o) {
   d.circuit = find_circuit(o.head.choice(d.config.head), d.config.classes).name;
   if (o.whitening == "pooled") {
     d.whitening = StudyDraft::Whitening::kPooled;
+    d.epsilon = o.epsilon;
   } else if (o.whitening != "none") {
     d.whitening = StudyDraft::Whitening::kFile;
     d.whitening_file = file_digest(o.whitening);
@@ -51,8 +54,21 @@ StudyDraft draft_of(const CreateOptions& o) {
   return d;
 }
 
+/// What follows from the choice, and is easily not thought of.
+std::string note_on_whitening(const StudyDraft& draft) {
+  if (draft.whitening == StudyDraft::Whitening::kNone)
+    return "features are trained on as they are: unless all owners' columns have about the same "
+           "scale and are hardly correlated, '--whitening pooled' trains better";
+  if (draft.whitening == StudyDraft::Whitening::kPooled && draft.owners.size() == 2)
+    return "of two owners each learns the other's means and covariances from the pooled ones, by "
+           "subtraction; '--whitening FILE' takes a map of data that may be seen";
+  return {};
+}
+
 void create(const CommonOptions& common, const CreateOptions& o) {
   const StudyDraft draft = draft_of(o);
+  const std::string note = note_on_whitening(draft);
+  if (!note.empty()) std::fprintf(stderr, "NOTE: %s\n", note.c_str());
   (void)study_parameters(draft, common.allow_insecure);
   write_study_place(o.place);
   StudyOwner owner(study_options(common, o.place, o.secrets));
@@ -89,6 +105,12 @@ void add_study_create(Program& program) {
         command
             .add_option("--whitening", o->whitening,
                         "none, pooled, or a file with a map that all have")
+            .show_default();
+        add_number(
+            command, "--epsilon", o->epsilon,
+            "with --whitening pooled: how much is added to the columns' variances; more makes "
+            "features smoother (docs/TRAINING.md)",
+            kLeastEpsilon, kMostEpsilon)
             .show_default();
         command.add_option("--encoder", o->encoder, "the file of the encoder that all use");
         command.add_option("--parameters", o->set,

@@ -97,6 +97,9 @@ void StudyDraft::validate() const {
   expect_words(column_names, "column_names");
   expect(by_columns ? names.contains(labels) : labels.empty(), "labels",
          by_columns ? "are at none of its owners" : "are at every owner");
+  expect(epsilon == kDefaultStudyEpsilon || (whitening == Whitening::kPooled &&
+                                             epsilon >= kLeastEpsilon && epsilon <= kMostEpsilon),
+         "epsilon", "is 1e-6 to 1000, of pooled whitening");
   expect(static_cast<std::size_t>(config.classes) == classes.size(), "training",
          "is for " + std::to_string(config.classes) + " classes, expected " +
              std::to_string(classes.size()));
@@ -147,6 +150,7 @@ nlohmann::json to_json(const StudyDraft& d) {
                         {"threshold", d.owners.size()},
                         {"results", 1}};
   if (d.layout == StudyDraft::Layout::kColumns) out["labels"] = d.labels;
+  if (d.epsilon != kDefaultStudyEpsilon) out["epsilon"] = d.epsilon;
   return out;
 }
 
@@ -155,7 +159,7 @@ StudyDraft draft_from_json(const JsonIn& in) {
       in,
       {"name", "owners", "coordinator", "classes", "layout", "columns", "column_names",
        "parameters", "training", "circuit", "whitening", "encoder", "threshold", "results"},
-      {"labels"});
+      {"labels", "epsilon"});
   StudyDraft d;
   in.take("name", d.name);
   in.take("owners", d.owners);
@@ -174,6 +178,7 @@ StudyDraft draft_from_json(const JsonIn& in) {
   d.config = training_config_from_json(in.at("training").value());
   in.take("circuit", d.circuit);
   read_whitening(in.at("whitening"), d);
+  in.take("epsilon", d.epsilon);
   if (!in.at("encoder").as<std::string>().empty()) d.encoder = hex_member<32>(in, "encoder");
   const auto count = static_cast<std::int64_t>(d.owners.size());
   (void)in.at("threshold").whole(count, count);

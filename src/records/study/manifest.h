@@ -15,6 +15,8 @@
 //                  training        the configuration (learn/training_config.h)
 //                  circuit         name of the head's circuit
 //                  whitening       "none", "pooled" or the SHA-256 of a file with a map, in hexadecimal
+//                  epsilon         of "pooled", where it is not 0.01: what is added to the columns' variances, in their
+//                                  mean's unit, 1e-6 to 1000
 //                  encoder         SHA-256 of the encoder's file, or empty
 //                  threshold       as many owners as there are open a result
 //                  results         how many may be opened: 1
@@ -37,6 +39,8 @@ namespace blindtuner::records {
 using namespace learn;
 using namespace linalg;
 
+/// features/data/whitening.h has it, too, which no server's program knows.
+inline constexpr double kDefaultStudyEpsilon = 0.01, kLeastEpsilon = 1e-6, kMostEpsilon = 1000;
 inline constexpr std::size_t kLeastOwners = 2, kMostOwners = 16;
 inline constexpr std::size_t kMaxStudyName = 100,
                              kMaxStudyWord = 1000;  ///< bytes; words: classes, columns
@@ -59,7 +63,8 @@ struct StudyDraft {
   TrainingConfig config;
   std::string circuit;
   Whitening whitening = Whitening::kNone;
-  Sha256Digest whitening_file{};  ///< of kFile
+  Sha256Digest whitening_file{};          ///< of kFile
+  double epsilon = kDefaultStudyEpsilon;  ///< of kPooled
   std::optional<Sha256Digest> encoder;
 
   /// The set that this program takes for so many owners.

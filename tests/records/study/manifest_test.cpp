@@ -83,6 +83,15 @@ TEST(StudyDraft, IsReadAsItWasWritten) {
     return to_json(draft_from_json(JsonIn(json, "'x'")));
   };
   EXPECT_EQ(again(d), to_json(d));
+  d.whitening = StudyDraft::Whitening::kPooled;
+  d.whitening_file = {};
+  EXPECT_FALSE(to_json(d).contains("epsilon"));
+  d.epsilon = 0.1;
+  EXPECT_EQ(to_json(d).at("epsilon"), 0.1);
+  EXPECT_EQ(again(d), to_json(d));
+  d.whitening = StudyDraft::Whitening::kNone;
+  EXPECT_THROW(d.validate(), DataError) << "it says nothing there";
+  d.epsilon = kDefaultStudyEpsilon;
   d.layout = StudyDraft::Layout::kColumns;
   d.columns = {3, 2, 1};
   d.column_names.clear();
@@ -127,6 +136,7 @@ TEST(StudyDraft, RefusesWhatNoStudyIs) {
       {"training", nlohmann::json::object()},
       {"circuit", "none"},
       {"whitening", "some"},
+      {"epsilon", 0.1},  // of no whitening
       {"encoder", "00"},
       {"threshold", 2},
       {"results", 2},

@@ -194,6 +194,8 @@ std::vector<OpeningShare> StudyTraining::shares_of_all(const char* record_kind,
   return out;
 }
 
+static_assert(kDefaultStudyEpsilon == Whitening::kDefaultEpsilon);
+
 void StudyTraining::send_data() {
   const JointRun& r = run();
   const StudyData& own = data();
@@ -208,7 +210,7 @@ void StudyTraining::send_data() {
         shares_of_all(kStatsShareRecord, kStatsAnswer, "sums", contents,
                       {all.packs.size(), 2, all.shape.scale(*r.parameters)}, mine.noise);
     map = pooled_map(r, at.open(all, shares, origin("statistics")),
-                     pooled_exponents(study_rows(owner_)));
+                     pooled_exponents(study_rows(owner_)), owner_.manifest().draft.epsilon);
   }
   if (map) map->save(owner_.session_folder() / "whitening.npz");
   send(kDataRecord, kDataCommit, [&](ByteSink& sink) {

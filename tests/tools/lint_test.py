@@ -82,7 +82,7 @@ CASES = {
     "recursion": ("src/features/text/x.cpp", [
         "void walk(const Node& node) {\n  for (const Node& child : node.children) walk(child);\n}",
         "int Parser::value(int at) {\n  if (text[at] == '[') return value(at + 1);\n  return at;\n}",
-        "static json copy(const json& from) {\n  json to;\n  to = copy(from[0]);\n  return to;\n}",
+        "static json whole_copy(const json& from) {\n  json to;\n  to = whole_copy(from[0]);\n  return to;\n}",
     ], [
         "// Recursion: kMaxDepth, checked first.\n"
         "void walk(const Node& node) {\n  for (const Node& child : node.children) walk(child);\n}",

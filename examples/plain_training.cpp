@@ -7,6 +7,10 @@
 //                                         TrainingConfig fields that differ from the demo's
 //   plain_training --raw                  the same without whitening
 //   plain_training --json                 a JSON object a line instead of the table
+//   plain_training --sweep FILE --cross-validated FEATURES
+//                                         on features of one's own, every fifth held out once as `finetune`
+//                                         does to choose (learn/reference/selection.h): a JSON object a line.
+//                                         Lines may have "epsilon", of the whitening, and "softmax", too
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <bit>
@@ -21,6 +25,7 @@
 
 #include "base/error.h"
 #include "features/data/idx.h"
+#include "features/data/load.h"
 #include "features/data/random_relu.h"
 #include "features/data/whitening.h"
 #include "features/samples/shuffle.h"
@@ -28,6 +33,7 @@
 #include "learn/optimiser.h"
 #include "learn/reference/metrics.h"
 #include "learn/reference/plain_reference.h"
+#include "learn/reference/selection.h"
 #include "learn/training_config.h"
 
 namespace {
@@ -39,7 +45,8 @@ struct Options {
   // Where Debian's package dataset-fashion-mnist puts it.
   std::string data = "/usr/share/datasets/fashion-mnist";
   std::string config;  // JSON text
-  std::string sweep;
+  std::string sweep, cross_validated, pooling;
+  std::size_t samples = 0;
   std::string softmax = "exact";
   double range = 0;
   double epsilon = Whitening::kDefaultEpsilon;
@@ -99,7 +106,85 @@ void show_steps(const PlainResult& result) {
                 s.test_accuracy);
 }
 
+TrainingConfig config_of(const nlohmann::json& given) {
+  nlohmann::json json = to_json(default_training_config(given.value("head", "softmax")));
+  json.update(given);
+  return training_config_from_json(json);
+}
+
+std::vector<nlohmann::json> lines_of(const Options& options) {
+  std::vector<std::string> lines;
+  if (options.sweep.empty()) {
+    lines.push_back(options.config);
+  } else {
+    std::ifstream file(options.sweep);
+    if (!file) throw DataError("cannot read '" + options.sweep + "'");
+    for (std::string line; std::getline(file, line);)
+      if (!line.empty() && line[0] != '#') lines.push_back(line);
+  }
+  std::vector<nlohmann::json> out;
+  for (const std::string& line : lines) {
+    out.push_back(nlohmann::json::parse(line, nullptr, false));
+    if (!out.back().is_object()) throw DataError("not a JSON object: " + line);
+  }
+  return out;
+}
+
+/// What the best one has right and this one has not, of the samples that both were tried on.
+double deficit(const Trial& best, const Trial& trial) {
+  double sum = 0;
+  for (std::size_t i = 0; i < trial.right.size(); ++i)
+    sum += static_cast<double>(best.right[i]) - static_cast<double>(trial.right[i]);
+  return sum / static_cast<double>(trial.right.size());
+}
+
+int cross_validate(const Options& options) {
+  DataSource source;
+  source.features = options.cross_validated;
+  source.part = Part::kTrain;
+  source.pooling = options.pooling;
+  Dataset data = load_dataset(source);
+  std::vector<std::uint32_t> some = shuffled_indices(data.size(), std::uint64_t{1});
+  if (options.samples > 0) some.resize(std::min(some.size(), options.samples));
+  data = select(data, some);
+  const std::vector<nlohmann::json> lines = lines_of(options);
+  std::vector<TrainingSetting> settings;
+  for (nlohmann::json line : lines) {
+    TrainingSetting setting;
+    setting.epsilon = line.value("epsilon", options.epsilon);
+    const std::string softmax = line.value("softmax", "default");
+    line.erase("epsilon");
+    line.erase("softmax");
+    line["classes"] = data.classes;
+    setting.config = config_of(line);
+    setting.circuit = &find_circuit({setting.config.head, softmax, 0}, data.classes);
+    settings.push_back(setting);
+  }
+  const std::vector<Trial> trials = try_settings(data, settings, {});
+  const Trial* best = nullptr;
+  for (const Trial& t : trials)
+    if (t.in_range && (best == nullptr || std::pair(t.trials, t.quality.accuracy) >
+                                              std::pair(best->trials, best->quality.accuracy)))
+      best = &t;
+  if (best == nullptr) throw DataError("no settings keep logits in range");
+  for (std::size_t i = 0; i < trials.size(); ++i) {
+    const Trial& t = trials[i];
+    nlohmann::json out = {{"setting", lines[i]},      {"samples", data.size()},
+                          {"features", data.width()}, {"in_range", t.in_range},
+                          {"held_out", t.trials},     {"steps", t.steps}};
+    if (t.in_range)
+      out.update({{"accuracy", t.quality.accuracy},
+                  {"macro_f1", t.quality.macro_f1},
+                  {"loss", t.loss},
+                  {"max_logit", t.max_logit},
+                  {"deficit", deficit(*best, t)}});
+    std::printf("%s\n", out.dump().c_str());
+  }
+  return 0;
+}
+
 int run(const Options& options) {
+  if (!options.cross_validated.empty()) return cross_validate(options);
   const auto start = std::chrono::steady_clock::now();
   const std::string folder = options.data + "/";
   const RandomReluFeatures layer(784, options.features);
@@ -120,24 +205,9 @@ int run(const Options& options) {
                train.width(),
                std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
 
-  std::vector<std::string> lines;
-  if (options.sweep.empty()) {
-    lines.push_back(options.config);
-  } else {
-    std::ifstream file(options.sweep);
-    if (!file) throw DataError("cannot read '" + options.sweep + "'");
-    for (std::string line; std::getline(file, line);)
-      if (!line.empty() && line[0] != '#') lines.push_back(line);
-  }
+  const std::vector<nlohmann::json> lines = lines_of(options);
   std::vector<TrainingConfig> configs;
-  for (const std::string& line : lines) {
-    nlohmann::json json = nlohmann::json::object();
-    const nlohmann::json given = nlohmann::json::parse(line, nullptr, false);
-    if (!given.is_object()) throw DataError("not a JSON object: " + line);
-    json = to_json(default_training_config(given.value("head", "softmax")));
-    json.update(given);
-    configs.push_back(training_config_from_json(json));
-  }
+  for (const nlohmann::json& line : lines) configs.push_back(config_of(line));
 
   struct Line {
     double sum = 0, least = 1, most = 0, train = 0, f1 = 0, logit = 0, seen = 0;
@@ -168,7 +238,7 @@ int run(const Options& options) {
   if (options.json) {
     for (std::size_t i = 0; i < configs.size(); ++i) {
       const Line& line = table[i];
-      const nlohmann::json out = {{"config", nlohmann::json::parse(lines[i])},
+      const nlohmann::json out = {{"config", lines[i]},
                                   {"steps", configs[i].total_steps(train.size())},
                                   {"batch", configs[i].batch_size},
                                   {"seeds", options.seeds},
@@ -189,7 +259,7 @@ int run(const Options& options) {
     const Line& line = table[i];
     std::printf("%.4f (%.4f - %.4f)  %.4f  %.4f  %5.2f / %5.2f  %s\n", line.sum / options.seeds,
                 line.least, line.most, line.f1 / options.seeds, line.train / options.seeds,
-                line.seen, line.logit, lines[i].c_str());
+                line.seen, line.logit, lines[i].dump().c_str());
   }
   return 0;
 }
@@ -203,6 +273,11 @@ int main(int argc, char** argv) {
   app.add_option("--data", options.data, "folder of Fashion-MNIST's four IDX files");
   app.add_option("--config", options.config, "JSON fields that differ from the demo's");
   app.add_option("--sweep", options.sweep, "file of such objects, one a line");
+  app.add_option("--cross-validated", options.cross_validated,
+                 "features with labels instead, as `extract` makes them")
+      ->needs("--sweep");
+  app.add_option("--pooling", options.pooling, "of these features, where they are of several");
+  app.add_option("--samples", options.samples, "of them, drawn at random (0: all)");
   app.add_option("--softmax", options.softmax, "exact, or a family of circuits (default, ..)");
   app.add_option("--range", options.range, "largest |logit| that the circuit is to be fit for");
   app.add_option("--eps", options.epsilon, "whitening: eps relative to the mean eigenvalue");

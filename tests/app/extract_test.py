@@ -5,11 +5,14 @@ usage: extract_test.py BLINDTUNER BLINDTUNER-SERVER [unittest arguments]
 """
 import ast
 import json
+import math
 import os
 import random
+import re
 import shutil
 import stat
 import struct
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -407,6 +410,21 @@ class Encoders(Base):
         result = run(OWNER, "extract", "--json", "--model", model or self.model, "--out", out, *arguments)
         self.assertEqual(result.returncode, 0, result.stderr)
         return json.loads(result.stdout), npz(out), result.stderr
+
+    def test_the_last_block_computes_what_is_read(self):
+        """Counted in the products that oneDNN says it computes: of the class token's features nobody
+        reads the other tokens."""
+        def products(pooling):
+            result = subprocess.run(
+                [OWNER, "extract", "--model", self.model, "--images", self.pictures, "--no-cache",
+                 "--pooling", pooling, "--out", self.folder / "f.npz"],
+                env={**os.environ, "ONEDNN_VERBOSE": "1"}, capture_output=True, text=True)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            sizes = re.findall(r",exec,cpu,matmul,.*,(\d+)x(\d+):\2x(\d+):", result.stdout)
+            if not sizes:
+                self.skipTest("this oneDNN keeps no log")
+            return sum(math.prod(map(int, size)) for size in sizes)
+        self.assertLess(products("class"), products("mean") / 2)
 
     def test_poolings(self):
         cache = ("--cache", self.folder / "cache", "--images", self.pictures)

@@ -305,7 +305,10 @@ class Finetune(unittest.TestCase):
         self.data(600, 1, lambda label, i: label == 0 or i % 8 == 0)
         test = ["--preset", "fast", "--steps", 2]
         plain, _, _ = self.report(*test)
-        even, _, _ = self.report(*test, "--balanced", 1)
+        even, _, page = self.report(*test, "--balanced", 1)
+        self.assertEqual(even["validation"]["balance"], 1)
+        self.assertNotIn("balance", plain["validation"])
+        self.assertIn("Loss and accuracy are balanced", page.text)
         self.assertEqual((plain["balance"], even["balance"]), (0, 1))
         chosen, _, page = self.report(*test, "--balanced")
         self.assertEqual(chosen["balance"], chosen["choice"]["best_balance"])

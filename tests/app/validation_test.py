@@ -120,7 +120,8 @@ class Validation(Base):
             OWNER, "inspect", self.exchange / "round-0001.enc").stdout)
 
     def test_stops_when_logits_leave_their_range(self):
-        said, server = self.both("right", owner=["--max-logit", 0.01])
+        said, server = self.both("right", owner=["--max-logit", 0.01, "--balanced", 0.5])
+        self.assertEqual(said["balance"], 0.5)
         self.assertTrue(said["stopped_early"])
         self.assertEqual(server["steps"], 1)
 

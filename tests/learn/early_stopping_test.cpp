@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "learn/heads/softmax.h"
+#include "learn/heads/squared.h"
 #include "learn/training_config.h"
 
 namespace blindtuner {
@@ -68,6 +69,46 @@ TEST(EarlyStopping, Score) {
   EXPECT_NEAR(validation_score(softmax_head(), scores, {0, 1, 1}).loss, 1600 / 3.0, 1);
   EXPECT_THROW(validation_score(softmax_head(), scores, {0, 0}), ContractError);
   EXPECT_THROW(validation_score(softmax_head(), scores, {0, 0, 2}), ContractError);
+}
+
+TEST(EarlyStopping, BalancedScore) {
+  // What the model's scores will be at strength 1: on the mean of the two classes' shifts, log 3 each way.
+  Eigen::MatrixXd scores(4, 2);
+  scores << 2, 0, 2, 0, 0, 1, 0.5, 0;
+  const Labels labels = {0, 0, 0, 1};
+  const LossBalance even{1, {9, 1}};
+  const ValidationScore score = validation_score(softmax_head(), scores, labels, even);
+  const auto loss = [](double margin) { return std::log(1 + std::exp(-margin)); };
+  const double shift = std::log(9);
+  EXPECT_NEAR(score.loss, (2 * loss(2 - shift) + loss(-1 - shift)) / 6 + loss(shift - 0.5) / 2,
+              1e-12);
+  EXPECT_EQ(score.accuracy, 0.25);
+  EXPECT_EQ(score.max_logit, 2) << "before the shift: it is the circuit's";
+  const ValidationScore plain = validation_score(softmax_head(), scores, labels);
+  EXPECT_EQ(validation_score(softmax_head(), scores, labels, {0, {9, 1}}), plain);
+  EXPECT_NE(score.loss, plain.loss);
+  EXPECT_THROW(validation_score(squared_head(), scores, labels, even), ContractError);
+  EXPECT_THROW(validation_score(softmax_head(), scores, labels, {1, {9, 1, 1}}), ContractError);
+}
+
+// Of all scores those that hold the training set's own proportions have the least loss, by every strength:
+// a loss that favoured others would stop where the model, moved by it once more, is wrong.
+TEST(EarlyStopping, TheBalancedLossIsLeastForTheRightModel) {
+  // Two kinds of samples, 12 and 3 of the classes, and 4 and 6.
+  const auto loss_at = [](double off, double strength) {
+    Eigen::MatrixXd scores(25, 2);
+    Labels labels;
+    for (Eigen::Index i = 0; i < 25; ++i) {
+      const bool first = i < 15;
+      scores.row(i) << std::log(first ? 0.8 : 0.4), std::log(first ? 0.2 : 0.6) + off;
+      labels.push_back((first && i >= 12) || i >= 19 ? 1 : 0);
+    }
+    return validation_score(softmax_head(), scores, labels, {strength, {16, 9}}).loss;
+  };
+  for (const double strength : {0.0, 0.5, 1.0}) {
+    EXPECT_LT(loss_at(0, strength), loss_at(-0.05, strength)) << strength;
+    EXPECT_LT(loss_at(0, strength), loss_at(0.05, strength)) << strength;
+  }
 }
 
 TEST(EarlyStopping, RoundsAreDueEveryPassOrEverySoManySteps) {

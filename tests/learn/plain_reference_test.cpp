@@ -258,6 +258,14 @@ TEST(PlainReference, EarlyStoppingReturnsTheBestRoundsModel) {
   config.steps = 2;
   EXPECT_EQ(stopped.weights, train_plain(train, nullptr, config).weights);
 
+  // By the balanced loss, of the training set's class sizes.
+  options.stopping = {3, 0, 1};
+  const PlainResult even = train_plain(train, nullptr, config, options);
+  EXPECT_EQ(even.rounds[0].score,
+            validation_score(softmax_head(), scores(even.model, validation.features),
+                             validation.labels, {1, class_counts(train.labels, train.classes)}));
+  EXPECT_NE(even.rounds[0].score, stopped.rounds[0].score);
+
   Dataset narrow = validation;
   narrow.features.conservativeResize(Eigen::NoChange, 4);
   options.validation = &narrow;

@@ -405,7 +405,8 @@ void add_training_options(Command& command, FinetuneOptions& o) {
   add_number(command, "--validation-every", o.validation_every,
              "steps between rounds of validation (0: a pass over the data)", 0, kMaxSteps);
   add_number(command, "--patience", o.patience,
-             "rounds without a smaller loss before training stops", 1, kMaxPatience)
+             "rounds without a smaller loss (balanced as the model is) before training stops", 1,
+             kMaxPatience)
       .show_default();
   const Option whiten =
       command.add_flag("--whiten", o.whiten, "whiten features, whatever the preset");

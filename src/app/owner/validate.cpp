@@ -23,7 +23,7 @@ struct ValidateOptions {
   ToldOptions told;
   bool unrecorded_data = false;
   int patience = 3;
-  double logit_limit = 0, timeout = 3600;
+  double logit_limit = 0, balance = 0, timeout = 3600;
 };
 
 void validate_command(const CommonOptions& common, const ValidateOptions& options) {
@@ -34,7 +34,7 @@ void validate_command(const CommonOptions& common, const ValidateOptions& option
   const ExpectedRun expected = expected_run(options.told, keys, options.unrecorded_data, true);
   const std::shared_ptr<Channel> channel = open_exchange(options.exchange, keys, options.out);
   Validator validator(keys, {channel, options.data, options.out, options.patience,
-                             options.logit_limit, announce, expected});
+                             options.logit_limit, announce, expected, options.balance});
   for (bool told = false; !validator.poll(); told = true) {
     const std::size_t next = validator.rounds().size() + 1;
     if (!told && announce)
@@ -51,8 +51,9 @@ void validate_command(const CommonOptions& common, const ValidateOptions& option
             report, text);
   text << (validator.stopped() ? "stopped" : "went through") << " after "
        << validator.rounds().size() << " rounds; the best is round " << best.round << ", after "
-       << best.steps << " steps: validation loss " << best.score.loss << ", accuracy "
-       << 100 * best.score.accuracy << " %; its encrypted model is in '" << options.out << "'\n";
+       << best.steps << " steps: " << (options.balance > 0 ? "balanced " : "") << "validation loss "
+       << best.score.loss << ", accuracy " << 100 * best.score.accuracy
+       << " %; its encrypted model is in '" << options.out << "'\n";
   print_report(common, report, text.str());
 }
 
@@ -83,6 +84,10 @@ void add_validate(Program& program) {
             .show_default();
         add_number(command, "--max-logit", o->logit_limit,
                    "stop beyond this |logit| (0: what the circuit allows)", 0, 1e6);
+        add_number(command, "--balanced", o->balance,
+                   "judge rounds as 'decrypt --balanced' will make the model: classes of different "
+                   "sizes count alike, from 0, not at all, to 1, as if all had as many samples",
+                   0.0, 1.0);
         add_number(command, "--timeout", o->timeout, "seconds to wait for a round", 0, kMaxTimeout)
             .show_default();
         return [&program, o] { validate_command(program.options(), *o); };

@@ -260,6 +260,9 @@ std::string rounds(const json& r) {
     if (has(v, "samples")) said += " of " + text_of(v["samples"]) + " samples";
     said += v.value("stopped_early", false) ? "; the owner stopped it. " : "; it went through. ";
     said += "The model is that of round " + std::to_string(best) + ", circled.";
+    if (has(v, "balance"))
+      said += " Loss and accuracy are balanced as the model is, by --balanced " +
+              number(real(v, "balance"), 2) + ".";
   }
   out += "<p>" + said +
          "</p>\n<p class=legend><span><i class=\"key k0\"></i>on ciphertexts</span>"

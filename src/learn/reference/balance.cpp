@@ -16,6 +16,14 @@ Eigen::VectorXd balance_shift(const std::vector<std::size_t>& class_counts, doub
   return shift.array() - shift.mean();
 }
 
+std::vector<double> balance_weights(const std::vector<std::size_t>& class_counts, double strength) {
+  require(strength >= 0 && strength <= 1, "balance_weights: strength");
+  std::vector<double> weights;
+  for (const std::size_t count : class_counts)
+    weights.push_back(std::pow(static_cast<double>(std::max<std::size_t>(1, count)), -strength));
+  return weights;
+}
+
 LinearClassifier balanced(LinearClassifier model, const std::vector<std::size_t>& class_counts,
                           double strength) {
   require(class_counts.size() == static_cast<std::size_t>(model.bias.size()), "balanced: classes");

@@ -10,20 +10,30 @@
 namespace blindtuner::reference {
 
 ValidationScore validation_score(const Head& head, const Eigen::MatrixXd& scores,
-                                 const Labels& labels) {
+                                 const Labels& labels, const LossBalance& balance) {
   require(!labels.empty() && scores.rows() == static_cast<Eigen::Index>(labels.size()),
           "validation_score: lengths");
   ValidationScore out;
   const Eigen::Index classes = scores.cols();
+  require(balance.strength == 0 ||
+              (head.log_odds() && balance.class_counts.size() == static_cast<std::size_t>(classes)),
+          "validation_score: balance");
+  Eigen::RowVectorXd shift = Eigen::RowVectorXd::Zero(classes);
+  if (balance.strength > 0)
+    shift = balance_shift(balance.class_counts, balance.strength).transpose();
+  const std::vector<double> weights =
+      balance_weights(class_counts(labels, static_cast<int>(classes)), balance.strength);
+  const Eigen::MatrixXd moved = scores.rowwise() + shift;
+  double weight = 0;
   std::vector<double> row(static_cast<std::size_t>(classes)), predictions(row.size());
   for (Eigen::Index i = 0; i < scores.rows(); ++i) {
-    const int label = labels[static_cast<std::size_t>(i)];
-    require(label >= 0 && label < scores.cols(), "validation_score: label out of range");
-    for (Eigen::Index k = 0; k < classes; ++k) row[static_cast<std::size_t>(k)] = scores(i, k);
-    out.loss += head.evaluate(row, static_cast<std::size_t>(label), predictions);
+    const auto label = static_cast<std::size_t>(labels[static_cast<std::size_t>(i)]);
+    for (Eigen::Index k = 0; k < classes; ++k) row[static_cast<std::size_t>(k)] = moved(i, k);
+    out.loss += weights[label] * head.evaluate(row, label, predictions);
+    weight += weights[label];
   }
-  out.loss /= static_cast<double>(labels.size());
-  out.accuracy = accuracy(predict(scores), labels);
+  out.loss /= weight;
+  out.accuracy = accuracy(predict(moved), labels);
   out.max_logit = scores.cwiseAbs().maxCoeff();
   return out;
 }

@@ -6,6 +6,7 @@
 
 #include "features/samples/dataset.h"
 #include "learn/head.h"
+#include "learn/reference/balance.h"
 
 namespace blindtuner::reference {
 using namespace learn;
@@ -13,15 +14,19 @@ using namespace features;
 
 /// What the owner sees of one round of validation.
 struct ValidationScore {
-  double loss = 0;  ///< the mean of the head's, of exact predictions
-  double accuracy = 0;
-  double max_logit = 0;  ///< largest |logit|
+  double loss = 0;       ///< the mean of the head's, of exact predictions; balanced, if asked for
+  double accuracy = 0;   ///< after balance(), if asked for
+  double max_logit = 0;  ///< largest |logit|, before it
   bool operator==(const ValidationScore&) const = default;
 };
 
-/// scores: samples x classes, as many rows as labels, at least one. Throws ContractError.
+/// scores: samples x classes, as many rows as labels, at least one. `balance`: judges what the model will
+/// be after balance() by that strength. Scores are moved as the model's will be, and a sample counts
+/// by its class's size in this set to the power of -strength: the mean is least for the moved model that
+/// is right of such a mixture of classes. At 0 it is the plain mean, to the bit. Throws ContractError, also
+/// on a balance of a head whose scores are no logarithms of odds.
 ValidationScore validation_score(const Head& head, const Eigen::MatrixXd& scores,
-                                 const Labels& labels);
+                                 const Labels& labels, const LossBalance& balance = {});
 
 /// Rounds.
 inline constexpr int kMaxPatience = 10000;
@@ -29,6 +34,7 @@ inline constexpr int kMaxPatience = 10000;
 struct StoppingRule {
   int patience = 3;        ///< rounds without a smaller loss before it stops; 1 or more
   double logit_limit = 0;  ///< stops beyond this |logit|, whatever the loss; 0: no limit
+  double balance = 0;      ///< the strength by which the loss is balanced (LossBalance)
 };
 
 /// Halfway from the range that the circuit's error is stated for to where its chain may grow.

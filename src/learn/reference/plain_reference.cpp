@@ -168,6 +168,9 @@ PlainResult train_plain(const Dataset& train, const Dataset* test, const Trainin
   };
   std::vector<int> due;
   EarlyStopping stopping(options.stopping);
+  LossBalance balance;
+  if (options.stopping.balance > 0)
+    balance = {options.stopping.balance, class_counts(train.labels, train.classes)};
   if (options.validation != nullptr) {
     validate_set(*options.validation, "validation set");
     validate_same_shape(train, "the training set", *options.validation, "validation set");
@@ -207,7 +210,7 @@ PlainResult train_plain(const Dataset& train, const Dataset* test, const Trainin
         t + 1 == due[static_cast<std::size_t>(stopping.rounds())]) {
       const LinearClassifier model = classifier(combine(plan.model(t + 1)), options.bias_feature);
       const ValidationScore score = validation_score(
-          head, scores(model, options.validation->features), options.validation->labels);
+          head, scores(model, options.validation->features), options.validation->labels, balance);
       go_on = stopping.go_on(score) && go_on;
       result.rounds.push_back({stopping.rounds(), t + 1, score});
       result.best_round = stopping.best_round();

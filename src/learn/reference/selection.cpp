@@ -53,7 +53,7 @@ struct Scored {
   std::array<Labels, kBalanceStrengths.size()> balanced;
   double loss = 0, max_logit = 0;
   bool in_range = true, dropped = false;
-  int trials = 0;
+  int trials = 0, steps = 0;
   bool active() const { return in_range && !dropped; }
 };
 
@@ -63,7 +63,8 @@ constexpr double kClearly = 3;
 void append(Labels& all, const Labels& more) { all.insert(all.end(), more.begin(), more.end()); }
 
 void add_fold(Scored& scored, const Dataset& train, const Dataset& held,
-              const TrainingSetting& setting, int patience, const std::function<void()>& alive) {
+              const TrainingSetting& setting, const TrialOptions& trial,
+              const std::function<void()>& alive) {
   const HeadCircuit& circuit = *setting.circuit;
   const double limit = logit_limit(circuit);
   PlainOptions options;
@@ -72,8 +73,9 @@ void add_fold(Scored& scored, const Dataset& train, const Dataset& held,
     circuit.evaluate(z, p);
   };
   options.validation = &held;
-  options.stopping = {patience, limit};
+  options.stopping = {trial.patience, limit, trial.balance};
   options.on_step = [&](const PlainStep& step) {
+    ++scored.steps;
     throw_if_interrupted();
     alive();
     scored.max_logit = std::max(scored.max_logit, step.max_logit);
@@ -111,7 +113,7 @@ using ByEpsilon = std::map<double, std::vector<std::size_t>>;
 
 /// Settings of one pooling, whose features these are before whitening.
 void try_on_fold(const HeldOut& split, const ByEpsilon& by_epsilon,
-                 std::span<const TrainingSetting> settings, int patience,
+                 std::span<const TrainingSetting> settings, const TrialOptions& options,
                  const std::function<void()>& alive, std::vector<Scored>& scored) {
   std::optional<Whitening> map;
   for (const auto& [epsilon, which] : by_epsilon) {
@@ -122,7 +124,7 @@ void try_on_fold(const HeldOut& split, const ByEpsilon& by_epsilon,
       whitened.held.features = map->apply(split.held.features);
     }
     for (const std::size_t s : which)
-      add_fold(scored[s], whitened.train, whitened.held, settings[s], patience, alive);
+      add_fold(scored[s], whitened.train, whitened.held, settings[s], options, alive);
   }
 }
 
@@ -136,6 +138,7 @@ Trial trial_of(const Scored& scored, const Labels& actual, int classes) {
   out.max_logit = scored.max_logit;
   out.in_range = scored.in_range;
   out.trials = scored.trials;
+  out.steps = scored.steps;
   if (!scored.in_range) return out;
   const Labels seen(actual.begin(),
                     actual.begin() + static_cast<std::ptrdiff_t>(scored.predicted.size()));
@@ -215,7 +218,7 @@ std::vector<Trial> try_settings(const Dataset& data, std::span<const TrainingSet
       if (scored[s].active()) by_pooling[settings[s].pooling][settings[s].epsilon].push_back(s);
     for (const auto& group : by_pooling) {
       const auto try_on = [&](const HeldOut& of) {
-        try_on_fold(of, group.second, settings, options.patience, alive, scored);
+        try_on_fold(of, group.second, settings, options, alive, scored);
       };
       if (data.poolings.empty()) {
         try_on(split);

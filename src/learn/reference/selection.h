@@ -31,7 +31,8 @@ struct TrialOptions {
           ///< the same, the same share of every class in each
   int trials = 5;  ///< of them, how many are held out, one after the other; 1 to folds
   int patience = 3;
-  Seed seed{};  ///< of folds and orders
+  double balance = 0;  ///< of early stopping's loss
+  Seed seed{};         ///< of folds and orders
   /// How much is done, in [0, 1): told after every step of any training. What it throws ends it all.
   std::function<void(double)> progress{};
 };
@@ -54,6 +55,7 @@ struct Trial {
   /// rest counts for nothing otherwise.
   bool in_range = false;
   int trials = 0;  ///< how many times a part was held out
+  int steps = 0;   ///< done in all of them
   /// One a held-out sample, in the same order for every setting.
   std::vector<bool> right;
   /// After balance() (learn/reference/balance.h) by each of kBalanceStrengths.

@@ -166,6 +166,16 @@ std::vector<std::string> trained_class_names(const OwnerFolder& keys,
   return out.value_or(std::vector<std::string>{});
 }
 
+std::vector<std::size_t> trained_class_samples(const OwnerFolder& keys, const DataId& trained_on,
+                                               std::size_t classes, const std::string& name) {
+  const auto set = recorded_data_set(keys, trained_on);
+  if (!set || set->class_samples.size() != classes)
+    throw DataError(name +
+                    ": balancing classes needs the training set's class sizes, and these keys "
+                    "have no record of them");
+  return set->class_samples;
+}
+
 std::optional<RecordedDataSet> training_set_of(const OwnerFolder& keys,
                                                const std::optional<DataId>& said,
                                                const std::string& map, const std::string& name) {

@@ -80,6 +80,11 @@ void require_map_of_training(const OwnerFolder& keys, const std::optional<DataId
 std::vector<std::string> trained_class_names(const OwnerFolder& keys,
                                              const std::optional<DataId>& trained_on);
 
+/// The class sizes of that training set. Throws DataError, which `name` opens, where the record does not
+/// have them of so many classes.
+std::vector<std::size_t> trained_class_samples(const OwnerFolder& keys, const DataId& trained_on,
+                                               std::size_t classes, const std::string& name);
+
 /// The training set whose columns samples to be predicted are read as: the one that was said, or one of
 /// all whose features went through `map`. None where none was recorded. Throws DataError, which `name`
 /// opens, where these differ in their columns or pooling.

@@ -118,7 +118,7 @@ class Finetuning {
     if (ways.empty()) return;
     const Task task(host_.listener, "trying settings in the clear");
     Choice choice = choose_way(
-        train, ways, settings().patience, settings().seed,
+        train, ways, {settings().patience, 0, std::max(0.0, settings().balance)}, settings().seed,
         [&](const TrainingWay& way) {
           return forecast(way, std::min(train.width(), train.size() - 1)).seconds.training;
         },
@@ -196,6 +196,7 @@ class Finetuning {
                            *expected.request.circuit,
                            *expected.request.parameters,
                            settings().patience,
+                           settings().balance,
                            [&](double done) { task.update(begun + done / 2); }};
     run_.exact = rehearse_exactly(run);
     begun = 0.5;
@@ -242,9 +243,9 @@ class Finetuning {
   void train(const OwnerFolder& keys) {
     if (!validated()) return host_.train(keys, settings(), {});
     const std::shared_ptr<Channel> channel = host_.exchange(keys);
-    Validator validator(
-        keys, {channel, files_.validation, files_.model, settings().patience, 0,
-               [&](const std::string& line) { host_.listener.tell(line); }, expected_run()});
+    Validator validator(keys, {channel, files_.validation, files_.model, settings().patience, 0,
+                               [&](const std::string& line) { host_.listener.tell(line); },
+                               expected_run(), settings().balance});
     host_.train(keys, settings(), [&] { validator.poll(); });
     run_ended_ = validator.poll();
     run_.validation = validator.report();
@@ -267,7 +268,7 @@ class Finetuning {
     if (!validated()) return {run_.sets.train, settings().config, settings().publish, std::nullopt};
     return {run_.sets.train, settings().config, settings().publish,
             FinishedRun::Validated{*run_.sets.validation, run_.validation.at("rounds"), kept_steps_,
-                                   run_ended_}};
+                                   run_ended_, settings().balance}};
   }
 
   // Only what was judged: of numbers that left their range nobody knows the errors. That nothing is

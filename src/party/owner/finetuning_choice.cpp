@@ -36,7 +36,10 @@ json to_json(const Quality& quality) {
 
 json trial_json(const std::string& name, const Trial& trial) {
   json out = trial.in_range ? to_json(trial.quality) : json::object();
-  out.update({{"way", name}, {"in_range", trial.in_range}, {"held_out", trial.trials}});
+  out.update({{"way", name},
+              {"in_range", trial.in_range},
+              {"held_out", trial.trials},
+              {"steps", trial.steps}});
   if (std::isfinite(trial.max_logit)) out["max_logit"] = trial.max_logit;
   if (trial.in_range) out["loss"] = trial.loss;
   return out;
@@ -56,11 +59,9 @@ const json& taken_of(const json& choice) {
                        [&](const json& trial) { return trial["way"] == choice["way"]; });
 }
 
-/// As many samples as can be tried in a minute. None: all of them.
+/// None: all samples.
 std::optional<Dataset> part_of(const Dataset& train, std::size_t width, const OrderSeed& seed) {
-  const double most = kTrialSize / (static_cast<double>(width) * train.classes);
-  const std::size_t samples =
-      std::min(train.size(), std::max<std::size_t>(1000, static_cast<std::size_t>(most)));
+  const std::size_t samples = trial_samples(train.size(), width, train.classes);
   if (samples == train.size()) return {};
   std::vector<std::uint32_t> some = shuffled_indices(train.size(), seed.bytes());
   some.resize(samples);
@@ -75,7 +76,7 @@ struct Tried {
 
 /// All settings on parts of `train`, of `width` features at most; one cost a setting.
 Tried try_all(const Dataset& train, std::size_t width, std::span<const TrainingSetting> settings,
-              std::span<const double> costs, int patience, const OrderSeed& seed,
+              std::span<const double> costs, const StoppingRule& rule, const OrderSeed& seed,
               const std::function<void(double)>& progress) {
   Tried out;
   out.report = {{"trials", json::array()}};
@@ -87,7 +88,8 @@ Tried try_all(const Dataset& train, std::size_t width, std::span<const TrainingS
                                    [&](int label) { return label != first; });
   if (train.size() >= kFewSamples && several) {
     TrialOptions options;
-    options.patience = patience;
+    options.patience = rule.patience;
+    options.balance = rule.balance;
     options.seed = seed.bytes();
     options.progress = progress;
     out.trials = try_settings(data, settings, options);
@@ -101,6 +103,11 @@ Tried try_all(const Dataset& train, std::size_t width, std::span<const TrainingS
 }
 
 }  // namespace
+
+std::size_t trial_samples(std::size_t samples, std::size_t width, int classes) {
+  const double most = kTrialSize / (static_cast<double>(width) * classes);
+  return std::min(samples, std::max<std::size_t>(1000, static_cast<std::size_t>(most)));
+}
 
 json choose_pooling(Dataset& train, const std::vector<Dataset*>& others,
                     const std::function<TrainingWay(const Dataset&)>& way, int patience,
@@ -124,7 +131,7 @@ json choose_pooling(Dataset& train, const std::vector<Dataset*>& others,
     widest = std::max(widest, one.width());
   }
   Tried tried{0, {}, {{"way", settings.front().name}, {"trials", json::array()}}};
-  if (settings.size() > 1) tried = try_all(train, widest, settings, costs, patience, seed, {});
+  if (settings.size() > 1) tried = try_all(train, widest, settings, costs, {patience}, seed, {});
   const std::string& name = settings[tried.taken].name;
   train = of_pooling(train, name, "the training set");
   for (Dataset* other : others) *other = of_pooling(*other, name, "another set");
@@ -139,8 +146,9 @@ std::string pooling_text(const json& choice) {
          "': " + words(taken_of(choice));
 }
 
-Choice choose_way(const Dataset& train, const std::vector<TrainingWay>& ways, int patience,
-                  const OrderSeed& seed, const std::function<double(const TrainingWay&)>& seconds,
+Choice choose_way(const Dataset& train, const std::vector<TrainingWay>& ways,
+                  const StoppingRule& rule, const OrderSeed& seed,
+                  const std::function<double(const TrainingWay&)>& seconds,
                   const std::function<void(double)>& progress) {
   // Some have no softmax circuit for so many classes, or do not fit the parameters.
   std::vector<TrainingSetting> settings;
@@ -158,7 +166,7 @@ Choice choose_way(const Dataset& train, const std::vector<TrainingWay>& ways, in
       if (!refused) refused = std::current_exception();
     }
   if (settings.empty()) std::rethrow_exception(refused);
-  Tried tried = try_all(train, train.width(), settings, costs, patience, seed, progress);
+  Tried tried = try_all(train, train.width(), settings, costs, rule, seed, progress);
   Choice choice;
   choice.way = possible[tried.taken];
   choice.report = std::move(tried.report);

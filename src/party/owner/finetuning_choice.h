@@ -8,9 +8,11 @@
 
 #include "features/samples/dataset.h"
 #include "features/samples/order_seed.h"
+#include "learn/reference/early_stopping.h"
 #include "party/owner/finetuning_settings.h"
 
 namespace blindtuner::party {
+using namespace reference;
 
 struct Choice {
   std::size_t way = 0;
@@ -30,12 +32,17 @@ nlohmann::json choose_pooling(Dataset& train, const std::vector<Dataset*>& other
 std::string pooling_text(const nlohmann::json& choice);
 
 /// Trains every way in the clear on parts of `train` (before whitening) and takes the one of least
-/// cost among the best in the same manner. `seconds`: what a way
-/// costs, or DataError for one that cannot be taken. Throws DataError when none can, or none stays
-/// within its circuit's range. `progress`: told how much is done; what it throws ends it.
-Choice choose_way(const Dataset& train, const std::vector<TrainingWay>& ways, int patience,
-                  const OrderSeed& seed, const std::function<double(const TrainingWay&)>& seconds,
+/// cost among the best in the same manner, with early stopping by `rule` (the limit of |logit| is the
+/// circuit's). `seconds`: what a way costs, or DataError for one that cannot be taken. Throws DataError
+/// when none can, or none stays within its circuit's range. `progress`: told how much is done; what it
+/// throws ends it.
+Choice choose_way(const Dataset& train, const std::vector<TrainingWay>& ways,
+                  const StoppingRule& rule, const OrderSeed& seed,
+                  const std::function<double(const TrainingWay&)>& seconds,
                   const std::function<void(double)>& progress = {});
+
+/// On how many of so many samples settings are tried: as many as take a minute or so, 1000 at least.
+std::size_t trial_samples(std::size_t samples, std::size_t width, int classes);
 
 /// A few lines of it.
 std::string choice_text(const nlohmann::json& choice);

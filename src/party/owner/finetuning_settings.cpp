@@ -77,8 +77,9 @@ std::vector<TrainingWay> choices(int classes, const std::string& head) {
   add(fast(classes, head), "fast, smaller steps", 1, 0.01);
   add(fast(classes, head), "fast, smoother features", 4, 0.1);
   add(fast(classes, head), "fast, very smooth features", 4, 1);
+  add(fast(classes, head), "fast, smoothest features", 4, 3);
   add(thorough(classes, head), "thorough", 3, 0.01);
-  add(thorough(classes, head), "thorough, smoother features", 3, 0.1);
+  add(thorough(classes, head), "thorough, very smooth features", 3, 1);
   return out;
 }
 

@@ -49,7 +49,8 @@ struct FinetuningSettings : TrainingWay {
 };
 
 /// The presets for a head (learn/head.h), with its relative_rate(). A tenth of the samples is held out for validation, 3000 at most.
-///   auto      one of the ways below, and of fast with larger and smaller steps, by choose_way()
+///   auto      of fast with larger and smaller steps and thorough, on features that are whitened more or less
+///             smoothly, one by choose_way()
 ///   fast      whitened features, few large steps, a full first one; the default training with a
 ///             batch that fills the big ring
 ///   thorough  twice the steps, twice the batch and the wide softmax, for classifiers whose logits

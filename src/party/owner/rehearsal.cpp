@@ -13,7 +13,7 @@ PlainOptions options_of(const RehearsedRun& run) {
   PlainOptions options;
   options.measure_models = false;
   options.validation = run.validation;
-  options.stopping = {run.patience, logit_limit(run.circuit)};
+  options.stopping = {run.patience, logit_limit(run.circuit), run.balance};
   if (run.progress)
     options.on_step = [&run,
                        total = run.config.total_steps(run.train.size())](const PlainStep& step) {

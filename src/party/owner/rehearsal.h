@@ -19,6 +19,7 @@ struct RehearsedRun {
   const HeadCircuit& circuit;
   const Parameters& parameters;
   int patience = 3;
+  double balance = 0;  ///< of early stopping's loss
   /// How much is done, at least: told after every step. What it throws ends the training.
   std::function<void(double)> progress{};
 };

@@ -71,11 +71,9 @@ void complete(DecryptedModel& model, const ModelFile& file, const OwnerFolder& k
   const auto trained_on = recorded_data_set(keys, file.data);
   if (balance > 0) {
     require_log_odds(circuit_named(file.training.circuit).head());
-    if (!trained_on || trained_on->class_samples.size() != file.model.layout.classes)
-      throw DataError(name +
-                      ": balancing classes needs the training set's class sizes, and these keys "
-                      "have no record of them");
-    model = balanced(std::move(model), trained_on->class_samples, balance);
+    model =
+        balanced(std::move(model),
+                 trained_class_samples(keys, file.data, file.model.layout.classes, name), balance);
   }
   if (!trained_on) return;
   model.class_names = trained_on->class_names;

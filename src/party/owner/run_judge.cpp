@@ -78,9 +78,9 @@ double judge_run(json& report, const FinishedRun& run, const Parameters& paramet
   std::optional<PlainResult> longer;
   if (approximate.gradients.size() < static_cast<std::size_t>(steps) ||
       (run.validated && approximate.rounds.size() < run.validated->rounds.size()))
-    longer =
-        rehearse_as_encrypted({run.train, nullptr, run.validated ? &run.validated->set : nullptr,
-                               run.config, circuit, parameters, kMaxRounds});
+    longer = rehearse_as_encrypted(
+        {run.train, nullptr, run.validated ? &run.validated->set : nullptr, run.config, circuit,
+         parameters, kMaxRounds, run.validated ? run.validated->balance : 0});
   const PlainResult& in_the_clear = longer ? *longer : approximate;
   if (report["trusted"].get<bool>())
     judge_logits(report, limit, largest_logit_of_steps(in_the_clear, steps), "during training");

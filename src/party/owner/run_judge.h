@@ -21,6 +21,7 @@ struct FinishedRun {
     const nlohmann::json& rounds;  ///< as the validator reports them
     int kept_steps = 0;            ///< of the model that it kept
     bool ended = false;            ///< told to stop, or gone through
+    double balance = 0;            ///< of their loss
   };
   std::optional<Validated> validated;
 };

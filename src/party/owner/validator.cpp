@@ -175,6 +175,7 @@ void Validator::take(ByteSource& source) {
     run_ = file.run;
     training_ = file.model.training;
     trained_on_ = {file.model.data, file.model.model.layout.samples};
+    balance_ = balance_of_training();
     started_ = true;
     logit_limit_ = options_.logit_limit > 0
                        ? options_.logit_limit
@@ -187,8 +188,9 @@ void Validator::take(ByteSource& source) {
   write_model(options_.out, keys_.set, file.model, [&](const Sha256Digest& written) {
     SealedFile sealed(record_path(options_.out), keys_.keys, kPurpose);
     const std::vector<double> values = open(name, file);
-    const ValidationScore score = validation_score(circuit_named(training_.circuit).head(),
-                                                   scores_of(values, data_.layout), labels_);
+    const ValidationScore score =
+        validation_score(circuit_named(training_.circuit).head(), scores_of(values, data_.layout),
+                         labels_, balance_);
     const bool stop = !stopping_.go_on(score);
     const bool best = stopping_.best_round() == file.round;
     rounds_.push_back({file.round, file.model.training.steps, score});
@@ -204,9 +206,10 @@ void Validator::take(ByteSource& source) {
     const auto& [round, steps, score] = rounds_.back();
     char line[256];
     std::snprintf(line, sizeof line,
-                  "round %d, %d steps: validation loss %.4f, accuracy %.2f %%, largest |logit| "
+                  "round %d, %d steps: %svalidation loss %.4f, accuracy %.2f %%, largest |logit| "
                   "%.2f%s%s",
-                  round, steps, score.loss, 100 * score.accuracy, score.max_logit,
+                  round, steps, balance_.strength > 0 ? "balanced " : "", score.loss,
+                  100 * score.accuracy, score.max_logit,
                   stopping_.best_round() == round ? ", best so far" : "",
                   finished_  ? ""
                   : stopped_ ? "; stop"
@@ -232,6 +235,7 @@ Origin Validator::origin(const std::string& name, int round) const {
       {"patience", options_.patience}, {"logit_limit", logit_limit_}, {"data", to_hex(contents_)}};
   // The loss is the head's. Rules of earlier versions, which had one head, stay as they were.
   if (training_.config.head != "softmax") rule["head"] = training_.config.head;
+  if (options_.balance > 0) rule["balance"] = options_.balance;
   Sha256 hash;
   hash.add(json_text(rule));
   const auto rounds = validation_steps(training_.config, trained_on_.samples).size();
@@ -241,6 +245,13 @@ Origin Validator::origin(const std::string& name, int round) const {
           .round = round,
           .rounds = static_cast<int>(rounds),
           .rule = to_hex(hash.finish())};
+}
+
+LossBalance Validator::balance_of_training() const {
+  if (options_.balance == 0) return {};
+  require_log_odds(circuit_named(training_.circuit).head());
+  return {options_.balance, trained_class_samples(keys_, trained_on_.id, data_.layout.classes,
+                                                  quoted_path(options_.data))};
 }
 
 void Validator::answer(int round, bool stop) {
@@ -256,11 +267,13 @@ void Validator::send_answer(const RunId& run, int round, bool stop) {
 json Validator::report() const {
   json rounds = json::array();
   for (const ValidationRound& round : rounds_) rounds.push_back(round_json(round));
-  return {{"best_round", stopping_.best_round()},
-          {"stopped_early", stopped_},
-          {"patience", options_.patience},
-          {"logit_limit", logit_limit_},
-          {"rounds", rounds}};
+  json out = {{"best_round", stopping_.best_round()},
+              {"stopped_early", stopped_},
+              {"patience", options_.patience},
+              {"logit_limit", logit_limit_},
+              {"rounds", rounds}};
+  if (options_.balance > 0) out["balance"] = options_.balance;
+  return out;
 }
 
 json Validator::record() const {
@@ -293,6 +306,7 @@ void Validator::load_record() {
   }
   Sha256Digest data;
   int patience = 0;
+  double balance = 0;
   bool earlier = false;
   try {
     const JsonIn in(record, "not a record of validation rounds, or of another version");
@@ -308,6 +322,7 @@ void Validator::load_record() {
     trained_on_.samples = training.at("samples").as<std::size_t>();
     patience = in.at("patience").as<int>();
     logit_limit_ = in.at("logit_limit").as<double>();
+    in.take("balance", balance);
     finished_ = in.at("finished").as<bool>();
     const JsonIn rounds = in.at("rounds");
     for (std::size_t i = 0; i < rounds.size(); ++i)
@@ -316,12 +331,14 @@ void Validator::load_record() {
     refuse_record(error.what());
   }
   if (rounds_.empty()) refuse_record("not a record of validation rounds");
-  if (data != contents_ || patience != options_.patience ||
+  if (data != contents_ || patience != options_.patience || balance != options_.balance ||
       (options_.logit_limit > 0 && options_.logit_limit != logit_limit_))
     refuse_record(
-        "is the record of another validation: of another data set, patience or limit of |logit|");
+        "is the record of another validation: of another data set, patience, limit of |logit| or "
+        "balance of the classes");
   require_record_of_this_run();
   started_ = true;
+  balance_ = balance_of_training();
   stopping_ = EarlyStopping({options_.patience, logit_limit_});
   bool stop = false;
   for (const ValidationRound& round : rounds_) stop = !stopping_.go_on(round.score);

@@ -26,6 +26,9 @@ struct ValidatorOptions {
   double logit_limit = 0;                            ///< 0: what the circuit allows
   std::function<void(const std::string&)> announce;  ///< told a line about every round
   ExpectedRun run;                                   ///< what is known of it beforehand
+  /// The strength by which the model will be moved (learn/reference/balance.h), and by which its loss is
+  /// judged: by the training set's class sizes, which the record of data sets has.
+  double balance = 0;
 };
 
 /// One run of training, round by round. What leaves is write_answer()'s bit, once a round.
@@ -72,7 +75,7 @@ class Validator {
   const DataId& trained_on() const { return trained_on_.id; }
   bool stopped() const { return stopped_; }
   bool finished() const { return finished_; }
-  /// {"best_round", "stopped_early", "patience", "logit_limit", "rounds": [..]}
+  /// {"best_round", "stopped_early", "patience", "logit_limit", "balance" (unless 0), "rounds": [..]}
   nlohmann::json report() const;
   /// judge_logits() of the best round: the best of rounds that all left the circuit's range is no good model.
   nlohmann::json judgement() const;
@@ -93,6 +96,8 @@ class Validator {
   void require_best() const;
   [[noreturn]] void refuse_record(const std::string& why) const;
   nlohmann::json record() const;
+  /// Of the set that it is trained on.
+  LossBalance balance_of_training() const;
   void answer(int round, bool stop);
   void send_answer(const RunId& run, int round, bool stop);
   Channel& channel() const { return *options_.channel; }
@@ -115,6 +120,7 @@ class Validator {
   Sha256Digest last_{}, kept_{};  // contents of the last round's file, and of the model in `out`
   EarlyStopping stopping_;
   double logit_limit_ = 0;
+  LossBalance balance_;
   std::vector<ValidationRound> rounds_;
 };
 

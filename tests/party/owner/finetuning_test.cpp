@@ -10,6 +10,7 @@
 #include "features/data/test_files.h"
 #include "io/file_stream.h"
 #include "learn/reference/metrics.h"
+#include "party/owner/finetuning_choice.h"
 #include "party/server/training_session.h"
 #include "records/dataset.h"
 #include "transport/memory_channel.h"
@@ -133,6 +134,79 @@ TEST(Finetuning, TrainsAsInTheClearWithRoundsOfValidation) {
   EXPECT_EQ(raw.class_names, run.sets.train.class_names);
   EXPECT_EQ(predict(scores(raw.classifier, clouds(60, 2).features)),
             predict(scores(run.balanced(run.model), run.sets.test->features)));
+}
+
+// Where classes are uneven, rounds are judged as the model will be balanced.
+TEST(Finetuning, StopsByTheBalancedLoss) {
+  const TemporaryFolder folder;
+  Host host(folder);
+  FinetuningSets uneven = sets();
+  std::vector<std::uint32_t> kept;
+  for (std::uint32_t i = 0; i < uneven.train.size(); ++i)
+    if (uneven.train.labels[i] == 0 || i % 4 == 0) kept.push_back(i);
+  uneven.train = select(uneven.train, kept);
+  FinetuningSettings even = settings();
+  even.balance = 1;
+  const FinetuningResult run = finetune(host, even, std::move(uneven), host.files, true);
+  EXPECT_TRUE(run.judgement.at("trusted").get<bool>()) << run.judgement;
+  EXPECT_EQ(run.validation.at("balance"), 1);
+  const Dataset &train = run.sets.train, &held = *run.sets.validation;
+  const Eigen::MatrixXd logits = scores(run.model, held.features);
+  const Head& head = head_named("softmax");
+  const double loss = run.validation.at("rounds")
+                          .at(run.validation.at("best_round").get<std::size_t>() - 1)
+                          .at("loss");
+  EXPECT_NEAR(
+      loss,
+      validation_score(head, logits, held.labels, {1, class_counts(train.labels, train.classes)})
+          .loss,
+      1e-3);
+  EXPECT_GT(std::abs(loss - validation_score(head, logits, held.labels).loss), 0.01);
+}
+
+// What is tried takes a minute at most, counted in what is computed: samples of a step times features times
+// classes, and steps.
+TEST(FinetuningChoice, ItsWorkIsBounded) {
+  for (const std::size_t width : {2u, 192u, 960u, 2048u})
+    for (const int classes : {2, 10, 100}) {
+      const std::size_t samples = trial_samples(10'000'000, width, classes);
+      EXPECT_LE(static_cast<double>(samples * width) * classes, 4e8);
+      EXPECT_GE(samples, 1000u);
+    }
+  EXPECT_EQ(trial_samples(500, 2048, 1000), 500u);
+
+  // As wide as leaves 1000 samples.
+  Dataset wide;
+  wide.classes = 100;
+  wide.features = FeatureMatrix::Zero(1500, 4000);
+  for (Eigen::Index i = 0; i < wide.features.rows(); ++i) {
+    wide.labels.push_back(static_cast<int>(i % 100));
+    wide.features(i, i % 100) = 1;
+  }
+  TrainingWay one;
+  one.name = "one";
+  one.config = default_training_config("sigmoid");
+  one.config.classes = 100;
+  one.config.validation_every = 1;
+  one.epsilon = 0;
+  set_steps(one.config, 1);
+  const auto free = [](const TrainingWay&) { return 0.0; };
+  const nlohmann::json report = choose_way(wide, {one}, {3}, OrderSeed(1), free).report;
+  EXPECT_EQ(report.at("samples"), 1000);
+  EXPECT_EQ(report.at("trials").at(0).at("steps"), 5) << "one a fold";
+
+  // All that `auto` tries: every way no more than its steps on every part.
+  const Dataset train = clouds(120, 1);
+  const std::vector<TrainingWay> ways = preset_settings("auto", train).choices;
+  const nlohmann::json all = choose_way(train, ways, {3}, OrderSeed(1), free).report;
+  int steps = 0;
+  for (std::size_t i = 0; i < ways.size(); ++i) {
+    const int done = all.at("trials").at(i).at("steps");
+    EXPECT_LE(done, 5 * ways[i].config.steps) << ways[i].name;
+    steps += done;
+  }
+  EXPECT_GT(steps, 0);
+  EXPECT_LE(steps, 5 * 180);
 }
 
 TEST(Finetuning, UsesKeysAgainAndTrainsWithoutValidation) {

@@ -4,6 +4,7 @@
 #include "base/path.h"
 #include "io/io_fixture.h"
 #include "learn/result_shape.h"
+#include "party/owner/data_sets.h"
 #include "party/owner/sealed_record.h"
 #include "secret/dataset_encryption.h"
 #include "transport/memory_channel.h"
@@ -118,6 +119,40 @@ TEST_F(Validation, ARunThatWasBegunByAnotherLoss) {
   forget_the_head();
   const std::string said = message_of([&] { Validator(owner_, options()); });
   EXPECT_NE(said.find("was begun by version 0.1"), std::string::npos) << said;
+}
+
+// The loss is balanced by the class sizes of the set that the owner's record tells of, and the record of
+// rounds is of that loss.
+TEST_F(Validation, TheBalancedLoss) {
+  send_round(1);
+  ValidatorOptions even = options();
+  even.balance = 1;
+  const std::string unknown = message_of([&] { (void)Validator(owner_, even).poll(); });
+  EXPECT_NE(unknown.find("class sizes"), std::string::npos) << unknown;
+  RecordedDataSet trained_on;
+  trained_on.id = fresh_;
+  trained_on.use = "training";
+  trained_on.samples = kSamples;
+  trained_on.class_samples = {50, 15, 5};
+  record_data_set(owner_, trained_on);
+  {
+    Validator validator(owner_, even);
+    EXPECT_FALSE(validator.poll());
+    EXPECT_EQ(validator.report().at("balance"), 1);
+    Labels labels;
+    for (std::size_t i = 0; i < kSamples; ++i) labels.push_back(static_cast<int>(i % kClasses));
+    const Eigen::MatrixXd scores = Eigen::MatrixXd::Zero(kSamples, kClasses);
+    const Head& head = head_named("sigmoid");
+    const LossBalance balance{1, trained_on.class_samples};
+    EXPECT_NEAR(validator.rounds().front().score.loss,
+                validation_score(head, scores, labels, balance).loss, 1e-4);
+    EXPECT_GT(std::abs(validator.rounds().front().score.loss -
+                       validation_score(head, scores, labels).loss),
+              0.01);
+  }
+  { EXPECT_EQ(Validator(owner_, even).rounds().size(), 1u); }
+  const std::string other = message_of([&] { Validator(owner_, options()); });
+  EXPECT_NE(other.find("balance"), std::string::npos) << other;
 }
 
 }  // namespace

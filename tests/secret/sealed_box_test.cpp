@@ -59,9 +59,10 @@ TEST(SealedBox, EveryReceiverOpensItAndNobodyElse) {
     EXPECT_FALSE(open_box(box, a, std::vector<std::uint8_t>{'o'}));
     EXPECT_FALSE(open_box(box, a, {}));
     // Nothing of it lies open.
-    if (size > 1000)
+    if (size > 1000) {
       EXPECT_EQ(std::search(box.bytes.begin(), box.bytes.end(), plain.begin(), plain.begin() + 8),
                 box.bytes.end());
+    }
   }
   // Sealed twice it is two boxes.
   const std::vector<std::uint8_t> plain = some_bytes(50);

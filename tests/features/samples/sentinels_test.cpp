@@ -42,7 +42,9 @@ TEST(Sentinels, AreWarnedOf) {
   const TemporaryFolder folder;
   put_file(folder / "x.csv", "age,b,label\n31,0.5,u\n-999,1.5,v\n52.5,2.5,u\n45,3.5,v\n");
   Reading reading;
-  load_dataset({.features = folder / "x.csv"}, &reading);
+  DataSource source;
+  source.features = folder / "x.csv";
+  load_dataset(source, &reading);
   ASSERT_EQ(reading.warnings.size(), 1u);
   EXPECT_NE(
       reading.warnings[0].find("'age' holds a number that may stand for no value: -999 in 1 of "
@@ -51,7 +53,6 @@ TEST(Sentinels, AreWarnedOf) {
       << reading.warnings[0];
   put_file(folder / "x.csv", "age,b,label\n31,0.5,u\n,1.5,v\n52.5,2.5,u\n45,3.5,v\n");
   reading = {};
-  DataSource source{.features = folder / "x.csv"};
   source.columns.skip_missing = true;
   load_dataset(source, &reading);
   EXPECT_TRUE(reading.warnings.empty());

@@ -66,8 +66,9 @@ class Validation : public IoTest {
                    [&](ByteSink& sink) { write_round(sink, owner_.set, round); });
   }
   ValidatorOptions options() const {
-    return {channel_, path("validation.enc"),   path("best.enc"), 3, 0,
-            {},       {.unrecorded_data = true}};
+    ExpectedRun run;
+    run.unrecorded_data = true;
+    return {channel_, path("validation.enc"), path("best.enc"), 3, 0, {}, run};
   }
   /// Its record as version 0.1 left it, which knew no heads.
   void forget_the_head() const {

@@ -24,8 +24,8 @@ class ShareMaker {
  public:
   /// Of the owner with this index (from 0) of so many. A key's errors are drawn for the purpose that is its name.
   explicit ShareMaker(const SecretKeys& secrets, std::size_t index = 0, std::size_t owners = 1,
-                      Randomness randomness = {})
-      : secrets_(secrets), index_(index), owners_(owners), randomness_(std::move(randomness)) {}
+                      const Randomness& randomness = {})
+      : secrets_(secrets), index_(index), owners_(owners), randomness_(randomness) {}
   /// Of the planned key. A relinearisation key is not linear in s: throws ContractError for one unless the
   /// owner is alone; several take two rounds (joint/relinearisation.h).
   KeyShare make(const KeyPlan& plan, std::span<const Poly> a);

@@ -13,16 +13,19 @@ from pathlib import Path
 from commands import Boxes, case_named, run
 
 SKIPPED = 77
-SIZE = 96 << 20
+SIZE = 96 << 20  # besides what a case's box holds
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Disk:
-    """A tmpfs, as long as it is entered."""
+    """A tmpfs, as long as it is entered, with room for what `box` holds and SIZE."""
+
+    def __init__(self, box=None):
+        self.size = SIZE + sum(file.stat().st_size for file in box.rglob("*") if file.is_file()) if box else SIZE
 
     def __enter__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="blindtuner-disk-"))
-        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "none", self.folder],
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={self.size}", "none", self.folder],
                                  capture_output=True, text=True)
         if mounted.returncode != 0:
             self.folder.rmdir()
@@ -46,32 +49,37 @@ def leave(disk, room):
     return ballast
 
 
-def try_case(case, disk):
+def try_case(case):
     with tempfile.TemporaryDirectory(prefix="blindtuner-full-") as usual:
         # What it does when nothing goes wrong, elsewhere: the disk then holds one box.
         boxes = Boxes(case, Path(usual))
-        needed = sum((boxes.reference / name).stat().st_size for name in case.outputs)
-        boxes.folder = disk
-        refused = 0
-        for room in (0, PAGE, needed // 4, needed // 2, needed * 9 // 10):
-            box = boxes.make("box")
-            ballast = leave(disk, room)
-            try:
-                result = run(case.line("a"), box)
-                boxes.check_result(result)
-                boxes.check_outputs(box, done=result.code == 0)
-                boxes.check_no_temporaries(box)
-                assert room > 0 or result.code == 1, "success without any room"
-                refused += result.code == 1
-                ballast.unlink()  # what follows needs room
-                boxes.check_next_run(box)
-            except AssertionError as error:
-                raise AssertionError(f"{case.name} with room for {room} of {needed} bytes: "
-                                     f"{error}") from None
-            finally:
-                ballast.unlink(missing_ok=True)
-        boxes.check_world()
-        return refused
+        with Disk(boxes.reference) as disk:
+            return try_boxes(case, boxes, disk)
+
+
+def try_boxes(case, boxes, disk):
+    needed = sum((boxes.reference / name).stat().st_size for name in case.outputs)
+    boxes.folder = disk
+    refused = 0
+    for room in (0, PAGE, needed // 4, needed // 2, needed * 9 // 10):
+        box = boxes.make("box")
+        ballast = leave(disk, room)
+        try:
+            result = run(case.line("a"), box)
+            boxes.check_result(result)
+            boxes.check_outputs(box, done=result.code == 0)
+            boxes.check_no_temporaries(box)
+            assert room > 0 or not case.outputs or result.code == 1, "success without any room"
+            refused += result.code == 1
+            ballast.unlink()  # what follows needs room
+            boxes.check_next_run(box)
+        except AssertionError as error:
+            raise AssertionError(f"{case.name} with room for {room} of {needed} bytes: "
+                                 f"{error}") from None
+        finally:
+            ballast.unlink(missing_ok=True)
+    boxes.check_world()
+    return refused
 
 
 def main():
@@ -79,12 +87,12 @@ def main():
         print("SKIPPED: only root can mount a small disk")
         sys.exit(SKIPPED)
     failures, refused = [], 0
+    for name in sys.argv[4:]:
+        try:
+            refused += try_case(case_named(name))
+        except AssertionError as error:
+            failures.append(str(error))
     with Disk() as disk:
-        for name in sys.argv[4:]:
-            try:
-                refused += try_case(case_named(name), disk)
-            except AssertionError as error:
-                failures.append(str(error))
         # Said before any work.
         case = case_named("keygen")
         leave(disk, 1 << 16)

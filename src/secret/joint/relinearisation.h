@@ -28,11 +28,8 @@ class Relinearisation {
  public:
   /// Purposes of what is drawn begin with the key's name.
   Relinearisation(const SecretKey& s, const KeyPlan& plan, bool insecure_allowed,
-                  Randomness randomness = {})
-      : s_(s),
-        plan_(plan),
-        insecure_allowed_(insecure_allowed),
-        randomness_(std::move(randomness)) {}
+                  const Randomness& randomness = {})
+      : s_(s), plan_(plan), insecure_allowed_(insecure_allowed), randomness_(randomness) {}
 
   /// Once. Throws SecurityError when the shape's modulus exceeds what s allows and the parameters are not
   /// marked insecure: u_i is drawn as s_i was, and is as hard to find.

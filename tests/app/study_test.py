@@ -14,17 +14,17 @@ from cli_base import INSECURE, OWNER, SERVER, Base, main, run
 
 OWNERS = ("north", "south", "west")
 SHAPE = ("--name", "Three sites", "--owners", ",".join(OWNERS), "--classes", "no,yes", "--columns", 5,
-         "--parameters", "InsecureJoint4", "--whitening", "pooled")
+         "--column-names", "a,b,c,d,e", "--parameters", "InsecureJoint4", "--whitening", "pooled")
 
 
-def table(path, rows, seed, both=True):
+def table(path, rows, seed, both=True, names="abcde"):
     """Two clouds in five columns of large numbers, or the first of them, and their class by its name."""
     generator = random.Random(seed)
-    lines = ["a,b,c,d,e,outcome"]
+    lines = [",".join([*names, "outcome"])]
     for i in range(rows):
         label = both and i % 3 == 0
-        lines.append(",".join(f"{1000 * generator.gauss(1.5 * label, 1):.3f}" for _ in range(5))
-                     + (",yes" if label else ",no"))
+        row = {name: f"{1000 * generator.gauss(1.5 * label * (1 if name < 'd' else -1), 1):.3f}" for name in "abcde"}
+        lines.append(",".join(row[name] for name in names) + (",yes" if label else ",no"))
     path.write_text("\n".join(lines) + "\n")
 
 
@@ -67,7 +67,8 @@ class Study(Base):
         self.refused(self.study("west", "run", "--fingerprint", fingerprint[:-1] + "x"),
                      "is not that of the study in this exchange")
         for seed, (owner, rows) in enumerate((("north", 100), ("south", 40), ("west", 75))):
-            table(self.folder / f"{owner}.csv", rows, seed, both=owner != "west")
+            # The study has the columns' order, by their names.
+            table(self.folder / f"{owner}.csv", rows, seed, owner != "west", "ebadc" if owner == "south" else "abcde")
         table(self.folder / "test.csv", 200, 9)
         more = {"south": ("--passphrase-file", passphrase)}
         runs = {owner: subprocess.Popen([OWNER, "study", "run", "--folder", self.folder / owner, "--fingerprint",

@@ -91,7 +91,7 @@ void study_message(Bytes bytes) {
 // What a server signs that it computed: whoever signs it.
 void transcript(Bytes bytes) {
   const std::string text = text_of(bytes);
-  each([&] { (void)records::parse_transcript(text, "text"); });
+  each([&] { (void)records::read_transcript(scratch_file("transcript", bytes)); });
   static const SigningKey key{SecretBytes(SigningKey::kBytes)};
   const records::Transcript read = records::parse_transcript(
       records::sign_text(text, "transcript", "blindtuner transcript 1", key), "text");

@@ -221,7 +221,7 @@ class AsTheCommand(unittest.TestCase):
     def test_by_default(self):
         classifier = self.check(["--steps", "4"], max_iter=4)
         self.assertGreater(len(classifier.rounds_), 1)
-        self.assertEqual(len(classifier.report_["choice"]["trials"]), 6)
+        self.assertEqual(len(classifier.report_["choice"]["trials"]), 7)
 
     def test_with_balance_and_settings(self):
         even = self.check(["--preset", "fast", "--steps", "3", "--balanced", "1", "--validation-fraction", "0.2",

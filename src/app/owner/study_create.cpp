@@ -18,7 +18,7 @@ struct CreateOptions {
   StudySecrets secrets;
   std::string name, config, set, whitening = "none", encoder, labels;
   double epsilon = kDefaultStudyEpsilon;
-  std::vector<std::string> owners, classes, columns;
+  std::vector<std::string> owners, classes, columns, column_names;
   HeadOptions head;
 };
 
@@ -38,6 +38,7 @@ StudyDraft draft_of(const CreateOptions& o) {
   if (!o.labels.empty()) d.layout = StudyDraft::Layout::kColumns;
   d.labels = o.labels;
   for (const std::string& count : o.columns) d.columns.push_back(count_of(count));
+  d.column_names = o.column_names;
   d.parameters = o.set.empty() ? StudyDraft::parameters_for(o.owners.size()) : o.set;
   const auto classes = static_cast<int>(std::min<std::size_t>(o.classes.size(), kMaxClasses));
   d.config = read_training_config(o.config, classes, o.head.head);
@@ -96,6 +97,12 @@ void add_study_create(Program& program) {
             .add_option("--columns", o->columns,
                         "how many columns every owner has; with --labels a number for each owner")
             .required()
+            .separated_by(',');
+        command
+            .add_option("--column-names", o->column_names,
+                        "names of the columns of all owners' tables, in the order that they are "
+                        "trained in: a table that has others is refused, one in another order is "
+                        "put in this one")
             .separated_by(',');
         command.add_option("--labels", o->labels,
                            "owners have columns of the same samples, and this one the labels "

@@ -292,7 +292,7 @@ class Hostile(Base):
         self.assertIn("no finished record", said.stdout)
         # The owner's own bit ends the run: all scores are alike, so that none is better.
         result = self.validate("--patience", 1)
-        self.refused(result, "of another data set, patience or limit")
+        self.refused(result, "of another data set, patience, limit")
         for path in (best, Path(str(best) + ".rounds.json")):
             path.unlink()
         shutil.rmtree(self.work / "x")

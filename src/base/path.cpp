@@ -1,6 +1,9 @@
 #include "base/path.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <iterator>
 #include <system_error>
 
@@ -31,6 +34,14 @@ void make_folder(const std::filesystem::path& path) {
     error = std::make_error_code(std::errc::not_a_directory);
   if (error)
     throw DataError("cannot make the folder " + quoted_path(path) + ": " + error.message());
+}
+
+void make_private_folder(const std::filesystem::path& path) {
+  if (path.has_parent_path()) make_folder(path.parent_path());
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+    throw DataError("cannot make " + quoted_path(path) + ": " +
+                    std::generic_category().message(errno));
+  make_folder(path);
 }
 
 bool lies_within(const std::filesystem::path& path, const std::filesystem::path& folder) {

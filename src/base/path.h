@@ -16,6 +16,8 @@ bool path_exists(const std::filesystem::path& path);
 
 /// Makes it, and the folders above it, unless it is there. Throws DataError: a folder that cannot be made.
 void make_folder(const std::filesystem::path& path);
+/// The same, for its owner alone (0700) where it was not there; those above it as they come.
+void make_private_folder(const std::filesystem::path& path);
 
 /// Whether a path is a folder or lies beneath it, whether they are there or not, links followed as far as
 /// they lead. False where that cannot be told.

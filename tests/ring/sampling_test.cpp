@@ -184,54 +184,48 @@ class SampleUniform : public testing::Test {
     const Residues residues(x);
     return {residues[i].begin(), residues[i].end()};
   }
+  // Of the limbs that draw(0), draw(1), .. have, by their cells and by their lowest bits.
+  template <typename Draw>
+  static void expect_uniform(std::size_t limbs, const Draw& draw) {
+    constexpr std::size_t kCells = 64, kTimes = 32;
+    std::vector<std::vector<double>> counts(limbs, std::vector<double>(kCells, 0));
+    std::vector<std::vector<double>> low = counts;
+    for (std::size_t time = 0; time < kTimes; ++time) {
+      const Poly x = draw(time);
+      ASSERT_EQ(x.limbs(), limbs);
+      for (std::size_t i = 0; i < limbs; ++i) {
+        const u64 q = x.modulus(i).q;
+        for (const u64 residue : limb_of(x, i)) {
+          ASSERT_LT(residue, q);
+          ++counts[i][static_cast<std::size_t>(u128{residue} * kCells / q)];
+          ++low[i][residue % kCells];
+        }
+      }
+    }
+    const std::vector<double> expected(kCells, double(kTimes << kLogN) / kCells);
+    for (std::size_t i = 0; i < limbs; ++i) {
+      EXPECT_LT(chi_square(counts[i], expected), chi_square_bound(kCells - 1)) << "limb " << i;
+      EXPECT_LT(chi_square(low[i], expected), chi_square_bound(kCells - 1)) << "limb " << i;
+    }
+  }
   Ring ring_;
 };
 
 TEST_F(SampleUniform, EveryLimbIsUniform) {
-  constexpr std::size_t kCells = 64, kStreams = 32;
-  std::vector<std::vector<double>> counts(7, std::vector<double>(kCells, 0));
-  std::vector<std::vector<double>> low = counts;
-  for (std::size_t stream = 0; stream < kStreams; ++stream) {
-    const Poly x = sample_uniform(ring_, 4, 3, seed_of(7), stream);
+  expect_uniform(7, [&](std::size_t stream) {
+    Poly x = sample_uniform(ring_, 4, 3, seed_of(7), stream);
     EXPECT_EQ(x.domain(), Domain::kNtt);
-    for (std::size_t i = 0; i < x.limbs(); ++i) {
-      const u64 q = x.modulus(i).q;
-      for (const u64 residue : limb_of(x, i)) {
-        ASSERT_LT(residue, q);
-        ++counts[i][static_cast<std::size_t>(u128{residue} * kCells / q)];
-        ++low[i][residue % kCells];
-      }
-    }
-  }
-  const std::vector<double> expected(kCells, double(kStreams << kLogN) / kCells);
-  for (std::size_t i = 0; i < counts.size(); ++i) {
-    EXPECT_LT(chi_square(counts[i], expected), chi_square_bound(kCells - 1)) << "limb " << i;
-    EXPECT_LT(chi_square(low[i], expected), chi_square_bound(kCells - 1)) << "limb " << i;
-  }
+    return x;
+  });
 }
 
 TEST_F(SampleUniform, ASecretOneIsUniformToo) {
-  constexpr std::size_t kCells = 64, kTimes = 32;
-  std::vector<std::vector<double>> counts(4, std::vector<double>(kCells, 0));
-  std::vector<std::vector<double>> low = counts;
   Prng prng(seed_of(15));
-  for (std::size_t time = 0; time < kTimes; ++time) {
-    const Poly x = sample_secret_uniform(ring_, 4, prng);
+  expect_uniform(4, [&](std::size_t) {
+    Poly x = sample_secret_uniform(ring_, 4, prng);
     EXPECT_TRUE(x.wiped());
-    for (std::size_t i = 0; i < x.limbs(); ++i) {
-      const u64 q = x.modulus(i).q;
-      for (const u64 residue : limb_of(x, i)) {
-        ASSERT_LT(residue, q);
-        ++counts[i][static_cast<std::size_t>(u128{residue} * kCells / q)];
-        ++low[i][residue % kCells];
-      }
-    }
-  }
-  const std::vector<double> expected(kCells, double(kTimes << kLogN) / kCells);
-  for (std::size_t i = 0; i < counts.size(); ++i) {
-    EXPECT_LT(chi_square(counts[i], expected), chi_square_bound(kCells - 1)) << "limb " << i;
-    EXPECT_LT(chi_square(low[i], expected), chi_square_bound(kCells - 1)) << "limb " << i;
-  }
+    return x;
+  });
 }
 
 TEST_F(SampleUniform, SeedAndStreamDecideEverything) {

@@ -1,10 +1,10 @@
 #include "app/report/finetuning_summary.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <sstream>
 
 #include "app/common/report.h"
+#include "app/report/formatted.h"
 #include "base/path.h"
 #include "base/quantity.h"
 #include "learn/training_config.h"
@@ -16,13 +16,6 @@ using namespace party;
 namespace {
 
 using nlohmann::json;
-
-template <typename T>
-std::string formatted(const char* format, T value) {
-  char text[64];  // numbers only
-  std::snprintf(text, sizeof text, format, value);
-  return text;
-}
 
 std::string percent(const json& share) { return formatted("%.2f %%", 100 * share.get<double>()); }
 

@@ -1,9 +1,9 @@
 #include "app/report/study_summary.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <sstream>
 
+#include "app/report/formatted.h"
 #include "base/quantity.h"
 #include "base/utf8.h"
 #include "features/samples/class_names.h"
@@ -14,13 +14,6 @@ using namespace features;
 namespace {
 
 using nlohmann::json;
-
-template <typename T>
-std::string formatted(const char* format, T value) {
-  char text[64];  // numbers only
-  std::snprintf(text, sizeof text, format, value);
-  return text;
-}
 
 std::string padded(std::string text, std::size_t width) {
   text.resize(std::max(width, text.size() + 1), ' ');

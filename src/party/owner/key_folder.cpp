@@ -51,13 +51,6 @@ void rename_file(const fs::path& from, const fs::path& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) cannot("write", to, errno);
 }
 
-/// For its owner alone.
-void make_private_folder(const fs::path& folder) {
-  if (folder.has_parent_path()) make_folder(folder.parent_path());
-  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) cannot("make", folder, errno);
-  make_folder(folder);
-}
-
 void tell_of_other_users(const fs::path& folder, const Listener& listener) {
   struct stat status {};
   if (::stat(folder.c_str(), &status) == 0 && (status.st_mode & 077) != 0)

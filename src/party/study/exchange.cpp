@@ -1,9 +1,5 @@
 #include "party/study/exchange.h"
 
-#include <sys/stat.h>
-
-#include <cerrno>
-
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/input_file.h"
@@ -20,14 +16,6 @@ std::string read_own(const fs::path& path) {
 }
 
 }  // namespace
-
-void make_private_folder(const fs::path& folder) {
-  if (folder.has_parent_path()) make_folder(folder.parent_path());
-  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
-    throw DataError("cannot make " + quoted_path(folder) + ": " +
-                    std::generic_category().message(errno));
-  make_folder(folder);
-}
 
 StudyExchange::StudyExchange(std::shared_ptr<Channel> channel, fs::path folder, bool changes)
     : channel_(std::move(channel)), folder_(std::move(folder)), changes_(changes) {

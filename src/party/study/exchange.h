@@ -21,9 +21,6 @@ namespace blindtuner::party {
 using namespace records;
 using namespace transport;
 
-/// A folder for its owner alone (0700), and the folders above it as they come. Throws DataError.
-void make_private_folder(const std::filesystem::path& folder);
-
 class StudyExchange {
  public:
   /// With `changes` false nothing is written, neither in the folder nor in the exchange: for who only looks.

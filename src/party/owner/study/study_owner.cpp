@@ -1,6 +1,5 @@
 #include "party/owner/study/study_owner.h"
 
-#include <openssl/evp.h>
 #include <openssl/rand.h>
 
 #include <algorithm>
@@ -20,17 +19,6 @@ namespace fs = std::filesystem;
 
 constexpr const char *kIdentity = "a study's identity", *kSetupSeed = "a study's set-up seed";
 constexpr std::size_t kSealingBytes = 32;
-
-SealingKey sealing_key(const SecretBytes& secret) {
-  SealingKey out{};
-  std::size_t size = out.size();
-  const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(
-      EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, nullptr, secret.span().data(), secret.size()),
-      EVP_PKEY_free);
-  if (!key || EVP_PKEY_get_raw_public_key(key.get(), out.data(), &size) != 1)
-    throw std::runtime_error("X25519 is not available");
-  return out;
-}
 
 SecretBytes part_of(const SecretBytes& all, std::size_t begin, std::size_t count) {
   SecretBytes out(count);
@@ -173,9 +161,9 @@ const SigningKey& StudyOwner::signing_key() {
   return *signing_;
 }
 
-const SecretBytes& StudyOwner::sealing_secret() {
+secret::joint::BoxKey StudyOwner::box_key() {
   load_identity();
-  return sealing_;
+  return secret::joint::BoxKey(part_of(sealing_, 0, sealing_.size()));
 }
 
 void StudyOwner::say(const StudyMessage& message) {
@@ -318,7 +306,7 @@ void StudyOwner::join() {
   if (std::ranges::find(read.owners, name()) == read.owners.end())
     throw DataError("the study '" + read.name + "' has no owner '" + name() + "'");
   make_identity();
-  StudyParty me{name(), signing_key().public_key(), sealing_key(sealing_secret())};
+  StudyParty me{name(), signing_key().public_key(), box_key().public_key()};
   say(join_message(draft_digest(*exchange().find("draft")), me));
 }
 

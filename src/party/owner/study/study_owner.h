@@ -15,6 +15,7 @@
 #include "base/signature.h"
 #include "party/owner/listener.h"
 #include "party/study/member.h"
+#include "secret/joint/sealed_box.h"
 #include "secret/secret_key_file.h"
 
 namespace blindtuner::party {
@@ -61,7 +62,8 @@ class StudyOwner : public StudyMember {
 
   // For phases.
   const SigningKey& signing_key();
-  const SecretBytes& sealing_secret();
+  /// What shares for this owner are sealed to.
+  secret::joint::BoxKey box_key();
   const SecretBytes& passphrase();  ///< what new secrets are sealed under; empty: nothing
   /// The owner's own keys of the session, which encrypt its data. Throws DataError before they are there.
   OwnerKeys own_keys();

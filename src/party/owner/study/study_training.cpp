@@ -102,13 +102,6 @@ const OwnerKeys& StudyTraining::keys() {
 
 Disclosure StudyTraining::door() { return {keys(), owner_.session_folder()}; }
 
-secret::joint::BoxKey StudyTraining::box_key() {
-  const SecretBytes& secret = owner_.sealing_secret();
-  SecretBytes copy(secret.size());
-  std::ranges::copy(secret.span(), copy.span().begin());
-  return secret::joint::BoxKey(std::move(copy));
-}
-
 std::vector<secret::joint::PublicBoxKey> StudyTraining::receivers() {
   std::vector<secret::joint::PublicBoxKey> out;
   for (const StudyParty& party : owner_.manifest().owners) out.push_back(party.sealing);
@@ -183,7 +176,7 @@ std::vector<OpeningShare> StudyTraining::shares_of_all(const char* record_kind,
                                                        const Sha256Digest& result,
                                                        const CiphertextShape& shape, double noise) {
   std::vector<OpeningShare> out;
-  const secret::joint::BoxKey key = box_key();
+  const secret::joint::BoxKey key = owner_.box_key();
   const std::vector<StudyParty>& owners = owner_.manifest().owners;
   for (std::size_t i = 0; i < owners.size(); ++i)
     read_record_of(owner_, record_kind, commit_kind, owners[i].name, [&](ByteSource& source) {

@@ -48,7 +48,6 @@ class StudyTraining {
   const JointRun& run();
   const OwnerKeys& keys();
   Disclosure door();
-  secret::joint::BoxKey box_key();
   std::vector<secret::joint::PublicBoxKey> receivers();
   Origin origin(const std::string& what);
   /// Writes a record into the folder, once, says what its contents are, and sends it.

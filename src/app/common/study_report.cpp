@@ -1,9 +1,7 @@
 #include "app/common/study_report.h"
 
-#include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <ctime>
 #include <sstream>
 #include <thread>
 
@@ -12,38 +10,6 @@
 #include "base/json.h"
 
 namespace blindtuner::app {
-namespace {
-
-namespace fs = std::filesystem;
-
-/// When the party's own folder last changed: since then it waits.
-std::string last_change(const fs::path& folder) {
-  std::optional<fs::file_time_type> newest;
-  for (const char* part : {"said", "seen"}) {
-    std::error_code error;
-    for (const fs::directory_entry& entry : fs::directory_iterator(folder / part, error)) {
-      const fs::file_time_type time = entry.last_write_time(error);
-      if (!error && (!newest || time > *newest)) newest = time;
-    }
-  }
-  if (!newest) return "";
-  const auto time =
-      std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::file_clock::to_sys(*newest));
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
-  std::tm utc{};
-  gmtime_r(&seconds, &utc);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
-  return text;
-}
-
-bool is_operators(const Advance& where, const std::string& name) {
-  return std::ranges::any_of(where.awaited, [&](const Awaited& a) { return a.from == name; }) &&
-         std::ranges::all_of(where.awaited, [&](const Awaited& a) { return a.from == name; });
-}
-
-}  // namespace
-
 void add_study_wait(Command& command, StudyWait& wait) {
   const Option once = command.add_flag("--once", wait.once, "do what is due and wait for nobody");
   add_number(command, "--wait", wait.seconds, "seconds to wait for others", 0, kMaxTimeout)
@@ -63,7 +29,7 @@ Advance take_steps(const CommonOptions& common, const StudyWait& wait, const std
       if (!common.quiet) std::fprintf(stderr, "%s %s\n", name.c_str(), where.phase.c_str());
       continue;
     }
-    if (where.kind == Advance::Kind::kFinished || wait.once || is_operators(where, name) ||
+    if (where.kind == Advance::Kind::kFinished || wait.once || waits_for_operator(where, name) ||
         Channel::Clock::now() >= deadline)
       return where;
     std::string now = "waits for";
@@ -79,7 +45,7 @@ void report_study(const CommonOptions& common, StudyMember& member, const Advanc
                   const std::string& words) {
   const std::optional<StudyDraft> draft = member.draft();
   const std::string study = draft ? draft->name : "";
-  const std::string since = last_change(member.exchange().folder());
+  const std::string since = member.last_change();
   const char* const states[] = {"due", "waits", "finished"};
   nlohmann::json report = {{"study", study},
                            {"party", member.name()},

@@ -4,19 +4,12 @@
 #include "app/common/study_report.h"
 #include "app/owner/passphrase.h"
 #include "party/owner/study/study_owner.h"
+#include "party/owner/study/study_place.h"
 
 namespace blindtuner::app {
 
-/// Who an owner is, and where the others are: in its folder, study.json.
-struct StudyPlace {
-  std::filesystem::path folder, exchange;
-  std::string name;
-};
 /// --folder, --exchange and --owner.
 void add_study_place(Command& command, StudyPlace& place);
-/// Throws DataError where the folder is another owner's, or of another exchange; or would lie in the exchange.
-void write_study_place(const StudyPlace& place);
-StudyPlace read_study_place(const std::filesystem::path& folder);
 
 /// --passphrase and --passphrase-file, of secrets that are made.
 struct StudySecrets {

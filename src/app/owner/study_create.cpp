@@ -9,6 +9,7 @@
 #include "app/owner/study.h"
 #include "base/error.h"
 #include "base/input_file.h"
+#include "party/study/draft.h"
 
 namespace blindtuner::app {
 namespace {
@@ -43,27 +44,10 @@ StudyDraft draft_of(const CreateOptions& o) {
   const auto classes = static_cast<int>(std::min<std::size_t>(o.classes.size(), kMaxClasses));
   d.config = read_training_config(o.config, classes, o.head.head);
   d.circuit = find_circuit(o.head.choice(d.config.head), d.config.classes).name;
-  if (o.whitening == "pooled") {
-    d.whitening = StudyDraft::Whitening::kPooled;
-    d.epsilon = o.epsilon;
-  } else if (o.whitening != "none") {
-    d.whitening = StudyDraft::Whitening::kFile;
-    d.whitening_file = file_digest(o.whitening);
-  }
+  set_whitening(d, o.whitening, o.epsilon);
   if (!o.encoder.empty()) d.encoder = file_digest(o.encoder);
   d.validate();
   return d;
-}
-
-/// What follows from the choice, and is easily not thought of.
-std::string note_on_whitening(const StudyDraft& draft) {
-  if (draft.whitening == StudyDraft::Whitening::kNone)
-    return "features are trained on as they are: unless all owners' columns have about the same "
-           "scale and are hardly correlated, '--whitening pooled' trains better";
-  if (draft.whitening == StudyDraft::Whitening::kPooled && draft.owners.size() == 2)
-    return "of two owners each learns the other's means and covariances from the pooled ones, by "
-           "subtraction; '--whitening FILE' takes a map of data that may be seen";
-  return {};
 }
 
 void create(const CommonOptions& common, const CreateOptions& o) {

@@ -2,9 +2,6 @@
 
 #include "app/owner/tables.h"
 #include "base/error.h"
-#include "base/input_file.h"
-#include "base/path.h"
-#include "features/samples/shuffle.h"
 
 namespace blindtuner::app {
 
@@ -38,8 +35,8 @@ StudyData load_study_data(const CommonOptions& common, const StudyDataOptions& o
     source.classes.names = draft.classes;
     source.classes.numbered = o.train.classes.numbered;
     if (rows && source.feature_names.empty()) source.feature_names = draft.column_names;
-    const bool labelled = rows || draft.labels == owner.name();
-    Dataset set = labelled ? load_dataset(source, &reading) : load_features(source, &reading);
+    Dataset set = has_labels(draft, owner.name()) ? load_dataset(source, &reading)
+                                                  : load_features(source, &reading);
     print_notes(common, reading);
     return set;
   };
@@ -52,25 +49,8 @@ StudyData load_study_data(const CommonOptions& common, const StudyDataOptions& o
     test.feature_names = out.train.feature_names;
     out.held_out = load(test);
   }
-  if (draft.whitening == StudyDraft::Whitening::kFile) {
-    if (o.whitening.empty())
-      throw DataError("the study names a whitening map: give its file with --whitening");
-    if (file_digest(o.whitening) != draft.whitening_file)
-      throw DataError(quoted_path(o.whitening) + ": is not the map that the study names");
-    out.map = Whitening::load(o.whitening);
-  }
-  // Batches are of all that an owner has, whatever order its file has.
-  const std::vector<std::uint32_t> order =
-      shuffled_indices(static_cast<std::size_t>(out.train.features.rows()), owner.session().seed);
-  if (out.train.labels.empty()) {
-    FeatureMatrix features(out.train.features.rows(), out.train.features.cols());
-    for (std::size_t i = 0; i < order.size(); ++i)
-      features.row(static_cast<Eigen::Index>(i)) =
-          out.train.features.row(static_cast<Eigen::Index>(order[i]));
-    out.train.features = std::move(features);
-  } else {
-    out.train = select(out.train, order);
-  }
+  out.map = named_map(draft, o.whitening);
+  out.train = in_study_order(std::move(out.train), owner);
   return out;
 }
 

@@ -1,11 +1,15 @@
 #include "party/study/member.h"
 
 #include <algorithm>
+#include <chrono>
+#include <ctime>
 
 #include "base/error.h"
 #include "base/path.h"
 
 namespace blindtuner::party {
+
+namespace fs = std::filesystem;
 
 StudyMember::StudyMember(std::string name, std::shared_ptr<Channel> channel,
                          const std::filesystem::path& folder, bool allow_insecure, bool changes)
@@ -13,6 +17,27 @@ StudyMember::StudyMember(std::string name, std::shared_ptr<Channel> channel,
       exchange_(std::move(channel), folder, changes),
       allow_insecure_(allow_insecure),
       changes_(changes) {}
+
+std::string StudyMember::last_change() const {
+  std::optional<fs::file_time_type> newest;
+  for (const char* part : {"said", "seen"}) {
+    std::error_code error;
+    for (const fs::directory_entry& entry :
+         fs::directory_iterator(exchange_.folder() / part, error)) {
+      const fs::file_time_type time = entry.last_write_time(error);
+      if (!error && (!newest || time > *newest)) newest = time;
+    }
+  }
+  if (!newest) return "";
+  const auto time =
+      std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::file_clock::to_sys(*newest));
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+  std::tm utc{};
+  gmtime_r(&seconds, &utc);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return text;
+}
 
 std::optional<StudyDraft> StudyMember::draft() {
   const auto found = exchange_.find("draft");

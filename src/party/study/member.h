@@ -26,6 +26,9 @@ class StudyMember {
   /// Once all have joined. Throws DataError.
   const StudyManifest& manifest();
 
+  /// When the party's own folder last changed, as "2026-01-31T12:00:00Z": since then it waits. Empty: never.
+  std::string last_change() const;
+
   std::uint64_t session_number() const { return exchange_.session(); }
   /// Folder of what belongs to the session, in the party's own; made, unless the party only looks.
   std::filesystem::path session_folder();

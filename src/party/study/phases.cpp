@@ -1,5 +1,7 @@
 #include "party/study/phases.h"
 
+#include <algorithm>
+
 namespace blindtuner::party {
 
 Advance take_step(std::span<const Phase> phases, bool act) {
@@ -11,6 +13,11 @@ Advance take_step(std::span<const Phase> phases, bool act) {
     return {Advance::Kind::kActed, phase.name, {}};
   }
   return {Advance::Kind::kFinished, {}, {}};
+}
+
+bool waits_for_operator(const Advance& where, const std::string& party) {
+  return !where.awaited.empty() &&
+         std::ranges::all_of(where.awaited, [&](const Awaited& a) { return a.from == party; });
 }
 
 }  // namespace blindtuner::party

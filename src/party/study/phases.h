@@ -31,5 +31,7 @@ struct Advance {
 };
 /// Does the first phase that is not done, if it waits for nothing. With `act` false it only says: kActed where it would.
 Advance take_step(std::span<const Phase> phases, bool act = true);
+/// It waits, and for nobody but the party's own operator.
+bool waits_for_operator(const Advance& where, const std::string& party);
 
 }  // namespace blindtuner::party

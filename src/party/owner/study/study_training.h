@@ -14,21 +14,14 @@
 // like (party/owner/study/gain.h), which is there last.
 #pragma once
 
-#include "features/data/whitening.h"
 #include "party/owner/decrypted.h"
+#include "party/owner/study/study_data.h"
 #include "party/owner/study/study_owner.h"
 #include "party/study/study_run.h"
 #include "secret/disclosure.h"
 #include "secret/joint/sealed_box.h"
 
 namespace blindtuner::party {
-
-/// What an owner trains with.
-struct StudyData {
-  Dataset train;                    ///< its classes numbered as the study's; the same at every call
-  std::optional<Dataset> held_out;  ///< of its own, on which the model is judged
-  std::optional<Whitening> map;     ///< where the study's whitening is a file's
-};
 
 class StudyTraining {
  public:

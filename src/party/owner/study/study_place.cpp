@@ -1,0 +1,50 @@
+#include "party/owner/study/study_place.h"
+
+#include "base/atomic_file.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/path.h"
+#include "records/study/message.h"
+
+namespace blindtuner::party {
+using namespace records;
+
+namespace fs = std::filesystem;
+
+void write_study_place(const StudyPlace& place) {
+  if (!is_party_name(place.name))
+    throw DataError("'" + place.name +
+                    "' is no owner's name: 1 to 16 of a to z, 0 to 9 and '-', the first a letter");
+  if (lies_within(place.folder, place.exchange))
+    throw DataError(quoted_path(place.folder) + ": is in the folder that all others see, " +
+                    quoted_path(place.exchange) + ": they are not to have this owner's secrets");
+  const fs::path file = place.folder / "study.json";
+  std::error_code error;
+  const std::string exchange = fs::absolute(place.exchange, error).lexically_normal().string();
+  if (error)
+    throw DataError("cannot tell where " + quoted_path(place.exchange) + " is: " + error.message());
+  if (path_exists(file)) {
+    const StudyPlace there = read_study_place(place.folder);
+    if (there.name != place.name || there.exchange != exchange)
+      throw DataError(quoted_path(file) + ": the folder is that of '" + there.name + "', in " +
+                      quoted_path(there.exchange));
+    return;
+  }
+  make_private_folder(place.folder);
+  write_file_atomically(
+      file, json_text({{"study", 1}, {"owner", place.name}, {"exchange", exchange}}, 2) + "\n",
+      kForTheOwner);
+}
+
+StudyPlace read_study_place(const fs::path& folder) {
+  const fs::path file = folder / "study.json";
+  const nlohmann::json json = read_json(file, 1 << 16);
+  const JsonIn in(json, quoted_path(file));
+  require_members(in, {"study", "owner", "exchange"});
+  (void)in.at("study").whole(1, 1);
+  StudyPlace out{folder, in.at("exchange").as<std::string>(), in.at("owner").as<std::string>()};
+  if (!is_party_name(out.name)) in.at("owner").refuse("an owner's name");
+  return out;
+}
+
+}  // namespace blindtuner::party

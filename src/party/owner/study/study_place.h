@@ -1,0 +1,18 @@
+// Where an owner of a study keeps what is its own, and where the others are.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace blindtuner::party {
+
+/// Who an owner is: in its folder, study.json.
+struct StudyPlace {
+  std::filesystem::path folder, exchange;
+  std::string name;
+};
+/// Throws DataError where the folder is another owner's, or of another exchange; or would lie in the exchange.
+void write_study_place(const StudyPlace& place);
+StudyPlace read_study_place(const std::filesystem::path& folder);
+
+}  // namespace blindtuner::party

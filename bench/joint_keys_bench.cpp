@@ -64,13 +64,19 @@ nlohmann::json cost_of(const ParametersPtr& p, std::size_t count, const fs::path
   const ProductLayout layout = ProductLayout::plan(*p, 4096, features + 1, classes, 4096);
   const StudyKeyList list(p, layout, count, Seed{1}, KeyId{1});
   const SecretKeys secrets = SecretKeys::generate(p);
-  const fs::path linear = folder / "shares", first = folder / "relin1", second = folder / "relin2";
+  const fs::path ways = folder / "ways", linear = folder / "shares", first = folder / "relin1",
+                 second = folder / "relin2";
   std::vector<secret::joint::Relinearisation> rounds;
   std::vector<secret::joint::FirstRound> sums;
   const double make_linear = cpu_seconds_of([&] {
+    ShareMaker maker(secrets, 0, count);
+    FileSink way_in(ways);
+    ShareWriter in(way_in, list, ShareKind::kWayIn, 0);
+    for (const KeyPlan& plan : list.way_in)
+      in.put(plan.name(), maker.make(plan, list.uniform(plan)));
+    in.commit();
     FileSink sink(linear);
     ShareWriter out(sink, list, ShareKind::kLinear, 0);
-    ShareMaker maker(secrets, 0, count);
     for (const KeyPlan& plan : list.linear())
       out.put(plan.name(), maker.make(plan, list.uniform(plan)));
     for (const ComponentMap& map : list.maps())
@@ -114,8 +120,8 @@ nlohmann::json cost_of(const ParametersPtr& p, std::size_t count, const fs::path
   // What the server does with every owner's records. The first share begins a sum, which takes a copy here.
   const double read_all = cpu_seconds_of([&] {
     for (const auto& [kind, path] :
-         {std::pair{ShareKind::kLinear, &linear}, std::pair{ShareKind::kFirstRound, &first},
-          std::pair{ShareKind::kSecondRound, &second}}) {
+         {std::pair{ShareKind::kWayIn, &ways}, std::pair{ShareKind::kLinear, &linear},
+          std::pair{ShareKind::kFirstRound, &first}, std::pair{ShareKind::kSecondRound, &second}}) {
       FileSource source(*path);
       ShareReader in = open(source, kind);
       const auto take = [&](const std::string& name) {
@@ -124,7 +130,9 @@ nlohmann::json cost_of(const ParametersPtr& p, std::size_t count, const fs::path
         for (const Poly& x : share) sum.push_back(x.copy());
         for (std::size_t d = 0; d < share.size(); ++d) add_inplace(sum[d], share[d]);
       };
-      if (kind == ShareKind::kLinear) {
+      if (kind == ShareKind::kWayIn) {
+        for (const KeyPlan& plan : list.way_in) take(plan.name());
+      } else if (kind == ShareKind::kLinear) {
         for (const KeyPlan& plan : list.linear()) take(plan.name());
         for (const ComponentMap& map : list.maps()) take(key_name(map));
       } else {

@@ -72,7 +72,8 @@ void forecast_sizes(StudyForecast& out, const StudyRequest& r, const Arrangement
   const CiphertextShape model = model_shape(p, arrangement.layout, *r.circuit);
   const std::size_t d = r.features;
   const SumsShape moments = sums_shape(p, r.samples, 1 + d + d * (d + 1) / 2);
-  out.sends.shares = key_shares_bytes(list, ShareKind::kLinear);
+  out.sends.shares =
+      key_shares_bytes(list, ShareKind::kWayIn) + key_shares_bytes(list, ShareKind::kLinear);
   out.sends.first_round = key_shares_bytes(list, ShareKind::kFirstRound);
   out.sends.second_round = key_shares_bytes(list, ShareKind::kSecondRound);
   out.sends.statistics = owner_sums_bytes(p, moments);
@@ -98,7 +99,9 @@ void forecast_set_up(StudyForecast& out, const StudyRequest& r, const UnitCosts&
                      const StudyKeyList& list) {
   const Parameters& p = *r.parameters;
   const double n = static_cast<double>(p.ring().n()), k = static_cast<double>(r.owners);
-  const Halves linear = halves_of(list, list.linear(), list.maps()),
+  std::vector<KeyPlan> linear_plans = list.way_in;
+  std::ranges::copy(list.linear(), std::back_inserter(linear_plans));
+  const Halves linear = halves_of(list, linear_plans, list.maps()),
                rounds = halves_of(list, list.relinearisation());
   const auto bytes = [](std::uint64_t value) { return static_cast<double>(value); };
   // A half: its error drawn and transformed, three products and sums.

@@ -36,7 +36,7 @@ struct StudyForecast {
   } bytes;
 
   struct {
-    double shares = 0;    ///< an owner's, of both records, with writing
+    double shares = 0;    ///< an owner's, of all its records, with writing
     double answer = 0;    ///< an owner's: all first rounds read, the second made
     double addition = 0;  ///< the server's: all shares read, the finished keys written
     double encryption = 0;

@@ -121,7 +121,8 @@ CASES = [
          "--classes no,yes --columns 4 --parameters InsecureJoint4", ["mine/study.json"], over=None),
     # What was drawn before decides every byte.
     Case("study-shares", OWNER, "study run --folder mine --exchange exchange --once",
-         ["exchange/shares-s1-a", "exchange/relin1-s1-a"], ["exchange/shares-s1-a", "exchange/relin1-s1-a"],
+         ["exchange/ways-s1-a", "exchange/shares-s1-a", "exchange/relin1-s1-a"],
+         ["exchange/ways-s1-a", "exchange/shares-s1-a", "exchange/relin1-s1-a"],
          beforehand={"sharing/mine": "mine", "sharing/exchange": "exchange"}, over=None, long=True, every=12),
     Case("study-answer", OWNER, "study run --folder mine --exchange exchange --once",
          ["exchange/relin2-s1-a", "mine/s1/secret.key"], ["exchange/relin2-s1-a"],

@@ -180,15 +180,9 @@ void contribution(Bytes bytes) {
 
 void sums(Bytes bytes) {
   const SumsShape shape = sums_shape(owner().parameters(), 20, 6);
-  const std::filesystem::path path = sealed_file(FileKind::kSums, bytes);
   Sha256Digest contents{};
-  FileSource total(path);
-  try {
-    (void)read_sums(total, owner().set(), {}, shape, contents);
-  } catch (const DataError&) {
-    FileSource own(path);
-    (void)read_owner_sums(own, owner().set(), {}, 0, shape, contents);
-  }
+  FileSource own(sealed_file(FileKind::kSums, bytes));
+  (void)read_owner_sums(own, owner().set(), {}, 0, shape, contents);
 }
 
 // What stands in the box, too, as if it had been opened.

@@ -313,8 +313,9 @@ TEST_F(PlanTest, StudyRecordsHaveTheSizesForecast) {
   const auto shares = [&](ShareKind kind) {
     return size_of([&](MemorySink& sink) {
       ShareWriter out(sink, list, kind, 1);
-      for (const KeyPlan& plan :
-           kind == ShareKind::kLinear ? list.linear() : list.relinearisation()) {
+      for (const KeyPlan& plan : kind == ShareKind::kWayIn    ? list.way_in
+                                 : kind == ShareKind::kLinear ? list.linear()
+                                                              : list.relinearisation()) {
         out.put(plan.name(), halves(plan));
         if (kind == ShareKind::kFirstRound) out.put(plan.name(), halves(plan));
       }
@@ -323,7 +324,7 @@ TEST_F(PlanTest, StudyRecordsHaveTheSizesForecast) {
       out.commit();
     });
   };
-  EXPECT_EQ(f.sends.shares, shares(ShareKind::kLinear));
+  EXPECT_EQ(f.sends.shares, shares(ShareKind::kWayIn) + shares(ShareKind::kLinear));
   EXPECT_EQ(f.sends.first_round, shares(ShareKind::kFirstRound));
   EXPECT_EQ(f.sends.second_round, shares(ShareKind::kSecondRound));
 

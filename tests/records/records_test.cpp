@@ -420,13 +420,10 @@ TEST_F(RecordsTest, Sums) {
   const ParametersPtr q = Parameters::create(find_parameters("InsecureJoint4"));
   const KeySet set{q, make_header(FileKind::kSecretKey, *q, KeyId{9}), "'secret.key'"};
   const SumsShape shape = sums_shape(*q, 1000, q->small_ring().n() + 1);
-  EncryptedSums sums{shape, {}};
   std::vector<SeededCiphertext> own(2);
   for (std::size_t i = 0; i < 2; ++i) {
     own[i].c0 = random_poly(q->small_ring(), 2, 0, i);
     own[i].scale = shape.scale(*q);
-    sums.packs.push_back({random_poly(q->small_ring(), 2, 0, i),
-                          random_poly(q->small_ring(), 2, 0, i + 2), shape.scale(*q)});
   }
   Sha256Digest contents{};
   FileSink one(path());
@@ -449,19 +446,6 @@ TEST_F(RecordsTest, Sums) {
   refused(2, DataId{2}, shape, "another study");
   refused(2, DataId{1}, sums_shape(*q, 999, shape.numbers), "rows: 1000, expected 999");
   refused(2, DataId{1}, sums_shape(*q, 1000, shape.numbers - 1), "numbers: ");
-  MemorySource as_total(bytes, "'sums'");
-  EXPECT_NE(message_of([&] {
-              read_sums(as_total, set, DataId{1}, shape, contents);
-            }).find("the flag for sums of all owners"),
-            std::string::npos);
-
-  FileSink all(path());
-  write_sums(all, set, DataId{1}, sums);
-  FileSource total(path());
-  EXPECT_TRUE(
-      equal(read_sums(total, set, DataId{1}, shape, contents).packs[1].c1, sums.packs[1].c1));
-  same_in_memory([&](ByteSink& sink) { write_sums(sink, set, DataId{1}, sums); },
-                 [&](ByteSource& source) { read_sums(source, set, DataId{1}, shape, contents); });
 }
 
 TEST_F(RecordsTest, SealedShare) {

@@ -160,7 +160,7 @@ Sha256Digest committed_contents(StudyMember& member, const std::string& owner, S
     if (hex_member<32>(body, "sums") != sums_digest(first_rounds))
       throw DataError(where + ": '" + owner + "' has answered other first rounds than were sent");
   } else {
-    require_members(body, {"keys", "relin1", "shares"});
+    require_members(body, {"keys", "relin1", "shares", "ways"});
     if (hex_member<16>(body, "keys") != member.session().joint)
       throw DataError(where + ": '" + owner +
                       "' makes keys of another session than the nonces give");

@@ -1,6 +1,7 @@
 // What owners and server of a study have in common: the draft, the manifest, the session that they are in.
 #pragma once
 
+#include "base/error.h"
 #include "party/study/exchange.h"
 #include "party/study/phases.h"
 #include "records/study/key_shares.h"
@@ -71,10 +72,22 @@ inline constexpr const char* kAgree = "agree";  ///< nothing: the study's digest
 inline constexpr const char* kCommit = "nonce-commit";  ///< "commitment"
 inline constexpr const char* kNonce = "nonce";          ///< "nonce"
 inline constexpr const char* kShares =
-    "shares-commit";  ///< "keys", the joint keys' identity; "shares", "relin1"
+    "shares-commit";  ///< "keys", the joint keys' identity; "ways", "shares", "relin1"
 inline constexpr const char* kAnswer =
     "relin2-commit";                            ///< "sums", digest of what was answered; "relin2"
 inline constexpr const char* kReady = "ready";  ///< "evaluation_keys", "way_in_keys"
+
+/// What `read` gives of what a party has sent. Where that is none, the DataError names the party.
+template <typename Read>
+auto read_of(const std::string& party, const Read& read) {
+  try {
+    return read();
+  } catch (const SecurityError&) {
+    throw;
+  } catch (const DataError& error) {
+    throw DataError("what '" + party + "' has sent is refused: " + error.what());
+  }
+}
 
 /// What an owner has committed to before anybody's shares were to be seen; of the second round, with what it has answered
 /// held to be what all have. Throws DataError that names it, also where it makes the keys of another session.

@@ -109,16 +109,12 @@ void read_record_of(StudyMember& member, const char* record_kind, const char* co
   require_members(body, {"contents"});
   const auto contents = hex_member<32>(body, "contents");
   const std::string name = member.record(record_kind, from);
-  try {
+  read_of(from, [&] {
     const std::unique_ptr<ByteSource> source = channel.find(name);
     if (!source) throw DataError(channel.place(name) + ": is not there");
     if (read(*source) != contents)
       throw DataError(source->name() + ": another record than it has said it is");
-  } catch (const SecurityError&) {
-    throw;
-  } catch (const DataError& error) {
-    throw DataError("what '" + from + "' has sent is refused: " + error.what());
-  }
+  });
 }
 
 Sha256Digest contents_of_file(const std::filesystem::path& file) {
@@ -179,7 +175,7 @@ HeldTranscript held_transcript(StudyMember& member, const JointRun& run) {
     if (!same) throw DataError(where + ": a transcript of " + what + " than the study's");
   };
   HeldTranscript out{*text, {}};
-  try {
+  read_of(server, [&] {
     const Transcript& said = out.transcript = parse_transcript(*text, where);
     hold(said.server == member.manifest().server.signing, "another server");
     hold(to_hex(said.parameters) == run.parameters->digest(), "other parameters");
@@ -192,9 +188,7 @@ HeldTranscript held_transcript(StudyMember& member, const JointRun& run) {
     hold(said.training.steps == run.config.total_steps(run.arrangement.layout.samples),
          "another number of steps");
     hold(said.model == said_digest(member, kModel, server, "contents"), "another model");
-  } catch (const DataError& error) {
-    throw DataError("what 'server' has sent is refused: " + std::string(error.what()));
-  }
+  });
   return out;
 }
 

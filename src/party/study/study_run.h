@@ -11,7 +11,6 @@ namespace blindtuner::party {
 // ("contents").
 inline constexpr const char* kRows = "rows";  ///< records/study/joint_run.h
 inline constexpr const char *kStatsCommit = "stats-commit", *kStatsRecord = "stats";
-inline constexpr const char *kSums = "sums", *kSumsRecord = "sums-total";  ///< the server's
 inline constexpr const char *kStatsAnswer = "stats-answer", *kStatsShareRecord = "stats-share";
 inline constexpr const char *kDataCommit = "data-commit", *kDataRecord = "data";
 inline constexpr const char *kModel = "model", *kModelRecord = "model-file";  ///< the server's

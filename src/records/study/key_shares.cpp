@@ -11,13 +11,15 @@
 namespace blindtuner::records {
 namespace {
 
-constexpr SectionTag kOwnerSection = section_tag("OWNR"), kLinearSection = section_tag("LINS"),
-                     kFirstSection = section_tag("REL1"), kSecondSection = section_tag("REL2"),
-                     kWaysSection = section_tag("WAYS");
+constexpr SectionTag kOwnerSection = section_tag("OWNR"), kWayInSection = section_tag("LINW"),
+                     kLinearSection = section_tag("LINS"), kFirstSection = section_tag("REL1"),
+                     kSecondSection = section_tag("REL2"), kWaysSection = section_tag("WAYS");
 constexpr std::uint64_t kCountBytes = 2, kOwnerBytes = 2 * kCountBytes;
 
 SectionTag section_of(ShareKind kind) {
   switch (kind) {
+    case ShareKind::kWayIn:
+      return kWayInSection;
     case ShareKind::kLinear:
       return kLinearSection;
     case ShareKind::kFirstRound:
@@ -41,6 +43,10 @@ std::vector<Item> items_of(const StudyKeyList& list, ShareKind kind) {
     out.push_back({plan.name(), &list.ring(plan), plan.shape.q_count, plan.shape.p_count,
                    plan.shape.digits()});
   };
+  if (kind == ShareKind::kWayIn) {
+    for (const KeyPlan& plan : list.way_in) add(plan);
+    return out;
+  }
   if (kind == ShareKind::kLinear) {
     for (const KeyPlan& plan : list.linear()) add(plan);
     const Parameters& p = *list.parameters;
@@ -83,7 +89,7 @@ StudyKeyList::StudyKeyList(ParametersPtr p, const ProductLayout& l, std::size_t 
       way_in(way_in_plans(*parameters, owners)) {}
 
 std::vector<KeyPlan> StudyKeyList::linear() const {
-  std::vector<KeyPlan> out = way_in;
+  std::vector<KeyPlan> out;
   for (const auto* plans : {&training.bootstrap, &training.products})
     std::ranges::copy_if(*plans, std::back_inserter(out), [](const KeyPlan& plan) {
       return plan.kind != KeyPlan::Kind::kRelinearisation;
@@ -117,6 +123,8 @@ std::vector<Poly> StudyKeyList::uniform(const ComponentMap& map) const {
 
 std::string share_record(ShareKind kind) {
   switch (kind) {
+    case ShareKind::kWayIn:
+      return "ways";
     case ShareKind::kLinear:
       return "shares";
     case ShareKind::kFirstRound:

@@ -5,8 +5,8 @@
 //   "LAYT"   layout (io/product_io.h) that the keys are for
 //   "OWNR"   the owner's place (2), from 0, and how many owners there are (2)
 //   then one of
-//   "LINS"   of the way-in keys by owner, then of all other keys in the order of the record of evaluation keys, but for relinearisation:
-//            residues of b_0, b_1, ..
+//   "LINW"   of the way-in keys, by owner: residues of b_0, b_1, ..
+//   "LINS"   of all other keys in the order of the record of evaluation keys, but for relinearisation: likewise
 //   "REL1"   first round of relinearisation, of the big ring's key and then of the small ring's: residues of h0_0,
 //            h0_1, .., then of h1_0, h1_1, ..
 //   "REL2"   second round, of the same keys: residues of r_0, r_1, ..
@@ -44,7 +44,7 @@ struct StudyKeyList {
   const Ring& ring(const KeyPlan& plan) const {
     return plan.small ? parameters->small_ring() : parameters->ring();
   }
-  /// Those of one kind of share, in the record's order; maps follow them in the first.
+  /// Those of one kind of share, in the record's order; maps follow the linear ones. Way-in keys are their own kind.
   std::vector<KeyPlan> linear() const, relinearisation() const;
   std::vector<ComponentMap> maps() const;
   /// The seed of a key's uniform halves.
@@ -53,8 +53,8 @@ struct StudyKeyList {
   std::vector<Poly> uniform(const ComponentMap& map) const;
 };
 
-enum class ShareKind { kLinear, kFirstRound, kSecondRound };
-/// How the record is called in the exchange: "shares", "relin1", "relin2".
+enum class ShareKind { kWayIn, kLinear, kFirstRound, kSecondRound };
+/// How the record is called in the exchange: "ways", "shares", "relin1", "relin2".
 std::string share_record(ShareKind kind);
 
 /// Writes one owner's shares of one kind, key by key in the record's order. The list must outlive it, and the sink.

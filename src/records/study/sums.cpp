@@ -6,19 +6,11 @@
 namespace blindtuner::records {
 namespace {
 
-constexpr SectionTag kStatisticsSection = section_tag("STAT"), kOwnSection = section_tag("SUMS"),
-                     kTotalSection = section_tag("TOTL");
+constexpr SectionTag kStatisticsSection = section_tag("STAT"), kOwnSection = section_tag("SUMS");
 
-void write_shape(ContainerWriter& out, const DataId& data, const SumsShape& shape) {
-  out.begin_section(kStatisticsSection);
-  out.bytes(data);
-  out.number(shape.rows);
-  out.number(static_cast<std::uint32_t>(shape.numbers));
-}
-
-// What a reader expects of one owner's, or of the sum of all.
+// What a reader expects.
 void hold_to(ContainerReader& in, const KeySet& keys, const DataId& data, const SumsShape& shape,
-             const std::size_t* owner) {
+             std::size_t owner) {
   require_key_set(in, keys);
   in.enter_section(kStatisticsSection);
   DataId is{};
@@ -31,8 +23,7 @@ void hold_to(ContainerReader& in, const KeySet& keys, const DataId& data, const 
   };
   hold(in.number<std::uint64_t>(), shape.rows, "rows");
   hold(in.number<std::uint32_t>(), shape.numbers, "numbers");
-  hold(in.number<std::uint8_t>(), owner ? 0 : 1, "the flag for sums of all owners");
-  if (owner) hold(in.number<std::uint16_t>(), *owner, "the owner's number");
+  hold(in.number<std::uint16_t>(), owner, "the owner's number");
 }
 
 }  // namespace
@@ -42,8 +33,10 @@ Sha256Digest write_owner_sums(ByteSink& sink, const KeySet& keys, const DataId& 
                               const std::vector<SeededCiphertext>& packs) {
   require(packs.size() == shape.packs(*keys.parameters), "sums of their shape");
   ContainerWriter out(sink, header_for(FileKind::kSums, keys));
-  write_shape(out, data, shape);
-  out.number(std::uint8_t{0});
+  out.begin_section(kStatisticsSection);
+  out.bytes(data);
+  out.number(shape.rows);
+  out.number(static_cast<std::uint32_t>(shape.numbers));
   out.number(static_cast<std::uint16_t>(owner));
   out.begin_section(kOwnSection);
   for (const SeededCiphertext& c : packs) write(out, *keys.parameters, c);
@@ -53,21 +46,9 @@ Sha256Digest write_owner_sums(ByteSink& sink, const KeySet& keys, const DataId& 
 
 std::uint64_t owner_sums_bytes(const Parameters& parameters, const SumsShape& shape) {
   const std::uint64_t sections[] = {
-      sizeof(DataId) + 8 + 4 + 1 + 2,
+      sizeof(DataId) + 8 + 4 + 2,
       shape.packs(parameters) * seeded_ciphertext_bytes(parameters.small_ring(), 2)};
   return file_size(parameters, sections);
-}
-
-Sha256Digest write_sums(ByteSink& sink, const KeySet& keys, const DataId& data,
-                        const EncryptedSums& sums) {
-  require(sums.packs.size() == sums.shape.packs(*keys.parameters), "sums of their shape");
-  ContainerWriter out(sink, header_for(FileKind::kSums, keys));
-  write_shape(out, data, sums.shape);
-  out.number(std::uint8_t{1});
-  out.begin_section(kTotalSection);
-  write_ciphertexts(out, *keys.parameters, sums.packs);
-  out.commit();
-  return out.contents();
 }
 
 std::vector<SeededCiphertext> read_owner_sums(ByteSource& source, const KeySet& keys,
@@ -75,7 +56,7 @@ std::vector<SeededCiphertext> read_owner_sums(ByteSource& source, const KeySet& 
                                               const SumsShape& shape, Sha256Digest& contents) {
   const Parameters& p = *keys.parameters;
   ContainerReader in(source, FileKind::kSums);
-  hold_to(in, keys, data, shape, &owner);
+  hold_to(in, keys, data, shape, owner);
   in.enter_section(kOwnSection);
   const CiphertextShape each{shape.packs(p), 2, shape.scale(p)};
   in.require_available(each.count, seeded_ciphertext_bytes(p.small_ring(), 2), "sums");
@@ -83,19 +64,6 @@ std::vector<SeededCiphertext> read_owner_sums(ByteSource& source, const KeySet& 
   for (std::size_t i = 0; i < each.count; ++i)
     out.push_back(read_seeded_ciphertext(
         in, p, [&](const CiphertextHead& head) { require_fit(in, head, p, each, "sums"); }));
-  in.finish();
-  contents = in.contents();
-  return out;
-}
-
-EncryptedSums read_sums(ByteSource& source, const KeySet& keys, const DataId& data,
-                        const SumsShape& shape, Sha256Digest& contents) {
-  const Parameters& p = *keys.parameters;
-  ContainerReader in(source, FileKind::kSums);
-  hold_to(in, keys, data, shape, nullptr);
-  in.enter_section(kTotalSection);
-  EncryptedSums out{shape,
-                    read_ciphertexts(in, p, {shape.packs(p), 2, shape.scale(p)}, "sums of all")};
   in.finish();
   contents = in.contents();
   return out;

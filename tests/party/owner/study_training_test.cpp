@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/json.h"
+#include "io/file_stream.h"
 #include "io/io_fixture.h"
 #include "io/memory_stream.h"
 #include "learn/reference/metrics.h"
@@ -16,8 +17,11 @@
 #include "party/owner/study/gain.h"
 #include "party/server/study/study_training.h"
 #include "party/server/training_session.h"
+#include "party/study/joint_statistics.h"
 #include "party/study/study_run.h"
 #include "records/study/study_fixture.h"
+#include "records/study/sums.h"
+#include "secret/scheme_fixture.h"
 #include "transport/folder/folder_channel.h"
 
 namespace blindtuner {
@@ -193,6 +197,72 @@ TEST_F(StudyTrainingTest, GivesEveryOwnerTheModelOfAllRows) {
     return load_classifier(path(name) / "s1" / "model.npz").classifier.weights;
   };
   EXPECT_EQ(weights("a"), weights("c"));
+}
+
+TEST_F(StudyTrainingTest, OwnersAddUpTheStatisticsThemselves) {
+  create(StudyDraft::Whitening::kPooled);
+  run([&] {
+    return std::ranges::all_of(draft_.owners, [&](const std::string& name) {
+      return fs::exists(exchange("stats-s1-" + name));
+    });
+  });
+  // What the server's way-in keys make of the records.
+  const auto as_the_server_would = [&](StudyServer& server, const JointRun& study) {
+    FileSource keys(server.way_in_keys());
+    const std::vector<KeySwitchKey> way_in = read_way_in_keys(keys, study.joint, 3);
+    EncryptedSums sum{study.statistics(), {}};
+    for (std::size_t i = 0; i < 3; ++i) {
+      FileSource source(exchange("stats-s1-" + draft_.owners[i]));
+      Sha256Digest contents{};
+      add_sums(sum, *study.parameters,
+               read_owner_sums(source, study.own[i], study.data, i, study.statistics(), contents),
+               way_in[i]);
+    }
+    return sum;
+  };
+  {
+    StudyServer server(
+        {path("server"), std::make_shared<FolderChannel>(exchange(), "server-looks"), true, false});
+    const JointRun at_server = study_run(server);
+    const EncryptedSums expected = as_the_server_would(server, at_server);
+    const Party c = party("c");
+    const JointRun at_c = study_run(*c.owner);
+    const EncryptedSums own = joint_statistics(*c.owner, at_c).sums;
+    ASSERT_EQ(own.packs.size(), expected.packs.size());
+    EXPECT_TRUE(same_residues(own.packs[0].c0, expected.packs[0].c0));
+    EXPECT_TRUE(same_residues(own.packs[0].c1, expected.packs[0].c1));
+  }
+  // One owner's statistics twice, two owners' in each other's places, an owner's share of the way in altered, another
+  // owner's, or none: nobody answers, and who is to be asked is named.
+  const auto stats_of = [&](const std::string& name) { return exchange("stats-s1-" + name); };
+  const testing::Bytes of_a = load(stats_of("a")), of_b = load(stats_of("b")),
+                       ways = load(exchange("ways-s1-b"));
+  const auto refused = [&](const std::string& who, const std::string& why) {
+    const std::string said = complaint("c");
+    EXPECT_NE(said.find("what '" + who + "' has sent is refused"), std::string::npos) << said;
+    EXPECT_NE(said.find(why), std::string::npos) << said;
+    EXPECT_EQ(said.find('\n'), std::string::npos);
+    EXPECT_FALSE(fs::exists(path("c") / "s1" / "stats-share"));
+  };
+  store(stats_of("b"), of_a);
+  refused("b", "stats-s1-b");
+  store(stats_of("a"), of_b);
+  refused("a", "stats-s1-a");
+  store(stats_of("a"), of_a);
+  store(stats_of("b"), of_b);
+  testing::Bytes altered = ways;
+  altered[altered.size() / 2] ^= 1;
+  store(exchange("ways-s1-b"), altered);
+  refused("b", "ways-s1-b");
+  store(exchange("ways-s1-b"), load(exchange("ways-s1-a")));
+  refused("b", "the shares of owner 1, expected those of owner 2");
+  fs::remove(exchange("ways-s1-b"));
+  const Advance waits = step("c");
+  ASSERT_EQ(waits.kind, Advance::Kind::kWaits);
+  EXPECT_EQ(waits.awaited.at(0).what, "ways-s1-b");
+  store(exchange("ways-s1-b"), ways);
+  EXPECT_EQ(complaint("c"), "");
+  EXPECT_TRUE(fs::exists(exchange("stats-share-s1-c")));
 }
 
 TEST(StudyGain, IsOfWhatTheOwnerHasAloneAndTogether) {

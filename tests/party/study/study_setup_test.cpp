@@ -174,7 +174,7 @@ TEST_F(StudySetup, GivesTheKeysThatTheSumOfSharesIs) {
 
   // Nothing of what made the keys is left, and nothing was kept that is not needed.
   for (const std::string& name : draft_.owners)
-    for (const char* file : {"setup.seed", "shares", "relin1", "relin2"})
+    for (const char* file : {"setup.seed", "ways", "shares", "relin1", "relin2"})
       EXPECT_FALSE(fs::exists(own(name, "s1") / file)) << name << file;
 }
 
@@ -392,9 +392,10 @@ class RogueShares : public StudySetup {
       }
     } else {
       ShareMaker maker(secrets, 2, 3);
-      for (const KeyPlan& plan : list.linear())
+      for (const KeyPlan& plan : kind == ShareKind::kWayIn ? list.way_in : list.linear())
         out.put(plan.name(), maker.make(plan, list.uniform(plan)));
-      for (const ComponentMap& map : list.maps())
+      for (const ComponentMap& map :
+           kind == ShareKind::kWayIn ? std::vector<ComponentMap>() : list.maps())
         out.put(key_name(map), make_share(list.uniform(map), map, secrets.small, true));
     }
     const Sha256Digest digest = out.commit();

@@ -19,6 +19,7 @@ namespace fs = std::filesystem;
 
 constexpr const char *kIdentity = "a study's identity", *kSetupSeed = "a study's set-up seed";
 constexpr std::size_t kSealingBytes = 32;
+constexpr const char* kShareRecords[] = {"ways", "shares", "relin1", "relin2"};
 
 SecretBytes part_of(const SecretBytes& all, std::size_t begin, std::size_t count) {
   SecretBytes out(count);
@@ -32,6 +33,9 @@ SecretBytes random_secret(std::size_t count) {
     throw std::runtime_error("the system's random generator failed");
   return out;
 }
+
+/// What it has committed to before anybody's was to be seen.
+constexpr ShareKind kFirstKinds[] = {ShareKind::kWayIn, ShareKind::kLinear, ShareKind::kFirstRound};
 
 /// What people read out, without what they put between.
 std::string digits_of(const std::string& fingerprint) {
@@ -71,18 +75,6 @@ SetupSeed setup_seed(StudyOwner& owner) {
     const SecretBytes& passphrase = owner.passphrase();
     return part_of(passphrase, 0, passphrase.size());
   }));
-}
-
-/// Reads one owner's record, and says whose it was when it is none.
-template <typename Read>
-void read_of(const std::string& owner, const Read& read) {
-  try {
-    read();
-  } catch (const SecurityError&) {
-    throw;
-  } catch (const DataError& error) {
-    throw DataError("what '" + owner + "' has sent is refused: " + error.what());
-  }
 }
 
 struct Sums {
@@ -277,8 +269,9 @@ std::vector<Phase> StudyOwner::setup_phases() {
        [this] { return missing(kNonce, session_number()); }, [this] { make_shares(); }},
       {"sends its shares",
        [this] {
-         return ready() || (exchange().channel().begun(record("shares", name())) &&
-                            exchange().channel().begun(record("relin1", name())));
+         return ready() || std::ranges::all_of(kFirstKinds, [this](ShareKind kind) {
+                  return exchange().channel().begun(record(share_record(kind), name()));
+                });
        },
        [this] { return missing(kShares, session_number()); }, [this] { send_shares(); }},
       {"answers the first round", [this] { return ready() || sent(kAnswer); },
@@ -336,7 +329,7 @@ void StudyOwner::drop_earlier_sessions() {
     const fs::path folder = exchange().folder() / ("s" + std::to_string(n));
     destroy_private(folder / "setup.seed");
     std::error_code ignored;
-    for (const char* file : {"shares", "relin1", "relin2"}) fs::remove(folder / file, ignored);
+    for (const char* file : kShareRecords) fs::remove(folder / file, ignored);
   }
 }
 
@@ -379,9 +372,14 @@ void StudyOwner::make_shares() {
     const std::size_t place = index();
     const std::vector<KeyPlan> linear = list.linear();
     const Task task(options_.listener, "making shares");
+    ShareMaker maker(secrets, place, list.owners, randomness);
+    FileSink ways(session_folder() / "ways", kForTheOwner);
+    ShareWriter way_in(ways, list, ShareKind::kWayIn, place);
+    for (const KeyPlan& plan : list.way_in)
+      way_in.put(plan.name(), maker.make(plan, list.uniform(plan)));
+    const Sha256Digest ways_contents = way_in.commit();
     FileSink shares(session_folder() / "shares", kForTheOwner);
     ShareWriter out(shares, list, ShareKind::kLinear, place);
-    ShareMaker maker(secrets, place, list.owners, randomness);
     for (std::size_t i = 0; i < linear.size(); ++i) {
       task.update(static_cast<double>(i) / static_cast<double>(linear.size()));
       out.put(linear[i].name(), maker.make(linear[i], list.uniform(linear[i])));
@@ -406,6 +404,7 @@ void StudyOwner::make_shares() {
                         manifest().digest,
                         session_number(),
                         {{"keys", to_string(list.id)},
+                         {"ways", to_hex(ways_contents)},
                          {"shares", to_hex(shares_contents)},
                          {"relin1", to_hex(first_contents)}}},
                        signing_key());
@@ -421,8 +420,7 @@ void StudyOwner::send_shares() {
   // All have committed, and to shares of one session: otherwise nothing of them goes out.
   for (const StudyParty& owner : manifest().owners)
     (void)committed_contents(*this, owner.name, ShareKind::kLinear);
-  send_share(ShareKind::kLinear);
-  send_share(ShareKind::kFirstRound);
+  for (const ShareKind kind : kFirstKinds) send_share(kind);
 }
 
 void StudyOwner::answer() {
@@ -489,8 +487,7 @@ void StudyOwner::finish() {
   require_members(JsonIn(message.body, exchange().channel().place(record(kReady, server))),
                   {"evaluation_keys", "way_in_keys"});
   std::error_code ignored;
-  for (const char* file : {"shares", "relin1", "relin2"})
-    fs::remove(session_folder() / file, ignored);
+  for (const char* file : kShareRecords) fs::remove(session_folder() / file, ignored);
 }
 
 }  // namespace blindtuner::party

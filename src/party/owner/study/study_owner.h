@@ -7,7 +7,7 @@
 //   identity             its Ed25519 and X25519 secrets (secret/private_file.h)
 //   sN/setup.seed        what its secrets and errors of session N follow from; destroyed once its answer is out
 //   sN/answered          which first rounds it has answered: never others
-//   sN/shares, relin1, relin2    its records as they went out; removed when the server has the keys
+//   sN/ways, shares, relin1, relin2    its records as they went out; removed when the server has the keys
 //   sN/secret.key, ledger-..     what stays: the secret that its data are encrypted under (secret/secret_key_file.h), that
 //                        of the big ring zero, which nobody has any more
 #pragma once

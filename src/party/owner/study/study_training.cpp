@@ -10,8 +10,8 @@
 #include "party/owner/study/contributing.h"
 #include "party/owner/study/gain.h"
 #include "party/owner/study/joint_opening.h"
+#include "party/study/joint_statistics.h"
 #include "party/study/study_run.h"
-#include "records/study/sums.h"
 
 namespace blindtuner::party {
 namespace {
@@ -43,8 +43,7 @@ std::vector<Phase> StudyTraining::phases() {
        [this] { send_statistics(); }},
       {"answers the statistics of all",
        [=] { return !pooled() || sent_record(kStatsShareRecord, kStatsAnswer); },
-       [this] { return missing_of(owner_, kSumsRecord, kSums, true); },
-       [this] { answer_statistics(); }},
+       [this] { return missing_statistics(owner_); }, [this] { answer_statistics(); }},
       {"sends its data", [=] { return sent_record(kDataRecord, kDataCommit); },
        [=, this] {
          return with_data(pooled() ? missing_of(owner_, kStatsShareRecord, kStatsAnswer, false)
@@ -150,22 +149,12 @@ void StudyTraining::send_statistics() {
   });
 }
 
-EncryptedSums StudyTraining::sums(Sha256Digest& contents) {
-  EncryptedSums out;
-  read_record_of(owner_, kSumsRecord, kSums, std::string(kServerName), [&](ByteSource& source) {
-    out = read_sums(source, run().joint, run().data, run().statistics(), contents);
-    return contents;
-  });
-  return out;
-}
-
 void StudyTraining::answer_statistics() {
   send(kStatsShareRecord, kStatsAnswer, [&](ByteSink& sink) {
-    Sha256Digest contents{};
-    const EncryptedSums all = sums(contents);
+    const JointStatistics all = joint_statistics(owner_, run());
     Disclosure own = door();
-    return send_share(sink, run(), {"sums", owner_.index(), contents},
-                      own.share(all, origin("statistics"), opening_of_statistics(run())),
+    return send_share(sink, run(), {"sums", owner_.index(), all.parts},
+                      own.share(all.sums, origin("statistics"), opening_of_statistics(run())),
                       receivers());
   });
 }
@@ -194,15 +183,15 @@ void StudyTraining::send_data() {
   const StudyData& own = data();
   std::optional<Whitening> map = own.map;
   if (pools_statistics(owner_.manifest().draft)) {
-    Sha256Digest contents{};
-    const EncryptedSums all = sums(contents);
+    const JointStatistics all = joint_statistics(owner_, r);
+    const EncryptedSums& sums = all.sums;
     Disclosure at = door();
     // Asked for again the share is the same, and costs nothing.
-    const OpeningShare mine = at.share(all, origin("statistics"), opening_of_statistics(r));
+    const OpeningShare mine = at.share(sums, origin("statistics"), opening_of_statistics(r));
     const std::vector<OpeningShare> shares =
-        shares_of_all(kStatsShareRecord, kStatsAnswer, "sums", contents,
-                      {all.packs.size(), 2, all.shape.scale(*r.parameters)}, mine.noise);
-    map = pooled_map(r, at.open(all, shares, origin("statistics")),
+        shares_of_all(kStatsShareRecord, kStatsAnswer, "sums", all.parts,
+                      {sums.packs.size(), 2, sums.shape.scale(*r.parameters)}, mine.noise);
+    map = pooled_map(r, at.open(sums, shares, origin("statistics")),
                      pooled_exponents(study_rows(owner_)), owner_.manifest().draft.epsilon);
   }
   if (map) map->save(owner_.session_folder() / "whitening.npz");

@@ -49,7 +49,6 @@ class StudyTraining {
   std::vector<OpeningShare> shares_of_all(const char* record_kind, const char* commit_kind,
                                           const std::string& what, const Sha256Digest& result,
                                           const CiphertextShape& shape, double noise);
-  EncryptedSums sums(Sha256Digest& contents);
   ModelFile model(Sha256Digest& contents);
 
   void say_rows();

@@ -1,7 +1,6 @@
 #include "party/server/study/joint_data.h"
 
 #include "records/study/contribution.h"
-#include "records/study/sums.h"
 
 namespace blindtuner::party {
 
@@ -21,15 +20,6 @@ std::shared_ptr<const DatasetFile> joint_data(JointDataset&& data, const JointRu
   file->data = std::move(data).finish();
   file->contents = contents;
   return file;
-}
-
-Sha256Digest take_statistics(EncryptedSums& sum, ByteSource& source, const JointRun& run,
-                             std::size_t owner, const KeySwitchKey& way_in) {
-  Sha256Digest contents{};
-  const std::vector<SeededCiphertext> own =
-      read_owner_sums(source, run.own[owner], run.data, owner, run.statistics(), contents);
-  add_sums(sum, *run.parameters, own, way_in);
-  return contents;
 }
 
 }  // namespace blindtuner::party

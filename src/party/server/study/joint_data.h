@@ -19,8 +19,4 @@ Sha256Digest take_contribution(JointDataset& data, ByteSource& source, const Joi
 std::shared_ptr<const DatasetFile> joint_data(JointDataset&& data, const JointRun& run,
                                               const Sha256Digest& contents = {});
 
-/// Adds one owner's statistics to those in `sum`. The same.
-Sha256Digest take_statistics(EncryptedSums& sum, ByteSource& source, const JointRun& run,
-                             std::size_t owner, const KeySwitchKey& way_in);
-
 }  // namespace blindtuner::party

@@ -28,7 +28,8 @@ MadeStudyKeys add_up_shares(StudyMember& member, const fs::path& evaluation_keys
                             const fs::path& way_in_keys) {
   const StudyKeyList& list = member.keys();
   const std::vector<StudyParty>& owners = member.manifest().owners;
-  constexpr ShareKind kKinds[] = {ShareKind::kLinear, ShareKind::kFirstRound,
+  // By their numbers.
+  constexpr ShareKind kKinds[] = {ShareKind::kWayIn, ShareKind::kLinear, ShareKind::kFirstRound,
                                   ShareKind::kSecondRound};
   struct Open {
     std::vector<std::unique_ptr<ByteSource>> sources;
@@ -36,35 +37,24 @@ MadeStudyKeys add_up_shares(StudyMember& member, const fs::path& evaluation_keys
   };
   std::vector<Sha256Digest> committed;
   std::vector<Open> open(owners.size());
-  // Whose record it was when one is none.
-  const auto read_of = [&](std::size_t i, const auto& read) {
-    try {
-      return read();
-    } catch (const SecurityError&) {
-      throw;
-    } catch (const DataError& error) {
-      throw DataError("what '" + owners[i].name + "' has sent is refused: " + error.what());
-    }
-  };
   for (std::size_t i = 0; i < owners.size(); ++i)
     for (const ShareKind kind : kKinds) {
       committed.push_back(committed_contents(member, owners[i].name, kind));
       open[i].sources.push_back(member.share_source(kind, owners[i].name));
-      read_of(i, [&] {
-        open[i].readers.emplace_back(*open[i].sources.back(), list, kind, i);
-        return 0;
-      });
+      read_of(owners[i].name,
+              [&] { open[i].readers.emplace_back(*open[i].sources.back(), list, kind, i); });
     }
   const auto next = [&](ShareKind kind, std::size_t i, const std::string& key) {
-    return read_of(i, [&] { return open[i].readers[static_cast<std::size_t>(kind)].next(key); });
+    return read_of(owners[i].name,
+                   [&] { return open[i].readers[static_cast<std::size_t>(kind)].next(key); });
   };
-  const auto linear = [&](const KeyPlan& plan) {
+  const auto sum_of = [&](ShareKind kind, const KeyPlan& plan) {
     return sum_shares(list.ring(plan), plan.shape, list.seed(plan.name()), owners.size(),
-                      [&](std::size_t i) { return next(ShareKind::kLinear, i, plan.name()); });
+                      [&](std::size_t i) { return next(kind, i, plan.name()); });
   };
   KeyStream stream;
   stream.key = [&](const KeyPlan& plan) {
-    if (plan.kind != KeyPlan::Kind::kRelinearisation) return linear(plan);
+    if (plan.kind != KeyPlan::Kind::kRelinearisation) return sum_of(ShareKind::kLinear, plan);
     // The first halves have done their work, and go; the second ones are the key's uniform half.
     std::vector<Poly> a, b;
     for (std::size_t i = 0; i < owners.size(); ++i) {
@@ -84,16 +74,16 @@ MadeStudyKeys add_up_shares(StudyMember& member, const fs::path& evaluation_keys
   };
   HeldSink way_in(way_in_keys), evaluation(evaluation_keys);
   MadeStudyKeys made;
-  made.way_in_keys = write_way_in_keys(way_in, list, linear);
+  made.way_in_keys = write_way_in_keys(
+      way_in, list, [&](const KeyPlan& plan) { return sum_of(ShareKind::kWayIn, plan); });
   made.evaluation_keys =
       write_training_keys(evaluation, *list.parameters, list.id, list.layout, list.shapes,
                           /*seeded=*/false, stream);
   for (std::size_t i = 0; i < owners.size(); ++i)
     for (std::size_t k = 0; k < std::size(kKinds); ++k)
-      read_of(i, [&] {
+      read_of(owners[i].name, [&] {
         if (open[i].readers[k].finish() != committed[i * std::size(kKinds) + k])
           throw DataError(open[i].sources[k]->name() + ": other shares than it has committed to");
-        return 0;
       });
   way_in.release();
   evaluation.release();
@@ -151,7 +141,7 @@ std::vector<Phase> StudyServer::setup_phases() {
          if (out.empty()) out = missing(kAgree, 0);
          for (const char* kind : {kCommit, kNonce, kShares, kAnswer})
            if (out.empty()) out = missing(kind, session_now);
-         for (const char* kind : {"shares", "relin1", "relin2"})
+         for (const char* kind : {"ways", "shares", "relin1", "relin2"})
            if (out.empty()) out = missing_records(kind);
          return out;
        },

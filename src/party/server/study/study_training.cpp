@@ -9,7 +9,6 @@
 #include "party/server/study/joint_data.h"
 #include "party/server/training_session.h"
 #include "party/study/study_run.h"
-#include "records/study/sums.h"
 
 namespace blindtuner::party {
 namespace {
@@ -57,20 +56,17 @@ StudyServerTraining::StudyServerTraining(StudyServer& server, TrainingEvents eve
 }
 
 std::vector<Phase> StudyServerTraining::phases() {
-  const auto pooled = [this] { return pools_statistics(server_.manifest().draft); };
-  const auto after_rows = [this](const char* record_kind, const char* commit_kind) {
-    std::vector<Awaited> out = missing_of(server_, nullptr, kRows, false);
-    return out.empty() ? missing_of(server_, record_kind, commit_kind, false) : out;
-  };
   return {
-      {"adds up the statistics of all", [=, this] { return !pooled() || sent(kSumsRecord, kSums); },
-       [=] { return after_rows(kStatsRecord, kStatsCommit); }, [this] { add_up(); }},
       {"trains",
        [this] {
          return sent(kModelRecord, kModel) &&
                 server_.exchange().said(server_.record(kTranscript, server_.name()));
        },
-       [=] { return after_rows(kDataRecord, kDataCommit); }, [this] { train(); }},
+       [this] {
+         std::vector<Awaited> out = missing_of(server_, nullptr, kRows, false);
+         return out.empty() ? missing_of(server_, kDataRecord, kDataCommit, false) : out;
+       },
+       [this] { train(); }},
   };
 }
 
@@ -90,21 +86,6 @@ void StudyServerTraining::send(const char* record_kind, const char* commit_kind,
     return signed_text(commitment(server_, commit_kind, file), server_.signing_key());
   });
   server_.exchange().send_file(server_.record(record_kind, server_.name()), file);
-}
-
-void StudyServerTraining::add_up() {
-  send(kSumsRecord, kSums, [&](ByteSink& sink) {
-    const JointRun run = study_run(server_);
-    FileSource keys(server_.way_in_keys());
-    const std::vector<KeySwitchKey> way_in = read_way_in_keys(keys, run.joint, run.owners());
-    EncryptedSums sum{run.statistics(), {}};
-    const std::vector<std::string>& owners = server_.manifest().draft.owners;
-    for (std::size_t i = 0; i < owners.size(); ++i)
-      read_record_of(server_, kStatsRecord, kStatsCommit, owners[i], [&](ByteSource& source) {
-        return take_statistics(sum, source, run, i, way_in[i]);
-      });
-    return write_sums(sink, run.joint, run.data, sum);
-  });
 }
 
 void StudyServerTraining::train() {

@@ -1,8 +1,7 @@
 // The server's part in a study's training, once the keys are there: phases that follow those of set-up (study_server.h).
 //
-// What it says and sends: "sums", of "sums-total", the statistics of all rows added up; "model", of "model-file"; "transcript",
-// what it has computed step by step, signed (records/transcript.h). In its folder's sN: these records, and checkpoint.enc, with
-// which any step is computed again by itself.
+// What it says and sends: "model", of "model-file"; "transcript", what it has computed step by step, signed
+// (records/transcript.h). In its folder's sN: these records, and checkpoint.enc, with which any step is computed again by itself.
 #pragma once
 
 #include "party/server/audit.h"
@@ -23,7 +22,6 @@ class StudyServerTraining {
   bool sent(const char* record_kind, const char* commit_kind);
   void send(const char* record_kind, const char* commit_kind,
             const std::function<Sha256Digest(ByteSink&)>& write);
-  void add_up();
   void train();
 
   StudyServer& server_;

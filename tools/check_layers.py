@@ -37,7 +37,7 @@ BELOW = {
     "party/owner": ["plan", "party/study", "learn/reference", "secret"],
     "app/common": ["party/study"],
     "party/server": ["party/study"],
-    "api/common": ["records"],
+    "api/common": ["party/study"],
     "api/owner": ["api/common", "party/owner"],
     "api/server": ["api/common", "party/server"],
     "api/encoders": ["api/common", "features/extraction"],

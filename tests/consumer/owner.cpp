@@ -1,5 +1,6 @@
 // usage: consumer_owner FOLDER make | open
 #include <blindtuner/owner.h>
+#include <blindtuner/study.h>
 #include <blindtuner/version.h>
 
 #include <cstdio>
@@ -28,7 +29,18 @@ int main(int count, char** arguments) try {
     const auto owner = bt::Owner::make_keys(context, folder / "keys",
                                             bt::ParameterSet::named("InsecureTest10"), {3, 2, 128});
     owner.encrypt(data, bt::DataUse::kTraining, folder / "data.enc", bt::SampleOrder::kKept);
-    return owner.open_labels(folder / "data.enc") == labels ? 0 : 1;
+    bt::StudyPlan plan;
+    plan.name = "of two";
+    plan.owners = {"a", "b"};
+    plan.classes = {"no", "yes"};
+    plan.columns = {3};
+    plan.parameters = "InsecureJoint4";
+    const auto a = bt::Study::create(context, folder / "a", folder / "exchange", "a", plan);
+    const auto b = bt::Study::join(context, folder / "b", folder / "exchange", "b");
+    return owner.open_labels(folder / "data.enc") == labels &&
+                   a.status().awaits.at(0).from == "server"
+               ? 0
+               : 1;
   }
   const auto owner = bt::Owner::open(context, folder / "keys");
   const bt::LinearModel model = owner.open_model(
@@ -36,6 +48,7 @@ int main(int count, char** arguments) try {
       {bt::TrainingOptions{R"({"steps": 2, "batch_size": 128, "learning_rate": 1})"}});
   std::printf("version %s, %d steps\n", bt::version().c_str(), model.steps);
   return model.classify(data) == labels &&
+                 !bt::Study::resume(context, folder / "a").status().fingerprint.empty() &&
                  owner.open_scores(folder / "scores.enc").values.size() == 256
              ? 0
              : 1;

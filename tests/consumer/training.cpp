@@ -2,6 +2,7 @@
 
 #include <blindtuner/errors.h>
 #include <blindtuner/server.h>
+#include <blindtuner/study_server.h>
 #include <blindtuner/version.h>
 
 #include <cstdio>
@@ -19,6 +20,8 @@ int consumer_train(const char* in) try {
   if (training.run() != bt::TrainingEnd::kAllSteps) return 1;
   training.save_model(folder / "model.enc");
   server.score(folder / "data.enc", folder / "model.enc", folder / "scores.enc");
+  bt::StudyServer study(context, folder / "study-server", folder / "exchange");
+  if (std::filesystem::exists(folder / "exchange" / "draft")) (void)study.step();  // it joins
   std::printf("version %s, %d steps\n", bt::version().c_str(), training.done());
   return std::fflush(stdout);
 } catch (const bt::DataError& error) {

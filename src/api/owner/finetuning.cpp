@@ -9,6 +9,7 @@
 #include "api/common/state.h"
 #include "api/common/training_options.h"
 #include "api/owner/samples.h"
+#include "api/owner/shared.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/path.h"
@@ -106,7 +107,7 @@ class Host : public party::FinetuningHost {
         rounds_(folder / "rounds"),
         last_(folder / "last.enc"),
         server_(server) {
-    listener = {notices.warning, notices.note, notices.progress};
+    listener = listener_of(notices);
     advice_on_few =
         "give a larger share to validate with, or 0, which trains without early stopping";
     advice_on_range =

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <utility>
 
 #include "api/common/state.h"
 #include "api/common/training_options.h"
 #include "api/owner/samples.h"
+#include "api/owner/shared.h"
 #include "base/error.h"
 #include "base/path.h"
 #include "features/samples/order_seed.h"
@@ -29,21 +29,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-party::Listener listener_of(const OwnerNotices& notices) {
-  return {notices.warning, notices.note, notices.progress};
-}
-
-/// `asked`: whether anybody did.
-secret::PassphraseSource source_of(std::string_view passphrase, bool& asked) {
-  if (passphrase.empty()) return {};
-  return [passphrase, &asked] {
-    asked = true;
-    SecretBytes bytes(passphrase.size());
-    std::memcpy(bytes.span().data(), passphrase.data(), passphrase.size());
-    return bytes;
-  };
-}
 
 const char* name_of(DataUse use) {
   switch (use) {
@@ -317,19 +302,7 @@ ValidationResult Owner::validate(const ValidationOptions& options,
 
 Ledger Owner::ledger() const {
   const UseContext in(state().context);
-  const secret::Disclosure door = state().door();
-  door.ledger().require_there();
-  const std::vector<secret::LedgerEntry> entries =
-      door.ledger().read().value_or(std::vector<secret::LedgerEntry>{});
-  const secret::LedgerTotals totals = secret::totals(entries);
-  Ledger out{.file = door.ledger().path(),
-             .published_bits = totals.published_bits,
-             .answered_bits = totals.answered_bits,
-             .refused_bits = totals.refused_bits};
-  for (const secret::LedgerEntry& entry : entries)
-    out.entries.push_back({entry.kind, entry.time, entry.what, entry.data, entry.run, entry.round,
-                           entry.numbers, entry.noise, entry.stop, entry.reason, entry.bits});
-  return out;
+  return ledger_of(state().door());
 }
 
 }  // namespace blindtuner

@@ -225,6 +225,15 @@ void StudyOwner::begin_session() {
   enter_session(session_number() + 1);
 }
 
+void StudyOwner::require_fingerprint(const std::string& heard) {
+  const std::optional<std::string> ours = fingerprint();
+  if (!ours)
+    throw DataError("not all have joined yet: there is no fingerprint that could be compared");
+  if (digits_of(heard) != digits_of(*ours))
+    throw DataError("the fingerprint that was given is not that of the study in this exchange, " +
+                    *ours + ": somebody was shown another study, or misread it");
+}
+
 std::optional<std::string> StudyOwner::fingerprint() {
   if (!missing_joins().empty()) return std::nullopt;
   return manifest().fingerprint();
@@ -305,12 +314,9 @@ void StudyOwner::join() {
 
 void StudyOwner::agree() {
   const StudyManifest& m = manifest();
-  const std::string ours = m.fingerprint();
   const std::string said_name = study_record_name(kAgree, 0, name());
-  if (!path_exists(exchange().folder() / "said" / said_name) &&
-      digits_of(options_.fingerprint) != digits_of(ours))
-    throw DataError("the fingerprint that was given is not that of the study in this exchange, " +
-                    ours + ": somebody was shown another study, or misread it");
+  if (!path_exists(exchange().folder() / "said" / said_name))
+    require_fingerprint(options_.fingerprint);
   for (const std::string& party : [&] {
          std::vector<std::string> all = m.draft.owners;
          all.emplace_back(kServerName);

@@ -53,6 +53,8 @@ class StudyOwner : public StudyMember {
   /// Gives up the session and begins another, with new nonces and secrets. Throws DataError once the keys are there.
   void begin_session();
 
+  /// Throws DataError for one that is not the study's, and before all have joined.
+  void require_fingerprint(const std::string& heard);
   /// Its fingerprint, once all have joined.
   std::optional<std::string> fingerprint();
   /// Whether the server has the keys of all.

@@ -1,0 +1,115 @@
+// An owner's part in a study of several (docs/STUDY.md), as the command `blindtuner study` does it, on the same folders
+// and records: parties may be of one kind and of the other, and change from one to the other at any moment.
+#pragma once
+
+#include <blindtuner/context.h>
+#include <blindtuner/data_set.h>
+#include <blindtuner/model.h>
+#include <blindtuner/owner.h>
+#include <blindtuner/study_status.h>
+#include <blindtuner/training.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#pragma GCC visibility push(default)
+namespace blindtuner {
+
+/// What a study is to be. All of it is seen by everybody who reaches the exchange, and is what the fingerprint stands for.
+struct StudyPlan {
+  std::string name{};                 ///< what it is called: 1 to 100 bytes
+  std::vector<std::string> owners{};  ///< 2 to 16 names: 1 to 16 of a to z, 0 to 9 and '-', the first a letter
+  std::vector<std::string> classes{};  ///< their names, in the order of their numbers
+  /// How many every owner has: one number; where `labels` names an owner, one for each.
+  std::vector<std::size_t> columns{};
+  std::vector<std::string> column_names{};  ///< in the order of all owners' rows; or none
+  /// Empty: owners have rows of their own of the same columns. An owner: they have columns of the same rows, in the same
+  /// order, and this one the labels.
+  std::string labels{};
+  TrainingOptions options{};
+  /// "none", "pooled" by the statistics of all rows, or a file with a map that all owners have.
+  std::string whitening = "none";
+  double epsilon = 0.01;            ///< of "pooled": what is added to columns' variances, 10^-6 to 1000
+  std::filesystem::path encoder{};  ///< whose digest the study names; empty: none
+  std::string parameters{};         ///< name of a set for as many owners; empty: by their number
+};
+
+/// One of the owners: its folder, which is for it alone, and the exchange, a folder that all reach. It may be destroyed at any
+/// moment, and its process killed: resume() goes on. While one has stepped and lives, no other, here or in another process,
+/// works on the folder. Moves, does not copy. One thread at a time. All
+/// functions throw DataError for what others sent and cannot be, and ContractError for one that was moved from.
+class Study {
+ public:
+  /// As the coordinator: writes the study down, and joins it. passphrase: what the owner's secrets are sealed with; empty:
+  /// nothing. Throws DataError for a plan that is none and an exchange with another study, SecurityError for parameters
+  /// below 128 bits unless the context allows them.
+  static Study create(const Context& context, const std::filesystem::path& folder,
+                      const std::filesystem::path& exchange, const std::string& owner,
+                      const StudyPlan& plan, std::string_view passphrase = {},
+                      const OwnerNotices& notices = {});
+  /// As another owner, which joins at once, or by step() once the study is there. Throws DataError where the folder is
+  /// another owner's, of another exchange, or within it, and where the study has no such owner.
+  static Study join(const Context& context, const std::filesystem::path& folder,
+                    const std::filesystem::path& exchange, const std::string& owner,
+                    std::string_view passphrase = {}, const OwnerNotices& notices = {});
+  /// An owner that has created or joined. exchange: where it is now; empty: where it was. Throws DataError for
+  /// a wrong passphrase only once it is needed, and for one where the secrets have none at once.
+  static Study resume(const Context& context, const std::filesystem::path& folder,
+                      std::string_view passphrase = {}, const std::filesystem::path& exchange = {});
+
+  Study(Study&&) noexcept;
+  Study& operator=(Study&&) noexcept;
+  Study(const Study&) = delete;
+  Study& operator=(const Study&) = delete;
+  ~Study();
+
+  /// The owner's name.
+  const std::string& owner() const;
+  /// JSON of what is agreed on, as docs/FORMAT.md has a draft; empty before it is there.
+  std::string agreed() const;
+
+  /// What step() would do, or for whom it waits. Changes nothing, and may be asked while another process steps.
+  StudyStatus status() const;
+  /// Tells the fingerprint that the other owners have read out, once. Throws DataError for another one than the study's,
+  /// and before all have joined.
+  void agree(const std::string& fingerprint);
+  /// Numbers of labels by the names of the study's classes, on the same terms as those in a file ("2.0" is "2").
+  /// Throws DataError for what is no class, and before the study is there.
+  std::vector<int> class_numbers(const std::vector<std::string>& labels) const;
+  /// This owner's rows, which it encrypts when that is due, with labels where it is to have them; test: rows of its own that
+  /// nobody trains on, by which the model is judged, or none. Copied, kept in memory alone, and needed again by a
+  /// Study that is resumed. whitening: the file, where the plan names one. Throws DataError for rows that the study does not take, and before it is
+  /// there.
+  void contribute(const DataSet& rows, const DataSet& test = {},
+                  const std::filesystem::path& whitening = {});
+  /// Does the next phase, if it waits for nothing, and returns. What a function of `notices` throws ends the phase, which is
+  /// done again by the next call.
+  StudyStatus step(const OwnerNotices& notices = {});
+  /// Gives up the keys that are being made, for an owner that has vanished, and begins another session. Throws
+  /// DataError before there is one, and once the keys are there.
+  void begin_session();
+
+  // What leaves, once finished: DataError before. All of it is in the folder, too.
+
+  /// On features as they came; of owners with different columns on all of them, whitened, side by side.
+  LinearModel open_model() const;
+  /// JSON: what the model of all is like on this owner's rows, and what it gets from these alone.
+  std::string open_report() const;
+  /// model.npz, as the command `study open` writes it.
+  std::filesystem::path model_file() const;
+  /// What left under the secret of this session, and what it can have told.
+  Ledger ledger() const;
+
+  struct [[gnu::visibility("hidden")]] State;
+
+ private:
+  explicit Study(std::unique_ptr<State> state);
+  State& state() const;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace blindtuner
+#pragma GCC visibility pop

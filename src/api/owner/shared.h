@@ -1,0 +1,22 @@
+// What the calls of the owner's interface share: what it is told and gives, as the party below has it.
+#pragma once
+
+#include <blindtuner/ledger.h>
+#include <blindtuner/owner.h>
+
+#include <string_view>
+
+#include "party/owner/listener.h"
+#include "secret/disclosure.h"
+#include "secret/secret_key_file.h"
+
+namespace blindtuner {
+
+party::Listener listener_of(const OwnerNotices& notices);
+SecretBytes secret_of(std::string_view passphrase);
+/// `asked`: whether anybody did.
+secret::PassphraseSource source_of(std::string_view passphrase, bool& asked);
+/// Throws DataError where it was changed or is gone.
+Ledger ledger_of(const secret::Disclosure& door);
+
+}  // namespace blindtuner

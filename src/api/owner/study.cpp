@@ -1,0 +1,331 @@
+#include <blindtuner/study.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "api/common/state.h"
+#include "api/common/study_status.h"
+#include "api/common/training_options.h"
+#include "api/owner/samples.h"
+#include "api/owner/shared.h"
+#include "base/input_file.h"
+#include "base/json.h"
+#include "base/path.h"
+#include "features/samples/class_names.h"
+#include "party/owner/study/study_place.h"
+#include "party/owner/study/study_training.h"
+#include "party/study/draft.h"
+#include "secret/private_file.h"
+#include "transport/folder/folder_channel.h"
+
+namespace blindtuner {
+namespace {
+
+namespace fs = std::filesystem;
+
+records::StudyDraft draft_of(const StudyPlan& plan, const std::string& coordinator) {
+  records::StudyDraft d;
+  d.name = plan.name;
+  d.owners = plan.owners;
+  d.coordinator = coordinator;
+  d.classes = plan.classes;
+  if (!plan.labels.empty()) d.layout = records::StudyDraft::Layout::kColumns;
+  d.labels = plan.labels;
+  d.columns = plan.columns;
+  d.column_names = plan.column_names;
+  d.parameters = plan.parameters.empty() ? records::StudyDraft::parameters_for(plan.owners.size())
+                                         : plan.parameters;
+  d.config =
+      config_of(plan.options, std::min<std::size_t>(plan.classes.size(), records::kMaxClasses));
+  d.circuit = circuit_of(plan.options, d.config).name;
+  party::set_whitening(d, plan.whitening, plan.epsilon);
+  if (!plan.encoder.empty()) d.encoder = file_digest(plan.encoder);
+  d.validate();
+  return d;
+}
+
+/// Numbered as the study's classes are.
+features::Dataset copy_of(const DataSet& data, const records::StudyDraft& draft, bool labelled,
+                          std::size_t columns, const std::string& name) {
+  features::Dataset out;
+  out.features = matrix_of(data);
+  if (out.features.rows() == 0) throw DataError(name + ": there are none");
+  if (data.width != columns)
+    throw DataError(name + ": " + std::to_string(data.width) + " columns, the study says " +
+                    std::to_string(columns));
+  if (labelled != !data.labels.empty())
+    throw DataError(name + (labelled ? ": without labels, which this owner has in the study"
+                                     : ": labels, which another owner has in the study"));
+  out.classes = static_cast<int>(draft.classes.size());
+  out.class_names = draft.classes;
+  out.feature_names = draft.column_names;
+  if (!labelled) {
+    features::validate_finite(out.features, name);
+    return out;
+  }
+  require(data.labels.size() == data.samples(), "as many labels as samples");
+  out.labels.assign(data.labels.begin(), data.labels.end());
+  features::validate_set(out, name);
+  return out;
+}
+
+/// The owner with all of its phases.
+struct Party {
+  Party(party::StudyOwnerOptions options, std::function<party::StudyData()> data)
+      : owner(std::move(options)), training(owner, std::move(data)) {}
+
+  StudyStatus status(const party::Advance& where) {
+    return status_of(owner, where, owner.fingerprint());
+  }
+
+  party::StudyOwner owner;
+  party::StudyTraining training;
+};
+
+}  // namespace
+
+struct Study::State {
+  Context context;
+  party::StudyPlace place;
+  SecretBytes passphrase{};   ///< empty: none
+  std::string fingerprint{};  ///< as it was heard
+  std::shared_ptr<const party::StudyData> data{};
+  const OwnerNotices* notices = nullptr;  ///< of the call at work
+  std::optional<Party> party{};           ///< once it has stepped
+
+  fs::path identity() const { return place.folder / "identity"; }
+
+  party::StudyOwnerOptions options(bool changes) {
+    party::StudyOwnerOptions out;
+    out.name = place.name;
+    out.folder = place.folder;
+    // Who only looks does not keep from its work whoever is at work.
+    out.channel = std::make_shared<transport::FolderChannel>(
+        place.exchange, "owner-" + place.name + (changes ? "" : "-looks"));
+    out.allow_insecure = context.allows_insecure();
+    out.changes = changes;
+    if (!passphrase.empty()) out.passphrase = [this] { return copied(passphrase); };
+    out.new_passphrase = [this] { return copied(passphrase); };
+    out.fingerprint = fingerprint;
+    const auto pass_on = [this](auto OwnerNotices::*member) {
+      return [this, member](const auto&... told) {
+        if (notices->*member) (notices->*member)(told...);
+      };
+    };
+    out.listener = {pass_on(&OwnerNotices::warning), pass_on(&OwnerNotices::note),
+                    pass_on(&OwnerNotices::progress)};
+    return out;
+  }
+
+  /// Calls `work` with the owner that changes things.
+  template <typename Work>
+  auto at_work(const OwnerNotices& told, const Work& work) {
+    try {
+      notices = &told;
+      if (!party) {
+        std::function<party::StudyData()> rows;
+        if (data) rows = [this] { return in_order(); };
+        party.emplace(options(true), std::move(rows));
+      }
+      return work(*party);
+    } catch (...) {
+      // As after a kill: what is at hand follows from folder and exchange.
+      party.reset();
+      throw;
+    }
+  }
+  /// Calls `work` with one that only looks, where none is at work here.
+  template <typename Work>
+  auto look(const Work& work) {
+    if (party) return work(*party);
+    static const OwnerNotices nobody;
+    notices = &nobody;
+    Party looks(options(false), [this] { return in_order(); });
+    return work(looks);
+  }
+
+  records::StudyDraft draft() {
+    return look([](Party& p) {
+      std::optional<records::StudyDraft> out = p.owner.draft();
+      if (!out)
+        throw DataError(
+            "there is no study in the exchange yet, of which the coordinator writes "
+            "down what it is");
+      return *std::move(out);
+    });
+  }
+  void require_opened(Party& p) {
+    const party::Advance where = p.owner.next();
+    if (where.kind != party::Advance::Kind::kFinished)
+      throw DataError("the model is not opened yet: before it " + where.phase);
+  }
+
+ private:
+  static SecretBytes copied(const SecretBytes& from) {
+    return secret_of({reinterpret_cast<const char*>(from.span().data()), from.size()});
+  }
+  party::StudyData in_order() {
+    require(data != nullptr, "who only looks gives no data");
+    party::StudyData out = *data;
+    out.train = party::in_study_order(std::move(out.train), party->owner);
+    return out;
+  }
+};
+
+Study::Study(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Study::Study(Study&&) noexcept = default;
+Study& Study::operator=(Study&&) noexcept = default;
+Study::~Study() = default;
+
+Study::State& Study::state() const {
+  require(state_ != nullptr, "a study that was moved from");
+  return *state_;
+}
+
+Study Study::create(const Context& context, const fs::path& folder, const fs::path& exchange,
+                    const std::string& owner, const StudyPlan& plan, std::string_view passphrase,
+                    const OwnerNotices& notices) {
+  const UseContext use(context);
+  const records::StudyDraft draft = draft_of(plan, owner);
+  const std::string note = party::note_on_whitening(draft);
+  if (!note.empty()) listener_of(notices).tell(note);
+  (void)records::study_parameters(draft, context.allows_insecure());
+  party::StudyPlace place{absolute_path(folder), absolute_path(exchange), owner};
+  party::write_study_place(place);
+  Study out = resume(context, folder, passphrase, exchange);
+  out.state().at_work(notices, [&](Party& p) { p.owner.create(draft); });
+  (void)out.step(notices);
+  return out;
+}
+
+Study Study::join(const Context& context, const fs::path& folder, const fs::path& exchange,
+                  const std::string& owner, std::string_view passphrase,
+                  const OwnerNotices& notices) {
+  const UseContext use(context);
+  party::write_study_place({absolute_path(folder), absolute_path(exchange), owner});
+  Study out = resume(context, folder, passphrase, exchange);
+  (void)out.step(notices);
+  return out;
+}
+
+Study Study::resume(const Context& context, const fs::path& folder, std::string_view passphrase,
+                    const fs::path& exchange) {
+  const UseContext use(context);
+  party::StudyPlace place = party::read_study_place(absolute_path(folder));
+  if (!exchange.empty()) place.exchange = absolute_path(exchange);
+  auto state = std::make_unique<State>(context, std::move(place), secret_of(passphrase));
+  if (!passphrase.empty() && path_exists(state->identity()) &&
+      !secret::private_sealed(state->identity()))
+    throw DataError(quoted_path(state->identity()) + ": is under no passphrase, and one was given");
+  return Study(std::move(state));
+}
+
+const std::string& Study::owner() const { return state().place.name; }
+
+std::string Study::agreed() const {
+  State& s = state();
+  const UseContext use(s.context);
+  return s.look([](Party& p) {
+    const std::optional<records::StudyDraft> draft = p.owner.draft();
+    return draft ? json_text(records::to_json(*draft)) : std::string();
+  });
+}
+
+StudyStatus Study::status() const {
+  State& s = state();
+  const UseContext use(s.context);
+  return s.look([](Party& p) { return p.status(p.owner.next()); });
+}
+
+void Study::agree(const std::string& fingerprint) {
+  State& s = state();
+  const UseContext use(s.context);
+  s.look([&](Party& p) { p.owner.require_fingerprint(fingerprint); });
+  s.fingerprint = fingerprint;
+  s.party.reset();
+}
+
+std::vector<int> Study::class_numbers(const std::vector<std::string>& labels) const {
+  State& s = state();
+  const UseContext use(s.context);
+  features::LabelWords words;
+  for (std::size_t i = 0; i < labels.size(); ++i)
+    words.add(labels[i], [&] { return "label " + std::to_string(i); });
+  return features::number_labels(words, {.names = s.draft().classes}).labels;
+}
+
+void Study::contribute(const DataSet& rows, const DataSet& test, const fs::path& whitening) {
+  State& s = state();
+  const UseContext use(s.context);
+  const records::StudyDraft draft = s.draft();
+  const bool by_rows = draft.layout == records::StudyDraft::Layout::kRows;
+  const bool labelled = party::has_labels(draft, s.place.name);
+  const std::size_t columns =
+      by_rows ? draft.columns.front() : draft.columns[draft.index(s.place.name)];
+  auto data = std::make_shared<party::StudyData>();
+  data->train = copy_of(rows, draft, labelled, columns, "rows");
+  if (!test.features.empty() || !test.labels.empty()) {
+    if (!by_rows)
+      throw DataError("test: in a study of columns no owner can judge the model by itself");
+    data->held_out = copy_of(test, draft, labelled, columns, "test");
+  }
+  data->map = party::named_map(draft, whitening);
+  s.data = std::move(data);
+  s.party.reset();
+}
+
+StudyStatus Study::step(const OwnerNotices& notices) {
+  State& s = state();
+  const UseContext use(s.context);
+  return s.at_work(notices, [](Party& p) { return p.status(p.owner.step()); });
+}
+
+void Study::begin_session() {
+  State& s = state();
+  const UseContext use(s.context);
+  s.at_work({}, [](Party& p) { p.owner.begin_session(); });
+}
+
+LinearModel Study::open_model() const {
+  State& s = state();
+  const UseContext use(s.context);
+  return s.look([&](Party& p) {
+    s.require_opened(p);
+    LinearModel out = linear_model_of(party::load_classifier(p.training.model_path()).classifier);
+    const fs::path file = p.training.report_path();
+    const nlohmann::json report = read_json(file);
+    out.steps = JsonIn(report, quoted_path(file)).at("steps").as<int>();
+    out.complete = true;
+    return out;
+  });
+}
+
+std::string Study::open_report() const {
+  State& s = state();
+  const UseContext use(s.context);
+  return s.look([&](Party& p) {
+    s.require_opened(p);
+    return json_text(read_json(p.training.report_path()));
+  });
+}
+
+fs::path Study::model_file() const {
+  State& s = state();
+  const UseContext use(s.context);
+  return s.look([&](Party& p) {
+    s.require_opened(p);
+    return p.training.model_path();
+  });
+}
+
+Ledger Study::ledger() const {
+  State& s = state();
+  const UseContext use(s.context);
+  return s.look([](Party& p) {
+    const secret::OwnerKeys keys = p.owner.own_keys();
+    return ledger_of(secret::Disclosure(keys, p.owner.session_folder()));
+  });
+}
+
+}  // namespace blindtuner

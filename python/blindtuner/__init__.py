@@ -3,6 +3,7 @@
 `EncryptedClassifier` is the short way, in scikit-learn's manners, and `FeatureExtractor` makes features of pictures and
 texts for it. `Owner` and `Server` are the two parties, each of
 whom has a machine of its own in real use; they exchange files.
+A study of several owners who train together has `Study` and `StudyServer`.
 """
 from . import _core
 from ._core import (
@@ -23,6 +24,8 @@ from ._core import (
     SecurityError,
     Server,
     ServerTask,
+    StudyPlan,
+    StudyStatus,
     TextEncoder,
     Training,
     TrainingOptions,
@@ -34,10 +37,10 @@ from ._core import (
     finetune,
 )
 
-# What needs scikit-learn, and where it is: that takes seconds to import, and owners and servers do without it.
+# What needs numpy or scikit-learn, and where it is: that takes seconds to import, and owners and servers do without it.
 _LATER = {"EncryptedClassifier": "classifier", "RangeWarning": "classifier", "FeatureExtractor": "extractor",
-          "EncodedSet": "extractor"}
-__all__ = [*_LATER, *(name for name in dir(_core) if not name.startswith("_"))]
+          "EncodedSet": "extractor", "Study": "study", "StudyServer": "study"}
+__all__ = [*_LATER, *(name for name in dir(_core) if not name.startswith("_") and name not in _LATER)]
 
 # What messages and help show is what is imported.
 for _name in __all__[len(_LATER):]:

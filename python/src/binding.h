@@ -64,7 +64,7 @@ class AtWork {
    public:
     explicit Call(AtWork& of) : of_(of) {
       if (of_.busy_.test_and_set())
-        throw ContractError("is at work: one call at a time on an owner or a training");
+        throw ContractError("is at work: one call at a time on an owner, a training or a study");
     }
     ~Call() { of_.busy_.clear(); }
     Call(const Call&) = delete;
@@ -198,7 +198,15 @@ inline std::string json_of(const py::object& given) {
   return py::module_::import("json").attr("dumps")(given).cast<std::string>();
 }
 
+/// None: none. An empty one, as of a variable that was not set, would protect nothing.
+inline std::string passphrase_of(const std::optional<std::string>& given) {
+  if (given && given->empty())
+    throw DataError("the passphrase is empty; expected one, or None for keys without");
+  return given.value_or("");
+}
+
 void add_encoders(py::module_& m);
 void add_finetuning(py::module_& m);
+void add_study(py::module_& m);
 
 }  // namespace blindtuner::python

@@ -31,13 +31,6 @@ struct TrainingHandle {
   AtWork at_work;
 };
 
-/// None: none. An empty one, as of a variable that was not set, would protect nothing.
-std::string passphrase_of(const std::optional<std::string>& given) {
-  if (given && given->empty())
-    throw DataError("the passphrase is empty; expected one, or None for keys without");
-  return given.value_or("");
-}
-
 DataUse use_of(const std::string& name) {
   if (name == "training") return DataUse::kTraining;
   if (name == "validation") return DataUse::kValidation;
@@ -400,10 +393,10 @@ void add_server(py::module_& m) {
 
 /// Of what comes from functions alone __new__ would make instances that nothing is in.
 void refuse_empty_instances(const py::module_& m) {
-  for (const char* name :
-       {"FinetuningOutcome", "KeysInfo", "Ledger", "LinearModel", "Owner", "ParameterSet",
-        "PictureEncoder", "PublishedModel", "PublishedScores", "Scores", "Server", "ServerTask",
-        "TextEncoder", "Training", "ValidationResult", "Whitening"}) {
+  for (const char* name : {"FinetuningOutcome", "KeysInfo", "Ledger", "LinearModel", "Owner",
+                           "ParameterSet", "PictureEncoder", "PublishedModel", "PublishedScores",
+                           "Scores", "Server", "ServerTask", "Study", "StudyServer", "StudyStatus",
+                           "TextEncoder", "Training", "ValidationResult", "Whitening"}) {
     const py::object type = m.attr(name);
     reinterpret_cast<PyTypeObject*>(type.ptr())->tp_new = [](PyTypeObject* of, PyObject*,
                                                              PyObject*) -> PyObject* {
@@ -425,6 +418,7 @@ PYBIND11_MODULE(_core, m) {
   blindtuner::python::add_server(m);
   blindtuner::python::add_encoders(m);
   blindtuner::python::add_finetuning(m);
+  blindtuner::python::add_study(m);
   blindtuner::python::refuse_empty_instances(m);
   m.def("default_configuration", &blindtuner::default_configuration, pybind11::arg("steps") = 0,
         "The JSON of what a training does when it is not told otherwise.");

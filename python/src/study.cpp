@@ -173,8 +173,7 @@ void add_study_owner(py::module_& m) {
             const OwnerNotices notices = notices_of(progress, warning, note);
             return alone(h, [&] { return h.study.step(notices); });
           },
-          py::kw_only(), "progress"_a = py::none(), "warning"_a = py::none(),
-          "note"_a = py::none())
+          py::kw_only(), "progress"_a = py::none(), "warning"_a = py::none(), "note"_a = py::none())
       .def("begin_session", [](H& h) { alone(h, [&] { h.study.begin_session(); }); })
       .def("open_model", [](H& h) { return alone(h, [&] { return h.study.open_model(); }); })
       .def("open_report", [](H& h) { return alone(h, [&] { return h.study.open_report(); }); })

@@ -1,0 +1,182 @@
+"""A study of several owners from Python: beside the command line, in one event loop, and what it refuses.
+
+usage: study_test.py BUILT BLINDTUNER BLINDTUNER-SERVER [unittest arguments]; exits with 77 where the package was not built or
+scikit-learn is not there.
+"""
+import asyncio
+import copy
+import json
+import pickle
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+BUILT, PROGRAM, SERVER = sys.argv[1:4]
+if BUILT != "1":
+    print("skipped: the Python package was not built (pybind11-dev, python3-dev, python3-numpy)")
+    sys.exit(77)
+try:
+    import sklearn  # noqa: F401
+except ImportError:
+    print("skipped: scikit-learn is not there")
+    sys.exit(77)
+import numpy as np
+
+import blindtuner as bt
+
+CONTEXT = bt.Context(threads=2, allow_insecure=True)
+SHAPE = {"name": "Two sites", "owners": ["north", "south"], "classes": ["no", "yes"], "columns": 3,
+         "parameters": "InsecureJoint4", "context": CONTEXT,
+         "configuration": {"steps": 2, "batch_size": 64, "learning_rate": 1}}
+INSECURE = "--allow-insecure-parameters"
+
+
+def samples(count, seed):
+    """Two clouds, told apart by the first of three columns."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % 2
+    return rng.normal(size=(count, 3)) * 0.4 + np.stack([2 * labels - 1, 0 * labels, 0 * labels], axis=1), labels
+
+
+NAMES = np.array(["no", "yes"])
+
+
+class Frame:
+    """What a data frame shows of itself."""
+
+    def __init__(self, columns, values):
+        self.columns, self.values = columns, np.asarray(values)
+
+    def __getitem__(self, names):
+        return Frame(names, self.values[:, [self.columns.index(name) for name in names]])
+
+    def __array__(self, dtype=None, copy=None):
+        return self.values.astype(dtype or float)
+
+
+class Studies(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="blindtuner-test-")
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.exchange = self.folder / "exchange"
+
+    def create(self, **other):
+        with self.assertWarnsRegex(UserWarning, "trained on as they are"):
+            return bt.Study.create(self.folder / "north", self.exchange, "north", **{**SHAPE, **other})
+
+    def command(self, owner, action, *more):
+        return [PROGRAM, "study", action, "--folder", str(self.folder / owner), *map(str, more), INSECURE, "--json"]
+
+    def test_one_owner_is_a_command_line(self):
+        north = self.create()
+        subprocess.run(self.command("south", "join", "--exchange", self.exchange, "--owner", "south"), check=True,
+                       capture_output=True)
+        server = bt.StudyServer(self.folder / "server", self.exchange, context=CONTEXT)
+        server.run(wait=0)
+        self.assertEqual([(a["from"], a["what"]) for a in north.run(wait=60).awaits], [("north", "fingerprint")])
+        x, y = samples(90, 1)
+        test_x, test_y = samples(60, 2)
+        table = self.folder / "south.csv"
+        own_x, own_y = samples(80, 3)
+        table.write_text("a,b,c,outcome\n" + "".join(f"{a},{b},{c},{NAMES[k]}\n" for (a, b, c), k in zip(own_x, own_y)))
+        heard = north.fingerprint
+        with subprocess.Popen(self.command("south", "run", "--fingerprint", heard, "--features", table, "--wait", 300,
+                                           "--quiet"), stdout=subprocess.PIPE, text=True) as south:
+            north.agree(heard)
+            north.contribute(x, NAMES[y], test=(test_x, NAMES[test_y]))
+            phases = []
+
+            async def both():
+                return await asyncio.gather(
+                    north.run_async(wait=300, progress=lambda task, fraction: phases.append(task)),
+                    server.run_async(wait=300, progress=lambda task, fraction: phases.append(task)))
+
+            ends = asyncio.run(both())
+            report = json.loads(south.communicate()[0])
+        self.assertEqual([end.state for end in ends], ["finished", "finished"])
+        self.assertEqual((report["state"], report["fingerprint"]), ("finished", heard))
+        self.assertLessEqual({"making shares", "encrypting", "training, step 1"}, set(phases))
+        # One model at both, of the kind that fit makes.
+        model = north.open()
+        self.assertIsInstance(model, bt.EncryptedClassifier)
+        self.assertEqual((model.classes_.tolist(), model.n_iter_), (["no", "yes"], 2))
+        self.assertEqual(model.score(test_x, NAMES[test_y]), north.report_["accuracy"])
+        self.assertEqual((north.report_["judged_rows"], north.report_["rows"]), (60, 170))
+        self.assertGreater(north.report_["accuracy"], 0.9)
+        out = self.folder / "model.npz"
+        subprocess.run(self.command("south", "open", "--out", out), check=True, capture_output=True)
+        np.testing.assert_array_equal(bt.EncryptedClassifier.load(out).coef_, model.coef_)
+        self.assertIn("shared", {entry["kind"] for entry in north.ledger().entries})
+        # Either kind goes on where the other has been.
+        north.close()
+        with self.assertRaisesRegex(bt.ContractError, "closed"):
+            north.status()
+        shown = json.loads(subprocess.run(self.command("north", "status"), check=True, capture_output=True).stdout)
+        self.assertEqual((shown["state"], shown["outcome"]["accuracy"]), ("finished", model.report_["accuracy"]))
+        with bt.Study.resume(self.folder / "south", context=CONTEXT) as south:
+            self.assertEqual((south.status().state, south.plan["coordinator"]), ("finished", "north"))
+            np.testing.assert_array_equal(south.open().coef_, model.coef_)
+
+    def test_a_run_that_is_cancelled_ends_and_can_go_on(self):
+        north = self.create(owners=["north", "south"])
+        south = bt.Study.join(self.folder / "south", self.exchange, "south", context=CONTEXT)
+        server = bt.StudyServer(self.folder / "server", self.exchange, context=CONTEXT)
+        server.run(wait=0)
+        for owner in (north, south):
+            owner.agree(server.fingerprint)
+        begun = []
+
+        async def cancelled():
+            other = asyncio.ensure_future(south.run_async(wait=60))
+            run = asyncio.ensure_future(north.run_async(progress=lambda task, fraction: begun.append(run.cancel())))
+            with self.assertRaises(asyncio.CancelledError):
+                await run
+            other.cancel()
+            with self.assertRaises(asyncio.CancelledError):
+                await other
+
+        asyncio.run(cancelled())
+        self.assertTrue(begun)
+        self.assertEqual(north.status().phase, "makes its shares")
+        self.assertEqual((north.status().state, north.step().phase), ("due", "makes its shares"))
+
+    def test_what_is_refused(self):
+        for change, line in (({"classes": ["no"]}, "class"), ({"columns": [1, 2]}, "columns"),
+                             ({"owner": "west"}, "coordinator"), ({"whitening": "none.npz"}, "none.npz")):
+            with self.assertRaisesRegex(bt.DataError, line):
+                what = {**SHAPE, "owner": "north", **change}
+                bt.Study.create(self.folder / "north", self.exchange, what.pop("owner"), **what)
+        self.assertFalse((self.folder / "north").exists())
+        with self.assertRaises(bt.SecurityError):
+            bt.Study.create(self.folder / "north", self.exchange, "north", **{**SHAPE, "context": None})
+        north = self.create(column_names=["a", "b", "c"])
+        with self.assertRaisesRegex(bt.DataError, "not all have joined"):
+            north.agree("1234")
+        x, y = samples(10, 1)
+        for arguments, line in (((x[:, :2], NAMES[y]), "2 columns, the study says 3"), ((x, y), "label '0'|'no'"),
+                                ((x,), "without labels"), ((np.where(x > 0, np.nan, x), NAMES[y]), "rows"),
+                                ((Frame(["a", "b", "d"], x), NAMES[y]), r"missing \['c'\], not of it \['d'\]")):
+            with self.assertRaisesRegex(bt.DataError, line):
+                north.contribute(*arguments)
+        north.contribute(Frame(["c", "b", "a"], x[:, ::-1]), y, class_numbers=True)
+        with self.assertRaisesRegex(bt.DataError, "not opened yet"):
+            north.open()
+        with self.assertRaisesRegex(TypeError, "create, join or resume"):
+            bt.Study(None)
+
+    def test_nobody_prints_or_pickles_what_it_holds(self):
+        north = self.create(passphrase="of the north")
+        server = bt.StudyServer(self.folder / "server", self.exchange)
+        for party, text in ((north, "<blindtuner.Study>"), (server, "<blindtuner.StudyServer>")):
+            self.assertEqual((repr(party), str(party)), (text, text))
+            for call in (pickle.dumps, copy.copy, copy.deepcopy):
+                with self.assertRaisesRegex(TypeError, "not pickled or copied"):
+                    call(party)
+        self.assertIn("it waits for join-south join-server", repr(north.status()))
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1] + sys.argv[4:])

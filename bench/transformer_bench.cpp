@@ -31,7 +31,7 @@ namespace {
 using namespace blindtuner;
 using namespace blindtuner::features;
 using benchmark::State;
-using Tensors = blindtuner::testing::LiteralTensors;
+using Tensors = blindtuner::testing_support::LiteralTensors;
 
 std::vector<float> random_floats(std::size_t count, float scale) {
   static std::mt19937 random(1);
@@ -98,7 +98,7 @@ template <typename Model>
 Model load(const Tensors& tensors, const std::string& config) {
   std::string pattern = (std::filesystem::temp_directory_path() / "blindtuner-XXXXXX").string();
   const std::filesystem::path folder = mkdtemp(pattern.data());
-  const auto bytes = blindtuner::testing::safetensors(tensors);
+  const auto bytes = blindtuner::testing_support::safetensors(tensors);
   std::ofstream(folder / "config.json") << config;
   std::ofstream(folder / "model.safetensors", std::ios::binary)
       .write(reinterpret_cast<const char*>(bytes.data()),

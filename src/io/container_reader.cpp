@@ -12,11 +12,8 @@
 namespace blindtuner::io {
 namespace {
 
-constexpr std::size_t kBatchFrames = 8;
 // Read at a time: memory grows with what has arrived.
 constexpr std::size_t kDoubles = std::size_t{1} << 16;
-// Less is hashed sooner than threads are woken.
-constexpr std::size_t kParallelBytes = std::size_t{1} << 19;
 
 // As many bytes as there are, at most out.size().
 std::size_t read_all_of(ByteSource& source, std::span<std::uint8_t> out) {

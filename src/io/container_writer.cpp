@@ -8,14 +8,6 @@
 #include "base/parallel.h"
 
 namespace blindtuner::io {
-namespace {
-
-constexpr std::size_t kBatchFrames = 8;
-// Less is hashed sooner than threads are woken.
-constexpr std::size_t kParallelBytes = std::size_t{1} << 19;
-
-}  // namespace
-
 ContainerWriter::ContainerWriter(ByteSink& sink, const FileHeader& header)
     : sink_(sink), version_(header.version), secret_(header.kind == FileKind::kSecretKey) {
   const HeaderBytes bytes = encode_header(header);

@@ -47,6 +47,10 @@ inline constexpr std::size_t kDigestBytes = 32;
 /// Length and section, before a frame's payload.
 inline constexpr std::size_t kFramePrefixBytes = 8;
 inline constexpr std::size_t kFullFrameBytes = kFramePrefixBytes + kFrameBytes + kDigestBytes;
+/// Frames that writer and reader hash at once, in parallel where they are this long: less is hashed sooner than
+/// threads are woken.
+inline constexpr std::size_t kBatchFrames = 8;
+inline constexpr std::size_t kParallelBytes = std::size_t{1} << 19;
 /// No kind of file has a tenth as many.
 inline constexpr std::size_t kMostSections = 256;
 inline constexpr std::string_view kMagic = "BLNDTUNR";

@@ -6,7 +6,7 @@
 
 #include "fixture.h"
 
-namespace blindtuner::testing {
+namespace blindtuner::testing_support {
 namespace {
 
 const fs::path kModel = fs::path(BLINDTUNER_BACKBONE) / "model.safetensors";
@@ -76,4 +76,4 @@ TEST(Encoders, WhatIsWrongIsRefusedAndACallIsCalledOff) {
 }
 
 }  // namespace
-}  // namespace blindtuner::testing
+}  // namespace blindtuner::testing_support

@@ -7,7 +7,7 @@
 
 #include "fixture.h"
 
-namespace blindtuner::testing {
+namespace blindtuner::testing_support {
 namespace {
 
 FinetuningOptions options() {
@@ -81,4 +81,4 @@ TEST(Finetuning, WhatIsWrongIsRefusedBeforeAnyWork) {
 }
 
 }  // namespace
-}  // namespace blindtuner::testing
+}  // namespace blindtuner::testing_support

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-namespace blindtuner::testing {
+namespace blindtuner::testing_support {
 
 namespace fs = std::filesystem;
 
@@ -61,4 +61,4 @@ inline TrainingOptions steps(int count, const std::string& more = "") {
                            std::to_string(count) + more + "}"};
 }
 
-}  // namespace blindtuner::testing
+}  // namespace blindtuner::testing_support

@@ -11,7 +11,7 @@
 
 #include "api/fixture.h"
 
-namespace blindtuner::testing {
+namespace blindtuner::testing_support {
 namespace {
 
 struct Pages {
@@ -97,4 +97,4 @@ TEST(ContextMemory, OfAParameterSetGoesWithIt) {
 }
 
 }  // namespace
-}  // namespace blindtuner::testing
+}  // namespace blindtuner::testing_support

@@ -14,7 +14,7 @@
 
 #include "api/fixture.h"
 
-namespace blindtuner::testing {
+namespace blindtuner::testing_support {
 namespace {
 
 std::string contents(const fs::path& file) {
@@ -174,4 +174,4 @@ static_assert(!std::is_constructible_v<Training, std::nullptr_t> &&
               !std::is_constructible_v<ParameterSet, std::nullptr_t>);
 
 }  // namespace
-}  // namespace blindtuner::testing
+}  // namespace blindtuner::testing_support

@@ -18,7 +18,7 @@
 
 #include "api/fixture.h"
 
-namespace blindtuner::testing {
+namespace blindtuner::testing_support {
 namespace {
 
 namespace fs = std::filesystem;
@@ -593,4 +593,4 @@ TEST(LinearModel, ScoresRowsOfItsWidth) {
 }
 
 }  // namespace
-}  // namespace blindtuner::testing
+}  // namespace blindtuner::testing_support

@@ -10,7 +10,7 @@
 
 #include "api/fixture.h"
 
-namespace blindtuner::testing {
+namespace blindtuner::testing_support {
 namespace {
 
 /// Columns of other units that hang together.
@@ -112,4 +112,4 @@ TEST(TrainingDefaults, HaveTheRangeOfTheirCircuit) {
 }
 
 }  // namespace
-}  // namespace blindtuner::testing
+}  // namespace blindtuner::testing_support

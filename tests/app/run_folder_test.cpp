@@ -22,7 +22,7 @@ namespace {
 // A signal while data are read or settings are tried, before there is anything to keep.
 TEST(RunFolder, OfAnInterruptedRunNothingIsLeft) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  const blindtuner::testing::TemporaryFolder folder;
+  const blindtuner::testing_support::TemporaryFolder folder;
   EXPECT_EXIT(end_interrupted_run(folder / "out"), ::testing::ExitedWithCode(0), "");
 }
 

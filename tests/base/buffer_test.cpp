@@ -132,12 +132,12 @@ TEST(Wipe, Overwrites) {
 
 TEST(Buffer, SecretsAreKeptFromDumpsForksAndSwap) {
   const Buffer ordinary(1000), small(1000, true), large(std::size_t{1} << 20, true);
-  const std::string flags = testing::mapping_flags(small.data());
+  const std::string flags = testing_support::mapping_flags(small.data());
   if (flags.empty()) GTEST_SKIP() << "this kernel shows no flags of mappings";
-  EXPECT_EQ(testing::mapping_flags(ordinary.data()).find(" dd "), std::string::npos);
+  EXPECT_EQ(testing_support::mapping_flags(ordinary.data()).find(" dd "), std::string::npos);
   for (const Buffer* secret : {&small, &large}) {
-    EXPECT_NE(testing::mapping_flags(secret->data()).find(" dd "), std::string::npos);
-    EXPECT_NE(testing::mapping_flags(secret->data()).find(" wf "), std::string::npos);
+    EXPECT_NE(testing_support::mapping_flags(secret->data()).find(" dd "), std::string::npos);
+    EXPECT_NE(testing_support::mapping_flags(secret->data()).find(" wf "), std::string::npos);
   }
   struct rlimit limit {};
   ASSERT_EQ(getrlimit(RLIMIT_MEMLOCK, &limit), 0);
@@ -149,7 +149,7 @@ TEST(Buffer, SecretsAreKeptFromDumpsForksAndSwap) {
 TEST(Buffer, AForkedProcessHasNoSecrets) {
   Buffer ordinary(1000), secret(1000, true);
   ordinary.data()[7] = secret.data()[7] = 42;
-  if (testing::mapping_flags(secret.data()).find(" wf ") == std::string::npos)
+  if (testing_support::mapping_flags(secret.data()).find(" wf ") == std::string::npos)
     GTEST_SKIP() << "this kernel does not wipe memory on fork";
   const pid_t child = fork();
   ASSERT_GE(child, 0);

@@ -11,7 +11,7 @@ namespace blindtuner {
 namespace {
 
 TEST(Disk, MeasuresFilesAndRoom) {
-  const testing::TemporaryFolder scratch;
+  const testing_support::TemporaryFolder scratch;
   std::ofstream(scratch / "file") << "12345";
   EXPECT_EQ(file_bytes(scratch / "file"), 5u);
   EXPECT_EQ(file_bytes(scratch / "none"), 0u);

@@ -10,7 +10,7 @@
 namespace blindtuner {
 namespace {
 
-using namespace testing;
+using namespace testing_support;
 
 std::string nested(int depth, const std::string& open = "[", const std::string& close = "]") {
   std::string out;

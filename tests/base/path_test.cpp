@@ -13,7 +13,7 @@ namespace {
 namespace fs = std::filesystem;
 
 TEST(Path, LiesWithin) {
-  const testing::TemporaryFolder scratch;
+  const testing_support::TemporaryFolder scratch;
   const fs::path folder = scratch / "a";
   fs::create_directory(folder);
   fs::create_directory_symlink(folder, scratch / "link");
@@ -36,7 +36,7 @@ TEST(Path, LiesWithin) {
 }
 
 TEST(Path, MakesFolders) {
-  const testing::TemporaryFolder scratch;
+  const testing_support::TemporaryFolder scratch;
   make_folder(scratch / "a/b");
   EXPECT_TRUE(fs::is_directory(scratch / "a/b"));
   make_folder(scratch / "a/b");

@@ -179,11 +179,11 @@ TEST(Resources, ProtectSecretsAsTheProgramsDo) {
   const UseResources use(mine);
   for (const std::size_t count : {kSmall, kLarge}) {
     const Buffer secret(count, true), ordinary(count);
-    const std::string flags = testing::mapping_flags(secret.data());
+    const std::string flags = testing_support::mapping_flags(secret.data());
     if (flags.empty()) GTEST_SKIP() << "this kernel shows no flags of mappings";
     EXPECT_NE(flags.find(" dd "), std::string::npos);
     EXPECT_NE(flags.find(" wf "), std::string::npos);
-    EXPECT_EQ(testing::mapping_flags(ordinary.data()).find(" dd "), std::string::npos);
+    EXPECT_EQ(testing_support::mapping_flags(ordinary.data()).find(" dd "), std::string::npos);
   }
 }
 

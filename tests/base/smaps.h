@@ -6,7 +6,7 @@
 #include <sstream>
 #include <string>
 
-namespace blindtuner::testing {
+namespace blindtuner::testing_support {
 
 /// The kernel's flags of the mapping that holds the address: dd left out of dumps, wf zero in forked
 /// processes, lo locked. Empty where the kernel does not tell.
@@ -24,4 +24,4 @@ inline std::string mapping_flags(const void* address) {
   return {};
 }
 
-}  // namespace blindtuner::testing
+}  // namespace blindtuner::testing_support

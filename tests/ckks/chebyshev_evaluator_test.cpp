@@ -11,7 +11,7 @@ namespace {
 
 using namespace testing_support;
 
-const double kScale = std::ldexp(1.0, 45);
+const double kInputScale = std::ldexp(1.0, 45);
 constexpr std::size_t kTop = 12;  // the circuit's primes have 45 bits
 
 const KeySwitchKey& relinearisation() {
@@ -53,15 +53,15 @@ TEST(ChebyshevEvaluator, DepthIsTheLeast) {
 TEST(ChebyshevEvaluator, EveryDegreeTo63AtTheLeastDepth) {
   const Scheme& s = tiny_scheme();
   const auto x = random_slots(s.slots(), 1, true);
-  const Ciphertext encrypted = s.encrypt_slots(x, kScale, kTop);
+  const Ciphertext encrypted = s.encrypt_slots(x, kInputScale, kTop);
   for (std::size_t degree = 1; degree <= 63; ++degree) {
     const auto c = random_coefficients(degree, static_cast<unsigned>(degree));
     const std::size_t q_count = kTop - static_cast<std::size_t>(log2_ceil(degree + 1));
     ChebyshevEvaluator evaluator(encrypted.copy(), relinearisation());
-    EXPECT_THROW(evaluator.evaluate(c, q_count + 1, kScale), ContractError);
-    const Ciphertext out = evaluator.evaluate(c, q_count, kScale);
+    EXPECT_THROW(evaluator.evaluate(c, q_count + 1, kInputScale), ContractError);
+    const Ciphertext out = evaluator.evaluate(c, q_count, kInputScale);
     EXPECT_EQ(out.q_count(), q_count);
-    EXPECT_EQ(out.scale, kScale);  // exactly
+    EXPECT_EQ(out.scale, kInputScale);  // exactly
     expect_polynomial(out, c, x, std::ldexp(1.0, -25));
   }
 }
@@ -69,7 +69,7 @@ TEST(ChebyshevEvaluator, EveryDegreeTo63AtTheLeastDepth) {
 TEST(ChebyshevEvaluator, AnyLevelBelowAndAnyScale) {
   const Scheme& s = tiny_scheme();
   const auto x = random_slots(s.slots(), 2, true);
-  ChebyshevEvaluator evaluator(s.encrypt_slots(x, kScale * 1.37, kTop), relinearisation());
+  ChebyshevEvaluator evaluator(s.encrypt_slots(x, kInputScale * 1.37, kTop), relinearisation());
   const auto c = random_coefficients(7, 3);
   for (const std::size_t q_count : {std::size_t{9}, std::size_t{8}, std::size_t{6}})
     for (const double scale : {std::ldexp(1.0, 40), std::ldexp(0.61, 46), std::ldexp(1.0, 48)}) {
@@ -83,12 +83,12 @@ TEST(ChebyshevEvaluator, AnyLevelBelowAndAnyScale) {
 TEST(ChebyshevEvaluator, LeavesOfAnySize) {
   const Scheme& s = tiny_scheme();
   const auto x = random_slots(s.slots(), 4, true);
-  const Ciphertext encrypted = s.encrypt_slots(x, kScale, kTop);
+  const Ciphertext encrypted = s.encrypt_slots(x, kInputScale, kTop);
   for (const int log_leaf : {0, 1, 2, 3, 4, 6})
     for (const std::size_t degree : {std::size_t{13}, std::size_t{31}}) {
       const auto c = random_coefficients(degree, 5);
       ChebyshevEvaluator evaluator(encrypted.copy(), relinearisation());
-      const Ciphertext out = evaluator.evaluate(c, kTop - 5, kScale, log_leaf);
+      const Ciphertext out = evaluator.evaluate(c, kTop - 5, kInputScale, log_leaf);
       expect_polynomial(out, c, x, std::ldexp(1.0, -25));
     }
 }
@@ -96,7 +96,7 @@ TEST(ChebyshevEvaluator, LeavesOfAnySize) {
 TEST(ChebyshevEvaluator, EvenOddAndVanishingCoefficients) {
   const Scheme& s = tiny_scheme();
   const auto x = random_slots(s.slots(), 6, true);
-  const Ciphertext encrypted = s.encrypt_slots(x, kScale, kTop);
+  const Ciphertext encrypted = s.encrypt_slots(x, kInputScale, kTop);
   const std::vector<double> kPolynomials[] = {
       {0, 1},        // the identity
       {0.5, 0},      // a constant, written with degree one
@@ -109,8 +109,8 @@ TEST(ChebyshevEvaluator, EvenOddAndVanishingCoefficients) {
   };
   for (const auto& c : kPolynomials) {
     ChebyshevEvaluator evaluator(encrypted.copy(), relinearisation());
-    const Ciphertext out = evaluator.evaluate(c, 8, kScale);
-    EXPECT_EQ(out.scale, kScale);
+    const Ciphertext out = evaluator.evaluate(c, 8, kInputScale);
+    EXPECT_EQ(out.scale, kInputScale);
     expect_polynomial(out, c, x, std::ldexp(1.0, -27));
   }
 }
@@ -119,27 +119,27 @@ TEST(ChebyshevEvaluator, ComplexSlotsAreEvaluatedAsPolynomials) {
   const Scheme& s = tiny_scheme();
   auto x = random_slots(s.slots(), 7);
   for (Complex& v : x) v *= 0.5;
-  ChebyshevEvaluator evaluator(s.encrypt_slots(x, kScale, kTop), relinearisation());
+  ChebyshevEvaluator evaluator(s.encrypt_slots(x, kInputScale, kTop), relinearisation());
   const std::vector<double> c = {0.1, 0.2, -0.3, 0.05};
   std::vector<Complex> expected;
   for (const Complex& v : x)
     expected.push_back(c[0] + c[1] * v + c[2] * (2.0 * v * v - 1.0) +
                        c[3] * (4.0 * v * v * v - 3.0 * v));
-  EXPECT_LT(s.worst_error(evaluator.evaluate(c, 10, kScale), expected), std::ldexp(1.0, -28));
+  EXPECT_LT(s.worst_error(evaluator.evaluate(c, 10, kInputScale), expected), std::ldexp(1.0, -28));
 }
 
 TEST(ChebyshevEvaluator, Contracts) {
   const Scheme& s = tiny_scheme();
   const auto x = random_slots(s.slots(), 8, true);
-  ChebyshevEvaluator evaluator(s.encrypt_slots(x, kScale, 4), relinearisation());
+  ChebyshevEvaluator evaluator(s.encrypt_slots(x, kInputScale, 4), relinearisation());
   const std::vector<double> constant = {1}, cubic = {0, 0, 0, 1};
-  EXPECT_THROW(evaluator.evaluate(constant, 2, kScale), ContractError);
-  EXPECT_THROW(evaluator.evaluate(std::vector<double>(16, 0.1), 2, kScale), ContractError);
+  EXPECT_THROW(evaluator.evaluate(constant, 2, kInputScale), ContractError);
+  EXPECT_THROW(evaluator.evaluate(std::vector<double>(16, 0.1), 2, kInputScale), ContractError);
   // A result's scale so large that coefficients would leave 64 bits.
   EXPECT_THROW(evaluator.evaluate(cubic, 2, std::ldexp(1.0, 120)), ContractError);
   const KeySwitchKey low = make_relinearisation_key(s.secrets.big, s.shape(3), true);
-  ChebyshevEvaluator without(s.encrypt_slots(x, kScale, 4), low);
-  EXPECT_THROW(without.evaluate(cubic, 2, kScale), ContractError);
+  ChebyshevEvaluator without(s.encrypt_slots(x, kInputScale, 4), low);
+  EXPECT_THROW(without.evaluate(cubic, 2, kInputScale), ContractError);
 }
 
 }  // namespace

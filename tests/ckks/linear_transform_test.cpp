@@ -12,7 +12,7 @@ namespace {
 
 using namespace testing_support;
 
-const double kScale = std::ldexp(1.0, 45);
+const double kSlotScale = std::ldexp(1.0, 45);
 
 // y_j = sum_s d_s[j mod period] x_(j + s)
 std::vector<Complex> apply_plain(const DiagonalMatrix& m, std::span<const Complex> x) {
@@ -78,7 +78,7 @@ TEST(DiagonalMatrix, BetweenRotations) {
 TEST(LinearTransform, RandomMatricesOfEveryPeriodAndBabyCount) {
   const Scheme& s = tiny_scheme();
   const auto x = random_slots(s.slots(), 6);
-  const Ciphertext encrypted = s.encrypt_slots(x, kScale, 8);
+  const Ciphertext encrypted = s.encrypt_slots(x, kSlotScale, 8);
   const std::size_t kShifts[] = {0, 1, 2, 5, 7, 11};
   for (const std::size_t period : {std::size_t{1}, std::size_t{2}, std::size_t{32}, s.slots()})
     for (const std::size_t baby : {1, 2, 4, 8, 16}) {
@@ -86,7 +86,7 @@ TEST(LinearTransform, RandomMatricesOfEveryPeriodAndBabyCount) {
       const LinearTransform map(s.ring(), s.encoder, m, 1, baby, 8, 5, 1.0);
       const Ciphertext y = map.apply(encrypted, keys_for(map));
       EXPECT_EQ(y.q_count(), std::size_t{7});
-      EXPECT_EQ(y.scale, kScale);
+      EXPECT_EQ(y.scale, kSlotScale);
       EXPECT_LT(s.worst_error(y, apply_plain(m, x)), std::ldexp(1.0, -30))
           << "period " << period << " baby count " << baby;
     }
@@ -110,7 +110,7 @@ TEST(LinearTransform, EqualsItsDefinitionBitForBit) {
     keys.emplace(rotation_galois(static_cast<std::int64_t>(step), ring.n()),
                  random_key(ring, {kQ, kP, {2, 4}}, seed++));
   const Ciphertext x{sample_uniform(ring, kQ, 0, Seed{9}, 0),
-                     sample_uniform(ring, kQ, 0, Seed{9}, 1), kScale};
+                     sample_uniform(ring, kQ, 0, Seed{9}, 1), kSlotScale};
 
   // P rot(x) for x modulo Q, P x = (c0, c1) and the automorphism of `steps`.
   const auto rotated = [&](PlainPair pair, const Poly& c1, std::size_t steps) {
@@ -153,7 +153,7 @@ TEST(LinearTransform, EqualsItsDefinitionBitForBit) {
 TEST(LinearTransform, UnitsAndGapsBetweenGiants) {
   const Scheme& s = tiny_scheme();
   const auto x = random_slots(s.slots(), 8);
-  const Ciphertext encrypted = s.encrypt_slots(x, kScale, 8);
+  const Ciphertext encrypted = s.encrypt_slots(x, kSlotScale, 8);
   // Giants 1 and 2 hold nothing; no shift is 0; the last wraps around.
   const std::size_t kShifts[] = {8, 24, 256, 504};
   const DiagonalMatrix m = random_matrix(s.slots(), 64, kShifts, 9);
@@ -172,8 +172,8 @@ TEST(LinearTransform, ScaleFactorsAreExact) {
   const DiagonalMatrix m = random_matrix(s.slots(), 16, kShifts, 11);
   for (const double factor : {0.125, 0.7, 3.1}) {
     const LinearTransform map(s.ring(), s.encoder, m, 1, 2, 5, 5, factor);
-    const Ciphertext y = map.apply(s.encrypt_slots(x, kScale, 5), keys_for(map));
-    EXPECT_EQ(y.scale, kScale * factor);
+    const Ciphertext y = map.apply(s.encrypt_slots(x, kSlotScale, 5), keys_for(map));
+    EXPECT_EQ(y.scale, kSlotScale * factor);
     EXPECT_LT(s.worst_error(y, apply_plain(m, x)), std::ldexp(1.0, -28));
   }
 }
@@ -213,12 +213,12 @@ TEST(LinearTransform, Contracts) {
   const LinearTransform map = build(m, 2, 2, 5);
   const auto x = random_slots(s.slots(), 13);
   const GaloisKeys keys = keys_for(map);
-  EXPECT_THROW(map.apply(s.encrypt_slots(x, kScale, 6), keys), ContractError);
-  EXPECT_THROW(map.apply(s.encrypt_slots(x, kScale, 5), GaloisKeys{}), ContractError);
+  EXPECT_THROW(map.apply(s.encrypt_slots(x, kSlotScale, 6), keys), ContractError);
+  EXPECT_THROW(map.apply(s.encrypt_slots(x, kSlotScale, 5), GaloisKeys{}), ContractError);
   GaloisKeys other;  // of fewer special primes
   for (const auto& [g, key] : keys)
     other.emplace(g, make_galois_key(g, s.secrets.big, {5, 4, {5}}, true));
-  EXPECT_THROW(map.apply(s.encrypt_slots(x, kScale, 5), other), ContractError);
+  EXPECT_THROW(map.apply(s.encrypt_slots(x, kSlotScale, 5), other), ContractError);
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include "io/bit_packing.h"
 #include "medium_fixture.h"
 
-namespace blindtuner::testing {
+namespace blindtuner::testing_support {
 namespace {
 
 constexpr SectionTag kOne = section_tag("ONE."), kTwo = section_tag("TWO.");
@@ -287,4 +287,4 @@ TEST(BitPacking, RoundTripAndRange) {
 }
 
 }  // namespace
-}  // namespace blindtuner::testing
+}  // namespace blindtuner::testing_support

@@ -15,7 +15,7 @@
 #include "io/poly_io.h"
 #include "ring/sampling.h"
 
-namespace blindtuner::testing {
+namespace blindtuner::testing_support {
 using namespace io;
 
 using Bytes = std::vector<std::uint8_t>;
@@ -130,4 +130,4 @@ inline bool equal(const KeySwitchKey& a, const KeySwitchKey& b) {
   return true;
 }
 
-}  // namespace blindtuner::testing
+}  // namespace blindtuner::testing_support

@@ -8,7 +8,7 @@
 #include "io/memory_stream.h"
 #include "io_fixture.h"
 
-namespace blindtuner::testing {
+namespace blindtuner::testing_support {
 
 /// Bytes that arrive a few at a time; `knows_size`: as a file does, not as a connection.
 class PiecesSource final : public ByteSource {
@@ -87,4 +87,4 @@ class MediumTest : public IoTest, public ::testing::WithParamInterface<Medium> {
       ::testing::Values(Medium::kFile, Medium::kMemory, Medium::kPieces, Medium::kStream), \
       [](const auto& with) { return std::string(name_of(with.param)); })
 
-}  // namespace blindtuner::testing
+}  // namespace blindtuner::testing_support

@@ -4,7 +4,7 @@
 #include "secret/bootstrap_keygen.h"
 #include "secret/secret_key_file.h"
 
-namespace blindtuner::testing {
+namespace blindtuner::testing_support {
 using namespace secret;
 namespace {
 
@@ -375,4 +375,4 @@ TEST_F(SecretKeyFileTest, RoundTrip) {
 }
 
 }  // namespace
-}  // namespace blindtuner::testing
+}  // namespace blindtuner::testing_support

@@ -9,7 +9,7 @@
 #include "secret/decryption.h"
 #include "secret/joint_fixture.h"
 
-namespace blindtuner {
+namespace blindtuner::joint_training_test {
 using namespace learn;
 using namespace reference;
 namespace {
@@ -206,4 +206,4 @@ INSTANTIATE_TEST_SUITE_P(Owners, JointTraining,
                          study_name);
 
 }  // namespace
-}  // namespace blindtuner
+}  // namespace blindtuner::joint_training_test

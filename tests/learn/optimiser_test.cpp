@@ -17,7 +17,7 @@ namespace blindtuner {
 using namespace learn;
 namespace {
 
-using namespace testing;
+using namespace testing_support;
 
 // A gradient field that is neither linear nor symmetric, different at every step, "summed over n".
 Eigen::VectorXd field(const Eigen::VectorXd& v, int step, double n) {

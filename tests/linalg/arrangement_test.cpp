@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-namespace blindtuner {
+namespace blindtuner::arrangement_test {
 using namespace linalg;
 namespace {
 
@@ -111,4 +111,4 @@ TEST(Arrangement, WhatCannotBeLaidOut) {
 }
 
 }  // namespace
-}  // namespace blindtuner
+}  // namespace blindtuner::arrangement_test

@@ -13,7 +13,7 @@
 #include "rlwe/written_parameters.h"
 #include "secret/joint_fixture.h"
 
-namespace blindtuner::testing {
+namespace blindtuner::testing_support {
 using namespace records;
 namespace {
 
@@ -507,4 +507,4 @@ TEST_F(RecordsTest, OtherKeys) {
 }
 
 }  // namespace
-}  // namespace blindtuner::testing
+}  // namespace blindtuner::testing_support

@@ -12,13 +12,13 @@ namespace {
 using namespace testing_support;
 
 // Larger than the chunks that are worked on at a time.
-constexpr int kLogN = 13;
+constexpr int kLargeLogN = 13;
 
 class KeySwitchTest : public testing::Test {
  protected:
   KeySwitchTest()
-      : primes_(ntt_primes(50, 2 << kLogN, 9)),
-        ring_(kLogN, std::span(primes_).first(6), std::span(primes_).last(3)) {}
+      : primes_(ntt_primes(50, 2 << kLargeLogN, 9)),
+        ring_(kLargeLogN, std::span(primes_).first(6), std::span(primes_).last(3)) {}
 
   Poly random(std::size_t q_count, std::uint64_t stream) const {
     return sample_uniform(ring_, q_count, 0, Seed{1}, stream);
@@ -61,7 +61,7 @@ TEST_F(KeySwitchTest, RelinearisingAddsBeforeTheDivision) {
 
 TEST_F(KeySwitchTest, AutomorphismsFromOneDecompositionAreThoseOneByOne) {
   GaloisKeys keys;
-  const std::vector<u64> elements = {5, 25, (2 << kLogN) - 1};
+  const std::vector<u64> elements = {5, 25, (2 << kLargeLogN) - 1};
   for (const u64 g : elements) keys.emplace(g, key(static_cast<std::uint8_t>(g)));
   for (const std::size_t q : {1, 3, 6}) {
     const Ciphertext c = random_ciphertext(q);

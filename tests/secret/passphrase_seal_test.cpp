@@ -11,8 +11,8 @@ namespace blindtuner {
 using namespace secret;
 namespace {
 
-using testing::Bytes;
-using testing::reseal;
+using testing_support::Bytes;
+using testing_support::reseal;
 
 constexpr ScryptCost kCheap = {10, 1, 1};
 
@@ -63,7 +63,7 @@ TEST(PassphraseSeal, IsScryptAndGcm) {
   EXPECT_TRUE(std::ranges::equal(opened->span(), std::string_view("BlindTuner")));
 }
 
-class SealedKeyFile : public testing::IoTest {
+class SealedKeyFile : public testing_support::IoTest {
  protected:
   SealedKeyFile()
       : parameters_(Parameters::create(find_parameters("InsecureTest10"))),

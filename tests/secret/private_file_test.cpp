@@ -8,7 +8,7 @@
 #include "io/io_fixture.h"
 #include "secret/randomness.h"
 
-namespace blindtuner {
+namespace blindtuner::private_file_test {
 using namespace secret;
 namespace {
 
@@ -20,7 +20,7 @@ SecretBytes secret(std::string_view text) {
   return out;
 }
 
-class PrivateFile : public testing::IoTest {
+class PrivateFile : public testing_support::IoTest {
  protected:
   std::string read(const std::string& what, std::size_t count,
                    const PassphraseSource& passphrase = {}) const {
@@ -39,7 +39,7 @@ TEST_F(PrivateFile, IsReadAsWhatItIsOnly) {
   EXPECT_THROW((void)read("a seed", 4), DataError);
   EXPECT_THROW((void)read("another", 5), DataError);
   const std::string text = "blindtuner private 1\na seed\nplain\n3132333435\n";
-  EXPECT_EQ(load(path()), testing::Bytes(text.begin(), text.end()));
+  EXPECT_EQ(load(path()), testing_support::Bytes(text.begin(), text.end()));
   for (const auto& [from, to] :
        std::vector<std::pair<std::string, std::string>>{{"private 1", "private 2"},
                                                         {"plain", "open"},
@@ -63,7 +63,7 @@ TEST_F(PrivateFile, TakesItsPassphrase) {
   EXPECT_THROW((void)read("a seed", 5, word("opens")), DataError);
   EXPECT_THROW((void)read("a seed", 5), DataError);
   // What it is belongs to what is sealed.
-  testing::Bytes bytes = load(path());
+  testing_support::Bytes bytes = load(path());
   const std::string kind = "a seed";
   *std::search(bytes.begin(), bytes.end(), kind.begin(), kind.end()) = 'b';
   write_file_atomically(path(), std::span<const std::uint8_t>(bytes));
@@ -89,4 +89,4 @@ TEST(Randomness, FollowsFromItsSeedAndThePurpose) {
 }
 
 }  // namespace
-}  // namespace blindtuner
+}  // namespace blindtuner::private_file_test

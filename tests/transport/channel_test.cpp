@@ -6,7 +6,7 @@
 #include "memory_channel.h"
 #include "transport/folder/folder_channel.h"
 
-namespace blindtuner::testing {
+namespace blindtuner::testing_support {
 namespace {
 
 namespace fs = std::filesystem;
@@ -179,4 +179,4 @@ TEST_F(FolderChannelTest, OneOfEachRole) {
 }
 
 }  // namespace
-}  // namespace blindtuner::testing
+}  // namespace blindtuner::testing_support

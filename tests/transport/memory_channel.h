@@ -11,7 +11,7 @@
 #include "io/memory_stream.h"
 #include "transport/channel.h"
 
-namespace blindtuner::testing {
+namespace blindtuner::testing_support {
 using namespace io;
 using namespace transport;
 
@@ -75,4 +75,4 @@ class MemoryChannel final : public Channel {
   std::shared_ptr<Records> records_;
 };
 
-}  // namespace blindtuner::testing
+}  // namespace blindtuner::testing_support

@@ -32,8 +32,8 @@ std::string steps_text(const json& r) {
   return text;
 }
 
-std::string row(const std::string& what, const json& accuracy, const json& balanced,
-                const json& macro) {
+std::string accuracy_row(const std::string& what, const json& accuracy, const json& balanced,
+                         const json& macro) {
   std::string name = "  " + what;
   name.resize(34, ' ');
   return name + percent(accuracy) + "   " + percent(balanced) + "   " +
@@ -52,12 +52,12 @@ std::string finetuning_summary(const json& r, const std::string& out) {
   std::string head = "on " + std::to_string(r["test_samples"].get<std::size_t>()) + " test samples";
   head.resize(std::max<std::size_t>(34, head.size() + 1), ' ');
   text << head << "accuracy  balanced  macro F1\n"
-       << row("trained on ciphertexts", r["accuracy_encrypted"], r["balanced_accuracy"],
-              r["macro_f1"])
-       << row("in the clear, same " + head_of(r), r["accuracy_plain_approx"],
-              r["balanced_accuracy_plain_approx"], r["macro_f1_plain_approx"])
-       << row("in the clear, exact " + head_of(r), r["accuracy_plain"],
-              r["balanced_accuracy_plain"], r["macro_f1_plain"])
+       << accuracy_row("trained on ciphertexts", r["accuracy_encrypted"], r["balanced_accuracy"],
+                       r["macro_f1"])
+       << accuracy_row("in the clear, same " + head_of(r), r["accuracy_plain_approx"],
+                       r["balanced_accuracy_plain_approx"], r["macro_f1_plain_approx"])
+       << accuracy_row("in the clear, exact " + head_of(r), r["accuracy_plain"],
+                       r["balanced_accuracy_plain"], r["macro_f1_plain"])
        << quality_notes(r) << "largest |logit| " << formatted("%.2f", r["max_logit"].get<double>())
        << "; model in " << quoted_path(folder / "model.npz") << ", report in "
        << quoted_path(folder / "report.html") << "\n";

@@ -20,13 +20,15 @@ std::string padded(std::string text, std::size_t width) {
   return text;
 }
 
-std::string percent(const json& share) { return formatted("%8.2f %%", 100 * share.get<double>()); }
+std::string percent_cell(const json& share) {
+  return formatted("%8.2f %%", 100 * share.get<double>());
+}
 
 constexpr std::size_t kNames = 36, kMostClasses = 32;
 
-std::string row(const std::string& what, const json& quality) {
-  return padded("  " + what, kNames) + percent(quality["accuracy"]) +
-         percent(quality["balanced_accuracy"]) +
+std::string quality_row(const std::string& what, const json& quality) {
+  return padded("  " + what, kNames) + percent_cell(quality["accuracy"]) +
+         percent_cell(quality["balanced_accuracy"]) +
          formatted("%10.4f", quality["macro_f1"].get<double>()) + "\n";
 }
 
@@ -39,7 +41,7 @@ std::string classes_text(const json& r) {
     const bool judged = together["per_class"][k]["samples"] != 0;
     const auto share = [&](const json& quality) {
       return quality.is_null() || !judged ? std::string("         -")
-                                          : percent(quality["per_class"][k]["recall"]);
+                                          : percent_cell(quality["per_class"][k]["recall"]);
     };
     out += padded("  " + printable(all[k]["name"].get<std::string>()), kNames) + share(alone) +
            share(together) + formatted("%11zu", all[k]["own_rows"].get<std::size_t>()) + "\n";
@@ -58,8 +60,8 @@ std::string study_summary(const json& r) {
                        (r["held_out"].get<bool>() ? " test rows of its own" : " rows trained on"),
                    kNames)
          << "  accuracy  balanced  macro F1\n";
-    if (!r["alone"].is_null()) text << row("its own rows alone, in the clear", r["alone"]);
-    text << row("all owners' rows, on ciphertexts", r["together"]) << classes_text(r);
+    if (!r["alone"].is_null()) text << quality_row("its own rows alone, in the clear", r["alone"]);
+    text << quality_row("all owners' rows, on ciphertexts", r["together"]) << classes_text(r);
     if (r["alone"].is_null())
       text << "NOTE: its own rows alone train nothing: "
            << printable(r["alone_reason"].get<std::string>()) << "\n";

@@ -9,7 +9,7 @@
 namespace blindtuner::features {
 namespace {
 
-constexpr Eigen::Index kRows = 512;
+constexpr Eigen::Index kBlockRows = 512;
 
 }  // namespace
 
@@ -47,16 +47,18 @@ Moments moments_of(const FeatureMatrix& x, std::span<const int> exponents) {
     Eigen::VectorXd sums;
     Eigen::MatrixXd products;
   };
-  const Eigen::Index blocks = (x.rows() + kRows - 1) / kRows;
+  const Eigen::Index blocks = (x.rows() + kBlockRows - 1) / kBlockRows;
   std::vector<Part> parts(x.cols() <= 2048 ? 8 : 2);
   for (Eigen::Index first = 0; first < blocks; first += static_cast<Eigen::Index>(parts.size())) {
     const auto count = std::min(parts.size(), static_cast<std::size_t>(blocks - first));
     parallel_for(count, [&](std::size_t g) {
-      const Eigen::Index begin = (first + static_cast<Eigen::Index>(g)) * kRows;
-      const Eigen::MatrixXd rows =
-          (x.middleRows(begin, std::min(kRows, x.rows() - begin)).cast<double>().array().rowwise() *
-           factors.array())
-              .matrix();
+      const Eigen::Index begin = (first + static_cast<Eigen::Index>(g)) * kBlockRows;
+      const Eigen::MatrixXd rows = (x.middleRows(begin, std::min(kBlockRows, x.rows() - begin))
+                                        .cast<double>()
+                                        .array()
+                                        .rowwise() *
+                                    factors.array())
+                                       .matrix();
       parts[g].sums = rows.colwise().sum().transpose();
       parts[g].products.setZero(x.cols(), x.cols());
       parts[g].products.selfadjointView<Eigen::Lower>().rankUpdate(rows.transpose());

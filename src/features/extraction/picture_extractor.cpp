@@ -10,7 +10,7 @@ namespace blindtuner::features {
 namespace {
 
 /// To be raised when the same model makes other features of the same pictures.
-constexpr const char* kRecipe = "blindtuner features of pictures, 2";
+constexpr const char* kPictureRecipe = "blindtuner features of pictures, 2";
 
 Preprocessing preprocessing_of(const VisionConfig& config) {
   Preprocessing out;
@@ -41,10 +41,10 @@ Sha256Digest PictureExtractor::recipe(int picture_bits) const {
   const VisionConfig& config = model_.config();
   std::ostringstream text;
   text.precision(17);
-  text << kRecipe << "; " << preprocessing_.text() << "; " << config.heads << " heads, epsilon "
-       << config.epsilon << ", activation " << static_cast<int>(config.activation)
-       << (config.distilled ? ", distilled" : "") << (config.mean_pooled ? ", mean" : "")
-       << "; pooling " << model_.pooling().text();
+  text << kPictureRecipe << "; " << preprocessing_.text() << "; " << config.heads
+       << " heads, epsilon " << config.epsilon << ", activation "
+       << static_cast<int>(config.activation) << (config.distilled ? ", distilled" : "")
+       << (config.mean_pooled ? ", mean" : "") << "; pooling " << model_.pooling().text();
   if (picture_bits != 16) text << "; " << picture_bits << " bits";
   return Sha256().add(files_.digest()).add(text.str()).finish();
 }

@@ -9,7 +9,7 @@ namespace blindtuner::features {
 namespace {
 
 /// To be raised when the same model makes other features of the same tokens.
-constexpr const char* kRecipe = "blindtuner features of texts, 2";
+constexpr const char* kTextRecipe = "blindtuner features of texts, 2";
 
 }  // namespace
 
@@ -27,7 +27,7 @@ Sha256Digest TextExtractor::recipe() const {
   const TextConfig& config = model_.config();
   std::ostringstream text;
   text.precision(17);
-  text << kRecipe << "; " << config.kind << ", " << config.heads << " heads, epsilon "
+  text << kTextRecipe << "; " << config.kind << ", " << config.heads << " heads, epsilon "
        << config.epsilon << ", activation " << static_cast<int>(config.activation)
        << ", first position " << config.first_position << ", closing " << config.closing
        << ", modes";

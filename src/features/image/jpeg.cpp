@@ -24,18 +24,18 @@ constexpr double kMaxScannedPixels = 2e9;
 
 /// libjpeg reports errors by a jump. What must outlive it is here; the functions that are jumped
 /// out of hold nothing that needs a destructor.
-struct Reader {
+struct JpegReader {
   jpeg_decompress_struct info{};
   jpeg_error_mgr errors{};
   jpeg_progress_mgr progress{};
   std::jmp_buf jump{};
   char message[JMSG_LENGTH_MAX] = "";
 
-  Reader() {
+  JpegReader() {
     info.err = jpeg_std_error(&errors);
     info.client_data = this;
     errors.error_exit = [](j_common_ptr common) {
-      auto* self = static_cast<Reader*>(common->client_data);
+      auto* self = static_cast<JpegReader*>(common->client_data);
       common->err->format_message(common, self->message);
       std::longjmp(self->jump, 1);
     };
@@ -44,7 +44,7 @@ struct Reader {
       if (level < 0 && common->err->msg_code == JWRN_JPEG_EOF) common->err->error_exit(common);
     };
     progress.progress_monitor = [](j_common_ptr common) {
-      auto* self = static_cast<Reader*>(common->client_data);
+      auto* self = static_cast<JpegReader*>(common->client_data);
       const int scans = self->info.input_scan_number;
       const double pixels = static_cast<double>(self->info.image_width) * self->info.image_height;
       if (scans > kMaxScans || scans * pixels > kMaxScannedPixels) {
@@ -53,12 +53,12 @@ struct Reader {
       }
     };
   }
-  ~Reader() { jpeg_destroy_decompress(&info); }
-  Reader(const Reader&) = delete;
-  Reader& operator=(const Reader&) = delete;
+  ~JpegReader() { jpeg_destroy_decompress(&info); }
+  JpegReader(const JpegReader&) = delete;
+  JpegReader& operator=(const JpegReader&) = delete;
 };
 
-bool start(Reader& reader, const std::uint8_t* data, std::size_t size) {
+bool start(JpegReader& reader, const std::uint8_t* data, std::size_t size) {
   if (setjmp(reader.jump) != 0) return false;
   jpeg_decompress_struct& info = reader.info;
   jpeg_create_decompress(&info);
@@ -75,7 +75,7 @@ bool start(Reader& reader, const std::uint8_t* data, std::size_t size) {
 }
 
 /// `pixels`: width * height * components bytes.
-bool read_rows(Reader& reader, std::uint8_t* pixels) {
+bool read_rows(JpegReader& reader, std::uint8_t* pixels) {
   if (setjmp(reader.jump) != 0) return false;
   jpeg_decompress_struct& info = reader.info;
   jpeg_start_decompress(&info);
@@ -115,7 +115,7 @@ void to_rgb(std::vector<std::uint8_t>& pixels, std::size_t count, int components
 }  // namespace
 
 StoredPicture decode_jpeg(Bytes file, const std::string& where) {
-  Reader reader;
+  JpegReader reader;
   StoredPicture out;
   const auto fail = [&] { throw DataError(where + ": bad JPEG: " + reader.message); };
   if (!start(reader, file.data(), file.size())) fail();

@@ -18,15 +18,15 @@ constexpr png_alloc_size_t kMaxChunk = 8 << 20;
 constexpr png_uint_32 kMaxChunks = 1000;
 
 /// As in jpeg.cpp: errors jump, so what needs a destructor is outside the functions that are left.
-struct Reader {
+struct PngReader {
   png_structp png = nullptr;
   png_infop info = nullptr;
   const std::uint8_t* next = nullptr;
   std::size_t left = 0;
   char message[128] = "";
 
-  ~Reader() { png_destroy_read_struct(&png, &info, nullptr); }
-  Reader(const std::uint8_t* data, std::size_t size) : next(data), left(size) {
+  ~PngReader() { png_destroy_read_struct(&png, &info, nullptr); }
+  PngReader(const std::uint8_t* data, std::size_t size) : next(data), left(size) {
     png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, this, note_error, ignore_warning, nullptr,
                                    allocate, release);
     if (png != nullptr) info = png_create_info_struct(png);
@@ -40,11 +40,11 @@ struct Reader {
     png_set_chunk_malloc_max(png, kMaxChunk);
     png_set_chunk_cache_max(png, kMaxChunks);
   }
-  Reader(const Reader&) = delete;
-  Reader& operator=(const Reader&) = delete;
+  PngReader(const PngReader&) = delete;
+  PngReader& operator=(const PngReader&) = delete;
 
   static void note_error(png_structp png, png_const_charp text) {
-    auto* self = static_cast<Reader*>(png_get_error_ptr(png));
+    auto* self = static_cast<PngReader*>(png_get_error_ptr(png));
     std::snprintf(self->message, sizeof self->message, "%s", text);
     png_longjmp(png, 1);
   }
@@ -56,7 +56,7 @@ struct Reader {
   }
   static void release(png_structp, png_voidp pointer) { std::free(pointer); }
   static void give(png_structp png, png_bytep out, std::size_t size) {
-    auto* self = static_cast<Reader*>(png_get_io_ptr(png));
+    auto* self = static_cast<PngReader*>(png_get_io_ptr(png));
     if (size > self->left) png_error(png, "truncated");
     std::memcpy(out, self->next, size);
     self->next += size;
@@ -64,14 +64,14 @@ struct Reader {
   }
 };
 
-bool read_header(Reader& reader) {
+bool read_header(PngReader& reader) {
   if (setjmp(png_jmpbuf(reader.png)) != 0) return false;
   png_read_info(reader.png, reader.info);
   return true;
 }
 
 /// Red, green, blue, `bytes` a pixel; `rows`: one pointer a row. Errors jump.
-void read_colours(const Reader& reader, png_bytepp rows, std::size_t bytes) {
+void read_colours(const PngReader& reader, png_bytepp rows, std::size_t bytes) {
   png_set_strip_alpha(reader.png);
   png_set_gray_to_rgb(reader.png);
   png_set_interlace_handling(reader.png);
@@ -84,7 +84,7 @@ void read_colours(const Reader& reader, png_bytepp rows, std::size_t bytes) {
 }
 
 /// `rows`: one pointer a row, each to three bytes a pixel.
-bool read_rows(Reader& reader, png_bytepp rows) {
+bool read_rows(PngReader& reader, png_bytepp rows) {
   if (setjmp(png_jmpbuf(reader.png)) != 0) return false;
   png_set_palette_to_rgb(reader.png);
   png_set_expand_gray_1_2_4_to_8(reader.png);
@@ -94,14 +94,14 @@ bool read_rows(Reader& reader, png_bytepp rows) {
 }
 
 /// The same with two bytes a sample, the upper one first.
-bool read_wide_rows(Reader& reader, png_bytepp rows) {
+bool read_wide_rows(PngReader& reader, png_bytepp rows) {
   if (setjmp(png_jmpbuf(reader.png)) != 0) return false;
   read_colours(reader, rows, 6);
   return true;
 }
 
 /// Samples of 16 bits, red, green, blue; the reader has read its header.
-std::vector<std::uint16_t> wide_samples(Reader& reader, std::size_t width, std::size_t height,
+std::vector<std::uint16_t> wide_samples(PngReader& reader, std::size_t width, std::size_t height,
                                         const std::string& where) {
   std::vector<std::uint8_t> bytes(6 * width * height);
   std::vector<png_bytep> rows(height);
@@ -122,7 +122,7 @@ bool has_sixteen_bits(Bytes start) {
 }
 
 int used_bits(Bytes file, const std::string& where) {
-  Reader reader(file.data(), file.size());
+  PngReader reader(file.data(), file.size());
   if (!read_header(reader)) throw DataError(where + ": bad PNG: " + reader.message);
   const std::size_t width = png_get_image_width(reader.png, reader.info);
   const std::size_t height = png_get_image_height(reader.png, reader.info);
@@ -134,7 +134,7 @@ int used_bits(Bytes file, const std::string& where) {
 }
 
 StoredPicture decode_png(Bytes file, const std::string& where, int bits) {
-  Reader reader(file.data(), file.size());
+  PngReader reader(file.data(), file.size());
   std::vector<png_bytep> rows;
   StoredPicture out;
   const auto fail = [&] { throw DataError(where + ": bad PNG: " + reader.message); };

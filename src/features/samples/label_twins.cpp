@@ -11,10 +11,10 @@
 namespace blindtuner::features {
 namespace {
 
-constexpr double kNear = 0.99;
+constexpr double kAlmostAll = 0.99;
 constexpr std::size_t kSampled = 512;                 // rows, of the first look
 constexpr std::size_t kBlock = std::size_t{1} << 20;  // classes x columns of the second
-constexpr double kChanceBits = 20;                    // once in a million
+constexpr double kTwinBits = 20;                      // once in a million
 constexpr std::size_t kFewestRows = 8, kFewestCounted = 20;
 
 using Columns = std::vector<std::size_t>;
@@ -88,7 +88,7 @@ std::vector<LabelTwin> label_twins(const FeatureMatrix& features, const Labels& 
   std::vector<std::size_t> present;
   for (std::size_t k = 0; k < counts.size(); ++k)
     if (counts[k] > 0) present.push_back(k);
-  const double bits = kChanceBits + std::log2(static_cast<double>(features.cols()));
+  const double bits = kTwinBits + std::log2(static_cast<double>(features.cols()));
   if (present.size() < 2 || chance_bits(rows, counts) < bits) return out;
   // Of a class: a column that marks it alone.
   std::map<std::size_t, std::pair<std::size_t, double>> marks;
@@ -109,7 +109,7 @@ std::vector<LabelTwin> label_twins(const FeatureMatrix& features, const Labels& 
         in_every_class = in_every_class && 10 * t.samples >= 9 * counts[k];
       }
       const double share = static_cast<double>(told) / static_cast<double>(rows);
-      if (share < kNear || !in_every_class) continue;
+      if (share < kAlmostAll || !in_every_class) continue;
       if (classes_of.size() == present.size()) {
         out.push_back({{columns[c]}, share});
       } else if (classes_of.size() == 2) {

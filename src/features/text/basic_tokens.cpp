@@ -8,14 +8,10 @@
 namespace blindtuner::features {
 namespace {
 
-utf8proc_category_t category(char32_t point) {
-  return utf8proc_category(static_cast<utf8proc_int32_t>(point));
-}
-
 /// What cleaning drops. Tabs and line breaks are blanks instead.
 bool is_control(char32_t point) {
   if (point == '\t' || point == '\n' || point == '\r') return false;
-  switch (category(point)) {
+  switch (category_of(point)) {
     case UTF8PROC_CATEGORY_CC:
     case UTF8PROC_CATEGORY_CF:
     case UTF8PROC_CATEGORY_CO:
@@ -29,7 +25,7 @@ bool is_punctuation(char32_t point) {
   if (point < 128)
     return (point >= 33 && point <= 47) || (point >= 58 && point <= 64) ||
            (point >= 91 && point <= 96) || (point >= 123 && point <= 126);
-  switch (category(point)) {
+  switch (category_of(point)) {
     case UTF8PROC_CATEGORY_PC:
     case UTF8PROC_CATEGORY_PD:
     case UTF8PROC_CATEGORY_PS:
@@ -71,7 +67,7 @@ std::vector<std::u32string> BasicTokens::split(std::string_view text) const {
   std::vector<std::u32string> words;
   bool open = false;  // the last word may grow
   for (const char32_t point : points) {
-    if (strip_accents && category(point) == UTF8PROC_CATEGORY_MN) continue;
+    if (strip_accents && category_of(point) == UTF8PROC_CATEGORY_MN) continue;
     if (is_blank(point)) {
       open = false;
       continue;

@@ -8,16 +8,12 @@
 #include "base/error.h"
 
 namespace blindtuner::features {
-namespace {
-
-utf8proc_category_t category(char32_t point) {
+utf8proc_category_t category_of(char32_t point) {
   return utf8proc_category(static_cast<utf8proc_int32_t>(point));
 }
 
-}  // namespace
-
 bool is_blank(char32_t point) {
-  switch (category(point)) {
+  switch (category_of(point)) {
     case UTF8PROC_CATEGORY_ZS:
     case UTF8PROC_CATEGORY_ZL:
     case UTF8PROC_CATEGORY_ZP:
@@ -28,12 +24,12 @@ bool is_blank(char32_t point) {
 }
 
 bool is_letter(char32_t point) {
-  const auto is = category(point);
+  const auto is = category_of(point);
   return is >= UTF8PROC_CATEGORY_LU && is <= UTF8PROC_CATEGORY_LO;
 }
 
 bool is_number(char32_t point) {
-  const auto is = category(point);
+  const auto is = category_of(point);
   return is >= UTF8PROC_CATEGORY_ND && is <= UTF8PROC_CATEGORY_NO;
 }
 

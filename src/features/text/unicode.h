@@ -1,10 +1,14 @@
 // Properties of characters and normal forms, by utf8proc.
 #pragma once
 
+#include <utf8proc.h>
+
 #include <string>
 
 namespace blindtuner::features {
 
+/// The general category.
+utf8proc_category_t category_of(char32_t point);
 /// Unicode's White_Space.
 bool is_blank(char32_t point);
 /// The general categories L and N.

@@ -23,7 +23,7 @@ void read_case(const json& object, const char* lower_key, BasicTokens& basic) {
   basic.strip_accents = json_flag(object, "strip_accents", basic.lower);
 }
 
-WordPiece from_tokenizer_json(const fs::path& path, bool lower) {
+WordPiece word_pieces_in(const fs::path& path, bool lower) {
   const std::string where = quoted_path(path);
   const json all = read_json_object(path);
   const json &model = json_part(all, "model"), &normalizer = json_part(all, "normalizer");
@@ -122,7 +122,7 @@ WordPiece::WordPiece(Vocabulary vocabulary, WordPieceSettings settings, const st
 
 WordPiece WordPiece::load(const fs::path& folder, bool lower) {
   const fs::path file = folder / "tokenizer.json", words = folder / "vocab.txt";
-  if (path_exists(file)) return from_tokenizer_json(file, lower);
+  if (path_exists(file)) return word_pieces_in(file, lower);
   if (path_exists(words)) return from_vocab_txt(words, lower);
   throw DataError(quoted_path(folder) +
                   ": no tokenizer.json and no vocab.txt, which cut texts into the model's tokens");

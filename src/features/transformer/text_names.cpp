@@ -73,7 +73,7 @@ TextNames distilbert() {
   return n;
 }
 
-TextNames clip() {
+TextNames clip_texts() {
   TextNames n;
   n.kind = "CLIP's text tower";
   n.model_types = {"clip", "clip_text_model"};
@@ -103,7 +103,7 @@ TextNames clip() {
 
 const TextNames& recognise_text_names(Checkpoint& checkpoint, const std::string& model_type,
                                       const std::string& where) {
-  static const TextNames kinds[] = {mpnet(), distilbert(), bert(), roberta(), clip()};
+  static const TextNames kinds[] = {mpnet(), distilbert(), bert(), roberta(), clip_texts()};
   std::string expected;
   for (const TextNames& names : kinds) {
     const auto prefix = checkpoint.prefix_of(names.words);

@@ -14,9 +14,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kMaxImage = 4096;
-constexpr std::size_t kMaxSize = std::size_t{1} << 20;
-
 /// Settings that repeat what the shapes say must agree with them.
 void agree(const json& settings, const char* key, std::size_t shapes, const std::string& where) {
   const std::size_t said = whole_setting(settings, key, shapes, 1, kMaxSize, where);

@@ -14,6 +14,9 @@
 
 namespace blindtuner::features {
 
+/// Pixels a side that an encoder reads, and of what a setting may ask for before that is cut out.
+inline constexpr std::size_t kMaxImage = 4096, kMaxSize = std::size_t{1} << 20;
+
 struct VisionConfig {
   // The network.
   std::size_t image_size = 0;  ///< it reads image_size x image_size pixels of 3 channels

@@ -119,7 +119,7 @@ VisionNames beit() {
   return n;
 }
 
-VisionNames clip() {
+VisionNames clip_pictures() {
   VisionNames n;
   n.kind = "CLIP's vision tower";
   n.patches = "embeddings.patch_embedding";
@@ -151,7 +151,7 @@ VisionNames clip() {
 
 const VisionNames& recognise_vision_names(Checkpoint& checkpoint) {
   static const VisionNames kinds[] = {timm_beit(),   timm_clip(), timm(),         dinov2(true),
-                                      dinov2(false), beit(),      hugging_face(), clip()};
+                                      dinov2(false), beit(),      hugging_face(), clip_pictures()};
   for (const VisionNames& names : kinds) {
     const auto prefix = checkpoint.prefix_of(names.patches + ".weight");
     if (!prefix) continue;

@@ -13,9 +13,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kMaxImage = 4096;
-constexpr std::size_t kMaxSize = std::size_t{1} << 20;
-
 /// `lacking` takes the key of what is usual instead.
 std::array<float, 3> three(const json& settings, const char* key, std::array<float, 3> otherwise,
                            const std::string& where, std::vector<std::string>& lacking) {

@@ -14,7 +14,7 @@ using layers::Linear;
 namespace {
 
 // Small pictures are taken together, so that products have this many rows.
-constexpr std::size_t kRows = 192;
+constexpr std::size_t kRowsTogether = 192;
 
 using Kind = TokenPart::Kind;
 
@@ -38,7 +38,9 @@ struct VisionTransformer::Network {
   bool pre_normed = false, averaged_heads = false;
 
   Network(const VisionConfig& c, PoolingPlan plan)
-      : config(c), pooling(std::move(plan)), together((kRows + c.tokens() - 1) / c.tokens()) {}
+      : config(c),
+        pooling(std::move(plan)),
+        together((kRowsTogether + c.tokens() - 1) / c.tokens()) {}
 
   void read(Checkpoint& checkpoint, const VisionNames& names);
   void read_heads(Checkpoint& checkpoint, const VisionNames& names);

@@ -13,7 +13,7 @@ namespace {
 
 // Of the predictions. The quotients by T_16 = 2^42, T_8 = 2^39 and T_4 are evaluated at the scale less
 // 6, 9 and 9 bits: they are what has to be precise (2^-26 against 2^-17 at 2^36).
-constexpr double kScale = 35184372088832.0;  // 2^45
+constexpr double kValueScale = 35184372088832.0;  // 2^45
 
 class Evaluator final : public HeadEvaluator {
  public:
@@ -65,7 +65,8 @@ std::unique_ptr<HeadEvaluator> PolynomialCircuit::evaluator(const Bootstrapper& 
                                                             std::size_t number,
                                                             std::size_t class_stride) const {
   return std::make_unique<Evaluator>(
-      bootstrapper, SlotPolynomial(bootstrapper, chebyshev_, rho, kScale, number, class_stride),
+      bootstrapper,
+      SlotPolynomial(bootstrapper, chebyshev_, rho, kValueScale, number, class_stride),
       SlotPolynomial::input_scale(rho));
 }
 

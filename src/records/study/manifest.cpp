@@ -10,7 +10,7 @@
 namespace blindtuner::records {
 namespace {
 
-constexpr std::string_view kDomain = "blindtuner study manifest 1";
+constexpr std::string_view kManifestDomain = "blindtuner study manifest 1";
 
 void expect(bool condition, const std::string& member, const std::string& what) {
   if (!condition) throw DataError("a study's '" + member + "' " + what);
@@ -258,7 +258,7 @@ StudyManifest make_manifest(const SignedMessage& draft, std::span<const SignedMe
   (void)open_message(draft, {"draft", out.draft.coordinator, {}, 0},
                      out.party(out.draft.coordinator).signing);
   Sha256 digest;
-  digest.add(kDomain);
+  digest.add(kManifestDomain);
   const auto add = [&](const SignedMessage& message) {
     digest.add_number(message.bytes.size()).add(message.bytes);
   };

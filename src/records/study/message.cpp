@@ -8,7 +8,7 @@
 namespace blindtuner::records {
 namespace {
 
-constexpr std::string_view kDomain = "blindtuner study 1";
+constexpr std::string_view kMessageDomain = "blindtuner study 1";
 
 bool is_word(std::string_view name, std::size_t most) {
   return !name.empty() && name.size() <= most && name.front() >= 'a' && name.front() <= 'z' &&
@@ -40,7 +40,7 @@ std::string signed_text(const StudyMessage& message, const SigningKey& key) {
                                              {"study", to_hex(message.study)},
                                              {"session", message.session},
                                              {"body", message.body}});
-  std::string text = sign_text(bytes, "message", kDomain, key);
+  std::string text = sign_text(bytes, "message", kMessageDomain, key);
   require(text.size() <= kMaxMessageBytes, "a message of a study is short");
   return text;
 }
@@ -85,7 +85,7 @@ StudyMessage open_message(const SignedMessage& signed_message, const ExpectedMes
                     "' was to send: " + what);
   };
   if (m.from != expected.from) refuse("it says that it is from '" + m.from + "'");
-  if (!verify_signature(key, kDomain, signed_message.bytes, signed_message.signature))
+  if (!verify_signature(key, kMessageDomain, signed_message.bytes, signed_message.signature))
     refuse("the signature is not that of '" + expected.from + "'");
   if (m.kind != expected.kind)
     refuse("a message of the kind '" + m.kind + "', expected '" + expected.kind + "'");

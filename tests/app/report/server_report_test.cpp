@@ -8,7 +8,7 @@
 namespace blindtuner::app {
 namespace {
 
-using namespace testing;
+using namespace testing_support;
 using nlohmann::json;
 
 json honest() {

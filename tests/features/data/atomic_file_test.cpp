@@ -16,7 +16,7 @@
 namespace blindtuner {
 namespace {
 
-using namespace testing;
+using namespace testing_support;
 namespace fs = std::filesystem;
 
 std::string text_of(const fs::path& path) {

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace blindtuner::testing {
+namespace blindtuner::testing_support {
 
 /// `window_bits` as zlib has them: 16 more for gzip's head, negative for a raw stream.
 inline std::vector<std::uint8_t> deflated(const std::vector<std::uint8_t>& bytes, int window_bits) {
@@ -23,4 +23,4 @@ inline std::vector<std::uint8_t> deflated(const std::vector<std::uint8_t>& bytes
   return out;
 }
 
-}  // namespace blindtuner::testing
+}  // namespace blindtuner::testing_support

@@ -9,7 +9,7 @@ namespace blindtuner {
 using namespace features;
 namespace {
 
-using namespace testing;
+using namespace testing_support;
 
 constexpr std::size_t kWidth = 3, kRecord = 32 + 4 * kWidth + 8, kHeader = 64;
 

@@ -13,7 +13,7 @@ namespace blindtuner {
 using namespace features;
 namespace {
 
-using namespace testing;
+using namespace testing_support;
 
 TEST_F(FeatureTables, TheHeaderSaysWhichColumnIsTheLabel) {
   const auto pixels = [&](const std::string& header) {

@@ -10,7 +10,7 @@
 #include "features/data/feature_table.h"
 #include "features/data/test_files.h"
 
-namespace blindtuner::testing {
+namespace blindtuner::testing_support {
 using namespace features;
 
 using Words = std::vector<std::string>;
@@ -54,4 +54,4 @@ class FeatureTables : public ::testing::Test {
   Reading reading_;
 };
 
-}  // namespace blindtuner::testing
+}  // namespace blindtuner::testing_support

@@ -13,7 +13,7 @@ namespace blindtuner {
 using namespace features;
 namespace {
 
-using namespace testing;
+using namespace testing_support;
 using Bytes = std::vector<std::uint8_t>;
 
 const Bytes kImages = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2,  0,  0,

@@ -26,7 +26,7 @@ namespace blindtuner {
 using namespace features;
 namespace {
 
-using namespace testing;
+using namespace testing_support;
 
 TEST(InputFile, ReadsWhereItIsAsked) {
   const TemporaryFolder folder;

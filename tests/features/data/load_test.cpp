@@ -10,7 +10,7 @@ namespace blindtuner {
 using namespace features;
 namespace {
 
-using namespace testing;
+using namespace testing_support;
 
 TEST(Load, EveryKind) {
   const TemporaryFolder folder;

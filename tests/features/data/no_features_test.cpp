@@ -12,7 +12,7 @@ namespace blindtuner {
 using namespace features;
 namespace {
 
-using namespace testing;
+using namespace testing_support;
 
 class NoFeatures : public FeatureTables {};
 

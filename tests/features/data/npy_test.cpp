@@ -15,7 +15,7 @@ namespace blindtuner {
 using namespace features;
 namespace {
 
-using namespace testing;
+using namespace testing_support;
 using Bytes = std::vector<std::uint8_t>;
 
 /// An .npy file from its dictionary and its elements.

@@ -19,7 +19,7 @@
 
 #include "base/error.h"
 
-namespace blindtuner::testing {
+namespace blindtuner::testing_support {
 
 class TemporaryFolder {
  public:
@@ -149,4 +149,4 @@ inline std::string within_memory([[maybe_unused]] std::size_t bytes,
   return status == 0 ? result : "ended by signal " + std::to_string(WTERMSIG(status));
 }
 
-}  // namespace blindtuner::testing
+}  // namespace blindtuner::testing_support

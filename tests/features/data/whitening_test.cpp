@@ -16,7 +16,7 @@ namespace blindtuner {
 using namespace features;
 namespace {
 
-using namespace testing;
+using namespace testing_support;
 
 /// Correlated features with a constant sum of the first three columns, as after a LayerNorm.
 FeatureMatrix singular_features(Eigen::Index rows) {

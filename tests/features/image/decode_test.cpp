@@ -13,7 +13,7 @@ namespace blindtuner {
 using namespace features;
 namespace {
 
-using namespace testing;
+using namespace testing_support;
 using File = std::vector<std::uint8_t>;
 
 const std::filesystem::path kFixtures = BLINDTUNER_FIXTURES;

@@ -13,7 +13,7 @@ namespace blindtuner {
 using namespace features;
 namespace {
 
-using namespace testing;
+using namespace testing_support;
 using File = std::vector<std::uint8_t>;
 
 /// A grey picture of one value.

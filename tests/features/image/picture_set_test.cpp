@@ -8,11 +8,11 @@
 #include "features/data/npy.h"
 #include "features/data/test_files.h"
 
-namespace blindtuner {
+namespace blindtuner::picture_set_test {
 using namespace features;
 namespace {
 
-using namespace testing;
+using namespace testing_support;
 namespace fs = std::filesystem;
 
 const fs::path kFixtures = BLINDTUNER_FIXTURES;
@@ -625,4 +625,4 @@ TEST(PictureData, Ham10000AndMnist) {
 }
 
 }  // namespace
-}  // namespace blindtuner
+}  // namespace blindtuner::picture_set_test

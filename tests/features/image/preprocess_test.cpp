@@ -9,7 +9,7 @@
 #include "features/data/npy.h"
 #include "features/data/test_files.h"
 
-namespace blindtuner {
+namespace blindtuner::preprocess_test {
 using namespace features;
 namespace {
 
@@ -117,4 +117,4 @@ TEST(Preprocess, TextTellsSettingsApart) {
 }
 
 }  // namespace
-}  // namespace blindtuner
+}  // namespace blindtuner::preprocess_test

@@ -11,7 +11,7 @@ namespace blindtuner {
 using namespace features;
 namespace {
 
-using namespace testing;
+using namespace testing_support;
 using Row = std::vector<std::string>;
 
 class ClassFiles : public ::testing::Test {

@@ -14,7 +14,7 @@ namespace blindtuner {
 using namespace features;
 namespace {
 
-using namespace testing;
+using namespace testing_support;
 
 Dataset small_set() {
   Dataset set;

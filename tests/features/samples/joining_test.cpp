@@ -14,7 +14,7 @@ namespace blindtuner {
 using namespace features;
 namespace {
 
-using namespace testing;
+using namespace testing_support;
 
 class Joining : public ::testing::Test {
  protected:

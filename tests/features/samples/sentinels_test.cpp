@@ -10,7 +10,7 @@ namespace blindtuner {
 using namespace features;
 namespace {
 
-using namespace testing;
+using namespace testing_support;
 
 FeatureMatrix column(const std::vector<float>& values) {
   FeatureMatrix out(static_cast<Eigen::Index>(values.size()), 1);

@@ -15,7 +15,7 @@ namespace blindtuner {
 using namespace features;
 namespace {
 
-using namespace testing;
+using namespace testing_support;
 namespace fs = std::filesystem;
 using nlohmann::json;
 

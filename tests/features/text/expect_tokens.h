@@ -8,7 +8,7 @@
 
 #include "features/text/tokenizer.h"
 
-namespace blindtuner::testing {
+namespace blindtuner::testing_support {
 using namespace features;
 
 /// `where` is said of what differs. What is cut off keeps the token that closes it.
@@ -25,4 +25,4 @@ inline void expect_tokens(const Tokenizer& tokenizer, const std::string& text,
   }
 }
 
-}  // namespace blindtuner::testing
+}  // namespace blindtuner::testing_support

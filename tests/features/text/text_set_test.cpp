@@ -10,7 +10,7 @@ namespace blindtuner {
 using namespace features;
 namespace {
 
-using namespace testing;
+using namespace testing_support;
 using Words = std::vector<std::string>;
 
 class Texts : public ::testing::Test {

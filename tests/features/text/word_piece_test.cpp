@@ -10,11 +10,11 @@
 #include "features/data/test_files.h"
 #include "features/text/expect_tokens.h"
 
-namespace blindtuner {
+namespace blindtuner::word_piece_test {
 using namespace features;
 namespace {
 
-using namespace testing;
+using namespace testing_support;
 namespace fs = std::filesystem;
 using nlohmann::json;
 
@@ -183,4 +183,4 @@ TEST(WordPiece, BytesThatAreNotUtf8) {
 }
 
 }  // namespace
-}  // namespace blindtuner
+}  // namespace blindtuner::word_piece_test

@@ -9,7 +9,7 @@
 
 #include "features/transformer/safetensors.h"
 
-namespace blindtuner::testing {
+namespace blindtuner::testing_support {
 using namespace features;
 
 struct LiteralTensor {
@@ -64,4 +64,4 @@ inline std::vector<std::uint8_t> safetensors(const LiteralTensors& tensors,
   return safetensors(header + "}", data);
 }
 
-}  // namespace blindtuner::testing
+}  // namespace blindtuner::testing_support

@@ -12,7 +12,7 @@ namespace blindtuner {
 using namespace features;
 namespace {
 
-using namespace testing;
+using namespace testing_support;
 
 const LiteralTensors kTensors = {
     {"a", {{2, 3}, {1, -2, 0.5f, 0, 65504, 0.25f}}}, {"b.weight", {{}, {3}}}, {"c", {{0, 4}, {}}}};

@@ -10,7 +10,7 @@ namespace blindtuner {
 using namespace features;
 namespace {
 
-using namespace testing;
+using namespace testing_support;
 namespace fs = std::filesystem;
 
 /// A copy of a case's folder, to be spoiled.

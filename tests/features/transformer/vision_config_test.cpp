@@ -12,7 +12,7 @@ namespace blindtuner {
 using namespace features;
 namespace {
 
-using namespace testing;
+using namespace testing_support;
 
 void put(LiteralTensors& tensors, const std::string& name, const Shape& shape) {
   std::size_t count = 1;

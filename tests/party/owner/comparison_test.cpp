@@ -9,7 +9,7 @@
 #include "learn/heads/softmax.h"
 #include "secret/disclosure.h"
 
-namespace blindtuner {
+namespace blindtuner::comparison_test {
 using namespace party;
 using namespace secret;
 namespace {
@@ -105,4 +105,4 @@ TEST(JudgeRounds, ScoresAreThoseOfTheTrainingInTheClear) {
 }
 
 }  // namespace
-}  // namespace blindtuner
+}  // namespace blindtuner::comparison_test

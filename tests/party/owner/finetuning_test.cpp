@@ -15,7 +15,7 @@
 #include "records/dataset.h"
 #include "transport/memory_channel.h"
 
-namespace blindtuner::testing {
+namespace blindtuner::testing_support {
 using namespace party;
 namespace {
 
@@ -256,4 +256,4 @@ TEST(Finetuning, RefusesParametersBelow128BitsUnlessAllowed) {
 }
 
 }  // namespace
-}  // namespace blindtuner::testing
+}  // namespace blindtuner::testing_support

@@ -17,7 +17,7 @@
 #include "secret/dataset_encryption.h"
 #include "secret/encryption.h"
 
-namespace blindtuner::testing {
+namespace blindtuner::testing_support::hostile_test {
 using namespace party;
 namespace {
 
@@ -462,4 +462,4 @@ TEST_F(Hostile, ScoresOfEarlierPrograms) {
 }
 
 }  // namespace
-}  // namespace blindtuner::testing
+}  // namespace blindtuner::testing_support::hostile_test

@@ -17,7 +17,7 @@
 #include "records/study/sums.h"
 #include "secret/joint_fixture.h"
 
-namespace blindtuner {
+namespace blindtuner::joint_run_test {
 using namespace party;
 using namespace reference;
 namespace {
@@ -289,4 +289,4 @@ TEST(OwnerRows, AsTheyAreSaid) {
 }
 
 }  // namespace
-}  // namespace blindtuner
+}  // namespace blindtuner::joint_run_test

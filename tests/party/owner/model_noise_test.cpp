@@ -16,7 +16,7 @@
 #include "secret/decryption.h"
 #include "secret/disclosure.h"
 
-namespace blindtuner {
+namespace blindtuner::model_noise_test {
 using namespace party;
 namespace {
 
@@ -242,4 +242,4 @@ TEST(ModelNoise, RefusesStepsThatTheConfigurationHasNot) {
 }
 
 }  // namespace
-}  // namespace blindtuner
+}  // namespace blindtuner::model_noise_test

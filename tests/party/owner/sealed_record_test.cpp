@@ -6,7 +6,7 @@
 #include "party/owner/data_sets.h"
 #include "records/key_set.h"
 
-namespace blindtuner::testing {
+namespace blindtuner::testing_support {
 using namespace party;
 namespace {
 
@@ -87,4 +87,4 @@ TEST_F(SealedRecord, DataSets) {
 }
 
 }  // namespace
-}  // namespace blindtuner::testing
+}  // namespace blindtuner::testing_support

@@ -24,7 +24,7 @@
 #include "secret/scheme_fixture.h"
 #include "transport/folder/folder_channel.h"
 
-namespace blindtuner {
+namespace blindtuner::study_training_test {
 using namespace party;
 using namespace reference;
 namespace {
@@ -51,7 +51,7 @@ Dataset rows_of(std::size_t owner, std::size_t samples, std::uint8_t seed) {
   return out;
 }
 
-class StudyTrainingTest : public testing::IoTest {
+class StudyTrainingTest : public testing_support::IoTest {
  protected:
   static constexpr std::size_t kRowsOf[] = {130, 1, 90};
 
@@ -148,7 +148,7 @@ class StudyTrainingTest : public testing::IoTest {
     return held_transcript(*looks.owner, study_run(*looks.owner));
   }
   static void store_text(const fs::path& file, const std::string& text) {
-    store(file, testing::Bytes(text.begin(), text.end()));
+    store(file, testing_support::Bytes(text.begin(), text.end()));
   }
 
   StudyDraft draft_;
@@ -331,8 +331,8 @@ TEST_F(StudyTrainingTest, WhatIsNotWhatItWasSaidToBeEndsTheStudy) {
   run([&] { return fs::exists(exchange("data-s1-a")) && fs::exists(exchange("data-s1-b")); });
   // Another owner's data under a's name: signed by nobody.
   const fs::path file = exchange("data-s1-a");
-  const testing::Bytes before = load(file);
-  const testing::Bytes other = load(exchange("data-s1-b"));
+  const testing_support::Bytes before = load(file);
+  const testing_support::Bytes other = load(exchange("data-s1-b"));
   store(file, other);
   run([&] { return fs::exists(exchange("data-s1-c")) || fs::exists(exchange("model-s1-server")); });
   std::string said = complaint("server");
@@ -346,8 +346,8 @@ TEST_F(StudyTrainingTest, WhatIsNotWhatItWasSaidToBeEndsTheStudy) {
   EXPECT_EQ(complaint("server"), "");
   EXPECT_TRUE(fs::exists(exchange("model-file-s1-server")));
   // A model of the server's that is not the one it has signed.
-  const testing::Bytes honest_model = load(exchange("model-file-s1-server"));
-  testing::Bytes model = honest_model;
+  const testing_support::Bytes honest_model = load(exchange("model-file-s1-server"));
+  testing_support::Bytes model = honest_model;
   model[model.size() / 2] ^= 1;
   store(exchange("model-file-s1-server"), model);
   said = complaint("b");
@@ -358,9 +358,9 @@ TEST_F(StudyTrainingTest, WhatIsNotWhatItWasSaidToBeEndsTheStudy) {
   // What the server has signed as its model and is of another kind, configuration or run: c, who has seen no other,
   // answers none.
   const SigningKey key = read_signing_key(path("server") / "identity");
-  const testing::Bytes honest_word = load(exchange("model-s1-server"));
+  const testing_support::Bytes honest_word = load(exchange("model-s1-server"));
   const JointRun study = study_run(*party("c").owner);
-  const auto offered = [&](const testing::Bytes& record, const std::string& why) {
+  const auto offered = [&](const testing_support::Bytes& record, const std::string& why) {
     const fs::path offer = exchange("model-file-s1-server");
     store(offer, record);
     store_text(exchange("model-s1-server"),
@@ -395,7 +395,7 @@ TEST_F(StudyTrainingTest, WhatIsNotWhatItWasSaidToBeEndsTheStudy) {
 
   // A transcript that the server has signed, but not of what the study says.
   const Transcript transcript = held().transcript;
-  const testing::Bytes honest = load(exchange("transcript-s1-server"));
+  const testing_support::Bytes honest = load(exchange("transcript-s1-server"));
   const auto refused = [&](auto change, const std::string& why, const SigningKey& by) {
     Transcript wrong = transcript;
     change(wrong);
@@ -420,8 +420,9 @@ TEST_F(StudyTrainingTest, WhatIsNotWhatItWasSaidToBeEndsTheStudy) {
   EXPECT_EQ(complaint("b"), "");
   EXPECT_EQ(complaint("c"), "");
   EXPECT_EQ(load(path("b") / "s1" / "transcript"), honest);
-  const testing::Bytes share = load(exchange("share-s1-c")), answer = load(exchange("answer-s1-c")),
-                       of_b = load(exchange("share-s1-b"));
+  const testing_support::Bytes share = load(exchange("share-s1-c")),
+                               answer = load(exchange("answer-s1-c")),
+                               of_b = load(exchange("share-s1-b"));
   {
     const Party c = party("c");
     const nlohmann::json as_b = c.owner->heard(kModelAnswer, "b").body;
@@ -444,13 +445,13 @@ TEST_F(StudyTrainingTest, WhatIsNotWhatItWasSaidToBeEndsTheStudy) {
   store(exchange("answer-s1-c"), answer);
   EXPECT_NE(complaint("b").find("another message than 'c' has sent before"), std::string::npos);
   // A share that was altered, is another owner's, or ends early: who has sent it is named, or waited for.
-  testing::Bytes altered = share;
+  testing_support::Bytes altered = share;
   altered[altered.size() / 2] ^= 1;
   store(exchange("share-s1-c"), altered);
   refuses_share("a", "share-s1-c");
   store(exchange("share-s1-c"), of_b);
   refuses_share("a", "sealed to others, or of another result");
-  store(exchange("share-s1-c"), testing::Bytes(share.begin(), share.end() - 40));
+  store(exchange("share-s1-c"), testing_support::Bytes(share.begin(), share.end() - 40));
   const Advance waits = step("a");
   ASSERT_EQ(waits.kind, Advance::Kind::kWaits);
   ASSERT_EQ(waits.awaited.size(), std::size_t{1});
@@ -538,4 +539,4 @@ TEST_F(StudyTrainingTest, AStepThatIsNotWhatTheInputsGiveIsFound) {
 }
 
 }  // namespace
-}  // namespace blindtuner
+}  // namespace blindtuner::study_training_test

@@ -9,7 +9,7 @@
 #include "secret/dataset_encryption.h"
 #include "transport/memory_channel.h"
 
-namespace blindtuner::testing {
+namespace blindtuner::testing_support::validator_test {
 using namespace party;
 using namespace learn;
 namespace {
@@ -157,4 +157,4 @@ TEST_F(Validation, TheBalancedLoss) {
 }
 
 }  // namespace
-}  // namespace blindtuner::testing
+}  // namespace blindtuner::testing_support::validator_test

@@ -5,7 +5,7 @@
 #include "party/server/memory_store.h"
 #include "party/server/owner_fixture.h"
 
-namespace blindtuner::testing {
+namespace blindtuner::testing_support {
 namespace {
 
 class Audit : public IoTest {
@@ -146,4 +146,4 @@ TEST_F(Audit, ATranscriptIsReadAsItWasSigned) {
 }
 
 }  // namespace
-}  // namespace blindtuner::testing
+}  // namespace blindtuner::testing_support

@@ -7,7 +7,7 @@
 #include "io/memory_stream.h"
 #include "party/server/checkpoint_store.h"
 
-namespace blindtuner::testing {
+namespace blindtuner::testing_support {
 using namespace party;
 
 class MemoryStore final : public CheckpointStore {
@@ -27,4 +27,4 @@ class MemoryStore final : public CheckpointStore {
   int kept = 0;
 };
 
-}  // namespace blindtuner::testing
+}  // namespace blindtuner::testing_support

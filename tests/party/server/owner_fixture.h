@@ -7,7 +7,7 @@
 #include "secret/dataset_encryption.h"
 #include "secret/product_keygen.h"
 
-namespace blindtuner::testing {
+namespace blindtuner::testing_support {
 using namespace secret;
 using namespace party;
 
@@ -67,4 +67,4 @@ inline TrainingTask training_task() {
   return out;
 }
 
-}  // namespace blindtuner::testing
+}  // namespace blindtuner::testing_support

@@ -14,7 +14,7 @@
 #include "records/round.h"
 #include "transport/memory_channel.h"
 
-namespace blindtuner::testing {
+namespace blindtuner::testing_support {
 using namespace secret;
 namespace {
 
@@ -373,4 +373,4 @@ TEST_F(Session, ACheckpointInAFileIsOneRuns) {
 }
 
 }  // namespace
-}  // namespace blindtuner::testing
+}  // namespace blindtuner::testing_support

@@ -22,7 +22,7 @@ namespace {
 using namespace testing_support;
 namespace fs = std::filesystem;
 
-class StudySetup : public testing::IoTest {
+class StudySetup : public testing_support::IoTest {
  protected:
   void use(std::vector<std::string> owners, const std::string& parameters = "InsecureJoint4") {
     set_max_threads(0);

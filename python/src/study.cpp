@@ -58,7 +58,7 @@ py::list awaits_of(const StudyStatus& s) {
   return out;
 }
 
-void add_values(py::module_& m) {
+void add_study_values(py::module_& m) {
   using P = StudyPlan;
   py::class_<P>(m, "StudyPlan", "What a study is to be.")
       .def(py::init<>())
@@ -207,7 +207,7 @@ void add_study_server(py::module_& m) {
 }  // namespace
 
 void add_study(py::module_& m) {
-  add_values(m);
+  add_study_values(m);
   add_study_owner(m);
   add_study_server(m);
 }

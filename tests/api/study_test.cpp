@@ -8,7 +8,7 @@
 
 #include "fixture.h"
 
-namespace blindtuner::testing {
+namespace blindtuner::testing_support::study_test {
 namespace {
 
 StudyPlan plan() {
@@ -209,4 +209,4 @@ TEST(StudyInterface, RefusesWhatIsNoStudy) {
 }
 
 }  // namespace
-}  // namespace blindtuner::testing
+}  // namespace blindtuner::testing_support::study_test

@@ -235,8 +235,8 @@ TEST_F(StudyTrainingTest, OwnersAddUpTheStatisticsThemselves) {
   // One owner's statistics twice, two owners' in each other's places, an owner's share of the way in altered, another
   // owner's, or none: nobody answers, and who is to be asked is named.
   const auto stats_of = [&](const std::string& name) { return exchange("stats-s1-" + name); };
-  const testing::Bytes of_a = load(stats_of("a")), of_b = load(stats_of("b")),
-                       ways = load(exchange("ways-s1-b"));
+  const testing_support::Bytes of_a = load(stats_of("a")), of_b = load(stats_of("b")),
+                               ways = load(exchange("ways-s1-b"));
   const auto refused = [&](const std::string& who, const std::string& why) {
     const std::string said = complaint("c");
     EXPECT_NE(said.find("what '" + who + "' has sent is refused"), std::string::npos) << said;
@@ -250,7 +250,7 @@ TEST_F(StudyTrainingTest, OwnersAddUpTheStatisticsThemselves) {
   refused("a", "stats-s1-a");
   store(stats_of("a"), of_a);
   store(stats_of("b"), of_b);
-  testing::Bytes altered = ways;
+  testing_support::Bytes altered = ways;
   altered[altered.size() / 2] ^= 1;
   store(exchange("ways-s1-b"), altered);
   refused("b", "ways-s1-b");

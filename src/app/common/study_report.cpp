@@ -42,7 +42,7 @@ Advance take_steps(const CommonOptions& common, const StudyWait& wait, const std
 
 void report_study(const CommonOptions& common, StudyMember& member, const Advance& where,
                   const std::string& fingerprint, const nlohmann::json& outcome,
-                  const std::string& words) {
+                  const std::string& words, const nlohmann::json& more) {
   const std::optional<StudyDraft> draft = member.draft();
   const std::string study = draft ? draft->name : "";
   const std::string since = member.last_change();
@@ -85,8 +85,9 @@ void report_study(const CommonOptions& common, StudyMember& member, const Advanc
     report["outcome"] = outcome;
     for (const char* key : {"trusted", "reasons", "advice"})
       if (outcome.contains(key)) report[key] = outcome[key];
-    text << words;
   }
+  report.update(more);
+  text << words;
   print_report(common, report, text.str());
 }
 

@@ -25,9 +25,11 @@ Advance take_steps(const CommonOptions& common, const StudyWait& wait, const std
                    const std::function<Advance()>& step);
 
 /// Prints where a party is. `fingerprint`: empty as long as not all have joined.
-/// `outcome`: of the study, once it has one, whether it is trusted first (print_report()); `words`: the same as text.
+/// `outcome`: of the study, once it has one, whether it is trusted first (print_report()); `more`: other members of the report;
+/// `words`: both as text.
 void report_study(const CommonOptions& common, StudyMember& member, const Advance& where,
                   const std::string& fingerprint, const nlohmann::json& outcome = {},
-                  const std::string& words = {});
+                  const std::string& words = {},
+                  const nlohmann::json& more = nlohmann::json::object());
 
 }  // namespace blindtuner::app

@@ -42,17 +42,31 @@ struct RunOptions {
   StudyDataOptions data;
 };
 
+/// How its rows were matched, once they are.
+std::string matching_words(const nlohmann::json& matching) {
+  const auto count = [&](const char* name) {
+    return std::to_string(matching[name].get<std::size_t>());
+  };
+  return "rows: " + count("used") + " of " + count("given") +
+         " are at all owners; left out: " + count("not_at_all_owners") + " that are not, " +
+         count("without_identifier") + " without an identifier\n";
+}
+
 /// Prints where an owner is and, once it has opened the model, what that is like.
 void report_owner(const CommonOptions& common, StudyOwner& owner, StudyTraining& training,
                   const Advance& where) {
-  nlohmann::json outcome;
+  nlohmann::json outcome, more = nlohmann::json::object();
   std::string words;
+  if (path_exists(training.matching_path())) {
+    more["matching"] = read_json(training.matching_path());
+    words = matching_words(more["matching"]);
+  }
   if (where.kind == Advance::Kind::kFinished) {
     outcome = read_json(training.report_path());
-    words = study_summary(outcome) + "model in " + quoted_path(training.model_path()) +
-            ", report in " + quoted_path(page_path(training.report_path())) + "\n";
+    words += study_summary(outcome) + "model in " + quoted_path(training.model_path()) +
+             ", report in " + quoted_path(page_path(training.report_path())) + "\n";
   }
-  report_study(common, owner, where, owner.fingerprint().value_or(""), outcome, words);
+  report_study(common, owner, where, owner.fingerprint().value_or(""), outcome, words, more);
 }
 
 /// Of an owner who only looks, whose data nobody asks for.

@@ -18,6 +18,7 @@ struct CreateOptions {
   StudyPlace place;
   StudySecrets secrets;
   std::string name, config, set, whitening = "none", encoder, labels;
+  bool identifiers = false;
   double epsilon = kDefaultStudyEpsilon;
   std::vector<std::string> owners, classes, columns, column_names;
   HeadOptions head;
@@ -38,6 +39,7 @@ StudyDraft draft_of(const CreateOptions& o) {
   d.classes = o.classes;
   if (!o.labels.empty()) d.layout = StudyDraft::Layout::kColumns;
   d.labels = o.labels;
+  d.identifiers = o.identifiers;
   for (const std::string& count : o.columns) d.columns.push_back(count_of(count));
   d.column_names = o.column_names;
   d.parameters = o.set.empty() ? StudyDraft::parameters_for(o.owners.size()) : o.set;
@@ -54,6 +56,10 @@ void create(const CommonOptions& common, const CreateOptions& o) {
   const StudyDraft draft = draft_of(o);
   const std::string note = note_on_whitening(draft);
   if (!note.empty()) std::fprintf(stderr, "NOTE: %s\n", note.c_str());
+  if (draft.layout == StudyDraft::Layout::kColumns && !draft.identifiers)
+    std::fprintf(stderr,
+                 "NOTE: owners' rows are taken to be the same ones in the same order; "
+                 "'--identifiers' matches them\n");
   (void)study_parameters(draft, common.allow_insecure);
   write_study_place(o.place);
   StudyOwner owner(study_options(common, o.place, o.secrets));
@@ -91,6 +97,9 @@ void add_study_create(Program& program) {
         command.add_option("--labels", o->labels,
                            "owners have columns of the same samples, and this one the labels "
                            "(else: samples with the same columns)");
+        command.add_flag("--identifiers", o->identifiers,
+                         "with --labels: owners' rows are matched by identifiers, which nobody but "
+                         "the owners learns anything of (else: they are in the same order)");
         command.add_option("--config", o->config, "training configuration (JSON)");
         add_head_options(command, o->head);
         command

@@ -11,6 +11,9 @@ void add_study_data(Command& command, StudyDataOptions& o) {
   command.add_option("--features-member", o.train.members.features,
                      "name within an .npz archive (features, x, x_train, ..)");
   add_table_options(command, o.train.columns, true);
+  command.add_option("--id-column", o.train.columns.id,
+                     "of a table, where the study matches rows: the column of identifiers, a name "
+                     "or a number from 1; of an .npz the member (ids)");
   command.add_option("--labels", o.train.labels, "labels, one a row: .npy, .npz, a table or IDX");
   command.add_option("--labels-member", o.train.members.labels,
                      "name within an .npz archive (labels, y, y_train, ..)");
@@ -34,6 +37,7 @@ StudyData load_study_data(const CommonOptions& common, const StudyDataOptions& o
     Reading reading;
     source.classes.names = draft.classes;
     source.classes.numbered = o.train.classes.numbered;
+    source.identified = draft.identifiers;
     if (rows && source.feature_names.empty()) source.feature_names = draft.column_names;
     Dataset set = has_labels(draft, owner.name()) ? load_dataset(source, &reading)
                                                   : load_features(source, &reading);

@@ -318,6 +318,7 @@ FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest 
       ++at;
       if (beside) beside->add(row);
       groups.add(row);
+      if (columns.id) out.ids.emplace_back(without_blanks(row.fields[*columns.id]));
     } else {
       leave_out(skipped, table.line(i));
     }

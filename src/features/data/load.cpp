@@ -131,6 +131,27 @@ nlohmann::json single_samples(const Dataset& set, const LabelWords& words) {
   return out;
 }
 
+/// Throws DataError where there are none.
+void take_ids(const NpzArchive& archive, const DataSource& source, Dataset& set) {
+  if (!source.identified) return;
+  const std::string member = source.columns.id.empty() ? "ids" : source.columns.id;
+  if (!archive.contains(member))
+    throw DataError(archive.name() + ": has no member '" + printable(member) +
+                    "' with the rows' identifiers");
+  set.ids = archive.keys(member);
+  for (std::string& id : set.ids) id = std::string(without_blanks(id));
+  if (set.ids.size() != static_cast<std::size_t>(set.features.rows()))
+    throw DataError(archive.where(member) + ": " + std::to_string(set.ids.size()) +
+                    " identifiers for " + std::to_string(set.features.rows()) + " rows");
+}
+void require_ids(const DataSource& source, const Dataset& set) {
+  if (source.identified && set.ids.empty())
+    throw DataError(quoted_path(source.features) +
+                    (kind_of(source.features) == Kind::kTable
+                         ? ": which column has the rows' identifiers? name it with --id-column"
+                         : ": has no room for identifiers of its rows, expected a table or .npz"));
+}
+
 /// What `extract` noted of the pooling, and the features' columns of the one that is asked for.
 void apply_pooling(const NpzArchive& archive, const DataSource& source, Dataset& set) {
   if (!archive.contains("pooling")) return;
@@ -291,6 +312,7 @@ Dataset load_features(const DataSource& source, Reading* told,
       const NpzArchive archive(source.features);
       const std::string member = members_of(archive, source, false, reading).features;
       set.features = archive.samples(member);
+      take_ids(archive, source, set);
       apply_pooling(archive, source, set);
       std::vector<std::string> unreadable;
       if (identifiers != nullptr)
@@ -306,11 +328,13 @@ Dataset load_features(const DataSource& source, Reading* told,
       set.features = std::move(table.features);
       if (identifiers != nullptr) *identifiers = identifiers_among(std::move(table.others));
       set.feature_names = std::move(table.feature_names);
+      set.ids = std::move(table.ids);
       break;
     }
     default:
       set.features = read_idx_images(source.features);
   }
+  require_ids(source, set);
   tell_nameless(source, set, reading);
   tell_sentinels(quoted_path(source.features), set, reading);
   return set;
@@ -338,6 +362,7 @@ Dataset load_dataset(const DataSource& source, Reading* told,
         read_table(source, own, reading, identifiers != nullptr, beside_labels, labelled);
     set.features = std::move(table.features);
     set.feature_names = std::move(table.feature_names);
+    set.ids = std::move(table.ids);
     beside_features = std::move(table.others);
     groups = std::move(table.groups);
     if (source.labels.empty()) words = std::move(table.labels);
@@ -345,6 +370,7 @@ Dataset load_dataset(const DataSource& source, Reading* told,
     const NpzArchive archive(source.features);
     const Members members = members_of(archive, source, source.labels.empty(), reading);
     set.features = archive.samples(members.features);
+    take_ids(archive, source, set);
     if (archive.contains("digests")) {
       set.digests = archive.strings("digests");
       if (set.digests.size() != static_cast<std::size_t>(set.features.rows())) set.digests.clear();
@@ -412,6 +438,7 @@ Dataset load_dataset(const DataSource& source, Reading* told,
     reading.details["single_samples"] = single;
   if (set.label_name.empty()) set.label_name = known_label(reading).name;
   validate_set(set, name);
+  require_ids(source, set);
   if (kind == Kind::kTable || kind == Kind::kNpz) tell_sentinels(name, set, reading);
   if (identifiers != nullptr) *identifiers = identifiers_among(std::move(beside_features));
   return set;

@@ -28,6 +28,8 @@ struct DataSource {
   /// .npz of `extract`: Dataset::pooling of another set, or which of several; empty: not known.
   std::string pooling;
   bool several_poolings = false;  ///< Dataset::poolings may be left to be chosen from
+  /// Dataset::ids are wanted: of a table the column that `columns.id` names, of an .npz the member, or `ids`.
+  bool identified = false;
 };
 
 /// Reads and validates (validate_set). `reading` also tells of a table of labels alone: its details

@@ -200,6 +200,7 @@ Dataset select(const Dataset& set, std::span<const std::uint32_t> indices) {
     out.labels[i] = set.labels[indices[i]];
     if (!set.digests.empty()) out.digests.push_back(set.digests[indices[i]]);
     if (!set.groups.values.empty()) out.groups.values.push_back(set.groups.values[indices[i]]);
+    if (!set.ids.empty()) out.ids.push_back(set.ids[indices[i]]);
   }
   return out;
 }

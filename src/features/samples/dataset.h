@@ -49,6 +49,7 @@ struct Dataset {
   std::vector<ColumnSet> poolings;
   std::string label_name{};  ///< heading of the labels' column, or none
   SampleGroups groups{};
+  std::vector<std::string> ids{};  ///< by which others know the rows, as asked for, or none
 
   std::size_t size() const { return labels.size(); }
   std::size_t width() const { return static_cast<std::size_t>(features.cols()); }

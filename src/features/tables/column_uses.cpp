@@ -16,7 +16,7 @@ std::vector<std::string> names_given(const ColumnChoice& choice, std::size_t col
   std::vector<std::string> out = choice.features;
   out.insert(out.end(), choice.drop.begin(), choice.drop.end());
   for (const std::string& name :
-       {choice.label, choice.text, choice.path, choice.group, choice.known_label.name})
+       {choice.label, choice.text, choice.path, choice.group, choice.known_label.name, choice.id})
     if (!name.empty()) out.push_back(name);
   // Those are no names.
   std::erase_if(out, [&](const std::string& name) {

@@ -35,6 +35,7 @@ class Assignment {
                       ": labels are needed here, so there must be a column of them");
     drop_chosen();
     take_chosen_group();
+    take_chosen_id();
     take_chosen_label();
     switch (request_.use) {
       case TableUse::kFeatures:
@@ -87,6 +88,12 @@ class Assignment {
       throw;
     }
     if (uses_.free(*out_.group)) uses_.leave_out(*out_.group, "it groups samples, as asked");
+  }
+
+  void take_chosen_id() {
+    if (request_.columns.id.empty()) return;
+    out_.id = find(request_.columns.id);
+    if (uses_.free(*out_.id)) uses_.leave_out(*out_.id, "it identifies the rows, as asked");
   }
 
   void take_chosen_label() {

@@ -36,6 +36,7 @@ struct ColumnChoice {
   /// What samples of one origin have in common; empty: by the table, "none": nothing.
   std::string group{};
   std::string known_group{};  ///< of another set, to be compared with: taken where it is there
+  std::string id{};           ///< by which others know the rows; empty: nothing
 };
 
 /// What a reader took for what.
@@ -66,6 +67,7 @@ struct TableColumns {
   std::vector<std::size_t> features;
   std::optional<std::size_t> label, content;  ///< content: the texts or paths
   std::optional<std::size_t> group;           ///< as ColumnChoice::group asks for it
+  std::optional<std::size_t> id;              ///< as ColumnChoice::id does
   std::vector<std::size_t> one_hot;           ///< columns of zeros and a one, one a class
   std::vector<std::size_t> dropped;           ///< columns that were left out as asked
   std::vector<std::size_t> rows;              ///< those that are data

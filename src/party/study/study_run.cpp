@@ -88,9 +88,14 @@ JointRun study_run(StudyMember& member) {
 
 std::vector<Awaited> missing_of(StudyMember& member, const char* record_kind,
                                 const char* commit_kind, bool of_server) {
+  const std::string server(kServerName);
+  return missing_of(member, record_kind, commit_kind,
+                    of_server ? std::span(&server, 1) : std::span(member.manifest().draft.owners));
+}
+
+std::vector<Awaited> missing_of(StudyMember& member, const char* record_kind,
+                                const char* commit_kind, std::span<const std::string> parties) {
   const StudyManifest& manifest = member.manifest();
-  std::vector<std::string> parties = manifest.draft.owners;
-  if (of_server) parties = {std::string(kServerName)};
   std::vector<Awaited> out;
   for (const std::string& party : parties) {
     if (!member.exchange().hear(manifest, commit_kind, member.session_number(), party))

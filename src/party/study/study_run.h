@@ -9,6 +9,10 @@ namespace blindtuner::party {
 
 // Kinds of messages of the training, each with what its body has, and of the records that they name by their contents
 // ("contents").
+/// Where rows are matched by their identifiers: the coordinator's, and every owner's with "rows", how many have one, too
+/// (party/owner/study/row_matching.h).
+inline constexpr const char *kMatchKeyCommit = "match-key-commit", *kMatchKeyRecord = "match-key";
+inline constexpr const char *kMatchCommit = "match-commit", *kMatchRecord = "match";
 inline constexpr const char* kRows = "rows";  ///< records/study/joint_run.h
 inline constexpr const char *kStatsCommit = "stats-commit", *kStatsRecord = "stats";
 inline constexpr const char *kStatsAnswer = "stats-answer", *kStatsShareRecord = "stats-share";
@@ -27,6 +31,8 @@ JointRun study_run(StudyMember& member);
 /// Of all owners or of the server: what is missing of messages of one kind, and of the records that they name, if they do.
 std::vector<Awaited> missing_of(StudyMember& member, const char* record_kind,
                                 const char* commit_kind, bool of_server);
+std::vector<Awaited> missing_of(StudyMember& member, const char* record_kind,
+                                const char* commit_kind, std::span<const std::string> parties);
 /// Reads a party's record, held against what it has said of it: `read` gives the contents. Throws DataError that names the
 /// party.
 void read_record_of(StudyMember& member, const char* record_kind, const char* commit_kind,

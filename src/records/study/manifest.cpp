@@ -97,6 +97,7 @@ void StudyDraft::validate() const {
   expect_words(column_names, "column_names");
   expect(by_columns ? names.contains(labels) : labels.empty(), "labels",
          by_columns ? "are at none of its owners" : "are at every owner");
+  expect(by_columns || !identifiers, "identifiers", "match rows of owners with different columns");
   expect(epsilon == kDefaultStudyEpsilon || (whitening == Whitening::kPooled &&
                                              epsilon >= kLeastEpsilon && epsilon <= kMostEpsilon),
          "epsilon", "is 1e-6 to 1000, of pooled whitening");
@@ -150,6 +151,7 @@ nlohmann::json to_json(const StudyDraft& d) {
                         {"threshold", d.owners.size()},
                         {"results", 1}};
   if (d.layout == StudyDraft::Layout::kColumns) out["labels"] = d.labels;
+  if (d.identifiers) out["identifiers"] = true;
   if (d.epsilon != kDefaultStudyEpsilon) out["epsilon"] = d.epsilon;
   return out;
 }
@@ -159,7 +161,7 @@ StudyDraft draft_from_json(const JsonIn& in) {
       in,
       {"name", "owners", "coordinator", "classes", "layout", "columns", "column_names",
        "parameters", "training", "circuit", "whitening", "encoder", "threshold", "results"},
-      {"labels", "epsilon"});
+      {"labels", "epsilon", "identifiers"});
   StudyDraft d;
   in.take("name", d.name);
   in.take("owners", d.owners);
@@ -174,6 +176,7 @@ StudyDraft draft_from_json(const JsonIn& in) {
         static_cast<std::size_t>(columns.at(i).whole(1, static_cast<std::int64_t>(kMaxColumns))));
   in.take("column_names", d.column_names);
   in.take("labels", d.labels);
+  in.take("identifiers", d.identifiers);
   in.take("parameters", d.parameters);
   d.config = training_config_from_json(in.at("training").value());
   in.take("circuit", d.circuit);

@@ -11,6 +11,8 @@
 //                  columns         of "rows" one number, of "columns" one for each owner; 1 to 2^20 - 1 together
 //                  column_names    of "rows" as many different names as there are columns, or none; of "columns" none
 //                  labels          of "columns" the owner who has the labels; not of "rows"
+//                  identifiers     true, of "columns" alone: rows are matched by their identifiers' keyed hashes
+//                                  (party/owner/study/row_matching.h); where it is not there they are in one order at all owners
 //                  parameters      name of a parameter set for as many owners
 //                  training        the configuration (learn/training_config.h)
 //                  circuit         name of the head's circuit
@@ -58,7 +60,8 @@ struct StudyDraft {
   Layout layout = Layout::kRows;
   std::vector<std::size_t> columns;
   std::vector<std::string> column_names;
-  std::string labels;  ///< of kColumns
+  std::string labels;        ///< of kColumns
+  bool identifiers = false;  ///< of kColumns
   std::string parameters;
   TrainingConfig config;
   std::string circuit;

@@ -12,6 +12,42 @@ namespace {
 
 using namespace testing_support;
 
+TEST(Load, IdentifiersThatWereAskedFor) {
+  const TemporaryFolder folder;
+  put_file(folder / "set.csv", "a,mrn,b,label\n1, 007 ,2,0\n3,,4,1\n5,\"7\",6,1\n7,x,?,0\n");
+  DataSource source;
+  source.features = folder / "set.csv";
+  source.columns = {.skip_missing = true, .id = "mrn"};
+  source.identified = true;
+  const std::vector<std::string> ids = {"007", "", "7"};
+  const Dataset set = load_dataset(source);
+  EXPECT_EQ(set.ids, ids);
+  EXPECT_EQ(set.feature_names, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(select(set, std::vector<std::uint32_t>{2, 0}).ids,
+            (std::vector<std::string>{"7", "007"}));
+  EXPECT_EQ(load_features(source).ids, ids);
+  source.columns.id = "nobody";
+  expect_data_error([&] { load_dataset(source); }, "nobody");
+  source.columns.id.clear();
+  expect_data_error([&] { load_dataset(source); }, "name it with --id-column");
+
+  FeatureMatrix x(2, 1), numbers(2, 1), fewer(1, 1);
+  x << 1, 2;
+  numbers << 12, 7;
+  fewer << 12;
+  write_npz(folder / "set.npz",
+            {{"features", npy_bytes(x)}, {"ids", npy_bytes(numbers)}, {"few", npy_bytes(fewer)}});
+  source.features = folder / "set.npz";
+  EXPECT_EQ(load_features(source).ids, (std::vector<std::string>{"12", "7"}));
+  source.columns.id = "few";
+  expect_data_error([&] { load_features(source); }, "1 identifiers for 2 rows");
+  source.columns.id = "none";
+  expect_data_error([&] { load_features(source); }, "has no member 'none'");
+  source.features = folder / "x.npy";
+  write_npy(folder / "x.npy", x);
+  expect_data_error([&] { load_features(source); }, "has no room for identifiers");
+}
+
 TEST(Load, EveryKind) {
   const TemporaryFolder folder;
   Dataset want;

@@ -15,6 +15,7 @@
 #include "learn/reference/metrics.h"
 #include "learn/reference/plain_reference.h"
 #include "party/owner/study/gain.h"
+#include "party/owner/study/row_matching.h"
 #include "party/server/study/study_training.h"
 #include "party/server/training_session.h"
 #include "party/study/joint_statistics.h"
@@ -82,7 +83,12 @@ class StudyTrainingTest : public testing_support::IoTest {
     out.owner = std::make_unique<StudyOwner>(std::move(o));
     std::function<StudyData()> data;
     if (with_data)
-      data = [this, k = place(name)] {
+      data = [this, k = place(name), owner = out.owner.get()] {
+        if (draft_.identifiers) {
+          StudyData own = known_columns_of(k);
+          own.train = in_study_order(std::move(own.train), *owner);
+          return own;
+        }
         if (draft_.layout == StudyDraft::Layout::kColumns) return columns_of(k);
         return StudyData{rows_of(k, kRowsOf[k], 1), rows_of(k, 200, 2), {}};
       };
@@ -97,6 +103,22 @@ class StudyTrainingTest : public testing_support::IoTest {
     all.features = own;
     if (owner == 0) all.labels.clear();
     return {std::move(all), {}, {}};
+  }
+  /// Of the same rows in another order, known by numbers: a has not those that 5 divides, b not those that 7 does; a has one
+  /// without a number, b one that is its own.
+  static StudyData known_columns_of(std::size_t owner) {
+    StudyData own = columns_of(owner);
+    Dataset& train = own.train;
+    std::vector<std::uint32_t> kept;
+    for (std::uint32_t i = 0; i < kRowsOf[0]; ++i) {
+      train.ids.push_back("patient " + std::to_string(i));
+      if (i % (owner == 0 ? 5 : 7) != 0) kept.push_back(i);
+    }
+    train.ids[1] = owner == 0 ? "" : "nobody else's";
+    std::mt19937 chance(owner == 0 ? 3 : 4);
+    std::ranges::shuffle(kept, chance);
+    train = party::rows_of(std::move(train), kept);
+    return own;
   }
   Advance step(const std::string& name) {
     if (heard_.empty() && name != "server") {
@@ -127,13 +149,14 @@ class StudyTrainingTest : public testing_support::IoTest {
       return error.what();
     }
   }
-  void create(StudyDraft::Whitening whitening, bool columns = false) {
+  void create(StudyDraft::Whitening whitening, bool columns = false, bool identifiers = false) {
     draft_ = small_draft(columns ? std::vector<std::string>{"a", "b"}
                                  : std::vector<std::string>{"a", "b", "c"});
     if (columns) {
       draft_.layout = StudyDraft::Layout::kColumns;
       draft_.columns = {2, 3};
       draft_.labels = "b";
+      draft_.identifiers = identifiers;
     }
     draft_.whitening = whitening;
     draft_.config.steps = 4;
@@ -319,6 +342,102 @@ TEST_F(StudyTrainingTest, JoinsColumnsOfTheSameRows) {
     EXPECT_GT(opened, accuracy(predict(scores(clear, x)), all.labels) - 0.03);
     EXPECT_GT(opened, 0.85);
   }
+}
+
+TEST_F(StudyTrainingTest, MatchesRowsByTheirIdentifiers) {
+  create(StudyDraft::Whitening::kPooled, true, true);
+  run([&] { return fs::exists(exchange("match-s1-a")) && fs::exists(exchange("match-s1-b")); });
+  // Both have the same rows in the same order: those that both know by a number.
+  std::vector<std::string> common;
+  for (std::size_t i = 0; i < kRowsOf[0]; ++i)
+    if (i % 5 != 0 && i % 7 != 0 && i != 1) common.push_back("patient " + std::to_string(i));
+  std::ranges::sort(common);
+  std::vector<std::string> order;
+  const Dataset all = rows_of(0, kRowsOf[0], 1);
+  for (const std::string& name : draft_.owners) {
+    const Party one = party(name);
+    Dataset own = known_columns_of(place(name)).train;
+    const RowMatch match = match_rows(*one.owner, own.ids);
+    EXPECT_EQ(match.without, name == "a" ? 1u : 0u);
+    EXPECT_EQ(match.given, own.ids.size());
+    EXPECT_EQ(match.given, match.rows.size() + match.without + match.unmatched);
+    own = party::rows_of(std::move(own), match.rows);
+    if (order.empty()) order = own.ids;
+    EXPECT_EQ(own.ids, order);
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      const auto row = static_cast<Eigen::Index>(std::stoul(order[i].substr(8)));
+      const auto at = static_cast<Eigen::Index>(i);
+      if (name == "a") {
+        EXPECT_TRUE(own.features.row(at) == all.features.row(row).leftCols(2));
+      } else {
+        EXPECT_TRUE(own.features.row(at) == all.features.row(row).rightCols(3));
+        EXPECT_EQ(own.labels[i], all.labels[static_cast<std::size_t>(row)]);
+      }
+    }
+  }
+  // By the hashes, so not as either file has them, nor sorted.
+  std::vector<std::string> sorted = order;
+  std::ranges::sort(sorted);
+  EXPECT_EQ(sorted, common);
+  EXPECT_NE(sorted, order);
+  // No identifier, and no hash of one that could be tried without the key, is in the exchange.
+  for (const fs::directory_entry& entry : fs::directory_iterator(exchange())) {
+    const testing::Bytes bytes = load(entry.path());
+    EXPECT_EQ(std::string(bytes.begin(), bytes.end()).find("patient"), std::string::npos);
+  }
+  // A list in another owner's name, or altered.
+  const testing::Bytes list = load(exchange("match-s1-b"));
+  const auto refused = [&](const testing::Bytes& bytes) {
+    store(exchange("match-s1-b"), bytes);
+    EXPECT_NE(complaint("a").find("what 'b' has sent is refused"), std::string::npos);
+    EXPECT_FALSE(fs::exists(exchange("rows-s1-a")));
+  };
+  refused(load(exchange("match-s1-a")));
+  testing::Bytes altered = list;
+  altered[altered.size() / 2] ^= 1;
+  refused(altered);
+  store(exchange("match-s1-b"), list);
+
+  run();
+  for (const std::string& name : draft_.owners) {
+    EXPECT_EQ(complaint(name), "");
+    const nlohmann::json report = read_json(path(name) / "report.json");
+    EXPECT_EQ(report["rows"], common.size());
+    EXPECT_EQ(report["matching"]["used"], common.size());
+    EXPECT_EQ(report["matching"]["without_identifier"], name == "a" ? 1 : 0);
+    EXPECT_EQ(
+        report["matching"]["not_at_all_owners"],
+        report["matching"]["given"].get<std::size_t>() - common.size() - (name == "a" ? 1u : 0u));
+  }
+}
+
+TEST(StudyRows, AreHeldToTheirIdentifiers) {
+  StudyDraft draft = small_draft({"a", "b"});
+  draft.layout = StudyDraft::Layout::kColumns;
+  draft.columns = {2, 3};
+  draft.labels = "b";
+  draft.identifiers = true;
+  Dataset rows;
+  rows.features = FeatureMatrix::Zero(4, 2);
+  const auto refused = [&](std::vector<std::string> ids) -> std::string {
+    rows.ids = std::move(ids);
+    try {
+      require_study_rows(draft, "a", rows);
+      return "";
+    } catch (const DataError& error) {
+      return error.what();
+    }
+  };
+  EXPECT_EQ(refused({"x", "", "y", ""}), "");
+  EXPECT_NE(refused({}).find("and these have none"), std::string::npos);
+  EXPECT_EQ(refused({"", "", "", ""}), "no row has an identifier");
+  const std::string said = refused({"x", "y", "y", "x"});
+  EXPECT_NE(said.find("2 rows have an identifier that an earlier row has, the first of them row 3"),
+            std::string::npos)
+      << said;
+  rows.features = FeatureMatrix::Zero(4, 3);
+  EXPECT_NE(refused({"x", "y", "z", "w"}).find("the data have 3 columns, the study says 2"),
+            std::string::npos);
 }
 
 TEST_F(StudyTrainingTest, WhatIsNotWhatItWasSaidToBeEndsTheStudy) {

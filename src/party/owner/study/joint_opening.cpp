@@ -4,23 +4,14 @@
 
 #include "base/error.h"
 #include "learn/model_noise.h"
+#include "party/owner/study/boxes.h"
 
 namespace blindtuner::party {
 namespace {
 
 std::vector<std::uint8_t> associated(const JointRun& run, const ShareName& name) {
-  std::vector<std::uint8_t> out;
-  const auto add = [&](std::string_view text) {
-    const std::string length = std::to_string(text.size()) + " ";
-    out.insert(out.end(), length.begin(), length.end());
-    out.insert(out.end(), text.begin(), text.end());
-  };
-  add("blindtuner study share 1");
-  add(run.decryptors);
-  add(name.what);
-  add(std::to_string(name.owner));
-  add(to_hex(name.result));
-  return out;
+  return bound_words({"blindtuner study share 1", run.decryptors, name.what,
+                      std::to_string(name.owner), to_hex(name.result)});
 }
 
 }  // namespace
@@ -42,26 +33,16 @@ Opening opening_of_statistics(const JointRun& run, double budget) {
 
 Sha256Digest send_share(ByteSink& sink, const JointRun& run, const ShareName& name,
                         const OpeningShare& share, std::span<const joint::PublicBoxKey> receivers) {
-  const joint::SealedBox box = joint::seal_box(share_content(share.polynomials, share.noise),
-                                               receivers, associated(run, name));
-  SealedShare record;
-  record.ephemeral = box.ephemeral;
-  for (const auto& receiver : box.receivers)
-    record.receivers.push_back({receiver.key, receiver.wrapped});
-  record.bytes = box.bytes;
-  return write_sealed_share(sink, run.joint, record);
+  return write_box(sink, run.joint,
+                   joint::seal_box(share_content(share.polynomials, share.noise), receivers,
+                                   associated(run, name)));
 }
 
 OpeningShare receive_share(ByteSource& source, const JointRun& run, const ShareName& name,
                            const CiphertextShape& shape, double noise, const joint::BoxKey& key,
                            Sha256Digest& contents) {
-  const SealedShare record =
-      read_sealed_share(source, run.joint, share_content_bytes(*run.parameters, shape), contents);
-  joint::SealedBox box;
-  box.ephemeral = record.ephemeral;
-  for (const auto& receiver : record.receivers)
-    box.receivers.push_back({receiver.key, receiver.wrapped});
-  box.bytes = record.bytes;
+  const joint::SealedBox box =
+      read_box(source, run.joint, share_content_bytes(*run.parameters, shape), contents);
   const std::optional<SecretBytes> content = joint::open_box(box, key, associated(run, name));
   if (!content)
     throw DataError(source.name() + ": a share that is sealed to others, or of another result");

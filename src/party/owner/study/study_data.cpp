@@ -1,5 +1,8 @@
 #include "party/owner/study/study_data.h"
 
+#include <string_view>
+#include <unordered_set>
+
 #include "base/error.h"
 #include "base/input_file.h"
 #include "base/path.h"
@@ -20,16 +23,51 @@ std::optional<Whitening> named_map(const StudyDraft& draft, const std::filesyste
   return Whitening::load(file);
 }
 
-Dataset in_study_order(Dataset&& rows, StudyMember& member) {
-  const std::vector<std::uint32_t> order =
-      shuffled_indices(static_cast<std::size_t>(rows.features.rows()), member.session().seed);
+void require_study_rows(const StudyDraft& draft, const std::string& owner, const Dataset& rows) {
+  const std::size_t columns = draft.layout == StudyDraft::Layout::kRows
+                                  ? draft.columns.front()
+                                  : draft.columns[draft.index(owner)];
+  if (rows.width() != columns)
+    throw DataError("the data have " + std::to_string(rows.width()) + " columns, the study says " +
+                    std::to_string(columns));
+  if (!draft.identifiers) return;
+  if (rows.ids.size() != static_cast<std::size_t>(rows.features.rows()))
+    throw DataError("the study matches rows by their identifiers, and these have none");
+  std::unordered_set<std::string_view> known;
+  std::size_t again = 0, first = 0, without = 0;
+  for (std::size_t i = 0; i < rows.ids.size(); ++i) {
+    if (rows.ids[i].empty())
+      ++without;
+    else if (!known.insert(rows.ids[i]).second && again++ == 0)
+      first = i + 1;
+  }
+  // Not the identifier: messages are kept and sent about.
+  if (again > 0)
+    throw DataError(std::to_string(again) +
+                    " rows have an identifier that an earlier row has, the first of them row " +
+                    std::to_string(first) +
+                    ": which of them is the other owners' row? give one row for each");
+  if (without == rows.ids.size()) throw DataError("no row has an identifier");
+}
+
+Dataset rows_of(Dataset&& rows, std::span<const std::uint32_t> order) {
   if (!rows.labels.empty()) return select(std::move(rows), order);
-  FeatureMatrix features(rows.features.rows(), rows.features.cols());
-  for (std::size_t i = 0; i < order.size(); ++i)
+  FeatureMatrix features(static_cast<Eigen::Index>(order.size()), rows.features.cols());
+  std::vector<std::string> ids;
+  for (std::size_t i = 0; i < order.size(); ++i) {
     features.row(static_cast<Eigen::Index>(i)) =
         rows.features.row(static_cast<Eigen::Index>(order[i]));
+    if (!rows.ids.empty()) ids.push_back(std::move(rows.ids[order[i]]));
+  }
   rows.features = std::move(features);
+  rows.ids = std::move(ids);
   return std::move(rows);
+}
+
+Dataset in_study_order(Dataset&& rows, StudyMember& member) {
+  require_study_rows(member.manifest().draft, member.name(), rows);
+  return rows_of(std::move(rows), shuffled_indices(static_cast<std::size_t>(rows.features.rows()),
+                                                   member.session().seed));
 }
 
 }  // namespace blindtuner::party

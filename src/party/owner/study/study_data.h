@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "features/data/whitening.h"
@@ -21,8 +22,13 @@ struct StudyData {
 bool has_labels(const StudyDraft& draft, const std::string& owner);
 /// The map that the study names, none where it names none. Throws DataError for another file, and where none is given.
 std::optional<Whitening> named_map(const StudyDraft& draft, const std::filesystem::path& file);
+/// These rows alone, in this order; `rows` need not have labels.
+Dataset rows_of(Dataset&& rows, std::span<const std::uint32_t> order);
+/// What of this owner's rows no training takes: other columns than the study says; without identifiers where rows are matched by
+/// them, or with one for two rows. Rows are as they were read: messages count them from 1. Throws DataError.
+void require_study_rows(const StudyDraft& draft, const std::string& owner, const Dataset& rows);
 /// The rows in an order by chance that is the same at every call, in a study of columns at all owners: batches are of all
-/// that an owner has, whatever order its file has.
+/// that an owner has, whatever order its file has. Throws what require_study_rows() throws.
 Dataset in_study_order(Dataset&& rows, StudyMember& member);
 
 }  // namespace blindtuner::party

@@ -10,6 +10,7 @@
 #include "party/owner/study/contributing.h"
 #include "party/owner/study/gain.h"
 #include "party/owner/study/joint_opening.h"
+#include "party/owner/study/row_matching.h"
 #include "party/study/joint_statistics.h"
 #include "party/study/study_run.h"
 
@@ -17,6 +18,8 @@ namespace blindtuner::party {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr const char* kRowsDigest = "rows.sha256";
 
 }  // namespace
 
@@ -34,9 +37,28 @@ std::vector<Phase> StudyTraining::phases() {
     return sent(commit) && (path_exists(report_path()) ||
                             owner_.exchange().channel().begun(owner_.record(kind, owner_.name())));
   };
+  const auto matches = [this] { return owner_.manifest().draft.identifiers; };
   const auto pooled = [this] { return pools_statistics(owner_.manifest().draft); };
   return {
-      {"says what its rows are", [=] { return sent(kRows); }, [this] { return with_data({}); },
+      {"sends the key of the identifiers",
+       [=, this] {
+         const StudyDraft& draft = owner_.manifest().draft;
+         return !draft.identifiers || draft.coordinator != owner_.name() ||
+                sent_record(kMatchKeyRecord, kMatchKeyCommit);
+       },
+       [] { return std::vector<Awaited>(); }, [this] { send_match_key(); }},
+      {"sends its rows' identifiers",
+       [=] { return !matches() || sent_record(kMatchRecord, kMatchCommit); },
+       [this] {
+         return with_data(missing_of(owner_, kMatchKeyRecord, kMatchKeyCommit,
+                                     std::span(&owner_.manifest().draft.coordinator, 1)));
+       },
+       [this] { send_match(); }},
+      {"says what its rows are", [=] { return sent(kRows); },
+       [=, this] {
+         return with_data(matches() ? missing_of(owner_, kMatchRecord, kMatchCommit, false)
+                                    : std::vector<Awaited>());
+       },
        [this] { say_rows(); }},
       {"sends its statistics", [=] { return !pooled() || sent_record(kStatsRecord, kStatsCommit); },
        [this] { return with_data(missing_of(owner_, nullptr, kRows, false)); },
@@ -67,20 +89,62 @@ std::vector<Awaited> StudyTraining::with_data(std::vector<Awaited> others) const
   return others;
 }
 
-const StudyData& StudyTraining::data() {
-  if (!data_) {
-    data_.emplace(load_());
-    const StudyDraft& draft = owner_.manifest().draft;
-    const std::size_t columns = draft.layout == StudyDraft::Layout::kRows
-                                    ? draft.columns.front()
-                                    : draft.columns[owner_.index()];
-    if (data_->train.width() != columns)
-      throw DataError("the data have " + std::to_string(data_->train.width()) +
-                      " columns, the study says " + std::to_string(columns));
-    if (!data_->map && draft.whitening == StudyDraft::Whitening::kPooled &&
-        draft.layout == StudyDraft::Layout::kColumns)
-      data_->map = Whitening::fit(data_->train.features);
+namespace {
+
+Sha256Digest digest_of(const Dataset& rows) {
+  Sha256 hash;
+  hash.add("blindtuner study rows 1")
+      .add_number(static_cast<std::uint64_t>(rows.features.rows()))
+      .add_number(static_cast<std::uint64_t>(rows.features.cols()));
+  hash.add({reinterpret_cast<const std::uint8_t*>(rows.features.data()),
+            static_cast<std::size_t>(rows.features.size()) * sizeof(float)});
+  for (const int label : rows.labels) hash.add_number(static_cast<std::uint64_t>(label));
+  for (const std::string& id : rows.ids) hash.add_number(id.size()).add(id);
+  return hash.finish();
+}
+
+}  // namespace
+
+const StudyData& StudyTraining::given() {
+  if (data_) return *data_;
+  StudyData loaded = load_();
+  require_study_rows(owner_.manifest().draft, owner_.name(), loaded.train);
+  rows_ = digest_of(loaded.train);
+  const fs::path kept = owner_.session_folder() / kRowsDigest;
+  if (path_exists(kept)) {
+    const std::vector<std::uint8_t> before = read_file(kept, 1000);
+    if (std::string(before.begin(), before.end()) != to_hex(rows_) + "\n")
+      throw DataError("these are other rows than '" + owner_.name() +
+                      "' has told the others of: give the same data at every step");
   }
+  return data_.emplace(std::move(loaded));
+}
+
+void StudyTraining::hold_rows() {
+  (void)given();
+  const fs::path kept = owner_.session_folder() / kRowsDigest;
+  if (!path_exists(kept)) write_file_atomically(kept, to_hex(rows_) + "\n", kForTheOwner);
+}
+
+const StudyData& StudyTraining::data() {
+  (void)given();
+  if (matched_) return *data_;
+  const StudyDraft& draft = owner_.manifest().draft;
+  Dataset& train = data_->train;
+  if (draft.identifiers) {
+    const RowMatch match = match_rows(owner_, train.ids);
+    train = rows_of(std::move(train), match.rows);
+    if (!path_exists(matching_path()))
+      write_file_atomically(matching_path(), json_text(to_json(match), 1) + "\n", kForTheOwner);
+  }
+  const Labels& labels = train.labels;
+  if (draft.layout == StudyDraft::Layout::kColumns && !labels.empty() &&
+      std::ranges::all_of(labels, [&](int label) { return label == labels.front(); }))
+    throw DataError("the rows of the study are of one class alone: they train nothing");
+  if (!data_->map && draft.whitening == StudyDraft::Whitening::kPooled &&
+      draft.layout == StudyDraft::Layout::kColumns)
+    data_->map = Whitening::fit(train.features);
+  matched_ = true;
   return *data_;
 }
 
@@ -112,7 +176,8 @@ Origin StudyTraining::origin(const std::string& what) {
 }
 
 void StudyTraining::send(const char* record_kind, const char* commit_kind,
-                         const std::function<Sha256Digest(ByteSink&)>& write) {
+                         const std::function<Sha256Digest(ByteSink&)>& write,
+                         const nlohmann::json& more) {
   const fs::path file = owner_.session_folder() / record_kind;
   // Once something was said of it, it stays what it is.
   if (!path_exists(file)) {
@@ -123,9 +188,24 @@ void StudyTraining::send(const char* record_kind, const char* commit_kind,
     (void)write(sink);
   }
   owner_.exchange().say(owner_.record(commit_kind, owner_.name()), [&] {
-    return signed_text(commitment(owner_, commit_kind, file), owner_.signing_key());
+    StudyMessage message = commitment(owner_, commit_kind, file);
+    message.body.update(more);
+    return signed_text(message, owner_.signing_key());
   });
   owner_.exchange().send_file(owner_.record(record_kind, owner_.name()), file);
+}
+
+void StudyTraining::send_match_key() {
+  send(kMatchKeyRecord, kMatchKeyCommit,
+       [&](ByteSink& sink) { return party::send_match_key(sink, owner_); });
+}
+
+void StudyTraining::send_match() {
+  hold_rows();
+  const std::vector<std::string>& ids = given().train.ids;
+  send(kMatchRecord, kMatchCommit,
+       [&](ByteSink& sink) { return send_row_hashes(sink, owner_, ids); },
+       {{"rows", std::ranges::count_if(ids, [](const std::string& id) { return !id.empty(); })}});
 }
 
 void StudyTraining::say_rows() {
@@ -138,6 +218,7 @@ void StudyTraining::say_rows() {
     rows = rows_as_they_are(own.map ? own.map->apply(own.train.features) : own.train.features,
                             *owner_.manifest().parameters,
                             draft.key_layout(*owner_.manifest().parameters));
+  hold_rows();
   owner_.say(
       {kRows, owner_.name(), owner_.manifest().digest, owner_.session_number(), to_json(rows)});
 }
@@ -258,6 +339,7 @@ void StudyTraining::open() {
                            {"noise", mine.noise},
                            {"model", to_hex(contents)},
                            {"bits", totals(at.ledger().read().value()).published_bits}};
+  if (path_exists(matching_path())) report["matching"] = read_json(matching_path());
   DecryptedModel out;
   out.limit = LogitLimit::of(*r.circuit);
   out.class_names = owner_.manifest().draft.classes;

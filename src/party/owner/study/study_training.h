@@ -3,14 +3,15 @@
 //
 // What it says and sends, in the exchange (sN: the session):
 //
+//   match-key, match    where rows are matched by identifiers (party/owner/study/row_matching.h)
 //   rows           its rows, in the clear (records/study/joint_run.h)
 //   stats          its part of the statistics of all rows, where the whitening is pooled; "stats-commit" names its contents
 //   stats-share    its share of their sum, sealed to all owners; named by "stats-answer"
 //   data           its data; "data-commit"
 //   share          its share of the model, sealed to all owners; "answer"
 //
-// In its folder's sN: these records as they went out; whitening.npz, model.npz and the
-// server's transcript. In its folder: report.json, what the model is
+// In its folder's sN: these records as they went out; rows.sha256, of the rows that it has told of; matching.json, which of them are
+// matched; whitening.npz, model.npz and the server's transcript. In its folder: report.json, what the model is
 // like (party/owner/study/gain.h), which is there last.
 #pragma once
 
@@ -32,25 +33,34 @@ class StudyTraining {
   StudyTraining& operator=(const StudyTraining&) = delete;
 
   std::filesystem::path model_path() { return owner_.session_folder() / "model.npz"; }
+  /// How its rows were matched (to_json(RowMatch)), once they are.
+  std::filesystem::path matching_path() { return owner_.session_folder() / "matching.json"; }
   std::filesystem::path report_path() { return owner_.exchange().folder() / "report.json"; }
 
  private:
   std::vector<Phase> phases();
   std::vector<Awaited> with_data(std::vector<Awaited> others) const;
+  /// As the operator has given it, and in a study that matches rows those that all owners have.
+  const StudyData& given();
   const StudyData& data();
+  /// From here on these rows are this owner's, and no others.
+  void hold_rows();
   const JointRun& run();
   const OwnerKeys& keys();
   Disclosure door();
   std::vector<secret::joint::PublicBoxKey> receivers();
   Origin origin(const std::string& what);
-  /// Writes a record into the folder, once, says what its contents are, and sends it.
+  /// Writes a record into the folder, once, says what its contents are (and `more`), and sends it.
   void send(const char* record_kind, const char* commit_kind,
-            const std::function<Sha256Digest(ByteSink&)>& write);
+            const std::function<Sha256Digest(ByteSink&)>& write,
+            const nlohmann::json& more = nlohmann::json::object());
   std::vector<OpeningShare> shares_of_all(const char* record_kind, const char* commit_kind,
                                           const std::string& what, const Sha256Digest& result,
                                           const CiphertextShape& shape, double noise);
   ModelFile model(Sha256Digest& contents);
 
+  void send_match_key();
+  void send_match();
   void say_rows();
   void send_statistics();
   void answer_statistics();
@@ -61,6 +71,8 @@ class StudyTraining {
   StudyOwner& owner_;
   std::function<StudyData()> load_;
   std::optional<StudyData> data_;
+  bool matched_ = false;
+  Sha256Digest rows_{};  // of what was given
   std::optional<JointRun> run_;
   std::optional<OwnerKeys> keys_;
 };

@@ -1,0 +1,146 @@
+#include "party/owner/study/row_matching.h"
+
+#include <openssl/rand.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/hmac.h"
+#include "party/owner/study/boxes.h"
+#include "party/study/study_run.h"
+
+namespace blindtuner::party {
+namespace {
+
+constexpr std::size_t kKeyBytes = 32;
+
+KeySet key_set(StudyOwner& owner) {
+  const ParametersPtr& p = owner.manifest().parameters;
+  return {p, make_header(FileKind::kSecretKey, *p, owner.session().joint),
+          "this session of the study"};
+}
+
+/// What a box is for: no other owner's, record's or session's stands for it.
+std::vector<std::uint8_t> purpose(StudyOwner& owner, const char* record, const std::string& from) {
+  return bound_words({"blindtuner study rows 1", to_hex(owner.manifest().digest),
+                      std::to_string(owner.session_number()), record, from});
+}
+
+Sha256Digest seal(ByteSink& sink, StudyOwner& owner, const char* record,
+                  std::span<const std::uint8_t> plain) {
+  std::vector<joint::PublicBoxKey> receivers;
+  for (const StudyParty& party : owner.manifest().owners) receivers.push_back(party.sealing);
+  return write_box(sink, key_set(owner),
+                   joint::seal_box(plain, receivers, purpose(owner, record, owner.name())));
+}
+
+/// Of so many bytes, held against what was said of it.
+SecretBytes opened(StudyOwner& owner, const char* record, const std::string& from,
+                   std::uint64_t bytes, const Sha256Digest& said) {
+  return read_of(from, [&] {
+    Channel& channel = owner.exchange().channel();
+    const std::string name = owner.record(record, from);
+    const std::unique_ptr<ByteSource> source = channel.find(name);
+    if (!source) throw DataError(channel.place(name) + ": is not there");
+    Sha256Digest contents{};
+    const joint::SealedBox box = read_box(*source, key_set(owner), bytes, contents);
+    if (contents != said)
+      throw DataError(source->name() + ": another record than it has said it is");
+    std::optional<SecretBytes> out =
+        joint::open_box(box, owner.box_key(), purpose(owner, record, from));
+    if (!out) throw DataError(source->name() + ": is sealed to others, or for something else");
+    return std::move(*out);
+  });
+}
+
+SecretBytes match_key(StudyOwner& owner) {
+  const std::string& from = owner.manifest().draft.coordinator;
+  const StudyMessage said = owner.heard(kMatchKeyCommit, from);
+  const JsonIn body(said.body,
+                    owner.exchange().channel().place(owner.record(kMatchKeyCommit, from)));
+  require_members(body, {"contents"});
+  return opened(owner, kMatchKeyRecord, from, kKeyBytes, hex_member<32>(body, "contents"));
+}
+
+std::vector<RowHash> hashes_of(StudyOwner& owner, const std::string& from) {
+  const StudyMessage said = owner.heard(kMatchCommit, from);
+  const std::string where = owner.exchange().channel().place(owner.record(kMatchCommit, from));
+  const JsonIn body(said.body, where);
+  require_members(body, {"contents", "rows"});
+  std::vector<RowHash> out(
+      static_cast<std::size_t>(body.at("rows").whole(1, static_cast<std::int64_t>(kMaxSamples))));
+  const SecretBytes bytes = opened(owner, kMatchRecord, from, out.size() * sizeof(RowHash),
+                                   hex_member<32>(body, "contents"));
+  for (std::size_t i = 0; i < out.size(); ++i)
+    std::ranges::copy(bytes.span().subspan(i * sizeof(RowHash), sizeof(RowHash)), out[i].begin());
+  for (std::size_t i = 1; i < out.size(); ++i)
+    if (!(out[i - 1] < out[i]))
+      throw DataError("what '" + from + "' has sent is refused: " + where +
+                      ": hashes that are not rising");
+  return out;
+}
+
+}  // namespace
+
+RowHashes hash_rows(std::span<const std::string> ids, std::span<const std::uint8_t> key) {
+  RowHashes out;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i].empty()) continue;
+    const Sha256Digest digest =
+        hmac_sha256(key, {reinterpret_cast<const std::uint8_t*>(ids[i].data()), ids[i].size()});
+    out.emplace_back(RowHash{}, static_cast<std::uint32_t>(i));
+    std::copy_n(digest.begin(), sizeof(RowHash), out.back().first.begin());
+  }
+  std::ranges::sort(out);
+  return out;
+}
+
+Sha256Digest send_match_key(ByteSink& sink, StudyOwner& owner) {
+  SecretBytes key(kKeyBytes);
+  if (RAND_priv_bytes(key.span().data(), static_cast<int>(kKeyBytes)) != 1)
+    throw std::runtime_error("the system's random generator failed");
+  return seal(sink, owner, kMatchKeyRecord, key.span());
+}
+
+Sha256Digest send_row_hashes(ByteSink& sink, StudyOwner& owner, std::span<const std::string> ids) {
+  std::vector<std::uint8_t> plain;
+  for (const auto& [hash, row] : hash_rows(ids, match_key(owner).span()))
+    plain.insert(plain.end(), hash.begin(), hash.end());
+  return seal(sink, owner, kMatchRecord, plain);
+}
+
+nlohmann::json to_json(const RowMatch& match) {
+  return {{"given", match.given},
+          {"used", match.rows.size()},
+          {"without_identifier", match.without},
+          {"not_at_all_owners", match.unmatched}};
+}
+
+RowMatch match_rows(StudyOwner& owner, std::span<const std::string> ids) {
+  const RowHashes own = hash_rows(ids, match_key(owner).span());
+  std::vector<RowHash> mine;
+  for (const auto& [hash, row] : own) mine.push_back(hash);
+  std::vector<RowHash> common = mine;
+  for (const std::string& other : owner.manifest().draft.owners) {
+    const std::vector<RowHash> theirs = hashes_of(owner, other);
+    if (other == owner.name() && theirs != mine)
+      throw DataError("the rows' identifiers are not those that this owner has sent");
+    std::vector<RowHash> both;
+    std::ranges::set_intersection(common, theirs, std::back_inserter(both));
+    common = std::move(both);
+  }
+  if (common.empty())
+    throw DataError("no row is at all owners: are these identifiers of one kind, written alike?");
+  RowMatch out;
+  out.given = ids.size();
+  out.without = ids.size() - own.size();
+  out.unmatched = own.size() - common.size();
+  auto at = own.begin();
+  for (const RowHash& hash : common) {
+    while (at->first != hash) ++at;
+    out.rows.push_back(at->second);
+  }
+  return out;
+}
+
+}  // namespace blindtuner::party

@@ -43,9 +43,9 @@ struct RunOptions {
 };
 
 /// How its rows were matched, once they are.
-std::string matching_words(const nlohmann::json& matching) {
+std::string matching_words(const JsonIn& matching) {
   const auto count = [&](const char* name) {
-    return std::to_string(matching[name].get<std::size_t>());
+    return std::to_string(matching.at(name).whole(0, static_cast<std::int64_t>(kMaxSamples)));
   };
   return "rows: " + count("used") + " of " + count("given") +
          " are at all owners; left out: " + count("not_at_all_owners") + " that are not, " +
@@ -59,7 +59,7 @@ void report_owner(const CommonOptions& common, StudyOwner& owner, StudyTraining&
   std::string words;
   if (path_exists(training.matching_path())) {
     more["matching"] = read_json(training.matching_path());
-    words = matching_words(more["matching"]);
+    words = matching_words(JsonIn(more["matching"], quoted_path(training.matching_path())));
   }
   if (where.kind == Advance::Kind::kFinished) {
     outcome = read_json(training.report_path());

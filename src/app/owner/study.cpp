@@ -58,8 +58,9 @@ void report_owner(const CommonOptions& common, StudyOwner& owner, StudyTraining&
   nlohmann::json outcome, more = nlohmann::json::object();
   std::string words;
   if (path_exists(training.matching_path())) {
-    more["matching"] = read_json(training.matching_path());
-    words = matching_words(JsonIn(more["matching"], quoted_path(training.matching_path())));
+    const nlohmann::json matching = read_json(training.matching_path());
+    words = matching_words(JsonIn(matching, quoted_path(training.matching_path())));
+    more = {{"matching", matching}};
   }
   if (where.kind == Advance::Kind::kFinished) {
     outcome = read_json(training.report_path());

@@ -1,30 +1,19 @@
-"""EncryptedClassifier: scikit-learn's own checks of an estimator, and what comes out of it.
-
-usage: classifier_test.py BUILT BLINDTUNER BLINDTUNER-SERVER [unittest arguments]; exits with 77 where the package was not built or scikit-learn is
-not there. Test parameters throughout, of a second a fit.
-"""
+"""EncryptedClassifier: scikit-learn's own checks of an estimator, and what comes out of it."""
 import json
 import os
 import pickle
 import signal
 import subprocess
-import sys
 import tempfile
 import unittest
 import warnings
 from pathlib import Path
 
-BUILT, OWNER, SERVER = sys.argv[1:4]
-if BUILT != "1":
-    print("skipped: the Python package was not built (pybind11-dev, python3-dev, python3-numpy)")
-    sys.exit(77)
-import numpy as np
+from python_base import OWNER, SERVER, main, need
 
-try:
-    import sklearn.utils.estimator_checks as checks
-except ImportError:
-    print("skipped: scikit-learn is not there (python3-sklearn)")
-    sys.exit(77)
+need("sklearn")
+import numpy as np
+import sklearn.utils.estimator_checks as checks
 from sklearn.datasets import load_iris, make_blobs
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -285,4 +274,4 @@ class AsTheCommand(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1] + sys.argv[4:])
+    main()

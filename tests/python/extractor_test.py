@@ -1,8 +1,4 @@
-"""FeatureExtractor: what the command `extract` makes of the same samples, bit for bit, and scikit-learn's manners.
-
-usage: extractor_test.py BUILT BLINDTUNER BLINDTUNER-SERVER [unittest arguments]; exits with 77 where the package was not built or
-scikit-learn is not there. Tiny models of random weights.
-"""
+"""FeatureExtractor: what the command `extract` makes of the same samples, bit for bit, and scikit-learn's manners."""
 import io
 import pickle
 import subprocess
@@ -12,25 +8,18 @@ import unittest
 import warnings
 from pathlib import Path
 
-BUILT, OWNER = sys.argv[1:3]
-if BUILT != "1":
-    print("skipped: the Python package was not built (pybind11-dev, python3-dev, python3-numpy)")
-    sys.exit(77)
-import numpy as np
+from python_base import OWNER, main, need
 
-try:
-    from sklearn.base import clone
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-except ImportError:
-    print("skipped: scikit-learn is not there (python3-sklearn)")
-    sys.exit(77)
+need("sklearn")
+import numpy as np
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
 import blindtuner
 from blindtuner import FeatureExtractor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "app"))
-sys.argv[1:4] = sys.argv[2:4]  # as that file reads them
 from extract_test import WIDTH, png, tiny_bert, tiny_model  # noqa: E402
 
 TEXTS = ["Play the song!", "BOOK a table", "play   the SONG !", "song " * 50]
@@ -182,4 +171,4 @@ class Extractor(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1] + sys.argv[3:])
+    main()

@@ -1,31 +1,20 @@
-"""Trained classifiers in other libraries: the same predictions there. What is not installed is shown as skipped.
-
-usage: interchange_test.py BUILT BLINDTUNER BLINDTUNER-SERVER [unittest arguments]; exits with 77 where the package was
-not built or scikit-learn is not there.
-"""
+"""Trained classifiers in other libraries: the same predictions there. What is not installed is shown as skipped."""
 import subprocess
 import sys
 import tempfile
 import unittest
 from pathlib import Path
 
-BUILT, OWNER, SERVER = sys.argv[1:4]
-if BUILT != "1":
-    print("skipped: the Python package was not built (pybind11-dev, python3-dev, python3-numpy)")
-    sys.exit(77)
-import numpy as np
+from python_base import OWNER, SERVER, main, need
 
-try:
-    from sklearn.datasets import load_iris
-    from sklearn.linear_model import LogisticRegression, RidgeClassifier
-except ImportError:
-    print("skipped: scikit-learn is not there (python3-sklearn)")
-    sys.exit(77)
+need("sklearn")
+import numpy as np
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
 
 from blindtuner import EncryptedClassifier, FeatureExtractor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "app"))
-sys.argv[1:4] = sys.argv[2:4]  # as that file reads them
 from extract_test import WIDTH, png, tiny_model  # noqa: E402
 
 NAMES = np.array(["setosa", "versicolor", "virginica"])
@@ -171,4 +160,4 @@ class Interchange(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1] + sys.argv[3:])
+    main()

@@ -1,8 +1,5 @@
 """The package blindtuner: both parties' calls, what leaves and what does not, errors, Ctrl-C, and what it says of
-itself.
-
-usage: package_test.py BUILT BLINDTUNER BLINDTUNER-SERVER [unittest arguments]; exits with 77 where the package was not built.
-"""
+itself."""
 import ast
 import copy
 import os
@@ -15,9 +12,8 @@ import threading
 import unittest
 from pathlib import Path
 
-if sys.argv[1] != "1":
-    print("skipped: the Python package was not built (pybind11-dev, python3-dev, python3-numpy)")
-    sys.exit(77)
+from python_base import main
+
 import numpy as np
 
 import blindtuner as bt
@@ -389,4 +385,4 @@ class Package(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1] + sys.argv[4:])
+    main()

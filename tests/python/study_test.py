@@ -1,27 +1,16 @@
-"""A study of several owners from Python: beside the command line, in one event loop, and what it refuses.
-
-usage: study_test.py BUILT BLINDTUNER BLINDTUNER-SERVER [unittest arguments]; exits with 77 where the package was not built or
-scikit-learn is not there.
-"""
+"""A study of several owners from Python: beside the command line, in one event loop, and what it refuses."""
 import asyncio
 import copy
 import json
 import pickle
 import subprocess
-import sys
 import tempfile
 import unittest
 from pathlib import Path
 
-BUILT, PROGRAM, SERVER = sys.argv[1:4]
-if BUILT != "1":
-    print("skipped: the Python package was not built (pybind11-dev, python3-dev, python3-numpy)")
-    sys.exit(77)
-try:
-    import sklearn  # noqa: F401
-except ImportError:
-    print("skipped: scikit-learn is not there")
-    sys.exit(77)
+from python_base import OWNER, main, need
+
+need("sklearn")
 import numpy as np
 
 import blindtuner as bt
@@ -68,7 +57,7 @@ class Studies(unittest.TestCase):
             return bt.Study.create(self.folder / "north", self.exchange, "north", **{**SHAPE, **other})
 
     def command(self, owner, action, *more):
-        return [PROGRAM, "study", action, "--folder", str(self.folder / owner), *map(str, more), INSECURE, "--json"]
+        return [OWNER, "study", action, "--folder", str(self.folder / owner), *map(str, more), INSECURE, "--json"]
 
     def test_one_owner_is_a_command_line(self):
         north = self.create()
@@ -179,4 +168,4 @@ class Studies(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1] + sys.argv[4:])
+    main()

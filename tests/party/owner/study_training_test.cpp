@@ -382,18 +382,18 @@ TEST_F(StudyTrainingTest, MatchesRowsByTheirIdentifiers) {
   EXPECT_NE(sorted, order);
   // No identifier, and no hash of one that could be tried without the key, is in the exchange.
   for (const fs::directory_entry& entry : fs::directory_iterator(exchange())) {
-    const testing::Bytes bytes = load(entry.path());
+    const testing_support::Bytes bytes = load(entry.path());
     EXPECT_EQ(std::string(bytes.begin(), bytes.end()).find("patient"), std::string::npos);
   }
   // A list in another owner's name, or altered.
-  const testing::Bytes list = load(exchange("match-s1-b"));
-  const auto refused = [&](const testing::Bytes& bytes) {
+  const testing_support::Bytes list = load(exchange("match-s1-b"));
+  const auto refused = [&](const testing_support::Bytes& bytes) {
     store(exchange("match-s1-b"), bytes);
     EXPECT_NE(complaint("a").find("what 'b' has sent is refused"), std::string::npos);
     EXPECT_FALSE(fs::exists(exchange("rows-s1-a")));
   };
   refused(load(exchange("match-s1-a")));
-  testing::Bytes altered = list;
+  testing_support::Bytes altered = list;
   altered[altered.size() / 2] ^= 1;
   refused(altered);
   store(exchange("match-s1-b"), list);

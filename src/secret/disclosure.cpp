@@ -44,6 +44,26 @@ void require_unrefused(const std::vector<LedgerEntry>& entries, const Origin& or
                     "), and a refused round ends its run: train anew");
 }
 
+/// Of the noise of a share.
+int share_levels(const Parameters& parameters, const CiphertextShape& shape, const Opening& opening,
+                 const std::string& name) {
+  const Ring& ring = parameters.small_ring();
+  require(opening.noise == 0 || opening.noise >= kFloodFactor * opening.error,
+          "noise that drowns the errors");
+  const std::uint64_t numbers = shape.count * ring.n();
+  const double bits = kOpeningBits / static_cast<double>(opening.sets);
+  const double wanted = opening.noise > 0   ? opening.noise
+                        : opening.error > 0 ? noise_for_bits(numbers, opening.error, bits)
+                                            : -1;
+  const double least = wanted * shape.scale;
+  // All that is added up stays a small part of Q, whatever the noise.
+  const double most =
+      std::exp2(ring.log2_modulus(shape.q_count, 0) - 10) / static_cast<double>(opening.owners);
+  if (!(least > 0 && least <= most / 2))
+    throw DataError(name + ": not opened: there is no room for the noise of its errors");
+  return joint::wide_levels(least);
+}
+
 void add_poly(Sha256& hash, const Poly& poly) {
   require(poly.domain() == Domain::kNtt && poly.p_count() == 0, "a ciphertext in NTT domain");
   hash.add_number(poly.q_count());
@@ -154,6 +174,11 @@ double publication_bits(std::uint64_t numbers, double error, double noise) {
 double noise_for_bits(std::uint64_t numbers, double error, double bits) {
   require(numbers > 0 && error > 0 && bits > 0, "numbers with errors, and bits");
   return error / std::sqrt(std::expm1(2 * bits / static_cast<double>(numbers) * std::log(2.0)));
+}
+
+double share_noise(const Parameters& parameters, const CiphertextShape& shape,
+                   const Opening& opening, const std::string& name) {
+  return joint::wide_sigma(share_levels(parameters, shape, opening, name)) / shape.scale;
 }
 
 Opening opening_of_sums(const Parameters& parameters, const SumsShape& shape, std::size_t owners,
@@ -411,19 +436,9 @@ OpeningShare Disclosure::share(const char* what, std::span<const Ciphertext> cip
   for (const Ciphertext& c : ciphertexts)
     require(&c.ring() == &s.ring() && c.q_count() == q_count && c.scale == scale && scale > 0,
             "a result's ciphertexts are of one level and scale");
-  require(opening.noise == 0 || opening.noise >= kFloodFactor * opening.error,
-          "noise that drowns the errors");
   const std::uint64_t numbers = ciphertexts.size() * s.ring().n();
-  const double wanted = opening.noise > 0   ? opening.noise
-                        : opening.error > 0 ? noise_for_bits(numbers, opening.error, kOpeningBits)
-                                            : -1;
-  const double least = wanted * scale;
-  // All that is added up stays a small part of Q, whatever the noise.
-  const double most =
-      std::exp2(s.ring().log2_modulus(q_count, 0) - 10) / static_cast<double>(opening.owners);
-  if (!(least > 0 && least <= most / 2))
-    throw DataError(origin.name + ": not opened: there is no room for the noise of its errors");
-  const int levels = joint::wide_levels(least);
+  const int levels =
+      share_levels(parameters(), {ciphertexts.size(), q_count, scale}, opening, origin.name);
 
   // Of what the share is made of, which c_0 is not.
   const auto digest_of = [&](std::span<const Ciphertext> some) {
@@ -459,7 +474,8 @@ OpeningShare Disclosure::share(const char* what, std::span<const Ciphertext> cip
             "not opened: a share of it was given to others, or with other noise, on " + e.time;
     }
     if (again && refusal.empty()) return {};
-    out.bits = entry.bits = publication_bits(numbers, opening.error, out.noise);
+    out.bits = entry.bits =
+        static_cast<double>(opening.sets) * publication_bits(numbers, opening.error, out.noise);
     const double sum = totals(before).published_bits + entry.bits;
     if (refusal.empty() && given >= opening.results)
       refusal = "not opened: shares of " + std::to_string(given) +
@@ -481,10 +497,17 @@ OpeningShare Disclosure::share(const char* what, std::span<const Ciphertext> cip
     const Sha256Digest digest = digest_of(std::span(&c, 1));
     hash.add(digest.data(), digest.size()).add_number(static_cast<std::uint64_t>(levels));
     hash.add(opening.decryptors);
-    Seed seed = hmac_sha256(share_key_, hash.finish());
+    const Sha256Digest of = hash.finish();
+    Seed seed = hmac_sha256(share_key_, of);
     Prng prng(seed);
     wipe(seed.data(), seed.size());
-    out.polynomials.push_back(joint::decryption_share(c, s, levels, prng));
+    if (opening.part == nullptr) {
+      out.polynomials.push_back(joint::decryption_share(c, s, levels, prng));
+      continue;
+    }
+    Poly share = joint::decryption_share(c, opening.part->secret, levels, prng);
+    add_inplace(share, opening.part->mask(q_count, of));
+    out.polynomials.push_back(std::move(share));
   }
   return out;
 }

@@ -19,6 +19,7 @@
 
 #include "linalg/encrypted_dataset.h"
 #include "linalg/sums.h"
+#include "secret/joint/threshold.h"
 #include "secret/ledger.h"
 #include "secret/secret_key_file.h"
 
@@ -64,10 +65,19 @@ struct Opening {
   std::size_t owners = 1;   ///< whose shares are needed
   std::size_t results = 1;  ///< of this kind that the study opens, altogether
   double noise = 0;  ///< at least so much, and 2^8 errors; 0: for kOpeningBits (noise_for_bits)
+  /// Where fewer than all owners open: what stands in the place of this one's secret.
+  const joint::OpeningPart* part = nullptr;
+  /// Sets of decryptors without an honest owner in common, of which each may be led to open the same result: the bits are
+  /// those of as many shares.
+  std::size_t sets = 1;
 };
+/// The standard deviation of a share's noise, in the result's unit: the same for all who open it. Throws DataError, which `name`
+/// opens, where the numbers leave no room for it.
+double share_noise(const Parameters& parameters, const CiphertextShape& shape,
+                   const Opening& opening, const std::string& name);
 
-/// One owner's share of a result: c_1 s'_i + eta_i of every ciphertext. Alone it tells nothing; with those of
-/// all others the result with their noise.
+/// One owner's share of a result: c_1 s'_i + eta_i of every ciphertext (and where fewer than all open, joint/threshold.h's).
+/// Alone it tells nothing; with those of all others who open the result with their noise.
 struct OpeningShare {
   std::vector<Poly> polynomials;
   double noise = 0;  ///< eta's standard deviation, in the result's unit

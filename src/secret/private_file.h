@@ -14,8 +14,8 @@
 
 namespace blindtuner::secret {
 
-/// Of all that such a file holds: few.
-inline constexpr std::size_t kMaxPrivateBytes = 1024;
+/// Of all that such a file holds: a polynomial of the small ring at most.
+inline constexpr std::size_t kMaxPrivateBytes = std::size_t{1} << 19;
 
 /// passphrase: empty for none. what: printable, without a line feed. Throws DataError.
 void write_private(const std::filesystem::path& path, std::string_view what,

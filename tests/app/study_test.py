@@ -47,6 +47,14 @@ class Study(Base):
         self.assertEqual(self.study("north", *create).returncode, 0)
         self.assertEqual(stat.S_IMODE((self.folder / "north").stat().st_mode), 0o700)
         self.refused(self.study("east", "join"), "has no owner 'east'")
+        self.assertEqual(json.loads(self.study("north", "status").stdout)["threshold"], 3)
+        # Where fewer open, whoever takes part is told what that means.
+        two = ("--folder", self.folder / "two", "--exchange", self.folder / "other", "--owner", "north", INSECURE)
+        self.refused(run(OWNER, "study", *create, *two, "--threshold", 4), "'threshold' is 2 to as many as its owners")
+        self.assertIn("NOTE: any 2 of the 3 owners open the model, and together with the server can read every owner's "
+                      "rows", run(OWNER, "study", *create, *two, "--threshold", 2).stderr)
+        shown = self.good(OWNER, "study", "status", "--folder", self.folder / "two", INSECURE).stdout
+        self.assertIn("any 2 of the 3 owners open the model, and together with the server", shown)
         passphrase = self.folder / "phrase"
         passphrase.write_text("of the south\n")
         self.assertEqual(self.study("south", "join", "--passphrase-file", passphrase).returncode, 0)

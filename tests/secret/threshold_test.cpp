@@ -127,6 +127,91 @@ TEST_F(ThresholdTest, SharesOfTheDecryptorsOpen) {
   }
 }
 
+// Owners A and B open, C does not and is with the server: what it makes of A's share alone.
+TEST_F(ThresholdTest, OneShareTellsNothingToWhoHoldsAnotherPart) {
+  const Ring& ring = owners_.parameters->small_ring();
+  const std::vector<Poly> all = parts(owners_, 2);
+  std::vector<double> message(ring.n());
+  for (std::size_t i = 0; i < message.size(); ++i) message[i] = std::sin(static_cast<double>(i));
+  const double scale = 0x1p30;
+  const Ciphertext c = encrypt(encode_coefficients(ring, message, scale, 2), scale,
+                               owners_.sum.small, fresh_seed(), 0)
+                           .expand();
+  Poly plain = mul(c.c1, owners_.sum.small.ntt().copy_limbs(2, 0));
+  add_inplace(plain, c.c0);
+  to_coefficients_inplace(plain);
+  const std::vector<double> exact = to_centred_doubles(plain, 2);  // m + e
+
+  std::vector<joint::BoxKey> boxes;
+  std::vector<joint::PublicBoxKey> keys;
+  for (std::size_t i = 0; i < kOwners; ++i) {
+    boxes.push_back(joint::BoxKey::generate());
+    keys.push_back(boxes.back().public_key());
+  }
+  const std::vector<std::size_t> set{0, 1};
+  const Sha256Digest of{1};
+  std::vector<joint::OpeningPart> opening;
+  std::vector<Poly> shares;
+  Prng prng(Seed{11});
+  for (const std::size_t owner : set) {
+    opening.push_back(joint::opening_part(all[owner], owner, set, boxes[owner], keys));
+    shares.push_back(joint::decryption_share(c, opening.back().secret, 12, prng));
+  }
+  // S_A = (S_C + 2 s') / 3, and lambda_A = 2: 4 c_0 + 3 d_A - 2 c_1 S_C = 4 (m + e) + 3 eta.
+  const auto with_part_of_c = [&](const Poly& share) {
+    Poly y = mul(c.c1, all[2]);
+    mul_integer_inplace(y, -2);
+    mul_integer_add_inplace(y, share, 3);
+    mul_integer_add_inplace(y, c.c0, 4);
+    to_coefficients_inplace(y);
+    return to_centred_doubles(y, 2);
+  };
+  std::vector<double> seen = with_part_of_c(shares[0]);
+  for (std::size_t i = 0; i < seen.size(); ++i)
+    ASSERT_EQ(std::fmod(seen[i] - 4 * exact[i], 3), 0) << "m + e modulo 3, whatever the noise";
+
+  // Hidden, it is uniform; both together are what they were.
+  const Poly before = [&] {
+    Poly sum = shares[0].copy();
+    add_inplace(sum, shares[1]);
+    return sum;
+  }();
+  for (std::size_t i = 0; i < 2; ++i) {
+    const Poly mask = opening[i].mask(2, of);
+    EXPECT_TRUE(mask.wiped());
+    EXPECT_FALSE(same(mask, opening[i].mask(2, Sha256Digest{2})));
+    EXPECT_TRUE(same(mask, opening[i].mask(2, of)));
+    add_inplace(shares[i], mask);
+  }
+  seen = with_part_of_c(shares[0]);
+  const double most = std::exp2(ring.log2_modulus(2, 0));
+  std::size_t far = 0;
+  for (const double x : seen) far += std::abs(x) > most / 4 ? 1 : 0;
+  EXPECT_NEAR(static_cast<double>(far), static_cast<double>(ring.n()) / 2,
+              3.5 * std::sqrt(static_cast<double>(ring.n())));  // 7 deviations of a coin
+  add_inplace(shares[0], shares[1]);
+  EXPECT_TRUE(same(shares[0], before));
+}
+
+TEST_F(ThresholdTest, MasksOfAllDecryptorsAddUpToZero) {
+  const std::vector<Poly> all = parts(owners_, kThreshold);
+  std::vector<joint::BoxKey> boxes;
+  std::vector<joint::PublicBoxKey> keys;
+  for (std::size_t i = 0; i < kOwners; ++i) {
+    boxes.push_back(joint::BoxKey::generate());
+    keys.push_back(boxes.back().public_key());
+  }
+  const std::vector<std::size_t> set{0, 2, 4};
+  Poly sum = Poly::zero(owners_.parameters->small_ring(), 2, 0, Domain::kNtt);
+  for (const std::size_t owner : set) {
+    add_inplace(sum, joint::opening_part(all[owner], owner, set, boxes[owner], keys).mask(2, {3}));
+    EXPECT_EQ(same(sum, Poly::zero(sum.ring(), 2, 0, Domain::kNtt)), owner == 4);
+  }
+  EXPECT_THROW((void)joint::opening_part(all[0], 0, set, boxes[1], keys), ContractError);
+  keys[2] = {};  // of small order
+  EXPECT_THROW((void)joint::opening_part(all[0], 0, set, boxes[0], keys), DataError);
+}
+
 TEST_F(ThresholdTest, RefusesWhatIsNoThresholdAndNoSet) {
   Prng prng(Seed{10});
   const SecretKey& s = owners_.owners[0].small;

@@ -40,6 +40,13 @@ Advance take_steps(const CommonOptions& common, const StudyWait& wait, const std
   }
 }
 
+std::string threshold_words(const StudyDraft& draft) {
+  if (!draft.by_threshold()) return {};
+  return "any " + std::to_string(draft.needed()) + " of the " +
+         std::to_string(draft.owners.size()) +
+         " owners open the model, and together with the server can read every owner's rows";
+}
+
 void report_study(const CommonOptions& common, StudyMember& member, const Advance& where,
                   const std::string& fingerprint, const nlohmann::json& outcome,
                   const std::string& words, const nlohmann::json& more) {
@@ -59,6 +66,10 @@ void report_study(const CommonOptions& common, StudyMember& member, const Advanc
   text << (draft ? "study '" + study + "'" : "no study yet") << ", " << member.name()
        << ", session " << member.session_number() << "\n";
   if (!fingerprint.empty()) text << "fingerprint  " << fingerprint << "\n";
+  if (draft) {
+    report["threshold"] = draft->needed();
+    if (draft->by_threshold()) text << threshold_words(*draft) << "\n";
+  }
   switch (where.kind) {
     case Advance::Kind::kActed:
       text << "due: " << where.phase << "\n";

@@ -20,6 +20,7 @@ struct CreateOptions {
   std::string name, config, set, whitening = "none", encoder, labels;
   bool identifiers = false;
   double epsilon = kDefaultStudyEpsilon;
+  std::size_t threshold = 0;
   std::vector<std::string> owners, classes, columns, column_names;
   HeadOptions head;
 };
@@ -47,6 +48,7 @@ StudyDraft draft_of(const CreateOptions& o) {
   d.config = read_training_config(o.config, classes, o.head.head);
   d.circuit = find_circuit(o.head.choice(d.config.head), d.config.classes).name;
   set_whitening(d, o.whitening, o.epsilon);
+  d.threshold = o.threshold == d.owners.size() ? 0 : o.threshold;
   if (!o.encoder.empty()) d.encoder = file_digest(o.encoder);
   d.validate();
   return d;
@@ -55,7 +57,8 @@ StudyDraft draft_of(const CreateOptions& o) {
 void create(const CommonOptions& common, const CreateOptions& o) {
   const StudyDraft draft = draft_of(o);
   const std::string note = note_on_whitening(draft);
-  if (!note.empty()) std::fprintf(stderr, "NOTE: %s\n", note.c_str());
+  for (const std::string& text : {note, threshold_words(draft)})
+    if (!text.empty()) std::fprintf(stderr, "NOTE: %s\n", text.c_str());
   if (draft.layout == StudyDraft::Layout::kColumns && !draft.identifiers)
     std::fprintf(stderr,
                  "NOTE: owners' rows are taken to be the same ones in the same order; "
@@ -112,6 +115,10 @@ void add_study_create(Program& program) {
             "features smoother (docs/TRAINING.md)",
             kLeastEpsilon, kMostEpsilon)
             .show_default();
+        add_number(command, "--threshold", o->threshold,
+                   "how many owners open the model (else all): any so many of them and the server "
+                   "together can then read everything",
+                   kLeastThreshold, kMostOwners);
         command.add_option("--encoder", o->encoder, "the file of the encoder that all use");
         command.add_option("--parameters", o->set,
                            "name of a parameter set for as many owners (else by their number)");

@@ -101,6 +101,11 @@ const StudyKeyList& StudyMember::keys() {
   return *keys_;
 }
 
+KeySet StudyMember::key_set(const KeyId& id) {
+  const ParametersPtr& p = manifest().parameters;
+  return {p, make_header(FileKind::kSecretKey, *p, id), "this session of the study"};
+}
+
 std::vector<Awaited> StudyMember::missing(const std::string& kind, std::uint64_t number) {
   std::vector<Awaited> out;
   const StudyManifest& m = manifest();
@@ -166,6 +171,30 @@ Sha256Digest committed_contents(StudyMember& member, const std::string& owner, S
                       "' makes keys of another session than the nonces give");
   }
   return hex_member<32>(body, share_record(kind));
+}
+
+std::string part_record(std::size_t place) { return "part" + std::to_string(place + 1); }
+
+std::vector<Sha256Digest> committed_parts(StudyMember& member, const std::string& owner) {
+  const StudyMessage message = member.heard(kParts, owner);
+  const JsonIn body(message.body, member.exchange().channel().place(member.record(kParts, owner)));
+  require_members(body, {"parts"});
+  const JsonIn list = body.at("parts");
+  const std::size_t count = member.manifest().owners.size();
+  if (list.size() != count) list.refuse("one of each owner");
+  std::vector<Sha256Digest> out(count);
+  for (std::size_t i = 0; i < count; ++i)
+    if (!from_hex(list.at(i).as<std::string>(), out[i]))
+      list.at(i).refuse("a SHA-256 in hexadecimal");
+  return out;
+}
+
+std::vector<Awaited> missing_parts(StudyMember& member, std::optional<std::size_t> receiver) {
+  std::vector<Awaited> out = member.missing(kParts, member.session_number());
+  const std::size_t count = member.manifest().owners.size();
+  for (std::size_t i = 0; out.empty() && i < count; ++i)
+    if (!receiver || *receiver == i) out = member.missing_records(part_record(i));
+  return out;
 }
 
 Sha256Digest sums_digest(std::span<const Sha256Digest> first_rounds) {

@@ -37,6 +37,8 @@ class StudyMember {
   const StudySession& session();
   /// The keys that it makes.
   const StudyKeyList& keys();
+  /// What records under the keys of all must share, and under those of one owner.
+  KeySet key_set(const KeyId& id);
 
   /// Of a kind of message of this session, by all owners: those that are not there. What is there was held to be theirs.
   std::vector<Awaited> missing(const std::string& kind, std::uint64_t session);
@@ -74,7 +76,10 @@ inline constexpr const char* kNonce = "nonce";          ///< "nonce"
 inline constexpr const char* kShares =
     "shares-commit";  ///< "keys", the joint keys' identity; "ways", "shares", "relin1"
 inline constexpr const char* kAnswer =
-    "relin2-commit";                            ///< "sums", digest of what was answered; "relin2"
+    "relin2-commit";  ///< "sums", digest of what was answered; "relin2"
+/// "parts", contents of its records part1, part2, ..: a part of its small secret for every owner, sealed for that one alone
+/// (secret/joint/threshold.h), where fewer than all open.
+inline constexpr const char* kParts = "parts-commit";
 inline constexpr const char* kReady = "ready";  ///< "evaluation_keys", "way_in_keys"
 
 /// What `read` gives of what a party has sent. Where that is none, the DataError names the party.
@@ -92,6 +97,13 @@ auto read_of(const std::string& party, const Read& read) {
 /// What an owner has committed to before anybody's shares were to be seen; of the second round, with what it has answered
 /// held to be what all have. Throws DataError that names it, also where it makes the keys of another session.
 Sha256Digest committed_contents(StudyMember& member, const std::string& owner, ShareKind kind);
+
+/// How the record of a part for the owner of this place is called: "part1".
+std::string part_record(std::size_t place);
+/// One owner's parts, for all owners in their order. Throws DataError.
+std::vector<Sha256Digest> committed_parts(StudyMember& member, const std::string& owner);
+/// Of all owners' parts, or those for one of them: what is not there.
+std::vector<Awaited> missing_parts(StudyMember& member, std::optional<std::size_t> receiver = {});
 
 /// What names all first rounds together: SHA-256 of their contents, owners in their order.
 Sha256Digest sums_digest(std::span<const Sha256Digest> first_rounds);

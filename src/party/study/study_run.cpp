@@ -69,21 +69,22 @@ JointRun study_run(StudyMember& member) {
   Sha256 hash;
   const Sha256Digest id = hash.add("blindtuner study data 1").add(session.seed).finish();
   std::copy_n(id.begin(), run.data.size(), run.data.begin());
-  const auto set = [&](const KeyId& key) {
-    return KeySet{run.parameters, make_header(FileKind::kSecretKey, *run.parameters, key),
-                  "this session of the study"};
-  };
-  run.joint = set(session.joint);
-  for (const KeyId& own : session.owners) run.own.push_back(set(own));
+  run.joint = member.key_set(session.joint);
+  for (const KeyId& own : session.owners) run.own.push_back(member.key_set(own));
   // What a whitening leaves of a column, over all rows, is a variance of 1 at most.
   if (pools_statistics(draft))
     run.sizes = {1, 1, std::sqrt(static_cast<double>(l.features))};
   else
     run.sizes = pooled_sizes(rows);
-  run.decryptors =
-      "study " + to_hex(manifest.digest) + ", session " + std::to_string(session.number) + ":";
-  for (const std::string& owner : draft.owners) run.decryptors += " " + owner;
+  run.decryptors = decryptors_text(member, draft.owners);
   return run;
+}
+
+std::string decryptors_text(StudyMember& member, std::span<const std::string> owners) {
+  std::string out = "study " + to_hex(member.manifest().digest) + ", session " +
+                    std::to_string(member.session().number) + ":";
+  for (const std::string& owner : owners) out += " " + owner;
+  return out;
 }
 
 std::vector<Awaited> missing_of(StudyMember& member, const char* record_kind,
@@ -156,6 +157,52 @@ std::optional<std::string> transcript_there(StudyMember& member) {
 
 }  // namespace
 
+Sha256Digest model_contents(StudyMember& member) {
+  return said_digest(member, kModel, std::string(kServerName), "contents");
+}
+
+std::optional<std::vector<std::string>> first_here(StudyMember& member) {
+  const StudyDraft& draft = member.manifest().draft;
+  std::vector<std::string> out;
+  for (const std::string& owner : draft.owners)
+    if (out.size() < draft.needed() &&
+        member.exchange().hear(member.manifest(), kHere, member.session_number(), owner) &&
+        said_digest(member, kHere, owner, "contents") == model_contents(member))
+      out.push_back(owner);
+  if (out.size() < draft.needed()) return std::nullopt;
+  return out;
+}
+
+std::vector<std::string> decryptors_of(StudyMember& member, const Sha256Digest& model) {
+  const StudyManifest& manifest = member.manifest();
+  const StudyDraft& draft = manifest.draft;
+  if (!draft.by_threshold()) return draft.owners;
+  const std::string server(kServerName);
+  const std::optional<StudyMessage> said =
+      member.exchange().hear(manifest, kDecryptors, member.session_number(), server);
+  if (!said) return {};
+  const std::string where = member.exchange().channel().place(member.record(kDecryptors, server));
+  const auto refuse = [&](const std::string& what) {
+    throw DataError("what 'server' has sent is refused: " + where + ": " + what);
+  };
+  const JsonIn body(said->body, where);
+  require_members(body, {"contents", "owners"});
+  std::vector<std::string> named;
+  body.take("owners", named);
+  if (hex_member<32>(body, "contents") != model) refuse("names who opens another model");
+  std::vector<std::string> known;  // those of them that are owners, each once, in the draft's order
+  std::ranges::copy_if(draft.owners, std::back_inserter(known), [&](const std::string& owner) {
+    return std::ranges::find(named, owner) != named.end();
+  });
+  if (named.size() != draft.needed() || named != known)
+    refuse("names no " + std::to_string(draft.needed()) + " owners in their order");
+  for (const std::string& owner : named)
+    if (!member.exchange().hear(manifest, kHere, member.session_number(), owner) ||
+        said_digest(member, kHere, owner, "contents") != model)
+      refuse("names '" + owner + "', who has not said that it is there for this model");
+  return named;
+}
+
 Sha256Digest study_data_contents(StudyMember& member) {
   Sha256 hash;
   hash.add("blindtuner study contents 1");
@@ -192,7 +239,7 @@ HeldTranscript held_transcript(StudyMember& member, const JointRun& run) {
          "another configuration");
     hold(said.training.steps == run.config.total_steps(run.arrangement.layout.samples),
          "another number of steps");
-    hold(said.model == said_digest(member, kModel, server, "contents"), "another model");
+    hold(said.model == model_contents(member), "another model");
   });
   return out;
 }

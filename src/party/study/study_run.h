@@ -19,6 +19,9 @@ inline constexpr const char *kStatsAnswer = "stats-answer", *kStatsShareRecord =
 inline constexpr const char *kDataCommit = "data-commit", *kDataRecord = "data";
 inline constexpr const char *kModel = "model", *kModelRecord = "model-file";  ///< the server's
 inline constexpr const char *kModelAnswer = "answer", *kShareRecord = "share";
+// Where fewer than all open: who has found the model to be the study's and is there to answer ("contents", the model's), and whom
+// of them the server names ("contents" and "owners", in their order).
+inline constexpr const char *kHere = "here", *kDecryptors = "decryptors";
 inline constexpr const char* kTranscript =
     "transcript";  ///< the server's: no message (records/transcript.h)
 
@@ -28,11 +31,21 @@ std::vector<OwnerRows> study_rows(StudyMember& member);
 /// Throws DataError that names who says what does not go together.
 JointRun study_run(StudyMember& member);
 
-/// Of all owners or of the server: what is missing of messages of one kind, and of the records that they name, if they do.
-std::vector<Awaited> missing_of(StudyMember& member, const char* record_kind,
-                                const char* commit_kind, bool of_server);
+/// Who opens a result, and in which session: a text that tells it from every other set of owners.
+std::string decryptors_text(StudyMember& member, std::span<const std::string> owners);
+/// Of the owners, the first so many as open the model who have said that they are there for it; none as long as they are fewer.
+std::optional<std::vector<std::string>> first_here(StudyMember& member);
+/// The owners who open the model with these contents: all, or those whom the server has named. Empty as long as it has not.
+/// Throws DataError where it names others than so many, each of whom has said that it is there for this model.
+std::vector<std::string> decryptors_of(StudyMember& member, const Sha256Digest& model);
+/// What the server has said of the model, once it has.
+Sha256Digest model_contents(StudyMember& member);
+
+/// Of these parties, or of all owners or of the server: what is missing of messages of one kind, and of the records that they name, if they do.
 std::vector<Awaited> missing_of(StudyMember& member, const char* record_kind,
                                 const char* commit_kind, std::span<const std::string> parties);
+std::vector<Awaited> missing_of(StudyMember& member, const char* record_kind,
+                                const char* commit_kind, bool of_server);
 /// Reads a party's record, held against what it has said of it: `read` gives the contents. Throws DataError that names the
 /// party.
 void read_record_of(StudyMember& member, const char* record_kind, const char* commit_kind,

@@ -107,6 +107,8 @@ void StudyDraft::validate() const {
   const HeadCircuit& chosen = circuit_named(circuit);
   expect(chosen.head().name() == config.head && chosen.serves(classes.size()), "circuit",
          "does not serve its training");
+  expect(threshold == 0 || (threshold >= kLeastThreshold && threshold <= owners.size()),
+         "threshold", "is 2 to as many as its owners");
   const auto most = static_cast<std::size_t>(find_parameters(parameters).owners);
   expect(owners.size() <= most, "parameters",
          "'" + parameters + "' are for " + std::to_string(most) + " owners at most");
@@ -148,7 +150,7 @@ nlohmann::json to_json(const StudyDraft& d) {
                         {"circuit", d.circuit},
                         {"whitening", whitening_word(d)},
                         {"encoder", d.encoder ? to_hex(*d.encoder) : ""},
-                        {"threshold", d.owners.size()},
+                        {"threshold", d.needed()},
                         {"results", 1}};
   if (d.layout == StudyDraft::Layout::kColumns) out["labels"] = d.labels;
   if (d.identifiers) out["identifiers"] = true;
@@ -183,8 +185,9 @@ StudyDraft draft_from_json(const JsonIn& in) {
   read_whitening(in.at("whitening"), d);
   in.take("epsilon", d.epsilon);
   if (!in.at("encoder").as<std::string>().empty()) d.encoder = hex_member<32>(in, "encoder");
-  const auto count = static_cast<std::int64_t>(d.owners.size());
-  (void)in.at("threshold").whole(count, count);
+  d.threshold = static_cast<std::size_t>(
+      in.at("threshold").whole(kLeastThreshold, static_cast<std::int64_t>(kMostOwners)));
+  if (d.threshold == d.owners.size()) d.threshold = 0;
   (void)in.at("results").whole(1, 1);
   d.validate();
   return d;

@@ -20,7 +20,7 @@
 //                  epsilon         of "pooled", where it is not 0.01: what is added to the columns' variances, in their
 //                                  mean's unit, 1e-6 to 1000
 //                  encoder         SHA-256 of the encoder's file, or empty
-//                  threshold       as many owners as there are open a result
+//                  threshold       how many owners' shares open a result, 2 to as many as there are
 //                  results         how many may be opened: 1
 //   join-PARTY   kind "join", session 0, one of each owner and of the server; the study's digest is the SHA-256 of the
 //                draft's signed bytes. Its body: `signing`, its Ed25519 key, with which this is signed, and, of owners,
@@ -43,7 +43,7 @@ using namespace linalg;
 
 /// features/data/whitening.h has it, too, which no server's program knows.
 inline constexpr double kDefaultStudyEpsilon = 0.01, kLeastEpsilon = 1e-6, kMostEpsilon = 1000;
-inline constexpr std::size_t kLeastOwners = 2, kMostOwners = 16;
+inline constexpr std::size_t kLeastOwners = 2, kMostOwners = 16, kLeastThreshold = 2;
 inline constexpr std::size_t kMaxStudyName = 100,
                              kMaxStudyWord = 1000;  ///< bytes; words: classes, columns
 /// Of a draft, all names together.
@@ -69,6 +69,11 @@ struct StudyDraft {
   Sha256Digest whitening_file{};          ///< of kFile
   double epsilon = kDefaultStudyEpsilon;  ///< of kPooled
   std::optional<Sha256Digest> encoder;
+  std::size_t threshold = 0;  ///< 0: all owners
+
+  /// How many owners' shares open the model; any so many, where that is not all.
+  std::size_t needed() const { return threshold == 0 ? owners.size() : threshold; }
+  bool by_threshold() const { return needed() < owners.size(); }
 
   /// The set that this program takes for so many owners.
   static std::string parameters_for(std::size_t owners);

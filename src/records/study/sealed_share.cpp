@@ -73,17 +73,39 @@ std::uint64_t share_content_bytes(const Parameters& parameters, const Ciphertext
   return sizeof(double) + shape.count * residues_bytes(parameters.small_ring(), shape.q_count, 0);
 }
 
+void pack_residues(const Poly& x, std::span<std::uint8_t> out) {
+  require(x.domain() == Domain::kNtt && x.p_count() == 0 &&
+              out.size() == residues_bytes(x.ring(), x.q_count(), 0),
+          "a polynomial's residues, in NTT domain");
+  const Residues residues(x);
+  for (std::size_t i = 0; i < x.limbs(); ++i) {
+    const int bits = x.modulus(i).bits;
+    const std::size_t bytes = packed_bytes(x.n(), bits);
+    pack_bits(residues[i], bits, out.first(bytes));
+    out = out.subspan(bytes);
+  }
+}
+
+void unpack_residues(std::span<const std::uint8_t> bytes, Poly& x, const std::string& where) {
+  require(bytes.size() == residues_bytes(x.ring(), x.q_count(), 0), "a polynomial's residues");
+  set_residues(x, [&](WritableResidues residues) {
+    for (std::size_t i = 0; i < x.limbs(); ++i) {
+      const Modulus& q = x.modulus(i);
+      const std::size_t count = packed_bytes(x.n(), q.bits);
+      if (!unpack_bits(bytes.first(count), q.bits, q.q, residues[i]))
+        throw DataError(where + ": a residue is not below its prime");
+      bytes = bytes.subspan(count);
+    }
+  });
+}
+
 std::vector<std::uint8_t> share_content(const std::vector<Poly>& polynomials, double noise) {
   std::vector<std::uint8_t> out(sizeof noise);
   std::memcpy(out.data(), &noise, sizeof noise);
   for (const Poly& x : polynomials) {
-    require(x.domain() == Domain::kNtt && x.p_count() == 0, "a share in NTT domain");
-    const Residues residues(x);
-    for (std::size_t i = 0; i < x.limbs(); ++i) {
-      const std::size_t bytes = packed_bytes(x.n(), x.modulus(i).bits);
-      out.resize(out.size() + bytes);
-      pack_bits(residues[i], x.modulus(i).bits, std::span(out).last(bytes));
-    }
+    const std::size_t bytes = residues_bytes(x.ring(), x.q_count(), 0);
+    out.resize(out.size() + bytes);
+    pack_residues(x, std::span(out).last(bytes));
   }
   return out;
 }
@@ -99,15 +121,9 @@ std::vector<Poly> share_of_content(const Parameters& parameters, const Ciphertex
   std::vector<Poly> out;
   for (std::size_t k = 0; k < shape.count; ++k) {
     Poly x(parameters.small_ring(), shape.q_count, 0, Domain::kNtt);
-    set_residues(x, [&](WritableResidues residues) {
-      for (std::size_t i = 0; i < shape.q_count; ++i) {
-        const Modulus& q = parameters.small_ring().q(i);
-        const std::size_t bytes = packed_bytes(parameters.small_ring().n(), q.bits);
-        if (!unpack_bits(content.first(bytes), q.bits, q.q, residues[i]))
-          throw DataError(where + ": a residue is not below its prime");
-        content = content.subspan(bytes);
-      }
-    });
+    const std::size_t bytes = residues_bytes(x.ring(), x.q_count(), 0);
+    unpack_residues(content.first(bytes), x, where);
+    content = content.subspan(bytes);
     out.push_back(std::move(x));
   }
   return out;

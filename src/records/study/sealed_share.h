@@ -1,12 +1,13 @@
-// An owner's share of an opening, sealed to those who open (secret/joint/sealed_box.h), kind 14: what the exchange and
-// the server see of it.
+// What an owner seals to others (secret/joint/sealed_box.h), kind 14: its share of an opening, or of its secret; and what
+// the exchange and the server see of it.
 //
 //   "BOXK"   X25519 key drawn for this box (32); number of receivers (2), 1 to 16; for each its X25519 key (32) and the
 //            content's key under AES-256-GCM (48)
 //   "BOXC"   length (8) and bytes of the content under AES-256-GCM, its tag (16) at the end
 //
-// The content: the noise's standard deviation in the result's unit (double), then the residues of every ciphertext's
-// polynomial, as io/poly_io.h has them.
+// The content of a share of an opening: the noise's standard deviation in the result's unit (double), then the residues of every
+// ciphertext's polynomial, as io/poly_io.h has them. Of a part of the small secret (secret/joint/threshold.h): the
+// residues of one, modulo the primes of results.
 #pragma once
 
 #include "linalg/encrypted_dataset.h"
@@ -35,6 +36,10 @@ SealedShare read_sealed_share(ByteSource& source, const KeySet& keys, std::uint6
 /// How large the record comes out, to the byte, for a share of `shape`.
 std::uint64_t sealed_share_bytes(const Parameters& parameters, const CiphertextShape& shape,
                                  std::size_t receivers);
+
+/// Its residues, and back: a polynomial of the small ring in NTT domain, residues_bytes() of its limbs. Throws DataError.
+void pack_residues(const Poly& x, std::span<std::uint8_t> out);
+void unpack_residues(std::span<const std::uint8_t> bytes, Poly& x, const std::string& where);
 
 /// The content of a share of `shape`, and back. Throws DataError, which `where` opens, for residues that are none and a noise that is
 /// not positive.

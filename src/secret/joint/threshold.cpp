@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "base/error.h"
+#include "base/hmac.h"
+
 namespace blindtuner::secret::joint {
 
 std::vector<Poly> deal(const SecretKey& s, std::size_t q_count, std::size_t threshold,
@@ -44,6 +47,42 @@ Poly weighted_part(const Poly& part, std::size_t owner, std::span<const std::siz
                         return q.mul(above, q.inv(below));
                       }));
   return out;
+}
+
+OpeningPart opening_part(const Poly& part, std::size_t owner,
+                         std::span<const std::size_t> decryptors, const BoxKey& own,
+                         std::span<const PublicBoxKey> keys) {
+  require(owner < keys.size() && keys[owner] == own.public_key(), "the owner's own key");
+  OpeningPart out{weighted_part(part, owner, decryptors), {}};
+  for (const std::size_t other : decryptors) {
+    if (other == owner) continue;
+    const std::optional<SecretBytes> shared = own.agree(keys[other]);
+    if (!shared) throw DataError("an owner's key is none that a secret can be shared with");
+    // Both sides put the two in one order.
+    std::array<std::uint8_t, 64> salt;
+    const PublicBoxKey &first = keys[std::min(owner, other)], &last = keys[std::max(owner, other)];
+    std::ranges::copy(last, std::ranges::copy(first, salt.begin()).out);
+    Seed key = hkdf_sha256(shared->span(), salt, "blindtuner opening mask 1");
+    out.others.emplace_back(key, other < owner);
+    wipe(key.data(), key.size());
+  }
+  return out;
+}
+
+Poly OpeningPart::mask(std::size_t q_count, const Sha256Digest& of) const {
+  Poly sum;
+  for (const Pair& pair : others) {
+    Seed seed = hmac_sha256(pair.key, of);
+    Prng prng(seed);
+    wipe(seed.data(), seed.size());
+    Poly one = sample_secret_uniform(secret.ring(), q_count, prng);
+    if (!pair.adds) neg_inplace(one);
+    if (sum.empty())
+      sum = std::move(one);
+    else
+      add_inplace(sum, one);
+  }
+  return sum;
 }
 
 }  // namespace blindtuner::secret::joint

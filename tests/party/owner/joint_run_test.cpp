@@ -222,7 +222,7 @@ TEST(JointRun, TrainsAsWellAsTheUnionInTheClear) {
   refused([](ModelFile& m) { m.training.circuit = "default_c10_r12"; });
 
   // The model, at every owner.
-  const Opening opening = opening_of_model(run);
+  const Opening opening = opening_of_model(run, run.owners());
   const auto model_shares =
       s.shares(model.model, opening, model_shape(p, l, *run.circuit), "model");
   const PlausibleValues plausible =

@@ -130,6 +130,9 @@ class StudyTrainingTest : public testing_support::IoTest {
   void run(const std::function<bool()>& enough = {}) {
     std::vector<std::string> all = draft_.owners;
     all.emplace_back("server");
+    run(all, enough);
+  }
+  void run(const std::vector<std::string>& all, const std::function<bool()>& enough = {}) {
     std::set<std::string> idle;
     while (idle.size() < all.size()) {
       if (enough && enough()) return;
@@ -149,7 +152,8 @@ class StudyTrainingTest : public testing_support::IoTest {
       return error.what();
     }
   }
-  void create(StudyDraft::Whitening whitening, bool columns = false, bool identifiers = false) {
+  void create(StudyDraft::Whitening whitening, bool columns = false, bool identifiers = false,
+              std::size_t threshold = 0) {
     draft_ = small_draft(columns ? std::vector<std::string>{"a", "b"}
                                  : std::vector<std::string>{"a", "b", "c"});
     if (columns) {
@@ -158,6 +162,7 @@ class StudyTrainingTest : public testing_support::IoTest {
       draft_.labels = "b";
       draft_.identifiers = identifiers;
     }
+    draft_.threshold = threshold;
     draft_.whitening = whitening;
     draft_.config.steps = 4;
     draft_.config.averaging_start = -1;
@@ -579,6 +584,85 @@ TEST_F(StudyTrainingTest, WhatIsNotWhatItWasSaidToBeEndsTheStudy) {
   store(exchange("share-s1-c"), share);
   EXPECT_EQ(complaint("a"), "");
   EXPECT_EQ(step("a").kind, Advance::Kind::kFinished);
+}
+
+TEST_F(StudyTrainingTest, AnyTwoOfThreeOpenTheModelForAll) {
+  create(StudyDraft::Whitening::kPooled, false, false, 2);
+  run([&] { return fs::exists(exchange("data-s1-b")); });
+  // From here on b is away.
+  const std::vector<std::string> present{"a", "c", "server"};
+  run(present, [&] { return fs::exists(exchange("here-s1-a")); });
+  const SigningKey key = read_signing_key(path("server") / "identity");
+  const auto names = [&](const std::vector<std::string>& owners, const std::string& model) {
+    const Party a = party("a");
+    store_text(exchange("decryptors-s1-server"),
+               signed_text({kDecryptors,
+                            "server",
+                            a.owner->manifest().digest,
+                            1,
+                            {{"contents", model.empty() ? to_hex(model_contents(*a.owner)) : model},
+                             {"owners", owners}}},
+                           key));
+  };
+  const auto refused = [&](const std::vector<std::string>& owners, const std::string& why,
+                           const std::string& model = "") {
+    names(owners, model);
+    const std::string said = complaint("a");
+    EXPECT_NE(said.find("what 'server' has sent is refused"), std::string::npos) << said;
+    EXPECT_NE(said.find(why), std::string::npos) << said;
+    EXPECT_FALSE(fs::exists(path("a") / "s1" / "share")) << why;
+    fs::remove(path("a") / "seen" / "decryptors-s1-server");
+  };
+  refused({"a", "b"}, "names 'b', who has not said that it is there");
+  refused({"a"}, "names no 2 owners");
+  refused({"c", "a"}, "names no 2 owners");
+  refused({"a", "a"}, "names no 2 owners");
+  refused({"a", "d"}, "names no 2 owners");
+  refused({"a", "c"}, "who opens another model", std::string(64, '0'));
+  fs::remove(exchange("decryptors-s1-server"));
+  run(present);
+  for (const char* name : {"a", "c"}) {
+    EXPECT_EQ(complaint(name), "");
+    EXPECT_EQ(step(name).kind, Advance::Kind::kFinished) << name;
+  }
+  const auto weights = [&](const std::string& name) {
+    return load_classifier(path(name) / "s1" / "model.npz").classifier.weights;
+  };
+  const nlohmann::json report = read_json(path("a") / "report.json");
+  EXPECT_EQ(report["opened_by"], (nlohmann::json{"a", "c"}));
+  EXPECT_GT(report["accuracy"], 0.85);
+  EXPECT_LT(report["bits"], 1);
+  EXPECT_EQ(weights("a"), weights("c"));
+  // Back again it has the model, and has given no share of it.
+  EXPECT_FALSE(fs::exists(path("b") / "report.json"));
+  EXPECT_EQ(complaint("b"), "");
+  EXPECT_EQ(step("b").kind, Advance::Kind::kFinished);
+  EXPECT_EQ(weights("b"), weights("a"));
+  EXPECT_FALSE(fs::exists(path("b") / "s1" / "share"));
+  EXPECT_FALSE(fs::exists(exchange("share-s1-b")));
+
+  // A server that names b, too, who says that it was there: a has seen others before; and where its folder was put back
+  // from a copy that had not, its ledger has.
+  {
+    const Party b = party("b");
+    store_text(exchange("here-s1-b"),
+               signed_text({kHere,
+                            "b",
+                            b.owner->manifest().digest,
+                            1,
+                            {{"contents", to_hex(model_contents(*b.owner))}}},
+                           b.owner->signing_key()));
+  }
+  names({"a", "b"}, "");
+  for (const char* file : {"report.json", "said/answer-s1-a", "s1/share"})
+    EXPECT_TRUE(fs::remove(path("a") / file)) << file;
+  EXPECT_TRUE(fs::remove(exchange("answer-s1-a")));
+  EXPECT_TRUE(fs::remove(exchange("share-s1-a")));
+  EXPECT_NE(complaint("a").find("another message than 'server' has sent before"),
+            std::string::npos);
+  EXPECT_TRUE(fs::remove(path("a") / "seen" / "decryptors-s1-server"));
+  EXPECT_NE(complaint("a").find("a share of it was given to others"), std::string::npos);
+  EXPECT_FALSE(fs::exists(exchange("share-s1-a")));
 }
 
 TEST_F(StudyTrainingTest, AStepThatIsNotWhatTheInputsGiveIsFound) {

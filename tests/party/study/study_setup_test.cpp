@@ -5,10 +5,13 @@
 #include <set>
 
 #include "io/bit_packing.h"
+#include "io/file_size.h"
 #include "io/file_stream.h"
 #include "io/io_fixture.h"
 #include "io/memory_stream.h"
+#include "party/owner/study/boxes.h"
 #include "party/owner/study/study_owner.h"
+#include "party/owner/study/study_parts.h"
 #include "party/server/study/study_server.h"
 #include "records/study/study_fixture.h"
 #include "secret/joint_fixture.h"
@@ -178,8 +181,105 @@ TEST_F(StudySetup, GivesTheKeysThatTheSumOfSharesIs) {
       EXPECT_FALSE(fs::exists(own(name, "s1") / file)) << name << file;
 }
 
+TEST_F(StudySetup, OwnersOfAThresholdKeepTheSumOfTheirParts) {
+  use({"a", "b", "c"});
+  draft_.threshold = 2;
+  create();
+  run(all());
+  for (const std::string& party : all()) EXPECT_EQ(complaint(party), "") << party;
+  std::vector<Randomness> from;
+  for (const std::string& name : draft_.owners) from.push_back(randomness(name));
+  const auto a = owner("a"), b = owner("b"), c = owner("c");
+  const JointOwners joint(a->keys().parameters, std::move(from), a->keys().session);
+  // Whoever two of them are, together they have the secret of all.
+  for (const std::vector<StudyOwner*>& two : std::vector<std::vector<StudyOwner*>>{
+           {a.get(), b.get()}, {a.get(), c.get()}, {b.get(), c.get()}}) {
+    std::vector<std::string> set;
+    for (const StudyOwner* one : two) set.push_back(one->name());
+    Poly sum = Poly::zero(joint.parameters->small_ring(), 2, 0, Domain::kNtt);
+    for (StudyOwner* one : two) {
+      const joint::OpeningPart part = opening_part(*one, *joint.parameters, set);
+      EXPECT_EQ(part.others.size(), 1u);
+      add_inplace(sum, part.secret);
+    }
+    EXPECT_TRUE(same_residues(sum, joint.sum.small.ntt().copy_limbs(2, 0))) << set[0] << set[1];
+  }
+  for (const std::string& name : draft_.owners) {
+    const fs::path kept = own(name, "s1") / "opening.part";
+    EXPECT_EQ(fs::status(kept).permissions() & fs::perms::mask,
+              fs::perms::owner_read | fs::perms::owner_write);
+    for (const char* file : {"setup.seed", "shares", "relin2", "part1", "part2", "part3"})
+      EXPECT_FALSE(fs::exists(own(name, "s1") / file)) << name << file;
+  }
+}
+
+TEST_F(StudySetup, APartThatIsNoneIsNotAddedUp) {
+  use({"a", "b", "c"});
+  draft_.threshold = 2;
+  create();
+  run(all(), [&] {
+    return std::ranges::all_of(draft_.owners, [&](const std::string& name) {
+      return fs::exists(exchange("part1-s1-" + name)) &&
+             fs::exists(exchange("parts-commit-s1-" + name));
+    });
+  });
+  const std::string commit = text(exchange("parts-commit-s1-c")),
+                    good = text(exchange("part1-s1-c"));
+  const auto refused = [&](const std::string& part, bool signs, const std::string& why) {
+    put(exchange("part1-s1-c"), part);
+    if (signs) {
+      StudyMessage changed = parse_message(commit, "'x'").message;
+      MemorySource source({reinterpret_cast<const std::uint8_t*>(part.data()), part.size()}, "'x'");
+      ContainerReader in(source);
+      (void)scan_sections(in);
+      changed.body["parts"][0] = to_hex(in.contents());
+      put(exchange("parts-commit-s1-c"), signed_text(changed, key_of("c")));
+    }
+    fs::remove(own("a", "seen") / "parts-commit-s1-c");
+    const std::string said = complaint("a");
+    EXPECT_NE(said.find("what 'c' has sent is refused: "), std::string::npos) << said;
+    EXPECT_NE(said.find(why), std::string::npos) << said;
+    EXPECT_FALSE(fs::exists(own("a", "s1") / "opening.part")) << why;
+    put(exchange("parts-commit-s1-c"), commit);
+    fs::remove(own("a", "seen") / "parts-commit-s1-c");
+  };
+  std::string altered = good;
+  altered[good.size() / 2] = static_cast<char>(altered[good.size() / 2] ^ 1);
+  refused(altered, false, "part1-s1-c");
+  // b's under c's name, whether c has said so before or not; and c's for another owner.
+  refused(text(exchange("part1-s1-b")), false, "another part than it has committed to");
+  refused(text(exchange("part1-s1-b")), true, "sealed to others, or of another session");
+  refused(text(exchange("part2-s1-c")), true, "sealed to others, or of another session");
+  // What c seals for a, and is no part: of another length, no residues, of an earlier session.
+  const auto sealed = [&](std::size_t bytes, const KeyId& id) {
+    const auto c = owner("c");
+    const std::vector<joint::PublicBoxKey> keys = sealing_keys(*c);
+    const std::vector<std::uint8_t> context = bound_words(
+        {"blindtuner study part 1", to_hex(c->manifest().digest), to_string(id), "2", "0"});
+    MemorySink sink;
+    (void)write_box(
+        sink, c->key_set(id),
+        joint::seal_box(std::vector<std::uint8_t>(bytes, 0xff), std::span(&keys[0], 1), context));
+    return std::string(sink.bytes().begin(), sink.bytes().end());
+  };
+  const KeyId id = owner("c")->keys().id;
+  const std::size_t length = residues_bytes(owner("c")->keys().parameters->small_ring(), 2, 0);
+  refused(sealed(length - 8, id), true, "a share of");
+  refused(sealed(length, id), true, "a residue is not below its prime");
+  refused(sealed(length, KeyId{7}), true, "belongs to the keys 07");
+  // One that ends early is not there yet.
+  put(exchange("part1-s1-c"), good.substr(0, good.size() - 1));
+  const Advance waits = step("a");
+  ASSERT_EQ(waits.kind, Advance::Kind::kWaits);
+  EXPECT_EQ(waits.awaited.at(0).what, "part1-s1-c");
+  put(exchange("part1-s1-c"), good);
+  EXPECT_EQ(step("a").kind, Advance::Kind::kActed);
+  EXPECT_TRUE(fs::exists(own("a", "s1") / "opening.part"));
+}
+
 TEST_F(StudySetup, NoSecretIsInTheExchangeOrAtTheServer) {
-  use({"a", "b"});
+  use({"a", "b", "c"});
+  draft_.threshold = 2;
   create();
   run(all());
   std::vector<std::pair<std::string, std::string>> secrets;
@@ -193,6 +293,10 @@ TEST_F(StudySetup, NoSecretIsInTheExchangeOrAtTheServer) {
     const SecretBytes both = read_private(own(name, "identity"), "a study's identity", 64, {});
     add("signing key", both.span().first(32));
     add("sealing key", both.span().last(32));
+    const SecretBytes part =
+        read_private(own(name, "s1") / "opening.part", "a study's part of all secrets",
+                     residues_bytes(p->small_ring(), 2, 0), {});
+    add("part of all secrets", part.span().first(64));
     const SecretKeys keys = SecretKeys::generate(p, randomness(name));
     for (const SecretKey* secret : {&keys.big, &keys.small, &keys.sparse}) {
       // From where a sparse one is not zero.

@@ -89,6 +89,13 @@ TEST(StudyDraft, IsReadAsItWasWritten) {
   d.epsilon = 0.1;
   EXPECT_EQ(to_json(d).at("epsilon"), 0.1);
   EXPECT_EQ(again(d), to_json(d));
+  EXPECT_EQ(to_json(d).at("threshold"), 3);
+  d.threshold = 3;
+  EXPECT_FALSE(d.by_threshold());
+  d.threshold = 2;
+  EXPECT_TRUE(d.by_threshold());
+  EXPECT_EQ(to_json(d).at("threshold"), 2);
+  EXPECT_EQ(again(d), to_json(d));
   d.whitening = StudyDraft::Whitening::kNone;
   EXPECT_THROW(d.validate(), DataError) << "it says nothing there";
   d.epsilon = kDefaultStudyEpsilon;
@@ -138,7 +145,8 @@ TEST(StudyDraft, RefusesWhatNoStudyIs) {
       {"whitening", "some"},
       {"epsilon", 0.1},  // of no whitening
       {"encoder", "00"},
-      {"threshold", 2},
+      {"threshold", 1},
+      {"threshold", 4},
       {"results", 2},
       {"more", 1},
   };

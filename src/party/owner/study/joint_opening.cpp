@@ -10,19 +10,22 @@ namespace blindtuner::party {
 namespace {
 
 std::vector<std::uint8_t> associated(const JointRun& run, const ShareName& name) {
-  return bound_words({"blindtuner study share 1", run.decryptors, name.what,
+  return bound_words({"blindtuner study share 1",
+                      name.decryptors.empty() ? run.decryptors : name.decryptors, name.what,
                       std::to_string(name.owner), to_hex(name.result)});
 }
 
 }  // namespace
 
-Opening opening_of_model(const JointRun& run, double budget) {
+Opening opening_of_model(const JointRun& run, std::size_t needed, double budget) {
   const int steps = run.config.total_steps(run.arrangement.layout.samples);
   Opening out;
   out.error = model_noise(*run.parameters, run.arrangement.layout, run.config, steps, *run.circuit,
                           run.sizes);
   out.budget = budget;
-  out.owners = run.owners();
+  out.owners = needed;
+  // With all but one of these on the server's side, every other owner could be led to open with them as a set of its own.
+  out.sets = run.owners() - needed + 1;
   out.decryptors = run.decryptors;
   return out;
 }

@@ -2,24 +2,26 @@
 // opens with the shares of all.
 #pragma once
 
+#include "party/owner/study/boxes.h"
 #include "records/study/joint_run.h"
-#include "records/study/sealed_share.h"
 #include "secret/disclosure.h"
-#include "secret/joint/sealed_box.h"
 
 namespace blindtuner::party {
 using namespace records;
 using namespace secret;
 
-/// What this owner's share of a model is asked for with: noise for the error of a model of this run.
-Opening opening_of_model(const JointRun& run, double budget = kPublicationBudget);
+/// What an owner's share of a model is asked for with: noise for the error of a model of this run. needed: how many
+/// owners open it.
+Opening opening_of_model(const JointRun& run, std::size_t needed,
+                         double budget = kPublicationBudget);
 Opening opening_of_statistics(const JointRun& run, double budget = kPublicationBudget);
 
 /// Which share of what: bound to it, so that none stands for another.
 struct ShareName {
-  std::string what;       ///< "model", "sums"
-  std::size_t owner = 0;  ///< whose share
-  Sha256Digest result{};  ///< contents of the record that is opened
+  std::string what;             ///< "model", "sums"
+  std::size_t owner = 0;        ///< whose share
+  Sha256Digest result{};        ///< contents of the record that is opened
+  std::string decryptors = {};  ///< empty: the run's
 };
 
 /// Returns the record's contents. receivers: who may read it.

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/path.h"
 #include "io/file_stream.h"
+#include "party/owner/study/study_parts.h"
 #include "secret/disclosure.h"
 #include "secret/joint/relinearisation.h"
 #include "secret/private_file.h"
@@ -285,12 +286,26 @@ std::vector<Phase> StudyOwner::setup_phases() {
        [this] { return missing(kShares, session_number()); }, [this] { send_shares(); }},
       {"answers the first round", [this] { return ready() || sent(kAnswer); },
        [this] { return missing_records("relin1"); }, [this] { answer(); }},
+      {"hands out parts of its secret",
+       [this] {
+         if (!manifest().draft.by_threshold() || ready()) return true;
+         if (!sent(kParts)) return false;
+         for (std::size_t i = 0; i < keys().owners; ++i)
+           if (!exchange().channel().begun(record(part_record(i), name()))) return false;
+         return true;
+       },
+       none, [this] { deal(); }},
       {"keeps its own key",
        [this] {
          return path_exists(session_folder() / "secret.key") &&
                 !path_exists(session_folder() / "setup.seed");
        },
        none, [this] { keep_secret(); }},
+      {"keeps its part of all secrets",
+       [this] {
+         return !manifest().draft.by_threshold() || path_exists(session_folder() / kOpeningPart);
+       },
+       [this] { return missing_parts(*this, index()); }, [this] { keep_sum_of_parts(*this); }},
       {"has made keys with all", [this] { return ready(); },
        [this] {
          return exchange().hear(manifest(), kReady, session_number(), std::string(kServerName))
@@ -330,12 +345,18 @@ void StudyOwner::agree() {
   agreed_ = true;
 }
 
+void StudyOwner::remove_sent(const fs::path& folder) {
+  std::error_code ignored;
+  for (const char* file : kShareRecords) fs::remove(folder / file, ignored);
+  for (std::size_t i = 0; i < manifest().owners.size(); ++i)
+    fs::remove(folder / part_record(i), ignored);
+}
+
 void StudyOwner::drop_earlier_sessions() {
   for (std::uint64_t n = 1; n < session_number(); ++n) {
     const fs::path folder = exchange().folder() / ("s" + std::to_string(n));
-    destroy_private(folder / "setup.seed");
-    std::error_code ignored;
-    for (const char* file : kShareRecords) fs::remove(folder / file, ignored);
+    for (const char* file : {"setup.seed", kOpeningPart}) destroy_private(folder / file);
+    remove_sent(folder);
   }
 }
 
@@ -471,6 +492,20 @@ void StudyOwner::answer() {
   exchange().say(record(kAnswer, name()), {});
 }
 
+void StudyOwner::deal() {
+  exchange().say(record(kParts, name()), [&] {
+    const Randomness randomness = setup_seed(*this).randomness();
+    const SecretKeys secrets = SecretKeys::generate(keys().parameters, randomness);
+    nlohmann::json contents = nlohmann::json::array();
+    for (const Sha256Digest& digest : write_parts(*this, secrets.small, randomness))
+      contents.push_back(to_hex(digest));
+    return signed_text({kParts, name(), manifest().digest, session_number(), {{"parts", contents}}},
+                       signing_key());
+  });
+  for (std::size_t i = 0; i < keys().owners; ++i)
+    exchange().send_file(record(part_record(i), name()), session_folder() / part_record(i));
+}
+
 void StudyOwner::keep_secret() {
   const fs::path folder = session_folder(), path = folder / "secret.key";
   if (!path_exists(path)) {
@@ -492,8 +527,7 @@ void StudyOwner::finish() {
   const StudyMessage message = heard(kReady, server);
   require_members(JsonIn(message.body, exchange().channel().place(record(kReady, server))),
                   {"evaluation_keys", "way_in_keys"});
-  std::error_code ignored;
-  for (const char* file : kShareRecords) fs::remove(session_folder() / file, ignored);
+  remove_sent(session_folder());
 }
 
 }  // namespace blindtuner::party

@@ -10,6 +10,8 @@
 //   sN/ways, shares, relin1, relin2    its records as they went out; removed when the server has the keys
 //   sN/secret.key, ledger-..     what stays: the secret that its data are encrypted under (secret/secret_key_file.h), that
 //                        of the big ring zero, which nobody has any more
+//   sN/part1, part2, ..  where fewer than all open, its parts for all owners as they went out (study_parts.h); removed likewise
+//   sN/opening.part      the sum of the parts that it was handed (secret/private_file.h)
 #pragma once
 
 #include "base/signature.h"
@@ -78,6 +80,7 @@ class StudyOwner : public StudyMember {
   void make_identity();
   void prepare();
   void drop_earlier_sessions();
+  void remove_sent(const std::filesystem::path& folder);
   bool sent(const char* kind) { return exchange().said(record(kind, name())); }
   bool said(const char* kind);
   void send_share(ShareKind kind);
@@ -89,6 +92,7 @@ class StudyOwner : public StudyMember {
   void make_shares();
   void send_shares();
   void answer();
+  void deal();
   void keep_secret();
   void finish();
 
@@ -99,5 +103,7 @@ class StudyOwner : public StudyMember {
   bool agreed_ = false;
   std::optional<SecretBytes> passphrase_;
 };
+
+inline constexpr const char* kOpeningPart = "opening.part";
 
 }  // namespace blindtuner::party

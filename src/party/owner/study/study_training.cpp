@@ -1,5 +1,6 @@
 #include "party/owner/study/study_training.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/atomic_file.h"
@@ -9,8 +10,8 @@
 #include "learn/result_shape.h"
 #include "party/owner/study/contributing.h"
 #include "party/owner/study/gain.h"
-#include "party/owner/study/joint_opening.h"
 #include "party/owner/study/row_matching.h"
+#include "party/owner/study/study_parts.h"
 #include "party/study/joint_statistics.h"
 #include "party/study/study_run.h"
 
@@ -39,6 +40,11 @@ std::vector<Phase> StudyTraining::phases() {
   };
   const auto matches = [this] { return owner_.manifest().draft.identifiers; };
   const auto pooled = [this] { return pools_statistics(owner_.manifest().draft); };
+  const auto threshold = [this] { return owner_.manifest().draft.by_threshold(); };
+  const auto offered = [this] {
+    std::vector<Awaited> out = missing_of(owner_, kModelRecord, kModel, true);
+    return out.empty() ? missing_transcript(owner_) : out;
+  };
   return {
       {"sends the key of the identifiers",
        [=, this] {
@@ -72,14 +78,21 @@ std::vector<Phase> StudyTraining::phases() {
                                    : missing_of(owner_, nullptr, kRows, false));
        },
        [this] { send_data(); }},
-      {"answers the model", [=] { return sent_record(kShareRecord, kModelAnswer); },
-       [this] {
-         std::vector<Awaited> out = missing_of(owner_, kModelRecord, kModel, true);
-         return out.empty() ? missing_transcript(owner_) : out;
+      {"says that it is there to open the model",
+       [=, this] {
+         return !threshold() || sent(kHere) ||
+                missing_of(owner_, nullptr, kDecryptors, true).empty();
+       },
+       offered, [this] { say_here(); }},
+      {"answers the model",
+       [=, this] { return sent_record(kShareRecord, kModelAnswer) || !is_decryptor(); },
+       [=, this] {
+         std::vector<Awaited> out = offered();
+         return out.empty() && threshold() ? missing_of(owner_, nullptr, kDecryptors, true) : out;
        },
        [this] { answer_model(); }},
       {"opens the model", [this] { return path_exists(report_path()); },
-       [this] { return with_data(missing_of(owner_, kShareRecord, kModelAnswer, false)); },
+       [this] { return with_data(missing_of(owner_, kShareRecord, kModelAnswer, decryptors())); },
        [this] { open(); }},
   };
 }
@@ -165,12 +178,6 @@ const OwnerKeys& StudyTraining::keys() {
 
 Disclosure StudyTraining::door() { return {keys(), owner_.session_folder()}; }
 
-std::vector<secret::joint::PublicBoxKey> StudyTraining::receivers() {
-  std::vector<secret::joint::PublicBoxKey> out;
-  for (const StudyParty& party : owner_.manifest().owners) out.push_back(party.sealing);
-  return out;
-}
-
 Origin StudyTraining::origin(const std::string& what) {
   return {.name = "the study's " + what, .data = to_string(run().data)};
 }
@@ -236,24 +243,24 @@ void StudyTraining::answer_statistics() {
     Disclosure own = door();
     return send_share(sink, run(), {"sums", owner_.index(), all.parts},
                       own.share(all.sums, origin("statistics"), opening_of_statistics(run())),
-                      receivers());
+                      sealing_keys(owner_));
   });
 }
 
-std::vector<OpeningShare> StudyTraining::shares_of_all(const char* record_kind,
-                                                       const char* commit_kind,
-                                                       const std::string& what,
-                                                       const Sha256Digest& result,
-                                                       const CiphertextShape& shape, double noise) {
+std::vector<OpeningShare> StudyTraining::shares_of(std::span<const std::string> owners,
+                                                   const char* record_kind, const char* commit_kind,
+                                                   ShareName name, const CiphertextShape& shape,
+                                                   double noise) {
   std::vector<OpeningShare> out;
   const secret::joint::BoxKey key = owner_.box_key();
-  const std::vector<StudyParty>& owners = owner_.manifest().owners;
-  for (std::size_t i = 0; i < owners.size(); ++i)
-    read_record_of(owner_, record_kind, commit_kind, owners[i].name, [&](ByteSource& source) {
+  for (const std::string& from : owners) {
+    name.owner = owner_.manifest().draft.index(from);
+    read_record_of(owner_, record_kind, commit_kind, from, [&](ByteSource& source) {
       Sha256Digest contents{};
-      out.push_back(receive_share(source, run(), {what, i, result}, shape, noise, key, contents));
+      out.push_back(receive_share(source, run(), name, shape, noise, key, contents));
       return contents;
     });
+  }
   return out;
 }
 
@@ -269,9 +276,9 @@ void StudyTraining::send_data() {
     Disclosure at = door();
     // Asked for again the share is the same, and costs nothing.
     const OpeningShare mine = at.share(sums, origin("statistics"), opening_of_statistics(r));
-    const std::vector<OpeningShare> shares =
-        shares_of_all(kStatsShareRecord, kStatsAnswer, "sums", all.parts,
-                      {sums.packs.size(), 2, sums.shape.scale(*r.parameters)}, mine.noise);
+    const std::vector<OpeningShare> shares = shares_of(
+        owner_.manifest().draft.owners, kStatsShareRecord, kStatsAnswer, {"sums", 0, all.parts},
+        {sums.packs.size(), 2, sums.shape.scale(*r.parameters)}, mine.noise);
     map = pooled_map(r, at.open(sums, shares, origin("statistics")),
                      pooled_exponents(study_rows(owner_)), owner_.manifest().draft.epsilon);
   }
@@ -299,15 +306,55 @@ ModelFile StudyTraining::model(Sha256Digest& contents) {
   return out;
 }
 
+std::vector<std::string> StudyTraining::decryptors() {
+  return decryptors_of(owner_, model_contents(owner_));
+}
+
+bool StudyTraining::is_decryptor() {
+  if (!owner_.manifest().draft.by_threshold()) return true;
+  // Before the server has named them this owner may be one.
+  if (!missing_of(owner_, nullptr, kModel, true).empty()) return true;
+  const std::vector<std::string> named = decryptors();
+  return named.empty() || std::ranges::find(named, owner_.name()) != named.end();
+}
+
+Opening StudyTraining::opening(std::span<const std::string> decryptors) {
+  Opening out = opening_of_model(run(), owner_.manifest().draft.needed());
+  out.decryptors = decryptors_text(owner_, decryptors);
+  return out;
+}
+
+void StudyTraining::say_here() {
+  Sha256Digest contents{};
+  (void)model(contents);
+  (void)held_transcript(owner_, run());
+  owner_.say({kHere,
+              owner_.name(),
+              owner_.manifest().digest,
+              owner_.session_number(),
+              {{"contents", to_hex(contents)}}});
+}
+
+void StudyTraining::keep_transcript() {
+  write_file_atomically(owner_.session_folder() / kTranscript, held_transcript(owner_, run()).text,
+                        kForTheOwner);
+}
+
 void StudyTraining::answer_model() {
   send(kShareRecord, kModelAnswer, [&](ByteSink& sink) {
     Sha256Digest contents{};
     const ModelFile file = model(contents);
-    write_file_atomically(owner_.session_folder() / kTranscript,
-                          held_transcript(owner_, run()).text, kForTheOwner);
+    keep_transcript();
+    const std::vector<std::string> named = decryptors_of(owner_, contents);
+    Opening asked = opening(named);
+    std::optional<secret::joint::OpeningPart> part;
+    if (owner_.manifest().draft.by_threshold()) {
+      part.emplace(opening_part(owner_, *run().parameters, named));
+      asked.part = &*part;
+    }
     Disclosure own = door();
-    return send_share(sink, run(), {"model", owner_.index(), contents},
-                      own.share(file.model, origin("model"), opening_of_model(run())), receivers());
+    return send_share(sink, run(), {"model", owner_.index(), contents, asked.decryptors},
+                      own.share(file.model, origin("model"), asked), sealing_keys(owner_));
   });
 }
 
@@ -315,11 +362,15 @@ void StudyTraining::open() {
   const JointRun& r = run();
   Sha256Digest contents{};
   const ModelFile file = model(contents);
+  // Who has answered has held it.
+  if (!path_exists(owner_.session_folder() / kTranscript)) keep_transcript();
   Disclosure at = door();
-  const OpeningShare mine = at.share(file.model, origin("model"), opening_of_model(r));
+  const std::vector<std::string> named = decryptors_of(owner_, contents);
+  const Opening asked = opening(named);
   const CiphertextShape shape = model_shape(*r.parameters, r.arrangement.layout, *r.circuit);
-  const std::vector<OpeningShare> shares =
-      shares_of_all(kShareRecord, kModelAnswer, "model", contents, shape, mine.noise);
+  const double noise = share_noise(*r.parameters, shape, asked, origin("model").name);
+  const std::vector<OpeningShare> shares = shares_of(
+      named, kShareRecord, kModelAnswer, {"model", 0, contents, asked.decryptors}, shape, noise);
   const std::vector<double> values =
       at.open(file.model, shares,
               plausible_weights(*r.parameters, r.arrangement.layout, r.config, *r.circuit,
@@ -336,7 +387,8 @@ void StudyTraining::open() {
                            {"own_rows", data().train.features.rows()},
                            {"owners", owner_.manifest().draft.owners},
                            {"steps", file.training.steps},
-                           {"noise", mine.noise},
+                           {"noise", noise},
+                           {"opened_by", named},
                            {"model", to_hex(contents)},
                            {"bits", totals(at.ledger().read().value()).published_bits}};
   if (path_exists(matching_path())) report["matching"] = read_json(matching_path());

@@ -8,7 +8,9 @@
 //   stats          its part of the statistics of all rows, where the whitening is pooled; "stats-commit" names its contents
 //   stats-share    its share of their sum, sealed to all owners; named by "stats-answer"
 //   data           its data; "data-commit"
-//   share          its share of the model, sealed to all owners; "answer"
+//   here           where fewer than all open it: that the model is the study's, and this owner there to answer
+//   share          its share of the model, sealed to all owners; "answer". Where fewer than all open it, of those alone whom the
+//                  server has named first: who they are is kept (party/study/exchange.h) before anything is answered
 //
 // In its folder's sN: these records as they went out; rows.sha256, of the rows that it has told of; matching.json, which of them are
 // matched; whitening.npz, model.npz and the server's transcript. In its folder: report.json, what the model is
@@ -16,6 +18,7 @@
 #pragma once
 
 #include "party/owner/decrypted.h"
+#include "party/owner/study/joint_opening.h"
 #include "party/owner/study/study_data.h"
 #include "party/owner/study/study_owner.h"
 #include "party/study/study_run.h"
@@ -48,16 +51,21 @@ class StudyTraining {
   const JointRun& run();
   const OwnerKeys& keys();
   Disclosure door();
-  std::vector<secret::joint::PublicBoxKey> receivers();
   Origin origin(const std::string& what);
   /// Writes a record into the folder, once, says what its contents are (and `more`), and sends it.
   void send(const char* record_kind, const char* commit_kind,
             const std::function<Sha256Digest(ByteSink&)>& write,
             const nlohmann::json& more = nlohmann::json::object());
-  std::vector<OpeningShare> shares_of_all(const char* record_kind, const char* commit_kind,
-                                          const std::string& what, const Sha256Digest& result,
-                                          const CiphertextShape& shape, double noise);
+  /// Of these owners. name: what they are shares of.
+  std::vector<OpeningShare> shares_of(std::span<const std::string> owners, const char* record_kind,
+                                      const char* commit_kind, ShareName name,
+                                      const CiphertextShape& shape, double noise);
   ModelFile model(Sha256Digest& contents);
+  /// The owners who open the model; none as long as the server has not named them.
+  std::vector<std::string> decryptors();
+  bool is_decryptor();
+  /// Of a model of these decryptors.
+  Opening opening(std::span<const std::string> decryptors);
 
   void send_match_key();
   void send_match();
@@ -65,6 +73,8 @@ class StudyTraining {
   void send_statistics();
   void answer_statistics();
   void send_data();
+  void say_here();
+  void keep_transcript();
   void answer_model();
   void open();
 

@@ -143,6 +143,8 @@ std::vector<Phase> StudyServer::setup_phases() {
            if (out.empty()) out = missing(kind, session_now);
          for (const char* kind : {"ways", "shares", "relin1", "relin2"})
            if (out.empty()) out = missing_records(kind);
+         // Before data go out every owner has what the model will be opened with.
+         if (out.empty() && manifest().draft.by_threshold()) out = missing_parts(*this);
          return out;
        },
        [this] { make_keys(); }},

@@ -67,6 +67,16 @@ std::vector<Phase> StudyServerTraining::phases() {
          return out.empty() ? missing_of(server_, kDataRecord, kDataCommit, false) : out;
        },
        [this] { train(); }},
+      {"names who opens the model",
+       [this] {
+         return !server_.manifest().draft.by_threshold() ||
+                server_.exchange().said(server_.record(kDecryptors, server_.name()));
+       },
+       [this] {
+         return first_here(server_) ? std::vector<Awaited>()
+                                    : missing_of(server_, nullptr, kHere, false);
+       },
+       [this] { name_decryptors(); }},
   };
 }
 
@@ -114,6 +124,20 @@ void StudyServerTraining::train() {
   server_.exchange().say(server_.record(kTranscript, server_.name()), [&] {
     const std::vector<std::uint8_t> text = read_file(transcript, kMaxTranscriptBytes);
     return std::string(text.begin(), text.end());
+  });
+}
+
+void StudyServerTraining::name_decryptors() {
+  const auto named = first_here(server_);
+  if (!named)
+    throw DataError("owners say that they are there for another model than the server has sent");
+  server_.exchange().say(server_.record(kDecryptors, server_.name()), [&] {
+    return signed_text({kDecryptors,
+                        server_.name(),
+                        server_.manifest().digest,
+                        server_.session_number(),
+                        {{"contents", to_hex(model_contents(server_))}, {"owners", *named}}},
+                       server_.signing_key());
   });
 }
 

@@ -1,7 +1,8 @@
 // The server's part in a study's training, once the keys are there: phases that follow those of set-up (study_server.h).
 //
 // What it says and sends: "model", of "model-file"; "transcript", what it has computed step by step, signed
-// (records/transcript.h). In its folder's sN: these records, and checkpoint.enc, with which any step is computed again by itself.
+// (records/transcript.h); "decryptors", where fewer than all open the model, the first so many who are there. In its folder's
+// sN: these records, and checkpoint.enc, with which any step is computed again by itself.
 #pragma once
 
 #include "party/server/audit.h"
@@ -23,6 +24,7 @@ class StudyServerTraining {
   void send(const char* record_kind, const char* commit_kind,
             const std::function<Sha256Digest(ByteSink&)>& write);
   void train();
+  void name_decryptors();
 
   StudyServer& server_;
   TrainingEvents events_;

@@ -1,0 +1,109 @@
+#include "party/owner/study/study_parts.h"
+
+#include "base/error.h"
+#include "base/path.h"
+#include "io/file_size.h"
+#include "io/file_stream.h"
+#include "party/owner/study/boxes.h"
+#include "secret/private_file.h"
+
+namespace blindtuner::party {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kPart = "a study's part of all secrets";
+constexpr std::size_t kResultPrimes = 2;  // learn/result_shape.h: no result has more
+
+std::size_t part_bytes(const Parameters& p) {
+  return residues_bytes(p.small_ring(), kResultPrimes, 0);
+}
+
+std::vector<std::uint8_t> bound_to(StudyOwner& owner, std::size_t from, std::size_t to) {
+  return bound_words({"blindtuner study part 1", to_hex(owner.manifest().digest),
+                      to_string(owner.keys().id), std::to_string(from), std::to_string(to)});
+}
+
+SecretBytes copy_of(const SecretBytes& secret) {
+  SecretBytes out(secret.size());
+  std::ranges::copy(secret.span(), out.span().begin());
+  return out;
+}
+
+}  // namespace
+
+std::vector<joint::PublicBoxKey> sealing_keys(StudyOwner& owner) {
+  std::vector<joint::PublicBoxKey> out;
+  for (const StudyParty& party : owner.manifest().owners) out.push_back(party.sealing);
+  return out;
+}
+
+std::vector<Sha256Digest> write_parts(StudyOwner& owner, const SecretKey& small,
+                                      const Randomness& randomness) {
+  const StudyKeyList& list = owner.keys();
+  const std::vector<joint::PublicBoxKey> keys = sealing_keys(owner);
+  Prng prng = randomness.prng("parts of the small secret");
+  const std::vector<Poly> parts =
+      joint::deal(small, kResultPrimes, owner.manifest().draft.needed(), keys.size(), prng);
+  std::vector<Sha256Digest> out;
+  for (std::size_t to = 0; to < parts.size(); ++to) {
+    SecretBytes content(part_bytes(*list.parameters));
+    pack_residues(parts[to], content.span());
+    const joint::SealedBox box = joint::seal_box(content.span(), std::span(&keys[to], 1),
+                                                 bound_to(owner, owner.index(), to));
+    FileSink sink(owner.session_folder() / part_record(to), kForTheOwner);
+    out.push_back(write_box(sink, owner.key_set(list.id), box));
+  }
+  return out;
+}
+
+void keep_sum_of_parts(StudyOwner& owner) {
+  const StudyKeyList& list = owner.keys();
+  const Ring& ring = list.parameters->small_ring();
+  const joint::BoxKey key = owner.box_key();
+  const std::size_t place = owner.index();
+  const std::string kind = part_record(place);
+  Poly sum;
+  for (const std::string& from : owner.manifest().draft.owners) {
+    const Sha256Digest committed = committed_parts(owner, from)[place];
+    read_of(from, [&] {
+      Channel& channel = owner.exchange().channel();
+      const std::unique_ptr<ByteSource> source = channel.find(owner.record(kind, from));
+      if (!source)
+        throw DataError(channel.place(owner.record(kind, from)) + ": is not there any more");
+      Sha256Digest contents{};
+      const joint::SealedBox box =
+          read_box(*source, owner.key_set(list.id), part_bytes(*list.parameters), contents);
+      if (contents != committed)
+        throw DataError(source->name() + ": another part than it has committed to");
+      const std::optional<SecretBytes> content =
+          joint::open_box(box, key, bound_to(owner, owner.manifest().draft.index(from), place));
+      if (!content)
+        throw DataError(source->name() +
+                        ": a part that is sealed to others, or of another session");
+      Poly part(ring, kResultPrimes, 0, Domain::kNtt, /*wiped=*/true);
+      unpack_residues(content->span(), part, source->name());
+      if (sum.empty())
+        sum = std::move(part);
+      else
+        add_inplace(sum, part);
+    });
+  }
+  SecretBytes bytes(part_bytes(*list.parameters));
+  pack_residues(sum, bytes.span());
+  write_private(owner.session_folder() / kOpeningPart, kPart, bytes, owner.passphrase());
+}
+
+joint::OpeningPart opening_part(StudyOwner& owner, const Parameters& parameters,
+                                std::span<const std::string> decryptors) {
+  const fs::path path = owner.session_folder() / kOpeningPart;
+  const SecretBytes bytes = read_private(path, kPart, part_bytes(parameters),
+                                         [&] { return copy_of(owner.passphrase()); });
+  Poly part(parameters.small_ring(), kResultPrimes, 0, Domain::kNtt, /*wiped=*/true);
+  unpack_residues(bytes.span(), part, quoted_path(path));
+  std::vector<std::size_t> places;
+  for (const std::string& name : decryptors) places.push_back(owner.manifest().draft.index(name));
+  return joint::opening_part(part, owner.index(), places, owner.box_key(), sealing_keys(owner));
+}
+
+}  // namespace blindtuner::party

@@ -76,6 +76,11 @@ function(blindtuner_library name layer)
   install(EXPORT BlindTuner-${name} NAMESPACE BlindTuner:: DESTINATION ${package} COMPONENT ${name})
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
     COMPONENT ${name})
+  # What headers cite, and what that cites.
+  install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/BIBLIOGRAPHY.md DESTINATION ${CMAKE_INSTALL_DOCDIR}
+    COMPONENT ${name})
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT ${name}
+    FILES_MATCHING PATTERN *.md PATTERN site EXCLUDE PATTERN plots EXCLUDE)
   install(FILES ${PROJECT_BINARY_DIR}/BlindTunerConfig.cmake ${PROJECT_BINARY_DIR}/BlindTunerConfigVersion.cmake
     DESTINATION ${package} COMPONENT ${name})
 

@@ -26,15 +26,23 @@ struct StudyPlan {
   /// How many every owner has: one number; where `labels` names an owner, one for each.
   std::vector<std::size_t> columns{};
   std::vector<std::string> column_names{};  ///< in the order of all owners' rows; or none
-  /// Empty: owners have rows of their own of the same columns. An owner: they have columns of the same rows, in the same
-  /// order, and this one the labels.
+  /// Empty: owners have rows of their own of the same columns. An owner: they have columns of the same rows, and this one the
+  /// labels.
   std::string labels{};
+  bool identifiers = false;  ///< with `labels`: rows are matched by identifiers, and need not be the same ones in one order
   TrainingOptions options{};
   /// "none", "pooled" by the statistics of all rows, or a file with a map that all owners have.
   std::string whitening = "none";
   double epsilon = 0.01;            ///< of "pooled": what is added to columns' variances, 10^-6 to 1000
   std::filesystem::path encoder{};  ///< whose digest the study names; empty: none
   std::string parameters{};         ///< name of a set for as many owners; empty: by their number
+};
+
+/// What an owner gives beside its rows.
+struct StudyContribution {
+  DataSet test{};  ///< rows of its own that nobody trains on, by which the model is judged; or none
+  std::vector<std::string> identifiers{};  ///< one a row, where the plan matches rows by them; empty ones: of no other's row
+  std::filesystem::path whitening{};       ///< the map's file, where the plan names one
 };
 
 /// One of the owners: its folder, which is for it alone, and the exchange, a folder that all reach. It may be destroyed at any
@@ -79,12 +87,10 @@ class Study {
   /// Numbers of labels by the names of the study's classes, on the same terms as those in a file ("2.0" is "2").
   /// Throws DataError for what is no class, and before the study is there.
   std::vector<int> class_numbers(const std::vector<std::string>& labels) const;
-  /// This owner's rows, which it encrypts when that is due, with labels where it is to have them; test: rows of its own that
-  /// nobody trains on, by which the model is judged, or none. Copied, kept in memory alone, and needed again by a
-  /// Study that is resumed. whitening: the file, where the plan names one. Throws DataError for rows that the study does not take, and before it is
-  /// there.
-  void contribute(const DataSet& rows, const DataSet& test = {},
-                  const std::filesystem::path& whitening = {});
+  /// This owner's rows, which it encrypts when that is due, with labels where it is to have them. Copied, kept in memory
+  /// alone, and needed again by a Study that is resumed. Throws DataError for rows that the study does not take, and before
+  /// it is there.
+  void contribute(const DataSet& rows, const StudyContribution& more = {});
   /// Does the next phase, if it waits for nothing, and returns. What a function of `notices` throws ends the phase, which is
   /// done again by the next call.
   StudyStatus step(const OwnerNotices& notices = {});

@@ -144,7 +144,7 @@ class Study(_Party):
 
     @classmethod
     def create(cls, folder, exchange, owner, *, name, owners, classes, columns, column_names=(), labels="",
-               configuration=None, softmax="default", score_range=0.0, whitening="none", epsilon=0.01, encoder=None,
+               identifiers=False, configuration=None, softmax="default", score_range=0.0, whitening="none", epsilon=0.01, encoder=None,
                parameters="", passphrase=None, context=None):
         """Writes down what the study is, as its coordinator, and joins it. All of it is seen by all, and by whoever reaches the
         exchange.
@@ -158,6 +158,7 @@ class Study(_Party):
         columns : how many every owner has; with `labels` a list of one for each owner.
         column_names : of all owners' tables, in order; or none.
         labels : where owners have different columns of the same rows, the owner who has the labels.
+        identifiers : with `labels`, rows are matched by identifiers; else they are the same ones in one order.
         configuration, softmax, score_range : of the training, as `TrainingOptions` has them.
         whitening : "none", "pooled" by the statistics of all rows, or a file with a map that all owners have.
         epsilon : of "pooled".
@@ -169,6 +170,7 @@ class Study(_Party):
         plan.name, plan.owners, plan.classes = name, list(owners), [str(c) for c in classes]
         plan.columns = [int(columns)] if np.ndim(columns) == 0 else [int(c) for c in columns]
         plan.column_names, plan.labels = list(column_names), labels
+        plan.identifiers = identifiers
         plan.options = _core.TrainingOptions(configuration, softmax, score_range)
         plan.whitening, plan.epsilon, plan.parameters = str(whitening), epsilon, parameters
         if encoder is not None:
@@ -202,13 +204,14 @@ class Study(_Party):
         somebody stands between them shows here and nowhere else."""
         self._core.agree(fingerprint)
 
-    def contribute(self, X, y=None, *, test=None, whitening=None, class_numbers=False):
+    def contribute(self, X, y=None, *, test=None, identifiers=(), whitening=None, class_numbers=False):
         """This owner's rows and their classes. They stay in memory until it is time to encrypt them, and are needed again by
         a study that is resumed.
 
         X : rows x columns; of a data frame those that the study names, in its order.
         y : the classes' names, or None for an owner of columns without labels.
         test : (X, y) that nobody trains on, by which the model is judged.
+        identifiers : of rows, where the study matches them: of no row, the empty one.
         whitening : file of the map, where the study names one.
         class_numbers : labels are places among the study's classes, from 0."""
         names = (self.plan or {}).get("column_names", [])
@@ -223,7 +226,8 @@ class Study(_Party):
 
         X, y = _rows_of(X, names), labels_of(y)
         test_x, test_y = (None, None) if test is None else (_rows_of(test[0], names), labels_of(test[1]))
-        self._core.contribute(X, y, test_x=test_x, test_y=test_y, whitening=whitening)
+        self._core.contribute(X, y, test_x=test_x, test_y=test_y, whitening=whitening,
+                              identifiers=[str(word).strip() for word in identifiers])
 
     def step(self, *, progress=None):
         """Does the next phase, if it waits for nothing. progress : function of a task and how much of it is done."""

@@ -68,6 +68,7 @@ void add_study_values(py::module_& m) {
       .def_readwrite("columns", &P::columns)
       .def_readwrite("column_names", &P::column_names)
       .def_readwrite("labels", &P::labels)
+      .def_readwrite("identifiers", &P::identifiers)
       .def_readwrite("options", &P::options)
       .def_readwrite("whitening", &P::whitening)
       .def_readwrite("epsilon", &P::epsilon)
@@ -156,17 +157,21 @@ void add_study_owner(py::module_& m) {
       .def(
           "contribute",
           [](H& h, const py::object& x, const py::object& y, const py::object& test_x,
-             const py::object& test_y, const Path& whitening) {
+             const py::object& test_y, const std::vector<std::string>& identifiers,
+             const Path& whitening) {
             const std::vector<int> labels = labels_of(y), test_labels = labels_of(test_y);
             const Rows rows = rows_of(x);
             const std::optional<Rows> held =
                 test_x.is_none() ? std::nullopt : std::optional<Rows>(rows_of(test_x));
             const DataSet data = set_of(rows, labels);
-            const DataSet test = held ? set_of(*held, test_labels) : DataSet{};
-            alone(h, [&] { h.study.contribute(data, test, whitening.value_or(fs::path())); });
+            const StudyContribution more = {.test = held ? set_of(*held, test_labels) : DataSet{},
+                                            .identifiers = identifiers,
+                                            .whitening = whitening.value_or(fs::path())};
+            alone(h, [&] { h.study.contribute(data, more); });
           },
           "x"_a, "y"_a = py::none(), py::kw_only(), "test_x"_a = py::none(),
-          "test_y"_a = py::none(), "whitening"_a = py::none())
+          "test_y"_a = py::none(), "identifiers"_a = std::vector<std::string>(),
+          "whitening"_a = py::none())
       .def(
           "step",
           [](H& h, const py::object& progress, const py::object& warning, const py::object& note) {

@@ -87,7 +87,7 @@ TEST(StudyInterface, GoesFromTheDraftToEveryOwnersModel) {
   const DataSet few{std::span(all.features).first(kWidth * 40), kWidth,
                     std::span(all.labels).first(40)};
   EXPECT_TRUE(says(refused([&] {
-                     south.contribute({few.features, 2, {}});
+                     south.contribute({few.features.first(80), 2, few.labels});
                      return 0;
                    }),
                    "2 columns, the study says 3"));
@@ -98,7 +98,7 @@ TEST(StudyInterface, GoesFromTheDraftToEveryOwnersModel) {
                    "without labels"));
   EXPECT_EQ(south.class_numbers({"yes", " no"}), (std::vector<int>{1, 0}));
   EXPECT_TRUE(says(refused([&] { return south.class_numbers({"maybe"}); }), "maybe"));
-  south.contribute(few, all.set());
+  south.contribute(few, {.test = all.set()});
   north->contribute(all.set());
   EXPECT_TRUE(says(refused([&] { return south.open_model(); }), "not opened yet"));
 

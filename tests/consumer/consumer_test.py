@@ -153,6 +153,15 @@ class Installed:
             call(COMPILER, "-std=c++20", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-I",
                  self.prefix / "include", alone)
 
+    def test_what_headers_cite_is_there(self):
+        documents = next((self.prefix / "share" / "doc").iterdir())
+        self.assertTrue((documents / "LICENSE").is_file())
+        cited = {name for path in (self.prefix / "include").rglob("*.h")
+                 for name in re.findall(r"docs/[\w/]+\.md", path.read_text())}
+        self.assertLessEqual({"docs/TRAINING.md", "docs/STUDY.md"}, cited)
+        for name in cited:
+            self.assertTrue((documents / name).is_file(), name)
+
     def test_errors_are_those_that_are_thrown(self):
         def classes(*paths):
             return {found for path in paths

@@ -156,6 +156,17 @@ class Studies(unittest.TestCase):
         with self.assertRaisesRegex(TypeError, "create, join or resume"):
             bt.Study(None)
 
+    def test_rows_are_matched_by_identifiers(self):
+        with self.assertWarns(UserWarning):
+            north = bt.Study.create(self.folder / "north", self.exchange, "north",
+                                    **{**SHAPE, "columns": [2, 3], "labels": "south", "identifiers": True})
+        self.assertIs(north.plan["identifiers"], True)
+        x, _ = samples(3, 1)
+        for identifiers, line in (((), "these have none"), (["a", "b", " a"], "row 3"), (["", "", ""], "no row has")):
+            with self.assertRaisesRegex(bt.DataError, line):
+                north.contribute(x[:, :2], identifiers=identifiers)
+        north.contribute(x[:, :2], identifiers=[7, 8, ""])
+
     def test_nobody_prints_or_pickles_what_it_holds(self):
         north = self.create(passphrase="of the north")
         server = bt.StudyServer(self.folder / "server", self.exchange)

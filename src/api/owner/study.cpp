@@ -32,6 +32,7 @@ records::StudyDraft draft_of(const StudyPlan& plan, const std::string& coordinat
   d.classes = plan.classes;
   if (!plan.labels.empty()) d.layout = records::StudyDraft::Layout::kColumns;
   d.labels = plan.labels;
+  d.identifiers = plan.identifiers;
   d.columns = plan.columns;
   d.column_names = plan.column_names;
   d.parameters = plan.parameters.empty() ? records::StudyDraft::parameters_for(plan.owners.size())
@@ -47,13 +48,10 @@ records::StudyDraft draft_of(const StudyPlan& plan, const std::string& coordinat
 
 /// Numbered as the study's classes are.
 features::Dataset copy_of(const DataSet& data, const records::StudyDraft& draft, bool labelled,
-                          std::size_t columns, const std::string& name) {
+                          const std::string& name) {
   features::Dataset out;
   out.features = matrix_of(data);
   if (out.features.rows() == 0) throw DataError(name + ": there are none");
-  if (data.width != columns)
-    throw DataError(name + ": " + std::to_string(data.width) + " columns, the study says " +
-                    std::to_string(columns));
   if (labelled != !data.labels.empty())
     throw DataError(name + (labelled ? ": without labels, which this owner has in the study"
                                      : ": labels, which another owner has in the study"));
@@ -255,22 +253,23 @@ std::vector<int> Study::class_numbers(const std::vector<std::string>& labels) co
   return features::number_labels(words, {.names = s.draft().classes}).labels;
 }
 
-void Study::contribute(const DataSet& rows, const DataSet& test, const fs::path& whitening) {
+void Study::contribute(const DataSet& rows, const StudyContribution& more) {
   State& s = state();
   const UseContext use(s.context);
   const records::StudyDraft draft = s.draft();
   const bool by_rows = draft.layout == records::StudyDraft::Layout::kRows;
   const bool labelled = party::has_labels(draft, s.place.name);
-  const std::size_t columns =
-      by_rows ? draft.columns.front() : draft.columns[draft.index(s.place.name)];
   auto data = std::make_shared<party::StudyData>();
-  data->train = copy_of(rows, draft, labelled, columns, "rows");
-  if (!test.features.empty() || !test.labels.empty()) {
+  data->train = copy_of(rows, draft, labelled, "rows");
+  data->train.ids = more.identifiers;
+  party::require_study_rows(draft, s.place.name, data->train);
+  if (!more.test.features.empty() || !more.test.labels.empty()) {
     if (!by_rows)
       throw DataError("test: in a study of columns no owner can judge the model by itself");
-    data->held_out = copy_of(test, draft, labelled, columns, "test");
+    data->held_out = copy_of(more.test, draft, labelled, "test");
+    party::require_study_rows(draft, s.place.name, *data->held_out);
   }
-  data->map = party::named_map(draft, whitening);
+  data->map = party::named_map(draft, more.whitening);
   s.data = std::move(data);
   s.party.reset();
 }

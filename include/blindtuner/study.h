@@ -30,6 +30,9 @@ struct StudyPlan {
   /// labels.
   std::string labels{};
   bool identifiers = false;  ///< with `labels`: rows are matched by identifiers, and need not be the same ones in one order
+  /// How many owners open the model, 2 to all; 0: all. Any so many of them and the server together can then read
+  /// everything.
+  std::size_t threshold = 0;
   TrainingOptions options{};
   /// "none", "pooled" by the statistics of all rows, or a file with a map that all owners have.
   std::string whitening = "none";

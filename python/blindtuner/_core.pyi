@@ -289,6 +289,7 @@ class StudyPlan:
     column_names: list[str]
     labels: str
     identifiers: bool
+    threshold: int
     options: TrainingOptions
     whitening: str
     epsilon: float

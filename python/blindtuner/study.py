@@ -144,7 +144,7 @@ class Study(_Party):
 
     @classmethod
     def create(cls, folder, exchange, owner, *, name, owners, classes, columns, column_names=(), labels="",
-               identifiers=False, configuration=None, softmax="default", score_range=0.0, whitening="none", epsilon=0.01, encoder=None,
+               identifiers=False, threshold=0, configuration=None, softmax="default", score_range=0.0, whitening="none", epsilon=0.01, encoder=None,
                parameters="", passphrase=None, context=None):
         """Writes down what the study is, as its coordinator, and joins it. All of it is seen by all, and by whoever reaches the
         exchange.
@@ -159,6 +159,8 @@ class Study(_Party):
         column_names : of all owners' tables, in order; or none.
         labels : where owners have different columns of the same rows, the owner who has the labels.
         identifiers : with `labels`, rows are matched by identifiers; else they are the same ones in one order.
+        threshold : how many owners open the model; 0: all. Any so many of them and the server together can then read
+            everything.
         configuration, softmax, score_range : of the training, as `TrainingOptions` has them.
         whitening : "none", "pooled" by the statistics of all rows, or a file with a map that all owners have.
         epsilon : of "pooled".
@@ -170,7 +172,7 @@ class Study(_Party):
         plan.name, plan.owners, plan.classes = name, list(owners), [str(c) for c in classes]
         plan.columns = [int(columns)] if np.ndim(columns) == 0 else [int(c) for c in columns]
         plan.column_names, plan.labels = list(column_names), labels
-        plan.identifiers = identifiers
+        plan.identifiers, plan.threshold = identifiers, threshold
         plan.options = _core.TrainingOptions(configuration, softmax, score_range)
         plan.whitening, plan.epsilon, plan.parameters = str(whitening), epsilon, parameters
         if encoder is not None:
@@ -181,7 +183,8 @@ class Study(_Party):
     @classmethod
     def join(cls, folder, exchange, owner, *, passphrase=None, context=None):
         """Joins the study that is, or will be, in the exchange."""
-        return cls(_core.Study.join(folder, exchange, owner, passphrase=passphrase, context=context, warning=_warn))
+        return cls(_core.Study.join(folder, exchange, owner, passphrase=passphrase, context=context, warning=_warn,
+                                    note=_warn))
 
     @classmethod
     def resume(cls, folder, *, exchange=None, passphrase=None, context=None):

@@ -69,6 +69,7 @@ void add_study_values(py::module_& m) {
       .def_readwrite("column_names", &P::column_names)
       .def_readwrite("labels", &P::labels)
       .def_readwrite("identifiers", &P::identifiers)
+      .def_readwrite("threshold", &P::threshold)
       .def_readwrite("options", &P::options)
       .def_readwrite("whitening", &P::whitening)
       .def_readwrite("epsilon", &P::epsilon)

@@ -198,7 +198,15 @@ TEST(StudyInterface, RefusesWhatIsNoStudy) {
   EXPECT_TRUE(
       says(refused([&] { return Study::join(lenient(), folder / "south", exchange, "west"); }),
            "south"));
-  const Study north = create([](StudyPlan&) {});
+  const Study north = create([](StudyPlan& p) {
+    p.owners = {"north", "south", "west"};
+    p.threshold = 2;
+    p.parameters = "InsecureJoint4";
+  });
+  std::string told;
+  (void)Study::join(lenient(), folder / "west", exchange, "west", {},
+                    {.note = [&](const std::string& note) { told += note; }});
+  EXPECT_TRUE(says(told, "any 2 of the 3 owners open the model")) << told;
   EXPECT_TRUE(says(north.agreed(), R"("coordinator":"north")")) << north.agreed();
   EXPECT_EQ(north.agreed(), early.agreed());
   EXPECT_TRUE(says(refused([&] { return Study::resume(lenient(), folder / "north", "sesame"); }),

@@ -33,6 +33,7 @@ records::StudyDraft draft_of(const StudyPlan& plan, const std::string& coordinat
   if (!plan.labels.empty()) d.layout = records::StudyDraft::Layout::kColumns;
   d.labels = plan.labels;
   d.identifiers = plan.identifiers;
+  d.threshold = plan.threshold == d.owners.size() ? 0 : plan.threshold;
   d.columns = plan.columns;
   d.column_names = plan.column_names;
   d.parameters = plan.parameters.empty() ? records::StudyDraft::parameters_for(plan.owners.size())
@@ -68,22 +69,22 @@ features::Dataset copy_of(const DataSet& data, const records::StudyDraft& draft,
   return out;
 }
 
-/// The owner with all of its phases.
-struct Party {
-  Party(party::StudyOwnerOptions options, std::function<party::StudyData()> data)
-      : owner(std::move(options)), training(owner, std::move(data)) {}
-
-  StudyStatus status(const party::Advance& where) {
-    return status_of(owner, where, owner.fingerprint());
-  }
-
-  party::StudyOwner owner;
-  party::StudyTraining training;
-};
-
 }  // namespace
 
 struct Study::State {
+  /// The owner with all of its phases.
+  struct Party {
+    Party(party::StudyOwnerOptions options, std::function<party::StudyData()> data)
+        : owner(std::move(options)), training(owner, std::move(data)) {}
+
+    StudyStatus status(const party::Advance& where) {
+      return status_of(owner, where, owner.fingerprint());
+    }
+
+    party::StudyOwner owner;
+    party::StudyTraining training;
+  };
+
   Context context;
   party::StudyPlace place;
   SecretBytes passphrase{};   ///< empty: none
@@ -186,13 +187,12 @@ Study Study::create(const Context& context, const fs::path& folder, const fs::pa
                     const OwnerNotices& notices) {
   const UseContext use(context);
   const records::StudyDraft draft = draft_of(plan, owner);
-  const std::string note = party::note_on_whitening(draft);
-  if (!note.empty()) listener_of(notices).tell(note);
+  for (const std::string& note : party::notes_on(draft)) listener_of(notices).tell(note);
   (void)records::study_parameters(draft, context.allows_insecure());
   party::StudyPlace place{absolute_path(folder), absolute_path(exchange), owner};
   party::write_study_place(place);
   Study out = resume(context, folder, passphrase, exchange);
-  out.state().at_work(notices, [&](Party& p) { p.owner.create(draft); });
+  out.state().at_work(notices, [&](auto& p) { p.owner.create(draft); });
   (void)out.step(notices);
   return out;
 }
@@ -204,6 +204,10 @@ Study Study::join(const Context& context, const fs::path& folder, const fs::path
   party::write_study_place({absolute_path(folder), absolute_path(exchange), owner});
   Study out = resume(context, folder, passphrase, exchange);
   (void)out.step(notices);
+  out.state().look([&](auto& p) {
+    const std::optional<records::StudyDraft> draft = p.owner.draft();
+    if (draft && draft->by_threshold()) listener_of(notices).tell(party::threshold_words(*draft));
+  });
   return out;
 }
 
@@ -224,7 +228,7 @@ const std::string& Study::owner() const { return state().place.name; }
 std::string Study::agreed() const {
   State& s = state();
   const UseContext use(s.context);
-  return s.look([](Party& p) {
+  return s.look([](auto& p) {
     const std::optional<records::StudyDraft> draft = p.owner.draft();
     return draft ? json_text(records::to_json(*draft)) : std::string();
   });
@@ -233,13 +237,13 @@ std::string Study::agreed() const {
 StudyStatus Study::status() const {
   State& s = state();
   const UseContext use(s.context);
-  return s.look([](Party& p) { return p.status(p.owner.next()); });
+  return s.look([](auto& p) { return p.status(p.owner.next()); });
 }
 
 void Study::agree(const std::string& fingerprint) {
   State& s = state();
   const UseContext use(s.context);
-  s.look([&](Party& p) { p.owner.require_fingerprint(fingerprint); });
+  s.look([&](auto& p) { p.owner.require_fingerprint(fingerprint); });
   s.fingerprint = fingerprint;
   s.party.reset();
 }
@@ -277,19 +281,19 @@ void Study::contribute(const DataSet& rows, const StudyContribution& more) {
 StudyStatus Study::step(const OwnerNotices& notices) {
   State& s = state();
   const UseContext use(s.context);
-  return s.at_work(notices, [](Party& p) { return p.status(p.owner.step()); });
+  return s.at_work(notices, [](auto& p) { return p.status(p.owner.step()); });
 }
 
 void Study::begin_session() {
   State& s = state();
   const UseContext use(s.context);
-  s.at_work({}, [](Party& p) { p.owner.begin_session(); });
+  s.at_work({}, [](auto& p) { p.owner.begin_session(); });
 }
 
 LinearModel Study::open_model() const {
   State& s = state();
   const UseContext use(s.context);
-  return s.look([&](Party& p) {
+  return s.look([&](auto& p) {
     s.require_opened(p);
     LinearModel out = linear_model_of(party::load_classifier(p.training.model_path()).classifier);
     const fs::path file = p.training.report_path();
@@ -303,7 +307,7 @@ LinearModel Study::open_model() const {
 std::string Study::open_report() const {
   State& s = state();
   const UseContext use(s.context);
-  return s.look([&](Party& p) {
+  return s.look([&](auto& p) {
     s.require_opened(p);
     return json_text(read_json(p.training.report_path()));
   });
@@ -312,7 +316,7 @@ std::string Study::open_report() const {
 fs::path Study::model_file() const {
   State& s = state();
   const UseContext use(s.context);
-  return s.look([&](Party& p) {
+  return s.look([&](auto& p) {
     s.require_opened(p);
     return p.training.model_path();
   });
@@ -321,7 +325,7 @@ fs::path Study::model_file() const {
 Ledger Study::ledger() const {
   State& s = state();
   const UseContext use(s.context);
-  return s.look([](Party& p) {
+  return s.look([](auto& p) {
     const secret::OwnerKeys keys = p.owner.own_keys();
     return ledger_of(secret::Disclosure(keys, p.owner.session_folder()));
   });

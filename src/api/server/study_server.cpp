@@ -13,28 +13,28 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The server with all of its phases.
-struct Party {
-  Party(const Context& context, const fs::path& folder, const fs::path& exchange, bool changes,
-        party::TrainingEvents events)
-      : server({folder,
-                // Who only looks does not keep from its work whoever is at work.
-                std::make_shared<transport::FolderChannel>(exchange,
-                                                           changes ? "server" : "server-looks"),
-                context.allows_insecure(), changes}),
-        training(server, std::move(events)) {}
-
-  StudyStatus status(const party::Advance& where) {
-    return status_of(server, where, server.fingerprint());
-  }
-
-  party::StudyServer server;
-  party::StudyServerTraining training;
-};
-
 }  // namespace
 
 struct StudyServer::State {
+  /// The server with all of its phases.
+  struct Party {
+    Party(const Context& context, const fs::path& folder, const fs::path& exchange, bool changes,
+          party::TrainingEvents events)
+        : server({folder,
+                  // Who only looks does not keep from its work whoever is at work.
+                  std::make_shared<transport::FolderChannel>(exchange,
+                                                             changes ? "server" : "server-looks"),
+                  context.allows_insecure(), changes}),
+          training(server, std::move(events)) {}
+
+    StudyStatus status(const party::Advance& where) {
+      return status_of(server, where, server.fingerprint());
+    }
+
+    party::StudyServer server;
+    party::StudyServerTraining training;
+  };
+
   Context context;
   fs::path folder, exchange;
   std::function<void(const std::string&, double)> progress{};  ///< of the call at work
@@ -65,7 +65,7 @@ StudyStatus StudyServer::status() const {
   State& s = state();
   const UseContext use(s.context);
   if (s.party) return s.party->status(s.party->server.next());
-  Party looks(s.context, s.folder, s.exchange, false, {});
+  State::Party looks(s.context, s.folder, s.exchange, false, {});
   return looks.status(looks.server.next());
 }
 

@@ -8,6 +8,7 @@
 #include "app/common/options.h"
 #include "base/interrupt.h"
 #include "base/json.h"
+#include "party/study/draft.h"
 
 namespace blindtuner::app {
 void add_study_wait(Command& command, StudyWait& wait) {
@@ -38,13 +39,6 @@ Advance take_steps(const CommonOptions& common, const StudyWait& wait, const std
     told = now;
     std::this_thread::sleep_for(100ms);
   }
-}
-
-std::string threshold_words(const StudyDraft& draft) {
-  if (!draft.by_threshold()) return {};
-  return "any " + std::to_string(draft.needed()) + " of the " +
-         std::to_string(draft.owners.size()) +
-         " owners open the model, and together with the server can read every owner's rows";
 }
 
 void report_study(const CommonOptions& common, StudyMember& member, const Advance& where,

@@ -32,7 +32,4 @@ void report_study(const CommonOptions& common, StudyMember& member, const Advanc
                   const std::string& words = {},
                   const nlohmann::json& more = nlohmann::json::object());
 
-/// What whoever takes part in it has to know of a study that fewer than all owners open; empty for others.
-std::string threshold_words(const StudyDraft& draft);
-
 }  // namespace blindtuner::app

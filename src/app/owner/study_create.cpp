@@ -56,13 +56,7 @@ StudyDraft draft_of(const CreateOptions& o) {
 
 void create(const CommonOptions& common, const CreateOptions& o) {
   const StudyDraft draft = draft_of(o);
-  const std::string note = note_on_whitening(draft);
-  for (const std::string& text : {note, threshold_words(draft)})
-    if (!text.empty()) std::fprintf(stderr, "NOTE: %s\n", text.c_str());
-  if (draft.layout == StudyDraft::Layout::kColumns && !draft.identifiers)
-    std::fprintf(stderr,
-                 "NOTE: owners' rows are taken to be the same ones in the same order; "
-                 "'--identifiers' matches them\n");
+  for (const std::string& note : notes_on(draft)) std::fprintf(stderr, "NOTE: %s\n", note.c_str());
   (void)study_parameters(draft, common.allow_insecure);
   write_study_place(o.place);
   StudyOwner owner(study_options(common, o.place, o.secrets));

@@ -14,14 +14,29 @@ void set_whitening(StudyDraft& draft, const std::string& choice, double epsilon)
   }
 }
 
-std::string note_on_whitening(const StudyDraft& draft) {
+std::string threshold_words(const StudyDraft& draft) {
+  if (!draft.by_threshold()) return {};
+  return "any " + std::to_string(draft.needed()) + " of the " +
+         std::to_string(draft.owners.size()) +
+         " owners open the model, and together with the server can read every owner's rows";
+}
+
+std::vector<std::string> notes_on(const StudyDraft& draft) {
+  std::vector<std::string> out;
   if (draft.whitening == StudyDraft::Whitening::kNone)
-    return "features are trained on as they are: unless all owners' columns have about the same "
-           "scale and are hardly correlated, '--whitening pooled' trains better";
+    out.emplace_back(
+        "features are trained on as they are: unless all owners' columns have about the same "
+        "scale and are hardly correlated, '--whitening pooled' trains better");
   if (draft.whitening == StudyDraft::Whitening::kPooled && draft.owners.size() == 2)
-    return "of two owners each learns the other's means and covariances from the pooled ones, by "
-           "subtraction; '--whitening FILE' takes a map of data that may be seen";
-  return {};
+    out.emplace_back(
+        "of two owners each learns the other's means and covariances from the pooled ones, by "
+        "subtraction; '--whitening FILE' takes a map of data that may be seen");
+  if (draft.layout == StudyDraft::Layout::kColumns && !draft.identifiers)
+    out.emplace_back(
+        "owners' rows are taken to be the same ones in the same order; '--identifiers' matches "
+        "them");
+  if (draft.by_threshold()) out.push_back(threshold_words(draft));
+  return out;
 }
 
 }  // namespace blindtuner::party

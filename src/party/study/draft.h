@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "records/study/manifest.h"
 
@@ -10,7 +11,9 @@ using namespace records;
 
 /// choice: "none", "pooled", or a file with a map that all owners have; epsilon: of "pooled". Throws DataError.
 void set_whitening(StudyDraft& draft, const std::string& choice, double epsilon);
-/// What follows from the choice, and is easily not thought of; empty: nothing.
-std::string note_on_whitening(const StudyDraft& draft);
+/// What whoever takes part in it has to know of a study that fewer than all owners open; empty for others.
+std::string threshold_words(const StudyDraft& draft);
+/// What follows from a draft, and is easily not thought of by whoever writes it; that of the threshold among it.
+std::vector<std::string> notes_on(const StudyDraft& draft);
 
 }  // namespace blindtuner::party

@@ -78,6 +78,9 @@ def from_sklearn(classifier, model):
 def load(classifier, path):
     """Of a model.npz of `finetune` or `decrypt`."""
     with np.load(path) as file:
+        if "column_owners" in file:
+            raise ValueError(f"{path} is on columns of several owners of a study, each whitened by its owner, which no array "
+                             "has: 'blindtuner study scores' and 'study combine' use it")
         classes = file["classes"] if "classes" in file else np.arange(len(file["weights"]))
         circuit = str(file["circuit"].ravel()[0]) if "circuit" in file else ""
         head = next((name for name in ("sigmoid", "squared") if circuit.startswith(name)), "softmax")

@@ -155,6 +155,95 @@ class Study(Base):
         self.refused(self.study("west", "run", "--new-session"), "has the keys of session 1 already")
         self.refused(self.study("north", *create[:-2], "--labels", "north"), "'columns' has a number for each owner")
 
+    def test_columns(self):
+        """Two owners with different columns of patients that both know by a number, in different orders."""
+        folder, generator = self.folder / "columns", random.Random(3)
+        folder.mkdir()
+        exchange = folder / "exchange"
+        rows = {}  # by patient: class, columns
+        for i in range(260):
+            label = i % 3 == 0
+            rows[f"P{i:04}"] = ("yes" if label else "no",
+                                [f"{generator.gauss(0, 1) + (1.2 if label else -0.4):.4f}" for _ in range(5)])
+
+        def write(name, owner, patients):
+            lines = ["mrn,a,b" if owner == "lab" else "c,d,e,outcome,mrn"]
+            for patient in patients:
+                label, values = rows[patient]
+                lines.append(",".join([patient, *values[:2]] if owner == "lab" else [*values[2:], label, f" {patient} "]))
+            (folder / name).write_text("\n".join(lines) + "\n")
+            return folder / name
+
+        train, test = sorted(rows)[:160], sorted(rows)[160:]
+        own = {}
+        for owner, skipped in (("lab", 7), ("ward", 9)):
+            patients = [p for i, p in enumerate(train) if i % skipped]
+            generator.shuffle(patients)
+            own[owner] = write(f"{owner}.csv", owner, patients)
+        (folder / "train.json").write_text(json.dumps({"steps": 4, "batch_size": 64, "learning_rate": 2}))
+
+        def study(action, owner, *more):
+            return run(OWNER, "study", action, "--folder", folder / owner, *more, INSECURE, "--json")
+
+        place = ("--exchange", exchange, "--owner")
+        self.good(OWNER, "study", "create", "--folder", folder / "lab", *place, "lab", "--name", "Two", "--owners",
+                  "lab,ward", "--classes", "no,yes", "--columns", "2,3", "--labels", "ward", "--identifiers",
+                  "--parameters", "InsecureJoint4", "--whitening", "pooled", "--config", folder / "train.json", INSECURE)
+        server = subprocess.Popen([SERVER, "study", "--folder", folder / "server", "--exchange", exchange, "--wait", "300",
+                                   INSECURE, "--quiet"], stdout=subprocess.DEVNULL)
+        joined = study("join", "ward", *place, "ward")
+        self.assertEqual(joined.returncode, 0, joined.stderr)
+        fingerprint = json.loads(study("run", "ward", "--wait", 60).stdout)["fingerprint"]
+        # What is amiss with rows is told before keys are made, and said again to whoever asks.
+        twice = folder / "twice.csv"
+        twice.write_text(own["ward"].read_text() + own["ward"].read_text().splitlines()[3] + "\n")
+        given = len(own["ward"].read_text().splitlines())
+        self.refused(study("run", "ward", "--once", "--features", twice, "--id-column", "mrn"),
+                     f"1 rows have an identifier that an earlier row has, the first of them row {given}")
+        self.assertIn("an earlier row has", json.loads(study("status", "ward").stdout)["refused"])
+        self.refused(study("open", "ward", "--out", folder / "model.npz"), "was refused: 1 rows have an identifier")
+        self.refused(study("run", "ward", "--once", "--features", own["lab"], "--id-column", "mrn"), "lab.csv")
+        self.refused(study("run", "ward", "--once", "--features", own["ward"]), "name it with --id-column")
+        runs = {owner: subprocess.Popen([OWNER, "study", "run", "--folder", folder / owner, "--fingerprint", fingerprint,
+                                         "--wait", "300", "--features", own[owner], "--id-column", "mrn", INSECURE,
+                                         "--json", "--quiet"], stdout=subprocess.PIPE, text=True)
+                for owner in own}
+        reports = {owner: json.loads(process.communicate()[0]) for owner, process in runs.items()}
+        server.wait()
+        common = sum(1 for i in range(160) if i % 7 and i % 9)
+        for owner, skipped in (("lab", 7), ("ward", 9)):
+            given = sum(1 for i in range(160) if i % skipped)
+            self.assertEqual(reports[owner]["state"], "finished")
+            self.assertNotIn("refused", reports[owner])
+            self.assertEqual(reports[owner]["matching"], {"given": given, "used": common, "without_identifier": 0,
+                                                          "not_at_all_owners": given - common})
+            self.assertEqual(reports[owner]["outcome"]["rows"], common)
+
+        # The model is on columns that no file has; the owners use it together.
+        self.good(OWNER, "study", "open", "--folder", folder / "lab", "--out", folder / "model.npz", INSECURE)
+        wide = folder / "wide.csv"
+        wide.write_text("a,b,c,d,e,outcome\n" + "".join(",".join([*rows[p][1], rows[p][0]]) + "\n" for p in test))
+        self.refused(run(OWNER, "evaluate", "--model", folder / "model.npz", "--features", wide),
+                     "columns of several owners of a study", "'study combine'")
+        part, of_lab = folder / "lab.npz", write("lab-test.csv", "lab", test[::-1])
+        of_ward = write("ward-test.csv", "ward", test[:80])
+        scored = study("scores", "lab", "--features", of_lab, "--id-column", "mrn", "--out", part)
+        self.assertEqual(json.loads(scored.stdout)["rows"], 100)
+        self.refused(study("scores", "lab", "--features", of_ward, "--id-column", "mrn", "--out", part),
+                     "the study says 2")
+        ward = ("ward", "--features", of_ward, "--id-column", "mrn", "--parts")
+        judged = json.loads(study("combine", *ward, part, "--out", folder / "all.npz").stdout)
+        self.assertEqual((judged["rows"], judged["samples"]), (80, 80))
+        self.assertGreater(judged["accuracy"], 0.85)
+        # Whose rows they are goes with the scores, so that whoever has the answers judges them later.
+        (folder / "answers.csv").write_text("id,outcome\n" + "".join(f"{p},{rows[p][0]}\n" for p in sorted(test[:80], key=hash)))
+        again = json.loads(self.good(OWNER, "evaluate", "--scores", folder / "all.npz", "--labels", folder / "answers.csv",
+                                     "--json").stdout)
+        self.assertEqual(again["accuracy"], judged["accuracy"])
+        self.refused(study("combine", *ward, f"{part},{part}"), "has another part here")
+        self.refused(study("combine", "lab", "--features", of_lab, "--id-column", "mrn", "--parts", part),
+                     "'lab' is none of the study's owners, or has another part here")
+
 
 if __name__ == "__main__":
     main()

@@ -34,6 +34,7 @@ ELSEWHERE = {
     "party/study/exchange.cpp": "messages, which parse_message() reads",
     "party/owner/study/study_owner.cpp": "the same, private files, and a digest in hexadecimal that is compared",
     "party/study/study_run.cpp": "calls readers of records/study; a container, whose digest alone is taken",
+    "party/owner/study/study_training.cpp": "a digest in hexadecimal that is compared, and what it has written itself",
     "party/server/study/study_training.cpp": "opens what the readers of keys read",
     "app/owner/study.cpp": "three members of a file that the program has written for itself, by the reader of JSON",
     "open_keys": "calls read_secret_key",

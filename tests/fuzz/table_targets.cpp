@@ -17,6 +17,7 @@
 #include "fuzz.h"
 #include "learn/optimiser.h"
 #include "party/owner/decrypted.h"
+#include "party/owner/study/partial_scores.h"
 
 namespace blindtuner::fuzz {
 using namespace party;
@@ -91,6 +92,7 @@ void whitening(Bytes bytes) {
 
 void classifier_npz(Bytes bytes) { (void)load_classifier(scratch_file("model.npz", bytes)); }
 void scores_npz(Bytes bytes) { (void)load_scores(scratch_file("scores.npz", bytes)); }
+void partial_scores(Bytes bytes) { (void)load_partial_scores(scratch_file("part.npz", bytes)); }
 void classifier_json(Bytes bytes) { (void)load_classifier(scratch_file("model.json", bytes)); }
 
 void text_table(Bytes bytes) {
@@ -154,6 +156,7 @@ constexpr Target kTargets[] = {
     {"whitening", whitening},
     {"classifier_npz", classifier_npz},
     {"scores_npz", scores_npz},
+    {"partial_scores", partial_scores},
     {"classifier_json", classifier_json},
     {"text_table", text_table},
     {"picture_table", picture_table},

@@ -34,7 +34,8 @@ Advance take_steps(const CommonOptions& common, const StudyWait& wait, const std
         Channel::Clock::now() >= deadline)
       return where;
     std::string now = "waits for";
-    for (const Awaited& a : where.awaited) now += " " + a.what;
+    for (const Awaited& a : where.awaited)
+      now += " " + a.what + (a.state.empty() ? "" : ", which " + a.state);
     if (!common.quiet && now != told) std::fprintf(stderr, "%s %s\n", name.c_str(), now.c_str());
     told = now;
     std::this_thread::sleep_for(100ms);
@@ -78,13 +79,15 @@ void report_study(const CommonOptions& common, StudyMember& member, const Advanc
   }
   for (const Awaited& a : where.awaited) {
     report["awaits"].push_back({{"from", a.from}, {"what", a.what}});
+    if (!a.state.empty()) report["awaits"].back()["state"] = a.state;
     if (a.what == "fingerprint")
       text << "  its operator: read the fingerprint to all others, and give what they read with "
               "--fingerprint\n";
     else if (a.what == "data")
       text << "  its operator: give this owner's data with --features\n";
     else
-      text << "  " << (a.from.empty() ? "the coordinator" : a.from) << ": " << a.what << "\n";
+      text << "  " << (a.from.empty() ? "the coordinator" : a.from) << ": " << a.what
+           << (a.state.empty() ? "" : ", which " + a.state) << "\n";
   }
   if (!outcome.is_null()) {
     report["outcome"] = outcome;

@@ -130,6 +130,11 @@ void evaluate(const CommonOptions& common, EvaluateOptions options) {
   } else {
     if (options.source.features.empty()) throw DataError("evaluate --model needs --features");
     const DecryptedModel decrypted = load_classifier(options.model);
+    if (!decrypted.column_owners.empty())
+      throw DataError(quoted_path(options.model) +
+                      ": is on columns of several owners of a study, each whitened by its owner, "
+                      "and no file has these: each owner makes its part of the scores with 'study "
+                      "scores', and one adds them up with 'study combine'");
     const LinearClassifier& model = decrypted.classifier;
     limit = decrypted.limit;
     unnamed = decrypted.class_names.empty();

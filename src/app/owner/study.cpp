@@ -11,7 +11,10 @@
 #include "app/report/study_summary.h"
 #include "base/atomic_file.h"
 #include "base/error.h"
+#include "base/input_file.h"
 #include "base/path.h"
+#include "base/utf8.h"
+#include "party/owner/study/gain.h"
 #include "transport/folder/folder_channel.h"
 
 namespace blindtuner::app {
@@ -52,6 +55,15 @@ std::string matching_words(const JsonIn& matching) {
          count("without_identifier") + " without an identifier\n";
 }
 
+fs::path refusal_path(const fs::path& folder) { return folder / "refused.txt"; }
+
+/// Why the last run ended, if it was refused; empty otherwise.
+std::string last_refusal(const fs::path& folder) {
+  if (!path_exists(refusal_path(folder))) return "";
+  const std::vector<std::uint8_t> text = read_file(refusal_path(folder), 1 << 16);
+  return printable(std::string(text.begin(), text.end()));
+}
+
 /// Prints where an owner is and, once it has opened the model, what that is like.
 void report_owner(const CommonOptions& common, StudyOwner& owner, StudyTraining& training,
                   const Advance& where) {
@@ -67,6 +79,10 @@ void report_owner(const CommonOptions& common, StudyOwner& owner, StudyTraining&
     words += study_summary(outcome) + "model in " + quoted_path(training.model_path()) +
              ", report in " + quoted_path(page_path(training.report_path())) + "\n";
   }
+  if (const std::string refusal = last_refusal(owner.exchange().folder()); !refusal.empty()) {
+    more["refused"] = refusal;
+    words += "the last 'study run' was refused: " + refusal + "\n";
+  }
   report_study(common, owner, where, owner.fingerprint().value_or(""), outcome, words, more);
 }
 
@@ -80,19 +96,49 @@ void join(const CommonOptions& common, const StudyPlace& place, const StudySecre
   report_study(common, owner, where, owner.fingerprint().value_or(""));
 }
 
+/// Does what is due. The rows are read, if they are given and still needed, before anything else: what is amiss with them
+/// is told while keys are not yet made.
+Advance run_phases(const CommonOptions& common, const RunOptions& o, StudyOwner& owner,
+                   std::optional<StudyData>& rows, StudyTraining& training) {
+  if (const auto draft = owner.draft();
+      draft && study_data_given(o.data) && !path_exists(training.report_path())) {
+    rows = load_study_data(common, o.data, *draft, owner.name());
+    if (!path_exists(training.told_path()))
+      require_trainable(*draft, *study_parameters(*draft, common.allow_insecure), *rows);
+  }
+  if (o.new_session) owner.begin_session();
+  return take_steps(common, o.wait, owner.name(), [&] { return owner.step(); });
+}
+
 void run(const CommonOptions& common, const RunOptions& o) {
   StudyOwnerOptions options = study_options(common, place_of(o.where), o.secrets);
   options.fingerprint = o.fingerprint;
   StudyOwner owner(options);
+  std::optional<StudyData> rows;
   std::function<StudyData()> data;
-  if (study_data_given(o.data)) data = [&] { return load_study_data(common, o.data, owner); };
+  if (study_data_given(o.data))
+    data = [&] {
+      if (!rows) rows = load_study_data(common, o.data, owner.manifest().draft, owner.name());
+      StudyData out = std::move(*rows);
+      rows.reset();
+      out.train = in_study_order(std::move(out.train), owner);
+      return out;
+    };
   StudyTraining training(owner, data);
-  if (o.new_session) owner.begin_session();
-  const Advance where = take_steps(common, o.wait, options.name, [&] { return owner.step(); });
-  if (where.kind == Advance::Kind::kFinished)
-    write_file_atomically(page_path(training.report_path()),
-                          html_report(read_json(training.report_path())), kForTheOwner);
-  report_owner(common, owner, training, where);
+  const fs::path refusal = refusal_path(options.folder);
+  try {
+    const Advance where = run_phases(common, o, owner, rows, training);
+    std::error_code ignored;
+    fs::remove(refusal, ignored);
+    if (where.kind == Advance::Kind::kFinished)
+      write_file_atomically(page_path(training.report_path()),
+                            html_report(read_json(training.report_path())), kForTheOwner);
+    report_owner(common, owner, training, where);
+  } catch (const DataError& error) {
+    // For whoever asks later why nothing happens.
+    write_file_atomically(refusal, std::string_view(error.what()), kForTheOwner);
+    throw;
+  }
 }
 
 void status(const CommonOptions& common, const Where& place) {
@@ -106,9 +152,11 @@ void open(const CommonOptions& common, const Where& place, const std::string& ou
   StudyOwner owner(study_options(common, place_of(place), {}, false));
   StudyTraining training(owner, no_data);
   const Advance where = owner.next();
+  const std::string refusal = last_refusal(place.folder);
   if (where.kind != Advance::Kind::kFinished)
     throw DataError("the model is not opened yet: before it " + where.phase +
-                    " ('study status' says who is waited for)");
+                    (refusal.empty() ? " ('study status' says who is waited for)"
+                                     : "; the last 'study run' was refused: " + refusal));
   save_classifier(out, load_classifier(training.model_path()));
   report_owner(common, owner, training, where);
 }
@@ -151,6 +199,7 @@ StudyOwnerOptions study_options(const CommonOptions& common, const StudyPlace& p
 void add_study(Program& program) {
   program.add_group("study", "several owners train one classifier, and none sees another's data");
   add_study_create(program);
+  add_study_scores(program);
   program.add_command("study join", "join the study that is in an exchange",
                       [&](Command& command) -> std::function<void()> {
                         auto place = std::make_shared<StudyPlace>();

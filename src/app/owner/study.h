@@ -22,5 +22,6 @@ StudyOwnerOptions study_options(const CommonOptions& common, const StudyPlace& p
                                 const StudySecrets& secrets, bool changes = true);
 
 void add_study_create(Program& program);
+void add_study_scores(Program& program);
 
 }  // namespace blindtuner::app

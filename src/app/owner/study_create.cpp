@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/input_file.h"
 #include "party/study/draft.h"
+#include "party/study/study_run.h"
 
 namespace blindtuner::app {
 namespace {
@@ -17,7 +18,7 @@ namespace {
 struct CreateOptions {
   StudyPlace place;
   StudySecrets secrets;
-  std::string name, config, set, whitening = "none", encoder, labels;
+  std::string name, config, set, whitening, encoder, labels;
   bool identifiers = false;
   double epsilon = kDefaultStudyEpsilon;
   std::size_t threshold = 0;
@@ -56,6 +57,10 @@ StudyDraft draft_of(const CreateOptions& o) {
 
 void create(const CommonOptions& common, const CreateOptions& o) {
   const StudyDraft draft = draft_of(o);
+  if (o.whitening.empty() && pools_statistics(draft))
+    std::fprintf(stderr,
+                 "NOTE: whitening is pooled, as for three owners or more: they open sums over all "
+                 "rows, and all but one together know that one's; '--whitening none' opens none\n");
   for (const std::string& note : notes_on(draft)) std::fprintf(stderr, "NOTE: %s\n", note.c_str());
   (void)study_parameters(draft, common.allow_insecure);
   write_study_place(o.place);
@@ -99,10 +104,10 @@ void add_study_create(Program& program) {
                          "the owners learns anything of (else: they are in the same order)");
         command.add_option("--config", o->config, "training configuration (JSON)");
         add_head_options(command, o->head);
-        command
-            .add_option("--whitening", o->whitening,
-                        "none, pooled, or a file with a map that all have")
-            .show_default();
+        command.add_option(
+            "--whitening", o->whitening,
+            "none, pooled, or a file with a map that all have (pooled for three owners "
+            "or more; of two each would learn the other's statistics, so none)");
         add_number(
             command, "--epsilon", o->epsilon,
             "with --whitening pooled: how much is added to the columns' variances; more makes "

@@ -5,7 +5,7 @@
 
 namespace blindtuner::app {
 
-void add_study_data(Command& command, StudyDataOptions& o) {
+void add_study_rows(Command& command, StudyDataOptions& o) {
   command.add_option("--features", o.train.features,
                      "this owner's rows: .npy, .npz, a table or IDX");
   command.add_option("--features-member", o.train.members.features,
@@ -19,6 +19,10 @@ void add_study_data(Command& command, StudyDataOptions& o) {
                      "name within an .npz archive (labels, y, y_train, ..)");
   command.add_flag("--class-numbers", o.train.classes.numbered,
                    "labels that are numbers are places among the study's classes, from 0");
+}
+
+void add_study_data(Command& command, StudyDataOptions& o) {
+  add_study_rows(command, o);
   command.add_option("--test", o.test.features,
                      "features of this owner's test set, on which it judges the model");
   command.add_option("--test-labels", o.test.labels, "labels of the test set");
@@ -28,21 +32,27 @@ void add_study_data(Command& command, StudyDataOptions& o) {
 
 bool study_data_given(const StudyDataOptions& options) { return !options.train.features.empty(); }
 
+Dataset load_study_rows(const CommonOptions& common, const StudyDataOptions& o, DataSource source,
+                        const StudyDraft& draft, const std::string& owner, bool labelled) {
+  if (source.features.empty()) throw DataError("which rows? give them with --features");
+  Reading reading;
+  source.classes.names = draft.classes;
+  source.classes.numbered = o.train.classes.numbered;
+  source.identified = draft.identifiers;
+  if (draft.layout == StudyDraft::Layout::kRows && source.feature_names.empty())
+    source.feature_names = draft.column_names;
+  Dataset set = has_labels(draft, owner) && labelled ? load_dataset(source, &reading)
+                                                     : load_features(source, &reading);
+  print_notes(common, reading);
+  return set;
+}
+
 StudyData load_study_data(const CommonOptions& common, const StudyDataOptions& o,
-                          StudyOwner& owner) {
-  const StudyDraft& draft = owner.manifest().draft;
+                          const StudyDraft& draft, const std::string& owner) {
   const bool rows = draft.layout == StudyDraft::Layout::kRows;
   StudyData out;
-  const auto load = [&](DataSource source) {
-    Reading reading;
-    source.classes.names = draft.classes;
-    source.classes.numbered = o.train.classes.numbered;
-    source.identified = draft.identifiers;
-    if (rows && source.feature_names.empty()) source.feature_names = draft.column_names;
-    Dataset set = has_labels(draft, owner.name()) ? load_dataset(source, &reading)
-                                                  : load_features(source, &reading);
-    print_notes(common, reading);
-    return set;
+  const auto load = [&](const DataSource& source) {
+    return load_study_rows(common, o, source, draft, owner, true);
   };
   out.train = load(o.train);
   if (!o.test.features.empty()) {
@@ -53,8 +63,8 @@ StudyData load_study_data(const CommonOptions& common, const StudyDataOptions& o
     test.feature_names = out.train.feature_names;
     out.held_out = load(test);
   }
+  require_study_rows(draft, owner, out.train);
   out.map = named_map(draft, o.whitening);
-  out.train = in_study_order(std::move(out.train), owner);
   return out;
 }
 

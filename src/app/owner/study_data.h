@@ -15,11 +15,17 @@ struct StudyDataOptions {
 };
 /// --features and what belongs to it; --test; --whitening.
 void add_study_data(Command& command, StudyDataOptions& options);
+/// The part of these options that says where rows are.
+void add_study_rows(Command& command, StudyDataOptions& options);
 bool study_data_given(const StudyDataOptions& options);
 
-/// The classes are the study's by their names, the rows in an order by chance that is the same at every call: in a study
-/// of columns at all owners. Throws DataError.
+/// As the file has them, with identifiers where the study matches rows; `labelled`: with labels, where this owner has them.
+Dataset load_study_rows(const CommonOptions& common, const StudyDataOptions& options,
+                        DataSource source, const StudyDraft& draft, const std::string& owner,
+                        bool labelled);
+/// The classes are the study's by their names, the rows as the file has them. Throws DataError for what no training of the study takes
+/// (require_study_rows()).
 StudyData load_study_data(const CommonOptions& common, const StudyDataOptions& options,
-                          StudyOwner& owner);
+                          const StudyDraft& draft, const std::string& owner);
 
 }  // namespace blindtuner::app

@@ -33,6 +33,7 @@ nlohmann::json classifier_json(const DecryptedModel& decrypted) {
   if (!decrypted.feature_names.empty()) json["feature_names"] = decrypted.feature_names;
   if (!decrypted.pooling.empty()) json["pooling"] = decrypted.pooling;
   if (!decrypted.label_name.empty()) json["label_name"] = decrypted.label_name;
+  if (!decrypted.column_owners.empty()) json["column_owners"] = decrypted.column_owners;
   for (Eigen::Index k = 0; k < model.weights.rows(); ++k) {
     nlohmann::json row = nlohmann::json::array();
     for (Eigen::Index j = 0; j < model.weights.cols(); ++j) row.push_back(model.weights(k, j));
@@ -79,6 +80,7 @@ DecryptedModel classifier_from_json(const fs::path& path) {
   in.take("feature_names", out.feature_names);
   in.take("pooling", out.pooling);
   in.take("label_name", out.label_name);
+  in.take("column_owners", out.column_owners);
   const std::size_t features = weights.at(0).size();
   require_said(in, "classes", weights.size());
   require_said(in, "features", features);
@@ -159,6 +161,7 @@ void save_classifier(const fs::path& path, const DecryptedModel& model, unsigned
                                     model.limit);
     if (!model.class_names.empty()) members["classes"] = npy_bytes(model.class_names);
     if (!model.feature_names.empty()) members["feature_names"] = npy_bytes(model.feature_names);
+    if (!model.column_owners.empty()) members["column_owners"] = npy_bytes(model.column_owners);
     if (!model.pooling.empty())
       members["pooling"] = npy_bytes(std::vector<std::string>{model.pooling});
     if (!model.label_name.empty())
@@ -185,6 +188,7 @@ DecryptedModel load_classifier(const fs::path& path) {
     out.limit = limit_in(archive, path);
     if (archive.contains("classes")) out.class_names = archive.strings("classes");
     if (archive.contains("feature_names")) out.feature_names = archive.strings("feature_names");
+    if (archive.contains("column_owners")) out.column_owners = archive.strings("column_owners");
     for (const auto& [member, to] :
          {std::pair{"pooling", &out.pooling}, {"label_name", &out.label_name}}) {
       if (!archive.contains(member)) continue;
@@ -207,6 +211,7 @@ DecryptedModel load_classifier(const fs::path& path) {
   };
   fit(out.class_names, model.weights.rows(), " classes");
   fit(out.feature_names, model.weights.cols(), " features");
+  fit(out.column_owners, model.weights.cols(), " features");
   return out;
 }
 

@@ -31,6 +31,9 @@ struct DecryptedModel {
   std::vector<std::string> class_names, feature_names;  ///< or none
   std::string pooling;       ///< Dataset::pooling of the training set; empty: not known
   std::string label_name{};  ///< Dataset::label_name of it; empty: not known
+  /// Of a study of columns, whose features are several owners' columns, each whitened by its owner: the owner of each feature.
+  /// No table has these (party/owner/study/partial_scores.h).
+  std::vector<std::string> column_owners{};
 };
 /// Throws DataError for a head whose scores are no logarithms of odds, which balance() moves.
 void require_log_odds(const Head& head);
@@ -38,7 +41,7 @@ void require_log_odds(const Head& head);
 DecryptedModel balanced(DecryptedModel model, const std::vector<std::size_t>& class_samples,
                         double strength);
 /// .npz or .json, by the name: weights, bias, circuit (a text), logit_limit; classes, feature_names,
-/// pooling and label_name where they are known. Throws DataError.
+/// pooling, label_name and column_owners where they are known. Throws DataError.
 void save_classifier(const std::filesystem::path& path, const DecryptedModel& model,
                      unsigned mode = kForTheOwner);
 DecryptedModel load_classifier(const std::filesystem::path& path);

@@ -5,10 +5,10 @@
 namespace blindtuner::party {
 
 void set_whitening(StudyDraft& draft, const std::string& choice, double epsilon) {
-  if (choice == "pooled") {
+  if (choice == "pooled" || (choice.empty() && draft.owners.size() > 2)) {
     draft.whitening = StudyDraft::Whitening::kPooled;
     draft.epsilon = epsilon;
-  } else if (choice != "none") {
+  } else if (choice != "none" && !choice.empty()) {
     draft.whitening = StudyDraft::Whitening::kFile;
     draft.whitening_file = file_digest(choice);
   }

@@ -9,7 +9,7 @@
 namespace blindtuner::party {
 using namespace records;
 
-/// choice: "none", "pooled", or a file with a map that all owners have; epsilon: of "pooled". Throws DataError.
+/// choice: "none", "pooled", or a file with a map that all owners have; empty: pooled for three owners or more; epsilon: of "pooled". Throws DataError.
 void set_whitening(StudyDraft& draft, const std::string& choice, double epsilon);
 /// What whoever takes part in it has to know of a study that fewer than all owners open; empty for others.
 std::string threshold_words(const StudyDraft& draft);

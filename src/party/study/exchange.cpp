@@ -15,6 +15,14 @@ std::string read_own(const fs::path& path) {
   return {bytes.begin(), bytes.end()};
 }
 
+bool is_its_own(const std::string& text, const PublicSigningKey& key) {
+  try {
+    return is_signed(parse_message(text, "a message"), key);
+  } catch (const DataError&) {
+    return false;
+  }
+}
+
 }  // namespace
 
 StudyExchange::StudyExchange(std::shared_ptr<Channel> channel, fs::path folder, bool changes)
@@ -31,7 +39,8 @@ std::optional<std::string> StudyExchange::text_there(const std::string& name) {
   return source ? read_text(*source) : std::nullopt;
 }
 
-std::optional<SignedMessage> StudyExchange::find(const std::string& name) {
+std::optional<SignedMessage> StudyExchange::find(const std::string& name,
+                                                 const PublicSigningKey* key) {
   if (const auto read = read_.find(name); read != read_.end()) return read->second;
   const std::optional<std::string> text = text_there(name);
   if (!kept(name)) {
@@ -41,9 +50,16 @@ std::optional<SignedMessage> StudyExchange::find(const std::string& name) {
   const fs::path own = folder_ / "seen" / name;
   const std::string before = read_own(own);
   SignedMessage out = parse_message(before, quoted_path(own));
-  if (text && *text != before)
-    throw DataError(channel_->place(name) + ": another message than '" + out.message.from +
-                    "' has sent before, which is in " + quoted_path(own));
+  if (text && *text != before) {
+    const std::string& from = out.message.from;
+    const std::string where = channel_->place(name), kept_in = ", which is in " + quoted_path(own);
+    if (key != nullptr && !is_its_own(*text, *key))
+      throw DataError(where + ": is damaged, or somebody else has changed it: '" + from +
+                      "' has not signed what is there, but what it sent before" + kept_in +
+                      "; a copy of that mends it");
+    throw DataError(where + ": another message than '" + from + "' has sent before" + kept_in +
+                    (key != nullptr ? ", and signed by it, too: it says two things" : ""));
+  }
   read_.emplace(name, out);
   return out;
 }
@@ -65,10 +81,10 @@ std::optional<StudyMessage> StudyExchange::hear(const StudyManifest& manifest,
                                                 const std::string& kind, std::uint64_t session,
                                                 const std::string& from) {
   const std::string name = study_record_name(kind, session, from);
-  const std::optional<SignedMessage> found = find(name);
+  const PublicSigningKey& key = manifest.party(from).signing;
+  const std::optional<SignedMessage> found = find(name, &key);
   if (!found) return std::nullopt;
-  StudyMessage out =
-      open_message(*found, {kind, from, manifest.digest, session}, manifest.party(from).signing);
+  StudyMessage out = open_message(*found, {kind, from, manifest.digest, session}, key);
   keep(name, *found);
   return out;
 }

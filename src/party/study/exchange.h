@@ -34,7 +34,7 @@ class StudyExchange {
 
   /// A message as it is there, nobody's yet; none where it is not. Throws DataError where it is none, or is another one
   /// than was kept.
-  std::optional<SignedMessage> find(const std::string& name);
+  std::optional<SignedMessage> find(const std::string& name) { return find(name, nullptr); }
   /// Keeps what find() gave.
   void keep(const std::string& name, const SignedMessage& message);
   bool kept(const std::string& name) const;
@@ -58,6 +58,8 @@ class StudyExchange {
 
  private:
   std::optional<std::string> text_there(const std::string& name);
+  /// key: whose message it is, to tell one that says two things from what others have damaged.
+  std::optional<SignedMessage> find(const std::string& name, const PublicSigningKey* key);
 
   std::shared_ptr<Channel> channel_;
   std::filesystem::path folder_;

@@ -115,11 +115,18 @@ std::vector<Awaited> StudyMember::missing(const std::string& kind, std::uint64_t
   return out;
 }
 
+Awaited StudyMember::awaited(const std::string& from, const std::string& record_name) {
+  Awaited out{from, record_name};
+  if (exchange_.channel().begun(record_name))
+    out.state = "is there, but not whole: it is being copied, or was cut short on the way";
+  return out;
+}
+
 std::vector<Awaited> StudyMember::missing_records(const std::string& kind) {
   std::vector<Awaited> out;
   for (const StudyParty& owner : manifest().owners)
     if (const std::string name = record(kind, owner.name); !exchange_.there(name))
-      out.push_back({owner.name, name});
+      out.push_back(awaited(owner.name, name));
   return out;
 }
 

@@ -42,6 +42,8 @@ class StudyMember {
 
   /// Of a kind of message of this session, by all owners: those that are not there. What is there was held to be theirs.
   std::vector<Awaited> missing(const std::string& kind, std::uint64_t session);
+  /// A record that is not there, or not whole.
+  Awaited awaited(const std::string& from, const std::string& record_name);
   /// Of records.
   std::vector<Awaited> missing_records(const std::string& kind);
   /// The message of this session, which is there.

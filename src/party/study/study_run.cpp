@@ -102,7 +102,7 @@ std::vector<Awaited> missing_of(StudyMember& member, const char* record_kind,
     if (!member.exchange().hear(manifest, commit_kind, member.session_number(), party))
       out.push_back({party, member.record(commit_kind, party)});
     else if (record_kind && !member.exchange().there(member.record(record_kind, party)))
-      out.push_back({party, member.record(record_kind, party)});
+      out.push_back(member.awaited(party, member.record(record_kind, party)));
   }
   return out;
 }

@@ -77,6 +77,10 @@ std::optional<std::string> read_text(ByteSource& source) {
   return out;
 }
 
+bool is_signed(const SignedMessage& message, const PublicSigningKey& key) {
+  return verify_signature(key, kMessageDomain, message.bytes, message.signature);
+}
+
 StudyMessage open_message(const SignedMessage& signed_message, const ExpectedMessage& expected,
                           const PublicSigningKey& key) {
   const StudyMessage& m = signed_message.message;
@@ -85,7 +89,7 @@ StudyMessage open_message(const SignedMessage& signed_message, const ExpectedMes
                     "' was to send: " + what);
   };
   if (m.from != expected.from) refuse("it says that it is from '" + m.from + "'");
-  if (!verify_signature(key, kMessageDomain, signed_message.bytes, signed_message.signature))
+  if (!is_signed(signed_message, key))
     refuse("the signature is not that of '" + expected.from + "'");
   if (m.kind != expected.kind)
     refuse("a message of the kind '" + m.kind + "', expected '" + expected.kind + "'");

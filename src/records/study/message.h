@@ -72,6 +72,9 @@ struct ExpectedMessage {
 StudyMessage open_message(const SignedMessage& signed_message, const ExpectedMessage& expected,
                           const PublicSigningKey& key);
 
+/// Whether it is signed with this key, whatever it says.
+bool is_signed(const SignedMessage& message, const PublicSigningKey& key);
+
 /// The name of a message or large record in the exchange: "join-clinic-a", "nonce-s2-clinic-a"; without a party "draft".
 std::string study_record_name(const std::string& kind, std::uint64_t session,
                               const std::string& from);

@@ -90,7 +90,9 @@ class StudyTrainingTest : public testing_support::IoTest {
           return own;
         }
         if (draft_.layout == StudyDraft::Layout::kColumns) return columns_of(k);
-        return StudyData{rows_of(k, kRowsOf[k], 1), rows_of(k, 200, 2), {}};
+        StudyData own{rows_of(k, kRowsOf[k], 1), rows_of(k, 200, 2), {}};
+        if (other_rows_) own.train.features(0, 0) += 1;
+        return own;
       };
     out.training = std::make_unique<StudyTraining>(*out.owner, std::move(data));
     return out;
@@ -181,6 +183,7 @@ class StudyTrainingTest : public testing_support::IoTest {
 
   StudyDraft draft_;
   std::string heard_;
+  bool other_rows_ = false;
   std::mt19937 chance_{5};
 };
 
@@ -288,6 +291,7 @@ TEST_F(StudyTrainingTest, OwnersAddUpTheStatisticsThemselves) {
   const Advance waits = step("c");
   ASSERT_EQ(waits.kind, Advance::Kind::kWaits);
   EXPECT_EQ(waits.awaited.at(0).what, "ways-s1-b");
+  EXPECT_EQ(waits.awaited.at(0).state, "");
   store(exchange("ways-s1-b"), ways);
   EXPECT_EQ(complaint("c"), "");
   EXPECT_TRUE(fs::exists(exchange("stats-share-s1-c")));
@@ -326,6 +330,33 @@ TEST(StudyGain, IsOfWhatTheOwnerHasAloneAndTogether) {
   EXPECT_TRUE(report["alone"].is_null());
   EXPECT_NE(report["alone_reason"], "");
   EXPECT_EQ(report["held_out"], false);
+}
+
+TEST(StudyRows, ThatCannotBeTrainedOnAreRefusedFirst) {
+  StudyDraft draft = small_draft({"a", "b"});
+  draft.config.steps = 4;
+  draft.config.averaging_start = -1;
+  draft.config.learning_rate = 1e-4;
+  const ParametersPtr parameters = Parameters::create(find_parameters(draft.parameters));
+  StudyData data{rows_of(1, 90, 1), {}, {}};
+  const auto refused = [&]() -> std::string {
+    try {
+      require_trainable(draft, *parameters, data);
+      return "";
+    } catch (const DataError& error) {
+      return error.what();
+    }
+  };
+  EXPECT_EQ(refused(), "");
+  draft.config.learning_rate = 2;  // of whitened columns
+  std::string said = refused();
+  EXPECT_NE(said.find("beyond the"), std::string::npos) << said;
+  EXPECT_NE(said.find("make the study with '--whitening pooled'"), std::string::npos) << said;
+  data.train.features(3, 2) = 1e5F;
+  said = refused();
+  EXPECT_NE(said.find("column 3 reaches 100000"), std::string::npos) << said;
+  draft.whitening = StudyDraft::Whitening::kPooled;
+  EXPECT_EQ(refused(), "");
 }
 
 TEST_F(StudyTrainingTest, JoinsColumnsOfTheSameRows) {
@@ -448,6 +479,13 @@ TEST(StudyRows, AreHeldToTheirIdentifiers) {
 TEST_F(StudyTrainingTest, WhatIsNotWhatItWasSaidToBeEndsTheStudy) {
   create(StudyDraft::Whitening::kNone);
   run([&] { return fs::exists(exchange("rows-s1-c")); });
+  // Rows that are not those that it has told of.
+  run([&] { return fs::exists(exchange("rows-s1-a")) && fs::exists(exchange("rows-s1-b")); });
+  other_rows_ = true;
+  EXPECT_EQ(
+      complaint("c"),
+      "these are other rows than 'c' has told the others of: give the same data at every step");
+  other_rows_ = false;
   // Without data an owner waits for its operator.
   heard_ = party("b").owner->fingerprint().value();
   while (party("b", false).step().kind == Advance::Kind::kActed) {
@@ -581,6 +619,7 @@ TEST_F(StudyTrainingTest, WhatIsNotWhatItWasSaidToBeEndsTheStudy) {
   ASSERT_EQ(waits.awaited.size(), std::size_t{1});
   EXPECT_EQ(waits.awaited[0].from, "c");
   EXPECT_EQ(waits.awaited[0].what, "share-s1-c");
+  EXPECT_NE(waits.awaited[0].state, "");
   store(exchange("share-s1-c"), share);
   EXPECT_EQ(complaint("a"), "");
   EXPECT_EQ(step("a").kind, Advance::Kind::kFinished);

@@ -348,6 +348,10 @@ TEST_F(StudySetup, ANewSessionHasNewSecretsAndTheOthersFollow) {
   // a has answered, b is lost before.
   run(all(), [&] { return fs::exists(exchange("relin2-commit-s1-a")); });
   owner("b")->begin_session();
+  // Asked for once more before a has followed, it is the same.
+  (void)step("b");
+  owner("b")->begin_session();
+  EXPECT_EQ(owner("b")->session_number(), 2u);
   run(all());
   EXPECT_TRUE(text(own("server", "s2") / "evaluation.keys") == expected_keys("s2"));
   EXPECT_NE(seeds_.at("as1"), seeds_.at("as2"));
@@ -516,9 +520,24 @@ TEST_F(RogueShares, ACommitmentIsNotChangedOnceTheOthersHaveCommitted) {
   });
   StudyMessage changed = parse_message(text(exchange("shares-commit-s1-c")), "'x'").message;
   changed.body["shares"] = std::string(64, '0');
+  const std::string honest = text(exchange("shares-commit-s1-c"));
   put(exchange("shares-commit-s1-c"), signed_text(changed, key_of("c")));
-  EXPECT_NE(complaint("a").find("shares-commit-s1-c': another message than 'c' has sent before"),
-            std::string::npos);
+  std::string said = complaint("a");
+  EXPECT_NE(said.find("shares-commit-s1-c': another message than 'c' has sent before"),
+            std::string::npos)
+      << said;
+  EXPECT_NE(said.find("signed by it, too: it says two things"), std::string::npos) << said;
+  // Of another's making, or damaged: c has nothing to do with it.
+  std::string damaged = honest;
+  damaged[honest.size() / 2] = damaged[honest.size() / 2] == '0' ? '1' : '0';
+  for (const std::string& other : {signed_text(changed, key_of("b")), damaged}) {
+    put(exchange("shares-commit-s1-c"), other);
+    said = complaint("a");
+    EXPECT_NE(said.find("is damaged, or somebody else has changed it: 'c' has not signed"),
+              std::string::npos)
+        << said;
+    EXPECT_EQ(said.find("another message"), std::string::npos);
+  }
   EXPECT_FALSE(fs::exists(own("a", "s1") / "answered"));
 }
 
@@ -549,6 +568,7 @@ TEST_F(RogueShares, SharesThatWereNotCommittedToMakeNoKeys) {
   const Advance waits = step("server");
   ASSERT_EQ(waits.kind, Advance::Kind::kWaits);
   EXPECT_EQ(waits.awaited.at(0).what, "shares-s1-c");
+  EXPECT_NE(waits.awaited.at(0).state.find("not whole"), std::string::npos);
   // Another owner's.
   put(exchange("shares-s1-c"), text(exchange("shares-s1-b")));
   EXPECT_NE(complaint("server").find("the shares of owner 2, expected those of owner 3"),

@@ -1,11 +1,15 @@
 #include "party/owner/study/gain.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/error.h"
+#include "features/samples/shuffle.h"
 #include "learn/reference/metrics.h"
 #include "learn/reference/plain_reference.h"
+#include "linalg/encrypted_dataset.h"
 #include "party/owner/quality.h"
+#include "party/owner/rehearsal.h"
 
 namespace blindtuner::party {
 using namespace reference;
@@ -27,6 +31,38 @@ LinearClassifier trained_alone(const StudyDraft& draft, const StudyData& data) {
   options.measure_models = options.measure_all_logits = false;
   LinearClassifier out = train_plain(own, nullptr, draft.config, options).model;
   return map ? map->unfold(out) : out;
+}
+
+void require_trainable(const StudyDraft& draft, const Parameters& parameters,
+                       const StudyData& data) {
+  // What the pooled map makes of columns is of one scale.
+  if (draft.whitening == StudyDraft::Whitening::kPooled) return;
+  const std::string advice =
+      data.map ? "the study's map is not for these rows"
+               : "columns as they are have to be of one scale: scale them alike at all owners, or "
+                 "make the study with '--whitening pooled' or a map of public data";
+  Dataset own = data.train;
+  if (data.map) own.features = data.map->apply(own.features);
+  for (Eigen::Index i = 0; i < own.features.rows(); ++i)
+    for (Eigen::Index j = 0; j < own.features.cols(); ++j)
+      if (!(std::abs(own.features(i, j)) <= kMaxFeature))
+        throw DataError("column " + std::to_string(j + 1) + " reaches " +
+                        std::to_string(own.features(i, j)) + ", expected at most 4096: " + advice);
+  if (std::ranges::all_of(own.labels, [&](int label) { return label == own.labels.front(); }))
+    return;
+  // Files may have one class after the other.
+  own = select(std::move(own), shuffled_indices(own.size(), Seed{}));
+  const HeadCircuit& circuit = circuit_named(draft.circuit);
+  const RehearsedRun run{own, nullptr, nullptr, draft.config, circuit, parameters};
+  double largest = 0;
+  try {
+    largest = largest_logit_of_training(run, rehearse_as_encrypted(run));
+  } catch (const DataError&) {
+    return;  // Alone these rows train nothing, among all they may.
+  }
+  if (const std::string problem = out_of_range(circuit, largest); !problem.empty())
+    throw DataError("on this owner's rows alone, " + problem + "; " + advice +
+                    ", or with a smaller learning rate");
 }
 
 nlohmann::json gain_report(const StudyDraft& draft, const StudyData& data,

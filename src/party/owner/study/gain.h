@@ -12,6 +12,12 @@ namespace blindtuner::party {
 /// pooled; of rows of one class alone, a classifier that knows no other. Throws DataError where the rows train nothing.
 LinearClassifier trained_alone(const StudyDraft& draft, const StudyData& data);
 
+/// What cannot be trained on in a study whose whitening is not pooled is refused at its owner, before anything of it is sent:
+/// numbers beyond what is encrypted, and labelled rows on which the study's training in the clear, on these alone, takes logits
+/// beyond what its circuit stands. Throws DataError, which says what helps.
+void require_trainable(const StudyDraft& draft, const Parameters& parameters,
+                       const StudyData& data);
+
 /// {"held_out", "judged_rows", "own_classes": [{"name", "own_rows"}], "missing_classes": those that the owner has no rows of,
 /// "together" and "alone": quality_report(), "accuracy", "balanced_accuracy", "macro_f1" and "max_logit" of "together",
 /// and what judge_logits() adds}. Both are judged on rows that nobody has trained on, where the owner kept some, else on

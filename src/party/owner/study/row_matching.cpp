@@ -95,6 +95,10 @@ RowHashes hash_rows(std::span<const std::string> ids, std::span<const std::uint8
   return out;
 }
 
+RowHashes row_hashes(StudyOwner& owner, std::span<const std::string> ids) {
+  return hash_rows(ids, match_key(owner).span());
+}
+
 Sha256Digest send_match_key(ByteSink& sink, StudyOwner& owner) {
   SecretBytes key(kKeyBytes);
   if (RAND_priv_bytes(key.span().data(), static_cast<int>(kKeyBytes)) != 1)
@@ -104,7 +108,7 @@ Sha256Digest send_match_key(ByteSink& sink, StudyOwner& owner) {
 
 Sha256Digest send_row_hashes(ByteSink& sink, StudyOwner& owner, std::span<const std::string> ids) {
   std::vector<std::uint8_t> plain;
-  for (const auto& [hash, row] : hash_rows(ids, match_key(owner).span()))
+  for (const auto& [hash, row] : row_hashes(owner, ids))
     plain.insert(plain.end(), hash.begin(), hash.end());
   return seal(sink, owner, kMatchRecord, plain);
 }
@@ -117,7 +121,7 @@ nlohmann::json to_json(const RowMatch& match) {
 }
 
 RowMatch match_rows(StudyOwner& owner, std::span<const std::string> ids) {
-  const RowHashes own = hash_rows(ids, match_key(owner).span());
+  const RowHashes own = row_hashes(owner, ids);
   std::vector<RowHash> mine;
   for (const auto& [hash, row] : own) mine.push_back(hash);
   std::vector<RowHash> common = mine;

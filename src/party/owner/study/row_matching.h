@@ -22,6 +22,9 @@ using RowHashes = std::vector<std::pair<RowHash, std::uint32_t>>;
 /// ids: different ones, empty where a row has none.
 RowHashes hash_rows(std::span<const std::string> ids, std::span<const std::uint8_t> key);
 
+/// The same under the study's key. Throws DataError where the coordinator's key is none.
+RowHashes row_hashes(StudyOwner& owner, std::span<const std::string> ids);
+
 /// Both return the record's contents. The key is drawn here.
 Sha256Digest send_match_key(ByteSink& sink, StudyOwner& owner);
 /// Throws DataError where the coordinator's key is none.

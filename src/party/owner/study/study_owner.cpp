@@ -223,6 +223,11 @@ void StudyOwner::begin_session() {
   if (exchange().hear(manifest(), kReady, session_number(), std::string(kServerName)))
     throw DataError("the server has the keys of session " + std::to_string(session_number()) +
                     " already: a study has one set of keys");
+  if (session_number() > 1 && !missing(kCommit, session_number()).empty()) {
+    options_.listener.tell("session " + std::to_string(session_number()) +
+                           " was begun already, and waits for others to follow: it goes on");
+    return;
+  }
   enter_session(session_number() + 1);
 }
 

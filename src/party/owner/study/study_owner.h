@@ -52,7 +52,8 @@ class StudyOwner : public StudyMember {
   Advance step();
   /// What step() would do.
   Advance next();
-  /// Gives up the session and begins another, with new nonces and secrets. Throws DataError once the keys are there.
+  /// Gives up the session and begins another, with new nonces and secrets; a session that was begun so is not given up before all
+  /// owners have followed to it. Throws DataError once the keys are there.
   void begin_session();
 
   /// Throws DataError for one that is not the study's, and before all have joined.

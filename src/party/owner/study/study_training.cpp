@@ -20,8 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kRowsDigest = "rows.sha256";
-
 }  // namespace
 
 StudyTraining::StudyTraining(StudyOwner& owner, std::function<StudyData()> data)
@@ -123,7 +121,7 @@ const StudyData& StudyTraining::given() {
   StudyData loaded = load_();
   require_study_rows(owner_.manifest().draft, owner_.name(), loaded.train);
   rows_ = digest_of(loaded.train);
-  const fs::path kept = owner_.session_folder() / kRowsDigest;
+  const fs::path kept = told_path();
   if (path_exists(kept)) {
     const std::vector<std::uint8_t> before = read_file(kept, 1000);
     if (std::string(before.begin(), before.end()) != to_hex(rows_) + "\n")
@@ -135,7 +133,7 @@ const StudyData& StudyTraining::given() {
 
 void StudyTraining::hold_rows() {
   (void)given();
-  const fs::path kept = owner_.session_folder() / kRowsDigest;
+  const fs::path kept = told_path();
   if (!path_exists(kept)) write_file_atomically(kept, to_hex(rows_) + "\n", kForTheOwner);
 }
 
@@ -218,6 +216,7 @@ void StudyTraining::send_match() {
 void StudyTraining::say_rows() {
   const StudyDraft& draft = owner_.manifest().draft;
   const StudyData& own = data();
+  require_trainable(draft, *owner_.manifest().parameters, own);
   OwnerRows rows;
   if (pools_statistics(draft))
     rows = rows_to_pool(own.train.features);
@@ -407,6 +406,10 @@ void StudyTraining::open() {
     out.feature_names = owner_.manifest().draft.column_names;
     report.update(gain_report(owner_.manifest().draft, data(), classifier, out.limit));
   }
+  if (!by_rows)
+    for (std::size_t i = 0; i < owner_.manifest().draft.owners.size(); ++i)
+      out.column_owners.insert(out.column_owners.end(), owner_.manifest().draft.columns[i],
+                               owner_.manifest().draft.owners[i]);
   out.classifier = std::move(classifier);
   save_classifier(model_path(), out);
   write_file_atomically(report_path(), json_text(report, 1) + "\n", kForTheOwner);

@@ -36,6 +36,8 @@ class StudyTraining {
   StudyTraining& operator=(const StudyTraining&) = delete;
 
   std::filesystem::path model_path() { return owner_.session_folder() / "model.npz"; }
+  /// Whether and of which rows it has told the others.
+  std::filesystem::path told_path() { return owner_.session_folder() / "rows.sha256"; }
   /// How its rows were matched (to_json(RowMatch)), once they are.
   std::filesystem::path matching_path() { return owner_.session_folder() / "matching.json"; }
   std::filesystem::path report_path() { return owner_.exchange().folder() / "report.json"; }

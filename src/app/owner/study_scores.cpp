@@ -1,0 +1,145 @@
+// blindtuner study scores and study combine: the model of a study of columns, used by its owners.
+#include <memory>
+#include <sstream>
+
+#include "app/common/options.h"
+#include "app/common/report.h"
+#include "app/owner/owner.h"
+#include "app/owner/study.h"
+#include "app/owner/study_data.h"
+#include "app/owner/tables.h"
+#include "base/error.h"
+#include "base/path.h"
+#include "learn/reference/metrics.h"
+#include "party/owner/decrypted.h"
+#include "party/owner/quality.h"
+#include "party/owner/study/partial_scores.h"
+#include "party/owner/study/row_matching.h"
+
+namespace blindtuner::app {
+using namespace party;
+namespace {
+
+struct ScoresOptions {
+  std::filesystem::path folder, exchange;
+  StudySecrets secrets;
+  StudyDataOptions data;
+  std::vector<std::string> parts;
+  std::string out;
+  bool unlabelled = true;  ///< labels, if there are any, are not asked for
+};
+
+void add_common(Command& command, ScoresOptions& o) {
+  command.add_option("--folder", o.folder, "folder of this owner").required();
+  command.add_option("--exchange", o.exchange,
+                     "where the exchange is now, if not where the study was joined");
+  add_study_rows(command, o.data);
+  add_passphrase_options(command, o.secrets.passphrase);
+}
+
+/// An owner of a study that has its model, and the rows that it scores.
+struct Scoring {
+  Scoring(const CommonOptions& common, const ScoresOptions& o)
+      : place([&] {
+          StudyPlace out = read_study_place(o.folder);
+          if (!o.exchange.empty()) out.exchange = o.exchange;
+          return out;
+        }()),
+        owner(study_options(common, place, o.secrets)),
+        training(owner, {}),
+        rows(load_study_rows(common, o.data, o.data.train, owner.manifest().draft, place.name,
+                             !o.unlabelled)),
+        own(partial_scores(owner, training, rows)) {}
+
+  StudyPlace place;
+  StudyOwner owner;
+  StudyTraining training;
+  Dataset rows;
+  PartialScores own;
+};
+
+void scores(const CommonOptions& common, const ScoresOptions& o) {
+  const Scoring s(common, o);
+  save_partial_scores(o.out, s.own);
+  const auto count = s.own.scores.rows();
+  print_report(common, {{"rows", count}, {"owner", s.own.owner}, {"out", o.out}},
+               "this owner's part of the scores of " + std::to_string(count) + " rows in " +
+                   quoted_path(o.out) +
+                   "; whoever has it learns as many linear functions of each " +
+                   "row's columns as there are classes\n");
+}
+
+void combine(const CommonOptions& common, const ScoresOptions& o) {
+  Scoring s(common, o);
+  const StudyDraft& draft = s.owner.manifest().draft;
+  std::vector<PartialScores> parts = {s.own};
+  std::vector<std::string> names = {"this owner's part"};
+  for (const std::string& path : o.parts) {
+    parts.push_back(load_partial_scores(path));
+    names.push_back(quoted_path(path));
+  }
+  const JoinedScores joined = add_up(draft.owners, parts, names);
+  DecryptedScores out;
+  out.scores = joined.scores;
+  out.limit = load_classifier(s.training.model_path()).limit;
+  out.class_names = draft.classes;
+  // Back from the parts' order to the rows that it has given.
+  std::vector<std::size_t> rows = joined.rows;
+  if (draft.identifiers) {
+    const RowHashes hashes = row_hashes(s.owner, s.rows.ids);
+    NamedColumn column{"id", "'id'", {}};
+    for (std::size_t& row : rows) {
+      row = hashes[row].second;
+      column.fields.push_back(s.rows.ids[row]);
+    }
+    out.identifiers.push_back(std::move(column));
+  }
+  std::ostringstream text;
+  nlohmann::json report = {{"rows", rows.size()}, {"given", s.rows.features.rows()}};
+  text << rows.size() << " of " << s.rows.features.rows() << " rows have scores\n";
+  if (!s.rows.labels.empty()) {
+    Labels labels;
+    for (const std::size_t row : rows) labels.push_back(s.rows.labels[row]);
+    report.update(quality_report(out.scores, labels, draft.classes));
+    judge_logits(report, out.limit, reference::largest_logit(out.scores), "on these rows");
+    text.precision(4);
+    text << "accuracy " << 100 * report["accuracy"].get<double>() << " %, balanced "
+         << 100 * report["balanced_accuracy"].get<double>() << " %, macro F1 "
+         << report["macro_f1"].get<double>() << "\n"
+         << quality_notes(report);
+  }
+  if (!o.out.empty()) save_scores(o.out, out);
+  print_report(common, report, text.str());
+}
+
+}  // namespace
+
+void add_study_scores(Program& program) {
+  program.add_command(
+      "study scores", "make this owner's part of the scores of rows, in a study of columns",
+      [&](Command& command) -> std::function<void()> {
+        auto o = std::make_shared<ScoresOptions>();
+        add_common(command, *o);
+        add_output_file(command, "--out", o->out, "the part, for owners who may have it: .npz")
+            .required();
+        return [&program, o] { scores(program.options(), *o); };
+      });
+  program.add_command(
+      "study combine", "add up all owners' parts of the scores of rows, in a study of columns",
+      [&](Command& command) -> std::function<void()> {
+        auto o = std::make_shared<ScoresOptions>();
+        add_common(command, *o);
+        command
+            .add_option("--parts", o->parts, "what the other owners have made with 'study scores'")
+            .required()
+            .separated_by(',');
+        o->unlabelled = false;
+        command.add_flag(
+            "--unlabelled", o->unlabelled,
+            "these rows have no labels (the owner of labels judges the scores by them)");
+        add_output_file(command, "--out", o->out, "scores of all: .npz, or .npy");
+        return [&program, o] { combine(program.options(), *o); };
+      });
+}
+
+}  // namespace blindtuner::app

@@ -1,0 +1,147 @@
+#include "party/owner/study/partial_scores.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <ranges>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/path.h"
+#include "base/utf8.h"
+#include "features/data/npy.h"
+#include "party/owner/study/row_matching.h"
+
+namespace blindtuner::party {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string one_text(const NpzArchive& archive, const std::string& member) {
+  const std::vector<std::string> texts = archive.strings(member);
+  if (texts.size() != 1) throw DataError(archive.where(member) + ": expected one text");
+  return texts[0];
+}
+
+}  // namespace
+
+void save_partial_scores(const fs::path& path, const PartialScores& part) {
+  std::map<std::string, std::vector<std::uint8_t>> members = {
+      {"partial_scores", npy_bytes(part.scores)},
+      {"owner", npy_bytes(std::vector<std::string>{part.owner})},
+      {"model", npy_bytes(std::vector<std::string>{part.model})}};
+  if (!part.rows.empty()) members["rows"] = npy_bytes(part.rows);
+  write_npz(path, members, kForTheOwner);
+}
+
+PartialScores load_partial_scores(const fs::path& path) {
+  const NpzArchive archive(path);
+  if (!archive.contains("partial_scores"))
+    throw DataError(archive.name() + ": has no partial scores, as 'study scores' writes them");
+  PartialScores out;
+  out.scores = archive.matrix("partial_scores");
+  out.owner = one_text(archive, "owner");
+  out.model = one_text(archive, "model");
+  if (out.scores.rows() < 1 || out.scores.cols() < 2 || !out.scores.allFinite())
+    throw DataError(archive.where("partial_scores") +
+                    ": expected a row or more of finite scores of two classes or more");
+  if (archive.contains("rows")) {
+    out.rows = archive.strings("rows");
+    if (out.rows.size() != static_cast<std::size_t>(out.scores.rows()))
+      throw DataError(archive.where("rows") + ": " + std::to_string(out.rows.size()) +
+                      " hashes for " + std::to_string(out.scores.rows()) + " rows");
+  }
+  return out;
+}
+
+PartialScores partial_scores(StudyOwner& owner, StudyTraining& training, const Dataset& rows) {
+  const StudyDraft& draft = owner.manifest().draft;
+  if (draft.layout != StudyDraft::Layout::kColumns)
+    throw DataError(
+        "every owner of this study has all columns: 'study open' writes a model that "
+        "each can use by itself");
+  if (!path_exists(training.report_path())) throw DataError("the model is not opened yet");
+  require_study_rows(draft, owner.name(), rows);
+  PartialScores out;
+  out.owner = owner.name();
+  const nlohmann::json report = read_json(training.report_path());
+  JsonIn(report, quoted_path(training.report_path())).take("model", out.model);
+  FeatureMatrix own = rows.features;
+  if (const fs::path map = owner.session_folder() / "whitening.npz"; path_exists(map))
+    own = Whitening::load(map).apply(own);
+  const LinearClassifier model = load_classifier(training.model_path()).classifier;
+  Eigen::Index first = 0;
+  for (std::size_t i = 0; i < owner.index(); ++i)
+    first += static_cast<Eigen::Index>(draft.columns[i]);
+  if (first + own.cols() > model.weights.cols())
+    throw DataError(quoted_path(training.model_path()) + ": has fewer columns than the study");
+  out.scores = own.cast<double>() * model.weights.middleCols(first, own.cols()).transpose();
+  if (owner.index() + 1 == draft.owners.size()) out.scores.rowwise() += model.bias.transpose();
+  if (!draft.identifiers) return out;
+  // In the hashes' order, which tells nothing of the rows'.
+  const Eigen::MatrixXd all = std::move(out.scores);
+  const RowHashes hashes = row_hashes(owner, rows.ids);
+  out.scores.resize(static_cast<Eigen::Index>(hashes.size()), all.cols());
+  for (const auto& [hash, row] : hashes) {
+    out.scores.row(static_cast<Eigen::Index>(out.rows.size())) = all.row(row);
+    out.rows.push_back(to_hex(hash));
+  }
+  return out;
+}
+
+JoinedScores add_up(const std::vector<std::string>& owners, std::span<const PartialScores> parts,
+                    std::span<const std::string> names) {
+  require(!parts.empty() && names.size() == parts.size(), "parts with their names");
+  std::vector<std::string> missing = owners;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (parts[i].model != parts[0].model || parts[i].scores.cols() != parts[0].scores.cols())
+      throw DataError(names[i] + ": is of another model than " + names[0]);
+    if (parts[i].rows.empty() != parts[0].rows.empty())
+      throw DataError(names[i] + ": only one of it and " + names[0] + " knows rows by identifiers");
+    if (std::erase(missing, parts[i].owner) == 0)
+      throw DataError(names[i] + ": '" + printable(parts[i].owner) +
+                      "' is none of the study's owners, or has another part here");
+  }
+  if (!missing.empty())
+    throw DataError("the part of '" + missing.front() +
+                    "' is missing: without it there are no "
+                    "scores ('study scores' makes it, there)");
+  JoinedScores out;
+  if (parts[0].rows.empty()) {
+    out.scores = parts[0].scores;
+    for (std::size_t i = 1; i < parts.size(); ++i) {
+      if (parts[i].scores.rows() != out.scores.rows())
+        throw DataError(names[i] + ": has " + std::to_string(parts[i].scores.rows()) +
+                        " rows, and " + names[0] + " " + std::to_string(out.scores.rows()) +
+                        ": owners have the same rows in the same order");
+      out.scores += parts[i].scores;
+    }
+    for (Eigen::Index i = 0; i < out.scores.rows(); ++i)
+      out.rows.push_back(static_cast<std::size_t>(i));
+    return out;
+  }
+  std::vector<std::unordered_map<std::string_view, Eigen::Index>> places(parts.size());
+  for (std::size_t k = 1; k < parts.size(); ++k)
+    for (std::size_t i = 0; i < parts[k].rows.size(); ++i)
+      if (!places[k].emplace(parts[k].rows[i], static_cast<Eigen::Index>(i)).second)
+        throw DataError(names[k] + ": has a row twice");
+  out.scores.resize(parts[0].scores.rows(), parts[0].scores.cols());
+  for (std::size_t i = 0; i < parts[0].rows.size(); ++i) {
+    Eigen::RowVectorXd sum = parts[0].scores.row(static_cast<Eigen::Index>(i));
+    const bool all =
+        std::ranges::all_of(std::views::iota(std::size_t{1}, parts.size()), [&](std::size_t k) {
+          const auto at = places[k].find(parts[0].rows[i]);
+          if (at == places[k].end()) return false;
+          sum += parts[k].scores.row(at->second);
+          return true;
+        });
+    if (!all) continue;
+    out.scores.row(static_cast<Eigen::Index>(out.rows.size())) = sum;
+    out.rows.push_back(i);
+  }
+  if (out.rows.empty()) throw DataError("no row is in all parts");
+  out.scores.conservativeResize(static_cast<Eigen::Index>(out.rows.size()), Eigen::NoChange);
+  return out;
+}
+
+}  // namespace blindtuner::party

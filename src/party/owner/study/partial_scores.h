@@ -1,0 +1,36 @@
+// How owners of different columns use the model that they have trained together: it is linear, so each owner makes, of rows that
+// all have, its own columns' part of the scores, W_i z_i (z_i: its columns through its map), and whoever has all parts adds them up.
+//
+// All owners know all weights. A part therefore tells whoever has it as many linear functions of the owner's columns as there
+// are classes, of every row; where columns are no more than classes, the whitened columns themselves.
+//
+// A file of them, .npz: partial_scores (rows x classes), owner (a text), model (a text: the digest of the model's record), and,
+// where the study matches rows, rows (a text each: its identifier's hash under the study's key, in hexadecimal; row_matching.h).
+#pragma once
+
+#include "party/owner/study/study_training.h"
+
+namespace blindtuner::party {
+
+struct PartialScores {
+  std::string owner, model;
+  Eigen::MatrixXd scores;
+  std::vector<std::string> rows;  ///< none where rows are in one order
+};
+void save_partial_scores(const std::filesystem::path& path, const PartialScores& part);
+/// Throws DataError.
+PartialScores load_partial_scores(const std::filesystem::path& path);
+
+/// The owner's part of these rows, once it has opened the model; rows without an identifier are left out where the study matches rows.
+/// The last owner's has the bias. Throws DataError, also where owners have all columns.
+PartialScores partial_scores(StudyOwner& owner, StudyTraining& training, const Dataset& rows);
+
+struct JoinedScores {
+  Eigen::MatrixXd scores;
+  std::vector<std::size_t> rows;  ///< of the first part, those that all parts have
+};
+/// Of the owners' parts, one of each. `names` open messages. Throws DataError.
+JoinedScores add_up(const std::vector<std::string>& owners, std::span<const PartialScores> parts,
+                    std::span<const std::string> names);
+
+}  // namespace blindtuner::party

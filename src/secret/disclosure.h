@@ -84,6 +84,14 @@ struct OpeningShare {
   double bits = 0;   ///< what it adds to the bound: 0 when it was given before
 };
 
+/// What the shares of all who open give, held against what is plausible up to their noise: for somebody to whom they were sealed and
+/// who has no key, so that there is nothing to be recorded. Owners go through their door.
+std::vector<double> values_of_shares(const EncryptedModel& model,
+                                     std::span<const OpeningShare> shares,
+                                     const PlausibleValues& plausible);
+std::vector<double> values_of_shares(const EncryptedSums& sums,
+                                     std::span<const OpeningShare> shares);
+
 class Disclosure {
  public:
   /// The door of one key set, with its ledger in `folder`. Keys must outlive it.

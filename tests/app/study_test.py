@@ -51,10 +51,20 @@ class Study(Base):
         # Where fewer open, whoever takes part is told what that means.
         two = ("--folder", self.folder / "two", "--exchange", self.folder / "other", "--owner", "north", INSECURE)
         self.refused(run(OWNER, "study", *create, *two, "--threshold", 4), "'threshold' is 2 to as many as its owners")
-        self.assertIn("NOTE: any 2 of the 3 owners open the model, and together with the server can read every owner's "
-                      "rows", run(OWNER, "study", *create, *two, "--threshold", 2).stderr)
-        shown = self.good(OWNER, "study", "status", "--folder", self.folder / "two", INSECURE).stdout
-        self.assertIn("any 2 of the 3 owners open the model, and together with the server", shown)
+        self.refused(run(OWNER, "study", *create, *two, "--recipient", "south"), "'recipient' has a name as owners have")
+        said = run(OWNER, "study", *create, *two, "--threshold", 2, "--recipient", "lab", "--recipient-alone").stderr
+        for words in ("any 2 of the 3 owners open the model, and together with the server can read every owner's rows",
+                      "the model is for 'lab' alone, and no owner opens it; it gets the pooled statistics as well"):
+            self.assertIn("NOTE: " + words, said)
+            self.assertIn(words, self.good(OWNER, "study", "status", "--folder", self.folder / "two", INSECURE).stdout)
+        lab = ("--folder", self.folder / "lab")
+        joined = json.loads(self.good(OWNER, "study", "join", *lab, "--exchange", self.folder / "other", "--owner", "lab",
+                                      INSECURE, "--json").stdout)
+        self.assertEqual((joined["recipient"], joined["readers"], joined["phase"]),
+                         ("lab", "recipient", "agrees to the manifest"))
+        self.refused(run(OWNER, "study", "run", *lab, "--new-session", INSECURE), "the owners make the keys of a study")
+        self.refused(run(OWNER, "study", "open", *lab, "--out", self.folder / "none.json", INSECURE),
+                     "the model is not opened yet")
         passphrase = self.folder / "phrase"
         passphrase.write_text("of the south\n")
         self.assertEqual(self.study("south", "join", "--passphrase-file", passphrase).returncode, 0)

@@ -158,6 +158,8 @@ struct Study::State {
     const party::Advance where = p.owner.next();
     if (where.kind != party::Advance::Kind::kFinished)
       throw DataError("the model is not opened yet: before it " + where.phase);
+    if (!path_exists(p.training.report_path()))
+      throw DataError("the model of this study is for its recipient alone");
   }
 
  private:

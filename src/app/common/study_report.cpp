@@ -63,7 +63,12 @@ void report_study(const CommonOptions& common, StudyMember& member, const Advanc
   if (!fingerprint.empty()) text << "fingerprint  " << fingerprint << "\n";
   if (draft) {
     report["threshold"] = draft->needed();
-    if (draft->by_threshold()) text << threshold_words(*draft) << "\n";
+    if (!draft->recipient.empty()) {
+      report["recipient"] = draft->recipient;
+      report["readers"] = draft->recipient_alone ? "recipient" : "all";
+    }
+    for (const std::string& words_of_it : {threshold_words(*draft), recipient_words(*draft)})
+      if (!words_of_it.empty()) text << words_of_it << "\n";
   }
   switch (where.kind) {
     case Advance::Kind::kActed:

@@ -15,6 +15,7 @@
 #include "base/path.h"
 #include "base/utf8.h"
 #include "party/owner/study/gain.h"
+#include "party/study/draft.h"
 #include "transport/folder/folder_channel.h"
 
 namespace blindtuner::app {
@@ -74,10 +75,13 @@ void report_owner(const CommonOptions& common, StudyOwner& owner, StudyTraining&
     words = matching_words(JsonIn(matching, quoted_path(training.matching_path())));
     more = {{"matching", matching}};
   }
-  if (where.kind == Advance::Kind::kFinished) {
+  if (where.kind == Advance::Kind::kFinished && path_exists(training.report_path())) {
     outcome = read_json(training.report_path());
     words += study_summary(outcome) + "model in " + quoted_path(training.model_path()) +
-             ", report in " + quoted_path(page_path(training.report_path())) + "\n";
+             ", report in " +
+             quoted_path(outcome.contains("own_rows") ? page_path(training.report_path())
+                                                      : training.report_path()) +
+             "\n";
   }
   if (const std::string refusal = last_refusal(owner.exchange().folder()); !refusal.empty()) {
     more["refused"] = refusal;
@@ -130,9 +134,11 @@ void run(const CommonOptions& common, const RunOptions& o) {
     const Advance where = run_phases(common, o, owner, rows, training);
     std::error_code ignored;
     fs::remove(refusal, ignored);
-    if (where.kind == Advance::Kind::kFinished)
-      write_file_atomically(page_path(training.report_path()),
-                            html_report(read_json(training.report_path())), kForTheOwner);
+    if (where.kind == Advance::Kind::kFinished && path_exists(training.report_path()))
+      // A recipient has no rows whose figures there are.
+      if (const nlohmann::json report = read_json(training.report_path());
+          report.contains("own_rows"))
+        write_file_atomically(page_path(training.report_path()), html_report(report), kForTheOwner);
     report_owner(common, owner, training, where);
   } catch (const DataError& error) {
     // For whoever asks later why nothing happens.
@@ -157,6 +163,7 @@ void open(const CommonOptions& common, const Where& place, const std::string& ou
     throw DataError("the model is not opened yet: before it " + where.phase +
                     (refusal.empty() ? " ('study status' says who is waited for)"
                                      : "; the last 'study run' was refused: " + refusal));
+  if (!path_exists(training.report_path())) throw DataError(recipient_words(*owner.draft()));
   save_classifier(out, load_classifier(training.model_path()));
   report_owner(common, owner, training, where);
 }
@@ -167,7 +174,8 @@ void add_study_place(Command& command, StudyPlace& place) {
   command.add_option("--folder", place.folder, "folder of this owner alone").required();
   command.add_option("--exchange", place.exchange, "folder that all owners and the server reach")
       .required();
-  command.add_option("--owner", place.name, "this owner's name in the study").required();
+  command.add_option("--owner", place.name, "this owner's name in the study, or its recipient's")
+      .required();
 }
 
 void add_study_secrets(Command& command, StudySecrets& secrets) {

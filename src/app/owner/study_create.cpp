@@ -22,6 +22,8 @@ struct CreateOptions {
   bool identifiers = false;
   double epsilon = kDefaultStudyEpsilon;
   std::size_t threshold = 0;
+  std::string recipient;
+  bool recipient_alone = false;
   std::vector<std::string> owners, classes, columns, column_names;
   HeadOptions head;
 };
@@ -50,6 +52,8 @@ StudyDraft draft_of(const CreateOptions& o) {
   d.circuit = find_circuit(o.head.choice(d.config.head), d.config.classes).name;
   set_whitening(d, o.whitening, o.epsilon);
   d.threshold = o.threshold == d.owners.size() ? 0 : o.threshold;
+  d.recipient = o.recipient;
+  d.recipient_alone = o.recipient_alone;
   if (!o.encoder.empty()) d.encoder = file_digest(o.encoder);
   d.validate();
   return d;
@@ -118,6 +122,10 @@ void add_study_create(Program& program) {
                    "how many owners open the model (else all): any so many of them and the server "
                    "together can then read everything",
                    kLeastThreshold, kMostOwners);
+        command.add_option("--recipient", o->recipient,
+                           "name of somebody who is no owner, joins, too, and gets the model");
+        command.add_flag("--recipient-alone", o->recipient_alone,
+                         "the model is for the recipient, and owners do not open it");
         command.add_option("--encoder", o->encoder, "the file of the encoder that all use");
         command.add_option("--parameters", o->set,
                            "name of a parameter set for as many owners (else by their number)");

@@ -53,8 +53,9 @@ std::string classes_text(const json& r) {
 
 std::string study_summary(const json& r) {
   std::ostringstream text;
-  text << r["rows"] << " rows of " << r["owners"].size() << " owners, " << r["own_rows"]
-       << " of them this owner's; " << r["steps"] << " steps on ciphertexts\n";
+  text << r["rows"] << " rows of " << r["owners"].size() << " owners";
+  if (r.contains("own_rows")) text << ", " << r["own_rows"] << " of them this owner's";
+  text << "; " << r["steps"] << " steps on ciphertexts\n";
   if (r.contains("together")) {
     text << padded("on " + std::to_string(r["judged_rows"].get<std::size_t>()) +
                        (r["held_out"].get<bool>() ? " test rows of its own" : " rows trained on"),
@@ -73,8 +74,11 @@ std::string study_summary(const json& r) {
          << formatted("%.2f", r["max_logit"].get<double>()) << "; ";
   }
   text << "each owner answered with noise of " << formatted("%.2g", r["noise"].get<double>())
-       << " a number, and what left here tells at most "
-       << formatted("%.2g", r["bits"].get<double>()) << " bits about this owner's key\n";
+       << " a number";
+  if (r.contains("bits"))
+    text << ", and what left here tells at most " << formatted("%.2g", r["bits"].get<double>())
+         << " bits about this owner's key";
+  text << "\n";
   return text.str();
 }
 

@@ -21,6 +21,14 @@ std::string threshold_words(const StudyDraft& draft) {
          " owners open the model, and together with the server can read every owner's rows";
 }
 
+std::string recipient_words(const StudyDraft& draft) {
+  if (draft.recipient.empty()) return {};
+  const bool pooled = draft.whitening == StudyDraft::Whitening::kPooled;
+  return "the model is for '" + draft.recipient + "'" +
+         (draft.recipient_alone ? " alone, and no owner opens it" : ", who is no owner, too") +
+         (pooled ? "; it gets the pooled statistics as well, without which nobody can use it" : "");
+}
+
 std::vector<std::string> notes_on(const StudyDraft& draft) {
   std::vector<std::string> out;
   if (draft.whitening == StudyDraft::Whitening::kNone)
@@ -36,6 +44,7 @@ std::vector<std::string> notes_on(const StudyDraft& draft) {
         "owners' rows are taken to be the same ones in the same order; '--identifiers' matches "
         "them");
   if (draft.by_threshold()) out.push_back(threshold_words(draft));
+  if (!draft.recipient.empty()) out.push_back(recipient_words(draft));
   return out;
 }
 

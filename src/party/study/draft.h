@@ -13,6 +13,8 @@ using namespace records;
 void set_whitening(StudyDraft& draft, const std::string& choice, double epsilon);
 /// What whoever takes part in it has to know of a study that fewer than all owners open; empty for others.
 std::string threshold_words(const StudyDraft& draft);
+/// The same of one with a recipient.
+std::string recipient_words(const StudyDraft& draft);
 /// What follows from a draft, and is easily not thought of by whoever writes it; that of the threshold among it.
 std::vector<std::string> notes_on(const StudyDraft& draft);
 

@@ -52,10 +52,8 @@ std::optional<SignedMessage> StudyMember::join(const std::string& party) {
 std::vector<Awaited> StudyMember::missing_joins() {
   const std::optional<StudyDraft> found = draft();
   if (!found) return {{"", "draft"}};
-  std::vector<std::string> parties = found->owners;
-  parties.emplace_back(kServerName);
   std::vector<Awaited> out;
-  for (const std::string& party : parties)
+  for (const std::string& party : found->parties())
     if (!join(party)) out.push_back({party, study_record_name("join", 0, party)});
   return out;
 }
@@ -66,8 +64,7 @@ const StudyManifest& StudyMember::manifest() {
   require(drafted.has_value() && missing_joins().empty(), "all have joined");
   const StudyDraft read = read_draft(*drafted);
   std::vector<SignedMessage> joins;
-  for (const std::string& owner : read.owners) joins.push_back(*join(owner));
-  joins.push_back(*join(std::string(kServerName)));
+  for (const std::string& party : read.parties()) joins.push_back(*join(party));
   return manifest_.emplace(make_manifest(*drafted, joins, allow_insecure_));
 }
 
@@ -109,9 +106,12 @@ KeySet StudyMember::key_set(const KeyId& id) {
 std::vector<Awaited> StudyMember::missing(const std::string& kind, std::uint64_t number) {
   std::vector<Awaited> out;
   const StudyManifest& m = manifest();
-  for (const StudyParty& owner : m.owners)
-    if (!exchange_.hear(m, kind, number, owner.name))
-      out.push_back({owner.name, study_record_name(kind, number, owner.name)});
+  std::vector<std::string> from = m.draft.owners;
+  // Outside of sessions the recipient has its say.
+  if (number == 0 && m.recipient) from.push_back(m.recipient->name);
+  for (const std::string& party : from)
+    if (!exchange_.hear(m, kind, number, party))
+      out.push_back({party, study_record_name(kind, number, party)});
   return out;
 }
 

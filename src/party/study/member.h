@@ -40,7 +40,7 @@ class StudyMember {
   /// What records under the keys of all must share, and under those of one owner.
   KeySet key_set(const KeyId& id);
 
-  /// Of a kind of message of this session, by all owners: those that are not there. What is there was held to be theirs.
+  /// Of a kind of message of this session, by all owners (of session 0, and by the recipient): those that are not there. What is there was held to be theirs.
   std::vector<Awaited> missing(const std::string& kind, std::uint64_t session);
   /// A record that is not there, or not whole.
   Awaited awaited(const std::string& from, const std::string& record_name);

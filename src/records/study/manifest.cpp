@@ -109,9 +109,23 @@ void StudyDraft::validate() const {
          "does not serve its training");
   expect(threshold == 0 || (threshold >= kLeastThreshold && threshold <= owners.size()),
          "threshold", "is 2 to as many as its owners");
+  expect(recipient.empty()
+             ? !recipient_alone
+             : is_party_name(recipient) && recipient != kServerName && !names.contains(recipient),
+         "recipient", "has a name as owners have, and is none of them");
+  // It would have to be handed the file by somebody.
+  expect(recipient.empty() || whitening != Whitening::kFile, "recipient",
+         "needs a study whose whitening is 'none' or 'pooled'");
   const auto most = static_cast<std::size_t>(find_parameters(parameters).owners);
   expect(owners.size() <= most, "parameters",
          "'" + parameters + "' are for " + std::to_string(most) + " owners at most");
+}
+
+std::vector<std::string> StudyDraft::parties() const {
+  std::vector<std::string> out = owners;
+  if (!recipient.empty()) out.push_back(recipient);
+  out.emplace_back(kServerName);
+  return out;
 }
 
 std::size_t StudyDraft::index(const std::string& owner) const {
@@ -154,6 +168,10 @@ nlohmann::json to_json(const StudyDraft& d) {
                         {"results", 1}};
   if (d.layout == StudyDraft::Layout::kColumns) out["labels"] = d.labels;
   if (d.identifiers) out["identifiers"] = true;
+  if (!d.recipient.empty()) {
+    out["recipient"] = d.recipient;
+    out["readers"] = d.recipient_alone ? "recipient" : "all";
+  }
   if (d.epsilon != kDefaultStudyEpsilon) out["epsilon"] = d.epsilon;
   return out;
 }
@@ -163,7 +181,7 @@ StudyDraft draft_from_json(const JsonIn& in) {
       in,
       {"name", "owners", "coordinator", "classes", "layout", "columns", "column_names",
        "parameters", "training", "circuit", "whitening", "encoder", "threshold", "results"},
-      {"labels", "epsilon", "identifiers"});
+      {"labels", "epsilon", "recipient", "readers", "identifiers"});
   StudyDraft d;
   in.take("name", d.name);
   in.take("owners", d.owners);
@@ -184,6 +202,12 @@ StudyDraft draft_from_json(const JsonIn& in) {
   in.take("circuit", d.circuit);
   read_whitening(in.at("whitening"), d);
   in.take("epsilon", d.epsilon);
+  in.take("recipient", d.recipient);
+  std::string readers = "all";
+  in.take("readers", readers);
+  if (readers != "all" && readers != "recipient")
+    in.at("readers").refuse("\"all\" or \"recipient\"");
+  d.recipient_alone = readers == "recipient";
   if (!in.at("encoder").as<std::string>().empty()) d.encoder = hex_member<32>(in, "encoder");
   d.threshold = static_cast<std::size_t>(
       in.at("threshold").whole(kLeastThreshold, static_cast<std::int64_t>(kMostOwners)));
@@ -195,6 +219,7 @@ StudyDraft draft_from_json(const JsonIn& in) {
 
 const StudyParty& StudyManifest::party(const std::string& name) const {
   if (name == server.name) return server;
+  if (recipient && name == recipient->name) return *recipient;
   return owners[draft.index(name)];
 }
 
@@ -242,12 +267,12 @@ StudyManifest make_manifest(const SignedMessage& draft, std::span<const SignedMe
   out.draft = read_draft(draft);
   out.parameters = study_parameters(out.draft, allow_insecure);
   out.draft_digest = draft_digest(draft);
-  const std::size_t count = out.draft.owners.size();
-  require(joins.size() == count + 1, "a join of every owner, and the server's");
+  const std::vector<std::string> parties = out.draft.parties();
+  require(joins.size() == parties.size(), "a join of everybody who joins");
   std::set<PublicSigningKey> keys;
-  for (std::size_t i = 0; i <= count; ++i) {
-    const bool is_server = i == count;
-    StudyParty party{is_server ? std::string(kServerName) : out.draft.owners[i], {}, {}};
+  for (std::size_t i = 0; i < parties.size(); ++i) {
+    const bool is_server = parties[i] == kServerName;
+    StudyParty party{parties[i], {}, {}};
     const JsonIn body(joins[i].message.body, joins[i].where);
     require_members(body, is_server ? std::vector<std::string>{"signing"}
                                     : std::vector<std::string>{"sealing", "signing"});
@@ -258,6 +283,8 @@ StudyManifest make_manifest(const SignedMessage& draft, std::span<const SignedMe
       throw DataError(joins[i].where + ": '" + party.name + "' has the key of another party");
     if (is_server)
       out.server = std::move(party);
+    else if (party.name == out.draft.recipient)
+      out.recipient = std::move(party);
     else
       out.owners.push_back(std::move(party));
   }

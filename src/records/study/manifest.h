@@ -21,8 +21,10 @@
 //                                  mean's unit, 1e-6 to 1000
 //                  encoder         SHA-256 of the encoder's file, or empty
 //                  threshold       how many owners' shares open a result, 2 to as many as there are
+//                  recipient       where somebody gets the model who is no owner: its name, "server" is none
+//                  readers         where there is a recipient: "all", the owners too, or "recipient", it alone
 //                  results         how many may be opened: 1
-//   join-PARTY   kind "join", session 0, one of each owner and of the server; the study's digest is the SHA-256 of the
+//   join-PARTY   kind "join", session 0, one of each owner, of the recipient and of the server; the study's digest is the SHA-256 of the
 //                draft's signed bytes. Its body: `signing`, its Ed25519 key, with which this is signed, and, of owners,
 //                `sealing`, its X25519 key
 //
@@ -70,6 +72,11 @@ struct StudyDraft {
   double epsilon = kDefaultStudyEpsilon;  ///< of kPooled
   std::optional<Sha256Digest> encoder;
   std::size_t threshold = 0;  ///< 0: all owners
+  std::string recipient;      ///< empty: none
+  bool recipient_alone = false;
+
+  /// Who joins: the owners, the recipient, the server.
+  std::vector<std::string> parties() const;
 
   /// How many owners' shares open the model; any so many, where that is not all.
   std::size_t needed() const { return threshold == 0 ? owners.size() : threshold; }
@@ -95,13 +102,14 @@ using SealingKey = std::array<std::uint8_t, 32>;  ///< X25519, public
 struct StudyParty {
   std::string name;
   PublicSigningKey signing{};
-  SealingKey sealing{};  ///< of owners
+  SealingKey sealing{};  ///< not of the server
 };
 
 struct StudyManifest {
   StudyDraft draft;
   ParametersPtr parameters;
   std::vector<StudyParty> owners;  ///< in the draft's order
+  std::optional<StudyParty> recipient;
   StudyParty server;
   Sha256Digest draft_digest{}, digest{};
 
@@ -117,7 +125,7 @@ StudyMessage join_message(const Sha256Digest& draft_digest, const StudyParty& pa
 Sha256Digest draft_digest(const SignedMessage& draft);
 /// What a draft says; whether its coordinator has written it is seen once that has joined. Throws DataError.
 StudyDraft read_draft(const SignedMessage& draft);
-/// Owners' joins in their order, then the server's. Throws DataError that names the party, and SecurityError for parameters
+/// Joins as StudyDraft::parties(). Throws DataError that names the party, and SecurityError for parameters
 /// below 128 bits unless allowed.
 StudyManifest make_manifest(const SignedMessage& draft, std::span<const SignedMessage> joins,
                             bool allow_insecure);

@@ -17,7 +17,7 @@ constexpr std::uint64_t kTag = 16;
 
 Sha256Digest write_sealed_share(ByteSink& sink, const KeySet& keys, const SealedShare& share) {
   require(!share.receivers.empty() && share.receivers.size() <= kMostReceivers,
-          "1 to 16 receivers");
+          "1 to 17 receivers");
   ContainerWriter out(sink, header_for(FileKind::kSealedShare, keys));
   out.begin_section(kKeysSection);
   out.bytes(share.ephemeral);

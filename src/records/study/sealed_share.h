@@ -1,7 +1,7 @@
 // What an owner seals to others (secret/joint/sealed_box.h), kind 14: its share of an opening, or of its secret; and what
 // the exchange and the server see of it.
 //
-//   "BOXK"   X25519 key drawn for this box (32); number of receivers (2), 1 to 16; for each its X25519 key (32) and the
+//   "BOXK"   X25519 key drawn for this box (32); number of receivers (2), 1 to 17; for each its X25519 key (32) and the
 //            content's key under AES-256-GCM (48)
 //   "BOXC"   length (8) and bytes of the content under AES-256-GCM, its tag (16) at the end
 //
@@ -16,7 +16,7 @@
 namespace blindtuner::records {
 using namespace linalg;
 
-inline constexpr std::size_t kMostReceivers = 16;
+inline constexpr std::size_t kMostReceivers = 17;  ///< owners, and a recipient
 
 struct SealedShare {
   struct Receiver {

@@ -14,6 +14,7 @@
 #include "io/memory_stream.h"
 #include "learn/reference/metrics.h"
 #include "learn/reference/plain_reference.h"
+#include "learn/result_shape.h"
 #include "party/owner/study/gain.h"
 #include "party/owner/study/row_matching.h"
 #include "party/server/study/study_training.h"
@@ -22,6 +23,7 @@
 #include "party/study/study_run.h"
 #include "records/study/study_fixture.h"
 #include "records/study/sums.h"
+#include "secret/private_file.h"
 #include "secret/scheme_fixture.h"
 #include "transport/folder/folder_channel.h"
 
@@ -82,7 +84,7 @@ class StudyTrainingTest : public testing_support::IoTest {
     o.fingerprint = heard_;
     out.owner = std::make_unique<StudyOwner>(std::move(o));
     std::function<StudyData()> data;
-    if (with_data)
+    if (with_data && name != draft_.recipient)
       data = [this, k = place(name), owner = out.owner.get()] {
         if (draft_.identifiers) {
           StudyData own = known_columns_of(k);
@@ -129,11 +131,7 @@ class StudyTrainingTest : public testing_support::IoTest {
     }
     return party(name).step();
   }
-  void run(const std::function<bool()>& enough = {}) {
-    std::vector<std::string> all = draft_.owners;
-    all.emplace_back("server");
-    run(all, enough);
-  }
+  void run(const std::function<bool()>& enough = {}) { run(draft_.parties(), enough); }
   void run(const std::vector<std::string>& all, const std::function<bool()>& enough = {}) {
     std::set<std::string> idle;
     while (idle.size() < all.size()) {
@@ -155,7 +153,7 @@ class StudyTrainingTest : public testing_support::IoTest {
     }
   }
   void create(StudyDraft::Whitening whitening, bool columns = false, bool identifiers = false,
-              std::size_t threshold = 0) {
+              std::size_t threshold = 0, const std::string& recipient = "") {
     draft_ = small_draft(columns ? std::vector<std::string>{"a", "b"}
                                  : std::vector<std::string>{"a", "b", "c"});
     if (columns) {
@@ -165,6 +163,8 @@ class StudyTrainingTest : public testing_support::IoTest {
       draft_.identifiers = identifiers;
     }
     draft_.threshold = threshold;
+    draft_.recipient = recipient;
+    draft_.recipient_alone = !recipient.empty();
     draft_.whitening = whitening;
     draft_.config.steps = 4;
     draft_.config.averaging_start = -1;
@@ -176,6 +176,12 @@ class StudyTrainingTest : public testing_support::IoTest {
   HeldTranscript held() {
     const Party looks = party("a");
     return held_transcript(*looks.owner, study_run(*looks.owner));
+  }
+  SigningKey key_of(const std::string& name) {
+    const SecretBytes both = read_private(path(name) / "identity", "a study's identity", 64, {});
+    SecretBytes signing(32);
+    std::copy_n(both.span().begin(), 32, signing.span().begin());
+    return SigningKey(std::move(signing));
   }
   static void store_text(const fs::path& file, const std::string& text) {
     store(file, testing_support::Bytes(text.begin(), text.end()));
@@ -702,6 +708,67 @@ TEST_F(StudyTrainingTest, AnyTwoOfThreeOpenTheModelForAll) {
   EXPECT_TRUE(fs::remove(path("a") / "seen" / "decryptors-s1-server"));
   EXPECT_NE(complaint("a").find("a share of it was given to others"), std::string::npos);
   EXPECT_FALSE(fs::exists(exchange("share-s1-a")));
+}
+
+TEST_F(StudyTrainingTest, ARecipientAloneGetsTheModel) {
+  create(StudyDraft::Whitening::kPooled, false, false, 2, "lab");
+  run([&] { return party("a").owner->missing_joins().empty(); });
+  heard_ = party("a").owner->fingerprint().value();
+  // Another's keys in the recipient's place are another fingerprint than what was read out.
+  const testing_support::Bytes honest = load(exchange("join-lab"));
+  {
+    const Party a = party("a");
+    const SigningKey other = SigningKey::generate();
+    const StudyParty rogue{"lab", other.public_key(), {9}};
+    store_text(
+        exchange("join-lab"),
+        signed_text(join_message(draft_digest(*a.owner->exchange().find("draft")), rogue), other));
+  }
+  EXPECT_NE(complaint("a").find("is not that of the study in this exchange"), std::string::npos);
+  store(exchange("join-lab"), honest);
+  run();
+  EXPECT_EQ(complaint("lab"), "");
+  EXPECT_EQ(step("lab").kind, Advance::Kind::kFinished);
+  const nlohmann::json report = read_json(path("lab") / "report.json");
+  EXPECT_EQ(report["recipient"], "lab");
+  EXPECT_FALSE(report.contains("bits"));
+  const LinearClassifier model = load_classifier(path("lab") / "s1" / "model.npz").classifier;
+  for (std::size_t k = 0; k < 3; ++k) {
+    const Dataset test = rows_of(k, 200, 2);
+    EXPECT_GT(accuracy(predict(scores(model, test.features)), test.labels), 0.85);
+  }
+  const std::vector<std::string> by = report["opened_by"];
+  for (const std::string& name : draft_.owners) {
+    EXPECT_EQ(complaint(name), "");
+    EXPECT_EQ(step(name).kind, Advance::Kind::kFinished);
+    EXPECT_FALSE(fs::exists(path(name) / "report.json"));
+    EXPECT_FALSE(fs::exists(path(name) / "s1" / "model.npz"));
+  }
+  // An owner that looks all the same finds nothing sealed to it, and nor does whoever has the recipient's name alone.
+  const Party a = party("a");
+  const JointRun study = study_run(*a.owner);
+  const Sha256Digest contents = model_contents(*a.owner);
+  const CiphertextShape shape =
+      model_shape(*study.parameters, study.arrangement.layout, *study.circuit);
+  const std::unique_ptr<ByteSource> source =
+      a.owner->exchange().channel().find("share-s1-" + by.front());
+  try {
+    Sha256Digest read{};
+    (void)receive_share(
+        *source, study,
+        {"model", draft_.index(by.front()), contents, decryptors_text(*a.owner, by)}, shape,
+        report["noise"], a.owner->box_key(), read);
+    ADD_FAILURE() << "no complaint";
+  } catch (const DataError& error) {
+    EXPECT_NE(std::string(error.what()).find("sealed to others"), std::string::npos);
+  }
+  // Its join, changed afterwards: whoever agreed has seen the first.
+  fs::remove(path("c") / "said" / "answer-s1-c");
+  store_text(exchange("join-lab"),
+             signed_text(join_message(a.owner->manifest().draft_digest,
+                                      {"lab", key_of("lab").public_key(), {9}}),
+                         key_of("lab")));
+  EXPECT_NE(complaint("c").find("another message than 'lab' has sent before"), std::string::npos);
 }
 
 TEST_F(StudyTrainingTest, AStepThatIsNotWhatTheInputsGiveIsFound) {

@@ -17,13 +17,12 @@ struct Parties {
   std::vector<SigningKey> keys;  // owners', then the server's
   std::vector<SignedMessage> joins;
 
-  Parties() {
-    for (std::size_t i = 0; i <= draft.owners.size(); ++i) keys.push_back(SigningKey::generate());
+  explicit Parties(const std::string& recipient = "") {
+    draft.recipient = recipient;
+    for (std::size_t i = 0; i < draft.parties().size(); ++i) keys.push_back(SigningKey::generate());
     for (std::size_t i = 0; i < keys.size(); ++i) joins.push_back(join(i, keys[i]));
   }
-  std::string name(std::size_t i) const {
-    return i < draft.owners.size() ? draft.owners[i] : std::string(kServerName);
-  }
+  std::string name(std::size_t i) const { return draft.parties()[i]; }
   SignedMessage drafted() const {
     return parse_message(signed_text(draft_message(draft), keys[0]), "'draft'");
   }
@@ -72,6 +71,21 @@ TEST(StudyManifest, NamesWhoseJoinIsNotWhatItMustBe) {
   EXPECT_NE(parties.complaint(), "");
 }
 
+TEST(StudyManifest, ARecipientIsPartOfIt) {
+  Parties parties("lab");
+  const StudyManifest m = make_manifest(parties.drafted(), parties.joins, true);
+  EXPECT_EQ(m.owners.size(), 3u);
+  EXPECT_EQ(m.party("lab").signing, parties.keys[3].public_key());
+  EXPECT_EQ(m.party("lab").sealing, SealingKey{3});
+  EXPECT_EQ(m.server.signing, parties.keys[4].public_key());
+  // Somebody else's keys in its place are another study.
+  parties.joins[3] = parties.join(3, SigningKey::generate());
+  EXPECT_NE(m.fingerprint(), make_manifest(parties.drafted(), parties.joins, true).fingerprint());
+  parties.joins[3] = parties.joins[2];
+  EXPECT_EQ(parties.complaint(),
+            "'join-c': not what 'lab' was to send: it says that it is from 'c'");
+}
+
 TEST(StudyDraft, IsReadAsItWasWritten) {
   StudyDraft d = small_draft();
   d.column_names = {"age", "height", "weight", "größe", "x y"};
@@ -88,6 +102,12 @@ TEST(StudyDraft, IsReadAsItWasWritten) {
   EXPECT_FALSE(to_json(d).contains("epsilon"));
   d.epsilon = 0.1;
   EXPECT_EQ(to_json(d).at("epsilon"), 0.1);
+  EXPECT_EQ(again(d), to_json(d));
+  EXPECT_FALSE(to_json(d).contains("recipient"));
+  d.recipient = "lab";
+  EXPECT_EQ(again(d), to_json(d));
+  d.recipient_alone = true;
+  EXPECT_EQ(to_json(d).at("readers"), "recipient");
   EXPECT_EQ(again(d), to_json(d));
   EXPECT_EQ(to_json(d).at("threshold"), 3);
   d.threshold = 3;
@@ -147,6 +167,11 @@ TEST(StudyDraft, RefusesWhatNoStudyIs) {
       {"encoder", "00"},
       {"threshold", 1},
       {"threshold", 4},
+      {"recipient", "a"},
+      {"recipient", "server"},
+      {"recipient", "X"},
+      {"readers", "recipient"},  // there is none
+      {"readers", "some"},
       {"results", 2},
       {"more", 1},
   };

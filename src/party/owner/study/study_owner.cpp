@@ -119,7 +119,13 @@ StudyOwner::StudyOwner(StudyOwnerOptions options)
     : StudyMember(options.name, options.channel, made(options.folder, options.changes),
                   options.allow_insecure, options.changes),
       options_(std::move(options)),
-      phases_(setup_phases()) {}
+      phases_(setup_phases()) {
+  // Joining and agreeing are everybody's.
+  for (std::size_t i = 2; i < phases_.size(); ++i)
+    phases_[i].done = [this, done = std::move(phases_[i].done)] {
+      return is_recipient() || done();
+    };
+}
 
 // --- Identity and passphrase ----------------------------------------------------------------------
 
@@ -219,6 +225,7 @@ Advance StudyOwner::next() {
 void StudyOwner::begin_session() {
   require(options_.changes, "who only looks begins nothing");
   prepare();
+  if (is_recipient()) throw DataError("the owners make the keys of a study, not its recipient");
   if (!agreed_) throw DataError("no session has begun yet that could be given up");
   if (exchange().hear(manifest(), kReady, session_number(), std::string(kServerName)))
     throw DataError("the server has the keys of session " + std::to_string(session_number()) +
@@ -243,6 +250,11 @@ void StudyOwner::require_fingerprint(const std::string& heard) {
 std::optional<std::string> StudyOwner::fingerprint() {
   if (!missing_joins().empty()) return std::nullopt;
   return manifest().fingerprint();
+}
+
+bool StudyOwner::is_recipient() {
+  const std::optional<StudyDraft> found = draft();
+  return found && found->recipient == name();
 }
 
 bool StudyOwner::ready() { return exchange().kept(record(kReady, std::string(kServerName))); }
@@ -325,7 +337,7 @@ std::vector<Phase> StudyOwner::setup_phases() {
 void StudyOwner::join() {
   const StudyDraft read = draft().value();
   (void)study_parameters(read, allow_insecure());
-  if (std::ranges::find(read.owners, name()) == read.owners.end())
+  if (std::ranges::find(read.owners, name()) == read.owners.end() && name() != read.recipient)
     throw DataError("the study '" + read.name + "' has no owner '" + name() + "'");
   make_identity();
   StudyParty me{name(), signing_key().public_key(), box_key().public_key()};
@@ -337,11 +349,7 @@ void StudyOwner::agree() {
   const std::string said_name = study_record_name(kAgree, 0, name());
   if (!path_exists(exchange().folder() / "said" / said_name))
     require_fingerprint(options_.fingerprint);
-  for (const std::string& party : [&] {
-         std::vector<std::string> all = m.draft.owners;
-         all.emplace_back(kServerName);
-         return all;
-       }()) {
+  for (const std::string& party : m.draft.parties()) {
     const std::string joined = study_record_name("join", 0, party);
     exchange().keep(joined, *exchange().find(joined));
   }

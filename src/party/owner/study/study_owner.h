@@ -1,4 +1,5 @@
-// One owner of a study: what it does from joining to the keys of all, in phases. Whatever it has at hand follows from its folder and
+// One owner of a study: what it does from joining to the keys of all, in phases. (Or its recipient, who joins, agrees, and takes no
+// part in the rest.) Whatever it has at hand follows from its folder and
 // the exchange, so it may be killed at any moment and made anew; and everything secret in its shares follows
 // from one seed, so what it makes again is the same.
 //
@@ -62,6 +63,8 @@ class StudyOwner : public StudyMember {
   std::optional<std::string> fingerprint();
   /// Whether the server has the keys of all.
   bool ready();
+  /// Whether it is no owner, but who gets the model besides or alone.
+  bool is_recipient();
   /// This owner's place.
   std::size_t index() { return manifest().draft.index(name()); }
 

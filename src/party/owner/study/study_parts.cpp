@@ -38,6 +38,17 @@ std::vector<joint::PublicBoxKey> sealing_keys(StudyOwner& owner) {
   return out;
 }
 
+std::vector<joint::PublicBoxKey> readers_of_statistics(StudyOwner& owner) {
+  std::vector<joint::PublicBoxKey> out = sealing_keys(owner);
+  if (const auto& recipient = owner.manifest().recipient) out.push_back(recipient->sealing);
+  return out;
+}
+
+std::vector<joint::PublicBoxKey> readers_of_model(StudyOwner& owner) {
+  if (owner.manifest().draft.recipient_alone) return {owner.manifest().recipient->sealing};
+  return readers_of_statistics(owner);
+}
+
 std::vector<Sha256Digest> write_parts(StudyOwner& owner, const SecretKey& small,
                                       const Randomness& randomness) {
   const StudyKeyList& list = owner.keys();

@@ -24,7 +24,11 @@ namespace fs = std::filesystem;
 
 StudyTraining::StudyTraining(StudyOwner& owner, std::function<StudyData()> data)
     : owner_(owner), load_(std::move(data)) {
-  owner_.add_phases(phases());
+  std::vector<Phase> all = phases();
+  // Opening is all that a recipient does.
+  for (std::size_t i = 0; i + 1 < all.size(); ++i)
+    all[i].done = [this, done = std::move(all[i].done)] { return owner_.is_recipient() || done(); };
+  owner_.add_phases(std::move(all));
 }
 
 std::vector<Phase> StudyTraining::phases() {
@@ -89,10 +93,33 @@ std::vector<Phase> StudyTraining::phases() {
          return out.empty() && threshold() ? missing_of(owner_, nullptr, kDecryptors, true) : out;
        },
        [this] { answer_model(); }},
-      {"opens the model", [this] { return path_exists(report_path()); },
-       [this] { return with_data(missing_of(owner_, kShareRecord, kModelAnswer, decryptors())); },
+      {"opens the model", [this] { return path_exists(report_path()) || !reads(); },
+       [this] {
+         if (owner_.is_recipient()) return missing_for_recipient();
+         return with_data(missing_of(owner_, kShareRecord, kModelAnswer, decryptors()));
+       },
        [this] { open(); }},
   };
+}
+
+bool StudyTraining::reads() {
+  return owner_.is_recipient() || !owner_.manifest().draft.recipient_alone;
+}
+
+std::vector<Awaited> StudyTraining::missing_for_recipient() {
+  std::vector<Awaited> out = owner_.missing(kAgree, 0);
+  for (const char* kind : {kCommit, kNonce, kRows})
+    if (out.empty()) out = owner_.missing(kind, owner_.session_number());
+  if (out.empty() && pools_statistics(owner_.manifest().draft)) {
+    out = missing_statistics(owner_);
+    if (out.empty()) out = missing_of(owner_, kStatsShareRecord, kStatsAnswer, false);
+  }
+  if (out.empty()) out = missing_of(owner_, kModelRecord, kModel, true);
+  if (out.empty()) out = missing_transcript(owner_);
+  if (out.empty() && owner_.manifest().draft.by_threshold())
+    out = missing_of(owner_, nullptr, kDecryptors, true);
+  if (out.empty()) out = missing_of(owner_, kShareRecord, kModelAnswer, decryptors());
+  return out;
 }
 
 std::vector<Awaited> StudyTraining::with_data(std::vector<Awaited> others) const {
@@ -162,6 +189,7 @@ const StudyData& StudyTraining::data() {
 const JointRun& StudyTraining::run() {
   if (run_) return *run_;
   run_.emplace(study_run(owner_));
+  if (owner_.is_recipient()) return *run_;
   // One object of the parameters, whose rings the key's polynomials are of.
   run_->parameters = keys().secrets.parameters;
   run_->joint.parameters = run_->parameters;
@@ -242,7 +270,7 @@ void StudyTraining::answer_statistics() {
     Disclosure own = door();
     return send_share(sink, run(), {"sums", owner_.index(), all.parts},
                       own.share(all.sums, origin("statistics"), opening_of_statistics(run())),
-                      sealing_keys(owner_));
+                      readers_of_statistics(owner_));
   });
 }
 
@@ -265,22 +293,26 @@ std::vector<OpeningShare> StudyTraining::shares_of(std::span<const std::string> 
 
 static_assert(kDefaultStudyEpsilon == Whitening::kDefaultEpsilon);
 
+Whitening StudyTraining::pooled_whitening() {
+  const JointRun& r = run();
+  const JointStatistics all = joint_statistics(owner_, r);
+  const EncryptedSums& sums = all.sums;
+  const Origin from = origin("statistics");
+  const CiphertextShape shape{sums.packs.size(), 2, sums.shape.scale(*r.parameters)};
+  const double noise = share_noise(*r.parameters, shape, opening_of_statistics(r), from.name);
+  const std::vector<OpeningShare> shares =
+      shares_of(owner_.manifest().draft.owners, kStatsShareRecord, kStatsAnswer,
+                {"sums", 0, all.parts}, shape, noise);
+  return pooled_map(
+      r, owner_.is_recipient() ? values_of_shares(sums, shares) : door().open(sums, shares, from),
+      pooled_exponents(study_rows(owner_)), owner_.manifest().draft.epsilon);
+}
+
 void StudyTraining::send_data() {
   const JointRun& r = run();
   const StudyData& own = data();
   std::optional<Whitening> map = own.map;
-  if (pools_statistics(owner_.manifest().draft)) {
-    const JointStatistics all = joint_statistics(owner_, r);
-    const EncryptedSums& sums = all.sums;
-    Disclosure at = door();
-    // Asked for again the share is the same, and costs nothing.
-    const OpeningShare mine = at.share(sums, origin("statistics"), opening_of_statistics(r));
-    const std::vector<OpeningShare> shares = shares_of(
-        owner_.manifest().draft.owners, kStatsShareRecord, kStatsAnswer, {"sums", 0, all.parts},
-        {sums.packs.size(), 2, sums.shape.scale(*r.parameters)}, mine.noise);
-    map = pooled_map(r, at.open(sums, shares, origin("statistics")),
-                     pooled_exponents(study_rows(owner_)), owner_.manifest().draft.epsilon);
-  }
+  if (pools_statistics(owner_.manifest().draft)) map = pooled_whitening();
   if (map) map->save(owner_.session_folder() / "whitening.npz");
   send(kDataRecord, kDataCommit, [&](ByteSink& sink) {
     Disclosure at = door();
@@ -353,7 +385,7 @@ void StudyTraining::answer_model() {
     }
     Disclosure own = door();
     return send_share(sink, run(), {"model", owner_.index(), contents, asked.decryptors},
-                      own.share(file.model, origin("model"), asked), sealing_keys(owner_));
+                      own.share(file.model, origin("model"), asked), readers_of_model(owner_));
   });
 }
 
@@ -363,33 +395,35 @@ void StudyTraining::open() {
   const ModelFile file = model(contents);
   // Who has answered has held it.
   if (!path_exists(owner_.session_folder() / kTranscript)) keep_transcript();
-  Disclosure at = door();
+  const bool outside = owner_.is_recipient();
   const std::vector<std::string> named = decryptors_of(owner_, contents);
   const Opening asked = opening(named);
   const CiphertextShape shape = model_shape(*r.parameters, r.arrangement.layout, *r.circuit);
   const double noise = share_noise(*r.parameters, shape, asked, origin("model").name);
   const std::vector<OpeningShare> shares = shares_of(
       named, kShareRecord, kModelAnswer, {"model", 0, contents, asked.decryptors}, shape, noise);
+  const PlausibleValues plausible = plausible_weights(*r.parameters, r.arrangement.layout, r.config,
+                                                      *r.circuit, file.training.steps);
   const std::vector<double> values =
-      at.open(file.model, shares,
-              plausible_weights(*r.parameters, r.arrangement.layout, r.config, *r.circuit,
-                                file.training.steps),
-              origin("model"));
+      outside ? values_of_shares(file.model, shares, plausible)
+              : door().open(file.model, shares, plausible, origin("model"));
   ProductLayout columns = r.arrangement.layout;
   const std::vector<double> weights = joint_weights(r.arrangement, values);
   columns.features = weights.size() / columns.classes;
   LinearClassifier classifier = classifier_of(weights, columns);
 
   nlohmann::json report = {{"study", owner_.manifest().draft.name},
-                           {"owner", owner_.name()},
+                           {outside ? "recipient" : "owner", owner_.name()},
                            {"rows", r.arrangement.samples},
-                           {"own_rows", data().train.features.rows()},
                            {"owners", owner_.manifest().draft.owners},
                            {"steps", file.training.steps},
                            {"noise", noise},
                            {"opened_by", named},
-                           {"model", to_hex(contents)},
-                           {"bits", totals(at.ledger().read().value()).published_bits}};
+                           {"model", to_hex(contents)}};
+  if (!outside) {
+    report["own_rows"] = data().train.features.rows();
+    report["bits"] = totals(door().ledger().read().value()).published_bits;
+  }
   if (path_exists(matching_path())) report["matching"] = read_json(matching_path());
   DecryptedModel out;
   out.limit = LogitLimit::of(*r.circuit);
@@ -397,6 +431,7 @@ void StudyTraining::open() {
   const bool by_rows = owner_.manifest().draft.layout == StudyDraft::Layout::kRows;
   if (by_rows) {
     const fs::path map = owner_.session_folder() / "whitening.npz";
+    if (outside && pools_statistics(owner_.manifest().draft)) pooled_whitening().save(map);
     if (path_exists(map)) {
       const Whitening whitening = Whitening::load(map);
       classifier.weights.conservativeResize(Eigen::NoChange,
@@ -404,7 +439,8 @@ void StudyTraining::open() {
       classifier = whitening.unfold(classifier);
     }
     out.feature_names = owner_.manifest().draft.column_names;
-    report.update(gain_report(owner_.manifest().draft, data(), classifier, out.limit));
+    if (!outside)
+      report.update(gain_report(owner_.manifest().draft, data(), classifier, out.limit));
   }
   if (!by_rows)
     for (std::size_t i = 0; i < owner_.manifest().draft.owners.size(); ++i)

@@ -44,6 +44,10 @@ class StudyTraining {
 
  private:
   std::vector<Phase> phases();
+  /// Whether the model is for it, too.
+  bool reads();
+  /// Of all that a recipient opens the model with.
+  std::vector<Awaited> missing_for_recipient();
   std::vector<Awaited> with_data(std::vector<Awaited> others) const;
   /// As the operator has given it, and in a study that matches rows those that all owners have.
   const StudyData& given();
@@ -71,6 +75,8 @@ class StudyTraining {
 
   void send_match_key();
   void send_match();
+  /// Of the opened statistics of all rows.
+  Whitening pooled_whitening();
   void say_rows();
   void send_statistics();
   void answer_statistics();

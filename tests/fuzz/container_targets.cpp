@@ -296,7 +296,7 @@ void way_in_keys(Bytes bytes) {
   (void)read_way_in_keys(source, owner().set(), 2);
 }
 
-constexpr Target kTargets[] = {
+constexpr Target kContainerTargets[] = {
     {"container", container, nullptr, seed_container},
     {"inspect", inspect, mutate_inspect, seed_inspect},
     {"dataset", dataset, mutate_sections, seed_dataset},
@@ -317,6 +317,6 @@ constexpr Target kTargets[] = {
 
 }  // namespace
 
-std::span<const Target> container_targets() { return kTargets; }
+std::span<const Target> container_targets() { return kContainerTargets; }
 
 }  // namespace blindtuner::fuzz

@@ -233,7 +233,7 @@ std::size_t mutate_sentences(std::uint8_t* data, std::size_t size, std::size_t m
   return mutate_tensors(data, size, most, seed, 5);
 }
 
-constexpr Target kTargets[] = {
+constexpr Target kEncoderTargets[] = {
     {"safetensors", safetensors},
     {"vision", vision, mutate_vision},
     {"sentences", sentences, mutate_sentences},
@@ -246,6 +246,6 @@ constexpr Target kTargets[] = {
 
 }  // namespace
 
-std::span<const Target> encoder_targets() { return kTargets; }
+std::span<const Target> encoder_targets() { return kEncoderTargets; }
 
 }  // namespace blindtuner::fuzz

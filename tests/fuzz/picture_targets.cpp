@@ -48,13 +48,13 @@ void exif(Bytes bytes) {
   if (orientation < 1 || orientation > 8) std::abort();
 }
 
-constexpr Target kTargets[] = {
+constexpr Target kPictureTargets[] = {
     {"jpeg", picture<decode_jpeg>}, {"png", picture<png_of_16_bits>}, {"bmp", picture<decode_bmp>},
     {"webp", picture<decode_webp>}, {"picture", any_picture},         {"exif", exif},
 };
 
 }  // namespace
 
-std::span<const Target> picture_targets() { return kTargets; }
+std::span<const Target> picture_targets() { return kPictureTargets; }
 
 }  // namespace blindtuner::fuzz

@@ -320,7 +320,7 @@ void seed_ledger(const fs::path& folder) {
   write_whole(folder / "all_kinds", bytes_of(test_ledger().lines));
 }
 
-constexpr Target kTargets[] = {
+constexpr Target kRecordTargets[] = {
     {"json", any_json},
     {"parameters", parameters, nullptr, seed_parameters},
     {"secret_key", secret_key, mutate_sections, seed_secret_key},
@@ -340,6 +340,6 @@ constexpr Target kTargets[] = {
 
 }  // namespace
 
-std::span<const Target> record_targets() { return kTargets; }
+std::span<const Target> record_targets() { return kRecordTargets; }
 
 }  // namespace blindtuner::fuzz

@@ -148,7 +148,7 @@ void seed_feature_cache(const fs::path& folder) {
     write_whole(folder / "one", read_whole(file.path()));
 }
 
-constexpr Target kTargets[] = {
+constexpr Target kTableTargets[] = {
     {"csv", csv},
     {"npy", npy},
     {"npz", npz},
@@ -167,6 +167,6 @@ constexpr Target kTargets[] = {
 
 }  // namespace
 
-std::span<const Target> table_targets() { return kTargets; }
+std::span<const Target> table_targets() { return kTableTargets; }
 
 }  // namespace blindtuner::fuzz

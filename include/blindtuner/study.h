@@ -34,8 +34,9 @@ struct StudyPlan {
   /// everything.
   std::size_t threshold = 0;
   TrainingOptions options{};
-  /// "none", "pooled" by the statistics of all rows, or a file with a map that all owners have.
-  std::string whitening = "none";
+  /// "none", "pooled" by the statistics of all rows, or a file with a map that all owners have. Empty: "pooled" for three
+  /// owners or more; two would each know the other's statistics, and have none.
+  std::string whitening{};
   double epsilon = 0.01;            ///< of "pooled": what is added to columns' variances, 10^-6 to 1000
   std::filesystem::path encoder{};  ///< whose digest the study names; empty: none
   std::string parameters{};         ///< name of a set for as many owners; empty: by their number

@@ -144,7 +144,7 @@ class Study(_Party):
 
     @classmethod
     def create(cls, folder, exchange, owner, *, name, owners, classes, columns, column_names=(), labels="",
-               identifiers=False, threshold=0, configuration=None, softmax="default", score_range=0.0, whitening="none", epsilon=0.01, encoder=None,
+               identifiers=False, threshold=0, configuration=None, softmax="default", score_range=0.0, whitening=None, epsilon=0.01, encoder=None,
                parameters="", passphrase=None, context=None):
         """Writes down what the study is, as its coordinator, and joins it. All of it is seen by all, and by whoever reaches the
         exchange.
@@ -162,7 +162,8 @@ class Study(_Party):
         threshold : how many owners open the model; 0: all. Any so many of them and the server together can then read
             everything.
         configuration, softmax, score_range : of the training, as `TrainingOptions` has them.
-        whitening : "none", "pooled" by the statistics of all rows, or a file with a map that all owners have.
+        whitening : "none", "pooled" by the statistics of all rows, or a file with a map that all owners have. By default
+            "pooled" for three owners or more; two would each know the other's statistics, and have none.
         epsilon : of "pooled".
         encoder : file of the encoder that all use.
         parameters : name of a parameter set; by the number of owners.
@@ -174,7 +175,7 @@ class Study(_Party):
         plan.column_names, plan.labels = list(column_names), labels
         plan.identifiers, plan.threshold = identifiers, threshold
         plan.options = _core.TrainingOptions(configuration, softmax, score_range)
-        plan.whitening, plan.epsilon, plan.parameters = str(whitening), epsilon, parameters
+        plan.whitening, plan.epsilon, plan.parameters = "" if whitening is None else str(whitening), epsilon, parameters
         if encoder is not None:
             plan.encoder = encoder
         return cls(_core.Study.create(folder, exchange, owner, plan, passphrase=passphrase, context=context,

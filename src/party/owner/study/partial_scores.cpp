@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <ranges>
 #include <unordered_map>
 
 #include "base/error.h"
@@ -128,13 +127,12 @@ JoinedScores add_up(const std::vector<std::string>& owners, std::span<const Part
   out.scores.resize(parts[0].scores.rows(), parts[0].scores.cols());
   for (std::size_t i = 0; i < parts[0].rows.size(); ++i) {
     Eigen::RowVectorXd sum = parts[0].scores.row(static_cast<Eigen::Index>(i));
-    const bool all =
-        std::ranges::all_of(std::views::iota(std::size_t{1}, parts.size()), [&](std::size_t k) {
-          const auto at = places[k].find(parts[0].rows[i]);
-          if (at == places[k].end()) return false;
-          sum += parts[k].scores.row(at->second);
-          return true;
-        });
+    bool all = true;
+    for (std::size_t k = 1; k < parts.size() && all; ++k) {
+      const auto at = places[k].find(parts[0].rows[i]);
+      all = at != places[k].end();
+      if (all) sum += parts[k].scores.row(at->second);
+    }
     if (!all) continue;
     out.scores.row(static_cast<Eigen::Index>(out.rows.size())) = sum;
     out.rows.push_back(i);

@@ -33,7 +33,7 @@ struct SecretText {
   }
 };
 
-std::span<const std::uint8_t> bytes_of(std::string_view text) {
+std::span<const std::uint8_t> text_bytes(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
@@ -109,7 +109,7 @@ void write_private(const std::filesystem::path& path, std::string_view what,
     file.text += "plain\n";
     file.add_hex(bytes.span());
   } else {
-    const SealedBytes sealed = seal(bytes.span(), passphrase, bytes_of(associated(what)), cost);
+    const SealedBytes sealed = seal(bytes.span(), passphrase, text_bytes(associated(what)), cost);
     file.text += "sealed " + std::to_string(sealed.cost.log_n) + " " +
                  std::to_string(sealed.cost.r) + " " + std::to_string(sealed.cost.p) + " " +
                  to_hex(sealed.salt) + " " + to_hex(sealed.nonce) + "\n";
@@ -130,7 +130,7 @@ SecretBytes read_private(const std::filesystem::path& path, std::string_view wha
   if (parsed.is_sealed) {
     if (!passphrase) refuse("is protected by a passphrase, and none was given");
     std::optional<SecretBytes> opened =
-        open_seal(parsed.sealed, passphrase(), bytes_of(associated(what)));
+        open_seal(parsed.sealed, passphrase(), text_bytes(associated(what)));
     if (!opened) refuse("the passphrase is wrong, or the file was changed");
     parsed.plain = std::move(*opened);
   }

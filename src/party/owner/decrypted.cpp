@@ -25,22 +25,22 @@ bool is_json(const fs::path& path) { return path.extension() == ".json"; }
 
 nlohmann::json classifier_json(const DecryptedModel& decrypted) {
   const LinearClassifier& model = decrypted.classifier;
-  nlohmann::json json = {{"classes", model.weights.rows()},
-                         {"features", model.weights.cols()},
-                         {"circuit", decrypted.limit.circuit},
-                         {"logit_limit", decrypted.limit.limit}};
-  if (!decrypted.class_names.empty()) json["class_names"] = decrypted.class_names;
-  if (!decrypted.feature_names.empty()) json["feature_names"] = decrypted.feature_names;
-  if (!decrypted.pooling.empty()) json["pooling"] = decrypted.pooling;
-  if (!decrypted.label_name.empty()) json["label_name"] = decrypted.label_name;
-  if (!decrypted.column_owners.empty()) json["column_owners"] = decrypted.column_owners;
+  nlohmann::json out = {{"classes", model.weights.rows()},
+                        {"features", model.weights.cols()},
+                        {"circuit", decrypted.limit.circuit},
+                        {"logit_limit", decrypted.limit.limit}};
+  if (!decrypted.class_names.empty()) out["class_names"] = decrypted.class_names;
+  if (!decrypted.feature_names.empty()) out["feature_names"] = decrypted.feature_names;
+  if (!decrypted.pooling.empty()) out["pooling"] = decrypted.pooling;
+  if (!decrypted.label_name.empty()) out["label_name"] = decrypted.label_name;
+  if (!decrypted.column_owners.empty()) out["column_owners"] = decrypted.column_owners;
   for (Eigen::Index k = 0; k < model.weights.rows(); ++k) {
     nlohmann::json row = nlohmann::json::array();
     for (Eigen::Index j = 0; j < model.weights.cols(); ++j) row.push_back(model.weights(k, j));
-    json["weights"].push_back(std::move(row));
-    json["bias"].push_back(model.bias(k));
+    out["weights"].push_back(std::move(row));
+    out["bias"].push_back(model.bias(k));
   }
-  return json;
+  return out;
 }
 
 /// Of a model or of scores, as a file says it: of a circuit that there is, and at most what that stands
@@ -68,8 +68,8 @@ void require_said(const JsonIn& in, const char* name, std::size_t size) {
 }
 
 DecryptedModel classifier_from_json(const fs::path& path) {
-  const nlohmann::json json = read_json(path);
-  const JsonIn in(json, quoted_path(path)), weights = in.at("weights"), bias = in.at("bias");
+  const nlohmann::json read = read_json(path);
+  const JsonIn in(read, quoted_path(path)), weights = in.at("weights"), bias = in.at("bias");
   if (weights.size() == 0) weights.refuse("a row of numbers a class");
   if (bias.size() != weights.size()) bias.refuse("a number a class");
   DecryptedModel out;

@@ -9,6 +9,13 @@
 #include "records/sections.h"
 
 namespace blindtuner::records {
+/// One key's polynomials.
+struct ShareItem {
+  std::string key;
+  const Ring* ring;
+  std::size_t q_count, p_count, count;
+};
+
 namespace {
 
 constexpr SectionTag kOwnerSection = section_tag("OWNR"), kWayInSection = section_tag("LINW"),
@@ -30,15 +37,8 @@ SectionTag section_of(ShareKind kind) {
   throw ContractError("no such kind of share");
 }
 
-/// One key's polynomials.
-struct Item {
-  std::string key;
-  const Ring* ring;
-  std::size_t q_count, p_count, count;
-};
-
-std::vector<Item> items_of(const StudyKeyList& list, ShareKind kind) {
-  std::vector<Item> out;
+std::vector<ShareItem> items_of(const StudyKeyList& list, ShareKind kind) {
+  std::vector<ShareItem> out;
   const auto add = [&](const KeyPlan& plan) {
     out.push_back({plan.name(), &list.ring(plan), plan.shape.q_count, plan.shape.p_count,
                    plan.shape.digits()});
@@ -139,7 +139,7 @@ struct ShareWriter::State {
   State(ByteSink& sink, const StudyKeyList& list, ShareKind kind)
       : items(items_of(list, kind)),
         out(sink, make_header(FileKind::kKeyShares, *list.parameters, list.id)) {}
-  std::vector<Item> items;
+  std::vector<ShareItem> items;
   std::size_t next = 0;
   ContainerWriter out;
 };
@@ -162,7 +162,7 @@ ShareWriter::~ShareWriter() = default;
 void ShareWriter::put(const std::string& key, const KeyShare& share) {
   State& s = *state_;
   require(s.next < s.items.size() && s.items[s.next].key == key, "shares in the record's order");
-  const Item& item = s.items[s.next++];
+  const ShareItem& item = s.items[s.next++];
   require(share.size() == item.count, "a share has the key's polynomials");
   for (const Poly& x : share) {
     require(&x.ring() == item.ring && x.q_count() == item.q_count && x.p_count() == item.p_count,
@@ -180,7 +180,7 @@ Sha256Digest ShareWriter::commit() {
 struct ShareReader::State {
   State(ByteSource& source, const StudyKeyList& list, ShareKind kind)
       : items(items_of(list, kind)), in(source, FileKind::kKeyShares) {}
-  std::vector<Item> items;
+  std::vector<ShareItem> items;
   std::size_t next = 0;
   ContainerReader in;
 };
@@ -206,7 +206,7 @@ ShareReader::ShareReader(ShareReader&&) noexcept = default;
 KeyShare ShareReader::next(const std::string& key) {
   State& s = *state_;
   require(s.next < s.items.size() && s.items[s.next].key == key, "shares in the record's order");
-  const Item& item = s.items[s.next++];
+  const ShareItem& item = s.items[s.next++];
   KeyShare out;
   for (std::size_t i = 0; i < item.count; ++i)
     out.push_back(read_residues(s.in, *item.ring, item.q_count, item.p_count));
@@ -222,7 +222,7 @@ Sha256Digest ShareReader::finish() {
 Sha256Digest share_contents(ByteSource& source, const StudyKeyList& list, ShareKind kind,
                             std::size_t owner) {
   ShareReader in(source, list, kind, owner);
-  for (const Item& item : items_of(list, kind)) (void)in.next(item.key);
+  for (const ShareItem& item : items_of(list, kind)) (void)in.next(item.key);
   return in.finish();
 }
 
@@ -258,7 +258,7 @@ std::vector<KeySwitchKey> read_way_in_keys(ByteSource& source, const KeySet& set
 
 std::uint64_t key_shares_bytes(const StudyKeyList& list, ShareKind kind) {
   std::uint64_t residues = 0;
-  for (const Item& item : items_of(list, kind))
+  for (const ShareItem& item : items_of(list, kind))
     residues += item.count * residues_bytes(*item.ring, item.q_count, item.p_count);
   return file_size(*list.parameters, std::array{kLayoutBytes, kOwnerBytes, residues});
 }

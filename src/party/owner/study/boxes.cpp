@@ -32,4 +32,31 @@ joint::SealedBox read_box(ByteSource& source, const KeySet& keys, std::uint64_t 
   return box;
 }
 
+SecretBytes open_sent_box(StudyOwner& owner, const std::string& from, const std::string& record,
+                          const std::string& what, std::uint64_t bytes,
+                          const Sha256Digest& committed, std::span<const std::uint8_t> bound) {
+  return read_of(from, [&] {
+    Channel& channel = owner.exchange().channel();
+    const std::string name = owner.record(record, from);
+    const std::unique_ptr<ByteSource> source = channel.find(name);
+    if (!source) throw DataError(channel.place(name) + ": is not there any more");
+    Sha256Digest contents{};
+    const joint::SealedBox box =
+        read_box(*source, owner.key_set(owner.session().joint), bytes, contents);
+    if (contents != committed)
+      throw DataError(source->name() + ": another " + what + " than it has committed to");
+    std::optional<SecretBytes> out = joint::open_box(box, owner.box_key(), bound);
+    if (!out)
+      throw DataError(source->name() + ": a " + what +
+                      " that is sealed to others, or of another session");
+    return std::move(*out);
+  });
+}
+
+std::vector<joint::PublicBoxKey> sealing_keys(StudyOwner& owner) {
+  std::vector<joint::PublicBoxKey> out;
+  for (const StudyParty& party : owner.manifest().owners) out.push_back(party.sealing);
+  return out;
+}
+
 }  // namespace blindtuner::party

@@ -3,6 +3,7 @@
 
 #include <initializer_list>
 
+#include "party/owner/study/study_owner.h"
 #include "records/study/sealed_share.h"
 #include "secret/joint/sealed_box.h"
 
@@ -17,5 +18,12 @@ Sha256Digest write_box(ByteSink& sink, const KeySet& keys, const joint::SealedBo
 /// Of so many bytes. Throws DataError.
 joint::SealedBox read_box(ByteSource& source, const KeySet& keys, std::uint64_t bytes,
                           Sha256Digest& contents);
+/// What one owner has sealed for this one in a record of this session, under the keys of all: of so many bytes, held against the
+/// contents that it has committed to. `what` it is, for messages. Throws DataError that names the owner.
+SecretBytes open_sent_box(StudyOwner& owner, const std::string& from, const std::string& record,
+                          const std::string& what, std::uint64_t bytes,
+                          const Sha256Digest& committed, std::span<const std::uint8_t> bound);
+/// Of all owners, in their order.
+std::vector<joint::PublicBoxKey> sealing_keys(StudyOwner& owner);
 
 }  // namespace blindtuner::party

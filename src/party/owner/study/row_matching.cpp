@@ -14,12 +14,6 @@ namespace {
 
 constexpr std::size_t kKeyBytes = 32;
 
-KeySet key_set(StudyOwner& owner) {
-  const ParametersPtr& p = owner.manifest().parameters;
-  return {p, make_header(FileKind::kSecretKey, *p, owner.session().joint),
-          "this session of the study"};
-}
-
 /// What a box is for: no other owner's, record's or session's stands for it.
 std::vector<std::uint8_t> purpose(StudyOwner& owner, const char* record, const std::string& from) {
   return bound_words({"blindtuner study rows 1", to_hex(owner.manifest().digest),
@@ -28,29 +22,14 @@ std::vector<std::uint8_t> purpose(StudyOwner& owner, const char* record, const s
 
 Sha256Digest seal(ByteSink& sink, StudyOwner& owner, const char* record,
                   std::span<const std::uint8_t> plain) {
-  std::vector<joint::PublicBoxKey> receivers;
-  for (const StudyParty& party : owner.manifest().owners) receivers.push_back(party.sealing);
-  return write_box(sink, key_set(owner),
-                   joint::seal_box(plain, receivers, purpose(owner, record, owner.name())));
+  return write_box(
+      sink, owner.key_set(owner.session().joint),
+      joint::seal_box(plain, sealing_keys(owner), purpose(owner, record, owner.name())));
 }
 
-/// Of so many bytes, held against what was said of it.
 SecretBytes opened(StudyOwner& owner, const char* record, const std::string& from,
                    std::uint64_t bytes, const Sha256Digest& said) {
-  return read_of(from, [&] {
-    Channel& channel = owner.exchange().channel();
-    const std::string name = owner.record(record, from);
-    const std::unique_ptr<ByteSource> source = channel.find(name);
-    if (!source) throw DataError(channel.place(name) + ": is not there");
-    Sha256Digest contents{};
-    const joint::SealedBox box = read_box(*source, key_set(owner), bytes, contents);
-    if (contents != said)
-      throw DataError(source->name() + ": another record than it has said it is");
-    std::optional<SecretBytes> out =
-        joint::open_box(box, owner.box_key(), purpose(owner, record, from));
-    if (!out) throw DataError(source->name() + ": is sealed to others, or for something else");
-    return std::move(*out);
-  });
+  return open_sent_box(owner, from, record, "record", bytes, said, purpose(owner, record, from));
 }
 
 SecretBytes match_key(StudyOwner& owner) {

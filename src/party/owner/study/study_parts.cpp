@@ -32,12 +32,6 @@ SecretBytes copy_of(const SecretBytes& secret) {
 
 }  // namespace
 
-std::vector<joint::PublicBoxKey> sealing_keys(StudyOwner& owner) {
-  std::vector<joint::PublicBoxKey> out;
-  for (const StudyParty& party : owner.manifest().owners) out.push_back(party.sealing);
-  return out;
-}
-
 std::vector<joint::PublicBoxKey> readers_of_statistics(StudyOwner& owner) {
   std::vector<joint::PublicBoxKey> out = sealing_keys(owner);
   if (const auto& recipient = owner.manifest().recipient) out.push_back(recipient->sealing);
@@ -71,34 +65,23 @@ std::vector<Sha256Digest> write_parts(StudyOwner& owner, const SecretKey& small,
 void keep_sum_of_parts(StudyOwner& owner) {
   const StudyKeyList& list = owner.keys();
   const Ring& ring = list.parameters->small_ring();
-  const joint::BoxKey key = owner.box_key();
   const std::size_t place = owner.index();
   const std::string kind = part_record(place);
   Poly sum;
   for (const std::string& from : owner.manifest().draft.owners) {
-    const Sha256Digest committed = committed_parts(owner, from)[place];
+    const SecretBytes content =
+        open_sent_box(owner, from, kind, "part", part_bytes(*list.parameters),
+                      committed_parts(owner, from)[place],
+                      bound_to(owner, owner.manifest().draft.index(from), place));
+    Poly part(ring, kResultPrimes, 0, Domain::kNtt, /*wiped=*/true);
     read_of(from, [&] {
-      Channel& channel = owner.exchange().channel();
-      const std::unique_ptr<ByteSource> source = channel.find(owner.record(kind, from));
-      if (!source)
-        throw DataError(channel.place(owner.record(kind, from)) + ": is not there any more");
-      Sha256Digest contents{};
-      const joint::SealedBox box =
-          read_box(*source, owner.key_set(list.id), part_bytes(*list.parameters), contents);
-      if (contents != committed)
-        throw DataError(source->name() + ": another part than it has committed to");
-      const std::optional<SecretBytes> content =
-          joint::open_box(box, key, bound_to(owner, owner.manifest().draft.index(from), place));
-      if (!content)
-        throw DataError(source->name() +
-                        ": a part that is sealed to others, or of another session");
-      Poly part(ring, kResultPrimes, 0, Domain::kNtt, /*wiped=*/true);
-      unpack_residues(content->span(), part, source->name());
-      if (sum.empty())
-        sum = std::move(part);
-      else
-        add_inplace(sum, part);
+      unpack_residues(content.span(), part,
+                      owner.exchange().channel().place(owner.record(kind, from)));
     });
+    if (sum.empty())
+      sum = std::move(part);
+    else
+      add_inplace(sum, part);
   }
   SecretBytes bytes(part_bytes(*list.parameters));
   pack_residues(sum, bytes.span());

@@ -17,8 +17,6 @@ void keep_sum_of_parts(StudyOwner& owner);
 /// What this owner opens with, as one of these. `parameters`: those of its keys. Throws DataError where nothing was kept.
 joint::OpeningPart opening_part(StudyOwner& owner, const Parameters& parameters,
                                 std::span<const std::string> decryptors);
-/// Of all owners, in their order.
-std::vector<joint::PublicBoxKey> sealing_keys(StudyOwner& owner);
 /// Of those who read the model; or the statistics, without whose map nobody could use it.
 std::vector<joint::PublicBoxKey> readers_of_model(StudyOwner& owner);
 std::vector<joint::PublicBoxKey> readers_of_statistics(StudyOwner& owner);

@@ -192,9 +192,10 @@ class Signals(System):
     def test_computing(self):
         """In the middle of things that take long: one that asks often and one that cannot."""
         wide = self.work / "wide.npy"
-        npy(wide, [[byte / 256 for byte in os.urandom(2000)] for _ in range(1000)])
+        npy(wide, [[byte / 256 for byte in os.urandom(2000)] for _ in range(2100)])
         for name, command, moments in (
-                # The eigenvectors of 2000 features are one call of a library, of many seconds.
+                # The eigenvectors of 2000 features are one call of a library, of seconds (of fewer
+                # samples than features it would be the smaller problem of their products).
                 ("whiten", [OWNER, "whiten", "--features", wide, "--out", self.work / "w.npz"],
                  (0, 1.0)),
                 ("keygen", [OWNER, "keygen", "--out", self.work / "keys", "--classes", 10],

@@ -85,9 +85,12 @@ struct Study::State {
     party::StudyTraining training;
   };
 
+  State(Context where, party::StudyPlace at, SecretBytes words)
+      : context(std::move(where)), place(std::move(at)), passphrase(std::move(words)) {}
+
   Context context;
   party::StudyPlace place;
-  SecretBytes passphrase{};   ///< empty: none
+  SecretBytes passphrase;     ///< empty: none
   std::string fingerprint{};  ///< as it was heard
   std::shared_ptr<const party::StudyData> data{};
   const OwnerNotices* notices = nullptr;  ///< of the call at work

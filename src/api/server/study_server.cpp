@@ -75,7 +75,7 @@ StudyStatus StudyServer::step(const std::function<void(const std::string&, doubl
   try {
     s.progress = progress;
     if (!s.party) s.party.emplace(s.context, s.folder, s.exchange, true, s.events());
-    const StudyStatus out = s.party->status(s.party->server.step());
+    StudyStatus out = s.party->status(s.party->server.step());
     s.progress = {};
     return out;
   } catch (...) {

@@ -237,6 +237,11 @@ class Study(_Party):
         """Does the next phase, if it waits for nothing. progress : function of a task and how much of it is done."""
         return self._core.step(progress=progress, warning=_warn, note=_warn)
 
+    def go_on_without(self, *owners):
+        """Once the keys are there: goes on without these `owners`, who are away for good, as soon as all others have said the
+        same (a study with a threshold, of rows)."""
+        self._core.go_on_without(list(owners))
+
     def begin_session(self):
         """Gives up the keys that are being made, for an owner that has vanished, and makes others."""
         self._core.begin_session()

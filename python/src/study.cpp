@@ -180,6 +180,12 @@ void add_study_owner(py::module_& m) {
             return alone(h, [&] { return h.study.step(notices); });
           },
           py::kw_only(), "progress"_a = py::none(), "warning"_a = py::none(), "note"_a = py::none())
+      .def(
+          "go_on_without",
+          [](H& h, const std::vector<std::string>& owners) {
+            alone(h, [&] { h.study.go_on_without(owners); });
+          },
+          "owners"_a)
       .def("begin_session", [](H& h) { alone(h, [&] { h.study.begin_session(); }); })
       .def("open_model", [](H& h) { return alone(h, [&] { return h.study.open_model(); }); })
       .def("open_report", [](H& h) { return alone(h, [&] { return h.study.open_report(); }); })

@@ -40,10 +40,11 @@ Arrangement arrange_rows(const Parameters& parameters, std::span<const std::size
   out.layout = ProductLayout::create(parameters, 1, columns + 1, classes, width);
   std::vector<std::size_t> owner_of;  // by block, owner after owner
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    require(rows[i] >= 1 && rows[i] <= kMaxSamples, "an owner has 1 to 2^32 - 1 rows");
+    require(rows[i] <= kMaxSamples, "an owner has at most 2^32 - 1 rows");
     out.samples += rows[i];
     owner_of.resize(owner_of.size() + quotient_up(rows[i], out.layout.rows()), i);
   }
+  require(out.samples >= 1, "an owner with rows");
   const std::size_t blocks = owner_of.size();
   out.layout =
       ProductLayout::create(parameters, blocks * out.layout.rows(), columns + 1, classes, width);

@@ -52,7 +52,7 @@ struct Arrangement {
 /// Cells of an owner who is alone.
 OwnerCells all_cells(const ProductLayout& layout, bool labels);
 
-/// Owners with so many rows each, 1 or more, of the same columns. Blocks are dealt out so that every batch of
+/// Owners with so many rows each, of the same columns; not all have none. Blocks are dealt out so that every batch of
 /// `batch_blocks` (and a shorter last one) has of each owner a number of blocks less than one from its share of all;
 /// where there is a shorter one, those before it may be off by a share of one more, one over their number.
 /// Throws ContractError for sizes that cannot be laid out.

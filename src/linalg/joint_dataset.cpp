@@ -56,6 +56,31 @@ void JointDataset::add_label(std::size_t owner, std::size_t index, const SeededC
   --missing_;
 }
 
+void JointDataset::leave_out(std::size_t owner, const Parameters& parameters) {
+  require(owner < features_.size(), "one of the owners");
+  const ProductLayout& l = data_.layout;
+  const OwnerCells& cells = arrangement_.owners[owner];
+  const auto zero = [&](double scale) {
+    Ciphertext c;
+    c.c0 = Poly::zero(parameters.small_ring(), 2, 0, Domain::kNtt);
+    c.c1 = Poly::zero(parameters.small_ring(), 2, 0, Domain::kNtt);
+    c.scale = scale;
+    return SeededCiphertext::whole(std::move(c));
+  };
+  for (std::size_t i = 0; i < features_[owner].size(); ++i) {
+    take(features_[owner], i);
+    data_.features[cells.blocks[i / cells.groups] * l.feature_groups() + cells.first_group +
+                   i % cells.groups] = zero(kFeatureScale);
+  }
+  const std::vector<std::size_t> supers = cells.label_supers(l);
+  for (std::size_t i = 0; i < labels_[owner].size(); ++i) {
+    take(labels_[owner], i);
+    SeededCiphertext& sum = data_.labels[supers[i / l.ratio] * l.ratio + i % l.ratio];
+    if (sum.c0.empty()) sum = zero(kErrorScale);
+  }
+  missing_ -= features_[owner].size() + labels_[owner].size();
+}
+
 EncryptedDataset JointDataset::finish() && {
   require(complete(), "all owners' data");
   return std::move(data_);

@@ -19,6 +19,8 @@ class JointDataset {
                    const KeySwitchKey& way_in);
   void add_label(std::size_t owner, std::size_t index, const SeededCiphertext& c,
                  const KeySwitchKey& way_in);
+  /// Nothing comes of this owner: its cells are zero, which adds nothing to any gradient. Throws ContractError where something has.
+  void leave_out(std::size_t owner, const Parameters& parameters);
   /// Whether everything has come.
   bool complete() const { return missing_ == 0; }
   /// Throws ContractError where something is missing.

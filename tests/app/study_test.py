@@ -165,6 +165,61 @@ class Study(Base):
         self.refused(self.study("west", "run", "--new-session"), "has the keys of session 1 already")
         self.refused(self.study("north", *create[:-2], "--labels", "north"), "'columns' has a number for each owner")
 
+    def test_without(self):
+        """An owner that has made keys with two others does not come back with its data."""
+        folder = self.folder / "without"
+        folder.mkdir()
+        for seed, owner in enumerate(OWNERS):
+            table(folder / f"{owner}.csv", 60, seed)
+        (folder / "train.json").write_text(json.dumps({"steps": 2, "batch_size": 64, "learning_rate": 2}))
+        place = ("--exchange", folder / "exchange", "--owner")
+
+        def study(action, owner, *more):
+            return run(OWNER, "study", action, "--folder", folder / owner, *more, INSECURE, "--json", "--quiet")
+
+        def done(action, owner, *more):
+            made = study(action, owner, *more)
+            self.assertEqual(made.returncode, 0, made.stderr)
+            return json.loads(made.stdout)
+
+        done("create", "north", *place, "north", *SHAPE, "--config", folder / "train.json", "--threshold", 2)
+        server = subprocess.Popen([SERVER, "study", "--folder", folder / "server", "--exchange", folder / "exchange",
+                                   "--wait", "300", INSECURE, "--quiet"], stdout=subprocess.DEVNULL)
+        for owner in OWNERS[1:]:
+            done("join", owner, *place, owner)
+        heard = ("--fingerprint", done("run", "west", "--wait", 60)["fingerprint"])
+        self.refused(study("run", "north", *heard, "--without", "west"), "the keys are not there yet")
+        keys = [subprocess.Popen([OWNER, "study", "run", "--folder", folder / owner, *heard, INSECURE, "--quiet"],
+                                 stdout=subprocess.DEVNULL) for owner in OWNERS]
+        self.assertEqual([process.wait() for process in keys], [0, 0, 0])
+        given = {owner: ("--features", folder / f"{owner}.csv") for owner in OWNERS}
+        for owner in OWNERS[:2]:
+            self.assertEqual([a["from"] for a in done("run", owner, *given[owner], "--once")["awaits"]],
+                             ["south", "west"] if owner == "north" else ["west"])
+        shown = self.good(OWNER, "study", "status", "--folder", folder / "north", INSECURE).stdout
+        self.assertIn("all others can go on without it: 'study run --without NAME'", shown)
+        self.refused(study("run", "north", "--without", "west,south"), "takes 2 owners, and 1 would remain")
+        self.refused(study("run", "north", "--without", "east"), "has no owner 'east'")
+        alone = done("run", "north", *given["north"], "--once", "--without", "west")
+        self.assertEqual(alone["awaits"], [{"from": "south", "what": "without-s1-south"}])
+        self.assertNotIn("without", alone)
+        done("run", "south", *given["south"], "--once", "--without", "west")
+        runs = [subprocess.Popen([OWNER, "study", "run", "--folder", folder / owner, *given[owner], INSECURE, "--json",
+                                  "--quiet"], stdout=subprocess.PIPE, text=True) for owner in OWNERS[:2]]
+        for process in runs:
+            report = json.loads(process.communicate()[0])
+            self.assertEqual((report["state"], report["without"]), ("finished", ["west"]))
+            self.assertEqual((report["outcome"]["rows"], report["outcome"]["without"]), (120, ["west"]))
+        server.wait()
+        # Back again it is told, sends nothing, and has the model of the others' rows.
+        back = done("run", "west", *given["west"])
+        self.assertEqual((back["state"], back["without"], back["outcome"]["rows"]), ("finished", ["west"], 120))
+        self.assertFalse((folder / "exchange/data-s1-west").exists())
+        shown = self.good(OWNER, "study", "status", "--folder", folder / "west", INSECURE).stdout
+        for line in ("goes on without 'west': all others have said so", "120 rows of 2 owners (without 'west')"):
+            self.assertIn(line, shown)
+        self.assertIn("owners (without west)", (folder / "west/report.html").read_text())
+
     def test_columns(self):
         """Two owners with different columns of patients that both know by a number, in different orders."""
         folder, generator = self.folder / "columns", random.Random(3)

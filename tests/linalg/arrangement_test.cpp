@@ -101,9 +101,10 @@ TEST(Arrangement, ColumnsOfAllOwners) {
 }
 
 TEST(Arrangement, WhatCannotBeLaidOut) {
-  const std::vector<std::size_t> none, zero = {5, 0}, one = {5};
+  const std::vector<std::size_t> none, nobody = {0, 0}, zero = {5, 0}, one = {5};
   EXPECT_THROW(arrange_rows(parameters(), none, 20, 10, 8, 4), ContractError);
-  EXPECT_THROW(arrange_rows(parameters(), zero, 20, 10, 8, 4), ContractError);
+  EXPECT_THROW(arrange_rows(parameters(), nobody, 20, 10, 8, 4), ContractError);
+  EXPECT_TRUE(arrange_rows(parameters(), zero, 20, 10, 8, 4).owners[1].blocks.empty());
   EXPECT_THROW(arrange_rows(parameters(), one, 20, 10, 8, 0), ContractError);
   EXPECT_THROW(arrange_columns(parameters(), 5, one, 1, 10, 8), ContractError);
   EXPECT_THROW(arrange_columns(parameters(), 5, zero, 0, 10, 8), ContractError);

@@ -142,6 +142,8 @@ class Studies(unittest.TestCase):
         with self.assertRaises(bt.SecurityError):
             bt.Study.create(self.folder / "north", self.exchange, "north", **{**SHAPE, "context": None})
         north = self.create(column_names=["a", "b", "c"])
+        with self.assertRaisesRegex(bt.DataError, "the keys are not there yet"):
+            north.go_on_without("south")
         with self.assertRaisesRegex(bt.DataError, "not all have joined"):
             north.agree("1234")
         x, y = samples(10, 1)

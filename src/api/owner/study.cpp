@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/path.h"
 #include "features/samples/class_names.h"
+#include "party/owner/study/leaving_out.h"
 #include "party/owner/study/study_place.h"
 #include "party/owner/study/study_training.h"
 #include "party/study/draft.h"
@@ -92,6 +93,7 @@ struct Study::State {
   party::StudyPlace place;
   SecretBytes passphrase;     ///< empty: none
   std::string fingerprint{};  ///< as it was heard
+  std::vector<std::string> without{};
   std::shared_ptr<const party::StudyData> data{};
   const OwnerNotices* notices = nullptr;  ///< of the call at work
   std::optional<Party> party{};           ///< once it has stepped
@@ -110,6 +112,7 @@ struct Study::State {
     if (!passphrase.empty()) out.passphrase = [this] { return copied(passphrase); };
     out.new_passphrase = [this] { return copied(passphrase); };
     out.fingerprint = fingerprint;
+    out.without = without;
     const auto pass_on = [this](auto OwnerNotices::*member) {
       return [this, member](const auto&... told) {
         if (notices->*member) (notices->*member)(told...);
@@ -287,6 +290,14 @@ StudyStatus Study::step(const OwnerNotices& notices) {
   State& s = state();
   const UseContext use(s.context);
   return s.at_work(notices, [](auto& p) { return p.status(p.owner.step()); });
+}
+
+void Study::go_on_without(const std::vector<std::string>& owners) {
+  State& s = state();
+  const UseContext use(s.context);
+  s.look([&](auto& p) { party::require_can_go_on_without(p.owner, owners); });
+  s.without = owners;
+  s.party.reset();
 }
 
 void Study::begin_session() {

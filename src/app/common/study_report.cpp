@@ -9,6 +9,7 @@
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "party/study/draft.h"
+#include "party/study/left_out.h"
 
 namespace blindtuner::app {
 void add_study_wait(Command& command, StudyWait& wait) {
@@ -70,6 +71,13 @@ void report_study(const CommonOptions& common, StudyMember& member, const Advanc
     for (const std::string& words_of_it : {threshold_words(*draft), recipient_words(*draft)})
       if (!words_of_it.empty()) text << words_of_it << "\n";
   }
+  if (!fingerprint.empty())
+    if (const std::optional<LeftOut> out = left_out(member)) {
+      report["without"] = out->owners;
+      text << "goes on without";
+      for (const std::string& name : out->owners) text << " '" << name << "'";
+      text << ": all others have said so\n";
+    }
   switch (where.kind) {
     case Advance::Kind::kActed:
       text << "due: " << where.phase << "\n";
@@ -94,6 +102,9 @@ void report_study(const CommonOptions& common, StudyMember& member, const Advanc
       text << "  " << (a.from.empty() ? "the coordinator" : a.from) << ": " << a.what
            << (a.state.empty() ? "" : ", which " + a.state) << "\n";
   }
+  if (may_go_on_without(member, where.awaited))
+    text << "if who is missing stays away for good, all others can go on without it: 'study run "
+            "--without NAME'\n";
   if (!outcome.is_null()) {
     report["outcome"] = outcome;
     for (const char* key : {"trusted", "reasons", "advice"})

@@ -15,6 +15,7 @@
 #include "base/path.h"
 #include "base/utf8.h"
 #include "party/owner/study/gain.h"
+#include "party/owner/study/leaving_out.h"
 #include "party/study/draft.h"
 #include "transport/folder/folder_channel.h"
 
@@ -43,6 +44,7 @@ struct RunOptions {
   StudySecrets secrets;
   StudyWait wait;
   bool new_session = false;
+  std::vector<std::string> without;
   StudyDataOptions data;
 };
 
@@ -111,12 +113,14 @@ Advance run_phases(const CommonOptions& common, const RunOptions& o, StudyOwner&
       require_trainable(*draft, *study_parameters(*draft, common.allow_insecure), *rows);
   }
   if (o.new_session) owner.begin_session();
+  if (!o.without.empty()) require_can_go_on_without(owner, o.without);
   return take_steps(common, o.wait, owner.name(), [&] { return owner.step(); });
 }
 
 void run(const CommonOptions& common, const RunOptions& o) {
   StudyOwnerOptions options = study_options(common, place_of(o.where), o.secrets);
   options.fingerprint = o.fingerprint;
+  options.without = o.without;
   StudyOwner owner(options);
   std::optional<StudyData> rows;
   std::function<StudyData()> data;
@@ -218,20 +222,25 @@ void add_study(Program& program) {
                           join(program.options(), *place, *secrets);
                         };
                       });
-  program.add_command("study run", "do whatever is due in the study, and wait for the others",
-                      [&](Command& command) -> std::function<void()> {
-                        auto o = std::make_shared<RunOptions>();
-                        add_where(command, o->where);
-                        command.add_option(
-                            "--fingerprint", o->fingerprint,
-                            "the study's fingerprint, as the other owners have read it out: once");
-                        add_passphrase_options(command, o->secrets.passphrase);
-                        add_study_data(command, o->data);
-                        add_study_wait(command, o->wait);
-                        command.add_flag("--new-session", o->new_session,
-                                         "give up the keys that are being made, and make others");
-                        return [&program, o] { run(program.options(), *o); };
-                      });
+  program.add_command(
+      "study run", "do whatever is due in the study, and wait for the others",
+      [&](Command& command) -> std::function<void()> {
+        auto o = std::make_shared<RunOptions>();
+        add_where(command, o->where);
+        command.add_option("--fingerprint", o->fingerprint,
+                           "the study's fingerprint, as the other owners have read it out: once");
+        add_passphrase_options(command, o->secrets.passphrase);
+        add_study_data(command, o->data);
+        add_study_wait(command, o->wait);
+        command.add_flag("--new-session", o->new_session,
+                         "give up the keys that are being made, and make others");
+        command
+            .add_option("--without", o->without,
+                        "owners who are away for good, whom all others go on without "
+                        "(--threshold)")
+            .separated_by(',');
+        return [&program, o] { run(program.options(), *o); };
+      });
   program.add_command("study open", "write the model that the study has trained to a file",
                       [&](Command& command) -> std::function<void()> {
                         auto where = std::make_shared<Where>();

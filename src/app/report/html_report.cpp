@@ -426,9 +426,14 @@ std::string remarks(const json& r) {
 /// What an owner of a study has of it (party/owner/study/gain.h).
 std::string gain(const json& r) {
   if (!has(r, "owners")) return "";
+  const std::size_t without = has(r, "without") ? r["without"].size() : 0;
+  std::string absent;
+  for (std::size_t i = 0; i < without; ++i)
+    absent += (i == 0 ? " (without " : ", ") + text_of(r["without"][i]);
+  if (without > 0) absent += ")";
   std::string out = "<p>Trained on ciphertexts of " + text_of(r["rows"]) + " rows of " +
-                    std::to_string(r["owners"].size()) + " owners, " + text_of(r["own_rows"]) +
-                    " of them this owner's, in " + text_of(r["steps"]) +
+                    std::to_string(r["owners"].size() - without) + " owners" + absent + ", " +
+                    text_of(r["own_rows"]) + " of them this owner's, in " + text_of(r["steps"]) +
                     " steps. Each owner answered with noise of " + general(real(r, "noise")) +
                     " a number; what left here tells at most " + general(real(r, "bits")) +
                     " bits about this owner's key.</p>\n";

@@ -53,7 +53,11 @@ std::string classes_text(const json& r) {
 
 std::string study_summary(const json& r) {
   std::ostringstream text;
-  text << r["rows"] << " rows of " << r["owners"].size() << " owners";
+  const std::size_t without = r.contains("without") ? r["without"].size() : 0;
+  text << r["rows"] << " rows of " << r["owners"].size() - without << " owners";
+  if (without > 0)
+    text << " (without " << printable(list_of_names(r["without"].get<std::vector<std::string>>()))
+         << ")";
   if (r.contains("own_rows")) text << ", " << r["own_rows"] << " of them this owner's";
   text << "; " << r["steps"] << " steps on ciphertexts\n";
   if (r.contains("together")) {

@@ -33,8 +33,8 @@ std::vector<KeySwitchKey> way_in_keys(StudyMember& member, const JointRun& run, 
 }  // namespace
 
 std::vector<Awaited> missing_statistics(StudyMember& member) {
-  std::vector<Awaited> out = missing_of(member, nullptr, kRows, false);
-  if (out.empty()) out = missing_of(member, kStatsRecord, kStatsCommit, false);
+  std::vector<Awaited> out = missing_of(member, nullptr, kRows, Stage::kRows);
+  if (out.empty()) out = missing_of(member, kStatsRecord, kStatsCommit, Stage::kStatistics);
   if (out.empty()) out = member.missing_records(share_record(ShareKind::kWayIn));
   return out;
 }
@@ -44,9 +44,9 @@ JointStatistics joint_statistics(StudyMember& member, const JointRun& run) {
   parts.add("blindtuner study statistics 1");
   const std::vector<KeySwitchKey> way_in = way_in_keys(member, run, parts);
   JointStatistics out{{run.statistics(), {}}, {}};
-  const std::vector<std::string>& owners = member.manifest().draft.owners;
-  for (std::size_t i = 0; i < owners.size(); ++i)
-    read_record_of(member, kStatsRecord, kStatsCommit, owners[i], [&](ByteSource& source) {
+  for (const std::string& owner : contributors(member, Stage::kStatistics)) {
+    const std::size_t i = member.manifest().draft.index(owner);
+    read_record_of(member, kStatsRecord, kStatsCommit, owner, [&](ByteSource& source) {
       Sha256Digest contents{};
       const std::vector<SeededCiphertext> own =
           read_owner_sums(source, run.own[i], run.data, i, run.statistics(), contents);
@@ -54,6 +54,7 @@ JointStatistics joint_statistics(StudyMember& member, const JointRun& run) {
       parts.add(contents);
       return contents;
     });
+  }
   out.parts = parts.finish();
   return out;
 }

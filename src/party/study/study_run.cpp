@@ -17,12 +17,17 @@ bool pools_statistics(const StudyDraft& draft) {
 
 std::vector<OwnerRows> study_rows(StudyMember& member) {
   const StudyDraft& draft = member.manifest().draft;
+  const std::size_t pooled = pools_statistics(draft) ? draft.columns.front() : 0;
+  const std::vector<std::string> counted = contributors(member, Stage::kRows);
   std::vector<OwnerRows> out;
   for (const std::string& owner : draft.owners) {
+    if (std::ranges::find(counted, owner) == counted.end()) {
+      out.push_back(no_rows(pooled));
+      continue;
+    }
     const StudyMessage said = member.heard(kRows, owner);
     const std::string where = member.exchange().channel().place(member.record(kRows, owner));
-    out.push_back(owner_rows_from_json(JsonIn(said.body, where),
-                                       pools_statistics(draft) ? draft.columns.front() : 0));
+    out.push_back(owner_rows_from_json(JsonIn(said.body, where), pooled));
   }
   return out;
 }
@@ -64,7 +69,12 @@ JointRun study_run(StudyMember& member) {
   run.arrangement = arranged(manifest, counts);
   const ProductLayout& l = run.arrangement.layout;
   require(same_shape(l, member.keys().layout), "a study's keys are for its data");
-  run.config = for_places(draft.config, l.rows(), l.samples, run.arrangement.samples);
+  if (const std::optional<LeftOut> out = left_out(member)) {
+    run.without.resize(run.owners());
+    for (const std::string& owner : out->owners) run.without[draft.index(owner)] = true;
+    run.statistics_of_all = out->from > Stage::kStatistics;
+  }
+  run.config = for_places(draft.config, l.rows(), l.samples, run.samples());
   run.circuit = &circuit_named(draft.circuit);
   Sha256 hash;
   const Sha256Digest id = hash.add("blindtuner study data 1").add(session.seed).finish();
@@ -88,10 +98,14 @@ std::string decryptors_text(StudyMember& member, std::span<const std::string> ow
 }
 
 std::vector<Awaited> missing_of(StudyMember& member, const char* record_kind,
-                                const char* commit_kind, bool of_server) {
+                                const char* commit_kind, Stage stage) {
+  return missing_of(member, record_kind, commit_kind, contributors(member, stage));
+}
+
+std::vector<Awaited> missing_of_server(StudyMember& member, const char* record_kind,
+                                       const char* commit_kind) {
   const std::string server(kServerName);
-  return missing_of(member, record_kind, commit_kind,
-                    of_server ? std::span(&server, 1) : std::span(member.manifest().draft.owners));
+  return missing_of(member, record_kind, commit_kind, std::span(&server, 1));
 }
 
 std::vector<Awaited> missing_of(StudyMember& member, const char* record_kind,
@@ -207,8 +221,12 @@ Sha256Digest study_data_contents(StudyMember& member) {
   Sha256 hash;
   hash.add("blindtuner study contents 1");
   hash.add(said_digest(member, kReady, std::string(kServerName), "way_in_keys"));
+  const std::vector<std::string> counted = contributors(member, Stage::kData);
   for (const std::string& owner : member.manifest().draft.owners)
-    hash.add(said_digest(member, kDataCommit, owner, "contents"));
+    if (std::ranges::find(counted, owner) != counted.end())
+      hash.add(said_digest(member, kDataCommit, owner, "contents"));
+    else
+      hash.add("without").add_number(owner.size()).add(owner);
   return hash.finish();
 }
 

@@ -1,6 +1,7 @@
 // What both parties of a study know of its training, out of the exchange.
 #pragma once
 
+#include "party/study/left_out.h"
 #include "party/study/member.h"
 #include "records/study/joint_run.h"
 #include "records/transcript.h"
@@ -26,7 +27,7 @@ inline constexpr const char* kTranscript =
     "transcript";  ///< the server's: no message (records/transcript.h)
 
 bool pools_statistics(const StudyDraft& draft);
-/// All owners' rows, in their order, once all have said them.
+/// All owners' rows, in their order, once all have said them whose rows count; the others have none.
 std::vector<OwnerRows> study_rows(StudyMember& member);
 /// Throws DataError that names who says what does not go together.
 JointRun study_run(StudyMember& member);
@@ -41,11 +42,14 @@ std::vector<std::string> decryptors_of(StudyMember& member, const Sha256Digest& 
 /// What the server has said of the model, once it has.
 Sha256Digest model_contents(StudyMember& member);
 
-/// Of these parties, or of all owners or of the server: what is missing of messages of one kind, and of the records that they name, if they do.
+/// Of these parties, of the owners whose part in a stage counts, or of the server: what is missing of messages of one kind, and of the
+/// records that they name, if they do.
 std::vector<Awaited> missing_of(StudyMember& member, const char* record_kind,
                                 const char* commit_kind, std::span<const std::string> parties);
 std::vector<Awaited> missing_of(StudyMember& member, const char* record_kind,
-                                const char* commit_kind, bool of_server);
+                                const char* commit_kind, Stage stage);
+std::vector<Awaited> missing_of_server(StudyMember& member, const char* record_kind,
+                                       const char* commit_kind);
 /// Reads a party's record, held against what it has said of it: `read` gives the contents. Throws DataError that names the
 /// party.
 void read_record_of(StudyMember& member, const char* record_kind, const char* commit_kind,
@@ -58,7 +62,8 @@ StudyMessage commitment(StudyMember& member, const char* commit_kind,
 Sha256Digest contents_of_file(const std::filesystem::path& file);
 
 /// What a transcript says of all owners' data, once they and the keys are there: SHA-256 of the way-in keys' contents, by
-/// which data come under the keys of all, and of what each owner has committed to, in their order.
+/// which data come under the keys of all, and of what each owner has committed to, in their order; of whom the others go on without,
+/// its name.
 Sha256Digest study_data_contents(StudyMember& member);
 
 struct HeldTranscript {

@@ -54,6 +54,15 @@ OwnerRows owner_rows_from_json(const JsonIn& in, std::size_t pooled) {
   return out;
 }
 
+OwnerRows no_rows(std::size_t pooled) {
+  OwnerRows out;
+  if (pooled > 0)
+    out.exponents.resize(pooled);
+  else
+    out.sizes = {-kMostQuarters, -kMostQuarters, -kMostQuarters};
+  return out;
+}
+
 std::array<int, 3> said_sizes(const FeatureSizes& sizes) {
   return {quarters(sizes.largest), quarters(sizes.local), quarters(sizes.norm)};
 }
@@ -75,6 +84,13 @@ std::vector<std::optional<int>> pooled_exponents(std::span<const OwnerRows> rows
     // An empty one is below every other.
     for (std::size_t j = 0; j < out.size(); ++j) out[j] = std::max(out[j], own.exponents[j]);
   }
+  return out;
+}
+
+std::size_t JointRun::samples() const {
+  std::size_t out = arrangement.samples;
+  for (std::size_t i = 0; i < owners(); ++i)
+    if (left_out(i)) out -= arrangement.owners[i].rows;
   return out;
 }
 

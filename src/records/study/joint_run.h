@@ -35,6 +35,8 @@ struct OwnerRows {
 nlohmann::json to_json(const OwnerRows& rows);
 /// `pooled`: of so many columns; 0: none. Throws DataError.
 OwnerRows owner_rows_from_json(const JsonIn& in, std::size_t pooled);
+/// Of an owner who has none; `pooled` as above.
+OwnerRows no_rows(std::size_t pooled);
 /// Sizes as an owner says them, and those of all rows, which are none of them beyond the largest.
 std::array<int, 3> said_sizes(const FeatureSizes& sizes);
 FeatureSizes pooled_sizes(std::span<const OwnerRows> rows);
@@ -50,10 +52,19 @@ struct JointRun {
   KeySet joint;             ///< under which the training and its results are
   std::vector<KeySet> own;  ///< of each owner, under which it encrypts
   FeatureSizes sizes;       ///< of all rows' features, or more
+  /// Whose data are not there, by place: their cells are zero. Empty: all are. And whether their rows are in the statistics.
+  std::vector<bool> without{};
+  bool statistics_of_all = true;
   std::string
       decryptors;  ///< who opens results: a text that tells it from every other set of owners and session
 
   std::size_t owners() const { return arrangement.owners.size(); }
+  bool left_out(std::size_t owner) const { return !without.empty() && without[owner]; }
+  /// Rows that it trains on, and those in the statistics.
+  std::size_t samples() const;
+  std::size_t statistics_rows() const {
+    return statistics_of_all ? arrangement.samples : samples();
+  }
   SumsShape statistics() const;  ///< of a row study: its moments
 };
 

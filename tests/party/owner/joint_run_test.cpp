@@ -179,7 +179,8 @@ TEST(JointRun, TrainsAsWellAsTheUnionInTheClear) {
     EXPECT_EQ(read, sent);
   }
   const CiphertextShape sums_shape{sum.packs.size(), 2, sum.shape.scale(p)};
-  const auto sums_shares = s.shares(sum, opening_of_statistics(run), sums_shape, "sums");
+  const auto sums_shares =
+      s.shares(sum, opening_of_statistics(run, run.owners(), run.owners()), sums_shape, "sums");
   std::vector<Whitening> maps;
   for (std::size_t k = 0; k < kOwners; ++k)
     maps.push_back(pooled_map(run, s.door(k).open(sum, sums_shares[k], {"'sums'"}), exponents));

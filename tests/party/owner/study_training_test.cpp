@@ -82,6 +82,7 @@ class StudyTrainingTest : public testing_support::IoTest {
     o.channel = std::make_shared<FolderChannel>(exchange(), "owner-" + name);
     o.allow_insecure = true;
     o.fingerprint = heard_;
+    if (without_.contains(name)) o.without = without_[name];
     out.owner = std::make_unique<StudyOwner>(std::move(o));
     std::function<StudyData()> data;
     if (with_data && name != draft_.recipient)
@@ -168,6 +169,7 @@ class StudyTrainingTest : public testing_support::IoTest {
     draft_.whitening = whitening;
     draft_.config.steps = 4;
     draft_.config.averaging_start = -1;
+    if (whole_batch_) draft_.config.batch_size = 512;
     // Columns as they are reach 200.
     draft_.config.learning_rate = whitening == StudyDraft::Whitening::kNone ? 1e-4 : 2;
     party("a").owner->create(draft_);
@@ -189,7 +191,8 @@ class StudyTrainingTest : public testing_support::IoTest {
 
   StudyDraft draft_;
   std::string heard_;
-  bool other_rows_ = false;
+  bool other_rows_ = false, whole_batch_ = false;
+  std::map<std::string, std::vector<std::string>> without_;  // of whom operators say so
   std::mt19937 chance_{5};
 };
 
@@ -708,6 +711,138 @@ TEST_F(StudyTrainingTest, AnyTwoOfThreeOpenTheModelForAll) {
   EXPECT_TRUE(fs::remove(path("a") / "seen" / "decryptors-s1-server"));
   EXPECT_NE(complaint("a").find("a share of it was given to others"), std::string::npos);
   EXPECT_FALSE(fs::exists(exchange("share-s1-a")));
+}
+
+TEST_F(StudyTrainingTest, TheOthersGoOnWithoutAnOwnerWhoIsAway) {
+  // c has said nothing yet, or its rows, or everything but its data. In one batch the order of rows does not count.
+  whole_batch_ = true;
+  const struct {
+    const char *until, *from;
+  } cases[] = {{"opening.part", "rows"}, {"rows-s1-c", "statistics"}, {"stats-share-s1-c", "data"}};
+  const std::vector<std::string> present{"a", "b", "server"};
+  for (const auto& [until, from] : cases) {
+    SCOPED_TRACE(from);
+    for (const char* folder : {"a", "b", "c", "server", "exchange"}) fs::remove_all(path(folder));
+    fs::create_directory(exchange());
+    heard_.clear();
+    without_.clear();
+    create(StudyDraft::Whitening::kPooled, false, false, 2);
+    run([&] { return fs::exists(exchange(until)) || fs::exists(path("c") / "s1" / until); });
+    run(present);
+    EXPECT_FALSE(fs::exists(exchange("model-s1-server")));
+    EXPECT_FALSE(fs::exists(exchange("data-s1-c")));
+    // Who is missing is told, and that the others may go on.
+    const Advance waits = step("a");
+    ASSERT_EQ(waits.kind, Advance::Kind::kWaits);
+    EXPECT_EQ(waits.awaited.at(0).from, "c");
+    EXPECT_TRUE(may_go_on_without(*party("a").owner, waits.awaited));
+
+    without_["a"] = {"c"};
+    EXPECT_EQ(step("a").kind, Advance::Kind::kActed);
+    const Advance alone = step("a");
+    ASSERT_EQ(alone.kind, Advance::Kind::kWaits);
+    EXPECT_EQ(alone.awaited.at(0).what, "without-s1-b");
+    EXPECT_FALSE(left_out(*party("a").owner));
+    without_["b"] = {"c"};
+    run(present);
+    without_.clear();  // said once
+    for (const char* name : {"a", "b"}) {
+      EXPECT_EQ(complaint(name), "");
+      EXPECT_EQ(step(name).kind, Advance::Kind::kFinished) << name;
+    }
+    EXPECT_EQ(to_json(left_out(*party("b").owner).value()),
+              (nlohmann::json{{"owners", {"c"}}, {"from", from}}));
+
+    Dataset all = rows_of(0, kRowsOf[0], 1), counted = all;
+    const auto join = [](Dataset& to, const Dataset& more) {
+      to.features.conservativeResize(to.features.rows() + more.features.rows(), Eigen::NoChange);
+      to.features.bottomRows(more.features.rows()) = more.features;
+      to.labels.insert(to.labels.end(), more.labels.begin(), more.labels.end());
+    };
+    for (Dataset* to : {&all, &counted}) join(*to, rows_of(1, kRowsOf[1], 1));
+    if (std::string(from) == "data") join(counted, rows_of(2, kRowsOf[2], 1));
+    const Whitening map = Whitening::fit(counted.features);
+    all.features = map.apply(all.features);
+    const LinearClassifier clear = map.unfold(train_plain(all, nullptr, draft_.config).model);
+    const nlohmann::json report = read_json(path("a") / "report.json");
+    EXPECT_EQ(report["rows"], 131);
+    EXPECT_EQ(report["without"], nlohmann::json{"c"});
+    EXPECT_EQ(report["opened_by"], (nlohmann::json{"a", "b"}));
+    EXPECT_LT(report["bits"], 1);
+    const LinearClassifier model = load_classifier(path("a") / "s1" / "model.npz").classifier;
+    const Eigen::MatrixXd test = rows_of(0, 200, 2).features.cast<double>();
+    const Eigen::MatrixXd opened = scores(model, test.cast<float>()),
+                          expected = scores(clear, test.cast<float>());
+    const double apart = (opened - expected).cwiseAbs().maxCoeff();
+    std::printf("without c from %s on: logits at most %.4f from those in the clear, %.3f large\n",
+                from, apart, expected.cwiseAbs().maxCoeff());
+    EXPECT_LT(apart, 0.05 * expected.cwiseAbs().maxCoeff());
+
+    // Back again it sends nothing more of its own, and has the model.
+    EXPECT_EQ(complaint("c"), "");
+    EXPECT_EQ(step("c").kind, Advance::Kind::kFinished);
+    EXPECT_FALSE(fs::exists(exchange("data-s1-c")));
+    EXPECT_EQ(load_classifier(path("c") / "s1" / "model.npz").classifier.weights, model.weights);
+    StudyServer server(
+        {path("server"), std::make_shared<FolderChannel>(exchange(), "server-looks"), true, false});
+    EXPECT_EQ(study_audit(server).transcript.data, study_data_contents(server));
+  }
+}
+
+TEST_F(StudyTrainingTest, NobodyIsLeftOutWhoseStatisticsAreOpenedOrAgainstTheOthers) {
+  create(StudyDraft::Whitening::kPooled, false, false, 2);
+  const auto told = [&](const std::string& name, const std::vector<std::string>& out) {
+    without_[name] = out;
+    const std::string said = complaint(name);
+    EXPECT_EQ(said.find('\n'), std::string::npos);
+    return said;
+  };
+  run([&] { return fs::exists(path("c") / "s1" / "opening.part"); });
+  EXPECT_NE(told("a", {"d"}).find("has no owner 'd'"), std::string::npos);
+  EXPECT_NE(told("a", {"b", "c"}).find("takes 2 owners, and 1 would remain"), std::string::npos);
+  EXPECT_NE(told("a", {"a"}).find("'a' is the owner that this folder is of"), std::string::npos);
+  without_.clear();
+  // a and b have given their shares of the statistics of all, c has not.
+  run([&] { return fs::exists(exchange("stats-s1-c")); });
+  run({"a", "b"});
+  EXPECT_TRUE(fs::exists(exchange("stats-share-s1-a")));
+  EXPECT_NE(told("a", {"c"}).find("other statistics are not opened"), std::string::npos);
+  without_.clear();
+  EXPECT_FALSE(fs::exists(exchange("without-s1-a")));
+  // As c goes on, so does the study.
+  run([&] { return fs::exists(exchange("stats-share-s1-c")); });
+  run({"a", "b"});
+  // Two who go on without each other's.
+  EXPECT_EQ(told("a", {"c"}), "");
+  without_["b"] = {"a"};
+  EXPECT_NE(told("b", {"a"}).find("'a' has sent its data"), std::string::npos);
+  {
+    const Party b = party("b");
+    store_text(exchange("without-s1-b"), signed_text({kWithout, "b", b.owner->manifest().digest, 1,
+                                                      to_json(LeftOut{{"c"}, Stage::kStatistics})},
+                                                     b.owner->signing_key()));
+  }
+  EXPECT_NE(complaint("a").find("of whom it counts something else"), std::string::npos);
+  // What is none: signed by another, or of owners who cannot be.
+  fs::remove(path("a") / "seen" / "without-s1-b");
+  const auto forged = [&](const LeftOut& out, const std::string& signer) {
+    const Party b = party(signer);
+    store_text(exchange("without-s1-b"),
+               signed_text({kWithout, "b", b.owner->manifest().digest, 1, to_json(out)},
+                           b.owner->signing_key()));
+    const std::string said = complaint("a");
+    EXPECT_NE(said.find("without-s1-b"), std::string::npos) << said;
+    fs::remove(path("a") / "seen" / "without-s1-b");
+  };
+  forged({{"c"}, Stage::kData}, "c");
+  forged({{"b"}, Stage::kData}, "b");
+  forged({{"c", "a"}, Stage::kData}, "b");
+  forged({{}, Stage::kData}, "b");
+  forged({{"a", "c"}, Stage::kData}, "b");
+  fs::remove(exchange("without-s1-b"));
+  without_["b"] = {"c"};
+  run({"a", "b", "server"});
+  EXPECT_EQ(read_json(path("b") / "report.json")["without"], nlohmann::json{"c"});
 }
 
 TEST_F(StudyTrainingTest, ARecipientAloneGetsTheModel) {

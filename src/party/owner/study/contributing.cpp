@@ -58,7 +58,7 @@ Sha256Digest send_statistics(ByteSink& sink, const JointRun& run, std::size_t ow
 
 Whitening pooled_map(const JointRun& run, std::span<const double> opened,
                      std::span<const std::optional<int>> exponents, double epsilon) {
-  return Whitening::fit(moments_from(opened, run.arrangement.samples, plain_exponents(exponents)),
+  return Whitening::fit(moments_from(opened, run.statistics_rows(), plain_exponents(exponents)),
                         epsilon);
 }
 

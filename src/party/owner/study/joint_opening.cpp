@@ -30,8 +30,11 @@ Opening opening_of_model(const JointRun& run, std::size_t needed, double budget)
   return out;
 }
 
-Opening opening_of_statistics(const JointRun& run, double budget) {
-  return opening_of_sums(*run.parameters, run.statistics(), run.owners(), run.decryptors, budget);
+Opening opening_of_statistics(const JointRun& run, std::size_t needed, std::size_t owners,
+                              double budget) {
+  Opening out = opening_of_sums(*run.parameters, run.statistics(), owners, run.decryptors, budget);
+  if (owners < run.owners()) out.sets = run.owners() - needed + 1;
+  return out;
 }
 
 Sha256Digest send_share(ByteSink& sink, const JointRun& run, const ShareName& name,

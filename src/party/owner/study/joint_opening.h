@@ -14,7 +14,9 @@ using namespace secret;
 /// owners open it.
 Opening opening_of_model(const JointRun& run, std::size_t needed,
                          double budget = kPublicationBudget);
-Opening opening_of_statistics(const JointRun& run, double budget = kPublicationBudget);
+/// By these owners, who are all or at least as many as are needed for a model.
+Opening opening_of_statistics(const JointRun& run, std::size_t needed, std::size_t owners,
+                              double budget = kPublicationBudget);
 
 /// Which share of what: bound to it, so that none stands for another.
 struct ShareName {

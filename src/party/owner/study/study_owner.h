@@ -37,6 +37,8 @@ struct StudyOwnerOptions {
   PassphraseSource new_passphrase{};
   /// As the operator has heard it from the others; empty: not yet.
   std::string fingerprint{};
+  /// Owners whom the operator goes on without (party/owner/study/leaving_out.h); empty: not told so.
+  std::vector<std::string> without{};
   Listener listener{};
 };
 
@@ -76,6 +78,7 @@ class StudyOwner : public StudyMember {
   /// The owner's own keys of the session, which encrypt its data. Throws DataError before they are there.
   OwnerKeys own_keys();
   const Listener& listener() const { return options_.listener; }
+  const std::vector<std::string>& without() const { return options_.without; }
   void say(const StudyMessage& message);
 
  private:

@@ -10,6 +10,7 @@
 #include "learn/result_shape.h"
 #include "party/owner/study/contributing.h"
 #include "party/owner/study/gain.h"
+#include "party/owner/study/leaving_out.h"
 #include "party/owner/study/row_matching.h"
 #include "party/owner/study/study_parts.h"
 #include "party/study/joint_statistics.h"
@@ -44,10 +45,16 @@ std::vector<Phase> StudyTraining::phases() {
   const auto pooled = [this] { return pools_statistics(owner_.manifest().draft); };
   const auto threshold = [this] { return owner_.manifest().draft.by_threshold(); };
   const auto offered = [this] {
-    std::vector<Awaited> out = missing_of(owner_, kModelRecord, kModel, true);
-    return out.empty() ? missing_transcript(owner_) : out;
+    std::vector<Awaited> out = missing_of_server(owner_, kModelRecord, kModel);
+    if (out.empty()) return missing_transcript(owner_);
+    // It is not the server that is waited for as long as it waits itself.
+    std::vector<Awaited> data = missing_of(owner_, kDataRecord, kDataCommit, Stage::kData);
+    return data.empty() ? out : data;
   };
   return {
+      {"goes on without who is away",
+       [this] { return path_exists(report_path()) || !leaves_out(owner_); },
+       [this] { return missing_without(owner_); }, [this] { leave_out(owner_); }},
       {"sends the key of the identifiers",
        [=, this] {
          const StudyDraft& draft = owner_.manifest().draft;
@@ -62,35 +69,43 @@ std::vector<Phase> StudyTraining::phases() {
                                      std::span(&owner_.manifest().draft.coordinator, 1)));
        },
        [this] { send_match(); }},
-      {"says what its rows are", [=] { return sent(kRows); },
+      {"says what its rows are", [=, this] { return sent(kRows) || !counts(Stage::kRows); },
        [=, this] {
-         return with_data(matches() ? missing_of(owner_, kMatchRecord, kMatchCommit, false)
+         return with_data(matches() ? missing_of(owner_, kMatchRecord, kMatchCommit, Stage::kRows)
                                     : std::vector<Awaited>());
        },
        [this] { say_rows(); }},
-      {"sends its statistics", [=] { return !pooled() || sent_record(kStatsRecord, kStatsCommit); },
-       [this] { return with_data(missing_of(owner_, nullptr, kRows, false)); },
+      {"sends its statistics",
+       [=, this] {
+         return !pooled() || sent_record(kStatsRecord, kStatsCommit) || !counts(Stage::kStatistics);
+       },
+       [this] { return with_data(missing_of(owner_, nullptr, kRows, Stage::kRows)); },
        [this] { send_statistics(); }},
       {"answers the statistics of all",
-       [=] { return !pooled() || sent_record(kStatsShareRecord, kStatsAnswer); },
-       [this] { return missing_statistics(owner_); }, [this] { answer_statistics(); }},
-      {"sends its data", [=] { return sent_record(kDataRecord, kDataCommit); },
        [=, this] {
-         return with_data(pooled() ? missing_of(owner_, kStatsShareRecord, kStatsAnswer, false)
-                                   : missing_of(owner_, nullptr, kRows, false));
+         return !pooled() || sent_record(kStatsShareRecord, kStatsAnswer) ||
+                !counts(Stage::kStatistics);
+       },
+       [this] { return missing_statistics(owner_); }, [this] { answer_statistics(); }},
+      {"sends its data",
+       [=, this] { return sent_record(kDataRecord, kDataCommit) || !counts(Stage::kData); },
+       [=, this] {
+         return with_data(
+             pooled() ? missing_of(owner_, kStatsShareRecord, kStatsAnswer, Stage::kStatistics)
+                      : missing_of(owner_, nullptr, kRows, Stage::kRows));
        },
        [this] { send_data(); }},
       {"says that it is there to open the model",
        [=, this] {
          return !threshold() || sent(kHere) ||
-                missing_of(owner_, nullptr, kDecryptors, true).empty();
+                missing_of_server(owner_, nullptr, kDecryptors).empty();
        },
        offered, [this] { say_here(); }},
       {"answers the model",
        [=, this] { return sent_record(kShareRecord, kModelAnswer) || !is_decryptor(); },
        [=, this] {
          std::vector<Awaited> out = offered();
-         return out.empty() && threshold() ? missing_of(owner_, nullptr, kDecryptors, true) : out;
+         return out.empty() && threshold() ? missing_of_server(owner_, nullptr, kDecryptors) : out;
        },
        [this] { answer_model(); }},
       {"opens the model", [this] { return path_exists(report_path()) || !reads(); },
@@ -108,16 +123,17 @@ bool StudyTraining::reads() {
 
 std::vector<Awaited> StudyTraining::missing_for_recipient() {
   std::vector<Awaited> out = owner_.missing(kAgree, 0);
-  for (const char* kind : {kCommit, kNonce, kRows})
+  for (const char* kind : {kCommit, kNonce})
     if (out.empty()) out = owner_.missing(kind, owner_.session_number());
+  if (out.empty()) out = missing_of(owner_, nullptr, kRows, Stage::kRows);
   if (out.empty() && pools_statistics(owner_.manifest().draft)) {
     out = missing_statistics(owner_);
-    if (out.empty()) out = missing_of(owner_, kStatsShareRecord, kStatsAnswer, false);
+    if (out.empty()) out = missing_of(owner_, kStatsShareRecord, kStatsAnswer, Stage::kStatistics);
   }
-  if (out.empty()) out = missing_of(owner_, kModelRecord, kModel, true);
+  if (out.empty()) out = missing_of_server(owner_, kModelRecord, kModel);
   if (out.empty()) out = missing_transcript(owner_);
   if (out.empty() && owner_.manifest().draft.by_threshold())
-    out = missing_of(owner_, nullptr, kDecryptors, true);
+    out = missing_of_server(owner_, nullptr, kDecryptors);
   if (out.empty()) out = missing_of(owner_, kShareRecord, kModelAnswer, decryptors());
   return out;
 }
@@ -187,8 +203,10 @@ const StudyData& StudyTraining::data() {
 }
 
 const JointRun& StudyTraining::run() {
-  if (run_) return *run_;
+  std::optional<LeftOut> without = left_out(owner_);
+  if (run_ && run_without_ == without) return *run_;
   run_.emplace(study_run(owner_));
+  run_without_ = std::move(without);
   if (owner_.is_recipient()) return *run_;
   // One object of the parameters, whose rings the key's polynomials are of.
   run_->parameters = keys().secrets.parameters;
@@ -226,6 +244,11 @@ void StudyTraining::send(const char* record_kind, const char* commit_kind,
     return signed_text(message, owner_.signing_key());
   });
   owner_.exchange().send_file(owner_.record(record_kind, owner_.name()), file);
+}
+
+bool StudyTraining::counts(Stage stage) {
+  const std::vector<std::string> all = contributors(owner_, stage);
+  return std::ranges::find(all, owner_.name()) != all.end();
 }
 
 void StudyTraining::send_match_key() {
@@ -267,9 +290,16 @@ void StudyTraining::send_statistics() {
 void StudyTraining::answer_statistics() {
   send(kStatsShareRecord, kStatsAnswer, [&](ByteSink& sink) {
     const JointStatistics all = joint_statistics(owner_, run());
+    Opening asked = statistics_opening();
+    std::optional<secret::joint::OpeningPart> part;
+    if (asked.owners < run().owners()) {
+      part.emplace(
+          opening_part(owner_, *run().parameters, contributors(owner_, Stage::kStatistics)));
+      asked.part = &*part;
+    }
     Disclosure own = door();
-    return send_share(sink, run(), {"sums", owner_.index(), all.parts},
-                      own.share(all.sums, origin("statistics"), opening_of_statistics(run())),
+    return send_share(sink, run(), {"sums", owner_.index(), all.parts, asked.decryptors},
+                      own.share(all.sums, origin("statistics"), asked),
                       readers_of_statistics(owner_));
   });
 }
@@ -299,10 +329,11 @@ Whitening StudyTraining::pooled_whitening() {
   const EncryptedSums& sums = all.sums;
   const Origin from = origin("statistics");
   const CiphertextShape shape{sums.packs.size(), 2, sums.shape.scale(*r.parameters)};
-  const double noise = share_noise(*r.parameters, shape, opening_of_statistics(r), from.name);
+  const Opening asked = statistics_opening();
+  const double noise = share_noise(*r.parameters, shape, asked, from.name);
   const std::vector<OpeningShare> shares =
-      shares_of(owner_.manifest().draft.owners, kStatsShareRecord, kStatsAnswer,
-                {"sums", 0, all.parts}, shape, noise);
+      shares_of(contributors(owner_, Stage::kStatistics), kStatsShareRecord, kStatsAnswer,
+                {"sums", 0, all.parts, asked.decryptors}, shape, noise);
   return pooled_map(
       r, owner_.is_recipient() ? values_of_shares(sums, shares) : door().open(sums, shares, from),
       pooled_exponents(study_rows(owner_)), owner_.manifest().draft.epsilon);
@@ -344,7 +375,7 @@ std::vector<std::string> StudyTraining::decryptors() {
 bool StudyTraining::is_decryptor() {
   if (!owner_.manifest().draft.by_threshold()) return true;
   // Before the server has named them this owner may be one.
-  if (!missing_of(owner_, nullptr, kModel, true).empty()) return true;
+  if (!missing_of_server(owner_, nullptr, kModel).empty()) return true;
   const std::vector<std::string> named = decryptors();
   return named.empty() || std::ranges::find(named, owner_.name()) != named.end();
 }
@@ -352,6 +383,13 @@ bool StudyTraining::is_decryptor() {
 Opening StudyTraining::opening(std::span<const std::string> decryptors) {
   Opening out = opening_of_model(run(), owner_.manifest().draft.needed());
   out.decryptors = decryptors_text(owner_, decryptors);
+  return out;
+}
+
+Opening StudyTraining::statistics_opening() {
+  const std::vector<std::string> by = contributors(owner_, Stage::kStatistics);
+  Opening out = opening_of_statistics(run(), owner_.manifest().draft.needed(), by.size());
+  out.decryptors = decryptors_text(owner_, by);
   return out;
 }
 
@@ -414,7 +452,7 @@ void StudyTraining::open() {
 
   nlohmann::json report = {{"study", owner_.manifest().draft.name},
                            {outside ? "recipient" : "owner", owner_.name()},
-                           {"rows", r.arrangement.samples},
+                           {"rows", r.samples()},
                            {"owners", owner_.manifest().draft.owners},
                            {"steps", file.training.steps},
                            {"noise", noise},
@@ -424,6 +462,7 @@ void StudyTraining::open() {
     report["own_rows"] = data().train.features.rows();
     report["bits"] = totals(door().ledger().read().value()).published_bits;
   }
+  if (run_without_) report["without"] = run_without_->owners;
   if (path_exists(matching_path())) report["matching"] = read_json(matching_path());
   DecryptedModel out;
   out.limit = LogitLimit::of(*r.circuit);
@@ -431,7 +470,13 @@ void StudyTraining::open() {
   const bool by_rows = owner_.manifest().draft.layout == StudyDraft::Layout::kRows;
   if (by_rows) {
     const fs::path map = owner_.session_folder() / "whitening.npz";
-    if (outside && pools_statistics(owner_.manifest().draft)) pooled_whitening().save(map);
+    // Who has sent data has the map already.
+    if (!path_exists(map)) {
+      if (pools_statistics(owner_.manifest().draft))
+        pooled_whitening().save(map);
+      else if (!outside && data().map)
+        data().map->save(map);
+    }
     if (path_exists(map)) {
       const Whitening whitening = Whitening::load(map);
       classifier.weights.conservativeResize(Eigen::NoChange,

@@ -3,6 +3,7 @@
 //
 // What it says and sends, in the exchange (sN: the session):
 //
+//   without        whom it goes on without, where it is told to (party/study/left_out.h)
 //   match-key, match    where rows are matched by identifiers (party/owner/study/row_matching.h)
 //   rows           its rows, in the clear (records/study/joint_run.h)
 //   stats          its part of the statistics of all rows, where the whitening is pooled; "stats-commit" names its contents
@@ -73,6 +74,10 @@ class StudyTraining {
   /// Of a model of these decryptors.
   Opening opening(std::span<const std::string> decryptors);
 
+  /// Whether its part in the stage does.
+  bool counts(Stage stage);
+  Opening statistics_opening();
+
   void send_match_key();
   void send_match();
   /// Of the opened statistics of all rows.
@@ -92,6 +97,7 @@ class StudyTraining {
   bool matched_ = false;
   Sha256Digest rows_{};  // of what was given
   std::optional<JointRun> run_;
+  std::optional<LeftOut> run_without_;  // of run_
   std::optional<OwnerKeys> keys_;
 };
 

@@ -36,9 +36,12 @@ Inputs inputs_of(StudyServer& server, const JointRun& run) {
     const std::vector<KeySwitchKey> way_in = read_way_in_keys(keys, run.joint, run.owners());
     const std::vector<std::string>& owners = server.manifest().draft.owners;
     for (std::size_t i = 0; i < owners.size(); ++i)
-      read_record_of(server, kDataRecord, kDataCommit, owners[i], [&](ByteSource& source) {
-        return take_contribution(data, source, run, i, way_in[i]);
-      });
+      if (run.left_out(i))
+        data.leave_out(i, *run.parameters);
+      else
+        read_record_of(server, kDataRecord, kDataCommit, owners[i], [&](ByteSource& source) {
+          return take_contribution(data, source, run, i, way_in[i]);
+        });
   }
   Inputs out;
   FileSource keys(server.evaluation_keys());
@@ -63,8 +66,8 @@ std::vector<Phase> StudyServerTraining::phases() {
                 server_.exchange().said(server_.record(kTranscript, server_.name()));
        },
        [this] {
-         std::vector<Awaited> out = missing_of(server_, nullptr, kRows, false);
-         return out.empty() ? missing_of(server_, kDataRecord, kDataCommit, false) : out;
+         std::vector<Awaited> out = missing_of(server_, nullptr, kRows, Stage::kRows);
+         return out.empty() ? missing_of(server_, kDataRecord, kDataCommit, Stage::kData) : out;
        },
        [this] { train(); }},
       {"names who opens the model",
@@ -73,8 +76,9 @@ std::vector<Phase> StudyServerTraining::phases() {
                 server_.exchange().said(server_.record(kDecryptors, server_.name()));
        },
        [this] {
-         return first_here(server_) ? std::vector<Awaited>()
-                                    : missing_of(server_, nullptr, kHere, false);
+         return first_here(server_)
+                    ? std::vector<Awaited>()
+                    : missing_of(server_, nullptr, kHere, server_.manifest().draft.owners);
        },
        [this] { name_decryptors(); }},
   };

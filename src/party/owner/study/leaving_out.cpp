@@ -1,0 +1,119 @@
+#include "party/owner/study/leaving_out.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/path.h"
+
+namespace blindtuner::party {
+namespace {
+
+bool has_said(StudyOwner& owner, const char* kind) {
+  return path_exists(owner.exchange().folder() / "said" / owner.record(kind, owner.name()));
+}
+
+std::string list_of(std::span<const std::string> names) {
+  std::string out;
+  for (const std::string& name : names) out += (out.empty() ? "'" : ", '") + name + "'";
+  return out;
+}
+
+/// Of what its operator has said, in their order.
+std::vector<std::string> named(StudyOwner& owner, std::span<const std::string> names) {
+  const StudyDraft& draft = owner.manifest().draft;
+  const auto refuse = [](const std::string& what) { throw DataError("going on without: " + what); };
+  if (draft.layout != StudyDraft::Layout::kRows)
+    refuse(
+        "nobody can be left out where owners have different columns: the model is of all of them");
+  if (!draft.by_threshold())
+    refuse(
+        "this study's model is opened by all of its owners; only 'study create --threshold' lets "
+        "others finish");
+  for (const std::string& name : names)
+    if (std::ranges::find(draft.owners, name) == draft.owners.end())
+      refuse("the study has no owner '" + name + "'");
+  std::vector<std::string> out = others_than(draft, others_than(draft, names));
+  const std::vector<std::string> others = others_than(draft, out);
+  if (others.size() < draft.needed())
+    refuse("the model takes " + std::to_string(draft.needed()) + " owners, and " +
+           std::to_string(others.size()) + " would remain");
+  if (std::ranges::find(others, owner.name()) == others.end())
+    refuse("'" + owner.name() + "' is the owner that this folder is of");
+  return out;
+}
+
+bool all_there(StudyOwner& owner, const char* kind, std::span<const std::string> names) {
+  return missing_of(owner, nullptr, kind, names).empty();
+}
+
+LeftOut who_is_left_out(StudyOwner& owner, std::span<const std::string> names) {
+  const StudyDraft& draft = owner.manifest().draft;
+  LeftOut out{named(owner, names), Stage::kRows};
+  const std::vector<std::string> others = others_than(draft, out.owners);
+  for (const std::string& other : others)
+    if (const std::optional<LeftOut> its = said_without(owner, other)) {
+      if (its->owners != out.owners)
+        throw DataError("'" + other + "' goes on without " + list_of(its->owners) + ", and not " +
+                        list_of(out.owners));
+      return *its;
+    }
+  for (const std::string& name : out.owners)
+    if (all_there(owner, kDataCommit, std::span(&name, 1)))
+      throw DataError("'" + name + "' has sent its data: nothing waits for it");
+  if (all_there(owner, kRows, out.owners))
+    out.from = pools_statistics(draft) && !all_there(owner, kStatsAnswer, out.owners)
+                   ? Stage::kStatistics
+                   : Stage::kData;
+  return out;
+}
+
+}  // namespace
+
+void require_can_go_on_without(StudyOwner& owner, std::span<const std::string> names) {
+  if (!owner.ready())
+    throw DataError(
+        "going on without: the keys are not there yet; 'study run --new-session' begins "
+        "others, and a study without somebody is a new one");
+  (void)who_is_left_out(owner, names);
+}
+
+bool leaves_out(StudyOwner& owner) {
+  return (!owner.without().empty() || has_said(owner, kWithout)) && !left_out(owner);
+}
+
+std::vector<Awaited> missing_without(StudyOwner& owner) {
+  const std::optional<LeftOut> own = said_without(owner, owner.name());
+  if (!own) return {};
+  return missing_of(owner, nullptr, kWithout, others_than(owner.manifest().draft, own->owners));
+}
+
+void leave_out(StudyOwner& owner) {
+  const StudyDraft& draft = owner.manifest().draft;
+  if (!has_said(owner, kWithout)) {
+    const LeftOut out = who_is_left_out(owner, owner.without());
+    // Statistics are opened once: the difference of two sums would be one owner's own.
+    if (out.from < Stage::kData && pools_statistics(draft))
+      for (const std::string& other : others_than(draft, out.owners))
+        if (all_there(owner, kStatsAnswer, std::span(&other, 1)))
+          throw DataError("'" + other + "' has given its share of the statistics of all, " +
+                          list_of(out.owners) +
+                          " with them, and other statistics are not opened: who is missing is "
+                          "needed for this study, or a new one");
+    if (out.from == Stage::kRows && (has_said(owner, kStatsCommit) || has_said(owner, kDataCommit)))
+      throw DataError("'" + owner.name() + "' has sent what counts the rows of " +
+                      list_of(out.owners) + " in, and others go on without these rows");
+    owner.say(
+        {kWithout, owner.name(), owner.manifest().digest, owner.session_number(), to_json(out)});
+    return;
+  }
+  owner.exchange().say(owner.record(kWithout, owner.name()), {});  // sent again, if it was lost
+  const LeftOut own = said_without(owner, owner.name()).value();
+  for (const std::string& other : others_than(draft, own.owners))
+    if (const std::optional<LeftOut> its = said_without(owner, other); its && *its != own)
+      throw DataError("'" + owner.name() + "' goes on without " + list_of(own.owners) + ", and '" +
+                      other + "' without " + list_of(its->owners) +
+                      (its->owners == own.owners ? ", of whom it counts something else" : "") +
+                      ": the study cannot go on");
+}
+
+}  // namespace blindtuner::party

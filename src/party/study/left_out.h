@@ -1,0 +1,39 @@
+// Whom the other owners go on without.
+//
+// Once the keys are there, an owner that is away for good holds up the rows, the statistics and the data of all, though a study
+// with a threshold opens its model without it. So the others may leave it out: each of them, by its operator's word, says
+//
+//   without    "owners", whom it goes on without, in their order; "from", the first stage that they are no part of: "rows",
+//              "statistics" or "data". What they have sent of an earlier one still counts
+//
+// and it holds once all but those have said the very same, and are as many as open the model. An owner says it once, so no two sets
+// of owners with one in common go on.
+#pragma once
+
+#include "party/study/member.h"
+
+namespace blindtuner::party {
+
+inline constexpr const char* kWithout = "without";
+
+enum class Stage { kRows, kStatistics, kData };  ///< in their order
+
+struct LeftOut {
+  std::vector<std::string> owners;
+  Stage from{};
+  bool operator==(const LeftOut&) const = default;
+};
+nlohmann::json to_json(const LeftOut& out);
+
+/// What this owner has said of it, if it has. Throws DataError, which names it, for what it cannot say.
+std::optional<LeftOut> said_without(StudyMember& member, const std::string& owner);
+/// Of all owners but these.
+std::vector<std::string> others_than(const StudyDraft& draft, std::span<const std::string> out);
+/// Whom the others go on without, once all of them have said so. Throws DataError where two sets of owners do.
+std::optional<LeftOut> left_out(StudyMember& member);
+/// Whether an owner of whom something is awaited may be left out of the study yet.
+bool may_go_on_without(StudyMember& member, std::span<const Awaited> awaited);
+/// The owners whose part in this stage counts, in their order: all, but for who is left out of it.
+std::vector<std::string> contributors(StudyMember& member, Stage stage);
+
+}  // namespace blindtuner::party

@@ -44,6 +44,12 @@ void make_private_folder(const std::filesystem::path& path) {
   make_folder(path);
 }
 
+void remove_path(const std::filesystem::path& path) {
+  std::error_code error;
+  std::filesystem::remove_all(path, error);
+  if (error) throw DataError("cannot remove " + quoted_path(path) + ": " + error.message());
+}
+
 bool lies_within(const std::filesystem::path& path, const std::filesystem::path& folder) {
   namespace fs = std::filesystem;
   std::error_code error, folder_error;

@@ -19,6 +19,9 @@ void make_folder(const std::filesystem::path& path);
 /// The same, for its owner alone (0700) where it was not there; those above it as they come.
 void make_private_folder(const std::filesystem::path& path);
 
+/// Removes it, a folder with all that is in it; nothing where it is not there. Throws DataError.
+void remove_path(const std::filesystem::path& path);
+
 /// Whether a path is a folder or lies beneath it, whether they are there or not, links followed as far as
 /// they lead. False where that cannot be told.
 bool lies_within(const std::filesystem::path& path, const std::filesystem::path& folder);

@@ -52,7 +52,9 @@ class Case:
     injected: str = ""  # the program that is meant, when not the one that is started
 
     def line(self, world, *more):
-        text = " ".join([self.arguments, *more]).format(w=WORLDS / world)
+        told = WORLDS / world / "agreeing" / "fingerprint"
+        text = " ".join([self.arguments, *more]).format(
+            w=WORLDS / world, fingerprint=told.read_text().replace(" ", "") if told.exists() else "")
         return [self.program, *text.split(), *([INSECURE] if self.insecure else [])]
 
     @property
@@ -65,6 +67,22 @@ SHAPE = "--classes 3 --features 8 --batch 64 --parameters InsecureTest10"
 FEATURES = "--features {w}/x.npy --labels {w}/y.npy"
 TESTS = "--features {w}/xt.npy --labels {w}/yt.npy"
 TRAIN = "train --keys keys/evaluation.keys --data {w}/data.enc --config {w}/train.json"
+STUDIED = "--features {w}/x.npy --labels {w}/y.npy --class-numbers"
+STUDY = "--folder mine --exchange exchange"
+
+
+def study_at(place):
+    """Of a study (worlds.py) what whoever is to go on there has at hand."""
+    return {f"{place}/mine": "mine", f"{place}/exchange": "exchange"}
+
+
+def study_case(name, place, arguments, outputs, exact, program=OWNER):
+    """An owner, the recipient or the server goes on, as far as it can."""
+    start = f"study run {STUDY}" if program == OWNER else f"study {STUDY}"
+    return Case(f"study-{name}", program, f"{start} --once {arguments}", outputs + exact, exact,
+                beforehand=study_at(place), over=None, long=True, every=12 if program == OWNER else 24)
+
+
 FINETUNED = ["out/model.npz", "out/report.json", "out/report.html"]
 
 CASES = [
@@ -117,17 +135,44 @@ CASES = [
     Case("passphrase", OWNER, "passphrase --keys keys --new-passphrase-file {w}/phrase "
          "--passphrase-file {w}/phrase", ["keys/secret.key"], beforehand=KEYS, over=None,
          changes="--keys"),
-    Case("study-create", OWNER, "study create --folder mine --exchange exchange --owner a --name Sites --owners a,b "
+    Case("study-create", OWNER, f"study create {STUDY} --owner a --name Sites --owners a,b "
          "--classes no,yes --columns 4 --parameters InsecureJoint4", ["mine/study.json"], over=None),
-    # What was drawn before decides every byte.
-    Case("study-shares", OWNER, "study run --folder mine --exchange exchange --once",
-         ["exchange/ways-s1-a", "exchange/shares-s1-a", "exchange/relin1-s1-a"],
-         ["exchange/ways-s1-a", "exchange/shares-s1-a", "exchange/relin1-s1-a"],
-         beforehand={"sharing/mine": "mine", "sharing/exchange": "exchange"}, over=None, long=True, every=12),
-    Case("study-answer", OWNER, "study run --folder mine --exchange exchange --once",
-         ["exchange/relin2-s1-a", "mine/s1/secret.key"], ["exchange/relin2-s1-a"],
-         beforehand={"answering/mine": "mine", "answering/exchange": "exchange"}, over=None, long=True, every=12),
-    Case("study-server", SERVER, "study --folder server --exchange exchange --once"),
+    Case("study-join", OWNER, f"study join {STUDY} --owner b",
+         ["mine/study.json", "exchange/join-b"], beforehand={"joining/exchange": "exchange"}, over=None),
+    *(study_case(*case) for case in (
+        # Until it sends its shares what was drawn before decides every byte; what is encrypted, or sealed, has noise
+        # of its own.
+        ("agree", "agreeing", "--fingerprint {fingerprint}", ["exchange/agree-a", "exchange/nonce-commit-s1-a"],
+         ["exchange/agree-a"]),
+        ("shares", "sharing", "", ["exchange/nonce-s1-a", "exchange/shares-commit-s1-a"],
+         ["exchange/nonce-s1-a", "exchange/shares-commit-s1-a", "mine/s1/ways", "mine/s1/shares", "mine/s1/relin1"]),
+        ("answer", "answering", "", ["exchange/part2-s1-a", "mine/s1/secret.key"],
+         ["exchange/ways-s1-a", "exchange/shares-s1-a", "exchange/relin1-s1-a", "exchange/relin2-s1-a",
+          "exchange/relin2-commit-s1-a"]),
+        ("rows", "telling", STUDIED, ["exchange/stats-s1-a", "exchange/stats-commit-s1-a"],
+         ["exchange/rows-s1-a"]),
+        ("data", "sending", STUDIED, ["exchange/stats-share-s1-a", "exchange/data-s1-a", "exchange/data-commit-s1-a"],
+         []),
+        ("open", "opening", STUDIED, ["exchange/share-s1-a", "exchange/answer-s1-a", "mine/report.json",
+                                      "mine/report.html"], ["mine/s1/transcript"]),
+        ("receive", "receiving", "", ["mine/report.json"], ["mine/s1/model.npz"]),
+        ("match", "matching", "--features {w}/a.csv --id-column id --label-column label --class-numbers",
+         ["exchange/match-key-s1-a", "exchange/match-s1-a"], []))),
+    Case("study-model", OWNER, f"study open {STUDY} --out model.npz",
+         ["model.npz"], ["model.npz"], beforehand=study_at("opened"), long=True, every=12),
+    Case("study-scores", OWNER, f"study scores {STUDY} --features {{w}}/a.csv --id-column id "
+         "--out part.npz", ["part.npz"], ["part.npz"], beforehand=study_at("scoring"), long=True, every=12),
+    Case("study-combine", OWNER, f"study combine {STUDY} --features {{w}}/a.csv --id-column id "
+         "--label-column label --class-numbers --parts {w}/part.npz --out scores.npz", ["scores.npz"], ["scores.npz"],
+         beforehand=study_at("scoring"), long=True, every=12),
+    Case("study-server", SERVER, f"study {STUDY} --once", beforehand={"joining/exchange": "exchange"}, over=None),
+    *(study_case(*case, program=SERVER) for case in (
+        ("keys", "adding", "", [], ["mine/s1/evaluation.keys", "mine/s1/way-in.keys", "exchange/ready-s1-server"]),
+        ("train", "training", "", ["mine/s1/checkpoint.enc"],
+         ["exchange/model-s1-server", "exchange/model-file-s1-server", "exchange/transcript-s1-server"]),
+        ("name", "naming", "", [], ["exchange/decryptors-s1-server"]))),
+    Case("study-audit", SERVER, f"study --audit 2 {STUDY}",
+         beforehand=study_at("trained"), long=True, every=24),
     # These write nothing: they have no calls to fail, but an environment.
     Case("plan", OWNER, "plan --samples 100 --classes 3 --features 8 --parameters InsecureTest10 "
          "--config {w}/train.json"),
@@ -348,7 +393,8 @@ class Boxes:
         bits = digest(path)
         if self.inspected.get(bits) == path.suffix:
             return
-        if path.suffix == ".json":
+        # A study's messages are text that is signed.
+        if path.suffix == ".json" or path.read_bytes()[:1] == b"{":
             json.loads(path.read_text())
         elif path.suffix == ".html":
             assert path.read_text().rstrip().endswith("</html>"), f"{path} is cut off"

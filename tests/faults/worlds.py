@@ -14,6 +14,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -101,31 +102,118 @@ def rounds(folder):
         shutil.rmtree(folder / name)
 
 
-def study(folder):
-    """Of two owners, when the first is to make its shares, and when it is to answer the other's."""
-    def run(owner, *arguments):
-        good(OWNER, "study", "run", "--folder", f"study/{owner}", "--once", *arguments, INSECURE, cwd=folder)
+class Study:
+    """One that is run phase by phase, and copied where a party of it is to go on: that one's folder, and the exchange."""
 
-    def keep(name):
-        for part in ("mine", "exchange"):
-            shutil.copytree(folder / "study" / part, folder / name / part)
-    place = ("--exchange", "study/exchange", "--owner")
-    good(OWNER, "study", "create", "--folder", "study/mine", *place, "a", "--name", "Sites", "--owners", "a,b", "--classes",
-         "no,yes", "--columns", 4, "--parameters", "InsecureJoint4", INSECURE, cwd=folder)
-    good(OWNER, "study", "join", "--folder", "study/theirs", *place, "b", INSECURE, cwd=folder)
-    good(SERVER, "study", "--folder", "study/server", "--exchange", "study/exchange", "--once", INSECURE, cwd=folder)
-    told = subprocess.run([OWNER, "study", "status", "--folder", "study/mine", "--json", INSECURE], cwd=folder,
-                          capture_output=True, check=True)
-    fingerprint = ("--fingerprint", json.loads(told.stdout)["fingerprint"])
-    run("mine", *fingerprint)    # agrees
-    run("theirs", *fingerprint)  # agrees and commits to a nonce
-    run("mine")                  # commits and shows its nonce
-    run("theirs")                # shows its own, makes its shares
-    keep("sharing")
-    run("mine")                  # makes its shares and sends them
-    run("theirs")                # sends its own and answers
-    keep("answering")
-    shutil.rmtree(folder / "study")
+    def __init__(self, folder):
+        # Where files are in memory: the disk need not have them all.
+        self.folder, self.place = folder, Path(tempfile.mkdtemp(prefix="blindtuner-study-"))
+
+    def owner(self, command, name, *arguments):
+        good(OWNER, "study", command, "--folder", self.place / name, *arguments, INSECURE, cwd=self.folder)
+
+    def join(self, command, name, *arguments):
+        self.owner(command, name, "--exchange", self.place / "exchange", "--owner", name, *arguments)
+
+    def server(self):
+        good(SERVER, "study", "--folder", self.place / "server", "--exchange", self.place / "exchange", "--once",
+             INSECURE, cwd=self.folder)
+
+    def go(self, parties, *arguments):
+        """Each of these, named by a letter, does what is due: s is the server, l the recipient."""
+        for name in parties:
+            if name == "s":
+                self.server()
+            else:
+                self.owner("run", name, "--exchange", self.place / "exchange", "--once", *arguments,
+                           *(self.data(name) if name != "l" else ()))
+
+    def agree(self, owners):
+        told = subprocess.run([OWNER, "study", "status", "--folder", self.place / "a", "--json", INSECURE],
+                              cwd=self.folder, capture_output=True, check=True)
+        fingerprint = json.loads(told.stdout)["fingerprint"]
+        self.go(owners, "--fingerprint", fingerprint)
+        return fingerprint
+
+    def keep(self, name, party, *needless):
+        """`needless`: patterns of large files that nobody opens from here on."""
+        for source, target in ((party, "mine"), ("exchange", "exchange")):
+            if (self.place / source).exists():
+                shutil.copytree(self.place / source, self.folder / name / target,
+                                ignore=shutil.ignore_patterns(*needless))
+
+
+SHARES_OF_ALL = ("shares-s1-*", "relin?-s1-*", "part?-s1-*")
+KEYS_OF_ALL = (*SHARES_OF_ALL, "evaluation.keys")
+
+
+def study(folder):
+    """Of three owners, two of whom open the model, and a recipient: wherever a, the server or the recipient goes on."""
+    s = Study(folder)
+    s.data = lambda name: ("--features", "x.npy", "--labels", "y.npy", "--class-numbers")
+    s.join("create", "a", "--name", "Sites", "--owners", "a,b,c", "--threshold", 2, "--recipient", "l", "--config",
+           "train.json", "--classes", "red,green,blue", "--columns", FEATURES, "--whitening", "pooled",
+           "--parameters", "InsecureJoint4")
+    s.keep("joining", "b")
+    for name in "bcl":
+        s.join("join", name)
+    s.server()
+    fingerprint = s.agree("bcl")
+    s.keep("agreeing", "a")
+    (folder / "agreeing" / "fingerprint").write_text(fingerprint)
+    s.agree("a")        # and commits to a nonce
+    s.go("bcb")         # b and c commit, and show theirs
+    s.keep("sharing", "a")
+    s.go("abcb")        # all make shares; b and c send them
+    s.keep("answering", "a", "shares-s1-[bc]")
+    s.go("abc")         # all send, answer and hand out parts of their secrets
+    s.go("sbc")         # the keys; what b's and c's rows are
+    s.keep("telling", "a", "shares", "shares-s1-[bc]", "relin?-s1-[bc]")
+    s.go("abcb")        # statistics, which b and c answer
+    s.keep("sending", "a", *KEYS_OF_ALL)
+    s.go("abc")         # the data
+    s.keep("training", "server", *SHARES_OF_ALL)
+    s.go("sab")         # the model; a and b are there
+    s.keep("naming", "server", *KEYS_OF_ALL)
+    s.go("sb")          # they are the ones who open it; b's share
+    s.keep("opening", "a", *KEYS_OF_ALL)
+    s.go("a")
+    s.keep("receiving", "l", *KEYS_OF_ALL)
+    s.keep("opened", "a", *KEYS_OF_ALL)
+    s.keep("trained", "server", *SHARES_OF_ALL)
+    shutil.rmtree(s.place)
+
+
+def columns_study(folder):
+    """Of two owners of columns whose rows are matched: when a is to send its identifiers, and when it has the model."""
+    tables = {"a": ((0, 1, 2, 3, 4), True), "b": ((5, 6, 7), False)}
+    features, labels = blobs(90, 7)
+    for name, (columns, labelled) in tables.items():
+        rows = [",".join(["id", *(f"c{j}" for j in columns), *(["label"] if labelled else [])])]
+        for i, row in enumerate(features):
+            rows.append(",".join([f"p{i}", *(str(row[j]) for j in columns), *([str(labels[i])] if labelled else [])]))
+        (folder / f"{name}.csv").write_text("\n".join(rows) + "\n")
+    s = Study(folder)
+    s.data = lambda name: ("--features", f"{name}.csv", "--id-column", "id",
+                           *(("--label-column", "label", "--class-numbers") if name == "a" else ()))
+    s.join("create", "a", "--name", "Wards", "--owners", "a,b", "--labels", "a", "--identifiers", "--config",
+           "train.json", "--classes", "red,green,blue", "--columns", "5,3", "--whitening", "pooled", "--parameters",
+           "InsecureJoint4")
+    s.join("join", "b")
+    s.server()
+    s.agree("ab")
+    # Up to the keys without a word of rows.
+    data, s.data = s.data, lambda name: ()
+    s.go("abababa")
+    s.keep("adding", "server")
+    s.go("s")
+    s.keep("matching", "a", "shares", "shares-s1-b", "relin?-s1-b")
+    s.data = data
+    s.go("ababab")      # which rows they have in common; the data
+    s.go("sabab")       # the model, opened
+    s.keep("scoring", "a", *KEYS_OF_ALL)
+    s.owner("scores", "b", "--features", "b.csv", "--id-column", "id", "--out", "part.npz")
+    shutil.rmtree(s.place)
 
 
 def world(folder, seed):
@@ -153,6 +241,7 @@ def world(folder, seed):
     owner("decrypt", "--scores", "scores.enc", "--keys", "keys", "--out", "scores.npy", INSECURE)
     rounds(folder)
     study(folder)
+    columns_study(folder)
 
 
 def make(folder):

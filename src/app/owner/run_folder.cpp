@@ -156,12 +156,6 @@ std::vector<std::string> rounds_in(const fs::path& folder) {
   return out;
 }
 
-void remove_file(const fs::path& path) {
-  std::error_code error;
-  fs::remove_all(path, error);
-  if (error) throw DataError("cannot remove " + quoted_path(path) + ": " + error.message());
-}
-
 /// What lies in a folder; nothing where that cannot be read, and `error` is set.
 std::vector<fs::path> entries_of(const fs::path& folder, std::error_code& error) {
   std::vector<fs::path> out;
@@ -204,9 +198,9 @@ void remove_run(const fs::path& folder) {
     if (!is_of_a_run(entry, entry.filename().string()))
       in_the_way("holds " + quoted_path(entry.filename()) + ", which no run has made");
   for (const fs::path& entry : entries)
-    if (entry.filename() != kList) remove_file(entry);
-  remove_file(folder / kList);
-  remove_file(folder);
+    if (entry.filename() != kList) remove_path(entry);
+  remove_path(folder / kList);
+  remove_path(folder);
 }
 
 }  // namespace
@@ -358,7 +352,7 @@ void RunFolder::put_in_place() {
   for (const auto& list : {removed, placed})
     for (const std::string& name : list) require_ours(name, earlier);
   (void)rounds_in(out_);
-  for (const std::string& name : removed) remove_file(out_ / name);
+  for (const std::string& name : removed) remove_path(out_ / name);
   if (is_there(finished_ / kRounds)) make_folder(out_ / kRounds);
   for (const std::string& name : placed)
     AtomicFile(out_ / name, mode_of(name), Links::kReplace).commit_file(finished_ / name);

@@ -702,7 +702,7 @@ TEST_F(StudyTrainingTest, AnyTwoOfThreeOpenTheModelForAll) {
                            b.owner->signing_key()));
   }
   names({"a", "b"}, "");
-  for (const char* file : {"report.json", "said/answer-s1-a", "s1/share"})
+  for (const char* file : {"report.json", "s1/model.npz", "said/answer-s1-a", "s1/share"})
     EXPECT_TRUE(fs::remove(path("a") / file)) << file;
   EXPECT_TRUE(fs::remove(exchange("answer-s1-a")));
   EXPECT_TRUE(fs::remove(exchange("share-s1-a")));
@@ -878,6 +878,13 @@ TEST_F(StudyTrainingTest, ARecipientAloneGetsTheModel) {
     EXPECT_EQ(step(name).kind, Advance::Kind::kFinished);
     EXPECT_FALSE(fs::exists(path(name) / "report.json"));
     EXPECT_FALSE(fs::exists(path(name) / "s1" / "model.npz"));
+    for (const char* kept : {"stats", "stats-share", "data"})
+      EXPECT_FALSE(fs::exists(path(name) / "s1" / kept)) << kept;
+    // Of what the exchange loses from here on the shares are missed alone.
+    fs::remove(exchange("data-s1-" + name));
+    fs::remove(exchange("share-s1-" + name));
+    EXPECT_EQ(complaint(name), "");
+    EXPECT_EQ(fs::exists(exchange("share-s1-" + name)), std::ranges::find(by, name) != by.end());
   }
   // An owner that looks all the same finds nothing sealed to it, and nor does whoever has the recipient's name alone.
   const Party a = party("a");

@@ -323,7 +323,8 @@ std::vector<Phase> StudyOwner::setup_phases() {
          return !manifest().draft.by_threshold() || path_exists(session_folder() / kOpeningPart);
        },
        [this] { return missing_parts(*this, index()); }, [this] { keep_sum_of_parts(*this); }},
-      {"has made keys with all", [this] { return ready(); },
+      {"has made keys with all",
+       [this] { return ready() && kept_to_send(session_folder()).empty(); },
        [this] {
          return exchange().hear(manifest(), kReady, session_number(), std::string(kServerName))
                     ? std::vector<Awaited>()
@@ -358,18 +359,19 @@ void StudyOwner::agree() {
   agreed_ = true;
 }
 
-void StudyOwner::remove_sent(const fs::path& folder) {
-  std::error_code ignored;
-  for (const char* file : kShareRecords) fs::remove(folder / file, ignored);
-  for (std::size_t i = 0; i < manifest().owners.size(); ++i)
-    fs::remove(folder / part_record(i), ignored);
+std::vector<fs::path> StudyOwner::kept_to_send(const fs::path& folder) {
+  std::vector<fs::path> out;
+  for (const char* file : kShareRecords) out.push_back(folder / file);
+  for (std::size_t i = 0; i < manifest().owners.size(); ++i) out.push_back(folder / part_record(i));
+  std::erase_if(out, [](const fs::path& file) { return !path_exists(file); });
+  return out;
 }
 
 void StudyOwner::drop_earlier_sessions() {
   for (std::uint64_t n = 1; n < session_number(); ++n) {
     const fs::path folder = exchange().folder() / ("s" + std::to_string(n));
     for (const char* file : {"setup.seed", kOpeningPart}) destroy_private(folder / file);
-    remove_sent(folder);
+    for (const fs::path& file : kept_to_send(folder)) remove_path(file);
   }
 }
 
@@ -540,7 +542,7 @@ void StudyOwner::finish() {
   const StudyMessage message = heard(kReady, server);
   require_members(JsonIn(message.body, exchange().channel().place(record(kReady, server))),
                   {"evaluation_keys", "way_in_keys"});
-  remove_sent(session_folder());
+  for (const fs::path& file : kept_to_send(session_folder())) remove_path(file);
 }
 
 }  // namespace blindtuner::party

@@ -87,7 +87,8 @@ class StudyOwner : public StudyMember {
   void make_identity();
   void prepare();
   void drop_earlier_sessions();
-  void remove_sent(const std::filesystem::path& folder);
+  /// What of a session's shares is there still.
+  std::vector<std::filesystem::path> kept_to_send(const std::filesystem::path& folder);
   bool sent(const char* kind) { return exchange().said(record(kind, name())); }
   bool said(const char* kind);
   void send_share(ShareKind kind);

@@ -33,13 +33,13 @@ StudyTraining::StudyTraining(StudyOwner& owner, std::function<StudyData()> data)
 }
 
 std::vector<Phase> StudyTraining::phases() {
-  // Once it has the model, the exchange may be gone.
+  // From there on the exchange may be gone.
   const auto sent = [this](const char* kind) {
-    return path_exists(report_path()) || owner_.exchange().said(owner_.record(kind, owner_.name()));
+    return through() || owner_.exchange().said(owner_.record(kind, owner_.name()));
   };
   const auto sent_record = [this, sent](const char* kind, const char* commit) {
-    return sent(commit) && (path_exists(report_path()) ||
-                            owner_.exchange().channel().begun(owner_.record(kind, owner_.name())));
+    return sent(commit) &&
+           (through() || owner_.exchange().channel().begun(owner_.record(kind, owner_.name())));
   };
   const auto matches = [this] { return owner_.manifest().draft.identifiers; };
   const auto pooled = [this] { return pools_statistics(owner_.manifest().draft); };
@@ -102,12 +102,21 @@ std::vector<Phase> StudyTraining::phases() {
        },
        offered, [this] { say_here(); }},
       {"answers the model",
-       [=, this] { return sent_record(kShareRecord, kModelAnswer) || !is_decryptor(); },
+       [this] {
+         // Who does not read it is through with the rest as soon as it has said its answer, which is to be there.
+         StudyExchange& exchange = owner_.exchange();
+         return (reads() && through()) || !is_decryptor() ||
+                (exchange.said(owner_.record(kModelAnswer, owner_.name())) &&
+                 exchange.channel().begun(owner_.record(kShareRecord, owner_.name())));
+       },
        [=, this] {
          std::vector<Awaited> out = offered();
          return out.empty() && threshold() ? missing_of_server(owner_, nullptr, kDecryptors) : out;
        },
        [this] { answer_model(); }},
+      {"removes what the model was made of",
+       [this] { return reads() || !through() || kept_to_send().empty(); },
+       [] { return std::vector<Awaited>(); }, [this] { remove_kept(); }},
       {"opens the model", [this] { return path_exists(report_path()) || !reads(); },
        [this] {
          if (owner_.is_recipient()) return missing_for_recipient();
@@ -119,6 +128,25 @@ std::vector<Phase> StudyTraining::phases() {
 
 bool StudyTraining::reads() {
   return owner_.is_recipient() || !owner_.manifest().draft.recipient_alone;
+}
+
+bool StudyTraining::through() {
+  if (reads()) return path_exists(model_path());
+  return path_exists(owner_.exchange().folder() / "said" /
+                     owner_.record(kModelAnswer, owner_.name())) ||
+         !is_decryptor();
+}
+
+std::vector<fs::path> StudyTraining::kept_to_send() {
+  std::vector<fs::path> out;
+  for (const char* record : {kStatsRecord, kStatsShareRecord, kDataRecord})
+    if (fs::path file = owner_.session_folder() / record; path_exists(file))
+      out.push_back(std::move(file));
+  return out;
+}
+
+void StudyTraining::remove_kept() {
+  for (const fs::path& file : kept_to_send()) remove_path(file);
 }
 
 std::vector<Awaited> StudyTraining::missing_for_recipient() {
@@ -493,11 +521,8 @@ void StudyTraining::open() {
                                owner_.manifest().draft.owners[i]);
   out.classifier = std::move(classifier);
   save_classifier(model_path(), out);
+  remove_kept();
   write_file_atomically(report_path(), json_text(report, 1) + "\n", kForTheOwner);
-  // What was kept to be sent again.
-  std::error_code ignored;
-  for (const char* record : {kStatsRecord, kStatsShareRecord, kDataRecord})
-    fs::remove(owner_.session_folder() / record, ignored);
 }
 
 }  // namespace blindtuner::party

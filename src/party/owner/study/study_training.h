@@ -13,7 +13,8 @@
 //   share          its share of the model, sealed to all owners; "answer". Where fewer than all open it, of those alone whom the
 //                  server has named first: who they are is kept (party/study/exchange.h) before anything is answered
 //
-// In its folder's sN: these records as they went out; rows.sha256, of the rows that it has told of; matching.json, which of them are
+// In its folder's sN: these records as they went out (of statistics and data until it has the model, or has answered where that is
+// not for it); rows.sha256, of the rows that it has told of; matching.json, which of them are
 // matched; whitening.npz, model.npz and the server's transcript. In its folder: report.json, what the model is
 // like (party/owner/study/gain.h), which is there last.
 #pragma once
@@ -47,6 +48,11 @@ class StudyTraining {
   std::vector<Phase> phases();
   /// Whether the model is for it, too.
   bool reads();
+  /// Whether it has the model or, where that is not for it, has answered it, or is not asked to.
+  bool through();
+  /// What of its statistics and data is there still.
+  std::vector<std::filesystem::path> kept_to_send();
+  void remove_kept();
   /// Of all that a recipient opens the model with.
   std::vector<Awaited> missing_for_recipient();
   std::vector<Awaited> with_data(std::vector<Awaited> others) const;

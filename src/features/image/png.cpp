@@ -15,7 +15,8 @@ namespace blindtuner::features {
 namespace {
 
 constexpr png_alloc_size_t kMaxChunk = 8 << 20;
-constexpr png_uint_32 kMaxChunks = 1000;
+// Of these there may be many, each of which libpng would unpack and keep.
+constexpr png_byte kPassedOver[] = "tEXt\0zTXt\0iTXt\0sPLT";
 
 /// As in jpeg.cpp: errors jump, so what needs a destructor is outside the functions that are left.
 struct PngReader {
@@ -38,7 +39,7 @@ struct PngReader {
     // A larger side is refused with our own message.
     png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
     png_set_chunk_malloc_max(png, kMaxChunk);
-    png_set_chunk_cache_max(png, kMaxChunks);
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, kPassedOver, sizeof kPassedOver / 5);
   }
   PngReader(const PngReader&) = delete;
   PngReader& operator=(const PngReader&) = delete;

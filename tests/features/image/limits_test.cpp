@@ -1,11 +1,14 @@
 // Pictures as large as may be, and files that ask for more work than they are worth.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <cstdio>
 #include <cstdlib>
 // After <cstdio>, which it needs.
 #include <jpeglib.h>
+#include <zlib.h>
 
+#include "features/data/deflated.h"
 #include "features/data/test_files.h"
 #include "features/image/picture.h"
 
@@ -76,6 +79,62 @@ TEST(PictureLimits, Scans) {
   const File large = grey_jpeg(4'000, 2'500, true);
   EXPECT_EQ(decoded(with_scans(large, 200)), "good");
   EXPECT_EQ(decoded(with_scans(large, 201)), "x: bad JPEG: 201 scans or more, too many");
+}
+
+std::string packed(const std::string& text) {
+  const File out = deflated(File(text.begin(), text.end()), 15);
+  return {out.begin(), out.end()};
+}
+
+/// A PNG of one pixel with `chunk` as often as is said before its pixels.
+File png_with(const std::string& type, const std::string& data, int times) {
+  File out = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+  const auto number = [&](unsigned long value) {
+    for (int shift = 24; shift >= 0; shift -= 8)
+      out.push_back(static_cast<std::uint8_t>(value >> shift));
+  };
+  const auto put = [&](const std::string& content) {
+    number(content.size() - 4);
+    out.insert(out.end(), content.begin(), content.end());
+    number(::crc32(0, reinterpret_cast<const Bytef*>(content.data()),
+                   static_cast<uInt>(content.size())));
+  };
+  put(std::string("IHDR\0\0\0\1\0\0\0\1\x08\0\0\0\0", 17));
+  for (int i = 0; i < times; ++i) put(type + data);
+  put("IDAT" + packed(std::string(2, '\0')));
+  put("IEND");
+  return out;
+}
+
+/// Megabytes that decoding takes, were they only for a moment.
+std::string taken(const File& file) {
+  const auto peak = [] {
+    rusage use{};
+    ::getrusage(RUSAGE_SELF, &use);
+    return use.ru_maxrss >> 10;
+  };
+  return within_memory(std::size_t{1} << 30, [&] {
+    const long before = peak();
+    decode_picture(file, "x");
+    throw DataError(std::to_string(peak() - before));
+  });
+}
+
+// Without memory libpng goes on without what it wanted to keep, so a limit shows nothing.
+TEST(PictureLimits, WordsBesideAPng) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "the sanitizer takes memory of its own";
+#endif
+  const std::string large = packed(std::string((8 << 20) - 100, 'x')), name("words\0\0", 7);
+  for (const auto& [type, start] : {std::pair{"zTXt", name},
+                                    {"iCCP", name},
+                                    {"tEXt", name},
+                                    {"iTXt", std::string("words\0\1\0\0\0", 10)}}) {
+    const std::string data = type == std::string("tEXt") ? std::string(1 << 20, 'x') : large;
+    EXPECT_LT(std::stoi(taken(png_with(type, start + data, 8))), 4) << type;
+  }
+  EXPECT_EQ(decoded(png_with("eXIf", std::string(8 << 20, 'x'), 1)), "good");
+  EXPECT_EQ(decoded(png_with("eXIf", std::string((8 << 20) + 1, 'x'), 1), 1 << 20), "good");
 }
 
 }  // namespace

@@ -114,6 +114,25 @@ TEST(BytePairs, WhatIsNotKnownIsNamed) {
   expect_data_error([&] { BytePairs::load(folder / ""); }, "merges.txt");
 }
 
+TEST(BytePairs, FilesAsLargeAsMayBe) {
+  const TemporaryFolder folder;
+  const json all = read_fixture("roberta.json");
+  put_old_files(folder, all);
+  const auto pairs = [&](std::size_t count, std::size_t bytes = 0) {
+    std::string text;
+    for (std::size_t i = 0; i < count; ++i) text += "a n\n";
+    text.resize(std::max(bytes, text.size()), '\n');
+    put_file(folder / "merges.txt", text);
+    return within_memory(std::size_t{384} << 20, [&] { BytePairs::load(folder / ""); });
+  };
+  EXPECT_EQ(pairs(kMaxMerges), "good");
+  EXPECT_NE(pairs(kMaxMerges + 1).find("1048577 pairs, expected at most 1048576"),
+            std::string::npos);
+  EXPECT_EQ(pairs(1, kMaxTokenizerBytes), "good");
+  EXPECT_NE(pairs(1, kMaxTokenizerBytes + 1).find("67108865 bytes, expected at most 67108864"),
+            std::string::npos);
+}
+
 // A word of a million bytes takes no time that grows with its square.
 TEST(BytePairs, LongWords) {
   const TemporaryFolder folder;

@@ -114,6 +114,18 @@ TEST_F(TextFiles, SentenceTransformersSettings) {
   put("config_sentence_transformers.json", R"({"prompts": {"query": "query: "}})");
   EXPECT_EQ(load().config().modes, (std::vector{TextMode::kFirst, TextMode::kMean}));
   EXPECT_EQ(load().config().prompt, "");
+  const auto prompt_of = [](std::size_t bytes) {
+    return R"({"prompts": {"q": ")" + std::string(bytes, 'x') +
+           R"("}, "default_prompt_name": "q"})";
+  };
+  refused("config_sentence_transformers.json", prompt_of(4097),
+          "a prompt of 4097 bytes, expected at most 4096");
+  put("config_sentence_transformers.json", prompt_of(4096));
+  EXPECT_EQ(load().config().prompt.size(), 4096u);
+  put("config_sentence_transformers.json", "{}");
+  std::string many = "[{}";
+  for (int i = 0; i < 32; ++i) many += ", {}";
+  refused("modules.json", many + "]", "33 modules, expected at most 32");
   // A tokenizer's own limit counts where sentence-transformers has none.
   fs::remove(folder_ / "m/sentence_bert_config.json");
   put("tokenizer_config.json", R"({"model_max_length": 7})");

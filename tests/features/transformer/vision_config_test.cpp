@@ -6,7 +6,10 @@
 
 #include "features/data/test_files.h"
 #include "features/transformer/checkpoint_files.h"
+#include "features/transformer/model_files.h"
+#include "features/transformer/settings.h"
 #include "features/transformer/vision_transformer.h"
+#include "features/transformer/vision_weights.h"
 
 namespace blindtuner {
 using namespace features;
@@ -103,8 +106,10 @@ TEST_F(VisionFiles, NamesWhatIsMissingOrMisshapen) {
   refused("tensor 'blocks.0.ls3.gamma' has no place in this kind of model");
   put(tensors_, "blocks.x.weight", {64});
   refused("expected a block's number after 'blocks.'");
-  put(tensors_, "blocks.999999.weight", {64});
+  put(tensors_, "blocks.1000.weight", {64});
   refused("expected a block's number");
+  put(tensors_, "blocks.999.weight", {64});
+  refused("tensor 'blocks.2.norm1.weight' is missing");
   put(tensors_, "blocks.3.norm1.weight", {64});
   refused("tensor 'blocks.2.norm1.weight' is missing");
   put(tensors_, "pos_embed", {1, 7, 64});
@@ -323,6 +328,19 @@ TEST_F(VisionFiles, FoldersAndShards) {
   refused_index(R"({"weight_map": {"a": "none.safetensors"}})", "no such file");
   refused_index(R"({"weight_map": {"a": "model-00001-of-00002.safetensors"}})",
                 "tensor 'a' is not in");
+  const auto of_files = [](int count) {
+    std::string out = R"({"weight_map": {)";
+    for (int i = 0; i < count; ++i)
+      out += (i == 0 ? "" : ", ") + ("\"t" + std::to_string(i)) + "\": \"" + std::to_string(i) +
+             ".safetensors\"";
+    return out + "}}";
+  };
+  refused_index(of_files(1024), "no such file");
+  refused_index(of_files(1025), "1025 files, expected at most 1024");
+  put_file(folder_ / index, good + std::string(kMaxIndexBytes - good.size(), ' '));
+  EXPECT_NO_THROW(VisionTransformer::load(folder_ / ""));
+  refused_index(good + std::string(kMaxIndexBytes - good.size() + 1, ' '),
+                "16777217 bytes, expected at most 16777216");
   put_file(folder_ / index, good);
   std::filesystem::copy(folder_ / "model-00001-of-00002.safetensors",
                         folder_ / "again.safetensors");
@@ -339,6 +357,46 @@ TEST_F(VisionFiles, FoldersAndShards) {
   EXPECT_NO_THROW(VisionTransformer::load(other / ""));
   put_file(other / "deit.safetensors", safetensors(tiny_model()));
   expect_data_error([&] { VisionTransformer::load(other / ""); }, "2 models; name the one");
+}
+
+TEST_F(VisionFiles, LimitsThemselvesAreTaken) {
+  const auto width_of_block = [&](std::size_t hidden) {
+    put(tensors_, "blocks.0.mlp.fc1.weight", {hidden, 1});
+    put_file(folder_ / "model.safetensors", safetensors(tensors_));
+    Checkpoint checkpoint(folder_ / "model.safetensors");
+    return read_vision_config(folder_ / "", checkpoint, recognise_vision_names(checkpoint)).hidden;
+  };
+  EXPECT_EQ(width_of_block(kMaxWidth), kMaxWidth);
+  expect_data_error([&] { width_of_block(kMaxWidth + 1); }, "widths of 64 and 65537, expected");
+  tensors_ = tiny_model();
+  settings("config.json", "{}" + std::string(kMaxSettingsBytes - 2, ' '));
+  EXPECT_NO_THROW(load());
+  settings("config.json", "{}" + std::string(kMaxSettingsBytes - 1, ' '));
+  refused("4194305 bytes, expected at most 4194304");
+}
+
+// A bias for every two tokens: of 33 x 33 patches and the class token, and of 34 x 34.
+TEST_F(VisionFiles, TablesOfOffsets) {
+  const auto offsets = [&](std::size_t grid) {
+    const std::size_t side = 2 * grid - 1;
+    tensors_.clear();
+    put(tensors_, "blocks.0.offsets", {side * side + 3, 1});
+    put_file(folder_ / "model.safetensors", safetensors(tensors_));
+    return within_memory(std::size_t{16} << 20, [&] {
+      Checkpoint checkpoint(folder_ / "model.safetensors");
+      VisionNames names;
+      names.blocks = "blocks.";
+      names.offsets = "offsets";
+      VisionConfig config;
+      config.image_size = grid;
+      config.patch_size = config.depth = config.heads = 1;
+      require(read_all_offsets(checkpoint, names, config).at(0)->longest == config.tokens(),
+              "as many tokens");
+    });
+  };
+  EXPECT_EQ(offsets(33), "good");
+  EXPECT_NE(offsets(34).find("1157 tokens with a bias for every two, expected at most 1100"),
+            std::string::npos);
 }
 
 TEST_F(VisionFiles, DamagedSettings) {

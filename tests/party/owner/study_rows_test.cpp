@@ -1,0 +1,100 @@
+// Rows that owners of a study have, before anything is encrypted, and what they gained.
+#include "party/owner/study/gain.h"
+#include "party/owner/study_training_fixture.h"
+
+namespace blindtuner::study_training_test {
+namespace {
+
+TEST(StudyGain, IsOfWhatTheOwnerHasAloneAndTogether) {
+  StudyDraft draft = small_draft({"a", "b"});
+  draft.whitening = StudyDraft::Whitening::kPooled;
+  draft.config.steps = 4;
+  draft.config.averaging_start = -1;
+  StudyData data{rows_of(1, 90, 1), rows_of(1, 200, 2), {}};
+  const Labels labels = data.train.labels;
+  std::ranges::fill(data.train.labels, 0);
+  LinearClassifier together{Eigen::MatrixXd::Zero(2, kColumns), Eigen::VectorXd::Zero(2)};
+  together.weights.row(1).setConstant(0.01);
+  together.bias(1) = -1.0;
+  nlohmann::json report = gain_report(draft, data, together, {"a circuit", 12});
+  EXPECT_EQ(report["missing_classes"], nlohmann::json({"yes"}));
+  EXPECT_EQ(report["own_classes"][0], (nlohmann::json{{"name", "no"}, {"own_rows", 90}}));
+  EXPECT_EQ(report["alone"]["balanced_accuracy"], 0.5);
+  EXPECT_GT(report["together"]["balanced_accuracy"], 0.85);
+  EXPECT_EQ(report["together"]["accuracy"], report["accuracy"]);
+  EXPECT_EQ(report["judged_rows"], 200);
+  EXPECT_EQ(report["trusted"], true);
+  data.train.labels = labels;
+  EXPECT_GT(gain_report(draft, data, together, {})["alone"]["balanced_accuracy"], 0.85);
+  // Beyond what the circuit stands, on rows that it was trained on alone.
+  data.train.features(0, 0) = 1e4F;
+  report = gain_report(draft, data, together, {"a circuit", 12});
+  EXPECT_EQ(report["trusted"], false);
+  EXPECT_NE(report["reasons"][0].get<std::string>().find("training rows reach"), std::string::npos);
+  // Columns that are constant train nothing.
+  data.train.features.setConstant(3);
+  data.held_out.reset();
+  report = gain_report(draft, data, together, {});
+  EXPECT_TRUE(report["alone"].is_null());
+  EXPECT_NE(report["alone_reason"], "");
+  EXPECT_EQ(report["held_out"], false);
+}
+
+TEST(StudyRows, ThatCannotBeTrainedOnAreRefusedFirst) {
+  StudyDraft draft = small_draft({"a", "b"});
+  draft.config.steps = 4;
+  draft.config.averaging_start = -1;
+  draft.config.learning_rate = 1e-4;
+  const ParametersPtr parameters = Parameters::create(find_parameters(draft.parameters));
+  StudyData data{rows_of(1, 90, 1), {}, {}};
+  const auto refused = [&]() -> std::string {
+    try {
+      require_trainable(draft, *parameters, data);
+      return "";
+    } catch (const DataError& error) {
+      return error.what();
+    }
+  };
+  EXPECT_EQ(refused(), "");
+  draft.config.learning_rate = 2;  // of whitened columns
+  std::string said = refused();
+  EXPECT_NE(said.find("beyond the"), std::string::npos) << said;
+  EXPECT_NE(said.find("make the study with '--whitening pooled'"), std::string::npos) << said;
+  data.train.features(3, 2) = 1e5F;
+  said = refused();
+  EXPECT_NE(said.find("column 3 reaches 100000"), std::string::npos) << said;
+  draft.whitening = StudyDraft::Whitening::kPooled;
+  EXPECT_EQ(refused(), "");
+}
+
+TEST(StudyRows, AreHeldToTheirIdentifiers) {
+  StudyDraft draft = small_draft({"a", "b"});
+  draft.layout = StudyDraft::Layout::kColumns;
+  draft.columns = {2, 3};
+  draft.labels = "b";
+  draft.identifiers = true;
+  Dataset rows;
+  rows.features = FeatureMatrix::Zero(4, 2);
+  const auto refused = [&](std::vector<std::string> ids) -> std::string {
+    rows.ids = std::move(ids);
+    try {
+      require_study_rows(draft, "a", rows);
+      return "";
+    } catch (const DataError& error) {
+      return error.what();
+    }
+  };
+  EXPECT_EQ(refused({"x", "", "y", ""}), "");
+  EXPECT_NE(refused({}).find("and these have none"), std::string::npos);
+  EXPECT_EQ(refused({"", "", "", ""}), "no row has an identifier");
+  const std::string said = refused({"x", "y", "y", "x"});
+  EXPECT_NE(said.find("2 rows have an identifier that an earlier row has, the first of them row 3"),
+            std::string::npos)
+      << said;
+  rows.features = FeatureMatrix::Zero(4, 3);
+  EXPECT_NE(refused({"x", "y", "z", "w"}).find("the data have 3 columns, the study says 2"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace blindtuner::study_training_test

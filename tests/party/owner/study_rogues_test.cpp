@@ -1,8 +1,13 @@
 // Owners and servers of a study who send something else than they ought to, or put together what they have.
+#include <cmath>
+
+#include "io/file_stream.h"
 #include "io/memory_stream.h"
 #include "learn/result_shape.h"
+#include "party/owner/study/study_parts.h"
 #include "party/owner/study_training_fixture.h"
 #include "party/server/training_session.h"
+#include "records/study/contribution.h"
 
 namespace blindtuner::study_training_test {
 namespace {
@@ -286,6 +291,169 @@ TEST_F(StudyTrainingTest, AStepThatIsNotWhatTheInputsGiveIsFound) {
       {});
   EXPECT_TRUE(outcome.same.empty());
   EXPECT_EQ(outcome.differs, 1);
+}
+
+TEST_F(StudyTrainingTest, StatisticsThatAreSaidInTwoWaysOpenNothing) {
+  create(StudyDraft::Whitening::kPooled);
+  run([&] { return fs::exists(exchange("stats-s1-c")) && fs::exists(exchange("stats-s1-b")); });
+  const auto sent_by_c = [&] {
+    return std::pair(load(exchange("stats-s1-c")), load(exchange("stats-commit-s1-c")));
+  };
+  const auto show = [&](const auto& record_and_word) {
+    store(exchange("stats-s1-c"), record_and_word.first);
+    store(exchange("stats-commit-s1-c"), record_and_word.second);
+  };
+  const auto to_a = sent_by_c();
+  run({"a"});
+  EXPECT_TRUE(fs::exists(exchange("stats-answer-s1-a")));
+  for (const char* file : {"s1/stats", "said/stats-commit-s1-c", "seen/stats-commit-s1-c"})
+    fs::remove(path("c") / file);
+  for (const char* file : {"stats-s1-c", "stats-commit-s1-c"}) fs::remove(exchange(file));
+  while (!fs::exists(exchange("stats-s1-c"))) ASSERT_EQ(step("c").kind, Advance::Kind::kActed);
+  const auto to_b = sent_by_c();
+  ASSERT_NE(to_a.second, to_b.second);
+  run({"b", "c"}, [&] {
+    return fs::exists(exchange("stats-share-s1-b")) && fs::exists(exchange("stats-share-s1-c"));
+  });
+  // Whoever looks again sees who it was.
+  const std::string said = complaint("a");
+  EXPECT_NE(said.find("another message than 'c' has sent before"), std::string::npos) << said;
+  EXPECT_NE(said.find("signed by it, too: it says two things"), std::string::npos) << said;
+  // An exchange that goes on showing each its own: nobody opens what another has answered, or sends data, and is told where
+  // the two are.
+  const auto refuses = [&](const std::string& name, const std::string& other) {
+    const std::string why = complaint(name);
+    EXPECT_NE(why.find("what '" + other + "' has sent is refused"), std::string::npos) << why;
+    EXPECT_NE(why.find("of another result"), std::string::npos) << why;
+    EXPECT_NE(why.find("'seen/stats-commit-s1-OWNER'"), std::string::npos) << why;
+    EXPECT_EQ(why.find('\n'), std::string::npos);
+    EXPECT_FALSE(fs::exists(exchange("data-s1-" + name)));
+  };
+  refuses("b", "a");
+  show(to_a);
+  refuses("a", "b");
+  EXPECT_NE(load(path("a") / "seen" / "stats-commit-s1-c"),
+            load(path("b") / "seen" / "stats-commit-s1-c"));
+}
+
+/// What owners who put together all that they have, and all that is in the exchange and at the server, make of another's data, and of
+/// the model before that one has answered.
+class StudyCollusion : public StudyTrainingTest {
+ protected:
+  /// From everything but the victim's answer to the model. Every polynomial is of this run's rings.
+  void meet(const std::vector<std::string>& colluders) {
+    run([&] {
+      return std::ranges::all_of(draft_.owners, [&](const std::string& name) {
+        return fs::exists(exchange("data-s1-" + name)) &&
+               fs::exists(exchange("data-commit-s1-" + name));
+      });
+    });
+    std::vector<std::string> present = colluders;
+    present.emplace_back("server");
+    run(present);
+    ASSERT_TRUE(fs::exists(exchange("model-file-s1-server")));
+    ASSERT_FALSE(fs::exists(exchange("answer-s1-" + kVictim)));
+    const Party looks = party(colluders.front());
+    study_ = study_run(*looks.owner);
+    read_record_of(*looks.owner, kModelRecord, kModel, "server", [&](ByteSource& source) {
+      model_ = read_model(source, study_.joint);
+      return model_.contents;
+    });
+    const std::size_t at = place(kVictim);
+    read_record_of(*looks.owner, kDataRecord, kDataCommit, kVictim, [&](ByteSource& source) {
+      const auto take = [&](std::size_t, SeededCiphertext&& c) { data_.push_back(c.expand()); };
+      return read_contribution(source, study_.own[at], {study_.arrangement, at, study_.data}, take,
+                               take);
+    });
+    // The same under the secret of all: what the server trains on.
+    FileSource keys(path("server") / "s1" / "way-in.keys");
+    const std::vector<KeySwitchKey> way_in =
+        read_way_in_keys(keys, study_.joint, draft_.owners.size());
+    for (std::size_t i = 0; i < data_.size(); ++i)
+      moved_.push_back(key_switch(data_[i], way_in[at]));
+  }
+  /// An owner's secret, from its folder.
+  Poly secret_of(const std::string& name) {
+    const OwnerKeys keys = party(name).owner->own_keys();
+    return SecretKey::from_coefficients(study_.parameters->small_ring(),
+                                        keys.secrets.small.hardness(),
+                                        keys.secrets.small.coefficients())
+        .ntt()
+        .copy();
+  }
+  /// lambda S, with which an owner opens as one of these.
+  Poly part_of(const std::string& name, const std::vector<std::string>& set) {
+    return opening_part(*party(name).owner, *study_.parameters, set).secret.copy();
+  }
+  static Poly sum(const Poly& a, const Poly& b) {
+    const std::size_t limbs = std::min(a.q_count(), b.q_count());
+    Poly out = a.copy_limbs(limbs, 0);
+    add_inplace(out, b.copy_limbs(limbs, 0));
+    return out;
+  }
+  /// How far what ciphertexts decrypt to reaches, beside polynomials that are uniform: 1 for noise of full size. The
+  /// standard deviation of n uniform coefficients is off by a tenth less often than once in 10^6 (n = 512: by 0.02, at 1 sigma).
+  static double size_of(const std::vector<Ciphertext>& all, const Poly& secret) {
+    double squares = 0, count = 0, q = 1;
+    for (const Ciphertext& c : all) {
+      Poly x = mul(c.c1, secret.copy_limbs(c.q_count(), 0));
+      add_inplace(x, c.c0);
+      q = 1;
+      for (std::size_t i = 0; i < x.q_count(); ++i) q *= static_cast<double>(x.ring().q(i).q);
+      for (const double v : to_centred_doubles(x, x.q_count())) {
+        squares += v * v;
+        ++count;
+      }
+    }
+    return std::sqrt(12 * squares / count) / q;
+  }
+  void expect_noise(const Poly& known, const std::string& what) {
+    EXPECT_NEAR(size_of(data_, known), 1, 0.1) << "data, " << what;
+    EXPECT_NEAR(size_of(moved_, known), 1, 0.1) << "data at the server, " << what;
+    EXPECT_NEAR(size_of(model_.model.weights, known), 1, 0.1) << "model, " << what;
+  }
+
+  const std::string kVictim = "a";
+  JointRun study_;
+  ModelFile model_;
+  std::vector<Ciphertext> data_, moved_;
+};
+
+TEST_F(StudyCollusion, AllOthersAndTheServerSeeNoiseOfFullSize) {
+  create(StudyDraft::Whitening::kNone);
+  ASSERT_NO_FATAL_FAILURE(meet({"b", "c"}));
+  const Poly a = secret_of("a"), b = secret_of("b"), c = secret_of("c");
+  Poly nothing = b.copy();
+  sub_inplace(nothing, b);
+  expect_noise(nothing, "as they are");
+  expect_noise(b, "b's secret");
+  expect_noise(c, "c's secret");
+  expect_noise(sum(b, c), "b's and c's secrets");
+  Poly difference = b.copy();
+  sub_inplace(difference, c);
+  expect_noise(difference, "the difference of b's and c's secrets");
+  // With the victim's secret all of it opens.
+  EXPECT_LT(size_of(data_, a), 0x1p-20);
+  EXPECT_LT(size_of(moved_, sum(a, sum(b, c))), 0x1p-20);
+  EXPECT_LT(size_of(model_.model.weights, sum(a, sum(b, c))), 0x1p-4);
+}
+
+TEST_F(StudyCollusion, FewerThanTheThresholdAndTheServerSeeNoiseOfFullSize) {
+  create(StudyDraft::Whitening::kNone, false, false, 2);
+  // b is away, and c's answer waits for whom the server names.
+  ASSERT_NO_FATAL_FAILURE(meet({"c"}));
+  const Poly own = secret_of("c");
+  for (const std::vector<std::string>& set :
+       std::vector<std::vector<std::string>>{{"a", "c"}, {"b", "c"}}) {
+    const Poly part = part_of("c", set);
+    expect_noise(part, "c's part");
+    expect_noise(sum(part, own), "c's part and secret");
+    // Any two have all.
+    const Poly all = sum(part, part_of(set.front(), set));
+    EXPECT_LT(size_of(moved_, all), 0x1p-20);
+    EXPECT_LT(size_of(model_.model.weights, all), 0x1p-4);
+  }
+  expect_noise(own, "c's secret");
 }
 
 }  // namespace

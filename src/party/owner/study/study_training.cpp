@@ -359,9 +359,19 @@ Whitening StudyTraining::pooled_whitening() {
   const CiphertextShape shape{sums.packs.size(), 2, sums.shape.scale(*r.parameters)};
   const Opening asked = statistics_opening();
   const double noise = share_noise(*r.parameters, shape, asked, from.name);
-  const std::vector<OpeningShare> shares =
-      shares_of(contributors(owner_, Stage::kStatistics), kStatsShareRecord, kStatsAnswer,
-                {"sums", 0, all.parts, asked.decryptors}, shape, noise);
+  std::vector<OpeningShare> shares;
+  try {
+    shares = shares_of(contributors(owner_, Stage::kStatistics), kStatsShareRecord, kStatsAnswer,
+                       {"sums", 0, all.parts, asked.decryptors}, shape, noise);
+  } catch (const SecurityError&) {
+    throw;
+  } catch (const DataError& error) {
+    // Who answered another sum may be honest, and a third the one who has sent each its own.
+    throw DataError(std::string(error.what()) +
+                    "; if what it and this owner have in their folders as 'seen/" +
+                    owner_.record(kStatsCommit, "OWNER") +
+                    "' is not the same, it is that owner who has signed two");
+  }
   return pooled_map(
       r, owner_.is_recipient() ? values_of_shares(sums, shares) : door().open(sums, shares, from),
       pooled_exponents(study_rows(owner_)), owner_.manifest().draft.epsilon);

@@ -36,6 +36,13 @@ std::pair<std::string, std::string> parse_pair(const json& merge, const std::str
   return {text.substr(0, space), text.substr(space + 1)};
 }
 
+/// Refuses one too many where it is read: a file may have sixteen times as many as may be, of 64 bytes each in memory.
+void add_pair(BytePairs::Merges& merges, const json& merge, const std::string& where) {
+  if (merges.size() == kMaxMerges)
+    throw DataError(where + ": more than " + std::to_string(kMaxMerges) + " pairs");
+  merges.push_back(parse_pair(merge, where));
+}
+
 /// The steps of a sequence, or the one there is.
 std::vector<json> steps_of(const json& part, const char* key) {
   if (json_word(part, "type", "") != "Sequence")
@@ -106,7 +113,7 @@ BytePairs from_tokenizer_json(const fs::path& path, bool lower) {
   settings.special = added_tokens(all, vocabulary, where);
   BytePairs::Merges merges;
   if (const auto list = model.find("merges"); list != model.end() && list->is_array())
-    for (const json& merge : *list) merges.push_back(parse_pair(merge, where));
+    for (const json& merge : *list) add_pair(merges, merge, where);
   return BytePairs(std::move(vocabulary), merges, std::move(settings), where);
 }
 
@@ -143,7 +150,7 @@ BytePairs from_vocab_json(const fs::path& folder, bool lower) {
     std::string line = text.substr(begin, end - begin);
     if (line.ends_with('\r')) line.pop_back();
     if (!line.empty() && !(begin == 0 && line.starts_with("#version")))
-      merges.push_back(parse_pair(line, quoted_path(pairs)));
+      add_pair(merges, line, quoted_path(pairs));
     begin = end + 1;
   }
   return BytePairs(std::move(vocabulary), merges, std::move(settings), quoted_path(words));

@@ -94,8 +94,9 @@ def to_onnx(classifier, path=None, *, encoder=None, layer=None):
     """The classifier as an ONNX model with the input `features` and the outputs `label` and `probabilities`.
 
     path : a file it is written to.
-    encoder : ONNX of the encoder, a model or a file, whose first output is features: both in one, with the encoder's
-        inputs. The weights are called as its users expect: `layer`.weight and `layer`.bias ("head" or "classifier").
+    encoder : ONNX of the encoder, a model or a file, of opset 8 or later, whose first output is features, of single or half
+        precision: both in one, with the encoder's inputs. The weights are called as its users expect: `layer`.weight and
+        `layer`.bias ("head" or "classifier").
     """
     import onnx
     from onnx import TensorProto, compose, helper, numpy_helper
@@ -113,24 +114,31 @@ def to_onnx(classifier, path=None, *, encoder=None, layer=None):
     words = classifier.classes_.dtype.kind not in "iub"
     classes = [str(c).encode() for c in classifier.classes_] if words else [int(c) for c in classifier.classes_]
     kind = TensorProto.STRING if words else TensorProto.INT64
-    nodes = [helper.make_node("Gemm", ["features", f"{layer}.weight", f"{layer}.bias"], ["scores"], transB=1)]
-    constants = [numpy_helper.from_array(classifier._weights.astype(np.float32), f"{layer}.weight"),
-                 numpy_helper.from_array(classifier._bias.astype(np.float32), f"{layer}.bias"),
-                 helper.make_tensor("classes", kind, [count], classes)]
+    own = f"{layer}.{{}}".format  # names that no encoder has for its own
+    came = encoder.graph.output[0].type.tensor_type.elem_type if encoder is not None else TensorProto.FLOAT
+    nodes, x = [], "features"
+    if came not in (TensorProto.FLOAT, TensorProto.UNDEFINED):  # an encoder of half precision
+        nodes, x = [helper.make_node("Cast", [x], [own("features")], to=TensorProto.FLOAT)], own("features")
+    nodes.append(helper.make_node("Gemm", [x, own("weight"), own("bias")], [own("scores")], transB=1))
+    constants = [numpy_helper.from_array(classifier._weights.astype(np.float32), own("weight")),
+                 numpy_helper.from_array(classifier._bias.astype(np.float32), own("bias")),
+                 helper.make_tensor(own("classes"), kind, [count], classes)]
     if _head(classifier) == "softmax":
-        nodes.append(helper.make_node("Softmax", ["scores"], ["probabilities"], axis=1))
-    else:
-        share = helper.make_node("Sigmoid", ["scores"], ["shares"])
-        if _head(classifier) == "squared":
-            share = helper.make_node("Clip", ["scores", "none", "all"], ["shares"])
-            constants += [numpy_helper.from_array(np.float32(x), name) for name, x in (("none", 1e-30), ("all", 1))]
-        constants.append(numpy_helper.from_array(np.array([1]), "axes"))
-        nodes += [share, helper.make_node("ReduceSum", ["shares", "axes"], ["sum"], keepdims=1),
-                  helper.make_node("Div", ["shares", "sum"], ["probabilities"])]
-    nodes += [helper.make_node("ArgMax", ["scores"], ["largest"], axis=1, keepdims=0),
-              helper.make_node("Gather", ["classes", "largest"], ["label"], axis=0)]
+        nodes.append(helper.make_node("Softmax", [own("scores")], ["probabilities"], axis=1))
+    else:  # in operators that are the same from opset 8 on
+        if _head(classifier) == "sigmoid":
+            nodes.append(helper.make_node("Sigmoid", [own("scores")], [own("shares")]))
+        else:
+            nodes += [helper.make_node("Max", [own("scores"), own("none")], [own("above")]),
+                      helper.make_node("Min", [own("above"), own("all")], [own("shares")])]
+            constants += [numpy_helper.from_array(np.float32(value), own(name)) for name, value in (("none", 1e-30), ("all", 1))]
+        constants.append(numpy_helper.from_array(np.ones((count, 1), np.float32), own("ones")))
+        nodes += [helper.make_node("MatMul", [own("shares"), own("ones")], [own("sum")]),
+                  helper.make_node("Div", [own("shares"), own("sum")], ["probabilities"])]
+    nodes += [helper.make_node("ArgMax", [own("scores")], [own("largest")], axis=1, keepdims=0),
+              helper.make_node("Gather", [own("classes"), own("largest")], ["label"], axis=0)]
     graph = helper.make_graph(
-        nodes, "blindtuner", [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["samples", width])],
+        nodes, "blindtuner", [helper.make_tensor_value_info("features", came or TensorProto.FLOAT, ["samples", width])],
         [helper.make_tensor_value_info("label", kind, ["samples"]),
          helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["samples", count])], constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], producer_name="blindtuner")

@@ -93,21 +93,32 @@ class Interchange(unittest.TestCase):
             label, probabilities = session.run(None, {"features": self.x})
             self.assertEqual(label.tolist(), classifier.predict(self.x).tolist())
             np.testing.assert_allclose(probabilities, classifier.predict_proba(self.x), atol=1e-5)
-        # Behind an encoder, here of one layer.
+        # Behind an encoder, here of one layer, of opsets and precisions that exports have and with a name that the head might
+        # have.
         from onnx import TensorProto, helper, numpy_helper
-        matrix = np.random.default_rng(0).normal(size=(7, 4)).astype(np.float32)
-        encoder = helper.make_model(helper.make_graph(
-            [helper.make_node("MatMul", ["pixels", "blocks.0.weight"], ["pooled"])], "encoder",
-            [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", 7])],
-            [helper.make_tensor_value_info("pooled", TensorProto.FLOAT, ["n", 4])],
-            [numpy_helper.from_array(matrix, "blocks.0.weight")]), opset_imports=[helper.make_opsetid("", 15)])
-        encoder.ir_version = 8
-        both = self.three.to_onnx(encoder=encoder)
-        self.assertLessEqual({"head.weight", "head.bias"}, {t.name for t in both.graph.initializer})
-        pixels = np.random.default_rng(1).normal(size=(20, 7)).astype(np.float32)
-        session = runtime.InferenceSession(both.SerializeToString(), providers=["CPUExecutionProvider"])
-        self.assertEqual(session.run(["label"], {"pixels": pixels})[0].tolist(),
-                         self.three.predict(pixels @ matrix).tolist())
+        matrix = np.random.default_rng(0).normal(size=(7, 4)).astype(np.float16)
+        pixels = np.random.default_rng(1).normal(size=(20, 7)).astype(np.float16)
+        features = pixels.astype(np.float32) @ matrix.astype(np.float32)
+        for opset, kind, out in ((15, np.float32, "pooled"), (9, np.float32, "scores"), (13, np.float16, "features")):
+            with self.subTest(opset=opset):
+                tensor = TensorProto.FLOAT if kind is np.float32 else TensorProto.FLOAT16
+                encoder = helper.make_model(helper.make_graph(
+                    [helper.make_node("MatMul", ["pixels", "blocks.0.weight"], [out])], "encoder",
+                    [helper.make_tensor_value_info("pixels", tensor, ["n", 7])],
+                    [helper.make_tensor_value_info(out, tensor, ["n", 4])],
+                    [numpy_helper.from_array(matrix.astype(kind), "blocks.0.weight")]),
+                    opset_imports=[helper.make_opsetid("", opset)])
+                encoder.ir_version = 8
+                for classifier in self.every():
+                    both = classifier.to_onnx(encoder=encoder)
+                    self.assertLessEqual({"head.weight", "head.bias"}, {t.name for t in both.graph.initializer})
+                    session = runtime.InferenceSession(both.SerializeToString(), providers=["CPUExecutionProvider"])
+                    label, probabilities = session.run(["label", "probabilities"], {"pixels": pixels.astype(kind)})
+                    # Half precision rounds a feature by 2^-11 of it.
+                    tolerance = 1e-5 if kind is np.float32 else 0.02
+                    np.testing.assert_allclose(probabilities, classifier.predict_proba(features), atol=tolerance)
+                    if kind is np.float32:
+                        self.assertEqual(label.tolist(), classifier.predict(features).tolist())
 
     def pictures_classifier(self):
         """Of the tiny vision transformer's features, three colours."""

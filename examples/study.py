@@ -6,7 +6,7 @@ plays the people, and cuts Fashion-MNIST into three.
 usage: study.py [--bin FOLDER] [--out FOLDER] [--samples N] [--parameters NAME] [--union]
 
 Features are the small transformer's in models/backbone. Each clinic lacks some classes altogether and has few of others; all
-are tested on the same 10,000 pictures. --union trains on all pictures together as one owner, too, for comparison.
+are tested on the same 10,000 pictures. --union trains on all pictures together as one owner, too, with the same settings, for comparison.
 """
 import argparse
 import ast
@@ -172,7 +172,7 @@ def main():
     if o.union:
         one = json.loads(programs.good(
             programs.owner, "finetune", "--features", out / "union.npz", "--test-features", out / "t10k.npz", "--config",
-            out / "config.json", "--validation-fraction", 0, "--out", out / "one", "--json", "--quiet",
+            out / "config.json", "--epsilon", 0.1, "--validation-fraction", 0, "--out", out / "one", "--json", "--quiet",
             *(["--parameters", "InsecureTest12"] if programs.more else [])))
         print(f"  one owner of everything: on ciphertexts {100 * one['accuracy_encrypted']:.2f} %, in the clear "
               f"{100 * one['accuracy_plain']:.2f} %")

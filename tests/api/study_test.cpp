@@ -98,6 +98,11 @@ TEST(StudyInterface, GoesFromTheDraftToEveryOwnersModel) {
                    "without labels"));
   EXPECT_EQ(south.class_numbers({"yes", " no"}), (std::vector<int>{1, 0}));
   EXPECT_TRUE(says(refused([&] { return south.class_numbers({"maybe"}); }), "maybe"));
+  EXPECT_TRUE(says(refused([&] {
+                     south.contribute(few, {.test = few});
+                     return 0;
+                   }),
+                   "the same rows for training and for the test"));
   south.contribute(few, {.test = all.set()});
   north->contribute(all.set());
   EXPECT_TRUE(says(refused([&] { return south.open_model(); }), "not opened yet"));
@@ -189,6 +194,11 @@ TEST(StudyInterface, RefusesWhatIsNoStudy) {
   EXPECT_FALSE(fs::exists(folder / "north"));
   // A folder that is none, and an owner that waits for the study.
   EXPECT_NE(refused([&] { return Study::resume(lenient(), folder / "none"); }), "");
+  EXPECT_TRUE(
+      says(refused([&] { return Study::join(lenient(), folder / "south", exchange, "south"); }),
+           "there is no such folder"));
+  EXPECT_FALSE(fs::exists(folder / "south"));
+  fs::create_directory(exchange);
   const Study early = Study::join(lenient(), folder / "south", exchange, "south");
   EXPECT_EQ(early.owner(), "south");
   EXPECT_EQ(early.agreed(), "");

@@ -284,6 +284,8 @@ class Finetune(unittest.TestCase):
         npy(self.folder / "x1.npy", [[20 * x for x in row] for row in features])
         npy(self.folder / "y1.npy", blobs(600, 1)[1], "<i4")
         self.refused(run(*self.finetune("--no-whiten", "--preset", "fast")), "in the clear")
+        report, _, _ = self.report("--epsilon", 0.25)
+        self.assertEqual((report["whitened"], report["epsilon"]), (True, 0.25))
         report, _, _ = self.report("--no-whiten")
         self.assertFalse(report["whitened"])
         self.assertLess(report["config"]["learning_rate"], 0.1)

@@ -5,9 +5,11 @@ usage: study_test.py BLINDTUNER BLINDTUNER-SERVER [unittest arguments]
 """
 import json
 import random
+import shutil
 import stat
 import subprocess
 import tempfile
+import zipfile
 from pathlib import Path
 
 from cli_base import INSECURE, OWNER, SERVER, Base, main, run
@@ -47,6 +49,14 @@ class Study(Base):
         self.assertEqual(self.study("north", *create).returncode, 0)
         self.assertEqual(stat.S_IMODE((self.folder / "north").stat().st_mode), 0o700)
         self.refused(self.study("east", "join"), "has no owner 'east'")
+        self.assertFalse((self.folder / "east").exists())
+        self.refused(run(OWNER, "study", "join", "--folder", self.folder / "south", "--exchange", self.folder / "no",
+                         "--owner", "south", INSECURE), "there is no such folder")
+        self.assertFalse((self.folder / "south").exists() or (self.folder / "no").exists())
+        self.refused(self.study("north", *create, "--threshold", 2), "was written down otherwise before")
+        self.refused(run(OWNER, "study", *create[:1], "--folder", self.folder / "one", "--exchange", self.folder / "one-x",
+                         "--owner", "north", "--name", "One", "--owners", "north,south", "--classes", "x", "--columns", 2),
+                     "two classes at least")
         self.assertEqual(json.loads(self.study("north", "status").stdout)["threshold"], 3)
         # Where fewer open, whoever takes part is told what that means.
         two = ("--folder", self.folder / "two", "--exchange", self.folder / "other", "--owner", "north", INSECURE)
@@ -68,6 +78,14 @@ class Study(Base):
         passphrase = self.folder / "phrase"
         passphrase.write_text("of the south\n")
         self.assertEqual(self.study("south", "join", "--passphrase-file", passphrase).returncode, 0)
+        self.refused(run(OWNER, "study", "join", "--folder", self.folder / "south2", "--exchange", self.exchange,
+                         "--owner", "south", INSECURE), "somebody has joined as 'south' already")
+        self.exchange.rename(self.folder / "away")
+        self.refused(self.study("south", "run", "--once"), "there is no such folder")
+        self.exchange.mkdir()
+        self.refused(self.study("south", "run", "--once"), "the study that was joined is not there")
+        shutil.rmtree(self.exchange)
+        (self.folder / "away").rename(self.exchange)
 
         server = subprocess.Popen([SERVER, "study", "--folder", self.folder / "server", "--exchange", self.exchange,
                                    "--wait", "300", INSECURE, "--json", "--quiet"], stdout=subprocess.PIPE, text=True)
@@ -84,6 +102,9 @@ class Study(Base):
         self.assertRegex(fingerprint, r"^([0-9a-f]{4} ){7}[0-9a-f]{4}$")
         self.refused(self.study("west", "run", "--fingerprint", fingerprint[:-1] + "x"),
                      "is not that of the study in this exchange")
+        same = ("--features", self.folder / "test.csv", "--test", self.folder / "test.csv")
+        table(self.folder / "test.csv", 200, 9)
+        self.refused(self.study("west", "run", "--once", *same), "the same rows for training and for the test")
         for seed, (owner, rows) in enumerate((("north", 100), ("south", 40), ("west", 75))):
             # The study has the columns' order, by their names.
             table(self.folder / f"{owner}.csv", rows, seed, owner != "west", "ebadc" if owner == "south" else "abcde")
@@ -295,7 +316,15 @@ class Study(Base):
         scored = study("scores", "lab", "--features", of_lab, "--id-column", "mrn", "--out", part)
         self.assertEqual(json.loads(scored.stdout)["rows"], 100)
         self.refused(study("scores", "lab", "--features", of_ward, "--id-column", "mrn", "--out", part),
-                     "the study says 2")
+                     "no column 'a'")
+        # Columns go by their names, not by their places.
+        turned = folder / "turned.csv"
+        turned.write_text("\n".join(",".join((line.split(",") + line.split(",")[1:2])[i] for i in (2, 0, 1))
+                                    for line in of_lab.read_text().splitlines()) + "\n")
+        again = folder / "lab-again.npz"
+        self.assertEqual(study("scores", "lab", "--features", turned, "--id-column", "mrn", "--out", again).returncode, 0)
+        with zipfile.ZipFile(part) as one, zipfile.ZipFile(again) as other:
+            self.assertEqual(one.read("partial_scores.npy"), other.read("partial_scores.npy"))
         ward = ("ward", "--features", of_ward, "--id-column", "mrn", "--parts")
         judged = json.loads(study("combine", *ward, part, "--out", folder / "all.npz").stdout)
         self.assertEqual((judged["rows"], judged["samples"]), (80, 80))

@@ -43,6 +43,7 @@ records::StudyDraft draft_of(const StudyPlan& plan, const std::string& coordinat
       config_of(plan.options, std::min<std::size_t>(plan.classes.size(), records::kMaxClasses));
   d.circuit = circuit_of(plan.options, d.config).name;
   party::set_whitening(d, plan.whitening, plan.epsilon);
+  party::require_fit(d, plan.whitening);
   if (!plan.encoder.empty()) d.encoder = file_digest(plan.encoder);
   d.validate();
   return d;
@@ -209,7 +210,19 @@ Study Study::join(const Context& context, const fs::path& folder, const fs::path
                   const std::string& owner, std::string_view passphrase,
                   const OwnerNotices& notices) {
   const UseContext use(context);
-  party::write_study_place({absolute_path(folder), absolute_path(exchange), owner});
+  const party::StudyPlace place{absolute_path(folder), absolute_path(exchange), owner};
+  party::require_exchange_folder(place);
+  {
+    party::StudyOwnerOptions looks;
+    looks.name = owner;
+    looks.folder = place.folder;
+    looks.channel =
+        std::make_shared<transport::FolderChannel>(place.exchange, "owner-" + owner + "-looks");
+    looks.allow_insecure = context.allows_insecure();
+    looks.changes = false;
+    party::StudyOwner(std::move(looks)).require_part();
+  }
+  party::write_study_place(place);
   Study out = resume(context, folder, passphrase, exchange);
   (void)out.step(notices);
   out.state().look([&](auto& p) {
@@ -280,6 +293,8 @@ void Study::contribute(const DataSet& rows, const StudyContribution& more) {
       throw DataError("test: in a study of columns no owner can judge the model by itself");
     data->held_out = copy_of(more.test, draft, labelled, "test");
     party::require_study_rows(draft, s.place.name, *data->held_out);
+    if (party::same_rows(*data->held_out, data->train))
+      throw DataError("test: the same rows for training and for the test, on which nobody trains");
   }
   data->map = party::named_map(draft, more.whitening);
   s.data = std::move(data);

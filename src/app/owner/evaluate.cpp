@@ -116,6 +116,7 @@ void evaluate(const CommonOptions& common, EvaluateOptions options) {
   Eigen::MatrixXd all;
   Labels labels;
   LogitLimit limit;
+  double trained = 0;
   std::vector<std::string> names;
   bool unnamed = false;
   Reading reading;
@@ -137,6 +138,7 @@ void evaluate(const CommonOptions& common, EvaluateOptions options) {
                       "scores', and one adds them up with 'study combine'");
     const LinearClassifier& model = decrypted.classifier;
     limit = decrypted.limit;
+    trained = decrypted.trained_logit;
     unnamed = decrypted.class_names.empty();
     names = class_names(options, decrypted.class_names, model.weights.rows(),
                         quoted_path(options.model));
@@ -163,7 +165,12 @@ void evaluate(const CommonOptions& common, EvaluateOptions options) {
   print_notes(common, reading);
   nlohmann::json report = quality_report(all, labels, names);
   report["reading"] = reading.details;
-  judge_logits(report, limit, largest_logit(all), "on these samples");
+  const double largest = largest_logit(all);
+  // Whoever trained it may know more: where logits stayed in the circuit's range on all that it was trained on, larger ones of
+  // other samples are what they are in the clear.
+  judge_logits(
+      report, limit, trained > 0 && std::isfinite(largest) ? trained : largest,
+      trained > 0 && std::isfinite(largest) ? "on the training samples" : "on these samples");
   if (!options.report.empty()) write_reports(options.report, report);
   std::ostringstream text;
   text.precision(4);
@@ -172,6 +179,11 @@ void evaluate(const CommonOptions& common, EvaluateOptions options) {
        << report["macro_f1"].get<double>() << ", on " << labels.size() << " samples of "
        << all.cols() << " classes; largest |logit| " << largest_logit(all) << "\n"
        << quality_notes(report);
+  if (trained > 0 && limit.limit > 0 && largest > limit.limit)
+    text
+        << "NOTE: logits reach " << largest << ", beyond the " << limit.limit
+        << " that training's circuit stands: samples unlike those trained on, whose logits reached "
+        << trained << "\n";
   if (limit.limit == 0)
     text << quoted_path(options.scores.empty() ? options.model : options.scores)
          << " does not say which logits training stands, so they were not compared ('decrypt' says "

@@ -51,7 +51,7 @@ struct FinetuneOptions {
   RunOptions run;
   std::string out, preset = "auto", config, parameters = "Standard";
   HeadOptions head;
-  double test_fraction = 0.2, validation_fraction = -1, learning_rate = 0;
+  double test_fraction = 0.2, validation_fraction = -1, learning_rate = 0, epsilon = 0;
   int steps = 0, epochs = 0, patience = 3, validation_every = -1;
   std::size_t batch = 0;
   std::string seed;
@@ -267,6 +267,7 @@ FinetuningSettings settings_of(const FinetuneOptions& o, const Dataset& train,
   wishes.batch = o.batch;
   wishes.validation_every = o.validation_every;
   if (o.whiten || o.no_whiten) wishes.whitened = o.whiten;
+  if (o.epsilon > 0) wishes.epsilon = o.epsilon;
   wishes.softmax = o.head.softmax;
   wishes.range = o.head.range;
   wishes.validation_fraction = o.validation_fraction;
@@ -410,7 +411,13 @@ void add_training_options(Command& command, FinetuneOptions& o) {
       .show_default();
   const Option whiten =
       command.add_flag("--whiten", o.whiten, "whiten features, whatever the preset");
-  command.add_flag("--no-whiten", o.no_whiten, "or take them as they are").excludes(whiten);
+  const Option as_they_are =
+      command.add_flag("--no-whiten", o.no_whiten, "or take them as they are").excludes(whiten);
+  add_number(
+      command, "--epsilon", o.epsilon,
+      "whiten with this added to the columns' variances, times their mean, whatever the preset",
+      1e-12, 1e6)
+      .excludes(as_they_are);
   command
       .add_option(
           "--balanced", o.balance,

@@ -63,7 +63,12 @@ class Host : public FinetuningHost {
   }
 
   void opened(const FinetuningResult& run) override {
-    save_classifier(folder_.staged("model.npz"), run.on_features(run.model));
+    DecryptedModel model = run.on_features(run.model);
+    // As the limit is: moved by what balance moves logits.
+    model.trained_logit = largest_logit(scores(run.model, run.sets.train.features)) +
+                          model.limit.limit -
+                          LogitLimit::of(circuit_named(run.file.training.circuit)).limit;
+    save_classifier(folder_.staged("model.npz"), model);
   }
 
   bool has_keys() const override {

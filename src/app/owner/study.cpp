@@ -1,6 +1,7 @@
 // blindtuner study: what one of several owners does (party/owner/study).
 #include "app/owner/study.h"
 
+#include <cstdio>
 #include <memory>
 
 #include "app/common/options.h"
@@ -35,6 +36,8 @@ void add_where(Command& command, Where& where) {
 StudyPlace place_of(const Where& where) {
   StudyPlace out = read_study_place(where.folder);
   if (!where.exchange.empty()) out.exchange = where.exchange;
+  // Who has opened the model needs it no more.
+  if (!path_exists(out.folder / "report.json")) require_exchange_folder(out);
   return out;
 }
 
@@ -96,6 +99,8 @@ void report_owner(const CommonOptions& common, StudyOwner& owner, StudyTraining&
 StudyData no_data() { throw ContractError("who only looks gives no data"); }
 
 void join(const CommonOptions& common, const StudyPlace& place, const StudySecrets& secrets) {
+  require_exchange_folder(place);
+  StudyOwner(study_options(common, place, secrets, false)).require_part();
   write_study_place(place);
   StudyOwner owner(study_options(common, place, secrets));
   const Advance where = take_steps(common, {true, 0}, place.name, [&] { return owner.step(); });
@@ -118,14 +123,17 @@ Advance run_phases(const CommonOptions& common, const RunOptions& o, StudyOwner&
 }
 
 void run(const CommonOptions& common, const RunOptions& o) {
-  StudyOwnerOptions options = study_options(common, place_of(o.where), o.secrets);
+  const StudyPlace place = place_of(o.where);
+  StudyOwnerOptions options = study_options(common, place, o.secrets);
   options.fingerprint = o.fingerprint;
   options.without = o.without;
   StudyOwner owner(options);
   std::optional<StudyData> rows;
   std::function<StudyData()> data;
+  bool data_asked = false;
   if (study_data_given(o.data))
     data = [&] {
+      data_asked = true;
       if (!rows) rows = load_study_data(common, o.data, owner.manifest().draft, owner.name());
       StudyData out = std::move(*rows);
       rows.reset();
@@ -144,6 +152,15 @@ void run(const CommonOptions& common, const RunOptions& o) {
           report.contains("own_rows"))
         write_file_atomically(page_path(training.report_path()), html_report(report), kForTheOwner);
     report_owner(common, owner, training, where);
+    if (study_data_given(o.data) && !data_asked && where.kind == Advance::Kind::kFinished)
+      std::fprintf(
+          stderr,
+          "NOTE: the model was opened before, and judged on the rows that were given then; "
+          "'evaluate --model' judges it on others\n");
+    if (!o.fingerprint.empty() && !owner.fingerprint())
+      std::fprintf(stderr,
+                   "NOTE: not all have joined yet, so there is no fingerprint to compare: give "
+                   "--fingerprint again once they have\n");
   } catch (const DataError& error) {
     // For whoever asks later why nothing happens.
     write_file_atomically(refusal, std::string_view(error.what()), kForTheOwner);

@@ -9,6 +9,7 @@
 #include "app/owner/study.h"
 #include "base/error.h"
 #include "base/input_file.h"
+#include "party/owner/study/study_data.h"
 #include "party/study/draft.h"
 #include "party/study/study_run.h"
 
@@ -40,6 +41,8 @@ StudyDraft draft_of(const CreateOptions& o) {
   d.name = o.name;
   d.owners = o.owners;
   d.coordinator = o.place.name;
+  if (o.classes.size() < 2)
+    throw DataError("--classes: a study has two classes at least, their names separated by commas");
   d.classes = o.classes;
   if (!o.labels.empty()) d.layout = StudyDraft::Layout::kColumns;
   d.labels = o.labels;
@@ -51,6 +54,7 @@ StudyDraft draft_of(const CreateOptions& o) {
   d.config = read_training_config(o.config, classes, o.head.head);
   d.circuit = find_circuit(o.head.choice(d.config.head), d.config.classes).name;
   set_whitening(d, o.whitening, o.epsilon);
+  require_fit(d, o.whitening);
   d.threshold = o.threshold == d.owners.size() ? 0 : o.threshold;
   d.recipient = o.recipient;
   d.recipient_alone = o.recipient_alone;
@@ -61,15 +65,15 @@ StudyDraft draft_of(const CreateOptions& o) {
 
 void create(const CommonOptions& common, const CreateOptions& o) {
   const StudyDraft draft = draft_of(o);
+  (void)study_parameters(draft, common.allow_insecure);
+  write_study_place(o.place);
+  StudyOwner owner(study_options(common, o.place, o.secrets));
+  owner.create(draft);
   if (o.whitening.empty() && pools_statistics(draft))
     std::fprintf(stderr,
                  "NOTE: whitening is pooled, as for three owners or more: they open sums over all "
                  "rows, and all but one together know that one's; '--whitening none' opens none\n");
   for (const std::string& note : notes_on(draft)) std::fprintf(stderr, "NOTE: %s\n", note.c_str());
-  (void)study_parameters(draft, common.allow_insecure);
-  write_study_place(o.place);
-  StudyOwner owner(study_options(common, o.place, o.secrets));
-  owner.create(draft);
   const Advance where = take_steps(common, {true, 0}, o.place.name, [&] { return owner.step(); });
   report_study(common, owner, where, owner.fingerprint().value_or(""));
 }

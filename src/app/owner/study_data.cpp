@@ -2,6 +2,7 @@
 
 #include "app/owner/tables.h"
 #include "base/error.h"
+#include "base/path.h"
 
 namespace blindtuner::app {
 
@@ -33,7 +34,8 @@ void add_study_data(Command& command, StudyDataOptions& o) {
 bool study_data_given(const StudyDataOptions& options) { return !options.train.features.empty(); }
 
 Dataset load_study_rows(const CommonOptions& common, const StudyDataOptions& o, DataSource source,
-                        const StudyDraft& draft, const std::string& owner, bool labelled) {
+                        const StudyDraft& draft, const std::string& owner, bool labelled,
+                        const std::vector<std::string>& names) {
   if (source.features.empty()) throw DataError("which rows? give them with --features");
   Reading reading;
   source.classes.names = draft.classes;
@@ -41,6 +43,7 @@ Dataset load_study_rows(const CommonOptions& common, const StudyDataOptions& o, 
   source.identified = draft.identifiers;
   if (draft.layout == StudyDraft::Layout::kRows && source.feature_names.empty())
     source.feature_names = draft.column_names;
+  if (!names.empty()) source.feature_names = names;
   Dataset set = has_labels(draft, owner) && labelled ? load_dataset(source, &reading)
                                                      : load_features(source, &reading);
   print_notes(common, reading);
@@ -62,6 +65,9 @@ StudyData load_study_data(const CommonOptions& common, const StudyDataOptions& o
     test.columns = o.train.columns;
     test.feature_names = out.train.feature_names;
     out.held_out = load(test);
+    if (same_rows(*out.held_out, out.train))
+      throw DataError(quoted_path(test.features) +
+                      ": the same rows for training and for the test, on which nobody trains");
   }
   require_study_rows(draft, owner, out.train);
   out.map = named_map(draft, o.whitening);

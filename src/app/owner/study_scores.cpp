@@ -48,7 +48,7 @@ struct Scoring {
         owner(study_options(common, place, o.secrets)),
         training(owner, {}),
         rows(load_study_rows(common, o.data, o.data.train, owner.manifest().draft, place.name,
-                             !o.unlabelled)),
+                             !o.unlabelled, training.column_names())),
         own(partial_scores(owner, training, rows)) {}
 
   StudyPlace place;

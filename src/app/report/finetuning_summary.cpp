@@ -58,9 +58,10 @@ std::string finetuning_summary(const json& r, const std::string& out) {
                        r["balanced_accuracy_plain_approx"], r["macro_f1_plain_approx"])
        << accuracy_row("in the clear, exact " + head_of(r), r["accuracy_plain"],
                        r["balanced_accuracy_plain"], r["macro_f1_plain"])
-       << quality_notes(r) << "largest |logit| " << formatted("%.2f", r["max_logit"].get<double>())
-       << "; model in " << quoted_path(folder / "model.npz") << ", report in "
-       << quoted_path(folder / "report.html") << "\n";
+       << quality_notes(r) << "largest |logit| of training and test samples "
+       << formatted("%.2f", r["max_logit"].get<double>()) << "; model in "
+       << quoted_path(folder / "model.npz") << ", report in " << quoted_path(folder / "report.html")
+       << "\n";
   if (r.contains("published"))
     text << "to be shared: " << quoted_path(folder / "published.npz") << ", with noise of "
          << formatted("%g", r["published"]["noise"].get<double>()) << "; it tells at most "

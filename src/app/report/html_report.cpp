@@ -452,14 +452,17 @@ std::string gain(const json& r) {
                    line("all owners&#39; rows, on ciphertexts", together));
   if (alone.is_null())
     out += "<p>Its own rows alone train nothing: " + text_of(r["alone_reason"]) + ".</p>\n";
+  const auto found = [](const json& of) {
+    return of["samples"] == 0 ? "-" : percent(real(of, "recall"));
+  };
   std::string body;
   for (std::size_t k = 0; k < r["own_classes"].size(); ++k)
-    body += row({text_of(r["own_classes"][k]["name"]),
-                 r["own_classes"][k]["own_rows"] == 0 ? "<b>none</b>"
-                                                      : text_of(r["own_classes"][k]["own_rows"]),
-                 text_of(together["per_class"][k]["samples"]),
-                 alone.is_null() ? "" : percent(real(alone["per_class"][k], "recall")),
-                 percent(real(together["per_class"][k], "recall"))});
+    body +=
+        row({text_of(r["own_classes"][k]["name"]),
+             r["own_classes"][k]["own_rows"] == 0 ? "<b>none</b>"
+                                                  : text_of(r["own_classes"][k]["own_rows"]),
+             text_of(together["per_class"][k]["samples"]),
+             alone.is_null() ? "" : found(alone["per_class"][k]), found(together["per_class"][k])});
   return out +
          table({"class", "its training rows", "judged rows", "found alone", "found together"},
                body) +

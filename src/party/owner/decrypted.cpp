@@ -33,6 +33,7 @@ nlohmann::json classifier_json(const DecryptedModel& decrypted) {
   if (!decrypted.feature_names.empty()) out["feature_names"] = decrypted.feature_names;
   if (!decrypted.pooling.empty()) out["pooling"] = decrypted.pooling;
   if (!decrypted.label_name.empty()) out["label_name"] = decrypted.label_name;
+  if (decrypted.trained_logit > 0) out["trained_logit"] = decrypted.trained_logit;
   if (!decrypted.column_owners.empty()) out["column_owners"] = decrypted.column_owners;
   for (Eigen::Index k = 0; k < model.weights.rows(); ++k) {
     nlohmann::json row = nlohmann::json::array();
@@ -81,6 +82,7 @@ DecryptedModel classifier_from_json(const fs::path& path) {
   in.take("pooling", out.pooling);
   in.take("label_name", out.label_name);
   in.take("column_owners", out.column_owners);
+  in.take("trained_logit", out.trained_logit);
   const std::size_t features = weights.at(0).size();
   require_said(in, "classes", weights.size());
   require_said(in, "features", features);
@@ -133,8 +135,9 @@ void require_log_odds(const Head& head) {
 
 DecryptedModel balanced(DecryptedModel model, const std::vector<std::size_t>& class_samples,
                         double strength) {
-  if (model.limit.limit > 0)
-    model.limit.limit += balance_shift(class_samples, strength).cwiseAbs().maxCoeff();
+  const double shift = balance_shift(class_samples, strength).cwiseAbs().maxCoeff();
+  if (model.limit.limit > 0) model.limit.limit += shift;
+  if (model.trained_logit > 0) model.trained_logit += shift;
   model.classifier = reference::balanced(std::move(model.classifier), class_samples, strength);
   return model;
 }
@@ -162,6 +165,9 @@ void save_classifier(const fs::path& path, const DecryptedModel& model, unsigned
     if (!model.class_names.empty()) members["classes"] = npy_bytes(model.class_names);
     if (!model.feature_names.empty()) members["feature_names"] = npy_bytes(model.feature_names);
     if (!model.column_owners.empty()) members["column_owners"] = npy_bytes(model.column_owners);
+    if (model.trained_logit > 0)
+      members["trained_logit"] =
+          npy_bytes(Eigen::MatrixXd::Constant(1, 1, model.trained_logit).eval());
     if (!model.pooling.empty())
       members["pooling"] = npy_bytes(std::vector<std::string>{model.pooling});
     if (!model.label_name.empty())
@@ -186,6 +192,9 @@ DecryptedModel load_classifier(const fs::path& path) {
                       std::to_string(model.weights.rows()) + " classes");
     model.bias = Eigen::Map<const Eigen::VectorXd>(bias.data(), bias.size());
     out.limit = limit_in(archive, path);
+    if (archive.contains("trained_logit"))
+      if (const Eigen::MatrixXd largest = archive.matrix("trained_logit"); largest.size() == 1)
+        out.trained_logit = largest(0, 0);
     if (archive.contains("classes")) out.class_names = archive.strings("classes");
     if (archive.contains("feature_names")) out.feature_names = archive.strings("feature_names");
     if (archive.contains("column_owners")) out.column_owners = archive.strings("column_owners");

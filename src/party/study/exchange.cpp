@@ -15,6 +15,17 @@ std::string read_own(const fs::path& path) {
   return {bytes.begin(), bytes.end()};
 }
 
+/// Whether two messages say the same under the same signature, however each is written down.
+bool says_the_same(const std::string& a, const std::string& b) {
+  if (a == b) return true;
+  try {
+    const SignedMessage one = parse_message(a, "a message"), other = parse_message(b, "a message");
+    return one.bytes == other.bytes && one.signature == other.signature;
+  } catch (const DataError&) {
+    return false;
+  }
+}
+
 bool is_its_own(const std::string& text, const PublicSigningKey& key) {
   try {
     return is_signed(parse_message(text, "a message"), key);
@@ -50,7 +61,8 @@ std::optional<SignedMessage> StudyExchange::find(const std::string& name,
   const fs::path own = folder_ / "seen" / name;
   const std::string before = read_own(own);
   SignedMessage out = parse_message(before, quoted_path(own));
-  if (text && *text != before) {
+  // What is signed is held to; how it is wrapped is the exchange's affair.
+  if (text && !says_the_same(*text, before)) {
     const std::string& from = out.message.from;
     const std::string where = channel_->place(name), kept_in = ", which is in " + quoted_path(own);
     if (key != nullptr && !is_its_own(*text, *key))
@@ -99,13 +111,32 @@ StudyMessage StudyExchange::heard(const StudyManifest& manifest, const std::stri
 }
 
 bool StudyExchange::said(const std::string& name) {
-  return path_exists(folder_ / "said" / name) && channel_->begun(name);
+  const fs::path own = folder_ / "said" / name;
+  if (!path_exists(own) || !channel_->begun(name)) return false;
+  if (const std::optional<std::string> text = text_there(name);
+      text && !says_the_same(*text, read_own(own)))
+    throw DataError(channel_->place(name) + ": is not what was said from here, which is in " +
+                    quoted_path(own) +
+                    ": somebody else has written in this party's name, or damaged it; a copy of "
+                    "that mends it");
+  return true;
 }
 
 void StudyExchange::say(const std::string& name, const std::function<std::string()>& make) {
   require(changes_, "who only looks says nothing");
   const fs::path own = folder_ / "said" / name;
-  if (!path_exists(own)) write_file_atomically(own, std::string_view(make()));
+  if (!path_exists(own)) {
+    const std::string text = make();
+    // A folder that was put back from a copy would say it in another way, and take what all others have heard from them.
+    if (const std::optional<std::string> there = text_there(name);
+        there && !says_the_same(*there, text))
+      throw DataError(
+          channel_->place(name) +
+          ": was said before, and this folder does not know it: it is older than what "
+          "it has sent (go on with the newest copy of it), or somebody else has written "
+          "in this party's name");
+    write_file_atomically(own, std::string_view(text));
+  }
   const std::string text = read_own(own);
   channel_->send(name, [&](ByteSink& sink) {
     sink.write({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});

@@ -45,7 +45,7 @@ class StudyExchange {
   StudyMessage heard(const StudyManifest& manifest, const std::string& kind, std::uint64_t session,
                      const std::string& from);
 
-  /// Whether it was said, and is there.
+  /// Whether it was said, and is there. Throws DataError where something else is there.
   bool said(const std::string& name);
   /// Says what was said before under the name; else what `make` gives.
   void say(const std::string& name, const std::function<std::string()>& make);

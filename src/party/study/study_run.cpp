@@ -29,6 +29,15 @@ std::vector<OwnerRows> study_rows(StudyMember& member) {
     const std::string where = member.exchange().channel().place(member.record(kRows, owner));
     out.push_back(owner_rows_from_json(JsonIn(said.body, where), pooled));
   }
+  std::optional<std::size_t> first;  // of those who say what their columns are called
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    if (!out[i].names) continue;
+    if (!first) first = i;
+    if (out[i].names != out[*first].names)
+      throw DataError("the columns of '" + draft.owners[i] +
+                      "' are called otherwise than those of '" + draft.owners[*first] +
+                      "', or are in another order: a study with '--column-names' puts them in one");
+  }
   return out;
 }
 

@@ -20,6 +20,7 @@ int quarters(double size) {
 
 nlohmann::json to_json(const OwnerRows& rows) {
   nlohmann::json out = {{"rows", rows.rows}};
+  if (rows.names) out["names"] = to_hex(*rows.names);
   if (rows.sizes) {
     out["sizes"] = *rows.sizes;
     return out;
@@ -32,7 +33,8 @@ nlohmann::json to_json(const OwnerRows& rows) {
 
 OwnerRows owner_rows_from_json(const JsonIn& in, std::size_t pooled) {
   OwnerRows out;
-  require_members(in, {"rows", pooled > 0 ? "exponents" : "sizes"});
+  require_members(in, {"rows", pooled > 0 ? "exponents" : "sizes"}, {"names"});
+  if (in.has("names")) out.names = hex_member<32>(in, "names");
   out.rows =
       static_cast<std::uint64_t>(in.at("rows").whole(1, static_cast<std::int64_t>(kMaxSamples)));
   if (pooled > 0) {
@@ -52,6 +54,13 @@ OwnerRows owner_rows_from_json(const JsonIn& in, std::size_t pooled) {
   for (std::size_t i = 0; i < 3; ++i)
     (*out.sizes)[i] = static_cast<int>(list.at(i).whole(-kMostQuarters, kMostQuarters));
   return out;
+}
+
+Sha256Digest digest_of_names(std::span<const std::string> names) {
+  Sha256 hash;
+  hash.add("blindtuner study columns 1");
+  for (const std::string& name : names) hash.add_number(name.size()).add(name);
+  return hash.finish();
 }
 
 OwnerRows no_rows(std::size_t pooled) {

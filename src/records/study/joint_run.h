@@ -21,7 +21,8 @@ namespace blindtuner::records {
 using namespace learn;
 using namespace linalg;
 
-/// What an owner says of its rows, in the clear: {"rows": 120, "exponents": [1, -3, null]} or {"rows": 120, "sizes": [1, 0, 9]}.
+/// What an owner says of its rows, in the clear: {"rows": 120, "exponents": [1, -3, null]} or {"rows": 120, "sizes": [1, 0, 9]}, and
+/// "names", where its table names the columns and the study does not: SHA-256 of them in their order, each behind its length.
 struct OwnerRows {
   std::uint64_t rows = 0;
   /// Where the statistics of all rows are pooled: of every column, the least e with entries below 2^e (-200 to 200); null:
@@ -30,11 +31,13 @@ struct OwnerRows {
   /// Otherwise, of its features as they are encrypted, what errors depend on: the least quarters of powers of two that are
   /// FeatureSizes' largest, local and norm, or more (-400 to 400).
   std::optional<std::array<int, 3>> sizes;
+  std::optional<Sha256Digest> names{};
   bool operator==(const OwnerRows&) const = default;
 };
 nlohmann::json to_json(const OwnerRows& rows);
 /// `pooled`: of so many columns; 0: none. Throws DataError.
 OwnerRows owner_rows_from_json(const JsonIn& in, std::size_t pooled);
+Sha256Digest digest_of_names(std::span<const std::string> names);
 /// Of an owner who has none; `pooled` as above.
 OwnerRows no_rows(std::size_t pooled);
 /// Sizes as an owner says them, and those of all rows, which are none of them beyond the largest.

@@ -44,7 +44,10 @@ TEST(FinetuningSummary, WhatTheRunDid) {
   EXPECT_NE(text.find("\n  trained on ciphertexts          50.00 %   50.00 %   0.1250\n"),
             std::string::npos)
       << text;
-  EXPECT_NE(text.find("largest |logit| 3.50; model in 'out/model.npz'"), std::string::npos) << text;
+  EXPECT_NE(
+      text.find("largest |logit| of training and test samples 3.50; model in 'out/model.npz'"),
+      std::string::npos)
+      << text;
   EXPECT_EQ(text.find("published"), std::string::npos);
 }
 

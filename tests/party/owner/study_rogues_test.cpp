@@ -114,17 +114,24 @@ TEST_F(StudyTrainingTest, WhatIsNotWhatItWasSaidToBeEndsTheStudy) {
   refused([](Transcript&) {}, "another server", SigningKey::generate());
   store(exchange("transcript-s1-server"), honest);
 
-  // An owner that sends another's share as its own, and says so: c answers before it sees b's answer or a's.
+  // Nobody shows a share before all have said what theirs is.
   EXPECT_EQ(complaint("b"), "");
   EXPECT_EQ(complaint("c"), "");
   EXPECT_EQ(load(path("b") / "s1" / "transcript"), honest);
-  const testing_support::Bytes share = load(exchange("share-s1-c")),
+  Advance waits = step("b");
+  ASSERT_EQ(waits.kind, Advance::Kind::kWaits);
+  EXPECT_EQ(waits.phase, "shows its share of the model");
+  EXPECT_EQ(waits.awaited.at(0).what, "answer-s1-a");
+  for (const char* owner : {"b", "c"})
+    EXPECT_FALSE(fs::exists(exchange(std::string("share-s1-") + owner)));
+  const testing_support::Bytes share = load(path("c") / "s1" / "share"),
                                answer = load(exchange("answer-s1-c")),
-                               of_b = load(exchange("share-s1-b"));
+                               of_b = load(path("b") / "s1" / "share");
+  // An owner that sends another's share as its own, and has said so.
+  fs::remove(path("b") / "seen" / "answer-s1-c");
   {
     const Party c = party("c");
     const nlohmann::json as_b = c.owner->heard(kModelAnswer, "b").body;
-    store(exchange("share-s1-c"), of_b);
     store_text(exchange("answer-s1-c"),
                signed_text({kModelAnswer, "c", c.owner->manifest().digest, 1, as_b},
                            c.owner->signing_key()));
@@ -135,13 +142,17 @@ TEST_F(StudyTrainingTest, WhatIsNotWhatItWasSaidToBeEndsTheStudy) {
     EXPECT_NE(said.find(why), std::string::npos) << said;
     EXPECT_FALSE(fs::exists(path(name) / "report.json"));
   };
-  while (!fs::exists(exchange("share-s1-a")))
-    ASSERT_EQ(party("a", true).step().kind, Advance::Kind::kActed);
+  EXPECT_EQ(complaint("a"), "");
+  EXPECT_TRUE(fs::exists(exchange("share-s1-a")));
+  EXPECT_EQ(complaint("b"), "");
+  EXPECT_EQ(load(exchange("share-s1-b")), of_b);
+  store(exchange("share-s1-c"), of_b);
   refuses_share("b", "sealed to others, or of another result");
   // Said otherwise afterwards, whoever has seen the first refuses it.
   store(exchange("share-s1-c"), share);
   store(exchange("answer-s1-c"), answer);
   EXPECT_NE(complaint("b").find("another message than 'c' has sent before"), std::string::npos);
+  fs::remove(path("a") / "seen" / "answer-s1-c");
   // A share that was altered, is another owner's, or ends early: who has sent it is named, or waited for.
   testing_support::Bytes altered = share;
   altered[altered.size() / 2] ^= 1;
@@ -150,7 +161,7 @@ TEST_F(StudyTrainingTest, WhatIsNotWhatItWasSaidToBeEndsTheStudy) {
   store(exchange("share-s1-c"), of_b);
   refuses_share("a", "sealed to others, or of another result");
   store(exchange("share-s1-c"), testing_support::Bytes(share.begin(), share.end() - 40));
-  const Advance waits = step("a");
+  waits = step("a");
   ASSERT_EQ(waits.kind, Advance::Kind::kWaits);
   ASSERT_EQ(waits.awaited.size(), std::size_t{1});
   EXPECT_EQ(waits.awaited[0].from, "c");
@@ -177,7 +188,7 @@ TEST_F(StudyTrainingTest, NobodyIsLeftOutWhoseStatisticsAreOpenedOrAgainstTheOth
   // a and b have given their shares of the statistics of all, c has not.
   run([&] { return fs::exists(exchange("stats-s1-c")); });
   run({"a", "b"});
-  EXPECT_TRUE(fs::exists(exchange("stats-share-s1-a")));
+  EXPECT_TRUE(fs::exists(exchange("stats-answer-s1-a")));
   EXPECT_NE(told("a", {"c"}).find("other statistics are not opened"), std::string::npos);
   without_.clear();
   EXPECT_FALSE(fs::exists(exchange("without-s1-a")));

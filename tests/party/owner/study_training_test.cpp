@@ -120,7 +120,7 @@ TEST_F(StudyTrainingTest, OwnersAddUpTheStatisticsThemselves) {
   EXPECT_EQ(waits.awaited.at(0).state, "");
   store(exchange("ways-s1-b"), ways);
   EXPECT_EQ(complaint("c"), "");
-  EXPECT_TRUE(fs::exists(exchange("stats-share-s1-c")));
+  EXPECT_TRUE(fs::exists(exchange("stats-answer-s1-c")));
 }
 
 TEST_F(StudyTrainingTest, JoinsColumnsOfTheSameRows) {

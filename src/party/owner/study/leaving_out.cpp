@@ -61,7 +61,8 @@ LeftOut who_is_left_out(StudyOwner& owner, std::span<const std::string> names) {
     if (all_there(owner, kDataCommit, std::span(&name, 1)))
       throw DataError("'" + name + "' has sent its data: nothing waits for it");
   if (all_there(owner, kRows, out.owners))
-    out.from = pools_statistics(draft) && !all_there(owner, kStatsAnswer, out.owners)
+    out.from = pools_statistics(draft) &&
+                       !missing_of(owner, kStatsShareRecord, kStatsAnswer, out.owners).empty()
                    ? Stage::kStatistics
                    : Stage::kData;
   return out;

@@ -1,5 +1,6 @@
 #include "party/owner/study/study_data.h"
 
+#include <algorithm>
 #include <string_view>
 #include <unordered_set>
 
@@ -21,6 +22,28 @@ std::optional<Whitening> named_map(const StudyDraft& draft, const std::filesyste
   if (file_digest(file) != draft.whitening_file)
     throw DataError(quoted_path(file) + ": is not the map that the study names");
   return Whitening::load(file);
+}
+
+void require_fit(const StudyDraft& draft, const std::filesystem::path& file) {
+  if (draft.whitening != StudyDraft::Whitening::kFile) return;
+  const std::size_t width = Whitening::load(file).input_width();
+  for (const std::size_t columns : draft.columns)
+    if (columns != width)
+      throw DataError(quoted_path(file) + ": a map of " + std::to_string(width) +
+                      " columns, and owners have " + std::to_string(columns));
+}
+
+bool same_rows(const Dataset& a, const Dataset& b) {
+  if (a.features.rows() != b.features.rows() || a.width() != b.width()) return false;
+  const auto sorted = [](const Dataset& set) {
+    std::vector<std::string_view> out;
+    const std::size_t bytes = set.width() * sizeof(float);
+    for (Eigen::Index i = 0; i < set.features.rows(); ++i)
+      out.emplace_back(reinterpret_cast<const char*>(set.features.row(i).data()), bytes);
+    std::ranges::sort(out);
+    return out;
+  };
+  return sorted(a) == sorted(b);
 }
 
 void require_study_rows(const StudyDraft& draft, const std::string& owner, const Dataset& rows) {

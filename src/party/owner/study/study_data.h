@@ -20,6 +20,10 @@ struct StudyData {
 
 /// Whether this owner has labels.
 bool has_labels(const StudyDraft& draft, const std::string& owner);
+/// Throws DataError where the study names a map, in this file, that is of other columns.
+void require_fit(const StudyDraft& draft, const std::filesystem::path& file);
+/// Whether the two are the same rows, bit for bit, in whatever order.
+bool same_rows(const Dataset& a, const Dataset& b);
 /// The map that the study names, none where it names none. Throws DataError for another file, and where none is given.
 std::optional<Whitening> named_map(const StudyDraft& draft, const std::filesystem::path& file);
 /// These rows alone, in this order; `rows` need not have labels.

@@ -184,6 +184,11 @@ void StudyOwner::create(const StudyDraft& draft) {
   if (exchange().channel().begun("draft") && !exchange().said("draft"))
     throw DataError(exchange().channel().place("draft") +
                     ": a study is in this exchange already; another one needs another exchange");
+  if (const std::optional<StudyDraft> before = this->draft();
+      before && to_json(*before) != to_json(draft))
+    throw DataError(exchange().channel().place("draft") +
+                    ": was written down otherwise before, and stays as it is: another study needs "
+                    "another folder and another exchange");
   make_identity();
   say(draft_message(draft));
 }
@@ -207,8 +212,18 @@ void StudyOwner::add_phases(std::vector<Phase> more) {
   std::ranges::move(more, std::back_inserter(phases_));
 }
 
+void StudyOwner::require_exchange() {
+  if (path_exists(exchange().folder() / "said" / study_record_name("join", 0, name())) &&
+      !exchange().channel().begun("draft"))
+    throw DataError(exchange().channel().place("draft") +
+                    ": the study that was joined is not there: has the exchange been moved "
+                    "('--exchange' says where to), or is it not mounted?");
+}
+
 Advance StudyOwner::step() {
   require(options_.changes, "who only looks does nothing");
+  if (opened()) return {Advance::Kind::kFinished, {}, {}};
+  require_exchange();
   prepare();
   if (agreed_ && !ready() && newer_session()) {
     enter_session(session_number() + 1);
@@ -218,6 +233,8 @@ Advance StudyOwner::step() {
 }
 
 Advance StudyOwner::next() {
+  if (opened()) return {Advance::Kind::kFinished, {}, {}};
+  require_exchange();
   prepare();
   return take_step(phases_, false);
 }
@@ -338,11 +355,21 @@ std::vector<Phase> StudyOwner::setup_phases() {
 void StudyOwner::join() {
   const StudyDraft read = draft().value();
   (void)study_parameters(read, allow_insecure());
-  if (std::ranges::find(read.owners, name()) == read.owners.end() && name() != read.recipient)
-    throw DataError("the study '" + read.name + "' has no owner '" + name() + "'");
+  require_part();
   make_identity();
   StudyParty me{name(), signing_key().public_key(), box_key().public_key()};
   say(join_message(draft_digest(*exchange().find("draft")), me));
+}
+
+void StudyOwner::require_part() {
+  const std::optional<StudyDraft> read = draft();
+  if (!read) return;
+  if (std::ranges::find(read->owners, name()) == read->owners.end() && name() != read->recipient)
+    throw DataError("the study '" + read->name + "' has no owner '" + name() + "'");
+  const std::string joined = study_record_name("join", 0, name());
+  if (exchange().channel().begun(joined) && !path_exists(exchange().folder() / "said" / joined))
+    throw DataError(exchange().channel().place(joined) + ": somebody has joined as '" + name() +
+                    "' already, from another folder, where it goes on");
 }
 
 void StudyOwner::agree() {

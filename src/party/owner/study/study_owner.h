@@ -15,6 +15,7 @@
 //   sN/opening.part      the sum of the parts that it was handed (secret/private_file.h)
 #pragma once
 
+#include "base/path.h"
 #include "base/signature.h"
 #include "party/owner/listener.h"
 #include "party/study/member.h"
@@ -59,6 +60,8 @@ class StudyOwner : public StudyMember {
   /// owners have followed to it. Throws DataError once the keys are there.
   void begin_session();
 
+  /// Throws DataError where the study, if it is there yet, has no part for this name, or somebody else has taken it.
+  void require_part();
   /// Throws DataError for one that is not the study's, and before all have joined.
   void require_fingerprint(const std::string& heard);
   /// Its fingerprint, once all have joined.
@@ -86,6 +89,9 @@ class StudyOwner : public StudyMember {
   void load_identity();
   void make_identity();
   void prepare();
+  void require_exchange();
+  /// Whether its report is there, which is its last work: then the exchange may be gone.
+  bool opened() { return path_exists(exchange().folder() / "report.json"); }
   void drop_earlier_sessions();
   /// What of a session's shares is there still.
   std::vector<std::filesystem::path> kept_to_send(const std::filesystem::path& folder);

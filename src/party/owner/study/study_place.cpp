@@ -36,8 +36,19 @@ void write_study_place(const StudyPlace& place) {
       kForTheOwner);
 }
 
+void require_exchange_folder(const StudyPlace& place) {
+  std::error_code error;
+  if (!fs::is_directory(place.exchange, error))
+    throw DataError(quoted_path(place.exchange) +
+                    ": there is no such folder: the exchange is the one that 'study create' was "
+                    "given, as this machine reaches it ('--exchange' where it was moved)");
+}
+
 StudyPlace read_study_place(const fs::path& folder) {
   const fs::path file = folder / "study.json";
+  if (!path_exists(file))
+    throw DataError(quoted_path(folder) +
+                    ": is no owner's folder of a study, as 'study create' and 'study join' make");
   const nlohmann::json json = read_json(file, 1 << 16);
   const JsonIn in(json, quoted_path(file));
   require_members(in, {"study", "owner", "exchange"});

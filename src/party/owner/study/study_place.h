@@ -13,6 +13,8 @@ struct StudyPlace {
 };
 /// Throws DataError where the folder is another owner's, or of another exchange; or would lie in the exchange.
 void write_study_place(const StudyPlace& place);
+/// Throws DataError where the exchange is no folder: one that is made here would be nobody else's.
+void require_exchange_folder(const StudyPlace& place);
 StudyPlace read_study_place(const std::filesystem::path& folder);
 
 }  // namespace blindtuner::party

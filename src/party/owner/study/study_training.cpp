@@ -82,11 +82,15 @@ std::vector<Phase> StudyTraining::phases() {
        [this] { return with_data(missing_of(owner_, nullptr, kRows, Stage::kRows)); },
        [this] { send_statistics(); }},
       {"answers the statistics of all",
+       [=, this] { return !pooled() || sent(kStatsAnswer) || !counts(Stage::kStatistics); },
+       [this] { return missing_statistics(owner_); }, [this] { answer_statistics(); }},
+      {"shows its share of the statistics",
        [=, this] {
          return !pooled() || sent_record(kStatsShareRecord, kStatsAnswer) ||
                 !counts(Stage::kStatistics);
        },
-       [this] { return missing_statistics(owner_); }, [this] { answer_statistics(); }},
+       [this] { return missing_of(owner_, nullptr, kStatsAnswer, Stage::kStatistics); },
+       [this] { show(kStatsShareRecord); }},
       {"sends its data",
        [=, this] { return sent_record(kDataRecord, kDataCommit) || !counts(Stage::kData); },
        [=, this] {
@@ -104,16 +108,23 @@ std::vector<Phase> StudyTraining::phases() {
       {"answers the model",
        [this] {
          // Who does not read it is through with the rest as soon as it has said its answer, which is to be there.
-         StudyExchange& exchange = owner_.exchange();
          return (reads() && through()) || !is_decryptor() ||
-                (exchange.said(owner_.record(kModelAnswer, owner_.name())) &&
-                 exchange.channel().begun(owner_.record(kShareRecord, owner_.name())));
+                owner_.exchange().said(owner_.record(kModelAnswer, owner_.name()));
        },
        [=, this] {
          std::vector<Awaited> out = offered();
          return out.empty() && threshold() ? missing_of_server(owner_, nullptr, kDecryptors) : out;
        },
        [this] { answer_model(); }},
+      {"shows its share of the model",
+       [this] {
+         StudyExchange& exchange = owner_.exchange();
+         return (reads() && through()) || !is_decryptor() ||
+                (exchange.said(owner_.record(kModelAnswer, owner_.name())) &&
+                 exchange.channel().begun(owner_.record(kShareRecord, owner_.name())));
+       },
+       [this] { return missing_of(owner_, nullptr, kModelAnswer, decryptors()); },
+       [this] { show(kShareRecord); }},
       {"removes what the model was made of",
        [this] { return reads() || !through() || kept_to_send().empty(); },
        [] { return std::vector<Awaited>(); }, [this] { remove_kept(); }},
@@ -187,6 +198,12 @@ Sha256Digest digest_of(const Dataset& rows) {
 
 }  // namespace
 
+std::vector<std::string> StudyTraining::column_names() {
+  if (!path_exists(columns_path())) return owner_.manifest().draft.column_names;
+  const nlohmann::json kept = read_json(columns_path());
+  return JsonIn(kept, quoted_path(columns_path())).as<std::vector<std::string>>();
+}
+
 const StudyData& StudyTraining::given() {
   if (data_) return *data_;
   StudyData loaded = load_();
@@ -205,7 +222,10 @@ const StudyData& StudyTraining::given() {
 void StudyTraining::hold_rows() {
   (void)given();
   const fs::path kept = told_path();
-  if (!path_exists(kept)) write_file_atomically(kept, to_hex(rows_) + "\n", kForTheOwner);
+  if (path_exists(kept)) return;
+  if (const std::vector<std::string>& names = given().train.feature_names; !names.empty())
+    write_file_atomically(columns_path(), json_text(nlohmann::json(names), 1) + "\n", kForTheOwner);
+  write_file_atomically(kept, to_hex(rows_) + "\n", kForTheOwner);
 }
 
 const StudyData& StudyTraining::data() {
@@ -254,9 +274,9 @@ Origin StudyTraining::origin(const std::string& what) {
   return {.name = "the study's " + what, .data = to_string(run().data)};
 }
 
-void StudyTraining::send(const char* record_kind, const char* commit_kind,
-                         const std::function<Sha256Digest(ByteSink&)>& write,
-                         const nlohmann::json& more) {
+void StudyTraining::commit(const char* record_kind, const char* commit_kind,
+                           const std::function<Sha256Digest(ByteSink&)>& write,
+                           const nlohmann::json& more) {
   const fs::path file = owner_.session_folder() / record_kind;
   // Once something was said of it, it stays what it is.
   if (!path_exists(file)) {
@@ -271,7 +291,18 @@ void StudyTraining::send(const char* record_kind, const char* commit_kind,
     message.body.update(more);
     return signed_text(message, owner_.signing_key());
   });
-  owner_.exchange().send_file(owner_.record(record_kind, owner_.name()), file);
+}
+
+void StudyTraining::show(const char* record_kind) {
+  owner_.exchange().send_file(owner_.record(record_kind, owner_.name()),
+                              owner_.session_folder() / record_kind);
+}
+
+void StudyTraining::send(const char* record_kind, const char* commit_kind,
+                         const std::function<Sha256Digest(ByteSink&)>& write,
+                         const nlohmann::json& more) {
+  commit(record_kind, commit_kind, write, more);
+  show(record_kind);
 }
 
 bool StudyTraining::counts(Stage stage) {
@@ -303,6 +334,9 @@ void StudyTraining::say_rows() {
     rows = rows_as_they_are(own.map ? own.map->apply(own.train.features) : own.train.features,
                             *owner_.manifest().parameters,
                             draft.key_layout(*owner_.manifest().parameters));
+  const std::vector<std::string>& names = own.train.feature_names;
+  if (!names.empty() && draft.layout == StudyDraft::Layout::kRows && draft.column_names.empty())
+    rows.names = digest_of_names(names);
   hold_rows();
   owner_.say(
       {kRows, owner_.name(), owner_.manifest().digest, owner_.session_number(), to_json(rows)});
@@ -316,7 +350,7 @@ void StudyTraining::send_statistics() {
 }
 
 void StudyTraining::answer_statistics() {
-  send(kStatsShareRecord, kStatsAnswer, [&](ByteSink& sink) {
+  commit(kStatsShareRecord, kStatsAnswer, [&](ByteSink& sink) {
     const JointStatistics all = joint_statistics(owner_, run());
     Opening asked = statistics_opening();
     std::optional<secret::joint::OpeningPart> part;
@@ -448,7 +482,7 @@ void StudyTraining::keep_transcript() {
 }
 
 void StudyTraining::answer_model() {
-  send(kShareRecord, kModelAnswer, [&](ByteSink& sink) {
+  commit(kShareRecord, kModelAnswer, [&](ByteSink& sink) {
     Sha256Digest contents{};
     const ModelFile file = model(contents);
     keep_transcript();

@@ -7,7 +7,8 @@
 //   match-key, match    where rows are matched by identifiers (party/owner/study/row_matching.h)
 //   rows           its rows, in the clear (records/study/joint_run.h)
 //   stats          its part of the statistics of all rows, where the whitening is pooled; "stats-commit" names its contents
-//   stats-share    its share of their sum, sealed to all owners; named by "stats-answer"
+//   stats-share    its share of their sum, sealed to all owners; named by "stats-answer". Shares are shown once all who open have
+//                  named theirs: whoever sees the others' first would choose what comes out
 //   data           its data; "data-commit"
 //   here           where fewer than all open it: that the model is the study's, and this owner there to answer
 //   share          its share of the model, sealed to all owners; "answer". Where fewer than all open it, of those alone whom the
@@ -40,6 +41,9 @@ class StudyTraining {
   std::filesystem::path model_path() { return owner_.session_folder() / "model.npz"; }
   /// Whether and of which rows it has told the others.
   std::filesystem::path told_path() { return owner_.session_folder() / "rows.sha256"; }
+  /// What the columns of the rows that it has told of are called, where they are.
+  std::filesystem::path columns_path() { return owner_.session_folder() / "columns.json"; }
+  std::vector<std::string> column_names();
   /// How its rows were matched (to_json(RowMatch)), once they are.
   std::filesystem::path matching_path() { return owner_.session_folder() / "matching.json"; }
   std::filesystem::path report_path() { return owner_.exchange().folder() / "report.json"; }
@@ -65,7 +69,13 @@ class StudyTraining {
   const OwnerKeys& keys();
   Disclosure door();
   Origin origin(const std::string& what);
-  /// Writes a record into the folder, once, says what its contents are (and `more`), and sends it.
+  /// Writes a record into the folder, once, and says what its contents are (and `more`).
+  void commit(const char* record_kind, const char* commit_kind,
+              const std::function<Sha256Digest(ByteSink&)>& write,
+              const nlohmann::json& more = nlohmann::json::object());
+  /// Sends what it has committed to.
+  void show(const char* record_kind);
+  /// Both at once.
   void send(const char* record_kind, const char* commit_kind,
             const std::function<Sha256Digest(ByteSink&)>& write,
             const nlohmann::json& more = nlohmann::json::object());

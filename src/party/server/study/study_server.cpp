@@ -113,14 +113,26 @@ void StudyServer::add_phases(std::vector<Phase> more) {
   std::ranges::move(more, std::back_inserter(phases_));
 }
 
+void StudyServer::require_exchange() {
+  if (path_exists(exchange().folder() / "said" / study_record_name("join", 0, name())) &&
+      !exchange().channel().begun("draft"))
+    throw DataError(exchange().channel().place("draft") +
+                    ": the study that was joined is not there: has the exchange been moved, or is "
+                    "it not mounted?");
+}
+
 Advance StudyServer::step() {
   require(changes_, "who only looks does nothing");
+  require_exchange();
   while (missing_joins().empty() && !ready() && newer_session())
     enter_session(session_number() + 1);
   return take_step(phases_);
 }
 
-Advance StudyServer::next() { return take_step(phases_, false); }
+Advance StudyServer::next() {
+  require_exchange();
+  return take_step(phases_, false);
+}
 
 std::optional<std::string> StudyServer::fingerprint() {
   if (!missing_joins().empty()) return std::nullopt;

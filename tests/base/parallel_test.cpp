@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 #include "base/error.h"
@@ -68,6 +69,25 @@ TEST(Errors, KeepTheThreeKindsApart) {
   EXPECT_NO_THROW(verify(false, "not checked here"));
 #endif
 }
+
+// That ThreadSanitizer finds nothing says something only if it would: two calls of a loop's body write the same, and
+// what they wait with orders nothing.
+#ifdef __SANITIZE_THREAD__
+TEST(Parallel, ARaceIsSeenByThreadSanitizer) {
+  const auto race = [] {
+    set_max_threads(2);
+    std::atomic<int> there{0};
+    int written = 0;
+    parallel_for(2, [&](std::size_t) {
+      there.fetch_add(1, std::memory_order_relaxed);
+      while (there.load(std::memory_order_relaxed) < 2) std::this_thread::yield();
+      ++written;
+    });
+    std::exit(written == 0 ? 1 : 0);
+  };
+  EXPECT_EXIT(race(), ::testing::ExitedWithCode(66), "data race");
+}
+#endif
 
 // oneTBB's threads end the program when they start without memory.
 TEST(Parallel, NoThreadsWhereMemoryIsShort) {

@@ -22,6 +22,12 @@ bool is_text(const std::string& text, std::size_t most) {
          std::ranges::none_of(*points, steers_display);
 }
 
+/// As a message has it, whose JSON is a text in another: quotes and backslashes are four.
+std::size_t sent_bytes(const std::string& word) {
+  const auto escaped = std::ranges::count_if(word, [](char c) { return c == '"' || c == '\\'; });
+  return word.size() + 3 * static_cast<std::size_t>(escaped);
+}
+
 /// Different ones, short enough, of which there may be none.
 void expect_words(const std::vector<std::string>& words, const std::string& member) {
   std::set<std::string> seen;
@@ -30,7 +36,7 @@ void expect_words(const std::vector<std::string>& words, const std::string& memb
     expect(is_text(word, kMaxStudyWord), member,
            "are texts of 1 to " + std::to_string(kMaxStudyWord) + " bytes");
     expect(seen.insert(word).second, member, "has '" + word + "' twice");
-    bytes += word.size();
+    bytes += sent_bytes(word);
   }
   expect(bytes <= kMaxDraftNames, member,
          "has more than " + std::to_string(kMaxDraftNames) + " bytes of names");

@@ -208,6 +208,15 @@ TEST_F(Tables, AsManyFieldsAsMayBe) {
             std::string::npos);
 }
 
+// A file with nothing in it but its size.
+TEST_F(Tables, NoMoreBytesThanMayBe) {
+  put_file(folder_ / "t.csv", "a,b\n");
+  std::filesystem::resize_file(folder_ / "t.csv", kMaxTableBytes + 1);
+  EXPECT_NE(within_memory(1 << 20, [&] { Table table(folder_ / "t.csv"); })
+                .find("4294967296 bytes, expected at most 4294967295"),
+            std::string::npos);
+}
+
 TEST(TableNumbers, EveryForm) {
   const auto point = [](std::string_view s) { return table_number(s, DecimalMark::kPoint); };
   const auto comma = [](std::string_view s) { return table_number(s, DecimalMark::kComma); };

@@ -188,6 +188,39 @@ TEST(StudyDraft, RefusesWhatNoStudyIs) {
   }
 }
 
+TEST(StudyDraft, NamesAsLongAsMayBe) {
+  StudyDraft d = small_draft();
+  d.name = std::string(kMaxStudyName, 'x');
+  d.classes = {"no", std::string(kMaxStudyWord, 'x')};
+  EXPECT_NO_THROW(d.validate());
+  const auto sent = [&d](std::vector<std::string> names) {
+    d.column_names = std::move(names);
+    d.columns = {d.column_names.size()};
+    d.validate();
+    return signed_text(draft_message(d), SigningKey::generate()).size();
+  };
+  // All but the last as long as may be.
+  const auto names_of = [](std::size_t bytes) {
+    std::vector<std::string> out;
+    for (; bytes > 0; bytes -= out.back().size())
+      out.push_back(std::to_string(100'000 + out.size()) +
+                    std::string(std::min(bytes, kMaxStudyWord) - 6, 'x'));
+    return out;
+  };
+  EXPECT_LT(sent(names_of(kMaxDraftNames)), kMaxMessageBytes);
+  EXPECT_THROW(sent(names_of(kMaxDraftNames + 1)), DataError);
+  // Quotes and backslashes take four times their room in the message: a number's bits, of 20 bytes.
+  const auto quotes = [](std::size_t count) {
+    std::vector<std::string> out(count, std::string(20, '"'));
+    for (std::size_t i = 0; i < count; ++i)
+      for (std::size_t bit = 0; bit < 20; ++bit)
+        if ((i >> bit & 1) != 0) out[i][bit] = '\\';
+    return out;
+  };
+  EXPECT_LT(sent(quotes(kMaxDraftNames / 80)), kMaxMessageBytes);
+  EXPECT_THROW(sent(quotes(kMaxDraftNames / 20)), DataError);
+}
+
 TEST(StudyDraft, KeysAreForWholeGroupsOfEveryOwnerButTheLast) {
   const ParametersPtr p = Parameters::create(find_parameters("InsecureJoint4"));
   StudyDraft d = small_draft();

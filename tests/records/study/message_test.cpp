@@ -108,6 +108,7 @@ TEST(StudyMessage, IsWaitedForUntilItsLastByteIsThere) {
   EXPECT_EQ(read("{}\n"), "{}\n");
   EXPECT_EQ(read("{}"), std::nullopt);
   EXPECT_EQ(read(""), std::nullopt);
+  EXPECT_EQ(read(std::string(kMaxMessageBytes - 1, ' ') + "\n")->size(), kMaxMessageBytes);
   EXPECT_THROW((void)read(std::string(kMaxMessageBytes, ' ') + "\n"), DataError);
 }
 

@@ -32,7 +32,7 @@ from ._core import (
     UntrustedResult,
     ValidationResult,
     Whitening,
-    __version__,
+    __version__ as __version__,
     default_configuration,
     finetune,
 )
@@ -40,7 +40,20 @@ from ._core import (
 # What needs numpy or scikit-learn, and where it is: that takes seconds to import, and owners and servers do without it.
 _LATER = {"EncryptedClassifier": "classifier", "RangeWarning": "classifier", "FeatureExtractor": "extractor",
           "EncodedSet": "extractor", "Study": "study", "StudyServer": "study"}
-__all__ = [*_LATER, *(name for name in dir(_core) if not name.startswith("_") and name not in _LATER)]
+# Written out, for type checkers read it and nothing else.
+__all__ = [
+    "EncryptedClassifier", "RangeWarning", "FeatureExtractor", "EncodedSet", "Study", "StudyServer",
+    "Context", "ContractError", "DataError", "FinetuningOptions", "FinetuningOutcome", "KeysInfo", "Ledger",
+    "LinearModel", "Owner", "ParameterSet", "PictureEncoder", "PublishedModel", "PublishedScores", "Scores",
+    "SecurityError", "Server", "ServerTask", "StudyPlan", "StudyStatus", "TextEncoder", "Training", "TrainingOptions",
+    "UntrustedResult", "ValidationResult", "Whitening", "default_configuration", "finetune",
+]
+
+TYPE_CHECKING = False  # which type checkers take for true
+if TYPE_CHECKING:
+    from .classifier import EncryptedClassifier, RangeWarning
+    from .extractor import EncodedSet, FeatureExtractor
+    from .study import Study, StudyServer
 
 # What messages and help show is what is imported.
 for _name in __all__[len(_LATER):]:

@@ -26,7 +26,7 @@ classes : names of classes, in order; None without labels.
 _PART = 512  # pictures: whole batches of the library's 64
 
 # Encoders that somebody uses: copies of an extractor, as a search makes many, share theirs.
-_loaded = weakref.WeakValueDictionary()
+_loaded: "weakref.WeakValueDictionary" = weakref.WeakValueDictionary()
 
 
 def _is_path(x):

@@ -343,6 +343,14 @@ class Package(unittest.TestCase):
         for name in bt.__all__[len(bt._LATER):]:
             self.assertTrue(hasattr(bt, name), name)
 
+    def test_type_checkers_see_what_there_is(self):
+        """They run nothing: names are written out, and what is imported later is imported where they look."""
+        body = ast.parse((ROOT / "python/blindtuner/__init__.py").read_text()).body
+        written, = (node.value for node in body if isinstance(node, ast.Assign) and node.targets[0].id == "__all__")
+        self.assertEqual(ast.literal_eval(written), bt.__all__)
+        looked, = (node.body for node in body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+        self.assertEqual({name.name: node.module for node in looked for name in node.names}, bt._LATER)
+
     def test_stub_has_the_modules_arguments(self):
         stub = ast.parse((ROOT / "python/blindtuner/_core.pyi").read_text())
 

@@ -33,6 +33,8 @@ struct StudyPlan {
   /// How many owners open the model, 2 to all; 0: all. Any so many of them and the server together can then read
   /// everything.
   std::size_t threshold = 0;
+  std::string recipient{};  ///< name of somebody who is no owner, joins as they do, and gets the model; empty: nobody
+  bool recipient_alone = false;  ///< the model is for the recipient, and no owner opens it
   TrainingOptions options{};
   /// "none", "pooled" by the statistics of all rows, or a file with a map that all owners have. Empty: "pooled" for three
   /// owners or more; two would each know the other's statistics, and have none.
@@ -49,7 +51,13 @@ struct StudyContribution {
   std::filesystem::path whitening{};       ///< the map's file, where the plan names one
 };
 
-/// One of the owners: its folder, which is for it alone, and the exchange, a folder that all reach. It may be destroyed at any
+/// What all owners' parts of the scores of rows add up to.
+struct StudyScores {
+  Scores scores{};
+  std::vector<std::size_t> rows{};  ///< whose they are: places among the rows that were given, from 0
+};
+
+/// One of the owners, or the recipient, who joins, agrees and opens, and has no data: its folder, which is for it alone, and the exchange, a folder that all reach. It may be destroyed at any
 /// moment, and its process killed: resume() goes on. While one has stepped and lives, no other, here or in another process,
 /// works on the folder. Moves, does not copy. One thread at a time. All
 /// functions throw DataError for what others sent and cannot be, and ContractError for one that was moved from.
@@ -106,7 +114,7 @@ class Study {
   /// DataError before there is one, and once the keys are there.
   void begin_session();
 
-  // What leaves, once finished: DataError before. All of it is in the folder, too.
+  // What leaves, once finished: DataError before, and where the model is for the recipient alone. All of it is in the folder, too.
 
   /// On features as they came; of owners with different columns on all of them, whitened, side by side.
   LinearModel open_model() const;
@@ -114,8 +122,19 @@ class Study {
   std::string open_report() const;
   /// model.npz, as the command `study open` writes it.
   std::filesystem::path model_file() const;
-  /// What left under the secret of this session, and what it can have told.
+  /// What left under the secret of this session, and what it can have told. The recipient has none: DataError.
   Ledger ledger() const;
+
+  // Of owners with different columns, whom the model serves together: each makes its part of the scores of rows that all have, and
+  // whoever has all parts adds them up. `identifiers`: as StudyContribution has them.
+
+  /// Writes this owner's part, an .npz. Whoever has it learns as many linear functions of each row's columns as there are
+  /// classes.
+  void save_partial_scores(const std::filesystem::path& file, const DataSet& rows,
+                           const std::vector<std::string>& identifiers = {});
+  /// Of this owner's rows and the files of all other owners; rows that not all have are left out. Labels are not asked for.
+  StudyScores combine_scores(const DataSet& rows, const std::vector<std::filesystem::path>& parts,
+                             const std::vector<std::string>& identifiers = {});
 
   struct [[gnu::visibility("hidden")]] State;
 

@@ -12,6 +12,7 @@ namespace blindtuner {
 /// "data", which its operator gives) or, before there is a study, nobody by name.
 struct StudyAwaited {
   std::string from, what;
+  std::string state{};  ///< of what is there in part: what of it ("is not whole yet, ..."); empty: not there
 };
 
 enum class StudyState {
@@ -28,6 +29,8 @@ struct StudyStatus {
   StudyState state{};
   std::string phase{};            ///< "joins the study", ..; what is waited for is needed for it; empty when finished
   std::vector<StudyAwaited> awaits{};
+  /// Of an owner: why its last run or step ended, where it was refused, here or at the command line; empty: it was not.
+  std::string refused{};
   std::string since{};            ///< of the last thing it did or heard, as "2026-01-31T12:00:00Z"; empty: nothing yet
 };
 

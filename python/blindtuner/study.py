@@ -144,7 +144,8 @@ class Study(_Party):
 
     @classmethod
     def create(cls, folder, exchange, owner, *, name, owners, classes, columns, column_names=(), labels="",
-               identifiers=False, threshold=0, configuration=None, softmax="default", score_range=0.0, whitening=None, epsilon=0.01, encoder=None,
+               identifiers=False, threshold=0, recipient=None, recipient_alone=False, configuration=None, softmax="default",
+               score_range=0.0, whitening=None, epsilon=0.01, encoder=None,
                parameters="", passphrase=None, context=None):
         """Writes down what the study is, as its coordinator, and joins it. All of it is seen by all, and by whoever reaches the
         exchange.
@@ -161,6 +162,9 @@ class Study(_Party):
         identifiers : with `labels`, rows are matched by identifiers; else they are the same ones in one order.
         threshold : how many owners open the model; 0: all. Any so many of them and the server together can then read
             everything.
+        recipient : name of somebody who is no owner and gets the model: joins, agrees and opens as owners do, and contributes
+            nothing. Owners seal their shares for it; where whitening is pooled it learns the pooled means and covariances, too.
+        recipient_alone : the model is for the recipient, and owners do not open it.
         configuration, softmax, score_range : of the training, as `TrainingOptions` has them.
         whitening : "none", "pooled" by the statistics of all rows, or a file with a map that all owners have. By default
             "pooled" for three owners or more; two would each know the other's statistics, and have none.
@@ -174,6 +178,7 @@ class Study(_Party):
         plan.columns = [int(columns)] if np.ndim(columns) == 0 else [int(c) for c in columns]
         plan.column_names, plan.labels = list(column_names), labels
         plan.identifiers, plan.threshold = identifiers, threshold
+        plan.recipient, plan.recipient_alone = recipient or "", recipient_alone
         plan.options = _core.TrainingOptions(configuration, softmax, score_range)
         plan.whitening, plan.epsilon, plan.parameters = "" if whitening is None else str(whitening), epsilon, parameters
         if encoder is not None:
@@ -231,7 +236,7 @@ class Study(_Party):
         X, y = _rows_of(X, names), labels_of(y)
         test_x, test_y = (None, None) if test is None else (_rows_of(test[0], names), labels_of(test[1]))
         self._core.contribute(X, y, test_x=test_x, test_y=test_y, whitening=whitening,
-                              identifiers=[str(word).strip() for word in identifiers])
+                              identifiers=_words(identifiers))
 
     def step(self, *, progress=None):
         """Does the next phase, if it waits for nothing. progress : function of a task and how much of it is done."""
@@ -247,8 +252,8 @@ class Study(_Party):
         self._core.begin_session()
 
     def open(self):
-        """The model of all rows, once it is there: an `EncryptedClassifier` that was fitted. Of owners with different columns
-        it is on all of them, whitened, side by side."""
+        """The model of all rows, once it is there: an `EncryptedClassifier` that was fitted. That of owners with different
+        columns is for none of them alone: ValueError; `save_partial_scores` and `combine_scores` use it."""
         from .classifier import EncryptedClassifier
         report = self.report_
         model = EncryptedClassifier.load(self._core.model_file())
@@ -262,9 +267,28 @@ class Study(_Party):
         report.json. There once the model is."""
         return json.loads(self._core.open_report())
 
+    def save_partial_scores(self, file, X, *, identifiers=()):
+        """Writes this owner's part of the scores of new rows, where owners have different columns: all parts together are their
+        scores. Whoever has it learns as many linear functions of each row's columns as there are classes.
+
+        file : .npz, for the owner who adds up.
+        X, identifiers : as `contribute` has them."""
+        self._core.save_partial_scores(file, _rows_of(X, []), identifiers=_words(identifiers))
+
+    def combine_scores(self, X, parts, *, identifiers=()):
+        """Scores of this owner's new rows by all owners' columns: `scores, rows`. `scores.values` is rows x classes; `rows` says which
+        of X they are of, those that all owners have. Classes are `np.array(plan["classes"])[scores.values.argmax(axis=1)]`.
+
+        parts : files that the other owners have made with `save_partial_scores`."""
+        return self._core.combine_scores(_rows_of(X, []), list(parts), identifiers=_words(identifiers))
+
     def ledger(self):
         """What left under this owner's secret, and what it can have told: a `Ledger`."""
         return self._core.ledger()
+
+
+def _words(identifiers):
+    return [str(word).strip() for word in identifiers]
 
 
 def _warn(text):

@@ -2,6 +2,7 @@
 #include <blindtuner/study.h>
 #include <blindtuner/study_server.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -54,7 +55,8 @@ std::string text_of(const StudyStatus& s) {
 py::list awaits_of(const StudyStatus& s) {
   py::list out;
   for (const StudyAwaited& awaited : s.awaits)
-    out.append(py::dict("from"_a = awaited.from, "what"_a = awaited.what));
+    out.append(
+        py::dict("from"_a = awaited.from, "what"_a = awaited.what, "state"_a = awaited.state));
   return out;
 }
 
@@ -70,6 +72,8 @@ void add_study_values(py::module_& m) {
       .def_readwrite("labels", &P::labels)
       .def_readwrite("identifiers", &P::identifiers)
       .def_readwrite("threshold", &P::threshold)
+      .def_readwrite("recipient", &P::recipient)
+      .def_readwrite("recipient_alone", &P::recipient_alone)
       .def_readwrite("options", &P::options)
       .def_readwrite("whitening", &P::whitening)
       .def_readwrite("epsilon", &P::epsilon)
@@ -81,7 +85,9 @@ void add_study_values(py::module_& m) {
 study, party, fingerprint, session : whose status it is; the fingerprint is empty before all have joined.
 state : "due", "waits" or "finished". "due" is a phase that `step` would do, or, of its result, has done.
 phase : what is done, or what awaits things.
-awaits : dicts of "from" and "what": of another party, or of this one's operator ("fingerprint", "data").
+awaits : dicts of "from" and "what": of another party, or of this one's operator ("fingerprint", "data"); "state" says what of
+    it is there, "" that nothing is.
+refused : of an owner, why its last step or run ended, where it was refused; else "".
 since : when this party last did or heard something.)")
       .def_readonly("study", &S::study)
       .def_readonly("party", &S::party)
@@ -90,6 +96,7 @@ since : when this party last did or heard something.)")
       .def_property_readonly("state", [](const S& s) { return name_of(s.state); })
       .def_readonly("phase", &S::phase)
       .def_property_readonly("awaits", &awaits_of)
+      .def_readonly("refused", &S::refused)
       .def_readonly("since", &S::since)
       .def("__repr__", [](const S& s) { return "<" + text_of(s) + ">"; });
 }
@@ -190,7 +197,26 @@ void add_study_owner(py::module_& m) {
       .def("open_model", [](H& h) { return alone(h, [&] { return h.study.open_model(); }); })
       .def("open_report", [](H& h) { return alone(h, [&] { return h.study.open_report(); }); })
       .def("model_file", [](H& h) { return alone(h, [&] { return h.study.model_file(); }); })
-      .def("ledger", [](H& h) { return alone(h, [&] { return h.study.ledger(); }); });
+      .def("ledger", [](H& h) { return alone(h, [&] { return h.study.ledger(); }); })
+      .def(
+          "save_partial_scores",
+          [](H& h, const fs::path& file, const py::object& x,
+             const std::vector<std::string>& identifiers) {
+            const Rows rows = rows_of(x);
+            alone(h, [&] { h.study.save_partial_scores(file, set_of(rows), identifiers); });
+          },
+          "file"_a, "x"_a, py::kw_only(), "identifiers"_a = std::vector<std::string>())
+      .def(
+          "combine_scores",
+          [](H& h, const py::object& x, const std::vector<fs::path>& parts,
+             const std::vector<std::string>& identifiers) {
+            const Rows rows = rows_of(x);
+            StudyScores out =
+                alone(h, [&] { return h.study.combine_scores(set_of(rows), parts, identifiers); });
+            return py::make_tuple(std::move(out.scores), array_of(std::vector<std::int64_t>(
+                                                             out.rows.begin(), out.rows.end())));
+          },
+          "x"_a, "parts"_a, py::kw_only(), "identifiers"_a = std::vector<std::string>());
 }
 
 void add_study_server(py::module_& m) {

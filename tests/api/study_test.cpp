@@ -141,6 +141,7 @@ TEST(StudyInterface, GoesFromTheDraftToEveryOwnersModel) {
         north.reset();
         Study without = Study::resume(context, folder / "north");
         EXPECT_TRUE(says(refused([&] { return without.step(); }), "passphrase"));
+        EXPECT_TRUE(says(without.status().refused, "passphrase"));
         north = Study::resume(context, folder / "north", "of the north");
         north->contribute(all.set());
       }
@@ -154,6 +155,10 @@ TEST(StudyInterface, GoesFromTheDraftToEveryOwnersModel) {
   }
   EXPECT_EQ(did["server"].back(), "trains");
   EXPECT_EQ(south.status().state, StudyState::kFinished);
+  EXPECT_EQ(south.status().refused, "");
+  EXPECT_TRUE(
+      says(refused([&] { return south.combine_scores(all.unlabelled(), {folder / "none.npz"}); }),
+           "every owner of this study has all columns"));
 
   const LinearModel model = south.open_model();
   EXPECT_EQ(model.steps, 3);
@@ -188,6 +193,8 @@ TEST(StudyInterface, RefusesWhatIsNoStudy) {
   EXPECT_NE(refused([&] { return create([](StudyPlan& p) { p.options.configuration = "{"; }); }),
             "");
   EXPECT_NE(refused([&] { return create([](StudyPlan& p) { p.whitening = "no file"; }); }), "");
+  EXPECT_NE(refused([&] { return create([](StudyPlan& p) { p.recipient = "south"; }); }), "");
+  EXPECT_NE(refused([&] { return create([](StudyPlan& p) { p.recipient_alone = true; }); }), "");
   EXPECT_NE(
       refused<SecurityError>([&] { return create([](StudyPlan&) {}, Context({.threads = 1})); }),
       "");
@@ -211,6 +218,8 @@ TEST(StudyInterface, RefusesWhatIsNoStudy) {
   const Study north = create([](StudyPlan& p) {
     p.owners = {"north", "south", "west"};
     p.threshold = 2;
+    p.recipient = "lab";
+    p.recipient_alone = true;
     p.parameters = "InsecureJoint4";
   });
   std::string told;
@@ -219,6 +228,14 @@ TEST(StudyInterface, RefusesWhatIsNoStudy) {
   EXPECT_TRUE(says(told, "any 2 of the 3 owners open the model")) << told;
   EXPECT_TRUE(says(north.agreed(), R"("coordinator":"north")")) << north.agreed();
   EXPECT_EQ(north.agreed(), early.agreed());
+  EXPECT_TRUE(says(north.agreed(), R"("recipient":"lab")")) << north.agreed();
+  Study lab = Study::join(lenient(), folder / "lab", exchange, "lab");
+  const Samples all(4);
+  EXPECT_TRUE(says(refused([&] {
+                     lab.contribute(all.set());
+                     return 0;
+                   }),
+                   "has no data"));
   EXPECT_TRUE(says(refused([&] { return Study::resume(lenient(), folder / "north", "sesame"); }),
                    "under no passphrase"));
   Study gone = Study::resume(lenient(), folder / "north");

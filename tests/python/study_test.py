@@ -131,6 +131,14 @@ class Studies(unittest.TestCase):
         self.assertTrue(begun)
         self.assertEqual(north.status().phase, "makes its shares")
         self.assertEqual((north.status().state, north.step().phase), ("due", "makes its shares"))
+        # A record that was cut short on the way.
+        for owner in (south, north, south, north):
+            owner.run(wait=0)
+        record = next(self.exchange.rglob("*shares-s1-north*"))
+        with record.open("r+b") as file:
+            file.truncate(record.stat().st_size // 2)
+        self.assertRegex({awaited["what"]: awaited["state"] for awaited in server.status().awaits}["shares-s1-north"],
+                         "there, but not whole")
 
     def test_what_is_refused(self):
         for change, line in (({"classes": ["no"]}, "class"), ({"columns": [1, 2]}, "columns"),
@@ -157,6 +165,99 @@ class Studies(unittest.TestCase):
             north.open()
         with self.assertRaisesRegex(TypeError, "create, join or resume"):
             bt.Study(None)
+
+    def finish(self, parties, fingerprint):
+        """All of them in one event loop, to the end."""
+        async def run():
+            return await asyncio.gather(*(party.run_async(wait=300) for party in parties))
+
+        for party in parties[1:]:
+            party.agree(fingerprint)
+        self.assertEqual([end.state for end in asyncio.run(run())], ["finished"] * len(parties))
+
+    def test_a_recipient_alone_gets_the_model(self):
+        with self.assertWarnsRegex(UserWarning, "'lab' alone, and no owner opens it"):
+            north = bt.Study.create(self.folder / "north", self.exchange, "north",
+                                    **{**SHAPE, "recipient": "lab", "recipient_alone": True})
+        self.assertEqual((north.plan["recipient"], north.plan["readers"]), ("lab", "recipient"))
+        south = bt.Study.join(self.folder / "south", self.exchange, "south", context=CONTEXT)
+        lab = bt.Study.join(self.folder / "lab", self.exchange, "lab", context=CONTEXT)
+        server = bt.StudyServer(self.folder / "server", self.exchange, context=CONTEXT)
+        server.run(wait=0)
+        for seed, owner in enumerate((north, south)):
+            x, y = samples(80, seed)
+            owner.contribute(x, NAMES[y])
+        with self.assertRaisesRegex(bt.DataError, "the recipient of a study has no data"):
+            lab.contribute(x, NAMES[y])
+        self.finish([server, north, south, lab], server.fingerprint)
+        for owner in (north, south):
+            with self.assertRaisesRegex(bt.DataError, "the model is for 'lab' alone"):
+                owner.open()
+        x, y = samples(60, 9)
+        model = lab.open()
+        self.assertGreater(model.score(x, NAMES[y]), 0.9)
+        self.assertEqual((lab.report_["recipient"], lab.report_["rows"]), ("lab", 160))
+        # The command opens the same.
+        lab.close()
+        out = self.folder / "model.npz"
+        subprocess.run(self.command("lab", "open", "--out", out), check=True, capture_output=True)
+        np.testing.assert_array_equal(bt.EncryptedClassifier.load(out).coef_, model.coef_)
+
+    def test_owners_of_different_columns_score_together(self):
+        with self.assertWarns(UserWarning):
+            north = bt.Study.create(self.folder / "north", self.exchange, "north",
+                                    **{**SHAPE, "columns": [1, 2], "labels": "north", "identifiers": True})
+        south = bt.Study.join(self.folder / "south", self.exchange, "south", context=CONTEXT)
+        server = bt.StudyServer(self.folder / "server", self.exchange, context=CONTEXT)
+        server.run(wait=0)
+        x, y = samples(90, 1)
+        ids = [f"p{i}" for i in range(90)]
+        north.contribute(x[:80, :1], NAMES[y[:80]], identifiers=ids[:80])
+        south.contribute(x[:, 1:], identifiers=ids)
+        for owner in (north, south):
+            with self.assertRaisesRegex(bt.DataError, "not opened yet|not all"):
+                owner.save_partial_scores(self.folder / "none.npz", x[:, :1], identifiers=ids)
+        self.finish([server, north, south], server.fingerprint)
+        # New rows, of which each has some that the other has not, in orders of their own.
+        x, y = samples(50, 2)
+        mine, theirs = np.arange(40), np.arange(49, 9, -1)
+        part = self.folder / "south.npz"
+        south.save_partial_scores(part, x[theirs, 1:], identifiers=theirs)
+        scores, rows = north.combine_scores(x[mine, :1], [part], identifiers=mine)
+        self.assertEqual((sorted(rows.tolist()), scores.problems), (list(range(10, 40)), []))
+        with np.load(north._core.model_file()) as model:  # `open` is for models that one owner can use
+            np.testing.assert_allclose(scores.values, x[rows] @ model["weights"].T + model["bias"].ravel(), atol=1e-5)
+        with self.assertRaisesRegex(bt.DataError, "has another part here"):
+            north.combine_scores(x[mine, :1], [part, part], identifiers=mine)
+        # The command's are the same numbers.
+        north.close()
+        table = self.folder / "north.csv"
+        table.write_text("id,a\n" + "".join(f"{i},{float(np.float32(x[i, 0]))!r}\n" for i in mine))
+        subprocess.run([*self.command("north", "combine", "--features", table, "--id-column", "id", "--unlabelled", "--parts",
+                                      part, "--out", self.folder / "scores.npz")], check=True, capture_output=True)
+        with np.load(self.folder / "scores.npz") as file:
+            self.assertEqual(file["identifiers"].tolist(), [str(mine[row]) for row in rows])
+            np.testing.assert_array_equal(file["scores"], scores.values)
+
+    def test_the_status_says_what_was_refused(self):
+        north = self.create()
+        south = bt.Study.join(self.folder / "south", self.exchange, "south", context=CONTEXT)
+        self.assertEqual(north.status().refused, "")
+        bt.StudyServer(self.folder / "server", self.exchange, context=CONTEXT).run(wait=0)
+        join = next(self.exchange.rglob("*join-south*"))
+        kept = join.read_bytes()
+        join.write_bytes(kept.replace(b"south", b"sooth"))
+        with self.assertRaises(bt.DataError) as refusal:
+            north.step()
+        join.write_bytes(kept)
+        self.assertEqual(north.status().refused, str(refusal.exception))
+        north.close()
+        shown = json.loads(subprocess.run(self.command("north", "status"), check=True, capture_output=True).stdout)
+        self.assertEqual(shown["refused"], str(refusal.exception))
+        with bt.Study.resume(self.folder / "north", context=CONTEXT) as north:
+            north.step()
+            self.assertEqual(north.status().refused, "")
+        south.close()
 
     def test_rows_are_matched_by_identifiers(self):
         with self.assertWarns(UserWarning):

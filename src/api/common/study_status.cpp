@@ -14,7 +14,7 @@ StudyStatus status_of(party::StudyMember& member, const party::Advance& where,
                                                            : StudyState::kFinished;
   out.phase = where.phase;
   for (const party::Awaited& awaited : where.awaited)
-    out.awaits.push_back({awaited.from, awaited.what});
+    out.awaits.push_back({awaited.from, awaited.what, awaited.state});
   out.since = member.last_change();
   return out;
 }

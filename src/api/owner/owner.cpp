@@ -106,18 +106,8 @@ LinearModel model_of(const party::OpenedModel& opened) {
   return out;
 }
 
-std::vector<std::string> problems_of(const json& judgement) {
-  return judgement.value("reasons", std::vector<std::string>{});
-}
-
 Scores scores_of(const party::OpenedScores& opened) {
-  Scores out;
-  out.classes = static_cast<std::size_t>(opened.scores.cols());
-  for (Eigen::Index i = 0; i < opened.scores.rows(); ++i)
-    for (Eigen::Index c = 0; c < opened.scores.cols(); ++c)
-      out.values.push_back(opened.scores(i, c));
-  out.problems = problems_of(opened.judgement);
-  return out;
+  return blindtuner::scores_of(opened.scores, opened.judgement);
 }
 
 party::KeygenRequest request_of(const Context& context, const ParameterSet& parameters,

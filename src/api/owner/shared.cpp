@@ -14,6 +14,19 @@ SecretBytes secret_of(std::string_view passphrase) {
   return out;
 }
 
+std::vector<std::string> problems_of(const nlohmann::json& judgement) {
+  return judgement.value("reasons", std::vector<std::string>{});
+}
+
+Scores scores_of(const Eigen::MatrixXd& scores, const nlohmann::json& judgement) {
+  Scores out;
+  out.classes = static_cast<std::size_t>(scores.cols());
+  for (const auto& row : scores.rowwise())
+    out.values.insert(out.values.end(), row.begin(), row.end());
+  out.problems = problems_of(judgement);
+  return out;
+}
+
 secret::PassphraseSource source_of(std::string_view passphrase, bool& asked) {
   if (passphrase.empty()) return {};
   return [passphrase, &asked] {

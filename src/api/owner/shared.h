@@ -2,8 +2,11 @@
 #pragma once
 
 #include <blindtuner/ledger.h>
+#include <blindtuner/model.h>
 #include <blindtuner/owner.h>
 
+#include <Eigen/Core>
+#include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "party/owner/listener.h"
@@ -14,6 +17,9 @@ namespace blindtuner {
 
 party::Listener listener_of(const OwnerNotices& notices);
 SecretBytes secret_of(std::string_view passphrase);
+/// judgement: party::judge_logits().
+std::vector<std::string> problems_of(const nlohmann::json& judgement);
+Scores scores_of(const Eigen::MatrixXd& scores, const nlohmann::json& judgement);
 /// `asked`: whether anybody did.
 secret::PassphraseSource source_of(std::string_view passphrase, bool& asked);
 /// Throws DataError where it was changed or is gone.

@@ -13,7 +13,9 @@
 #include "base/json.h"
 #include "base/path.h"
 #include "features/samples/class_names.h"
+#include "learn/reference/metrics.h"
 #include "party/owner/study/leaving_out.h"
+#include "party/owner/study/partial_scores.h"
 #include "party/owner/study/study_place.h"
 #include "party/owner/study/study_training.h"
 #include "party/study/draft.h"
@@ -35,6 +37,8 @@ records::StudyDraft draft_of(const StudyPlan& plan, const std::string& coordinat
   d.labels = plan.labels;
   d.identifiers = plan.identifiers;
   d.threshold = plan.threshold == d.owners.size() ? 0 : plan.threshold;
+  d.recipient = plan.recipient;
+  d.recipient_alone = plan.recipient_alone;
   d.columns = plan.columns;
   d.column_names = plan.column_names;
   d.parameters = plan.parameters.empty() ? records::StudyDraft::parameters_for(plan.owners.size())
@@ -80,7 +84,9 @@ struct Study::State {
         : owner(std::move(options)), training(owner, std::move(data)) {}
 
     StudyStatus status(const party::Advance& where) {
-      return status_of(owner, where, owner.fingerprint());
+      StudyStatus out = status_of(owner, where, owner.fingerprint());
+      out.refused = party::last_refusal(owner.exchange().folder());
+      return out;
     }
 
     party::StudyOwner owner;
@@ -167,7 +173,13 @@ struct Study::State {
     if (where.kind != party::Advance::Kind::kFinished)
       throw DataError("the model is not opened yet: before it " + where.phase);
     if (!path_exists(p.training.report_path()))
-      throw DataError("the model of this study is for its recipient alone");
+      throw DataError(party::recipient_words(*p.owner.draft()));
+  }
+  /// Rows that are to have scores.
+  features::Dataset scored(const DataSet& rows, const std::vector<std::string>& identifiers) {
+    features::Dataset out = copy_of({rows.features, rows.width, {}}, draft(), false, "rows");
+    out.ids = identifiers;
+    return out;
   }
 
  private:
@@ -282,6 +294,8 @@ void Study::contribute(const DataSet& rows, const StudyContribution& more) {
   State& s = state();
   const UseContext use(s.context);
   const records::StudyDraft draft = s.draft();
+  if (draft.recipient == s.place.name)
+    throw DataError("the recipient of a study has no data in it");
   const bool by_rows = draft.layout == records::StudyDraft::Layout::kRows;
   const bool labelled = party::has_labels(draft, s.place.name);
   auto data = std::make_shared<party::StudyData>();
@@ -304,7 +318,16 @@ void Study::contribute(const DataSet& rows, const StudyContribution& more) {
 StudyStatus Study::step(const OwnerNotices& notices) {
   State& s = state();
   const UseContext use(s.context);
-  return s.at_work(notices, [](auto& p) { return p.status(p.owner.step()); });
+  return s.at_work(notices, [&s](auto& p) {
+    try {
+      const party::Advance where = p.owner.step();
+      party::write_refusal(s.place.folder, {});
+      return p.status(where);
+    } catch (const DataError& error) {
+      party::write_refusal(s.place.folder, error.what());
+      throw;
+    }
+  });
 }
 
 void Study::go_on_without(const std::vector<std::string>& owners) {
@@ -359,6 +382,30 @@ Ledger Study::ledger() const {
   return s.look([](auto& p) {
     const secret::OwnerKeys keys = p.owner.own_keys();
     return ledger_of(secret::Disclosure(keys, p.owner.session_folder()));
+  });
+}
+
+void Study::save_partial_scores(const fs::path& file, const DataSet& rows,
+                                const std::vector<std::string>& identifiers) {
+  State& s = state();
+  const UseContext use(s.context);
+  const features::Dataset given = s.scored(rows, identifiers);
+  s.at_work({}, [&](auto& p) {
+    party::save_partial_scores(file, party::partial_scores(p.owner, p.training, given));
+  });
+}
+
+StudyScores Study::combine_scores(const DataSet& rows, const std::vector<fs::path>& parts,
+                                  const std::vector<std::string>& identifiers) {
+  State& s = state();
+  const UseContext use(s.context);
+  const features::Dataset given = s.scored(rows, identifiers);
+  return s.at_work({}, [&](auto& p) {
+    const party::JoinedScores joined = party::combined_scores(p.owner, p.training, given, parts);
+    nlohmann::json judgement = nlohmann::json::object();
+    party::judge_logits(judgement, party::load_classifier(p.training.model_path()).limit,
+                        reference::largest_logit(joined.scores), "on these rows");
+    return StudyScores{scores_of(joined.scores, judgement), joined.rows};
   });
 }
 

@@ -12,9 +12,7 @@
 #include "app/report/study_summary.h"
 #include "base/atomic_file.h"
 #include "base/error.h"
-#include "base/input_file.h"
 #include "base/path.h"
-#include "base/utf8.h"
 #include "party/owner/study/gain.h"
 #include "party/owner/study/leaving_out.h"
 #include "party/study/draft.h"
@@ -59,15 +57,6 @@ std::string matching_words(const JsonIn& matching) {
   return "rows: " + count("used") + " of " + count("given") +
          " are at all owners; left out: " + count("not_at_all_owners") + " that are not, " +
          count("without_identifier") + " without an identifier\n";
-}
-
-fs::path refusal_path(const fs::path& folder) { return folder / "refused.txt"; }
-
-/// Why the last run ended, if it was refused; empty otherwise.
-std::string last_refusal(const fs::path& folder) {
-  if (!path_exists(refusal_path(folder))) return "";
-  const std::vector<std::uint8_t> text = read_file(refusal_path(folder), 1 << 16);
-  return printable(std::string(text.begin(), text.end()));
 }
 
 /// Prints where an owner is and, once it has opened the model, what that is like.
@@ -141,11 +130,9 @@ void run(const CommonOptions& common, const RunOptions& o) {
       return out;
     };
   StudyTraining training(owner, data);
-  const fs::path refusal = refusal_path(options.folder);
   try {
     const Advance where = run_phases(common, o, owner, rows, training);
-    std::error_code ignored;
-    fs::remove(refusal, ignored);
+    write_refusal(options.folder, {});
     if (where.kind == Advance::Kind::kFinished && path_exists(training.report_path()))
       // A recipient has no rows whose figures there are.
       if (const nlohmann::json report = read_json(training.report_path());
@@ -162,8 +149,7 @@ void run(const CommonOptions& common, const RunOptions& o) {
                    "NOTE: not all have joined yet, so there is no fingerprint to compare: give "
                    "--fingerprint again once they have\n");
   } catch (const DataError& error) {
-    // For whoever asks later why nothing happens.
-    write_file_atomically(refusal, std::string_view(error.what()), kForTheOwner);
+    write_refusal(options.folder, error.what());
     throw;
   }
 }

@@ -14,14 +14,15 @@
 #include "party/owner/decrypted.h"
 #include "party/owner/quality.h"
 #include "party/owner/study/partial_scores.h"
-#include "party/owner/study/row_matching.h"
 
 namespace blindtuner::app {
 using namespace party;
 namespace {
 
+namespace fs = std::filesystem;
+
 struct ScoresOptions {
-  std::filesystem::path folder, exchange;
+  fs::path folder, exchange;
   StudySecrets secrets;
   StudyDataOptions data;
   std::vector<std::string> parts;
@@ -48,21 +49,20 @@ struct Scoring {
         owner(study_options(common, place, o.secrets)),
         training(owner, {}),
         rows(load_study_rows(common, o.data, o.data.train, owner.manifest().draft, place.name,
-                             !o.unlabelled, training.column_names())),
-        own(partial_scores(owner, training, rows)) {}
+                             !o.unlabelled, training.column_names())) {}
 
   StudyPlace place;
   StudyOwner owner;
   StudyTraining training;
   Dataset rows;
-  PartialScores own;
 };
 
 void scores(const CommonOptions& common, const ScoresOptions& o) {
-  const Scoring s(common, o);
-  save_partial_scores(o.out, s.own);
-  const auto count = s.own.scores.rows();
-  print_report(common, {{"rows", count}, {"owner", s.own.owner}, {"out", o.out}},
+  Scoring s(common, o);
+  const PartialScores own = partial_scores(s.owner, s.training, s.rows);
+  save_partial_scores(o.out, own);
+  const auto count = own.scores.rows();
+  print_report(common, {{"rows", count}, {"owner", own.owner}, {"out", o.out}},
                "this owner's part of the scores of " + std::to_string(count) + " rows in " +
                    quoted_path(o.out) +
                    "; whoever has it learns as many linear functions of each " +
@@ -72,26 +72,16 @@ void scores(const CommonOptions& common, const ScoresOptions& o) {
 void combine(const CommonOptions& common, const ScoresOptions& o) {
   Scoring s(common, o);
   const StudyDraft& draft = s.owner.manifest().draft;
-  std::vector<PartialScores> parts = {s.own};
-  std::vector<std::string> names = {"this owner's part"};
-  for (const std::string& path : o.parts) {
-    parts.push_back(load_partial_scores(path));
-    names.push_back(quoted_path(path));
-  }
-  const JoinedScores joined = add_up(draft.owners, parts, names);
+  const std::vector<fs::path> others(o.parts.begin(), o.parts.end());
+  const JoinedScores joined = combined_scores(s.owner, s.training, s.rows, others);
+  const std::vector<std::size_t>& rows = joined.rows;
   DecryptedScores out;
   out.scores = joined.scores;
   out.limit = load_classifier(s.training.model_path()).limit;
   out.class_names = draft.classes;
-  // Back from the parts' order to the rows that it has given.
-  std::vector<std::size_t> rows = joined.rows;
   if (draft.identifiers) {
-    const RowHashes hashes = row_hashes(s.owner, s.rows.ids);
     NamedColumn column{"id", "'id'", {}};
-    for (std::size_t& row : rows) {
-      row = hashes[row].second;
-      column.fields.push_back(s.rows.ids[row]);
-    }
+    for (const std::size_t row : rows) column.fields.push_back(s.rows.ids[row]);
     out.identifiers.push_back(std::move(column));
   }
   std::ostringstream text;

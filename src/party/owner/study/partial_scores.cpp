@@ -142,4 +142,21 @@ JoinedScores add_up(const std::vector<std::string>& owners, std::span<const Part
   return out;
 }
 
+JoinedScores combined_scores(StudyOwner& owner, StudyTraining& training, const Dataset& rows,
+                             std::span<const fs::path> files) {
+  std::vector<PartialScores> parts = {partial_scores(owner, training, rows)};
+  std::vector<std::string> names = {"this owner's part"};
+  for (const fs::path& file : files) {
+    parts.push_back(load_partial_scores(file));
+    names.push_back(quoted_path(file));
+  }
+  const StudyDraft& draft = owner.manifest().draft;
+  JoinedScores out = add_up(draft.owners, parts, names);
+  if (!draft.identifiers) return out;
+  // Back from the parts' order to the rows that it has given.
+  const RowHashes hashes = row_hashes(owner, rows.ids);
+  for (std::size_t& row : out.rows) row = hashes[row].second;
+  return out;
+}
+
 }  // namespace blindtuner::party

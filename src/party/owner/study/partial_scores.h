@@ -32,5 +32,8 @@ struct JoinedScores {
 /// Of the owners' parts, one of each. `names` open messages. Throws DataError.
 JoinedScores add_up(const std::vector<std::string>& owners, std::span<const PartialScores> parts,
                     std::span<const std::string> names);
+/// This owner's part of these rows with those in the others' files: `rows` of the result are places among them. Throws DataError.
+JoinedScores combined_scores(StudyOwner& owner, StudyTraining& training, const Dataset& rows,
+                             std::span<const std::filesystem::path> files);
 
 }  // namespace blindtuner::party

@@ -2,8 +2,10 @@
 
 #include "base/atomic_file.h"
 #include "base/error.h"
+#include "base/input_file.h"
 #include "base/json.h"
 #include "base/path.h"
+#include "base/utf8.h"
 #include "records/study/message.h"
 
 namespace blindtuner::party {
@@ -56,6 +58,22 @@ StudyPlace read_study_place(const fs::path& folder) {
   StudyPlace out{folder, in.at("exchange").as<std::string>(), in.at("owner").as<std::string>()};
   if (!is_party_name(out.name)) in.at("owner").refuse("an owner's name");
   return out;
+}
+
+void write_refusal(const fs::path& folder, std::string_view why) {
+  const fs::path file = folder / "refused.txt";
+  std::error_code ignored;
+  if (why.empty())
+    fs::remove(file, ignored);
+  else
+    write_file_atomically(file, why, kForTheOwner);
+}
+
+std::string last_refusal(const fs::path& folder) {
+  const fs::path file = folder / "refused.txt";
+  if (!path_exists(file)) return {};
+  const std::vector<std::uint8_t> text = read_file(file, 1 << 16);
+  return printable(std::string(text.begin(), text.end()));
 }
 
 }  // namespace blindtuner::party

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 namespace blindtuner::party {
 
@@ -16,5 +17,9 @@ void write_study_place(const StudyPlace& place);
 /// Throws DataError where the exchange is no folder: one that is made here would be nobody else's.
 void require_exchange_folder(const StudyPlace& place);
 StudyPlace read_study_place(const std::filesystem::path& folder);
+
+/// refused.txt: why the owner's last run or step ended, for whoever asks later why nothing happens. Empty: it was not refused.
+void write_refusal(const std::filesystem::path& folder, std::string_view why);
+std::string last_refusal(const std::filesystem::path& folder);
 
 }  // namespace blindtuner::party

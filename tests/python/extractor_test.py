@@ -1,5 +1,4 @@
 """FeatureExtractor: what the command `extract` makes of the same samples, bit for bit, and scikit-learn's manners."""
-import io
 import pickle
 import subprocess
 import sys

@@ -1,8 +1,10 @@
 """Trained classifiers in other libraries: the same predictions there. What is not installed is shown as skipped."""
+import json
 import subprocess
 import sys
 import tempfile
 import unittest
+import warnings
 from pathlib import Path
 
 from python_base import OWNER, SERVER, main, need
@@ -15,7 +17,7 @@ from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from blindtuner import EncryptedClassifier, FeatureExtractor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "app"))
-from extract_test import WIDTH, png, tiny_model  # noqa: E402
+from extract_test import WIDTH, png, tiny_bert, tiny_model  # noqa: E402
 
 NAMES = np.array(["setosa", "versicolor", "virginica"])
 
@@ -120,22 +122,37 @@ class Interchange(unittest.TestCase):
                     if kind is np.float32:
                         self.assertEqual(label.tolist(), classifier.predict(features).tolist())
 
+    def fitted_on(self, X, y):
+        return EncryptedClassifier(2, preset="fast", validation_fraction=0, parameters="InsecureTest10", random_state=1,
+                                   progress=False).fit(X, y)
+
+    def pictures(self):
+        """Three colours, and files of them."""
+        files = [self.folder / "images" / "rgb"[i % 3] / f"{i}.png" for i in range(60)]
+        for i, file in enumerate(files):
+            png(file, 32, 32, np.eye(3, dtype=int)[i % 3] * 200)
+        return files, np.array([file.parent.name for file in files])
+
     def pictures_classifier(self):
-        """Of the tiny vision transformer's features, three colours."""
+        """Of the tiny vision transformer's features."""
         model = self.folder / "tiny.safetensors"
         tiny_model(model)
-        for i in range(60):
-            png(self.folder / "images" / "rgb"[i % 3] / f"{i}.png", 32, 32, np.eye(3, dtype=int)[i % 3] * 200)
-        extractor = FeatureExtractor(model)
-        X, y, *_ = extractor.load(self.folder / "images")
+        files, y = self.pictures()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # the tiny model has no settings beside it
+            X = FeatureExtractor(model).transform(files)
         self.assertEqual(X.shape, (60, WIDTH))
-        return model, X, EncryptedClassifier(2, preset="fast", validation_fraction=0, parameters="InsecureTest10",
-                                             random_state=1, progress=False).fit(X, y)
+        return model, files, X, self.fitted_on(X, y)
+
+    def assert_same(self, scores, classifier, X):
+        """Another library's scores of the same samples; sums of numbers of 32 bits."""
+        self.assertEqual(classifier.classes_[scores.argmax(axis=1)].tolist(), classifier.predict(X).tolist())
+        np.testing.assert_allclose(scores, classifier.decision_function(X), rtol=0, atol=1e-3)
 
     def test_safetensors(self):
         module(self, "safetensors")
         from safetensors.numpy import load_file
-        model, X, classifier = self.pictures_classifier()
+        model, files, X, classifier = self.pictures_classifier()
         for layer in ("head", "classifier"):
             classifier.to_safetensors(self.folder / "head.safetensors", layer=layer)
             tensors = load_file(self.folder / "head.safetensors")
@@ -146,32 +163,78 @@ class Interchange(unittest.TestCase):
         whole = self.folder / "whole.safetensors"
         classifier.to_safetensors(whole, encoder=model)
         self.assertEqual(set(load_file(whole)) - set(load_file(model)), {"head.weight", "head.bias"})
-        np.testing.assert_array_equal(FeatureExtractor(whole).transform(self.folder / "images"), X)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            np.testing.assert_array_equal(FeatureExtractor(whole).transform(files), X)
 
     def test_timm_runs_it(self):
-        timm, torch = module(self, "timm"), module(self, "torch")
+        timm, torch, _ = module(self, "timm"), module(self, "torch"), module(self, "torchvision")
+        from PIL import Image
         from safetensors.torch import load_file
-        model, X, classifier = self.pictures_classifier()
+        model, files, X, classifier = self.pictures_classifier()
         classifier.to_safetensors(self.folder / "whole.safetensors", encoder=model)
-        network = timm.models.VisionTransformer(img_size=32, patch_size=16, embed_dim=WIDTH, depth=1, num_heads=1,
-                                                num_classes=3)
-        network.load_state_dict(load_file(self.folder / "whole.safetensors"))
+        settings = {"img_size": 32, "patch_size": 16, "embed_dim": WIDTH, "depth": 1, "num_heads": 1}
+        network = timm.models.VisionTransformer(num_classes=3, **settings).eval()
+        tensors = load_file(self.folder / "whole.safetensors")
+        network.load_state_dict(tensors)
+        prepared = timm.data.create_transform((3, 32, 32), interpolation="bicubic", crop_pct=32 / 35)
+        pixels = torch.stack([prepared(Image.open(file).convert("RGB")) for file in files])
         with torch.no_grad():
-            scores = network.eval().head(torch.from_numpy(X)).numpy()
-        self.assertEqual(classifier.classes_[scores.argmax(axis=1)].tolist(), classifier.predict(X).tolist())
+            self.assert_same(network(pixels).numpy(), classifier, X)
+        # Its encoder in ONNX, with the head in place.
+        _, runtime = module(self, "onnx"), module(self, "onnxruntime")
+        encoder = timm.models.VisionTransformer(num_classes=0, **settings).eval()
+        encoder.load_state_dict({name: tensor for name, tensor in tensors.items() if not name.startswith("head.")})
+        torch.onnx.export(encoder, pixels[:2], str(self.folder / "encoder.onnx"), input_names=["pixels"],
+                          output_names=["pooled"], dynamic_axes={name: {0: "n"} for name in ("pixels", "pooled")},
+                          opset_version=17)
+        classifier.to_onnx(self.folder / "tuned.onnx", encoder=self.folder / "encoder.onnx")
+        session = runtime.InferenceSession(str(self.folder / "tuned.onnx"), providers=["CPUExecutionProvider"])
+        label, probabilities = session.run(["label", "probabilities"], {"pixels": pixels.numpy()})
+        self.assertEqual(label.tolist(), classifier.predict(X).tolist())
+        np.testing.assert_allclose(probabilities, classifier.predict_proba(X), atol=1e-4)
 
     def test_transformers_run_it(self):
         transformers, torch = module(self, "transformers"), module(self, "torch")
-        from safetensors.torch import load_file
-        _, X, classifier = self.pictures_classifier()
-        classifier.to_safetensors(self.folder / "head.safetensors")
-        network = transformers.ViTForImageClassification(transformers.ViTConfig(
-            hidden_size=WIDTH, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8, num_labels=3))
-        missing, unexpected = network.load_state_dict(load_file(self.folder / "head.safetensors"), strict=False)
-        self.assertEqual((unexpected, [name for name in missing if name.startswith("classifier")]), ([], []))
+        from PIL import Image
+        base, tuned = self.folder / "base", self.folder / "tuned"
+        torch.manual_seed(0)
+        config = transformers.ViTConfig(hidden_size=WIDTH, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8,
+                                        image_size=32, patch_size=16, num_labels=2)
+        transformers.ViTForImageClassification(config).save_pretrained(base)
+        preparation = transformers.ViTImageProcessor(size={"height": 32, "width": 32})
+        preparation.save_pretrained(base)
+        files, y = self.pictures()
+        X = FeatureExtractor(base).transform(files)
+        classifier = self.fitted_on(X, y)
+        config.num_labels = 3
+        config.save_pretrained(tuned)
+        classifier.to_safetensors(tuned / "model.safetensors", encoder=base / "model.safetensors")
+        network, loading = transformers.ViTForImageClassification.from_pretrained(tuned, output_loading_info=True)
+        self.assertEqual((list(loading["missing_keys"]), list(loading["unexpected_keys"])), ([], []))
         with torch.no_grad():
-            scores = network.classifier(torch.from_numpy(X)).numpy()
-        self.assertEqual(classifier.classes_[scores.argmax(axis=1)].tolist(), classifier.predict(X).tolist())
+            scores = network.eval()(**preparation([Image.open(file) for file in files], return_tensors="pt")).logits.numpy()
+        self.assert_same(scores, classifier, X)
+
+    def test_sentence_transformers_run_it(self):
+        module(self, "sentence_transformers")
+        import torch
+        from safetensors.torch import load_file
+        from sentence_transformers import SentenceTransformer, models
+        model = self.folder / "bert"
+        tiny_bert(model)
+        settings = json.loads((model / "config.json").read_text())  # what transformers takes from nowhere else
+        (model / "config.json").write_text(json.dumps({**settings, "max_position_embeddings": 16, "intermediate_size": 256,
+                                                         "num_hidden_layers": 1}))
+        texts = [f"{word} the {other}" for word in ("play", "book", "song") for other in ("table", "song", "a song", "play")]
+        y = np.array([text.split()[0] for text in texts])
+        X = FeatureExtractor(model).transform(texts)
+        classifier = self.fitted_on(X, y)
+        classifier.to_safetensors(self.folder / "dense.safetensors", layer="linear")
+        dense = models.Dense(X.shape[1], 3, activation_function=torch.nn.Identity())
+        dense.load_state_dict(load_file(self.folder / "dense.safetensors"))
+        both = SentenceTransformer(modules=[*SentenceTransformer(str(model), device="cpu"), dense], device="cpu")
+        self.assert_same(both.encode(texts), classifier, X)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
 #include "records/study/manifest.h"
 
+#include <openssl/evp.h>
+
 #include <algorithm>
+#include <memory>
 #include <set>
 
 #include "base/error.h"
@@ -66,6 +69,26 @@ void read_whitening(const JsonIn& in, StudyDraft& draft) {
                                        : Whitening::kFile;
   if (draft.whitening == Whitening::kFile && !from_hex(word, draft.whitening_file))
     in.refuse("\"none\", \"pooled\" or a SHA-256 in hexadecimal");
+}
+
+/// Whether X25519 @[RFC7748] with it gives anything but zeros: not so for the points of small order, and then whatever the other
+/// key is, so that this one here is of no matter and no secret.
+bool shares_secrets(const SealingKey& sealing) {
+  using Key = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
+  constexpr SealingKey any{1};
+  std::array<std::uint8_t, 32> shared{};
+  std::size_t size = shared.size();
+  const Key own(EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, nullptr, any.data(), any.size()),
+                EVP_PKEY_free);
+  const Key theirs(
+      EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, nullptr, sealing.data(), sealing.size()),
+      EVP_PKEY_free);
+  const std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)> context(
+      EVP_PKEY_CTX_new(own.get(), nullptr), EVP_PKEY_CTX_free);
+  if (!theirs || !context || EVP_PKEY_derive_init(context.get()) != 1 ||
+      EVP_PKEY_derive_set_peer(context.get(), theirs.get()) != 1)
+    throw std::runtime_error("X25519 is not available");
+  return EVP_PKEY_derive(context.get(), shared.data(), &size) == 1;
 }
 
 }  // namespace
@@ -276,6 +299,7 @@ StudyManifest make_manifest(const SignedMessage& draft, std::span<const SignedMe
   const std::vector<std::string> parties = out.draft.parties();
   require(joins.size() == parties.size(), "a join of everybody who joins");
   std::set<PublicSigningKey> keys;
+  std::set<SealingKey> sealing;
   for (std::size_t i = 0; i < parties.size(); ++i) {
     const bool is_server = parties[i] == kServerName;
     StudyParty party{parties[i], {}, {}};
@@ -285,8 +309,11 @@ StudyManifest make_manifest(const SignedMessage& draft, std::span<const SignedMe
     party.signing = hex_member<32>(body, "signing");
     if (!is_server) party.sealing = hex_member<32>(body, "sealing");
     (void)open_message(joins[i], {"join", party.name, out.draft_digest, 0}, party.signing);
-    if (!keys.insert(party.signing).second)
+    if (!keys.insert(party.signing).second || !(is_server || sealing.insert(party.sealing).second))
       throw DataError(joins[i].where + ": '" + party.name + "' has the key of another party");
+    if (!is_server && !shares_secrets(party.sealing))
+      throw DataError(joins[i].where + ": nothing can be sealed for '" + party.name +
+                      "': its X25519 key is of small order");
     if (is_server)
       out.server = std::move(party);
     else if (party.name == out.draft.recipient)

@@ -26,8 +26,13 @@ struct Parties {
   SignedMessage drafted() const {
     return parse_message(signed_text(draft_message(draft), keys[0]), "'draft'");
   }
+  /// A point that is of no small order.
+  static SealingKey sealing(std::size_t i) { return {static_cast<std::uint8_t>(i + 2)}; }
   SignedMessage join(std::size_t i, const SigningKey& key) const {
-    const StudyParty party{name(i), key.public_key(), SealingKey{static_cast<std::uint8_t>(i)}};
+    return join(i, key, sealing(i));
+  }
+  SignedMessage join(std::size_t i, const SigningKey& key, const SealingKey& sealing) const {
+    const StudyParty party{name(i), key.public_key(), sealing};
     return parse_message(signed_text(join_message(draft_digest(drafted()), party), key),
                          "'join-" + name(i) + "'");
   }
@@ -71,12 +76,47 @@ TEST(StudyManifest, NamesWhoseJoinIsNotWhatItMustBe) {
   EXPECT_NE(parties.complaint(), "");
 }
 
+TEST(StudyManifest, NamesForWhomNothingCanBeSealed) {
+  Parties parties("lab");
+  const auto complaint = [&](std::size_t i, const SealingKey& sealing) {
+    const SignedMessage honest =
+        std::exchange(parties.joins[i], parties.join(i, parties.keys[i], sealing));
+    std::string said = parties.complaint();
+    parties.joins[i] = honest;
+    return said;
+  };
+  EXPECT_EQ(complaint(1, Parties::sealing(0)), "'join-b': 'b' has the key of another party");
+  EXPECT_EQ(complaint(3, Parties::sealing(2)), "'join-lab': 'lab' has the key of another party");
+  EXPECT_EQ(complaint(1, Parties::sealing(20)), "");
+  // All u of small order, which are 0, 1, p - 1 and two of order 8, and p and p + 1; X25519 does not read the last bit.
+  const auto near_p = [](std::uint8_t first) {
+    SealingKey out;
+    out.fill(0xff);
+    out.front() = first;
+    out.back() = 0x7f;
+    return out;
+  };
+  SealingKey of_order_8{}, other_of_order_8{};
+  ASSERT_TRUE(
+      from_hex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800", of_order_8));
+  ASSERT_TRUE(from_hex("5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+                       other_of_order_8));
+  for (const SealingKey& key : {SealingKey{0}, SealingKey{1}, near_p(0xec), near_p(0xed),
+                                near_p(0xee), of_order_8, other_of_order_8})
+    for (const std::uint8_t last_bit : {0x00, 0x80}) {
+      SealingKey told = key;
+      told.back() |= last_bit;
+      EXPECT_EQ(complaint(2, told),
+                "'join-c': nothing can be sealed for 'c': its X25519 key is of small order");
+    }
+}
+
 TEST(StudyManifest, ARecipientIsPartOfIt) {
   Parties parties("lab");
   const StudyManifest m = make_manifest(parties.drafted(), parties.joins, true);
   EXPECT_EQ(m.owners.size(), 3u);
   EXPECT_EQ(m.party("lab").signing, parties.keys[3].public_key());
-  EXPECT_EQ(m.party("lab").sealing, SealingKey{3});
+  EXPECT_EQ(m.party("lab").sealing, Parties::sealing(3));
   EXPECT_EQ(m.server.signing, parties.keys[4].public_key());
   // Somebody else's keys in its place are another study.
   parties.joins[3] = parties.join(3, SigningKey::generate());

@@ -4,7 +4,6 @@
 #include <random>
 #include <set>
 
-#include "io/bit_packing.h"
 #include "io/file_size.h"
 #include "io/file_stream.h"
 #include "io/io_fixture.h"
@@ -275,71 +274,6 @@ TEST_F(StudySetup, APartThatIsNoneIsNotAddedUp) {
   put(exchange("part1-s1-c"), good);
   EXPECT_EQ(step("a").kind, Advance::Kind::kActed);
   EXPECT_TRUE(fs::exists(own("a", "s1") / "opening.part"));
-}
-
-TEST_F(StudySetup, NoSecretIsInTheExchangeOrAtTheServer) {
-  use({"a", "b", "c"});
-  draft_.threshold = 2;
-  create();
-  run(all());
-  std::vector<std::pair<std::string, std::string>> secrets;
-  const auto add = [&](const std::string& what, std::span<const std::uint8_t> bytes) {
-    secrets.emplace_back(what, std::string(bytes.begin(), bytes.end()));
-    secrets.emplace_back(what + " in hexadecimal", to_hex(bytes));
-  };
-  const ParametersPtr p = Parameters::create(find_parameters(draft_.parameters));
-  for (const std::string& name : draft_.owners) {
-    add("set-up seed", seeds_.at(name + "s1"));
-    const SecretBytes both = read_private(own(name, "identity"), "a study's identity", 64, {});
-    add("signing key", both.span().first(32));
-    add("sealing key", both.span().last(32));
-    const SecretBytes part =
-        read_private(own(name, "s1") / "opening.part", "a study's part of all secrets",
-                     residues_bytes(p->small_ring(), 2, 0), {});
-    add("part of all secrets", part.span().first(64));
-    const SecretKeys keys = SecretKeys::generate(p, randomness(name));
-    for (const SecretKey* secret : {&keys.big, &keys.small, &keys.sparse}) {
-      // From where a sparse one is not zero.
-      const auto all_of_it = secret->coefficients();
-      std::size_t begin = 0;
-      while (all_of_it[begin] == 0) ++begin;
-      begin = std::min(begin, all_of_it.size() - 256) / 4 * 4;
-      std::vector<std::uint8_t> words, bytes, pairs(64);
-      for (std::size_t i = 0; i < 256; ++i) {
-        const auto x = static_cast<std::uint64_t>(all_of_it[begin + i]);
-        for (int b = 0; i < 16 && b < 8; ++b)
-          words.push_back(static_cast<std::uint8_t>(x >> (8 * b)));
-        if (i < 64) bytes.push_back(static_cast<std::uint8_t>(x));
-        pairs[i / 4] |= static_cast<std::uint8_t>(((x & 3) ^ ((x & 3) >> 1)) << (2 * (i % 4)));
-      }
-      if (secret != &keys.sparse) {  // whose begin is one number and zeros
-        add("words", words);
-        add("bytes", bytes);
-        add("pairs of bits", pairs);
-      }
-      const Residues residues(secret->ntt());
-      std::vector<std::uint8_t> packed(packed_bytes(secret->ring().n(), secret->ring().q(0).bits));
-      pack_bits(residues[0], secret->ring().q(0).bits, packed);
-      add("residues as files have them", std::span(packed).first(64));
-    }
-  }
-  const auto found_in = [&](const fs::path& folder) {
-    std::set<std::string> found;
-    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
-      if (!entry.is_regular_file()) continue;
-      const std::string all_of_it = text(entry.path());
-      for (const auto& [what, bytes] : secrets)
-        if (all_of_it.find(bytes) != std::string::npos)
-          found.insert(what + " in " + entry.path().string());
-    }
-    return found;
-  };
-  EXPECT_EQ(found_in(exchange()), std::set<std::string>());
-  EXPECT_EQ(found_in(own("server")), std::set<std::string>());
-  // The search finds what is there.
-  EXPECT_TRUE(found_in(own("a")).contains("signing key in hexadecimal in " +
-                                          own("a", "identity").string()) ||
-              found_in(own("a")).size() >= 2);
 }
 
 TEST_F(StudySetup, ANewSessionHasNewSecretsAndTheOthersFollow) {

@@ -19,16 +19,25 @@ struct StudyServer::State {
   /// The server with all of its phases.
   struct Party {
     Party(const Context& context, const fs::path& folder, const fs::path& exchange, bool changes,
-          party::TrainingEvents events)
+          const std::function<void(const std::string&, double)>& progress)
         : server({folder,
                   // Who only looks does not keep from its work whoever is at work.
                   std::make_shared<transport::FolderChannel>(exchange,
                                                              changes ? "server" : "server-looks"),
-                  context.allows_insecure(), changes}),
-          training(server, std::move(events)) {}
+                  context.allows_insecure(), changes, progress}),
+          training(server, events(progress)) {}
 
     StudyStatus status(const party::Advance& where) {
       return status_of(server, where, server.fingerprint());
+    }
+
+    static party::TrainingEvents events(
+        const std::function<void(const std::string&, double)>& progress) {
+      party::TrainingEvents out;
+      out.training = [progress](int step, double fraction) {
+        if (progress) progress("training, step " + std::to_string(step + 1), fraction);
+      };
+      return out;
     }
 
     party::StudyServer server;
@@ -40,12 +49,11 @@ struct StudyServer::State {
   std::function<void(const std::string&, double)> progress{};  ///< of the call at work
   std::optional<Party> party{};                                ///< once it has stepped
 
-  party::TrainingEvents events() {
-    party::TrainingEvents out;
-    out.training = [this](int step, double fraction) {
-      if (progress) progress("training, step " + std::to_string(step + 1), fraction);
+  /// Tells whoever asks now.
+  std::function<void(const std::string&, double)> teller() {
+    return [this](const std::string& task, double fraction) {
+      if (progress) progress(task, fraction);
     };
-    return out;
   }
 };
 
@@ -74,7 +82,7 @@ StudyStatus StudyServer::step(const std::function<void(const std::string&, doubl
   const UseContext use(s.context);
   try {
     s.progress = progress;
-    if (!s.party) s.party.emplace(s.context, s.folder, s.exchange, true, s.events());
+    if (!s.party) s.party.emplace(s.context, s.folder, s.exchange, true, s.teller());
     StudyStatus out = s.party->status(s.party->server.step());
     s.progress = {};
     return out;

@@ -437,6 +437,13 @@ std::string gain(const json& r) {
                     " steps. Each owner answered with noise of " + general(real(r, "noise")) +
                     " a number; what left here tells at most " + general(real(r, "bits")) +
                     " bits about this owner's key.</p>\n";
+  if (has(r, "matching")) {
+    const json& m = r["matching"];
+    out += "<p>Rows were matched by their identifiers: " + text_of(m["used"]) +
+           " of this owner's " + text_of(m["given"]) + " are at all owners. Left out were " +
+           text_of(m["not_at_all_owners"]) + " that are not, and " +
+           text_of(m["without_identifier"]) + " without an identifier.</p>\n";
+  }
   if (!has(r, "together")) return out;
   const auto line = [](const std::string& name, const json& quality) {
     return row({name, percent(real(quality, "accuracy")),

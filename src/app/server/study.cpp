@@ -33,10 +33,15 @@ void audit_study(const CommonOptions& common, const StudyOptions& o) {
 void study(const CommonOptions& common, const StudyOptions& o) {
   if (!o.audit.empty()) return audit_study(common, o);
   const bool changes = !o.status;
+  std::optional<ProgressBar> bar;
   StudyServer server(
       {o.folder, std::make_shared<FolderChannel>(o.exchange, changes ? "server" : "server-looks"),
-       common.allow_insecure, changes});
-  std::optional<ProgressBar> bar;
+       common.allow_insecure, changes, [&](const std::string& task, double fraction) {
+         if (fraction == 0) bar.emplace(task, common.quiet);
+         if (!bar) return;
+         bar->update(fraction);
+         if (fraction == 1) bar.reset();
+       }});
   int at = -1;
   TrainingEvents events;
   events.training = [&](int step, double fraction) {

@@ -144,7 +144,8 @@ void StudyDraft::validate() const {
          "recipient", "has a name as owners have, and is none of them");
   // It would have to be handed the file by somebody.
   expect(recipient.empty() || whitening != Whitening::kFile, "recipient",
-         "needs a study whose whitening is 'none' or 'pooled'");
+         "needs a study whose whitening is 'none' or 'pooled': nobody hands it the map, "
+         "without which it could not use the model");
   const auto most = static_cast<std::size_t>(find_parameters(parameters).owners);
   expect(owners.size() <= most, "parameters",
          "'" + parameters + "' are for " + std::to_string(most) + " owners at most");

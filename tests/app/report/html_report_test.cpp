@@ -58,6 +58,17 @@ TEST(HtmlReport, WhatFiguresDoNotSay) {
   EXPECT_FALSE(contains(html_report(evaluation(3)), "<li>"));
 }
 
+TEST(HtmlReport, HowAStudysRowsWereMatched) {
+  json report = {{"study", "Wards"}, {"owner", "a"}, {"owners", {"a", "b"}}, {"rows", 70},
+                 {"own_rows", 70},   {"steps", 4},   {"noise", 1e-4},        {"bits", 0.4}};
+  EXPECT_FALSE(contains(html_report(report), "identifier"));
+  report["matching"] = {
+      {"given", 90}, {"used", 70}, {"not_at_all_owners", 17}, {"without_identifier", 3}};
+  EXPECT_TRUE(contains(html_report(report),
+                       "70 of this owner's 90 are at all owners. Left out were 17 that are not, "
+                       "and 3 without an identifier."));
+}
+
 TEST(HtmlReport, OfOtherHeads) {
   json report = evaluation(2);
   for (const char* name : {"accuracy_encrypted", "accuracy_plain", "accuracy_plain_approx"})

@@ -43,19 +43,26 @@ class StudySetup : public testing_support::IoTest {
     o.allow_insecure = true;
     o.changes = changes;
     o.fingerprint = heard_;
+    o.listener.progress = progress_;
     return std::make_unique<StudyOwner>(std::move(o));
   }
   std::unique_ptr<StudyServer> server() {
-    return std::make_unique<StudyServer>(StudyServerOptions{
-        own("server"), std::make_shared<FolderChannel>(exchange(), "server"), true});
+    return std::make_unique<StudyServer>(
+        StudyServerOptions{own("server"), std::make_shared<FolderChannel>(exchange(), "server"),
+                           true, true, progress_});
   }
-  /// One phase of a party that is made for it.
+  struct Stopped {};
+  /// One phase of a party that is made for it, or what it does of one before progress_ stops it.
   Advance step(const std::string& party) {
     if (heard_.empty() && party != "server") {
       const auto looks = owner(party);
       if (const auto all_joined = looks->fingerprint()) heard_ = *all_joined;
     }
-    return party == "server" ? server()->step() : owner(party)->step();
+    try {
+      return party == "server" ? server()->step() : owner(party)->step();
+    } catch (const Stopped&) {
+      return {Advance::Kind::kActed, {}, {}};
+    }
   }
   /// Phases of these, in an order by chance, until none of them has one that is due; or, before that, `enough`.
   void run(std::vector<std::string> parties, const std::function<bool()>& enough = {}) {
@@ -144,12 +151,29 @@ class StudySetup : public testing_support::IoTest {
   std::string heard_;  // the fingerprint, which the owners told each other
   std::map<std::string, Seed> seeds_;
   std::mt19937 chance_{11};
+  std::function<void(const std::string&, double)> progress_;
 };
 
 TEST_F(StudySetup, GivesTheKeysThatTheSumOfSharesIs) {
   use({"a", "b", "c"});
+  // Each task tells how far it is, key by key, and one of each is stopped in its midst.
+  std::map<std::string, std::vector<double>> told;
+  std::set<std::string> stopped;
+  progress_ = [&](const std::string& task, double fraction) {
+    std::vector<double>& all = told[task];
+    EXPECT_TRUE(fraction == 0 || (!all.empty() && fraction >= all.back())) << task;
+    all.push_back(fraction);
+    if (fraction > 0.4 && fraction < 1 && stopped.insert(task).second) throw Stopped();
+  };
   create();
   run(all());
+  const std::set<std::string> tasks = {"making shares", "answering the first round",
+                                       "adding up shares"};
+  EXPECT_EQ(stopped, tasks);
+  for (const auto& [task, fractions] : told) {
+    EXPECT_EQ(fractions.front(), 0) << task;
+    EXPECT_EQ(fractions.back(), 1) << task;
+  }
   for (const std::string& party : all()) EXPECT_EQ(complaint(party), "") << party;
   EXPECT_TRUE(text(own("server", "s1") / "evaluation.keys") == expected_keys("s1"));
 

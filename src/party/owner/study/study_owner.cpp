@@ -85,7 +85,7 @@ struct Sums {
 
 /// All owners' first rounds, each against what it was committed to, and their sums: made here, so that no server can
 /// choose them.
-Sums sum_first_rounds(StudyOwner& owner) {
+Sums sum_first_rounds(StudyOwner& owner, const std::function<void()>& each) {
   const StudyKeyList& list = owner.keys();
   const std::vector<KeyPlan> plans = list.relinearisation();
   Sums out;
@@ -99,6 +99,7 @@ Sums sum_first_rounds(StudyOwner& owner) {
       const std::unique_ptr<ByteSource> source = owner.share_source(ShareKind::kFirstRound, from);
       ShareReader in(*source, list, ShareKind::kFirstRound, i);
       for (std::size_t k = 0; k < plans.size(); ++k) {
+        each();
         secret::joint::FirstRound part;
         part.h0 = in.next(plans[k].name());
         part.h1 = in.next(plans[k].name());
@@ -441,25 +442,35 @@ void StudyOwner::make_shares() {
     const std::size_t place = index();
     const std::vector<KeyPlan> linear = list.linear();
     const Task task(options_.listener, "making shares");
+    const std::vector<ComponentMap> maps = list.maps();
+    const std::vector<KeyPlan> products = list.relinearisation();
+    const std::size_t all = list.way_in.size() + linear.size() + maps.size() + products.size();
+    std::size_t done = 0;
+    const auto tell = [&] { task.update(static_cast<double>(done++) / static_cast<double>(all)); };
     ShareMaker maker(secrets, place, list.owners, randomness);
     FileSink ways(session_folder() / "ways", kForTheOwner);
     ShareWriter way_in(ways, list, ShareKind::kWayIn, place);
-    for (const KeyPlan& plan : list.way_in)
+    for (const KeyPlan& plan : list.way_in) {
+      tell();
       way_in.put(plan.name(), maker.make(plan, list.uniform(plan)));
+    }
     const Sha256Digest ways_contents = way_in.commit();
     FileSink shares(session_folder() / "shares", kForTheOwner);
     ShareWriter out(shares, list, ShareKind::kLinear, place);
-    for (std::size_t i = 0; i < linear.size(); ++i) {
-      task.update(static_cast<double>(i) / static_cast<double>(linear.size()));
-      out.put(linear[i].name(), maker.make(linear[i], list.uniform(linear[i])));
+    for (const KeyPlan& plan : linear) {
+      tell();
+      out.put(plan.name(), maker.make(plan, list.uniform(plan)));
     }
-    for (const ComponentMap& map : list.maps())
+    for (const ComponentMap& map : maps) {
+      tell();
       out.put(key_name(map),
               make_share(list.uniform(map), map, secrets.small, p->insecure(), randomness));
+    }
     const Sha256Digest shares_contents = out.commit();
     FileSink first(session_folder() / "relin1", kForTheOwner);
     ShareWriter rounds(first, list, ShareKind::kFirstRound, place);
-    for (const KeyPlan& plan : list.relinearisation()) {
+    for (const KeyPlan& plan : products) {
+      tell();
       secret::joint::Relinearisation part(plan.small ? secrets.small : secrets.big, plan,
                                           p->insecure(), randomness);
       const secret::joint::FirstRound round = part.first(list.uniform(plan));
@@ -496,7 +507,11 @@ void StudyOwner::answer() {
   const fs::path answered = session_folder() / "answered";
   if (!said(kAnswer)) {
     const Task task(options_.listener, "answering the first round");
-    const Sums first = sum_first_rounds(*this);
+    // Each owner's part of each key, and the key's answer.
+    const std::size_t all = keys().relinearisation().size() * (keys().owners + 1);
+    std::size_t done = 0;
+    const auto tell = [&] { task.update(static_cast<double>(done++) / static_cast<double>(all)); };
+    const Sums first = sum_first_rounds(*this, tell);
     const std::string text = to_hex(first.digest) + "\n";
     // Two answers to different sums would tell the secret: what is answered is on the disk before the answer is made.
     if (path_exists(answered)) {
@@ -515,6 +530,7 @@ void StudyOwner::answer() {
     ShareWriter out(second, list, ShareKind::kSecondRound, index());
     const std::vector<KeyPlan> plans = list.relinearisation();
     for (std::size_t k = 0; k < plans.size(); ++k) {
+      tell();
       secret::joint::Relinearisation part(plans[k].small ? secrets.small : secrets.big, plans[k],
                                           list.parameters->insecure(), randomness);
       part.resume();

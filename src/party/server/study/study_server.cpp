@@ -25,7 +25,7 @@ class HeldSink final : public ByteSink {
 }  // namespace
 
 MadeStudyKeys add_up_shares(StudyMember& member, const fs::path& evaluation_keys,
-                            const fs::path& way_in_keys) {
+                            const fs::path& way_in_keys, const FractionCallback& progress) {
   const StudyKeyList& list = member.keys();
   const std::vector<StudyParty>& owners = member.manifest().owners;
   // By their numbers.
@@ -52,8 +52,15 @@ MadeStudyKeys add_up_shares(StudyMember& member, const fs::path& evaluation_keys
     return sum_shares(list.ring(plan), plan.shape, list.seed(plan.name()), owners.size(),
                       [&](std::size_t i) { return next(kind, i, plan.name()); });
   };
+  const std::size_t all = list.way_in.size() + list.linear().size() + list.maps().size() +
+                          list.relinearisation().size();
+  std::size_t added = 0;
+  const auto tell = [&] {
+    if (progress) progress(static_cast<double>(added++) / static_cast<double>(all));
+  };
   KeyStream stream;
   stream.key = [&](const KeyPlan& plan) {
+    tell();
     if (plan.kind != KeyPlan::Kind::kRelinearisation) return sum_of(ShareKind::kLinear, plan);
     // The first halves have done their work, and go; the second ones are the key's uniform half.
     std::vector<Poly> a, b;
@@ -67,6 +74,7 @@ MadeStudyKeys add_up_shares(StudyMember& member, const fs::path& evaluation_keys
     return key;
   };
   stream.map_key = [&](const ComponentMap& map) {
+    tell();
     ComponentMapKey key{map, 2, list.parameters->small_special(), list.seed(key_name(map)), {}, {}};
     for (std::size_t i = 0; i < owners.size(); ++i)
       add_share(key.b, next(ShareKind::kLinear, i, key_name(map)));
@@ -74,8 +82,10 @@ MadeStudyKeys add_up_shares(StudyMember& member, const fs::path& evaluation_keys
   };
   HeldSink way_in(way_in_keys), evaluation(evaluation_keys);
   MadeStudyKeys made;
-  made.way_in_keys = write_way_in_keys(
-      way_in, list, [&](const KeyPlan& plan) { return sum_of(ShareKind::kWayIn, plan); });
+  made.way_in_keys = write_way_in_keys(way_in, list, [&](const KeyPlan& plan) {
+    tell();
+    return sum_of(ShareKind::kWayIn, plan);
+  });
   made.evaluation_keys =
       write_training_keys(evaluation, *list.parameters, list.id, list.layout, list.shapes,
                           /*seeded=*/false, stream);
@@ -87,6 +97,7 @@ MadeStudyKeys add_up_shares(StudyMember& member, const fs::path& evaluation_keys
       });
   way_in.release();
   evaluation.release();
+  if (progress) progress(1);
   return made;
 }
 
@@ -99,6 +110,7 @@ StudyServer::StudyServer(StudyServerOptions options)
           }(),
           options.allow_insecure, options.changes),
       changes_(options.changes),
+      progress_(std::move(options.progress)),
       phases_(setup_phases()) {}
 
 const SigningKey& StudyServer::signing_key() {
@@ -174,7 +186,10 @@ void StudyServer::join() {
 
 void StudyServer::make_keys() {
   exchange().say(record(kReady, name()), [&] {
-    const MadeStudyKeys made = add_up_shares(*this, evaluation_keys(), way_in_keys());
+    const MadeStudyKeys made =
+        add_up_shares(*this, evaluation_keys(), way_in_keys(), [this](double fraction) {
+          if (progress_) progress_("adding up shares", fraction);
+        });
     return signed_text({kReady,
                         name(),
                         manifest().digest,

@@ -15,6 +15,8 @@ struct StudyServerOptions {
   std::shared_ptr<Channel> channel;
   bool allow_insecure = false;
   bool changes = true;
+  /// How much of a task of the set-up is done: 0 first, then rising to 1. What it throws ends the phase.
+  std::function<void(const std::string& task, double fraction)> progress{};
 };
 
 class StudyServer : public StudyMember {
@@ -41,6 +43,7 @@ class StudyServer : public StudyMember {
   void make_keys();
 
   bool changes_;
+  std::function<void(const std::string&, double)> progress_;
   std::vector<Phase> phases_;
   std::optional<SigningKey> signing_;
 };
@@ -52,6 +55,7 @@ struct MadeStudyKeys {
   Sha256Digest evaluation_keys{}, way_in_keys{};
 };
 MadeStudyKeys add_up_shares(StudyMember& member, const std::filesystem::path& evaluation_keys,
-                            const std::filesystem::path& way_in_keys);
+                            const std::filesystem::path& way_in_keys,
+                            const FractionCallback& progress = {});
 
 }  // namespace blindtuner::party

@@ -304,7 +304,9 @@ TEST_F(StudyTrainingTest, TheOthersGoOnWithoutAnOwnerWhoIsAway) {
     heard_.clear();
     without_.clear();
     create(StudyDraft::Whitening::kPooled, false, false, 2);
-    run([&] { return fs::exists(exchange(until)) || fs::exists(path("c") / "s1" / until); });
+    run([&, last = until] {  // clang 14 captures no part of a binding
+      return fs::exists(exchange(last)) || fs::exists(path("c") / "s1" / last);
+    });
     run(present);
     EXPECT_FALSE(fs::exists(exchange("model-s1-server")));
     EXPECT_FALSE(fs::exists(exchange("data-s1-c")));

@@ -170,12 +170,13 @@ def study(folder):
     s.go("sbc")         # the keys; what b's and c's rows are
     s.keep("telling", "a", "shares", "shares-s1-[bc]", "relin?-s1-[bc]")
     s.go("abcb")        # statistics, which b and c answer
+    s.go("abcb")        # whose shares all show; b's and c's data
     s.keep("sending", "a", *KEYS_OF_ALL)
-    s.go("abc")         # the data
+    s.go("a")
     s.keep("training", "server", *SHARES_OF_ALL)
     s.go("sab")         # the model; a and b are there
     s.keep("naming", "server", *KEYS_OF_ALL)
-    s.go("sb")          # they are the ones who open it; b's share
+    s.go("sbab")        # they are the ones who open it; their shares, b opens it
     s.keep("opening", "a", *KEYS_OF_ALL)
     s.go("a")
     s.keep("receiving", "l", *KEYS_OF_ALL)
@@ -209,8 +210,8 @@ def columns_study(folder):
     s.go("s")
     s.keep("matching", "a", "shares", "shares-s1-b", "relin?-s1-b")
     s.data = data
-    s.go("ababab")      # which rows they have in common; the data
-    s.go("sabab")       # the model, opened
+    s.go("abababab")      # which rows they have in common; the data
+    s.go("sabababab")       # the model, opened
     s.keep("scoring", "a", *KEYS_OF_ALL)
     s.owner("scores", "b", "--features", "b.csv", "--id-column", "id", "--out", "part.npz")
     shutil.rmtree(s.place)

@@ -1,3 +1,5 @@
+#include <sys/resource.h>
+
 #include <cstdio>
 
 #include "io/file_stream.h"
@@ -197,6 +199,25 @@ TEST_F(StudyTrainingTest, MatchesRowsByTheirIdentifiers) {
   altered[altered.size() / 2] ^= 1;
   refused(altered);
   store(exchange("match-s1-b"), list);
+  // A message that says more rows than its record has costs no memory for them: 1.9 GB.
+  {
+    const auto peak = [] {
+      rusage used{};
+      getrusage(RUSAGE_SELF, &used);
+      return used.ru_maxrss;  // KiB
+    };
+    const testing_support::Bytes honest = load(exchange("match-commit-s1-b"));
+    StudyMessage said = party("a").owner->heard(kMatchCommit, "b");
+    said.body["rows"] = 120'000'000;
+    store_text(exchange("match-commit-s1-b"), signed_text(said, key_of("b")));
+    const auto seen = path("a") / "seen" / "match-commit-s1-b";
+    fs::remove(seen);
+    const long before = peak();
+    EXPECT_NE(complaint("a").find("expected 1920000016"), std::string::npos);
+    EXPECT_LT(peak() - before, 1L << 20);
+    fs::remove(seen);
+    store(exchange("match-commit-s1-b"), honest);
+  }
 
   run();
   for (const std::string& name : draft_.owners) {

@@ -46,10 +46,12 @@ std::vector<RowHash> hashes_of(StudyOwner& owner, const std::string& from) {
   const std::string where = owner.exchange().channel().place(owner.record(kMatchCommit, from));
   const JsonIn body(said.body, where);
   require_members(body, {"contents", "rows"});
-  std::vector<RowHash> out(
-      static_cast<std::size_t>(body.at("rows").whole(1, static_cast<std::int64_t>(kMaxSamples))));
-  const SecretBytes bytes = opened(owner, kMatchRecord, from, out.size() * sizeof(RowHash),
-                                   hex_member<32>(body, "contents"));
+  const auto rows =
+      static_cast<std::size_t>(body.at("rows").whole(1, static_cast<std::int64_t>(kMaxSamples)));
+  const SecretBytes bytes =
+      opened(owner, kMatchRecord, from, rows * sizeof(RowHash), hex_member<32>(body, "contents"));
+  // Only now: the record has as many.
+  std::vector<RowHash> out(rows);
   for (std::size_t i = 0; i < out.size(); ++i)
     std::ranges::copy(bytes.span().subspan(i * sizeof(RowHash), sizeof(RowHash)), out[i].begin());
   for (std::size_t i = 1; i < out.size(); ++i)

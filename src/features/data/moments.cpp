@@ -1,5 +1,6 @@
 #include "features/data/moments.h"
 
+#include <Eigen/Cholesky>
 #include <algorithm>
 #include <cmath>
 
@@ -10,6 +11,29 @@ namespace blindtuner::features {
 namespace {
 
 constexpr Eigen::Index kBlockRows = 512;
+
+// Of an opened mean of entries up to 1. An opening's noise is 2^-60 at most (secret/disclosure.h, linalg/sums.h), what
+// rounding of sums in double precision leaves 2^-45 with 2^32 rows.
+constexpr double kMomentError = 0x1p-40;
+
+/// Throws DataError unless rows could have these: one entry's square is 1 at most, and covariances are those of rows.
+void require_possible(const Moments& m) {
+  const auto rows = static_cast<double>(m.rows);
+  const Eigen::VectorXd mean = m.sums / rows;
+  Eigen::MatrixXd covariance = m.products / rows - mean * mean.transpose();
+  const char* const hint =
+      ": an owner has sent statistics of no rows, or has altered its share of them";
+  for (Eigen::Index j = 0; j < covariance.cols(); ++j)
+    if (!(m.products(j, j) / rows <= 1 + kMomentError && covariance(j, j) >= -kMomentError))
+      throw DataError("statistics that no rows have: column " + std::to_string(j + 1) +
+                      " with a variance of " + std::to_string(covariance(j, j)) + " of its range" +
+                      hint);
+  // A symmetric matrix whose entries err by so much has eigenvalues that err by as much as all entries of a row together.
+  covariance.diagonal().array() += kMomentError * static_cast<double>(covariance.cols());
+  if (covariance.llt().info() != Eigen::Success)
+    throw DataError(
+        std::string("statistics that no rows have: covariances that do not go together") + hint);
+}
 
 }  // namespace
 
@@ -103,6 +127,7 @@ Moments moments_from(std::span<const double> numbers, std::uint64_t rows,
   std::size_t next = 1 + columns;
   for (Eigen::Index j = 0; j < d; ++j)
     for (Eigen::Index k = j; k < d; ++k) out.products(j, k) = out.products(k, j) = numbers[next++];
+  require_possible(out);
   return out;
 }
 

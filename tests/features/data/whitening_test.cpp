@@ -159,6 +159,39 @@ TEST(Moments, WhatTheyRefuse) {
   for (const double number : numbers) EXPECT_LE(std::abs(number), 10);
   expect_data_error([&] { (void)moments_from(numbers, 11, m.exponents); },
                     "statistics of 10 rows, expected 11");
+  // What no rows have, though it is little: a variance below zero, entries beyond their range, covariances beyond variances.
+  const auto altered = [&](auto change) {
+    Moments other = m;
+    change(other);
+    return moment_numbers(other);
+  };
+  const auto taken = [&](const std::vector<double>& given) {
+    (void)moments_from(given, 10, m.exponents);
+  };
+  const double variance = m.products(1, 1) - m.sums(1) * m.sums(1) / 10;
+  const auto no_variance = [&](double more) {
+    return altered([&](Moments& o) {
+      o.products.row(1) = m.sums(1) / 10 * m.sums.transpose();
+      o.products.col(1) = m.sums(1) / 10 * m.sums;
+      o.products(1, 1) += more;
+    });
+  };
+  EXPECT_GT(variance, 0);
+  taken(no_variance(0));
+  taken(no_variance(-1e-12));  // an opening's noise and more
+  expect_data_error([&] { taken(no_variance(-1e-6)); },
+                    "statistics that no rows have: column 2 with a variance of -0.000000");
+  expect_data_error([&] { taken(altered([](Moments& o) { o.sums(2) = 9.99; })); }, "column 3");
+  expect_data_error([&] { taken(altered([](Moments& o) { o.products(0, 0) = 10.1; })); },
+                    "column 1");
+  expect_data_error(
+      [&] {
+        taken(altered([](Moments& o) {
+          o.products(0, 1) += 5;
+          o.products(1, 0) += 5;
+        }));
+      },
+      "covariances that do not go together");
   numbers.pop_back();
   expect_data_error([&] { (void)moments_from(numbers, 10, m.exponents); },
                     "14 numbers, expected 15");

@@ -9,7 +9,6 @@ import shutil
 import stat
 import subprocess
 import tempfile
-import zipfile
 from pathlib import Path
 
 from cli_base import INSECURE, OWNER, SERVER, Base, main, run
@@ -288,7 +287,11 @@ class Study(Base):
                      f"1 rows have an identifier that an earlier row has, the first of them row {given}")
         self.assertIn("an earlier row has", json.loads(study("status", "ward").stdout)["refused"])
         self.refused(study("open", "ward", "--out", folder / "model.npz"), "was refused: 1 rows have an identifier")
+        # Where why it ended cannot be kept, it is told all the same.
+        (folder / "ward" / "refused.txt").unlink()
+        (folder / "ward" / "refused.txt").mkdir()
         self.refused(study("run", "ward", "--once", "--features", own["lab"], "--id-column", "mrn"), "lab.csv")
+        (folder / "ward" / "refused.txt").rmdir()
         self.refused(study("run", "ward", "--once", "--features", own["ward"]), "name it with --id-column")
         runs = {owner: subprocess.Popen([OWNER, "study", "run", "--folder", folder / owner, "--fingerprint", fingerprint,
                                          "--wait", "300", "--features", own[owner], "--id-column", "mrn", INSECURE,

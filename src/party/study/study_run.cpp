@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "io/file_stream.h"
 #include "learn/head.h"
+#include "linalg/encrypted_dataset.h"
 
 namespace blindtuner::party {
 
@@ -14,6 +15,22 @@ bool pools_statistics(const StudyDraft& draft) {
   return draft.whitening == StudyDraft::Whitening::kPooled &&
          draft.layout == StudyDraft::Layout::kRows;
 }
+
+namespace {
+
+/// The sizes of features that nobody could have sent, as they are kMaxFeature at most, would leave the model's opening no room,
+/// which would be found out once it is trained.
+void require_possible_sizes(const OwnerRows& rows, std::size_t columns, const std::string& where) {
+  if (!rows.sizes) return;
+  const double largest = kMaxFeature;
+  const std::array<int, 3> most = said_sizes(
+      {largest, largest, std::sqrt(largest * largest * static_cast<double>(columns) + 1)});
+  for (std::size_t i = 0; i < most.size(); ++i)
+    if ((*rows.sizes)[i] > most[i])
+      throw DataError(where + ": sizes of features beyond 4096, which nobody may send");
+}
+
+}  // namespace
 
 std::vector<OwnerRows> study_rows(StudyMember& member) {
   const StudyDraft& draft = member.manifest().draft;
@@ -27,7 +44,12 @@ std::vector<OwnerRows> study_rows(StudyMember& member) {
     }
     const StudyMessage said = member.heard(kRows, owner);
     const std::string where = member.exchange().channel().place(member.record(kRows, owner));
-    out.push_back(owner_rows_from_json(JsonIn(said.body, where), pooled));
+    read_of(owner, [&] {
+      out.push_back(owner_rows_from_json(JsonIn(said.body, where), pooled));
+      require_possible_sizes(
+          out.back(),
+          draft.columns[draft.layout == StudyDraft::Layout::kRows ? 0 : draft.index(owner)], where);
+    });
   }
   std::optional<std::size_t> first;  // of those who say what their columns are called
   for (std::size_t i = 0; i < out.size(); ++i) {
@@ -59,7 +81,10 @@ Arrangement arranged(const StudyManifest& manifest, std::span<const std::size_t>
     if (rows[i] != rows[0])
       throw DataError("'" + draft.owners[i] + "' has " + std::to_string(rows[i]) + " rows, and '" +
                       draft.owners[0] + "' " + std::to_string(rows[0]) +
-                      ": owners of columns have the same samples in the same order");
+                      (draft.identifiers
+                           ? ": of the rows whose identifiers all owners have, one of them has "
+                             "counted others"
+                           : ": owners of columns have the same samples in the same order"));
   return arrange_columns(p, rows[0], draft.columns, draft.index(draft.labels), shape.classes,
                          shape.width);
 }

@@ -27,8 +27,8 @@ inline constexpr const char* kTranscript =
     "transcript";  ///< the server's: no message (records/transcript.h)
 
 bool pools_statistics(const StudyDraft& draft);
-/// All owners' rows, in their order, once all have said them whose rows count; the others have none. Throws DataError that names two
-/// owners of a study of rows whose tables have other columns.
+/// All owners' rows, in their order, once all have said them whose rows count; the others have none. Throws DataError that names
+/// who says what no rows are, and two owners of a study of rows whose tables have other columns.
 std::vector<OwnerRows> study_rows(StudyMember& member);
 /// Throws DataError that names who says what does not go together.
 JointRun study_run(StudyMember& member);

@@ -17,6 +17,28 @@ TEST_F(StudyTrainingTest, WhatIsNotWhatItWasSaidToBeEndsTheStudy) {
   run([&] { return fs::exists(exchange("rows-s1-c")); });
   // Rows that are not those that it has told of.
   run([&] { return fs::exists(exchange("rows-s1-a")) && fs::exists(exchange("rows-s1-b")); });
+  // Or none that could be sent: refused before anything is trained with them.
+  const fs::path rows_of_b = exchange("rows-s1-b"), seen = path("c") / "seen" / "rows-s1-b";
+  const testing_support::Bytes honest_rows = load(rows_of_b);
+  const auto size_of_b = [&](int norm) {
+    StudyMessage said_by_b = party("a").owner->heard(kRows, "b");
+    said_by_b.body["sizes"] = {48, 48, norm};
+    store_text(rows_of_b, signed_text(said_by_b, key_of("b")));
+    fs::remove(seen);
+    std::string out;
+    try {
+      (void)study_rows(*party("c").owner);
+    } catch (const DataError& error) {
+      out = error.what();
+    }
+    fs::remove(seen);
+    store(rows_of_b, honest_rows);
+    return out;
+  };
+  EXPECT_EQ(size_of_b(53), "");  // 4096 in each of five columns
+  const std::string refused_sizes = size_of_b(54);
+  EXPECT_NE(refused_sizes.find("what 'b' has sent is refused"), std::string::npos) << refused_sizes;
+  EXPECT_NE(refused_sizes.find("sizes of features beyond 4096"), std::string::npos);
   other_rows_ = true;
   EXPECT_EQ(
       complaint("c"),

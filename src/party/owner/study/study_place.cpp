@@ -63,10 +63,15 @@ StudyPlace read_study_place(const fs::path& folder) {
 void write_refusal(const fs::path& folder, std::string_view why) {
   const fs::path file = folder / "refused.txt";
   std::error_code ignored;
-  if (why.empty())
+  if (why.empty()) {
     fs::remove(file, ignored);
-  else
+    return;
+  }
+  try {
     write_file_atomically(file, why, kForTheOwner);
+  } catch (const DataError&) {
+    // What it says, the caller tells besides; that a disk is full must not stand in its way.
+  }
 }
 
 std::string last_refusal(const fs::path& folder) {

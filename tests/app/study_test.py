@@ -9,6 +9,7 @@ import shutil
 import stat
 import subprocess
 import tempfile
+import zipfile
 from pathlib import Path
 
 from cli_base import INSECURE, OWNER, SERVER, Base, main, run
@@ -337,6 +338,25 @@ class Study(Base):
         again = json.loads(self.good(OWNER, "evaluate", "--scores", folder / "all.npz", "--labels", folder / "answers.csv",
                                      "--json").stdout)
         self.assertEqual(again["accuracy"], judged["accuracy"])
+        # A part is its owner's: none that somebody has altered on its way, or that is signed by nobody.
+        with zipfile.ZipFile(part) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+
+        def other(change):
+            changed = dict(members)
+            change(changed)
+            with zipfile.ZipFile(folder / "other.npz", "w") as archive:
+                for name, data in changed.items():
+                    archive.writestr(name, data)
+            return study("combine", *ward, folder / "other.npz")
+
+        self.assertEqual(other(lambda m: None).returncode, 0)
+        turned, renamed = bytearray(members["partial_scores.npy"]), bytearray(members["rows.npy"])
+        turned[-1] ^= 0x80  # the sign of the last number
+        renamed[-4] = ord("0" if renamed[-4] != ord("0") else "1")  # the last digit of the last hash
+        for name, data in (("partial_scores.npy", turned), ("rows.npy", renamed)):
+            self.refused(other(lambda m: m.update({name: bytes(data)})), "'lab' has not signed this")
+        self.refused(other(lambda m: m.pop("signature.npy")), "is not signed by its owner")
         self.refused(study("combine", *ward, f"{part},{part}"), "has another part here")
         self.refused(study("combine", "lab", "--features", of_lab, "--id-column", "mrn", "--parts", part),
                      "'lab' is none of the study's owners, or has another part here")

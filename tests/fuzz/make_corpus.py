@@ -77,7 +77,8 @@ def arrays():
     put("partial_scores", "rows", npz({
         "partial_scores": npy("<f8", (2, 2), floats(1, 2, 3, 4, code="d")),
         "owner": npy("<U3", (1,), "lab".encode("utf-32-le")), "model": npy("<U2", (1,), "00".encode("utf-32-le")),
-        "rows": npy("<U2", (2,), "0102".encode("utf-32-le"))}))
+        "rows": npy("<U2", (2,), "0102".encode("utf-32-le")),
+        "signature": npy("<U128", (1,), ("0" * 128).encode("utf-32-le"))}))
     put("classifier_json", "model", json.dumps({
         "classes": 2, "features": 2, "weights": [[1, -0.5], [0, 1e-3]], "bias": [0, 1]}))
 

@@ -22,13 +22,31 @@ std::string one_text(const NpzArchive& archive, const std::string& member) {
   return texts[0];
 }
 
+constexpr std::string_view kPartDomain = "blindtuner study part 1";
+
+/// What is signed of a part: the digest of all that it has.
+std::string signed_words(const StudyManifest& manifest, const PartialScores& part) {
+  Sha256 hash;
+  hash.add(manifest.digest);
+  for (const std::string* word : {&part.owner, &part.model})
+    hash.add_number(word->size()).add(*word);
+  hash.add_number(static_cast<std::uint64_t>(part.scores.rows()))
+      .add_number(static_cast<std::uint64_t>(part.scores.cols()));
+  hash.add({reinterpret_cast<const std::uint8_t*>(part.scores.data()),
+            static_cast<std::size_t>(part.scores.size()) * sizeof(double)});
+  hash.add_number(part.rows.size());
+  for (const std::string& row : part.rows) hash.add_number(row.size()).add(row);
+  return to_hex(hash.finish());
+}
+
 }  // namespace
 
 void save_partial_scores(const fs::path& path, const PartialScores& part) {
   std::map<std::string, std::vector<std::uint8_t>> members = {
       {"partial_scores", npy_bytes(part.scores)},
       {"owner", npy_bytes(std::vector<std::string>{part.owner})},
-      {"model", npy_bytes(std::vector<std::string>{part.model})}};
+      {"model", npy_bytes(std::vector<std::string>{part.model})},
+      {"signature", npy_bytes(std::vector<std::string>{to_hex(part.signature)})}};
   if (!part.rows.empty()) members["rows"] = npy_bytes(part.rows);
   write_npz(path, members, kForTheOwner);
 }
@@ -37,10 +55,14 @@ PartialScores load_partial_scores(const fs::path& path) {
   const NpzArchive archive(path);
   if (!archive.contains("partial_scores"))
     throw DataError(archive.name() + ": has no partial scores, as 'study scores' writes them");
+  if (!archive.contains("signature"))
+    throw DataError(archive.name() + ": is not signed by its owner, as 'study scores' does");
   PartialScores out;
   out.scores = archive.matrix("partial_scores");
   out.owner = one_text(archive, "owner");
   out.model = one_text(archive, "model");
+  if (!from_hex(one_text(archive, "signature"), out.signature))
+    throw DataError(archive.where("signature") + ": expected 128 hexadecimal digits");
   if (out.scores.rows() < 1 || out.scores.cols() < 2 || !out.scores.allFinite())
     throw DataError(archive.where("partial_scores") +
                     ": expected a row or more of finite scores of two classes or more");
@@ -53,7 +75,9 @@ PartialScores load_partial_scores(const fs::path& path) {
   return out;
 }
 
-PartialScores partial_scores(StudyOwner& owner, StudyTraining& training, const Dataset& rows) {
+namespace {
+
+PartialScores unsigned_part(StudyOwner& owner, StudyTraining& training, const Dataset& rows) {
   const StudyDraft& draft = owner.manifest().draft;
   if (draft.layout != StudyDraft::Layout::kColumns)
     throw DataError(
@@ -86,6 +110,24 @@ PartialScores partial_scores(StudyOwner& owner, StudyTraining& training, const D
     out.rows.push_back(to_hex(hash));
   }
   return out;
+}
+
+}  // namespace
+
+PartialScores partial_scores(StudyOwner& owner, StudyTraining& training, const Dataset& rows) {
+  PartialScores out = unsigned_part(owner, training, rows);
+  out.signature = owner.signing_key().sign(kPartDomain, signed_words(owner.manifest(), out));
+  return out;
+}
+
+void require_signed(const StudyManifest& manifest, const PartialScores& part,
+                    const std::string& name) {
+  const auto by = std::ranges::find(manifest.owners, part.owner, &StudyParty::name);
+  if (by == manifest.owners.end())
+    throw DataError(name + ": '" + printable(part.owner) + "' is none of the study's owners");
+  if (!verify_signature(by->signing, kPartDomain, signed_words(manifest, part), part.signature))
+    throw DataError(name + ": '" + part.owner +
+                    "' has not signed this: it was altered, or is of another study");
 }
 
 JoinedScores add_up(const std::vector<std::string>& owners, std::span<const PartialScores> parts,
@@ -144,11 +186,12 @@ JoinedScores add_up(const std::vector<std::string>& owners, std::span<const Part
 
 JoinedScores combined_scores(StudyOwner& owner, StudyTraining& training, const Dataset& rows,
                              std::span<const fs::path> files) {
-  std::vector<PartialScores> parts = {partial_scores(owner, training, rows)};
+  std::vector<PartialScores> parts = {unsigned_part(owner, training, rows)};
   std::vector<std::string> names = {"this owner's part"};
   for (const fs::path& file : files) {
     parts.push_back(load_partial_scores(file));
     names.push_back(quoted_path(file));
+    require_signed(owner.manifest(), parts.back(), names.back());
   }
   const StudyDraft& draft = owner.manifest().draft;
   JoinedScores out = add_up(draft.owners, parts, names);

@@ -5,7 +5,8 @@
 // are classes, of every row; where columns are no more than classes, the whitened columns themselves.
 //
 // A file of them, .npz: partial_scores (rows x classes), owner (a text), model (a text: the digest of the model's record), and,
-// where the study matches rows, rows (a text each: its identifier's hash under the study's key, in hexadecimal; row_matching.h).
+// where the study matches rows, rows (a text each: its identifier's hash under the study's key, in hexadecimal; row_matching.h);
+// and signature (a text: its owner's, of all these and the study, in hexadecimal), so that nobody who carries it alters it.
 #pragma once
 
 #include "party/owner/study/study_training.h"
@@ -16,14 +17,19 @@ struct PartialScores {
   std::string owner, model;
   Eigen::MatrixXd scores;
   std::vector<std::string> rows;  ///< none where rows are in one order
+  Signature signature{};
 };
 void save_partial_scores(const std::filesystem::path& path, const PartialScores& part);
 /// Throws DataError.
 PartialScores load_partial_scores(const std::filesystem::path& path);
 
 /// The owner's part of these rows, once it has opened the model; rows without an identifier are left out where the study matches rows.
-/// The last owner's has the bias. Throws DataError, also where owners have all columns.
+/// The last owner's has the bias. Signed. Throws DataError, also where owners have all columns.
 PartialScores partial_scores(StudyOwner& owner, StudyTraining& training, const Dataset& rows);
+
+/// Throws DataError, which `name` opens, unless the part is as an owner of the study has signed it.
+void require_signed(const StudyManifest& manifest, const PartialScores& part,
+                    const std::string& name);
 
 struct JoinedScores {
   Eigen::MatrixXd scores;

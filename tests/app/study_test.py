@@ -175,6 +175,12 @@ class Study(Base):
         place = ("--folder", self.folder / "server", "--exchange", self.exchange, INSECURE, "--quiet")
         audit = json.loads(run(SERVER, "study", "--audit", "2,4", *place, "--json").stdout)
         self.assertEqual((audit["same_steps"], audit["steps"], audit["model"]), ([2, 4], 4, True))
+        self.assertFalse((self.folder / "server/audit").exists())
+        # The exchange is all that it takes.
+        audit = json.loads(run(SERVER, "study", "--audit", "all", "--folder", self.folder / "auditor", "--exchange",
+                               self.exchange, INSECURE, "--quiet", "--json").stdout)
+        self.assertEqual((audit["same_steps"], audit["model"], audit["keys"], audit["fingerprint"]),
+                         ([1, 2, 3, 4], True, True, fingerprint))
         self.assertEqual((self.exchange / "transcript-s1-server").read_text(),
                          (self.folder / "south/s1/transcript").read_text())
         self.refused(run(SERVER, "study", "--audit", "5", *place), "has the steps 1 to 4")
@@ -226,9 +232,20 @@ class Study(Base):
         self.assertNotIn("without", alone)
         done("run", "south", *given["south"], "--once", "--without", "west")
         runs = [subprocess.Popen([OWNER, "study", "run", "--folder", folder / owner, *given[owner], INSECURE, "--json",
-                                  "--quiet"], stdout=subprocess.PIPE, text=True) for owner in OWNERS[:2]]
-        for process in runs:
+                                  "--quiet", "--hold"], stdout=subprocess.PIPE, text=True) for owner in OWNERS[:2]]
+        for owner, process in zip(OWNERS, runs):
+            self.assertEqual(json.loads(process.communicate()[0])["awaits"], [{"from": owner, "what": "audit"}])
+        # An audit that cannot be done, or finds something, lets no share out.
+        ways = folder / "exchange/ways-s1-south"
+        ways.rename(folder / "ways")
+        self.refused(study("run", "north", *given["north"], "--once", "--audit"), "no share is given")
+        (folder / "ways").rename(ways)
+        self.assertFalse((folder / "exchange/here-s1-north").exists() or (folder / "north/audit").exists())
+        runs = [subprocess.Popen([OWNER, "study", "run", "--folder", folder / owner, *given[owner], INSECURE, "--json",
+                                  "--quiet", "--audit"], stdout=subprocess.PIPE, text=True) for owner in OWNERS[:2]]
+        for owner, process in zip(OWNERS, runs):
             report = json.loads(process.communicate()[0])
+            self.assertRegex((folder / owner / "s1/audited").read_text(), "^[0-9a-f]{64}\n$")
             self.assertEqual((report["state"], report["without"]), ("finished", ["west"]))
             self.assertEqual((report["outcome"]["rows"], report["outcome"]["without"]), (120, ["west"]))
         server.wait()

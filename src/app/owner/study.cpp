@@ -7,6 +7,8 @@
 #include "app/common/options.h"
 #include "app/owner/keys.h"
 #include "app/owner/owner.h"
+#include "app/owner/process.h"
+#include "app/owner/server_check.h"
 #include "app/owner/study_data.h"
 #include "app/report/html_report.h"
 #include "app/report/study_summary.h"
@@ -44,7 +46,8 @@ struct RunOptions {
   std::string fingerprint;
   StudySecrets secrets;
   StudyWait wait;
-  bool new_session = false;
+  bool new_session = false, hold = false, audit = false;
+  std::string server;
   std::vector<std::string> without;
   StudyDataOptions data;
 };
@@ -116,6 +119,36 @@ void run(const CommonOptions& common, const RunOptions& o) {
   StudyOwnerOptions options = study_options(common, place, o.secrets);
   options.fingerprint = o.fingerprint;
   options.without = o.without;
+  options.holds_answer = o.hold;
+  if (o.audit)
+    options.audit = [&, program = checked_server_program(o.server)] {
+      const fs::path scratch = place.folder / "audit";
+      std::vector<std::string> arguments = {"study",
+                                            "--audit",
+                                            "all",
+                                            "--folder",
+                                            scratch.string(),
+                                            "--exchange",
+                                            place.exchange.string()};
+      if (common.allow_insecure) arguments.emplace_back("--allow-insecure-parameters");
+      const auto remove = [&] {
+        std::error_code ignored;
+        fs::remove_all(scratch, ignored);
+      };
+      try {
+        run_program(common, program, "audit", arguments);
+      } catch (const DataError& error) {
+        remove();
+        throw DataError(
+            std::string("the training is not what the study says, or could not be audited; "
+                        "no share is given: ") +
+            error.what());
+      } catch (...) {
+        remove();
+        throw;
+      }
+      remove();
+    };
   StudyOwner owner(options);
   std::optional<StudyData> rows;
   std::function<StudyData()> data;
@@ -235,6 +268,15 @@ void add_study(Program& program) {
         add_passphrase_options(command, o->secrets.passphrase);
         add_study_data(command, o->data);
         add_study_wait(command, o->wait);
+        command.add_flag(
+            "--audit", o->audit,
+            "before a share of the model is given, compute the whole training again, as "
+            "'blindtuner-server study --audit all' does, and give none where it differs");
+        command.add_option("--server", o->server,
+                           "with --audit: the server's program, if it is not beside this one");
+        command.add_flag("--hold", o->hold,
+                         "give no share of the model yet: not before somebody has audited "
+                         "the training ('blindtuner-server study --audit all')");
         command.add_flag("--new-session", o->new_session,
                          "give up the keys that are being made, and make others");
         command

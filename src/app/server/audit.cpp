@@ -53,7 +53,8 @@ std::vector<int> parse_steps(const std::string& option, const std::string& text)
   }
 }
 
-void print_audit(const CommonOptions& common, AuditTask task, const std::string& name) {
+void print_audit(const CommonOptions& common, AuditTask task, const std::string& name,
+                 const nlohmann::json& more, const std::string& words) {
   const std::string signer = key_fingerprint(task.transcript.server);
   ProgressBar bar("computing again", common.quiet);
   TrainingEvents events;
@@ -71,14 +72,15 @@ void print_audit(const CommonOptions& common, AuditTask task, const std::string&
   if (outcome.model == false)
     throw DataError(name + ": the model is not what its own steps give, which are right");
 
-  const nlohmann::json report = {
+  nlohmann::json report = {
       {"same_steps", outcome.same},
       {"steps", total},
       {"model", outcome.model ? nlohmann::json(*outcome.model) : nlohmann::json()},
       {"server", signer},
   };
+  report.update(more);
   std::ostringstream text;
-  text << outcome.same.size() << " of " << total
+  text << words << outcome.same.size() << " of " << total
        << " steps computed again: each is the transcript's, signed by the server " << signer << "\n"
        << (outcome.model ? "the model is the one that the steps give\n"
                          : "the model was not computed again: not all steps were at hand\n");

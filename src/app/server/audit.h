@@ -1,6 +1,7 @@
 // Steps of a training computed again, as commands ask for it.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,9 @@ using namespace party;
 std::vector<int> parse_steps(const std::string& option, const std::string& text);
 
 /// Does it and prints what it gave. `name`: of the transcript, in messages. Throws DataError where a step or the model is another.
-void print_audit(const CommonOptions& common, AuditTask task, const std::string& name);
+/// more, words: what else is told of it.
+void print_audit(const CommonOptions& common, AuditTask task, const std::string& name,
+                 const nlohmann::json& more = nlohmann::json::object(),
+                 const std::string& words = {});
 
 }  // namespace blindtuner::app

@@ -1,4 +1,5 @@
 // blindtuner-server study: the server of several owners (party/server/study).
+#include <cstdio>
 #include <memory>
 #include <optional>
 
@@ -6,6 +7,8 @@
 #include "app/common/study_report.h"
 #include "app/server/audit.h"
 #include "app/server/server.h"
+#include "base/path.h"
+#include "base/sha256.h"
 #include "party/server/study/study_training.h"
 #include "party/study/study_run.h"
 #include "transport/folder/folder_channel.h"
@@ -21,13 +24,34 @@ struct StudyOptions {
 };
 
 void audit_study(const CommonOptions& common, const StudyOptions& o) {
-  StudyServer server({o.folder, std::make_shared<FolderChannel>(o.exchange, "server-looks"),
-                      common.allow_insecure, false});
+  // Several may audit at once, each in a folder of its own.
+  const std::string role =
+      "auditor-" +
+      to_hex(Sha256().add(std::filesystem::absolute(o.folder).lexically_normal().string()).finish())
+          .substr(0, 8);
+  StudyServer server(
+      {o.folder, std::make_shared<FolderChannel>(o.exchange, role), common.allow_insecure, false});
   const std::vector<int> steps = parse_steps("--audit", o.audit);
-  AuditTask task = study_audit(server);
+  struct Scratch {
+    std::filesystem::path folder;
+    explicit Scratch(std::filesystem::path at) : folder(std::move(at)) {}
+    ~Scratch() {
+      std::error_code ignored;
+      std::filesystem::remove_all(folder, ignored);
+    }
+    Scratch(const Scratch&) = delete;
+    Scratch& operator=(const Scratch&) = delete;
+  };
+  if (!common.quiet) std::fprintf(stderr, "adding up the owners' shares again\n");
+  const Scratch scratch(o.folder / "audit");
+  AuditTask task = study_audit(server, scratch.folder);
   task.steps = steps;
+  const std::string fingerprint = server.fingerprint().value_or("");
   print_audit(common, std::move(task),
-              server.exchange().channel().place(server.record(kTranscript, server.name())));
+              server.exchange().channel().place(server.record(kTranscript, server.name())),
+              {{"fingerprint", fingerprint}, {"keys", true}},
+              "study " + fingerprint +
+                  "\nthe keys are the sum of what the owners have sent and committed to\n");
 }
 
 void study(const CommonOptions& common, const StudyOptions& o) {
@@ -72,8 +96,10 @@ void add_study(Program& program) {
         command
             .add_option(
                 "--audit", o->audit,
-                "compute steps of the training again, from 1, and compare with the transcript that "
-                "was sent: all, 3,7 or 3,10-12")
+                "add up the keys and compute steps of the training again, from 1, and compare with "
+                "what the server has signed: all, 3,7 or 3,10-12. The exchange is enough; --folder "
+                "may "
+                "be a new one")
             .excludes(status);
         return [&program, o] { study(program.options(), *o); };
       });

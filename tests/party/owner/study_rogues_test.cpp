@@ -256,7 +256,7 @@ TEST_F(StudyTrainingTest, AStepThatIsNotWhatTheInputsGiveIsFound) {
   StudyServer server(
       {path("server"), std::make_shared<FolderChannel>(exchange(), "server-looks"), true, false});
   const auto audit_of = [&](auto change, std::vector<int> steps) {
-    AuditTask task = study_audit(server);
+    AuditTask task = study_audit(server, path("audit"));
     task.steps = std::move(steps);
     change(task);
     return audit(std::move(task));
@@ -290,6 +290,34 @@ TEST_F(StudyTrainingTest, AStepThatIsNotWhatTheInputsGiveIsFound) {
   outcome = audit_of(flip, {2, 3});
   EXPECT_EQ(outcome.same, std::vector<int>{2});
   EXPECT_EQ(outcome.differs, 3);
+  // Somebody who has the exchange alone computes all of it again, the keys included.
+  {
+    StudyServer nobody(
+        {path("nobody"), std::make_shared<FolderChannel>(exchange(), "looks"), true, false});
+    AuditTask task = study_audit(nobody, path("nobody"));
+    EXPECT_FALSE(task.kept);
+    outcome = audit(std::move(task));
+    EXPECT_EQ(outcome.same, (std::vector<int>{1, 2, 3, 4}));
+    EXPECT_EQ(outcome.model, true);
+    // A server that has trained under keys of its own making.
+    const fs::path ready = exchange("ready-s1-server");
+    const testing_support::Bytes honest = load(ready);
+    nlohmann::json said = nobody.heard(kReady, "server").body;
+    said["evaluation_keys"] = std::string(64, '0');
+    store_text(ready, signed_text({kReady, "server", nobody.manifest().digest, 1, said},
+                                  read_signing_key(path("server") / "identity")));
+    StudyServer other(
+        {path("other"), std::make_shared<FolderChannel>(exchange(), "others"), true, false});
+    try {
+      (void)study_audit(other, path("other"));
+      ADD_FAILURE() << "no complaint";
+    } catch (const DataError& error) {
+      EXPECT_NE(std::string(error.what()).find("are not the sum of what the owners have sent"),
+                std::string::npos)
+          << error.what();
+    }
+    store(ready, honest);
+  }
   // The checkpoint of another run than the transcript's says so before anything is computed.
   try {
     audit_of(
@@ -302,7 +330,7 @@ TEST_F(StudyTrainingTest, AStepThatIsNotWhatTheInputsGiveIsFound) {
   // A server that has trained with two owners' data in each other's places: its transcript says the data that they have
   // committed to, and the first step is not theirs.
   const Transcript rogue = [&] {
-    AuditTask task = study_audit(server);
+    AuditTask task = study_audit(server, path("audit"));
     std::vector<SeededCiphertext>& features =
         const_cast<DatasetFile&>(*task.data).data.features;  // nobody else has it
     std::swap(features.front(), features.back());

@@ -385,7 +385,7 @@ TEST_F(StudyTrainingTest, TheOthersGoOnWithoutAnOwnerWhoIsAway) {
     EXPECT_EQ(load_classifier(path("c") / "s1" / "model.npz").classifier.weights, model.weights);
     StudyServer server(
         {path("server"), std::make_shared<FolderChannel>(exchange(), "server-looks"), true, false});
-    EXPECT_EQ(study_audit(server).transcript.data, study_data_contents(server));
+    EXPECT_EQ(study_audit(server, path("audit")).transcript.data, study_data_contents(server));
   }
 }
 

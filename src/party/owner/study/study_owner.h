@@ -40,6 +40,11 @@ struct StudyOwnerOptions {
   std::string fingerprint{};
   /// Owners whom the operator goes on without (party/owner/study/leaving_out.h); empty: not told so.
   std::vector<std::string> without{};
+  /// Gives no share of the model yet: its operator would have the training audited first.
+  bool holds_answer = false;
+  /// Called before it gives the first share of a model: audits the training, and throws DataError where that is not the study's. None:
+  /// the owner takes the server's word.
+  std::function<void()> audit{};
   Listener listener{};
 };
 
@@ -81,6 +86,8 @@ class StudyOwner : public StudyMember {
   /// The owner's own keys of the session, which encrypt its data. Throws DataError before they are there.
   OwnerKeys own_keys();
   const Listener& listener() const { return options_.listener; }
+  bool holds_answer() const { return options_.holds_answer; }
+  const std::function<void()>& audit() const { return options_.audit; }
   const std::vector<std::string>& without() const { return options_.without; }
   void say(const StudyMessage& message);
 

@@ -46,10 +46,14 @@ std::vector<Phase> StudyTraining::phases() {
   const auto threshold = [this] { return owner_.manifest().draft.by_threshold(); };
   const auto offered = [this] {
     std::vector<Awaited> out = missing_of_server(owner_, kModelRecord, kModel);
-    if (out.empty()) return missing_transcript(owner_);
-    // It is not the server that is waited for as long as it waits itself.
-    std::vector<Awaited> data = missing_of(owner_, kDataRecord, kDataCommit, Stage::kData);
-    return data.empty() ? out : data;
+    if (!out.empty()) {
+      // It is not the server that is waited for as long as it waits itself.
+      std::vector<Awaited> data = missing_of(owner_, kDataRecord, kDataCommit, Stage::kData);
+      return data.empty() ? out : data;
+    }
+    out = missing_transcript(owner_);
+    if (out.empty() && owner_.holds_answer()) out.push_back({owner_.name(), "audit"});
+    return out;
   };
   return {
       {"goes on without who is away",
@@ -465,10 +469,23 @@ Opening StudyTraining::statistics_opening() {
   return out;
 }
 
+void StudyTraining::audit(const Sha256Digest& model) {
+  if (!owner_.audit()) return;
+  const fs::path path = owner_.session_folder() / "audited";
+  const std::string text = to_hex(model) + "\n";
+  if (path_exists(path)) {
+    const std::vector<std::uint8_t> before = read_file(path, 1000);
+    if (std::string(before.begin(), before.end()) == text) return;
+  }
+  owner_.audit()();
+  write_file_atomically(path, std::string_view(text), kForTheOwner);
+}
+
 void StudyTraining::say_here() {
   Sha256Digest contents{};
   (void)model(contents);
   (void)held_transcript(owner_, run());
+  audit(contents);
   owner_.say({kHere,
               owner_.name(),
               owner_.manifest().digest,
@@ -486,6 +503,7 @@ void StudyTraining::answer_model() {
     Sha256Digest contents{};
     const ModelFile file = model(contents);
     keep_transcript();
+    audit(contents);
     const std::vector<std::string> named = decryptors_of(owner_, contents);
     Opening asked = opening(named);
     std::optional<secret::joint::OpeningPart> part;

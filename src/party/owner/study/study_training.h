@@ -16,7 +16,7 @@
 //
 // In its folder's sN: these records as they went out (of statistics and data until it has the model, or has answered where that is
 // not for it); rows.sha256, of the rows that it has told of; matching.json, which of them are
-// matched; whitening.npz, model.npz and the server's transcript. In its folder: report.json, what the model is
+// matched; audited, the model whose training it has had computed again; whitening.npz, model.npz and the server's transcript. In its folder: report.json, what the model is
 // like (party/owner/study/gain.h), which is there last.
 #pragma once
 
@@ -102,6 +102,7 @@ class StudyTraining {
   void send_statistics();
   void answer_statistics();
   void send_data();
+  void audit(const Sha256Digest& model);
   void say_here();
   void keep_transcript();
   void answer_model();

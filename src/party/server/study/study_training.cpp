@@ -21,8 +21,11 @@ struct Inputs {
   ServerKeysPtr keys;
   std::shared_ptr<const DatasetFile> data;
 };
+struct KeyFiles {
+  fs::path evaluation, way_in;
+};
 // Keys as the server has said they are, data as their owners have.
-Inputs inputs_of(StudyServer& server, const JointRun& run) {
+Inputs inputs_of(StudyServer& server, const JointRun& run, const KeyFiles& files) {
   const StudyMessage ready = server.heard(kReady, server.name());
   const JsonIn said(ready.body, "what the server has said of its keys");
   const auto hold = [&](const fs::path& file, const Sha256Digest& contents, const char* name) {
@@ -31,8 +34,8 @@ Inputs inputs_of(StudyServer& server, const JointRun& run) {
   };
   JointDataset data(run.arrangement);
   {
-    hold(server.way_in_keys(), contents_of_file(server.way_in_keys()), "way_in_keys");
-    FileSource keys(server.way_in_keys());
+    hold(files.way_in, contents_of_file(files.way_in), "way_in_keys");
+    FileSource keys(files.way_in);
     const std::vector<KeySwitchKey> way_in = read_way_in_keys(keys, run.joint, run.owners());
     const std::vector<std::string>& owners = server.manifest().draft.owners;
     for (std::size_t i = 0; i < owners.size(); ++i)
@@ -44,9 +47,9 @@ Inputs inputs_of(StudyServer& server, const JointRun& run) {
         });
   }
   Inputs out;
-  FileSource keys(server.evaluation_keys());
+  FileSource keys(files.evaluation);
   out.keys = load_keys(keys, run.joint);
-  hold(server.evaluation_keys(), out.keys->contents, "evaluation_keys");
+  hold(files.evaluation, out.keys->contents, "evaluation_keys");
   out.data = joint_data(std::move(data), run, study_data_contents(server));
   return out;
 }
@@ -106,7 +109,7 @@ void StudyServerTraining::train() {
   const fs::path transcript = server_.session_folder() / kTranscript;
   send(kModelRecord, kModel, [&](ByteSink& sink) {
     const JointRun run = study_run(server_);
-    Inputs inputs = inputs_of(server_, run);
+    Inputs inputs = inputs_of(server_, run, {server_.evaluation_keys(), server_.way_in_keys()});
     TrainingTask task;
     task.keys = std::move(inputs.keys);
     task.data = std::move(inputs.data);
@@ -145,13 +148,24 @@ void StudyServerTraining::name_decryptors() {
   });
 }
 
-AuditTask study_audit(StudyServer& server) {
+AuditTask study_audit(StudyServer& server, const fs::path& scratch) {
   if (!missing_transcript(server).empty())
     throw DataError("there is no transcript yet: the study has not trained");
+  make_folder(scratch);
+  // Of the shares that the owners have sent and committed to: keys of the server's own choice could give it anything.
+  const KeyFiles made{scratch / "evaluation.keys", scratch / "way-in.keys"};
+  const MadeStudyKeys sums = add_up_shares(server, made.evaluation, made.way_in);
+  const StudyMessage ready = server.heard(kReady, server.name());
+  const JsonIn said(ready.body, "what the server has said of its keys");
+  if (sums.evaluation_keys != hex_member<32>(said, "evaluation_keys") ||
+      sums.way_in_keys != hex_member<32>(said, "way_in_keys"))
+    throw DataError(
+        "the keys that 'server' has said it made are not the sum of what the owners have "
+        "sent: it has trained under others");
   const JointRun run = study_run(server);
   AuditTask out;
   out.transcript = held_transcript(server, run).transcript;
-  Inputs inputs = inputs_of(server, run);
+  Inputs inputs = inputs_of(server, run, made);
   out.keys = std::move(inputs.keys);
   out.data = std::move(inputs.data);
   if (path_exists(checkpoint_of(server)))

@@ -30,8 +30,9 @@ class StudyServerTraining {
   TrainingEvents events_;
 };
 
-/// What an audit of the study's training takes: the transcript that the server has sent, and from its folder and the exchange all that
-/// it had, each held against what was said of it. Throws DataError.
-AuditTask study_audit(StudyServer& server);
+/// What an audit of the study's training takes, out of the exchange alone: the transcript that the server has sent, the owners' data, and
+/// the keys of all, which are made again in the folder `scratch` of what the owners have sent. Each is held against what was said of it.
+/// A checkpoint in the server's folder, if it is there, spares steps. Throws DataError.
+AuditTask study_audit(StudyServer& server, const std::filesystem::path& scratch);
 
 }  // namespace blindtuner::party

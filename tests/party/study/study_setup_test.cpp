@@ -385,7 +385,8 @@ TEST_F(StudySetup, DifferentManifestsNameWhoDiffers) {
   const SigningKey other = SigningKey::generate();
   const auto draft = parse_message(text(exchange("draft")), "'draft'");
   put(exchange("join-c"),
-      signed_text(join_message(draft_digest(draft), {"c", other.public_key(), {}}), other));
+      signed_text(join_message(draft_digest(draft), {"c", other.public_key(), SealingKey{9}}),
+                  other));
   heard_ = *owner("b")->fingerprint();
   (void)step("b");
   put(exchange("join-c"), join);

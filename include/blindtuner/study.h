@@ -42,6 +42,11 @@ struct StudyPlan {
   double epsilon = 0.01;            ///< of "pooled": what is added to columns' variances, 10^-6 to 1000
   std::filesystem::path encoder{};  ///< whose digest the study names; empty: none
   std::string parameters{};         ///< name of a set for as many owners; empty: by their number
+  /// Every so many steps each owner says, by its scores of a tenth of its rows, about 100 at most, that it holds out, whether the model is better than
+  /// the one kept so far: a bit, which all see. What most say decides on the model, and after `patience` rounds without a better one
+  /// the training stops. 0: it takes all its steps. Not with a threshold, nor with `labels`.
+  int validate_every = 0;
+  int patience = 3;
 };
 
 /// What an owner gives beside its rows.

@@ -300,6 +300,8 @@ class StudyPlan:
     @encoder.setter
     def encoder(self, value: _Path) -> None: ...
     parameters: str
+    validate_every: int
+    patience: int
     def __init__(self) -> None: ...
 
 class StudyStatus:

@@ -146,7 +146,7 @@ class Study(_Party):
     def create(cls, folder, exchange, owner, *, name, owners, classes, columns, column_names=(), labels="",
                identifiers=False, threshold=0, recipient=None, recipient_alone=False, configuration=None, softmax="default",
                score_range=0.0, whitening=None, epsilon=0.01, encoder=None,
-               parameters="", passphrase=None, context=None):
+               parameters="", validate_every=0, patience=3, passphrase=None, context=None):
         """Writes down what the study is, as its coordinator, and joins it. All of it is seen by all, and by whoever reaches the
         exchange.
 
@@ -171,6 +171,9 @@ class Study(_Party):
         epsilon : of "pooled".
         encoder : file of the encoder that all use.
         parameters : name of a parameter set; by the number of owners.
+        validate_every : every so many steps each owner says, by its scores of a tenth of its rows, about 100 at most, whether the
+            model is better than the one kept so far: a bit, which all see. 0: never.
+        patience : rounds that most do not find better, after which the training stops.
         passphrase : of this owner's secrets.
         context : a `Context`; None: one of its own."""
         plan = _core.StudyPlan()
@@ -181,6 +184,7 @@ class Study(_Party):
         plan.recipient, plan.recipient_alone = recipient or "", recipient_alone
         plan.options = _core.TrainingOptions(configuration, softmax, score_range)
         plan.whitening, plan.epsilon, plan.parameters = "" if whitening is None else str(whitening), epsilon, parameters
+        plan.validate_every, plan.patience = validate_every, patience
         if encoder is not None:
             plan.encoder = encoder
         return cls(_core.Study.create(folder, exchange, owner, plan, passphrase=passphrase, context=context,

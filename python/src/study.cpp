@@ -78,7 +78,9 @@ void add_study_values(py::module_& m) {
       .def_readwrite("whitening", &P::whitening)
       .def_readwrite("epsilon", &P::epsilon)
       .def_readwrite("encoder", &P::encoder)
-      .def_readwrite("parameters", &P::parameters);
+      .def_readwrite("parameters", &P::parameters)
+      .def_readwrite("validate_every", &P::validate_every)
+      .def_readwrite("patience", &P::patience);
   using S = StudyStatus;
   py::class_<S>(m, "StudyStatus", R"(Where a party of a study is.
 

@@ -276,6 +276,11 @@ void EncryptedTrainer::restore(std::vector<std::vector<Ciphertext>> gradients) {
   gradients_ = std::move(gradients);
 }
 
+void EncryptedTrainer::rewind(int steps) {
+  require(0 <= steps && steps <= done(), "back to a step that was done");
+  gradients_.erase(gradients_.begin() + steps, gradients_.end());
+}
+
 EncryptedScores predict(ParametersPtr parameters, const EncryptedModel& model,
                         const EncryptedDataset& data, const TrainingKeys& keys,
                         const std::function<void(double)>& progress) {

@@ -64,6 +64,8 @@ class EncryptedTrainer {
   const std::vector<std::vector<Ciphertext>>& gradients() const { return gradients_; }
   /// Continues from gradients kept earlier under the same configuration.
   void restore(std::vector<std::vector<Ciphertext>> gradients);
+  /// Goes back to where so many steps were done, as many as now or fewer.
+  void rewind(int steps);
 
   /// Gradients come at kFeatureScale * kErrorScale, weights at weight_scale(circuit): integer
   /// coefficients are rounded at this ratio.

@@ -1,5 +1,7 @@
 #include "linalg/joint_dataset.h"
 
+#include <algorithm>
+
 namespace blindtuner::linalg {
 namespace {
 
@@ -19,7 +21,10 @@ Ciphertext under_the_secret_of_all(const SeededCiphertext& c, double scale,
 JointDataset::JointDataset(Arrangement arrangement) : arrangement_(std::move(arrangement)) {
   const ProductLayout& l = data_.layout = arrangement_.layout;
   data_.features.resize(l.blocks() * l.feature_groups());
-  data_.labels.resize(l.supers() * l.ratio);
+  // Rows that are only scored have none.
+  if (std::ranges::any_of(arrangement_.owners,
+                          [](const OwnerCells& cells) { return cells.labels; }))
+    data_.labels.resize(l.supers() * l.ratio);
   for (const OwnerCells& cells : arrangement_.owners) {
     features_.emplace_back(cells.feature_count());
     labels_.emplace_back(cells.label_count(l));

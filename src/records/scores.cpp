@@ -75,6 +75,7 @@ ScoresFile read_scores(ByteSource& source, const KeySet& keys,
   if (accept) accept(file);
   read_scores_section(in, *keys.parameters, file);
   in.finish();
+  file.contents = in.contents();
   return file;
 }
 

@@ -24,6 +24,7 @@ struct ScoresFile {
   std::string circuit;                    ///< which gives the scale
   std::optional<TrainingState> training;  ///< the model's; not in files of earlier programs
   std::optional<DataId> trained_on = {};  ///< the model's training set; nor in those
+  Sha256Digest contents = {};             ///< ContainerReader::contents(), once it was read
 };
 
 /// `training` and `trained_on` must be there.

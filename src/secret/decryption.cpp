@@ -87,6 +87,17 @@ std::vector<double> model_values(const ProductLayout& l, std::span<const std::ve
   return out;
 }
 
+std::vector<ScorePlace> score_places(const ProductLayout& l, std::size_t samples) {
+  std::vector<ScorePlace> out;
+  for (std::size_t sample = 0; sample < samples; ++sample)
+    for (std::size_t cls = 0; cls < l.classes; ++cls) {
+      const std::size_t block = sample / l.rows(), super = block / l.blocks_per_super();
+      const auto place = l.place(block % l.blocks_per_super(), cls);
+      out.push_back({super * l.ratio + place.small, l.width * (sample % l.rows()) + place.residue});
+    }
+  return out;
+}
+
 std::vector<double> decrypt_scores(const SecretKeys& secrets, const EncryptedScores& scores,
                                    const PlausibleValues& plausible) {
   const ProductLayout& l = scores.layout;

@@ -25,6 +25,12 @@ std::vector<double> model_values(const ProductLayout& layout,
 std::vector<double> decrypt_scores(const SecretKeys& secrets, const EncryptedScores& scores,
                                    const PlausibleValues& plausible);
 
+/// Where scores lie: the ciphertext and its coefficient of each, of the first so many samples, row-major.
+struct ScorePlace {
+  std::size_t ciphertext, coefficient;
+};
+std::vector<ScorePlace> score_places(const ProductLayout& layout, std::size_t samples);
+
 /// One class a sample. Throws DataError for a set without labels, and when they are not one one and
 /// zeros for every sample, and zeros wherever there is none.
 std::vector<int> decrypt_labels(const SecretKeys& secrets, const EncryptedDataset& data);

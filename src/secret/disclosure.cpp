@@ -21,6 +21,8 @@ constexpr double kFloodFactor = 0x1p8, kLeastNoise = 0x1p-8, kSumsFlood = 0x1p12
 
 // What was refused where it is no ciphertext.
 constexpr char kAnswer[] = "answer";
+// What was answered where several owners vote.
+constexpr char kVote[] = "vote";
 
 std::string text_of(double value) {
   char text[32];
@@ -50,18 +52,35 @@ int share_levels(const Parameters& parameters, const CiphertextShape& shape, con
   const Ring& ring = parameters.small_ring();
   require(opening.noise == 0 || opening.noise >= kFloodFactor * opening.error,
           "noise that drowns the errors");
-  const std::uint64_t numbers = shape.count * ring.n();
-  const double bits = kOpeningBits / static_cast<double>(opening.sets);
+  const std::uint64_t numbers = opening.numbers > 0 ? opening.numbers : shape.count * ring.n();
+  const double bits = opening.bits / static_cast<double>(opening.sets);
   const double wanted = opening.noise > 0   ? opening.noise
                         : opening.error > 0 ? noise_for_bits(numbers, opening.error, bits)
                                             : -1;
   const double least = wanted * shape.scale;
-  // All that is added up stays a small part of Q, whatever the noise.
+  // All that is added up stays a small part of Q, whatever the noise; of q_0 alone, which scores fill to a few bits, a larger one.
   const double most =
-      std::exp2(ring.log2_modulus(shape.q_count, 0) - 10) / static_cast<double>(opening.owners);
+      std::exp2(ring.log2_modulus(shape.q_count, 0) - (shape.q_count == 1 ? 5 : 10)) /
+      static_cast<double>(opening.owners);
   if (!(least > 0 && least <= most / 2))
     throw DataError(name + ": not opened: there is no room for the noise of its errors");
   return joint::wide_levels(least);
+}
+
+/// A public polynomial, of which these coefficients stay.
+void keep_coefficients(Poly& x, const std::vector<bool>& which) {
+  to_coefficients_inplace(x);
+  std::vector<u64> all;
+  {
+    const Residues residues(x);
+    for (std::size_t i = 0; i < x.limbs(); ++i)
+      for (std::size_t k = 0; k < x.n(); ++k) all.push_back(which[k] ? residues[i][k] : 0);
+  }
+  set_residues(x, [&](WritableResidues residues) {
+    for (std::size_t i = 0; i < x.limbs(); ++i)
+      std::copy_n(all.begin() + static_cast<std::ptrdiff_t>(i * x.n()), x.n(), residues[i].begin());
+  });
+  to_ntt_inplace(x);
 }
 
 void add_poly(Sha256& hash, const Poly& poly) {
@@ -246,7 +265,8 @@ void Disclosure::claim(const Sealed& sealed, const Origin& origin) {
     bool first = true, again = false;
     for (const LedgerEntry& e : before) {
       if (e.run != entry.run) continue;
-      if (e.kind == LedgerEntry::Kind::kAnswered && e.stop && e.round < entry.round)
+      if (e.kind == LedgerEntry::Kind::kAnswered && e.stop && e.round < entry.round &&
+          !origin.votes)
         throw DataError(origin.name + ": this run was told to stop at round " +
                         std::to_string(e.round) + " on " + e.time);
       if (e.round == entry.round && !e.ciphertext.empty() && e.ciphertext != entry.ciphertext)
@@ -263,7 +283,10 @@ void Disclosure::claim(const Sealed& sealed, const Origin& origin) {
       again = again || e.round == entry.round;
     }
     if (again) return {};
-    if (first) entry.bits = std::log2(2.0 * entry.rounds);
+    if (origin.votes)
+      entry.bits = first ? 2 : 1;
+    else if (first)
+      entry.bits = std::log2(2.0 * entry.rounds);
     return entry;
   });
 }
@@ -426,6 +449,21 @@ OpeningShare Disclosure::share(const EncryptedSums& sums, const Origin& origin,
   return share("sums", sums.packs, origin, opening);
 }
 
+OpeningShare Disclosure::share(const EncryptedScores& scores, const Origin& origin,
+                               const Opening& opening) {
+  const ProductLayout& l = scores.layout;
+  require(scores.scores.size() == l.supers() * l.ratio && opening.numbers > 0 &&
+              opening.numbers <= l.samples * l.classes && opening.numbers % l.classes == 0 &&
+              origin.round > 0 && !origin.data.empty(),
+          "scores of their layout, in a round");
+  OpeningShare out = share("scores", scores.scores, origin, opening);
+  std::vector<std::vector<bool>> held(scores.scores.size(), std::vector<bool>(l.n));
+  for (const ScorePlace& place : score_places(l, opening.numbers / l.classes))
+    held[place.ciphertext][place.coefficient] = true;
+  for (std::size_t c = 0; c < held.size(); ++c) keep_coefficients(out.polynomials[c], held[c]);
+  return out;
+}
+
 OpeningShare Disclosure::share(const char* what, std::span<const Ciphertext> ciphertexts,
                                const Origin& origin, const Opening& opening) {
   require(!ciphertexts.empty() && opening.owners >= 1 && !opening.decryptors.empty(),
@@ -436,7 +474,8 @@ OpeningShare Disclosure::share(const char* what, std::span<const Ciphertext> cip
   for (const Ciphertext& c : ciphertexts)
     require(&c.ring() == &s.ring() && c.q_count() == q_count && c.scale == scale && scale > 0,
             "a result's ciphertexts are of one level and scale");
-  const std::uint64_t numbers = ciphertexts.size() * s.ring().n();
+  const std::uint64_t numbers =
+      opening.numbers > 0 ? opening.numbers : ciphertexts.size() * s.ring().n();
   const int levels =
       share_levels(parameters(), {ciphertexts.size(), q_count, scale}, opening, origin.name);
 
@@ -458,6 +497,7 @@ OpeningShare Disclosure::share(const char* what, std::span<const Ciphertext> cip
     entry.ciphertext = to_hex(digest_of(ciphertexts));
     entry.data = origin.data;
     entry.run = origin.run;
+    entry.round = origin.round;
     entry.numbers = numbers;
     entry.noise = out.noise;
     entry.error = opening.error;
@@ -467,9 +507,13 @@ OpeningShare Disclosure::share(const char* what, std::span<const Ciphertext> cip
     for (const LedgerEntry& e : before) {
       if (e.kind != entry.kind) continue;
       if (e.what == entry.what) ++given;
+      if (entry.round > 0 && e.round == entry.round && e.data == entry.data &&
+          e.ciphertext != entry.ciphertext)
+        refusal = "not opened: a share of another ciphertext was given for round " +
+                  std::to_string(e.round) + " on " + e.time + ": a round is answered once";
       if (e.ciphertext != entry.ciphertext) continue;
       again = true;
-      if (e.rule != entry.rule || e.noise != entry.noise)
+      if (e.rule != entry.rule || e.noise != entry.noise || e.numbers != entry.numbers)
         refusal =
             "not opened: a share of it was given to others, or with other noise, on " + e.time;
     }
@@ -586,6 +630,32 @@ std::vector<double> Disclosure::open(const EncryptedModel& model,
   return open(std::move(sealed).held_against(plausible, origin.rule), origin);
 }
 
+std::vector<double> Disclosure::open(const EncryptedScores& scores, std::size_t samples,
+                                     std::span<const OpeningShare> shares, const Origin& origin) {
+  const ProductLayout& l = scores.layout;
+  require(origin.round > 0 && samples <= l.samples && scores.scores.size() == l.supers() * l.ratio,
+          "scores of their layout, in a round");
+  Sealed sealed{
+      "scores", samples * l.classes, Sealed::digest_of("scores", keys_, l, scores.scores), [&] {
+        std::vector<std::vector<double>> all;
+        for (std::size_t i = 0; i < scores.scores.size(); ++i) {
+          const Ciphertext& c = scores.scores[i];
+          Poly sum = mul(c.c1, keys_.secrets.small.ntt().copy_limbs(c.q_count(), 0));
+          add_inplace(sum, c.c0);
+          for (const OpeningShare& share : shares) {
+            require(share.polynomials.size() == scores.scores.size(), "a share of another result");
+            add_inplace(sum, share.polynomials[i]);
+          }
+          all.push_back(ckks::decode_coefficients(sum, c.scale));
+        }
+        std::vector<double> out;
+        for (const ScorePlace& place : score_places(l, samples))
+          out.push_back(all[place.ciphertext][place.coefficient]);
+        return out;
+      }};
+  return open(sealed, origin);
+}
+
 void Disclosure::answer(const Origin& origin, bool stop) {
   require(!origin.run.empty() && origin.round > 0, "an answer is to a round of a run");
   std::string refusal;
@@ -593,7 +663,7 @@ void Disclosure::answer(const Origin& origin, bool stop) {
     require_unrefused(before, origin);
     LedgerEntry entry;
     entry.kind = LedgerEntry::Kind::kAnswered;
-    entry.what = "scores";
+    entry.what = origin.votes ? kVote : "scores";
     entry.data = origin.data;
     entry.run = origin.run;
     entry.round = origin.round;

@@ -9,7 +9,8 @@
 //   share     an owner's part of what several owners open, with noise; to whom they agreed on
 //
 // A round of validation is in the ledger before it is decrypted, and all that its run may tell with the
-// run's first: when the run ends, one of E moments for E rounds, and whether by a refusal, log2(2 E).
+// run's first: when the run ends, one of E moments for E rounds, and whether by a refusal, log2(2 E). Several owners vote, and
+// everybody sees each vote: a bit a round, and one for a refusal.
 //
 // No other header of this folder that a program may include can decrypt (tools/check_layers.py).
 #pragma once
@@ -35,6 +36,8 @@ struct Origin {
   /// What else decides on what is told of the result: of a round patience, limit and validation set,
   /// which stay the same throughout a run; of others the limits beyond which they are not trusted.
   std::string rule = {};
+  /// Of validation: each round's answer is seen, and none of them ends the run.
+  bool votes = false;
 };
 
 /// What a publication is asked for with.
@@ -56,20 +59,29 @@ struct Published {
   double bits = 0;   ///< what this publication adds to the bound: 0 when it was made before
 };
 
+/// What a share of a model may tell, in bits. It has noise for as much and no more: its owners use the model with it, and 2^8
+/// errors, as what anybody may see has them, cost a classifier of 60,000 rows a point of its accuracy.
+inline constexpr double kOpeningBits = 0.75;
+
+/// What the shares of all rounds of validation may tell together, beside a model's and statistics' within kPublicationBudget.
+inline constexpr double kRoundsBits = 0.125;
+
 /// What a share is asked for with.
 struct Opening {
   double error = 0;   ///< as Publication's, of all coefficients of the result
   double budget = 0;  ///< likewise: publications and shares of the key set add up
   /// The session and the set of owners who open, and for whom: what all of them know it by.
   std::string decryptors = {};
-  std::size_t owners = 1;   ///< whose shares are needed
-  std::size_t results = 1;  ///< of this kind that the study opens, altogether
-  double noise = 0;  ///< at least so much, and 2^8 errors; 0: for kOpeningBits (noise_for_bits)
+  std::size_t owners = 1;      ///< whose shares are needed
+  std::size_t results = 1;     ///< of this kind that the study opens, altogether
+  double noise = 0;            ///< at least so much, and 2^8 errors; 0: for `bits` (noise_for_bits)
+  double bits = kOpeningBits;  ///< that it may tell, where no noise is given
   /// Where fewer than all owners open: what stands in the place of this one's secret.
   const joint::OpeningPart* part = nullptr;
   /// Sets of decryptors without an honest owner in common, of which each may be led to open the same result: the bits are
   /// those of as many shares.
   std::size_t sets = 1;
+  std::uint64_t numbers = 0;  ///< of the ciphertexts' coefficients that are shared; 0: all
 };
 /// The standard deviation of a share's noise, in the result's unit: the same for all who open it. Throws DataError, which `name`
 /// opens, where the numbers leave no room for it.
@@ -152,6 +164,9 @@ class Disclosure {
   OpeningShare share(const EncryptedModel& model, const Origin& origin, const Opening& opening);
   /// Likewise of sums over all owners' rows.
   OpeningShare share(const EncryptedSums& sums, const Origin& origin, const Opening& opening);
+  /// Likewise of scores in a round of validation (origin's), of rows of somebody else: of the coefficients that hold the first
+  /// opening.numbers of them; the others are zero. A round is one of its data set's, once.
+  OpeningShare share(const EncryptedScores& scores, const Origin& origin, const Opening& opening);
   /// The model that the shares of all owners open, with their noise in its values; held against what
   /// is plausible up to it, and recorded, as what open() decrypts is. Throws ContractError for shares of another
   /// model's shape.
@@ -161,6 +176,11 @@ class Disclosure {
   /// noise alone.
   std::vector<double> open(const EncryptedSums& sums, std::span<const OpeningShare> shares,
                            const Origin& origin);
+  /// Scores in a round of validation of the first so many samples, samples x classes, by the shares of all others and this owner's
+  /// secret: what it would add as its own share leaves no machine, and needs no noise. Beyond q_0 scores wrap around, so that there are no
+  /// implausible ones.
+  std::vector<double> open(const EncryptedScores& scores, std::size_t samples,
+                           std::span<const OpeningShare> shares, const Origin& origin);
 
   /// Records that a model that was opened is refused by what it decrypts to, as `reason` says.
   void refuse(const EncryptedModel& model, const Origin& origin, const std::string& reason);
@@ -208,10 +228,6 @@ double publication_noise(double error);
 double publication_bits(std::uint64_t numbers, double error, double noise);
 /// The noise with which that is so many bits. error > 0.
 double noise_for_bits(std::uint64_t numbers, double error, double bits);
-
-/// What a share of a model may tell, in bits. It has noise for as much and no more: its owners use the model with it, and 2^8
-/// errors, as what anybody may see has them, cost a classifier of 60,000 rows a point of its accuracy.
-inline constexpr double kOpeningBits = 0.75;
 
 /// By which k owners open sums over their rows. Where a number stands for whole rows there is room for noise of 2^12
 /// errors, which costs nothing: beside a number of the size of the rows it is 2^-60 and less.

@@ -60,6 +60,7 @@ class Study(Base):
         self.assertEqual(json.loads(self.study("north", "status").stdout)["threshold"], 3)
         # Where fewer open, whoever takes part is told what that means.
         two = ("--folder", self.folder / "two", "--exchange", self.folder / "other", "--owner", "north", INSECURE)
+        self.refused(run(OWNER, "study", *create, *two, "--threshold", 2, "--validate-every", 1), "'validation' takes all owners")
         self.refused(run(OWNER, "study", *create, *two, "--threshold", 4), "'threshold' is 2 to as many as its owners")
         self.refused(run(OWNER, "study", *create, *two, "--recipient", "south"), "'recipient' has a name as owners have")
         said = run(OWNER, "study", *create, *two, "--threshold", 2, "--recipient", "lab", "--recipient-alone").stderr

@@ -201,9 +201,10 @@ void sealed_share(Bytes bytes) {
 void owner_rows(Bytes bytes) {
   const nlohmann::json json = parse_json(std::string(bytes.begin(), bytes.end()), "rows");
   const std::size_t pooled = JsonIn(json, "rows").has("exponents") ? 3 : 0;
-  const OwnerRows rows = owner_rows_from_json(JsonIn(json, "rows"), pooled);
+  const bool validated = JsonIn(json, "rows").has("held_out");
+  const OwnerRows rows = owner_rows_from_json(JsonIn(json, "rows"), pooled, validated);
   const nlohmann::json again = to_json(rows);
-  if (!(owner_rows_from_json(JsonIn(again, "its copy"), pooled) == rows)) std::abort();
+  if (!(owner_rows_from_json(JsonIn(again, "its copy"), pooled, validated) == rows)) std::abort();
 }
 
 const std::vector<std::uint8_t>& whole_keys() {

@@ -291,6 +291,88 @@ TEST_F(OpeningTest, AsManyAsTheThresholdOpenAndASetIsOneOfThem) {
                  "not what this training");
 }
 
+// One owner reads scores of its rows, by the others' shares and its own secret.
+TEST_F(OpeningTest, ScoresAreReadByWhoseRowsTheyAre) {
+  const SecretKeys& sum = owners().sum;
+  const double scale = 0x1p38;
+  const auto encrypted = [&](unsigned seed) {
+    EncryptedScores out{layout(), {}};
+    std::mt19937 random(seed);
+    std::uniform_real_distribution<double> uniform(-9, 9);
+    for (std::size_t i = 0; i < out.layout.supers() * out.layout.ratio; ++i) {
+      std::vector<double> c(out.layout.n);
+      for (double& x : c) x = uniform(random);
+      Poly message = encode_coefficients(sum.parameters->small_ring(), c, scale, 1);
+      out.scores.push_back(encrypt(std::move(message), scale, sum.small, fresh_seed(), 0).expand());
+    }
+    return out;
+  };
+  const EncryptedScores scores = encrypted(1);
+  const std::uint64_t numbers = layout().samples * layout().classes;
+  const Opening asked{.error = kError,
+                      .budget = 10,
+                      .decryptors = "A, B, C",
+                      .owners = kOwners,
+                      .results = 9,
+                      .bits = kRoundsBits,
+                      .numbers = numbers};
+  const Origin round{.name = "'scores'",
+                     .data = "01",
+                     .run = "01",
+                     .round = 1,
+                     .rounds = 4,
+                     .rule = "A, B, C",
+                     .votes = true};
+  std::vector<OpeningShare> shares;
+  for (const std::size_t other : {1, 2}) shares.push_back(door(other).share(scores, round, asked));
+  const double noise = shares[0].noise;
+  EXPECT_LE(shares[0].bits, kRoundsBits);
+  EXPECT_NEAR(shares[0].bits, publication_bits(numbers, kError, noise), 1e-12);
+  const std::vector<double> read = door(0).open(scores, layout().samples, shares, round),
+                            exact = decrypt_scores(sum, scores, kAny);
+  ASSERT_EQ(read.size(), numbers);
+  double square = 0;
+  for (std::size_t i = 0; i < read.size(); ++i) square += std::pow((read[i] - exact[i]) / noise, 2);
+  // Two others' noise, 800 numbers: variance 2 +- 7 deviations of 2 sqrt(2 / 800).
+  EXPECT_NEAR(square / static_cast<double>(read.size()), 2, 7 * 2 * 0.05);
+  // Of the coefficients that hold no score nothing is sent.
+  std::size_t sent = 0;
+  for (const Poly& share : shares[0].polynomials) {
+    Poly x = share.copy();
+    to_coefficients_inplace(x);
+    const Residues residues(x);
+    for (const u64 residue : residues[0]) sent += residue != 0 ? 1 : 0;
+  }
+  EXPECT_LE(sent, numbers);
+  EXPECT_GE(sent, numbers - 2);  // residues of 50 bits that are zero by chance
+
+  // A bit a round, and one for a refusal: whatever the votes were.
+  door(0).answer(round, true);
+  EXPECT_EQ(totals(entries(0)).answered_bits, 2);
+  Origin next = round;
+  next.round = 2;
+  const EncryptedScores later = encrypted(2);
+  (void)door(0).open(later, layout().samples, shares, next);
+  door(0).answer(next, false);
+  EXPECT_EQ(totals(entries(0)).answered_bits, 3);
+  // Another ciphertext for a round that was answered, by whoever gives a share and whoever reads.
+  expect_refusal([&] { (void)door(1).share(later, round, asked); },
+                 "a share of another ciphertext was given for round 1");
+  expect_refusal([&] { (void)door(0).open(later, layout().samples, shares, round); },
+                 "another ciphertext than");
+  expect_refusal([&] { door(0).answer(round, false); }, "a round is answered once");
+  EXPECT_NO_THROW((void)door(1).share(scores, round, asked));
+  // The same for more of its coefficients.
+  EncryptedScores wider{ProductLayout::create(*sum.parameters, 120, 120, 8, 8), {}};
+  for (const Ciphertext& c : scores.scores) wider.scores.push_back(c.copy());
+  Opening more = asked;
+  more.numbers = wider.layout.samples * wider.layout.classes;
+  more.bits = asked.bits * 1.2;
+  Origin other = round;
+  other.data = "02";
+  expect_refusal([&] { (void)door(1).share(wider, other, more); }, "was given to others");
+}
+
 TEST_F(OpeningTest, TheBudgetIsThatOfAllThatLeaves) {
   const EncryptedModel m = model(8);
   Opening narrow = opening();

@@ -48,6 +48,8 @@ records::StudyDraft draft_of(const StudyPlan& plan, const std::string& coordinat
   d.circuit = circuit_of(plan.options, d.config).name;
   party::set_whitening(d, plan.whitening, plan.epsilon);
   party::require_fit(d, plan.whitening);
+  d.validate_every = plan.validate_every;
+  d.patience = plan.patience;
   if (!plan.encoder.empty()) d.encoder = file_digest(plan.encoder);
   d.validate();
   return d;

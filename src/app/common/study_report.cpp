@@ -68,7 +68,10 @@ void report_study(const CommonOptions& common, StudyMember& member, const Advanc
       report["recipient"] = draft->recipient;
       report["readers"] = draft->recipient_alone ? "recipient" : "all";
     }
-    for (const std::string& words_of_it : {threshold_words(*draft), recipient_words(*draft)})
+    if (draft->validate_every > 0)
+      report["validation"] = {{"every", draft->validate_every}, {"patience", draft->patience}};
+    for (const std::string& words_of_it :
+         {threshold_words(*draft), recipient_words(*draft), validation_words(*draft)})
       if (!words_of_it.empty()) text << words_of_it << "\n";
   }
   if (!fingerprint.empty())

@@ -29,7 +29,8 @@ std::string line_of(const LedgerEntry& e) {
                     e.bits > 0 ? "" : ", the same as before");
       break;
     case LedgerEntry::Kind::kShared:
-      std::snprintf(what, sizeof what, "of a %s, with noise %.0f times its error", e.what.c_str(),
+      std::snprintf(what, sizeof what, "of %s%s, with noise %.0f times their error",
+                    e.what == "model" ? "a " : "", e.what.c_str(),
                     e.error > 0 ? e.noise / e.error : 0);
       break;
     case LedgerEntry::Kind::kAsked:
@@ -38,7 +39,9 @@ std::string line_of(const LedgerEntry& e) {
       break;
     case LedgerEntry::Kind::kAnswered:
       std::snprintf(what, sizeof what, "round %d of run %.8s: %s", e.round, e.run.c_str(),
-                    e.stop ? "stop" : "go on");
+                    e.what == "vote" ? e.stop ? "not better" : "better"
+                    : e.stop         ? "stop"
+                                     : "go on");
       break;
     case LedgerEntry::Kind::kRefused:
       std::snprintf(what, sizeof what, "%s, %.150s", e.what.c_str(), e.reason.c_str());
@@ -77,7 +80,8 @@ std::string text_of(const Ledger& ledger, const std::vector<LedgerEntry>& entrie
       "             if the servers computed what they were told.\n"
       "  asked      %zu rounds of validation, of %zu runs, and answered %zu, with go on or stop.\n"
       "             A run of E rounds counts in full from its first: log2(2 E) bits, when it\n"
-      "             ends, and whether by a refusal. With those by which rounds' models were\n"
+      "             ends, and whether by a refusal; owners of a study vote, a bit each round.\n"
+      "             With those by which rounds' models were\n"
       "             published the training server learns at most %.1f bits, of its own choice,\n"
       "             about the data or the key.\n"
       "  refused    %zu results that no training with these keys can have produced, or that\n"

@@ -25,6 +25,7 @@ struct CreateOptions {
   std::size_t threshold = 0;
   std::string recipient;
   bool recipient_alone = false;
+  int validate_every = 0, patience = 3;
   std::vector<std::string> owners, classes, columns, column_names;
   HeadOptions head;
 };
@@ -58,6 +59,8 @@ StudyDraft draft_of(const CreateOptions& o) {
   d.threshold = o.threshold == d.owners.size() ? 0 : o.threshold;
   d.recipient = o.recipient;
   d.recipient_alone = o.recipient_alone;
+  d.validate_every = o.validate_every;
+  d.patience = o.patience;
   if (!o.encoder.empty()) d.encoder = file_digest(o.encoder);
   d.validate();
   return d;
@@ -130,6 +133,16 @@ void add_study_create(Program& program) {
                            "name of somebody who is no owner, joins, too, and gets the model");
         command.add_flag("--recipient-alone", o->recipient_alone,
                          "the model is for the recipient, and owners do not open it");
+        add_number(
+            command, "--validate-every", o->validate_every,
+            "each owner holds out a tenth of its rows, about 100 at most, and after so many steps "
+            "each time says whether the model is better on them, seeing its own scores alone: what "
+            "most find best is the model, and the training stops by it (else: none)",
+            1, kMaxSteps);
+        add_number(command, "--patience", o->patience,
+                   "with --validate-every: rounds without a better one until it stops", 1,
+                   kMostStudyPatience)
+            .show_default();
         command.add_option("--encoder", o->encoder, "the file of the encoder that all use");
         command.add_option("--parameters", o->set,
                            "name of a parameter set for as many owners (else by their number)");

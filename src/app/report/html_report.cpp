@@ -258,16 +258,24 @@ std::string rounds(const json& r) {
     best = v.value("best_round", 0);
     said = "The server sent " + std::to_string(all.size()) + " rounds of encrypted scores";
     if (has(v, "samples")) said += " of " + text_of(v["samples"]) + " samples";
-    said += v.value("stopped_early", false) ? "; the owner stopped it. " : "; it went through. ";
+    const bool stopped = v.value("stopped_early", false);
+    if (has(v, "votes"))
+      said += stopped ? "; the owners' votes stopped it. " : "; it went through. ";
+    else
+      said += stopped ? "; the owner stopped it. " : "; it went through. ";
     said += "The model is that of round " + std::to_string(best) + ", circled.";
     if (has(v, "balance"))
       said += " Loss and accuracy are balanced as the model is, by --balanced " +
               number(real(v, "balance"), 2) + ".";
   }
-  out += "<p>" + said +
-         "</p>\n<p class=legend><span><i class=\"key k0\"></i>on ciphertexts</span>"
-         "<span><i class=\"key k1\"></i>in the clear, exact " +
-         head_of(r) + "</span></p>\n<div class=charts>\n";
+  out += "<p>" + said + "</p>\n";
+  // Owners of a study have no training in the clear to compare with.
+  if (has(all.front(), "plain"))
+    out +=
+        "<p class=legend><span><i class=\"key k0\"></i>on ciphertexts</span>"
+        "<span><i class=\"key k1\"></i>in the clear, exact " +
+        head_of(r) + "</span></p>\n";
+  out += "<div class=charts>\n";
   out += chart(all, best, {"Validation loss", "loss", 1, 3});
   out += chart(all, best, {"Validation accuracy, %", "accuracy", 100, 1});
   out += chart(all, best, {"Largest |logit|", "max_logit", 1, 1});

@@ -49,6 +49,31 @@ std::string classes_text(const json& r) {
   return out;
 }
 
+/// The votes on each round, and what this owner's held-out rows gave.
+std::string rounds_text(const json& r) {
+  const json& v = r["validation"];
+  const json own = r.value("rounds", json::array());
+  const int best = v["best_round"].get<int>();
+  std::string out = "rounds of validation: the model is that of round " + std::to_string(best) +
+                    (v["stopped_early"].get<bool>() ? "; the owners' votes stopped the training\n"
+                                                    : ", of all there were\n");
+  for (std::size_t i = 0; i < v["votes"].size(); ++i) {
+    const json& votes = v["votes"][i];
+    out += "  round " + std::to_string(i + 1) + ": " + std::to_string(votes["better"].get<int>()) +
+           " of " + std::to_string(votes["of"].get<int>()) + " find it better";
+    if (i < own.size())
+      out += "; on its own held-out rows loss " +
+             (own[i]["loss"].is_null() ? "no number"
+                                       : formatted("%.4f", own[i]["loss"].get<double>())) +
+             ", accuracy " + formatted("%.2f %%", 100 * own[i]["accuracy"].get<double>());
+    out += "\n";
+  }
+  if (!own.empty())
+    out += "  each other owner's share of these scores had noise of " +
+           formatted("%.2g", own.front()["noise"].get<double>()) + " a logit\n";
+  return out;
+}
+
 }  // namespace
 
 std::string study_summary(const json& r) {
@@ -60,6 +85,7 @@ std::string study_summary(const json& r) {
          << ")";
   if (r.contains("own_rows")) text << ", " << r["own_rows"] << " of them this owner's";
   text << "; " << r["steps"] << " steps on ciphertexts\n";
+  if (r.contains("validation")) text << rounds_text(r);
   if (r.contains("together")) {
     text << padded("on " + std::to_string(r["judged_rows"].get<std::size_t>()) +
                        (r["held_out"].get<bool>() ? " test rows of its own" : " rows trained on"),

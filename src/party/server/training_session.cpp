@@ -68,12 +68,24 @@ bool TrainingSession::step(const TrainingEvents& events, TrainingOutcome& out) {
     out.end = TrainingEnd::kCalledOff;
     return false;
   }
+  keep_checkpoint();
+  return true;
+}
+
+void TrainingSession::keep_checkpoint() {
   if (task_.checkpoints)
     task_.checkpoints->keep([&](ByteSink& sink) {
       write_checkpoint(sink, task_.keys->set, task_.data->data.layout, task_.data->info.id, run_,
                        state(), trainer_.gradients());
     });
-  return true;
+}
+
+void TrainingSession::rewind(int steps) {
+  require(steps >= 1, "a model after a step");
+  if (steps == done()) return;
+  trainer_.rewind(steps);
+  settled_ = steps;
+  keep_checkpoint();
 }
 
 bool TrainingSession::ask(const TrainingEvents& events, TrainingOutcome& out) {

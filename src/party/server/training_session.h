@@ -69,6 +69,9 @@ class TrainingSession {
   TrainingOutcome run(const TrainingEvents& events = {},
                       int most = std::numeric_limits<int>::max());
 
+  /// Goes back to where so many steps were done, 1 to done(), and keeps a checkpoint of that.
+  void rewind(int steps);
+
   /// The model after the steps done so far: at least one, or ContractError.
   ModelFile model() const;
   /// What it computed, but for the server's name: its steps, and the model whose record has these contents. The
@@ -79,6 +82,7 @@ class TrainingSession {
   // Whether to go on.
   bool step(const TrainingEvents& events, TrainingOutcome& out);
   bool ask(const TrainingEvents& events, TrainingOutcome& out);
+  void keep_checkpoint();
   void restore(CheckpointFile kept, const std::string& name);
   TrainingState state() const { return {trainer_.done(), task_.config, task_.circuit->name}; }
 

@@ -29,6 +29,17 @@ std::string recipient_words(const StudyDraft& draft) {
          (pooled ? "; it gets the pooled statistics as well, without which nobody can use it" : "");
 }
 
+std::string validation_words(const StudyDraft& draft) {
+  if (draft.validate_every == 0) return {};
+  return "each owner holds out a tenth of its rows, about 100 at most, and says after every " +
+         std::to_string(draft.validate_every) +
+         " steps, for all to see, whether the model is better on them: one bit. The rounds are "
+         "answered "
+         "while it trains, before anything can be audited: a server that deviates and has one "
+         "owner on "
+         "its side could read the others' rows by them";
+}
+
 std::vector<std::string> notes_on(const StudyDraft& draft) {
   std::vector<std::string> out;
   if (draft.whitening == StudyDraft::Whitening::kNone)
@@ -45,6 +56,7 @@ std::vector<std::string> notes_on(const StudyDraft& draft) {
         "them");
   if (draft.by_threshold()) out.push_back(threshold_words(draft));
   if (!draft.recipient.empty()) out.push_back(recipient_words(draft));
+  if (draft.validate_every > 0) out.push_back(validation_words(draft));
   return out;
 }
 

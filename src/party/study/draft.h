@@ -15,6 +15,8 @@ void set_whitening(StudyDraft& draft, const std::string& choice, double epsilon)
 std::string threshold_words(const StudyDraft& draft);
 /// The same of one with a recipient.
 std::string recipient_words(const StudyDraft& draft);
+/// Of one with rounds of validation, what its owners tell by them.
+std::string validation_words(const StudyDraft& draft);
 /// What follows from a draft, and is easily not thought of by whoever writes it; that of the threshold among it.
 std::vector<std::string> notes_on(const StudyDraft& draft);
 

@@ -7,6 +7,8 @@
 #include "io/file_stream.h"
 #include "learn/head.h"
 #include "linalg/encrypted_dataset.h"
+#include "party/study/rounds.h"
+#include "records/sections.h"
 
 namespace blindtuner::party {
 
@@ -45,7 +47,8 @@ std::vector<OwnerRows> study_rows(StudyMember& member) {
     const StudyMessage said = member.heard(kRows, owner);
     const std::string where = member.exchange().channel().place(member.record(kRows, owner));
     read_of(owner, [&] {
-      out.push_back(owner_rows_from_json(JsonIn(said.body, where), pooled));
+      out.push_back(
+          owner_rows_from_json(JsonIn(said.body, where), pooled, draft.validate_every > 0));
       require_possible_sizes(
           out.back(),
           draft.columns[draft.layout == StudyDraft::Layout::kRows ? 0 : draft.index(owner)], where);
@@ -121,6 +124,15 @@ JointRun study_run(StudyMember& member) {
   else
     run.sizes = pooled_sizes(rows);
   run.decryptors = decryptors_text(member, draft.owners);
+  if (draft.validate_every > 0) {
+    for (const OwnerRows& own : rows) run.held_out.push_back(own.held_out.value());
+    TrainingConfig rounds = run.config;
+    rounds.validation_every = draft.validate_every;
+    run.rounds = validation_steps(rounds, l.samples);
+    if (run.rounds.size() > static_cast<std::size_t>(kMaxRounds))
+      throw DataError("a study has " + std::to_string(kMaxRounds) +
+                      " rounds of validation at most, expected larger steps from one to the next");
+  }
   return run;
 }
 
@@ -289,8 +301,7 @@ HeldTranscript held_transcript(StudyMember& member, const JointRun& run) {
     hold(said.data_id == run.data && said.data == study_data_contents(member), "other data");
     hold(said.training.config == run.config && said.training.circuit == run.circuit->name,
          "another configuration");
-    hold(said.training.steps == run.config.total_steps(run.arrangement.layout.samples),
-         "another number of steps");
+    hold(said.training.steps == final_steps(member, run), "another number of steps");
     hold(said.model == model_contents(member), "another model");
   });
   return out;

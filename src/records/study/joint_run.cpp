@@ -21,6 +21,7 @@ int quarters(double size) {
 nlohmann::json to_json(const OwnerRows& rows) {
   nlohmann::json out = {{"rows", rows.rows}};
   if (rows.names) out["names"] = to_hex(*rows.names);
+  if (rows.held_out) out["held_out"] = *rows.held_out;
   if (rows.sizes) {
     out["sizes"] = *rows.sizes;
     return out;
@@ -31,12 +32,18 @@ nlohmann::json to_json(const OwnerRows& rows) {
   return out;
 }
 
-OwnerRows owner_rows_from_json(const JsonIn& in, std::size_t pooled) {
+OwnerRows owner_rows_from_json(const JsonIn& in, std::size_t pooled, bool validated) {
   OwnerRows out;
-  require_members(in, {"rows", pooled > 0 ? "exponents" : "sizes"}, {"names"});
+  std::vector<std::string> members{"rows", pooled > 0 ? "exponents" : "sizes"};
+  if (validated) members.emplace_back("held_out");
+  require_members(in, members, {"names"});
   if (in.has("names")) out.names = hex_member<32>(in, "names");
-  out.rows =
-      static_cast<std::uint64_t>(in.at("rows").whole(1, static_cast<std::int64_t>(kMaxSamples)));
+  const auto count = [&](const char* name, std::int64_t least) {
+    return static_cast<std::uint64_t>(
+        in.at(name).whole(least, static_cast<std::int64_t>(kMaxSamples)));
+  };
+  out.rows = count("rows", 1);
+  if (validated) out.held_out = count("held_out", 0);
   if (pooled > 0) {
     const JsonIn list = in.at("exponents");
     if (list.size() != pooled) list.refuse(std::to_string(pooled) + " of them");
@@ -108,14 +115,46 @@ SumsShape JointRun::statistics() const {
   return sums_shape(*parameters, arrangement.samples, 1 + d + d * (d + 1) / 2);
 }
 
-void require_model_of(const JointRun& run, const ModelFile& model, const std::string& name) {
+JointRun held_out_run(const JointRun& run, std::size_t owner) {
+  const ProductLayout& l = run.arrangement.layout;
+  const std::size_t rows[] = {run.held_out.at(owner)};
+  JointRun out = run;
+  out.arrangement = arrange_rows(*run.parameters, rows, run.arrangement.owners[owner].columns,
+                                 l.classes, l.width, 1);
+  // They are compared where they are known.
+  out.arrangement.owners.front().labels = false;
+  Sha256 hash;
+  const Sha256Digest id = hash.add("blindtuner study validation 1")
+                              .add(std::span<const std::uint8_t>(run.data))
+                              .add_number(owner)
+                              .finish();
+  std::copy_n(id.begin(), out.data.size(), out.data.begin());
+  out.own = {run.own[owner]};
+  return out;
+}
+
+void require_scores_of(const JointRun& run, const ScoresFile& scores, std::size_t owner, int steps,
+                       const std::string& name) {
+  const auto refuse = [&](const std::string& what) { throw DataError(name + ": " + what); };
+  const JointRun rows = held_out_run(run, owner);
+  if (scores.data != rows.data || !(scores.scores.layout == rows.arrangement.layout))
+    refuse("scores of other rows than those that this owner has held out");
+  if (scores.trained_on != run.data || !scores.training ||
+      !(scores.training->config == run.config) || scores.circuit != run.circuit->name)
+    refuse("scores of a model that was trained otherwise than the study says");
+  if (scores.training->steps != steps)
+    refuse("scores after " + std::to_string(scores.training->steps) + " steps, expected " +
+           std::to_string(steps));
+}
+
+void require_model_of(const JointRun& run, const ModelFile& model, int steps,
+                      const std::string& name) {
   const auto refuse = [&](const std::string& what) { throw DataError(name + ": " + what); };
   if (model.data != run.data) refuse("a model of other data than this session's");
   if (!(model.model.layout == run.arrangement.layout))
     refuse("a model of another layout than the study's");
   if (!(model.training.config == run.config) || model.training.circuit != run.circuit->name)
     refuse("a model that was trained otherwise than the study says");
-  const int steps = run.config.total_steps(run.arrangement.layout.samples);
   if (model.training.steps != steps)
     refuse("a model after " + std::to_string(model.training.steps) + " steps, expected " +
            std::to_string(steps));

@@ -146,6 +146,16 @@ void StudyDraft::validate() const {
   expect(recipient.empty() || whitening != Whitening::kFile, "recipient",
          "needs a study whose whitening is 'none' or 'pooled': nobody hands it the map, "
          "without which it could not use the model");
+  expect(validate_every >= 0 && validate_every <= kMaxSteps && patience >= 1 &&
+             patience <= kMostStudyPatience,
+         "validation",
+         "is a round every 1 to " + std::to_string(kMaxSteps) + " steps, with a patience of 1 to " +
+             std::to_string(kMostStudyPatience) + " rounds");
+  expect(
+      validate_every == 0 || !by_columns, "validation",
+      "is by rows that owners have for themselves: of owners with different columns none has any");
+  expect(validate_every == 0 || !by_threshold(), "validation",
+         "takes all owners, and so does its model: leave out the threshold, or the validation");
   const auto most = static_cast<std::size_t>(find_parameters(parameters).owners);
   expect(owners.size() <= most, "parameters",
          "'" + parameters + "' are for " + std::to_string(most) + " owners at most");
@@ -203,6 +213,8 @@ nlohmann::json to_json(const StudyDraft& d) {
     out["readers"] = d.recipient_alone ? "recipient" : "all";
   }
   if (d.epsilon != kDefaultStudyEpsilon) out["epsilon"] = d.epsilon;
+  if (d.validate_every > 0)
+    out["validation"] = {{"every", d.validate_every}, {"patience", d.patience}};
   return out;
 }
 
@@ -211,7 +223,7 @@ StudyDraft draft_from_json(const JsonIn& in) {
       in,
       {"name", "owners", "coordinator", "classes", "layout", "columns", "column_names",
        "parameters", "training", "circuit", "whitening", "encoder", "threshold", "results"},
-      {"labels", "epsilon", "recipient", "readers", "identifiers"});
+      {"labels", "epsilon", "recipient", "readers", "identifiers", "validation"});
   StudyDraft d;
   in.take("name", d.name);
   in.take("owners", d.owners);
@@ -242,6 +254,12 @@ StudyDraft draft_from_json(const JsonIn& in) {
   d.threshold = static_cast<std::size_t>(
       in.at("threshold").whole(kLeastThreshold, static_cast<std::int64_t>(kMostOwners)));
   if (d.threshold == d.owners.size()) d.threshold = 0;
+  if (in.has("validation")) {
+    const JsonIn validation = in.at("validation");
+    require_members(validation, {"every", "patience"});
+    d.validate_every = static_cast<int>(validation.at("every").whole(1, kMaxSteps));
+    d.patience = static_cast<int>(validation.at("patience").whole(1, kMostStudyPatience));
+  }
   (void)in.at("results").whole(1, 1);
   d.validate();
   return d;

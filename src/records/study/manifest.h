@@ -23,6 +23,8 @@
 //                  threshold       how many owners' shares open a result, 2 to as many as there are
 //                  recipient       where somebody gets the model who is no owner: its name, "server" is none
 //                  readers         where there is a recipient: "all", the owners too, or "recipient", it alone
+//                  validation      of "rows", where all open: {"every": 2, "patience": 3}, a round of validation after every so many
+//                                  steps (party/study/validation.h), at most 9999 of them; none where it is not there
 //                  results         how many may be opened: 1
 //   join-PARTY   kind "join", session 0, one of each owner, of the recipient and of the server; the study's digest is the SHA-256 of the
 //                draft's signed bytes. Its body: `signing`, its Ed25519 key, with which this is signed, and, of owners,
@@ -45,6 +47,7 @@ using namespace linalg;
 
 /// features/data/whitening.h has it, too, which no server's program knows.
 inline constexpr double kDefaultStudyEpsilon = 0.01, kLeastEpsilon = 1e-6, kMostEpsilon = 1000;
+inline constexpr int kMostStudyPatience = 10000;
 inline constexpr std::size_t kLeastOwners = 2, kMostOwners = 16, kLeastThreshold = 2;
 inline constexpr std::size_t kMaxStudyName = 100,
                              kMaxStudyWord = 1000;  ///< bytes; words: classes, columns
@@ -74,6 +77,8 @@ struct StudyDraft {
   std::size_t threshold = 0;  ///< 0: all owners
   std::string recipient;      ///< empty: none
   bool recipient_alone = false;
+  int validate_every = 0;  ///< steps from one round of validation to the next; 0: there are none
+  int patience = 3;        ///< rounds without a better one until it stops
 
   /// Who joins: the owners, the recipient, the server.
   std::vector<std::string> parties() const;

@@ -208,13 +208,13 @@ TEST(JointRun, TrainsAsWellAsTheUnionInTheClear) {
   write_model(sent_model, run.joint, session.model());
   MemorySource model_source(sent_model.bytes(), "'model'");
   const ModelFile model = read_model(model_source, run.joint);
-  EXPECT_NO_THROW(require_model_of(run, model, "'model'"));
+  EXPECT_NO_THROW(require_model_of(run, model, model.training.steps, "'model'"));
 
   // What is not this run's model is not opened.
   const auto refused = [&](auto change) {
     ModelFile other{{model.model.layout, {}}, model.data, model.training, {}};
     change(other);
-    EXPECT_THROW(require_model_of(run, other, "'model'"), DataError);
+    EXPECT_THROW(require_model_of(run, other, model.training.steps, "'model'"), DataError);
   };
   refused([](ModelFile& m) { m.data[3] ^= 1; });
   refused([](ModelFile& m) { m.model.layout.samples += 1; });
@@ -223,7 +223,7 @@ TEST(JointRun, TrainsAsWellAsTheUnionInTheClear) {
   refused([](ModelFile& m) { m.training.circuit = "default_c10_r12"; });
 
   // The model, at every owner.
-  const Opening opening = opening_of_model(run, run.owners());
+  const Opening opening = opening_of_model(run, run.owners(), model.training.steps);
   const auto model_shares =
       s.shares(model.model, opening, model_shape(p, l, *run.circuit), "model");
   const PlausibleValues plausible =
@@ -275,6 +275,12 @@ TEST(OwnerRows, AsTheyAreSaid) {
   const OwnerRows sized{7, {}, said_sizes({3, 1, 9})};
   body = to_json(sized);
   EXPECT_EQ(owner_rows_from_json(JsonIn(body, "rows"), 0), sized);
+  EXPECT_THROW(owner_rows_from_json(JsonIn(body, "rows"), 0, true), DataError);
+  OwnerRows validated = sized;
+  validated.held_out = 0;
+  const nlohmann::json with_rounds = to_json(validated);
+  EXPECT_EQ(owner_rows_from_json(JsonIn(with_rounds, "rows"), 0, true), validated);
+  EXPECT_THROW(owner_rows_from_json(JsonIn(with_rounds, "rows"), 0), DataError);
   body["rows"] = 0;
   EXPECT_THROW(owner_rows_from_json(JsonIn(body, "rows"), 0), DataError);
   // Of all, the largest, and no more than a quarter of a power of two beyond.

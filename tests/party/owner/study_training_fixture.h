@@ -158,6 +158,7 @@ class StudyTrainingTest : public testing_support::IoTest {
     if (whole_batch_) draft_.config.batch_size = 512;
     // Columns as they are reach 200.
     draft_.config.learning_rate = whitening == StudyDraft::Whitening::kNone ? 1e-4 : 2;
+    if (change_) change_(draft_);
     party("a").owner->create(draft_);
   }
 
@@ -176,6 +177,7 @@ class StudyTrainingTest : public testing_support::IoTest {
   }
 
   StudyDraft draft_;
+  std::function<void(StudyDraft&)> change_;  // before it is created
   std::string heard_;
   bool other_rows_ = false, whole_batch_ = false;
   std::map<std::string, std::vector<std::string>> without_;  // of whom operators say so

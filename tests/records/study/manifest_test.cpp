@@ -149,6 +149,18 @@ TEST(StudyDraft, IsReadAsItWasWritten) {
   d.recipient_alone = true;
   EXPECT_EQ(to_json(d).at("readers"), "recipient");
   EXPECT_EQ(again(d), to_json(d));
+  EXPECT_FALSE(to_json(d).contains("validation"));
+  d.validate_every = 2;
+  d.patience = 5;
+  EXPECT_EQ(to_json(d).at("validation"), (nlohmann::json{{"every", 2}, {"patience", 5}}));
+  EXPECT_EQ(again(d), to_json(d));
+  d.threshold = 2;
+  EXPECT_THROW(d.validate(), DataError) << "any two would do, and rounds take all";
+  d.threshold = 0;
+  d.patience = 0;
+  EXPECT_THROW(d.validate(), DataError);
+  d.validate_every = 0;
+  d.patience = 3;
   EXPECT_EQ(to_json(d).at("threshold"), 3);
   d.threshold = 3;
   EXPECT_FALSE(d.by_threshold());
@@ -164,6 +176,10 @@ TEST(StudyDraft, IsReadAsItWasWritten) {
   d.column_names.clear();
   d.labels = "c";
   EXPECT_EQ(again(d), to_json(d));
+  d.threshold = 0;
+  EXPECT_NO_THROW(d.validate());
+  d.validate_every = 1;
+  EXPECT_THROW(d.validate(), DataError) << "nobody has rows to hold out";
 }
 
 TEST(StudyDraft, RefusesWhatNoStudyIs) {

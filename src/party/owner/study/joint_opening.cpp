@@ -17,8 +17,7 @@ std::vector<std::uint8_t> associated(const JointRun& run, const ShareName& name)
 
 }  // namespace
 
-Opening opening_of_model(const JointRun& run, std::size_t needed, double budget) {
-  const int steps = run.config.total_steps(run.arrangement.layout.samples);
+Opening opening_of_model(const JointRun& run, std::size_t needed, int steps, double budget) {
   Opening out;
   out.error = model_noise(*run.parameters, run.arrangement.layout, run.config, steps, *run.circuit,
                           run.sizes);
@@ -27,6 +26,28 @@ Opening opening_of_model(const JointRun& run, std::size_t needed, double budget)
   // With all but one of these on the server's side, every other owner could be led to open with them as a set of its own.
   out.sets = run.owners() - needed + 1;
   out.decryptors = run.decryptors;
+  return out;
+}
+
+Opening opening_of_scores(const JointRun& run, std::size_t owner) {
+  const std::size_t samples = run.arrangement.layout.samples;
+  const int steps = run.config.total_steps(samples);
+  const Parameters& p = *run.parameters;
+  const double weights =
+      model_noise(p, run.arrangement.layout, run.config, steps, *run.circuit, run.sizes);
+  const double norm = weight_norm_limit(run.config, samples, steps, *run.circuit, run.sizes);
+  const ProductLayout rows = held_out_run(run, owner).arrangement.layout;
+  Opening out;
+  out.error = score_noise(p, rows, weights, norm, *run.circuit, run.sizes);
+  out.budget = kPublicationBudget;
+  out.owners = run.owners();
+  out.decryptors = run.decryptors;
+  out.numbers = run.held_out.at(owner) * rows.classes;
+  std::uint64_t all = 0;
+  for (const std::uint64_t count : run.held_out) all += count;
+  out.bits = kRoundsBits * static_cast<double>(run.held_out.at(owner)) /
+             static_cast<double>(all * run.rounds.size());
+  out.results = run.rounds.size() * run.owners();
   return out;
 }
 

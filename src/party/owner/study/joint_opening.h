@@ -10,17 +10,20 @@ namespace blindtuner::party {
 using namespace records;
 using namespace secret;
 
-/// What an owner's share of a model is asked for with: noise for the error of a model of this run. needed: how many
+/// What an owner's share of a model is asked for with: noise for the error of a model of this run after so many steps. needed: how many
 /// owners open it.
-Opening opening_of_model(const JointRun& run, std::size_t needed,
+Opening opening_of_model(const JointRun& run, std::size_t needed, int steps,
                          double budget = kPublicationBudget);
+/// And of scores of one owner's held-out rows in a round of validation: with noise for the error of any round's, such that the
+/// shares of all rounds and owners tell kRoundsBits together.
+Opening opening_of_scores(const JointRun& run, std::size_t owner);
 /// By these owners, who are all or at least as many as are needed for a model.
 Opening opening_of_statistics(const JointRun& run, std::size_t needed, std::size_t owners,
                               double budget = kPublicationBudget);
 
 /// Which share of what: bound to it, so that none stands for another.
 struct ShareName {
-  std::string what;             ///< "model", "sums"
+  std::string what;             ///< "model", "sums", "scores"
   std::size_t owner = 0;        ///< whose share
   Sha256Digest result{};        ///< contents of the record that is opened
   std::string decryptors = {};  ///< empty: the run's

@@ -42,6 +42,7 @@ std::vector<Phase> StudyTraining::phases() {
            (through() || owner_.exchange().channel().begun(owner_.record(kind, owner_.name())));
   };
   const auto matches = [this] { return owner_.manifest().draft.identifiers; };
+  const auto validates = [this] { return owner_.manifest().draft.validate_every > 0; };
   const auto pooled = [this] { return pools_statistics(owner_.manifest().draft); };
   const auto threshold = [this] { return owner_.manifest().draft.by_threshold(); };
   const auto offered = [this] {
@@ -103,6 +104,17 @@ std::vector<Phase> StudyTraining::phases() {
                       : missing_of(owner_, nullptr, kRows, Stage::kRows));
        },
        [this] { send_data(); }},
+      {"sends its held-out rows",
+       [=, this] {
+         return !validates() || path_exists(report_path()) || !has_vote() ||
+                sent_record(kHeldOutRecord, kHeldOutCommit);
+       },
+       [this] { return with_data({}); }, [this] { send_held_out(); }},
+      {"takes part in a round of validation",
+       [=, this] {
+         return !validates() || path_exists(report_path()) || rounds_of(owner_, told_run()).over;
+       },
+       [this] { return missing_in_round(); }, [this] { act_in_round(); }},
       {"says that it is there to open the model",
        [=, this] {
          return !threshold() || sent(kHere) ||
@@ -154,7 +166,7 @@ bool StudyTraining::through() {
 
 std::vector<fs::path> StudyTraining::kept_to_send() {
   std::vector<fs::path> out;
-  for (const char* record : {kStatsRecord, kStatsShareRecord, kDataRecord})
+  for (const char* record : {kStatsRecord, kStatsShareRecord, kDataRecord, kHeldOutRecord})
     if (fs::path file = owner_.session_folder() / record; path_exists(file))
       out.push_back(std::move(file));
   return out;
@@ -173,6 +185,8 @@ std::vector<Awaited> StudyTraining::missing_for_recipient() {
     out = missing_statistics(owner_);
     if (out.empty()) out = missing_of(owner_, kStatsShareRecord, kStatsAnswer, Stage::kStatistics);
   }
+  if (out.empty() && owner_.manifest().draft.validate_every > 0)
+    out = missing_votes(owner_, told_run());
   if (out.empty()) out = missing_of_server(owner_, kModelRecord, kModel);
   if (out.empty()) out = missing_transcript(owner_);
   if (out.empty() && owner_.manifest().draft.by_threshold())
@@ -250,8 +264,14 @@ const StudyData& StudyTraining::data() {
   if (!data_->map && draft.whitening == StudyDraft::Whitening::kPooled &&
       draft.layout == StudyDraft::Layout::kColumns)
     data_->map = Whitening::fit(train.features);
+  if (draft.validate_every > 0) held_out_ = hold_out(train, owner_.session().seed);
   matched_ = true;
   return *data_;
+}
+
+const JointRun& StudyTraining::told_run() {
+  if (!told_run_) told_run_.emplace(study_run(owner_));
+  return *told_run_;
 }
 
 const JointRun& StudyTraining::run() {
@@ -330,14 +350,26 @@ void StudyTraining::send_match() {
 void StudyTraining::say_rows() {
   const StudyDraft& draft = owner_.manifest().draft;
   const StudyData& own = data();
-  require_trainable(draft, *owner_.manifest().parameters, own);
+  const Parameters& parameters = *owner_.manifest().parameters;
+  require_trainable(draft, parameters, own);
+  const auto sized_rows = [&](const FeatureMatrix& features) {
+    return rows_as_they_are(own.map ? own.map->apply(features) : features, parameters,
+                            draft.key_layout(parameters));
+  };
   OwnerRows rows;
   if (pools_statistics(draft))
     rows = rows_to_pool(own.train.features);
   else
-    rows = rows_as_they_are(own.map ? own.map->apply(own.train.features) : own.train.features,
-                            *owner_.manifest().parameters,
-                            draft.key_layout(*owner_.manifest().parameters));
+    rows = sized_rows(own.train.features);
+  if (held_out_) {
+    rows.held_out = held_out_->features.rows();
+    // Errors of scores depend on these, too.
+    if (rows.sizes && *rows.held_out > 0) {
+      const OwnerRows more = sized_rows(held_out_->features);
+      for (std::size_t i = 0; i < rows.sizes->size(); ++i)
+        (*rows.sizes)[i] = std::max((*rows.sizes)[i], (*more.sizes)[i]);
+    }
+  }
   const std::vector<std::string>& names = own.train.feature_names;
   if (!names.empty() && draft.layout == StudyDraft::Layout::kRows && draft.column_names.empty())
     rows.names = digest_of_names(names);
@@ -418,6 +450,7 @@ Whitening StudyTraining::pooled_whitening() {
 void StudyTraining::send_data() {
   const JointRun& r = run();
   const StudyData& own = data();
+  require_room_in_rounds();
   std::optional<Whitening> map = own.map;
   if (pools_statistics(owner_.manifest().draft)) map = pooled_whitening();
   if (map) map->save(owner_.session_folder() / "whitening.npz");
@@ -435,9 +468,11 @@ void StudyTraining::send_data() {
 
 ModelFile StudyTraining::model(Sha256Digest& contents) {
   ModelFile out;
+  const int steps = final_steps(owner_, run());
   read_record_of(owner_, kModelRecord, kModel, std::string(kServerName), [&](ByteSource& source) {
-    out = read_model(source, run().joint,
-                     [&](const ModelFile& head) { require_model_of(run(), head, source.name()); });
+    out = read_model(source, run().joint, [&](const ModelFile& head) {
+      require_model_of(run(), head, steps, source.name());
+    });
     contents = out.contents;
     return contents;
   });
@@ -457,7 +492,8 @@ bool StudyTraining::is_decryptor() {
 }
 
 Opening StudyTraining::opening(std::span<const std::string> decryptors) {
-  Opening out = opening_of_model(run(), owner_.manifest().draft.needed());
+  Opening out =
+      opening_of_model(run(), owner_.manifest().draft.needed(), final_steps(owner_, run()));
   out.decryptors = decryptors_text(owner_, decryptors);
   return out;
 }
@@ -553,6 +589,7 @@ void StudyTraining::open() {
     report["bits"] = totals(door().ledger().read().value()).published_bits;
   }
   if (run_without_) report["without"] = run_without_->owners;
+  if (!voters(r).empty()) report_rounds(report);
   if (path_exists(matching_path())) report["matching"] = read_json(matching_path());
   DecryptedModel out;
   out.limit = LogitLimit::of(*r.circuit);

@@ -10,13 +10,16 @@
 //   stats-share    its share of their sum, sealed to all owners; named by "stats-answer". Shares are shown once all who open have
 //                  named theirs: whoever sees the others' first would choose what comes out
 //   data           its data; "data-commit"
+//   held-out       where there are rounds of validation (party/study/rounds.h) a tenth of its rows, which nobody trains on; and in
+//                  each round shares and a vote
 //   here           where fewer than all open it: that the model is the study's, and this owner there to answer
 //   share          its share of the model, sealed to all owners; "answer". Where fewer than all open it, of those alone whom the
 //                  server has named first: who they are is kept (party/study/exchange.h) before anything is answered
 //
 // In its folder's sN: these records as they went out (of statistics and data until it has the model, or has answered where that is
 // not for it); rows.sha256, of the rows that it has told of; matching.json, which of them are
-// matched; audited, the model whose training it has had computed again; whitening.npz, model.npz and the server's transcript. In its folder: report.json, what the model is
+// matched; audited, the model whose training it has had computed again; rounds.json, what its held-out rows gave in each round and what it
+// voted; whitening.npz, model.npz and the server's transcript. In its folder: report.json, what the model is
 // like (party/owner/study/gain.h), which is there last.
 #pragma once
 
@@ -24,11 +27,16 @@
 #include "party/owner/study/joint_opening.h"
 #include "party/owner/study/study_data.h"
 #include "party/owner/study/study_owner.h"
+#include "party/study/rounds.h"
 #include "party/study/study_run.h"
 #include "secret/disclosure.h"
 #include "secret/joint/sealed_box.h"
 
 namespace blindtuner::party {
+
+/// Takes a tenth of every class out of the rows, or a hundred rows or so of all if that is less, the same ones at every call: where copies
+/// and groups are, whole ones.
+Dataset hold_out(Dataset& train, const Seed& seed);
 
 class StudyTraining {
  public:
@@ -46,6 +54,7 @@ class StudyTraining {
   std::vector<std::string> column_names();
   /// How its rows were matched (to_json(RowMatch)), once they are.
   std::filesystem::path matching_path() { return owner_.session_folder() / "matching.json"; }
+  std::filesystem::path rounds_path() { return owner_.session_folder() / "rounds.json"; }
   std::filesystem::path report_path() { return owner_.exchange().folder() / "report.json"; }
 
  private:
@@ -65,6 +74,8 @@ class StudyTraining {
   const StudyData& data();
   /// From here on these rows are this owner's, and no others.
   void hold_rows();
+  /// As all know it, for who only looks, too; of a study with rounds of validation, which leaves out nobody.
+  const JointRun& told_run();
   const JointRun& run();
   const OwnerKeys& keys();
   Disclosure door();
@@ -103,6 +114,24 @@ class StudyTraining {
   void answer_statistics();
   void send_data();
   void audit(const Sha256Digest& model);
+  void send_held_out();
+  // study_rounds.cpp
+  /// Throws DataError where scores would leave no room for the noise of so many rounds.
+  void require_room_in_rounds();
+  bool has_vote();
+  nlohmann::json own_rounds();
+  /// Of the round that is under way: what is not there of what this owner needs next, and what it does once that is.
+  std::vector<Awaited> missing_in_round();
+  void act_in_round();
+  void answer_others(int round);
+  void vote(const Rounds& now);
+  bool sent_score_share(int round, std::size_t place);
+  bool answered_others(int round);
+  bool said_vote(int round);
+  Origin origin_of_round(std::size_t place, int round);
+  /// Of the rows of the owner at this place, held to be what the round must give.
+  ScoresFile scores_of_round(std::size_t place, int round);
+  void report_rounds(nlohmann::json& report);
   void say_here();
   void keep_transcript();
   void answer_model();
@@ -111,10 +140,11 @@ class StudyTraining {
   StudyOwner& owner_;
   std::function<StudyData()> load_;
   std::optional<StudyData> data_;
+  std::optional<Dataset> held_out_;  // of data_, for rounds of validation
   bool matched_ = false;
   Sha256Digest rows_{};  // of what was given
-  std::optional<JointRun> run_;
-  std::optional<LeftOut> run_without_;  // of run_
+  std::optional<JointRun> told_run_, run_;
+  std::optional<LeftOut> run_without_;  // of these
   std::optional<OwnerKeys> keys_;
 };
 

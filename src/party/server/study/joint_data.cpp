@@ -16,8 +16,8 @@ Sha256Digest take_contribution(JointDataset& data, ByteSource& source, const Joi
 std::shared_ptr<const DatasetFile> joint_data(JointDataset&& data, const JointRun& run,
                                               const Sha256Digest& contents) {
   auto file = std::make_shared<DatasetFile>();
-  file->info = {run.arrangement.layout, run.data, true, {}};
   file->data = std::move(data).finish();
+  file->info = {run.arrangement.layout, run.data, !file->data.labels.empty(), {}};
   file->contents = contents;
   return file;
 }

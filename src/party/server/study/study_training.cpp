@@ -1,5 +1,7 @@
 #include "party/server/study/study_training.h"
 
+#include <algorithm>
+
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/input_file.h"
@@ -7,8 +9,8 @@
 #include "io/file_stream.h"
 #include "io/memory_stream.h"
 #include "party/server/study/joint_data.h"
-#include "party/server/training_session.h"
-#include "party/study/study_run.h"
+#include "party/study/rounds.h"
+#include "records/scores.h"
 
 namespace blindtuner::party {
 namespace {
@@ -20,6 +22,7 @@ fs::path checkpoint_of(StudyServer& server) { return server.session_folder() / "
 struct Inputs {
   ServerKeysPtr keys;
   std::shared_ptr<const DatasetFile> data;
+  std::map<std::size_t, std::shared_ptr<const DatasetFile>> held_out;
 };
 struct KeyFiles {
   fs::path evaluation, way_in;
@@ -33,6 +36,7 @@ Inputs inputs_of(StudyServer& server, const JointRun& run, const KeyFiles& files
       throw DataError(quoted_path(file) + ": not the keys that the server has said it made");
   };
   JointDataset data(run.arrangement);
+  Inputs out;
   {
     hold(files.way_in, contents_of_file(files.way_in), "way_in_keys");
     FileSource keys(files.way_in);
@@ -45,13 +49,27 @@ Inputs inputs_of(StudyServer& server, const JointRun& run, const KeyFiles& files
         read_record_of(server, kDataRecord, kDataCommit, owners[i], [&](ByteSource& source) {
           return take_contribution(data, source, run, i, way_in[i]);
         });
+    for (const std::size_t i : voters(run)) {
+      const JointRun rows = held_out_run(run, i);
+      JointDataset held(rows.arrangement);
+      read_record_of(server, kHeldOutRecord, kHeldOutCommit, owners[i], [&](ByteSource& source) {
+        return take_contribution(held, source, rows, 0, way_in[i]);
+      });
+      out.held_out[i] = joint_data(std::move(held), rows);
+    }
   }
-  Inputs out;
   FileSource keys(files.evaluation);
   out.keys = load_keys(keys, run.joint);
   hold(files.evaluation, out.keys->contents, "evaluation_keys");
   out.data = joint_data(std::move(data), run, study_data_contents(server));
   return out;
+}
+
+void train_to(TrainingSession& session, int steps, const TrainingEvents& events) {
+  if (session.done() >= steps) return;
+  (void)session.run(events, steps - session.done());
+  if (session.done() < steps)
+    throw DataError("the training was called off; it goes on from its last step");
 }
 
 }  // namespace
@@ -70,7 +88,16 @@ std::vector<Phase> StudyServerTraining::phases() {
        },
        [this] {
          std::vector<Awaited> out = missing_of(server_, nullptr, kRows, Stage::kRows);
-         return out.empty() ? missing_of(server_, kDataRecord, kDataCommit, Stage::kData) : out;
+         if (out.empty()) out = missing_of(server_, kDataRecord, kDataCommit, Stage::kData);
+         if (!out.empty()) return out;
+         const JointRun run = study_run(server_);
+         std::vector<std::string> owners;
+         for (const std::size_t place : voters(run))
+           owners.push_back(server_.manifest().draft.owners[place]);
+         out = missing_of(server_, kHeldOutRecord, kHeldOutCommit, owners);
+         if (!out.empty()) return out;
+         const Rounds now = rounds_of(server_, run);
+         return now.over || !sent_scores(run, now.round()) ? out : missing_votes(server_, run);
        },
        [this] { train(); }},
       {"names who opens the model",
@@ -105,29 +132,66 @@ void StudyServerTraining::send(const char* record_kind, const char* commit_kind,
   server_.exchange().send_file(server_.record(record_kind, server_.name()), file);
 }
 
+bool StudyServerTraining::sent_scores(const JointRun& run, int round) {
+  return std::ranges::all_of(voters(run), [&](std::size_t place) {
+    return sent(scores_record(round, place).c_str(), scores_commit(round, place).c_str());
+  });
+}
+
+TrainingSession& StudyServerTraining::session(const JointRun& run) {
+  if (session_) return *session_;
+  Inputs inputs = inputs_of(server_, run, {server_.evaluation_keys(), server_.way_in_keys()});
+  TrainingTask task;
+  task.keys = std::move(inputs.keys);
+  task.data = std::move(inputs.data);
+  task.config = run.config;
+  task.circuit = run.circuit;
+  task.checkpoints = std::make_shared<CheckpointInFile>(checkpoint_of(server_));
+  task.resume = true;
+  held_out_ = std::move(inputs.held_out);
+  session_ = std::make_unique<TrainingSession>(std::move(task));
+  return *session_;
+}
+
+// Asked again after it was killed it computes the same scores, bit for bit.
+void StudyServerTraining::ask(const JointRun& run, int round) {
+  TrainingSession& at_work = session(run);
+  train_to(at_work, run.rounds[static_cast<std::size_t>(round) - 1], events_);
+  const ModelFile model = at_work.model();
+  const ServerKeys& keys = *at_work.task().keys;
+  for (const std::size_t place : voters(run))
+    send(scores_record(round, place).c_str(), scores_commit(round, place).c_str(),
+         [&](ByteSink& sink) {
+           const DatasetFile& rows = *held_out_.at(place);
+           write_scores(sink, run.joint,
+                        {predict(keys.set.parameters, model.model, rows.data, keys.keys),
+                         rows.info.id, model.training.circuit, model.training, run.data});
+           return Sha256Digest{};
+         });
+}
+
 void StudyServerTraining::train() {
   const fs::path transcript = server_.session_folder() / kTranscript;
+  const JointRun run = study_run(server_);
+  if (const Rounds now = rounds_of(server_, run); !now.over) {
+    ask(run, now.round());
+    return;
+  }
   send(kModelRecord, kModel, [&](ByteSink& sink) {
-    const JointRun run = study_run(server_);
-    Inputs inputs = inputs_of(server_, run, {server_.evaluation_keys(), server_.way_in_keys()});
-    TrainingTask task;
-    task.keys = std::move(inputs.keys);
-    task.data = std::move(inputs.data);
-    task.config = run.config;
-    task.circuit = run.circuit;
-    task.checkpoints = std::make_shared<CheckpointInFile>(checkpoint_of(server_));
-    task.resume = true;
-    TrainingSession session(std::move(task));
-    if (session.run(events_).end != TrainingEnd::kAllSteps)
-      throw DataError("the training was called off; it goes on from its last step");
+    TrainingSession& at_work = session(run);
+    const int steps = final_steps(server_, run);
+    train_to(at_work, steps, events_);
+    at_work.rewind(steps);
     // First the transcript: where the model is, nothing is computed again.
-    const ModelFile model = session.model();
+    const ModelFile model = at_work.model();
     MemorySink bytes;
     const Sha256Digest contents = write_model(bytes, run.joint, model);
     write_file_atomically(transcript,
-                          transcript_text(session.transcript(contents), server_.signing_key()));
+                          transcript_text(at_work.transcript(contents), server_.signing_key()));
     return write_model(sink, run.joint, model);
   });
+  session_.reset();
+  held_out_.clear();
   server_.exchange().say(server_.record(kTranscript, server_.name()), [&] {
     const std::vector<std::uint8_t> text = read_file(transcript, kMaxTranscriptBytes);
     return std::string(text.begin(), text.end());

@@ -2,12 +2,18 @@
 //
 // What it says and sends: "model", of "model-file"; "transcript", what it has computed step by step, signed
 // (records/transcript.h); "decryptors", where fewer than all open the model, the first so many who are there. In its folder's
-// sN: these records, and checkpoint.enc, with which any step is computed again by itself.
+// sN: these records, and checkpoint.enc, with which any step is computed again by itself. In a round of validation "scores-R-I"
+// (party/study/rounds.h), and what it says and sends at the end is of the step that the votes give.
 #pragma once
+
+#include <map>
+#include <memory>
 
 #include "party/server/audit.h"
 #include "party/server/study/study_server.h"
 #include "party/server/training_events.h"
+#include "party/server/training_session.h"
+#include "records/study/joint_run.h"
 
 namespace blindtuner::party {
 
@@ -23,11 +29,18 @@ class StudyServerTraining {
   bool sent(const char* record_kind, const char* commit_kind);
   void send(const char* record_kind, const char* commit_kind,
             const std::function<Sha256Digest(ByteSink&)>& write);
+  /// Of the round that is under way.
+  bool sent_scores(const JointRun& run, int round);
+  void ask(const JointRun& run, int round);
+  TrainingSession& session(const JointRun& run);
   void train();
   void name_decryptors();
 
   StudyServer& server_;
   TrainingEvents events_;
+  // While it is at work: a round does not read keys and data again.
+  std::unique_ptr<TrainingSession> session_;
+  std::map<std::size_t, std::shared_ptr<const DatasetFile>> held_out_;  // by owner
 };
 
 /// What an audit of the study's training takes, out of the exchange alone: the transcript that the server has sent, the owners' data, and

@@ -172,7 +172,7 @@ CASES = [
          ["exchange/model-s1-server", "exchange/model-file-s1-server", "exchange/transcript-s1-server"]),
         ("name", "naming", "", [], ["exchange/decryptors-s1-server"]))),
     Case("study-audit", SERVER, f"study --audit 2 {STUDY}",
-         beforehand=study_at("trained"), long=True, every=24),
+         beforehand=study_at("trained"), long=True, every=48),
     # These write nothing: they have no calls to fail, but an environment.
     Case("plan", OWNER, "plan --samples 100 --classes 3 --features 8 --parameters InsecureTest10 "
          "--config {w}/train.json"),

@@ -181,7 +181,8 @@ def study(folder):
     s.go("a")
     s.keep("receiving", "l", *KEYS_OF_ALL)
     s.keep("opened", "a", *KEYS_OF_ALL)
-    s.keep("trained", "server", *SHARES_OF_ALL)
+    # Whoever audits adds the shares up itself.
+    s.keep("trained", "server", "part?-s1-*", "evaluation.keys", "way-in.keys")
     shutil.rmtree(s.place)
 
 

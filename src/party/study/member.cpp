@@ -143,6 +143,14 @@ std::unique_ptr<ByteSource> StudyMember::share_source(ShareKind kind, const std:
   return out;
 }
 
+void StudyMember::require_exchange() {
+  if (path_exists(exchange_.folder() / "said" / study_record_name("join", 0, name_)) &&
+      !exchange_.channel().begun("draft"))
+    throw DataError(exchange_.channel().place("draft") +
+                    ": the study that was joined is not there: has the exchange been moved "
+                    "('--exchange' says where to), or is it not mounted?");
+}
+
 bool StudyMember::newer_session() {
   const std::uint64_t next = session_number() + 1;
   if (next > kMaxSession) return false;

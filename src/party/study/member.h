@@ -51,6 +51,9 @@ class StudyMember {
   /// One owner's record of shares, which is there. Throws DataError where it is not.
   std::unique_ptr<ByteSource> share_source(ShareKind kind, const std::string& owner);
 
+  /// Throws DataError where the party has joined a study that its exchange does not have.
+  void require_exchange();
+
   /// Whether an owner has begun the session after this one.
   bool newer_session();
   void enter_session(std::uint64_t number);

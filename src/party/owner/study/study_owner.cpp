@@ -213,14 +213,6 @@ void StudyOwner::add_phases(std::vector<Phase> more) {
   std::ranges::move(more, std::back_inserter(phases_));
 }
 
-void StudyOwner::require_exchange() {
-  if (path_exists(exchange().folder() / "said" / study_record_name("join", 0, name())) &&
-      !exchange().channel().begun("draft"))
-    throw DataError(exchange().channel().place("draft") +
-                    ": the study that was joined is not there: has the exchange been moved "
-                    "('--exchange' says where to), or is it not mounted?");
-}
-
 Advance StudyOwner::step() {
   require(options_.changes, "who only looks does nothing");
   if (opened()) return {Advance::Kind::kFinished, {}, {}};

@@ -96,7 +96,6 @@ class StudyOwner : public StudyMember {
   void load_identity();
   void make_identity();
   void prepare();
-  void require_exchange();
   /// Whether its report is there, which is its last work: then the exchange may be gone.
   bool opened() { return path_exists(exchange().folder() / "report.json"); }
   void drop_earlier_sessions();

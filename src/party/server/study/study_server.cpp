@@ -125,14 +125,6 @@ void StudyServer::add_phases(std::vector<Phase> more) {
   std::ranges::move(more, std::back_inserter(phases_));
 }
 
-void StudyServer::require_exchange() {
-  if (path_exists(exchange().folder() / "said" / study_record_name("join", 0, name())) &&
-      !exchange().channel().begun("draft"))
-    throw DataError(exchange().channel().place("draft") +
-                    ": the study that was joined is not there: has the exchange been moved, or is "
-                    "it not mounted?");
-}
-
 Advance StudyServer::step() {
   require(changes_, "who only looks does nothing");
   require_exchange();

@@ -37,7 +37,6 @@ class StudyServer : public StudyMember {
   std::filesystem::path way_in_keys() { return session_folder() / "way-in.keys"; }
 
  private:
-  void require_exchange();
   std::vector<Phase> setup_phases();
   void join();
   void make_keys();

@@ -105,8 +105,9 @@ class Study {
   /// Throws DataError for what is no class, and before the study is there.
   std::vector<int> class_numbers(const std::vector<std::string>& labels) const;
   /// This owner's rows, which it encrypts when that is due, with labels where it is to have them. Copied, kept in memory
-  /// alone, and needed again by a Study that is resumed. Throws DataError for rows that the study does not take, and before
-  /// it is there.
+  /// alone, and needed again by a Study that is resumed. Throws DataError for rows that the study does not take, before
+  /// it is there, and, as long as the others were told of no rows and unless whitening is pooled, for those on which a training in
+  /// the clear, which is tried here, leaves the range of the circuit.
   void contribute(const DataSet& rows, const StudyContribution& more = {});
   /// Does the next phase, if it waits for nothing, and returns. What a function of `notices` throws ends the phase, which is
   /// done again by the next call.

@@ -219,7 +219,8 @@ class Study(_Party):
 
     def contribute(self, X, y=None, *, test=None, identifiers=(), whitening=None, class_numbers=False):
         """This owner's rows and their classes. They stay in memory until it is time to encrypt them, and are needed again by
-        a study that is resumed.
+        a study that is resumed. Unless whitening is pooled they are trained on in the clear first, as `blindtuner study run` does
+        before there are keys: DataError where that leaves the range of the circuit.
 
         X : rows x columns; of a data frame those that the study names, in its order.
         y : the classes' names, or None for an owner of columns without labels.

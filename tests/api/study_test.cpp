@@ -103,6 +103,14 @@ TEST(StudyInterface, GoesFromTheDraftToEveryOwnersModel) {
                      return 0;
                    }),
                    "the same rows for training and for the test"));
+  // Tried in the clear, before there are keys.
+  std::vector<float> large(few.features.begin(), few.features.end());
+  for (float& x : large) x *= 100;
+  EXPECT_TRUE(says(refused([&] {
+                     south.contribute({large, kWidth, few.labels});
+                     return 0;
+                   }),
+                   "on this owner's rows alone, in the clear, these settings take logits to"));
   south.contribute(few, {.test = all.set()});
   north->contribute(all.set());
   EXPECT_TRUE(says(refused([&] { return south.open_model(); }), "not opened yet"));

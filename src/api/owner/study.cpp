@@ -14,6 +14,7 @@
 #include "base/path.h"
 #include "features/samples/class_names.h"
 #include "learn/reference/metrics.h"
+#include "party/owner/study/gain.h"
 #include "party/owner/study/leaving_out.h"
 #include "party/owner/study/partial_scores.h"
 #include "party/owner/study/study_place.h"
@@ -313,6 +314,10 @@ void Study::contribute(const DataSet& rows, const StudyContribution& more) {
       throw DataError("test: the same rows for training and for the test, on which nobody trains");
   }
   data->map = party::named_map(draft, more.whitening);
+  // What is amiss with them is told while keys are not yet made.
+  if (!s.look([](auto& p) { return path_exists(p.training.told_path()); }))
+    party::require_trainable(draft, *records::study_parameters(draft, s.context.allows_insecure()),
+                             *data);
   s.data = std::move(data);
   s.party.reset();
 }

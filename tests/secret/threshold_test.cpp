@@ -11,7 +11,7 @@ namespace {
 
 using namespace testing_support;
 
-constexpr std::size_t kOwners = 5, kThreshold = 3;
+constexpr std::size_t kHolders = 5, kThreshold = 3;
 
 class ThresholdTest : public ::testing::Test {
  protected:
@@ -48,23 +48,23 @@ class ThresholdTest : public ::testing::Test {
   // Every set of decryptors of that size.
   static std::vector<std::vector<std::size_t>> sets(std::size_t size) {
     std::vector<std::vector<std::size_t>> out;
-    for (unsigned bits = 0; bits < 1U << kOwners; ++bits) {
+    for (unsigned bits = 0; bits < 1U << kHolders; ++bits) {
       std::vector<std::size_t> set;
-      for (std::size_t i = 0; i < kOwners; ++i)
+      for (std::size_t i = 0; i < kHolders; ++i)
         if ((bits >> i & 1U) != 0) set.push_back(i);
       if (set.size() == size) out.push_back(set);
     }
     return out;
   }
 
-  JointOwners owners_{Parameters::create(find_parameters("InsecureJoint4")), kOwners};
+  JointOwners owners_{Parameters::create(find_parameters("InsecureJoint4")), kHolders};
 };
 
 TEST_F(ThresholdTest, AsManyAsTheThresholdHaveTheSumOfAllSecrets) {
-  for (const std::size_t threshold : {std::size_t{2}, kThreshold, kOwners}) {
+  for (const std::size_t threshold : {std::size_t{2}, kThreshold, kHolders}) {
     const std::vector<Poly> all = parts(owners_, threshold);
     const Poly secret = owners_.sum.small.ntt().copy_limbs(2, 0);
-    for (std::size_t size = 2; size <= kOwners; ++size)
+    for (std::size_t size = 2; size <= kHolders; ++size)
       for (const std::vector<std::size_t>& set : sets(size))
         EXPECT_EQ(same(together(all, set), secret), size >= threshold)
             << size << " with a threshold of " << threshold;
@@ -77,7 +77,7 @@ TEST_F(ThresholdTest, FewerHoldWhatFitsEverySecret) {
   Prng prng(Seed{8});
   const Ring& ring = owners_.parameters->small_ring();
   const std::vector<Poly> dealt =
-      joint::deal(owners_.owners[0].small, 2, kThreshold, kOwners, prng);
+      joint::deal(owners_.owners[0].small, 2, kThreshold, kHolders, prng);
   const SecretKey other = SecretKey::generate(ring, owners_.owners[0].small.hardness(), prng);
   // A polynomial of degree 2 through the other secret at 0 and through the parts of owners 0 and 1: its value at
   // owner 2's place follows from lambda_0 p_0 + lambda_1 p_1 + lambda_2 p_2 = secret, lambda_2 = 1 for {0, 1, 2}.
@@ -92,8 +92,8 @@ TEST_F(ThresholdTest, FewerHoldWhatFitsEverySecret) {
   EXPECT_FALSE(same(completed[2], dealt[2]));
   // And no part is the secret or another's, nor the same when it is dealt again.
   const std::vector<Poly> again =
-      joint::deal(owners_.owners[0].small, 2, kThreshold, kOwners, prng);
-  for (std::size_t i = 0; i < kOwners; ++i) {
+      joint::deal(owners_.owners[0].small, 2, kThreshold, kHolders, prng);
+  for (std::size_t i = 0; i < kHolders; ++i) {
     EXPECT_FALSE(same(dealt[i], owners_.owners[0].small.ntt().copy_limbs(2, 0)));
     EXPECT_FALSE(same(dealt[i], again[i]));
     for (std::size_t j = 0; j < i; ++j) EXPECT_FALSE(same(dealt[i], dealt[j]));
@@ -144,7 +144,7 @@ TEST_F(ThresholdTest, OneShareTellsNothingToWhoHoldsAnotherPart) {
 
   std::vector<joint::BoxKey> boxes;
   std::vector<joint::PublicBoxKey> keys;
-  for (std::size_t i = 0; i < kOwners; ++i) {
+  for (std::size_t i = 0; i < kHolders; ++i) {
     boxes.push_back(joint::BoxKey::generate());
     keys.push_back(boxes.back().public_key());
   }
@@ -197,7 +197,7 @@ TEST_F(ThresholdTest, MasksOfAllDecryptorsAddUpToZero) {
   const std::vector<Poly> all = parts(owners_, kThreshold);
   std::vector<joint::BoxKey> boxes;
   std::vector<joint::PublicBoxKey> keys;
-  for (std::size_t i = 0; i < kOwners; ++i) {
+  for (std::size_t i = 0; i < kHolders; ++i) {
     boxes.push_back(joint::BoxKey::generate());
     keys.push_back(boxes.back().public_key());
   }

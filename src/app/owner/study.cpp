@@ -41,7 +41,7 @@ StudyPlace place_of(const Where& where) {
   return out;
 }
 
-struct RunOptions {
+struct StudyRunOptions {
   Where where;
   std::string fingerprint;
   StudySecrets secrets;
@@ -101,7 +101,7 @@ void join(const CommonOptions& common, const StudyPlace& place, const StudySecre
 
 /// Does what is due. The rows are read, if they are given and still needed, before anything else: what is amiss with them
 /// is told while keys are not yet made.
-Advance run_phases(const CommonOptions& common, const RunOptions& o, StudyOwner& owner,
+Advance run_phases(const CommonOptions& common, const StudyRunOptions& o, StudyOwner& owner,
                    std::optional<StudyData>& rows, StudyTraining& training) {
   if (const auto draft = owner.draft();
       draft && study_data_given(o.data) && !path_exists(training.report_path())) {
@@ -114,7 +114,7 @@ Advance run_phases(const CommonOptions& common, const RunOptions& o, StudyOwner&
   return take_steps(common, o.wait, owner.name(), [&] { return owner.step(); });
 }
 
-void run(const CommonOptions& common, const RunOptions& o) {
+void run(const CommonOptions& common, const StudyRunOptions& o) {
   const StudyPlace place = place_of(o.where);
   StudyOwnerOptions options = study_options(common, place, o.secrets);
   options.fingerprint = o.fingerprint;
@@ -261,7 +261,7 @@ void add_study(Program& program) {
   program.add_command(
       "study run", "do whatever is due in the study, and wait for the others",
       [&](Command& command) -> std::function<void()> {
-        auto o = std::make_shared<RunOptions>();
+        auto o = std::make_shared<StudyRunOptions>();
         add_where(command, o->where);
         command.add_option("--fingerprint", o->fingerprint,
                            "the study's fingerprint, as the other owners have read it out: once");

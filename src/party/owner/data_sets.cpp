@@ -17,7 +17,7 @@ namespace {
 using nlohmann::json;
 
 constexpr char kPurpose[] = "data sets", kIdentifiersPurpose[] = "identifiers";
-constexpr std::chrono::minutes kPatience{1};
+constexpr std::chrono::minutes kRecordPatience{1};
 
 json to_json(const RecordedDataSet& set) {
   json out = {{"id", to_string(set.id)}, {"contents", to_hex(set.contents)},
@@ -221,7 +221,7 @@ std::string require_columns_of_training(const OwnerFolder& keys, const DataId& s
 }
 
 void record_data_set(const OwnerFolder& keys, const RecordedDataSet& set) {
-  const FileLock lock(keys.folder, "data-sets", FileLock::Kind::kExclusive, kPatience);
+  const FileLock lock(keys.folder, "data-sets", FileLock::Kind::kExclusive, kRecordPatience);
   json all = json::array();
   for (const RecordedDataSet& known : recorded_data_sets(keys)) all.push_back(to_json(known));
   all.push_back(to_json(set));

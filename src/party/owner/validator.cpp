@@ -24,7 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr char kPurpose[] = "rounds of validation";
+constexpr char kRoundsPurpose[] = "rounds of validation";
 
 json round_json(const ValidationRound& r) {
   return {{"round", r.round},
@@ -74,7 +74,7 @@ Validator::Validator(const OwnerFolder& keys, ValidatorOptions options)
 std::optional<Validator::KeptModel> Validator::kept(const fs::path& model, const OwnerKeys& keys) {
   const fs::path path = record_path(model);
   if (!path_exists(path)) return {};
-  const json record = read_sealed(path, keys, kPurpose);
+  const json record = read_sealed(path, keys, kRoundsPurpose);
   const JsonIn in(record, quoted_path(path)), rounds = in.at("rounds");
   KeptModel out;
   out.contents = bytes_from<Sha256Digest>(in.at("model"));
@@ -186,7 +186,7 @@ void Validator::take(ByteSource& source) {
   // the scores are opened. Every round is written, and answered before it appears or does not, so that the
   // time of an answer does not tell which one is the best. The one before stays until the record tells of this.
   write_model(options_.out, keys_.set, file.model, [&](const Sha256Digest& written) {
-    SealedFile sealed(record_path(options_.out), keys_.keys, kPurpose);
+    SealedFile sealed(record_path(options_.out), keys_.keys, kRoundsPurpose);
     const std::vector<double> values = open(name, file);
     const ValidationScore score =
         validation_score(circuit_named(training_.circuit).head(), scores_of(values, data_.layout),
@@ -299,7 +299,7 @@ void Validator::refuse_record(const std::string& why) const {
 void Validator::load_record() {
   json record;
   try {
-    record = read_sealed(record_path(options_.out), keys_.keys, kPurpose);
+    record = read_sealed(record_path(options_.out), keys_.keys, kRoundsPurpose);
   } catch (const DataError& error) {
     throw DataError(std::string(error.what()) +
                     "; have the best model elsewhere, or remove it to start anew");

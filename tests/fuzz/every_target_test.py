@@ -6,7 +6,8 @@ usage: every_target_test.py FUZZ_READERS TARGET...
 Readers are what src/ has of them: the files that open a file from outside, or parse bytes of one. All
 targets run on their kept corpus; each must take one input at least as a good one, and every function
 of those files must have been entered whose name says that it reads. What is not reached stands below, with
-the reason. (No unity build: there functions become parts of their callers, and are never entered.)
+the reason. (Functions that are not declared inline are not made parts of their callers, by the preset's
+-finline-hint-functions: there they would never be entered.)
 """
 import os
 import re

@@ -21,6 +21,10 @@ Sha256Digest hmac_sha256(std::span<const std::uint8_t> key, std::span<const std:
   return out;
 }
 
+Sha256Digest hmac_sha256(std::span<const std::uint8_t> key, std::string_view message) {
+  return hmac_sha256(key, {reinterpret_cast<const std::uint8_t*>(message.data()), message.size()});
+}
+
 Seed hkdf_sha256(std::span<const std::uint8_t> secret, std::span<const std::uint8_t> salt,
                  std::string_view purpose) {
   const std::unique_ptr<EVP_KDF, decltype(&EVP_KDF_free)> kdf(

@@ -11,6 +11,7 @@ namespace blindtuner {
 
 /// HMAC-SHA256 (RFC 2104).
 Sha256Digest hmac_sha256(std::span<const std::uint8_t> key, std::span<const std::uint8_t> message);
+Sha256Digest hmac_sha256(std::span<const std::uint8_t> key, std::string_view message);
 
 /// 256 bits by HKDF-SHA256 (RFC 5869). Keys for different purposes are independent.
 Seed hkdf_sha256(std::span<const std::uint8_t> secret, std::span<const std::uint8_t> salt,

@@ -1,7 +1,6 @@
 #include "base/signature.h"
 
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 
 #include <algorithm>
 #include <memory>
@@ -12,6 +11,7 @@
 #include "base/error.h"
 #include "base/input_file.h"
 #include "base/path.h"
+#include "base/secret_bytes.h"
 
 namespace blindtuner {
 namespace {
@@ -47,12 +47,7 @@ std::vector<std::uint8_t> signed_bytes(std::string_view domain, std::string_view
 
 }  // namespace
 
-SigningKey SigningKey::generate() {
-  SecretBytes secret(kBytes);
-  if (RAND_priv_bytes(secret.span().data(), kBytes) != 1)
-    throw std::runtime_error("the system's random generator failed");
-  return SigningKey(std::move(secret));
-}
+SigningKey SigningKey::generate() { return SigningKey(random_secret(kBytes)); }
 
 SigningKey::SigningKey(SecretBytes secret) : secret_(std::move(secret)) {
   require(secret_.size() == kBytes, "a signing key has 32 bytes");

@@ -8,9 +8,7 @@ namespace blindtuner::rlwe {
 Seed CommonReference::seed(const std::string& key) {
   require(given_.insert(key).second, "a second " + key + " from one reference");
   if (!session_) return fresh_seed();
-  const std::string purpose = "uniform half: " + key;
-  return hmac_sha256(*session_,
-                     {reinterpret_cast<const std::uint8_t*>(purpose.data()), purpose.size()});
+  return hmac_sha256(*session_, "uniform half: " + key);
 }
 
 }  // namespace blindtuner::rlwe

@@ -99,10 +99,6 @@ LedgerEntry entry_from(const JsonIn& in) {
   return e;
 }
 
-std::span<const std::uint8_t> bytes_of(const std::string& text) {
-  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
-
 }  // namespace
 
 json to_json(const LedgerEntry& e) {
@@ -203,7 +199,7 @@ std::string Ledger::header() const {
 }
 
 std::string Ledger::mac(const std::string& text) const {
-  return json_text(json::object({{"mac", to_hex(hmac_sha256(mac_key_, bytes_of(text)))}})) + "\n";
+  return json_text(json::object({{"mac", to_hex(hmac_sha256(mac_key_, text))}})) + "\n";
 }
 
 std::optional<std::vector<LedgerEntry>> Ledger::read() const {

@@ -11,6 +11,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 import zipfile
 import zlib
 from pathlib import Path
@@ -266,6 +267,20 @@ def unfreeze(frozen, folder):
     transformer(folder / "tiny.safetensors")
     for path in folder.rglob("*"):
         path.chmod(0o700 if path.is_dir() else 0o600)
+
+
+def freeze(frozen, owner, server, make, observe, copied=shutil.copytree):
+    """A new folder of what `make` makes and of what is observed of a copy of it."""
+    if frozen.exists():
+        sys.exit(f"{frozen} exists; what is frozen stays as it is")
+    with tempfile.TemporaryDirectory(prefix="blindtuner-frozen-") as scratch:
+        made, copy = Path(scratch) / "made", Path(scratch) / "copy"
+        made.mkdir()
+        make(Programs(owner, server, made))
+        copied(made, copy)
+        (made / "expected.json").write_text(json.dumps(observe(Programs(owner, server, copy)), indent=1) + "\n")
+        shutil.copytree(made, frozen)
+    print(f"{frozen}: {sum(f.stat().st_size for f in frozen.rglob('*') if f.is_file())} bytes")
 
 
 def inspected(programs):

@@ -11,7 +11,7 @@ import unittest
 from pathlib import Path
 
 from frozen_test import differences
-from observations import HERE, INSECURE, Programs, inspected, npz, table
+from observations import HERE, INSECURE, Programs, freeze, inspected, npz, table
 
 FROZEN = HERE / "studies"
 # Megabytes, and read only while keys are made.
@@ -23,9 +23,9 @@ def run(programs, *more):
                           "--quiet", "--json", INSECURE, *more)
 
 
-def make(folder, owner, server):
+def make(programs):
     """A study of two owners with pooled whitening, when both have opened its model: the first one's folder and the exchange."""
-    programs = Programs(owner, server, folder)
+    folder = programs.folder
     for name, samples in (("a", 60), ("b", 30)):
         table(folder / f"{name}.csv", samples, samples)
     (folder / "config.json").write_text(json.dumps({"steps": 2, "batch_size": 64, "learning_rate": 1}))
@@ -68,19 +68,6 @@ def observe(programs):
     return seen
 
 
-def freeze(owner, server, version):
-    frozen = FROZEN / version
-    if frozen.exists():
-        sys.exit(f"{frozen} exists; what is frozen stays as it is")
-    with tempfile.TemporaryDirectory(prefix="blindtuner-frozen-") as scratch:
-        made, copy = Path(scratch) / "made", Path(scratch) / "copy"
-        made.mkdir()
-        make(made, owner, server)
-        shutil.copytree(made, copy)
-        (made / "expected.json").write_text(json.dumps(observe(Programs(owner, server, copy)), indent=1) + "\n")
-        shutil.copytree(made, frozen)
-
-
 class FrozenStudies(unittest.TestCase):
     def test_every_version(self):
         versions = sorted(FROZEN.glob("*/expected.json"))
@@ -97,6 +84,6 @@ class FrozenStudies(unittest.TestCase):
 
 if __name__ == "__main__":
     if "--freeze" in sys.argv:
-        freeze(sys.argv[1], sys.argv[2], sys.argv[4])
+        freeze(FROZEN / sys.argv[4], sys.argv[1], sys.argv[2], make, observe)
     else:
         unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)

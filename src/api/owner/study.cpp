@@ -12,6 +12,7 @@
 #include "base/input_file.h"
 #include "base/json.h"
 #include "base/path.h"
+#include "base/secret_bytes.h"
 #include "features/samples/class_names.h"
 #include "learn/reference/metrics.h"
 #include "party/owner/study/gain.h"
@@ -119,8 +120,8 @@ struct Study::State {
         place.exchange, "owner-" + place.name + (changes ? "" : "-looks"));
     out.allow_insecure = context.allows_insecure();
     out.changes = changes;
-    if (!passphrase.empty()) out.passphrase = [this] { return copied(passphrase); };
-    out.new_passphrase = [this] { return copied(passphrase); };
+    if (!passphrase.empty()) out.passphrase = [this] { return secret_copy(passphrase.span()); };
+    out.new_passphrase = [this] { return secret_copy(passphrase.span()); };
     out.fingerprint = fingerprint;
     out.without = without;
     const auto pass_on = [this](auto OwnerNotices::*member) {
@@ -186,9 +187,6 @@ struct Study::State {
   }
 
  private:
-  static SecretBytes copied(const SecretBytes& from) {
-    return secret_of({reinterpret_cast<const char*>(from.span().data()), from.size()});
-  }
   party::StudyData in_order() {
     party::StudyData out = *data;
     out.train = party::in_study_order(std::move(out.train), party->owner);

@@ -19,8 +19,7 @@ constexpr std::size_t kMaxBytes = std::size_t{1} << 26;
 std::string text_of(const nlohmann::json& record, const OwnerKeys& keys, std::string_view purpose) {
   const std::string sealed = plain_json_text(record);
   Seed key = derived_key(keys, "blindtuner record 1 " + std::string(purpose));
-  const Sha256Digest seal =
-      hmac_sha256(key, {reinterpret_cast<const std::uint8_t*>(sealed.data()), sealed.size()});
+  const Sha256Digest seal = hmac_sha256(key, sealed);
   wipe(key.data(), key.size());
   return plain_json_text({{"record", record}, {"seal", to_hex(seal)}}, 2) + "\n";
 }

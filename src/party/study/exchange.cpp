@@ -110,9 +110,13 @@ StudyMessage StudyExchange::heard(const StudyManifest& manifest, const std::stri
   return std::move(*out);
 }
 
+bool StudyExchange::has_said(const std::string& name) const {
+  return path_exists(folder_ / "said" / name);
+}
+
 bool StudyExchange::said(const std::string& name) {
+  if (!has_said(name) || !channel_->begun(name)) return false;
   const fs::path own = folder_ / "said" / name;
-  if (!path_exists(own) || !channel_->begun(name)) return false;
   if (const std::optional<std::string> text = text_there(name);
       text && !says_the_same(*text, read_own(own)))
     throw DataError(channel_->place(name) + ": is not what was said from here, which is in " +
@@ -125,7 +129,7 @@ bool StudyExchange::said(const std::string& name) {
 void StudyExchange::say(const std::string& name, const std::function<std::string()>& make) {
   require(changes_, "who only looks says nothing");
   const fs::path own = folder_ / "said" / name;
-  if (!path_exists(own)) {
+  if (!has_said(name)) {
     const std::string text = make();
     // A folder that was put back from a copy would say it in another way, and take what all others have heard from them.
     if (const std::optional<std::string> there = text_there(name);

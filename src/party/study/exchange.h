@@ -45,6 +45,8 @@ class StudyExchange {
   StudyMessage heard(const StudyManifest& manifest, const std::string& kind, std::uint64_t session,
                      const std::string& from);
 
+  /// Whether this party has said it, be it there or lost.
+  bool has_said(const std::string& name) const;
   /// Whether it was said, and is there. Throws DataError where something else is there.
   bool said(const std::string& name);
   /// Says what was said before under the name; else what `make` gives.

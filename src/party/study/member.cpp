@@ -144,7 +144,7 @@ std::unique_ptr<ByteSource> StudyMember::share_source(ShareKind kind, const std:
 }
 
 void StudyMember::require_exchange() {
-  if (path_exists(exchange_.folder() / "said" / study_record_name("join", 0, name_)) &&
+  if (exchange_.has_said(study_record_name("join", 0, name_)) &&
       !exchange_.channel().begun("draft"))
     throw DataError(exchange_.channel().place("draft") +
                     ": the study that was joined is not there: has the exchange been moved "

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/hmac.h"
 #include "base/random.h"
+#include "base/secret_bytes.h"
 
 namespace blindtuner::secret::joint {
 namespace {
@@ -90,13 +91,7 @@ std::optional<Seed> wrapping_key(const BoxKey& own, const PublicBoxKey& other,
 
 }  // namespace
 
-BoxKey BoxKey::generate() {
-  SecretBytes secret(kBytes);
-  Seed seed = fresh_seed();
-  std::copy(seed.begin(), seed.end(), secret.span().begin());
-  wipe(seed.data(), seed.size());
-  return BoxKey(std::move(secret));
-}
+BoxKey BoxKey::generate() { return BoxKey(random_secret(kBytes)); }
 
 BoxKey::BoxKey(SecretBytes secret) : secret_(std::move(secret)) {
   require(secret_.size() == kBytes, "a box key has 32 bytes");

@@ -3,13 +3,12 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "base/path.h"
 
 namespace blindtuner::party {
 namespace {
 
 bool has_said(StudyOwner& owner, const char* kind) {
-  return path_exists(owner.exchange().folder() / "said" / owner.record(kind, owner.name()));
+  return owner.exchange().has_said(owner.record(kind, owner.name()));
 }
 
 std::string list_of(std::span<const std::string> names) {

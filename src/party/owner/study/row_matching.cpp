@@ -1,11 +1,10 @@
 #include "party/owner/study/row_matching.h"
 
-#include <openssl/rand.h>
-
 #include <algorithm>
 
 #include "base/error.h"
 #include "base/hmac.h"
+#include "base/secret_bytes.h"
 #include "party/owner/study/boxes.h"
 #include "party/study/study_run.h"
 
@@ -67,8 +66,7 @@ RowHashes hash_rows(std::span<const std::string> ids, std::span<const std::uint8
   RowHashes out;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (ids[i].empty()) continue;
-    const Sha256Digest digest =
-        hmac_sha256(key, {reinterpret_cast<const std::uint8_t*>(ids[i].data()), ids[i].size()});
+    const Sha256Digest digest = hmac_sha256(key, ids[i]);
     out.emplace_back(RowHash{}, static_cast<std::uint32_t>(i));
     std::copy_n(digest.begin(), sizeof(RowHash), out.back().first.begin());
   }
@@ -81,10 +79,7 @@ RowHashes row_hashes(StudyOwner& owner, std::span<const std::string> ids) {
 }
 
 Sha256Digest send_match_key(ByteSink& sink, StudyOwner& owner) {
-  SecretBytes key(kKeyBytes);
-  if (RAND_priv_bytes(key.span().data(), static_cast<int>(kKeyBytes)) != 1)
-    throw std::runtime_error("the system's random generator failed");
-  return seal(sink, owner, kMatchKeyRecord, key.span());
+  return seal(sink, owner, kMatchKeyRecord, random_secret(kKeyBytes).span());
 }
 
 Sha256Digest send_row_hashes(ByteSink& sink, StudyOwner& owner, std::span<const std::string> ids) {

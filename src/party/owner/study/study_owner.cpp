@@ -1,11 +1,10 @@
 #include "party/owner/study/study_owner.h"
 
-#include <openssl/rand.h>
-
 #include <algorithm>
 
 #include "base/error.h"
 #include "base/path.h"
+#include "base/secret_bytes.h"
 #include "io/file_stream.h"
 #include "party/owner/study/study_parts.h"
 #include "secret/disclosure.h"
@@ -21,19 +20,6 @@ namespace fs = std::filesystem;
 constexpr const char *kIdentity = "a study's identity", *kSetupSeed = "a study's set-up seed";
 constexpr std::size_t kSealingBytes = 32;
 constexpr const char* kShareRecords[] = {"ways", "shares", "relin1", "relin2"};
-
-SecretBytes part_of(const SecretBytes& all, std::size_t begin, std::size_t count) {
-  SecretBytes out(count);
-  std::ranges::copy(all.span().subspan(begin, count), out.span().begin());
-  return out;
-}
-
-SecretBytes random_secret(std::size_t count) {
-  SecretBytes out(count);
-  if (RAND_priv_bytes(out.span().data(), static_cast<int>(count)) != 1)
-    throw std::runtime_error("the system's random generator failed");
-  return out;
-}
 
 /// What it has committed to before anybody's was to be seen.
 constexpr ShareKind kFirstKinds[] = {ShareKind::kWayIn, ShareKind::kLinear, ShareKind::kFirstRound};
@@ -74,7 +60,7 @@ class SetupSeed {
 SetupSeed setup_seed(StudyOwner& owner) {
   return SetupSeed(read_private(owner.session_folder() / "setup.seed", kSetupSeed, 32, [&] {
     const SecretBytes& passphrase = owner.passphrase();
-    return part_of(passphrase, 0, passphrase.size());
+    return secret_copy(passphrase.span());
   }));
 }
 
@@ -151,9 +137,9 @@ void StudyOwner::load_identity() {
   require(options_.changes, "who only looks signs nothing");
   const SecretBytes both =
       read_private(exchange().folder() / "identity", kIdentity, SigningKey::kBytes + kSealingBytes,
-                   [&] { return part_of(passphrase(), 0, passphrase().size()); });
-  sealing_ = part_of(both, SigningKey::kBytes, kSealingBytes);
-  signing_.emplace(part_of(both, 0, SigningKey::kBytes));
+                   [&] { return secret_copy(passphrase().span()); });
+  sealing_ = secret_copy(both.span().subspan(SigningKey::kBytes));
+  signing_.emplace(secret_copy(both.span().first(SigningKey::kBytes)));
 }
 
 const SigningKey& StudyOwner::signing_key() {
@@ -163,7 +149,7 @@ const SigningKey& StudyOwner::signing_key() {
 
 secret::joint::BoxKey StudyOwner::box_key() {
   load_identity();
-  return secret::joint::BoxKey(part_of(sealing_, 0, sealing_.size()));
+  return secret::joint::BoxKey(secret_copy(sealing_.span()));
 }
 
 void StudyOwner::say(const StudyMessage& message) {
@@ -173,9 +159,7 @@ void StudyOwner::say(const StudyMessage& message) {
   exchange().say(record_name, [&] { return signed_text(message, signing_key()); });
 }
 
-bool StudyOwner::said(const char* kind) {
-  return path_exists(exchange().folder() / "said" / record(kind, name()));
-}
+bool StudyOwner::said(const char* kind) { return exchange().has_said(record(kind, name())); }
 
 // --- What is asked of it --------------------------------------------------------------------------
 
@@ -195,8 +179,9 @@ void StudyOwner::create(const StudyDraft& draft) {
 }
 
 void StudyOwner::prepare() {
-  const fs::path said_agree = exchange().folder() / "said" / study_record_name(kAgree, 0, name());
-  if (!agreed_ && path_exists(said_agree) && missing_joins().empty()) {
+  if (const std::string agree = study_record_name(kAgree, 0, name());
+      !agreed_ && exchange().has_said(agree) && missing_joins().empty()) {
+    const fs::path said_agree = exchange().folder() / "said" / agree;
     // What it kept then says what was changed; this says that something was.
     const std::vector<std::uint8_t> bytes = read_file(said_agree, kMaxMessageBytes);
     const SignedMessage said =
@@ -271,7 +256,7 @@ bool StudyOwner::ready() { return exchange().kept(record(kReady, std::string(kSe
 
 OwnerKeys StudyOwner::own_keys() {
   OwnerKeys out = read_secret_key(session_folder() / "secret.key", allow_insecure(),
-                                  [&] { return part_of(passphrase(), 0, passphrase().size()); });
+                                  [&] { return secret_copy(passphrase().span()); });
   if (out.id != session().owners[index()])
     throw DataError(quoted_path(session_folder() / "secret.key") +
                     ": is not the key of this study's session");
@@ -293,7 +278,7 @@ std::vector<Phase> StudyOwner::setup_phases() {
        [this] {
          std::vector<Awaited> out = missing_joins();
          if (out.empty() && options_.fingerprint.empty() &&
-             !path_exists(exchange().folder() / "said" / study_record_name(kAgree, 0, name())))
+             !exchange().has_said(study_record_name(kAgree, 0, name())))
            out.push_back({name(), "fingerprint"});
          return out;
        },
@@ -360,7 +345,7 @@ void StudyOwner::require_part() {
   if (std::ranges::find(read->owners, name()) == read->owners.end() && name() != read->recipient)
     throw DataError("the study '" + read->name + "' has no owner '" + name() + "'");
   const std::string joined = study_record_name("join", 0, name());
-  if (exchange().channel().begun(joined) && !path_exists(exchange().folder() / "said" / joined))
+  if (exchange().channel().begun(joined) && !exchange().has_said(joined))
     throw DataError(exchange().channel().place(joined) + ": somebody has joined as '" + name() +
                     "' already, from another folder, where it goes on");
 }
@@ -368,8 +353,7 @@ void StudyOwner::require_part() {
 void StudyOwner::agree() {
   const StudyManifest& m = manifest();
   const std::string said_name = study_record_name(kAgree, 0, name());
-  if (!path_exists(exchange().folder() / "said" / said_name))
-    require_fingerprint(options_.fingerprint);
+  if (!exchange().has_said(said_name)) require_fingerprint(options_.fingerprint);
   for (const std::string& party : m.draft.parties()) {
     const std::string joined = study_record_name("join", 0, party);
     exchange().keep(joined, *exchange().find(joined));

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/path.h"
+#include "base/secret_bytes.h"
 #include "io/file_size.h"
 #include "io/file_stream.h"
 #include "party/owner/study/boxes.h"
@@ -22,12 +23,6 @@ std::size_t part_bytes(const Parameters& p) {
 std::vector<std::uint8_t> bound_to(StudyOwner& owner, std::size_t from, std::size_t to) {
   return bound_words({"blindtuner study part 1", to_hex(owner.manifest().digest),
                       to_string(owner.keys().id), std::to_string(from), std::to_string(to)});
-}
-
-SecretBytes copy_of(const SecretBytes& secret) {
-  SecretBytes out(secret.size());
-  std::ranges::copy(secret.span(), out.span().begin());
-  return out;
 }
 
 }  // namespace
@@ -92,7 +87,7 @@ joint::OpeningPart opening_part(StudyOwner& owner, const Parameters& parameters,
                                 std::span<const std::string> decryptors) {
   const fs::path path = owner.session_folder() / kOpeningPart;
   const SecretBytes bytes = read_private(path, kPart, part_bytes(parameters),
-                                         [&] { return copy_of(owner.passphrase()); });
+                                         [&] { return secret_copy(owner.passphrase().span()); });
   Poly part(parameters.small_ring(), kResultPrimes, 0, Domain::kNtt, /*wiped=*/true);
   unpack_residues(bytes.span(), part, quoted_path(path));
   std::vector<std::size_t> places;

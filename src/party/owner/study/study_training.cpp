@@ -159,9 +159,7 @@ bool StudyTraining::reads() {
 
 bool StudyTraining::through() {
   if (reads()) return path_exists(model_path());
-  return path_exists(owner_.exchange().folder() / "said" /
-                     owner_.record(kModelAnswer, owner_.name())) ||
-         !is_decryptor();
+  return owner_.exchange().has_said(owner_.record(kModelAnswer, owner_.name())) || !is_decryptor();
 }
 
 std::vector<fs::path> StudyTraining::kept_to_send() {
@@ -304,8 +302,7 @@ void StudyTraining::commit(const char* record_kind, const char* commit_kind,
   const fs::path file = owner_.session_folder() / record_kind;
   // Once something was said of it, it stays what it is.
   if (!path_exists(file)) {
-    if (path_exists(owner_.exchange().folder() / "said" /
-                    owner_.record(commit_kind, owner_.name())))
+    if (owner_.exchange().has_said(owner_.record(commit_kind, owner_.name())))
       throw DataError(quoted_path(file) + ": is gone, although the others were told of it");
     FileSink sink(file, kForTheOwner);
     (void)write(sink);

@@ -201,14 +201,6 @@ StudyMessage commitment(StudyMember& member, const char* commit_kind,
 
 namespace {
 
-/// A digest that a party has said.
-Sha256Digest said_digest(StudyMember& member, const char* kind, const std::string& from,
-                         const char* name) {
-  const StudyMessage said = member.heard(kind, from);
-  return hex_member<32>(
-      JsonIn(said.body, member.exchange().channel().place(member.record(kind, from))), name);
-}
-
 std::optional<std::string> transcript_there(StudyMember& member) {
   const std::unique_ptr<ByteSource> source =
       member.exchange().channel().find(member.record(kTranscript, std::string(kServerName)));
@@ -216,6 +208,13 @@ std::optional<std::string> transcript_there(StudyMember& member) {
 }
 
 }  // namespace
+
+Sha256Digest said_digest(StudyMember& member, const char* kind, const std::string& from,
+                         const char* name) {
+  const StudyMessage said = member.heard(kind, from);
+  return hex_member<32>(
+      JsonIn(said.body, member.exchange().channel().place(member.record(kind, from))), name);
+}
 
 Sha256Digest model_contents(StudyMember& member) {
   return said_digest(member, kModel, std::string(kServerName), "contents");

@@ -17,6 +17,8 @@ inline constexpr const char *kMatchCommit = "match-commit", *kMatchRecord = "mat
 inline constexpr const char* kRows = "rows";  ///< records/study/joint_run.h
 inline constexpr const char *kStatsCommit = "stats-commit", *kStatsRecord = "stats";
 inline constexpr const char *kStatsAnswer = "stats-answer", *kStatsShareRecord = "stats-share";
+/// Which map of the pooled statistics it has computed ("map", a digest under a key that only those have who opened them).
+inline constexpr const char* kMap = "data-map";
 inline constexpr const char *kDataCommit = "data-commit", *kDataRecord = "data";
 inline constexpr const char *kModel = "model", *kModelRecord = "model-file";  ///< the server's
 inline constexpr const char *kModelAnswer = "answer", *kShareRecord = "share";
@@ -40,6 +42,9 @@ std::optional<std::vector<std::string>> first_here(StudyMember& member);
 /// The owners who open the model with these contents: all, or those whom the server has named. Empty as long as it has not.
 /// Throws DataError where it names others than so many, each of whom has said that it is there for this model.
 std::vector<std::string> decryptors_of(StudyMember& member, const Sha256Digest& model);
+/// A digest that a party has said in this session, in a message that is there.
+Sha256Digest said_digest(StudyMember& member, const char* kind, const std::string& from,
+                         const char* name);
 /// What the server has said of the model, once it has.
 Sha256Digest model_contents(StudyMember& member);
 

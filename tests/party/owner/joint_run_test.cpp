@@ -185,6 +185,7 @@ TEST(JointRun, TrainsAsWellAsTheUnionInTheClear) {
   for (std::size_t k = 0; k < kOwners; ++k)
     maps.push_back(pooled_map(run, s.door(k).open(sum, sums_shares[k], {"'sums'"}), exponents));
   EXPECT_EQ(maps[0].digest(), maps[2].digest());
+  EXPECT_EQ(digest_of_map(maps[0]), digest_of_map(maps[2]));
 
   // The data, and the training.
   JointDataset data(run.arrangement);

@@ -215,7 +215,7 @@ TEST_F(StudyTrainingTest, NobodyIsLeftOutWhoseStatisticsAreOpenedOrAgainstTheOth
   without_.clear();
   EXPECT_FALSE(fs::exists(exchange("without-s1-a")));
   // As c goes on, so does the study.
-  run([&] { return fs::exists(exchange("stats-share-s1-c")); });
+  run([&] { return fs::exists(exchange("data-map-s1-c")); });
   run({"a", "b"});
   // Two who go on without each other's.
   EXPECT_EQ(told("a", {"c"}), "");

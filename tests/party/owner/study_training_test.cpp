@@ -123,6 +123,27 @@ TEST_F(StudyTrainingTest, OwnersAddUpTheStatisticsThemselves) {
   store(exchange("ways-s1-b"), ways);
   EXPECT_EQ(complaint("c"), "");
   EXPECT_TRUE(fs::exists(exchange("stats-answer-s1-c")));
+
+  // Who has made another map of them is named before data go out.
+  run([&] {
+    return fs::exists(exchange("data-map-s1-a")) && fs::exists(exchange("data-map-s1-b"));
+  });
+  const fs::path map = exchange("data-map-s1-b");
+  const testing_support::Bytes honest = load(map);
+  store_text(
+      map, signed_text(
+               {kMap, "b", party("c").owner->manifest().digest, 1, {{"map", std::string(64, '0')}}},
+               key_of("b")));
+  fs::remove(path("c") / "seen" / map.filename());
+  const std::string said = complaint("c");
+  EXPECT_NE(said.find("'c' has another map of the pooled statistics than 'b':"), std::string::npos)
+      << said;
+  EXPECT_FALSE(fs::exists(path("c") / "s1" / "data"));
+  store(map, honest);
+  fs::remove(path("c") / "seen" / map.filename());
+  EXPECT_EQ(complaint("c"), "");
+  run({"a", "b", "c"});
+  EXPECT_TRUE(fs::exists(exchange("data-s1-c")));
 }
 
 TEST_F(StudyTrainingTest, JoinsColumnsOfTheSameRows) {
@@ -385,7 +406,7 @@ TEST_F(StudyTrainingTest, TheOthersGoOnWithoutAnOwnerWhoIsAway) {
     EXPECT_EQ(load_classifier(path("c") / "s1" / "model.npz").classifier.weights, model.weights);
     StudyServer server(
         {path("server"), std::make_shared<FolderChannel>(exchange(), "server-looks"), true, false});
-    EXPECT_EQ(study_audit(server, path("audit")).transcript.data, study_data_contents(server));
+    EXPECT_EQ(study_audit(server).transcript.data, study_data_contents(server));
   }
 }
 

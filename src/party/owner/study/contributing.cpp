@@ -62,6 +62,27 @@ Whitening pooled_map(const JointRun& run, std::span<const double> opened,
                         epsilon);
 }
 
+Sha256Digest digest_of_map(const Whitening& map) {
+  constexpr double kParts = 1024;
+  Sha256 hash;
+  hash.add("blindtuner study map 1").add_number(map.input_width()).add_number(map.output_width());
+  const auto add = [&](double x) {
+    hash.add_number(static_cast<std::uint64_t>(std::llround(kParts * x)));
+  };
+  const Eigen::MatrixXd& m = map.map();
+  // A row's norm is one over its column's unit, or 0 for a column without influence.
+  for (Eigen::Index j = 0; j < m.rows(); ++j) {
+    const double norm = m.row(j).norm();
+    hash.add_number(norm > 0 ? 1 : 0);
+    if (norm <= 0) continue;
+    add(std::log2(norm));
+    for (Eigen::Index k = 0; k < m.cols(); ++k) add(m(j, k) / norm);
+  }
+  const Eigen::VectorXd mean = m.transpose() * map.mean();
+  for (const double x : mean) add(x);
+  return hash.finish();
+}
+
 FeatureMatrix features_for(const JointRun& run, std::size_t owner, const FeatureMatrix& features,
                            const std::optional<Whitening>& map) {
   const auto columns = static_cast<Eigen::Index>(run.arrangement.owners[owner].columns);

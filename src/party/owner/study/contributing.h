@@ -27,6 +27,10 @@ Whitening pooled_map(const JointRun& run, std::span<const double> opened,
                      std::span<const std::optional<int>> exponents,
                      double epsilon = Whitening::kDefaultEpsilon);
 
+/// What tells a map from one that trains otherwise, and not from one whose last digits another machine has computed otherwise: of
+/// every entry, and of the mean's place in the map, what is above 2^-10 of its column's unit.
+Sha256Digest digest_of_map(const Whitening& map);
+
 /// Features as they are trained on: through the map, if there is one, with columns of zeros where it has fewer directions than
 /// the layout columns.
 FeatureMatrix features_for(const JointRun& run, std::size_t owner, const FeatureMatrix& features,

@@ -5,7 +5,10 @@
 
 #include "base/atomic_file.h"
 #include "base/error.h"
+#include "base/hmac.h"
 #include "base/path.h"
+#include "base/scratch_folder.h"
+#include "features/samples/class_names.h"
 #include "io/file_stream.h"
 #include "learn/result_shape.h"
 #include "party/owner/study/contributing.h"
@@ -96,12 +99,18 @@ std::vector<Phase> StudyTraining::phases() {
        },
        [this] { return missing_of(owner_, nullptr, kStatsAnswer, Stage::kStatistics); },
        [this] { show(kStatsShareRecord); }},
+      {"says which map it has",
+       [=, this] {
+         // Whose data are out has the map that it has.
+         return !pooled() || sent(kMap) || sent(kDataCommit) || !counts(Stage::kData);
+       },
+       [this] { return missing_of(owner_, kStatsShareRecord, kStatsAnswer, Stage::kStatistics); },
+       [this] { say_map(); }},
       {"sends its data",
        [=, this] { return sent_record(kDataRecord, kDataCommit) || !counts(Stage::kData); },
        [=, this] {
-         return with_data(
-             pooled() ? missing_of(owner_, kStatsShareRecord, kStatsAnswer, Stage::kStatistics)
-                      : missing_of(owner_, nullptr, kRows, Stage::kRows));
+         return with_data(pooled() ? missing_of(owner_, nullptr, kMap, Stage::kData)
+                                   : missing_of(owner_, nullptr, kRows, Stage::kRows));
        },
        [this] { send_data(); }},
       {"sends its held-out rows",
@@ -418,7 +427,7 @@ std::vector<OpeningShare> StudyTraining::shares_of(std::span<const std::string> 
 
 static_assert(kDefaultStudyEpsilon == Whitening::kDefaultEpsilon);
 
-Whitening StudyTraining::pooled_whitening() {
+StudyTraining::PooledMap StudyTraining::pooled_whitening() {
   const JointRun& r = run();
   const JointStatistics all = joint_statistics(owner_, r);
   const EncryptedSums& sums = all.sums;
@@ -439,9 +448,42 @@ Whitening StudyTraining::pooled_whitening() {
                     owner_.record(kStatsCommit, "OWNER") +
                     "' is not the same, it is that owner who has signed two");
   }
-  return pooled_map(
-      r, owner_.is_recipient() ? values_of_shares(sums, shares) : door().open(sums, shares, from),
-      pooled_exponents(study_rows(owner_)), owner_.manifest().draft.epsilon);
+  PooledMap out{pooled_map(r,
+                           owner_.is_recipient() ? values_of_shares(sums, shares)
+                                                 : door().open(sums, shares, from),
+                           pooled_exponents(study_rows(owner_)), owner_.manifest().draft.epsilon),
+                {}};
+  // The statistics could be guessed, and a digest of their map would tell whether they were guessed right.
+  Sha256 key;
+  key.add("blindtuner study map key 1");
+  for (const OpeningShare& share : shares) key.add(share_content(share.polynomials, share.noise));
+  out.digest = hmac_sha256(key.finish(), digest_of_map(out.map));
+  require_one_map(out.digest);
+  return out;
+}
+
+void StudyTraining::require_one_map(const Sha256Digest& own) {
+  std::vector<std::string> others;
+  for (const std::string& owner : contributors(owner_, Stage::kData))
+    if (owner != owner_.name() &&
+        owner_.exchange().hear(owner_.manifest(), kMap, owner_.session_number(), owner) &&
+        said_digest(owner_, kMap, owner, "map") != own)
+      others.push_back(owner);
+  if (!others.empty())
+    throw DataError("'" + owner_.name() + "' has another map of the pooled statistics than " +
+                    list_of_names(others) +
+                    ": rows that go through different maps cannot be trained on together; owners "
+                    "whose programs were built alike have the same");
+}
+
+void StudyTraining::say_map() {
+  const PooledMap pooled = pooled_whitening();
+  pooled.map.save(owner_.session_folder() / "whitening.npz");
+  owner_.say({kMap,
+              owner_.name(),
+              owner_.manifest().digest,
+              owner_.session_number(),
+              {{"map", to_hex(pooled.digest)}}});
 }
 
 void StudyTraining::send_data() {
@@ -449,8 +491,13 @@ void StudyTraining::send_data() {
   const StudyData& own = data();
   require_room_in_rounds();
   std::optional<Whitening> map = own.map;
-  if (pools_statistics(owner_.manifest().draft)) map = pooled_whitening();
-  if (map) map->save(owner_.session_folder() / "whitening.npz");
+  const fs::path kept = owner_.session_folder() / "whitening.npz";
+  if (pools_statistics(owner_.manifest().draft)) {
+    require_one_map(said_digest(owner_, kMap, owner_.name(), "map"));
+    map = Whitening::load(kept);
+  } else if (map) {
+    map->save(kept);
+  }
   send(kDataRecord, kDataCommit, [&](ByteSink& sink) {
     Disclosure at = door();
     const Task task(owner_.listener(), "encrypting");
@@ -597,7 +644,7 @@ void StudyTraining::open() {
     // Who has sent data has the map already.
     if (!path_exists(map)) {
       if (pools_statistics(owner_.manifest().draft))
-        pooled_whitening().save(map);
+        pooled_whitening().map.save(map);
       else if (!outside && data().map)
         data().map->save(map);
     }

@@ -9,6 +9,7 @@
 //   stats          its part of the statistics of all rows, where the whitening is pooled; "stats-commit" names its contents
 //   stats-share    its share of their sum, sealed to all owners; named by "stats-answer". Shares are shown once all who open have
 //                  named theirs: whoever sees the others' first would choose what comes out
+//   data-map       which map of the pooled statistics it has (party/study/study_run.h): owners with different ones send no data
 //   data           its data; "data-commit"
 //   held-out       where there are rounds of validation (party/study/rounds.h) a tenth of its rows, which nobody trains on; and in
 //                  each round shares and a vote
@@ -107,8 +108,15 @@ class StudyTraining {
 
   void send_match_key();
   void send_match();
-  /// Of the opened statistics of all rows.
-  Whitening pooled_whitening();
+  struct PooledMap {
+    Whitening map;
+    Sha256Digest
+        digest;  ///< keyed by the shares that it was opened with, which nobody else can read
+  };
+  /// Of the opened statistics of all rows. Throws DataError that names who has said that it has another.
+  PooledMap pooled_whitening();
+  void require_one_map(const Sha256Digest& own);
+  void say_map();
   void say_rows();
   void send_statistics();
   void answer_statistics();

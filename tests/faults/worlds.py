@@ -170,13 +170,18 @@ def study(folder):
     s.go("sbc")         # the keys; what b's and c's rows are
     s.keep("telling", "a", "shares", "shares-s1-[bc]", "relin?-s1-[bc]")
     s.go("abcb")        # statistics, which b and c answer
-    s.go("abcb")        # whose shares all show; b's and c's data
+    s.keep("pooling", "a", *KEYS_OF_ALL)
+    s.go("abcb")        # whose shares all show; b's and c's maps
     s.keep("sending", "a", *KEYS_OF_ALL)
-    s.go("a")
+    s.go("abc")         # and a's, and the data of all
     s.keep("training", "server", *SHARES_OF_ALL)
-    s.go("sab")         # the model; a and b are there
+    s.go("s")           # the model
+    s.keep("looking", "a", *KEYS_OF_ALL)
+    s.go("ab")          # a and b are there
     s.keep("naming", "server", *KEYS_OF_ALL)
-    s.go("sbab")        # they are the ones who open it; their shares, b opens it
+    s.go("sb")          # they are the ones who open it; b's answer
+    s.keep("giving", "a", *KEYS_OF_ALL)
+    s.go("ab")          # their shares, b opens it
     s.keep("opening", "a", *KEYS_OF_ALL)
     s.go("a")
     s.keep("receiving", "l", *KEYS_OF_ALL)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "base/error.h"
@@ -80,6 +81,15 @@ double weight_norm_limit(const TrainingConfig& config, std::size_t samples, int 
   for (std::size_t s = 0; s < coefficients.size(); ++s)
     sum += std::abs(coefficients[s]) * static_cast<double>(batches[s].count);
   return sizes.largest * circuit.largest_residual * sum;
+}
+
+double mean_weight_norm_limit(const TrainingConfig& config, std::size_t samples, int steps,
+                              const HeadCircuit& circuit, const FeatureSizes& sizes,
+                              std::size_t classes) {
+  const double slope = circuit.head().loss_slope(std::numeric_limits<double>::infinity(), classes);
+  const double of_all = slope / (static_cast<double>(classes) * circuit.largest_residual);
+  return std::sqrt(std::min(1.0, of_all)) *
+         weight_norm_limit(config, samples, steps, circuit, sizes);
 }
 
 double score_noise(const Parameters& parameters, const ProductLayout& l, double weight_noise,

@@ -35,6 +35,16 @@ double model_noise(const Parameters& parameters, const ProductLayout& layout,
 double weight_norm_limit(const TrainingConfig& config, std::size_t samples, int steps,
                          const HeadCircuit& circuit, const FeatureSizes& sizes);
 
+/// Of the norms of all classes' weights together, the root mean square:
+///
+///   largest sqrt(r min(r, d / classes)) sum_s |c_s| n_s
+///
+/// d bounding sum_k |P_k - y_k| of a sample (Head::loss_slope of any loss), so that r d bounds the square of its residuals' norm: 2 for
+/// softmax, whatever the number of classes. For whoever counts what the scores of all classes tell together.
+double mean_weight_norm_limit(const TrainingConfig& config, std::size_t samples, int steps,
+                              const HeadCircuit& circuit, const FeatureSizes& sizes,
+                              std::size_t classes);
+
 /// The same as model_noise() of a score of encrypted prediction, by a model whose weights have errors
 /// of `weight_noise` and norm `norm_w` for a class at most; sizes of the samples that are scored.
 /// Where it decides a publication's noise, norm_w is weight_norm_limit(): what was decrypted would

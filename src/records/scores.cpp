@@ -35,7 +35,7 @@ void read_scores_section(ContainerReader& in, const Parameters& p, ScoresFile& f
       });
 }
 
-void write_scores(ByteSink& sink, const KeySet& keys, const ScoresFile& file) {
+Sha256Digest write_scores(ByteSink& sink, const KeySet& keys, const ScoresFile& file) {
   require(file.training && file.training->circuit == file.circuit && file.trained_on,
           "scores are of some model");
   ContainerWriter out(sink, header_for(FileKind::kScores, keys));
@@ -45,11 +45,12 @@ void write_scores(ByteSink& sink, const KeySet& keys, const ScoresFile& file) {
   out.bytes(*file.trained_on);
   write_scores_section(out, *keys.parameters, file);
   out.commit();
+  return out.contents();
 }
 
 void write_scores(const std::filesystem::path& path, const KeySet& keys, const ScoresFile& file) {
   FileSink sink(path);
-  write_scores(sink, keys, file);
+  (void)write_scores(sink, keys, file);
 }
 
 ScoresFile read_scores(ByteSource& source, const KeySet& keys,

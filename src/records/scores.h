@@ -28,7 +28,8 @@ struct ScoresFile {
 };
 
 /// `training` and `trained_on` must be there.
-void write_scores(ByteSink& sink, const KeySet& keys, const ScoresFile& scores);
+/// Returns ContainerWriter::contents().
+Sha256Digest write_scores(ByteSink& sink, const KeySet& keys, const ScoresFile& scores);
 void write_scores(const std::filesystem::path& path, const KeySet& keys, const ScoresFile& scores);
 ScoresFile read_scores(ByteSource& source, const KeySet& keys,
                        const AcceptFile<ScoresFile>& accept = {});

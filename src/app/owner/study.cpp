@@ -121,33 +121,23 @@ void run(const CommonOptions& common, const StudyRunOptions& o) {
   options.without = o.without;
   options.holds_answer = o.hold;
   if (o.audit)
-    options.audit = [&, program = checked_server_program(o.server)] {
-      const fs::path scratch = place.folder / "audit";
+    options.audit = [&, program = checked_server_program(o.server)](const fs::path& folder) {
       std::vector<std::string> arguments = {"study",
                                             "--audit",
                                             "all",
                                             "--folder",
-                                            scratch.string(),
+                                            folder.string(),
                                             "--exchange",
                                             place.exchange.string()};
       if (common.allow_insecure) arguments.emplace_back("--allow-insecure-parameters");
-      const auto remove = [&] {
-        std::error_code ignored;
-        fs::remove_all(scratch, ignored);
-      };
       try {
         run_program(common, program, "audit", arguments);
       } catch (const DataError& error) {
-        remove();
         throw DataError(
             std::string("the training is not what the study says, or could not be audited; "
                         "no share is given: ") +
             error.what());
-      } catch (...) {
-        remove();
-        throw;
       }
-      remove();
     };
   StudyOwner owner(options);
   std::optional<StudyData> rows;

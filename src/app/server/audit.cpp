@@ -1,6 +1,7 @@
 // blindtuner-server audit: computes steps of a training again and compares with the server's transcript.
 #include "app/server/audit.h"
 
+#include <algorithm>
 #include <charconv>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -59,9 +60,11 @@ void print_audit(const CommonOptions& common, AuditTask task, const std::string&
   ProgressBar bar("computing again", common.quiet);
   TrainingEvents events;
   const int total = task.transcript.training.steps;
+  const int rounds = task.scores.empty() ? 0 : task.scores.back().round;
+  const int last = std::max(total, rounds == 0 ? 0 : task.scores.back().steps);
   events.training = [&](int step, double fraction) {
-    bar.note("step " + std::to_string(step + 1) + " of " + std::to_string(total));
-    bar.update((step + fraction) / total);
+    bar.note("step " + std::to_string(step + 1) + " of " + std::to_string(last));
+    bar.update((step + fraction) / last);
   };
   const AuditOutcome outcome = audit(std::move(task), events);
   bar.finish();
@@ -69,6 +72,9 @@ void print_audit(const CommonOptions& common, AuditTask task, const std::string&
     throw DataError(
         name + ": step " + std::to_string(*outcome.differs) +
         " is not what the server's inputs give; the steps before it that were looked at are");
+  if (outcome.other_scores)
+    throw DataError(*outcome.other_scores +
+                    ": not the scores that the model of this round has on these rows");
   if (outcome.model == false)
     throw DataError(name + ": the model is not what its own steps give, which are right");
 
@@ -78,12 +84,20 @@ void print_audit(const CommonOptions& common, AuditTask task, const std::string&
       {"model", outcome.model ? nlohmann::json(*outcome.model) : nlohmann::json()},
       {"server", signer},
   };
+  if (rounds > 0) report.update({{"rounds", rounds}, {"same_rounds", outcome.same_rounds}});
   report.update(more);
   std::ostringstream text;
-  text << words << outcome.same.size() << " of " << total
-       << " steps computed again: each is the transcript's, signed by the server " << signer << "\n"
-       << (outcome.model ? "the model is the one that the steps give\n"
-                         : "the model was not computed again: not all steps were at hand\n");
+  text << words;
+  if (total > 0)
+    text << outcome.same.size() << " of " << total
+         << " steps computed again: each is the transcript's, signed by the server " << signer
+         << "\n"
+         << (outcome.model ? "the model is the one that the steps give\n"
+                           : "the model was not computed again: not all steps were at hand\n");
+  if (rounds > 0)
+    text << outcome.same_rounds << " of " << rounds << " rounds of validation computed again"
+         << (outcome.same_rounds > 0 ? ": their scores are those of the models of their steps\n"
+                                     : ": not all steps were\n");
   print_report(common, report, text.str());
 }
 

@@ -30,19 +30,8 @@ void audit_study(const CommonOptions& common, const StudyOptions& o) {
   StudyServer server(
       {o.folder, std::make_shared<FolderChannel>(o.exchange, role), common.allow_insecure, false});
   const std::vector<int> steps = parse_steps("--audit", o.audit);
-  struct Scratch {
-    std::filesystem::path folder;
-    explicit Scratch(std::filesystem::path at) : folder(std::move(at)) {}
-    ~Scratch() {
-      std::error_code ignored;
-      std::filesystem::remove_all(folder, ignored);
-    }
-    Scratch(const Scratch&) = delete;
-    Scratch& operator=(const Scratch&) = delete;
-  };
   if (!common.quiet) std::fprintf(stderr, "adding up the owners' shares again\n");
-  const Scratch scratch(o.folder / "audit");
-  AuditTask task = study_audit(server, scratch.folder);
+  AuditTask task = study_audit(server);
   task.steps = steps;
   const std::string fingerprint = server.fingerprint().value_or("");
   print_audit(common, std::move(task),

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "io/memory_stream.h"
 #include "learn/encrypted_trainer.h"
+#include "party/server/scoring.h"
 #include "records/model.h"
 
 namespace blindtuner::party {
@@ -73,10 +74,13 @@ AuditOutcome audit(AuditTask task, const TrainingEvents& events) {
   const int total = said.training.steps;
   require_same_inputs(said, transcript_begin(*task.keys, *task.data, said.training),
                       task.keys->set.name);
-  if (!task.steps.empty() && (task.steps.front() < 1 || task.steps.back() > total))
+  const bool all = task.steps.empty();
+  if (!all && total == 0)
+    throw DataError("there is no transcript yet of whose steps some could be computed again");
+  if (!all && (task.steps.front() < 1 || task.steps.back() > total))
     throw DataError("the transcript has the steps 1 to " + std::to_string(total));
   if (task.kept) require_kept(said, *task.kept, layout);
-  if (task.steps.empty()) {
+  if (all) {
     task.steps.resize(static_cast<std::size_t>(total));
     std::iota(task.steps.begin(), task.steps.end(), 1);
   }
@@ -90,13 +94,18 @@ AuditOutcome audit(AuditTask task, const TrainingEvents& events) {
                            said.training.config, circuit);
   if (trainer.steps() < total)
     throw DataError("the transcript has more steps than its configuration");
+  require(task.scores.empty() || task.scores.back().steps <= trainer.steps(),
+          "rounds of the training");
 
   AuditOutcome out;
+  const auto next_step = [&] {
+    trainer.step([&, step = trainer.done()](double fraction) {
+      if (events.training) events.training(step, fraction);
+    });
+  };
   // Computes step `t` (from 1) again and says whether it is the transcript's.
   const auto same = [&](int t) {
-    trainer.step([&](double fraction) {
-      if (events.training) events.training(t - 1, fraction);
-    });
+    next_step();
     const auto place = static_cast<std::size_t>(t - 1);
     const Sha256Digest before = t == 1 ? chain_begin(said) : said.steps[place - 1];
     if (chain_step(before, trainer.gradients().back()) == said.steps[place]) {
@@ -106,17 +115,39 @@ AuditOutcome audit(AuditTask task, const TrainingEvents& events) {
     out.differs = t;
     return false;
   };
+  // Those by the model at hand, which are the next.
+  auto scores = task.scores.cbegin();
+  const auto same_scores = [&] {
+    if (scores == task.scores.cend() || scores->steps != trainer.done()) return true;
+    const ModelFile model{
+        trainer.model(), said.data_id, {trainer.done(), said.training.config, circuit.name}};
+    for (; scores != task.scores.cend() && scores->steps == trainer.done(); ++scores) {
+      MemorySink sink;
+      if (write_scores(sink, task.keys->set, score(*task.keys, model, *scores->rows)) !=
+          scores->contents) {
+        out.other_scores = scores->name;
+        return false;
+      }
+    }
+    ++out.same_rounds;
+    return true;
+  };
   const int kept = task.kept ? static_cast<int>(task.kept->gradients.size()) : 0;
   for (const int t : task.steps) {
     if (trainer.done() != t - 1 && kept > trainer.done())
       trainer.restore(first(task.kept->gradients, std::min(kept, t - 1)));
     while (trainer.done() < t)
-      if (!same(trainer.done() + 1)) return out;
+      if (!same(trainer.done() + 1) || (all && !same_scores())) return out;
   }
   if (kept >= total && trainer.done() < total) trainer.restore(first(task.kept->gradients, total));
-  if (trainer.done() == total)
+  if (total > 0 && trainer.done() == total)
     out.model =
         contents_of(task.keys->set, {trainer.model(), said.data_id, said.training}) == said.model;
+  // The training may have gone on after what became its model.
+  while (all && scores != task.scores.cend()) {
+    next_step();
+    if (!same_scores()) return out;
+  }
   return out;
 }
 

@@ -19,10 +19,21 @@ using namespace records;
 Transcript transcript_begin(const ServerKeys& keys, const DatasetFile& data,
                             const TrainingState& training);
 
+/// Scores that the server has given of these rows by the model after so many steps.
+struct AuditedScores {
+  int round = 0, steps = 0;
+  std::shared_ptr<const DatasetFile> rows;
+  Sha256Digest contents{};  ///< of their record
+  std::string name;         ///< for messages
+};
+
 struct AuditTask {
   ServerKeysPtr keys;
   std::shared_ptr<const DatasetFile> data;
+  /// Of no steps where the server has not written one yet: then scores are all that is looked at.
   Transcript transcript;
+  /// By rising steps, also beyond the transcript's. Computed again where all steps are.
+  std::vector<AuditedScores> scores;
   /// A checkpoint of the run. With it a step is computed by itself; without it, all before it, too.
   std::optional<CheckpointFile> kept;
   std::vector<int> steps;  ///< from 1, rising; none: all
@@ -33,6 +44,9 @@ struct AuditOutcome {
   std::optional<int> differs;  ///< the first that is not; none was computed after it
   /// Whether the model is the one that follows from the steps; not known unless all of them were at hand.
   std::optional<bool> model;
+  int same_rounds = 0;  ///< all of whose scores were computed again and are the server's
+  std::optional<std::string>
+      other_scores;  ///< name of the first that are not; nothing was computed after them
 };
 
 /// Throws DataError where keys, data or checkpoint are not what the transcript says, or has no such step, and what the

@@ -33,11 +33,9 @@ std::string validation_words(const StudyDraft& draft) {
   if (draft.validate_every == 0) return {};
   return "each owner holds out a tenth of its rows, about 100 at most, and says after every " +
          std::to_string(draft.validate_every) +
-         " steps, for all to see, whether the model is better on them: one bit. The rounds are "
-         "answered "
-         "while it trains, before anything can be audited: a server that deviates and has one "
-         "owner on "
-         "its side could read the others' rows by them";
+         " steps, for all to see, whether the model is better on them: one bit. A server that "
+         "deviates and has one owner on its side could read the others' rows by the rounds, unless "
+         "these have each computed again before they answer it ('study run --audit')";
 }
 
 std::vector<std::string> notes_on(const StudyDraft& draft) {

@@ -163,7 +163,22 @@ void StudyExchange::send_file(const std::string& name, const fs::path& file) {
   });
 }
 
+void StudyExchange::copy_heard(const fs::path& folder) const {
+  make_folder(folder / "seen");
+  const auto copy = [&](const fs::path& name) {
+    write_file_atomically(folder / name, std::string_view(read_own(folder_ / name)));
+  };
+  std::error_code error;
+  for (fs::directory_iterator at(folder_ / "seen", error), end; !error && at != end;
+       at.increment(error))
+    copy(fs::path("seen") / at->path().filename());
+  if (error)
+    throw DataError("cannot read " + quoted_path(folder_ / "seen") + ": " + error.message());
+  if (path_exists(folder_ / "session")) copy("session");
+}
+
 std::uint64_t StudyExchange::session() const {
+  if (session_) return *session_;
   const fs::path path = folder_ / "session";
   if (!path_exists(path)) return 1;
   const std::string text = read_own(path);
@@ -180,8 +195,11 @@ std::uint64_t StudyExchange::session() const {
 }
 
 void StudyExchange::set_session(std::uint64_t number) {
-  require(changes_ && number > session() && number <= kMaxSession, "sessions are counted upwards");
-  write_file_atomically(folder_ / "session", std::to_string(number) + "\n");
+  require(number > session() && number <= kMaxSession, "sessions are counted upwards");
+  if (changes_)
+    write_file_atomically(folder_ / "session", std::to_string(number) + "\n");
+  else
+    session_ = number;
 }
 
 }  // namespace blindtuner::party

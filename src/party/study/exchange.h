@@ -54,8 +54,12 @@ class StudyExchange {
   /// Sends a file of its own as a record.
   void send_file(const std::string& name, const std::filesystem::path& file);
 
+  /// What it has kept of the others', and its session, in another folder: whoever looks from there holds the others to it.
+  void copy_heard(const std::filesystem::path& folder) const;
+
   /// 1 at first.
   std::uint64_t session() const;
+  /// A later one. Who only looks is in it as long as this lives.
   void set_session(std::uint64_t number);
 
  private:
@@ -66,6 +70,7 @@ class StudyExchange {
   std::shared_ptr<Channel> channel_;
   std::filesystem::path folder_;
   bool changes_;
+  std::optional<std::uint64_t> session_;       // of who only looks, where it has entered one
   std::map<std::string, SignedMessage> read_;  // kept, and held to what is there
 };
 

@@ -265,6 +265,54 @@ TEST(JointRun, TrainsAsWellAsTheUnionInTheClear) {
   }
 }
 
+// Of two columns that have next to nothing to do with each other any directions are as good as any others: which come out
+// hangs on the last digits.
+TEST(DigestOfMap, TellsDirectionsApartAndNotLastDigits) {
+  const auto map_of = [](double together, double first) {
+    Moments m{1000, {0, 0, 0}, Eigen::VectorXd(3), Eigen::MatrixXd(3, 3)};
+    m.products << first, together, 3 * together, together, 400, 0, 3 * together, 0, 300;
+    m.sums << 100, -50, 20;
+    m.products += m.sums * m.sums.transpose() / 1000;
+    return Whitening::fit(m);
+  };
+  const Whitening one = map_of(1e-9, 500), other = map_of(-1e-9, 500), third = map_of(100, 500),
+                  rounded = map_of(100, 500 * (1 + 1e-12));
+  ASSERT_GT((one.map() - other.map()).norm(), 0.5 * one.map().norm());
+  EXPECT_NE(digest_of_map(one), digest_of_map(other));
+  ASSERT_NE(third.digest(), rounded.digest());
+  EXPECT_EQ(digest_of_map(third), digest_of_map(rounded));
+  EXPECT_NE(digest_of_map(third), digest_of_map(map_of(100, 505)));
+  EXPECT_NE(digest_of_map(third), digest_of_map(map_of(101, 500)));
+}
+
+// What docs/STUDY.md says of three owners' 100 held-out rows each, 256 whitened columns, under Joint4.
+TEST(RoundsNoise, IsWhatTheDocumentsSay) {
+  const ParametersPtr p = Parameters::create(find_parameters("Joint4"));
+  const auto noise_of = [&](std::size_t classes, int rounds, double rate, int round) {
+    JointRun run;
+    run.parameters = p;
+    const std::vector<std::size_t> rows(3, 20000);
+    const ProductLayout shape = ProductLayout::plan(*p, 4096, 257, classes, 4096);
+    run.arrangement = arrange_rows(*p, rows, 256, shape.classes, shape.width,
+                                   (4096 + shape.rows() - 1) / shape.rows());
+    run.config.steps = 2 * rounds + 1;
+    run.config.batch_size = 4096;
+    run.config.learning_rate = rate;
+    run.config = for_places(run.config, shape.rows(), run.arrangement.layout.samples, 60000);
+    run.circuit = &find_circuit({}, static_cast<int>(classes));
+    run.sizes = {1, 1, std::sqrt(257.0)};
+    run.own.resize(3);
+    run.held_out = {100, 100, 100};
+    for (int r = 1; r <= rounds; ++r) run.rounds.push_back(2 * r);
+    return share_noise(*p, score_shape(*p, held_out_run(run, 0).arrangement.layout, *run.circuit),
+                       opening_of_scores(run, 0, round), "scores");
+  };
+  EXPECT_NEAR(noise_of(3, 4, 1, 4), 0.04, 0.005);
+  EXPECT_NEAR(noise_of(3, 4, 4, 4), 0.17, 0.005);
+  EXPECT_NEAR(noise_of(10, 9, 4, 8), 0.35, 0.005);
+  EXPECT_NEAR(noise_of(10, 9, 4, 9), 0.69, 0.005);
+}
+
 TEST(OwnerRows, AsTheyAreSaid) {
   OwnerRows rows{7, {1, std::nullopt, -3}, {}};
   nlohmann::json body = to_json(rows);

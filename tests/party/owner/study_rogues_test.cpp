@@ -256,7 +256,7 @@ TEST_F(StudyTrainingTest, AStepThatIsNotWhatTheInputsGiveIsFound) {
   StudyServer server(
       {path("server"), std::make_shared<FolderChannel>(exchange(), "server-looks"), true, false});
   const auto audit_of = [&](auto change, std::vector<int> steps) {
-    AuditTask task = study_audit(server, path("audit"));
+    AuditTask task = study_audit(server);
     task.steps = std::move(steps);
     change(task);
     return audit(std::move(task));
@@ -294,7 +294,7 @@ TEST_F(StudyTrainingTest, AStepThatIsNotWhatTheInputsGiveIsFound) {
   {
     StudyServer nobody(
         {path("nobody"), std::make_shared<FolderChannel>(exchange(), "looks"), true, false});
-    AuditTask task = study_audit(nobody, path("nobody"));
+    AuditTask task = study_audit(nobody);
     EXPECT_FALSE(task.kept);
     outcome = audit(std::move(task));
     EXPECT_EQ(outcome.same, (std::vector<int>{1, 2, 3, 4}));
@@ -309,7 +309,7 @@ TEST_F(StudyTrainingTest, AStepThatIsNotWhatTheInputsGiveIsFound) {
     StudyServer other(
         {path("other"), std::make_shared<FolderChannel>(exchange(), "others"), true, false});
     try {
-      (void)study_audit(other, path("other"));
+      (void)study_audit(other);
       ADD_FAILURE() << "no complaint";
     } catch (const DataError& error) {
       EXPECT_NE(std::string(error.what()).find("are not the sum of what the owners have sent"),
@@ -330,7 +330,7 @@ TEST_F(StudyTrainingTest, AStepThatIsNotWhatTheInputsGiveIsFound) {
   // A server that has trained with two owners' data in each other's places: its transcript says the data that they have
   // committed to, and the first step is not theirs.
   const Transcript rogue = [&] {
-    AuditTask task = study_audit(server, path("audit"));
+    AuditTask task = study_audit(server);
     std::vector<SeededCiphertext>& features =
         const_cast<DatasetFile&>(*task.data).data.features;  // nobody else has it
     std::swap(features.front(), features.back());

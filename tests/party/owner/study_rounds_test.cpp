@@ -250,5 +250,58 @@ TEST_F(StudyRoundsTest, NothingElseIsAnsweredAndVotesHoldTheServer) {
   EXPECT_TRUE(fs::exists(exchange("answer-s1-b")));
 }
 
+// In a second session: whoever audits finds the one that has trained.
+TEST_F(StudyRoundsTest, ARoundIsComputedAgainBeforeItIsAnswered) {
+  create_rounds();
+  audits_ = {"b"};
+  run([&] { return fs::exists(exchange("nonce-commit-s1-a")); });
+  party("a").owner->begin_session();
+  run([&] { return fs::exists(exchange("round-1-3-s2-server")); });
+  // Scores of the right form that are not the model's.
+  const fs::path record = exchange("scores-1-3-s2-server"), word = exchange("round-1-3-s2-server");
+  const testing_support::Bytes scores = load(record), honest_word = load(word);
+  const JointRun study = study_run(*party("b").owner);
+  {
+    FileSource source(record);
+    ScoresFile file = read_scores(source, study.joint);
+    file.scores.scores.front().c1 = file.scores.scores.front().c0.copy();
+    MemorySink sink;
+    write_scores(sink, study.joint, file);
+    store(record, sink.bytes());
+    store_text(word, signed_text({scores_commit(1, 2),
+                                  "server",
+                                  party("b").owner->manifest().digest,
+                                  2,
+                                  {{"contents", to_hex(contents_of_file(record))}}},
+                                 read_signing_key(path("server") / "identity")));
+  }
+  std::string said = complaint("b");
+  EXPECT_NE(said.find("round-1-3-s2-server': other scores"), std::string::npos) << said;
+  EXPECT_FALSE(fs::exists(exchange("score-share-1-1-s2-b")));
+  EXPECT_TRUE(audited_.empty());
+  // Nor does it help to show the honest ones to whoever audits.
+  before_audit_ = [&] {
+    store(record, scores);
+    store(word, honest_word);
+  };
+  said = complaint("b");
+  EXPECT_NE(said.find("another message than 'server' has sent before"), std::string::npos) << said;
+  before_audit_ = {};
+  fs::remove(path("b") / "seen" / word.filename());
+
+  run();
+  EXPECT_EQ(read_json(path("b") / "report.json")["steps"], 2);
+  // Each round once, and the model, whose training went on for a round.
+  ASSERT_EQ(audited_.size(), 4u);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(audited_[i].same_rounds, static_cast<int>(i) + 1);
+    EXPECT_TRUE(audited_[i].same.empty());
+    EXPECT_FALSE(audited_[i].model);
+  }
+  EXPECT_EQ(audited_[3].same, (std::vector<int>{1, 2}));
+  EXPECT_EQ(audited_[3].model, true);
+  EXPECT_EQ(audited_[3].same_rounds, 3);
+}
+
 }  // namespace
 }  // namespace blindtuner::study_training_test

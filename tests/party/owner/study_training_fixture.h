@@ -69,6 +69,8 @@ class StudyTrainingTest : public testing_support::IoTest {
     o.allow_insecure = true;
     o.fingerprint = heard_;
     if (without_.contains(name)) o.without = without_[name];
+    if (audits_.contains(name))
+      o.audit = [this, name](const fs::path& folder) { audit_as(name, folder); };
     out.owner = std::make_unique<StudyOwner>(std::move(o));
     std::function<StudyData()> data;
     if (with_data && name != draft_.recipient)
@@ -162,6 +164,17 @@ class StudyTrainingTest : public testing_support::IoTest {
     party("a").owner->create(draft_);
   }
 
+  /// What 'study run --audit' has done.
+  void audit_as(const std::string& name, const fs::path& folder) {
+    if (before_audit_) before_audit_();
+    StudyServer looks(
+        {folder, std::make_shared<FolderChannel>(exchange(), "audits-" + name), true, false});
+    AuditOutcome found = party::audit(study_audit(looks));
+    if (found.other_scores) throw DataError(*found.other_scores + ": other scores");
+    if (found.differs || found.model == false) throw DataError("another model");
+    audited_.push_back(std::move(found));
+  }
+
   HeldTranscript held() {
     const Party looks = party("a");
     return held_transcript(*looks.owner, study_run(*looks.owner));
@@ -181,6 +194,9 @@ class StudyTrainingTest : public testing_support::IoTest {
   std::string heard_;
   bool other_rows_ = false, whole_batch_ = false;
   std::map<std::string, std::vector<std::string>> without_;  // of whom operators say so
+  std::set<std::string> audits_;                             // who audits before it answers
+  std::function<void()> before_audit_;
+  std::vector<AuditOutcome> audited_;
   std::mt19937 chance_{5};
 };
 

@@ -29,14 +29,16 @@ Opening opening_of_model(const JointRun& run, std::size_t needed, int steps, dou
   return out;
 }
 
-Opening opening_of_scores(const JointRun& run, std::size_t owner) {
+Opening opening_of_scores(const JointRun& run, std::size_t owner, int round) {
   const std::size_t samples = run.arrangement.layout.samples;
-  const int steps = run.config.total_steps(samples);
+  const int steps = run.rounds.at(static_cast<std::size_t>(round) - 1);
   const Parameters& p = *run.parameters;
   const double weights =
       model_noise(p, run.arrangement.layout, run.config, steps, *run.circuit, run.sizes);
-  const double norm = weight_norm_limit(run.config, samples, steps, *run.circuit, run.sizes);
   const ProductLayout rows = held_out_run(run, owner).arrangement.layout;
+  // Bits are a concave function of an error's square: all classes' errors at their mean square tell no less than each at its own.
+  const double norm =
+      mean_weight_norm_limit(run.config, samples, steps, *run.circuit, run.sizes, rows.classes);
   Opening out;
   out.error = score_noise(p, rows, weights, norm, *run.circuit, run.sizes);
   out.budget = kPublicationBudget;

@@ -14,9 +14,9 @@ using namespace secret;
 /// owners open it.
 Opening opening_of_model(const JointRun& run, std::size_t needed, int steps,
                          double budget = kPublicationBudget);
-/// And of scores of one owner's held-out rows in a round of validation: with noise for the error of any round's, such that the
-/// shares of all rounds and owners tell kRoundsBits together.
-Opening opening_of_scores(const JointRun& run, std::size_t owner);
+/// And of scores of one owner's held-out rows in a round of validation, counted from 1: with noise for the errors of this round's,
+/// over all classes together, such that the shares of all rounds and owners tell kRoundsBits.
+Opening opening_of_scores(const JointRun& run, std::size_t owner, int round);
 /// By these owners, who are all or at least as many as are needed for a model.
 Opening opening_of_statistics(const JointRun& run, std::size_t needed, std::size_t owners,
                               double budget = kPublicationBudget);

@@ -42,9 +42,9 @@ struct StudyOwnerOptions {
   std::vector<std::string> without{};
   /// Gives no share of the model yet: its operator would have the training audited first.
   bool holds_answer = false;
-  /// Called before it gives the first share of a model: audits the training, and throws DataError where that is not the study's. None:
-  /// the owner takes the server's word.
-  std::function<void()> audit{};
+  /// Called before it gives the first share of a round or of the model: audits the training out of the exchange and a folder with what this
+  /// owner has heard, and throws DataError where that is not the study's. None: the owner takes the server's word.
+  std::function<void(const std::filesystem::path& folder)> audit{};
   Listener listener{};
 };
 
@@ -87,7 +87,7 @@ class StudyOwner : public StudyMember {
   OwnerKeys own_keys();
   const Listener& listener() const { return options_.listener; }
   bool holds_answer() const { return options_.holds_answer; }
-  const std::function<void()>& audit() const { return options_.audit; }
+  const std::function<void(const std::filesystem::path&)>& audit() const { return options_.audit; }
   const std::vector<std::string>& without() const { return options_.without; }
   void say(const StudyMessage& message);
 

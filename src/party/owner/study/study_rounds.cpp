@@ -45,9 +45,10 @@ json StudyTraining::own_rounds() {
 void StudyTraining::require_room_in_rounds() {
   for (const std::size_t place : voters(run())) {
     const ProductLayout rows = held_out_run(run(), place).arrangement.layout;
-    (void)share_noise(*run().parameters, score_shape(*run().parameters, rows, *run().circuit),
-                      opening_of_scores(run(), place),
-                      "rounds of validation, fewer of which ('--validate-every') may have it");
+    const CiphertextShape shape = score_shape(*run().parameters, rows, *run().circuit);
+    for (int round = 1; round <= static_cast<int>(run().rounds.size()); ++round)
+      (void)share_noise(*run().parameters, shape, opening_of_scores(run(), place, round),
+                        "rounds of validation, fewer of which ('--validate-every') may have it");
   }
 }
 
@@ -134,6 +135,18 @@ bool StudyTraining::said_vote(int round) {
 
 void StudyTraining::act_in_round() {
   const Rounds now = rounds_of(owner_, told_run());
+  if (owner_.holds_answer())
+    throw DataError(
+        "a study with rounds of validation is answered while it trains: '--hold' waits for an "
+        "audit of the whole training; '--audit' looks at each round before it is answered");
+  if (owner_.audit()) {
+    // All that the server has given of the round.
+    Sha256 given;
+    given.add("blindtuner study round 1").add_number(static_cast<std::uint64_t>(now.round()));
+    for (const std::size_t place : voters(run()))
+      given.add(scores_of_round(place, now.round()).contents);
+    audit(given.finish());
+  }
   if (!answered_others(now.round()))
     answer_others(now.round());
   else
@@ -141,10 +154,6 @@ void StudyTraining::act_in_round() {
 }
 
 void StudyTraining::answer_others(int round) {
-  if (owner_.audit() || owner_.holds_answer())
-    throw DataError(
-        "this study's rounds of validation are answered while it trains, before anything "
-        "can be audited: a study without '--validate-every' can be audited first");
   for (const std::size_t place : voters(run())) {
     if (place == owner_.index()) continue;
     send(score_share_record(round, place).c_str(), score_share_commit(round, place).c_str(),
@@ -154,7 +163,7 @@ void StudyTraining::answer_others(int round) {
            const joint::PublicBoxKey reader = owner_.manifest().owners[place].sealing;
            return send_share(sink, run(), {"scores", owner_.index(), file.contents},
                              own.share(file.scores, origin_of_round(place, round),
-                                       opening_of_scores(run(), place)),
+                                       opening_of_scores(run(), place, round)),
                              std::span(&reader, 1));
          });
   }
@@ -171,7 +180,8 @@ void StudyTraining::vote(const Rounds& now) {
     const Origin from = origin_of_round(own, round);
     const ScoresFile file = scores_of_round(own, round);
     const CiphertextShape shape = score_shape(*r.parameters, file.scores.layout, *r.circuit);
-    const double noise = share_noise(*r.parameters, shape, opening_of_scores(r, own), from.name);
+    const double noise =
+        share_noise(*r.parameters, shape, opening_of_scores(r, own, round), from.name);
     std::vector<std::string> others = owner_.manifest().draft.owners;
     others.erase(others.begin() + static_cast<std::ptrdiff_t>(own));
     const std::vector<OpeningShare> shares = shares_of(

@@ -549,15 +549,18 @@ Opening StudyTraining::statistics_opening() {
   return out;
 }
 
-void StudyTraining::audit(const Sha256Digest& model) {
+void StudyTraining::audit(const Sha256Digest& given) {
   if (!owner_.audit()) return;
   const fs::path path = owner_.session_folder() / "audited";
-  const std::string text = to_hex(model) + "\n";
+  const std::string text = to_hex(given) + "\n";
   if (path_exists(path)) {
     const std::vector<std::uint8_t> before = read_file(path, 1000);
     if (std::string(before.begin(), before.end()) == text) return;
   }
-  owner_.audit()();
+  // The exchange may show whoever audits other messages than this owner has gone by.
+  const ScratchFolder folder(owner_.exchange().folder() / "audit");
+  owner_.exchange().copy_heard(folder.path());
+  owner_.audit()(folder.path());
   write_file_atomically(path, std::string_view(text), kForTheOwner);
 }
 

@@ -19,7 +19,7 @@
 //
 // In its folder's sN: these records as they went out (of statistics and data until it has the model, or has answered where that is
 // not for it); rows.sha256, of the rows that it has told of; matching.json, which of them are
-// matched; audited, the model whose training it has had computed again; rounds.json, what its held-out rows gave in each round and what it
+// matched; audited, of which model, or round, it has had the training computed again last; rounds.json, what its held-out rows gave in each round and what it
 // voted; whitening.npz, model.npz and the server's transcript. In its folder: report.json, what the model is
 // like (party/owner/study/gain.h), which is there last.
 #pragma once
@@ -121,7 +121,8 @@ class StudyTraining {
   void send_statistics();
   void answer_statistics();
   void send_data();
-  void audit(const Sha256Digest& model);
+  /// Where it is to: what the server has given, of which this is a digest, is computed again, once.
+  void audit(const Sha256Digest& given);
   void send_held_out();
   // study_rounds.cpp
   /// Throws DataError where scores would leave no room for the noise of so many rounds.

@@ -6,8 +6,10 @@
 #include "base/error.h"
 #include "base/input_file.h"
 #include "base/path.h"
+#include "base/scratch_folder.h"
 #include "io/file_stream.h"
 #include "io/memory_stream.h"
+#include "party/server/scoring.h"
 #include "party/server/study/joint_data.h"
 #include "party/study/rounds.h"
 #include "records/scores.h"
@@ -163,10 +165,7 @@ void StudyServerTraining::ask(const JointRun& run, int round) {
     send(scores_record(round, place).c_str(), scores_commit(round, place).c_str(),
          [&](ByteSink& sink) {
            const DatasetFile& rows = *held_out_.at(place);
-           write_scores(sink, run.joint,
-                        {predict(keys.set.parameters, model.model, rows.data, keys.keys),
-                         rows.info.id, model.training.circuit, model.training, run.data});
-           return Sha256Digest{};
+           return write_scores(sink, run.joint, score(keys, model, rows));
          });
 }
 
@@ -212,10 +211,43 @@ void StudyServerTraining::name_decryptors() {
   });
 }
 
-AuditTask study_audit(StudyServer& server, const fs::path& scratch) {
-  if (!missing_transcript(server).empty())
+namespace {
+
+/// Of all rounds whose scores are there: those that are done, and the one that is under way.
+std::vector<AuditedScores> scores_to_audit(
+    StudyServer& server, const JointRun& run,
+    const std::map<std::size_t, std::shared_ptr<const DatasetFile>>& held_out) {
+  const Rounds now = rounds_of(server, run);
+  const auto asked = [&](int round) {
+    return std::ranges::all_of(voters(run), [&](std::size_t place) {
+      return missing_of_server(server, scores_record(round, place).c_str(),
+                               scores_commit(round, place).c_str())
+          .empty();
+    });
+  };
+  std::vector<AuditedScores> out;
+  const int under_way = now.over || !asked(now.round()) ? 0 : 1;
+  for (int round = 1; round <= static_cast<int>(now.done.size()) + under_way; ++round)
+    for (const std::size_t place : voters(run)) {
+      const std::string said = scores_commit(round, place);
+      out.push_back({round, run.rounds[static_cast<std::size_t>(round) - 1], held_out.at(place),
+                     said_digest(server, said.c_str(), server.name(), "contents"),
+                     server.exchange().channel().place(server.record(said, server.name()))});
+    }
+  return out;
+}
+
+}  // namespace
+
+AuditTask study_audit(StudyServer& server) {
+  const auto trained = [&] { return missing_transcript(server).empty(); };
+  while (server.missing_joins().empty() && !trained() && server.newer_session())
+    server.enter_session(server.session_number() + 1);
+  const bool validates = server.draft() && server.draft()->validate_every > 0;
+  if (!trained() && (!validates || !missing_of(server, nullptr, kRows, Stage::kRows).empty()))
     throw DataError("there is no transcript yet: the study has not trained");
-  make_folder(scratch);
+  const ScratchFolder folder(server.exchange().folder() / "audit");
+  const fs::path& scratch = folder.path();
   // Of the shares that the owners have sent and committed to: keys of the server's own choice could give it anything.
   const KeyFiles made{scratch / "evaluation.keys", scratch / "way-in.keys"};
   const MadeStudyKeys sums = add_up_shares(server, made.evaluation, made.way_in);
@@ -228,10 +260,18 @@ AuditTask study_audit(StudyServer& server, const fs::path& scratch) {
         "sent: it has trained under others");
   const JointRun run = study_run(server);
   AuditTask out;
-  out.transcript = held_transcript(server, run).transcript;
   Inputs inputs = inputs_of(server, run, made);
   out.keys = std::move(inputs.keys);
   out.data = std::move(inputs.data);
+  out.scores = scores_to_audit(server, run, inputs.held_out);
+  if (trained()) {
+    out.transcript = held_transcript(server, run).transcript;
+  } else {
+    if (out.scores.empty())
+      throw DataError("there is no transcript yet, nor a round of validation: nothing to audit");
+    out.transcript = transcript_begin(*out.keys, *out.data, {0, run.config, run.circuit->name});
+    out.transcript.server = server.manifest().server.signing;
+  }
   if (path_exists(checkpoint_of(server)))
     out.kept = read_checkpoint(checkpoint_of(server), run.joint);
   return out;

@@ -43,9 +43,11 @@ class StudyServerTraining {
   std::map<std::size_t, std::shared_ptr<const DatasetFile>> held_out_;  // by owner
 };
 
-/// What an audit of the study's training takes, out of the exchange alone: the transcript that the server has sent, the owners' data, and
-/// the keys of all, which are made again in the folder `scratch` of what the owners have sent. Each is held against what was said of it.
-/// A checkpoint in the server's folder, if it is there, spares steps. Throws DataError.
-AuditTask study_audit(StudyServer& server, const std::filesystem::path& scratch);
+/// What an audit of the study's training takes, out of the exchange alone: the transcript that the server has sent, once it has, the owners'
+/// data, what the rounds of validation have been asked with so far, and the keys of all, which are made again of what the owners have
+/// sent (in the party's folder, where they are read and removed). Each is held against what was said of it. A checkpoint in the folder, if
+/// it is there, spares steps. It is of the first session that has a transcript, or of the newest. Throws DataError where there is
+/// nothing to audit yet.
+AuditTask study_audit(StudyServer& server);
 
 }  // namespace blindtuner::party

@@ -503,6 +503,64 @@ class Bench:
                  reports[3]["bytes"]["upload"] / config["samples"], "bytes")):
             self.out.add(name, value, unit, config)
 
+    def joint_keys(self):
+        """joint_keys_*: what owners of a study send and a server keeps, to the byte as 'plan --owners' says; CPU seconds of making,
+        answering and adding them; CPU seconds of a step under each set"""
+        self.out.forget("joint_keys_")
+        cases = [(2, "InsecureJoint4")] if self.o.quick else \
+            [(2, "Joint4"), (4, "Joint4"), (8, "Joint16"), (16, "Joint16")]
+        for owners, parameters in cases:
+            r = json.loads(self.run([self.program("bench_joint_keys"), "cost", parameters, owners, self.o.scratch]))["cost"]
+            plan = json.loads(self.run([
+                self.program("blindtuner"), "plan", "--json", "--quiet", "--owners", owners, "--samples", 4096,
+                "--features", r["features"], "--classes", r["classes"], "--batch", 4096, "--parameters", parameters,
+                *(["--allow-insecure-parameters"] if self.o.quick else [])]))
+            config = {"owners": owners, "parameters": parameters, "features": r["features"], "classes": r["classes"]}
+            for name, value in r["bytes"].items():
+                if value != plan["bytes"][name]:
+                    raise ValueError(f"{name} of {owners} owners: {value} bytes, the forecast has {plan['bytes'][name]}")
+                self.out.add(f"joint_keys_{name}_bytes", value, "bytes", config)
+            cpu = r["cpu_seconds"]
+            # Reading and adding are of one owner, and as long for each.
+            for name, value, forecast in (
+                    ("shares", cpu["shares"] + cpu["first_round"], plan["seconds"]["shares"]),
+                    ("answer", cpu["first_round_of_each_owner"] * owners + cpu["second_round"], plan["seconds"]["answer"]),
+                    ("addition", cpu["addition_of_each_owner"] * owners + cpu["finished_keys"], plan["seconds"]["addition"])):
+                self.out.add(f"joint_keys_{name}_cpu_s", value, "s", config, predicted=forecast)
+            self.out.save()
+        case = "samples=4096,features=64,classes=10,steps=6"
+        for parameters in ["InsecureJoint4"] if self.o.quick else ["Standard", "Joint4", "Joint16"]:
+            line = self.run([self.program("bench_training"), "--parameters", parameters,
+                             "samples=256,features=64,classes=3,steps=3" if self.o.quick else case])
+            self.out.add("joint_keys_step_cpu_s", json.loads(line)["cpu_of_steps"][1:], "s", {"parameters": parameters})
+
+    def study(self):
+        """study_*: 'make study', four processes, beside one owner of all rows in the same run"""
+        self.out.forget("study_")
+        text = self.run([ROOT / "bench" / "study.py", "--bin", self.build / "bin", "--out", self.o.scratch / "study",
+                         *(["--samples", 1500, "--parameters", "InsecureJoint4"] if self.o.quick else ["--runs", 2])])
+        result = json.loads(text)
+        runs, config = result["runs"], {"owners": 3, "features": 256, "classes": 10}
+
+        def add(name, unit, of):
+            self.out.add(f"study_{name}", [of(r) for r in runs], unit, config)
+        for part in ("whole", "set_up", "statistics_and_data", "training", "opening", "step"):
+            add(f"{part}_s", "s", lambda r, p=part: r["seconds"][p])
+        add("training_cpu_s", "s", lambda r: r["cpu_seconds"]["training"])
+        for kind in ("seconds", "cpu_seconds"):
+            add(f"training_over_one_owner_{kind}", "ratio", lambda r, k=kind: r[k]["training"] / r["one_owner"][k]["training"])
+        for who in ("together", "server"):
+            add(f"peak_{who}_bytes", "bytes", lambda r, w=who: r["peak_memory_bytes"][w])
+        add("peak_owner_bytes", "bytes", lambda r: max(v for k, v in r["peak_memory_bytes"].items()
+                                                       if k not in ("together", "server")))
+        add("sent_by_an_owner_bytes", "bytes", lambda r: max(r["bytes"]["sent"].values()))
+        add("exchange_bytes", "bytes", lambda r: r["bytes"]["exchange"])
+        add("accuracy", "%", lambda r: 100 * r["accuracy"])
+        add("one_owner_accuracy", "%", lambda r: 100 * r["one_owner"]["accuracy"])
+        for name, unit in (("seconds", "s"), ("cpu_seconds", "s"), ("peak_memory_bytes", "bytes")):
+            self.out.add(f"study_audit_{name}", result["audit"][name], unit, config)
+        shutil.rmtree(self.o.scratch / "study")
+
     def peer(self):
         """peer_openfhe_*: the same operations by another library, in the same run"""
         if not self.o.peer_openfhe:
@@ -518,7 +576,7 @@ class Bench:
 
 
 PARTS = ["reference", "kernels", "scheme", "bootstraps", "paper", "peer", "programs", "scaling", "layout",
-         "softmax", "batch", "whitening", "precision"]
+         "softmax", "batch", "whitening", "precision", "joint_keys", "study"]
 
 
 def table(rows):

@@ -102,7 +102,7 @@ TEST(StudyInterface, GoesFromTheDraftToEveryOwnersModel) {
                      south.contribute(few, {.test = few});
                      return 0;
                    }),
-                   "the same rows for training and for the test"));
+                   "all rows of the test are among those for training"));
   // Tried in the clear, before there are keys.
   std::vector<float> large(few.features.begin(), few.features.end());
   for (float& x : large) x *= 100;
@@ -174,6 +174,7 @@ TEST(StudyInterface, GoesFromTheDraftToEveryOwnersModel) {
   EXPECT_EQ(model.weights, north->open_model().weights);
   EXPECT_TRUE(fs::is_regular_file(south.model_file()));
   EXPECT_TRUE(says(south.open_report(), R"("judged_rows":128)")) << south.open_report();
+  EXPECT_TRUE(says(south.open_report(), "among the rows that this owner trained on"));
   EXPECT_TRUE(says(north->open_report(), R"("held_out":false)")) << north->open_report();
   EXPECT_FALSE(south.ledger().entries.empty());
   EXPECT_GT(south.ledger().published_bits, 0);

@@ -4,6 +4,7 @@
 usage: study_test.py BLINDTUNER BLINDTUNER-SERVER [unittest arguments]
 """
 import json
+import os
 import random
 import shutil
 import stat
@@ -61,6 +62,14 @@ class Study(Base):
         # Where fewer open, whoever takes part is told what that means.
         two = ("--folder", self.folder / "two", "--exchange", self.folder / "other", "--owner", "north", INSECURE)
         self.refused(run(OWNER, "study", *create, *two, "--threshold", 2, "--validate-every", 1), "'validation' takes all owners")
+        self.refused(run(OWNER, "study", *create, *two, "--validate-every", 99), "with one round there is no model to choose from")
+        alone = run(OWNER, "study", *create, *two, "--patience", 2)
+        self.assertEqual((alone.returncode, "--patience requires --validate-every" in alone.stderr), (2, True))
+        self.refused(run(OWNER, "study", "create", *SHAPE[:-1], "none", "--epsilon", 1, "--config", self.folder / "train.json",
+                         *two), "of pooled whitening")
+        self.refused(run(OWNER, "study", *create, "--folder", self.folder / "odd", "--exchange",
+                         self.folder / os.fsdecode(b"\xff"), "--owner", "north", INSECURE), "is no UTF-8")
+        self.assertFalse((self.folder / "two").exists() or (self.folder / "odd").exists())
         self.refused(run(OWNER, "study", *create, *two, "--threshold", 4), "'threshold' is 2 to as many as its owners")
         self.refused(run(OWNER, "study", *create, *two, "--recipient", "south"), "'recipient' has a name as owners have")
         said = run(OWNER, "study", *create, *two, "--threshold", 2, "--recipient", "lab", "--recipient-alone").stderr
@@ -105,7 +114,15 @@ class Study(Base):
                      "is not that of the study in this exchange")
         same = ("--features", self.folder / "test.csv", "--test", self.folder / "test.csv")
         table(self.folder / "test.csv", 200, 9)
-        self.refused(self.study("west", "run", "--once", *same), "the same rows for training and for the test")
+        self.refused(self.study("west", "run", "--once", *same), "all rows of the test are among those for training")
+        # Not a part of them either, nor columns that the study does not have; of some rows it is told.
+        lines = (self.folder / "test.csv").read_text().splitlines()
+        some = self.folder / "some.csv"
+        given = ("--features", self.folder / "test.csv", "--test", some)
+        some.write_text("\n".join(lines[:51]) + "\n")
+        self.refused(self.study("west", "run", "--once", *given), "some.csv': all rows of the test are among those")
+        some.write_text("\n".join(line.partition(",")[2] for line in lines) + "\n")
+        self.refused(self.study("west", "run", "--once", *given), "some.csv'")
         for seed, (owner, rows) in enumerate((("north", 100), ("south", 40), ("west", 75))):
             # The study has the columns' order, by their names.
             table(self.folder / f"{owner}.csv", rows, seed, owner != "west", "ebadc" if owner == "south" else "abcde")
@@ -255,7 +272,8 @@ class Study(Base):
         self.assertEqual((back["state"], back["without"], back["outcome"]["rows"]), ("finished", ["west"], 120))
         self.assertFalse((folder / "exchange/data-s1-west").exists())
         shown = self.good(OWNER, "study", "status", "--folder", folder / "west", INSECURE).stdout
-        for line in ("goes on without 'west': all others have said so", "120 rows of 2 owners (without 'west')"):
+        for line in ("goes on without 'west': all others have said so",
+                     "120 rows of 2 owners (without 'west'), 0 of them this owner's", "on 60 rows of its own "):
             self.assertIn(line, shown)
         self.assertIn("owners (without west)", (folder / "west/report.html").read_text())
 
@@ -348,7 +366,16 @@ class Study(Base):
         with zipfile.ZipFile(part) as one, zipfile.ZipFile(again) as other:
             self.assertEqual(one.read("partial_scores.npy"), other.read("partial_scores.npy"))
         ward = ("ward", "--features", of_ward, "--id-column", "mrn", "--parts")
+        # Rows that were trained on judge nothing.
+        self.assertEqual(study("scores", "lab", "--features", own["lab"], "--id-column", "mrn", "--out", part).returncode, 0)
+        known = json.loads(study("combine", "ward", "--features", own["ward"], "--id-column", "mrn", "--parts", part).stdout)
+        self.assertEqual((known["rows"], known["trained_on"]), (common, common))
+        shown = self.good(OWNER, "study", "combine", "--folder", folder / "ward", "--features", own["ward"], "--id-column",
+                          "mrn", "--parts", part, INSECURE).stdout
+        self.assertIn(f"the study was trained on {common} of these {common} rows", shown)
+        self.assertEqual(study("scores", "lab", "--features", of_lab, "--id-column", "mrn", "--out", part).returncode, 0)
         judged = json.loads(study("combine", *ward, part, "--out", folder / "all.npz").stdout)
+        self.assertEqual(judged["trained_on"], 0)
         self.assertEqual((judged["rows"], judged["samples"]), (80, 80))
         self.assertGreater(judged["accuracy"], 0.85)
         # Whose rows they are goes with the scores, so that whoever has the answers judges them later.

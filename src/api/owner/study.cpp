@@ -307,9 +307,7 @@ void Study::contribute(const DataSet& rows, const StudyContribution& more) {
     if (!by_rows)
       throw DataError("test: in a study of columns no owner can judge the model by itself");
     data->held_out = copy_of(more.test, draft, labelled, "test");
-    party::require_study_rows(draft, s.place.name, *data->held_out);
-    if (party::same_rows(*data->held_out, data->train))
-      throw DataError("test: the same rows for training and for the test, on which nobody trains");
+    party::hold_test_rows(draft, s.place.name, *data, "test", {});
   }
   data->map = party::named_map(draft, more.whitening);
   // What is amiss with them is told while keys are not yet made.

@@ -69,6 +69,10 @@ const Option& Option::excludes(const Option& other) const {
   option_->excludes(other.option_);
   return *this;
 }
+const Option& Option::needs(const Option& other) const {
+  option_->needs(other.option_);
+  return *this;
+}
 const Option& Option::heading(const std::string& name) const {
   option_->group(name);
   return *this;

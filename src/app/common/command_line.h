@@ -46,6 +46,7 @@ class Option {
   /// Its value may be left out.
   const Option& optional_value() const;
   const Option& excludes(const Option& other) const;
+  const Option& needs(const Option& other) const;
   /// The help's heading.
   const Option& heading(const std::string& name) const;
 

@@ -162,7 +162,8 @@ void run(const CommonOptions& common, const StudyRunOptions& o) {
           report.contains("own_rows"))
         write_file_atomically(page_path(training.report_path()), html_report(report), kForTheOwner);
     report_owner(common, owner, training, where);
-    if (study_data_given(o.data) && !data_asked && where.kind == Advance::Kind::kFinished)
+    if (study_data_given(o.data) && !data_asked && where.kind == Advance::Kind::kFinished &&
+        path_exists(training.report_path()))
       std::fprintf(
           stderr,
           "NOTE: the model was opened before, and judged on the rows that were given then; "

@@ -133,7 +133,7 @@ void add_study_create(Program& program) {
                            "name of somebody who is no owner, joins, too, and gets the model");
         command.add_flag("--recipient-alone", o->recipient_alone,
                          "the model is for the recipient, and owners do not open it");
-        add_number(
+        const Option every = add_number(
             command, "--validate-every", o->validate_every,
             "each owner holds out a tenth of its rows, about 100 at most, and after so many steps "
             "each time says whether the model is better on them, seeing its own scores alone: what "
@@ -142,6 +142,7 @@ void add_study_create(Program& program) {
         add_number(command, "--patience", o->patience,
                    "with --validate-every: rounds without a better one until it stops", 1,
                    kMostStudyPatience)
+            .needs(every)
             .show_default();
         command.add_option("--encoder", o->encoder, "the file of the encoder that all use");
         command.add_option("--parameters", o->set,

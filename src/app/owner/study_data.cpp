@@ -1,5 +1,6 @@
 #include "app/owner/study_data.h"
 
+#include "app/owner/console.h"
 #include "app/owner/tables.h"
 #include "base/error.h"
 #include "base/path.h"
@@ -65,11 +66,10 @@ StudyData load_study_data(const CommonOptions& common, const StudyDataOptions& o
     test.columns = o.train.columns;
     test.feature_names = out.train.feature_names;
     out.held_out = load(test);
-    if (same_rows(*out.held_out, out.train))
-      throw DataError(quoted_path(test.features) +
-                      ": the same rows for training and for the test, on which nobody trains");
   }
   require_study_rows(draft, owner, out.train);
+  if (out.held_out)
+    hold_test_rows(draft, owner, out, quoted_path(o.test.features), console_listener(common));
   out.map = named_map(draft, o.whitening);
   return out;
 }

@@ -97,6 +97,10 @@ void combine(const CommonOptions& common, const ScoresOptions& o) {
          << 100 * report["balanced_accuracy"].get<double>() << " %, macro F1 "
          << report["macro_f1"].get<double>() << "\n"
          << quality_notes(report);
+    report["trained_on"] = joined.trained_on;
+    if (joined.trained_on > 0)
+      text << "NOTE: the study was trained on " << joined.trained_on << " of these " << rows.size()
+           << " rows: figures on them say nothing about new ones\n";
   }
   if (!o.out.empty()) save_scores(o.out, out);
   print_report(common, report, text.str());

@@ -459,8 +459,13 @@ std::string gain(const json& r) {
   };
   const json &together = r["together"], &alone = r["alone"];
   out += heading("What this owner gained") + "<p>Judged on " + text_of(r["judged_rows"]) +
-         (r["held_out"] == true ? " rows of its own that nobody has trained on.</p>\n"
-                                : " rows of its own that were trained on.</p>\n") +
+         (r["held_out"] != true
+              ? " rows of its own" +
+                    std::string(r.value("left_out", false) ? "" : " that were trained on")
+          : r.value("known_rows", 0ULL) > 0
+              ? " test rows of its own, " + text_of(r["known_rows"]) + " of which it has trained on"
+              : " test rows of its own, none of which it has trained on") +
+         ".</p>\n" +
          table({"trained on", "accuracy", "balanced accuracy", "macro F1"},
                (alone.is_null() ? row({"its own rows alone, in the clear", "", "", ""})
                                 : line("its own rows alone, in the clear", alone)) +

@@ -88,7 +88,9 @@ std::string study_summary(const json& r) {
   if (r.contains("validation")) text << rounds_text(r);
   if (r.contains("together")) {
     text << padded("on " + std::to_string(r["judged_rows"].get<std::size_t>()) +
-                       (r["held_out"].get<bool>() ? " test rows of its own" : " rows trained on"),
+                       (r["held_out"].get<bool>()    ? " test rows of its own"
+                        : r.value("left_out", false) ? " rows of its own"
+                                                     : " rows trained on"),
                    kNames)
          << "  accuracy  balanced  macro F1\n";
     if (!r["alone"].is_null()) text << quality_row("its own rows alone, in the clear", r["alone"]);

@@ -5,9 +5,9 @@
 namespace blindtuner::party {
 
 void set_whitening(StudyDraft& draft, const std::string& choice, double epsilon) {
+  draft.epsilon = epsilon;  // which no other whitening takes
   if (choice == "pooled" || (choice.empty() && draft.owners.size() > 2)) {
     draft.whitening = StudyDraft::Whitening::kPooled;
-    draft.epsilon = epsilon;
   } else if (choice != "none" && !choice.empty()) {
     draft.whitening = StudyDraft::Whitening::kFile;
     draft.whitening_file = file_digest(choice);

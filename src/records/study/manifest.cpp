@@ -151,6 +151,9 @@ void StudyDraft::validate() const {
          "validation",
          "is a round every 1 to " + std::to_string(kMaxSteps) + " steps, with a patience of 1 to " +
              std::to_string(kMostStudyPatience) + " rounds");
+  expect(validate_every == 0 || config.steps == 0 || validate_every < config.steps, "validation",
+         "is every " + std::to_string(validate_every) + " steps of " +
+             std::to_string(config.steps) + ": with one round there is no model to choose from");
   expect(
       validate_every == 0 || !by_columns, "validation",
       "is by rows that owners have for themselves: of owners with different columns none has any");

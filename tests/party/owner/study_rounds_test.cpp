@@ -1,4 +1,6 @@
 // A study whose owners stop the training by their votes (party/study/rounds.h).
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 
@@ -72,7 +74,27 @@ class StudyRoundsTest : public StudyTrainingTest {
 TEST_F(StudyRoundsTest, MostVotesChooseTheModelAndStopTheTraining) {
   create_rounds();
   // b has one row, holds out none, and has no vote.
+  run([&] {
+    return std::ranges::all_of(std::array{"1-s1-b", "1-s1-c", "3-s1-a"}, [&](const char* share) {
+      return fs::exists(exchange("score-answer-3-" + std::string(share)));
+    });
+  });
+  ASSERT_FALSE(fs::exists(exchange("vote-3-s1-a")));
+  // What it has kept is held to what it can have written; what is lost is opened again, as it was.
+  const fs::path kept = path("a") / "s1" / "rounds.json";
+  const json before = read_json(kept);
+  for (json altered : {json::object(), json{1, 2}, json{before[1], before[0]},
+                       json{before[0], before[1], before[0], before[0], before[0]}}) {
+    store_text(kept, altered.dump());
+    EXPECT_NE(complaint("a").find("rounds.json"), std::string::npos) << altered;
+  }
+  fs::remove(kept);
   run();
+  for (std::size_t i = 0; i < 2; ++i) EXPECT_EQ(rounds_at("a")[i], before[i]);
+  // Shares of scores are nobody's any more.
+  for (const char* name : {"a", "b", "c"})
+    for (const fs::directory_entry& entry : fs::directory_iterator(path(name) / "s1"))
+      EXPECT_FALSE(entry.path().filename().string().starts_with("score-share")) << entry.path();
   for (const std::string& name : draft_.parties()) {
     EXPECT_EQ(complaint(name), "");
     EXPECT_EQ(step(name).kind, Advance::Kind::kFinished) << name;

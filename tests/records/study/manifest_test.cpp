@@ -154,6 +154,9 @@ TEST(StudyDraft, IsReadAsItWasWritten) {
   d.patience = 5;
   EXPECT_EQ(to_json(d).at("validation"), (nlohmann::json{{"every", 2}, {"patience", 5}}));
   EXPECT_EQ(again(d), to_json(d));
+  d.validate_every = d.config.steps;
+  EXPECT_THROW(d.validate(), DataError) << "of one round's model none can be chosen";
+  d.validate_every = 2;
   d.threshold = 2;
   EXPECT_THROW(d.validate(), DataError) << "any two would do, and rounds take all";
   d.threshold = 0;

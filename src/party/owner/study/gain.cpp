@@ -74,6 +74,12 @@ nlohmann::json gain_report(const StudyDraft& draft, const StudyData& data,
   nlohmann::json out = {{"held_out", data.held_out.has_value()},
                         {"judged_rows", judged.size()},
                         {"together", quality(together)}};
+  if (data.held_out) out["known_rows"] = data.known_rows;
+  if (data.known_rows > 0)
+    out["together"]["notes"].push_back(
+        std::to_string(data.known_rows) + " of these " + std::to_string(judged.size()) +
+        " test rows are among the rows that this owner trained on: figures on them say nothing "
+        "about new ones");
   for (const char* key : {"accuracy", "balanced_accuracy", "macro_f1", "max_logit"})
     out[key] = out["together"][key];
   try {

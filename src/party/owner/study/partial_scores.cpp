@@ -195,10 +195,18 @@ JoinedScores combined_scores(StudyOwner& owner, StudyTraining& training, const D
   }
   const StudyDraft& draft = owner.manifest().draft;
   JoinedScores out = add_up(draft.owners, parts, names);
-  if (!draft.identifiers) return out;
+  if (!draft.identifiers) {
+    if (training.are_told(rows)) out.trained_on = out.rows.size();
+    return out;
+  }
   // Back from the parts' order to the rows that it has given.
   const RowHashes hashes = row_hashes(owner, rows.ids);
-  for (std::size_t& row : out.rows) row = hashes[row].second;
+  std::vector<std::string> ids;
+  for (std::size_t& row : out.rows) {
+    row = hashes[row].second;
+    ids.push_back(rows.ids[row]);
+  }
+  out.trained_on = matched_before(owner, ids);
   return out;
 }
 

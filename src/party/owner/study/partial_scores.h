@@ -34,11 +34,14 @@ void require_signed(const StudyManifest& manifest, const PartialScores& part,
 struct JoinedScores {
   Eigen::MatrixXd scores;
   std::vector<std::size_t> rows;  ///< of the first part, those that all parts have
+  std::size_t trained_on =
+      0;  ///< of them, those that the study was trained on, as far as the owner can tell
 };
 /// Of the owners' parts, one of each. `names` open messages. Throws DataError.
 JoinedScores add_up(const std::vector<std::string>& owners, std::span<const PartialScores> parts,
                     std::span<const std::string> names);
-/// This owner's part of these rows with those in the others' files: `rows` of the result are places among them. Throws DataError.
+/// This owner's part of these rows with those in the others' files: `rows` of the result are places among them. Rows that were
+/// trained on are told by their identifiers and, where the study has none, if they are all that this owner gave. Throws DataError.
 JoinedScores combined_scores(StudyOwner& owner, StudyTraining& training, const Dataset& rows,
                              std::span<const std::filesystem::path> files);
 

@@ -60,6 +60,22 @@ std::vector<RowHash> hashes_of(StudyOwner& owner, const std::string& from) {
   return out;
 }
 
+/// Of these, rising, those that all owners have sent.
+std::vector<RowHash> at_all_owners(StudyOwner& owner, std::vector<RowHash> hashes) {
+  for (const std::string& party : owner.manifest().draft.owners) {
+    std::vector<RowHash> both;
+    std::ranges::set_intersection(hashes, hashes_of(owner, party), std::back_inserter(both));
+    hashes = std::move(both);
+  }
+  return hashes;
+}
+
+std::vector<RowHash> without_places(const RowHashes& rows) {
+  std::vector<RowHash> out;
+  for (const auto& [hash, row] : rows) out.push_back(hash);
+  return out;
+}
+
 }  // namespace
 
 RowHashes hash_rows(std::span<const std::string> ids, std::span<const std::uint8_t> key) {
@@ -98,17 +114,10 @@ nlohmann::json to_json(const RowMatch& match) {
 
 RowMatch match_rows(StudyOwner& owner, std::span<const std::string> ids) {
   const RowHashes own = row_hashes(owner, ids);
-  std::vector<RowHash> mine;
-  for (const auto& [hash, row] : own) mine.push_back(hash);
-  std::vector<RowHash> common = mine;
-  for (const std::string& other : owner.manifest().draft.owners) {
-    const std::vector<RowHash> theirs = hashes_of(owner, other);
-    if (other == owner.name() && theirs != mine)
-      throw DataError("the rows' identifiers are not those that this owner has sent");
-    std::vector<RowHash> both;
-    std::ranges::set_intersection(common, theirs, std::back_inserter(both));
-    common = std::move(both);
-  }
+  const std::vector<RowHash> mine = without_places(own);
+  if (hashes_of(owner, owner.name()) != mine)
+    throw DataError("the rows' identifiers are not those that this owner has sent");
+  const std::vector<RowHash> common = at_all_owners(owner, mine);
   if (common.empty())
     throw DataError("no row is at all owners: are these identifiers of one kind, written alike?");
   RowMatch out;
@@ -121,6 +130,10 @@ RowMatch match_rows(StudyOwner& owner, std::span<const std::string> ids) {
     out.rows.push_back(at->second);
   }
   return out;
+}
+
+std::size_t matched_before(StudyOwner& owner, std::span<const std::string> ids) {
+  return at_all_owners(owner, without_places(row_hashes(owner, ids))).size();
 }
 
 }  // namespace blindtuner::party

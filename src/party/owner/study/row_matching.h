@@ -38,5 +38,8 @@ struct RowMatch {
 nlohmann::json to_json(const RowMatch& match);
 /// Of all owners' hashes, which are there. Throws DataError that names whose are none, and where no row is at all owners.
 RowMatch match_rows(StudyOwner& owner, std::span<const std::string> ids);
+/// How many of these are among the rows that the study was trained on. Throws DataError where the exchange no longer has what owners
+/// have sent.
+std::size_t matched_before(StudyOwner& owner, std::span<const std::string> ids);
 
 }  // namespace blindtuner::party

@@ -1,13 +1,16 @@
 #include "party/owner/study/study_data.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <string_view>
 #include <unordered_set>
 
 #include "base/error.h"
 #include "base/input_file.h"
 #include "base/path.h"
+#include "features/samples/copies.h"
 #include "features/samples/shuffle.h"
+#include "party/owner/data_checks.h"
 
 namespace blindtuner::party {
 
@@ -31,19 +34,6 @@ void require_fit(const StudyDraft& draft, const std::filesystem::path& file) {
     if (columns != width)
       throw DataError(quoted_path(file) + ": a map of " + std::to_string(width) +
                       " columns, and owners have " + std::to_string(columns));
-}
-
-bool same_rows(const Dataset& a, const Dataset& b) {
-  if (a.features.rows() != b.features.rows() || a.width() != b.width()) return false;
-  const auto sorted = [](const Dataset& set) {
-    std::vector<std::string_view> out;
-    const std::size_t bytes = set.width() * sizeof(float);
-    for (Eigen::Index i = 0; i < set.features.rows(); ++i)
-      out.emplace_back(reinterpret_cast<const char*>(set.features.row(i).data()), bytes);
-    std::ranges::sort(out);
-    return out;
-  };
-  return sorted(a) == sorted(b);
 }
 
 void require_study_rows(const StudyDraft& draft, const std::string& owner, const Dataset& rows) {
@@ -71,6 +61,23 @@ void require_study_rows(const StudyDraft& draft, const std::string& owner, const
                     std::to_string(first) +
                     ": which of them is the other owners' row? give one row for each");
   if (without == rows.ids.size()) throw DataError("no row has an identifier");
+}
+
+void hold_test_rows(const StudyDraft& draft, const std::string& owner, StudyData& data,
+                    const std::string& name, const Listener& listener) {
+  const Dataset& test = *data.held_out;
+  try {
+    require_study_rows(draft, owner, test);
+  } catch (const DataError& error) {
+    throw DataError(name + ": " + error.what());
+  }
+  const nlohmann::json both = warn_of_samples_in_both(data.train, test, "test", listener);
+  data.known_rows = both.at("samples").get<std::size_t>();
+  if (data.known_rows == test.size() &&
+      (test.size() == data.train.size() || !find_copies(data.train).by_chance))
+    throw DataError(name +
+                    ": all rows of the test are among those for training: on a test's nobody "
+                    "trains");
 }
 
 Dataset rows_of(Dataset&& rows, std::span<const std::uint32_t> order) {

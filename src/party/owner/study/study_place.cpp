@@ -25,6 +25,10 @@ void write_study_place(const StudyPlace& place) {
   const std::string exchange = fs::absolute(place.exchange, error).lexically_normal().string();
   if (error)
     throw DataError("cannot tell where " + quoted_path(place.exchange) + " is: " + error.message());
+  if (!decode_utf8(exchange))
+    throw DataError(quoted_path(place.exchange) +
+                    ": is no UTF-8, which the owner's folder keeps it as: give a link to it that "
+                    "is, or another folder");
   if (path_exists(file)) {
     const StudyPlace there = read_study_place(place.folder);
     if (there.name != place.name || there.exchange != exchange)

@@ -5,6 +5,7 @@
 
 #include "base/atomic_file.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/path.h"
 #include "features/samples/sample_groups.h"
 #include "learn/reference/early_stopping.h"
@@ -38,8 +39,23 @@ Dataset hold_out(Dataset& train, const Seed& seed) {
 }
 
 json StudyTraining::own_rounds() {
-  return !owner_.is_recipient() && path_exists(rounds_path()) ? read_json(rounds_path())
-                                                              : json::array();
+  if (owner_.is_recipient() || !path_exists(rounds_path())) return json::array();
+  json out = read_json(rounds_path());
+  const JsonIn all(out, quoted_path(rounds_path()));
+  const std::vector<int>& steps = told_run().rounds;
+  if (all.size() > steps.size())
+    all.refuse("at most " + std::to_string(steps.size()) + " rounds of validation");
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const JsonIn round = all.at(i);
+    require_members(round, {"round", "steps", "loss", "accuracy", "max_logit", "noise", "better"});
+    const auto number = static_cast<std::int64_t>(i) + 1;
+    (void)round.at("round").whole(number, number);
+    (void)round.at("steps").whole(steps[i], steps[i]);
+    for (const char* figure : {"loss", "accuracy", "max_logit", "noise"})
+      if (!round.at(figure).is_null()) (void)round.at(figure).as<double>();  // null: none
+    (void)round.at("better").as<bool>();
+  }
+  return out;
 }
 
 void StudyTraining::require_room_in_rounds() {
@@ -169,46 +185,54 @@ void StudyTraining::answer_others(int round) {
   }
 }
 
-// What is found of a round is on the disk before it is said: a vote is never made twice.
-void StudyTraining::vote(const Rounds& now) {
+json StudyTraining::judged_round(int round, double kept_loss) {
   const JointRun& r = run();
-  const int round = now.round();
   const std::size_t own = owner_.index();
+  (void)data();
+  const Origin from = origin_of_round(own, round);
+  const ScoresFile file = scores_of_round(own, round);
+  const CiphertextShape shape = score_shape(*r.parameters, file.scores.layout, *r.circuit);
+  const double noise =
+      share_noise(*r.parameters, shape, opening_of_scores(r, own, round), from.name);
+  std::vector<std::string> others = owner_.manifest().draft.owners;
+  others.erase(others.begin() + static_cast<std::ptrdiff_t>(own));
+  const std::vector<OpeningShare> shares =
+      shares_of(others, score_share_record(round, own).c_str(),
+                score_share_commit(round, own).c_str(), {"scores", 0, file.contents}, shape, noise);
+  Disclosure at = door();
+  ProductLayout rows = file.scores.layout;
+  rows.samples = held_out_->size();  // without those that only fill up
+  const ValidationScore score = validation_score(
+      r.circuit->head(), scores_of(at.open(file.scores, rows.samples, shares, from), rows),
+      held_out_->labels);
+  // A loss that is not a number is better than none, and every other than it.
+  const bool better = score.max_logit <= logit_limit(*r.circuit) &&
+                      (std::isnan(kept_loss) || score.loss < kept_loss);
+  return {{"round", round},
+          {"steps", file.training->steps},
+          {"loss", score.loss},
+          {"accuracy", score.accuracy},
+          {"max_logit", score.max_logit},
+          {"noise", noise},
+          {"better", better}};
+}
+
+// What is found of a round is on the disk before it is said: a vote is never made twice. Rounds that the file has lost
+// are opened again, as they were.
+void StudyTraining::vote(const Rounds& now) {
+  const int round = now.round();
   json rounds = own_rounds();
-  if (rounds.size() < static_cast<std::size_t>(round)) {
-    (void)data();
-    const Origin from = origin_of_round(own, round);
-    const ScoresFile file = scores_of_round(own, round);
-    const CiphertextShape shape = score_shape(*r.parameters, file.scores.layout, *r.circuit);
-    const double noise =
-        share_noise(*r.parameters, shape, opening_of_scores(r, own, round), from.name);
-    std::vector<std::string> others = owner_.manifest().draft.owners;
-    others.erase(others.begin() + static_cast<std::ptrdiff_t>(own));
-    const std::vector<OpeningShare> shares = shares_of(
-        others, score_share_record(round, own).c_str(), score_share_commit(round, own).c_str(),
-        {"scores", 0, file.contents}, shape, noise);
-    Disclosure at = door();
-    ProductLayout rows = file.scores.layout;
-    rows.samples = held_out_->size();  // without those that only fill up
-    const ValidationScore score = validation_score(
-        r.circuit->head(), scores_of(at.open(file.scores, rows.samples, shares, from), rows),
-        held_out_->labels);
-    const double kept =
-        now.kept == 0 ? std::nan("") : loss_of(rounds.at(static_cast<std::size_t>(now.kept) - 1));
-    // A loss that is not a number is better than none, and every other than it.
-    const bool better =
-        score.max_logit <= logit_limit(*r.circuit) && (std::isnan(kept) || score.loss < kept);
-    rounds.push_back({{"round", round},
-                      {"steps", file.training->steps},
-                      {"loss", score.loss},
-                      {"accuracy", score.accuracy},
-                      {"max_logit", score.max_logit},
-                      {"noise", noise},
-                      {"better", better}});
+  while (rounds.size() < static_cast<std::size_t>(round)) {
+    int kept = 0;
+    for (std::size_t i = 0; i < rounds.size(); ++i)
+      if (now.done[i].kept) kept = static_cast<int>(i) + 1;
+    rounds.push_back(judged_round(
+        static_cast<int>(rounds.size()) + 1,
+        kept == 0 ? std::nan("") : loss_of(rounds.at(static_cast<std::size_t>(kept) - 1))));
     write_file_atomically(rounds_path(), json_text(rounds, 1) + "\n", kForTheOwner);
   }
   const bool better = rounds.at(static_cast<std::size_t>(round) - 1).at("better").get<bool>();
-  door().answer(origin_of_round(own, round), !better);
+  door().answer(origin_of_round(owner_.index(), round), !better);
   owner_.say({vote_kind(round),
               owner_.name(),
               owner_.manifest().digest,

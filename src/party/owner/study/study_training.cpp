@@ -171,11 +171,23 @@ bool StudyTraining::through() {
   return owner_.exchange().has_said(owner_.record(kModelAnswer, owner_.name())) || !is_decryptor();
 }
 
+bool StudyTraining::is_left_out() const {
+  return run_without_ &&
+         std::ranges::find(run_without_->owners, owner_.name()) != run_without_->owners.end();
+}
+
 std::vector<fs::path> StudyTraining::kept_to_send() {
   std::vector<fs::path> out;
   for (const char* record : {kStatsRecord, kStatsShareRecord, kDataRecord, kHeldOutRecord})
     if (fs::path file = owner_.session_folder() / record; path_exists(file))
       out.push_back(std::move(file));
+  if (owner_.is_recipient() || owner_.manifest().draft.validate_every == 0) return out;
+  for (std::size_t round = 1; round <= told_run().rounds.size(); ++round)
+    for (const std::size_t place : voters(told_run()))
+      if (fs::path file =
+              owner_.session_folder() / score_share_record(static_cast<int>(round), place);
+          path_exists(file))
+        out.push_back(std::move(file));
   return out;
 }
 
@@ -227,6 +239,12 @@ std::vector<std::string> StudyTraining::column_names() {
   if (!path_exists(columns_path())) return owner_.manifest().draft.column_names;
   const nlohmann::json kept = read_json(columns_path());
   return JsonIn(kept, quoted_path(columns_path())).as<std::vector<std::string>>();
+}
+
+bool StudyTraining::are_told(const Dataset& rows) {
+  const std::vector<std::uint8_t> told = read_file(told_path(), 1000);
+  return std::string(told.begin(), told.end()) ==
+         to_hex(digest_of(in_study_order(Dataset(rows), owner_))) + "\n";
 }
 
 const StudyData& StudyTraining::given() {
@@ -632,7 +650,8 @@ void StudyTraining::open() {
                            {"opened_by", named},
                            {"model", to_hex(contents)}};
   if (!outside) {
-    report["own_rows"] = data().train.features.rows();
+    report["own_rows"] = is_left_out() ? 0 : data().train.features.rows();
+    if (is_left_out()) report["left_out"] = true;
     report["bits"] = totals(door().ledger().read().value()).published_bits;
   }
   if (run_without_) report["without"] = run_without_->owners;

@@ -53,6 +53,8 @@ class StudyTraining {
   /// What the columns of the rows that it has told of are called, where they are.
   std::filesystem::path columns_path() { return owner_.session_folder() / "columns.json"; }
   std::vector<std::string> column_names();
+  /// Whether these rows, as they were read, are those that it has told of.
+  bool are_told(const Dataset& rows);
   /// How its rows were matched (to_json(RowMatch)), once they are.
   std::filesystem::path matching_path() { return owner_.session_folder() / "matching.json"; }
   std::filesystem::path rounds_path() { return owner_.session_folder() / "rounds.json"; }
@@ -64,7 +66,9 @@ class StudyTraining {
   bool reads();
   /// Whether it has the model or, where that is not for it, has answered it, or is not asked to.
   bool through();
-  /// What of its statistics and data is there still.
+  /// Whether the others went on without its rows, as run() has it.
+  bool is_left_out() const;
+  /// What of its statistics, data and shares of scores is there still.
   std::vector<std::filesystem::path> kept_to_send();
   void remove_kept();
   /// Of all that a recipient opens the model with.
@@ -128,7 +132,10 @@ class StudyTraining {
   /// Throws DataError where scores would leave no room for the noise of so many rounds.
   void require_room_in_rounds();
   bool has_vote();
+  /// As it has kept them. Throws DataError for a file that it cannot have written.
   nlohmann::json own_rounds();
+  /// What its held-out rows give by a round's model; kept_loss: by the one that is kept, not a number where none is.
+  nlohmann::json judged_round(int round, double kept_loss);
   /// Of the round that is under way: what is not there of what this owner needs next, and what it does once that is.
   std::vector<Awaited> missing_in_round();
   void act_in_round();

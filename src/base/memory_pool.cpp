@@ -29,10 +29,12 @@ std::size_t block_bytes(std::size_t count) {
   return round_up(bytes, bytes < kPage ? kAlignment : kPage);
 }
 
+}  // namespace
+
 // Memory in huge pages, unmapped at the end alone. A first touch of a page costs more than most
 // operations on it (several GB/s on bare metal, well below one on some virtual machines), so what
 // is free is cut from the smallest range that fits, and neighbours that are free become one again.
-class Arena {
+class MemoryPool::Arena {
  public:
   /// growth: what is asked of the system at once, at least. Untouched, it costs nothing.
   Arena(std::size_t growth, bool secret) : growth_(growth), secret_(secret) {}
@@ -142,8 +144,6 @@ class Arena {
 };
 
 constexpr std::size_t kMiB = std::size_t{1} << 20;
-
-}  // namespace
 
 struct MemoryPool::Arenas {
   Arena shown{256 * kMiB, false};

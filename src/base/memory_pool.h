@@ -28,6 +28,7 @@ class MemoryPool {
   void release();
 
  private:
+  class Arena;
   struct Arenas;
   const std::unique_ptr<Arenas> arenas_;
 };

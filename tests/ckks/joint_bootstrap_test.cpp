@@ -41,10 +41,10 @@ TEST_P(JointBootstrap, KeepsToTheBudget) {
   const double scale = std::ldexp(1.0, 39), in = std::ldexp(1.0, 36);
   const BootstrapShape& shape = s.bootstrapper.shape();
 
-  constexpr double kRho = 1.0 / 16;
-  const double gain = 2 * pi * kRho;
+  constexpr double rho = 1.0 / 16;
+  const double gain = 2 * pi * rho;
   const auto messages = s.random_messages(1);
-  const auto small = s.encrypt_small(messages, kRho * s.q0(), 2);
+  const auto small = s.encrypt_small(messages, rho * s.q0(), 2);
   Halves halves = s.bootstrapper.half_bootstrap(pointers(small), scale / gain, s.keys);
   EXPECT_EQ(halves.low.q_count(), s.parameters->circuit_start());
   for (Ciphertext* half : {&halves.low, &halves.high}) half->scale *= gain;
@@ -53,7 +53,7 @@ TEST_P(JointBootstrap, KeepsToTheBudget) {
       s.half_errors(
           halves,
           [&](std::size_t k) { return std::sin(gain * s.interleaved(messages, k)) / gain; }),
-      noise::bootstrap_budget(*s.parameters, shape, kRho, in, scale, 0, 0).half_bootstrap, of_all);
+      noise::bootstrap_budget(*s.parameters, shape, rho, in, scale, 0, 0).half_bootstrap, of_all);
 
   const auto low = random_slots(s.slots(), 2, true), high = random_slots(s.slots(), 3, true);
   const Halves x = s.encrypt_halves(low, high, in, s.parameters->slot_to_coeff_start());

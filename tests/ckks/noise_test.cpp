@@ -195,12 +195,12 @@ TEST(Noise, SlotToCoeffStages) {
 TEST(Noise, FromCoefficientsToTheSine) {
   const BootstrapScheme& s = scheme();
   const BootstrapShape& shape = s.bootstrapper.shape();
-  constexpr double kRho = 1.0 / 16;
-  const double scale = std::ldexp(1.0, 39), gain = 2 * pi * kRho;
+  constexpr double rho = 1.0 / 16;
+  const double scale = std::ldexp(1.0, 39), gain = 2 * pi * rho;
   const auto budget =
-      noise::bootstrap_budget(*s.parameters, shape, kRho, std::ldexp(1.0, 36), scale, 0, 0);
+      noise::bootstrap_budget(*s.parameters, shape, rho, std::ldexp(1.0, 36), scale, 0, 0);
   const auto messages = s.random_messages(6);
-  const auto small = s.encrypt_small(messages, kRho * s.q0(), 2);
+  const auto small = s.encrypt_small(messages, rho * s.q0(), 2);
   const Ciphertext raised = s.bootstrapper.mod_raise(
       key_switch(s.bootstrapper.interleave(pointers(small)), s.keys.small_to_sparse), s.keys);
   Ciphertext w = raised.copy();

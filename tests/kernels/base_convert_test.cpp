@@ -24,11 +24,11 @@ std::vector<Buffer> convert(const LimbKernels& kernels, const std::vector<Buffer
 }
 
 TEST_P(BaseConvertTest, MatchesTheReference) {
-  struct Shape {
+  struct Bases {
     std::size_t sources, targets;
   };
-  for (const Shape shape :
-       {Shape{1, 1}, {1, 38}, {2, 5}, {3, 2}, {8, 9}, {12, 38}, {15, 3}, {16, 3}, {17, 4}, {32, 7}})
+  for (const Bases shape :
+       {Bases{1, 1}, {1, 38}, {2, 5}, {3, 2}, {8, 9}, {12, 38}, {15, 3}, {16, 3}, {17, 4}, {32, 7}})
     for (int bits : {50, 49, 40, 36, 30}) {
       const std::vector<u64> primes = ntt_primes(bits, 2048, shape.sources + shape.targets);
       const auto split = primes.begin() + static_cast<std::ptrdiff_t>(shape.sources);

@@ -109,20 +109,20 @@ TEST_F(ThresholdTest, SharesOfTheDecryptorsOpen) {
   const Ciphertext c = encrypt(encode_coefficients(ring, message, scale, 2), scale,
                                owners_.sum.small, fresh_seed(), 0)
                            .expand();
-  constexpr int kLevels = 12;
+  constexpr int kShareLevels = 12;
   Prng prng(Seed{9});
   for (const std::vector<std::size_t>& set : sets(kThreshold)) {
     Poly sum = c.c0.copy();
     for (const std::size_t owner : set)
       add_inplace(sum, joint::decryption_share(c, joint::weighted_part(all[owner], owner, set),
-                                               kLevels, prng));
+                                               kShareLevels, prng));
     to_coefficients_inplace(sum);
     const std::vector<double> opened = to_centred_doubles(sum, 2);
     double square = 0;
     for (std::size_t i = 0; i < message.size(); ++i)
       square += std::pow(opened[i] - message[i] * scale, 2);
     // Of some thousand numbers: a deviation of a fifth is beyond 8 of this estimate's.
-    const double expected = joint::wide_sigma(kLevels) * std::sqrt(double(kThreshold));
+    const double expected = joint::wide_sigma(kShareLevels) * std::sqrt(double(kThreshold));
     EXPECT_NEAR(std::sqrt(square / double(message.size())) / expected, 1, 0.2);
   }
 }

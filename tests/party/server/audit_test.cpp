@@ -34,11 +34,12 @@ class Audit : public IoTest {
     return run;
   }
   static AuditTask task(std::vector<int> steps, bool kept, Transcript transcript) {
-    AuditTask out{Owner::instance().keys,
-                  Owner::instance().data,
-                  std::move(transcript),
-                  {},
-                  std::move(steps)};
+    AuditTask out{.keys = Owner::instance().keys,
+                  .data = Owner::instance().data,
+                  .transcript = std::move(transcript),
+                  .scores = {},
+                  .kept = {},
+                  .steps = std::move(steps)};
     if (kept) out.kept = honest().kept();
     return out;
   }

@@ -166,7 +166,7 @@ nlohmann::json cost_of(const ParametersPtr& p, std::size_t count, const fs::path
                         {"classes", classes},
                         {"width", layout.width},
                         {"bytes",
-                         {{"shares", fs::file_size(linear)},
+                         {{"shares", fs::file_size(ways) + fs::file_size(linear)},
                           {"first_round", fs::file_size(first)},
                           {"second_round", fs::file_size(second)},
                           {"evaluation_keys", keys.size()},
@@ -178,7 +178,7 @@ nlohmann::json cost_of(const ParametersPtr& p, std::size_t count, const fs::path
                           {"first_round_of_each_owner", read_first},
                           {"addition_of_each_owner", read_all},
                           {"finished_keys", finish}}}};
-  for (const fs::path& path : {linear, first, second}) fs::remove(path);
+  for (const fs::path& path : {ways, linear, first, second}) fs::remove(path);
   return out;
 }
 

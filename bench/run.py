@@ -532,7 +532,7 @@ class Bench:
         for parameters in ["InsecureJoint4"] if self.o.quick else ["Standard", "Joint4", "Joint16"]:
             line = self.run([self.program("bench_training"), "--parameters", parameters,
                              "samples=256,features=64,classes=3,steps=3" if self.o.quick else case])
-            self.out.add("joint_keys_step_cpu_s", json.loads(line)["cpu_of_steps"][1:], "s", {"parameters": parameters})
+            self.out.add("joint_keys_step_cpu_s", json.loads(line)["seconds"]["cpu_of_steps"][1:], "s", {"parameters": parameters})
 
     def study(self):
         """study_*: 'make study', four processes, beside one owner of all rows in the same run"""

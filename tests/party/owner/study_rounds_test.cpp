@@ -272,7 +272,7 @@ TEST_F(StudyRoundsTest, NothingElseIsAnsweredAndVotesHoldTheServer) {
   EXPECT_TRUE(fs::exists(exchange("answer-s1-b")));
 }
 
-// In a second session: whoever audits finds the one that has trained.
+// In a second session.
 TEST_F(StudyRoundsTest, ARoundIsComputedAgainBeforeItIsAnswered) {
   create_rounds();
   audits_ = {"b"};
@@ -323,6 +323,10 @@ TEST_F(StudyRoundsTest, ARoundIsComputedAgainBeforeItIsAnswered) {
   EXPECT_EQ(audited_[3].same, (std::vector<int>{1, 2}));
   EXPECT_EQ(audited_[3].model, true);
   EXPECT_EQ(audited_[3].same_rounds, 3);
+  // Who has nothing but the exchange begins at the first session.
+  StudyServer nobody(
+      {path("nobody"), std::make_shared<FolderChannel>(exchange(), "looks"), true, false});
+  EXPECT_EQ(study_audit(nobody).scores.size(), 6u);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "linalg/arrangement.h"
 
+#include <algorithm>
 #include <numeric>
 
 namespace blindtuner::linalg {
@@ -17,6 +18,10 @@ std::vector<std::size_t> OwnerCells::label_supers(const ProductLayout& layout) c
     if (out.empty() || out.back() != super) out.push_back(super);
   }
   return out;
+}
+
+std::size_t most_arranged_rows(const ProductLayout& layout) {
+  return std::min(kMaxSamples, kMaxArrangedBlocks * layout.rows());
 }
 
 OwnerCells all_cells(const ProductLayout& layout, bool labels) {
@@ -38,39 +43,40 @@ Arrangement arrange_rows(const Parameters& parameters, std::span<const std::size
   Arrangement out;
   // Rows of a block, and groups, follow from the parameters, the columns and the width alone.
   out.layout = ProductLayout::create(parameters, 1, columns + 1, classes, width);
-  std::vector<std::size_t> owner_of;  // by block, owner after owner
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    require(rows[i] <= kMaxSamples, "an owner has at most 2^32 - 1 rows");
-    out.samples += rows[i];
-    owner_of.resize(owner_of.size() + quotient_up(rows[i], out.layout.rows()), i);
+  std::size_t blocks = 0;
+  for (const std::size_t own : rows) {
+    require(own <= kMaxSamples, "an owner has at most 2^32 - 1 rows");
+    out.samples += own;
+    blocks += quotient_up(own, out.layout.rows());
   }
   require(out.samples >= 1, "an owner with rows");
-  const std::size_t blocks = owner_of.size();
+  require(blocks <= kMaxArrangedBlocks, "owners' rows fill at most 2^22 blocks");
   out.layout =
       ProductLayout::create(parameters, blocks * out.layout.rows(), columns + 1, classes, width);
 
-  // The shorter batch takes every (blocks / shorter)-th block, the others are dealt out to the batches in turn.
+  // Owner after owner, the shorter batch takes every (blocks / shorter)-th block; the others are dealt out to the batches in turn.
   const std::size_t full = std::max<std::size_t>(1, blocks / batch_blocks);
   const std::size_t shorter = blocks <= batch_blocks ? 0 : blocks % batch_blocks;
-  std::vector<std::vector<std::size_t>> batches(full + 1);
-  std::size_t dealt = 0;
-  for (std::size_t p = 0; p < blocks; ++p)
-    if ((p + 1) * shorter / blocks > p * shorter / blocks)
-      batches[full].push_back(owner_of[p]);
-    else
-      batches[dealt++ % full].push_back(owner_of[p]);
+  const std::size_t dealt = blocks - shorter;
+  const auto place = [&](std::size_t p) {
+    const std::size_t before = p * shorter / blocks;  // of the shorter batch
+    if ((p + 1) * shorter / blocks > before) return dealt + before;
+    const std::size_t batch = (p - before) % full;
+    return batch * (dealt / full) + std::min(batch, dealt % full) + (p - before) / full;
+  };
 
+  std::size_t p = 0;
   for (const std::size_t own : rows) {
     OwnerCells cells;
     cells.rows = own;
     cells.columns = columns;
+    cells.blocks.resize(quotient_up(own, out.layout.rows()));
+    for (std::size_t& block : cells.blocks) block = place(p++);
+    std::ranges::sort(cells.blocks);
     cells.groups = out.layout.feature_groups();
     cells.constant = cells.labels = true;
     out.owners.push_back(std::move(cells));
   }
-  std::size_t block = 0;
-  for (const std::vector<std::size_t>& batch : batches)
-    for (const std::size_t owner : batch) out.owners[owner].blocks.push_back(block++);
   return out;
 }
 
@@ -98,6 +104,7 @@ Arrangement arrange_columns(const Parameters& parameters, std::size_t rows,
   const OwnerCells& last = out.owners.back();
   const std::size_t features = last.first_group * width + last.columns + 1;
   out.layout = ProductLayout::create(parameters, rows, features, classes, width);
+  require(out.layout.blocks() <= kMaxArrangedBlocks, "owners' rows fill at most 2^22 blocks");
   // Whole blocks, as with rows.
   out.layout.samples = out.layout.blocks() * out.layout.rows();
   for (OwnerCells& cells : out.owners) cells.blocks = all_cells(out.layout, false).blocks;

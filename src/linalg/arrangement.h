@@ -49,13 +49,18 @@ struct Arrangement {
   }
 };
 
+/// Blocks that owners may fill together: lists of them take 32 MB, their ciphertexts 0.4 TB for every group of the standard set.
+inline constexpr std::size_t kMaxArrangedBlocks = std::size_t{1} << 22;
+/// Rows that these are, for data laid out as this: samples, each owner's in whole blocks.
+std::size_t most_arranged_rows(const ProductLayout& layout);
+
 /// Cells of an owner who is alone.
 OwnerCells all_cells(const ProductLayout& layout, bool labels);
 
 /// Owners with so many rows each, of the same columns; not all have none. Blocks are dealt out so that every batch of
 /// `batch_blocks` (and a shorter last one) has of each owner a number of blocks less than one from its share of all;
 /// where there is a shorter one, those before it may be off by a share of one more, one over their number.
-/// Throws ContractError for sizes that cannot be laid out.
+/// Throws ContractError for sizes that cannot be laid out, most_arranged_rows() among them.
 Arrangement arrange_rows(const Parameters& parameters, std::span<const std::size_t> rows,
                          std::size_t columns, std::size_t classes, std::size_t width,
                          std::size_t batch_blocks);

@@ -58,10 +58,11 @@ Arrangement arrangement_of(const StudyRequest& r) {
                          ? "one owner"
                          : "at most " + std::to_string(r.parameters->owners()) + " owners") +
                     ", not " + std::to_string(r.owners));
-  if (r.samples < r.owners || r.samples + r.owners * one.rows() > kMaxSamples)
-    throw DataError("samples of " + std::to_string(r.owners) + " owners: " +
-                    std::to_string(r.samples) + ", expected one of each at least and " +
-                    std::to_string(kMaxSamples - r.owners * one.rows()) + " together at most");
+  const std::size_t most = most_arranged_rows(one) - r.owners * one.rows();
+  if (r.samples < r.owners || r.samples > most)
+    throw DataError(
+        "samples of " + std::to_string(r.owners) + " owners: " + std::to_string(r.samples) +
+        ", expected one of each at least and " + std::to_string(most) + " together at most");
   return arrange_rows(*r.parameters, equal_parts(r.samples, r.owners), r.features, r.classes,
                       one.width, (batch + one.rows() - 1) / one.rows());
 }

@@ -258,6 +258,8 @@ class Limits(Base):
         self.assertGreater(json.loads(many.stdout)["bytes"]["server_memory"], 100000 * 2**18)
         self.refused(plan(60000, "--steps", 100001), "--steps", code=2)
         self.refused(plan(2**32 - 1, "--epochs", 100000), "at most 100000 steps")
+        # Blocks of a study are listed: 2^22 of them.
+        self.refused(plan(2**31, "--owners", 4), "together at most")
         for features, code in ((2**20 - 1, 0), (2**20, 2)):
             self.assertEqual(plan(60000, "--features", features).returncode, code)
         for classes, code in ((128, 0), (129, 2)):

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "features/data/test_files.h"
 
 namespace blindtuner::arrangement_test {
 using namespace linalg;
@@ -109,6 +110,27 @@ TEST(Arrangement, WhatCannotBeLaidOut) {
   EXPECT_THROW(arrange_columns(parameters(), 5, one, 1, 10, 8), ContractError);
   EXPECT_THROW(arrange_columns(parameters(), 5, zero, 0, 10, 8), ContractError);
   EXPECT_THROW(arrange_columns(parameters(), 0, one, 0, 10, 8), ContractError);
+}
+
+// What an owner says of its rows is listed before any of them is there.
+TEST(Arrangement, MostRowsTakeAListOfTheirBlocks) {
+  const std::size_t most = most_arranged_rows(ProductLayout::create(parameters(), 1, 21, 10, 8));
+  EXPECT_EQ(most, std::size_t{1} << 28);  // 64 in a block
+  const std::vector<std::size_t> rows = {most - 64, 1}, more = {most, 1};
+  EXPECT_EQ(testing_support::within_memory(std::size_t{40} << 20,
+                                           [&] {
+                                             const Arrangement a =
+                                                 arrange_rows(parameters(), rows, 20, 10, 8, 1000);
+                                             if (a.layout.samples != most)
+                                               throw DataError("they are others");
+                                           }),
+            "good");
+  EXPECT_THROW(arrange_rows(parameters(), more, 20, 10, 8, 1000), ContractError);
+  const std::vector<std::size_t> columns = {1};
+  EXPECT_THROW(arrange_columns(parameters(), most + 1, columns, 0, 10, 8), ContractError);
+  // Where blocks are large the samples are fewer than these blocks have.
+  const ParametersPtr standard = Parameters::create(find_parameters("Standard"));
+  EXPECT_EQ(most_arranged_rows(ProductLayout::create(*standard, 1, 21, 10, 4)), kMaxSamples);
 }
 
 }  // namespace

@@ -32,10 +32,19 @@ void require_possible_sizes(const OwnerRows& rows, std::size_t columns, const st
       throw DataError(where + ": sizes of features beyond 4096, which nobody may send");
 }
 
+/// What follows from them is listed block by block.
+void require_possible_counts(const OwnerRows& rows, std::size_t most, const std::string& where) {
+  for (const std::uint64_t count : {rows.rows, rows.held_out.value_or(0)})
+    if (count > most)
+      throw DataError(where + ": " + std::to_string(count) +
+                      " rows, a study like this has at most " + std::to_string(most));
+}
+
 }  // namespace
 
 std::vector<OwnerRows> study_rows(StudyMember& member) {
   const StudyDraft& draft = member.manifest().draft;
+  const std::size_t most = most_arranged_rows(draft.key_layout(*member.manifest().parameters));
   const std::size_t pooled = pools_statistics(draft) ? draft.columns.front() : 0;
   const std::vector<std::string> counted = contributors(member, Stage::kRows);
   std::vector<OwnerRows> out;
@@ -49,6 +58,7 @@ std::vector<OwnerRows> study_rows(StudyMember& member) {
     read_of(owner, [&] {
       out.push_back(
           owner_rows_from_json(JsonIn(said.body, where), pooled, draft.validate_every > 0));
+      require_possible_counts(out.back(), most, where);
       require_possible_sizes(
           out.back(),
           draft.columns[draft.layout == StudyDraft::Layout::kRows ? 0 : draft.index(owner)], where);
@@ -75,8 +85,8 @@ Arrangement arranged(const StudyManifest& manifest, std::span<const std::size_t>
   if (draft.layout == StudyDraft::Layout::kRows) {
     std::uint64_t sum = 0;
     for (const std::size_t own : rows) sum += own + shape.rows();
-    if (sum > kMaxSamples)
-      throw DataError("the owners' rows together are beyond " + std::to_string(kMaxSamples));
+    const std::size_t most = most_arranged_rows(shape);
+    if (sum > most) throw DataError("the owners' rows together are beyond " + std::to_string(most));
     return arrange_rows(p, rows, draft.columns.front(), shape.classes, shape.width,
                         (draft.config.batch_size + shape.rows() - 1) / shape.rows());
   }

@@ -20,14 +20,14 @@ TEST_F(StudyTrainingTest, WhatIsNotWhatItWasSaidToBeEndsTheStudy) {
   // Or none that could be sent: refused before anything is trained with them.
   const fs::path rows_of_b = exchange("rows-s1-b"), seen = path("c") / "seen" / "rows-s1-b";
   const testing_support::Bytes honest_rows = load(rows_of_b);
-  const auto size_of_b = [&](int norm) {
+  const auto said_of_b = [&](const char* what, const nlohmann::json& value) {
     StudyMessage said_by_b = party("a").owner->heard(kRows, "b");
-    said_by_b.body["sizes"] = {48, 48, norm};
+    said_by_b.body[what] = value;
     store_text(rows_of_b, signed_text(said_by_b, key_of("b")));
     fs::remove(seen);
     std::string out;
     try {
-      (void)study_rows(*party("c").owner);
+      (void)study_run(*party("c").owner);
     } catch (const DataError& error) {
       out = error.what();
     }
@@ -35,10 +35,18 @@ TEST_F(StudyTrainingTest, WhatIsNotWhatItWasSaidToBeEndsTheStudy) {
     store(rows_of_b, honest_rows);
     return out;
   };
+  const auto size_of_b = [&](int norm) { return said_of_b("sizes", {48, 48, norm}); };
   EXPECT_EQ(size_of_b(53), "");  // 4096 in each of five columns
   const std::string refused_sizes = size_of_b(54);
   EXPECT_NE(refused_sizes.find("what 'b' has sent is refused"), std::string::npos) << refused_sizes;
   EXPECT_NE(refused_sizes.find("sizes of features beyond 4096"), std::string::npos);
+  // Nor more rows than a study can have, whose blocks would be listed.
+  const JointRun honest_run = study_run(*party("c").owner);
+  const std::uint64_t most = most_arranged_rows(honest_run.arrangement.layout);
+  EXPECT_NE(said_of_b("rows", most + 1).find("what 'b' has sent is refused"), std::string::npos);
+  EXPECT_NE(said_of_b("rows", most + 1).find("a study like this has at most"), std::string::npos);
+  EXPECT_NE(said_of_b("rows", most).find("the owners' rows together are beyond"),
+            std::string::npos);
   other_rows_ = true;
   EXPECT_EQ(
       complaint("c"),

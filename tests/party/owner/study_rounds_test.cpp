@@ -161,6 +161,18 @@ TEST_F(StudyRoundsTest, NothingElseIsAnsweredAndVotesHoldTheServer) {
   run([&] { return fs::exists(exchange("round-1-3-s1-server")); });
   const SigningKey server = read_signing_key(path("server") / "identity");
   const JointRun study = study_run(*party("b").owner);
+  {
+    // More rows for validation than could be laid out.
+    const fs::path rows = exchange("rows-s1-c"), seen = path("b") / "seen" / "rows-s1-c";
+    const testing_support::Bytes honest = load(rows);
+    StudyMessage more = party("b").owner->heard(kRows, "c");
+    more.body["held_out"] = most_arranged_rows(study.arrangement.layout) + 1;
+    store_text(rows, signed_text(more, key_of("c")));
+    fs::remove(seen);
+    EXPECT_THROW((void)study_run(*party("b").owner), DataError);
+    store(rows, honest);
+    fs::remove(seen);
+  }
   // Whatever the server says is c's scores in the first round, b, who has seen no other, answers what they must be alone.
   const fs::path record = exchange("scores-1-3-s1-server"), word = exchange("round-1-3-s1-server");
   const testing_support::Bytes scores = load(record), honest_word = load(word);

@@ -10,6 +10,7 @@
 //                  fail: the call fails, once
 //                  full: the call fails and every later one that needs space, as on a full disk
 //                  a number: this signal is raised before the call, once
+//   FAULT_MAIN     this signal is raised before main(), once the program's statics are made
 //   FAULT_SHORT    1: every write takes only half of what it is given
 //   FAULT_NAMED    1: as on a file system that knows no files without a name (O_TMPFILE)
 //
@@ -121,6 +122,15 @@ Verdict next(const char* call, const char* path, bool space) {
 template <typename F>
 F real(const char* name) {
   return reinterpret_cast<F>(::dlsym(RTLD_NEXT, name));
+}
+
+using Main = int(int, char**, char**);
+Main* program_main = nullptr;
+
+int signalled_main(int argc, char** argv, char** environment) {
+  const char* number = std::getenv("FAULT_MAIN");
+  if (plan().active && number != nullptr) ::kill(::getpid(), std::atoi(number));
+  return program_main(argc, argv, environment);
 }
 
 // A call that is not a write: `error` when it is to fail.
@@ -413,6 +423,14 @@ int fcntl64(int descriptor, int command, ...) {
     return real<int (*)(int, int, ...)>("fcntl64")(descriptor, command, argument);
   };
   return locks(command) ? injected("lock", Name(descriptor).text, ENOLCK, false, call) : call();
+}
+
+// What calls main().
+int __libc_start_main(Main* main, int argc, char** argv, void (*init)(), void (*fini)(),
+                      void (*loader_fini)(), void* stack_end) {
+  program_main = main;
+  return real<int (*)(Main*, int, char**, void (*)(), void (*)(), void (*)(), void*)>(
+      "__libc_start_main")(signalled_main, argc, argv, init, fini, loader_fini, stack_end);
 }
 
 }  // extern "C"

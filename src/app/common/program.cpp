@@ -62,24 +62,6 @@ bool ignored(int signal) {
   return sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-void handle_signals(const std::string& program) {
-  std::snprintf(last_words.data(), last_words.size(), "%s: interrupted\n", program.c_str());
-  handle(SIGALRM, end_now);
-  handle(SIGINT, note_interruption);
-  handle(SIGTERM, note_interruption);
-  // `nohup` and its like are to be believed.
-  for (const int signal : {SIGHUP, SIGPIPE})
-    if (!ignored(signal)) handle(signal, note_interruption);
-  sigset_t ours;
-  sigemptyset(&ours);
-  for (const int signal : {SIGALRM, SIGINT, SIGTERM, SIGHUP, SIGPIPE}) sigaddset(&ours, signal);
-  sigprocmask(SIG_UNBLOCK, &ours, nullptr);
-  // A file size limit is to be an error of write(), like a full disk.
-  std::signal(SIGXFSZ, SIG_IGN);
-  // Inherited ignored, it would hide how our own children end.
-  std::signal(SIGCHLD, SIG_DFL);
-}
-
 // No file of ours may get the number of a closed standard stream: what is said there would be
 // written into it. Opened the wrong way round, so that using such a stream is an error still.
 void secure_standard_streams() {
@@ -136,12 +118,29 @@ std::string not_understood(const CLI::App& app, const CLI::ParseError& error, in
 
 }  // namespace
 
+void handle_signals(const char* program) {
+  std::snprintf(last_words.data(), last_words.size(), "%s: interrupted\n", program);
+  handle(SIGALRM, end_now);
+  handle(SIGINT, note_interruption);
+  handle(SIGTERM, note_interruption);
+  // `nohup` and its like are to be believed.
+  for (const int signal : {SIGHUP, SIGPIPE})
+    if (!ignored(signal)) handle(signal, note_interruption);
+  sigset_t ours;
+  sigemptyset(&ours);
+  for (const int signal : {SIGALRM, SIGINT, SIGTERM, SIGHUP, SIGPIPE}) sigaddset(&ours, signal);
+  sigprocmask(SIG_UNBLOCK, &ours, nullptr);
+  // A file size limit is to be an error of write(), like a full disk.
+  std::signal(SIGXFSZ, SIG_IGN);
+  // Inherited ignored, it would hide how our own children end.
+  std::signal(SIGCHLD, SIG_DFL);
+}
+
 const char* program_version() { return BLINDTUNER_VERSION; }
 
 Program::Program(std::string name, std::string description)
     : name_(std::move(name)), app_(std::make_unique<CLI::App>(std::move(description), name_)) {
   secure_standard_streams();
-  handle_signals(name_);
   app_->require_subcommand(1);
   app_->get_formatter()->column_width(34);
   app_->set_version_flag("--version", name_ + " " + program_version());

@@ -26,6 +26,10 @@ struct CommonOptions {
   int threads = 0;
 };
 
+/// From here on the program ends with kExitInterrupted when it is asked to. The first that each program does, before its own
+/// statics are made: what comes while the system still loads it ends it as it ends every program.
+void handle_signals(const char* program);
+
 /// "major.minor.patch"
 const char* program_version();
 

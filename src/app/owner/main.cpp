@@ -3,6 +3,12 @@
 #include "app/owner/owner.h"
 #include "base/hardening.h"
 
+namespace {
+
+[[gnu::constructor(101)]] void begin() { blindtuner::app::handle_signals("blindtuner"); }
+
+}  // namespace
+
 int main(int argc, char** argv) {
   using namespace blindtuner::app;
   blindtuner::harden_process();

@@ -3,6 +3,12 @@
 #include "app/common/inspect.h"
 #include "app/server/server.h"
 
+namespace {
+
+[[gnu::constructor(101)]] void begin() { blindtuner::app::handle_signals("blindtuner-server"); }
+
+}  // namespace
+
 int main(int argc, char** argv) {
   using namespace blindtuner::app;
   Program program("blindtuner-server",

@@ -332,7 +332,7 @@ TEST(TrainingConfig, RefusesBadText) {
   refused("{\"first_batch_full\": 1}", "true or false");
   refused(std::string(100, '[') + std::string(100, ']'), "nested deeper");
   refused("{\"steps\": 8, \"steps\": 9}", "'steps' is there twice");
-  refused(std::string(2 << 20, ' '), "1 MiB");
+  refused(std::string((1 << 20) + 1, '['), "1 MiB");
   refused(std::string(1 << 20, '['), "nested deeper");
 }
 

@@ -39,13 +39,17 @@ bool fits(std::span<const std::uint8_t> bytes, std::uint64_t at, std::uint64_t l
 }
 
 constexpr const char* kSuffix = ".npy";
+constexpr std::uint64_t kMostBytes = (std::uint64_t{1} << 32) - 1;
 
 }  // namespace
 
-NpzArchive::NpzArchive(const std::filesystem::path& path)
-    : path_(path.string()), bytes_(read_file(path)) {
-  const std::span<const std::uint8_t> bytes = bytes_;
+NpzArchive::NpzArchive(const std::filesystem::path& path) : path_(path.string()) {
   const std::string file = quoted_path(path_);
+  const InputFile input(path);
+  if (input.size() > kMostBytes)
+    throw DataError(file + ": archive of 4 GiB or more, expected less (use .npy files)");
+  bytes_ = input.read_all(kMostBytes);
+  const std::span<const std::uint8_t> bytes = bytes_;
   if (bytes.size() < kEndBytes)
     throw DataError(file + ": " + std::to_string(bytes.size()) + " bytes, too few for an archive");
   // NumPy writes no comment, so the end record is the last thing in the file.
@@ -59,7 +63,8 @@ NpzArchive::NpzArchive(const std::filesystem::path& path)
   if (disk != 0 || first_disk != 0 || count_here != count)
     throw DataError(file + ": archive in several parts, expected one file");
   if (at == 0xffffffff || count == 0xffff)
-    throw DataError(file + ": archive of 4 GiB or more, expected less (use .npy files)");
+    throw DataError(file +
+                    ": a directory of ZIP64, expected one of less than 4 GiB (use .npy files)");
   if (at > end || directory_bytes != end - at)
     throw DataError(file + ": the archive's directory is not where its end says");
   for (std::uint64_t i = 0; i < count; ++i) {

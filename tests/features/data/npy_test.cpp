@@ -323,6 +323,17 @@ TEST(Npz, Deflated) {
   expect_data_error([&] { NpzArchive(path).features("x"); }, "2147483519 bytes of data, expected");
 }
 
+// Files with nothing in them but their size: one more byte than may be is seen before there is memory for any. Not at the
+// maximum, which takes as much memory.
+TEST(Npz, NoMoreBytesThanMayBe) {
+  const TemporaryFolder folder;
+  const auto path = folder / "set.npz";
+  write_npz(path, {{"a", npy_bytes(counted())}});
+  std::filesystem::resize_file(path, std::uint64_t{1} << 32);
+  EXPECT_NE(within_memory(1 << 20, [&] { NpzArchive{path}; }).find("archive of 4 GiB or more"),
+            std::string::npos);
+}
+
 TEST(Npz, DamagedFiles) {
   const TemporaryFolder folder;
   const auto path = folder / "x.npz";

@@ -1,6 +1,9 @@
 // A server's transcript, and who computes its steps again.
 #include "party/server/audit.h"
 
+#include <filesystem>
+
+#include "features/data/test_files.h"
 #include "io/io_fixture.h"
 #include "party/server/memory_store.h"
 #include "party/server/owner_fixture.h"
@@ -144,6 +147,23 @@ TEST_F(Audit, ATranscriptIsReadAsItWasSigned) {
     if (other == text) continue;
     EXPECT_THROW((void)parse_transcript(other, "'t'"), DataError) << at;
   }
+}
+
+TEST_F(Audit, TheLargestTranscriptFits) {
+  const SigningKey key = SigningKey::generate();
+  Transcript largest = honest().transcript;
+  largest.steps.resize(kMaxSteps, largest.steps.front());
+  largest.training.steps = kMaxSteps;
+  const std::string text = transcript_text(largest, key);
+  EXPECT_LT(text.size(), kMaxTranscriptBytes);
+  const TemporaryFolder folder;
+  put_file(folder / "t", {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+  EXPECT_EQ(read_transcript(folder / "t").steps.size(), std::size_t{kMaxSteps});
+  // A file with nothing more in it but its size.
+  std::filesystem::resize_file(folder / "t", kMaxTranscriptBytes + 1);
+  EXPECT_NE(within_memory(1 << 20, [&] { (void)read_transcript(folder / "t"); })
+                .find("expected at most 16777216"),
+            std::string::npos);
 }
 
 }  // namespace

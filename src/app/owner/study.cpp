@@ -261,8 +261,9 @@ void add_study(Program& program) {
         add_study_wait(command, o->wait);
         command.add_flag(
             "--audit", o->audit,
-            "before a share of the model is given, compute the whole training again, as "
-            "'blindtuner-server study --audit all' does, and give none where it differs");
+            "before a share of the model, or of a round of validation, is given, compute the "
+            "training so far again, as 'blindtuner-server study --audit all' does, and give none "
+            "where it differs");
         command.add_option("--server", o->server,
                            "with --audit: the server's program, if it is not beside this one");
         command.add_flag("--hold", o->hold,

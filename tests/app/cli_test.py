@@ -364,7 +364,16 @@ class BadInput(Base):
         bad = [row[:] for row in features]
         bad[4][2] = 1e9
         self.refused(self.encrypt("--features", self.write("large.npy", bad), "--labels", y),
-                     "row 4", "column 2", "4096")
+                     "row 4, column 2 (from 0)", "4096")
+        # Of a table its line and the column's name, also where rows were left out and others are held out.
+        table = self.folder / "large.csv"
+        lines = [[*map(str, row), str(label)] for row, label in zip(bad, labels)]
+        lines[1][3] = ""
+        with open(table, "w") as file:
+            file.writelines(",".join(line) + "\n" for line in [[*"abcdefgh", "label"], *lines])
+        for more in ([], ["--validation-fraction", "0.5"]):
+            self.refused(self.encrypt("--features", table, "--skip-missing", *more), "large.csv': line 6, 'c': 1000000000",
+                         "4096: whiten or scale")
         self.refused(self.encrypt("--features", x, "--labels",
                                   self.write("l3.npy", [3] + labels[1:], "<i4")), "3")
         self.refused(self.encrypt("--features", x, "--labels",

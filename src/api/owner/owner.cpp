@@ -54,7 +54,7 @@ features::Dataset copy_of(const DataSet& data, DataUse use, std::size_t classes)
 
 void check(const features::Dataset& set, DataUse use, const party::OwnerFolder& keys) {
   const std::string name = std::string("samples for ") + name_of(use);
-  party::check_features(set.features, keys, name);
+  party::check_features(set, keys, name, false);
   if (use == DataUse::kTraining)
     features::validate_training_set(set, name);
   else if (use == DataUse::kValidation)

@@ -55,9 +55,10 @@ FeatureSizes sizes_of_features(const DecryptOptions& options, const OwnerFolder&
     source.feature_names = map->feature_names();
     source.pooling = map->pooling();
   }
-  FeatureMatrix features = load_features(source).features;
-  if (map) features = map->apply(features);
-  check_features(features, keys, quoted_path(source.features));
+  Dataset set = load_features(source);
+  if (map) set.features = map->apply(set.features);
+  check_features(set, keys, quoted_path(source.features), map.has_value());
+  const FeatureMatrix& features = set.features;
   ProductLayout layout = keys.layout();
   layout.samples = static_cast<std::size_t>(features.rows());
   return feature_sizes(*keys.set.parameters, layout,

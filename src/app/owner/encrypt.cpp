@@ -209,7 +209,7 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
       validate_finite(which.features, from);
       which.features = whitening->apply(which.features);
     }
-    check_features(which.features, keys, from);
+    check_features(which, keys, from, whitening.has_value());
   };
   prepare(set, name);
   if (validation) {

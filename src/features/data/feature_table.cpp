@@ -316,6 +316,7 @@ FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest 
       whole = add_label(table, columns, i, row, skip, out.labels);
     if (whole) {
       ++at;
+      out.places.numbers.push_back(static_cast<std::uint32_t>(table.line(i)));
       if (beside) beside->add(row);
       groups.add(row);
       if (columns.id) out.ids.emplace_back(without_blanks(row.fields[*columns.id]));

@@ -25,6 +25,7 @@ struct FeatureTable {
   std::vector<NamedColumn> others;         ///< of those that were asked for, or all
   std::vector<GroupColumn> groups;         ///< columns that may group samples
   std::vector<std::string> ids;  ///< the column that ColumnChoice::id names, without blanks around
+  SamplePlaces places{.lines = true};
 };
 
 /// Reads what assign_columns() chose. Throws DataError, also for values that are not finite or beyond

@@ -295,6 +295,7 @@ Dataset load_training_features(const DataSource& source, Reading* told) {
   Dataset set;
   set.features = std::move(table.features);
   set.feature_names = std::move(table.feature_names);
+  set.places = std::move(table.places);
   tell_sentinels(quoted_path(source.features), set, reading);
   return set;
 }
@@ -329,6 +330,7 @@ Dataset load_features(const DataSource& source, Reading* told,
       if (identifiers != nullptr) *identifiers = identifiers_among(std::move(table.others));
       set.feature_names = std::move(table.feature_names);
       set.ids = std::move(table.ids);
+      set.places = std::move(table.places);
       break;
     }
     default:
@@ -363,6 +365,7 @@ Dataset load_dataset(const DataSource& source, Reading* told,
     set.features = std::move(table.features);
     set.feature_names = std::move(table.feature_names);
     set.ids = std::move(table.ids);
+    set.places = std::move(table.places);
     beside_features = std::move(table.others);
     groups = std::move(table.groups);
     if (source.labels.empty()) words = std::move(table.labels);

@@ -35,6 +35,12 @@ void validate_finite(const FeatureMatrix& features, const std::string& name) {
                         ", expected a finite number");
 }
 
+std::string place_of(const Dataset& set, std::size_t row) {
+  const SamplePlaces& places = set.places;
+  const std::size_t number = places.numbers.empty() ? row : places.numbers.at(row);
+  return (places.lines ? "line " : "row ") + std::to_string(number);
+}
+
 void validate_set(const Dataset& set, const std::string& name) {
   if (set.features.rows() == 0 || set.features.cols() == 0)
     throw DataError(name + ": empty (" + std::to_string(set.features.rows()) + " samples of " +
@@ -130,7 +136,9 @@ Dataset of_pooling(const Dataset& set, const std::string& pooling, const std::st
           pooling,
           {},
           set.label_name,
-          set.groups};
+          set.groups,
+          set.ids,
+          set.places};
 }
 
 namespace {
@@ -190,6 +198,7 @@ Dataset select(const Dataset& set, std::span<const std::uint32_t> indices) {
   out.pooling = set.pooling;
   out.label_name = set.label_name;
   out.poolings = set.poolings;
+  out.places.lines = set.places.lines;
   out.groups.column = set.groups.column;
   out.groups.together = set.groups.together;
   out.features.resize(static_cast<Eigen::Index>(indices.size()), set.features.cols());
@@ -201,6 +210,8 @@ Dataset select(const Dataset& set, std::span<const std::uint32_t> indices) {
     if (!set.digests.empty()) out.digests.push_back(set.digests[indices[i]]);
     if (!set.groups.values.empty()) out.groups.values.push_back(set.groups.values[indices[i]]);
     if (!set.ids.empty()) out.ids.push_back(set.ids[indices[i]]);
+    out.places.numbers.push_back(set.places.numbers.empty() ? indices[i]
+                                                            : set.places.numbers[indices[i]]);
   }
   return out;
 }

@@ -36,6 +36,12 @@ struct SampleGroups {
   bool together = false;  ///< samples of one value stay together when the set is split
 };
 
+/// Where samples were in the file that they came from.
+struct SamplePlaces {
+  bool lines = false;                    ///< of a table, from 1; else rows of an array, from 0
+  std::vector<std::uint32_t> numbers{};  ///< one a sample; none: rows as they are here
+};
+
 struct Dataset {
   FeatureMatrix features;
   Labels labels;
@@ -50,6 +56,7 @@ struct Dataset {
   std::string label_name{};  ///< heading of the labels' column, or none
   SampleGroups groups{};
   std::vector<std::string> ids{};  ///< by which others know the rows, as asked for, or none
+  SamplePlaces places{};
 
   std::size_t size() const { return labels.size(); }
   std::size_t width() const { return static_cast<std::size_t>(features.cols()); }
@@ -72,6 +79,8 @@ void validate_set(const Dataset& set, const std::string& name);
 /// Every value is finite; the first that is not is named by row and column (from 0). Throws
 /// DataError.
 void validate_finite(const FeatureMatrix& features, const std::string& name);
+/// Where the sample in this row was, for messages: "line 7", "row 7".
+std::string place_of(const Dataset& set, std::size_t row);
 /// Two sets that go together have the same width and classes. Throws DataError.
 void validate_same_shape(const Dataset& a, const std::string& name_a, const Dataset& b,
                          const std::string& name_b);

@@ -3,14 +3,26 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "party/owner/data_sets.h"
 #include "secret/dataset_encryption.h"
 #include "secret/disclosure.h"
 
 namespace blindtuner::party {
+namespace {
 
-void check_features(const FeatureMatrix& features, const OwnerFolder& keys,
-                    const std::string& name) {
+/// A whitened feature is of all columns.
+std::string feature_text(const Dataset& set, std::size_t j, bool whitened) {
+  if (whitened || set.feature_names.empty())
+    return (whitened ? "whitened feature " : "column ") + std::to_string(j) + " (from 0)";
+  return "'" + printable(set.feature_names.at(j).substr(0, 60)) + "'";
+}
+
+}  // namespace
+
+void check_features(const Dataset& set, const OwnerFolder& keys, const std::string& name,
+                    bool whitened) {
+  const FeatureMatrix& features = set.features;
   const auto width = static_cast<std::size_t>(features.cols());
   if (width != keys.layout().features - 1)
     throw DataError(name + ": " + std::to_string(width) + " features, expected " +
@@ -19,9 +31,11 @@ void check_features(const FeatureMatrix& features, const OwnerFolder& keys,
   for (Eigen::Index i = 0; i < features.rows(); ++i)
     for (Eigen::Index j = 0; j < features.cols(); ++j)
       if (!(std::abs(features(i, j)) <= kMaxFeature))
-        throw DataError(name + ": row " + std::to_string(i) + ", column " + std::to_string(j) +
-                        " is " + std::to_string(features(i, j)) +
-                        ", expected at most 4096 in magnitude: whiten or scale the features");
+        throw DataError(
+            name + ": " + place_of(set, static_cast<std::size_t>(i)) + ", " +
+            feature_text(set, static_cast<std::size_t>(j), whitened) + ": " +
+            std::to_string(features(i, j)) + ", expected at most 4096 in magnitude: " +
+            (whitened ? "is the map of other features?" : "whiten or scale the features"));
 }
 
 DataId encrypt_to(const std::filesystem::path& out, const OwnerFolder& keys, const Dataset& set,

@@ -14,9 +14,10 @@ using namespace features;
 using namespace records;
 
 /// Throws DataError when the features cannot be encrypted under these keys: another width, or
-/// values beyond kMaxFeature. `name` opens the message.
-void check_features(const FeatureMatrix& features, const OwnerFolder& keys,
-                    const std::string& name);
+/// values beyond kMaxFeature, the first of which is named as the set's file has it. `name` opens the message; `whitened`: the
+/// features are no columns of that file any more.
+void check_features(const Dataset& set, const OwnerFolder& keys, const std::string& name,
+                    bool whitened);
 
 /// What the owner's record of data sets (party/owner/data_sets.h), and nobody else, is told of one.
 struct DataSetUse {

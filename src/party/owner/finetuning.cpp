@@ -222,11 +222,11 @@ class Finetuning {
     const auto kept = [&](const std::filesystem::path& file) {
       return files_.kept_in.empty() ? file : files_.kept_in / file.filename();
     };
-    check_features(run_.sets.train.features, keys, "the training set");
+    check_features(run_.sets.train, keys, "the training set", run_.whitening.has_value());
     trained_on_ = encrypt_to(files_.data, keys, run_.sets.train,
                              {"training", seed, map, kept(files_.data)}, host_.listener);
     if (!validated()) return;
-    check_features(run_.sets.validation->features, keys, "the validation set");
+    check_features(*run_.sets.validation, keys, "the validation set", run_.whitening.has_value());
     encrypt_to(files_.validation, keys, *run_.sets.validation,
                {"validation", seed, map, kept(files_.validation), held_out_}, host_.listener);
   }

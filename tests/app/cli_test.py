@@ -27,7 +27,7 @@ class Workflow(Base):
         self.assertGreater(plan["seconds"]["training"], 0)
         table = self.good(OWNER, "plan", "--samples", 60000, "--classes", 10).stdout
         self.assertIn("reference machine", table)
-        self.assertIn("sizes are exact", table)
+        self.assertIn("are estimates, memory too; sizes of what is sent are exact", table)
 
     def test_plan_of_a_study(self):
         study = ["plan", "--samples", 60000, "--classes", 10, "--owners"]
@@ -349,6 +349,19 @@ class BadInput(Base):
             # The option that is not known, and not what stands behind it.
             self.refused(run(program, "inspect", "x", "--flie", "y"), "'--flie': not exp", code=2)
             self.refused(run(program, "inspect", "x", "y"), "'y': not expected", code=2)
+
+    def test_outputs_are_what_their_names_say(self):
+        x, out = self.write("named.npy", blobs(30, 3)[0]), self.folder / "named.csv"
+        none = ("--folder", self.folder / "none", "--features", x)
+        for command, endings in (
+                (("whiten", "--features", x), ".npz"),
+                (("decrypt", "--scores", x, "--keys", self.keys), ".npz or .npy"),
+                (("decrypt", "--model", x, "--keys", self.keys), ".npz or .json"),
+                (("study", "scores", *none), ".npz"),
+                (("study", "combine", *none, "--parts", x), ".npz or .npy"),
+                (("study", "open", "--folder", self.folder / "none"), ".npz or .json")):
+            self.refused(run(OWNER, *command, "--out", out, INSECURE), f"named.csv': expected a name that ends in {endings}")
+            self.assertFalse(out.exists())
 
     def test_features_and_labels(self):
         features, labels = blobs(30, 3)

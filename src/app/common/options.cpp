@@ -98,6 +98,14 @@ void check_outputs(const Command& command) {
     if (output.option != nullptr && output.option->kind == kOutputFile) check_writable(output.path);
 }
 
+void require_ending(const fs::path& output, const std::vector<std::string>& endings) {
+  if (std::find(endings.begin(), endings.end(), output.extension().string()) != endings.end())
+    return;
+  std::string all;
+  for (const std::string& ending : endings) all += (all.empty() ? "" : " or ") + ending;
+  throw DataError(quoted_path(output) + ": expected a name that ends in " + all);
+}
+
 Option add_output_file(Command& command, const std::string& name, std::string& path,
                        const std::string& description) {
   return command.add_option(name, path, description).kind(kOutputFile);

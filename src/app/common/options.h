@@ -31,6 +31,9 @@ Option add_number(Command& command, const std::string& name, T& value,
 Option add_output_file(Command& command, const std::string& name, std::string& path,
                        const std::string& description);
 
+/// Throws DataError for a name that ends in none of these, ".npz" say: what is written is of the kind that its name says.
+void require_ending(const std::filesystem::path& output, const std::vector<std::string>& endings);
+
 inline constexpr std::size_t kMaxBatch = std::size_t{1} << 30;  ///< samples a step
 
 /// Holds a command that was parsed to this: what it writes, by an option (--out, --report,

@@ -193,6 +193,8 @@ void decrypt_command(const CommonOptions& common, const DecryptOptions& options)
     throw DataError(
         "--transcript and --server go together, with --model: what the server signed, and the "
         "fingerprint of its key, as it told you");
+  // Before anything is opened, which the ledger would know of.
+  require_ending(options.out, {".npz", of_scores ? ".npy" : ".json"});
   const OwnerFolder keys = open_keys(options.keys, common);
   nlohmann::json report = nlohmann::json::object();
   std::ostringstream text;

@@ -42,6 +42,7 @@ struct WhitenOptions {
 };
 
 void whiten(const CommonOptions& common, const WhitenOptions& options) {
+  require_ending(options.out, {".npz"});
   Reading reading;
   const Dataset set = load_training_features(options.source, &reading);
   const FeatureMatrix& features = set.features;

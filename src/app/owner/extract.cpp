@@ -41,8 +41,7 @@ void share(ExtractOptions& options) {
 }
 
 void extract(const CommonOptions& common, ExtractOptions options) {
-  if (fs::path(options.out).extension() != ".npz")
-    throw DataError(quoted_path(options.out) + ": expected a name that ends in .npz");
+  require_ending(options.out, {".npz"});
   share(options);
   const PoolingPlan pooling = PoolingPlan::of(options.pooling);
   if (!options.pairs.empty()) {

@@ -186,6 +186,7 @@ void status(const CommonOptions& common, const Where& place) {
 }
 
 void open(const CommonOptions& common, const Where& place, const std::string& out) {
+  require_ending(out, {".npz", ".json"});
   StudyOwner owner(study_options(common, place_of(place), {}, false));
   StudyTraining training(owner, no_data);
   const Advance where = owner.next();

@@ -58,6 +58,7 @@ struct Scoring {
 };
 
 void scores(const CommonOptions& common, const ScoresOptions& o) {
+  require_ending(o.out, {".npz"});
   Scoring s(common, o);
   const PartialScores own = partial_scores(s.owner, s.training, s.rows);
   save_partial_scores(o.out, own);
@@ -70,6 +71,7 @@ void scores(const CommonOptions& common, const ScoresOptions& o) {
 }
 
 void combine(const CommonOptions& common, const ScoresOptions& o) {
+  if (!o.out.empty()) require_ending(o.out, {".npz", ".npy"});
   Scoring s(common, o);
   const StudyDraft& draft = s.owner.manifest().draft;
   const std::vector<fs::path> others(o.parts.begin(), o.parts.end());

@@ -241,8 +241,10 @@ void save_scores(const fs::path& path, const DecryptedScores& decrypted, unsigne
     }
     if (!columns.empty()) members["identifier_columns"] = npy_bytes(columns);
     write_npz(path, members, mode);
-  } else {
+  } else if (path.extension() == ".npy") {
     write_npy(path, decrypted.scores, mode);
+  } else {
+    throw DataError(quoted_path(path) + ": scores are written as .npz or .npy");
   }
 }
 

@@ -57,8 +57,8 @@ struct DecryptedScores {
   std::vector<NamedColumn> identifiers{};  ///< whose each sample is; or none
 };
 /// .npz: scores, circuit (a text), logit_limit, and, where they are known, classes, identifiers (a text
-/// a sample; of further columns identifiers_2, ..) and identifier_columns, the names of these; any other
-/// name: .npy, the scores alone. Throws DataError.
+/// a sample; of further columns identifiers_2, ..) and identifier_columns, the names of these;
+/// .npy: the scores alone. Throws DataError.
 void save_scores(const std::filesystem::path& path, const DecryptedScores& decrypted,
                  unsigned mode = kForTheOwner);
 DecryptedScores load_scores(const std::filesystem::path& path);

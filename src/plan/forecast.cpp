@@ -349,8 +349,9 @@ std::string training_rows(const Forecast& f) {
 }
 
 std::string costs_line(const UnitCosts& costs) {
-  return "\nTimes for " + std::to_string(costs.threads) + " thread" +
-         (costs.threads == 1 ? "" : "s") + " of " + costs.machine + "; sizes are exact.\n";
+  return "\nTimes on " + std::to_string(costs.threads) + " thread" +
+         (costs.threads == 1 ? "" : "s") + " of " + costs.machine +
+         " are estimates, memory too; sizes of what is sent are exact.\n";
 }
 
 std::string to_line(const Forecast& f) {

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "linalg/component_map.h"
 #include "plan/reference_costs.h"
+#include "records/study/manifest.h"
 
 namespace blindtuner::plan {
 namespace {
@@ -137,6 +138,12 @@ UnitCosts unit_costs_from_json(const nlohmann::json& json) {
     for (const auto& [limbs, cost] : in.at(name(work)).members())
       costs.by_limbs[work][std::stoul(limbs)] = cost.as<double>();
   return costs;
+}
+
+bool has_reference_costs(const std::string& parameters) {
+  return parameters == standard_parameters().name ||
+         parameters == records::StudyDraft::parameters_for(records::kLeastOwners) ||
+         parameters == records::StudyDraft::parameters_for(records::kMostOwners);
 }
 
 UnitCosts reference_unit_costs(int threads) {

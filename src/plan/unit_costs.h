@@ -55,6 +55,9 @@ nlohmann::json to_json(const UnitCosts& costs);
 /// Throws DataError.
 UnitCosts unit_costs_from_json(const nlohmann::json& json);
 
+/// Whether reference_unit_costs() are those of the set of this name: of the standard one, and of those for several owners, whose rings are its with a
+/// limb or two more. Times of another set are not to be had without measuring.
+bool has_reference_costs(const std::string& parameters);
 /// Measures them: two seconds at the standard set, on all threads (max_threads()).
 UnitCosts measure_unit_costs(const ParametersPtr& parameters);
 /// Those of the reference machine (docs/BENCHMARKS.md) for the standard set: exact for one and two

@@ -272,8 +272,10 @@ class Finetune(unittest.TestCase):
         self.assertEqual(choice["samples"], report["samples"])
         self.assertIn("tried in the clear", result.stderr)
         self.assertIn("How the settings were chosen", page.text)
+        # Nobody has measured what these parameters cost.
         for trial in choice["trials"]:
-            self.assertGreater(trial["seconds"], 0)
+            self.assertNotIn("seconds", trial)
+        self.assertNotIn("estimated", page.text)
         # What is asked for stands.
         report, _, _ = self.report("--steps", 3, "--learning-rate", 1)
         self.assertEqual((report["config"]["steps"], report["config"]["learning_rate"]), (3, 1))

@@ -425,6 +425,12 @@ TEST_F(PlanTest, UnitCostsSurviveJsonAndMoreThreadsAreNotSlower) {
   }
 }
 
+TEST_F(PlanTest, ReferenceCostsAreOfTheSetsThatTheyWereMeasuredFor) {
+  for (const char* name : {"Standard", "Joint4", "Joint16"})
+    EXPECT_TRUE(has_reference_costs(name)) << name;
+  EXPECT_FALSE(has_reference_costs(scene().parameters->literal().name));
+}
+
 TEST_F(PlanTest, CostsBetweenMeasuredLimbsLieBetween) {
   UnitCosts c;
   c.by_limbs[Work::kTensor] = {{2, 1.0}, {10, 5.0}};

@@ -31,13 +31,6 @@ struct PlanOptions {
   }
 };
 
-// The built-in figures are the standard set's; those for several owners are of its rings, with a limb or two more.
-bool has_reference_costs(const std::string& parameters) {
-  return parameters == standard_parameters().name ||
-         parameters == records::StudyDraft::parameters_for(records::kLeastOwners) ||
-         parameters == records::StudyDraft::parameters_for(records::kMostOwners);
-}
-
 TrainingConfig plan_config(const PlanOptions& o) {
   TrainingConfig config = read_training_config(o.config, o.classes, o.head.head);
   if (o.batch != 0) config.batch_size = o.batch;

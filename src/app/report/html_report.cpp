@@ -386,7 +386,7 @@ std::string trials(const json& choice, const std::string& what) {
   // What poolings cost is not forecast.
   const bool timed = has(choice["trials"][0], "seconds");
   return table({what, "accuracy", "balanced accuracy", "macro F1", "largest |logit|", "parts",
-                timed ? "on ciphertexts" : ""},
+                timed ? "on ciphertexts, estimated" : ""},
                body);
 }
 

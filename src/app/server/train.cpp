@@ -106,10 +106,9 @@ struct TrainFiles {
   std::shared_ptr<CheckpointStore> checkpoints;
 };
 
-// The built-in costs are the standard set's.
 void print_forecast(const CommonOptions& common, const ParametersPtr& parameters,
                     const TrainingTask& task) {
-  if (common.quiet || parameters->insecure()) return;
+  if (common.quiet || !has_reference_costs(parameters->literal().name)) return;
   const Forecast forecast =
       make_forecast({parameters, task.data->data.layout, task.config, task.circuit},
                     reference_unit_costs(max_threads()));

@@ -127,6 +127,8 @@ class Finetuning {
     static_cast<TrainingWay&>(settings()) = ways[choice.way];
     if (settings().balance == kChooseBalance) settings().balance = choice.balance;
     run_.choice = std::move(choice.report);
+    if (!has_reference_costs(run_.parameters->literal().name))
+      for (auto& trial : run_.choice["trials"]) trial.erase("seconds");
     host_.listener.tell(choice_text(run_.choice));
   }
 

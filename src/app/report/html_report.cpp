@@ -189,6 +189,8 @@ struct Chart {
   const char* key;
   double unit;  ///< what values are multiplied with
   int digits;
+  double span;  ///< the axis has this much at least, so that its marks differ
+  double most = std::numeric_limits<double>::infinity();  ///< of what can be
 };
 
 std::string chart(const json& rounds, int best, const Chart& what) {
@@ -211,9 +213,11 @@ std::string chart(const json& rounds, int best, const Chart& what) {
       last = std::max(last, steps);
     }
   if (!(low <= high)) return "";
-  const double room = std::max(0.08 * (high - low), 1e-3 * std::max(std::abs(high), 1e-3));
-  low -= room;
-  high += room;
+  const double room = std::max(0.08 * (high - low), (what.span - (high - low)) / 2);
+  // Beyond what can be, the room is at the other end.
+  high = std::min(high + room, what.most);
+  low = std::max(0.0, std::min(low - room, high - what.span));
+  high = std::max(high, low + what.span);
   const auto x = [&](double v) { return kLeft + (kWidth - kLeft - kRight) * v / last; };
   const auto y = [&](double v) {
     return kTop + (kHeight - kTop - kBottom) * (high - v) / (high - low);
@@ -276,9 +280,9 @@ std::string rounds(const json& r) {
         "<span><i class=\"key k1\"></i>in the clear, exact " +
         head_of(r) + "</span></p>\n";
   out += "<div class=charts>\n";
-  out += chart(all, best, {"Validation loss", "loss", 1, 3});
-  out += chart(all, best, {"Validation accuracy, %", "accuracy", 100, 1});
-  out += chart(all, best, {"Largest |logit|", "max_logit", 1, 1});
+  out += chart(all, best, {"Validation loss", "loss", 1, 3, 0.02});
+  out += chart(all, best, {"Validation accuracy, %", "accuracy", 100, 1, 2, 100});
+  out += chart(all, best, {"Largest |logit|", "max_logit", 1, 1, 2});
   return out + "</div>\n";
 }
 
@@ -431,20 +435,25 @@ std::string remarks(const json& r) {
   return out.empty() ? "" : "<ul>" + out + "</ul>\n";
 }
 
+std::string names(const json& list) {
+  std::string out;
+  for (std::size_t i = 0; i < list.size(); ++i)
+    out += (i == 0 ? "" : i + 1 < list.size() ? ", " : " and ") + text_of(list[i]);
+  return out;
+}
+
 /// What an owner of a study has of it (party/owner/study/gain.h).
 std::string gain(const json& r) {
   if (!has(r, "owners")) return "";
   const std::size_t without = has(r, "without") ? r["without"].size() : 0;
-  std::string absent;
-  for (std::size_t i = 0; i < without; ++i)
-    absent += (i == 0 ? " (without " : ", ") + text_of(r["without"][i]);
-  if (without > 0) absent += ")";
+  const std::string absent = without > 0 ? " (without " + names(r["without"]) + ")" : "";
   std::string out = "<p>Trained on ciphertexts of " + text_of(r["rows"]) + " rows of " +
                     std::to_string(r["owners"].size() - without) + " owners" + absent + ", " +
                     text_of(r["own_rows"]) + " of them this owner's, in " + text_of(r["steps"]) +
                     " steps. Each owner answered with noise of " + general(real(r, "noise")) +
                     " a number; what left here tells at most " + general(real(r, "bits")) +
                     " bits about this owner's key.</p>\n";
+  if (has(r, "opened_by")) out += "<p>Opened by " + names(r["opened_by"]) + ".</p>\n";
   if (has(r, "matching")) {
     const json& m = r["matching"];
     out += "<p>Rows were matched by their identifiers: " + text_of(m["used"]) +
@@ -470,6 +479,9 @@ std::string gain(const json& r) {
                (alone.is_null() ? row({"its own rows alone, in the clear", "", "", ""})
                                 : line("its own rows alone, in the clear", alone)) +
                    line("all owners&#39; rows, on ciphertexts", together));
+  if (has(r, "macro_f1_of") && r["macro_f1_of"].size() < r["own_classes"].size())
+    out += "<p>Macro F1, of both, is of the classes that are among these rows: " +
+           names(r["macro_f1_of"]) + ".</p>\n";
   if (alone.is_null())
     out += "<p>Its own rows alone train nothing: " + text_of(r["alone_reason"]) + ".</p>\n";
   const auto found = [](const json& of) {

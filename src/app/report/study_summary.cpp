@@ -84,7 +84,11 @@ std::string study_summary(const json& r) {
     text << " (without " << printable(list_of_names(r["without"].get<std::vector<std::string>>()))
          << ")";
   if (r.contains("own_rows")) text << ", " << r["own_rows"] << " of them this owner's";
-  text << "; " << r["steps"] << " steps on ciphertexts\n";
+  text << "; " << r["steps"] << " steps on ciphertexts";
+  if (r.contains("opened_by"))
+    text << "; opened by "
+         << printable(list_of_names(r["opened_by"].get<std::vector<std::string>>()));
+  text << "\n";
   if (r.contains("validation")) text << rounds_text(r);
   if (r.contains("together")) {
     text << padded("on " + std::to_string(r["judged_rows"].get<std::size_t>()) +
@@ -95,6 +99,9 @@ std::string study_summary(const json& r) {
          << "  accuracy  balanced  macro F1\n";
     if (!r["alone"].is_null()) text << quality_row("its own rows alone, in the clear", r["alone"]);
     text << quality_row("all owners' rows, on ciphertexts", r["together"]) << classes_text(r);
+    if (r.contains("macro_f1_of") && r["macro_f1_of"].size() < r["own_classes"].size())
+      text << "macro F1, of both, is of the classes that are among these rows: "
+           << printable(list_of_names(r["macro_f1_of"].get<std::vector<std::string>>())) << "\n";
     if (r["alone"].is_null())
       text << "NOTE: its own rows alone train nothing: "
            << printable(r["alone_reason"].get<std::string>()) << "\n";

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <vector>
+
 #include "base/utf8.h"
 #include "party/owner/quality.h"
 
@@ -67,6 +70,65 @@ TEST(HtmlReport, HowAStudysRowsWereMatched) {
   EXPECT_TRUE(contains(html_report(report),
                        "70 of this owner's 90 are at all owners. Left out were 17 that are not, "
                        "and 3 without an identifier."));
+}
+
+TEST(HtmlReport, WhoOpenedAStudysModelAndOverWhichClassesItIsJudged) {
+  json report = {{"study", "Wards"}, {"owner", "a"},   {"owners", {"a", "b", "c"}},
+                 {"rows", 70},       {"own_rows", 70}, {"steps", 4},
+                 {"noise", 1e-4},    {"bits", 0.4}};
+  EXPECT_FALSE(contains(html_report(report), "Opened by"));
+  report["opened_by"] = {"a", "c"};
+  EXPECT_TRUE(contains(html_report(report), "Opened by a and c."));
+  report.update(
+      {{"together", evaluation(2, {"no", "yes"})},
+       {"alone", evaluation(2, {"no", "yes"})},
+       {"held_out", true},
+       {"judged_rows", 2},
+       {"macro_f1_of", {"no", "yes"}},
+       {"own_classes", {{{"name", "no"}, {"own_rows", 1}}, {{"name", "yes"}, {"own_rows", 1}}}}});
+  EXPECT_FALSE(contains(html_report(report), "among these rows"));
+  report["macro_f1_of"] = {"yes"};
+  EXPECT_TRUE(contains(html_report(report), "the classes that are among these rows: yes."));
+}
+
+/// The marks of the axis of the chart with this title.
+std::vector<double> axis(const std::string& page, const std::string& title) {
+  const std::size_t begin = page.find("<figcaption>" + title), end = page.find("</figure>", begin);
+  const std::string chart = page.substr(begin, end - begin), mark = "text-anchor=end>";
+  std::vector<double> out;
+  for (std::size_t at = chart.find(mark); at != std::string::npos; at = chart.find(mark, at + 1))
+    if (const char first = chart[at + mark.size()]; first != 's')  // of the word "steps"
+      out.push_back(std::stod(chart.substr(at + mark.size())));
+  return out;
+}
+
+TEST(HtmlReport, AxesAreOfWhatCanBe) {
+  const std::vector<std::array<double, 3>> runs[] = {{{0.9, 0.4, 3.0}, {1.0, 0.1, 6.0}},
+                                                     {{1.0, 0.0, 0.0}},
+                                                     {{0.0, 2.0, 1.0}},
+                                                     {{0.5, 0.31, 1.0}, {0.5, 0.3, 1.0}}};
+  for (const auto& run : runs) {
+    json report = evaluation(2);
+    for (const auto& [accuracy, loss, logit] : run)
+      report["rounds"].push_back({{"round", report["rounds"].size() + 1},
+                                  {"steps", 2},
+                                  {"accuracy", accuracy},
+                                  {"loss", loss},
+                                  {"max_logit", logit}});
+    const std::string page = html_report(report);
+    for (const char* title : {"Validation loss", "Validation accuracy, %", "Largest |logit|"}) {
+      const std::vector<double> marks = axis(page, title);
+      ASSERT_EQ(marks.size(), 5U) << title;
+      EXPECT_GE(marks.front(), 0) << title;
+      if (std::string(title).ends_with("%")) EXPECT_LE(marks.back(), 100);
+      // No mark is printed as another is, and the values lie between the first and the last.
+      for (std::size_t i = 1; i < marks.size(); ++i) EXPECT_LT(marks[i - 1], marks[i]) << title;
+      for (const auto& [accuracy, loss, logit] : run) {
+        const double value = title[0] == 'L' ? logit : title[11] == 'l' ? loss : 100 * accuracy;
+        EXPECT_TRUE(marks.front() <= value && value <= marks.back()) << title << " " << value;
+      }
+    }
+  }
 }
 
 TEST(HtmlReport, OfOtherHeads) {

@@ -24,6 +24,19 @@ TEST(StudyGain, IsOfWhatTheOwnerHasAloneAndTogether) {
   EXPECT_EQ(report["together"]["accuracy"], report["accuracy"]);
   EXPECT_EQ(report["judged_rows"], 200);
   EXPECT_EQ(report["trusted"], true);
+  // Of both models over the same classes, though one takes some rows for a class of which there is none.
+  EXPECT_EQ(report["macro_f1_of"], nlohmann::json({"no", "yes"}));
+  StudyData of_one = data;
+  std::vector<std::uint32_t> without_yes;
+  for (std::uint32_t i = 0; i < data.held_out->size(); ++i)
+    if (data.held_out->labels[i] == 0) without_yes.push_back(i);
+  of_one.held_out = select(*data.held_out, without_yes);
+  report = gain_report(draft, of_one, together, {});
+  EXPECT_EQ(report["macro_f1_of"], nlohmann::json({"no"}));
+  EXPECT_LT(report["together"]["accuracy"], 1);
+  EXPECT_EQ(report["alone"]["accuracy"], 1);
+  for (const char* model : {"together", "alone"})
+    EXPECT_EQ(report[model]["macro_f1"], report[model]["per_class"][0]["f1"]) << model;
   data.train.labels = labels;
   EXPECT_GT(gain_report(draft, data, together, {})["alone"]["balanced_accuracy"], 0.85);
   // Beyond what the circuit stands, on rows that it was trained on alone.

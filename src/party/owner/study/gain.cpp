@@ -13,6 +13,22 @@
 
 namespace blindtuner::party {
 using namespace reference;
+namespace {
+
+/// Two models are compared over the same classes, those that are among the rows: macro_f1() takes in what one of them alone
+/// takes some row for.
+double mean_f1_of_present(const nlohmann::json& per_class) {
+  double sum = 0;
+  int present = 0;
+  for (const auto& one : per_class)
+    if (one["samples"] != 0) {
+      sum += one["f1"].get<double>();
+      ++present;
+    }
+  return sum / present;
+}
+
+}  // namespace
 
 LinearClassifier trained_alone(const StudyDraft& draft, const StudyData& data) {
   const Labels& labels = data.train.labels;
@@ -69,7 +85,10 @@ nlohmann::json gain_report(const StudyDraft& draft, const StudyData& data,
                            const LinearClassifier& together, const LogitLimit& limit) {
   const Dataset& judged = data.held_out ? *data.held_out : data.train;
   const auto quality = [&](const LinearClassifier& classifier) {
-    return quality_report(scores(classifier, judged.features), judged.labels, draft.classes);
+    nlohmann::json report =
+        quality_report(scores(classifier, judged.features), judged.labels, draft.classes);
+    report["macro_f1"] = mean_f1_of_present(report["per_class"]);
+    return report;
   };
   nlohmann::json out = {{"held_out", data.held_out.has_value()},
                         {"judged_rows", judged.size()},
@@ -90,6 +109,9 @@ nlohmann::json gain_report(const StudyDraft& draft, const StudyData& data,
   }
   std::vector<std::size_t> counts(draft.classes.size());
   for (const int label : data.train.labels) ++counts.at(static_cast<std::size_t>(label));
+  out["macro_f1_of"] = nlohmann::json::array();
+  for (const auto& one : out["together"]["per_class"])
+    if (one["samples"] != 0) out["macro_f1_of"].push_back(one["name"]);
   out["own_classes"] = out["missing_classes"] = nlohmann::json::array();
   for (std::size_t k = 0; k < counts.size(); ++k) {
     out["own_classes"].push_back({{"name", draft.classes[k]}, {"own_rows", counts[k]}});

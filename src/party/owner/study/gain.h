@@ -19,7 +19,8 @@ void require_trainable(const StudyDraft& draft, const Parameters& parameters,
                        const StudyData& data);
 
 /// {"held_out", "judged_rows", "own_classes": [{"name", "own_rows"}], "missing_classes": those that the owner has no rows of,
-/// "together" and "alone": quality_report(), "accuracy", "balanced_accuracy", "macro_f1" and "max_logit" of "together",
+/// "together" and "alone": quality_report(), but their macro F1 is of the classes "macro_f1_of", those that are among the judged rows,
+/// in both; "accuracy", "balanced_accuracy", "macro_f1" and "max_logit" of "together",
 /// and what judge_logits() adds}. Both are judged on rows that nobody has trained on, where the owner kept some, else on
 /// its training rows. "alone" is null where nothing could be trained, "alone_reason" says why.
 nlohmann::json gain_report(const StudyDraft& draft, const StudyData& data,

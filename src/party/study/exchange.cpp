@@ -1,5 +1,7 @@
 #include "party/study/exchange.h"
 
+#include <algorithm>
+
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/input_file.h"
@@ -146,6 +148,21 @@ void StudyExchange::say(const std::string& name, const std::function<std::string
     sink.write({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
     sink.commit();
   });
+}
+
+bool StudyExchange::holds(const std::string& name, const fs::path& file) {
+  const std::unique_ptr<ByteSource> source = channel_->find(name);
+  if (!source) return false;
+  const InputFile own(file);
+  std::vector<std::uint8_t> there(std::size_t{1} << 20), here(there.size());
+  std::uint64_t at = 0;
+  while (const std::size_t got = source->read_some(there)) {
+    const std::span<std::uint8_t> same(here.data(), got);
+    if (own.read_some(same, at) != got || !std::ranges::equal(same, std::span(there).first(got)))
+      return false;
+    at += got;
+  }
+  return at == own.size();
 }
 
 void StudyExchange::send_file(const std::string& name, const fs::path& file) {

@@ -1,7 +1,10 @@
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <fstream>
 
+#include "base/path.h"
 #include "io/file_stream.h"
 #include "learn/reference/metrics.h"
 #include "learn/reference/plain_reference.h"
@@ -17,6 +20,41 @@ namespace {
 
 TEST_F(StudyTrainingTest, GivesEveryOwnerTheModelOfAllRows) {
   create(StudyDraft::Whitening::kPooled);
+  // What becomes of an owner's data on the way it sees itself: the server could tell nobody else.
+  run([&] {
+    return std::ranges::all_of(draft_.owners, [&](const std::string& name) {
+      return fs::exists(exchange("data-s1-" + name));
+    });
+  });
+  const fs::path sent = exchange("data-s1-a");
+  const auto size = fs::file_size(sent);
+  EXPECT_EQ(step("a").awaited.at(0).from, "server");
+  for (const bool cut : {false, true}) {
+    if (cut) {
+      fs::resize_file(sent, size - 1);
+    } else {
+      std::fstream file(sent);
+      const auto middle = static_cast<std::streamoff>(size / 2);
+      const int byte = file.seekg(middle).get();
+      file.seekp(middle).put(static_cast<char>(byte ^ 1));
+    }
+    const Advance waits = step("a");
+    ASSERT_EQ(waits.awaited.size(), 1U);
+    EXPECT_EQ(waits.awaited[0].what, "data-s1-a");
+    EXPECT_NE(
+        waits.awaited[0].state.find("is not what was sent from here: remove " + quoted_path(sent)),
+        std::string::npos)
+        << waits.awaited[0].state;
+    EXPECT_TRUE(waits_for_operator(waits, "a"));
+    fs::remove(sent);
+    EXPECT_EQ(step("a").phase, "sends its data");
+    EXPECT_EQ(fs::file_size(sent), size);
+  }
+  // Its own key, too.
+  const fs::path key = path("a") / "s1" / "secret.key", away = path("a") / "away";
+  fs::rename(key, away);
+  EXPECT_NE(complaint("a").find("secret.key': is gone"), std::string::npos) << complaint("a");
+  fs::rename(away, key);
   run();
   Dataset all;
   all.classes = 2;

@@ -122,6 +122,8 @@ std::vector<Awaited> StudyTraining::missing_in_round() {
   for (const std::size_t place : voters(told_run()))
     if (place == own ? !said_vote(round) : !sent_score_share(round, place))
       add(scores_record(round, place), scores_commit(round, place), std::string(kServerName));
+  if (!out.empty())
+    if (std::vector<Awaited> mine = spoiled(); !mine.empty()) return mine;
   // What it owes the others comes first.
   if (!out.empty() || !answered_others(round)) return out;
   if (!said_vote(round)) {

@@ -52,6 +52,7 @@ std::vector<Phase> StudyTraining::phases() {
     std::vector<Awaited> out = missing_of_server(owner_, kModelRecord, kModel);
     if (!out.empty()) {
       // It is not the server that is waited for as long as it waits itself.
+      if (std::vector<Awaited> own = spoiled(); !own.empty()) return own;
       std::vector<Awaited> data = missing_of(owner_, kDataRecord, kDataCommit, Stage::kData);
       return data.empty() ? out : data;
     }
@@ -193,6 +194,22 @@ std::vector<fs::path> StudyTraining::kept_to_send() {
 
 void StudyTraining::remove_kept() {
   for (const fs::path& file : kept_to_send()) remove_path(file);
+}
+
+std::vector<Awaited> StudyTraining::spoiled() {
+  std::vector<Awaited> out;
+  for (const fs::path& file : kept_to_send()) {
+    const std::string name = owner_.record(file.filename().string(), owner_.name());
+    if (sound_.contains(name) || !owner_.exchange().channel().begun(name)) continue;
+    if (owner_.exchange().holds(name, file))
+      sound_.insert(name);
+    else
+      out.push_back({owner_.name(), name,
+                     "is there, but is not what was sent from here: remove " +
+                         owner_.exchange().channel().place(name) +
+                         ", and 'study run' sends it again"});
+  }
+  return out;
 }
 
 std::vector<Awaited> StudyTraining::missing_for_recipient() {

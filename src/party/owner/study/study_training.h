@@ -24,6 +24,8 @@
 // like (party/owner/study/gain.h), which is there last.
 #pragma once
 
+#include <set>
+
 #include "party/owner/decrypted.h"
 #include "party/owner/study/joint_opening.h"
 #include "party/owner/study/study_data.h"
@@ -71,6 +73,8 @@ class StudyTraining {
   /// What of its statistics, data and shares of scores is there still.
   std::vector<std::filesystem::path> kept_to_send();
   void remove_kept();
+  /// Of these what is in the exchange and is not what was sent: its operator's to mend, as the server can go on with none of it.
+  std::vector<Awaited> spoiled();
   /// Of all that a recipient opens the model with.
   std::vector<Awaited> missing_for_recipient();
   std::vector<Awaited> with_data(std::vector<Awaited> others) const;
@@ -158,7 +162,8 @@ class StudyTraining {
   std::optional<StudyData> data_;
   std::optional<Dataset> held_out_;  // of data_, for rounds of validation
   bool matched_ = false;
-  Sha256Digest rows_{};  // of what was given
+  std::set<std::string> sound_;  // records that were found as they were sent
+  Sha256Digest rows_{};          // of what was given
   std::optional<JointRun> told_run_, run_;
   std::optional<LeftOut> run_without_;  // of these
   std::optional<OwnerKeys> keys_;

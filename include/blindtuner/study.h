@@ -81,7 +81,7 @@ class Study {
                     const std::filesystem::path& exchange, const std::string& owner,
                     std::string_view passphrase = {}, const OwnerNotices& notices = {});
   /// An owner that has created or joined. exchange: where it is now; empty: where it was. Throws DataError for
-  /// a wrong passphrase only once it is needed, and for one where the secrets have none at once.
+  /// a passphrase where the secrets have none; a wrong one is refused by the first call that changes anything.
   static Study resume(const Context& context, const std::filesystem::path& folder,
                       std::string_view passphrase = {}, const std::filesystem::path& exchange = {});
 

@@ -161,7 +161,8 @@ class Keys(Folder):
     def test_half_a_pair_is_not_replaced_unasked(self):
         first = self.made()
         (self.keys / "secret.key").unlink()
-        self.refused(run(*self.keygen()), "evaluation.keys", "exists", "--force")
+        self.refused(run(*self.keygen()), "secret.key' is not there, though", "evaluation.keys' of the same keys exists", "put it "
+                     "back from a copy", "--force")
         self.made("--force")
         self.pair()
         self.assertEqual(key_id(self.keys / f"old-{first[:16]}" / "evaluation.keys"), first)

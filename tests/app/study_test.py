@@ -46,7 +46,7 @@ class Study(Base):
         create = ("create", *SHAPE, "--config", self.folder / "train.json")
         self.refused(run(OWNER, "study", *create, "--folder", self.exchange / "north", "--exchange", self.exchange,
                          "--owner", "north", INSECURE), "is in the folder that all others see")
-        self.refused(self.study("east", *create), "'coordinator' is none of its owners")
+        self.refused(self.study("east", *create), "--owner 'east': is none of --owners; the owner who writes")
         self.assertEqual(self.study("north", *create).returncode, 0)
         self.assertEqual(stat.S_IMODE((self.folder / "north").stat().st_mode), 0o700)
         self.refused(self.study("east", "join"), "has no owner 'east'")
@@ -88,6 +88,10 @@ class Study(Base):
         passphrase = self.folder / "phrase"
         passphrase.write_text("of the south\n")
         self.assertEqual(self.study("south", "join", "--passphrase-file", passphrase).returncode, 0)
+        wrong = self.folder / "wrong"
+        wrong.write_text("of the north\n")
+        self.refused(self.study("south", "run", "--once", "--passphrase-file", wrong), "identity': the passphrase is wrong")
+        self.refused(self.study("north", "run", "--once", "--passphrase-file", wrong), "is under no passphrase, and one")
         self.refused(run(OWNER, "study", "join", "--folder", self.folder / "south2", "--exchange", self.exchange,
                          "--owner", "south", INSECURE), "somebody has joined as 'south' already")
         self.exchange.rename(self.folder / "away")

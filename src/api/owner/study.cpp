@@ -120,6 +120,7 @@ struct Study::State {
         place.exchange, "owner-" + place.name + (changes ? "" : "-looks"));
     out.allow_insecure = context.allows_insecure();
     out.changes = changes;
+    out.passphrase_at_hand = !passphrase.empty();
     if (!passphrase.empty()) out.passphrase = [this] { return secret_copy(passphrase.span()); };
     out.new_passphrase = [this] { return secret_copy(passphrase.span()); };
     out.fingerprint = fingerprint;

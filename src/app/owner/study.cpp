@@ -226,6 +226,7 @@ StudyOwnerOptions study_options(const CommonOptions& common, const StudyPlace& p
   out.allow_insecure = common.allow_insecure;
   out.changes = changes;
   out.passphrase = [=] { return read_passphrase(secrets.passphrase, place.folder / "identity"); };
+  out.passphrase_at_hand = passphrase_given(secrets.passphrase);
   out.new_passphrase = [=] {
     if (passphrase_given(secrets.passphrase))
       return read_passphrase(secrets.passphrase, place.folder / "identity");

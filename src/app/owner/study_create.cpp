@@ -1,4 +1,5 @@
 // blindtuner study create: what a study is to be.
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 
@@ -9,6 +10,7 @@
 #include "app/owner/study.h"
 #include "base/error.h"
 #include "base/input_file.h"
+#include "base/utf8.h"
 #include "party/owner/study/study_data.h"
 #include "party/study/draft.h"
 #include "party/study/study_run.h"
@@ -44,6 +46,10 @@ StudyDraft draft_of(const CreateOptions& o) {
   d.coordinator = o.place.name;
   if (o.classes.size() < 2)
     throw DataError("--classes: a study has two classes at least, their names separated by commas");
+  if (std::ranges::find(o.owners, o.place.name) == o.owners.end())
+    throw DataError("--owner '" + printable(o.place.name) +
+                    "': is none of --owners; the owner who writes a study down, its coordinator, "
+                    "is one of them");
   d.classes = o.classes;
   if (!o.labels.empty()) d.layout = StudyDraft::Layout::kColumns;
   d.labels = o.labels;

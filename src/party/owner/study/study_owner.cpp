@@ -107,6 +107,7 @@ StudyOwner::StudyOwner(StudyOwnerOptions options)
                   options.allow_insecure, options.changes),
       options_(std::move(options)),
       phases_(setup_phases()) {
+  if (options_.changes && options_.passphrase_at_hand) try_passphrase();
   // Joining and agreeing are everybody's.
   for (std::size_t i = 2; i < phases_.size(); ++i)
     phases_[i].done = [this, done = std::move(phases_[i].done)] {
@@ -123,6 +124,14 @@ const SecretBytes& StudyOwner::passphrase() {
   if (!options_.passphrase)
     throw DataError(quoted_path(path) + ": is protected by a passphrase, and none was given");
   return passphrase_.emplace(options_.passphrase());
+}
+
+void StudyOwner::try_passphrase() {
+  const fs::path path = exchange().folder() / "identity";
+  if (!path_exists(path)) return;
+  if (!private_sealed(path))
+    throw DataError(quoted_path(path) + ": is under no passphrase, and one was given");
+  load_identity();
 }
 
 void StudyOwner::make_identity() {
@@ -543,6 +552,9 @@ void StudyOwner::deal() {
 void StudyOwner::keep_secret() {
   const fs::path folder = session_folder(), path = folder / "secret.key";
   if (!path_exists(path)) {
+    if (!path_exists(folder / "setup.seed"))
+      throw DataError(quoted_path(path) +
+                      ": is gone, and nothing makes it again: put it back from a copy");
     const StudyKeyList& list = keys();
     const ParametersPtr& p = list.parameters;
     SecretKeys secrets = SecretKeys::generate(p, setup_seed(*this).randomness());

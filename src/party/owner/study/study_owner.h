@@ -34,6 +34,8 @@ struct StudyOwnerOptions {
   bool changes = true;
   /// Asked for once where the folder's secrets take one.
   PassphraseSource passphrase{};
+  /// Nobody has to be asked for it: a wrong one is refused at once, and not only where it is needed.
+  bool passphrase_at_hand = false;
   /// Of secrets that are made: empty or an empty answer for none.
   PassphraseSource new_passphrase{};
   /// As the operator has heard it from the others; empty: not yet.
@@ -94,6 +96,8 @@ class StudyOwner : public StudyMember {
  private:
   std::vector<Phase> setup_phases();
   void load_identity();
+  /// Throws DataError for a wrong passphrase, and for one where there is none.
+  void try_passphrase();
   void make_identity();
   void prepare();
   /// Whether its report is there, which is its last work: then the exchange may be gone.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/buffer.h"
+
 namespace blindtuner::party {
 
 Advance take_step(std::span<const Phase> phases, bool act) {
@@ -9,7 +11,11 @@ Advance take_step(std::span<const Phase> phases, bool act) {
     if (phase.done()) continue;
     std::vector<Awaited> awaited = phase.awaits();
     if (!awaited.empty()) return {Advance::Kind::kWaits, phase.name, std::move(awaited)};
-    if (act) phase.act();
+    if (act) {
+      phase.act();
+      // What a phase worked with is not the next one's: the peak is the largest phase's, not their sum.
+      release_pooled_memory();
+    }
     return {Advance::Kind::kActed, phase.name, {}};
   }
   return {Advance::Kind::kFinished, {}, {}};

@@ -64,7 +64,8 @@ std::string general(double value) {
   std::snprintf(text, sizeof text, "%.2g", value);
   return text;
 }
-std::string percent(double share) { return number(100 * share, 2) + " %"; }
+// On a narrow screen cells break between words, and not within this.
+std::string percent(double share) { return number(100 * share, 2) + "&nbsp;%"; }
 
 /// A member that is a number, or NaN.
 double real(const json& object, const char* key) {
@@ -147,7 +148,7 @@ std::string matrix(const json& r) {
   };
   if (n <= kMostCells) {
     out += "<div class=scroll><table class=matrix><thead><tr><th></th>";
-    for (const json& name : names) out += "<th>" + text_of(name) + "</th>";
+    for (const json& name : names) out += "<th><span>" + text_of(name) + "</span></th>";
     out += "</tr></thead><tbody>\n";
     for (std::size_t i = 0; i < n; ++i) {
       out += "<tr><th>" + text_of(names[i]) + "</th>";

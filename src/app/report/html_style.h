@@ -18,7 +18,7 @@ p{margin:.4rem 0}.dim,figcaption{color:var(--dim);font-size:.875rem}
 .warning{border:2px solid #c62828;border-left-width:.6rem;border-radius:.5rem;background:rgba(198,40,40,.12);
 padding:.6rem 1rem;margin:1rem 0}.warning h2{border:0;margin:0;font-size:1.2rem}
 .warning ul{margin:.3rem 0;padding-left:1.2rem}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.5rem,1fr));gap:.7rem;margin:1rem 0}
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.7rem;margin:1rem 0}
 .card{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:.6rem .8rem}
 .card b{display:block;font-size:1.45rem;line-height:1.3;font-weight:600}
 .card span{color:var(--dim);font-size:.85rem}
@@ -26,11 +26,14 @@ padding:.6rem 1rem;margin:1rem 0}.warning h2{border:0;margin:0;font-size:1.2rem}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.9rem}
 th,td{padding:.28rem .6rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
 th:first-child,td:first-child{text-align:left}
-thead th{font-weight:600;color:var(--dim);vertical-align:bottom}
+thead th{font-weight:600;color:var(--dim);vertical-align:bottom;white-space:normal}
 td.text{text-align:left;white-space:normal}
 .matrix td{text-align:center;min-width:2.6rem;border:1px solid var(--bg)}
 .matrix th{border:0;font-weight:400;max-width:9rem;overflow:hidden;text-overflow:ellipsis}
-.matrix thead th{text-align:center}
+.matrix thead th{padding:.28rem 0}
+.matrix thead span{writing-mode:vertical-rl;transform:rotate(180deg);max-height:9rem;overflow:hidden;
+text-overflow:ellipsis;white-space:nowrap;display:inline-block}
+.matrix td,.matrix thead th{text-align:center}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,17rem),1fr));gap:1rem}
 figure{margin:0}figcaption{margin-bottom:.2rem}
 svg{display:block;width:100%;height:auto}
@@ -50,7 +53,7 @@ pre{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padd
 overflow-x:auto;font-size:.8rem}
 details summary{cursor:pointer;color:var(--dim)}
 @media(max-width:32rem){th,td{white-space:normal;padding:.25rem .35rem}table{font-size:.82rem}
-.matrix td{min-width:2rem}}
+.matrix td{min-width:1.5rem;padding:.25rem .1rem}.matrix tbody th{max-width:5.5rem;white-space:nowrap}}
 @media print{body{background:#fff}main{max-width:none}}
 )css";
 

@@ -131,6 +131,14 @@ TEST(HtmlReport, AxesAreOfWhatCanBe) {
   }
 }
 
+TEST(HtmlReport, FitsNarrowScreens) {
+  const std::string page = html_report(evaluation(3, {"a", "b", "of many words"}));
+  EXPECT_TRUE(contains(page, "<th><span>of many words</span></th>"));
+  EXPECT_TRUE(contains(page, ".matrix thead span{writing-mode:vertical-rl"));
+  EXPECT_TRUE(contains(page, "<td>100.00&nbsp;%</td>"));
+  EXPECT_FALSE(contains(page, "100.00 %"));
+}
+
 TEST(HtmlReport, OfOtherHeads) {
   json report = evaluation(2);
   for (const char* name : {"accuracy_encrypted", "accuracy_plain", "accuracy_plain_approx"})

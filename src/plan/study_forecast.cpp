@@ -1,6 +1,7 @@
 #include "plan/study_forecast.h"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "base/quantity.h"
@@ -15,8 +16,9 @@ namespace blindtuner::plan {
 using namespace records;
 namespace {
 
-// The program itself, the frames of records, and what lies between the pool's blocks.
-constexpr double kProgramMemory = 1.5e8;
+// The program itself, the frames of records, and what lies between the pool's blocks: with it forecasts are a little above the peaks
+// that docs/BENCHMARKS.md has of owners and servers.
+constexpr double kProgramMemory = 1.8e8;
 
 /// Polynomials to be made or added, and their limbs of the big ring (of which a small ring's limb is a part).
 struct Halves {
@@ -130,8 +132,11 @@ void forecast_set_up(StudyForecast& out, const StudyRequest& r, const UnitCosts&
   const double limb = 8 * n, limbs = static_cast<double>(most.q_count + most.p_count);
   const double half = limb * limbs * static_cast<double>(most.digits());
   const double rings = ring_bytes(p.ring()) + ring_bytes(p.small_ring());
+  // An owner has its rows at hand meanwhile.
+  const double rows = sizeof(float) * static_cast<double>(r.features) *
+                      std::ceil(static_cast<double>(r.samples) / static_cast<double>(r.owners));
   out.bytes.owner_memory =
-      static_cast<std::uint64_t>(3 * half + 2 * limb * limbs + rings + kProgramMemory);
+      static_cast<std::uint64_t>(3 * half + 2 * limb * limbs + rings + rows + kProgramMemory);
   out.bytes.server_memory = static_cast<std::uint64_t>(2 * half + rings + kProgramMemory);
 }
 

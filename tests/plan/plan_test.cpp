@@ -398,7 +398,8 @@ TEST_F(PlanTest, StudyForecastAddsUp) {
   EXPECT_LT(four.seconds.addition, 2 * two.seconds.addition);
   EXPECT_GT(four.seconds.addition, two.seconds.addition);
   EXPECT_GT(four.seconds.answer, two.seconds.answer);
-  EXPECT_EQ(four.bytes.owner_memory, two.bytes.owner_memory);
+  // Half as many rows are at hand.
+  EXPECT_EQ(two.bytes.owner_memory - four.bytes.owner_memory, 4 * kFeatures * (kSamples / 4));
   EXPECT_LT(four.sends.data, two.sends.data);
   const nlohmann::json json = to_json(four);
   EXPECT_EQ(json["owners"], 4);
@@ -409,6 +410,26 @@ TEST_F(PlanTest, StudyForecastAddsUp) {
   request.owners = 4;
   request.samples = 3;
   EXPECT_THROW(make_study_forecast(request, costs()), DataError);
+}
+
+TEST_F(PlanTest, AStudysOwnerHasTheMemoryThatWasMeasured) {
+  TrainingConfig config = default_training_config();
+  config.classes = 10;
+  StudyRequest request{Parameters::create(find_parameters("Joint4")), 3, 3000, 256, 10, config,
+                       &find_circuit({.head = config.head}, 10)};
+  // Peaks of commands of their own, docs/BENCHMARKS.md: of an owner who answers the first rounds, of the server that adds up.
+  const auto at = [&] { return make_study_forecast(request, reference_unit_costs(2)).bytes; };
+  const auto few = at();
+  EXPECT_GE(few.owner_memory, 484'000'000U);
+  EXPECT_LE(few.owner_memory, 510'000'000U);
+  EXPECT_GE(few.server_memory, 364'000'000U);
+  EXPECT_LE(few.server_memory, 400'000'000U);
+  // And every owner's own rows.
+  request.samples = 60000;
+  request.features = 784;
+  const auto many = at();
+  EXPECT_EQ(many.owner_memory - few.owner_memory, 4U * (20000 * 784 - 1000 * 256));
+  EXPECT_GE(many.owner_memory, 534'000'000U);
 }
 
 TEST_F(PlanTest, UnitCostsSurviveJsonAndMoreThreadsAreNotSlower) {

@@ -386,7 +386,7 @@ class BadInput(Base):
             file.writelines(",".join(line) + "\n" for line in [[*"abcdefgh", "label"], *lines])
         for more in ([], ["--validation-fraction", "0.5"]):
             self.refused(self.encrypt("--features", table, "--skip-missing", *more), "large.csv': line 6, 'c': 1000000000",
-                         "4096: whiten or scale")
+                         "4096 in magnitude: whiten or scale")
         self.refused(self.encrypt("--features", x, "--labels",
                                   self.write("l3.npy", [3] + labels[1:], "<i4")), "3")
         self.refused(self.encrypt("--features", x, "--labels",

@@ -120,7 +120,9 @@ TEST(HtmlReport, AxesAreOfWhatCanBe) {
       const std::vector<double> marks = axis(page, title);
       ASSERT_EQ(marks.size(), 5U) << title;
       EXPECT_GE(marks.front(), 0) << title;
-      if (std::string(title).ends_with("%")) EXPECT_LE(marks.back(), 100);
+      if (std::string(title).ends_with("%")) {
+        EXPECT_LE(marks.back(), 100);
+      }
       // No mark is printed as another is, and the values lie between the first and the last.
       for (std::size_t i = 1; i < marks.size(); ++i) EXPECT_LT(marks[i - 1], marks[i]) << title;
       for (const auto& [accuracy, loss, logit] : run) {

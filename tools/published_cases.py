@@ -4,6 +4,7 @@ Every folder holds what the implementation itself writes (weights, config.json),
 beside it, and expected.npz: the input, what the implementation made of it in double precision, and the
 same for other poolings under their names. Used by check_against_torch.py, which says what is needed.
 """
+import contextlib
 import json
 import shutil
 
@@ -173,7 +174,19 @@ def token_batches(vocabulary, longest, seed, opening=None, closing=None):
     return tokens, lengths
 
 
+@contextlib.contextmanager
+def double_by_default():
+    """transformers makes the masks of a double model of its smallest number, which torch's default type may not hold."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
 @torch.no_grad()
+@double_by_default()
 def run_texts(folder, model, tokens, lengths, own, norm=lambda x: x, at=lambda n: 0):
     """own(hidden, ids): the features; at(length): the class token's place."""
     rows, first = {}, 0
@@ -218,8 +231,7 @@ def clip_text(folder):
 @torch.no_grad()
 def sentences(folder):
     """Two poolings side by side, a product with tanh, length 1."""
-    from sentence_transformers.base.modules import Dense, Normalize
-    from sentence_transformers.sentence_transformer.modules import Pooling
+    from sentence_transformers.sentence_transformer.modules import Dense, Normalize, Pooling
     config = transformers.BertConfig(max_position_embeddings=24, **TEXT)
     model = randomise(transformers.BertModel(config, add_pooling_layer=False), 8)
     pooling = Pooling(WIDTH, ("cls", "mean_sqrt_len_tokens", "weightedmean", "lasttoken", "max"))

@@ -67,12 +67,12 @@ Moments moments_of(const FeatureMatrix& x, std::span<const int> exponents) {
   out.sums = Eigen::VectorXd::Zero(x.cols());
   out.products = Eigen::MatrixXd::Zero(x.cols(), x.cols());
   // Blocks in parallel, their sums added in order: the same bits on any number of threads.
-  struct Part {
+  struct Sums {
     Eigen::VectorXd sums;
     Eigen::MatrixXd products;
   };
   const Eigen::Index blocks = (x.rows() + kBlockRows - 1) / kBlockRows;
-  std::vector<Part> parts(x.cols() <= 2048 ? 8 : 2);
+  std::vector<Sums> parts(x.cols() <= 2048 ? 8 : 2);
   for (Eigen::Index first = 0; first < blocks; first += static_cast<Eigen::Index>(parts.size())) {
     const auto count = std::min(parts.size(), static_cast<std::size_t>(blocks - first));
     parallel_for(count, [&](std::size_t g) {

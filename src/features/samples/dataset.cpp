@@ -162,7 +162,7 @@ std::vector<std::uint32_t> permutation_of(std::span<const std::uint32_t> indices
 void permute_rows(FeatureMatrix& matrix, std::span<const std::uint32_t> order) {
   const auto row = [&](std::size_t i) { return matrix.row(static_cast<Eigen::Index>(i)); };
   std::vector<bool> done(order.size());
-  Eigen::RowVectorXf first;
+  Eigen::RowVectorXf first(matrix.cols());
   for (std::size_t begin = 0; begin < order.size(); ++begin) {
     if (done[begin] || order[begin] == begin) continue;
     first = row(begin);

@@ -11,14 +11,14 @@ namespace {
 
 /// What stands between separators, without blanks, brackets and quotes around it.
 std::set<std::string> parts_of(const std::string& name) {
-  constexpr const char* kAround = " []{}()'\"";
+  constexpr const char* kEnclosing = " []{}()'\"";
   std::set<std::string> out;
   for (std::size_t begin = 0; begin <= name.size();) {
     const std::size_t end = std::min(name.find_first_of("|;,", begin), name.size());
     const std::string part = name.substr(begin, end - begin);
-    const std::size_t first = part.find_first_not_of(kAround);
+    const std::size_t first = part.find_first_not_of(kEnclosing);
     if (first != std::string::npos)
-      out.insert(part.substr(first, part.find_last_not_of(kAround) - first + 1));
+      out.insert(part.substr(first, part.find_last_not_of(kEnclosing) - first + 1));
     begin = end + 1;
   }
   return out;

@@ -138,7 +138,9 @@ TEST(Dataset, RowsOfASetThatIsGivenUpAreSelectedInItsPlace) {
     EXPECT_EQ(out.features, expected.features);
     EXPECT_EQ(out.labels, expected.labels);
     EXPECT_EQ(out.digests, expected.digests);
-    if (indices.size() == 7) EXPECT_EQ(out.features.data(), there);
+    if (indices.size() == 7) {
+      EXPECT_EQ(out.features.data(), there);
+    }
   }
   EXPECT_THROW((void)select(Dataset(set), std::vector<std::uint32_t>{7}), ContractError);
 }

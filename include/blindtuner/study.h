@@ -44,7 +44,7 @@ struct StudyPlan {
   std::string parameters{};         ///< name of a set for as many owners; empty: by their number
   /// Every so many steps each owner says, by its scores of a tenth of its rows, about 100 at most, that it holds out, whether the model is better than
   /// the one kept so far: a bit, which all see. What most say decides on the model, and after `patience` rounds without a better one
-  /// the training stops. 0: it takes all its steps. Not with a threshold, nor with `labels`.
+  /// the training stops. 0: it takes all its steps. Not with a threshold, `labels` or `recipient_alone`.
   int validate_every = 0;
   int patience = 3;
 };

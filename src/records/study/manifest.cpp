@@ -159,6 +159,10 @@ void StudyDraft::validate() const {
       "is by rows that owners have for themselves: of owners with different columns none has any");
   expect(validate_every == 0 || !by_threshold(), "validation",
          "takes all owners, and so does its model: leave out the threshold, or the validation");
+  expect(
+      validate_every == 0 || !recipient_alone, "validation",
+      "shows each owner scores of its rows by each round's model, which nobody but the recipient "
+      "is to have: leave out the one or the other");
   const auto most = static_cast<std::size_t>(find_parameters(parameters).owners);
   expect(owners.size() <= most, "parameters",
          "'" + parameters + "' are for " + std::to_string(most) + " owners at most");

@@ -152,6 +152,8 @@ TEST(StudyDraft, IsReadAsItWasWritten) {
   EXPECT_FALSE(to_json(d).contains("validation"));
   d.validate_every = 2;
   d.patience = 5;
+  EXPECT_THROW(d.validate(), DataError) << "owners would see scores by a model that is not theirs";
+  d.recipient_alone = false;
   EXPECT_EQ(to_json(d).at("validation"), (nlohmann::json{{"every", 2}, {"patience", 5}}));
   EXPECT_EQ(again(d), to_json(d));
   d.validate_every = d.config.steps;

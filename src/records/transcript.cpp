@@ -42,6 +42,14 @@ Sha256Digest chain_step(const Sha256Digest& before, std::span<const Ciphertext> 
   return hash.finish();
 }
 
+std::string transcript_fingerprint(const Transcript& transcript) {
+  Sha256 hash;
+  hash.add("blindtuner training 1").add(chain_begin(transcript));
+  // Every step: of one that nobody has computed again the last says nothing of those before it.
+  for (const Sha256Digest& step : transcript.steps) hash.add(step);
+  return fingerprint(hash.add(transcript.model).finish());
+}
+
 std::string transcript_text(const Transcript& transcript, const SigningKey& key) {
   require(transcript.steps.size() == static_cast<std::size_t>(transcript.training.steps),
           "a transcript has as many steps as its training");

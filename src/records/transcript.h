@@ -39,6 +39,9 @@ Sha256Digest chain_begin(const Transcript& transcript);
 /// What a step with this gradient is, behind the one that `before` stands for.
 Sha256Digest chain_step(const Sha256Digest& before, std::span<const Ciphertext> gradient);
 
+/// What people compare who speak of one training: it stands for all that a transcript says but who has signed it.
+std::string transcript_fingerprint(const Transcript& transcript);
+
 /// transcript.server is the key's.
 std::string transcript_text(const Transcript& transcript, const SigningKey& key);
 /// Signed by the key that it names, which says nothing of whose key that is. `where` opens every message.

@@ -197,16 +197,22 @@ class Study(Base):
         place = ("--folder", self.folder / "server", "--exchange", self.exchange, INSECURE, "--quiet")
         audit = json.loads(run(SERVER, "study", "--audit", "2,4", *place, "--json").stdout)
         self.assertEqual((audit["same_steps"], audit["steps"], audit["model"]), ([2, 4], 4, True))
-        self.assertFalse((self.folder / "server/audit").exists())
-        # The exchange is all that it takes.
+        self.assertFalse((self.folder / "server/.audit").exists())
+        # The exchange is all that it takes, and of the folder nothing goes that is not its own.
+        kept = self.folder / "auditor/audit/kept"
+        kept.parent.mkdir(parents=True)
+        kept.write_text("")
         audit = json.loads(run(SERVER, "study", "--audit", "all", "--folder", self.folder / "auditor", "--exchange",
                                self.exchange, INSECURE, "--quiet", "--json").stdout)
         self.assertEqual((audit["same_steps"], audit["model"], audit["keys"], audit["fingerprint"]),
                          ([1, 2, 3, 4], True, True, fingerprint))
+        self.assertRegex(audit["training"], r"^([0-9a-f]{4} ){7}[0-9a-f]{4}$")
+        self.assertTrue(kept.exists())
         self.assertEqual((self.exchange / "transcript-s1-server").read_text(),
                          (self.folder / "south/s1/transcript").read_text())
         self.refused(run(SERVER, "study", "--audit", "5", *place), "has the steps 1 to 4")
         self.refused(run(SERVER, "study", "--audit", "4-2", *place), "--audit: '4-2' is neither")
+        self.assertEqual(run(SERVER, "study", "--audit", "", *place).returncode, 2)  # and not the study's server
         # Each owner's own key is one of ours, under its passphrase where it has one.
         for owner in OWNERS:
             self.assertEqual(self.good(OWNER, "ledger", "--keys", self.folder / owner / "s1", INSECURE,
@@ -256,13 +262,16 @@ class Study(Base):
         runs = [subprocess.Popen([OWNER, "study", "run", "--folder", folder / owner, *given[owner], INSECURE, "--json",
                                   "--quiet", "--hold"], stdout=subprocess.PIPE, text=True) for owner in OWNERS[:2]]
         for owner, process in zip(OWNERS, runs):
-            self.assertEqual(json.loads(process.communicate()[0])["awaits"], [{"from": owner, "what": "audit"}])
+            [held] = json.loads(process.communicate()[0])["awaits"]
+            self.assertEqual((held["from"], held["what"]), (owner, "audit"))
+            self.assertRegex(held["state"], r"^([0-9a-f]{4} ){7}[0-9a-f]{4}$")  # which training
         # An audit that cannot be done, or finds something, lets no share out.
         ways = folder / "exchange/ways-s1-south"
         ways.rename(folder / "ways")
         self.refused(study("run", "north", *given["north"], "--once", "--audit"), "no share is given")
         (folder / "ways").rename(ways)
-        self.assertFalse((folder / "exchange/here-s1-north").exists() or (folder / "north/audit").exists())
+        self.assertFalse((folder / "exchange/here-s1-north").exists() or (folder / "north/.audit").exists())
+        self.assertEqual(study("run", "north", "--server", SERVER).returncode, 2)  # of no audit
         runs = [subprocess.Popen([OWNER, "study", "run", "--folder", folder / owner, *given[owner], INSECURE, "--json",
                                   "--quiet", "--audit"], stdout=subprocess.PIPE, text=True) for owner in OWNERS[:2]]
         for owner, process in zip(OWNERS, runs):

@@ -100,8 +100,8 @@ void report_study(const CommonOptions& common, StudyMember& member, const Advanc
       text << "  its operator: read the fingerprint to all others, and give what they read with "
               "--fingerprint\n";
     else if (a.what == "audit")
-      text << "  its operator: have the training audited ('blindtuner-server study --audit all'), "
-              "then "
+      text << "  its operator: have the training " << a.state
+           << " audited ('blindtuner-server study --audit all' says whether it was this one), then "
               "run without --hold\n";
     else if (a.what == "data")
       text << "  its operator: give this owner's data with --features\n";

@@ -168,6 +168,11 @@ void run(const CommonOptions& common, const StudyRunOptions& o) {
           stderr,
           "NOTE: the model was opened before, and judged on the rows that were given then; "
           "'evaluate --model' judges it on others\n");
+    if (o.audit && where.kind == Advance::Kind::kFinished &&
+        !path_exists(owner.session_folder() / "audited"))
+      std::fprintf(stderr,
+                   "NOTE: there was no share left to give, and nothing was audited: "
+                   "'blindtuner-server study --audit all' still can\n");
     if (!o.fingerprint.empty() && !owner.fingerprint())
       std::fprintf(stderr,
                    "NOTE: not all have joined yet, so there is no fingerprint to compare: give "
@@ -261,13 +266,15 @@ void add_study(Program& program) {
         add_passphrase_options(command, o->secrets.passphrase);
         add_study_data(command, o->data);
         add_study_wait(command, o->wait);
-        command.add_flag(
+        const Option audit = command.add_flag(
             "--audit", o->audit,
             "before a share of the model, or of a round of validation, is given, compute the "
             "training so far again, as 'blindtuner-server study --audit all' does, and give none "
             "where it differs");
-        command.add_option("--server", o->server,
-                           "with --audit: the server's program, if it is not beside this one");
+        command
+            .add_option("--server", o->server,
+                        "with --audit: the server's program, if it is not beside this one")
+            .needs(audit);
         command.add_flag("--hold", o->hold,
                          "give no share of the model yet: not before somebody has audited "
                          "the training ('blindtuner-server study --audit all')");

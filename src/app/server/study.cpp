@@ -7,6 +7,7 @@
 #include "app/common/study_report.h"
 #include "app/server/audit.h"
 #include "app/server/server.h"
+#include "base/error.h"
 #include "base/path.h"
 #include "base/sha256.h"
 #include "party/server/study/study_training.h"
@@ -24,6 +25,8 @@ struct StudyOptions {
 };
 
 void audit_study(const CommonOptions& common, const StudyOptions& o) {
+  if (!path_exists(o.exchange))
+    throw DataError(quoted_path(o.exchange) + ": there is no such folder");
   // Several may audit at once, each in a folder of its own.
   const std::string role =
       "auditor-" + to_hex(Sha256().add(o.folder.string()).finish()).substr(0, 8);
@@ -34,11 +37,14 @@ void audit_study(const CommonOptions& common, const StudyOptions& o) {
   AuditTask task = study_audit(server);
   task.steps = steps;
   const std::string fingerprint = server.fingerprint().value_or("");
+  // What the operators who wait for this audit compare, once there is a transcript.
+  const std::string training =
+      task.transcript.steps.empty() ? "" : transcript_fingerprint(task.transcript);
   print_audit(common, std::move(task),
               server.exchange().channel().place(server.record(kTranscript, server.name())),
-              {{"fingerprint", fingerprint}, {"keys", true}},
-              "study " + fingerprint +
-                  "\nthe keys are the sum of what the owners have sent and committed to\n");
+              {{"fingerprint", fingerprint}, {"training", training}, {"keys", true}},
+              "study " + fingerprint + "\n" + (training.empty() ? "" : "training " + training + "\n") +
+                  "the keys are the sum of what the owners have sent and committed to\n");
 }
 
 void study(const CommonOptions& common, const StudyOptions& o) {
@@ -87,6 +93,9 @@ void add_study(Program& program) {
                 "what the server has signed: all, 3,7 or 3,10-12. The exchange is enough; --folder "
                 "may "
                 "be a new one")
+            .check([](const std::string& steps) {
+              return steps.empty() ? std::string("expected which steps") : std::string();
+            })
             .excludes(status);
         return [&program, o] { study(program.options(), *o); };
       });

@@ -11,7 +11,8 @@ namespace blindtuner::party {
 /// A record of the exchange, or an answer of the party's own operator, and who is to give it.
 struct Awaited {
   std::string from, what;
-  std::string state{};  ///< of a record that is there in part: what of it; empty: not there
+  /// Of a record that is there in part: what of it; empty: not there. Of an audit: which training it is to be of.
+  std::string state{};
 };
 
 /// One thing that a party does. A run that was killed begins again at the first phase that is not done, so `act` may

@@ -360,6 +360,28 @@ TEST_F(StudyTrainingTest, AStepThatIsNotWhatTheInputsGiveIsFound) {
       {});
   EXPECT_TRUE(outcome.same.empty());
   EXPECT_EQ(outcome.differs, 1);
+
+  // Who has answered is told to audit, or to wait, before what it has answered with is shown.
+  EXPECT_EQ(complaint("a"), "");
+  EXPECT_EQ(complaint("b"), "");
+  EXPECT_TRUE(fs::exists(exchange("answer-s1-b")));
+  audits_ = {"b"};
+  holds_ = {"c"};
+  EXPECT_EQ(complaint("c"), "");
+  EXPECT_FALSE(fs::exists(exchange("answer-s1-c")));
+  holds_.clear();
+  EXPECT_EQ(complaint("c"), "");
+  EXPECT_EQ(complaint("b"), "");
+  EXPECT_EQ(audited_.size(), 1u);
+  EXPECT_TRUE(fs::exists(exchange("share-s1-b")));
+  EXPECT_FALSE(fs::exists(path("b") / ".audit"));
+  fs::remove(exchange("share-s1-c"));
+  holds_ = {"c"};
+  const Advance waits = step("c");
+  ASSERT_EQ(waits.kind, Advance::Kind::kWaits);
+  EXPECT_EQ(waits.awaited.front().what, "audit");
+  EXPECT_EQ(waits.awaited.front().state, transcript_fingerprint(held().transcript));
+  EXPECT_FALSE(fs::exists(exchange("share-s1-c")));
 }
 
 TEST_F(StudyTrainingTest, StatisticsThatAreSaidInTwoWaysOpenNothing) {

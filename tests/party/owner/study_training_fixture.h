@@ -71,6 +71,7 @@ class StudyTrainingTest : public testing_support::IoTest {
     if (without_.contains(name)) o.without = without_[name];
     if (audits_.contains(name))
       o.audit = [this, name](const fs::path& folder) { audit_as(name, folder); };
+    o.holds_answer = holds_.contains(name);
     out.owner = std::make_unique<StudyOwner>(std::move(o));
     std::function<StudyData()> data;
     if (with_data && name != draft_.recipient)
@@ -194,7 +195,7 @@ class StudyTrainingTest : public testing_support::IoTest {
   std::string heard_;
   bool other_rows_ = false, whole_batch_ = false;
   std::map<std::string, std::vector<std::string>> without_;  // of whom operators say so
-  std::set<std::string> audits_;                             // who audits before it answers
+  std::set<std::string> audits_, holds_;  // who audits before it answers, who gives no share yet
   std::function<void()> before_audit_;
   std::vector<AuditOutcome> audited_;
   std::mt19937 chance_{5};

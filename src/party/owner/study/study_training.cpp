@@ -57,8 +57,7 @@ std::vector<Phase> StudyTraining::phases() {
       return data.empty() ? out : data;
     }
     out = missing_transcript(owner_);
-    if (out.empty() && owner_.holds_answer()) out.push_back({owner_.name(), "audit"});
-    return out;
+    return out.empty() ? held_back() : out;
   };
   return {
       {"goes on without who is away",
@@ -149,8 +148,12 @@ std::vector<Phase> StudyTraining::phases() {
                 (exchange.said(owner_.record(kModelAnswer, owner_.name())) &&
                  exchange.channel().begun(owner_.record(kShareRecord, owner_.name())));
        },
-       [this] { return missing_of(owner_, nullptr, kModelAnswer, decryptors()); },
-       [this] { show(kShareRecord); }},
+       [this] {
+         // The answer tells nothing; the share does.
+         std::vector<Awaited> out = held_back();
+         return out.empty() ? missing_of(owner_, nullptr, kModelAnswer, decryptors()) : out;
+       },
+       [this] { show_share(); }},
       {"removes what the model was made of",
        [this] { return reads() || !through() || kept_to_send().empty(); },
        [] { return std::vector<Awaited>(); }, [this] { remove_kept(); }},
@@ -593,10 +596,27 @@ void StudyTraining::audit(const Sha256Digest& given) {
     if (std::string(before.begin(), before.end()) == text) return;
   }
   // The exchange may show whoever audits other messages than this owner has gone by.
-  const ScratchFolder folder(owner_.exchange().folder() / "audit");
+  const ScratchFolder folder(owner_.exchange().folder() / ".audit");
   owner_.exchange().copy_heard(folder.path());
   owner_.audit()(folder.path());
   write_file_atomically(path, std::string_view(text), kForTheOwner);
+}
+
+std::vector<Awaited> StudyTraining::held_back() {
+  if (!owner_.holds_answer()) return {};
+  return {{owner_.name(), "audit",
+           transcript_fingerprint(held_transcript(owner_, study_run(owner_)).transcript)}};
+}
+
+void StudyTraining::show_share() {
+  // It may have been made by a run that was not told to.
+  if (owner_.audit()) {
+    Sha256Digest contents{};
+    (void)model(contents);
+    (void)held_transcript(owner_, run());
+    audit(contents);
+  }
+  show(kShareRecord);
 }
 
 void StudyTraining::say_here() {

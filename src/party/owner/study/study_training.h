@@ -131,6 +131,9 @@ class StudyTraining {
   void send_data();
   /// Where it is to: what the server has given, of which this is a digest, is computed again, once.
   void audit(const Sha256Digest& given);
+  /// Its operator, where that would have the training audited before a share is given.
+  std::vector<Awaited> held_back();
+  void show_share();
   void send_held_out();
   // study_rounds.cpp
   /// Throws DataError where scores would leave no room for the noise of so many rounds.

@@ -246,7 +246,7 @@ AuditTask study_audit(StudyServer& server) {
   const bool validates = server.draft() && server.draft()->validate_every > 0;
   if (!trained() && (!validates || !missing_of(server, nullptr, kRows, Stage::kRows).empty()))
     throw DataError("there is no transcript yet: the study has not trained");
-  const ScratchFolder folder(server.exchange().folder() / "audit");
+  const ScratchFolder folder(server.exchange().folder() / ".audit");
   const fs::path& scratch = folder.path();
   // Of the shares that the owners have sent and committed to: keys of the server's own choice could give it anything.
   const KeyFiles made{scratch / "evaluation.keys", scratch / "way-in.keys"};

@@ -258,6 +258,10 @@ class Study(Base):
         alone = done("run", "north", *given["north"], "--once", "--without", "west")
         self.assertEqual(alone["awaits"], [{"from": "south", "what": "without-s1-south"}])
         self.assertNotIn("without", alone)
+        # Who has not said it is told so, and not to wait for the one who has.
+        shown = self.good(OWNER, "study", "status", "--folder", folder / "south", INSECURE).stdout
+        self.assertIn("'north' goes on without 'west' once all others have said so: 'study run --without'", shown)
+        self.assertNotIn("can go on without it", shown)
         done("run", "south", *given["south"], "--once", "--without", "west")
         runs = [subprocess.Popen([OWNER, "study", "run", "--folder", folder / owner, *given[owner], INSECURE, "--json",
                                   "--quiet", "--hold"], stdout=subprocess.PIPE, text=True) for owner in OWNERS[:2]]

@@ -109,6 +109,9 @@ void report_study(const CommonOptions& common, StudyMember& member, const Advanc
       text << "  " << (a.from.empty() ? "the coordinator" : a.from) << ": " << a.what
            << (a.state.empty() ? "" : ", which " + a.state) << "\n";
   }
+  if (!fingerprint.empty())
+    if (const std::string words_of_it = leaving_words(member); !words_of_it.empty())
+      text << words_of_it << ": 'study run --without' says it here\n";
   if (may_go_on_without(member, where.awaited))
     text << "if who is missing stays away for good, all others can go on without it: 'study run "
             "--without NAME'\n";

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "party/study/study_run.h"
+
 namespace blindtuner::party {
 namespace {
 
@@ -15,6 +17,12 @@ bool among(std::span<const std::string> names, const std::string& name) {
 /// Where nobody can be left out nothing of it is read.
 bool possible(const StudyDraft& draft) {
   return draft.by_threshold() && draft.layout == StudyDraft::Layout::kRows;
+}
+
+std::string quoted_names(std::span<const std::string> names) {
+  std::string out;
+  for (const std::string& name : names) out += (out.empty() ? "'" : ", '") + name + "'";
+  return out;
 }
 
 }  // namespace
@@ -78,8 +86,34 @@ std::optional<LeftOut> left_out(StudyMember& member) {
   return found;
 }
 
+std::string leaving_words(StudyMember& member) {
+  const StudyDraft& draft = member.manifest().draft;
+  if (!possible(draft) || left_out(member)) return {};
+  std::map<std::vector<std::string>, std::vector<std::string>> who;  // by whom they go on without
+  for (const std::string& owner : draft.owners)
+    if (const std::optional<LeftOut> out = said_without(member, owner))
+      who[out->owners].push_back(owner);
+  std::string words;
+  for (const auto& [out, owners] : who)
+    words += (words.empty() ? "" : "; ") + quoted_names(owners) +
+             (owners.size() > 1 ? " go" : " goes") + " on without " + quoted_names(out) +
+             " once all others have said so";
+  return words;
+}
+
 bool may_go_on_without(StudyMember& member, std::span<const Awaited> awaited) {
-  if (!member.missing_joins().empty() || !possible(member.manifest().draft) || left_out(member))
+  if (!member.missing_joins().empty() || !possible(member.manifest().draft) || left_out(member) ||
+      !leaving_words(member).empty())
+    return false;
+  // Statistics that somebody has answered with those in them whose answers are missing are opened so, or not at all.
+  std::vector<std::string> answer = member.manifest().draft.owners;
+  bool answers = false;
+  for (const Awaited& a : awaited)
+    if (a.what.starts_with(kStatsAnswer) || a.what.starts_with(kStatsShareRecord)) {
+      answers = true;
+      std::erase(answer, a.from);
+    }
+  if (answers && missing_of(member, nullptr, kStatsAnswer, answer).size() < answer.size())
     return false;
   return std::ranges::any_of(awaited, [&](const Awaited& a) {
     return a.from != member.name() && std::ranges::any_of(kStages, [&](const char* kind) {

@@ -31,6 +31,8 @@ std::optional<LeftOut> said_without(StudyMember& member, const std::string& owne
 std::vector<std::string> others_than(const StudyDraft& draft, std::span<const std::string> out);
 /// Whom the others go on without, once all of them have said so. Throws DataError where two sets of owners do.
 std::optional<LeftOut> left_out(StudyMember& member);
+/// What some have said and others have not, who are waited for: "a, b go on without c once all others have said so". Empty: nothing.
+std::string leaving_words(StudyMember& member);
 /// Whether an owner of whom something is awaited may be left out of the study yet.
 bool may_go_on_without(StudyMember& member, std::span<const Awaited> awaited);
 /// The owners whose part in this stage counts, in their order: all, but for who is left out of it.

@@ -222,11 +222,20 @@ TEST_F(StudyTrainingTest, NobodyIsLeftOutWhoseStatisticsAreOpenedOrAgainstTheOth
   EXPECT_NE(told("a", {"c"}).find("other statistics are not opened"), std::string::npos);
   without_.clear();
   EXPECT_FALSE(fs::exists(exchange("without-s1-a")));
+  {
+    const Party a = party("a");
+    const Advance waits = a.owner->next();
+    ASSERT_EQ(waits.kind, Advance::Kind::kWaits);
+    EXPECT_FALSE(may_go_on_without(*a.owner, waits.awaited)) << "it was refused";
+  }
   // As c goes on, so does the study.
   run([&] { return fs::exists(exchange("data-map-s1-c")); });
   run({"a", "b"});
   // Two who go on without each other's.
+  EXPECT_EQ(leaving_words(*party("b").owner), "");
   EXPECT_EQ(told("a", {"c"}), "");
+  EXPECT_EQ(leaving_words(*party("b").owner),
+            "'a' goes on without 'c' once all others have said so");
   without_["b"] = {"a"};
   EXPECT_NE(told("b", {"a"}).find("'a' has sent its data"), std::string::npos);
   {

@@ -43,7 +43,8 @@ void audit_study(const CommonOptions& common, const StudyOptions& o) {
   print_audit(common, std::move(task),
               server.exchange().channel().place(server.record(kTranscript, server.name())),
               {{"fingerprint", fingerprint}, {"training", training}, {"keys", true}},
-              "study " + fingerprint + "\n" + (training.empty() ? "" : "training " + training + "\n") +
+              "study " + fingerprint + "\n" +
+                  (training.empty() ? "" : "training " + training + "\n") +
                   "the keys are the sum of what the owners have sent and committed to\n");
 }
 

@@ -9,6 +9,7 @@
 #include "io/memory_stream.h"
 #include "learn/reference/early_stopping.h"
 #include "learn/reference/plain_reference.h"
+#include "learn/result_shape.h"
 #include "party/owner/study_training_fixture.h"
 #include "party/study/rounds.h"
 #include "records/scores.h"
@@ -141,6 +142,7 @@ TEST_F(StudyRoundsTest, MostVotesChooseTheModelAndStopTheTraining) {
     EXPECT_LT((opened - twin.weights).norm(), 0.03 * twin.weights.norm()) << name;
     if (name != std::string("lab")) {
       EXPECT_LT(report["bits"], kPublicationBudget);
+      EXPECT_EQ(report["trusted"], true);
     }
   }
   // A vote a round and a refusal that there might have been; b has told nothing.
@@ -154,6 +156,43 @@ TEST_F(StudyRoundsTest, MostVotesChooseTheModelAndStopTheTraining) {
   // Statistics, scores of two others' rows (one where it has rows of its own) in three rounds, the model.
   EXPECT_EQ(told("a").shared, 5u);
   EXPECT_EQ(told("b").shared, 8u);
+
+  // What c has sent a as its share of the kept round's scores was none: a finds that in the model.
+  Party a = party("a");
+  const JointRun study = study_run(*a.owner);
+  const testing_support::Bytes offered = load(exchange("scores-2-1-s1-server"));
+  MemorySource scored(offered, "'scores'");
+  const ScoresFile file = read_scores(scored, study.joint);
+  const CiphertextShape shape = score_shape(*study.parameters, file.scores.layout, *study.circuit);
+  const fs::path record = exchange("score-share-2-1-s1-c"),
+                 word = exchange("score-answer-2-1-s1-c");
+  const testing_support::Bytes honest = load(record);
+  MemorySource sent(honest, "'share'");
+  Sha256Digest contents{};
+  const ShareName name{"scores", 2, file.contents};
+  OpeningShare share = receive_share(sent, study, name, shape, rounds_at("a")[1]["noise"],
+                                     a.owner->box_key(), contents);
+  share.polynomials.front() = file.scores.scores.front().c0.copy();
+  MemorySink sink;
+  const secret::joint::PublicBoxKey reader = a.owner->manifest().owners[0].sealing;
+  (void)send_share(sink, study, name, share, std::span(&reader, 1));
+  store(record, sink.bytes());
+  store_text(word, signed_text({score_share_commit(2, 0),
+                                "c",
+                                a.owner->manifest().digest,
+                                1,
+                                {{"contents", to_hex(contents_of_file(record))}}},
+                               key_of("c")));
+  fs::remove(path("a") / "seen" / word.filename());
+  fs::remove(path("a") / "report.json");
+  a = {};  // it locks the exchange
+  EXPECT_EQ(complaint("a"), "");
+  const json report = read_json(path("a") / "report.json");
+  ASSERT_EQ(report["trusted"], false);
+  EXPECT_NE(
+      report["reasons"][0].get<std::string>().find("voted in round 2 are not those of the model"),
+      std::string::npos)
+      << report["reasons"];
 }
 
 TEST_F(StudyRoundsTest, NothingElseIsAnsweredAndVotesHoldTheServer) {

@@ -1,6 +1,7 @@
 // An owner's part in rounds of validation (party/study/rounds.h).
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "base/atomic_file.h"
@@ -12,6 +13,7 @@
 #include "learn/result_shape.h"
 #include "party/owner/study/contributing.h"
 #include "party/owner/study/study_training.h"
+#include "party/owner/trust.h"
 
 namespace blindtuner::party {
 using namespace reference;
@@ -24,8 +26,16 @@ using nlohmann::json;
 // only make single scores coarser.
 constexpr double kHeldOutShare = 0.1, kMostHeldOut = 100;
 
-double loss_of(const json& round) {
-  return round.at("loss").is_null() ? std::nan("") : round.at("loss").get<double>();
+/// As it was written: what is no number is null.
+double number_of(const json& figure) {
+  return figure.is_null() ? std::nan("") : figure.get<double>();
+}
+double loss_of(const json& round) { return number_of(round.at("loss")); }
+
+std::string in_figures(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3g", value);
+  return text;
 }
 
 }  // namespace
@@ -68,16 +78,19 @@ void StudyTraining::require_room_in_rounds() {
   }
 }
 
+std::optional<Whitening> StudyTraining::sent_map() {
+  const fs::path map = owner_.session_folder() / "whitening.npz";
+  if (!path_exists(map)) return std::nullopt;
+  return Whitening::load(map);
+}
+
 void StudyTraining::send_held_out() {
   const JointRun rows = held_out_run(run(), owner_.index());
-  const fs::path map = owner_.session_folder() / "whitening.npz";
   (void)data();
   send(kHeldOutRecord, kHeldOutCommit, [&](ByteSink& sink) {
     Disclosure at = door();
-    std::optional<Whitening> whitening;
-    if (path_exists(map)) whitening = Whitening::load(map);
     return party::send_data(sink, rows, 0, keys(), at,
-                            features_for(rows, 0, held_out_->features, whitening), {},
+                            features_for(rows, 0, held_out_->features, sent_map()), {},
                             "the owner's held-out rows");
   });
 }
@@ -187,35 +200,40 @@ void StudyTraining::answer_others(int round) {
   }
 }
 
-json StudyTraining::judged_round(int round, double kept_loss) {
+StudyTraining::ScoredRows StudyTraining::scores_in_round(int round) {
   const JointRun& r = run();
   const std::size_t own = owner_.index();
   (void)data();
   const Origin from = origin_of_round(own, round);
   const ScoresFile file = scores_of_round(own, round);
   const CiphertextShape shape = score_shape(*r.parameters, file.scores.layout, *r.circuit);
-  const double noise =
-      share_noise(*r.parameters, shape, opening_of_scores(r, own, round), from.name);
+  ScoredRows out;
+  out.noise = share_noise(*r.parameters, shape, opening_of_scores(r, own, round), from.name);
   std::vector<std::string> others = owner_.manifest().draft.owners;
   others.erase(others.begin() + static_cast<std::ptrdiff_t>(own));
-  const std::vector<OpeningShare> shares =
-      shares_of(others, score_share_record(round, own).c_str(),
-                score_share_commit(round, own).c_str(), {"scores", 0, file.contents}, shape, noise);
-  Disclosure at = door();
+  const std::vector<OpeningShare> shares = shares_of(
+      others, score_share_record(round, own).c_str(), score_share_commit(round, own).c_str(),
+      {"scores", 0, file.contents}, shape, out.noise);
   ProductLayout rows = file.scores.layout;
   rows.samples = held_out_->size();  // without those that only fill up
-  const ValidationScore score = validation_score(
-      r.circuit->head(), scores_of(at.open(file.scores, rows.samples, shares, from), rows),
-      held_out_->labels);
+  out.scores = scores_of(door().open(file.scores, rows.samples, shares, from), rows);
+  return out;
+}
+
+json StudyTraining::judged_round(int round, double kept_loss) {
+  const JointRun& r = run();
+  const ScoredRows opened = scores_in_round(round);
+  const ValidationScore score =
+      validation_score(r.circuit->head(), opened.scores, held_out_->labels);
   // A loss that is not a number is better than none, and every other than it.
   const bool better = score.max_logit <= logit_limit(*r.circuit) &&
                       (std::isnan(kept_loss) || score.loss < kept_loss);
   return {{"round", round},
-          {"steps", file.training->steps},
+          {"steps", r.rounds[static_cast<std::size_t>(round) - 1]},
           {"loss", score.loss},
           {"accuracy", score.accuracy},
           {"max_logit", score.max_logit},
-          {"noise", noise},
+          {"noise", opened.noise},
           {"better", better}};
 }
 
@@ -240,6 +258,45 @@ void StudyTraining::vote(const Rounds& now) {
               owner_.manifest().digest,
               owner_.session_number(),
               {{"better", better}}});
+}
+
+void StudyTraining::judge_rounds(json& report, const LinearClassifier& classifier) {
+  const JointRun& r = run();
+  json& notes = report.at("together").at("notes");
+  const double limit = logit_limit(*r.circuit);
+  for (const json& round : own_rounds())
+    if (const double most = number_of(round.at("max_logit")); !(most <= limit))
+      notes.push_back("in round " + std::to_string(round.at("round").get<int>()) +
+                      " logits of its held-out rows reached " + in_figures(most) + ", beyond the " +
+                      in_figures(limit) +
+                      " that the training stands: it had left its range, or somebody's share of "
+                      "them was none");
+  const int kept = std::max(rounds_of(owner_, r).kept, 1);
+  const ScoredRows shown = scores_in_round(kept);
+  const Eigen::MatrixXd off = (shown.scores - scores(classifier, held_out_->features)).cwiseAbs();
+  // Of the others' shares, and of all shares of the model times the row that it was trained for, with its constant column.
+  const std::optional<Whitening> map = sent_map();
+  const FeatureMatrix rows = features_for(r, owner_.index(), held_out_->features, map);
+  const auto owners = static_cast<double>(r.owners());
+  const double own = report.at("noise").get<double>();
+  double most = 0;
+  for (Eigen::Index i = 0; i < off.rows(); ++i) {
+    const double norm = rows.row(i).cast<double>().squaredNorm() + 1;
+    const double expected =
+        std::sqrt((owners - 1) * shown.noise * shown.noise + owners * own * own * norm);
+    most = std::max(most, off.row(i).maxCoeff() / expected);
+  }
+  report.at("validation").update({{"deviations", most}});
+  constexpr double kMostDeviations = 16;  // the scores' own errors are far below the noise for them
+  if (!(most <= kMostDeviations))
+    distrust(
+        report,
+        "the scores of its held-out rows by which this owner voted in round " +
+            std::to_string(kept) + " are not those of the model: off by " +
+            in_figures(off.maxCoeff()) + ", " + in_figures(most) + " times what the noise explains",
+        "The rounds chose the model and its steps by scores that were none: somebody's share of "
+        "them was wrong, or the server sent others. Make the study again without rounds, or "
+        "with owners who have them audited.");
 }
 
 void StudyTraining::report_rounds(json& report) {

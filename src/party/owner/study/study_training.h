@@ -135,12 +135,20 @@ class StudyTraining {
   std::vector<Awaited> held_back();
   void show_share();
   void send_held_out();
+  /// The map that its rows went through; where there is none, they were trained on as they are.
+  std::optional<Whitening> sent_map();
   // study_rounds.cpp
   /// Throws DataError where scores would leave no room for the noise of so many rounds.
   void require_room_in_rounds();
   bool has_vote();
   /// As it has kept them. Throws DataError for a file that it cannot have written.
   nlohmann::json own_rounds();
+  struct ScoredRows {
+    Eigen::MatrixXd scores;  ///< of its held-out rows, with the others' noise
+    double noise = 0;        ///< of each share
+  };
+  /// Throws DataError where something of it is not there, or not what it must be.
+  ScoredRows scores_in_round(int round);
   /// What its held-out rows give by a round's model; kept_loss: by the one that is kept, not a number where none is.
   nlohmann::json judged_round(int round, double kept_loss);
   /// Of the round that is under way: what is not there of what this owner needs next, and what it does once that is.
@@ -155,6 +163,8 @@ class StudyTraining {
   /// Of the rows of the owner at this place, held to be what the round must give.
   ScoresFile scores_of_round(std::size_t place, int round);
   void report_rounds(nlohmann::json& report);
+  /// Distrusts the report where what the owner voted by in the round of the opened model is not what that gives.
+  void judge_rounds(nlohmann::json& report, const LinearClassifier& classifier);
   void say_here();
   void keep_transcript();
   void answer_model();

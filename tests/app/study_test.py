@@ -16,8 +16,8 @@ from pathlib import Path
 from cli_base import INSECURE, OWNER, SERVER, Base, main, run
 
 OWNERS = ("north", "south", "west")
-SHAPE = ("--name", "Three sites", "--owners", ",".join(OWNERS), "--classes", "no,yes", "--columns", 5,
-         "--column-names", "a,b,c,d,e", "--parameters", "InsecureJoint4", "--whitening", "pooled")
+SHAPE = ("--name", "Three sites", "--owners", ",".join(OWNERS), "--classes", "no, yes", "--columns", 5,
+         "--column-names", "a, b,c ,d,e", "--parameters", "InsecureJoint4", "--whitening", "pooled")
 
 
 def table(path, rows, seed, both=True, names="abcde"):

@@ -39,6 +39,14 @@ std::size_t count_of(const std::string& text) {
   return static_cast<std::size_t>(std::stoull(number));
 }
 
+std::vector<std::string> without_blanks(std::vector<std::string> names) {
+  for (std::string& name : names) {
+    name.erase(0, std::min(name.find_first_not_of(' '), name.size()));
+    name.erase(name.find_last_not_of(' ') + 1);
+  }
+  return names;
+}
+
 StudyDraft draft_of(const CreateOptions& o) {
   StudyDraft d;
   d.name = o.name;
@@ -50,12 +58,12 @@ StudyDraft draft_of(const CreateOptions& o) {
     throw DataError("--owner '" + printable(o.place.name) +
                     "': is none of --owners; the owner who writes a study down, its coordinator, "
                     "is one of them");
-  d.classes = o.classes;
+  d.classes = without_blanks(o.classes);
   if (!o.labels.empty()) d.layout = StudyDraft::Layout::kColumns;
   d.labels = o.labels;
   d.identifiers = o.identifiers;
   for (const std::string& count : o.columns) d.columns.push_back(count_of(count));
-  d.column_names = o.column_names;
+  d.column_names = without_blanks(o.column_names);
   d.parameters = o.set.empty() ? StudyDraft::parameters_for(o.owners.size()) : o.set;
   const auto classes = static_cast<int>(std::min<std::size_t>(o.classes.size(), kMaxClasses));
   d.config = read_training_config(o.config, classes, o.head.head);

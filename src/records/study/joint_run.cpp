@@ -43,7 +43,10 @@ OwnerRows owner_rows_from_json(const JsonIn& in, std::size_t pooled, bool valida
         in.at(name).whole(least, static_cast<std::int64_t>(kMaxSamples)));
   };
   out.rows = count("rows", 1);
-  if (validated) out.held_out = count("held_out", 0);
+  // A tenth, or somewhat more where groups of rows stay together.
+  if (validated)
+    out.held_out =
+        static_cast<std::uint64_t>(in.at("held_out").whole(0, static_cast<std::int64_t>(out.rows)));
   if (pooled > 0) {
     const JsonIn list = in.at("exponents");
     if (list.size() != pooled) list.refuse(std::to_string(pooled) + " of them");

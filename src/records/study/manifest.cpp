@@ -31,13 +31,14 @@ std::size_t sent_bytes(const std::string& word) {
   return word.size() + 3 * static_cast<std::size_t>(escaped);
 }
 
-/// Different ones, short enough, of which there may be none.
+/// Different ones, short enough, without blanks around them, as tables' are read; there may be none.
 void expect_words(const std::vector<std::string>& words, const std::string& member) {
   std::set<std::string> seen;
   std::size_t bytes = 0;
   for (const std::string& word : words) {
     expect(is_text(word, kMaxStudyWord), member,
            "are texts of 1 to " + std::to_string(kMaxStudyWord) + " bytes");
+    expect(word.front() != ' ' && word.back() != ' ', member, "has blanks around '" + word + "'");
     expect(seen.insert(word).second, member, "has '" + word + "' twice");
     bytes += sent_bytes(word);
   }

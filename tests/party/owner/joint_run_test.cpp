@@ -330,6 +330,13 @@ TEST(OwnerRows, AsTheyAreSaid) {
   const nlohmann::json with_rounds = to_json(validated);
   EXPECT_EQ(owner_rows_from_json(JsonIn(with_rounds, "rows"), 0, true), validated);
   EXPECT_THROW(owner_rows_from_json(JsonIn(with_rounds, "rows"), 0), DataError);
+  // What everybody's noise goes by is not more than there can be.
+  validated.held_out = 7;
+  const nlohmann::json most = to_json(validated);
+  EXPECT_EQ(owner_rows_from_json(JsonIn(most, "rows"), 0, true), validated);
+  validated.held_out = 8;
+  const nlohmann::json beyond = to_json(validated);
+  EXPECT_THROW(owner_rows_from_json(JsonIn(beyond, "rows"), 0, true), DataError);
   body["rows"] = 0;
   EXPECT_THROW(owner_rows_from_json(JsonIn(body, "rows"), 0), DataError);
   // Of all, the largest, and no more than a quarter of a power of two beyond.

@@ -211,6 +211,7 @@ TEST(StudyDraft, RefusesWhatNoStudyIs) {
       {"classes", {"no"}},
       {"classes", {"no", "no"}},
       {"classes", {"no", std::string(1001, 'x')}},
+      {"classes", {"no", " yes"}},
       {"classes", {"no", "yes", "maybe"}},
       {"layout", "cells"},
       {"layout", "columns"},

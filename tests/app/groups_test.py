@@ -271,6 +271,8 @@ class Groups(Base):
         test.write_text("\n".join([lines[0], *only]) + "\n")
         result = self.good(OWNER, "evaluate", "--model", model, "--features", test)
         self.assertIn("NOTE: '0' is never predicted", result.stdout)
+        self.assertIn("NOTE: no sample is of '2': the figures are of the other classes", result.stdout)
+        self.assertIn(" samples of 2 of 3 classes;", result.stdout)
         # The model knows its label; another column of zeros and ones is none.
         table(test, range(150, 240), "smoker", lambda i: i % 2)
         self.refused(run(OWNER, "evaluate", "--model", model, "--features", test),

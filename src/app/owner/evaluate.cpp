@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 
 #include "app/common/options.h"
@@ -172,12 +173,15 @@ void evaluate(const CommonOptions& common, EvaluateOptions options) {
       report, limit, trained > 0 && std::isfinite(largest) ? trained : largest,
       trained > 0 && std::isfinite(largest) ? "on the training samples" : "on these samples");
   if (!options.report.empty()) write_reports(options.report, report);
+  const auto present =
+      static_cast<Eigen::Index>(std::set<int>(labels.begin(), labels.end()).size());
   std::ostringstream text;
   text.precision(4);
   text << "accuracy " << 100 * report["accuracy"].get<double>() << " %, balanced "
        << 100 * report["balanced_accuracy"].get<double>() << " %, macro F1 "
        << report["macro_f1"].get<double>() << ", on " << labels.size() << " samples of "
-       << all.cols() << " classes; largest |logit| " << largest_logit(all) << "\n"
+       << (present < all.cols() ? std::to_string(present) + " of " : "") << all.cols()
+       << " classes; largest |logit| " << largest_logit(all) << "\n"
        << quality_notes(report);
   if (trained > 0 && limit.limit > 0 && largest > limit.limit)
     text

@@ -177,10 +177,15 @@ std::string matrix(const json& r) {
 
 std::string classes(const json& r) {
   if (!has(r, "per_class")) return "";
+  const auto figure = [](double value, const std::string& text) {
+    return std::isnan(value) ? "-" : text;
+  };
   std::string body;
-  for (const json& c : r["per_class"])
-    body += row({text_of(c["name"]), text_of(c["samples"]), percent(real(c, "precision")),
-                 percent(real(c, "recall")), number(real(c, "f1"), 4)});
+  for (const json& c : r["per_class"]) {
+    const double precision = real(c, "precision"), recall = real(c, "recall"), f1 = real(c, "f1");
+    body += row({text_of(c["name"]), text_of(c["samples"]), figure(precision, percent(precision)),
+                 figure(recall, percent(recall)), figure(f1, number(f1, 4))});
+  }
   return heading("Classes") + table({"class", "test samples", "precision", "recall", "F1"}, body);
 }
 

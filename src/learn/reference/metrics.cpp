@@ -1,5 +1,7 @@
 #include "learn/reference/metrics.h"
 
+#include <cmath>
+
 #include "base/error.h"
 
 namespace blindtuner::reference {
@@ -36,7 +38,7 @@ Eigen::MatrixXi confusion(const Labels& predicted, const Labels& actual, int cla
 
 std::vector<ClassScore> class_scores(const Eigen::MatrixXi& table) {
   require(table.rows() == table.cols(), "class_scores: not a square table");
-  const auto share = [](double part, int whole) { return whole == 0 ? 0.0 : part / whole; };
+  const auto share = [](double part, int whole) { return whole == 0 ? NAN : part / whole; };
   std::vector<ClassScore> out;
   for (Eigen::Index k = 0; k < table.rows(); ++k) {
     const int samples = table.row(k).sum(), taken = table.col(k).sum();

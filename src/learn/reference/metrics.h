@@ -19,7 +19,7 @@ double accuracy(const Labels& predicted, const Labels& actual);
 /// lengths or labels outside [0, classes).
 Eigen::MatrixXi confusion(const Labels& predicted, const Labels& actual, int classes);
 
-/// One class of a confusion table. What has no denominator is 0.
+/// One class of a confusion table. What has no denominator is NaN.
 struct ClassScore {
   int samples = 0;       ///< of this class
   double precision = 0;  ///< TP / (TP + FP)

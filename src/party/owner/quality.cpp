@@ -1,5 +1,7 @@
 #include "party/owner/quality.h"
 
+#include <cmath>
+
 #include "base/utf8.h"
 #include "features/samples/class_names.h"
 #include "learn/reference/metrics.h"
@@ -12,20 +14,32 @@ namespace {
 nlohmann::json notes_of(const Eigen::MatrixXi& table, const nlohmann::json& names) {
   nlohmann::json out = nlohmann::json::array();
   const Eigen::VectorXi actual = table.rowwise().sum(), predicted = table.colwise().sum();
-  std::vector<std::string> present, never;
+  std::vector<std::string> present, absent, never;
   for (Eigen::Index k = 0; k < table.rows(); ++k) {
-    if (actual(k) == 0) continue;
     const std::string name = names[static_cast<std::size_t>(k)].get<std::string>();
+    if (actual(k) == 0) {
+      absent.push_back(name);
+      continue;
+    }
     present.push_back(name);
     if (predicted(k) == 0) never.push_back(name);
   }
   if (present.size() == 1)
     out.push_back("every sample is of one class, " + list_of_names(present) +
                   ": that says nothing about the others");
+  else if (!absent.empty())
+    out.push_back("no sample is of " + list_of_names(absent) +
+                  ": the figures are of the other classes, and say nothing about " +
+                  (absent.size() == 1 ? "this one" : "these"));
   if (!never.empty())
     out.push_back(list_of_names(never) + (never.size() == 1 ? " is" : " are") +
                   " never predicted: the accuracy is of the other classes");
   return out;
+}
+
+/// A figure without a denominator is none.
+nlohmann::json share(double value) {
+  return std::isnan(value) ? nlohmann::json(nullptr) : nlohmann::json(value);
 }
 
 }  // namespace
@@ -51,9 +65,9 @@ nlohmann::json quality_report(const Eigen::MatrixXd& scores, const Labels& label
     class_names.push_back(name);
     per_class.push_back({{"name", name},
                          {"samples", score.samples},
-                         {"precision", score.precision},
-                         {"recall", score.recall},
-                         {"f1", score.f1}});
+                         {"precision", share(score.precision)},
+                         {"recall", share(score.recall)},
+                         {"f1", share(score.f1)}});
     nlohmann::json row = nlohmann::json::array();
     for (int j = 0; j < classes; ++j) row.push_back(table(k, j));
     rows.push_back(std::move(row));

@@ -12,8 +12,8 @@ using namespace features;
 
 /// {"samples", "classes", "class_names", "accuracy", "balanced_accuracy", "macro_f1", "max_logit",
 /// "confusion", "per_class":
-/// [{"name", "samples", "precision", "recall", "f1"}], "notes": what the accuracy does not tell (samples
-/// of one class only, classes that are never predicted), as sentences}. scores: samples x classes, a row a label.
+/// [{"name", "samples", "precision", "recall", "f1"}], of these three null what has no denominator, "notes": what the accuracy
+/// does not tell (classes that no sample is of, or that are never predicted), as sentences}. scores: samples x classes, a row a label.
 /// `names`: one a class, or empty for numbers. Throws ContractError.
 nlohmann::json quality_report(const Eigen::MatrixXd& scores, const Labels& labels,
                               const std::vector<std::string>& names = {});

@@ -61,6 +61,24 @@ TEST(HtmlReport, WhatFiguresDoNotSay) {
   EXPECT_FALSE(contains(html_report(evaluation(3)), "<li>"));
 }
 
+TEST(HtmlReport, FiguresOfAClassWithoutSamplesAreNone) {
+  // Taken for a, b, a; nothing is of c, nor taken for it.
+  const json report =
+      quality_report(Eigen::MatrixXd{{1, 0, 0}, {0, 1, 0}, {1, 0, 0}}, {0, 1, 0}, {"a", "b", "c"});
+  EXPECT_EQ(report["accuracy"], 1);
+  EXPECT_EQ(report["per_class"][2]["recall"], nullptr);
+  EXPECT_EQ(report["notes"],
+            json::array({"no sample is of 'c': the figures are of the other classes, and say "
+                         "nothing about this one"}));
+  EXPECT_TRUE(contains(html_report(report), "<td>c</td><td>0</td><td>-</td><td>-</td><td>-</td>"));
+  // One of b that is taken for c: c's F1 is 0, and b has no precision.
+  const json taken = quality_report(Eigen::MatrixXd{{1, 0, 0}, {0, 0, 1}}, {0, 1}, {"a", "b", "c"});
+  const std::string page = html_report(taken);
+  EXPECT_TRUE(contains(page, "<td>c</td><td>0</td><td>0.00&nbsp;%</td><td>-</td><td>0.0000</td>"));
+  EXPECT_TRUE(contains(page, "<td>b</td><td>1</td><td>-</td><td>0.00&nbsp;%</td>"));
+  EXPECT_EQ(taken["notes"].size(), 2U);
+}
+
 TEST(HtmlReport, HowAStudysRowsWereMatched) {
   json report = {{"study", "Wards"}, {"owner", "a"}, {"owners", {"a", "b"}}, {"rows", 70},
                  {"own_rows", 70},   {"steps", 4},   {"noise", 1e-4},        {"bits", 0.4}};

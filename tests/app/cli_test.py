@@ -224,6 +224,12 @@ class Workflow(Base):
             self.assertNotIn(seed.encode(), out.read_bytes())
         self.assertEqual(encrypt("--seed", first)["seed"], first)
         self.assertEqual(encrypt("--seed", 7)["seed"], "7")
+        table = self.folder / "cohort-validation.csv"
+        table.write_text("mine")
+        self.refused(run(OWNER, "encrypt", "--features", secret, "--labels", self.folder / "y.npy", "--keys", self.keys,
+                         "--out", self.folder / "cohort.csv", "--validation-fraction", 0.1, INSECURE),
+                     "cohort-validation.csv': is no encrypted data set", "--validation-out")
+        self.assertEqual(table.read_text(), "mine")
         for path in (out, self.folder / "upload-validation.enc"):
             self.assertNotIn(b"patients", path.read_bytes())
             self.assertNotIn(b"validation", path.read_bytes())

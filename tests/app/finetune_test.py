@@ -109,6 +109,13 @@ class Finetune(unittest.TestCase):
         for member in ("confusion", "per_class", "macro_f1"):
             self.assertEqual(evaluated[member], report[member])
         self.assertIn("Confusion matrix", Page((self.folder / "evaluated.html").read_text()).text)
+        # A page that is none of ours stays; one that is goes.
+        judge = [OWNER, "evaluate", "--model", self.out / "model.npz", "--features", self.folder / "x2.npy", "--labels",
+                 self.folder / "y2.npy", "--report", self.folder / "evaluated.json"]
+        self.good(*judge)
+        (self.folder / "evaluated.html").write_text("mine")
+        self.refused(run(*judge), "evaluated.html': is no page of a report", "--report")
+        self.assertEqual((self.folder / "evaluated.html").read_text(), "mine")
         # Again into the same folder: the rounds of the first run do not matter, its keys are used
         # again, what is not the run's is left alone.
         secret = (self.out / "keys" / "secret.key").read_bytes()

@@ -24,6 +24,7 @@
 #include "features/data/load.h"
 #include "features/samples/class_names.h"
 #include "features/samples/shuffle.h"
+#include "io/file_stream.h"
 #include "party/owner/data_checks.h"
 #include "party/owner/data_sets.h"
 #include "party/owner/encrypting.h"
@@ -90,6 +91,18 @@ std::filesystem::path validation_path(const EncryptOptions& options) {
   return path.replace_filename(path.stem().string() + "-validation" + path.extension().string());
 }
 
+/// Where nobody has named it, the validation set may take the place of an encrypted data set and of nothing
+/// else: a table or a model may be called so. Throws DataError.
+void check_validation_path(const EncryptOptions& options) {
+  const std::filesystem::path path = validation_path(options);
+  if (options.validation_out.empty() && path_exists(path) && file_kind(path) != FileKind::kDataset)
+    throw DataError(
+        quoted_path(path) +
+        ": is no encrypted data set, and that for validation would take its place; name "
+        "another file with --validation-out");
+  check_writable(path);
+}
+
 void check_validation_options(const EncryptOptions& options) {
   const bool fraction = options.validation_fraction > 0,
              file = !options.validation.features.empty();
@@ -142,7 +155,7 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
   const OrderSeed seed = OrderSeed::parse(options.seed, "--seed");
   const Listener listener = console_listener(common);
   if (options.validation_fraction > 0 || !options.validation.features.empty())
-    check_writable(validation_path(options));
+    check_validation_path(options);
   const OwnerFolder keys = open_keys_to_encrypt(options.keys, common);
   const std::string name = quoted_path(options.source.features);
   Dataset set;

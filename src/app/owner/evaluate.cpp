@@ -113,6 +113,7 @@ Labels labels_of_scores(const EvaluateOptions& options, const std::vector<std::s
 void evaluate(const CommonOptions& common, EvaluateOptions options) {
   if (options.model.empty() == options.scores.empty())
     throw DataError("evaluate takes one of --model and --scores");
+  if (!options.report.empty()) require_replaceable_page(options.report);
   options.source.columns.group = "none";  // nothing is held out of this set
   Eigen::MatrixXd all;
   Labels labels;

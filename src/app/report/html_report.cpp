@@ -9,7 +9,10 @@
 #include "app/common/report.h"
 #include "app/report/html_style.h"
 #include "base/atomic_file.h"
+#include "base/error.h"
+#include "base/input_file.h"
 #include "base/json.h"
+#include "base/path.h"
 #include "base/quantity.h"
 #include "base/utf8.h"
 
@@ -529,6 +532,20 @@ std::string facts(const json& r) {
   return "<p class=dim>" + out + "</p>\n";
 }
 
+/// What every page of ours has, of whatever version.
+constexpr std::string_view kPageHead = "<p class=dim>BlindTuner</p>";
+
+bool is_page(const std::filesystem::path& path) {
+  constexpr std::size_t kMost = 64 << 20;
+  try {
+    const std::vector<std::uint8_t> bytes = read_file(path, kMost);
+    return std::search(bytes.begin(), bytes.end(), kPageHead.begin(), kPageHead.end()) !=
+           bytes.end();
+  } catch (const DataError&) {
+    return false;
+  }
+}
+
 }  // namespace
 
 std::string html_report(const json& r) {
@@ -540,14 +557,22 @@ std::string html_report(const json& r) {
          "<meta name=viewport content=\"width=device-width,initial-scale=1\">\n"
          "<title>" +
          title + "</title>\n<style>" + kReportStyle + "</style></head>\n<body><main>\n" +
-         "<p class=dim>BlindTuner</p><h1>" + title + "</h1>\n" + warning(r) + facts(r) +
-         remarks(r) + overview(r) + gain(r) + compared(r) + rounds(r) + matrix(r) + classes(r) +
-         times(r) + sizes(r) + parameters(r) + pooling_choice(r) + choice(r) + settings(r) +
+         std::string(kPageHead) + "<h1>" + title + "</h1>\n" + warning(r) + facts(r) + remarks(r) +
+         overview(r) + gain(r) + compared(r) + rounds(r) + matrix(r) + classes(r) + times(r) +
+         sizes(r) + parameters(r) + pooling_choice(r) + choice(r) + settings(r) +
          "</main></body></html>\n";
 }
 
 std::filesystem::path page_path(std::filesystem::path report) {
   return report.replace_extension(".html");
+}
+
+void require_replaceable_page(const std::filesystem::path& report) {
+  const std::filesystem::path page = page_path(report);
+  if (path_exists(page) && !is_page(page))
+    throw DataError(quoted_path(page) +
+                    ": is no page of a report, and one would take its place beside " +
+                    quoted_path(report) + "; give another --report");
 }
 
 void write_reports(const std::filesystem::path& path, const json& report) {

@@ -115,8 +115,24 @@ with tempfile.TemporaryDirectory() as elsewhere:
 os.rename(told("--out") + ".round", asked + "/round-0001.enc")
 while not os.path.exists(asked + "/answer-0001.bit"):
     time.sleep(0.02)
+Path(told("--out")).write_bytes(os.urandom(13000))
 """, "--steps", 5)
         self.untrusted(result, "the server ended the run after 1 rounds of validation")
+        # What it says is the last step's model is none.
+        self.assertIn("the model of the last step is not kept", result.stderr)
+        self.assertFalse((self.out / "last.enc").exists())
+
+    def test_links_in_the_place_of_results(self):
+        link = 'Path(told("--out")).unlink(missing_ok=True); os.symlink("model.enc", told("--out"))'
+        self.refused(self.finetune(link, "--steps", 1, "--validation-fraction", 0),
+                     "model.enc': the server's program left no file there")
+        # The next run is as any.
+        result = self.finetune("train()\n" + link, "--steps", 1)
+        self.assertEqual(result.returncode, 0, result.stderr + result.stdout)
+        self.assertIn("last.enc': the server's program left no file there", result.stderr)
+        self.assertFalse((self.out / "last.enc").is_symlink())
+        self.assertTrue((self.out / "model.npz").exists())
+        self.assertFalse((self.out / "run.finished").exists())
 
     def test_scores_that_are_not_the_models(self):
         # An honest training, whose rounds after the first repeat its scores: their model seems the best,

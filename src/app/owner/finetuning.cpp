@@ -15,6 +15,7 @@
 #include "base/path.h"
 #include "learn/reference/metrics.h"
 #include "party/owner/exchange.h"
+#include "party/owner/opening.h"
 #include "party/owner/quality.h"
 
 namespace blindtuner::app {
@@ -37,6 +38,17 @@ struct Files {
   fs::path keys, rounds, last_model, config, server_report, report;
   FinetuningFiles run;
 };
+
+/// Of what the server's program was to write. A link in its place would be a result that leads elsewhere: it goes
+/// away. Throws DataError.
+void require_no_link(const fs::path& path) {
+  std::error_code error;
+  const fs::file_type type = fs::symlink_status(path, error).type();
+  if (type == fs::file_type::regular || type == fs::file_type::not_found) return;
+  remove_path(path);
+  throw DataError(quoted_path(path) + ": the server's program left no file there, but a link, a " +
+                  "folder or a device");
+}
 
 /// The keys' folder and the server's program.
 class Host : public FinetuningHost {
@@ -113,7 +125,7 @@ class Host : public FinetuningHost {
     return open_exchange(files_.rounds, keys, files_.run.model);
   }
 
-  void train(const OwnerFolder&, const TrainingWay& way,
+  void train(const OwnerFolder& keys, const TrainingWay& way,
              const std::function<void()>& answer) override {
     folder_.keep_unfinished();
     write_file_atomically(files_.config, json_text(to_json(way.config), 2) + "\n");
@@ -138,12 +150,33 @@ class Host : public FinetuningHost {
       arguments.insert(arguments.end(), {"--validation", files_.run.validation.string(),
                                          "--exchange", files_.rounds.string()});
     run_program(common_, server_program_, "server", arguments, answer);
+    if (validated)
+      judge_last_model(keys, way);
+    else
+      require_no_link(files_.run.model);
+    require_no_link(files_.server_report);
     server_report = read_server_report(files_.server_report);
   }
 
   ServerReport server_report;
 
  private:
+  /// With rounds of validation the result is the best one's model; that of the last step is kept beside it
+  /// where it is a model of this run. Hours of work are no reason to refuse the result for that.
+  void judge_last_model(const OwnerFolder& keys, const TrainingWay& way) const {
+    try {
+      require_no_link(files_.last_model);
+      ExpectedRun expected;
+      expected.config = way.config;
+      if (path_exists(files_.last_model)) (void)open_model(files_.last_model, keys, expected);
+    } catch (const DataError& problem) {
+      print_warning(problem.what() +
+                    std::string("; the model of the last step is not kept, the result is of the "
+                                "best round"));
+      remove_path(files_.last_model);
+    }
+  }
+
   KeyOptions key_options() const { return {files_.keys, options_.keys.passphrase}; }
 
   const CommonOptions& common_;

@@ -174,9 +174,15 @@ class Workflow(Base):
         self.good(SERVER, "predict", "--keys", self.keys / "evaluation.keys", "--model",
                   folder / "limit-model.enc", "--data", folder / "limit-test.enc", "--out",
                   folder / "limit.enc", INSECURE)
-        for name in ("limit.npz", "limit.npy"):
-            self.good(OWNER, "decrypt", "--scores", folder / "limit.enc", "--keys", self.keys,
-                      "--out", folder / name, INSECURE)
+        decrypt = [OWNER, "decrypt", "--scores", folder / "limit.enc", "--keys", self.keys, INSECURE, "--out"]
+        for name in ("limit.npz", "two\nlines.npy"):
+            said = self.good(*decrypt, folder / name).stdout
+        self.assertIn("two\\x0alines.npy'", said)
+        os.rename(folder / "two\nlines.npy", folder / "limit.npy")
+        for more, words in ((("--balanced", 0.5), "--balanced goes with --model"),
+                            (("--budget", 2), "--budget and --features go with --publish"),
+                            (("--features", folder / "xt.npy"), "--budget and --features go with --publish")):
+            self.refused(run(*decrypt, folder / "refused.npz", *more), words)
 
         def evaluate(name):
             return run(OWNER, "evaluate", "--scores", folder / name, "--labels", folder / "yt.npy")
@@ -206,6 +212,7 @@ class Workflow(Base):
         result = evaluate("small.npz")
         self.assertEqual(result.returncode, 4, result.stderr)
         self.assertTrue(result.stdout.startswith("DO NOT TRUST"), result.stdout)
+        self.assertIn("unlike those trained on, in other units say", result.stdout)
 
     def test_nothing_tells_the_server_about_files_or_their_order(self):
         secret = self.folder / "patients-of-ward-7.npy"

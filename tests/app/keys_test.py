@@ -365,6 +365,10 @@ class Passphrases(Folder):
         windows = self.folder / "windows"
         windows.write_bytes(second.read_bytes().split(b"\n")[0] + b"\r\n")
         self.good(*self.decrypt(self.keys, "--passphrase-file", windows))
+        windows.write_bytes(b"\xef\xbb\xbf" + windows.read_bytes())
+        marked = run(*self.decrypt(self.keys, "--passphrase-file", windows))
+        self.refused(marked, "passphrase is wrong")
+        self.assertIn("warning: '" + str(windows) + "': begins with a byte order mark", marked.stderr)
         self.good(*self.decrypt(self.keys, "--passphrase-file", second))
         self.assertIn("removed",
                       self.good(*change, "--remove", "--passphrase-file", second).stdout)

@@ -236,7 +236,7 @@ class Limits(Base):
         for name, content, words in (
                 ("bomb-ubyte.gz", header + bytes(300 << 20), "more bytes than it states"),
                 ("liar-ubyte.gz", bytes([0, 0, 8, 2]) + struct.pack(">II", 1 << 20, 1 << 19),
-                 "more than deflate can make")):
+                 "more than deflate can make: it is cut off, or states too much")):
             path = self.folder / name
             path.write_bytes(gzip.compress(content, 1))
             self.refused(run(OWNER, "whiten", "--features", path, "--out",

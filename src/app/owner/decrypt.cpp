@@ -132,7 +132,7 @@ void decrypt_model_to(const DecryptOptions& options, const OwnerFolder& keys,
   tell_data(keys, opened.file.data, options.told.trained_on, "training", "--trained-on", report,
             text);
   text << "model of " << model.weights.rows() << " classes and " << model.weights.cols()
-       << " features after " << training.steps << " steps in '" << options.out << "'\n";
+       << " features after " << training.steps << " steps in " << quoted_path(options.out) << "\n";
   tell(options, door, opened.published, report, text);
   text << "right while logits stay within " << LogitLimit::of(circuit_named(training.circuit)).limit
        << ": 'evaluate' says whether they do\n";
@@ -178,7 +178,8 @@ void decrypt_scores_to(const DecryptOptions& options, const OwnerFolder& keys,
   if (file.trained_on)
     tell_data(keys, *file.trained_on, options.told.trained_on, "training", "--trained-on", report,
               text, "trained_on_checked");
-  text << "scores of " << opened.scores.rows() << " samples in '" << options.out << "'\n";
+  text << "scores of " << opened.scores.rows() << " samples in " << quoted_path(options.out)
+       << "\n";
   tell(options, door, opened.published, report, text);
 }
 
@@ -188,6 +189,11 @@ void decrypt_command(const CommonOptions& common, const DecryptOptions& options)
     throw DataError("decrypt takes one of --model and --scores; both to publish scores");
   if (!of_scores && !options.data.empty())
     throw DataError("--data goes with --scores: what was scored; --trained-on with --model");
+  if (of_scores && options.balance > 0)
+    throw DataError("--balanced goes with --model: scores are as the model made them");
+  if (!options.publish &&
+      (options.budget != kPublicationBudget || !options.source.features.empty()))
+    throw DataError("--budget and --features go with --publish: nothing else costs bits");
   if (options.transcript.empty() != options.server.empty() ||
       (!options.transcript.empty() && of_scores))
     throw DataError(

@@ -63,8 +63,8 @@ void whiten(const CommonOptions& common, const WhitenOptions& options) {
                                  {"epsilon", whitening.epsilon()}};
   std::ostringstream text;
   text << "whitening of " << whitening.input_width() << " to " << whitening.output_width()
-       << " features, fitted to " << features.rows() << " samples, in '" << options.out
-       << "': it stays with you\n";
+       << " features, fitted to " << features.rows() << " samples, in " << quoted_path(options.out)
+       << ": it stays with you\n";
   if (whitening.unused_columns() > 0)
     text << whitening.unused_columns() << " features do not vary and are left out\n";
   if (whitening.output_width() < whitening.input_width() && options.components == 0)
@@ -252,8 +252,9 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
   };
   std::ostringstream text;
   if (!options.unlabelled) text << rehearsal_text(rehearsal);
-  text << set.features.rows() << " samples of " << set.features.cols() << " features in '"
-       << options.out << "' (" << bytes_text(static_cast<double>(file_bytes(options.out))) << ")\n";
+  text << set.features.rows() << " samples of " << set.features.cols() << " features in "
+       << quoted_path(options.out) << " ("
+       << bytes_text(static_cast<double>(file_bytes(options.out))) << ")\n";
   if (!identifiers.empty()) {
     std::vector<std::string> columns;
     for (const NamedColumn& column : identifiers) columns.push_back(column.column);
@@ -275,7 +276,7 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
     const std::filesystem::path path = validation_path(options);
     report["validation"] = {
         {"file", path.string()}, {"samples", validation->size()}, {"bytes", file_bytes(path)}};
-    text << validation->size() << " samples for validation in '" << path.string() << "' ("
+    text << validation->size() << " samples for validation in " << quoted_path(path) << " ("
          << bytes_text(static_cast<double>(file_bytes(path)))
          << "): for the server, and for 'validate'\n";
   }

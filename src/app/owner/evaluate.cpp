@@ -173,6 +173,11 @@ void evaluate(const CommonOptions& common, EvaluateOptions options) {
   judge_logits(
       report, limit, trained > 0 && std::isfinite(largest) ? trained : largest,
       trained > 0 && std::isfinite(largest) ? "on the training samples" : "on these samples");
+  if (!report.value("trusted", true) && trained <= 0)
+    report["advice"] =
+        report["advice"].get<std::string>() +
+        " Or these samples are unlike those trained on, in other units say: these are "
+        "to be as those were.";
   if (!options.report.empty()) write_reports(options.report, report);
   const auto present =
       static_cast<Eigen::Index>(std::set<int>(labels.begin(), labels.end()).size());

@@ -63,7 +63,7 @@ void keygen(const CommonOptions& common, KeygenOptions options) {
   std::ostringstream text;
   if (made.old_pair) {
     report["old_pair"] = made.old_pair->string();
-    text << "the keys that were there are in '" << made.old_pair->string() << "'\n";
+    text << "the keys that were there are in " << quoted_path(*made.old_pair) << "\n";
   }
   text << secret.string() << "  stays with you\n"
        << evaluation.string() << "  goes to the server ("

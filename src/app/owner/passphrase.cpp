@@ -7,12 +7,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "app/common/report.h"
 #include "app/owner/keys.h"
 #include "app/owner/owner.h"
 #include "base/error.h"
@@ -69,12 +71,25 @@ SecretBytes read_line(int descriptor, const std::string& name) {
   return out;
 }
 
+/// Keys may have been sealed with it, so that it is not left out.
+void warn_of_mark(const SecretBytes& passphrase, const fs::path& path) {
+  constexpr std::array<std::uint8_t, 3> kMark = {0xef, 0xbb, 0xbf};
+  const auto bytes = passphrase.span();
+  if (bytes.size() >= kMark.size() && std::equal(kMark.begin(), kMark.end(), bytes.begin()))
+    print_warning(
+        quoted_path(path) +
+        ": begins with a byte order mark, which is taken for three bytes of the passphrase; "
+        "an editor that saves UTF-8 without it leaves it out");
+}
+
 SecretBytes from_file(const fs::path& path) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0)
     throw DataError("cannot read a passphrase from " + quoted_path(path) + ": " +
                     std::generic_category().message(errno));
-  return read_line(file.get(), quoted_path(path));
+  SecretBytes out = read_line(file.get(), quoted_path(path));
+  warn_of_mark(out, path);
+  return out;
 }
 
 /// The file that is to hold the passphrase of a key that exists; empty: none was named.
@@ -137,7 +152,7 @@ void change_passphrase(const CommonOptions& common, const ChangeOptions& options
   write_secret_key(secret, keys.keys, passphrase);
   const char* done = options.remove ? "removed" : before ? "changed" : "added";
   print_report(common, {{"secret_key", secret.string()}, {"passphrase", done}},
-               "passphrase of '" + secret.string() + "' " + done + "\n");
+               "passphrase of " + quoted_path(secret) + " " + done + "\n");
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ void validate_command(const CommonOptions& common, const ValidateOptions& option
        << validator.rounds().size() << " rounds; the best is round " << best.round << ", after "
        << best.steps << " steps: " << (options.balance > 0 ? "balanced " : "") << "validation loss "
        << best.score.loss << ", accuracy " << 100 * best.score.accuracy
-       << " %; its encrypted model is in '" << options.out << "'\n";
+       << " %; its encrypted model is in " << quoted_path(options.out) << "\n";
   print_report(common, report, text.str());
 }
 

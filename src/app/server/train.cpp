@@ -242,8 +242,8 @@ std::string train_text(const TrainOptions& options, const TrainingSession& sessi
   std::ostringstream text;
   text << session.done() << (stopped ? " steps (stopped by the owner) on " : " steps on ")
        << session.task().data->data.layout.samples << " samples in "
-       << duration_text(seconds.training) << "; encrypted model in '" << options.out << "' ("
-       << bytes_text(static_cast<double>(file_bytes(options.out))) << ")\n";
+       << duration_text(seconds.training) << "; encrypted model in " << quoted_path(options.out)
+       << " (" << bytes_text(static_cast<double>(file_bytes(options.out))) << ")\n";
   return text.str();
 }
 

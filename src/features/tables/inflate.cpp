@@ -83,7 +83,8 @@ std::vector<std::uint8_t> inflate_all(std::span<const std::uint8_t> packed, int 
                                       std::size_t unpacked, const std::string& where) {
   if (unpacked > max_inflated(packed.size()))
     throw DataError(where + ": claims " + std::to_string(unpacked) + " bytes out of " +
-                    std::to_string(packed.size()) + " packed ones, more than deflate can make");
+                    std::to_string(packed.size()) + " packed ones, more than deflate can make" +
+                    (window_bits == kGzip ? ": it is cut off, or states too much" : ""));
   Inflater inflater(packed, window_bits, where);
   std::vector<std::uint8_t> out(unpacked);
   const std::size_t made = inflater.fill(out);

@@ -50,10 +50,24 @@ void remove_path(const std::filesystem::path& path) {
   if (error) throw DataError("cannot remove " + quoted_path(path) + ": " + error.message());
 }
 
+namespace {
+
+/// Where a link leads, though nothing is there yet; what is none, itself.
+std::filesystem::path linked(std::filesystem::path path, std::error_code& error) {
+  namespace fs = std::filesystem;
+  constexpr int kMostSteps = 40;
+  std::error_code none;
+  for (int i = 0; !error && i < kMostSteps && fs::is_symlink(fs::symlink_status(path, none)); ++i)
+    path = path.parent_path() / fs::read_symlink(path, error);
+  return path;
+}
+
+}  // namespace
+
 bool lies_within(const std::filesystem::path& path, const std::filesystem::path& folder) {
   namespace fs = std::filesystem;
   std::error_code error, folder_error;
-  const fs::path inner = fs::weakly_canonical(fs::absolute(path, error), error),
+  const fs::path inner = fs::weakly_canonical(linked(fs::absolute(path, error), error), error),
                  outer =
                      fs::weakly_canonical(fs::absolute(folder, folder_error), folder_error) / "";
   const auto end = std::prev(outer.end());  // the name that is none behind the last slash

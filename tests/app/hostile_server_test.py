@@ -4,6 +4,7 @@
 usage: hostile_server_test.py BLINDTUNER BLINDTUNER-SERVER [unittest arguments]
 """
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -72,6 +73,17 @@ class HostileServer(Base):
 
     def ledger(self):
         return json.loads(self.good(OWNER, "ledger", "--keys", self.keys, "--json", INSECURE).stdout)
+
+    def test_is_not_told_where_the_passphrase_is(self):
+        phrase, self.keys = self.work / "phrase", self.work / "keys"
+        phrase.write_text("correct horse\n")
+        self.good(OWNER, "keygen", "--out", self.keys, "--parameters", PARAMETERS, "--classes", 3, "--features", 8,
+                  "--passphrase-file", phrase, INSECURE)
+        os.environ["BLINDTUNER_PASSPHRASE_FILE"] = str(phrase)
+        self.addCleanup(os.environ.pop, "BLINDTUNER_PASSPHRASE_FILE")
+        result = self.finetune("assert 'BLINDTUNER_PASSPHRASE_FILE' not in os.environ\ntrain()", "--steps", 1,
+                               "--validation-fraction", 0)
+        self.assertEqual(result.returncode, 0, result.stderr + result.stdout)
 
     def test_honest(self):
         result = self.finetune("train()", "--steps", 3, "--validation-fraction", 0)

@@ -262,10 +262,32 @@ class Owned(Scratch):
                     [OWNER, "evaluate", "--model", self.folder / "model.json", "--features",
                      self.folder / "x.npy", "--labels", self.folder / "y.npy", "--report", path],
                     [SERVER, *train, "--out", path],
-                    [SERVER, *train, "--out", self.folder / "m.enc", "--report", path]):
+                    [SERVER, *train, "--out", self.folder / "m.enc", "--report", path],
+                    [SERVER, *train, "--out", self.folder / "m.enc", "--transcript", path, "--signing-key",
+                     self.folder / "sk"]):
                 with self.subTest(path=path.name, command=command[1]):
                     self.unchanged(self.folder, lambda: run(*command), path.name,
                                    "expected another name")
+
+    def test_a_transcript_is_an_output(self):
+        given = ["--config", self.folder / "c.json", "--transcript"]
+        (self.folder / "c.json").write_text(json.dumps({"steps": 1, "batch_size": 64}))
+        train = [SERVER, "train", "--keys", self.keys / "evaluation.keys", "--data", self.folder / "data.enc", "--out",
+                 self.folder / "m.enc", INSECURE]
+        for path, option in (("data.enc", "--data"), ("c.json", "--config"), ("sk", "--signing-key"),
+                             ("m.enc", "--out"), ("report.json", "which the command writes too")):
+            self.unchanged(self.folder, lambda: run(*train, *given, self.folder / path, "--signing-key", self.folder / "sk"),
+                           path, "expected another name")
+        self.good(*train, *given, self.folder / "t", "--signing-key", self.folder / "sk")
+
+    def test_empty_values_are_refused(self):
+        """Of variables that are not set: what the option is for would not be done."""
+        for command in ([OWNER, "keygen", "--out", self.folder / "k", "--classes", 3, "--features", 4, "--passphrase-file"],
+                        [OWNER, "encrypt", "--features", self.folder / "x.npy", "--labels", self.folder / "y.npy", "--keys",
+                         self.keys, "--out", self.folder / "e.enc", "--whitening"],
+                        [SERVER, "train", "--keys", self.keys / "evaluation.keys", "--data", self.folder / "data.enc",
+                         "--out", self.folder / "m.enc", "--checkpoint"]):
+            self.unchanged(self.folder, lambda: run(*command, "", INSECURE), f"{command[-1]} is empty")
 
     def test_checkpoints_and_reports_of_others_stay(self):
         train = [SERVER, "train", "--keys", self.keys / "evaluation.keys", "--data",

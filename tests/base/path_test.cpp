@@ -18,8 +18,11 @@ TEST(Path, LiesWithin) {
   fs::create_directory(folder);
   fs::create_directory_symlink(folder, scratch / "link");
   fs::create_symlink("loop", scratch / "loop");
-  for (const fs::path& inside : {folder, folder / "", folder / "x", folder / "x/y",
-                                 folder / "x/../y", scratch / "link/x", scratch / "b/../a/x"})
+  fs::create_symlink("a/new", scratch / "to_be_made");
+  fs::create_symlink(scratch / "to_be_made", scratch / "twice");
+  for (const fs::path& inside :
+       {folder, scratch / "to_be_made", scratch / "twice", folder / "", folder / "x",
+        folder / "x/y", folder / "x/../y", scratch / "link/x", scratch / "b/../a/x"})
     for (const fs::path& outer : {folder, folder / "", scratch / "link"})
       EXPECT_TRUE(lies_within(inside, outer)) << inside << " in " << outer;
   for (const fs::path& outside : {scratch / "", scratch / "ab", scratch / "ab/x", folder / "..",

@@ -109,7 +109,8 @@ std::vector<GivenOption> Command::given() const {
   for (const CLI::App* part : parts)
     for (const CLI::Option* option : part->get_options())
       if (option->get_items_expected_max() > 0 && !option->results().empty())
-        out.push_back({option->get_name(), option->get_type_name(), option->results()});
+        out.push_back({option->get_name(), option->get_type_name(), option->results(),
+                       option->get_items_expected_min() > 0});
   return out;
 }
 

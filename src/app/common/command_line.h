@@ -58,6 +58,7 @@ class Option {
 struct GivenOption {
   std::string name, kind;
   std::vector<std::string> values;
+  bool takes_values;  ///< it is not one whose value may be left out
 };
 
 /// A command, or a group of its options.
@@ -73,7 +74,7 @@ class Command {
   Command one_of(const std::string& heading);
 
   /// What the command writes besides the files that its options name: asked once it was parsed, and held to
-  /// the same (check_outputs).
+  /// the same (check_given).
   void also_writes(std::function<std::vector<std::filesystem::path>()> files) {
     derived_ = std::move(files);
   }

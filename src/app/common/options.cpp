@@ -18,13 +18,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array kOutputs = {"--out", "--report", "--validation-out"};
-
-bool is_output(const GivenOption& option) {
-  return std::find(kOutputs.begin(), kOutputs.end(), option.name) != kOutputs.end();
-}
-
 constexpr char kOutputFile[] = "FILE";
+
+/// A file that add_output_file() has, or --out, which may be a folder.
+bool is_output(const GivenOption& option) {
+  return option.kind == kOutputFile || option.name == "--out";
+}
 
 /// Of what a command writes: a path, and how messages call it.
 struct Output {
@@ -83,7 +82,7 @@ void check_output(const Output& output, const std::vector<GivenOption>& options,
 
 }  // namespace
 
-void check_outputs(const Command& command) {
+void check_given(const Command& command) {
   const std::vector<GivenOption> options = command.given();
   std::vector<Output> outputs;
   for (const GivenOption& option : options)
@@ -94,6 +93,10 @@ void check_outputs(const Command& command) {
   for (const fs::path& path : command.derived())
     outputs.push_back({path, quoted_path(path) + ", which the command writes too: ", nullptr});
   for (const Output& output : outputs) check_output(output, options, outputs);
+  // Of a variable that was not set, say: what the option is for would not be done, without a word.
+  for (const GivenOption& option : options)
+    if (option.takes_values && std::ranges::find(option.values, "") != option.values.end())
+      throw DataError(option.name + " is empty; leave it out if it is not meant");
   for (const Output& output : outputs)
     if (output.option != nullptr && output.option->kind == kOutputFile) check_writable(output.path);
 }

@@ -36,11 +36,11 @@ void require_ending(const std::filesystem::path& output, const std::vector<std::
 
 inline constexpr std::size_t kMaxBatch = std::size_t{1} << 30;  ///< samples a step
 
-/// Holds a command that was parsed to this: what it writes, by an option (--out, --report,
-/// --validation-out) or besides (Command::also_writes), is no file that another of its
+/// Holds a command that was parsed to this: no value that was given is empty; what it writes, by an option
+/// (add_output_file(), --out) or besides (Command::also_writes), is no file that another of its
 /// options names or that it writes for something else, nor keys, a record or a lock of an owner; what an
 /// option writes replaces nothing in a folder that it reads, an encoder's or of pictures; files can be
-/// written where they are to go, in folders that are there. Throws DataError that names the file.
-void check_outputs(const Command& command);
+/// written where they are to go, in folders that are there. Throws DataError that names option or file.
+void check_given(const Command& command);
 
 }  // namespace blindtuner::app

@@ -189,7 +189,7 @@ int Program::run(int argc, char** argv) {
       flush_output();
       return kExitGood;
     }
-    check_outputs(commands_.at(chosen_name_));
+    check_given(commands_.at(chosen_name_));
     check_environment();
     if (options_.threads > 0) set_max_threads(options_.threads);
     chosen_();

@@ -95,7 +95,7 @@ SecretBytes from_file(const fs::path& path) {
 /// The file that is to hold the passphrase of a key that exists; empty: none was named.
 fs::path named_file(const PassphraseOptions& options) {
   if (!options.file.empty()) return options.file;
-  const char* named = std::getenv("BLINDTUNER_PASSPHRASE_FILE");
+  const char* named = std::getenv(kPassphraseVariable);
   return named != nullptr ? named : "";
 }
 

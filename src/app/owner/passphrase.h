@@ -17,6 +17,9 @@ struct PassphraseOptions {
 /// --passphrase-file
 void add_passphrase_options(Command& command, PassphraseOptions& options);
 
+/// The variable of the environment that names a file with one; programs that are started do not see it.
+inline constexpr char kPassphraseVariable[] = "BLINDTUNER_PASSPHRASE_FILE";
+
 /// The passphrase of `what`, 1 to kMaxPassphrase bytes: from the file of the options, else from the
 /// one that BLINDTUNER_PASSPHRASE_FILE names, else from the terminal. Throws DataError where there
 /// is none of the three.

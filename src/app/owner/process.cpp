@@ -10,10 +10,13 @@
 #include <csignal>
 #include <cstdio>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <system_error>
 #include <thread>
 #include <utility>
 
+#include "app/owner/passphrase.h"
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/path.h"
@@ -23,6 +26,7 @@ namespace blindtuner::app {
 namespace {
 
 namespace fs = std::filesystem;
+using namespace std::string_literals;
 
 /// The reading end of the process's stderr.
 class Lines {
@@ -114,6 +118,12 @@ class Child {
     std::vector<char*> pointers;
     for (std::string& argument : command) pointers.push_back(argument.data());
     pointers.push_back(nullptr);
+    // Whatever the server's program may open, where the owner's passphrase is it is not told.
+    std::vector<char*> environment;
+    for (char** entry = ::environ; *entry != nullptr; ++entry)
+      if (!std::string_view(*entry).starts_with(kPassphraseVariable + "="s))
+        environment.push_back(*entry);
+    environment.push_back(nullptr);
     Pipe output(command[0]), refusal(command[0]);
     lines_.emplace(std::exchange(output.reading, -1), program, party);
     std::fflush(nullptr);
@@ -127,7 +137,7 @@ class Child {
       ::dup2(output.writing, STDERR_FILENO);
       const int nowhere = quiet ? ::open("/dev/null", O_WRONLY | O_CLOEXEC) : -1;
       ::dup2(nowhere >= 0 ? nowhere : output.writing, STDOUT_FILENO);
-      ::execv(pointers[0], pointers.data());
+      ::execve(pointers[0], pointers.data(), environment.data());
       const int error = errno;
       (void)!::write(refusal.writing, &error, sizeof error);
       ::_exit(127);

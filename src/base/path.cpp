@@ -56,9 +56,12 @@ namespace {
 std::filesystem::path linked(std::filesystem::path path, std::error_code& error) {
   namespace fs = std::filesystem;
   constexpr int kMostSteps = 40;
-  std::error_code none;
-  for (int i = 0; !error && i < kMostSteps && fs::is_symlink(fs::symlink_status(path, none)); ++i)
-    path = path.parent_path() / fs::read_symlink(path, error);
+  for (int i = 0; !error && i < kMostSteps; ++i) {
+    std::error_code link_error;
+    const fs::path next = fs::read_symlink(path, link_error);
+    if (link_error) break;
+    path = path.parent_path() / next;
+  }
   return path;
 }
 

@@ -5,6 +5,7 @@
 #include "base/input_file.h"
 #include "base/json.h"
 #include "base/path.h"
+#include "base/sha256.h"
 #include "base/utf8.h"
 #include "records/study/message.h"
 
@@ -25,10 +26,6 @@ void write_study_place(const StudyPlace& place) {
   const std::string exchange = fs::absolute(place.exchange, error).lexically_normal().string();
   if (error)
     throw DataError("cannot tell where " + quoted_path(place.exchange) + " is: " + error.message());
-  if (!decode_utf8(exchange))
-    throw DataError(quoted_path(place.exchange) +
-                    ": is no UTF-8, which the owner's folder keeps it as: give a link to it that "
-                    "is, or another folder");
   if (path_exists(file)) {
     const StudyPlace there = read_study_place(place.folder);
     if (there.name != place.name || there.exchange != exchange)
@@ -37,9 +34,14 @@ void write_study_place(const StudyPlace& place) {
     return;
   }
   make_private_folder(place.folder);
-  write_file_atomically(
-      file, json_text({{"study", 1}, {"owner", place.name}, {"exchange", exchange}}, 2) + "\n",
-      kForTheOwner);
+  nlohmann::json json = {{"study", 1}, {"owner", place.name}};
+  // A name of a file need not be UTF-8, and a text is.
+  if (decode_utf8(exchange))
+    json["exchange"] = exchange;
+  else
+    json["exchange_bytes"] =
+        to_hex({reinterpret_cast<const std::uint8_t*>(exchange.data()), exchange.size()});
+  write_file_atomically(file, json_text(json, 2) + "\n", kForTheOwner);
 }
 
 void require_exchange_folder(const StudyPlace& place) {
@@ -57,9 +59,16 @@ StudyPlace read_study_place(const fs::path& folder) {
                     ": is no owner's folder of a study, as 'study create' and 'study join' make");
   const nlohmann::json json = read_json(file, 1 << 16);
   const JsonIn in(json, quoted_path(file));
-  require_members(in, {"study", "owner", "exchange"});
+  const bool bytes = in.has("exchange_bytes");
+  require_members(in, {"study", "owner", bytes ? "exchange_bytes" : "exchange"});
   (void)in.at("study").whole(1, 1);
-  StudyPlace out{folder, in.at("exchange").as<std::string>(), in.at("owner").as<std::string>()};
+  std::string exchange = in.at(bytes ? "exchange_bytes" : "exchange").as<std::string>();
+  if (bytes) {
+    std::vector<std::uint8_t> path(exchange.size() / 2);
+    if (!from_hex(exchange, path)) in.at("exchange_bytes").refuse("hexadecimal digits");
+    exchange.assign(path.begin(), path.end());
+  }
+  StudyPlace out{folder, exchange, in.at("owner").as<std::string>()};
   if (!is_party_name(out.name)) in.at("owner").refuse("an owner's name");
   return out;
 }

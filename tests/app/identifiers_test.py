@@ -177,6 +177,45 @@ class Identifiers(Base):
         self.assertNotIn("identifiers", npz(self.folder / "s.npz"))
         self.assertIn("warning: ", self.evaluate().stderr)
 
+    def test_samples_that_were_mixed_for_training(self):
+        at = lambda file: self.folder / file
+        npy(at("new.npy"), self.x)
+        npy(at("new-y.npy"), self.y, "<i4")
+        (at("y.csv")).write_text("label\n" + "".join(f"{k}\n" for k in self.y))
+
+        def encrypt(*more):
+            self.good(OWNER, "encrypt", "--features", at("new.npy"), "--labels", at("new-y.npy"),
+                      "--keys", self.keys, "--out", at("mixed.enc"), INSECURE, *more)
+
+        def decrypt(data, out="mixed.npz"):
+            self.good(SERVER, "predict", "--keys", self.keys / "evaluation.keys", "--data",
+                      at(data), "--model", at("m.enc"), "--out", at("s.enc"), INSECURE)
+            return run(OWNER, "decrypt", "--scores", at("s.enc"), "--keys", self.keys, "--out",
+                       at(out), INSECURE)
+        # All rows: they are put back.
+        encrypt()
+        for out in ("mixed.npz", "mixed.npy"):
+            said = decrypt("mixed.enc", out)
+            self.assertEqual(said.returncode, 0, said.stderr)
+            self.assertIn("scores are in the order of its rows again", said.stdout)
+            self.right(scores=out)
+        encrypt("--seed", 0)
+        said = decrypt("mixed.enc")
+        self.assertNotIn("order", said.stdout)
+        self.right(scores="mixed.npz")
+        # A part of them, as many as there are labels: nobody knows which.
+        encrypt("--validation-fraction", 0.5)
+        (at("y.csv")).write_text("label\n" + "".join(f"{k}\n" for k in self.y[:COUNT // 2]))
+        for data in ("mixed.enc", "mixed-validation.enc"):
+            said = decrypt(data)
+            self.assertIn("WARNING: ", said.stdout)
+            self.assertIn("nobody knows which row each is", said.stdout)
+            self.refused(self.evaluate(scores="mixed.npz"), "mixed.npz': is of samples that were",
+                         "score the rows encrypted with --unlabelled")
+            at("mixed.npy").unlink(missing_ok=True)
+            self.refused(decrypt(data, "mixed.npy"), "nobody knows which row each is")
+            self.assertFalse(at("mixed.npy").exists())
+
     def test_they_stay_with_the_owner(self):
         names = [f"p{i:03}" for i in range(COUNT)]
         self.scores(names)

@@ -95,6 +95,7 @@ party::ScoresRequest scores_request(const fs::path& scores, party::ExpectedRun e
   party::ScoresRequest out;
   out.scores = scores;
   out.expected = std::move(expected);
+  out.rows_needed = true;
   if (!data.empty()) out.data = party::identity_of_own_set(data, keys, false);
   return out;
 }
@@ -189,11 +190,13 @@ void Owner::encrypt(const DataSet& data, DataUse use, const fs::path& file, Samp
   check(set, use, keys);
   io::require_replaceable(file);
   features::OrderSeed seed;
+  party::DataSetUse recorded;
+  recorded.rows = party::RowOrder::kKept;
   if (use == DataUse::kTraining && order == SampleOrder::kMixed) {
+    recorded.rows = party::RowOrder::kMixed;
     seed = features::OrderSeed::fresh();
     set = features::select(set, features::shuffled_indices(set.size(), seed.bytes()));
   }
-  party::DataSetUse recorded;
   recorded.use = name_of(use);
   if (use != DataUse::kPrediction) recorded.seed = seed.text();
   recorded.map = party::map_name({});

@@ -143,18 +143,21 @@ void decrypt_scores_to(const DecryptOptions& options, const OwnerFolder& keys,
   std::optional<DataId> said;
   if (!options.data.empty()) said = own_data_set(options.data, keys, options.unrecorded_data);
   Disclosure door(keys.keys, keys.folder);
+  const bool npz = std::filesystem::path(options.out).extension() == ".npz";
+  // .npy does not say that rows are mixed.
   OpenedScores opened = decrypt_scores(door, keys,
                                        {options.scores, options.model, expected_by(options, keys),
-                                        said, publication_of(options, keys)});
+                                        said, !npz, publication_of(options, keys)});
   const ScoresFile& file = opened.file;
   if (!opened.by_place.empty()) text << "NOTE: " << opened.by_place << "\n";
   DecryptedScores out{opened.scores, opened.limit, opened.class_names};
+  out.mixed = !opened.rows_known;
   const auto scored = recorded_data_set(keys, file.data);
   if (scored && scored->identifiers) {
     if (options.publish)
       text << "NOTE: whose each sample is stays with you: rows are in the encrypted samples' "
               "order\n";
-    else if (std::filesystem::path(options.out).extension() != ".npz")
+    else if (!npz)
       text << "NOTE: only .npz keeps whose each sample is: rows are in the encrypted samples' "
               "order\n";
     else
@@ -165,7 +168,15 @@ void decrypt_scores_to(const DecryptOptions& options, const OwnerFolder& keys,
   report.update({{"samples", opened.scores.rows()},
                  {"classes", opened.scores.cols()},
                  {"class_names", opened.class_names},
+                 {"row_order", opened.rows_known ? "rows" : "mixed"},
                  {"max_logit", largest_logit(opened.scores)}});
+  if (scored && opened.rows_put_back)
+    text << "NOTE: of " << quoted_path(scored->file)
+         << ", whose samples 'encrypt' mixed: scores are in the order of its rows again\n";
+  if (scored && !opened.rows_known)
+    text << "WARNING: of " << quoted_path(scored->file)
+         << ", whose samples are mixed, and nobody knows which row each is: no label goes to them "
+            "by its place; 'encrypt --unlabelled' keeps the rows' order\n";
   if (opened.planned) {
     const int steps = file.training->steps, planned = *opened.planned;
     report.update({{"steps", steps}, {"steps_planned", planned}, {"complete", steps == planned}});

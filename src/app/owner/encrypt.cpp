@@ -235,14 +235,25 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
     set = select(set, shuffled_indices(set.size(), seed.bytes()));
   nlohmann::json rehearsal;
   if (!options.unlabelled) rehearsal = rehearse(options, set, keys);
+  const bool held_out = validation && options.validation.features.empty();
+  DataSetUse use{options.unlabelled ? "prediction" : "training", "", map};
+  use.identifiers = identifiers;
+  use.rows = RowOrder::kKept;
+  if (!options.unlabelled) {
+    use.seed = seed.text();
+    if (!seed.keeps_order()) use.rows = RowOrder::kMixed;
+    if (held_out) use.rows = RowOrder::kUnknown;
+  }
   // Nothing is refused from here on: these two go together.
   if (validation)
     encrypt_to(validation_path(options), keys, *validation,
-               {"validation", seed.text(), map, {}, options.validation.features.empty()}, listener);
-  encrypt_to(options.out, keys, set,
-             options.unlabelled ? DataSetUse{"prediction", "", map, {}, false, identifiers}
-                                : DataSetUse{"training", seed.text(), map},
-             listener);
+               {.use = "validation",
+                .seed = seed.text(),
+                .map = map,
+                .held_out = held_out,
+                .rows = held_out ? RowOrder::kUnknown : RowOrder::kKept},
+               listener);
+  encrypt_to(options.out, keys, set, use, listener);
 
   nlohmann::json report = {
       {"samples", set.features.rows()},     {"features", set.features.cols()},

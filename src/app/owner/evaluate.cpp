@@ -84,6 +84,10 @@ Labels labels_of_scores(const EvaluateOptions& options, const std::vector<std::s
   if (rows.empty() && set.labels.size() != samples)
     throw DataError(of_labels + ": " + std::to_string(set.labels.size()) + " labels for " +
                     std::to_string(samples) + " rows of scores");
+  if (rows.empty() && decrypted.mixed)
+    throw DataError(of_scores +
+                    ": is of samples that were mixed for training, so that labels do not go to "
+                    "them by their places: score the rows encrypted with --unlabelled");
   if (rows.empty()) {
     // Nobody can tell whether they do.
     reading.details["by_places"] = true;

@@ -8,6 +8,8 @@
 #include "base/path.h"
 #include "base/utf8.h"
 #include "features/samples/class_names.h"
+#include "features/samples/order_seed.h"
+#include "features/samples/shuffle.h"
 #include "party/owner/sealed_record.h"
 #include "records/key_set.h"
 
@@ -30,6 +32,7 @@ json to_json(const RecordedDataSet& set) {
   if (!set.label_name.empty()) out["label_name"] = set.label_name;
   if (set.held_out) out["held_out"] = true;
   if (set.identifiers) out["identifiers"] = true;
+  if (set.rows != RowOrder::kUnknown) out["rows"] = set.rows == RowOrder::kKept ? "kept" : "mixed";
   if (set.map) out["map"] = *set.map;
   if (!set.class_samples.empty()) out["class_samples"] = set.class_samples;
   return out;
@@ -53,6 +56,11 @@ RecordedDataSet from_json(const JsonIn& in) {
   in.take("held_out", out.held_out);
   in.take("identifiers", out.identifiers);
   in.take("label_name", out.label_name);
+  std::string rows;
+  in.take("rows", rows);
+  // What is predicted was never mixed.
+  if (rows == "kept" || out.use == "prediction") out.rows = RowOrder::kKept;
+  if (rows == "mixed") out.rows = RowOrder::kMixed;
   return out;
 }
 
@@ -67,6 +75,12 @@ std::string columns_text(const RecordedDataSet& set) {
 }
 
 }  // namespace
+
+std::optional<std::vector<std::uint32_t>> RecordedDataSet::rows_of_samples() const {
+  if (rows == RowOrder::kUnknown) return {};
+  if (rows == RowOrder::kKept) return std::vector<std::uint32_t>{};
+  return shuffled_indices(samples, OrderSeed::parse(seed, "the seed of '" + file + "'").bytes());
+}
 
 std::string map_name(const std::optional<Whitening>& whitening) {
   return whitening ? to_hex(whitening->digest()) : "";

@@ -4,7 +4,7 @@
 // data-sets-<first 16 digits of the key set's identity>.json, sealed (party/owner/sealed_record.h):
 //   {"data_sets": [{"id", "contents", "file", "use", "samples", "labelled", "seed", "map",
 //                  "class_samples", "class_names", "feature_names", "pooling", "label_name",
-//                  "held_out", "identifiers"}, ..]}; the last six where they are known, or true
+//                  "held_out", "identifiers", "rows"}, ..]}; the last seven where they are known, or true
 // identifiers-<those digits>-<first 16 of the data set's>.json, sealed: whose the samples of a set to be
 // predicted are, in the encrypted file's order:
 //   {"data", "columns": [{"name", "fields": [..]}, ..]}
@@ -24,6 +24,13 @@
 namespace blindtuner::party {
 using namespace features;
 
+/// How a set's samples go together with the rows that its owner has.
+enum class RowOrder {
+  kUnknown,  ///< a part of the rows, mixed; or an earlier program recorded it
+  kKept,     ///< all rows, in their order
+  kMixed,    ///< all rows, in the seed's order: shuffled_indices(samples, seed)
+};
+
 struct RecordedDataSet {
   DataId id{};
   Sha256Digest contents{};  ///< ContainerWriter::contents() of the encrypted file
@@ -41,6 +48,10 @@ struct RecordedDataSet {
   std::string pooling{}, label_name{};                      ///< as Dataset has them; or none
   bool held_out = false;     ///< of the training set with the same seed
   bool identifiers = false;  ///< kept_identifiers() has some
+  RowOrder rows = RowOrder::kUnknown;
+
+  /// The row of each sample; empty: its own place. None where nobody knows it.
+  std::optional<std::vector<std::uint32_t>> rows_of_samples() const;
 };
 
 /// As RecordedDataSet::map says it.

@@ -225,6 +225,8 @@ DecryptedModel load_classifier(const fs::path& path) {
 }
 
 namespace {
+constexpr char kMixedRows[] = "mixed";
+
 std::string identifiers_member(std::size_t place) {
   return place == 0 ? "identifiers" : "identifiers_" + std::to_string(place + 1);
 }
@@ -240,8 +242,10 @@ void save_scores(const fs::path& path, const DecryptedScores& decrypted, unsigne
       columns.push_back(column.name);
     }
     if (!columns.empty()) members["identifier_columns"] = npy_bytes(columns);
+    if (decrypted.mixed) members["row_order"] = npy_bytes(std::vector<std::string>{kMixedRows});
     write_npz(path, members, mode);
   } else if (path.extension() == ".npy") {
+    require(!decrypted.mixed, "save_scores: .npy does not say that rows are mixed");
     write_npy(path, decrypted.scores, mode);
   } else {
     throw DataError(quoted_path(path) + ": scores are written as .npz or .npy");
@@ -254,6 +258,8 @@ DecryptedScores load_scores(const fs::path& path) {
     const NpzArchive archive(path);
     out = {archive.matrix("scores"), limit_in(archive, path), {}};
     if (archive.contains("classes")) out.class_names = archive.strings("classes");
+    if (archive.contains("row_order"))
+      out.mixed = archive.strings("row_order") == std::vector<std::string>{kMixedRows};
     if (archive.contains("identifier_columns"))
       for (const std::string& name : archive.strings("identifier_columns")) {
         const std::string member = identifiers_member(out.identifiers.size());

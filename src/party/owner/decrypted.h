@@ -55,9 +55,11 @@ struct DecryptedScores {
   LogitLimit limit;
   std::vector<std::string> class_names;    ///< or none
   std::vector<NamedColumn> identifiers{};  ///< whose each sample is; or none
+  bool mixed = false;  ///< in an order that is not that of any rows: nothing goes by places
 };
 /// .npz: scores, circuit (a text), logit_limit, and, where they are known, classes, identifiers (a text
-/// a sample; of further columns identifiers_2, ..) and identifier_columns, the names of these;
+/// a sample; of further columns identifiers_2, ..) and identifier_columns, the names of these; row_order,
+/// "mixed", where they are so;
 /// .npy: the scores alone. Throws DataError.
 void save_scores(const std::filesystem::path& path, const DecryptedScores& decrypted,
                  unsigned mode = kForTheOwner);

@@ -6,6 +6,7 @@
 
 #include "features/data/feature_table.h"
 #include "features/samples/dataset.h"
+#include "party/owner/data_sets.h"
 #include "party/owner/key_folder.h"
 #include "records/dataset.h"
 
@@ -27,6 +28,7 @@ struct DataSetUse {
   std::filesystem::path kept_as{};  ///< where it will lie in the end; empty: where it is written
   bool held_out = false;            ///< of the training set with that seed
   std::vector<NamedColumn> identifiers{};  ///< a field a sample
+  RowOrder rows = RowOrder::kUnknown;
 };
 
 /// Without labels: a set to be predicted. Its names go to that record too. Returns the data set's

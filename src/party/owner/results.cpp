@@ -165,8 +165,15 @@ OpenedScores decrypt_scores(Disclosure& door, const OwnerFolder& keys,
   out.file = open_scores(request.scores, keys, request.expected, request.data);
   const ScoresFile& file = out.file;
   const ProductLayout& layout = file.scores.layout;
-  if (const auto scored = recorded_data_set(keys, file.data); scored && scored->map)
-    require_map_of_training(keys, file.trained_on, *scored->map, name);
+  const auto scored = recorded_data_set(keys, file.data);
+  if (scored && scored->map) require_map_of_training(keys, file.trained_on, *scored->map, name);
+  // Of what is not recorded nobody knows that it was mixed: it is taken for samples to be predicted.
+  std::optional<std::vector<std::uint32_t>> rows = std::vector<std::uint32_t>{};
+  if (scored) rows = scored->rows_of_samples();
+  if (!rows && request.rows_needed)
+    throw DataError(name + ": of '" + scored->file +
+                    "', whose samples are in an order of their own, and nobody knows which row "
+                    "each is: score the rows encrypted for prediction");
   if (file.trained_on)
     out.by_place = require_columns_of_training(keys, file.data, *file.trained_on, name);
   out.limit = LogitLimit::of(circuit_named(file.circuit));
@@ -186,6 +193,13 @@ OpenedScores decrypt_scores(Disclosure& door, const OwnerFolder& keys,
     judge(out.published.values);
   }
   out.scores = scores_of(out.published.values, layout);
+  out.rows_known = rows.has_value();
+  out.rows_put_back = rows && !rows->empty();
+  if (out.rows_put_back) {
+    const Eigen::MatrixXd mixed = out.scores;
+    for (std::size_t i = 0; i < rows->size(); ++i)
+      out.scores.row((*rows)[i]) = mixed.row(static_cast<Eigen::Index>(i));
+  }
   out.class_names = trained_class_names(keys, file.trained_on);
   if (out.class_names.size() != layout.classes) out.class_names.clear();
   out.planned = planned_steps(file, keys);

@@ -62,13 +62,16 @@ struct ScoresRequest {
   std::filesystem::path model;  ///< the encrypted one that made them; needed for a publication
   ExpectedRun expected;
   std::optional<DataId> data;  ///< which data set they are of, where that is known
+  bool rows_needed = false;    ///< refused where nobody knows which row each sample is
   std::optional<PublicationRequest> publication;
 };
 
 struct OpenedScores {
   ScoresFile file;  ///< as the server sent it
   LogitLimit limit;
-  Eigen::MatrixXd scores;                ///< samples x classes
+  Eigen::MatrixXd scores;                ///< samples x classes, in the order of the owner's rows
+  bool rows_known = true;                ///< false: in the encrypted samples' order, which is mixed
+  bool rows_put_back = false;            ///< that was not the encrypted samples' order
   std::vector<std::string> class_names;  ///< of the training set, or none
   std::optional<int> planned;            ///< steps of the whole run, where that is known
   std::string by_place;                  ///< require_columns_of_training()'s remark, or empty

@@ -116,7 +116,8 @@ class Owner {
   /// At full precision, for the owner alone.
   LinearModel open_model(const std::filesystem::path& model,
                          const ExpectedTraining& expected = {}) const;
-  /// The same of scores. data: the encrypted set that was scored; empty: whichever of one's own.
+  /// The same of scores, in the order of the rows that were encrypted, or DataError where nobody knows it (of sets with labels
+  /// from earlier versions, or of which a part was held out). data: the encrypted set that was scored; empty: whichever of one's own.
   Scores open_scores(const std::filesystem::path& scores, const ExpectedTraining& expected = {},
                      const std::filesystem::path& data = {}) const;
 

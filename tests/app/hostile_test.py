@@ -705,13 +705,23 @@ class Hostile(Base):
         self.assertEqual(self.decrypt(self.folder / "m.enc", "--unrecorded-data").returncode, 0)
 
     def test_scores_that_do_not_say_their_training(self):
-        def change(sections):
-            del sections["TRAI"]
-            del sections["TRDA"]
-        forge(self.folder / "s.enc", self.forged, change)
-        self.assertEqual(self.decrypt(self.forged, out="s.npy", kind="--scores").returncode, 0)
-        self.refused(self.decrypt(self.forged, "--config", self.folder / "train.json", out="s.npy",
-                                  kind="--scores"), "does not say how its model was trained")
+        f = self.folder
+        on, config = ("--trained-on", f / "data.enc"), ("--config", f / "train.json")
+        for left_out in (("TRDA",), ("TRAI", "TRDA")):
+            def change(sections):
+                for name in left_out:
+                    del sections[name]
+            forge(f / "s.enc", self.forged, change)
+            said = self.decrypt(self.forged, out="s.npy", kind="--scores")
+            self.assertEqual(said.returncode, 0, said.stderr)
+            self.assertIn("NOTE: does not say what its model was trained on", said.stdout)
+            for more in (on, ("--publish", "--model", f / "m.enc", *config),
+                         ("--publish", "--model", f / "m.enc", *config, *on)):
+                self.refused(self.decrypt(self.forged, *more, out="s.npy", kind="--scores"),
+                             "does not say what its model was trained on",
+                             "score the samples again")
+        self.refused(self.decrypt(self.forged, *config, out="s.npy", kind="--scores"),
+                     "does not say how its model was trained")
 
     def test_the_headers_reserved_bytes(self):
         header, sections = frames(self.folder / "m.enc")

@@ -186,9 +186,13 @@ void decrypt_scores_to(const DecryptOptions& options, const OwnerFolder& keys,
   }
   tell_config(options, report, text);
   tell_data(keys, file.data, options.data, "prediction", "--data", report, text);
-  if (file.trained_on)
+  if (file.trained_on) {
     tell_data(keys, *file.trained_on, options.told.trained_on, "training", "--trained-on", report,
               text, "trained_on_checked");
+  } else {
+    report["trained_on_checked"] = false;
+    text << "NOTE: does not say what its model was trained on, as those of earlier versions\n";
+  }
   text << "scores of " << opened.scores.rows() << " samples in " << quoted_path(options.out)
        << "\n";
   tell(options, door, opened.published, report, text);

@@ -169,7 +169,13 @@ void require_scores(const ScoresFile& file, const OwnerFolder& keys, const Expec
     throw DataError(name + ": holds scores of another data set than the one that is told");
   if (expected.published && !scored)
     require_only_one(file.data, "prediction", keys, expected, name);
-  if (file.trained_on) require_training_set(*file.trained_on, {}, keys, expected, name);
+  // Whoever carries the file may leave it out: that is no way past what is asked for.
+  if (file.trained_on)
+    require_training_set(*file.trained_on, {}, keys, expected, name);
+  else if (expected.data || expected.published)
+    throw DataError(name +
+                    ": does not say what its model was trained on, as those of earlier versions, "
+                    "so that nobody can hold it against a training set: score the samples again");
   if (file.training) require_training(*file.training, expected, name);
   const std::optional<int> planned = planned_steps(file, keys);
   if (planned && file.training->steps > *planned)

@@ -93,7 +93,7 @@ Publication publication_of(Disclosure& door, const OwnerFolder& keys, const Scor
   const ModelFile model = open_model(request.model, keys, request.expected);
   const RunEnd end = end_of(model, request.model, keys);
   require_whole_run(end, name);
-  if (file.training != model.training || (file.trained_on && file.trained_on != model.data))
+  if (file.training != model.training || file.trained_on != model.data)
     throw DataError(quoted_path(request.scores) + ": is of another training than " + name);
   const FeatureSizes trained = sizes_of(door, model.data, name, request.publication->unknown_sizes),
                      scored = sizes_of(door, file.data, quoted_path(request.scores), {});

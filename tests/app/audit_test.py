@@ -51,8 +51,13 @@ class Audit(Base):
         # Of a server that trained at another rate than it says: the same transcript, other steps.
         other = self.folder / "other.json"
         other.write_text(json.dumps(CONFIG | {"learning_rate": 0.25}))
-        self.good(SERVER, "train", *self.inputs(), "--config", other, "--out", self.folder / "other.enc",
-                  "--transcript", self.folder / "other.transcript", "--signing-key", self.key, INSECURE)
+        # Its key is a copy that came as its program makes it.
+        copy = self.folder / "copy.signing"
+        copy.write_bytes(self.key.read_bytes())
+        copy.chmod(0o644)
+        done = self.good(SERVER, "train", *self.inputs(), "--config", other, "--out", self.folder / "other.enc",
+                         "--transcript", self.folder / "other.transcript", "--signing-key", copy, INSECURE)
+        self.assertIn("copy.signing' is not for its owner alone", done.stderr)
         self.refused(self.decrypt("--transcript", self.folder / "other.transcript", "--server", self.fingerprint),
                      "not the model of the transcript, which says another training")
         self.refused(self.audit("--checkpoint", self.folder / "checkpoint" / "checkpoint.enc",

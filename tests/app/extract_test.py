@@ -174,6 +174,7 @@ class Extract(Base):
         self.assertEqual((second["computed"], second["cached"]), (0, 40))
         self.assertEqual((self.folder / "f.npz").read_bytes(), whole)
         self.assertEqual(stat.S_IMODE(os.stat(cache).st_mode), 0o700)
+        self.assertEqual(stat.S_IMODE(os.stat(self.folder / "f.npz").st_mode), 0o600)
         # An added picture costs only itself; the name of one is not what counts.
         png(images / "red" / "new.png", 33, 33, (255, 0, 0))
         (images / "red" / "3.png").rename(images / "red" / "other.png")

@@ -257,6 +257,12 @@ class Keys(Folder):
         result = self.good(*self.keygen())
         self.assertIn("other users", result.stderr)
         self.assertEqual(stat.S_IMODE(os.stat(self.keys).st_mode), 0o755)
+        # A copy comes as its program makes it.
+        said = "secret.key' is not for its owner alone"
+        for mode, warned in ((0o600, False), (0o400, False), (0o640, True), (0o604, True)):
+            (self.keys / "secret.key").chmod(mode)
+            result = self.good(OWNER, "ledger", "--keys", self.keys, INSECURE)
+            self.assertEqual(said in result.stderr, warned, (oct(mode), result.stderr))
 
 
 class Passphrases(Folder):

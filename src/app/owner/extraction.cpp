@@ -8,6 +8,7 @@
 
 #include "app/common/progress.h"
 #include "app/common/report.h"
+#include "base/atomic_file.h"
 #include "base/disk.h"
 #include "base/path.h"
 #include "base/quantity.h"
@@ -145,7 +146,7 @@ void finish_extraction(const CommonOptions& common, const ExtractOptions& option
       members["label_name"] =
           npy_bytes(std::vector<std::string>{samples.report[column].get<std::string>()});
   }
-  write_npz(options.out, members);
+  write_npz(options.out, members, kForTheOwner);
 
   const std::string& unit = samples.unit;
   const double rate = static_cast<double>(extracted.kept.size()) / extracted.seconds;

@@ -4,6 +4,7 @@
 
 #include "app/common/progress.h"
 #include "base/path.h"
+#include "base/private_file.h"
 #include "io/file_stream.h"
 
 namespace blindtuner::app {
@@ -31,7 +32,12 @@ ServerKeysPtr open_keys_of(const std::filesystem::path& path, const KeySet& set,
 }
 
 SigningKey signing_key_in(const std::filesystem::path& path) {
-  if (path_exists(path)) return read_signing_key(path);
+  if (path_exists(path)) {
+    SigningKey key = read_signing_key(path);
+    if (const std::string readable = told_if_readable_by_others(path); !readable.empty())
+      std::fprintf(stderr, "WARNING: %s\n", readable.c_str());
+    return key;
+  }
   SigningKey key = SigningKey::generate();
   write_signing_key(path, key);
   std::fprintf(stderr, "made the signing key %s, of the fingerprint %s\n",

@@ -14,6 +14,7 @@
 #include "base/input_file.h"
 #include "base/interrupt.h"
 #include "base/path.h"
+#include "base/private_file.h"
 #include "io/file_stream.h"
 #include "learn/head.h"
 #include "party/owner/data_sets.h"
@@ -362,6 +363,8 @@ OwnerFolder open_keys(const fs::path& folder, bool allow_insecure,
                       LostLedger lost) {
   const fs::path secret = secret_key_path(folder), evaluation = evaluation_keys_path(folder);
   OwnerKeys keys = read_secret_key(secret, allow_insecure, passphrase);
+  if (const std::string readable = told_if_readable_by_others(secret); !readable.empty())
+    listener.warn(readable);
   const ParametersPtr p = keys.secrets.parameters;
   const FileHeader header = make_header(FileKind::kSecretKey, *p, keys.id);
   OwnerFolder out{std::move(keys), {p, header, quoted_path(secret)}, folder};

@@ -113,6 +113,9 @@ class Finetune(unittest.TestCase):
         judge = [OWNER, "evaluate", "--model", self.out / "model.npz", "--features", self.folder / "x2.npy", "--labels",
                  self.folder / "y2.npy", "--report", self.folder / "evaluated.json"]
         self.good(*judge)
+        # The options that a message names are this command's.
+        self.refused(run(OWNER, "evaluate", "--model", self.out / "model.npz", "--features", self.out / "model.npz"),
+                     "of 'evaluate' with --features-member")
         (self.folder / "evaluated.html").write_text("mine")
         self.refused(run(*judge), "evaluated.html': is no page of a report", "--report")
         self.assertEqual((self.folder / "evaluated.html").read_text(), "mine")

@@ -84,9 +84,11 @@ std::string one_of(const NpzArchive& archive, const Words& found, const std::str
 }
 
 std::string option_of(Part part, const std::string& what) {
-  return part == Part::kTest         ? "--test-" + what + "-member"
+  const std::string own = "--" + what + "-member";
+  // A test set is one of several for those that train, and the only one of 'evaluate'.
+  return part == Part::kTest         ? "--test-" + what + "-member, of 'evaluate' with " + own
          : part == Part::kValidation ? "--validation-" + what + "-member"
-                                     : "--" + what + "-member";
+                                     : own;
 }
 
 /// The part that a member's name tells.

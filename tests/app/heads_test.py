@@ -29,7 +29,7 @@ class Heads(Base):
                 result = self.good(OWNER, "finetune", "--features", self.folder / "x.npy", "--labels",
                                    self.folder / "y.npy", "--test-features", self.folder / "xt.npy", "--test-labels",
                                    self.folder / "yt.npy", "--head", head, "--parameters", PARAMETERS, "--out", out,
-                                   INSECURE)
+                                   "--seed", 1, INSECURE)
                 self.assertIn(f"exact {head}", result.stdout)
                 report = json.loads((out / "report.json").read_text())
                 self.assertEqual(report["config"]["head"], head)

@@ -25,6 +25,7 @@ READS = re.compile(r"(^|[:_])(read|load|parse|decode|scan|open|find|enter|from)(
 ELSEWHERE = {
     "io/kept_file.cpp": "a file's header, which ContainerReader checks, and 64 bytes that are compared",
     "app/owner/process.cpp": "messages of the server's program, which it started itself",
+    "app/report/html_report.cpp": "whether a page in its way is one of its own: a line of text is searched for",
     "app/owner/server_check.cpp": "the same program's version",
     "plan/unit_costs.cpp": "numbers that are built in",
     "app/server/server_files.cpp": "calls the readers of records/",

@@ -16,9 +16,9 @@ Eigen::MatrixXd scores(const LinearClassifier& model, const FeatureMatrix& featu
   require(model.weights.rows() == model.bias.size(), "scores: weights and bias do not match");
   Eigen::MatrixXd out(features.rows(), model.weights.rows());
   // In blocks: a double copy of a whole set would double its memory.
-  constexpr Eigen::Index kRows = 1024;
-  for (Eigen::Index begin = 0; begin < features.rows(); begin += kRows) {
-    const Eigen::Index rows = std::min(kRows, features.rows() - begin);
+  constexpr Eigen::Index kRowsAtOnce = 1024;
+  for (Eigen::Index begin = 0; begin < features.rows(); begin += kRowsAtOnce) {
+    const Eigen::Index rows = std::min(kRowsAtOnce, features.rows() - begin);
     out.middleRows(begin, rows).noalias() =
         features.middleRows(begin, rows).cast<double>() * model.weights.transpose();
   }

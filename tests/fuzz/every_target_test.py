@@ -37,6 +37,7 @@ ELSEWHERE = {
     "party/owner/study/study_owner.cpp": "the same, private files, and a digest in hexadecimal that is compared",
     "party/study/study_run.cpp": "calls readers of records/study; a container, whose digest alone is taken",
     "party/owner/study/study_training.cpp": "a digest in hexadecimal that is compared, and what it has written itself",
+    "party/owner/study/study_opening.cpp": "what it has written itself, by the reader of JSON",
     "party/owner/study/study_rounds.cpp": "what it has written itself, by the reader of JSON; records by the reader of scores",
     "party/server/study/study_training.cpp": "opens what the readers of keys read",
     "app/owner/study.cpp": "what it has written itself, by the reader of JSON, and a line of text that is shown",

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/input_file.h"
 #include "base/utf8.h"
+#include "features/tables/table_number.h"
 #include "party/owner/study/study_data.h"
 #include "party/study/draft.h"
 #include "party/study/study_run.h"
@@ -39,12 +40,10 @@ std::size_t count_of(const std::string& text) {
   return static_cast<std::size_t>(std::stoull(number));
 }
 
-std::vector<std::string> without_blanks(std::vector<std::string> names) {
-  for (std::string& name : names) {
-    name.erase(0, std::min(name.find_first_not_of(' '), name.size()));
-    name.erase(name.find_last_not_of(' ') + 1);
-  }
-  return names;
+/// As tables' are read.
+std::vector<std::string> names_of(std::vector<std::string> given) {
+  for (std::string& name : given) name = std::string(features::without_blanks(name));
+  return given;
 }
 
 StudyDraft draft_of(const CreateOptions& o) {
@@ -58,12 +57,12 @@ StudyDraft draft_of(const CreateOptions& o) {
     throw DataError("--owner '" + printable(o.place.name) +
                     "': is none of --owners; the owner who writes a study down, its coordinator, "
                     "is one of them");
-  d.classes = without_blanks(o.classes);
+  d.classes = names_of(o.classes);
   if (!o.labels.empty()) d.layout = StudyDraft::Layout::kColumns;
   d.labels = o.labels;
   d.identifiers = o.identifiers;
   for (const std::string& count : o.columns) d.columns.push_back(count_of(count));
-  d.column_names = without_blanks(o.column_names);
+  d.column_names = names_of(o.column_names);
   d.parameters = o.set.empty() ? StudyDraft::parameters_for(o.owners.size()) : o.set;
   const auto classes = static_cast<int>(std::min<std::size_t>(o.classes.size(), kMaxClasses));
   d.config = read_training_config(o.config, classes, o.head.head);

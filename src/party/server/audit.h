@@ -45,8 +45,8 @@ struct AuditOutcome {
   /// Whether the model is the one that follows from the steps; not known unless all of them were at hand.
   std::optional<bool> model;
   int same_rounds = 0;  ///< all of whose scores were computed again and are the server's
-  std::optional<std::string>
-      other_scores;  ///< name of the first that are not; nothing was computed after them
+  /// Name of the first scores that are not; nothing was computed after them.
+  std::optional<std::string> other_scores;
 };
 
 /// Throws DataError where keys, data or checkpoint are not what the transcript says, or has no such step, and what the

@@ -51,9 +51,9 @@ class StudyExchange {
   bool said(const std::string& name);
   /// Says what was said before under the name; else what `make` gives.
   void say(const std::string& name, const std::function<std::string()>& make);
-  /// Sends a file of its own as a record.
   /// Whether the record that is there is this file, byte for byte.
   bool holds(const std::string& name, const std::filesystem::path& file);
+  /// Sends a file of its own as a record.
   void send_file(const std::string& name, const std::filesystem::path& file);
 
   /// What it has kept of the others', and its session, in another folder: whoever looks from there holds the others to it.

@@ -19,13 +19,13 @@ bool possible(const StudyDraft& draft) {
   return draft.by_threshold() && draft.layout == StudyDraft::Layout::kRows;
 }
 
+}  // namespace
+
 std::string quoted_names(std::span<const std::string> names) {
   std::string out;
   for (const std::string& name : names) out += (out.empty() ? "'" : ", '") + name + "'";
   return out;
 }
-
-}  // namespace
 
 nlohmann::json to_json(const LeftOut& out) {
   return {{"owners", out.owners}, {"from", kStages[static_cast<std::size_t>(out.from)]}};

@@ -25,6 +25,9 @@ struct LeftOut {
 };
 nlohmann::json to_json(const LeftOut& out);
 
+/// "'a', 'b'", for messages.
+std::string quoted_names(std::span<const std::string> names);
+
 /// What this owner has said of it, if it has. Throws DataError, which names it, for what it cannot say.
 std::optional<LeftOut> said_without(StudyMember& member, const std::string& owner);
 /// Of all owners but these.

@@ -11,12 +11,6 @@ bool has_said(StudyOwner& owner, const char* kind) {
   return owner.exchange().has_said(owner.record(kind, owner.name()));
 }
 
-std::string list_of(std::span<const std::string> names) {
-  std::string out;
-  for (const std::string& name : names) out += (out.empty() ? "'" : ", '") + name + "'";
-  return out;
-}
-
 /// Of what its operator has said, in their order.
 std::vector<std::string> named(StudyOwner& owner, std::span<const std::string> names) {
   const StudyDraft& draft = owner.manifest().draft;
@@ -52,8 +46,8 @@ LeftOut who_is_left_out(StudyOwner& owner, std::span<const std::string> names) {
   for (const std::string& other : others)
     if (const std::optional<LeftOut> its = said_without(owner, other)) {
       if (its->owners != out.owners)
-        throw DataError("'" + other + "' goes on without " + list_of(its->owners) + ", and not " +
-                        list_of(out.owners));
+        throw DataError("'" + other + "' goes on without " + quoted_names(its->owners) +
+                        ", and not " + quoted_names(out.owners));
       return *its;
     }
   for (const std::string& name : out.owners)
@@ -96,12 +90,12 @@ void leave_out(StudyOwner& owner) {
       for (const std::string& other : others_than(draft, out.owners))
         if (all_there(owner, kStatsAnswer, std::span(&other, 1)))
           throw DataError("'" + other + "' has given its share of the statistics of all, " +
-                          list_of(out.owners) +
+                          quoted_names(out.owners) +
                           " with them, and other statistics are not opened: who is missing is "
                           "needed for this study, or a new one");
     if (out.from == Stage::kRows && (has_said(owner, kStatsCommit) || has_said(owner, kDataCommit)))
       throw DataError("'" + owner.name() + "' has sent what counts the rows of " +
-                      list_of(out.owners) + " in, and others go on without these rows");
+                      quoted_names(out.owners) + " in, and others go on without these rows");
     owner.say(
         {kWithout, owner.name(), owner.manifest().digest, owner.session_number(), to_json(out)});
     return;
@@ -110,8 +104,8 @@ void leave_out(StudyOwner& owner) {
   const LeftOut own = said_without(owner, owner.name()).value();
   for (const std::string& other : others_than(draft, own.owners))
     if (const std::optional<LeftOut> its = said_without(owner, other); its && *its != own)
-      throw DataError("'" + owner.name() + "' goes on without " + list_of(own.owners) + ", and '" +
-                      other + "' without " + list_of(its->owners) +
+      throw DataError("'" + owner.name() + "' goes on without " + quoted_names(own.owners) +
+                      ", and '" + other + "' without " + quoted_names(its->owners) +
                       (its->owners == own.owners ? ", of whom it counts something else" : "") +
                       ": the study cannot go on");
 }

@@ -90,7 +90,7 @@ PartialScores unsigned_part(StudyOwner& owner, StudyTraining& training, const Da
   const nlohmann::json report = read_json(training.report_path());
   JsonIn(report, quoted_path(training.report_path())).take("model", out.model);
   FeatureMatrix own = rows.features;
-  if (const fs::path map = owner.session_folder() / "whitening.npz"; path_exists(map))
+  if (const fs::path map = training.map_path(); path_exists(map))
     own = Whitening::load(map).apply(own);
   const LinearClassifier model = load_classifier(training.model_path()).classifier;
   Eigen::Index first = 0;
@@ -201,12 +201,12 @@ JoinedScores combined_scores(StudyOwner& owner, StudyTraining& training, const D
   }
   // Back from the parts' order to the rows that it has given.
   const RowHashes hashes = row_hashes(owner, rows.ids);
-  std::vector<std::string> ids;
+  RowHashes joined;
   for (std::size_t& row : out.rows) {
-    row = hashes[row].second;
-    ids.push_back(rows.ids[row]);
+    joined.push_back(hashes[row]);
+    row = joined.back().second;
   }
-  out.trained_on = matched_before(owner, ids);
+  out.trained_on = matched_before(owner, joined);
   return out;
 }
 

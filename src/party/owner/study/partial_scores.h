@@ -34,8 +34,8 @@ void require_signed(const StudyManifest& manifest, const PartialScores& part,
 struct JoinedScores {
   Eigen::MatrixXd scores;
   std::vector<std::size_t> rows;  ///< of the first part, those that all parts have
-  std::size_t trained_on =
-      0;  ///< of them, those that the study was trained on, as far as the owner can tell
+  /// Of them, those that the study was trained on, as far as the owner can tell.
+  std::size_t trained_on = 0;
 };
 /// Of the owners' parts, one of each. `names` open messages. Throws DataError.
 JoinedScores add_up(const std::vector<std::string>& owners, std::span<const PartialScores> parts,

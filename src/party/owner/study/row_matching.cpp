@@ -132,8 +132,8 @@ RowMatch match_rows(StudyOwner& owner, std::span<const std::string> ids) {
   return out;
 }
 
-std::size_t matched_before(StudyOwner& owner, std::span<const std::string> ids) {
-  return at_all_owners(owner, without_places(row_hashes(owner, ids))).size();
+std::size_t matched_before(StudyOwner& owner, const RowHashes& rows) {
+  return at_all_owners(owner, without_places(rows)).size();
 }
 
 }  // namespace blindtuner::party

@@ -40,6 +40,6 @@ nlohmann::json to_json(const RowMatch& match);
 RowMatch match_rows(StudyOwner& owner, std::span<const std::string> ids);
 /// How many of these are among the rows that the study was trained on. Throws DataError where the exchange no longer has what owners
 /// have sent.
-std::size_t matched_before(StudyOwner& owner, std::span<const std::string> ids);
+std::size_t matched_before(StudyOwner& owner, const RowHashes& rows);
 
 }  // namespace blindtuner::party

@@ -78,12 +78,6 @@ void StudyTraining::require_room_in_rounds() {
   }
 }
 
-std::optional<Whitening> StudyTraining::sent_map() {
-  const fs::path map = owner_.session_folder() / "whitening.npz";
-  if (!path_exists(map)) return std::nullopt;
-  return Whitening::load(map);
-}
-
 void StudyTraining::send_held_out() {
   const JointRun rows = held_out_run(run(), owner_.index());
   (void)data();

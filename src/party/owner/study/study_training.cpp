@@ -7,10 +7,8 @@
 #include "base/error.h"
 #include "base/hmac.h"
 #include "base/path.h"
-#include "base/scratch_folder.h"
 #include "features/samples/class_names.h"
 #include "io/file_stream.h"
-#include "learn/result_shape.h"
 #include "party/owner/study/contributing.h"
 #include "party/owner/study/gain.h"
 #include "party/owner/study/leaving_out.h"
@@ -255,6 +253,15 @@ Sha256Digest digest_of(const Dataset& rows) {
 
 }  // namespace
 
+bool StudyTraining::holds_digest(const fs::path& file, const Sha256Digest& digest) {
+  const std::vector<std::uint8_t> text = read_file(file, 1000);
+  return std::string(text.begin(), text.end()) == to_hex(digest) + "\n";
+}
+
+void StudyTraining::write_digest(const fs::path& file, const Sha256Digest& digest) {
+  write_file_atomically(file, to_hex(digest) + "\n", kForTheOwner);
+}
+
 std::vector<std::string> StudyTraining::column_names() {
   if (!path_exists(columns_path())) return owner_.manifest().draft.column_names;
   const nlohmann::json kept = read_json(columns_path());
@@ -262,9 +269,7 @@ std::vector<std::string> StudyTraining::column_names() {
 }
 
 bool StudyTraining::are_told(const Dataset& rows) {
-  const std::vector<std::uint8_t> told = read_file(told_path(), 1000);
-  return std::string(told.begin(), told.end()) ==
-         to_hex(digest_of(in_study_order(Dataset(rows), owner_))) + "\n";
+  return holds_digest(told_path(), digest_of(in_study_order(Dataset(rows), owner_)));
 }
 
 const StudyData& StudyTraining::given() {
@@ -273,12 +278,9 @@ const StudyData& StudyTraining::given() {
   require_study_rows(owner_.manifest().draft, owner_.name(), loaded.train);
   rows_ = digest_of(loaded.train);
   const fs::path kept = told_path();
-  if (path_exists(kept)) {
-    const std::vector<std::uint8_t> before = read_file(kept, 1000);
-    if (std::string(before.begin(), before.end()) != to_hex(rows_) + "\n")
-      throw DataError("these are other rows than '" + owner_.name() +
-                      "' has told the others of: give the same data at every step");
-  }
+  if (path_exists(kept) && !holds_digest(kept, rows_))
+    throw DataError("these are other rows than '" + owner_.name() +
+                    "' has told the others of: give the same data at every step");
   return data_.emplace(std::move(loaded));
 }
 
@@ -288,7 +290,7 @@ void StudyTraining::hold_rows() {
   if (path_exists(kept)) return;
   if (const std::vector<std::string>& names = given().train.feature_names; !names.empty())
     write_file_atomically(columns_path(), json_text(nlohmann::json(names), 1) + "\n", kForTheOwner);
-  write_file_atomically(kept, to_hex(rows_) + "\n", kForTheOwner);
+  write_digest(kept, rows_);
 }
 
 const StudyData& StudyTraining::data() {
@@ -446,6 +448,13 @@ void StudyTraining::answer_statistics() {
   });
 }
 
+Opening StudyTraining::statistics_opening() {
+  const std::vector<std::string> by = contributors(owner_, Stage::kStatistics);
+  Opening out = opening_of_statistics(run(), owner_.manifest().draft.needed(), by.size());
+  out.decryptors = decryptors_text(owner_, by);
+  return out;
+}
+
 std::vector<OpeningShare> StudyTraining::shares_of(std::span<const std::string> owners,
                                                    const char* record_kind, const char* commit_kind,
                                                    ShareName name, const CiphertextShape& shape,
@@ -516,7 +525,7 @@ void StudyTraining::require_one_map(const Sha256Digest& own) {
 
 void StudyTraining::say_map() {
   const PooledMap pooled = pooled_whitening();
-  pooled.map.save(owner_.session_folder() / "whitening.npz");
+  pooled.map.save(map_path());
   owner_.say({kMap,
               owner_.name(),
               owner_.manifest().digest,
@@ -524,17 +533,21 @@ void StudyTraining::say_map() {
               {{"map", to_hex(pooled.digest)}}});
 }
 
+std::optional<Whitening> StudyTraining::sent_map() {
+  if (!path_exists(map_path())) return std::nullopt;
+  return Whitening::load(map_path());
+}
+
 void StudyTraining::send_data() {
   const JointRun& r = run();
   const StudyData& own = data();
   require_room_in_rounds();
   std::optional<Whitening> map = own.map;
-  const fs::path kept = owner_.session_folder() / "whitening.npz";
   if (pools_statistics(owner_.manifest().draft)) {
     require_one_map(said_digest(owner_, kMap, owner_.name(), "map"));
-    map = Whitening::load(kept);
+    map = sent_map();
   } else if (map) {
-    map->save(kept);
+    map->save(map_path());
   }
   send(kDataRecord, kDataCommit, [&](ByteSink& sink) {
     Disclosure at = door();
@@ -546,186 +559,6 @@ void StudyTraining::send_data() {
     task.finish();
     return contents;
   });
-}
-
-ModelFile StudyTraining::model(Sha256Digest& contents) {
-  ModelFile out;
-  const int steps = final_steps(owner_, run());
-  read_record_of(owner_, kModelRecord, kModel, std::string(kServerName), [&](ByteSource& source) {
-    out = read_model(source, run().joint, [&](const ModelFile& head) {
-      require_model_of(run(), head, steps, source.name());
-    });
-    contents = out.contents;
-    return contents;
-  });
-  return out;
-}
-
-std::vector<std::string> StudyTraining::decryptors() {
-  return decryptors_of(owner_, model_contents(owner_));
-}
-
-bool StudyTraining::is_decryptor() {
-  if (!owner_.manifest().draft.by_threshold()) return true;
-  // Before the server has named them this owner may be one.
-  if (!missing_of_server(owner_, nullptr, kModel).empty()) return true;
-  const std::vector<std::string> named = decryptors();
-  return named.empty() || std::ranges::find(named, owner_.name()) != named.end();
-}
-
-Opening StudyTraining::opening(std::span<const std::string> decryptors) {
-  Opening out =
-      opening_of_model(run(), owner_.manifest().draft.needed(), final_steps(owner_, run()));
-  out.decryptors = decryptors_text(owner_, decryptors);
-  return out;
-}
-
-Opening StudyTraining::statistics_opening() {
-  const std::vector<std::string> by = contributors(owner_, Stage::kStatistics);
-  Opening out = opening_of_statistics(run(), owner_.manifest().draft.needed(), by.size());
-  out.decryptors = decryptors_text(owner_, by);
-  return out;
-}
-
-void StudyTraining::audit(const Sha256Digest& given) {
-  if (!owner_.audit()) return;
-  const fs::path path = owner_.session_folder() / "audited";
-  const std::string text = to_hex(given) + "\n";
-  if (path_exists(path)) {
-    const std::vector<std::uint8_t> before = read_file(path, 1000);
-    if (std::string(before.begin(), before.end()) == text) return;
-  }
-  // The exchange may show whoever audits other messages than this owner has gone by.
-  const ScratchFolder folder(owner_.exchange().folder() / ".audit");
-  owner_.exchange().copy_heard(folder.path());
-  owner_.audit()(folder.path());
-  write_file_atomically(path, std::string_view(text), kForTheOwner);
-}
-
-std::vector<Awaited> StudyTraining::held_back() {
-  if (!owner_.holds_answer()) return {};
-  return {{owner_.name(), "audit",
-           transcript_fingerprint(held_transcript(owner_, study_run(owner_)).transcript)}};
-}
-
-void StudyTraining::show_share() {
-  // It may have been made by a run that was not told to.
-  if (owner_.audit()) {
-    Sha256Digest contents{};
-    (void)model(contents);
-    (void)held_transcript(owner_, run());
-    audit(contents);
-  }
-  show(kShareRecord);
-}
-
-void StudyTraining::say_here() {
-  Sha256Digest contents{};
-  (void)model(contents);
-  (void)held_transcript(owner_, run());
-  audit(contents);
-  owner_.say({kHere,
-              owner_.name(),
-              owner_.manifest().digest,
-              owner_.session_number(),
-              {{"contents", to_hex(contents)}}});
-}
-
-void StudyTraining::keep_transcript() {
-  write_file_atomically(owner_.session_folder() / kTranscript, held_transcript(owner_, run()).text,
-                        kForTheOwner);
-}
-
-void StudyTraining::answer_model() {
-  commit(kShareRecord, kModelAnswer, [&](ByteSink& sink) {
-    Sha256Digest contents{};
-    const ModelFile file = model(contents);
-    keep_transcript();
-    audit(contents);
-    const std::vector<std::string> named = decryptors_of(owner_, contents);
-    Opening asked = opening(named);
-    std::optional<secret::joint::OpeningPart> part;
-    if (owner_.manifest().draft.by_threshold()) {
-      part.emplace(opening_part(owner_, *run().parameters, named));
-      asked.part = &*part;
-    }
-    Disclosure own = door();
-    return send_share(sink, run(), {"model", owner_.index(), contents, asked.decryptors},
-                      own.share(file.model, origin("model"), asked), readers_of_model(owner_));
-  });
-}
-
-void StudyTraining::open() {
-  const JointRun& r = run();
-  Sha256Digest contents{};
-  const ModelFile file = model(contents);
-  // Who has answered has held it.
-  if (!path_exists(owner_.session_folder() / kTranscript)) keep_transcript();
-  const bool outside = owner_.is_recipient();
-  const std::vector<std::string> named = decryptors_of(owner_, contents);
-  const Opening asked = opening(named);
-  const CiphertextShape shape = model_shape(*r.parameters, r.arrangement.layout, *r.circuit);
-  const double noise = share_noise(*r.parameters, shape, asked, origin("model").name);
-  const std::vector<OpeningShare> shares = shares_of(
-      named, kShareRecord, kModelAnswer, {"model", 0, contents, asked.decryptors}, shape, noise);
-  const PlausibleValues plausible = plausible_weights(*r.parameters, r.arrangement.layout, r.config,
-                                                      *r.circuit, file.training.steps);
-  const std::vector<double> values =
-      outside ? values_of_shares(file.model, shares, plausible)
-              : door().open(file.model, shares, plausible, origin("model"));
-  ProductLayout columns = r.arrangement.layout;
-  const std::vector<double> weights = joint_weights(r.arrangement, values);
-  columns.features = weights.size() / columns.classes;
-  LinearClassifier classifier = classifier_of(weights, columns);
-
-  nlohmann::json report = {{"study", owner_.manifest().draft.name},
-                           {outside ? "recipient" : "owner", owner_.name()},
-                           {"rows", r.samples()},
-                           {"owners", owner_.manifest().draft.owners},
-                           {"steps", file.training.steps},
-                           {"noise", noise},
-                           {"opened_by", named},
-                           {"model", to_hex(contents)}};
-  if (!outside) {
-    report["own_rows"] = is_left_out() ? 0 : data().train.features.rows();
-    if (is_left_out()) report["left_out"] = true;
-    report["bits"] = totals(door().ledger().read().value()).published_bits;
-  }
-  if (run_without_) report["without"] = run_without_->owners;
-  if (!voters(r).empty()) report_rounds(report);
-  if (path_exists(matching_path())) report["matching"] = read_json(matching_path());
-  DecryptedModel out;
-  out.limit = LogitLimit::of(*r.circuit);
-  out.class_names = owner_.manifest().draft.classes;
-  const bool by_rows = owner_.manifest().draft.layout == StudyDraft::Layout::kRows;
-  if (by_rows) {
-    const fs::path map = owner_.session_folder() / "whitening.npz";
-    // Who has sent data has the map already.
-    if (!path_exists(map)) {
-      if (pools_statistics(owner_.manifest().draft))
-        pooled_whitening().map.save(map);
-      else if (!outside && data().map)
-        data().map->save(map);
-    }
-    if (path_exists(map)) {
-      const Whitening whitening = Whitening::load(map);
-      classifier.weights.conservativeResize(Eigen::NoChange,
-                                            static_cast<Eigen::Index>(whitening.output_width()));
-      classifier = whitening.unfold(classifier);
-    }
-    out.feature_names = owner_.manifest().draft.column_names;
-    if (!outside)
-      report.update(gain_report(owner_.manifest().draft, data(), classifier, out.limit));
-    if (!outside && !voters(r).empty() && has_vote()) judge_rounds(report, classifier);
-  }
-  if (!by_rows)
-    for (std::size_t i = 0; i < owner_.manifest().draft.owners.size(); ++i)
-      out.column_owners.insert(out.column_owners.end(), owner_.manifest().draft.columns[i],
-                               owner_.manifest().draft.owners[i]);
-  out.classifier = std::move(classifier);
-  save_classifier(model_path(), out);
-  remove_kept();
-  write_file_atomically(report_path(), json_text(report, 1) + "\n", kForTheOwner);
 }
 
 }  // namespace blindtuner::party

@@ -50,6 +50,8 @@ class StudyTraining {
   StudyTraining& operator=(const StudyTraining&) = delete;
 
   std::filesystem::path model_path() { return owner_.session_folder() / "model.npz"; }
+  /// Of the map that its data went through, where there is one.
+  std::filesystem::path map_path() { return owner_.session_folder() / "whitening.npz"; }
   /// Whether and of which rows it has told the others.
   std::filesystem::path told_path() { return owner_.session_folder() / "rows.sha256"; }
   /// What the columns of the rows that it has told of are called, where they are.
@@ -119,7 +121,7 @@ class StudyTraining {
   struct PooledMap {
     Whitening map;
     Sha256Digest
-        digest;  ///< keyed by the shares that it was opened with, which nobody else can read
+        digest;  ///< under a key of the shares that it was opened with, which nobody else reads
   };
   /// Of the opened statistics of all rows. Throws DataError that names who has said that it has another.
   PooledMap pooled_whitening();
@@ -129,11 +131,9 @@ class StudyTraining {
   void send_statistics();
   void answer_statistics();
   void send_data();
-  /// Where it is to: what the server has given, of which this is a digest, is computed again, once.
-  void audit(const Sha256Digest& given);
-  /// Its operator, where that would have the training audited before a share is given.
-  std::vector<Awaited> held_back();
-  void show_share();
+  /// A file that holds this digest alone, in hexadecimal, and is there.
+  static bool holds_digest(const std::filesystem::path& file, const Sha256Digest& digest);
+  static void write_digest(const std::filesystem::path& file, const Sha256Digest& digest);
   void send_held_out();
   /// The map that its rows went through; where there is none, they were trained on as they are.
   std::optional<Whitening> sent_map();
@@ -165,6 +165,12 @@ class StudyTraining {
   void report_rounds(nlohmann::json& report);
   /// Distrusts the report where what the owner voted by in the round of the opened model is not what that gives.
   void judge_rounds(nlohmann::json& report, const LinearClassifier& classifier);
+  // study_opening.cpp
+  /// Where it is to: what the server has given, of which this is a digest, is computed again, once.
+  void audit(const Sha256Digest& given);
+  /// Its operator, where that would have the training audited before a share is given.
+  std::vector<Awaited> held_back();
+  void show_share();
   void say_here();
   void keep_transcript();
   void answer_model();

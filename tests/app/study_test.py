@@ -215,7 +215,7 @@ class Study(Base):
                          (self.folder / "south/s1/transcript").read_text())
         self.refused(run(SERVER, "study", "--audit", "5", *place), "has the steps 1 to 4")
         self.refused(run(SERVER, "study", "--audit", "4-2", *place), "--audit: '4-2' is neither")
-        self.assertEqual(run(SERVER, "study", "--audit", "", *place).returncode, 2)  # and not the study's server
+        self.refused(run(SERVER, "study", "--audit", "", *place), "--audit is empty")  # and not the study's server
         # Each owner's own key is one of ours, under its passphrase where it has one.
         for owner in OWNERS:
             self.assertEqual(self.good(OWNER, "ledger", "--keys", self.folder / owner / "s1", INSECURE,
@@ -279,10 +279,17 @@ class Study(Base):
         (folder / "ways").rename(ways)
         self.assertFalse((folder / "exchange/here-s1-north").exists() or (folder / "north/.audit").exists())
         self.assertEqual(study("run", "north", "--server", SERVER).returncode, 2)  # of no audit
+        secrets = [folder / "north" / name for name in ("identity", "s1/secret.key")]
+        for secret in secrets:
+            secret.chmod(0o640)  # which others on the machine may read
         runs = [subprocess.Popen([OWNER, "study", "run", "--folder", folder / owner, *given[owner], INSECURE, "--json",
-                                  "--quiet", "--audit"], stdout=subprocess.PIPE, text=True) for owner in OWNERS[:2]]
+                                  "--quiet", "--audit"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                for owner in OWNERS[:2]]
         for owner, process in zip(OWNERS, runs):
-            report = json.loads(process.communicate()[0])
+            shown, told = process.communicate()
+            report = json.loads(shown)
+            self.assertEqual([f"WARNING: '{secret}' is not for its owner alone" in told for secret in secrets],
+                             [owner == "north"] * 2)
             self.assertRegex((folder / owner / "s1/audited").read_text(), "^[0-9a-f]{64}\n$")
             self.assertEqual((report["state"], report["without"]), ("finished", ["west"]))
             self.assertEqual((report["outcome"]["rows"], report["outcome"]["without"]), (120, ["west"]))

@@ -31,12 +31,15 @@ ServerKeysPtr open_keys_of(const std::filesystem::path& path, const KeySet& set,
   return keys;
 }
 
+void warn_if_readable_by_others(const std::filesystem::path& path) {
+  if (const std::string readable = told_if_readable_by_others(path); !readable.empty())
+    std::fprintf(stderr, "WARNING: %s\n", readable.c_str());
+}
+
 SigningKey signing_key_in(const std::filesystem::path& path) {
   if (path_exists(path)) {
-    SigningKey key = read_signing_key(path);
-    if (const std::string readable = told_if_readable_by_others(path); !readable.empty())
-      std::fprintf(stderr, "WARNING: %s\n", readable.c_str());
-    return key;
+    warn_if_readable_by_others(path);
+    return read_signing_key(path);
   }
   SigningKey key = SigningKey::generate();
   write_signing_key(path, key);

@@ -17,6 +17,8 @@ void refuse_secret_key(const std::filesystem::path& path);
 
 TrainingKeysInfo open_training_keys(const std::filesystem::path& path, bool allow_insecure);
 ServerKeysPtr open_keys_of(const std::filesystem::path& path, const KeySet& set, bool quiet);
+/// Said of a secret's file.
+void warn_if_readable_by_others(const std::filesystem::path& path);
 /// The key in the file, which is made where there is none; its fingerprint is told then.
 SigningKey signing_key_in(const std::filesystem::path& path);
 std::shared_ptr<const DatasetFile> open_dataset(const std::filesystem::path& path,

@@ -7,6 +7,7 @@
 #include "app/common/study_report.h"
 #include "app/server/audit.h"
 #include "app/server/server.h"
+#include "app/server/server_files.h"
 #include "base/error.h"
 #include "base/path.h"
 #include "base/sha256.h"
@@ -60,6 +61,7 @@ void study(const CommonOptions& common, const StudyOptions& o) {
          bar->update(fraction);
          if (fraction == 1) bar.reset();
        }});
+  if (changes) warn_if_readable_by_others(o.folder / "identity");
   int at = -1;
   TrainingEvents events;
   events.training = [&](int step, double fraction) {
@@ -94,9 +96,6 @@ void add_study(Program& program) {
                 "what the server has signed: all, 3,7 or 3,10-12. The exchange is enough; --folder "
                 "may "
                 "be a new one")
-            .check([](const std::string& steps) {
-              return steps.empty() ? std::string("expected which steps") : std::string();
-            })
             .excludes(status);
         return [&program, o] { study(program.options(), *o); };
       });

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/path.h"
+#include "base/private_file.h"
 #include "base/secret_bytes.h"
 #include "io/file_stream.h"
 #include "party/owner/study/study_parts.h"
@@ -149,6 +150,12 @@ void StudyOwner::load_identity() {
                    [&] { return secret_copy(passphrase().span()); });
   sealing_ = secret_copy(both.span().subspan(SigningKey::kBytes));
   signing_.emplace(secret_copy(both.span().first(SigningKey::kBytes)));
+  warn_if_readable_by_others(exchange().folder() / "identity");
+}
+
+void StudyOwner::warn_if_readable_by_others(const fs::path& secret) {
+  if (const std::string readable = told_if_readable_by_others(secret); !readable.empty())
+    listener().warn(readable);
 }
 
 const SigningKey& StudyOwner::signing_key() {
@@ -269,6 +276,7 @@ OwnerKeys StudyOwner::own_keys() {
   if (out.id != session().owners[index()])
     throw DataError(quoted_path(session_folder() / "secret.key") +
                     ": is not the key of this study's session");
+  warn_if_readable_by_others(session_folder() / "secret.key");
   return out;
 }
 

@@ -96,6 +96,7 @@ class StudyOwner : public StudyMember {
  private:
   std::vector<Phase> setup_phases();
   void load_identity();
+  void warn_if_readable_by_others(const std::filesystem::path& secret);
   /// Throws DataError for a wrong passphrase, and for one where there is none.
   void try_passphrase();
   void make_identity();

@@ -58,6 +58,15 @@ class Study(Base):
         self.refused(run(OWNER, "study", *create[:1], "--folder", self.folder / "one", "--exchange", self.folder / "one-x",
                          "--owner", "north", "--name", "One", "--owners", "north,south", "--classes", "x", "--columns", 2),
                      "two classes at least")
+        # What would not be done, or be of no use to anybody.
+        (self.folder / "every.json").write_text(json.dumps({"validation_every": 2}))
+        one = ("--folder", self.folder / "one", "--exchange", self.folder / "one-x", "--owner", "north")
+        self.refused(run(OWNER, "study", *create[:-1], self.folder / "every.json", *one, INSECURE),
+                     "'study create --validate-every'")
+        self.refused(run(OWNER, "study", "create", *one, "--name", "One", "--owners", "north,south", "--classes", "x,y",
+                         "--columns", "2,3", "--labels", "north", "--recipient", "lab", "--whitening", "pooled"),
+                     "the recipient 'lab' could not use the model")
+        self.assertFalse((self.folder / "one").exists())
         self.assertEqual(json.loads(self.study("north", "status").stdout)["threshold"], 3)
         # Where fewer open, whoever takes part is told what that means.
         two = ("--folder", self.folder / "two", "--exchange", self.folder / "other", "--owner", "north", INSECURE)
@@ -85,6 +94,11 @@ class Study(Base):
                                       INSECURE, "--json").stdout)
         self.assertEqual((joined["recipient"], joined["readers"], joined["phase"]),
                          ("lab", "recipient", "agrees to the manifest"))
+        for option, value in (("--features", self.folder / "no.csv"), ("--without", "west"), ("--hold", None)):
+            given = run(OWNER, "study", "run", *lab, *filter(None, (option, value)), "--once", INSECURE)
+            self.refused(given, f"{option}: 'lab' is the study's recipient, and that is for its owners")
+        self.refused(run(OWNER, "study", "scores", *lab, "--features", self.folder / "no.csv", "--out", self.folder / "s.npz",
+                         INSECURE), "'lab' is the study's recipient: owners of different columns score rows so")
         self.refused(run(OWNER, "study", "run", *lab, "--new-session", INSECURE), "the owners make the keys of a study")
         self.refused(run(OWNER, "study", "open", *lab, "--out", self.folder / "none.json", INSECURE),
                      "the model is not opened yet")
@@ -122,6 +136,8 @@ class Study(Base):
         same = ("--features", self.folder / "test.csv", "--test", self.folder / "test.csv")
         table(self.folder / "test.csv", 200, 9)
         self.refused(self.study("west", "run", "--once", *same), "all rows of the test are among those for training")
+        self.refused(self.study("west", "run", "--once", *same[:2], "--whitening", self.folder / "test.csv"),
+                     "names no whitening map")
         # Not a part of them either, nor columns that the study does not have; of some rows it is told.
         lines = (self.folder / "test.csv").read_text().splitlines()
         some = self.folder / "some.csv"
@@ -181,7 +197,19 @@ class Study(Base):
         shown = run(OWNER, "study", "status", "--folder", self.folder / "west", INSECURE)
         self.assertEqual(shown.returncode, 4)
         self.assertTrue(shown.stdout.startswith("DO NOT TRUST THIS RESULT:\n  too large.\n"), shown.stdout)
-        told.write_text(json.dumps(kept))
+        # Nor is a file that is none, and the advice that is given then helps.
+        for text in ("", "{}", "[]", json.dumps(kept | {"together": {}})):
+            told.write_text(text)
+            for action in (("status",), ("run", "--once"), ("open", "--out", self.folder / "none.json")):
+                self.refused(self.study("west", *action), "west/report.json': ", "set it aside")
+        told.unlink()
+        for option in ("--test", "--labels", "--whitening", "--id-column"):
+            self.assertEqual(self.study("west", "run", "--once", option, self.folder / "test.csv").returncode, 2, option)
+        again = json.loads(self.study("west", "run", "--once", "--features", self.folder / "west.csv", "--test",
+                                      self.folder / "test.csv").stdout)
+        self.assertEqual(again["outcome"]["together"], kept["together"])
+        # A fingerprint that is heard late is compared all the same.
+        self.refused(self.study("west", "run", "--once", "--fingerprint", "0" * 32), "is not that of the study in this exchange")
         judged = json.loads(self.good(OWNER, "evaluate", "--model", model, "--features", self.folder / "test.csv",
                                       "--json").stdout)
         self.assertAlmostEqual(judged["accuracy"], reports["west"]["outcome"]["accuracy"])

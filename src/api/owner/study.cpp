@@ -54,6 +54,7 @@ records::StudyDraft draft_of(const StudyPlan& plan, const std::string& coordinat
   d.patience = plan.patience;
   if (!plan.encoder.empty()) d.encoder = file_digest(plan.encoder);
   d.validate();
+  party::require_useful(d);
   return d;
 }
 

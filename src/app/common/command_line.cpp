@@ -94,6 +94,10 @@ Option Command::add_flag(const std::string& name, bool& value, const std::string
   return Option(app_->add_flag(name, value, description));
 }
 
+void Command::need(const std::string& other, const std::vector<std::string>& names) {
+  for (const std::string& name : names) app_->get_option(name)->needs(app_->get_option(other));
+}
+
 Command Command::one_of(const std::string& heading) {
   CLI::App* const group = app_->add_option_group(heading);
   group->require_option(1);

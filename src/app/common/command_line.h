@@ -72,6 +72,8 @@ class Command {
   Option add_flag(const std::string& name, bool& value, const std::string& description);
   /// Options, one of which is given.
   Command one_of(const std::string& heading);
+  /// Options of these names do nothing without the one of the other name, and are refused.
+  void need(const std::string& other, const std::vector<std::string>& names);
 
   /// What the command writes besides the files that its options name: asked once it was parsed, and held to
   /// the same (check_given).

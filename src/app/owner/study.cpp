@@ -62,6 +62,23 @@ std::string matching_words(const JsonIn& matching) {
          count("without_identifier") + " without an identifier\n";
 }
 
+/// Uses the report of an owner who is done. Throws DataError for a file that the study cannot have written.
+void with_report(StudyTraining& training, const std::function<void(const nlohmann::json&)>& use) {
+  const std::string advice =
+      "; set it aside: the next 'study run --features' opens the model again and writes it";
+  nlohmann::json report;
+  try {
+    report = read_json(training.report_path());
+  } catch (const DataError& error) {
+    throw DataError(error.what() + advice);
+  }
+  try {
+    use(report);
+  } catch (const nlohmann::json::exception&) {
+    throw DataError(quoted_path(training.report_path()) + ": is not a study's report" + advice);
+  }
+}
+
 /// Prints where an owner is and, once it has opened the model, what that is like.
 void report_owner(const CommonOptions& common, StudyOwner& owner, StudyTraining& training,
                   const Advance& where) {
@@ -72,14 +89,15 @@ void report_owner(const CommonOptions& common, StudyOwner& owner, StudyTraining&
     words = matching_words(JsonIn(matching, quoted_path(training.matching_path())));
     more = {{"matching", matching}};
   }
-  if (where.kind == Advance::Kind::kFinished && path_exists(training.report_path())) {
-    outcome = read_json(training.report_path());
-    words += study_summary(outcome) + "model in " + quoted_path(training.model_path()) +
-             ", report in " +
-             quoted_path(outcome.contains("own_rows") ? page_path(training.report_path())
-                                                      : training.report_path()) +
-             "\n";
-  }
+  if (where.kind == Advance::Kind::kFinished && path_exists(training.report_path()))
+    with_report(training, [&](const nlohmann::json& report) {
+      words += study_summary(report) + "model in " + quoted_path(training.model_path()) +
+               ", report in " +
+               quoted_path(report.contains("own_rows") ? page_path(training.report_path())
+                                                       : training.report_path()) +
+               "\n";
+      outcome = report;
+    });
   if (const std::string refusal = last_refusal(owner.exchange().folder()); !refusal.empty()) {
     more["refused"] = refusal;
     words += "the last 'study run' was refused: " + refusal + "\n";
@@ -99,16 +117,32 @@ void join(const CommonOptions& common, const StudyPlace& place, const StudySecre
   report_study(common, owner, where, owner.fingerprint().value_or(""));
 }
 
+/// A recipient has neither rows nor a share, and what an owner does with them is not done without a word.
+void require_for_recipient(const StudyRunOptions& o, StudyOwner& owner) {
+  if (!owner.is_recipient()) return;
+  const std::pair<bool, const char*> of_owners[] = {{study_data_given(o.data), "--features"},
+                                                    {o.hold, "--hold"},
+                                                    {o.audit, "--audit"},
+                                                    {!o.without.empty(), "--without"}};
+  for (const auto& [given, name] : of_owners)
+    if (given)
+      throw DataError(std::string(name) + ": '" + owner.name() +
+                      "' is the study's recipient, and that is for its owners");
+}
+
 /// Does what is due. The rows are read, if they are given and still needed, before anything else: what is amiss with them
 /// is told while keys are not yet made.
 Advance run_phases(const CommonOptions& common, const StudyRunOptions& o, StudyOwner& owner,
                    std::optional<StudyData>& rows, StudyTraining& training) {
+  require_for_recipient(o, owner);
   if (const auto draft = owner.draft();
       draft && study_data_given(o.data) && !path_exists(training.report_path())) {
     rows = load_study_data(common, o.data, *draft, owner.name());
     if (!path_exists(training.told_path()))
       require_trainable(*draft, *study_parameters(*draft, common.allow_insecure), *rows);
   }
+  // Who has agreed to another one has keys with somebody else: that is told whenever it is heard.
+  if (!o.fingerprint.empty() && owner.fingerprint()) owner.require_fingerprint(o.fingerprint);
   if (o.new_session) owner.begin_session();
   if (!o.without.empty()) require_can_go_on_without(owner, o.without);
   return take_steps(common, o.wait, owner.name(), [&] { return owner.step(); });
@@ -157,10 +191,12 @@ void run(const CommonOptions& common, const StudyRunOptions& o) {
     const Advance where = run_phases(common, o, owner, rows, training);
     write_refusal(options.folder, {});
     if (where.kind == Advance::Kind::kFinished && path_exists(training.report_path()))
-      // A recipient has no rows whose figures there are.
-      if (const nlohmann::json report = read_json(training.report_path());
-          report.contains("own_rows"))
-        write_file_atomically(page_path(training.report_path()), html_report(report), kForTheOwner);
+      with_report(training, [&](const nlohmann::json& report) {
+        // A recipient has no rows whose figures there are.
+        if (report.contains("own_rows"))
+          write_file_atomically(page_path(training.report_path()), html_report(report),
+                                kForTheOwner);
+      });
     report_owner(common, owner, training, where);
     if (study_data_given(o.data) && !data_asked && where.kind == Advance::Kind::kFinished &&
         path_exists(training.report_path()))

@@ -76,6 +76,7 @@ StudyDraft draft_of(const CreateOptions& o) {
   d.patience = o.patience;
   if (!o.encoder.empty()) d.encoder = file_digest(o.encoder);
   d.validate();
+  require_useful(d);
   return d;
 }
 

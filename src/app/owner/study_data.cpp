@@ -21,6 +21,9 @@ void add_study_rows(Command& command, StudyDataOptions& o) {
                      "name within an .npz archive (labels, y, y_train, ..)");
   command.add_flag("--class-numbers", o.train.classes.numbered,
                    "labels that are numbers are places among the study's classes, from 0");
+  command.need("--features", {"--features-member", "--label-column", "--skip-missing",
+                              "--feature-columns", "--drop-columns", "--decimal", "--id-column",
+                              "--labels", "--labels-member", "--class-numbers"});
 }
 
 void add_study_data(Command& command, StudyDataOptions& o) {
@@ -30,6 +33,8 @@ void add_study_data(Command& command, StudyDataOptions& o) {
   command.add_option("--test-labels", o.test.labels, "labels of the test set");
   command.add_option("--whitening", o.whitening,
                      "the map that the study names, which all owners have");
+  command.need("--features", {"--test", "--whitening"});
+  command.need("--test", {"--test-labels"});
 }
 
 bool study_data_given(const StudyDataOptions& options) { return !options.train.features.empty(); }

@@ -48,8 +48,14 @@ struct Scoring {
         }()),
         owner(study_options(common, place, o.secrets)),
         training(owner, {}),
-        rows(load_study_rows(common, o.data, o.data.train, owner.manifest().draft, place.name,
-                             !o.unlabelled, training.column_names())) {}
+        rows([&] {
+          if (owner.is_recipient())
+            throw DataError("'" + place.name +
+                            "' is the study's recipient: owners of different columns score rows "
+                            "so, each with its own; whoever has all columns takes 'evaluate'");
+          return load_study_rows(common, o.data, o.data.train, owner.manifest().draft, place.name,
+                                 !o.unlabelled, training.column_names());
+        }()) {}
 
   StudyPlace place;
   StudyOwner owner;

@@ -454,56 +454,58 @@ std::string names(const json& list) {
 /// What an owner of a study has of it (party/owner/study/gain.h).
 std::string gain(const json& r) {
   if (!has(r, "owners")) return "";
-  const std::size_t without = has(r, "without") ? r["without"].size() : 0;
-  const std::string absent = without > 0 ? " (without " + names(r["without"]) + ")" : "";
-  std::string out = "<p>Trained on ciphertexts of " + text_of(r["rows"]) + " rows of " +
-                    std::to_string(r["owners"].size() - without) + " owners" + absent + ", " +
-                    text_of(r["own_rows"]) + " of them this owner's, in " + text_of(r["steps"]) +
-                    " steps. Each owner answered with noise of " + general(real(r, "noise")) +
-                    " a number; what left here tells at most " + general(real(r, "bits")) +
-                    " bits about this owner's key.</p>\n";
-  if (has(r, "opened_by")) out += "<p>Opened by " + names(r["opened_by"]) + ".</p>\n";
+  const std::size_t without = has(r, "without") ? r.at("without").size() : 0;
+  const std::string absent = without > 0 ? " (without " + names(r.at("without")) + ")" : "";
+  std::string out = "<p>Trained on ciphertexts of " + text_of(r.at("rows")) + " rows of " +
+                    std::to_string(r.at("owners").size() - without) + " owners" + absent + ", " +
+                    text_of(r.at("own_rows")) + " of them this owner's, in " +
+                    text_of(r.at("steps")) + " steps. Each owner answered with noise of " +
+                    general(real(r, "noise")) + " a number; what left here tells at most " +
+                    general(real(r, "bits")) + " bits about this owner's key.</p>\n";
+  if (has(r, "opened_by")) out += "<p>Opened by " + names(r.at("opened_by")) + ".</p>\n";
   if (has(r, "matching")) {
-    const json& m = r["matching"];
-    out += "<p>Rows were matched by their identifiers: " + text_of(m["used"]) +
-           " of this owner's " + text_of(m["given"]) + " are at all owners. Left out were " +
-           text_of(m["not_at_all_owners"]) + " that are not, and " +
-           text_of(m["without_identifier"]) + " without an identifier.</p>\n";
+    const json& m = r.at("matching");
+    out += "<p>Rows were matched by their identifiers: " + text_of(m.at("used")) +
+           " of this owner's " + text_of(m.at("given")) + " are at all owners. Left out were " +
+           text_of(m.at("not_at_all_owners")) + " that are not, and " +
+           text_of(m.at("without_identifier")) + " without an identifier.</p>\n";
   }
   if (!has(r, "together")) return out;
   const auto line = [](const std::string& name, const json& quality) {
     return row({name, percent(real(quality, "accuracy")),
                 percent(real(quality, "balanced_accuracy")), number(real(quality, "macro_f1"), 4)});
   };
-  const json &together = r["together"], &alone = r["alone"];
-  out += heading("What this owner gained") + "<p>Judged on " + text_of(r["judged_rows"]) +
-         (r["held_out"] != true
-              ? " rows of its own" +
-                    std::string(r.value("left_out", false) ? "" : " that were trained on")
-          : r.value("known_rows", 0ULL) > 0
-              ? " test rows of its own, " + text_of(r["known_rows"]) + " of which it has trained on"
-              : " test rows of its own, none of which it has trained on") +
-         ".</p>\n" +
-         table({"trained on", "accuracy", "balanced accuracy", "macro F1"},
-               (alone.is_null() ? row({"its own rows alone, in the clear", "", "", ""})
-                                : line("its own rows alone, in the clear", alone)) +
-                   line("all owners&#39; rows, on ciphertexts", together));
-  if (has(r, "macro_f1_of") && r["macro_f1_of"].size() < r["own_classes"].size())
+  const json &together = r.at("together"), &alone = r.at("alone");
+  out +=
+      heading("What this owner gained") + "<p>Judged on " + text_of(r.at("judged_rows")) +
+      (r.at("held_out") != true
+           ? " rows of its own" +
+                 std::string(r.value("left_out", false) ? "" : " that were trained on")
+       : r.value("known_rows", 0ULL) > 0
+           ? " test rows of its own, " + text_of(r.at("known_rows")) + " of which it has trained on"
+           : " test rows of its own, none of which it has trained on") +
+      ".</p>\n" +
+      table({"trained on", "accuracy", "balanced accuracy", "macro F1"},
+            (alone.is_null() ? row({"its own rows alone, in the clear", "", "", ""})
+                             : line("its own rows alone, in the clear", alone)) +
+                line("all owners&#39; rows, on ciphertexts", together));
+  if (has(r, "macro_f1_of") && r.at("macro_f1_of").size() < r.at("own_classes").size())
     out += "<p>Macro F1, of both, is of the classes that are among these rows: " +
-           names(r["macro_f1_of"]) + ".</p>\n";
+           names(r.at("macro_f1_of")) + ".</p>\n";
   if (alone.is_null())
-    out += "<p>Its own rows alone train nothing: " + text_of(r["alone_reason"]) + ".</p>\n";
+    out += "<p>Its own rows alone train nothing: " + text_of(r.at("alone_reason")) + ".</p>\n";
   const auto found = [](const json& of) {
-    return of["samples"] == 0 ? "-" : percent(real(of, "recall"));
+    return of.at("samples") == 0 ? "-" : percent(real(of, "recall"));
   };
   std::string body;
-  for (std::size_t k = 0; k < r["own_classes"].size(); ++k)
-    body +=
-        row({text_of(r["own_classes"][k]["name"]),
-             r["own_classes"][k]["own_rows"] == 0 ? "<b>none</b>"
-                                                  : text_of(r["own_classes"][k]["own_rows"]),
-             text_of(together["per_class"][k]["samples"]),
-             alone.is_null() ? "" : found(alone["per_class"][k]), found(together["per_class"][k])});
+  for (std::size_t k = 0; k < r.at("own_classes").size(); ++k)
+    body += row({text_of(r.at("own_classes").at(k).at("name")),
+                 r.at("own_classes").at(k).at("own_rows") == 0
+                     ? "<b>none</b>"
+                     : text_of(r.at("own_classes").at(k).at("own_rows")),
+                 text_of(together.at("per_class").at(k).at("samples")),
+                 alone.is_null() ? "" : found(alone.at("per_class").at(k)),
+                 found(together.at("per_class").at(k))});
   return out +
          table({"class", "its training rows", "judged rows", "found alone", "found together"},
                body) +
@@ -513,8 +515,8 @@ std::string gain(const json& r) {
 std::string warning(const json& r) {
   if (r.value("trusted", true)) return "";
   std::string out = "<div class=warning role=alert><h2>Do not trust this result</h2><ul>";
-  for (const json& reason : r["reasons"]) out += "<li>" + text_of(reason) + ".</li>";
-  return out + "</ul><p>" + text_of(r["advice"]) + "</p></div>\n";
+  for (const json& reason : r.at("reasons")) out += "<li>" + text_of(reason) + ".</li>";
+  return out + "</ul><p>" + text_of(r.at("advice")) + "</p></div>\n";
 }
 
 std::string facts(const json& r) {

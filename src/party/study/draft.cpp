@@ -1,6 +1,8 @@
 #include "party/study/draft.h"
 
+#include "base/error.h"
 #include "base/input_file.h"
+#include "party/study/study_run.h"
 
 namespace blindtuner::party {
 
@@ -14,6 +16,19 @@ void set_whitening(StudyDraft& draft, const std::string& choice, double epsilon)
   }
 }
 
+void require_useful(const StudyDraft& draft) {
+  if (draft.config.validation_every > 0)
+    throw DataError(
+        "the training's 'validation_every' is of one owner's validation: a study's rounds, which "
+        "all vote in, are asked for by themselves ('study create --validate-every')");
+  if (draft.whitening == StudyDraft::Whitening::kPooled && !draft.recipient.empty() &&
+      !pools_statistics(draft))
+    throw DataError("the recipient '" + draft.recipient +
+                    "' could not use the model: owners of different columns whiten them by maps of "
+                    "their own, which stay with them; with '--whitening none' it can, or leave the "
+                    "recipient out");
+}
+
 std::string threshold_words(const StudyDraft& draft) {
   if (!draft.by_threshold()) return {};
   return "any " + std::to_string(draft.needed()) + " of the " +
@@ -23,7 +38,7 @@ std::string threshold_words(const StudyDraft& draft) {
 
 std::string recipient_words(const StudyDraft& draft) {
   if (draft.recipient.empty()) return {};
-  const bool pooled = draft.whitening == StudyDraft::Whitening::kPooled;
+  const bool pooled = pools_statistics(draft);
   return "the model is for '" + draft.recipient + "'" +
          (draft.recipient_alone ? " alone, and no owner opens it" : ", who is no owner, too") +
          (pooled ? "; it gets the pooled statistics as well, without which nobody can use it" : "");

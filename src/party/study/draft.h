@@ -11,6 +11,8 @@ using namespace records;
 
 /// choice: "none", "pooled", or a file with a map that all owners have; empty: pooled for three owners or more; epsilon: of "pooled". Throws DataError.
 void set_whitening(StudyDraft& draft, const std::string& choice, double epsilon);
+/// That a new study (and no draft of an earlier version) is of use to whom it is for. Throws DataError.
+void require_useful(const StudyDraft& draft);
 /// What whoever takes part in it has to know of a study that fewer than all owners open; empty for others.
 std::string threshold_words(const StudyDraft& draft);
 /// The same of one with a recipient.

@@ -19,7 +19,11 @@ bool has_labels(const StudyDraft& draft, const std::string& owner) {
 }
 
 std::optional<Whitening> named_map(const StudyDraft& draft, const std::filesystem::path& file) {
-  if (draft.whitening != StudyDraft::Whitening::kFile) return std::nullopt;
+  if (draft.whitening != StudyDraft::Whitening::kFile) {
+    if (!file.empty())
+      throw DataError(quoted_path(file) + ": the study names no whitening map, and takes none");
+    return std::nullopt;
+  }
   if (file.empty())
     throw DataError("the study names a whitening map: give its file with --whitening");
   if (file_digest(file) != draft.whitening_file)

@@ -2,6 +2,7 @@
 import json
 import tempfile
 import warnings
+from collections.abc import Mapping
 from numbers import Real
 from pathlib import Path
 
@@ -24,6 +25,19 @@ try:
 except ImportError:  # before scikit-learn 1.6
     def validate_data(estimator, *data, **options):
         return estimator._validate_data(*data, **options)
+
+
+_PRECISIONS = [np.float64, np.float32]  # what single precision does not hold of the former is refused
+
+
+def _places(labels, classes, none):
+    """Of each label the place of its class. none : what is said of one that has none."""
+    places = {c: place for place, c in enumerate(classes.tolist())}
+    labels = labels.tolist() if isinstance(labels, np.ndarray) else labels
+    for label in labels:
+        if label not in places:
+            raise ValueError(none.format(label))
+    return np.array([places[label] for label in labels])
 
 
 class RangeWarning(UserWarning):
@@ -124,6 +138,9 @@ class EncryptedClassifier(ClassifierMixin, BaseEstimator):
         options = _core.FinetuningOptions()
         options.preset = self.preset
         options.configuration = self.configuration
+        for name, value, least in (("score_range", self.score_range, 0), ("batch_size", self.batch_size, 1)):
+            if value is not None and not value >= least:
+                raise ValueError(f"{name}: {value}, expected a number from {least}")
         for field, value in (("steps", self.max_iter), ("learning_rate", self.learning_rate), ("batch", self.batch_size),
                              ("head", self.head), ("softmax", self.softmax), ("range", self.score_range),
                              ("validation_fraction", self.validation_fraction),
@@ -156,14 +173,17 @@ class EncryptedClassifier(ClassifierMixin, BaseEstimator):
             options.balance = 1.0 if weight == "balanced" else None
         elif isinstance(weight, Real):
             options.balance = float(weight)
-        else:
+        elif isinstance(weight, Mapping):
+            _places(list(weight), classes, "class_weight: {!r} is no class of the training set's")
             options.class_weights = [float(weight.get(c, 1.0)) for c in classes.tolist()]
+        else:
+            raise ValueError(f"class_weight: {weight!r}, expected 'balanced', 'auto', a number or a dict")
 
     def fit(self, X, y, *, validation=None):
         """Trains on ciphertexts.
 
         validation : samples and labels for early stopping, (X, y), in the place of a part of the training set."""
-        X, y = validate_data(self, X, y, dtype=np.float32, order="C")
+        X, y = validate_data(self, X, y, dtype=_PRECISIONS, order="C")
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
@@ -173,10 +193,8 @@ class EncryptedClassifier(ClassifierMixin, BaseEstimator):
         self._weigh(options, self.classes_)
         held = {}
         if validation is not None:
-            held_x, held_y = validate_data(self, *validation, dtype=np.float32, order="C", reset=False)
-            places = np.minimum(np.searchsorted(self.classes_, held_y), len(self.classes_) - 1)
-            if (self.classes_[places] != held_y).any():
-                raise ValueError("validation: labels that the training set has not")
+            held_x, held_y = validate_data(self, *validation, dtype=_PRECISIONS, order="C", reset=False)
+            places = _places(held_y, self.classes_, "validation: the label {!r} is none of the training set's")
             held = {"validation_x": held_x, "validation_y": places}
         context = _core.Context(threads=self.threads, allow_insecure=True)
         with tempfile.TemporaryDirectory(prefix="blindtuner-", dir=self.folder) as folder, bars(self.progress) as told:
@@ -198,15 +216,17 @@ class EncryptedClassifier(ClassifierMixin, BaseEstimator):
     def decision_function(self, X):
         """Scores of every class, a row a sample; of two classes how much larger the second's is."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float32, reset=False)
+        X = validate_data(self, X, dtype=_PRECISIONS, reset=False)
         scores = X @ self.coef_.T + self.intercept_
         return scores[:, 0] if len(self.classes_) == 2 else scores
 
     def predict_proba(self, X):
         """Of softmax, what was trained for. Of the other heads, whose predictions are each class's for itself: their
-        shares of the sum, after least squares cut to 0 to 1."""
+        shares of the sum, after least squares cut to 0 to 1. Models that `from_sklearn` takes have none where
+        scikit-learn's have none."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float32, reset=False)
+        interchange.require_probabilities(self)
+        X = validate_data(self, X, dtype=_PRECISIONS, reset=False)
         scores = X @ self._weights.T + self._bias
         head = self.report_["config"].get("head", "softmax")
         if head == "softmax":
@@ -226,13 +246,14 @@ class EncryptedClassifier(ClassifierMixin, BaseEstimator):
 
     def to_sklearn(self):
         """A model of scikit-learn's with the same scores: LogisticRegression, OneVsRestClassifier of it where the head is
-        sigmoid, RidgeClassifier where it is squared."""
+        sigmoid (of two classes with half the score, which has the same probabilities), RidgeClassifier where it is squared."""
         check_is_fitted(self)
         return interchange.to_sklearn(self)
 
     @classmethod
     def from_sklearn(cls, model, **settings):
-        """What `fit` would leave, of a linear classifier of scikit-learn's that was fitted in the clear."""
+        """What `fit` would leave, of a linear classifier of scikit-learn's that was fitted in the clear, with the same scores
+        (twice those of a OneVsRestClassifier of two classes). Probabilities it has of LogisticRegression, OneVsRestClassifier of that and SGDClassifier's log_loss, the same ones."""
         return interchange.from_sklearn(cls(**settings), model)
 
     @classmethod

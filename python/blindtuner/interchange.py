@@ -9,9 +9,15 @@ def _head(classifier):
     return classifier.report_["config"].get("head", "softmax")
 
 
+def require_probabilities(classifier):
+    if _head(classifier) is None:
+        raise AttributeError("this classifier has no probabilities: the model of scikit-learn's that it was made of has none, or "
+                             "makes them otherwise")
+
+
 def to_sklearn(classifier):
-    """A model of scikit-learn's with the same scores. Of softmax LogisticRegression, with the same probabilities; of
-    sigmoid OneVsRestClassifier of that; of squared RidgeClassifier, which has none."""
+    """A model of scikit-learn's with the same scores. Of softmax LogisticRegression, and of sigmoid OneVsRestClassifier of
+    that, with the same probabilities; of squared RidgeClassifier, which has none."""
     from sklearn.linear_model import LogisticRegression, RidgeClassifier
     from sklearn.multiclass import OneVsRestClassifier
     from sklearn.preprocessing import LabelBinarizer
@@ -31,12 +37,14 @@ def to_sklearn(classifier):
         return model
 
     coef, intercept, classes = classifier.coef_, classifier.intercept_, classifier.classes_
-    if _head(classifier) == "squared":
+    if _head(classifier) in ("squared", None):
         model = linear(RidgeClassifier(), coef, intercept, classes)
         model._label_binarizer = LabelBinarizer(pos_label=1, neg_label=-1).fit(classes)
         return model
-    if _head(classifier) == "sigmoid" and len(classes) > 2:
+    if _head(classifier) == "sigmoid":
         model = OneVsRestClassifier(LogisticRegression())
+        if len(classes) == 2:  # Each class's own score, as one is trained against the other.
+            coef, intercept = coef / 2, intercept / 2
         model.estimators_ = [linear(LogisticRegression(), row[None], bias[None], np.array([0, 1]))
                              for row, bias in zip(coef, intercept)]
         model.label_binarizer_ = LabelBinarizer(sparse_output=True).fit(classes)
@@ -62,17 +70,43 @@ def fill(classifier, weights, bias, classes, head="softmax", steps=0):
     return classifier
 
 
+def _head_of(model, classes):
+    """What makes its probabilities of its scores; None: nothing that this package has."""
+    from sklearn.linear_model import LogisticRegression, SGDClassifier
+
+    if isinstance(model, SGDClassifier):
+        return (None if model.loss != "log_loss" else "sigmoid" if classes > 2 else "softmax")
+    if not isinstance(model, LogisticRegression):
+        return None
+    apart = getattr(model, "multi_class", None) == "ovr" or model.solver == "liblinear"
+    return "sigmoid" if apart and classes > 2 else "softmax"
+
+
 def from_sklearn(classifier, model):
-    """Of a linear classifier of scikit-learn's that was fitted."""
+    """Of a linear classifier of scikit-learn's that was fitted, or a OneVsRestClassifier of such."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.multiclass import OneVsRestClassifier
     from sklearn.utils.validation import check_is_fitted
 
-    check_is_fitted(model, ["coef_", "intercept_", "classes_"])
-    weights = np.atleast_2d(np.asarray(model.coef_, float))  # some versions have a single row without its dimension
-    bias = np.broadcast_to(np.asarray(model.intercept_, float), weights.shape[:1])
+    parts = [model]
+    if isinstance(model, OneVsRestClassifier):
+        check_is_fitted(model, ["estimators_"])
+        parts = model.estimators_
+        if not all(hasattr(part, "coef_") for part in parts):
+            raise ValueError(f"{model}: not every class has a linear classifier that was fitted")
+        head = "sigmoid" if all(isinstance(part, LogisticRegression) for part in parts) else None
+    else:
+        check_is_fitted(model, ["coef_", "intercept_", "classes_"])
+        head = _head_of(model, len(model.classes_))
+    # Some versions have a single row without its dimension.
+    weights = np.concatenate([np.atleast_2d(np.asarray(part.coef_, float)) for part in parts])
+    bias = np.concatenate([np.broadcast_to(np.asarray(part.intercept_, float), np.atleast_2d(part.coef_).shape[:1])
+                           for part in parts])
     if len(model.classes_) == 2 and len(weights) == 1:
-        weights, bias = np.concatenate([0 * weights, weights]), np.concatenate([0 * bias, bias])
-    steps = getattr(model, "n_iter_", None)
-    return fill(classifier, weights, bias, model.classes_, steps=0 if steps is None else int(np.max(steps)))
+        other = -1 if head == "sigmoid" else 0
+        weights, bias = np.concatenate([other * weights, weights]), np.concatenate([other * bias, bias])
+    steps = [np.max(part.n_iter_) for part in parts if getattr(part, "n_iter_", None) is not None]
+    return fill(classifier, weights, bias, model.classes_, head, steps=int(max(steps, default=0)))
 
 
 def load(classifier, path):
@@ -102,6 +136,7 @@ def to_onnx(classifier, path=None, *, encoder=None, layer=None):
     import onnx
     from onnx import TensorProto, compose, helper, numpy_helper
 
+    require_probabilities(classifier)
     if encoder is not None and not isinstance(encoder, onnx.ModelProto):
         encoder = onnx.load(encoder)
     opset = 17

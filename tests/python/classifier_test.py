@@ -110,12 +110,18 @@ class Estimator(unittest.TestCase):
             self.assertEqual(os.listdir(folder), [])
             self.assertNotIn(b"keys", pickle.dumps({k: v for k, v in vars(classifier).items() if k != "report_"}))
             for wrong in ({"configuration": {"batch_size": -1}}, {"head": "none"}, {"whitening": -1.0},
-                          {"class_weight": "even"}, {"max_iter": 0}, {"preset": "none"}, {"random_state": -1},
+                          {"class_weight": "even"}, {"class_weight": {"0": 100}}, {"class_weight": {7: 2}},
+                          {"class_weight": [1, 1, 1]}, {"score_range": np.nan}, {"batch_size": 0}, {"max_iter": 0}, {"preset": "none"}, {"random_state": -1},
                           {"server": lambda task: 1 / 0}):
                 with self.subTest(wrong), self.assertRaises((ValueError, RuntimeError, ZeroDivisionError)):
                     small(folder=folder, **wrong).fit(x, y)
             with self.assertRaises(blindtuner.DataError):
                 small(folder=folder, whitening=False, unchecked=True).fit(x * 10000, y)
+            # Times, of which single precision keeps steps of 128 seconds.
+            with self.assertRaisesRegex(blindtuner.DataError, "column 1 has values near 17.*single precision keeps too little"):
+                small(folder=folder).fit(x + [0, 1.7e9, 0, 0], y)
+            with self.assertRaisesRegex(ValueError, "validation: the label 'x' is none of"):
+                small(folder=folder).fit(x, y, validation=(x[:3], ["x", "y", "x"]))
             self.assertEqual(os.listdir(folder), [])
 
     def test_random_state_gives_the_order_of_samples(self):
@@ -250,7 +256,7 @@ class AsTheCommand(unittest.TestCase):
         losses = [r["loss"] for r in classifier.rounds_]
         best = int(np.argmin(losses))
         self.assertEqual(classifier.n_iter_, classifier.rounds_[best]["steps"])
-        with self.assertRaisesRegex(ValueError, "labels that the training set has not"):
+        with self.assertRaisesRegex(ValueError, "the label 9 is none of the training set.s"):
             small().fit(x, y, validation=(other[0], other[1] + 9))
 
     def test_somebody_elses_server(self):

@@ -12,7 +12,9 @@ from python_base import OWNER, SERVER, main, need
 need("sklearn")
 import numpy as np
 from sklearn.datasets import load_iris
-from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.linear_model import LogisticRegression, RidgeClassifier, SGDClassifier
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.svm import LinearSVC
 
 from blindtuner import EncryptedClassifier, FeatureExtractor
 
@@ -43,6 +45,7 @@ class Interchange(unittest.TestCase):
                                        progress=False, **settings).fit(cls.x[rows], labels[rows])
         cls.three = fitted(NAMES[y])
         cls.two = fitted(y, slice(100))
+        cls.two_apart = fitted(y, slice(100), head="sigmoid")
         cls.heads = {head: fitted(y, head=head) for head in ("sigmoid", "squared")}
 
     def every(self):
@@ -56,15 +59,39 @@ class Interchange(unittest.TestCase):
             if hasattr(model, "predict_proba"):
                 np.testing.assert_allclose(model.predict_proba(self.x), classifier.predict_proba(self.x), atol=1e-4)
             self.assertIsNot(type(model), EncryptedClassifier)
+            again = EncryptedClassifier.from_sklearn(model)
+            np.testing.assert_allclose(again.decision_function(self.x), classifier.decision_function(self.x), atol=1e-4)
+        # Of two classes each one's own score, which both halves of the training leave opposite to each other.
+        two = self.two_apart
+        model = two.to_sklearn()
+        self.assertEqual(model.predict(self.x).tolist(), two.predict(self.x).tolist())
+        np.testing.assert_allclose(model.predict_proba(self.x), two.predict_proba(self.x), atol=1e-3)
+        again = EncryptedClassifier.from_sklearn(model)
+        np.testing.assert_allclose(again.decision_function(self.x), two.decision_function(self.x), atol=1e-4)
 
     def test_from_scikit_learns(self):
-        y = load_iris(return_X_y=True)[1]
+        x, y = self.x.astype(float), load_iris(return_X_y=True)[1]
+        # Which newer versions do not have.
+        apart = {"multi_class": "ovr"} if "multi_class" in LogisticRegression().get_params() else {}
+        models = [(LogisticRegression(max_iter=500), 1), (LogisticRegression(max_iter=500, **apart), 1),
+                  (OneVsRestClassifier(LogisticRegression()), 2), (SGDClassifier(loss="log_loss", random_state=0), 1), (RidgeClassifier(), 1),
+                  (OneVsRestClassifier(RidgeClassifier()), 1), (LinearSVC(), 1), (SGDClassifier(random_state=0), 1)]
         for rows in (slice(None), slice(100)):
-            for model in (LogisticRegression(max_iter=500), RidgeClassifier()):
-                model.fit(self.x[rows], NAMES[y][rows])
-                classifier = EncryptedClassifier.from_sklearn(model)
-                self.assertEqual(classifier.predict(self.x).tolist(), model.predict(self.x).tolist())
-                np.testing.assert_allclose(classifier.decision_function(self.x), model.decision_function(self.x), atol=1e-4)
+            for model, of_two in models:
+                with self.subTest(model=model, rows=rows), warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    model.fit(x[rows], NAMES[y][rows])
+                    classifier = EncryptedClassifier.from_sklearn(model)
+                    self.assertEqual(classifier.predict(x).tolist(), model.predict(x).tolist())
+                    times = of_two if rows == slice(100) else 1
+                    np.testing.assert_allclose(classifier.decision_function(x),
+                                               times * model.decision_function(x), atol=1e-4)
+                    if hasattr(model, "predict_proba"):
+                        np.testing.assert_allclose(classifier.predict_proba(x), model.predict_proba(x), atol=1e-6)
+                    else:  # none are made up
+                        with self.assertRaisesRegex(AttributeError, "has no probabilities"):
+                            classifier.predict_proba(x)
+                        self.assertFalse(hasattr(classifier.to_sklearn(), "predict_proba"))
         with self.assertRaises(ValueError):
             EncryptedClassifier.from_sklearn(LogisticRegression())
 

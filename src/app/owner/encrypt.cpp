@@ -243,6 +243,7 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
     use.seed = seed.text();
     if (!seed.keeps_order()) use.rows = RowOrder::kMixed;
     if (held_out) use.rows = RowOrder::kUnknown;
+    if (held_out) use.split = fresh_split();
   }
   // Nothing is refused from here on: these two go together.
   if (validation)
@@ -251,7 +252,8 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
                 .seed = seed.text(),
                 .map = map,
                 .held_out = held_out,
-                .rows = held_out ? RowOrder::kUnknown : RowOrder::kKept},
+                .rows = held_out ? RowOrder::kUnknown : RowOrder::kKept,
+                .split = use.split},
                listener);
   encrypt_to(options.out, keys, set, use, listener);
 

@@ -34,6 +34,7 @@ json to_json(const RecordedDataSet& set) {
   if (set.identifiers) out["identifiers"] = true;
   if (set.rows != RowOrder::kUnknown) out["rows"] = set.rows == RowOrder::kKept ? "kept" : "mixed";
   if (set.map) out["map"] = *set.map;
+  if (!set.split.empty()) out["split"] = set.split;
   if (!set.class_samples.empty()) out["class_samples"] = set.class_samples;
   return out;
 }
@@ -56,6 +57,7 @@ RecordedDataSet from_json(const JsonIn& in) {
   in.take("held_out", out.held_out);
   in.take("identifiers", out.identifiers);
   in.take("label_name", out.label_name);
+  in.take("split", out.split);
   std::string rows;
   in.take("rows", rows);
   // What is predicted was never mixed.
@@ -211,7 +213,8 @@ void require_held_out_of(const OwnerFolder& keys, const DataId& validation,
                          const DataId& trained_on, const std::string& name) {
   const std::vector<RecordedDataSet> sets = recorded_data_sets(keys);
   const auto held_out = find(sets, validation), training = find(sets, trained_on);
-  if (!held_out || !training || !held_out->held_out || held_out->seed == training->seed) return;
+  if (!held_out || !training || !held_out->held_out) return;
+  if (held_out->split == training->split && held_out->seed == training->seed) return;
   throw DataError(name + ": was held out of another training set than '" + training->file + "' (" +
                   to_string(training->id).substr(0, 8) +
                   "..), so that its samples may be among those: give the two that one call of "

@@ -38,6 +38,8 @@ void check_features(const Dataset& set, const OwnerFolder& keys, const std::stri
             (whitened ? "is the map of other features?" : "whiten or scale the features"));
 }
 
+std::string fresh_split() { return to_string(fresh_key_id()); }
+
 DataId encrypt_to(const std::filesystem::path& out, const OwnerFolder& keys, const Dataset& set,
                   const DataSetUse& use, const Listener& listener) {
   const FeatureMatrix& features = set.features;
@@ -66,7 +68,7 @@ DataId encrypt_to(const std::filesystem::path& out, const OwnerFolder& keys, con
                        use.use, samples, !labels.empty(), use.seed, use.map,
                        class_counts(labels, static_cast<int>(layout.classes)), set.class_names,
                        set.feature_names, set.pooling, set.label_name, use.held_out,
-                       !use.identifiers.empty(), use.rows});
+                       !use.identifiers.empty(), use.rows, use.split});
     } catch (const DataError&) {
       std::error_code ignored;
       std::filesystem::remove(identifiers_path(keys, file.info.id), ignored);

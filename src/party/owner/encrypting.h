@@ -29,7 +29,11 @@ struct DataSetUse {
   bool held_out = false;            ///< of the training set with that seed
   std::vector<NamedColumn> identifiers{};  ///< a field a sample
   RowOrder rows = RowOrder::kUnknown;
+  std::string split{};  ///< as RecordedDataSet has it; fresh_split() before a part is held out
 };
+
+/// Another one each time.
+std::string fresh_split();
 
 /// Without labels: a set to be predicted. Its names go to that record too. Returns the data set's
 /// identity.

@@ -224,13 +224,22 @@ class Finetuning {
     const auto kept = [&](const std::filesystem::path& file) {
       return files_.kept_in.empty() ? file : files_.kept_in / file.filename();
     };
+    const std::string split = held_out_ ? fresh_split() : "";
     check_features(run_.sets.train, keys, "the training set", run_.whitening.has_value());
-    trained_on_ = encrypt_to(files_.data, keys, run_.sets.train,
-                             {"training", seed, map, kept(files_.data)}, host_.listener);
+    trained_on_ = encrypt_to(
+        files_.data, keys, run_.sets.train,
+        {.use = "training", .seed = seed, .map = map, .kept_as = kept(files_.data), .split = split},
+        host_.listener);
     if (!validated()) return;
     check_features(*run_.sets.validation, keys, "the validation set", run_.whitening.has_value());
     encrypt_to(files_.validation, keys, *run_.sets.validation,
-               {"validation", seed, map, kept(files_.validation), held_out_}, host_.listener);
+               {.use = "validation",
+                .seed = seed,
+                .map = map,
+                .kept_as = kept(files_.validation),
+                .held_out = held_out_,
+                .split = split},
+               host_.listener);
   }
 
   // What the server is told.

@@ -100,7 +100,11 @@ class HostileServer(Base):
         result = self.finetune("""
 train(learning_rate=ASKED["learning_rate"] * 1.001)
 forge_training(Path(told("--out")), Path(told("--out")), learning_rate=ASKED["learning_rate"])
+# Nobody has published anything, and it is no result.
+Path(told("--out")).with_name("published.npz").write_bytes(b"mine")
+Path(told("--out")).with_name("mine").mkdir()
 """, "--steps", 3, "--validation-fraction", 0)
+        self.assertIn("the results are in place", result.stderr)
         self.untrusted(result, "from the same training in the clear")
         report = json.loads((self.out / "report.json").read_text())
         self.assertLess(report["largest_weight_difference"], 2 ** -6)

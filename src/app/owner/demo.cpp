@@ -43,7 +43,7 @@ std::vector<std::string> features_made(const DemoOptions& options) {
 
 // Features of `part`, "train" or "t10k": by `extract`, or by the random layer.
 Dataset features_of(const CommonOptions& common, const DemoOptions& options,
-                    const std::string& part, const RunFolder& folder) {
+                    const std::string& part, RunFolder& folder) {
   const std::string prefix = (fs::path(options.data) / part).string();
   const std::string images = prefix + "-images-idx3-ubyte.gz",
                     labels = prefix + "-labels-idx1-ubyte.gz";

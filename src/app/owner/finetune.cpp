@@ -130,7 +130,7 @@ std::vector<std::string> features_made(const FinetuneOptions& o) {
   return out;
 }
 
-void extract_features(const CommonOptions& common, FinetuneOptions& o, const RunFolder& folder) {
+void extract_features(const CommonOptions& common, FinetuneOptions& o, RunFolder& folder) {
   const ExtractionOptions& e = o.extraction;
   const std::string kind = !e.pairs.empty() ? "--pairs" : e.texts.empty() ? "--images" : "--texts";
   const std::string pooling = e.pooling == kChoosePooling && !e.pairs.empty() ? "model" : e.pooling;

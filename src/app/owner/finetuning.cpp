@@ -26,7 +26,7 @@ using nlohmann::json;
 
 /// Files of one run: keys where they stay, everything else in its folder until all of it is done.
 struct Files {
-  Files(const RunFolder& folder, const fs::path& key_folder)
+  Files(RunFolder& folder, const fs::path& key_folder)
       : keys(key_folder.empty() ? folder.folder() / "keys" : key_folder),
         rounds(folder.staged("rounds")),
         last_model(folder.staged("last.enc")),

@@ -240,6 +240,11 @@ RunFolder::RunFolder(fs::path out, std::vector<std::string> features)
   write_list(unfinished_ / kList, {});
 }
 
+fs::path RunFolder::staged(const std::string& name) {
+  staged_.insert(name);
+  return unfinished_ / name;
+}
+
 void RunFolder::require_outside(const fs::path& path) const {
   for (const fs::path& ours : {unfinished_, finished_})
     if (lies_within(path, ours))
@@ -305,6 +310,7 @@ void RunFolder::finish() {
   for (const auto& [name, file] : earlier)
     if (is_features(name) && is_there(out_ / name)) list.files[name] = file;
   std::vector<std::string> made = names(features_);
+  std::erase_if(made, [&](const std::string& name) { return !staged_.contains(name); });
   made.push_back(record_name());
   for (std::string& name : rounds_in(unfinished_)) made.push_back(std::move(name));
   for (const std::string& name : made)
@@ -324,10 +330,15 @@ void RunFolder::finish() {
   flush_folder(out_);
   try {
     put_in_place();
-    remove_run(finished_);
   } catch (const DataError& problem) {
     throw DataError(problem.what() + ("; the results are in " + quoted_path(finished_)) +
                     ", and the next run there puts them in place first");
+  }
+  try {
+    remove_run(finished_);
+  } catch (const DataError& problem) {
+    print_warning("the results are in place, but what is left of the run stays: " +
+                  std::string(problem.what()));
   }
 }
 

@@ -23,6 +23,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -65,8 +66,8 @@ class RunFolder {
   const std::filesystem::path& folder() const { return out_; }
   /// Throws DataError for what is to stay and would lie in a folder of the run, which goes away.
   void require_outside(const std::filesystem::path& path) const;
-  /// Where a file is until finish().
-  std::filesystem::path staged(const std::string& name) const { return unfinished_ / name; }
+  /// Where a file is until finish(). What nobody has asked for here becomes no result, whoever has left it.
+  std::filesystem::path staged(const std::string& name);
   /// What there is stays for its owner to look at until the next run: hours of work are in it.
   void keep_unfinished() { keeps_ = true; }
   /// Puts all that was made in the place of the earlier run's. Throws DataError; what has begun is
@@ -81,6 +82,7 @@ class RunFolder {
 
   std::filesystem::path out_, unfinished_, finished_;
   std::vector<std::string> features_;
+  std::set<std::string> staged_;
   FileLock lock_;
   bool keeps_ = false;
 };

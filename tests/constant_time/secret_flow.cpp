@@ -3,7 +3,7 @@
 // any function and in the machine code that is run. constant_time_test.py judges the reports.
 //
 //   secret_flow all       keys of every kind, encryption, decryption up to the decoding, the secret
-//                         key's file
+//                         key's file written and read, and an owner's part in a study out of its one seed
 //   secret_flow branch    the same of a secret only, then a branch on it: must be reported
 //   secret_flow address   likewise, an address
 //
@@ -19,6 +19,7 @@
 #include <string>
 
 #include "device/lookup.h"
+#include "io/container_reader.h"
 #include "secret/dataset_encryption.h"
 #include "secret/encryption.h"
 #include "secret/joint/opening.h"
@@ -29,12 +30,28 @@
 namespace blindtuner {
 using namespace secret;
 
-// In the place of Prng::for_secrets (see CMakeLists.txt), and of write(2).
+// In the place of Prng::for_secrets (see CMakeLists.txt), of what reads a file's bytes, and of write(2).
 Prng undefined_secrets() __asm__("__wrap__ZN10blindtuner4Prng11for_secretsEv");
 Prng undefined_secrets() {
   Seed seed = fresh_seed();
   VALGRIND_MAKE_MEM_UNDEFINED(seed.data(), seed.size());
   return Prng(seed);
+}
+
+// The packed secrets that are read next, but for their first bytes, which are the rings' dimensions.
+std::size_t packed_secrets = 0, second_packed = 0;
+
+void read_bytes(io::ContainerReader* in, std::span<std::uint8_t> out) __asm__(
+    "__real__ZN10blindtuner2io15ContainerReader5bytesESt4spanIhLm18446744073709551615EE");
+void read_secret_bytes(io::ContainerReader* in, std::span<std::uint8_t> out) __asm__(
+    "__wrap__ZN10blindtuner2io15ContainerReader5bytesESt4spanIhLm18446744073709551615EE");
+void read_secret_bytes(io::ContainerReader* in, std::span<std::uint8_t> out) {
+  read_bytes(in, out);
+  if (packed_secrets == 0 || out.size() != packed_secrets) return;
+  packed_secrets = 0;
+  VALGRIND_MAKE_MEM_UNDEFINED(out.data(), out.size());
+  for (const std::size_t dimension : {std::size_t{0}, second_packed})
+    VALGRIND_MAKE_MEM_DEFINED(&out[dimension], 1);
 }
 
 }  // namespace blindtuner
@@ -159,14 +176,49 @@ void flow_messages(const SecretKeys& secrets) {
   expect_secret(decrypt(tensor, secrets.small), "decrypted product", false);
 }
 
-void flow_file(SecretKeys&& secrets) {
+void flow_file() {
+  // Whose parameters can be read.
+  SecretKeys secrets = SecretKeys::generate(Parameters::create(find_parameters("InsecureTest10")));
   const std::filesystem::path path =
       std::filesystem::temp_directory_path() / ("secret_flow." + std::to_string(::getpid()));
-  const std::size_t packed = (secrets.big.ring().n() + secrets.small.ring().n()) / 4;
+  const std::size_t big = secrets.big.ring().n() / 4, small = secrets.small.ring().n() / 4;
   const OwnerKeys keys{std::move(secrets), fresh_key_id()};
   write_secret_key(path, keys);
+  if (secret_bytes_written < big + small)
+    fail("the secret key's file does not depend on the secrets");
+  packed_secrets = 1 + big + 1 + small;
+  second_packed = 1 + big;
+  const OwnerKeys read = read_secret_key(path, true, {});
   std::filesystem::remove(path);
-  if (secret_bytes_written < packed) fail("the secret key's file does not depend on the secrets");
+  for (const SecretKey* key : {&read.secrets.big, &read.secrets.small})
+    expect_secret(key->ntt(), "secret key that was read", false);
+}
+
+// Secrets, errors and masks out of one seed, which a killed owner takes up again.
+void flow_study(const ParametersPtr& parameters) {
+  Seed seed = fresh_seed();
+  VALGRIND_MAKE_MEM_UNDEFINED(seed.data(), seed.size());
+  const Randomness randomness(seed);
+  const SecretKeys secrets = SecretKeys::generate(parameters, randomness);
+  for (const SecretKey* key : {&secrets.big, &secrets.small, &secrets.sparse})
+    expect_secret(key->ntt(), "secret key of a study", false);
+  const KeyShape bottom{2, parameters->small_special(), {2}};
+  const std::vector<Poly> a =
+      uniform_halves(parameters->small_ring(), 2, bottom.p_count, 1, fresh_seed());
+  const KeyShare share =
+      ShareMaker(secrets, 1, 2, randomness).make({KeyPlan::Kind::kGalois, bottom, 5, true}, a);
+  for (const Poly& x : share) expect_secret(x, "share out of a seed", true);
+  joint::Relinearisation part(secrets.small, {KeyPlan::Kind::kRelinearisation, bottom, 1, true},
+                              true, randomness);
+  const joint::FirstRound round = part.first(a);
+  for (const Poly& x : round.h0) expect_secret(x, "first round out of a seed", false);
+  Prng prng = randomness.prng("parts");
+  const std::vector<std::size_t> both{0, 1};
+  const std::vector<Poly> dealt = joint::deal(secrets.small, 2, 2, 2, prng);
+  // Of fewer than all who open it: the masks' keys come from a shared secret.
+  joint::OpeningPart opening{joint::weighted_part(dealt[0], 0, both), {}};
+  opening.others.emplace_back(seed, true);
+  expect_secret(opening.mask(2, Sha256Digest{}), "mask of a share", false);
 }
 
 // What must be reported.
@@ -205,7 +257,8 @@ int run(const std::string& what) {
       expect_secret(key->ntt(), "secret key", false);
     flow_keys(secrets);
     flow_messages(secrets);
-    flow_file(std::move(secrets));
+    flow_file();
+    flow_study(parameters);
     return 0;
   }
   Prng prng = Prng::for_secrets();

@@ -57,8 +57,9 @@ def inputs(folder, seed):
         features, labels = blobs(samples, 10 * seed + more)
         npy(folder / f"x{suffix}.npy", features)
         npy(folder / f"y{suffix}.npy", labels, "<i4")
-    config = {"steps": STEPS, "batch_size": 64, "learning_rate": 0.5, "validation_every": 1}
-    (folder / "train.json").write_text(json.dumps(config))
+    config = {"steps": STEPS, "batch_size": 64, "learning_rate": 0.5}
+    (folder / "study.json").write_text(json.dumps(config))  # whose rounds are the study's own
+    (folder / "train.json").write_text(json.dumps({**config, "validation_every": 1}))
     tiny_model(folder / "tiny.safetensors", seed)
     tiny_bert(folder / "bert")
     for name, colour in (("red", (200, 0, 0)), ("green", (0, 200, 0))):
@@ -152,7 +153,7 @@ def study(folder):
     s = Study(folder)
     s.data = lambda name: ("--features", "x.npy", "--labels", "y.npy", "--class-numbers")
     s.join("create", "a", "--name", "Sites", "--owners", "a,b,c", "--threshold", 2, "--recipient", "l", "--config",
-           "train.json", "--classes", "red,green,blue", "--columns", FEATURES, "--whitening", "pooled",
+           "study.json", "--classes", "red,green,blue", "--columns", FEATURES, "--whitening", "pooled",
            "--parameters", "InsecureJoint4")
     s.keep("joining", "b")
     for name in "bcl":
@@ -204,7 +205,7 @@ def columns_study(folder):
     s.data = lambda name: ("--features", f"{name}.csv", "--id-column", "id",
                            *(("--label-column", "label", "--class-numbers") if name == "a" else ()))
     s.join("create", "a", "--name", "Wards", "--owners", "a,b", "--labels", "a", "--identifiers", "--config",
-           "train.json", "--classes", "red,green,blue", "--columns", "5,3", "--whitening", "pooled", "--parameters",
+           "study.json", "--classes", "red,green,blue", "--columns", "5,3", "--whitening", "pooled", "--parameters",
            "InsecureJoint4")
     s.join("join", "b")
     s.server()

@@ -34,7 +34,9 @@ struct Files {
         server_report(folder.staged("server.json")),
         report(folder.staged("report.json")),
         run{folder.staged("train.enc"), folder.staged("validation.enc"), folder.staged("model.enc"),
-            folder.staged("whitening.npz"), folder.folder()} {}
+            folder.staged("whitening.npz"), folder.folder()} {
+    (void)folder.staged("report.html");  // which goes beside the report (write_reports)
+  }
   fs::path keys, rounds, last_model, config, server_report, report;
   FinetuningFiles run;
 };

@@ -9,8 +9,6 @@
   members     a file that parses JSON reads members by JsonIn (base/json.h): nlohmann's ["name"] aborts where a
               constant object has none of that name, at() and value() throw what is no DataError
   random      randomness comes from base/random.h: no std::rand, no generator of <random>
-  recursion   a function that calls itself, where data from outside is read, says what bounds its depth: a
-              comment "Recursion: .."
   links       relative links and paths in documents and comments lead somewhere
   citations   every [Key] and @[Key, place] is in BIBLIOGRAPHY.md
   merge       no file, whatever its kind, has the marks of a merge that was not finished
@@ -23,7 +21,6 @@ Usage: tools/lint.py                    exits with 1 and a line for each problem
 tests/tools/lint_test.py shows every rule a text that it must refuse.
 """
 import argparse
-import functools
 import re
 import shutil
 import subprocess
@@ -44,8 +41,6 @@ SHOWS_BAD_TEXTS = {"tools/lint.py", "tests/tools/lint_test.py"}
 READ_AS_TEXTS = (".h", ".cpp", ".md", ".py", ".sh")
 FORMATTER_VERSION = 14
 MAY_ASK_EXISTS = {"src/base/path.cpp"}
-READERS = ("src/app/", "src/features/", "src/io/", "src/learn/", "src/party/", "src/plan/", "src/records/",
-           "src/transport/")
 
 FILESYSTEM_THROWS = (
     "absolute canonical weakly_canonical relative proximate copy copy_file copy_symlink "
@@ -131,74 +126,6 @@ def check_random(name, text):
         yield line_of(code, match.start()), "random", "randomness comes from base/random.h"
 
 
-DEFINITION = re.compile(
-    r"^(?![ \t]*(?:if|for|while|switch|return|else|catch|do|using|namespace|require|struct|class)\b)"
-    r"[ \t]*(?:[\w:<>,*&~\[\]]+[ \t\n]+)+[*&]?((?:\w+::)*\w+)\s*\(", re.M)
-
-
-def signatures(code):
-    """{(function, number of parameters): the types of each that is declared or defined}"""
-    found = {}
-    for match in DEFINITION.finditer(code):
-        given = [p for p in arguments(code, match.end() - 1) if p.strip()]
-        types = tuple(re.sub(r"\s+|\w+\s*(?:=.*)?$", "", p.strip(), flags=re.S) for p in given)
-        found.setdefault((match.group(1).split("::")[-1], len(given)), set()).add(types)
-    return found
-
-
-@functools.lru_cache
-def all_signatures():
-    found = {}
-    for path in (ROOT / "src").rglob("*"):
-        if path.suffix in {".h", ".cpp"}:
-            for key, types in signatures(without_comments(path.read_text())).items():
-                found.setdefault(key, set()).update(types)
-    return found
-
-
-def check_recursion(name, text):
-    """Functions whose body calls their name with as many arguments. Where there are several of that name and
-    number, the call is taken to be another's."""
-    code = without_comments(text)
-    own = signatures(code)
-    for match in DEFINITION.finditer(code):
-        position, depth = match.end() - 1, 0
-        for position in range(position, len(code)):
-            depth += {"(": 1, ")": -1}.get(code[position], 0)
-            if depth == 0:
-                break
-        rest = re.match(r"\)\s*(?:const\b|noexcept\b|override\b|->\s*[\w:<>*& ]+|\s)*\{", code[position:])
-        if rest is None:
-            continue
-        begin = position + rest.end()
-        depth = 1
-        for end in range(begin, len(code)):
-            depth += {"{": 1, "}": -1}.get(code[end], 0)
-            if depth == 0:
-                break
-        function = match.group(1).split("::")[-1]
-        if match.group(1).endswith(f"{function}::{function}"):
-            continue
-        parameters = len([p for p in arguments(code, match.end() - 1) if p.strip()])
-        key = function, parameters
-        if len(all_signatures().get(key, set()) | own[key]) > 1:
-            continue
-        for call in re.finditer(rf"(?<![\w.:>]){function}\s*\(", code[begin:end]):
-            given = arguments(code, begin + call.end() - 1)
-            # An overload with other parameters is another function.
-            if len([g for g in given if g.strip()]) != parameters:
-                continue
-            first = line_of(code, match.start()) - 1
-            lines = text.splitlines()
-            above = first
-            while above > 0 and lines[above - 1].lstrip().startswith("//"):
-                above -= 1
-            if "Recursion:" not in "\n".join(lines[above:line_of(code, end)]):
-                yield (line_of(code, begin + call.start()), "recursion",
-                       f"{function} calls itself; a comment 'Recursion: ..' says what bounds it")
-            break
-
-
 LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
 PATH = re.compile(r"(?<![\w./-])((?:src|docs|tests|tools|bench|examples|models)/[\w./*-]*\w)")
 # Below src/, as includes write it: "ring/poly.h".
@@ -272,8 +199,6 @@ def checks_for(name):
     found = [check_merge, check_links, check_citations]
     if name.startswith("src/") and name.endswith((".h", ".cpp")):
         found += [check_filesystem, check_json, check_members, check_random]
-    if name.startswith(READERS) and name.endswith((".h", ".cpp")):
-        found += [check_recursion]
     return found
 
 

@@ -14,6 +14,7 @@ int ChebyshevEvaluator::depth(std::size_t coefficients) {
   return coefficients <= 1 ? 0 : std::bit_width(coefficients - 1);
 }
 
+// NOLINTNEXTLINE(misc-no-recursion): i halves
 const Ciphertext& ChebyshevEvaluator::power(std::size_t i) {
   if (const auto it = powers_.find(i); it != powers_.end()) return it->second;
   // T_(a+b) = 2 T_a T_b - T_(a-b), a - b in {0, 1}
@@ -34,6 +35,7 @@ const Ciphertext& ChebyshevEvaluator::power(std::size_t i) {
   return powers_.emplace(i, relinearise_rescale(t, relinearisation_)).first->second;
 }
 
+// NOLINTNEXTLINE(misc-no-recursion): the degree falls below its highest power of two
 bool ChebyshevEvaluator::accumulate(std::vector<double> c, Tensor& acc, int log_leaf) {
   const std::size_t q_count = acc.c0.q_count();
   while (c.size() > 1 && c.back() == 0) c.pop_back();
@@ -67,6 +69,7 @@ bool ChebyshevEvaluator::accumulate(std::vector<double> c, Tensor& acc, int log_
   return true;
 }
 
+// NOLINTNEXTLINE(misc-no-recursion): likewise
 Ciphertext ChebyshevEvaluator::evaluate_at(std::span<const double> c, std::size_t q_count,
                                            double scale, int log_leaf) {
   const Ring& ring = powers_.at(1).ring();

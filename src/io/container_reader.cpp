@@ -125,6 +125,7 @@ void ContainerReader::load() {
 }
 
 // The parameters, where the file carries them, belong to no kind's own sections.
+// NOLINTNEXTLINE(misc-no-recursion): once, as the first frame is loaded
 void ContainerReader::begin_sections() {
   load();
   if (frames_.front().tag != kParametersTag) return;
@@ -132,6 +133,7 @@ void ContainerReader::begin_sections() {
   header_.written_parameters = text(rlwe::kMaxParametersBytes, "the parameters");
 }
 
+// NOLINTNEXTLINE(misc-no-recursion): likewise
 SectionTag ContainerReader::next_section() {
   if (next_number_ == 0) begin_sections();
   require_section_finished();
@@ -155,6 +157,7 @@ void ContainerReader::require_section_finished() {
   in_section_ = false;
 }
 
+// NOLINTNEXTLINE(misc-no-recursion): likewise
 void ContainerReader::enter_section(SectionTag tag) {
   const SectionTag found = next_section();
   if (found != tag)

@@ -79,18 +79,6 @@ CASES = {
         "Title\n=======\n",
         "out <<<<<<< x;\n",
     ]),
-    "recursion": ("src/features/text/x.cpp", [
-        "void walk(const Node& node) {\n  for (const Node& child : node.children) walk(child);\n}",
-        "int Parser::value(int at) {\n  if (text[at] == '[') return value(at + 1);\n  return at;\n}",
-        "static json whole_copy(const json& from) {\n  json to;\n  to = whole_copy(from[0]);\n  return to;\n}",
-    ], [
-        "// Recursion: kMaxDepth, checked first.\n"
-        "void walk(const Node& node) {\n  for (const Node& child : node.children) walk(child);\n}",
-        "void walk(const Node& node) {\n  // Recursion: once, into the root.\n  walk(root);\n}",
-        "void put(int x) { write(x); }\nvoid put(const Pair& x) {\n  put(x.first);\n}",
-        "void put(int x, int y) {\n  put(x);\n}",
-        "void Node::walk() {\n  other.walk();\n}",
-    ]),
     "links": ("docs/X.md", [
         "See [there](NOWHERE.md).",
         "See [there](SECURITY.md#no-such-title).",

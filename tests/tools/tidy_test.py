@@ -52,6 +52,16 @@ class Tidy(unittest.TestCase):
                 faulty = program.suffix == ".cxx" or program.read_text() == MOVED
                 self.assertEqual("bugprone-use-after-move" in found, faulty, found)
 
+    def test_recursion_is_found_whichever_way_it_goes(self):
+        for text in ("int walk(int n) { return n == 0 ? 0 : walk(n - 1); }\n",
+                     "int there(int n);\nint here(int n) { return there(n); }\nint there(int n) { return n == 0 ? 0 : here(n - 1); }\n",
+                     "struct Node {\n  int walk(int n) { return n == 0 ? 0 : this->walk(n - 1); }\n};\n",
+                     "template <typename T>\nint walk(T n) { return n == 0 ? 0 : walk(n - 1); }\nint x = walk(3);\n"):
+            [file] = self.write(a=text)
+            self.assertIn("misc-no-recursion", tidy.findings(file, ("-std=c++20",)), text)
+            file.write_text("".join("// NOLINTNEXTLINE(misc-no-recursion): n falls\n" + line + "\n" for line in text.splitlines()))
+            self.assertEqual(tidy.findings(file, ("-std=c++20",)), "")
+
     def test_what_is_no_program_is_said(self):
         self.assertIn("error", tidy.findings(self.write(a="int x = ;\n")[0], ("-std=c++20",)))
 

@@ -95,9 +95,9 @@ void complain(const std::string& program, std::string message) {
 }
 
 /// The command that was chosen, or the group that one was to be chosen of.
+// NOLINTNEXTLINE(misc-no-recursion): commands are in a group, and groups in none
 const CLI::App& chosen_command(const CLI::App& app) {
   const auto commands = app.get_subcommands();
-  // Recursion: commands are in a group, and groups in none.
   return commands.empty() ? app : chosen_command(*commands.front());
 }
 

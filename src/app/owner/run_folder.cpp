@@ -164,20 +164,22 @@ std::vector<fs::path> entries_of(const fs::path& folder, std::error_code& error)
   return out;
 }
 
-/// A run, or a program that it has started, may have made it. `name`: relative to the run's folder.
-/// Recursion: into the folder of rounds, once.
-bool is_of_a_run(const fs::path& path, const std::string& name) {
+bool is_file_of_a_run(const fs::path& path, const std::string& name) {
   const std::string own = path.filename().string();
-  if (name == kRounds && type_of(path) == fs::file_type::directory) {
-    std::error_code error;
-    const std::vector<fs::path> rounds = entries_of(path, error);
-    return !error && std::all_of(rounds.begin(), rounds.end(), [](const fs::path& round) {
-      return is_of_a_run(round, std::string(kRounds) + "/" + round.filename().string());
-    });
-  }
   return type_of(path) == fs::file_type::regular &&
          (is_result(name) || name == kList || AtomicFile::is_temporary(path) ||
           (own.starts_with(".") && own.ends_with(".lock")));
+}
+
+/// A run, or a program that it has started, may have made it. `name`: relative to the run's folder.
+bool is_of_a_run(const fs::path& path, const std::string& name) {
+  if (name != kRounds || type_of(path) != fs::file_type::directory)
+    return is_file_of_a_run(path, name);
+  std::error_code error;
+  const std::vector<fs::path> rounds = entries_of(path, error);
+  return !error && std::all_of(rounds.begin(), rounds.end(), [](const fs::path& round) {
+    return is_file_of_a_run(round, std::string(kRounds) + "/" + round.filename().string());
+  });
 }
 
 /// A folder of a run that was not put in place: its list goes last, by which it is known. Throws

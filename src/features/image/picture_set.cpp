@@ -98,7 +98,8 @@ void take_file(const fs::path& path, Found& found) {
   (picture ? found.pictures : found.others).push_back(path);
 }
 
-/// Pictures of a folder, then those of the folders in it. Recursion: kMaxDepth deep.
+/// Pictures of a folder, then those of the folders in it.
+// NOLINTNEXTLINE(misc-no-recursion): kMaxDepth deep
 void find_pictures(const fs::path& folder, Found& found, int depth = 0) {
   if (depth > kMaxDepth)
     throw DataError(quoted_path(folder) + ": folders within folders, more than " +

@@ -58,6 +58,7 @@ ModelFiles from_index(const fs::path& index) {
   return out;
 }
 
+// NOLINTNEXTLINE(misc-no-recursion): once, for a file in the folder
 ModelFiles from_folder(const fs::path& folder) {
   const fs::path whole = folder / "model.safetensors",
                  index = folder / (std::string("model") + kIndex);
@@ -96,6 +97,7 @@ Sha256Digest ModelFiles::digest() const {
   return sum.finish();
 }
 
+// NOLINTNEXTLINE(misc-no-recursion): likewise
 ModelFiles find_model(const fs::path& path) {
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) return from_folder(path);

@@ -162,6 +162,7 @@ void inverse_leaf(const Tree& tree, u64* x, std::size_t r) {
 }
 
 template <bool kFirst>
+// NOLINTNEXTLINE(misc-no-recursion): log_len falls to a leaf's
 void forward_node(const Tree& tree, u64* x, int log_len, std::size_t r, const Modulus& q) {
   const int levels = (log_len - kLogLeaf) % 2 == 1 ? 1 : 2;
   const std::size_t stride = (std::size_t{1} << log_len) >> levels;
@@ -180,6 +181,7 @@ void forward_node(const Tree& tree, u64* x, int log_len, std::size_t r, const Mo
 }
 
 template <bool kLast>
+// NOLINTNEXTLINE(misc-no-recursion): log_len falls to a leaf's
 void inverse_node(const Tree& tree, u64* x, int log_len, std::size_t r, const NttTable& table) {
   const int levels = (log_len - kLogLeaf) % 2 == 1 ? 1 : 2;
   const std::size_t stride = (std::size_t{1} << log_len) >> levels;

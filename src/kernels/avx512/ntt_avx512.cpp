@@ -263,6 +263,7 @@ void inverse_leaf(const Tree& tree, u64* x, std::size_t r) {
   for (int i = 0; i < kLeafRows; ++i) store(x + i * kLanes, v[i]);
 }
 
+// NOLINTNEXTLINE(misc-no-recursion): log_len falls to a leaf's
 void forward_node(const Tree& tree, u64* x, int log_len, std::size_t r, u64 q) {
   const int levels = pass_levels(log_len);
   const std::size_t stride = (std::size_t{1} << log_len) >> levels;
@@ -289,6 +290,7 @@ void forward_node(const Tree& tree, u64* x, int log_len, std::size_t r, u64 q) {
 }
 
 template <bool kLast>
+// NOLINTNEXTLINE(misc-no-recursion): log_len falls to a leaf's
 void inverse_node(const Tree& tree, u64* x, int log_len, std::size_t r, const NttTable& table) {
   const int levels = pass_levels(log_len);
   if (levels == 0) return inverse_leaf(tree, x, r);

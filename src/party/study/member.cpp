@@ -166,6 +166,7 @@ void StudyMember::enter_session(std::uint64_t number) {
   keys_.reset();
 }
 
+// NOLINTNEXTLINE(misc-no-recursion): once, for what is of the first kind
 Sha256Digest committed_contents(StudyMember& member, const std::string& owner, ShareKind kind) {
   const char* const message_kind = kind == ShareKind::kSecondRound ? kAnswer : kShares;
   const StudyMessage message = member.heard(message_kind, owner);
@@ -173,7 +174,6 @@ Sha256Digest committed_contents(StudyMember& member, const std::string& owner, S
   const JsonIn body(message.body, where);
   if (kind == ShareKind::kSecondRound) {
     require_members(body, {"relin2", "sums"});
-    // Recursion: once, for what is of the first kind.
     std::vector<Sha256Digest> first_rounds;
     for (const StudyParty& other : member.manifest().owners)
       first_rounds.push_back(committed_contents(member, other.name, ShareKind::kFirstRound));

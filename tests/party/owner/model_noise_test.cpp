@@ -79,11 +79,14 @@ struct Case {
   double loosest;  ///< .. and the bound over the measured error
   void (*change)(TrainingConfig&) = nullptr;
   const char* changed = "";
+  std::size_t way = 0;  ///< of those that `auto` chooses from
 };
+constexpr std::size_t kWays = 7;
 
 std::string case_name(const ::testing::TestParamInfo<Case>& test) {
   const Case& c = test.param;
-  return std::string(c.head) + "_" + c.preset + std::to_string(c.classes) + c.changed;
+  return std::string(c.head) + "_" + c.preset + std::to_string(c.classes) + c.changed +
+         (c.way > 0 ? "_way_" + std::to_string(c.way + 1) : "");
 }
 
 class ModelNoise : public ::testing::TestWithParam<Case> {};
@@ -104,9 +107,10 @@ TEST_P(ModelNoise, IsWhatIsPredicted) {
   const Parameters& parameters = *scheme().parameters;
   const int classes = GetParam().classes;
   Dataset set = clouds(classes, 1);
-  FinetuningSettings settings = preset_settings(GetParam().preset, set, GetParam().head);
-  if (settings.epsilon > 0) set.features = Whitening::fit(set.features).apply(set.features);
-  TrainingConfig& config = settings.config;
+  const FinetuningSettings settings = preset_settings(GetParam().preset, set, GetParam().head);
+  TrainingWay way = settings.choices.empty() ? settings : settings.choices.at(GetParam().way);
+  if (way.epsilon > 0) set.features = Whitening::fit(set.features, way.epsilon).apply(set.features);
+  TrainingConfig& config = way.config;
   if (config.steps == 0) set_epochs(config, 6);
   if (GetParam().change) GetParam().change(config);
   const ProductLayout shape =
@@ -115,8 +119,8 @@ TEST_P(ModelNoise, IsWhatIsPredicted) {
       parameters, kSamples, kFeatures + 1, static_cast<std::size_t>(classes), shape.width);
   // Less than all samples, so that there are steps of several sizes.
   config.batch_size = 300 / layout.rows() * layout.rows();
-  const HeadCircuit& circuit = find_circuit(
-      {.head = config.head, .family = settings.softmax, .range = settings.range}, classes);
+  const HeadCircuit& circuit =
+      find_circuit({.head = config.head, .family = way.softmax, .range = way.range}, classes);
 
   const std::span<const float> features(set.features.data(),
                                         static_cast<std::size_t>(set.features.size()));
@@ -157,7 +161,10 @@ TEST_P(ModelNoise, IsWhatIsPredicted) {
     EXPECT_TRUE(
         WeightDifference::between({weights.leftCols(kFeatures), weights.col(kFeatures)}, expected)
             .explained(predicted, 0));
-    expect_bound(rms(weights - expected), predicted, over, loosest, "after_" + std::to_string(t));
+    // The first step's errors are those of its products, independent of each other but for the sum over classes: of 24
+    // numbers, of 0.8 of the bound at most (its margin), the root mean square is beyond 1.4 of it once in 10^6.
+    expect_bound(rms(weights - expected), predicted, t == 1 ? 1.4 : over, loosest,
+                 "after_" + std::to_string(t));
     if (t != trainer.steps()) continue;
 
     const EncryptedScores encrypted = predict(scheme().parameters, model, data, keys);
@@ -188,10 +195,21 @@ Case softmax(const char* preset, int classes) {
   return {"softmax", preset, classes, 5, 2 * std::sqrt(static_cast<double>(classes))};
 }
 INSTANTIATE_TEST_SUITE_P(Presets, ModelNoise,
-                         ::testing::Values(softmax("fast", 3), softmax("thorough", 3),
-                                           softmax("paper", 3), softmax("fast", 2),
+                         ::testing::Values(softmax("paper", 3), softmax("fast", 2),
                                            softmax("thorough", 10)),
                          case_name);
+
+/// All that the default preset may choose; fast and thorough are among them.
+std::vector<Case> every_way() {
+  std::vector<Case> out(kWays, softmax("auto", 3));
+  for (std::size_t i = 0; i < kWays; ++i) out[i].way = i;
+  return out;
+}
+INSTANTIATE_TEST_SUITE_P(Ways, ModelNoise, ::testing::ValuesIn(every_way()), case_name);
+
+TEST(ModelNoise, IsMeasuredOfAllThatTheDefaultMayChoose) {
+  EXPECT_EQ(preset_settings("auto", clouds(3, 1)).choices.size(), kWays);
+}
 
 // The other heads pull back in all directions, squared by as much at the end as at the beginning, and
 // squared's residuals are below 1 and not the 9 that they may be. A run's root mean square is that of

@@ -60,11 +60,11 @@ TEST_F(ServerReportTest, Honest) {
 TEST_F(ServerReportTest, EveryMemberIsNeeded) {
   for (const char* member : {"steps", "seconds", "seconds_per_step", "peak_memory_bytes"})
     expect_refusals(json::json_pointer(std::string("/") + member));
-  for (const auto& [name, value] : honest()["seconds"].items())
-    expect_refusals(json::json_pointer("/seconds/" + name));
-  for (const auto& [name, value] : honest()["seconds_per_step"][1].items())
-    expect_refusals(json::json_pointer("/seconds_per_step/1/" + name));
   json more = honest();
+  for (const auto& [name, value] : more["seconds"].items())
+    expect_refusals(json::json_pointer("/seconds/" + name));
+  for (const auto& [name, value] : more["seconds_per_step"][1].items())
+    expect_refusals(json::json_pointer("/seconds_per_step/1/" + name));
   more["seconds"]["<script>"] = 1;
   expect_data_error([&] { read(more); }, "'seconds' is object, expected no more than");
   expect_data_error([&] { read(json::array()); }, "expected an object");

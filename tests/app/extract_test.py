@@ -141,6 +141,15 @@ class Extract(Base):
         self.assertEqual(result.returncode, 0, result.stderr)
         return json.loads(result.stdout)
 
+    def test_a_table_of_texts(self):
+        """is none of pictures, however long they are, as names of files are not."""
+        table = self.folder / "texts.csv"
+        for text in ("where is my card", "the card, " + 750 * "lost again ", "\x01 \N{SNOWMAN}"):
+            table.write_text(f'text,label\nhow much is it,cost\n"{text}",card\n')
+            for more in ((), ("--path-column", "text")):
+                self.refused(self.extract("--no-cache", *more, images=table, out="none.npz"), "texts.csv")
+        self.assertFalse((self.folder / "none.npz").exists())
+
     def test_features_and_what_follows(self):
         report = self.report("--no-cache")
         self.assertEqual((report["pictures"], report["features"], report["classes"]),

@@ -7,7 +7,8 @@
 #include <openssl/params.h>
 
 #include <memory>
-#include <stdexcept>
+
+#include "base/cryptography.h"
 
 namespace blindtuner {
 
@@ -17,7 +18,7 @@ Sha256Digest hmac_sha256(std::span<const std::uint8_t> key, std::span<const std:
   if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), message.data(), message.size(),
            out.data(), &length) == nullptr ||
       length != out.size())
-    throw std::runtime_error("HMAC-SHA256 is not available");
+    throw CryptographyUnavailable("HMAC-SHA256");
   return out;
 }
 
@@ -43,7 +44,7 @@ Seed hkdf_sha256(std::span<const std::uint8_t> secret, std::span<const std::uint
       octets(OSSL_KDF_PARAM_INFO, purpose.data(), purpose.size()), OSSL_PARAM_construct_end()};
   Seed out;
   if (!context || EVP_KDF_derive(context.get(), out.data(), out.size(), parameters) != 1)
-    throw std::runtime_error("HKDF-SHA256 is not available");
+    throw CryptographyUnavailable("HKDF-SHA256");
   return out;
 }
 

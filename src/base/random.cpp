@@ -6,16 +6,16 @@
 #include <cmath>
 #include <cstring>
 #include <numbers>
-#include <stdexcept>
 
 #include "base/buffer.h"
+#include "base/cryptography.h"
 
 namespace blindtuner {
 
 Seed fresh_seed() {
   Seed seed;
   if (RAND_bytes(seed.data(), static_cast<int>(seed.size())) != 1)
-    throw std::runtime_error("the system's random generator failed");
+    throw CryptographyUnavailable("random numbers");
   return seed;
 }
 
@@ -34,7 +34,7 @@ struct Prng::State {
       const int step = static_cast<int>(bytes < (1u << 30) ? bytes : (1u << 30));
       int written = 0;
       if (EVP_EncryptUpdate(context, out, &written, out, step) != 1 || written != step)
-        throw std::runtime_error("AES-256-CTR failed");
+        throw CryptographyUnavailable("AES-256-CTR");
       out += step;
       bytes -= static_cast<std::size_t>(step);
     }
@@ -47,7 +47,7 @@ Prng::Prng(const Seed& seed, std::uint64_t stream) : state_(std::make_unique<Sta
   state_->context = EVP_CIPHER_CTX_new();
   if (state_->context == nullptr ||
       EVP_EncryptInit_ex(state_->context, EVP_aes_256_ctr(), nullptr, seed.data(), iv) != 1)
-    throw std::runtime_error("AES-256-CTR is not available");
+    throw CryptographyUnavailable("AES-256-CTR");
 }
 Prng Prng::for_secrets() {
   Seed seed = fresh_seed();

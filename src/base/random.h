@@ -13,7 +13,7 @@ namespace blindtuner {
 using Seed = std::array<std::uint8_t, 32>;
 
 /// A fresh seed from the operating system's generator (through OpenSSL's RAND_bytes).
-/// Throws std::runtime_error when the system cannot deliver.
+/// Throws CryptographyUnavailable (base/cryptography.h).
 Seed fresh_seed();
 
 /// AES-256 in counter mode under `seed`, with `stream` as the upper half of the counter block: a

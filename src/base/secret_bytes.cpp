@@ -3,14 +3,15 @@
 #include <openssl/rand.h>
 
 #include <algorithm>
-#include <stdexcept>
+
+#include "base/cryptography.h"
 
 namespace blindtuner {
 
 SecretBytes random_secret(std::size_t count) {
   SecretBytes out(count);
   if (RAND_priv_bytes(out.span().data(), static_cast<int>(count)) != 1)
-    throw std::runtime_error("the system's random generator failed");
+    throw CryptographyUnavailable("random numbers");
   return out;
 }
 

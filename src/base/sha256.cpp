@@ -2,13 +2,13 @@
 
 #include <openssl/evp.h>
 
-#include <stdexcept>
+#include "base/cryptography.h"
 
 namespace blindtuner {
 namespace {
 
 void check(bool good) {
-  if (!good) throw std::runtime_error("SHA-256 is not available");
+  if (!good) throw CryptographyUnavailable("SHA-256");
 }
 
 }  // namespace

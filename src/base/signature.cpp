@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <memory>
-#include <stdexcept>
 #include <vector>
 
 #include "base/atomic_file.h"
+#include "base/cryptography.h"
 #include "base/error.h"
 #include "base/input_file.h"
 #include "base/path.h"
@@ -21,7 +21,7 @@ constexpr std::string_view kFileBegin = "blindtuner signing key 1: ";
 using Key = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
 using Context = std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)>;
 
-[[noreturn]] void unavailable() { throw std::runtime_error("Ed25519 is not available"); }
+[[noreturn]] void unavailable() { throw CryptographyUnavailable("Ed25519"); }
 
 Key private_key(const SecretBytes& secret) {
   Key key(

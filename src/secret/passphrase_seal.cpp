@@ -4,8 +4,8 @@
 #include <openssl/rand.h>
 
 #include <memory>
-#include <stdexcept>
 
+#include "base/cryptography.h"
 #include "base/error.h"
 
 namespace blindtuner::secret {
@@ -19,7 +19,7 @@ struct FreeContext {
 using Context = std::unique_ptr<EVP_CIPHER_CTX, FreeContext>;
 
 void must(bool good, const char* what) {
-  if (!good) throw std::runtime_error(what);
+  if (!good) throw CryptographyUnavailable(what);
 }
 
 SecretBytes derive_key(const SealedBytes& sealed, const SecretBytes& passphrase) {
@@ -47,7 +47,7 @@ Context start(const SealedBytes& sealed, const SecretBytes& passphrase,
                              sealed.nonce.data(), encrypting ? 1 : 0) == 1 &&
            EVP_CipherUpdate(context.get(), nullptr, &length, associated.data(),
                             static_cast<int>(associated.size())) == 1,
-       "AES-256-GCM is not available");
+       "AES-256-GCM");
   return context;
 }
 
@@ -59,7 +59,7 @@ SealedBytes seal(std::span<const std::uint8_t> plain, const SecretBytes& passphr
   out.cost = cost;
   must(RAND_bytes(out.salt.data(), static_cast<int>(out.salt.size())) == 1 &&
            RAND_bytes(out.nonce.data(), static_cast<int>(out.nonce.size())) == 1,
-       "the system's random generator failed");
+       "random numbers");
   const Context context = start(out, passphrase, associated, true);
   out.bytes.resize(plain.size() + kSealTagBytes);
   int length = 0, last = 0;
@@ -69,7 +69,7 @@ SealedBytes seal(std::span<const std::uint8_t> plain, const SecretBytes& passphr
            EVP_CipherFinal_ex(context.get(), out.bytes.data() + length, &last) == 1 && last == 0 &&
            EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_GET_TAG, kSealTagBytes,
                                out.bytes.data() + length) == 1,
-       "AES-256-GCM failed");
+       "AES-256-GCM");
   return out;
 }
 
@@ -85,7 +85,7 @@ std::optional<SecretBytes> open_seal(const SealedBytes& sealed, const SecretByte
       EVP_CipherUpdate(context.get(), plain.span().data(), &length, sealed.bytes.data(),
                        static_cast<int>(plain.size())) == 1 &&
           EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_SET_TAG, kSealTagBytes, tag.data()) == 1,
-      "AES-256-GCM failed");
+      "AES-256-GCM");
   if (EVP_CipherFinal_ex(context.get(), plain.span().data() + length, &last) != 1)
     return std::nullopt;
   return plain;

@@ -142,6 +142,13 @@ class Environment:
                 if not self.loader_failed(result):
                     self.check(box, result)
 
+        # What the libraries of extract take for themselves.
+        for data in () if SANITIZED or "--cache" not in self.line else (12, 14, 16):
+            with self.trial(f"{data} MB of data") as box:
+                result = self.run_in(box, preexec_fn=limited(resource.RLIMIT_DATA, data << 20))
+                if not self.loader_failed(result):
+                    self.check(box, result)
+
     @staticmethod
     def loader_failed(result):
         return result.code == 127 and "shared librar" in result.errors

@@ -1,21 +1,58 @@
 #!/usr/bin/env python3
-"""Both programs answer signals before their main() begins: what comes then ends them as it does later.
+"""Both programs answer signals before their main() begins: what comes then ends them as it does later. A machine that has
+no memory for their command lines, or no cryptography, is no fault of theirs.
 
 What comes sooner, while the system loads the program, ends it by the signal itself: nothing of ours has run.
 
 usage: start_test.py BLINDTUNER BLINDTUNER-SERVER FAULT_INJECTOR
 """
 import os
+import resource
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 PROGRAMS, INJECTOR = sys.argv[1:3], sys.argv[3]
+SANITIZED = any(name in Path(PROGRAMS[0]).read_bytes() for name in (b"__asan_init", b"__tsan_init"))
+MEMORY = range(40 << 20, 76 << 20, 1 << 19)  # from what the loader cannot do with to what is enough
+NO_ALGORITHMS = """openssl_conf = all
+[all]
+providers = those
+[those]
+null = that
+[that]
+activate = 1
+"""
+
+
+def little_memory(program):
+    """Before main() has a command line, too, there is one line that says so."""
+    codes = set()
+    for size in () if SANITIZED else MEMORY:
+        result = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=60,
+                                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (size, size)))
+        codes.add(result.returncode)
+        if result.returncode == 1:
+            assert result.stderr == f"{Path(program).name}: not enough memory\n", result
+    assert codes <= {0, 1, 127}, f"{program}: {codes}"
+
+
+def system_without_algorithms(program):
+    """As where OpenSSL's configuration refuses them."""
+    with tempfile.TemporaryDirectory(prefix="blindtuner-start-") as folder:
+        (Path(folder) / "openssl.cnf").write_text(NO_ALGORITHMS)
+        result = subprocess.run(
+            [program, "keygen", "--out", "keys", "--classes", "2", "--features", "4"], capture_output=True,
+            text=True, timeout=60, cwd=folder, env={**os.environ, "OPENSSL_CONF": f"{folder}/openssl.cnf"})
+        assert result.returncode == 1 and "the system refuses: " in result.stderr, result
 
 
 def main():
+    system_without_algorithms(PROGRAMS[0])
     for program in PROGRAMS:
+        little_memory(program)
         name = Path(program).name
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
             result = subprocess.run(

@@ -16,6 +16,7 @@
 #include <system_error>
 
 #include "app/common/options.h"
+#include "base/cryptography.h"
 #include "base/error.h"
 #include "base/file_lock.h"
 #include "base/interrupt.h"
@@ -178,43 +179,50 @@ void Program::add_command(const std::string& name, const std::string& descriptio
 
 int Program::run(int argc, char** argv) {
   try {
-    try {
-      app_->parse(argc, argv);
-    } catch (const CLI::ParseError& error) {
-      if (error.get_exit_code() != 0) {
-        complain(name_, not_understood(*app_, error, argc, argv) + " (--help shows what there is)");
-        return kExitUsage;
-      }
-      app_->exit(error);  // prints --help, --version
-      flush_output();
-      return kExitGood;
+    app_->parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() != 0) {
+      complain(name_, not_understood(*app_, error, argc, argv) + " (--help shows what there is)");
+      return kExitUsage;
     }
-    check_given(commands_.at(chosen_name_));
-    check_environment();
-    if (options_.threads > 0) set_max_threads(options_.threads);
-    chosen_();
+    app_->exit(error);  // prints --help, --version
     flush_output();
     return kExitGood;
+  }
+  check_given(commands_.at(chosen_name_));
+  check_environment();
+  if (options_.threads > 0) set_max_threads(options_.threads);
+  chosen_();
+  flush_output();
+  return kExitGood;
+}
+
+int guarded(const char* program, const std::function<int()>& body) {
+  try {
+    return body();
   } catch (const Interrupted&) {
-    complain(name_, "interrupted");
+    complain(program, "interrupted");
     return kExitInterrupted;
   } catch (const Untrusted&) {
     return kExitUntrusted;
   } catch (const UntrustedResult& error) {
-    complain(name_, error.what());
+    complain(program, error.what());
     return kExitUntrusted;
   } catch (const DataError& error) {
-    complain(name_, error.what());
+    complain(program, error.what());
     return kExitData;
   } catch (const std::bad_alloc&) {
-    complain(name_, "not enough memory");
+    std::fprintf(stderr, "%s: not enough memory\n", program);  // which complain() would need, too
+    return kExitData;
+  } catch (const CryptographyUnavailable& error) {
+    complain(program, std::string("the system refuses: ") + error.what());
     return kExitData;
   } catch (const std::system_error& error) {
     // Threads, memory, files that no reader or writer of ours was asked for.
-    complain(name_, std::string("the system refuses: ") + error.what());
+    complain(program, std::string("the system refuses: ") + error.what());
     return kExitData;
   } catch (const std::exception& error) {
-    complain(name_, std::string("internal error: ") + error.what());
+    complain(program, std::string("internal error: ") + error.what());
     return kExitInternal;
   }
 }

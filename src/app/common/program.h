@@ -46,7 +46,7 @@ class Program {
   void add_group(const std::string& name, const std::string& description);
   const CommonOptions& options() const { return options_; }
 
-  /// Parses, runs, and turns every exception into one line on stderr and an exit code.
+  /// Parses and runs: an exit code. Throws what the command throws.
   int run(int argc, char** argv);
 
  private:
@@ -57,6 +57,10 @@ class Program {
   std::string chosen_name_;
   std::map<std::string, Command> commands_;  ///< by name
 };
+
+/// What a program does, the making of its command line included: every exception becomes one line on stderr and an exit
+/// code.
+int guarded(const char* program, const std::function<int()>& body);
 
 /// The report on stdout: with --json the object, otherwise the text. Call it last: where "trusted" is
 /// false, the text begins with the "reasons" and the "advice", and this throws what ends the program

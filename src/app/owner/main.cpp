@@ -12,21 +12,24 @@ namespace {
 int main(int argc, char** argv) {
   using namespace blindtuner::app;
   blindtuner::harden_process();
-  Program program("blindtuner",
-                  "The data owner's side of BlindTuner: keys, encryption, decryption, evaluation");
-  add_plan(program);
-  add_keygen(program);
-  add_passphrase(program);
-  add_extract(program);
-  add_whiten(program);
-  add_encrypt(program);
-  add_validate(program);
-  add_decrypt(program);
-  add_evaluate(program);
-  add_ledger(program);
-  add_finetune(program);
-  add_demo(program);
-  add_study(program);
-  add_inspect(program, /*refuse_secret_keys=*/false);
-  return program.run(argc, argv);
+  return guarded("blindtuner", [&] {
+    Program program(
+        "blindtuner",
+        "The data owner's side of BlindTuner: keys, encryption, decryption, evaluation");
+    add_plan(program);
+    add_keygen(program);
+    add_passphrase(program);
+    add_extract(program);
+    add_whiten(program);
+    add_encrypt(program);
+    add_validate(program);
+    add_decrypt(program);
+    add_evaluate(program);
+    add_ledger(program);
+    add_finetune(program);
+    add_demo(program);
+    add_study(program);
+    add_inspect(program, /*refuse_secret_keys=*/false);
+    return program.run(argc, argv);
+  });
 }

@@ -50,6 +50,7 @@ std::string version_said_by(const fs::path& program) {
       struct pollfd ready = {ends[0], POLLIN, 0};
       if (::poll(&ready, 1, 100) <= 0) continue;
       const ssize_t got = ::read(ends[0], buffer, sizeof buffer);
+      if (got < 0 && errno == EINTR) continue;
       if (got <= 0) break;
       said.append(buffer, static_cast<std::size_t>(got));
     }

@@ -11,12 +11,14 @@ namespace {
 
 int main(int argc, char** argv) {
   using namespace blindtuner::app;
-  Program program("blindtuner-server",
-                  "The server's side of BlindTuner: trains and predicts on encrypted data");
-  add_train(program);
-  add_predict(program);
-  add_audit(program);
-  add_study(program);
-  add_inspect(program, /*refuse_secret_keys=*/true);
-  return program.run(argc, argv);
+  return guarded("blindtuner-server", [&] {
+    Program program("blindtuner-server",
+                    "The server's side of BlindTuner: trains and predicts on encrypted data");
+    add_train(program);
+    add_predict(program);
+    add_audit(program);
+    add_study(program);
+    add_inspect(program, /*refuse_secret_keys=*/true);
+    return program.run(argc, argv);
+  });
 }

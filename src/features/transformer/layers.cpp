@@ -66,7 +66,9 @@ constexpr std::size_t kLibraryRoom = std::size_t{64} << 20;
 }  // namespace
 
 void with_memory(const std::function<void()>& work) {
-  void* room = ::mmap(nullptr, kLibraryRoom, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  // Writable, which limits on data count; never touched.
+  void* room = ::mmap(nullptr, kLibraryRoom, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (room == MAP_FAILED) throw std::bad_alloc();
   ::munmap(room, kLibraryRoom);
   try {

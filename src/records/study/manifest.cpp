@@ -6,6 +6,7 @@
 #include <memory>
 #include <set>
 
+#include "base/cryptography.h"
 #include "base/error.h"
 #include "base/utf8.h"
 #include "learn/head.h"
@@ -88,7 +89,7 @@ bool shares_secrets(const SealingKey& sealing) {
       EVP_PKEY_CTX_new(own.get(), nullptr), EVP_PKEY_CTX_free);
   if (!theirs || !context || EVP_PKEY_derive_init(context.get()) != 1 ||
       EVP_PKEY_derive_set_peer(context.get(), theirs.get()) != 1)
-    throw std::runtime_error("X25519 is not available");
+    throw CryptographyUnavailable("X25519");
   return EVP_PKEY_derive(context.get(), shared.data(), &size) == 1;
 }
 

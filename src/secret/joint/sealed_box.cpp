@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <memory>
 #include <set>
-#include <stdexcept>
 
+#include "base/cryptography.h"
 #include "base/error.h"
 #include "base/hmac.h"
 #include "base/random.h"
@@ -29,13 +29,13 @@ using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, Freed<EVP_CIPHER_CTX_free>
 using Bytes = std::span<const std::uint8_t>;
 
 void must(bool good, const char* what) {
-  if (!good) throw std::runtime_error(what);
+  if (!good) throw CryptographyUnavailable(what);
 }
 
 Key private_key(const SecretBytes& secret) {
   Key key(
       EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, nullptr, secret.span().data(), secret.size()));
-  must(key != nullptr, "X25519 is not available");
+  must(key != nullptr, "X25519");
   return key;
 }
 
@@ -49,7 +49,7 @@ bool cipher(Bytes key, Bytes associated, Bytes in, std::span<std::uint8_t> out, 
                              encrypting ? 1 : 0) == 1 &&
            EVP_CipherUpdate(context.get(), nullptr, &length, associated.data(),
                             static_cast<int>(associated.size())) == 1,
-       "AES-256-GCM is not available");
+       "AES-256-GCM");
   const std::size_t size = std::min(in.size(), out.size());
   std::uint8_t tag[kBoxTagBytes];
   if (!encrypting) std::copy(in.end() - kBoxTagBytes, in.end(), tag);
@@ -57,15 +57,15 @@ bool cipher(Bytes key, Bytes associated, Bytes in, std::span<std::uint8_t> out, 
                1 &&
            (encrypting ||
             EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_SET_TAG, kBoxTagBytes, tag) == 1),
-       "AES-256-GCM failed");
+       "AES-256-GCM");
   if (EVP_CipherFinal_ex(context.get(), out.data() + length, &last) != 1) {
-    must(!encrypting, "AES-256-GCM failed");
+    must(!encrypting, "AES-256-GCM");
     return false;
   }
   if (encrypting)
     must(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_GET_TAG, kBoxTagBytes,
                              out.data() + size) == 1,
-         "AES-256-GCM failed");
+         "AES-256-GCM");
   return true;
 }
 
@@ -98,7 +98,7 @@ BoxKey::BoxKey(SecretBytes secret) : secret_(std::move(secret)) {
   std::size_t size = public_.size();
   must(EVP_PKEY_get_raw_public_key(private_key(secret_).get(), public_.data(), &size) == 1 &&
            size == public_.size(),
-       "X25519 failed");
+       "X25519");
 }
 
 std::optional<SecretBytes> BoxKey::agree(const PublicBoxKey& other) const {
@@ -108,7 +108,7 @@ std::optional<SecretBytes> BoxKey::agree(const PublicBoxKey& other) const {
   const KeyContext context(EVP_PKEY_CTX_new(own.get(), nullptr));
   must(theirs != nullptr && context != nullptr && EVP_PKEY_derive_init(context.get()) == 1 &&
            EVP_PKEY_derive_set_peer(context.get(), theirs.get()) == 1,
-       "X25519 failed");
+       "X25519");
   SecretBytes out(32);
   std::size_t size = out.size();
   // Fails where nothing but zeros comes out.

@@ -11,7 +11,7 @@
 #include <atomic>
 #include <cerrno>
 #include <climits>
-#include <cstdio>
+#include <ctime>
 #include <system_error>
 #include <utility>
 
@@ -20,31 +20,51 @@
 #include "base/interrupt.h"
 #include "base/path.h"
 #include "base/random.h"
+#include "base/sha256.h"
 
 namespace blindtuner {
 namespace {
 
 constexpr int kMostLinks = 40;  // as many as the kernel follows
 constexpr std::string_view kPrefix = ".blindtuner-", kSuffix = ".tmp";
-constexpr std::size_t kRandomDigits = 16;
+constexpr std::size_t kMachineDigits = 6, kRandomDigits = 10;
+constexpr std::time_t kForgottenAfter = 24 * 3600;
 
 std::atomic<bool> always_named = false;
 
+/// Which machine, and which start of it, this is: a few digits of a hash.
+const std::string& machine_digits() {
+  static const std::string digits = [] {
+    std::string told(256, '\0');
+    const int file = ::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    const ssize_t got = file < 0 ? -1 : ::read(file, told.data(), told.size());
+    if (file >= 0) ::close(file);
+    if (got <= 0) (void)::gethostname(told.data(), told.size() - 1);
+    return to_hex(Sha256().add(told).finish()).substr(0, kMachineDigits);
+  }();
+  return digits;
+}
+
 // Short, so that a target's name may be as long as the file system allows.
 std::string temporary_name() {
-  const Seed seed = fresh_seed();
-  std::string name(kPrefix);
-  for (std::size_t i = 0; i < kRandomDigits / 2; ++i) {
-    std::array<char, 3> digits{};
-    std::snprintf(digits.data(), digits.size(), "%02x", seed[i]);
-    name += digits.data();
-  }
-  return name += kSuffix;
+  const std::string random = to_hex(fresh_seed()).substr(0, kRandomDigits);
+  return std::string(kPrefix) + machine_digits() + random + std::string(kSuffix);
 }
 
 bool is_temporary_name(std::string_view name) {
-  return name.size() == kPrefix.size() + kRandomDigits + kSuffix.size() &&
+  return name.size() == kPrefix.size() + kMachineDigits + kRandomDigits + kSuffix.size() &&
          name.starts_with(kPrefix) && name.ends_with(kSuffix);
+}
+
+/// Whether nobody is at work with a temporary whose lock is free. That of another machine may not be seen from here, on a
+/// network's file system: there, much has happened in the folder since it was written last, by that file system's own clock.
+bool is_forgotten(const char* name, int folder) {
+  if (std::string_view(name).substr(kPrefix.size()).starts_with(machine_digits())) return true;
+  struct stat inside {
+  }, left{};
+  return ::fstat(folder, &inside) == 0 &&
+         ::fstatat(folder, name, &left, AT_SYMLINK_NOFOLLOW) == 0 &&
+         inside.st_mtime - left.st_mtime > kForgottenAfter;
 }
 
 std::string path_of_descriptor(int descriptor) {
@@ -95,6 +115,7 @@ AtomicFile::AtomicFile(std::filesystem::path target, unsigned mode, Links links)
     : target_(std::move(target)) {
   try {
     find_target(links, mode);
+    (void)machine_digits();  // sweep() can throw nothing
     sweep();
     open_temporary();
   } catch (...) {
@@ -198,7 +219,7 @@ void AtomicFile::sweep() noexcept {
     return;
   }
   while (const dirent* entry = ::readdir(entries)) {
-    if (!is_temporary_name(entry->d_name)) continue;
+    if (!is_temporary_name(entry->d_name) || !is_forgotten(entry->d_name, folder_)) continue;
     const int left =
         ::openat(folder_, entry->d_name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (left < 0) continue;

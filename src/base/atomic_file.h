@@ -26,7 +26,8 @@ enum class Links {
 ///
 /// Where the file system knows no files without a name, and for the moment before a rename, there
 /// is a file `.blindtuner-*.tmp` beside the target, locked (flock) by its writer; what a killed
-/// process left so is removed by the next AtomicFile in that folder.
+/// process left so is removed by the next AtomicFile in that folder (one of another machine, whose
+/// locks a network's file system need not show, when it is a day old).
 ///
 /// A target that exists must be a regular file that we may write; its permissions and, where the
 /// system lets us, its owner and group stay. They never become wider than they were, nor wider than

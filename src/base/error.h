@@ -9,6 +9,13 @@
 
 namespace blindtuner {
 
+/// The system does not say what is there (a disk or a network that fails, no descriptors left): nobody may conclude
+/// anything from it, as from a file that is not there or is another's.
+class NotTold : public DataError {
+ public:
+  using DataError::DataError;
+};
+
 /// Always-on O(1) check of a caller's contract.
 inline void require(bool condition, const char* message) {
   if (!condition) [[unlikely]]

@@ -19,6 +19,13 @@ namespace {
 // Small enough that an interruption is noticed soon on a slow disk.
 constexpr std::size_t kPiece = std::size_t{1} << 24;
 
+[[noreturn]] void cannot_read(const std::string& name, int error) {
+  const std::error_code code(error, std::generic_category());
+  const std::string what = "cannot read " + name + ": " + code.message();
+  if (is_not_told(code)) throw NotTold(what);
+  throw DataError(what);
+}
+
 }  // namespace
 
 InputFile::InputFile(const std::filesystem::path& path) : name_(quoted_path(path)) {
@@ -26,13 +33,18 @@ InputFile::InputFile(const std::filesystem::path& path) : name_(quoted_path(path
     if (descriptor_ >= 0) ::close(descriptor_);
     throw DataError("cannot read " + name_ + ": " + why);
   };
+  const auto fail = [&] {
+    const int error = errno;
+    if (descriptor_ >= 0) ::close(descriptor_);
+    cannot_read(name_, error);
+  };
   descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   // A socket cannot be opened at all.
   if (descriptor_ < 0 && errno == ENXIO) refuse("not a regular file");
   if (descriptor_ < 0 && errno == ENOENT) refuse("no such file");
-  if (descriptor_ < 0) refuse(std::generic_category().message(errno));
+  if (descriptor_ < 0) fail();
   struct stat status {};
-  if (::fstat(descriptor_, &status) != 0) refuse(std::generic_category().message(errno));
+  if (::fstat(descriptor_, &status) != 0) fail();
   if (!S_ISREG(status.st_mode)) refuse("not a regular file");
   size_ = static_cast<std::uint64_t>(status.st_size);
   // What Git leaves where the files of its extension for large ones were not fetched.
@@ -52,8 +64,7 @@ std::size_t InputFile::read_some(std::span<std::uint8_t> out, std::uint64_t offs
     const ssize_t got = ::pread(descriptor_, out.data() + done, std::min(out.size() - done, kPiece),
                                 static_cast<off_t>(offset + done));
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0)
-      throw DataError("cannot read " + name_ + ": " + std::generic_category().message(errno));
+    if (got < 0) cannot_read(name_, errno);
     if (got == 0) break;
     done += static_cast<std::size_t>(got);
   }

@@ -17,7 +17,7 @@ namespace blindtuner {
 /// fault. Any number of threads at once.
 class InputFile {
  public:
-  /// Follows links. Throws DataError: no such file, no permission, not a regular file.
+  /// Follows links. Throws DataError: no such file, no permission, not a regular file; NotTold, as all that reads here.
   explicit InputFile(const std::filesystem::path& path);
   ~InputFile();
   InputFile(const InputFile&) = delete;

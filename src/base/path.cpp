@@ -19,12 +19,57 @@ std::string quoted_path(const std::filesystem::path& path) {
   return name;
 }
 
+bool is_not_told(const std::error_code& error) {
+  switch (error.value()) {
+    case 0:
+    case ENOENT:
+    case ENOTDIR:
+    case EACCES:
+    case EPERM:
+    case ELOOP:
+    case ENAMETOOLONG:
+    case EISDIR:
+    case EINVAL:
+    case ENXIO:
+    case ENODEV:
+    case EOVERFLOW:
+    case EOPNOTSUPP:
+      return false;
+    default:
+      return true;
+  }
+}
+
+namespace {
+
+[[noreturn]] void refuse_to_guess(const std::filesystem::path& path, const std::error_code& error) {
+  const std::string what = "cannot look for " + quoted_path(path) + ": " + error.message();
+  if (is_not_told(error)) throw NotTold(what);
+  throw DataError(what);
+}
+
+}  // namespace
+
 bool path_exists(const std::filesystem::path& path) {
   std::error_code error;
   const bool found = std::filesystem::exists(path, error);
   if (error && error != std::errc::no_such_file_or_directory && error != std::errc::not_a_directory)
-    throw DataError("cannot look for " + quoted_path(path) + ": " + error.message());
+    refuse_to_guess(path, error);
   return found;
+}
+
+std::filesystem::file_type type_of(const std::filesystem::path& path) {
+  std::error_code error;
+  const std::filesystem::file_type type = std::filesystem::symlink_status(path, error).type();
+  if (is_not_told(error)) refuse_to_guess(path, error);
+  return type == std::filesystem::file_type::none ? std::filesystem::file_type::not_found : type;
+}
+
+bool same_file(const std::filesystem::path& a, const std::filesystem::path& b) {
+  std::error_code error;
+  const bool same = std::filesystem::equivalent(a, b, error);
+  if (is_not_told(error)) refuse_to_guess(a, error);
+  return same && !error;
 }
 
 void make_folder(const std::filesystem::path& path) {

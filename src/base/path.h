@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <system_error>
 
 namespace blindtuner {
 
@@ -11,8 +12,19 @@ std::string quoted_path(const std::filesystem::path& path);
 
 /// Whether something is there, links followed (a link to nothing: false). Where the system cannot
 /// tell (denied access, a name too long, a loop of links), throws DataError that names the path and
-/// the reason: `std::filesystem::exists` throws an exception there that is no DataError.
+/// the reason (NotTold where it is the system that fails): `std::filesystem::exists` throws an exception there that is
+/// no DataError.
 bool path_exists(const std::filesystem::path& path);
+
+/// Whether the system failed to look: its error is none that the path has (not there, not permitted, no such
+/// kind of file).
+bool is_not_told(const std::error_code& error);
+
+/// What is there itself, links not followed; not_found where nothing is. Throws NotTold.
+std::filesystem::file_type type_of(const std::filesystem::path& path);
+
+/// Whether both are there and one file, links followed. Throws NotTold.
+bool same_file(const std::filesystem::path& a, const std::filesystem::path& b);
 
 /// Makes it, and the folders above it, unless it is there. Throws DataError: a folder that cannot be made.
 void make_folder(const std::filesystem::path& path);

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/path.h"
 #include "io/container_reader.h"
 
 namespace blindtuner::io {
@@ -22,9 +23,11 @@ FileHeader read_header(const std::filesystem::path& path, std::optional<FileKind
 
 std::optional<FileKind> file_kind(const std::filesystem::path& path) {
   std::error_code error;
-  if (!std::filesystem::is_regular_file(path, error)) return std::nullopt;
+  if (!std::filesystem::is_regular_file(path, error) && !is_not_told(error)) return std::nullopt;
   try {
     return read_header(path).kind;
+  } catch (const NotTold&) {
+    throw;
   } catch (const DataError&) {
     return std::nullopt;
   }

@@ -1,8 +1,10 @@
 #include "io/kept_file.h"
 
+#include <array>
 #include <fstream>
 
 #include "base/error.h"
+#include "base/input_file.h"
 #include "base/path.h"
 #include "io/file_stream.h"
 
@@ -12,10 +14,9 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string first_bytes(const fs::path& path) {
-  std::string out(64, '\0');
-  std::ifstream file(path, std::ios::binary);
-  file.read(out.data(), static_cast<std::streamsize>(out.size()));
-  return out;
+  std::array<std::uint8_t, 64> bytes{};
+  const std::size_t got = InputFile(path).read_some(bytes, 0);
+  return {bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(got)};
 }
 
 // secret/ledger.h, party/owner/data_sets.h, base/file_lock.h
@@ -30,10 +31,10 @@ std::string told_by_name(const std::string& name) {
 
 // secret/ledger.h, party/owner/sealed_record.h, base/signature.h
 std::string told_by_contents(const fs::path& path) {
+  const auto kind = file_kind(path);
   std::error_code error;
   if (!fs::is_regular_file(path, error)) return {};
   if (!std::ifstream(path, std::ios::binary)) return "what cannot be read";
-  const auto kind = file_kind(path);
   if (kind == FileKind::kSecretKey || kind == FileKind::kEvaluationKeys) return describe(*kind);
   const std::string begin = first_bytes(path);
   if (begin.starts_with("{\"key_id\":\"")) return "the ledger of keys";
@@ -64,8 +65,7 @@ void require_replaceable(const fs::path& output, bool checkpoint) {
 }
 
 void require_other_file(const fs::path& output, const fs::path& input, const std::string& what) {
-  std::error_code error;
-  if (fs::equivalent(output, input, error))
+  if (same_file(output, input))
     throw DataError(quoted_path(output) + ": is the file of " + what + "; expected another name");
 }
 

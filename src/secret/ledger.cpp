@@ -246,6 +246,8 @@ bool Ledger::is_begun(const fs::path& folder, const KeyId& id) {
     if (std::count(text.begin(), text.end(), '\n') != 2) return false;
     const json header = parse_json(text.substr(0, text.find('\n')), quoted_path(path));
     return JsonIn(header, quoted_path(path)).at("key_id").as<std::string>() == to_string(id);
+  } catch (const NotTold&) {
+    throw;
   } catch (const DataError&) {
     return false;  // none of ours
   }

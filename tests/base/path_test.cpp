@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <fstream>
+#include <system_error>
 
 #include "base/error.h"
 #include "features/data/test_files.h"
@@ -36,6 +38,24 @@ TEST(Path, LiesWithin) {
   EXPECT_TRUE(lies_within("x", folder));
   EXPECT_TRUE(lies_within(folder / "x", "."));
   fs::current_path(before);
+}
+
+TEST(Path, TellsWhatItIsToldFromWhatItIsNot) {
+  for (const int error : {0, ENOENT, ENOTDIR, EACCES, ELOOP, ENAMETOOLONG})
+    EXPECT_FALSE(is_not_told({error, std::generic_category()})) << error;
+  for (const int error : {EIO, ESTALE, EMFILE, ENOMEM})
+    EXPECT_TRUE(is_not_told({error, std::system_category()})) << error;
+  const testing_support::TemporaryFolder scratch;
+  std::ofstream(scratch / "file") << "x";
+  fs::create_symlink("file", scratch / "link");
+  fs::create_symlink("loop", scratch / "loop");
+  EXPECT_EQ(type_of(scratch / "file"), fs::file_type::regular);
+  EXPECT_EQ(type_of(scratch / "loop"), fs::file_type::symlink);
+  for (const char* name : {"none", "file/x", "loop/x"})
+    EXPECT_EQ(type_of(scratch / name), fs::file_type::not_found) << name;
+  EXPECT_TRUE(same_file(scratch / "file", scratch / "link"));
+  for (const char* name : {"none", "loop", ""})
+    EXPECT_FALSE(same_file(scratch / "file", scratch / name)) << name;
 }
 
 TEST(Path, MakesFolders) {

@@ -13,6 +13,8 @@
 //   FAULT_MAIN     this signal is raised before main(), once the program's statics are made
 //   FAULT_SHORT    1: every write takes only half of what it is given
 //   FAULT_NAMED    1: as on a file system that knows no files without a name (O_TMPFILE)
+//   FAULT_LOOK     the end of a path: nothing but looks at it (opening it to read, stat, reading) is counted,
+//                  and the one that FAULT_AT says fails, as on a disk that fails
 //
 // Counted are calls on anything but pipes, terminals and descriptors 0 to 2.
 #include <dlfcn.h>
@@ -40,7 +42,7 @@ struct Plan {
   Mode mode = Mode::kNone;
   int at = 0, signal = 0;
   bool shorten = false, named = false, active = false;
-  const char* log = nullptr;
+  const char *log = nullptr, *look = nullptr;
   pid_t process = 0;
 };
 
@@ -53,6 +55,7 @@ const Plan& plan() {
     p.active = program != nullptr && std::strcmp(program, program_invocation_short_name) == 0;
     p.process = ::getpid();
     p.log = std::getenv("FAULT_LOG");
+    p.look = std::getenv("FAULT_LOOK");
     if (const char* at = std::getenv("FAULT_AT")) p.at = std::atoi(at);
     const auto set = [](const char* name) {
       const char* value = std::getenv(name);
@@ -90,7 +93,7 @@ void note(const char* line, int length) {
 Verdict next(const char* call, const char* path, bool space) {
   const int error = errno;
   const Plan& p = plan();
-  if (!p.active || p.process != ::getpid()) return Verdict::kGo;
+  if (!p.active || p.look != nullptr || p.process != ::getpid()) return Verdict::kGo;
   const int number = ++calls;
   char line[600];
   if (p.log != nullptr) {
@@ -117,6 +120,18 @@ Verdict next(const char* call, const char* path, bool space) {
     default:
       return Verdict::kGo;
   }
+}
+
+// Whether a look at the path is the one that fails.
+bool fails_to_look(const char* path) {
+  const Plan& p = plan();
+  if (!p.active || p.look == nullptr || p.process != ::getpid()) return false;
+  const std::size_t length = std::strlen(path), end = std::strlen(p.look);
+  if (length < end || std::strcmp(path + length - end, p.look) != 0 || ++calls != p.at)
+    return false;
+  if (p.log != nullptr) note("fired\n", 6);
+  errno = EIO;
+  return true;
 }
 
 template <typename F>
@@ -150,7 +165,7 @@ auto injected(const char* name, const char* path, int error, bool space, Call&& 
 // Files and folders; not pipes, sockets, terminals.
 bool on_disk(int descriptor) {
   struct stat status {};
-  return descriptor > 2 && ::fstat(descriptor, &status) == 0 &&
+  return descriptor > 2 && real<int (*)(int, struct stat*)>("fstat")(descriptor, &status) == 0 &&
          (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode));
 }
 
@@ -212,7 +227,7 @@ bool refused(int flags) {
 }
 
 int open_as(const char* name, const char* path, int flags, mode_t mode) {
-  if (refused(flags)) return -1;
+  if (refused(flags) || (!makes(flags) && fails_to_look(path))) return -1;
   const auto call = [&] { return real<Open>(name)(path, flags, mode); };
   return makes(flags) ? injected("open", path, ENOSPC, true, call) : call();
 }
@@ -267,6 +282,23 @@ FILE* fopen(const char* path, const char* mode) {
   return file;
 }
 FILE* fopen64(const char* path, const char* mode) { return fopen(path, mode); }
+
+int stat(const char* path, struct stat* out) noexcept {
+  return fails_to_look(path) ? -1 : real<int (*)(const char*, struct stat*)>("stat")(path, out);
+}
+int lstat(const char* path, struct stat* out) noexcept {
+  return fails_to_look(path) ? -1 : real<int (*)(const char*, struct stat*)>("lstat")(path, out);
+}
+int fstat(int descriptor, struct stat* out) noexcept {
+  return fails_to_look(Name(descriptor).text)
+             ? -1
+             : real<int (*)(int, struct stat*)>("fstat")(descriptor, out);
+}
+ssize_t pread(int descriptor, void* data, size_t bytes, off_t at) {
+  return fails_to_look(Name(descriptor).text) ? -1
+                                              : real<ssize_t (*)(int, void*, std::size_t, off_t)>(
+                                                    "pread")(descriptor, data, bytes, at);
+}
 
 ssize_t write(int descriptor, const void* data, size_t bytes) {
   return injected_write("write", descriptor, bytes, [&](std::size_t some) {

@@ -33,9 +33,9 @@ struct Output {
 };
 
 /// One that is there, or both are to make.
-bool same_file(const fs::path& output, const fs::path& other, bool is_output) {
+bool means_same_file(const fs::path& output, const fs::path& other, bool is_output) {
   std::error_code error;
-  if (fs::is_regular_file(output, error)) return fs::equivalent(output, other, error);
+  if (fs::is_regular_file(output, error) || is_not_told(error)) return same_file(output, other);
   if (!is_output) return false;
   const fs::path resolved = fs::weakly_canonical(output, error);
   return !error && resolved == fs::weakly_canonical(other, error);
@@ -69,14 +69,14 @@ void check_output(const Output& output, const std::vector<GivenOption>& options,
   for (const GivenOption& other : options) {
     if (&other == output.option) continue;
     for (const fs::path path : other.values) {
-      if (same_file(output.path, path, is_output(other)))
+      if (means_same_file(output.path, path, is_output(other)))
         throw DataError(output.what + "is the file of " + other.name + expected);
       if (output.option != nullptr && lies_in(output.path, other, path))
         throw DataError(output.what + "is there, in the folder of " + other.name + expected);
     }
   }
   for (const Output& other : outputs)
-    if (&other != &output && same_file(output.path, other.path, true))
+    if (&other != &output && means_same_file(output.path, other.path, true))
       throw DataError(output.what + "would be written twice" + expected);
 }
 

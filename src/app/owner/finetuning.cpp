@@ -44,8 +44,7 @@ struct Files {
 /// Of what the server's program was to write. A link in its place would be a result that leads elsewhere: it goes
 /// away. Throws DataError.
 void require_no_link(const fs::path& path) {
-  std::error_code error;
-  const fs::file_type type = fs::symlink_status(path, error).type();
+  const fs::file_type type = type_of(path);
   if (type == fs::file_type::regular || type == fs::file_type::not_found) return;
   remove_path(path);
   throw DataError(quoted_path(path) + ": the server's program left no file there, but a link, a " +

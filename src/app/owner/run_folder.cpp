@@ -63,15 +63,7 @@ std::vector<std::string> names(const std::vector<std::string>& features) {
 
 bool is_features(const std::string& name) { return name.ends_with("-features.npz"); }
 
-/// Of what is there itself, links not followed.
-fs::file_type type_of(const fs::path& path) {
-  std::error_code error;
-  return fs::symlink_status(path, error).type();
-}
-
-bool is_there(const fs::path& path) {
-  return type_of(path) != fs::file_type::none && type_of(path) != fs::file_type::not_found;
-}
+bool is_there(const fs::path& path) { return type_of(path) != fs::file_type::not_found; }
 
 /// A name that a run gives a file: what else a list says, nobody of ours has written.
 bool is_result(const std::string& name) {
@@ -91,10 +83,10 @@ bool is_result(const std::string& name) {
 
 RunFile file_at(const fs::path& path) {
   constexpr std::uintmax_t kLarge = 16 << 20;
-  RunFile out{file_bytes(path), ""};
-  if (type_of(path) != fs::file_type::regular || out.bytes > kLarge) return out;
-  const std::vector<std::uint8_t> bytes = read_file(path, kLarge);
-  out.sha256 = to_hex(Sha256().add(bytes).finish());
+  if (type_of(path) != fs::file_type::regular) return {file_bytes(path), ""};
+  const InputFile file(path);
+  RunFile out{file.size(), ""};
+  if (out.bytes <= kLarge) out.sha256 = to_hex(Sha256().add(file.read_all(kLarge)).finish());
   return out;
 }
 
@@ -128,6 +120,8 @@ bool is_report_of_a_run(const fs::path& path) {
     return report.is_object() &&
            std::all_of(kMembers.begin(), kMembers.end(),
                        [&](const char* member) { return report.contains(member); });
+  } catch (const NotTold&) {
+    throw;
   } catch (const DataError&) {
     return false;
   }
@@ -216,6 +210,8 @@ std::optional<RunList> read_run_list(const fs::path& path) {
     RunList out{files_from(in.at("files")), {}};
     if (in.has("replaces")) out.replaces = files_from(in.at("replaces"));
     return out;
+  } catch (const NotTold&) {
+    throw;
   } catch (const DataError&) {
     return std::nullopt;
   }
@@ -234,7 +230,7 @@ RunFolder::RunFolder(fs::path out, std::vector<std::string> features)
       finished_(out_ / "run.finished"),
       features_(std::move(features)),
       lock_(make_locked_folder(out_, "run")) {
-  if (read_run_list(finished_ / kList)) put_in_place();
+  if (const auto made = read_run_list(finished_ / kList)) put_in_place(*made);
   remove_run(finished_);
   remove_run(unfinished_);
   require_replaceable();
@@ -306,10 +302,10 @@ void RunFolder::require_replaceable() const {
   check_writable(out_ / kList);
 }
 
-void RunFolder::finish() {
-  const RunFiles earlier = earlier_results();
-  RunList list{{}, earlier};
-  for (const auto& [name, file] : earlier)
+/// What is in run.unfinished, and what of the earlier run stays.
+RunList RunFolder::list_of_made() const {
+  RunList list{{}, earlier_results()};
+  for (const auto& [name, file] : list.replaces)
     if (is_features(name) && is_there(out_ / name)) list.files[name] = file;
   std::vector<std::string> made = names(features_);
   std::erase_if(made, [&](const std::string& name) { return !staged_.contains(name); });
@@ -317,21 +313,30 @@ void RunFolder::finish() {
   for (std::string& name : rounds_in(unfinished_)) made.push_back(std::move(name));
   for (const std::string& name : made)
     if (is_there(unfinished_ / name)) list.files[name] = file_at(unfinished_ / name);
+  return list;
+}
+
+void RunFolder::finish() {
+  RunList list;
   try {
+    list = list_of_made();
     write_list(unfinished_ / kList, list);
+    const InterruptDeferred whole;
+    // Of earlier versions' results, which would no longer be known as such in the midst of it.
+    if (!is_there(out_ / kList) && !list.replaces.empty())
+      write_list(out_ / kList, {list.replaces, {}});
+    std::error_code error;
+    fs::rename(unfinished_, finished_, error);
+    if (error)
+      throw DataError("cannot rename " + quoted_path(unfinished_) + ": " + error.message());
   } catch (const DataError& problem) {
     throw DataError(problem.what() + ("; the results are in " + quoted_path(unfinished_)) +
                     " until the next run there");
   }
   const InterruptDeferred whole;
-  // Of earlier versions' results, which would no longer be known as such in the midst of it.
-  if (!is_there(out_ / kList) && !earlier.empty()) write_list(out_ / kList, {earlier, {}});
-  std::error_code error;
-  fs::rename(unfinished_, finished_, error);
-  if (error) throw DataError("cannot rename " + quoted_path(unfinished_) + ": " + error.message());
   flush_folder(out_);
   try {
-    put_in_place();
+    put_in_place(list);
   } catch (const DataError& problem) {
     throw DataError(problem.what() + ("; the results are in " + quoted_path(finished_)) +
                     ", and the next run there puts them in place first");
@@ -345,9 +350,8 @@ void RunFolder::finish() {
 }
 
 /// As far as it has not been done.
-void RunFolder::put_in_place() {
+void RunFolder::put_in_place(const RunList& made) {
   const InterruptDeferred whole;
-  const RunList made = *read_run_list(finished_ / kList);
   const RunFiles earlier = earlier_results();
   if (earlier == made.files) return;
   if (earlier != made.replaces)

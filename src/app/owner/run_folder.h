@@ -45,7 +45,7 @@ struct RunList {
   RunFiles replaces;  ///< while they are not yet in place: what an earlier run has put there
 };
 
-/// A run.json. None where it is no list of ours: whatever it names, a run makes.
+/// A run.json. None where it is no list of ours: whatever it names, a run makes. Throws NotTold.
 std::optional<RunList> read_run_list(const std::filesystem::path& path);
 
 class RunFolder {
@@ -78,7 +78,8 @@ class RunFolder {
   RunFiles earlier_results() const;
   void require_ours(const std::string& name, const RunFiles& earlier) const;
   void require_replaceable() const;
-  void put_in_place();
+  RunList list_of_made() const;
+  void put_in_place(const RunList& made);
 
   std::filesystem::path out_, unfinished_, finished_;
   std::vector<std::string> features_;

@@ -59,11 +59,13 @@ bool left_behind(const fs::path& path) {
 
 /// By the first bytes.
 bool begins_as_picture(const fs::path& path) {
-  std::error_code ignored;
-  if (!fs::is_regular_file(path, ignored)) return false;
+  std::error_code error;
+  if (!fs::is_regular_file(path, error) && !is_not_told(error)) return false;
   std::array<std::uint8_t, 16> start{};
   try {
     return is_picture(std::span(start).first(InputFile(path).read_some(start, 0)));
+  } catch (const NotTold&) {
+    throw;
   } catch (const DataError&) {
     return false;  // and is counted among what is no picture
   }

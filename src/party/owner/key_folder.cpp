@@ -34,10 +34,12 @@ constexpr std::chrono::seconds kPatience{3};
 
 fs::path next_path(const fs::path& folder) { return folder / "evaluation.keys.next"; }
 
-/// The identity in a file's header; none when it cannot be read as a file of this kind.
+/// The identity in a file's header; none when it is not there or no file of this kind. Throws NotTold.
 std::optional<KeyId> identity(const fs::path& path, FileKind kind) {
   try {
     return read_header(path, kind).key_id;
+  } catch (const NotTold&) {
+    throw;  // or files would be taken for others', and removed
   } catch (const DataError&) {
     return std::nullopt;
   }

@@ -17,6 +17,16 @@ std::string read_own(const fs::path& path) {
   return {bytes.begin(), bytes.end()};
 }
 
+SignedMessage parse_own(const std::string& text, const fs::path& path) {
+  try {
+    return parse_message(text, quoted_path(path));
+  } catch (const DataError& error) {
+    throw DataError(error.what() +
+                    std::string(": this copy of what was heard is damaged; without that file, what "
+                                "is in the exchange is heard again"));
+  }
+}
+
 /// Whether two messages say the same under the same signature, however each is written down.
 bool says_the_same(const std::string& a, const std::string& b) {
   if (a == b) return true;
@@ -62,7 +72,7 @@ std::optional<SignedMessage> StudyExchange::find(const std::string& name,
   }
   const fs::path own = folder_ / "seen" / name;
   const std::string before = read_own(own);
-  SignedMessage out = parse_message(before, quoted_path(own));
+  SignedMessage out = parse_own(before, own);
   // What is signed is held to; how it is wrapped is the exchange's affair.
   if (text && !says_the_same(*text, before)) {
     const std::string& from = out.message.from;

@@ -247,12 +247,16 @@ TEST_P(AtomicFileTest, SweepsItsOwnOnly) {
   for (const char* name : {".blindtuner-0123.tmp", "x.tmp", ".blindtuner-0123456789abcdef.enc"})
     put_file(folder_ / name, "not ours");
   put_file(folder_ / "kept", "kept");
-  put_file(folder_ / left, "left");
+  const auto leave = [&] {
+    put_file(folder_ / left, "left");
+    fs::last_write_time(folder_ / left, fs::file_time_type::clock::now() - std::chrono::hours(30));
+  };
+  leave();
   put(folder_ / "out", "x");
   EXPECT_FALSE(fs::exists(folder_ / left));
   EXPECT_EQ(folder_.files(), 5u);
   // One that somebody holds, the moment before its rename.
-  put_file(folder_ / left, "held");
+  leave();
   const int holder = ::open((folder_ / left).c_str(), O_RDONLY);
   ASSERT_EQ(::flock(holder, LOCK_EX | LOCK_NB), 0);
   put(folder_ / "out", "y");
@@ -260,6 +264,14 @@ TEST_P(AtomicFileTest, SweepsItsOwnOnly) {
   ::close(holder);
   put(folder_ / "out", "z");
   EXPECT_FALSE(fs::exists(folder_ / left));
+}
+
+TEST_P(AtomicFileTest, LeavesWhatAnotherMachineWrites) {
+  // Whose lock is not to be seen here.
+  const fs::path theirs = folder_ / ".blindtuner-0123456789abcdef.tmp";
+  put_file(theirs, "half of");
+  put(folder_ / "out", "x");
+  EXPECT_TRUE(fs::exists(theirs));
 }
 
 TEST_P(AtomicFileTest, MeansTheFolderThatItWasGiven) {

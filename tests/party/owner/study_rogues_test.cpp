@@ -40,6 +40,14 @@ TEST_F(StudyTrainingTest, WhatIsNotWhatItWasSaidToBeEndsTheStudy) {
   const std::string refused_sizes = size_of_b(54);
   EXPECT_NE(refused_sizes.find("what 'b' has sent is refused"), std::string::npos) << refused_sizes;
   EXPECT_NE(refused_sizes.find("sizes of features beyond 4096"), std::string::npos);
+  // What was heard is damaged here, as after a power cut: what mends it is told.
+  (void)study_run(*party("c").owner);
+  store_text(seen, std::string(100, '\0'));
+  const std::string damaged = complaint("c");
+  EXPECT_NE(damaged.find("without that file, what is in the exchange is heard again"),
+            std::string::npos)
+      << damaged;
+  fs::remove(seen);
   // Nor more rows than a study can have, whose blocks would be listed.
   const JointRun honest_run = study_run(*party("c").owner);
   const std::uint64_t most = most_arranged_rows(honest_run.arrangement.layout);

@@ -22,7 +22,6 @@
 #include "party/owner/study/study_training.h"
 #include "party/study/draft.h"
 #include "secret/private_file.h"
-#include "transport/folder/folder_channel.h"
 
 namespace blindtuner {
 namespace {
@@ -34,7 +33,7 @@ records::StudyDraft draft_of(const StudyPlan& plan, const std::string& coordinat
   d.name = plan.name;
   d.owners = plan.owners;
   d.coordinator = coordinator;
-  d.classes = plan.classes;
+  for (const std::string& name : plan.classes) d.classes.push_back(features::class_name(name));
   if (!plan.labels.empty()) d.layout = records::StudyDraft::Layout::kColumns;
   d.labels = plan.labels;
   d.identifiers = plan.identifiers;
@@ -116,9 +115,7 @@ struct Study::State {
     party::StudyOwnerOptions out;
     out.name = place.name;
     out.folder = place.folder;
-    // Who only looks does not keep from its work whoever is at work.
-    out.channel = std::make_shared<transport::FolderChannel>(
-        place.exchange, "owner-" + place.name + (changes ? "" : "-looks"));
+    out.channel = party::study_channel(place, changes);
     out.allow_insecure = context.allows_insecure();
     out.changes = changes;
     out.passphrase_at_hand = !passphrase.empty();
@@ -215,6 +212,7 @@ Study Study::create(const Context& context, const fs::path& folder, const fs::pa
   (void)records::study_parameters(draft, context.allows_insecure());
   party::StudyPlace place{absolute_path(folder), absolute_path(exchange), owner};
   party::write_study_place(place);
+  make_folder(place.exchange);
   Study out = resume(context, folder, passphrase, exchange);
   out.state().at_work(notices, [&](auto& p) { p.owner.create(draft); });
   (void)out.step(notices);
@@ -231,8 +229,7 @@ Study Study::join(const Context& context, const fs::path& folder, const fs::path
     party::StudyOwnerOptions looks;
     looks.name = owner;
     looks.folder = place.folder;
-    looks.channel =
-        std::make_shared<transport::FolderChannel>(place.exchange, "owner-" + owner + "-looks");
+    looks.channel = party::study_channel(place, false);
     looks.allow_insecure = context.allows_insecure();
     looks.changes = false;
     party::StudyOwner(std::move(looks)).require_part();

@@ -112,6 +112,11 @@ void report_study(const CommonOptions& common, StudyMember& member, const Advanc
   if (!fingerprint.empty())
     if (const std::string words_of_it = leaving_words(member); !words_of_it.empty())
       text << words_of_it << ": 'study run --without' says it here\n";
+  if (!fingerprint.empty() && where.kind == Advance::Kind::kWaits)
+    if (const std::string words_of_it = split_words(member); !words_of_it.empty()) {
+      report["split"] = words_of_it;
+      text << words_of_it << "\n";
+    }
   if (may_go_on_without(member, where.awaited))
     text << "if who is missing stays away for good, all others can go on without it: 'study run "
             "--without NAME'\n";

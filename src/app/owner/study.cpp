@@ -18,7 +18,6 @@
 #include "party/owner/study/gain.h"
 #include "party/owner/study/leaving_out.h"
 #include "party/study/draft.h"
-#include "transport/folder/folder_channel.h"
 
 namespace blindtuner::app {
 namespace {
@@ -33,13 +32,7 @@ void add_where(Command& command, Where& where) {
   command.add_option("--exchange", where.exchange,
                      "where the exchange is now, if not where the study was joined");
 }
-StudyPlace place_of(const Where& where) {
-  StudyPlace out = read_study_place(where.folder);
-  if (!where.exchange.empty()) out.exchange = where.exchange;
-  // Who has opened the model needs it no more.
-  if (!path_exists(out.folder / "report.json")) require_exchange_folder(out);
-  return out;
-}
+StudyPlace place_of(const Where& where) { return joined_place(where.folder, where.exchange); }
 
 struct StudyRunOptions {
   Where where;
@@ -256,14 +249,20 @@ void add_study_secrets(Command& command, StudySecrets& secrets) {
   add_passphrase_options(command, secrets.passphrase);
 }
 
+StudyPlace joined_place(const fs::path& folder, const fs::path& exchange) {
+  StudyPlace out = read_study_place(folder);
+  if (!exchange.empty()) out.exchange = exchange;
+  // Who has opened the model needs it no more.
+  if (!path_exists(out.folder / "report.json")) require_exchange_folder(out);
+  return out;
+}
+
 StudyOwnerOptions study_options(const CommonOptions& common, const StudyPlace& place,
                                 const StudySecrets& secrets, bool changes) {
   StudyOwnerOptions out;
   out.name = place.name;
   out.folder = place.folder;
-  // Who only looks does not keep from its work whoever is at work.
-  out.channel = std::make_shared<FolderChannel>(place.exchange,
-                                                "owner-" + place.name + (changes ? "" : "-looks"));
+  out.channel = study_channel(place, changes);
   out.allow_insecure = common.allow_insecure;
   out.changes = changes;
   out.passphrase = [=] { return read_passphrase(secrets.passphrase, place.folder / "identity"); };

@@ -18,6 +18,10 @@ struct StudySecrets {
 };
 void add_study_secrets(Command& command, StudySecrets& secrets);
 
+/// Of a folder that 'study create' or 'study join' has made. exchange: where it is now; empty: where it was then. Throws DataError where it
+/// is not there and needed.
+StudyPlace joined_place(const std::filesystem::path& folder, const std::filesystem::path& exchange);
+
 StudyOwnerOptions study_options(const CommonOptions& common, const StudyPlace& place,
                                 const StudySecrets& secrets, bool changes = true);
 

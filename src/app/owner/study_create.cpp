@@ -10,7 +10,9 @@
 #include "app/owner/study.h"
 #include "base/error.h"
 #include "base/input_file.h"
+#include "base/path.h"
 #include "base/utf8.h"
+#include "features/samples/class_names.h"
 #include "features/tables/table_number.h"
 #include "party/owner/study/study_data.h"
 #include "party/study/draft.h"
@@ -57,7 +59,7 @@ StudyDraft draft_of(const CreateOptions& o) {
     throw DataError("--owner '" + printable(o.place.name) +
                     "': is none of --owners; the owner who writes a study down, its coordinator, "
                     "is one of them");
-  d.classes = names_of(o.classes);
+  for (const std::string& name : o.classes) d.classes.push_back(features::class_name(name));
   if (!o.labels.empty()) d.layout = StudyDraft::Layout::kColumns;
   d.labels = o.labels;
   d.identifiers = o.identifiers;
@@ -84,6 +86,7 @@ void create(const CommonOptions& common, const CreateOptions& o) {
   const StudyDraft draft = draft_of(o);
   (void)study_parameters(draft, common.allow_insecure);
   write_study_place(o.place);
+  make_folder(o.place.exchange);
   StudyOwner owner(study_options(common, o.place, o.secrets));
   owner.create(draft);
   if (o.whitening.empty() && pools_statistics(draft))

@@ -41,11 +41,7 @@ void add_common(Command& command, ScoresOptions& o) {
 /// An owner of a study that has its model, and the rows that it scores.
 struct Scoring {
   Scoring(const CommonOptions& common, const ScoresOptions& o)
-      : place([&] {
-          StudyPlace out = read_study_place(o.folder);
-          if (!o.exchange.empty()) out.exchange = o.exchange;
-          return out;
-        }()),
+      : place(joined_place(o.folder, o.exchange)),
         owner(study_options(common, place, o.secrets)),
         training(owner, {}),
         rows([&] {

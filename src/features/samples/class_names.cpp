@@ -255,10 +255,10 @@ NamedLabels number_labels(const LabelWords& words, const ClassRequest& request) 
   for (std::size_t k = 0; k < out.classes.size(); ++k)
     numbers.emplace(out.classes[k], static_cast<int>(k));
   // Labels that are numbers where no class is one may have been counted in an order of their own.
-  const bool bare = all_numbers(words.words()) &&
-                    std::none_of(out.classes.begin(), out.classes.end(), [](const auto& name) {
-                      return whole_number(name) || boolean(name);
-                    });
+  const bool counted = all_numbers(words.words());
+  const bool bare =
+      counted && std::none_of(out.classes.begin(), out.classes.end(),
+                              [](const auto& name) { return whole_number(name) || boolean(name); });
   std::vector<int> of_word;
   for (std::size_t k = 0; k < words.words().size(); ++k) {
     const std::string& word = words.words()[k];
@@ -279,6 +279,13 @@ NamedLabels number_labels(const LabelWords& words, const ClassRequest& request) 
                            ? "; if the numbers are places in this list, counted from 0, say so "
                              "with --class-numbers"
                            : ""));
+    // Classes' names are numbers, too: which of both is meant?
+    if (request.numbered && counted && !request.names.empty() &&
+        found->second != *whole_number(word))
+      throw DataError(words.first_places()[k] + ": label '" + printable(word.substr(0, 60)) +
+                      "' is the name of class " + std::to_string(found->second) +
+                      ", and with --class-numbers the place of another: leave it out where labels "
+                      "are names, or write names");
     of_word.push_back(found->second);
   }
   out.labels.reserve(words.size());

@@ -57,7 +57,8 @@ struct ClassRequest {
   /// How many there are to be (0: as many as there are different labels). Labels that are whole
   /// numbers below it stand for themselves, whichever of them there are.
   int count = 0;
-  /// Labels that are whole numbers are places in `names`, from 0, although these are no numbers.
+  /// Labels that are whole numbers are places in `names`, from 0, although these are no numbers; where they are, and one is another
+  /// class by its name, that is refused.
   bool numbered = false;
 };
 

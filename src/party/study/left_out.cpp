@@ -101,6 +101,37 @@ std::string leaving_words(StudyMember& member) {
   return words;
 }
 
+std::string split_words(StudyMember& member) {
+  if (!member.missing_joins().empty()) return {};
+  const StudyManifest& manifest = member.manifest();
+  const std::vector<std::string>& owners = manifest.draft.owners;
+  const auto who = [&](std::initializer_list<const char*> kinds, std::uint64_t number) {
+    std::vector<std::string> out;
+    std::ranges::copy_if(owners, std::back_inserter(out), [&](const std::string& owner) {
+      return std::ranges::any_of(kinds, [&](const char* kind) {
+        return member.exchange().hear(manifest, kind, number, owner).has_value();
+      });
+    });
+    return out;
+  };
+  const std::uint64_t now = member.session_number();
+  for (const std::uint64_t number : {now - 1, now}) {
+    // The first that who has the keys says with them.
+    const std::vector<std::string> with_keys =
+        number > 0 ? who({kRows, kMatchCommit}, number) : std::vector<std::string>();
+    const std::vector<std::string> anew = who({kCommit}, number + 1);
+    if (with_keys.empty() || anew.empty() || number + 1 > kMaxSession) continue;
+    return quoted_names(anew) + (anew.size() > 1 ? " have" : " has") + " begun session " +
+           std::to_string(number + 1) + ", and " + quoted_names(with_keys) +
+           (with_keys.size() > 1 ? " go" : " goes") + " on with the keys of session " +
+           std::to_string(number) +
+           ": they do not meet again, and this study takes another one in its place, in another "
+           "exchange" +
+           (possible(manifest.draft) ? ", if those with keys cannot go on without the others" : "");
+  }
+  return {};
+}
+
 bool may_go_on_without(StudyMember& member, std::span<const Awaited> awaited) {
   if (!member.missing_joins().empty() || !possible(member.manifest().draft) || left_out(member) ||
       !leaving_words(member).empty())

@@ -36,6 +36,9 @@ std::vector<std::string> others_than(const StudyDraft& draft, std::span<const st
 std::optional<LeftOut> left_out(StudyMember& member);
 /// What some have said and others have not, who are waited for: "a, b go on without c once all others have said so". Empty: nothing.
 std::string leaving_words(StudyMember& member);
+/// Where some have begun another session before they knew of the keys of this one, with which others have gone on: who, and what is left
+/// to do. Empty: nothing of the kind is to be seen.
+std::string split_words(StudyMember& member);
 /// Whether an owner of whom something is awaited may be left out of the study yet.
 bool may_go_on_without(StudyMember& member, std::span<const Awaited> awaited);
 /// The owners whose part in this stage counts, in their order: all, but for who is left out of it.

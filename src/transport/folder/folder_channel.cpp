@@ -10,8 +10,9 @@
 
 namespace blindtuner::transport {
 
-FolderChannel::FolderChannel(std::filesystem::path folder, const std::string& role)
-    : folder_(std::move(folder)), lock_(make_locked_folder(folder_, role)) {}
+FolderChannel::FolderChannel(std::filesystem::path folder, const std::string& role, bool make)
+    : folder_(std::move(folder)),
+      lock_(make ? make_locked_folder(folder_, role) : FileLock(folder_, role)) {}
 
 std::filesystem::path FolderChannel::path(const std::string& name) const {
   require(is_record_name(name), "a name of a record");

@@ -14,8 +14,9 @@ namespace blindtuner::transport {
 class FolderChannel final : public Channel {
  public:
   /// Makes the folder where there is none, and works in it alone in this role: "owner", "server"
-  /// (base/file_lock.h). Throws DataError when it cannot be made or another works there in that role.
-  FolderChannel(std::filesystem::path folder, const std::string& role);
+  /// (base/file_lock.h). With `make` false nothing is in a folder that is not there, and nothing can be sent. Throws DataError
+  /// when it cannot be made or another works there in that role.
+  FolderChannel(std::filesystem::path folder, const std::string& role, bool make = true);
 
   std::string place(const std::string& name) const override;
   bool begun(const std::string& name) const override;

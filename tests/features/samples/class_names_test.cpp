@@ -160,6 +160,10 @@ TEST_F(ClassNames, OfAnotherSet) {
   refused({"0", "1"}, {{"cat", "dog"}}, "say so with --class-numbers");
   expect({"1", "0"}, {1, 0}, {"cat", "dog"}, {{"cat", "dog"}, 0, true});
   refused({"2"}, {{"cat", "dog"}, 0, true}, "class '2', expected one of");
+  // Where names are numbers, both are one and the same, or nobody can tell which is meant.
+  expect({"1", "0"}, {1, 0}, {"0", "1"}, {{"0", "1"}, 0, true});
+  refused({"2", "1"}, {{"2", "0", "1"}, 0, true},
+          "row 0: label '2' is the name of class 0, and with --class-numbers the place of another");
   refused({"4"}, {{"1", "2", "3"}},
           "class '4', expected one of the 3 that were given: '1', '2', '3'");
 }

@@ -12,6 +12,7 @@
 #include "party/owner/study/study_owner.h"
 #include "party/owner/study/study_parts.h"
 #include "party/server/study/study_server.h"
+#include "party/study/study_run.h"
 #include "records/study/study_fixture.h"
 #include "secret/joint_fixture.h"
 #include "secret/private_file.h"
@@ -316,6 +317,30 @@ TEST_F(StudySetup, ANewSessionHasNewSecretsAndTheOthersFollow) {
   EXPECT_FALSE(fs::exists(own("a", "s1") / "setup.seed"));
   EXPECT_FALSE(fs::exists(own("b", "s1") / "setup.seed"));
   EXPECT_THROW(owner("a")->begin_session(), DataError);  // the keys are there
+}
+
+TEST_F(StudySetup, TheServerFollowsOwnersWhoDoNotKnowOfItsKeys) {
+  use({"a", "b"});
+  create();
+  run(all(), [&] { return fs::exists(exchange("ready-s1-server")); });
+  // On their way, or made at that moment.
+  fs::rename(exchange("ready-s1-server"), path("late"));
+  owner("b")->begin_session();
+  (void)step("b");
+  fs::rename(path("late"), exchange("ready-s1-server"));
+  EXPECT_EQ(server()->step().kind, Advance::Kind::kFinished);  // a may have them
+  EXPECT_EQ(split_words(*owner("b", false)), "");
+  const StudyMessage rows{kRows, "a", owner("a", false)->manifest().digest, 1, {{"rows", 1}}};
+  put(exchange("rows-s1-a"), signed_text(rows, key_of("a")));
+  for (const char* name : {"a", "b"})
+    EXPECT_NE(split_words(*owner(name, false)).find("'b' has begun session 2, and 'a' goes on"),
+              std::string::npos);
+  fs::remove(exchange("rows-s1-a"));
+  (void)step("a");
+  run(all());
+  EXPECT_EQ(server()->session_number(), 2u);
+  EXPECT_TRUE(owner("a")->ready() && owner("b")->ready());
+  EXPECT_FALSE(fs::exists(own("server", "s1") / "evaluation.keys"));
 }
 
 TEST_F(StudySetup, SixteenOwnersMakeKeys) {

@@ -28,7 +28,9 @@ Sha256Digest seal(ByteSink& sink, StudyOwner& owner, const char* record,
 
 SecretBytes opened(StudyOwner& owner, const char* record, const std::string& from,
                    std::uint64_t bytes, const Sha256Digest& said) {
-  return open_sent_box(owner, from, record, "record", bytes, said, purpose(owner, record, from));
+  // New rows are matched, too, when the exchange may be gone.
+  return open_sent_box(owner, from, record, "record", bytes, said, purpose(owner, record, from),
+                       owner.session_folder() / owner.record(record, from));
 }
 
 SecretBytes match_key(StudyOwner& owner) {

@@ -5,6 +5,8 @@
 //   match-key     the coordinator's: 32 bytes drawn for this session, sealed for all owners (kind 14)
 //   match         an owner's: the first 16 bytes of HMAC-SHA256 of every identifier under that key, rising, sealed likewise
 //
+// All of them stay in each owner's folder, sealed as they are, under the names that they have in the exchange.
+//
 // Owners learn of each other which identifiers they have in common, and how many others there are; whoever has the key can
 // try identifiers that it can guess. An identifier is compared byte by byte, without blanks around it.
 #pragma once
@@ -38,8 +40,7 @@ struct RowMatch {
 nlohmann::json to_json(const RowMatch& match);
 /// Of all owners' hashes, which are there. Throws DataError that names whose are none, and where no row is at all owners.
 RowMatch match_rows(StudyOwner& owner, std::span<const std::string> ids);
-/// How many of these are among the rows that the study was trained on. Throws DataError where the exchange no longer has what owners
-/// have sent.
+/// How many of these are among the rows that the study was trained on.
 std::size_t matched_before(StudyOwner& owner, const RowHashes& rows);
 
 }  // namespace blindtuner::party

@@ -8,6 +8,7 @@
 #include "base/sha256.h"
 #include "base/utf8.h"
 #include "records/study/message.h"
+#include "transport/folder/folder_channel.h"
 
 namespace blindtuner::party {
 using namespace records;
@@ -71,6 +72,12 @@ StudyPlace read_study_place(const fs::path& folder) {
   StudyPlace out{folder, exchange, in.at("owner").as<std::string>()};
   if (!is_party_name(out.name)) in.at("owner").refuse("an owner's name");
   return out;
+}
+
+std::shared_ptr<transport::Channel> study_channel(const StudyPlace& place, bool changes) {
+  // Who only looks does not keep from its work whoever is at work.
+  return std::make_shared<transport::FolderChannel>(
+      place.exchange, "owner-" + place.name + (changes ? "" : "-looks"), /*make=*/false);
 }
 
 void write_refusal(const fs::path& folder, std::string_view why) {

@@ -128,10 +128,16 @@ void StudyServer::add_phases(std::vector<Phase> more) {
 Advance StudyServer::step() {
   require(changes_, "who only looks does nothing");
   require_exchange();
-  while (missing_joins().empty() && !ready() && newer_session())
+  while (missing_joins().empty() && newer_session() && (!ready() || given_up())) {
+    for (const fs::path& file : {evaluation_keys(), way_in_keys()}) remove_path(file);
     enter_session(session_number() + 1);
+  }
   return take_step(phases_);
 }
+
+// An owner that has heard of the keys stays with them: where all have begun anew none has, as they were made at that moment, or
+// still on their way.
+bool StudyServer::given_up() { return missing(kCommit, session_number() + 1).empty(); }
 
 Advance StudyServer::next() {
   require_exchange();

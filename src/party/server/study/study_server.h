@@ -38,6 +38,8 @@ class StudyServer : public StudyMember {
 
  private:
   std::vector<Phase> setup_phases();
+  /// Whether all owners have begun another session although the keys of this one are there.
+  bool given_up();
   void join();
   void make_keys();
 

@@ -3,6 +3,7 @@
 
 usage: study_test.py BLINDTUNER BLINDTUNER-SERVER [unittest arguments]
 """
+import hashlib
 import json
 import os
 import random
@@ -86,9 +87,12 @@ class Study(Base):
         self.assertIn("\u00e9", (odd / "draft").read_text(encoding="utf-8"))
         self.refused(run(OWNER, "study", *create, *two, "--threshold", 4), "'threshold' is 2 to as many as its owners")
         self.refused(run(OWNER, "study", *create, *two, "--recipient", "south"), "'recipient' has a name as owners have")
-        said = run(OWNER, "study", *create, *two, "--threshold", 2, "--recipient", "lab", "--recipient-alone").stderr
+        said = run(OWNER, "study", *create, *two, "--threshold", 2, "--recipient", "lab", "--recipient-alone", "--encoder",
+                   self.folder / "train.json").stderr
         for words in ("any 2 of the 3 owners open the model, and together with the server can read every owner's rows",
-                      "the model is for 'lab' alone, and no owner opens it; it gets the pooled statistics as well"):
+                      "the model is for 'lab' alone, and no owner opens it; it gets the pooled statistics as well",
+                      "all take features of the encoder whose file has the SHA-256 " +
+                      hashlib.sha256((self.folder / "train.json").read_bytes()).hexdigest()):
             self.assertIn("NOTE: " + words, said)
             self.assertIn(words, self.good(OWNER, "study", "status", "--folder", self.folder / "two", INSECURE).stdout)
         lab = ("--folder", self.folder / "lab")
@@ -324,6 +328,12 @@ class Study(Base):
             self.assertEqual((report["state"], report["without"]), ("finished", ["west"]))
             self.assertEqual((report["outcome"]["rows"], report["outcome"]["without"]), (120, ["west"]))
         server.wait()
+        # Who opens it was settled.
+        share = folder / "exchange/share-s1-south"
+        share.rename(folder / "share")
+        self.assertIn("nobody else can in the place of who is missing",
+                      self.good(OWNER, "study", "run", "--folder", folder / "west", *given["west"], "--once", INSECURE).stdout)
+        (folder / "share").rename(share)
         # Back again it is told, sends nothing, and has the model of the others' rows.
         back = done("run", "west", *given["west"])
         self.assertEqual((back["state"], back["without"], back["outcome"]["rows"]), ("finished", ["west"], 120))

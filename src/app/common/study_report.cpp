@@ -1,5 +1,6 @@
 #include "app/common/study_report.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <sstream>
@@ -10,6 +11,7 @@
 #include "base/json.h"
 #include "party/study/draft.h"
 #include "party/study/left_out.h"
+#include "party/study/study_run.h"
 
 namespace blindtuner::app {
 void add_study_wait(Command& command, StudyWait& wait) {
@@ -70,8 +72,8 @@ void report_study(const CommonOptions& common, StudyMember& member, const Advanc
     }
     if (draft->validate_every > 0)
       report["validation"] = {{"every", draft->validate_every}, {"patience", draft->patience}};
-    for (const std::string& words_of_it :
-         {threshold_words(*draft), recipient_words(*draft), validation_words(*draft)})
+    for (const std::string& words_of_it : {encoder_words(*draft), threshold_words(*draft),
+                                           recipient_words(*draft), validation_words(*draft)})
       if (!words_of_it.empty()) text << words_of_it << "\n";
   }
   if (!fingerprint.empty())
@@ -109,6 +111,11 @@ void report_study(const CommonOptions& common, StudyMember& member, const Advanc
       text << "  " << (a.from.empty() ? "the coordinator" : a.from) << ": " << a.what
            << (a.state.empty() ? "" : ", which " + a.state) << "\n";
   }
+  if (draft && draft->by_threshold() && std::ranges::any_of(where.awaited, [](const Awaited& a) {
+        return a.what.starts_with(std::string(kModelAnswer) + "-") ||
+               a.what.starts_with(std::string(kShareRecord) + "-");
+      }))
+    text << "who opens the model is settled: nobody else can in the place of who is missing\n";
   if (!fingerprint.empty())
     if (const std::string words_of_it = leaving_words(member); !words_of_it.empty())
       text << words_of_it << ": 'study run --without' says it here\n";

@@ -29,6 +29,12 @@ void require_useful(const StudyDraft& draft) {
                     "recipient out");
 }
 
+std::string encoder_words(const StudyDraft& draft) {
+  if (!draft.encoder) return {};
+  return "all take features of the encoder whose file has the SHA-256 " + to_hex(*draft.encoder) +
+         ": each compares it with its own ('sha256sum'), nothing else does";
+}
+
 std::string threshold_words(const StudyDraft& draft) {
   if (!draft.by_threshold()) return {};
   return "any " + std::to_string(draft.needed()) + " of the " +
@@ -67,6 +73,7 @@ std::vector<std::string> notes_on(const StudyDraft& draft) {
     out.emplace_back(
         "owners' rows are taken to be the same ones in the same order; '--identifiers' matches "
         "them");
+  if (draft.encoder) out.push_back(encoder_words(draft));
   if (draft.by_threshold()) out.push_back(threshold_words(draft));
   if (!draft.recipient.empty()) out.push_back(recipient_words(draft));
   if (draft.validate_every > 0) out.push_back(validation_words(draft));

@@ -13,6 +13,8 @@ using namespace records;
 void set_whitening(StudyDraft& draft, const std::string& choice, double epsilon);
 /// That a new study (and no draft of an earlier version) is of use to whom it is for. Throws DataError.
 void require_useful(const StudyDraft& draft);
+/// Of one that names an encoder, which; empty for others.
+std::string encoder_words(const StudyDraft& draft);
 /// What whoever takes part in it has to know of a study that fewer than all owners open; empty for others.
 std::string threshold_words(const StudyDraft& draft);
 /// The same of one with a recipient.

@@ -124,6 +124,8 @@ TEST_F(StudyRoundsTest, MostVotesChooseTheModelAndStopTheTraining) {
       EXPECT_EQ(rounds[i]["better"], votes[i]);
     }
   }
+  EXPECT_NE(read_json(path("b") / "report.json")["together"]["notes"].dump().find("had no vote"),
+            std::string::npos);
   const LinearClassifier twin = clear.map.unfold(clear.models[1]);
   for (const char* name : {"a", "b", "c", "lab"}) {
     const json report = read_json(path(name) / "report.json");

@@ -171,7 +171,7 @@ void StudyTraining::open() {
     out.feature_names = owner_.manifest().draft.column_names;
     if (!outside)
       report.update(gain_report(owner_.manifest().draft, data(), classifier, out.limit));
-    if (!outside && !voters(r).empty() && has_vote()) judge_rounds(report, classifier);
+    if (!outside && !r.rounds.empty()) judge_rounds(report, classifier);
   }
   if (!by_rows)
     for (std::size_t i = 0; i < owner_.manifest().draft.owners.size(); ++i)

@@ -257,6 +257,14 @@ void StudyTraining::vote(const Rounds& now) {
 void StudyTraining::judge_rounds(json& report, const LinearClassifier& classifier) {
   const JointRun& r = run();
   json& notes = report.at("together").at("notes");
+  if (!has_vote()) {
+    notes.push_back(voters(r).empty()
+                        ? "no owner has rows enough to hold some out: there were no rounds of "
+                          "validation, and all steps were taken"
+                        : "this owner has too few rows to hold some out, and had no vote in the "
+                          "rounds of validation");
+    return;
+  }
   const double limit = logit_limit(*r.circuit);
   for (const json& round : own_rounds())
     if (const double most = number_of(round.at("max_logit")); !(most <= limit))

@@ -163,7 +163,7 @@ class StudyTraining {
   /// Of the rows of the owner at this place, held to be what the round must give.
   ScoresFile scores_of_round(std::size_t place, int round);
   void report_rounds(nlohmann::json& report);
-  /// Distrusts the report where what the owner voted by in the round of the opened model is not what that gives.
+  /// Notes that it had no vote, or distrusts the report where what the owner voted by in the round of the opened model is not what that gives.
   void judge_rounds(nlohmann::json& report, const LinearClassifier& classifier);
   // study_opening.cpp
   /// Where it is to: what the server has given, of which this is a digest, is computed again, once.

@@ -135,11 +135,15 @@ PlausibleValues plausible_weights(const Parameters& p, const ProductLayout& l,
   return out;
 }
 
+double largest_score(const HeadCircuit& circuit) {
+  return circuit.bound / (2 * circuit.rho) * (1 + 0x1p-20);
+}
+
 PlausibleValues plausible_scores(const Parameters& p, const ProductLayout& l,
                                  const HeadCircuit& circuit) {
   const double scale = score_shape(p, l, circuit).scale;
   PlausibleValues out;
-  out.largest = circuit.bound / (2 * circuit.rho) * (1 + 0x1p-20);
+  out.largest = largest_score(circuit);
   out.padding = out.largest / 8;
   out.empty = kTail * key_switch_error(p, 1) * static_cast<double>(l.width) / scale;
   return out;

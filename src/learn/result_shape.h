@@ -47,7 +47,10 @@ void check_training(const ProductLayout& layout, const TrainingConfig& config,
 PlausibleValues plausible_weights(const Parameters& parameters, const ProductLayout& layout,
                                   const TrainingConfig& config, const HeadCircuit& circuit,
                                   int steps);
-/// Scores lie within bound / (2 rho), or wrap around there. Padded samples are noise times
+/// Scores lie within bound / (2 rho), or wrap around there: that.
+double largest_score(const HeadCircuit& circuit);
+
+/// Scores lie within largest_score(). Padded samples are noise times
 /// weights: an eighth of that at most. Places without a sample or class have the noise of key
 /// switches.
 PlausibleValues plausible_scores(const Parameters& parameters, const ProductLayout& layout,

@@ -237,6 +237,13 @@ class Workflow(Base):
                          "--out", self.folder / "cohort.csv", "--validation-fraction", 0.1, INSECURE),
                      "cohort-validation.csv': is no encrypted data set", "--validation-out")
         self.assertEqual(table.read_text(), "mine")
+        # What would do nothing.
+        for more, words in ((("--unlabelled", "--labels", self.folder / "y.npy"), "neither --labels nor --seed"),
+                            (("--unlabelled", "--seed", 7), "neither --labels nor --seed"),
+                            (("--labels", self.folder / "y.npy", "--validation-out", self.folder / "v.enc"),
+                             "--validation-out needs --validation")):
+            self.refused(run(OWNER, "encrypt", "--features", secret, "--keys", self.keys, "--out", out, INSECURE, *more),
+                         words)
         for path in (out, self.folder / "upload-validation.enc"):
             self.assertNotIn(b"patients", path.read_bytes())
             self.assertNotIn(b"validation", path.read_bytes())

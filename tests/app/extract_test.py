@@ -267,7 +267,7 @@ class Extract(Base):
     def test_unlabelled_and_classes(self):
         self.report("--no-cache", images=self.images / "red")
         self.assertEqual(sorted(npz(self.folder / "f.npz")),
-                         ["digests", "features", "names", "pooling"])
+                         ["digests", "encoder", "features", "names", "pooling"])
         self.report("--no-cache", out="train.npz")
         test = self.folder / "test"
         png(test / "red" / "x.png", 9, 9, (200, 0, 0))
@@ -447,6 +447,18 @@ class Encoders(Base):
             (self.folder / "f.npz").rename(self.folder / f"{name}.npz")
         self.refused(run(OWNER, "finetune", "--features", self.folder / "class.npz", "--test-features",
                          self.folder / "mean.npz", "--out", self.folder / "out"), "mean.npz", "pooling 'mean'", "'class'")
+        # As wide as the others, and of pictures of another size.
+        self.run_extract(*cache, "--pooling", "class", "--image-size", "64")
+        (self.folder / "f.npz").rename(self.folder / "large.npz")
+        self.refused(run(OWNER, "finetune", "--features", self.folder / "class.npz", "--test-features",
+                         self.folder / "large.npz", "--out", self.folder / "out"), "large.npz", "other settings of it")
+        (encoder,) = npz(self.folder / "class.npz")["encoder"][1]
+        self.assertEqual(npz(self.folder / "mean.npz")["encoder"][1], [encoder])
+        (self.folder / "m.json").write_text(json.dumps({"weights": [[1] * WIDTH, [0] * WIDTH], "bias": [0, 0], "class_names": ["a", "b"],
+                                                        "encoder": encoder}))
+        evaluate = [OWNER, "evaluate", "--model", self.folder / "m.json", "--features"]
+        self.refused(run(*evaluate, self.folder / "large.npz"), "large.npz", "other settings of it")
+        self.good(*evaluate, self.folder / "class.npz")
         # Sets for prediction too, with the training set's map or without one.
         keys, mapped = self.folder / "keys", self.folder / "mapped"
         few = ["--classes", 2, "--parameters", "InsecureTest10", INSECURE]
@@ -459,6 +471,7 @@ class Encoders(Base):
             for use in ([], ["--unlabelled"]) if more else (["--unlabelled"],):
                 self.refused(run(*encrypt, *use, "--features", self.folder / "mean.npz"), "mean.npz",
                              "pooling 'mean'", "expected 'class'")
+                self.refused(run(*encrypt, *use, "--features", self.folder / "large.npz"), "other settings of it")
             self.good(*encrypt, "--unlabelled", "--features", self.folder / "class.npz")
         self.assertEqual(single["model"], single["class"])
         self.assertNotEqual(single["class"], single["mean"])

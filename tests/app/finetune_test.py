@@ -262,6 +262,27 @@ class Finetune(unittest.TestCase):
         self.assertEqual(report["class_names"], ["booking", "music"])
         self.assertEqual(report["accuracy_encrypted"], 1)
 
+    def test_a_round_after_the_best_that_leaves_the_range(self):
+        # The model is the first round's, and the second would be the run's end.
+        self.data(100, 1)
+        config = self.folder / "config.json"
+        config.write_text(json.dumps({"steps": 2, "batch_size": 128, "learning_rate": 1, "schedule": "list",
+                                      "rate_list": [1, 1000], "validation_every": 1}))
+        self.refused(run(*self.finetune("--config", config, "--no-whiten")),
+                     "in the clear", "validation round 2, after 2 steps", "--learning-rate")
+        self.assertFalse((self.out / "keys").exists())
+
+    def test_options_that_would_do_nothing(self):
+        self.data(30, 1)
+        x = self.folder / "x1.npy"
+        for more, words, code in ((("--validation-features", x, "--validation-fraction", 0.1), "one of --validation-f", 1),
+                                  (("--model", x), "--features are made already", 1),
+                                  (("--image-size", 64), "--features are made already", 1),
+                                  (("--test-features", x, "--test-fraction", 0.1), "--test-fraction", 2),
+                                  (("--budget", 2), "--budget", 2)):
+            self.refused(run(*self.finetune(*more)), words, code=code)
+        self.assertFalse(self.out.exists())
+
     def test_two_unbalanced_classes_without_a_test_set(self):
         kept = self.data(150, 1, lambda label, i: label == 0 or (label == 1 and i % 4 == 0))
         report, _, page = self.report("--steps", 3, "--test-fraction", 0.25)

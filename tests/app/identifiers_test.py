@@ -222,16 +222,21 @@ class Identifiers(Base):
         kept = sorted(self.keys.glob("identifiers-*.json"), key=lambda path: path.stat().st_mtime)
         self.assertEqual(kept[-1].stat().st_mode & 0o777, 0o600)
         decrypt = [OWNER, "decrypt", "--scores", self.folder / "s.enc", "--keys", self.keys,
-                   "--out", self.folder / "again.npz", INSECURE]
+                   INSECURE]
         whole = kept[-1].read_bytes()
         kept[-1].write_bytes(whole.replace(b"p001", b"p999"))
-        self.refused(run(*decrypt), "identifiers-", "its seal is wrong")
+        self.refused(run(*decrypt, "--out", self.folder / "again.npz"), "identifiers-", "its seal is wrong")
         # Of another data set.
         if len(kept) > 1:
             kept[-1].write_bytes(kept[0].read_bytes())
-            self.refused(run(*decrypt), "holds no identifiers of data set")
+            self.refused(run(*decrypt, "--out", self.folder / "again.npz"), "holds no identifiers of data set")
         kept[-1].unlink()
-        self.refused(run(*decrypt), "identifiers-")
+        (ledger,) = self.keys.glob("ledger-*.jsonl")
+        before = ledger.read_bytes()
+        self.refused(run(*decrypt, "--out", self.folder / "again.npz"), "identifiers-", "put it back", "as .npy")
+        # Nothing was opened for it.
+        self.assertEqual(ledger.read_bytes(), before)
+        self.good(*decrypt, "--out", self.folder / "again.npy")
         self.refused(run(OWNER, "decrypt", "--scores", self.folder / "s.enc", "--keys", self.keys,
                          "--out", self.keys / kept[-1].name, INSECURE), ".json")
 

@@ -145,9 +145,10 @@ void decrypt_scores_to(const DecryptOptions& options, const OwnerFolder& keys,
   Disclosure door(keys.keys, keys.folder);
   const bool npz = std::filesystem::path(options.out).extension() == ".npz";
   // .npy does not say that rows are mixed.
-  OpenedScores opened = decrypt_scores(door, keys,
-                                       {options.scores, options.model, expected_by(options, keys),
-                                        said, !npz, publication_of(options, keys)});
+  OpenedScores opened =
+      decrypt_scores(door, keys,
+                     {options.scores, options.model, expected_by(options, keys), said, !npz,
+                      npz && !options.publish, publication_of(options, keys)});
   const ScoresFile& file = opened.file;
   if (!opened.by_place.empty()) text << "NOTE: " << opened.by_place << "\n";
   DecryptedScores out{opened.scores, opened.limit, opened.class_names};
@@ -161,7 +162,7 @@ void decrypt_scores_to(const DecryptOptions& options, const OwnerFolder& keys,
       text << "NOTE: only .npz keeps whose each sample is: rows are in the encrypted samples' "
               "order\n";
     else
-      out.identifiers = kept_identifiers(keys, *scored);
+      out.identifiers = std::move(opened.identifiers);
   }
   save_scores(options.out, out, options.publish ? kForAnybody : kForTheOwner);
   report = opened.judgement;

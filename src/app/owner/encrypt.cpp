@@ -53,7 +53,7 @@ void whiten(const CommonOptions& common, const WhitenOptions& options) {
     throw DataError(name + ": " + std::to_string(features.cols()) +
                     " features, fewer than the components asked for");
   Whitening whitening = Whitening::fit(features, options.epsilon, options.components);
-  whitening.set_origin(set.feature_names, set.pooling);
+  whitening.set_origin(set.feature_names, set.pooling, set.encoder);
   whitening.save(options.out);
   const nlohmann::json report = {{"reading", reading.details},
                                  {"samples", features.rows()},
@@ -114,6 +114,14 @@ void check_validation_options(const EncryptOptions& options) {
     throw DataError("--unlabelled is for prediction: nothing is trained, so no --config");
   if (!options.unlabelled && !options.trained_on.empty())
     throw DataError("--trained-on goes with --unlabelled: which training set the samples are as");
+  if (options.unlabelled && (!options.source.labels.empty() || !options.seed.empty()))
+    throw DataError(
+        "--unlabelled is for prediction: no labels are read and the order stays, so neither "
+        "--labels nor "
+        "--seed");
+  if (!fraction && !file && !options.validation_out.empty())
+    throw DataError(
+        "--validation-out needs --validation or --validation-fraction: what goes there");
   if (!file && !options.validation.labels.empty())
     throw DataError("--validation-labels needs --validation, the features");
 }
@@ -169,6 +177,7 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
   if (whitening) {
     source.feature_names = whitening->feature_names();
     source.pooling = whitening->pooling();
+    source.encoder = whitening->encoder();
   }
   if (options.unlabelled) {
     std::optional<DataId> said;
@@ -179,6 +188,7 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
       if (const auto training = training_set_of(keys, said, map, name)) {
         if (source.feature_names.empty()) source.feature_names = training->feature_names;
         if (source.pooling.empty()) source.pooling = training->pooling;
+        if (source.encoder.empty()) source.encoder = training->encoder;
       }
     set = load_features(source, &reading, &identifiers);
     for (NamedColumn& column : identifiers)
@@ -199,6 +209,7 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
       compare_groups_with(set, source.columns);
       source.feature_names = set.feature_names;
       source.pooling = set.pooling;
+      source.encoder = set.encoder;
       source.part = Part::kValidation;
       if (same_features(options.source, source))
         throw DataError(quoted_path(source.features) +

@@ -152,6 +152,7 @@ void evaluate(const CommonOptions& common, EvaluateOptions options) {
     source.classes.names = names;
     source.feature_names = decrypted.feature_names;
     source.pooling = decrypted.pooling;
+    source.encoder = decrypted.encoder;
     source.columns.known_label.name = decrypted.label_name;
     // A table with a header and without that name is refused: any other column may be another answer.
     if (source.labels.empty() && !decrypted.label_name.empty())

@@ -56,7 +56,7 @@ EncoderFeatures picture_features(const CommonOptions& common, const ExtractOptio
           pictures.names(),     pictures.classes(),
           pictures.labels(),    "pictures",
           std::move(report),    bits,
-          pictures.groups()};
+          pictures.groups(),    extractor.identity()};
 }
 
 }  // namespace blindtuner::app

@@ -86,7 +86,7 @@ EncoderFeatures text_features(const CommonOptions& common, const ExtractOptions&
           texts.names,          texts.classes,
           texts.labels,         "texts",
           std::move(report),    16,
-          texts.groups};
+          texts.groups,         extractor.identity()};
 }
 
 }  // namespace blindtuner::app

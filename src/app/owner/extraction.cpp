@@ -131,6 +131,7 @@ void finish_extraction(const CommonOptions& common, const ExtractOptions& option
   for (const Sha256Digest& digest : extracted.digests)
     digests.push_back(to_hex(std::span(digest).first(16)));
   members["digests"] = npy_bytes(digests);
+  members["encoder"] = npy_bytes(std::vector<std::string>{samples.encoder});
   if (samples.picture_bits != 16)
     members["picture_bits"] =
         npy_bytes(Eigen::MatrixXd::Constant(1, 1, samples.picture_bits).eval());

@@ -55,6 +55,7 @@ struct EncoderFeatures {
   nlohmann::json report;
   int picture_bits = 16;  ///< of 16-bit files, how many were used
   SampleGroups groups{};  ///< of all samples
+  std::string encoder{};  ///< Dataset::encoder
 };
 
 /// What an encoder that was loaded with these poolings gives.

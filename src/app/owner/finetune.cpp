@@ -80,6 +80,14 @@ void check_options(const FinetuneOptions& o) {
     throw DataError("--validation-features goes with --features");
   if (!o.validation.labels.empty() && o.validation.features.empty())
     throw DataError("--validation-labels needs --validation-features");
+  if (!o.validation.features.empty() && o.validation_fraction > 0)
+    throw DataError("finetune takes one of --validation-features and --validation-fraction");
+  if (!extracted && (!e.model.empty() || !e.text_model.empty() || !e.images_root.empty() ||
+                     !e.split.empty() || !e.test_split.empty() || e.image_size > 0))
+    throw DataError(
+        "--features are made already: --model, --text-model, --image-size, --images-root, --split "
+        "and "
+        "--test-split go with --images, --texts or --pairs");
   if (!o.test.labels.empty() && o.test.features.empty() && e.test_images.empty())
     throw DataError("--test-labels needs --test-features or --test-images");
 }
@@ -217,6 +225,7 @@ FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,
     source.classes = {data.sets.train.class_names, 0, train.classes.numbered};
     source.feature_names = data.sets.train.feature_names;
     source.pooling = data.sets.train.pooling;
+    source.encoder = data.sets.train.encoder;
     source.several_poolings = true;
     if (same_features(train, source))
       throw DataError(quoted_path(source.features) + ": the same features for training and for " +
@@ -359,7 +368,8 @@ void add_data_options(Command& command, FinetuneOptions& o) {
   command.add_option("--features", o.train.features, "or features: .npy, .npz, a table or IDX");
   command.add_option("--labels", o.train.labels,
                      "labels, one a sample, when they are in a file of their own");
-  command.add_option("--test-features", o.test.features, "the test set's features");
+  const Option test_features =
+      command.add_option("--test-features", o.test.features, "the test set's features");
   command.add_option("--test-labels", o.test.labels, "and labels");
   command.add_option("--validation-features", o.validation.features,
                      "a validation set of their own");
@@ -378,6 +388,7 @@ void add_data_options(Command& command, FinetuneOptions& o) {
   command.add_option("--path-column", o.train.columns.path, "of a table of pictures or pairs");
   add_number(command, "--test-fraction", o.test_fraction,
              "share of every class to test with, when there is no test set", 0.001, 0.9)
+      .excludes(test_features)
       .show_default();
   add_number(command, "--validation-fraction", o.validation_fraction,
              "share of every class to validate with; 0: no early stopping; a tenth "
@@ -466,6 +477,7 @@ void add_finetune(Program& program) {
                    "together at most",
                    0.0, 1e6)
             .show_default();
+        command.need("--publish", {"--budget"});
         command.add_option("--server", o->run.server, "the server's program (beside this one)");
         command.also_writes([o] { return RunFolder::results(o->out, features_made(*o)); });
         return [&program, o] { finetune(program.options(), *o); };

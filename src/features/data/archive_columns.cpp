@@ -57,8 +57,9 @@ std::vector<NamedColumn> archive_keys(const NpzArchive& archive, std::size_t row
 std::vector<std::string> unused_members(const NpzArchive& archive, const std::string& features,
                                         const std::vector<std::string>& taken) {
   // What `extract` writes beside the features.
-  const std::vector<std::string> own = {"digests",    "pooling",      "poolings", "pooling_columns",
-                                        "label_name", "group_column", "groups",   "picture_bits"};
+  const std::vector<std::string> own = {"digests",         "pooling",      "poolings",
+                                        "pooling_columns", "label_name",   "group_column",
+                                        "groups",          "picture_bits", "encoder"};
   const auto is_in = [](const std::vector<std::string>& names, const std::string& name) {
     return std::find(names.begin(), names.end(), name) != names.end();
   };

@@ -55,8 +55,11 @@ bool add_label(const Table& table, const TableColumns& columns, std::size_t row,
   const std::string_view field = without_blanks(fields.fields[*columns.label]);
   if (is_missing_label(field) && !(columns.dash_is_class && field == "-")) {
     if (skip_missing) return false;
-    throw DataError(table.where(row) + ", " + columns.column_text(*columns.label) + ": no label (" +
-                    shown_field(field) + "); add it, or leave such rows out with --skip-missing");
+    throw DataError(
+        table.where(row) + ", " + columns.column_text(*columns.label) + ": no label (" +
+        shown_field(field) +
+        "); add it, or leave such rows out with --skip-missing, which a table of labels alone "
+        "does not know");
   }
   const auto value = table_number(field, columns.mark);
   if (value && *value != std::floor(*value))

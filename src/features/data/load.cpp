@@ -152,6 +152,20 @@ void require_ids(const DataSource& source, const Dataset& set) {
                          : ": has no room for identifiers of its rows, expected a table or .npz"));
 }
 
+/// What `extract` noted of the encoder. Throws DataError for another one's features: of the same width, perhaps, and of
+/// another meaning.
+void apply_encoder(const NpzArchive& archive, const DataSource& source, Dataset& set) {
+  if (!archive.contains("encoder")) return;
+  const std::vector<std::string> noted = archive.strings("encoder");
+  if (noted.size() != 1) return;
+  set.encoder = noted[0];
+  if (!source.encoder.empty() && set.encoder != source.encoder)
+    throw DataError(
+        archive.name() +
+        ": features that 'extract' made with another model, or other settings of it such as "
+        "--image-size, than those of the training: make them as it made those");
+}
+
 /// What `extract` noted of the pooling, and the features' columns of the one that is asked for.
 void apply_pooling(const NpzArchive& archive, const DataSource& source, Dataset& set) {
   if (!archive.contains("pooling")) return;
@@ -314,6 +328,7 @@ Dataset load_features(const DataSource& source, Reading* told,
       const std::string member = members_of(archive, source, false, reading).features;
       set.features = archive.samples(member);
       take_ids(archive, source, set);
+      apply_encoder(archive, source, set);
       apply_pooling(archive, source, set);
       std::vector<std::string> unreadable;
       if (identifiers != nullptr)
@@ -378,6 +393,7 @@ Dataset load_dataset(const DataSource& source, Reading* told,
       set.digests = archive.strings("digests");
       if (set.digests.size() != static_cast<std::size_t>(set.features.rows())) set.digests.clear();
     }
+    apply_encoder(archive, source, set);
     apply_pooling(archive, source, set);
     if (!source.labels.empty() || identifiers != nullptr)
       beside_features = archive_keys(archive, static_cast<std::size_t>(set.features.rows()),
@@ -426,9 +442,14 @@ Dataset load_dataset(const DataSource& source, Reading* told,
     // As pandas writes a series that has no name.
     const bool headed = !source.labels.empty() && kind_of(source.labels) == Kind::kTable &&
                         words.size() == samples + 1 && words.words()[words.index(0)] == "0";
-    throw DataError(labelled + ": " + std::to_string(words.size()) + " labels for " +
-                    std::to_string(samples) + " samples in " + name +
-                    (headed ? "; if the first line, 0, is the column's name, call it label" : ""));
+    throw DataError(
+        labelled + ": " + std::to_string(words.size()) + " labels for " + std::to_string(samples) +
+        " samples in " + name +
+        (headed ? "; if the first line, 0, is the column's name, call it label" : "") +
+        (source.columns.skip_missing && !source.labels.empty()
+             ? "; of rows that --skip-missing leaves out nobody knows the labels: have both in "
+               "one table"
+             : ""));
   }
   // Samples that differ in the sign of a zero alone are equal.
   set.features.array() += 0.0F;

@@ -27,6 +27,7 @@ struct DataSource {
   std::vector<std::string> feature_names;
   /// .npz of `extract`: Dataset::pooling of another set, or which of several; empty: not known.
   std::string pooling;
+  std::string encoder;            ///< likewise Dataset::encoder
   bool several_poolings = false;  ///< Dataset::poolings may be left to be chosen from
   /// Dataset::ids are wanted: of a table the column that `columns.id` names, of an .npz the member, or `ids`.
   bool identified = false;

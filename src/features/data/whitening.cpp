@@ -301,10 +301,12 @@ std::size_t Whitening::unused_columns() const {
   return static_cast<std::size_t>((map_.rowwise().squaredNorm().array() == 0).count());
 }
 
-void Whitening::set_origin(std::vector<std::string> names, std::string pooling) {
+void Whitening::set_origin(std::vector<std::string> names, std::string pooling,
+                           std::string encoder) {
   require(names.empty() || names.size() == input_width(), "whitening: names");
   feature_names_ = std::move(names);
   pooling_ = std::move(pooling);
+  encoder_ = std::move(encoder);
 }
 
 Sha256Digest Whitening::digest() const {
@@ -374,6 +376,7 @@ void Whitening::save(const std::filesystem::path& path) const {
       {"epsilon", npy_bytes(Eigen::MatrixXd(Eigen::MatrixXd::Constant(1, 1, epsilon_)))}};
   if (!feature_names_.empty()) members["feature_names"] = npy_bytes(feature_names_);
   if (!pooling_.empty()) members["pooling"] = npy_bytes(std::vector<std::string>{pooling_});
+  if (!encoder_.empty()) members["encoder"] = npy_bytes(std::vector<std::string>{encoder_});
   write_npz(path, members, kForTheOwner);
 }
 
@@ -409,6 +412,11 @@ Whitening Whitening::load(const std::filesystem::path& path) {
     const std::vector<std::string> pooling = archive.strings("pooling");
     if (pooling.size() != 1) refuse(std::to_string(pooling.size()) + " poolings, expected one");
     w.pooling_ = pooling[0];
+  }
+  if (archive.contains("encoder")) {
+    const std::vector<std::string> encoder = archive.strings("encoder");
+    if (encoder.size() != 1) refuse(std::to_string(encoder.size()) + " encoders, expected one");
+    w.encoder_ = encoder[0];
   }
   return w;
 }

@@ -65,10 +65,12 @@ class Whitening {
   const std::vector<std::string>& feature_names() const { return feature_names_; }
   /// What an encoder was pooled by for them; empty: not known.
   const std::string& pooling() const { return pooling_; }
-  /// The two. Throws ContractError for another number of names than d, or none.
-  void set_origin(std::vector<std::string> names, std::string pooling);
+  /// What made them (Dataset::encoder); empty: not known.
+  const std::string& encoder() const { return encoder_; }
+  /// The three. Throws ContractError for another number of names than d, or none.
+  void set_origin(std::vector<std::string> names, std::string pooling, std::string encoder = {});
 
-  /// SHA-256 of mean, map and the origin, where it is known: what tells two maps apart.
+  /// SHA-256 of mean, map, names and pooling, where it is known: what tells two maps apart.
   Sha256Digest digest() const;
 
   /// samples x d -> samples x k. Throws DataError on another width.
@@ -81,7 +83,7 @@ class Whitening {
   LinearClassifier unfold(const LinearClassifier& whitened) const;
 
   /// An .npz archive with members mean (d x 1), map (d x k), eigenvalues (d x 1), epsilon (1 x 1),
-  /// all double, feature_names (d texts) and pooling (one) where they are known: whole or absent, and
+  /// all double, feature_names (d texts), pooling and encoder (one) where they are known: whole or absent, and
   /// its owner's alone, since they are moments of the features; read with every shape checked against
   /// the others. Throws DataError.
   void save(const std::filesystem::path& path) const;
@@ -99,7 +101,7 @@ class Whitening {
   Eigen::MatrixXd map_;
   double epsilon_ = kDefaultEpsilon;
   std::vector<std::string> feature_names_;
-  std::string pooling_;
+  std::string pooling_, encoder_;
 };
 
 }  // namespace blindtuner::features

@@ -37,16 +37,25 @@ PictureExtractor PictureExtractor::load(const std::filesystem::path& model,
   return {std::move(files), std::move(loaded)};
 }
 
-Sha256Digest PictureExtractor::recipe(int picture_bits) const {
+std::string PictureExtractor::settings() const {
   const VisionConfig& config = model_.config();
   std::ostringstream text;
   text.precision(17);
   text << kPictureRecipe << "; " << preprocessing_.text() << "; " << config.heads
        << " heads, epsilon " << config.epsilon << ", activation "
        << static_cast<int>(config.activation) << (config.distilled ? ", distilled" : "")
-       << (config.mean_pooled ? ", mean" : "") << "; pooling " << model_.pooling().text();
-  if (picture_bits != 16) text << "; " << picture_bits << " bits";
-  return Sha256().add(files_.digest()).add(text.str()).finish();
+       << (config.mean_pooled ? ", mean" : "");
+  return text.str();
+}
+
+std::string PictureExtractor::identity() const {
+  return to_hex(Sha256().add(files_.digest()).add(settings()).finish()).substr(0, 32);
+}
+
+Sha256Digest PictureExtractor::recipe(int picture_bits) const {
+  std::string text = settings() + "; pooling " + model_.pooling().text();
+  if (picture_bits != 16) text += "; " + std::to_string(picture_bits) + " bits";
+  return Sha256().add(files_.digest()).add(text).finish();
 }
 
 Extracted PictureExtractor::extract(const PictureReader& pictures, int picture_bits,

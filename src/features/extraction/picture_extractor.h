@@ -28,6 +28,8 @@ class PictureExtractor {
 
   const VisionTransformer& model() const { return model_; }
   const Preprocessing& preprocessing() const { return preprocessing_; }
+  /// Of what makes features, whatever the pooling and the files of 16 bits: Dataset::encoder. Throws DataError.
+  std::string identity() const;
   /// Of everything that makes features out of a picture's bytes: the key of a cache. Throws DataError.
   Sha256Digest recipe(int picture_bits) const;
   /// picture_bits: of 16-bit files, how many they use. `cache` may be null. Throws DataError.
@@ -35,6 +37,7 @@ class PictureExtractor {
                     FeatureCache* cache, const ExtractionListener& listener) const;
 
  private:
+  std::string settings() const;
   PictureExtractor(ModelFiles files, VisionTransformer model);
   ModelFiles files_;
   VisionTransformer model_;

@@ -23,7 +23,7 @@ TextExtractor TextExtractor::load(const std::filesystem::path& model, PoolingPla
   return TextExtractor(TextEncoder::load(model, std::move(pooling)));
 }
 
-Sha256Digest TextExtractor::recipe() const {
+std::string TextExtractor::settings() const {
   const TextConfig& config = model_.config();
   std::ostringstream text;
   text.precision(17);
@@ -32,8 +32,18 @@ Sha256Digest TextExtractor::recipe() const {
        << ", first position " << config.first_position << ", closing " << config.closing
        << ", modes";
   for (const TextMode mode : config.modes) text << ' ' << static_cast<int>(mode);
-  text << "; pooling " << model_.pooling().text();
-  return Sha256().add(model_.digest()).add(text.str()).finish();
+  return text.str();
+}
+
+std::string TextExtractor::identity() const {
+  // The prompt is before every text, and so among the tokens that the cache knows.
+  return to_hex(Sha256().add(model_.digest()).add(settings()).add(model_.config().prompt).finish())
+      .substr(0, 32);
+}
+
+Sha256Digest TextExtractor::recipe() const {
+  const std::string text = settings() + "; pooling " + model_.pooling().text();
+  return Sha256().add(model_.digest()).add(text).finish();
 }
 
 Extracted TextExtractor::extract(std::span<const std::string> texts, FeatureCache* cache,

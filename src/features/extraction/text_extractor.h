@@ -22,6 +22,8 @@ class TextExtractor {
 
   const TextEncoder& model() const { return model_; }
   const Tokenizer& tokenizer() const { return *tokenizer_; }
+  /// Of what makes features of texts, whatever the pooling: Dataset::encoder. Throws DataError.
+  std::string identity() const;
   /// Of everything that makes features out of a text's tokens: the key of a cache. Throws DataError.
   Sha256Digest recipe() const;
   /// Told of every text, the model's prompt before it, what its tokens are; called on many threads.
@@ -31,6 +33,7 @@ class TextExtractor {
                     const ExtractionListener& listener, const Seen& seen = {}) const;
 
  private:
+  std::string settings() const;
   explicit TextExtractor(TextEncoder model);
   TextEncoder model_;
   std::unique_ptr<const Tokenizer> tokenizer_;

@@ -138,7 +138,8 @@ Dataset of_pooling(const Dataset& set, const std::string& pooling, const std::st
           set.label_name,
           set.groups,
           set.ids,
-          set.places};
+          set.places,
+          set.encoder};
 }
 
 namespace {
@@ -196,6 +197,7 @@ Dataset select(const Dataset& set, std::span<const std::uint32_t> indices) {
   out.class_names = set.class_names;
   out.feature_names = set.feature_names;
   out.pooling = set.pooling;
+  out.encoder = set.encoder;
   out.label_name = set.label_name;
   out.poolings = set.poolings;
   out.places.lines = set.places.lines;

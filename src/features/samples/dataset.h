@@ -57,6 +57,8 @@ struct Dataset {
   SampleGroups groups{};
   std::vector<std::string> ids{};  ///< by which others know the rows, as asked for, or none
   SamplePlaces places{};
+  /// Names what `extract` made features with, whatever the pooling: model, settings, preparation; empty: not noted.
+  std::string encoder{};
 
   std::size_t size() const { return labels.size(); }
   std::size_t width() const { return static_cast<std::size_t>(features.cols()); }

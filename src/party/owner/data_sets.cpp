@@ -35,6 +35,7 @@ json to_json(const RecordedDataSet& set) {
   if (set.rows != RowOrder::kUnknown) out["rows"] = set.rows == RowOrder::kKept ? "kept" : "mixed";
   if (set.map) out["map"] = *set.map;
   if (!set.split.empty()) out["split"] = set.split;
+  if (!set.encoder.empty()) out["encoder"] = set.encoder;
   if (!set.class_samples.empty()) out["class_samples"] = set.class_samples;
   return out;
 }
@@ -58,6 +59,7 @@ RecordedDataSet from_json(const JsonIn& in) {
   in.take("identifiers", out.identifiers);
   in.take("label_name", out.label_name);
   in.take("split", out.split);
+  in.take("encoder", out.encoder);
   std::string rows;
   in.take("rows", rows);
   // What is predicted was never mixed.

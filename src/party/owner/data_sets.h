@@ -4,7 +4,7 @@
 // data-sets-<first 16 digits of the key set's identity>.json, sealed (party/owner/sealed_record.h):
 //   {"data_sets": [{"id", "contents", "file", "use", "samples", "labelled", "seed", "map",
 //                  "class_samples", "class_names", "feature_names", "pooling", "label_name",
-//                  "held_out", "identifiers", "rows", "split"}, ..]}; the last eight where they are known, or true
+//                  "held_out", "identifiers", "rows", "split", "encoder"}, ..]}; the last nine where they are known, or true
 // identifiers-<those digits>-<first 16 of the data set's>.json, sealed: whose the samples of a set to be
 // predicted are, in the encrypted file's order:
 //   {"data", "columns": [{"name", "fields": [..]}, ..]}
@@ -52,6 +52,7 @@ struct RecordedDataSet {
   /// Names what a part was held out of, once for what is held out and for the rest: rows that are drawn by the same seed
   /// are others as soon as there are others to draw from. Earlier programs did not record it.
   std::string split{};
+  std::string encoder{};  ///< Dataset::encoder; or none
 
   /// The row of each sample; empty: its own place. None where nobody knows it.
   std::optional<std::vector<std::uint32_t>> rows_of_samples() const;

@@ -32,6 +32,7 @@ nlohmann::json classifier_json(const DecryptedModel& decrypted) {
   if (!decrypted.class_names.empty()) out["class_names"] = decrypted.class_names;
   if (!decrypted.feature_names.empty()) out["feature_names"] = decrypted.feature_names;
   if (!decrypted.pooling.empty()) out["pooling"] = decrypted.pooling;
+  if (!decrypted.encoder.empty()) out["encoder"] = decrypted.encoder;
   if (!decrypted.label_name.empty()) out["label_name"] = decrypted.label_name;
   if (decrypted.trained_logit > 0) out["trained_logit"] = decrypted.trained_logit;
   if (!decrypted.column_owners.empty()) out["column_owners"] = decrypted.column_owners;
@@ -80,6 +81,7 @@ DecryptedModel classifier_from_json(const fs::path& path) {
                               quoted_path(path));
   in.take("feature_names", out.feature_names);
   in.take("pooling", out.pooling);
+  in.take("encoder", out.encoder);
   in.take("label_name", out.label_name);
   in.take("column_owners", out.column_owners);
   in.take("trained_logit", out.trained_logit);
@@ -170,6 +172,8 @@ void save_classifier(const fs::path& path, const DecryptedModel& model, unsigned
           npy_bytes(Eigen::MatrixXd::Constant(1, 1, model.trained_logit).eval());
     if (!model.pooling.empty())
       members["pooling"] = npy_bytes(std::vector<std::string>{model.pooling});
+    if (!model.encoder.empty())
+      members["encoder"] = npy_bytes(std::vector<std::string>{model.encoder});
     if (!model.label_name.empty())
       members["label_name"] = npy_bytes(std::vector<std::string>{model.label_name});
     write_npz(path, members, mode);
@@ -198,8 +202,9 @@ DecryptedModel load_classifier(const fs::path& path) {
     if (archive.contains("classes")) out.class_names = archive.strings("classes");
     if (archive.contains("feature_names")) out.feature_names = archive.strings("feature_names");
     if (archive.contains("column_owners")) out.column_owners = archive.strings("column_owners");
-    for (const auto& [member, to] :
-         {std::pair{"pooling", &out.pooling}, {"label_name", &out.label_name}}) {
+    for (const auto& [member, to] : {std::pair{"pooling", &out.pooling},
+                                     {"encoder", &out.encoder},
+                                     {"label_name", &out.label_name}}) {
       if (!archive.contains(member)) continue;
       const std::vector<std::string> text = archive.strings(member);
       if (text.size() == 1) *to = text[0];

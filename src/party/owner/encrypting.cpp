@@ -68,7 +68,7 @@ DataId encrypt_to(const std::filesystem::path& out, const OwnerFolder& keys, con
                        use.use, samples, !labels.empty(), use.seed, use.map,
                        class_counts(labels, static_cast<int>(layout.classes)), set.class_names,
                        set.feature_names, set.pooling, set.label_name, use.held_out,
-                       !use.identifiers.empty(), use.rows, use.split});
+                       !use.identifiers.empty(), use.rows, use.split, set.encoder});
     } catch (const DataError&) {
       std::error_code ignored;
       std::filesystem::remove(identifiers_path(keys, file.info.id), ignored);

@@ -136,7 +136,7 @@ class Finetuning {
     if (settings().epsilon == 0) return;
     Dataset& train = run_.sets.train;
     run_.whitening = Whitening::fit(train.features, settings().epsilon);
-    run_.whitening->set_origin(train.feature_names, train.pooling);
+    run_.whitening->set_origin(train.feature_names, train.pooling, train.encoder);
     run_.whitening->save(files_.whitening);
     train.features = run_.whitening->apply(std::move(train.features));
     for (const auto& [set, name] : others())
@@ -204,8 +204,9 @@ class Finetuning {
     begun = 0.5;
     run_.approximate = rehearse_as_encrypted(run);
     task.finish();
-    const std::string problem =
+    std::string problem =
         out_of_range(run.circuit, largest_logit_of_training(run, run_.approximate));
+    if (problem.empty()) problem = rounds_out_of_range(run.circuit, run_.approximate);
     if (problem.empty()) return;
     if (!settings().unchecked) throw DataError(problem + "; " + host_.advice_on_range);
     host_.listener.tell(problem);
@@ -312,10 +313,15 @@ LinearClassifier FinetuningResult::balanced(const LinearClassifier& of) const {
 }
 
 DecryptedModel FinetuningResult::on_features(const LinearClassifier& of) const {
-  return party::balanced(
-      {whitening ? whitening->unfold(of) : of, LogitLimit::of(circuit_named(file.training.circuit)),
-       sets.train.class_names, sets.train.feature_names, sets.train.pooling, sets.train.label_name},
-      class_counts(sets.train.labels, sets.train.classes), settings.balance);
+  DecryptedModel model{whitening ? whitening->unfold(of) : of,
+                       LogitLimit::of(circuit_named(file.training.circuit)),
+                       sets.train.class_names,
+                       sets.train.feature_names,
+                       sets.train.pooling,
+                       sets.train.label_name};
+  model.encoder = sets.train.encoder;
+  return party::balanced(std::move(model), class_counts(sets.train.labels, sets.train.classes),
+                         settings.balance);
 }
 
 nlohmann::json FinetuningResult::rounds() const {

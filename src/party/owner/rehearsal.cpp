@@ -58,6 +58,21 @@ double largest_logit_of_training(const RehearsedRun& run, const PlainResult& res
   return of_model <= of_steps ? of_steps : std::isnan(of_steps) ? of_steps : of_model;
 }
 
+std::string rounds_out_of_range(const HeadCircuit& circuit, const PlainResult& result) {
+  const double most = largest_score(circuit);
+  for (const ValidationRound& round : result.rounds) {
+    if (std::isfinite(round.score.loss) && round.score.max_logit <= most) continue;
+    char text[300];
+    std::snprintf(
+        text, sizeof text,
+        "in the clear, these settings take the scores of validation round %d, after %d steps, to "
+        "%.3g, beyond the %.3g that ciphertexts hold: the run would end there without a result",
+        round.round, round.steps, round.score.max_logit, most);
+    return text;
+  }
+  return "";
+}
+
 std::string out_of_range(const HeadCircuit& circuit, double largest) {
   if (largest <= circuit.stable_range) return "";
   char text[300];

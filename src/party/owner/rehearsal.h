@@ -36,6 +36,11 @@ double largest_logit_of_steps(const PlainResult& result, int steps);
 /// model gives on the training samples; NaN if one is.
 double largest_logit_of_training(const RehearsedRun& run, const PlainResult& result);
 
+/// A line for settings that take the scores of some round of validation beyond what ciphertexts hold, or to what are no
+/// numbers: opened, these would be refused, and a refused round ends its run with all that the rounds before have given.
+/// Empty for others.
+std::string rounds_out_of_range(const HeadCircuit& circuit, const PlainResult& result);
+
 /// A line for settings that take logits to `largest`, beyond what the circuit stands; empty for
 /// others.
 std::string out_of_range(const HeadCircuit& circuit, double largest);

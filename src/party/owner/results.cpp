@@ -78,8 +78,21 @@ void complete(DecryptedModel& model, const ModelFile& file, const OwnerFolder& k
   if (!trained_on) return;
   model.class_names = trained_on->class_names;
   model.label_name = trained_on->label_name;
+  model.pooling = trained_on->pooling;
+  model.encoder = trained_on->encoder;
   const auto width = static_cast<std::size_t>(model.classifier.weights.cols());
   if (trained_on->feature_names.size() == width) model.feature_names = trained_on->feature_names;
+}
+
+std::vector<NamedColumn> identifiers_of(const OwnerFolder& keys, const RecordedDataSet& scored) {
+  try {
+    return kept_identifiers(keys, scored);
+  } catch (const DataError& problem) {
+    throw DataError(
+        problem.what() +
+        std::string(": put it back where it was, or have the scores as .npy, which do not "
+                    "say whose they are"));
+  }
 }
 
 /// What scores are published with: their errors are those of the model that made them, and more.
@@ -176,6 +189,7 @@ OpenedScores decrypt_scores(Disclosure& door, const OwnerFolder& keys,
                     "each is: score the rows encrypted for prediction");
   if (file.trained_on)
     out.by_place = require_columns_of_training(keys, file.data, *file.trained_on, name);
+  if (request.identifiers && scored) out.identifiers = identifiers_of(keys, *scored);
   out.limit = LogitLimit::of(circuit_named(file.circuit));
   Origin origin = origin_of(name, file.data);
   origin.rule = rule_of(out.limit, {});

@@ -63,6 +63,8 @@ struct ScoresRequest {
   ExpectedRun expected;
   std::optional<DataId> data;  ///< which data set they are of, where that is known
   bool rows_needed = false;    ///< refused where nobody knows which row each sample is
+  bool identifiers =
+      false;  ///< OpenedScores::identifiers are wanted; their record is read before anything is opened
   std::optional<PublicationRequest> publication;
 };
 
@@ -73,6 +75,7 @@ struct OpenedScores {
   bool rows_known = true;                ///< false: in the encrypted samples' order, which is mixed
   bool rows_put_back = false;            ///< that was not the encrypted samples' order
   std::vector<std::string> class_names;  ///< of the training set, or none
+  std::vector<NamedColumn> identifiers;  ///< whose each sample is, where that is kept
   std::optional<int> planned;            ///< steps of the whole run, where that is known
   std::string by_place;                  ///< require_columns_of_training()'s remark, or empty
   Published published;                   ///< noise and bits, where they are published

@@ -473,6 +473,8 @@ class Study(Base):
         self.refused(study("combine", *ward, f"{part},{part}"), "has another part here")
         self.refused(study("combine", "lab", "--features", of_lab, "--id-column", "mrn", "--parts", part),
                      "'lab' is none of the study's owners, or has another part here")
+        self.refused(run(SERVER, "study", "--folder", folder / "server", "--exchange", exchange, "--once", INSECURE),
+                     "or is it not mounted?")
         self.assertFalse(exchange.exists())
 
 

@@ -6,7 +6,6 @@
 #include "api/common/state.h"
 #include "api/common/study_status.h"
 #include "party/server/study/study_training.h"
-#include "transport/folder/folder_channel.h"
 
 namespace blindtuner {
 namespace {
@@ -20,10 +19,7 @@ struct StudyServer::State {
   struct Party {
     Party(const Context& context, const fs::path& folder, const fs::path& exchange, bool changes,
           const std::function<void(const std::string&, double)>& progress)
-        : server({folder,
-                  // Who only looks does not keep from its work whoever is at work.
-                  std::make_shared<transport::FolderChannel>(exchange,
-                                                             changes ? "server" : "server-looks"),
+        : server({folder, party::study_server_channel(folder, exchange, changes),
                   context.allows_insecure(), changes, progress}),
           training(server, events(progress)) {}
 

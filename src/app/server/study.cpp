@@ -53,14 +53,14 @@ void study(const CommonOptions& common, const StudyOptions& o) {
   if (!o.audit.empty()) return audit_study(common, o);
   const bool changes = !o.status;
   std::optional<ProgressBar> bar;
-  StudyServer server(
-      {o.folder, std::make_shared<FolderChannel>(o.exchange, changes ? "server" : "server-looks"),
-       common.allow_insecure, changes, [&](const std::string& task, double fraction) {
-         if (fraction == 0) bar.emplace(task, common.quiet);
-         if (!bar) return;
-         bar->update(fraction);
-         if (fraction == 1) bar.reset();
-       }});
+  StudyServer server({o.folder, study_server_channel(o.folder, o.exchange, changes),
+                      common.allow_insecure, changes,
+                      [&](const std::string& task, double fraction) {
+                        if (fraction == 0) bar.emplace(task, common.quiet);
+                        if (!bar) return;
+                        bar->update(fraction);
+                        if (fraction == 1) bar.reset();
+                      }});
   if (changes) warn_if_readable_by_others(o.folder / "identity");
   int at = -1;
   TrainingEvents events;

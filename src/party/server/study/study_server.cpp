@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/path.h"
 #include "io/file_stream.h"
+#include "transport/folder/folder_channel.h"
 
 namespace blindtuner::party {
 namespace {
@@ -99,6 +100,14 @@ MadeStudyKeys add_up_shares(StudyMember& member, const fs::path& evaluation_keys
   evaluation.release();
   if (progress) progress(1);
   return made;
+}
+
+std::shared_ptr<Channel> study_server_channel(const fs::path& folder, const fs::path& exchange,
+                                              bool changes) {
+  const fs::path joined = folder / "said" / study_record_name("join", 0, std::string(kServerName));
+  // Who only looks does not keep from its work whoever is at work.
+  return std::make_shared<FolderChannel>(exchange, changes ? "server" : "server-looks",
+                                         changes && !path_exists(joined));
 }
 
 StudyServer::StudyServer(StudyServerOptions options)

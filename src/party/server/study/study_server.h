@@ -19,6 +19,10 @@ struct StudyServerOptions {
   std::function<void(const std::string& task, double fraction)> progress{};
 };
 
+/// The exchange, for the server at work or for who only looks; made by a server that has joined no study yet alone.
+std::shared_ptr<Channel> study_server_channel(const std::filesystem::path& folder,
+                                              const std::filesystem::path& exchange, bool changes);
+
 class StudyServer : public StudyMember {
  public:
   explicit StudyServer(StudyServerOptions options);

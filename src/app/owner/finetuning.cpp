@@ -290,7 +290,6 @@ json finetune_encrypted(const CommonOptions& common, const RunOptions& options,
   report["reading"] = data.reading;
   if (!data.poolings.is_null()) report["pooling_choice"] = data.poolings;
   report["bytes"] = bytes_of(files, run.sets.validation.has_value());
-  (void)folder.staged(page_path(files.report).filename().string());
   write_reports(files.report, report);
   folder.finish();
   return report;

@@ -66,6 +66,21 @@ TEST(Json, AsManyValuesAsMemoryHas) {
             "x: more than 16777216 values and names in its JSON");
 }
 
+// One word of all bytes there may be: the parser keeps it as it stands and as it is meant.
+TEST(Json, AsManyBytesAsMayBe) {
+  const TemporaryFolder folder;
+  const auto read = [&](std::size_t bytes) {
+    std::string text(bytes, 'x');
+    text.front() = text.back() = '"';
+    put_file(folder / "x.json", text);
+    text = {};
+    return within_memory(5 * kMaxJsonBytes, [&] { read_json(folder / "x.json"); });
+  };
+  EXPECT_EQ(read(kMaxJsonBytes), "good");
+  EXPECT_NE(read(kMaxJsonBytes + 1).find("268435457 bytes, expected at most 268435456"),
+            std::string::npos);
+}
+
 // The parser's own callback looks through a list again after every object in it.
 TEST(Json, ManyObjectsTakeNoLongerThanTheyMust) {
   std::string text = "[{}";

@@ -146,7 +146,9 @@ StoredPicture decode_png(Bytes file, const std::string& where, int bits) {
   out.picture.width = static_cast<int>(width);
   out.picture.height = static_cast<int>(height);
   if (bits < 16 && png_get_bit_depth(reader.png, reader.info) == 16) {
-    for (const std::uint16_t sample : wide_samples(reader, width, height, where))
+    const std::vector<std::uint16_t> samples = wide_samples(reader, width, height, where);
+    out.picture.rgb.reserve(samples.size());
+    for (const std::uint16_t sample : samples)
       out.picture.rgb.push_back(static_cast<std::uint8_t>(std::min(sample >> (bits - 8), 255)));
   } else {
     out.picture.rgb.resize(3 * width * height);

@@ -166,6 +166,7 @@ Table::Table(const std::filesystem::path& path)
   if (text_.starts_with("{\"") || text_.starts_with("[{"))
     throw DataError(name_ +
                     ": JSON, expected a table (of pandas: read_json(.., lines=True).to_csv(..))");
+  count_lines();
   choose_separator(path);
   choose_quoting();
   index();
@@ -190,6 +191,16 @@ std::string Table::text_of(char separator) {
     default:
       return "commas";
   }
+}
+
+void Table::count_lines() {
+  const bool open = !text_.empty() && text_.back() != '\n';
+  const std::size_t lines =
+      static_cast<std::size_t>(std::count(text_.begin(), text_.end(), '\n')) + (open ? 1 : 0);
+  if (lines > kMaxTableLines)
+    throw DataError(name_ + ": " + std::to_string(lines) + " lines, expected at most " +
+                    std::to_string(kMaxTableLines));
+  begins_.reserve(lines);
 }
 
 void Table::choose_separator(const std::filesystem::path& path) {
@@ -281,24 +292,23 @@ void Table::index() {
     if (begins_.size() % 4096 == 0) throw_if_interrupted();
     const RowShape row =
         scan_row(text_, at, format, kMaxTableColumns, [](std::string_view, bool) {});
-    const std::string here = name_ + ", line " + std::to_string(line + row.fault_line);
+    const auto here = [&] { return name_ + ", line " + std::to_string(line + row.fault_line); };
     if (row.fault == RowFault::kTooManyFields)
-      throw DataError(here + ": more than " + std::to_string(kMaxTableColumns) + " fields");
+      throw DataError(here() + ": more than " + std::to_string(kMaxTableColumns) + " fields");
     if (row.fault == RowFault::kNeverClosed)
-      throw DataError(here + ": a quote is opened and never closed");
+      throw DataError(here() + ": a quote is opened and never closed");
     if (row.fault == RowFault::kTextBehindQuote)
-      throw DataError(here + ": text behind a quoted field that begins here, expected a separator");
+      throw DataError(here() +
+                      ": text behind a quoted field that begins here, expected a separator");
     if (row.empty) {
       if (rows_of_empty++ == 0) first_empty = line;
     } else {
-      if (begins_.size() == kMaxTableRows)
-        throw DataError(here + ": more than " + std::to_string(kMaxTableRows) + " rows");
       if (begins_.empty()) {
         first = row.fields;
       } else {
         if (begins_.size() == 1) others = row.fields;
         if (row.fields != others)
-          throw DataError(here + ": " + std::to_string(row.fields) + " fields, expected " +
+          throw DataError(here() + ": " + std::to_string(row.fields) + " fields, expected " +
                           std::to_string(others) + " as on line " +
                           std::to_string(begins_[1].line) + " (separated by " + separator_text() +
                           ")");

@@ -12,9 +12,10 @@ namespace blindtuner::features {
 
 /// Columns of a table.
 inline constexpr std::size_t kMaxTableColumns = std::size_t{1} << 20;
-/// Of one table: bytes of its file, rows, each of which takes 8 bytes in memory beside its own.
+/// Of one table: bytes of its file, lines, each of which takes 8 bytes in memory beside its own. Lines and not rows:
+/// they are counted in a moment, before a field is looked at.
 inline constexpr std::uint64_t kMaxTableBytes = (std::uint64_t{1} << 32) - 1;
-inline constexpr std::size_t kMaxTableRows = std::size_t{1} << 27;
+inline constexpr std::size_t kMaxTableLines = std::size_t{1} << 27;
 
 /// By the name: .csv, .tsv, .tab, .txt, .dat, whatever the capitals, with or without .gz.
 bool is_table_name(const std::filesystem::path& path);
@@ -77,6 +78,7 @@ class Table {
     std::uint32_t byte = 0, line = 0;
   };
   static std::string text_of(char separator);
+  void count_lines();
   void choose_separator(const std::filesystem::path& path);
   void choose_quoting();
   void index();

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstring>
 #include <limits>
+#include <random>
 
 #include "base/input_file.h"
 #include "features/data/deflated.h"
@@ -323,15 +324,47 @@ TEST(Npz, Deflated) {
   expect_data_error([&] { NpzArchive(path).features("x"); }, "2147483519 bytes of data, expected");
 }
 
-// Files with nothing in them but their size: one more byte than may be is seen before there is memory for any. Not at the
-// maximum, which takes as much memory.
-TEST(Npz, NoMoreBytesThanMayBe) {
+// Files with nothing in them but their size: one as large as may be is read, for which there is no memory here.
+TEST(Npz, AsManyBytesAsMayBe) {
   const TemporaryFolder folder;
   const auto path = folder / "set.npz";
   write_npz(path, {{"a", npy_bytes(counted())}});
-  std::filesystem::resize_file(path, std::uint64_t{1} << 32);
-  EXPECT_NE(within_memory(1 << 20, [&] { NpzArchive{path}; }).find("archive of 4 GiB or more"),
-            std::string::npos);
+  const auto outcome = [&](std::uint64_t bytes) {
+    std::filesystem::resize_file(path, bytes);
+    return within_memory(1 << 20, [&] { NpzArchive{path}; });
+  };
+#ifndef __SANITIZE_ADDRESS__
+  EXPECT_EQ(outcome(0xffffffff), "not enough memory");
+#endif
+  EXPECT_NE(outcome(0x100000000).find("archive of 4 GiB or more"), std::string::npos);
+}
+
+// A member that is as large as may be by all that is said of it is unpacked, for which there is no memory here. One more
+// byte is what ZIP64 has in that place.
+TEST(Npz, MembersAsLargeAsMayBe) {
+  const TemporaryFolder folder;
+  const auto path = folder / "set.npz";
+  const auto outcome = [&](std::uint32_t size) {
+    const auto head = [&](std::uint32_t items) {
+      return "{'descr': '|u1', 'fortran_order': False, 'shape': (" + std::to_string(items) +
+             ",), }\n";
+    };
+    const auto before = static_cast<std::uint32_t>(10 + head(size).size());
+    const std::string header = head(size - before);
+    Bytes member = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, static_cast<std::uint8_t>(header.size()),
+                    0};
+    member.insert(member.end(), header.begin(), header.end());
+    // Packed, so large a member takes a thousandth at least.
+    std::mt19937 random(1);
+    for (std::uint32_t i = 0; i < size / 1000; ++i)
+      member.push_back(static_cast<std::uint8_t>(random()));
+    put_file(path, deflated_npz("x.npy", member, size));
+    return within_memory(std::size_t{64} << 20, [&] { NpzArchive(path).byte_array("x"); });
+  };
+#ifndef __SANITIZE_ADDRESS__
+  EXPECT_EQ(outcome(0xfffffffe), "not enough memory");
+#endif
+  EXPECT_NE(outcome(0xffffffff).find("4 GiB or more, expected less"), std::string::npos);
 }
 
 TEST(Npz, DamagedFiles) {

@@ -19,8 +19,8 @@ namespace {
 using namespace testing_support;
 using File = std::vector<std::uint8_t>;
 
-/// A grey picture of one value.
-File grey_jpeg(JDIMENSION width, JDIMENSION height, bool progressive) {
+/// A picture of one value.
+File plain_jpeg(JDIMENSION width, JDIMENSION height, J_COLOR_SPACE colours, bool progressive) {
   jpeg_compress_struct info{};
   jpeg_error_mgr errors{};
   info.err = jpeg_std_error(&errors);
@@ -30,12 +30,15 @@ File grey_jpeg(JDIMENSION width, JDIMENSION height, bool progressive) {
   jpeg_mem_dest(&info, &bytes, &size);
   info.image_width = width;
   info.image_height = height;
-  info.input_components = 1;
-  info.in_color_space = JCS_GRAYSCALE;
+  info.input_components = colours == JCS_GRAYSCALE ? 1 : colours == JCS_RGB ? 3 : 4;
+  info.in_color_space = colours;
   jpeg_set_defaults(&info);
+  // Every colour at every pixel: the most memory.
+  info.comp_info[0].h_samp_factor = info.comp_info[0].v_samp_factor = 1;
   if (progressive) jpeg_simple_progression(&info);
   jpeg_start_compress(&info, TRUE);
-  std::vector<JSAMPLE> pixels(width, 100);
+  std::vector<JSAMPLE> pixels(std::size_t{width} * static_cast<std::size_t>(info.input_components),
+                              100);
   JSAMPROW row = pixels.data();
   while (info.next_scanline < height) jpeg_write_scanlines(&info, &row, 1);
   jpeg_finish_compress(&info);
@@ -43,6 +46,10 @@ File grey_jpeg(JDIMENSION width, JDIMENSION height, bool progressive) {
   File out(bytes, bytes + size);
   std::free(bytes);
   return out;
+}
+
+File grey_jpeg(JDIMENSION width, JDIMENSION height, bool progressive) {
+  return plain_jpeg(width, height, JCS_GRAYSCALE, progressive);
 }
 
 /// The file with its last scan repeated until there are `scans`.
@@ -63,8 +70,7 @@ std::string decoded(const File& file, std::size_t memory = std::size_t{640} << 2
 }
 
 TEST(PictureLimits, AsManyPixelsAsMayBe) {
-  EXPECT_EQ(decoded(grey_jpeg(10'000, 10'000, false)), "good");
-  EXPECT_EQ(decoded(grey_jpeg(10'000, 10'000, true)), "good");
+  EXPECT_EQ(decoded(grey_jpeg(10'000, 10'000, false), (std::size_t{400} + 20) * 1'000'000), "good");
   // The library's own limit of a side is lower.
   EXPECT_EQ(decoded(grey_jpeg(65'500, 1'526, false)), "good");
   EXPECT_EQ(decoded(grey_jpeg(10'001, 10'000, false), 1 << 20),
@@ -86,24 +92,65 @@ std::string packed(const std::string& text) {
   return {out.begin(), out.end()};
 }
 
-/// A PNG of one pixel with `chunk` as often as is said before its pixels.
-File png_with(const std::string& type, const std::string& data, int times) {
+/// A PNG of these chunks, each its type and its content.
+File png_of(const std::vector<std::string>& chunks) {
   File out = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
   const auto number = [&](unsigned long value) {
     for (int shift = 24; shift >= 0; shift -= 8)
       out.push_back(static_cast<std::uint8_t>(value >> shift));
   };
-  const auto put = [&](const std::string& content) {
+  for (const std::string& content : chunks) {
     number(content.size() - 4);
     out.insert(out.end(), content.begin(), content.end());
     number(::crc32(0, reinterpret_cast<const Bytef*>(content.data()),
                    static_cast<uInt>(content.size())));
-  };
-  put(std::string("IHDR\0\0\0\1\0\0\0\1\x08\0\0\0\0", 17));
-  for (int i = 0; i < times; ++i) put(type + data);
-  put("IDAT" + packed(std::string(2, '\0')));
-  put("IEND");
+  }
   return out;
+}
+
+/// One pixel with `chunk` as often as is said before it.
+File png_with(const std::string& type, const std::string& data, int times) {
+  std::vector<std::string> chunks = {std::string("IHDR\0\0\0\1\0\0\0\1\x08\0\0\0\0", 17)};
+  for (int i = 0; i < times; ++i) chunks.push_back(type + data);
+  chunks.push_back("IDAT" + packed(std::string(2, '\0')));
+  chunks.emplace_back("IEND");
+  return png_of(chunks);
+}
+
+/// 10,000 x 10,000 black pixels of colours with 16 bits: what a hundred rows deflate to, a hundred times.
+File large_wide_png() {
+  constexpr std::size_t kBytes = std::size_t{10'000} * (1 + 6 * 10'000);
+  std::string rows(kBytes / 100, '\0'), piece(rows.size() / 100, '\0');
+  z_stream stream{};
+  deflateInit2(&stream, 9, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY);
+  stream.next_in = reinterpret_cast<Bytef*>(rows.data());
+  stream.avail_in = static_cast<uInt>(rows.size());
+  stream.next_out = reinterpret_cast<Bytef*>(piece.data());
+  stream.avail_out = static_cast<uInt>(piece.size());
+  deflate(&stream, Z_FULL_FLUSH);
+  piece.resize(stream.total_out);
+  deflateEnd(&stream);
+  std::string data = "IDAT\x78\x01";
+  for (int i = 0; i < 100; ++i) data += piece;
+  data += std::string("\x03\0", 2);  // an empty last block
+  // Adler's sums of so many zeros.
+  constexpr std::size_t kSum = kBytes % 65521;
+  data += {static_cast<char>(kSum >> 8), static_cast<char>(kSum & 255), '\0', '\1'};
+  return png_of({std::string("IHDR\0\0\x27\x10\0\0\x27\x10\x10\2\0\0\0", 17), data, "IEND"});
+}
+
+// What docs/LIMITS.md says that decoding takes, and a little for what else there is.
+TEST(PictureLimits, AsMuchMemoryAsIsSaid) {
+  const auto gigabytes = [](double count) {
+    return static_cast<std::size_t>(1e9 * count) + (20 << 20);
+  };
+  // Between its passes a progressive JPEG's numbers are kept, two bytes for each of a pixel's colours.
+  EXPECT_EQ(decoded(plain_jpeg(10'000, 10'000, JCS_RGB, true), gigabytes(0.9)), "good");
+  EXPECT_EQ(decoded(plain_jpeg(10'000, 10'000, JCS_CMYK, true), gigabytes(1.2)), "good");
+  EXPECT_EQ(decoded(plain_jpeg(10'000, 10'000, JCS_RGB, false), gigabytes(0.3)), "good");
+  const File wide = large_wide_png();
+  EXPECT_EQ(within_memory(gigabytes(1.2), [&] { used_bits(wide, "x"); }), "good");
+  EXPECT_EQ(within_memory(gigabytes(1.2), [&] { decode_picture(wide, "x", 12); }), "good");
 }
 
 /// Megabytes that decoding takes, were they only for a moment.

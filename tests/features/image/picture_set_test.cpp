@@ -431,6 +431,34 @@ TEST_F(Pictures, MoreThanMayBe) {
             std::string::npos);
 }
 
+// A picture with nothing behind it but its file's size.
+TEST_F(Pictures, FilesAsLargeAsMayBe) {
+  put_picture("set/cat/a.png");
+  put_picture("set/dog/a.png");
+  const PictureSet set = PictureSet::open(source("set"));
+  const auto decoded = [&](std::uint64_t bytes) {
+    fs::resize_file(folder_ / "set/cat/a.png", bytes);
+    return within_memory(kMaxPictureBytes + (std::size_t{64} << 20),
+                         [&] { set.read(0).decode(set.where(0)); });
+  };
+  EXPECT_EQ(decoded(kMaxPictureBytes), "good");
+  EXPECT_NE(decoded(kMaxPictureBytes + 1).find("1073741825 bytes, expected at most 1073741824"),
+            std::string::npos);
+}
+
+TEST_F(Pictures, FoldersAsDeepAsMayBe) {
+  put_picture("deep/dog/a.png");
+  std::string folder = "deep/cat";
+  for (int i = 0; i < 32; ++i) folder += "/x";
+  put_picture(folder + "/a.png");
+  const auto open = [&] {
+    return within_memory(std::size_t{64} << 20, [&] { PictureSet::open(source("deep")); });
+  };
+  EXPECT_EQ(open(), "good");
+  put_picture(folder + "/x/b.png");
+  EXPECT_NE(open().find("folders within folders, more than 32 deep"), std::string::npos);
+}
+
 TEST_F(Pictures, Idx) {
   put_file(folder_ / "x.idx",
            std::vector<std::uint8_t>{0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 1, 2, 3, 4});

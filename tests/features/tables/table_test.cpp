@@ -6,6 +6,7 @@
 #include "features/data/test_files.h"
 #include "features/samples/dataset.h"
 #include "features/tables/table_number.h"
+#include "features/tables/table_profile.h"
 
 namespace blindtuner {
 using namespace features;
@@ -208,13 +209,59 @@ TEST_F(Tables, AsManyFieldsAsMayBe) {
             std::string::npos);
 }
 
-// A file with nothing in it but its size. (As many rows as may be, 2^27, are not tried: they take seconds and a gigabyte.)
-TEST_F(Tables, NoMoreBytesThanMayBe) {
-  put_file(folder_ / "t.csv", "a,b\n");
-  std::filesystem::resize_file(folder_ / "t.csv", kMaxTableBytes + 1);
-  EXPECT_NE(within_memory(1 << 20, [&] { Table table(folder_ / "t.csv"); })
-                .find("4294967296 bytes, expected at most 4294967295"),
+// A file with nothing in it but its size: as large as may be it is read, for which there is no memory here.
+TEST_F(Tables, AsManyBytesAsMayBe) {
+  const auto outcome = [&](std::uint64_t bytes) {
+    put_file(folder_ / "t.csv", "a,b\n");
+    std::filesystem::resize_file(folder_ / "t.csv", bytes);
+    return within_memory(1 << 20, [&] { Table table(folder_ / "t.csv"); });
+  };
+#ifndef __SANITIZE_ADDRESS__
+  EXPECT_EQ(outcome(kMaxTableBytes), "not enough memory");
+#endif
+  EXPECT_NE(outcome(kMaxTableBytes + 1).find("4294967296 bytes, expected at most 4294967295"),
             std::string::npos);
+}
+
+TEST_F(Tables, AsManyLinesAsMayBe) {
+  std::string text(2 * kMaxTableLines, '\n');
+  for (std::size_t i = 0; i < text.size(); i += 2) text[i] = '1';
+  const auto outcome = [&] {
+    put_file(folder_ / "t.csv", text);
+    return within_memory(8 * kMaxTableLines + text.size() + (std::size_t{64} << 20), [&] {
+      const Table table(folder_ / "t.csv");
+      throw DataError(std::to_string(table.rows()) + " rows");
+    });
+  };
+  EXPECT_EQ(outcome(), std::to_string(kMaxTableLines) + " rows");
+  text += '1';
+  EXPECT_NE(outcome().find("134217729 lines, expected at most 134217728"), std::string::npos);
+}
+
+/// Columns with more different values than are told apart, of a table with as many in every column as `rows`.
+std::string with_many(const Table& table) {
+  const TableProfile profile(table, {}, [](std::string_view) { return false; }, {});
+  std::size_t many = 0;
+  for (const ColumnProfile& column : profile.columns()) many += column.many ? 1 : 0;
+  return std::to_string(many);
+}
+
+TEST_F(Tables, ValuesThatAreToldApart) {
+  // One column, then as many as there is room for together, and one more.
+  const auto many = [&](std::size_t columns, std::size_t rows) {
+    std::string text;
+    for (std::size_t i = 0; i < rows; ++i)
+      for (std::size_t j = 0; j < columns; ++j)
+        text += std::to_string(i) + (j + 1 < columns ? ',' : '\n');
+    put_file(folder_ / "t.csv", text);
+    return within_memory(2 * text.size() + 8 * kMaxDifferentInAll + (std::size_t{64} << 20),
+                         [&] { throw DataError(with_many(Table(folder_ / "t.csv"))); });
+  };
+  EXPECT_EQ(many(1, kMaxDifferent), "0");
+  EXPECT_EQ(many(1, kMaxDifferent + 1), "1");
+  // Of the last row's values as many find no room as the last column has.
+  EXPECT_EQ(many(kMaxDifferentInAll / kMaxDifferent + 1, kMaxDifferent),
+            std::to_string(kMaxDifferent));
 }
 
 TEST(TableNumbers, EveryForm) {

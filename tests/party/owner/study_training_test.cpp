@@ -9,6 +9,7 @@
 #include "learn/reference/metrics.h"
 #include "learn/reference/plain_reference.h"
 #include "learn/result_shape.h"
+#include "party/owner/study/gain.h"
 #include "party/owner/study/row_matching.h"
 #include "party/owner/study_training_fixture.h"
 #include "party/study/joint_statistics.h"
@@ -94,6 +95,24 @@ TEST_F(StudyTrainingTest, GivesEveryOwnerTheModelOfAllRows) {
     return load_classifier(path(name) / "s1" / "model.npz").classifier.weights;
   };
   EXPECT_EQ(weights("a"), weights("c"));
+}
+
+TEST(FaintColumns, AreWhatOtherOwnersDrownOut) {
+  Dataset own = rows_of(0, 100, 1);
+  own.features.col(3).setConstant(7);  // here alone: nothing to be drowned out
+  Dataset all = rows_of(1, 300, 1);
+  all.features.topRows(100) = own.features;
+  // One and the same but for its units, and a column without variance anywhere.
+  all.features.col(1) = 1000 * all.features.col(0);
+  own.features.col(1) = 1000 * own.features.col(0);
+  for (FeatureMatrix* x : {&all.features, &own.features}) x->col(4).setConstant(-1);
+  EXPECT_EQ(faint_columns(own, Whitening::fit(all.features)), "");
+  all.features(200, 2) = 1e6f;
+  const std::string told = faint_columns(own, Whitening::fit(all.features));
+  EXPECT_NE(told.find("next to nothing: '3'; other owners'"), std::string::npos) << told;
+  own.feature_names = {"a", "b", "age", "d", "e"};
+  EXPECT_NE(faint_columns(own, Whitening::fit(all.features)).find("nothing: 'age';"),
+            std::string::npos);
 }
 
 TEST_F(StudyTrainingTest, OwnersAddUpTheStatisticsThemselves) {

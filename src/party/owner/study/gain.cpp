@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "features/samples/class_names.h"
 #include "features/samples/shuffle.h"
 #include "learn/reference/metrics.h"
 #include "learn/reference/plain_reference.h"
@@ -79,6 +80,28 @@ void require_trainable(const StudyDraft& draft, const Parameters& parameters,
   if (const std::string problem = out_of_range(circuit, largest); !problem.empty())
     throw DataError("on this owner's rows alone, " + problem + "; " + advice +
                     ", or with a smaller learning rate");
+}
+
+std::string faint_columns(const Dataset& own, const Whitening& pooled) {
+  const Eigen::Index width = own.features.cols();
+  // Of columns that are one and the same but for their units each has a part of 1 / sqrt(width).
+  const double least = 0.1 / std::sqrt(static_cast<double>(width) * (1 + pooled.epsilon()));
+  std::vector<std::string> faint;
+  for (Eigen::Index j = 0; j < width; ++j) {
+    const Eigen::VectorXd column = own.features.col(j).cast<double>();
+    const double spread = std::sqrt((column.array() - column.mean()).square().mean());
+    const bool varies = spread > 1e-6 * column.cwiseAbs().maxCoeff();
+    if (varies && spread * pooled.map().row(j).norm() < least)
+      faint.push_back(own.feature_names.empty() ? std::to_string(j + 1)
+                                                : own.feature_names[static_cast<std::size_t>(j)]);
+  }
+  if (faint.empty()) return {};
+  return "of this owner's columns these are as good as constant among all owners' rows, and count "
+         "for "
+         "next to nothing: " +
+         list_of_names(faint) +
+         "; other owners' may be in other units, or hold a number such as 999999 for what is "
+         "missing";
 }
 
 nlohmann::json gain_report(const StudyDraft& draft, const StudyData& data,

@@ -18,6 +18,10 @@ LinearClassifier trained_alone(const StudyDraft& draft, const StudyData& data);
 void require_trainable(const StudyDraft& draft, const Parameters& parameters,
                        const StudyData& data);
 
+/// What the pooled map makes next to nothing of, though this owner's rows differ in it: columns whose spread here is far below that
+/// of all rows, as where another owner has other units, or writes 999999 for what is missing. Empty: none.
+std::string faint_columns(const Dataset& own, const Whitening& pooled);
+
 /// {"held_out", "judged_rows", "own_classes": [{"name", "own_rows"}], "missing_classes": those that the owner has no rows of,
 /// "together" and "alone": quality_report(), but their macro F1 is of the classes "macro_f1_of", those that are among the judged rows,
 /// in both; "accuracy", "balanced_accuracy", "macro_f1" and "max_logit" of "together",

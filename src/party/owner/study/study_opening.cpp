@@ -171,6 +171,10 @@ void StudyTraining::open() {
     out.feature_names = owner_.manifest().draft.column_names;
     if (!outside)
       report.update(gain_report(owner_.manifest().draft, data(), classifier, out.limit));
+    if (const std::optional<Whitening> map = sent_map();
+        !outside && map && pools_statistics(owner_.manifest().draft))
+      if (const std::string faint = faint_columns(data().train, *map); !faint.empty())
+        report.at("together").at("notes").push_back(faint);
     if (!outside && !r.rounds.empty()) judge_rounds(report, classifier);
   }
   if (!by_rows)

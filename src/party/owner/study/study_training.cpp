@@ -526,6 +526,8 @@ void StudyTraining::require_one_map(const Sha256Digest& own) {
 void StudyTraining::say_map() {
   const PooledMap pooled = pooled_whitening();
   pooled.map.save(map_path());
+  if (const std::string faint = faint_columns(data().train, pooled.map); !faint.empty())
+    owner_.listener().warn(faint);
   owner_.say({kMap,
               owner_.name(),
               owner_.manifest().digest,

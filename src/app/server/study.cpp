@@ -25,9 +25,15 @@ struct StudyOptions {
   std::string audit;
 };
 
+/// Of what is only looked at: a mistyped name would make a folder, or show a study that is where it began.
+void require_folder(const std::filesystem::path& path) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(path, error))
+    throw DataError(quoted_path(path) + ": there is no such folder");
+}
+
 void audit_study(const CommonOptions& common, const StudyOptions& o) {
-  if (!path_exists(o.exchange))
-    throw DataError(quoted_path(o.exchange) + ": there is no such folder");
+  require_folder(o.exchange);
   // Several may audit at once, each in a folder of its own.
   const std::string role =
       "auditor-" + to_hex(Sha256().add(o.folder.string()).finish()).substr(0, 8);
@@ -52,6 +58,10 @@ void audit_study(const CommonOptions& common, const StudyOptions& o) {
 void study(const CommonOptions& common, const StudyOptions& o) {
   if (!o.audit.empty()) return audit_study(common, o);
   const bool changes = !o.status;
+  if (o.status) {
+    require_folder(o.folder);
+    require_folder(o.exchange);
+  }
   std::optional<ProgressBar> bar;
   StudyServer server({o.folder, study_server_channel(o.folder, o.exchange, changes),
                       common.allow_insecure, changes,

@@ -28,7 +28,8 @@ help:
 	@echo "              under ThreadSanitizer (hours; VERIFY=REGEX for some of the tests)"
 	@echo "make fuzz     look for inputs that break a reader (FUZZ_SECONDS=60 a reader,"
 	@echo "              FUZZ_TARGETS=\"png npz\" for some)"
-	@echo "make faults-long   every fault at every call of every command, as make test tries some"
+	@echo "make faults-long   every command with a fault at every call, and in every environment;"
+	@echo "              make test tries some"
 	@echo "make format   clang-format over the sources"
 	@echo "make clean    remove $(BUILD)"
 
@@ -87,7 +88,7 @@ fuzz: dependencies
 faults-long: dependencies
 	cmake --preset release
 	cmake --build $(BUILD)/release -j $(JOBS) --target blindtuner blindtuner-server fault_injector
-	BLINDTUNER_FAULTS=all $(CTEST) --test-dir $(BUILD)/release --timeout 14400 -R "^faults\."
+	BLINDTUNER_FAULTS=all $(CTEST) --test-dir $(BUILD)/release --timeout 14400 -R "^(faults|environment)\."
 
 format:
 	tools/lint.py --fix-format

@@ -1,11 +1,17 @@
 #!/usr/bin/env python3
 """A command in every environment that a machine may offer it.
 
-usage: environment_test.py BLINDTUNER BLINDTUNER-SERVER WORLDS CASE FAULT-INJECTOR [--sanitized]
+usage: environment_test.py BLINDTUNER BLINDTUNER-SERVER WORLDS CASE FAULT-INJECTOR [--sanitized] [PART..]
 
 Whatever the environment: no hang, no death by a signal, no exit code but those of README, one line
 on stderr that says what is wrong; with exit code 0 every output is there and its reader accepts
 it, with another one outputs are the old ones or new ones and whole. Inputs stay as they are.
+
+What a run writes, and when, is every case's own: limits, users, two at once and signals are tried in all of them, in
+the first case of a command (commands.py) two at once thrice and every signal everywhere. Streams and surroundings are
+the command's, and an option's path is read by the same code in whatever state its folder is: these are tried in the
+first case of a command, and of that command's options in the first case that has them. With BLINDTUNER_FAULTS=all in
+the environment everything is tried in every case (`make faults-long`).
 """
 import contextlib
 import itertools
@@ -26,10 +32,14 @@ from commands import CASES, INSECURE, LIMIT, WORLDS, Boxes, case_named, copy, ru
 
 INJECTOR = sys.argv[5]
 SANITIZED = "--sanitized" in sys.argv  # sanitizers reserve address space, and start slowly
-READ = {"--features", "--labels", "--whitening", "--keys", "--data", "--config", "--model",
-        "--images", "--texts", "--scores", "--validation", "--new-passphrase-file"}
-WRITTEN = {"--out", "--report", "--checkpoint", "--exchange", "--cache"}
-FOLDERS = {"--exchange", "--checkpoint", "--cache"}
+EVERYTHING = os.environ.get("BLINDTUNER_FAULTS") == "all"
+READ = {"--features", "--labels", "--whitening", "--keys", "--data", "--config", "--model", "--text-model",
+        "--images", "--images-root", "--texts", "--pairs", "--scores", "--validation", "--validation-labels",
+        "--parts", "--trained-on", "--transcript", "--passphrase-file", "--new-passphrase-file"}
+WRITTEN = {"--out", "--validation-out", "--report", "--checkpoint", "--cache", "--signing-key"}
+STUDY = {"--folder", "--exchange"}  # changed by all but those who only look
+FOLDERS = {"--exchange", "--checkpoint", "--cache", "--folder"}
+PHRASES = {"--passphrase-file", "--new-passphrase-file"}
 LONG, NOT_UTF8, CONTROL = "n" * 300, os.fsdecode(b"\xff\xfe b"), "a\x1b[31m\n\tb"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE)
 # A user of its own for every case: the limit on processes counts a user's.
@@ -59,6 +69,18 @@ def closed(descriptors):
     return close
 
 
+def places(case):
+    """Where in a case's line a path stands that is read, and where one that is written."""
+    line = case.line("a")
+    if "inspect" in case.name:
+        return [2], []
+    places_of = [(i, word, line[i - 1]) for i, word in enumerate(line) if not word.isdigit()]
+    written = [i for i, word, option in places_of if option in WRITTEN | {case.changes} or word in case.outputs or
+               option in STUDY and case.outputs]
+    read = [i for i, _, option in places_of if option in READ | STUDY and i not in written]
+    return read, written
+
+
 class Environment:
     def __init__(self, case, folder):
         self.case, self.folder = case, folder
@@ -66,12 +88,15 @@ class Environment:
         self.line = case.line("a")
         self.failures, self.count = [], 0
         # Where in the line a path stands that is read, or written.
-        self.read = [i for i, word in enumerate(self.line)
-                     if self.line[i - 1] in READ and not word.isdigit()]
-        if "inspect" in case.name:
-            self.read = [2]
-        self.written = [i for i, word in enumerate(self.line)
-                        if self.line[i - 1] in WRITTEN | {case.changes}]
+        self.read, self.written = places(case)
+        self.first = EVERYTHING or not case.earlier_cases()
+
+    def new(self, which):
+        """Of these places (0: read, 1: written), those whose option no earlier case of this command has."""
+        known = set() if EVERYTHING else {
+            words[i - 1] for case in self.case.earlier_cases() for words in [case.line("a")]
+            for i in places(case)[which]}
+        return [i for i in (self.read, self.written)[which] if self.line[i - 1] not in known]
 
     @contextlib.contextmanager
     def trial(self, what, over=False):
@@ -96,6 +121,8 @@ class Environment:
     # Descriptors ----------------------------------------------------------------------------------
 
     def descriptors(self):
+        if not self.first:
+            return
         for count in (1, 2, 3):
             for which in itertools.combinations(range(3), count):
                 with self.trial(f"closed {which}") as box:
@@ -194,7 +221,7 @@ class Environment:
             box.chmod(0o755)
             local = any(not self.line[i].startswith("/") for i in self.read + self.written)
             self.check(box, result, (1,) if local else (0,))
-        for i in self.read:
+        for i in self.new(0):
             with self.trial(f"{self.line[i - 1]} that is another's") as box:
                 copy(box / self.line[i], box / "closed")
                 self.give(box)
@@ -205,6 +232,8 @@ class Environment:
 
     def surroundings(self):
         """Variables and masks that must not matter."""
+        if not self.first:
+            return
         extract = "--cache" in self.line
         for what, environment in (
                 ("no home", {"HOME": "", "XDG_CACHE_HOME": ""}),
@@ -266,10 +295,10 @@ class Environment:
 
         def dangling(path, _):
             path.symlink_to("none")
-        for i in self.read:
-            folder = (WORLDS / self.line[i]).is_dir() or self.line[i] == "keys"
-            phrase = self.line[i - 1] == "--new-passphrase-file"  # any line is one
-            text = phrase or self.line[i].endswith((".tsv", ".json"))
+        for i in self.new(0):
+            folder = (WORLDS / self.line[i]).is_dir() or "/" not in self.line[i]
+            phrase = self.line[i - 1] in PHRASES and "--remove" not in self.line  # any line is a new one
+            text = phrase or self.line[i].endswith((".tsv", ".csv", ".json"))
             self.bad_input("that is not there", i, lambda path, _: "none")
             self.bad_input("with a name of 300 characters", i, lambda path, _: LONG)
             self.bad_input("with a path of 5000 characters", i, lambda path, _: "x/" * 2500 + "y")
@@ -277,7 +306,7 @@ class Environment:
             self.bad_input("behind a loop of links", i, through_loop)
             self.bad_input("that is a dangling link", i, dangling)
             self.bad_input("of the other kind, folder or file", i, other_kind)
-            if not phrase:  # that may be a pipe
+            if self.line[i - 1] not in PHRASES:  # which may be pipes
                 self.bad_input("that is a FIFO", i, lambda path, _: os.mkfifo(path))
             self.bad_input("that is a text of control characters", i,
                            lambda path, _: path.write_bytes(bytes(range(32)) * 40) and None,
@@ -290,7 +319,7 @@ class Environment:
             self.bad_input("that is empty", i, lambda path, _: path.touch())
             # Two thirds of a table may be a table.
             self.bad_input("that is cut off", i, cut, (0, 1) if text else (1,))
-        for i in self.read:
+        for i in self.new(0):
             for name in (NOT_UTF8, CONTROL):
                 with self.trial(f"{self.line[i - 1]} named {name!r}") as box:
                     original = box / self.line[i]
@@ -306,9 +335,9 @@ class Environment:
                  if path == old or path.startswith(old + "/")]
         return [box / path for path in names]
 
-    def check_renamed(self, box, i, name, result, codes):
+    def check_renamed(self, box, i, name, result, codes, due=True):
         self.boxes.check_result(result, codes)
-        if result.code == 0:
+        if result.code == 0 and due:
             for path in self.renamed(box, i, name):
                 assert path.exists(), f"{path.name!r} is missing"
                 self.boxes.check_whole(path)
@@ -320,12 +349,14 @@ class Environment:
             word = prepare(path) or path.name
             kind = stat.S_IFMT(path.lstat().st_mode) if os.path.lexists(path) else None
             result = run(self.with_word(i, word), box)
-            self.check_renamed(box, i, word, result, codes)
+            # In another folder than that which it is to go on in there may be nothing to do.
+            due = self.line[i] not in self.case.beforehand.values()
+            self.check_renamed(box, i, word, result, codes, due)
             if kind:
                 assert stat.S_IFMT(path.lstat().st_mode) == kind, "was replaced by another kind"
 
     def outputs(self):
-        for i in self.written:
+        for i in self.new(1):
             folder = self.line[i - 1] in FOLDERS or "." not in self.line[i]
 
             def link_to(target):
@@ -383,7 +414,7 @@ class Environment:
     def two_at_once(self):
         if not self.written:
             return
-        for again in range(3):
+        for _ in range(3 if self.first else 1):
             with self.trial("two at once") as box:
                 results = [None, None]
 
@@ -416,14 +447,14 @@ class Environment:
                     self.check(box, result, (0, 130))
             return
         last = self.calls()
-        for number in SIGNALS:
-            for at in sorted({1, last // 2, last}):
-                with self.trial(f"signal {number} at call {at}", over=True) as box:
-                    result = self.run_in(box, environment={
-                        "LD_PRELOAD": INJECTOR, "FAULT_PROGRAM": self.case.process,
-                        "FAULT_AT": str(at), "FAULT_MODE": str(int(number)),
-                        "ASAN_OPTIONS": "verify_asan_link_order=0"})
-                    self.check(box, result, (0, 130) if not self.case.injected else (0, 1, 130))
+        places = sorted({1, last // 2, last})
+        for number, at in itertools.product(SIGNALS, places) if self.first else zip(SIGNALS, places):
+            with self.trial(f"signal {number} at call {at}", over=True) as box:
+                result = self.run_in(box, environment={
+                    "LD_PRELOAD": INJECTOR, "FAULT_PROGRAM": self.case.process,
+                    "FAULT_AT": str(at), "FAULT_MODE": str(int(number)),
+                    "ASAN_OPTIONS": "verify_asan_link_order=0"})
+                self.check(box, result, (0, 130) if not self.case.injected else (0, 1, 130))
         # As nohup has the one; the other ends a shell's background jobs all the same. An owner whose
         # server alone is interrupted says that it failed.
         interrupted = 1 if self.case.injected else 130

@@ -1,7 +1,7 @@
 // A preloaded library that counts the calls of a process that change something on the disk and,
 // at a chosen one, ends the process or makes the call fail. The environment tells what to do:
 //
-//   FAULT_PROGRAM  name of the program that is meant; other processes are left alone
+//   FAULT_PROGRAM  name of the program that is meant; other processes are left alone, those that it starts too
 //   FAULT_LOG      file to which a line "number call path" is appended for every counted call, and
 //                  "fired" when the fault happens
 //   FAULT_AT       number of the call, from 1 (0: only count)
@@ -53,6 +53,7 @@ const Plan& plan() {
     Plan p;
     const char* program = std::getenv("FAULT_PROGRAM");
     p.active = program != nullptr && std::strcmp(program, program_invocation_short_name) == 0;
+    if (p.active) ::unsetenv("FAULT_PROGRAM");
     p.process = ::getpid();
     p.log = std::getenv("FAULT_LOG");
     p.look = std::getenv("FAULT_LOOK");

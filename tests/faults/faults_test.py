@@ -7,13 +7,15 @@ After every fault: outputs are the old ones or new ones and whole, keys are one 
 is one of a file's trouble and one line says which, and the next run succeeds, gives what it gives
 without a fault and leaves nothing behind. Kills are tried where the state of the disk differs from
 the kill before, writes in the middle of a file are left out, commands that are made of others are
-tried between files. Every kind of fault is tried where it comes first and last, a kind being the
-call, the way it goes wrong and what the file is for; of the others every so many-th. The next run is
+tried between files, and more rarely within one. Every kind of fault is tried where it comes first and last, a kind
+being the call, the way it goes wrong and what the file is for; of the others every so many-th, others every day:
+BLINDTUNER_FAULTS=N in the environment tries those of day N again, which is printed. The next run is
 tried where the same files are old, or new and as long, for the first time. The first run is one on a file
 system that knows no files without a name, the one over an earlier run's outputs is not; with
-BLINDTUNER_FAULTS=all in the environment every call is tried in every way, and the next run after
-every state (`make faults-long`).
+BLINDTUNER_FAULTS=all every call is tried in every way, and the next run after every state
+(`make faults-long`).
 """
+import datetime
 import os
 import shutil
 import signal
@@ -24,6 +26,8 @@ from pathlib import Path
 from commands import Boxes, case_named, run, unidentified
 
 INJECTOR = sys.argv[5]
+RARELY = 8  # times less often, within a file
+CHOICE = os.environ.get("BLINDTUNER_FAULTS") or str(datetime.date.today().toordinal())
 WRITES = {"write", "pwrite", "writev", "sendfile", "copy_file_range"}
 # After these the disk holds what it held before, for whoever looks at it later.
 UNSEEN = {"fsync", "fdatasync", "close", "flock", "lock"}
@@ -81,12 +85,26 @@ class Faults:
         if self.everything:
             return faults
         kinds = {}
-        for mode, at in faults:
+        rare = [fault for fault in faults if self.within(calls, fault[1])]
+        others = [fault for fault in faults if fault not in rare]
+        for mode, at in others:
             _, call, name = calls[at - 1]
             kinds.setdefault((mode, call, purpose(name)), []).append((mode, at))
         ends = {fault for kind in kinds.values() for fault in (kind[0], kind[-1])}
-        others = [fault for fault in faults if fault not in ends]
-        return sorted(ends | set(others[::-self.case.every]), key=faults.index)
+        others = [fault for fault in others if fault not in ends]
+        return sorted(ends | self.some(others, self.case.every) | self.some(rare, RARELY * self.case.every),
+                      key=faults.index)
+
+    def within(self, calls, at):
+        """Whether a long command is in the midst of a file there."""
+        _, call, name = calls[at - 1]
+        between = call not in UNSEEN and (at == 1 or name != calls[at - 2][2]) or at == len(calls)
+        return self.case.long and not between
+
+    @staticmethod
+    def some(faults, every):
+        """Every so many-th, on each of so many days others."""
+        return set(faults[int(CHOICE) % every::every])
 
     def faults(self, calls):
         """(mode, at) of every fault that may leave the disk as no other does."""
@@ -96,7 +114,6 @@ class Faults:
             after = calls[i + 1] if i + 1 < last else (0, "", "")
             write = call in WRITES
             middle = (write and before[1:] == after[1:] == (call, name))
-            between = call not in UNSEEN and name != before[2] or at == last
             if self.everything:
                 yield from ((mode, at) for mode in ("kill", "fail"))
                 if write or at == last:
@@ -104,7 +121,7 @@ class Faults:
                 if call in ROOM:
                     yield "full", at
                 continue
-            if middle or self.case.long and not between:
+            if middle:
                 continue
             if before[1] not in UNSEEN or at == 1:
                 yield "kill", at
@@ -179,13 +196,13 @@ class Faults:
 def main():
     folder = Path(tempfile.mkdtemp(prefix="blindtuner-faults-"))
     try:
-        faults = Faults(case_named(sys.argv[4]), folder, os.environ.get("BLINDTUNER_FAULTS") == "all")
+        faults = Faults(case_named(sys.argv[4]), folder, CHOICE == "all")
         failures = faults.run()
     finally:
         shutil.rmtree(folder)
     for failure in failures:
         print(failure)
-    print(f"{faults.tried} faults, {len(failures)} with consequences")
+    print(f"{faults.tried} faults (BLINDTUNER_FAULTS={CHOICE}), {len(failures)} with consequences")
     sys.exit(1 if failures else 0)
 
 

@@ -4,7 +4,8 @@
 usage: worlds.py BLINDTUNER BLINDTUNER-SERVER FOLDER
 
 FOLDER/a and FOLDER/b hold the same kinds of files of two owners with other data and keys. What a
-command wrote in b is the old state that a failing run in a must leave alone.
+command wrote in b is the old state that a failing run in a must leave alone. What goes on from a state that
+it changes, as studies do, has no such old state, and is in a alone.
 """
 import gzip
 import json
@@ -26,6 +27,7 @@ PARAMETERS = "InsecureTest10"
 KEYS = ["--classes", CLASSES, "--features", FEATURES, "--batch", 64, "--parameters", PARAMETERS,
         INSECURE]
 STEPS = 3
+LINKED = 1 << 16  # larger files are linked into a box, not copied
 
 
 def good(*arguments, cwd):
@@ -62,9 +64,14 @@ def inputs(folder, seed):
     (folder / "train.json").write_text(json.dumps({**config, "validation_every": 1}))
     tiny_model(folder / "tiny.safetensors", seed)
     tiny_bert(folder / "bert")
+    pairs = ["path,text,label"]
     for name, colour in (("red", (200, 0, 0)), ("green", (0, 200, 0))):
         for i in range(2):
             png(folder / "pictures" / name / f"{i}{seed}.png", 8, 8, colour)
+            pairs.append(f"pictures/{name}/{i}{seed}.png,play the song,{name}")
+        for i in range(9):
+            png(folder / "album" / name / f"{i}.png", 8, 8, [(c + 5 * i * seed) % 256 for c in colour])
+    (folder / "pairs.csv").write_text("\n".join(pairs) + "\n")
     (folder / "texts.tsv").write_text("text\tintent\n" + seed * (
         "play the song\tmusic\n" + "book a table\tbooking\n"))
     fashion(folder / "idx", seed)
@@ -170,7 +177,9 @@ def study(folder):
     s.go("abc")         # all send, answer and hand out parts of their secrets
     s.go("sbc")         # the keys; what b's and c's rows are
     s.keep("telling", "a", "shares", "shares-s1-[bc]", "relin?-s1-[bc]")
-    s.go("abcb")        # statistics, which b and c answer
+    s.go("a")           # and a's
+    s.keep("leaving", "a", *KEYS_OF_ALL)
+    s.go("bcb")         # statistics, which b and c answer
     s.keep("pooling", "a", *KEYS_OF_ALL)
     s.go("abcb")        # whose shares all show; b's and c's maps
     s.keep("sending", "a", *KEYS_OF_ALL)
@@ -224,6 +233,32 @@ def columns_study(folder):
     shutil.rmtree(s.place)
 
 
+def voting_study(folder):
+    """Of two owners who vote on the model after every step: when a has a vote, and when the server counts both."""
+    s = Study(folder)
+    s.data = lambda name: ("--features", "x.npy", "--labels", "y.npy", "--class-numbers")
+    s.join("create", "a", "--name", "Votes", "--owners", "a,b", "--config", "study.json", "--classes",
+           "red,green,blue", "--columns", FEATURES, "--validate-every", 1, "--parameters", "InsecureJoint4")
+    s.join("join", "b")
+    s.server()
+    s.agree("ab")
+    s.go("abababa")
+    s.go("sababab")     # the data, held-out rows among them
+    s.go("sb")          # the first round's scores; b's share of a's
+    s.keep("voting", "a", *KEYS_OF_ALL)
+    s.go("aba")
+    s.keep("counting", "server", *SHARES_OF_ALL)
+    shutil.rmtree(s.place)
+
+
+def lost(folder):
+    """Keys under a passphrase, and keys without a ledger."""
+    owner = ("passphrase", "--keys", "sealed", "--new-passphrase-file", "phrase", INSECURE)
+    shutil.copytree(folder / "keys", folder / "sealed")
+    good(OWNER, *owner, cwd=folder)
+    shutil.copytree(folder / "keys", folder / "unledgered", ignore=shutil.ignore_patterns("ledger-*"))
+
+
 def world(folder, seed):
     folder.mkdir(parents=True)
     inputs(folder, seed)
@@ -248,8 +283,13 @@ def world(folder, seed):
     owner("decrypt", "--model", "model.enc", "--keys", "keys", "--out", "model.npz", INSECURE)
     owner("decrypt", "--scores", "scores.enc", "--keys", "keys", "--out", "scores.npy", INSECURE)
     rounds(folder)
+
+
+def studies(folder):
+    lost(folder)
     study(folder)
     columns_study(folder)
+    voting_study(folder)
 
 
 def make(folder):
@@ -257,9 +297,11 @@ def make(folder):
     shutil.rmtree(folder, ignore_errors=True)
     for seed, name in enumerate("ab", 1):
         world(folder / name, seed)
-    # What is its owner's alone has to be read by another user, too.
+    studies(folder / "a")
+    # What is its owner's alone has to be read by another user, too, unless every box has a copy of its own.
     for path in folder.rglob("*"):
-        if path.is_file() and "keys" not in path.parts:
+        copied = "mine" in path.parts and path.stat().st_size < LINKED
+        if path.is_file() and not copied and not {"keys", "sealed", "unledgered"} & set(path.parts):
             path.chmod(0o644)
 
 

@@ -89,7 +89,9 @@ class Faults:
         others = [fault for fault in faults if fault not in rare]
         for mode, at in others:
             _, call, name = calls[at - 1]
-            kinds.setdefault((mode, call, purpose(name)), []).append((mode, at))
+            # How far its outputs are in place is what the next run finds of one that was killed.
+            each = mode == "kill" and call.startswith("rename")
+            kinds.setdefault((mode, call, name if each else purpose(name)), []).append((mode, at))
         ends = {fault for kind in kinds.values() for fault in (kind[0], kind[-1])}
         others = [fault for fault in others if fault not in ends]
         return sorted(ends | self.some(others, self.case.every) | self.some(rare, RARELY * self.case.every),

@@ -322,9 +322,9 @@ void RunFolder::finish() {
     list = list_of_made();
     write_list(unfinished_ / kList, list);
     const InterruptDeferred whole;
-    // Of earlier versions' results, which would no longer be known as such in the midst of it.
-    if (!is_there(out_ / kList) && !list.replaces.empty())
-      write_list(out_ / kList, {list.replaces, {}});
+    // Of earlier versions' results, which would no longer be known as such in the midst of it; and of none, as
+    // this run's own report would then be taken for.
+    if (!is_there(out_ / kList)) write_list(out_ / kList, {list.replaces, {}});
     std::error_code error;
     fs::rename(unfinished_, finished_, error);
     if (error)

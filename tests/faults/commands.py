@@ -124,7 +124,7 @@ CASES = [
          ["model.enc", "report.json", "run.transcript"], ["model.enc", "run.transcript"], beforehand=KEYS),
     Case("train-checkpoint", SERVER, TRAIN + " --out model.enc --checkpoint checkpoint",
          ["model.enc", "report.json", "checkpoint/checkpoint.enc"], ["model.enc"],
-         beforehand=KEYS, again="--resume", over="--restart", every=8),
+         beforehand=KEYS, again="--resume", over="--restart", every=16),
     Case("train-validation", SERVER, TRAIN + " --out last.enc --checkpoint checkpoint --resume "
          "--validation {w}/data-validation.enc --exchange exchange --answer-timeout 2",
          ["last.enc", "report.json", "checkpoint/checkpoint.enc"], ["last.enc"],
@@ -158,17 +158,17 @@ CASES = [
     Case("finetune-pictures", OWNER, "finetune --images {w}/album --model {w}/tiny.safetensors --pooling class --cache "
          "cache --out out --parameters InsecureTest10 --steps 1 --validation-fraction 0 --publish --keys keys "
          "--new-keys", [*FINETUNED, "out/published.npz", "out/train-features.npz"],
-         beforehand=KEYS, over=None, long=True, every=24, changes="--keys"),
+         beforehand=KEYS, over=None, long=True, every=48, changes="--keys"),
     Case("finetune-server", OWNER, f"finetune {FEATURES} --out out --parameters InsecureTest10 "
          "--steps 1", FINETUNED, long=True, injected="blindtuner-server"),
     Case("demo", OWNER, "demo --data {w}/idx --features 8 --parameters InsecureTest10 --out out "
-         "--config {w}/train.json", FINETUNED, long=True, every=24),  # finetune's engine
+         "--config {w}/train.json", FINETUNED, long=True, every=48),  # finetune's engine
     Case("passphrase-remove", OWNER, "passphrase --keys keys --remove --passphrase-file {w}/phrase",
-         ["keys/secret.key"], beforehand={"sealed": "keys"}, over=None, once=True, changes="--keys", every=8),
+         ["keys/secret.key"], beforehand={"sealed": "keys"}, over=None, once=True, changes="--keys", every=24),
     # The passphrase that it sets opens the key in whatever state the key is.
     Case("passphrase", OWNER, "passphrase --keys keys --new-passphrase-file {w}/phrase "
          "--passphrase-file {w}/phrase", ["keys/secret.key"], beforehand=KEYS, over=None,
-         changes="--keys", every=8),
+         changes="--keys", every=24),
     Case("study-create", OWNER, f"study create {STUDY} --owner a --name Sites --owners a,b "
          "--classes no,yes --columns 4 --parameters InsecureJoint4", ["mine/study.json"], over=None, every=1),
     Case("study-join", OWNER, f"study join {STUDY} --owner b",

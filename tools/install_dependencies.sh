@@ -32,7 +32,8 @@ fi
 
 echo "installing:$missing"
 export DEBIAN_FRONTEND=noninteractive
-$as_root apt-get update -q
+$as_root apt-get update -q ||
+  echo "install_dependencies: apt-get could not update its lists; trying with those that are here" >&2
 $as_root apt-get install -q -y --no-install-recommends $missing || {
   echo "install_dependencies: apt-get could not install:$missing" >&2
   exit 1

@@ -1,10 +1,8 @@
 """A classifier in scikit-learn's manners, trained on ciphertexts."""
 import json
-import tempfile
 import warnings
 from collections.abc import Mapping
 from numbers import Real
-from pathlib import Path
 
 import numpy as np
 
@@ -19,6 +17,7 @@ except ImportError as error:
 
 from . import _core, interchange
 from .progress import bars
+from .scratch import scratch
 
 try:
     from sklearn.utils.validation import validate_data
@@ -64,7 +63,8 @@ class EncryptedClassifier(ClassifierMixin, BaseEstimator):
 
     `fit` is the command `blindtuner finetune`: it tries settings in the clear, makes keys in a private temporary folder,
     whitens and encrypts the samples, has the server's library train on the ciphertexts, with rounds of validation,
-    decrypts the model, holds it against the same training in the clear, and removes the folder. Both parties are in
+    decrypts the model, holds it against the same training in the clear, and removes the folder, which of a process that
+    was killed the next `fit` removes. Both parties are in
     this process: it shows what comes out of encrypted training, at the price it has. Where the server is somebody
     else, `server` is a function that has it do its part, or the steps are taken one by one by `Owner` and `Server`.
 
@@ -197,9 +197,9 @@ class EncryptedClassifier(ClassifierMixin, BaseEstimator):
             places = _places(held_y, self.classes_, "validation: the label {!r} is none of the training set's")
             held = {"validation_x": held_x, "validation_y": places}
         context = _core.Context(threads=self.threads, allow_insecure=True)
-        with tempfile.TemporaryDirectory(prefix="blindtuner-", dir=self.folder) as folder, bars(self.progress) as told:
+        with scratch(self.folder) as folder, bars(self.progress) as told:
             outcome = _core.finetune(
-                X, labels, Path(folder) / "run", self.server or (lambda task: serve(task, context, told)), options=options,
+                X, labels, folder / "run", self.server or (lambda task: serve(task, context, told)), options=options,
                 context=context, progress=told, warning=lambda text: warnings.warn(text, stacklevel=5), **held)
         self.report_ = json.loads(outcome.report)
         self.rounds_ = self.report_["rounds"]

@@ -126,7 +126,8 @@ class FeatureExtractor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         settings = {"pooling": self.pooling, "cache": self.cache and Path(self.cache)}
         if kind == "pictures":
             settings["image_size"] = self.image_size or 0
-        key = (kind, os.path.realpath(self.model), self.threads, *sorted(settings.items()))
+        # The process: a fork can do nothing with the encoders of the one that it came from.
+        key = (os.getpid(), kind, os.path.realpath(self.model), self.threads, *sorted(settings.items()))
         encoder = _loaded.get(key)
         if encoder is None:
             load = (_core.PictureEncoder if kind == "pictures" else _core.TextEncoder).load

@@ -11,6 +11,11 @@ class _Bars:
         self._tqdm, self._bar = tqdm, None
 
     def __call__(self, task, fraction):
+        # What cannot be shown, as on a full disk, is no reason to end what is told of.
+        with contextlib.suppress(OSError, ValueError):
+            self._draw(task, fraction)
+
+    def _draw(self, task, fraction):
         if self._bar is None or self._bar.desc != task:
             self.close()
             self._bar = self._tqdm(total=1.0, desc=task, leave=False,
@@ -20,8 +25,9 @@ class _Bars:
 
     def close(self):
         if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+            bar, self._bar = self._bar, None
+            with contextlib.suppress(OSError, ValueError):
+                bar.close()
 
 
 def _tqdm():
@@ -42,7 +48,7 @@ def bars(wanted):
         yield wanted
         return
     if wanted is None:
-        wanted = sys.stderr is not None and (sys.stderr.isatty() or "ipykernel" in sys.modules)
+        wanted = sys.stderr is not None and not sys.stderr.closed and (sys.stderr.isatty() or "ipykernel" in sys.modules)
     drawn = _Bars(_tqdm()) if wanted and _tqdm() else None
     try:
         yield drawn

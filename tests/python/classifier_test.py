@@ -1,9 +1,12 @@
 """EncryptedClassifier: scikit-learn's own checks of an estimator, and what comes out of it."""
+import contextlib
+import io
 import json
 import os
 import pickle
 import signal
 import subprocess
+import sys
 import tempfile
 import unittest
 import warnings
@@ -21,6 +24,8 @@ from sklearn.preprocessing import StandardScaler
 
 import blindtuner
 from blindtuner import EncryptedClassifier, RangeWarning
+from blindtuner.progress import bars
+from blindtuner.scratch import scratch
 
 # Not one of them is left out without its reason.
 NOISE = "no two encryptions are the same, so that results of two fits differ in their last digits"
@@ -123,6 +128,32 @@ class Estimator(unittest.TestCase):
             with self.assertRaisesRegex(ValueError, "validation: the label 'x' is none of"):
                 small(folder=folder).fit(x, y, validation=(x[:3], ["x", "y", "x"]))
             self.assertEqual(os.listdir(folder), [])
+
+    def test_what_a_killed_process_left_goes_with_the_next_call(self):
+        with tempfile.TemporaryDirectory() as folder, scratch(folder) as others:
+            subprocess.run([sys.executable, "-c", f"""
+import os, sys
+sys.path[:] = {sys.path!r}
+import numpy as np
+from blindtuner import EncryptedClassifier
+EncryptedClassifier(1, preset="fast", parameters="InsecureTest10", batch_size=16, validation_fraction=0, folder={folder!r},
+                    server=lambda task: os._exit(9)).fit(np.eye(16, 4), np.arange(16) % 2)"""], timeout=300)
+            left = set(os.listdir(folder)) - {others.name}
+            self.assertEqual(len(left), 1)
+            self.assertTrue((Path(folder) / left.pop() / "run" / "keys" / "secret.key").exists())
+            (Path(folder) / "blindtuner-mine").mkdir()
+            with scratch(folder) as own:
+                self.assertEqual(set(os.listdir(folder)), {others.name, own.name, "blindtuner-mine"})
+
+    def test_bars_that_cannot_be_drawn_end_nothing(self):
+        full = io.TextIOWrapper(open("/dev/full", "wb", 0), write_through=True)
+        with full, contextlib.redirect_stderr(full), bars(True) as told:
+            for fraction in (0, 0.5, 1):
+                told("training", fraction)
+        closed = io.StringIO()
+        closed.close()
+        with contextlib.redirect_stderr(closed), bars(None) as told:
+            self.assertIsNone(told)
 
     def test_random_state_gives_the_order_of_samples(self):
         x, y = load_iris(return_X_y=True)

@@ -1,4 +1,6 @@
 """FeatureExtractor: what the command `extract` makes of the same samples, bit for bit, and scikit-learn's manners."""
+import contextlib
+import os
 import pickle
 import subprocess
 import sys
@@ -132,6 +134,16 @@ class Extractor(unittest.TestCase):
         again = pickle.loads(pickle.dumps(pipeline))
         self.assertNotIn("_kept", vars(again[0]))
         self.assertEqual(again.predict(self.files[:4]).tolist(), pipeline.predict(self.files[:4]).tolist())
+
+    def test_a_fork_loads_its_own(self):
+        extractor = FeatureExtractor(self.bert).fit(TEXTS)
+        child = os.fork()
+        if child == 0:
+            status = 1
+            with contextlib.suppress(BaseException):
+                status = int(not (extractor.transform(TEXTS) == self.expected_texts["features"]).all())
+            os._exit(status)
+        self.assertEqual(os.waitpid(child, 0)[1], 0)
 
     def test_a_cache_gives_the_same(self):
         cache = self.folder / "cache"

@@ -395,6 +395,13 @@ class BadInput(Base):
             self.refused(self.encrypt("--features", self.write("nan.npy", bad), "--labels", y),
                          "nan.npy")
         bad = [row[:] for row in features]
+        bad[4][2] = -4096.0
+        result = self.encrypt("--features", self.write("largest.npy", bad), "--labels", y,
+                              out="largest.enc")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        bad[4][2] = -4096.001
+        self.refused(self.encrypt("--features", self.write("larger.npy", bad), "--labels", y),
+                     "row 4, column 2 (from 0)", "4096")
         bad[4][2] = 1e9
         self.refused(self.encrypt("--features", self.write("large.npy", bad), "--labels", y),
                      "row 4, column 2 (from 0)", "4096")

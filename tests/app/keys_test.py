@@ -299,9 +299,14 @@ class Passphrases(Folder):
                                 "/dev/stdin"], input="correct horse\n", capture_output=True,
                                text=True)
         self.assertEqual(piped.returncode, 0, piped.stderr)
-        for nonsense in (b"", b"\n", b"x" * 1025):
-            self.refused(run(*self.decrypt(self.keys, "--passphrase-file", self.phrase(nonsense, "n"))),
-                         "passphrase")
+        for phrase, said in ((b"", "is empty"), (b"\n", "is empty"),
+                             # As long as may be: wrong, and no more.
+                             (b"x" * 1024, "passphrase is wrong"),
+                             (b"x" * 1024 + b"\r\n", "passphrase is wrong"),
+                             (b"x" * 1025, "at most 1024 bytes"),
+                             (b"x" * 1025 + b"\r\n", "at most 1024 bytes")):
+            self.refused(run(*self.decrypt(self.keys, "--passphrase-file", self.phrase(phrase, "n"))),
+                         said)
         self.refused(run(*self.decrypt(self.keys, "--passphrase-file", self.folder / "gone")), "gone")
 
     def test_a_passphrase_that_is_given_protects(self):

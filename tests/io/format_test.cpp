@@ -51,6 +51,21 @@ TEST_P(FormatTest, RoundTrip) {
   EXPECT_EQ(sections[1].bytes, 8u + 16);
 }
 
+TEST_P(FormatTest, AsManySectionsAsMayBe) {
+  const auto scanned = [&](std::size_t count) {
+    write_file(header(), [&](ContainerWriter& out) {
+      for (std::size_t i = 0; i < count; ++i) out.begin_section(i % 2 == 0 ? kOne : kTwo);
+    });
+    return message_of([&] {
+      const auto from = source();
+      ContainerReader in(*from);
+      EXPECT_EQ(scan_sections(in).size(), count);
+    });
+  };
+  EXPECT_EQ(scanned(kMostSections), "");
+  EXPECT_NE(scanned(kMostSections + 1).find("more than 256 sections"), std::string::npos);
+}
+
 TEST_P(FormatTest, ManyFrames) {
   Bytes large(25 * kFrameBytes + 123);
   for (std::size_t i = 0; i < large.size(); ++i)

@@ -4,6 +4,7 @@
 
 #include <Eigen/Core>
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -334,6 +335,33 @@ TEST(TrainingConfig, RefusesBadText) {
   refused("{\"steps\": 8, \"steps\": 9}", "'steps' is there twice");
   refused(std::string((1 << 20) + 1, '['), "1 MiB");
   refused(std::string(1 << 20, '['), "nested deeper");
+}
+
+// As docs/LIMITS.md has them; the command line's are the same numbers.
+TEST(TrainingConfig, NumbersOfFiles) {
+  const auto taken = [](const std::string& text) {
+    return within_memory(std::size_t{64} << 20, [&] { parse_training_config(text); }) == "good";
+  };
+  const std::string epochs = R"({"steps": 0, "epochs": )";
+  for (const auto& [before, least, too_little, most, too_much] :
+       std::vector<std::array<std::string, 5>>{
+           {R"({"steps": )", "1", "-1", "100000", "100001"},
+           {epochs, "1", "0", "100000", "100001"},
+           {R"({"validation_every": )", "0", "-1", "100000", "100001"},
+           {R"({"learning_rate": )", "1e-12", "0.99e-12", "1e6", "1000001"},
+           {R"({"rate_decay": )", "0", "-1e-9", "1e6", "1000001"},
+           {R"({"rate_floor": )", "0", "-1e-9", "1", "1.000001"},
+           {R"({"rate_factor": )", "1e-300", "0", "1", "1.000001"},
+           {R"({"rate_list": [1], "l2": )", "0", "-1e-9", "1e6", "1000001"},
+           {R"({"method": "momentum", "momentum": )", "0", "-1e-9", "0.9999", "0.99991"}}) {
+    for (const std::string& good : {least, most}) EXPECT_TRUE(taken(before + good + "}")) << good;
+    for (const std::string& bad : {too_little, too_much})
+      EXPECT_FALSE(taken(before + bad + "}")) << before << bad;
+  }
+  EXPECT_TRUE(taken("{}" + std::string(kMaxConfigBytes - 2, ' ')));
+  EXPECT_FALSE(taken("{}" + std::string(kMaxConfigBytes - 1, ' ')));
+  EXPECT_TRUE(taken(R"({"rate_list": [0, 1e6]})"));
+  EXPECT_FALSE(taken(R"({"rate_list": [0, 1000001]})"));
 }
 
 }  // namespace

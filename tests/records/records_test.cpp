@@ -498,6 +498,47 @@ TEST_F(RecordsTest, SealedShare) {
             std::string::npos);
 }
 
+TEST_F(RecordsTest, SealedSharesForAsManyAsMayBe) {
+  SealedShare share;
+  share.receivers.resize(kMostReceivers);
+  share.bytes.resize(16);
+  MemorySink sink;
+  write_sealed_share(sink, set_, share);
+  const auto read = [&](ByteSource&& source) {
+    Sha256Digest contents{};
+    EXPECT_EQ(read_sealed_share(source, set_, 0, contents).receivers.size(), kMostReceivers);
+  };
+  read(MemorySource(sink.bytes(), "'share'"));
+  share.receivers.emplace_back();
+  MemorySink none;
+  EXPECT_THROW(write_sealed_share(none, set_, share), ContractError);
+  // Of another writer: the same with a receiver more.
+  MemorySink more;
+  ContainerWriter out(more, make_header(FileKind::kSealedShare, p(), set_.header.key_id));
+  out.begin_section(section_tag("BOXK"));
+  out.bytes(share.ephemeral);
+  out.number(static_cast<std::uint16_t>(share.receivers.size()));
+  out.bytes(Bytes(share.receivers.size() * sizeof(SealedShare::Receiver)));
+  out.commit();
+  EXPECT_EQ(message_of([&] { read(MemorySource(more.bytes(), "'share'")); }),
+            "'share': the number of receivers is 18, expected 1 to 17");
+}
+
+TEST_F(RecordsTest, SumsOverAsManyRowsAsMayBe) {
+  const ParametersPtr q = Parameters::create(find_parameters("InsecureJoint4"));
+  const KeySet set{q, make_header(FileKind::kSecretKey, *q, KeyId{9}), "'secret.key'"};
+  const SumsShape shape = sums_shape(*q, UINT32_MAX, 1);
+  std::vector<SeededCiphertext> own(1);
+  own[0].c0 = random_poly(q->small_ring(), 2, 0, 0);
+  own[0].scale = shape.scale(*q);
+  MemorySink sink;
+  write_owner_sums(sink, set, DataId{1}, 0, shape, own);
+  MemorySource source(sink.bytes(), "'sums'");
+  Sha256Digest contents{};
+  EXPECT_EQ(read_owner_sums(source, set, DataId{1}, 0, shape, contents).size(), 1u);
+  EXPECT_THROW((void)sums_shape(*q, std::uint64_t{1} << 32, 1), ContractError);
+}
+
 TEST_F(RecordsTest, OtherKeys) {
   write_model(path(), set_, model());
   KeySet others = set_;

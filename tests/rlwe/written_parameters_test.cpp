@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "features/data/test_files.h"
 
 namespace blindtuner {
 using namespace rlwe;
@@ -93,6 +94,20 @@ TEST(WrittenParameters, NameOrFile) {
   EXPECT_EQ(named_parameters(file.string()), mine());
   std::filesystem::remove(file);
   EXPECT_THROW(named_parameters(file.string()), DataError);
+}
+
+TEST(WrittenParameters, FilesAsLargeAsMayBe) {
+  const testing_support::TemporaryFolder folder;
+  const auto read = [&](std::size_t bytes) {
+    std::string text = to_text(mine());
+    text.resize(bytes, ' ');
+    testing_support::put_file(folder / "set.json", text);
+    return testing_support::within_memory(
+        1 << 20, [&] { named_parameters((folder / "set.json").string()); });
+  };
+  EXPECT_EQ(read(kMaxParametersBytes), "good");
+  EXPECT_NE(read(kMaxParametersBytes + 1).find("4097 bytes, expected at most 4096"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/hmac.h"
+#include "base/memory_limit.h"
 #include "ckks/encoder.h"
 #include "secret/decryption.h"
 #include "secret/derived_key.h"
@@ -432,9 +433,23 @@ TEST_F(DisclosureTest, ALedgerIsWhereItsKeysAre) {
 }
 
 TEST_F(DisclosureTest, AFullLedgerIsNotWritten) {
-  door().open(model(1), kAny, {});
-  expect_refusal([&] { door().refuse(model(1), {}, std::string(1 << 26, 'x')); }, "is full");
-  EXPECT_EQ(entries().size(), 1u);
+  constexpr std::uintmax_t kMost = 1 << 26;
+  const EncryptedModel m = model(1);
+  const fs::path path = door().ledger().path();
+  const auto size_after = [&](std::size_t reason) {
+    door().refuse(m, {}, std::string(reason, 'x'));
+    return fs::file_size(path);
+  };
+  const std::uintmax_t first = size_after(1), second = size_after(1), entry = second - first - 1;
+  EXPECT_EQ(size_after(kMost - second - entry), kMost);
+  {
+    const testing_support::MemoryLimit limit(700'000'000);
+    EXPECT_EQ(entries().size(), 3u);
+  }
+  expect_refusal([&] { size_after(1); }, "is full");
+  EXPECT_EQ(fs::file_size(path), kMost);
+  fs::resize_file(path, kMost + 1);
+  expect_refusal([&] { entries(); }, "67108865 bytes, expected at most 67108864");
 }
 
 TEST_F(DisclosureTest, NoNoiseIsNoPublication) {

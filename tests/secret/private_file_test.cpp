@@ -5,6 +5,7 @@
 
 #include <fstream>
 
+#include "features/data/test_files.h"
 #include "io/io_fixture.h"
 #include "secret/randomness.h"
 
@@ -53,6 +54,20 @@ TEST_F(PrivateFile, IsReadAsWhatItIsOnly) {
     write_file_atomically(path(), std::string_view(changed));
     EXPECT_THROW((void)read("a seed", 5), DataError) << changed;
   }
+}
+
+TEST_F(PrivateFile, AsLargeAsMayBe) {
+  const SecretBytes most(kMaxPrivateBytes), more(kMaxPrivateBytes + 1);
+  write_private(path(), "a seed", most, {});
+  EXPECT_EQ(testing_support::within_memory(std::size_t{64} << 20,
+                                           [&] { (void)read("a seed", kMaxPrivateBytes); }),
+            "good");
+  EXPECT_THROW(write_private(path(), "a seed", more, {}), ContractError);
+  std::filesystem::resize_file(path(), 4 * kMaxPrivateBytes + 1);
+  EXPECT_NE(message_of([&] {
+              (void)read("a seed", kMaxPrivateBytes);
+            }).find("2097153 bytes, expected at most 2097152"),
+            std::string::npos);
 }
 
 TEST_F(PrivateFile, TakesItsPassphrase) {

@@ -43,7 +43,7 @@ class Descriptor {
 
 // Up to the end of the first line, which may be CR LF.
 SecretBytes read_line(int descriptor, const std::string& name) {
-  SecretBytes line(kMaxPassphrase + 1);
+  SecretBytes line(kMaxPassphrase + 2);  // CR, and one that is too many
   std::size_t size = 0;
   while (true) {
     struct pollfd ready = {descriptor, POLLIN, 0};
@@ -59,12 +59,12 @@ SecretBytes read_line(int descriptor, const std::string& name) {
     const auto newline = std::find(begin, begin + got, std::uint8_t{'\n'});
     const bool ended = got == 0 || newline != begin + got;
     size = static_cast<std::size_t>(newline - line.span().begin());
-    if (size > kMaxPassphrase)
-      throw DataError("a passphrase has at most " + std::to_string(kMaxPassphrase) +
-                      " bytes; the first line of " + name + " has more");
-    if (ended) break;
+    if (ended || size == line.size()) break;
   }
   if (size > 0 && line.span()[size - 1] == '\r') --size;
+  if (size > kMaxPassphrase)
+    throw DataError("a passphrase has at most " + std::to_string(kMaxPassphrase) +
+                    " bytes; the first line of " + name + " has more");
   if (size == 0) throw DataError("the passphrase from " + name + " is empty");
   SecretBytes out(size);
   std::copy_n(line.span().begin(), size, out.span().begin());

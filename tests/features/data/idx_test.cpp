@@ -101,6 +101,8 @@ TEST(Idx, PackedFilesThatLieAboutTheirSize) {
   Bytes liar = kImages;
   liar[4] = 0xff;
   EXPECT_NE(read(gzip(liar)).find("more than deflate can make"), std::string::npos);
+  Bytes most = {0, 0, 8, 2, 0, 16, 0, 0, 0, 16, 0, 0};
+  EXPECT_NE(read(gzip(most)).find("claims 1099511627788 bytes"), std::string::npos);
   Bytes beyond = {0, 0, 8, 2, 0, 16, 0, 1, 0, 16, 0, 0};
   EXPECT_NE(read(gzip(beyond)).find("more than 2^40 elements"), std::string::npos);
   Bytes many(4 + 4 * 255, 0xff);

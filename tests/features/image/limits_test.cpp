@@ -139,6 +139,20 @@ File large_wide_png() {
   return png_of({std::string("IHDR\0\0\x27\x10\0\0\x27\x10\x10\2\0\0\0", 17), data, "IEND"});
 }
 
+TEST(PictureLimits, SidesAsLongAsMayBe) {
+  // A row of black pixels.
+  const auto row = [](std::size_t width) {
+    std::string header("IHDR\0\0\0\0\0\0\0\1\x08\0\0\0\0", 17);
+    for (int i = 0; i < 4; ++i)
+      header[static_cast<std::size_t>(7 - i)] = static_cast<char>(width >> 8 * i & 255);
+    return decoded(png_of({header, "IDAT" + packed(std::string(width + 1, '\0')), "IEND"}),
+                   std::size_t{16} << 20);
+  };
+  EXPECT_EQ(row(kMaxSide), "good");
+  EXPECT_EQ(row(kMaxSide + 1),
+            "x: 65536 x 1 pixels, expected at most 65535 a side and 100000000 in all");
+}
+
 // What docs/LIMITS.md says that decoding takes, and a little for what else there is.
 TEST(PictureLimits, AsMuchMemoryAsIsSaid) {
   const auto gigabytes = [](double count) {

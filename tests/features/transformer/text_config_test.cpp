@@ -21,6 +21,13 @@ class TextFiles : public ::testing::Test {
     fs::remove_all(folder_ / "m");
     fs::copy(fs::path(TRANSFORMER_CASES) / name, folder_ / "m", fs::copy_options::recursive);
   }
+  static LiteralTensors tensors_of(const fs::path& path) {
+    const SafetensorsFile file(path);
+    LiteralTensors out;
+    for (const auto& [name, tensor] : file.tensors())
+      out[name] = {tensor.shape, file.read(name, tensor.shape)};
+    return out;
+  }
   TextEncoder load() const { return TextEncoder::load(folder_ / "m"); }
   void refused(const std::string& file, const std::string& text, const std::string& part) {
     const auto before = get_file(folder_ / "m" / file);
@@ -123,9 +130,12 @@ TEST_F(TextFiles, SentenceTransformersSettings) {
   put("config_sentence_transformers.json", prompt_of(4096));
   EXPECT_EQ(load().config().prompt.size(), 4096u);
   put("config_sentence_transformers.json", "{}");
-  std::string many = "[{}";
-  for (int i = 0; i < 32; ++i) many += ", {}";
-  refused("modules.json", many + "]", "33 modules, expected at most 32");
+  std::string many = R"([{"type": "sentence_transformers.models.Transformer", "path": ""},
+      {"type": "sentence_transformers.models.Pooling", "path": "1_Pooling"})";
+  for (int i = 2; i < 32; ++i) many += R"(, {"type": "sentence_transformers.models.Normalize"})";
+  refused("modules.json", many + ", {}]", "33 modules, expected at most 32");
+  put("modules.json", many + "]");
+  EXPECT_EQ(load().config().steps.size(), 30u);
   // A tokenizer's own limit counts where sentence-transformers has none.
   fs::remove(folder_ / "m/sentence_bert_config.json");
   put("tokenizer_config.json", R"({"model_max_length": 7})");
@@ -148,15 +158,27 @@ TEST_F(TextFiles, ProductsBehindThePooling) {
 }
 
 // Positions that leave a text no room, and buckets that no distance falls into.
+TEST_F(TextFiles, OfAsManyTokensAsMayBe) {
+  const auto path = folder_ / "m/model.safetensors";
+  LiteralTensors tensors = tensors_of(path);
+  const std::size_t width = load().config().width;
+  fs::remove(folder_ / "m/sentence_bert_config.json");
+  const auto tokens = [&](std::size_t positions) {
+    tensors.at("embeddings.position_embeddings.weight") = {{positions, width},
+                                                           std::vector<float>(positions * width)};
+    put_file(path, safetensors(tensors));
+    return within_memory(std::size_t{64} << 20,
+                         [&] { throw DataError(std::to_string(load().config().max_tokens)); });
+  };
+  EXPECT_EQ(tokens(8191), "8191");
+  EXPECT_EQ(tokens(8192), "8192");
+  EXPECT_EQ(tokens(8193), "8192") << "a longer text is cut there, as by any model's own limit";
+}
+
 TEST_F(TextFiles, PositionsThatMakeNoSense) {
   copy("mpnet");
   const auto path = folder_ / "m/model.safetensors";
-  LiteralTensors tensors;
-  {
-    const SafetensorsFile file(path);
-    for (const auto& [name, tensor] : file.tensors())
-      tensors[name] = {tensor.shape, file.read(name, tensor.shape)};
-  }
+  LiteralTensors tensors = tensors_of(path);
   const std::size_t positions = load().config().positions, heads = load().config().heads;
   const auto config = [&](std::size_t padding) {
     return R"({"model_type": "mpnet", "num_attention_heads": )" + std::to_string(heads) +

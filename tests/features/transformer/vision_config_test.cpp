@@ -273,6 +273,7 @@ TEST_F(VisionFiles, PoolingsByName) {
   EXPECT_EQ(parts("model"), 1u);
   EXPECT_EQ(parts("class+mean"), 2u);
   EXPECT_EQ(parts("last4+mean"), 5u);
+  EXPECT_EQ(parts("last32"), kMaxLast);
   for (const char* bad : {"", "cls", "last", "last1", "last33", "last04x", "class+", "class+class",
                           "class+last2", "+"})
     expect_data_error([&] { Pooling::parse(bad); }, "--pooling '");
@@ -338,7 +339,8 @@ TEST_F(VisionFiles, FoldersAndShards) {
   refused_index(of_files(1024), "no such file");
   refused_index(of_files(1025), "1025 files, expected at most 1024");
   put_file(folder_ / index, good + std::string(kMaxIndexBytes - good.size(), ' '));
-  EXPECT_NO_THROW(VisionTransformer::load(folder_ / ""));
+  EXPECT_EQ(within_memory(std::size_t{192} << 20, [&] { VisionTransformer::load(folder_ / ""); }),
+            "good");
   refused_index(good + std::string(kMaxIndexBytes - good.size() + 1, ' '),
                 "16777217 bytes, expected at most 16777216");
   put_file(folder_ / index, good);
@@ -369,10 +371,35 @@ TEST_F(VisionFiles, LimitsThemselvesAreTaken) {
   EXPECT_EQ(width_of_block(kMaxWidth), kMaxWidth);
   expect_data_error([&] { width_of_block(kMaxWidth + 1); }, "widths of 64 and 65537, expected");
   tensors_ = tiny_model();
+  const auto loaded = [&] { return within_memory(std::size_t{64} << 20, [&] { load(); }); };
   settings("config.json", "{}" + std::string(kMaxSettingsBytes - 2, ' '));
-  EXPECT_NO_THROW(load());
+  EXPECT_EQ(loaded(), "good");
   settings("config.json", "{}" + std::string(kMaxSettingsBytes - 1, ' '));
-  refused("4194305 bytes, expected at most 4194304");
+  EXPECT_NE(loaded().find("4194305 bytes, expected at most 4194304"), std::string::npos);
+}
+
+// Nobody has to run them: what says how large they are is read.
+TEST_F(VisionFiles, PicturesOfAsManyTokensAndPixelsAsMayBe) {
+  const auto config = [&](std::size_t patch, std::size_t registers, std::size_t size) {
+    put(tensors_, "patch_embed.proj.weight", {64, 3, patch, patch});
+    if (registers > 0) put(tensors_, "reg_token", {1, registers, 64});
+    put_file(folder_ / "model.safetensors", safetensors(tensors_));
+    tensors_ = tiny_model();
+    return within_memory(std::size_t{64} << 20, [&] {
+      Checkpoint checkpoint(folder_ / "model.safetensors");
+      const VisionConfig out =
+          read_vision_config(folder_ / "", checkpoint, recognise_vision_names(checkpoint), size);
+      throw DataError(std::to_string(out.image_size) + ", " + std::to_string(out.tokens()));
+    });
+  };
+  // 64 patches a side, of 64 pixels.
+  EXPECT_EQ(config(64, 0, kMaxImage), "4096, 4097");
+  EXPECT_NE(config(64, 0, kMaxImage + 64).find("a multiple of 64, the model's patches, up to 4096"),
+            std::string::npos);
+  // 90 patches a side, a class token, and the rest.
+  EXPECT_EQ(config(4, kMaxTokens - 8101, 360), "360, 8192");
+  EXPECT_NE(config(4, kMaxTokens - 8100, 360).find("8193 tokens a picture, expected at most 8192"),
+            std::string::npos);
 }
 
 // A bias for every two tokens: of 33 x 33 patches and the class token, and of 34 x 34.

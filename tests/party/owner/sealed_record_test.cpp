@@ -1,6 +1,7 @@
 // What an owner keeps for itself is taken as it was written, or not at all.
 #include "party/owner/sealed_record.h"
 
+#include "base/memory_limit.h"
 #include "base/path.h"
 #include "io/io_fixture.h"
 #include "party/owner/data_sets.h"
@@ -50,12 +51,23 @@ TEST_F(SealedRecord, OfTheseKeysAndThisPurpose) {
 }
 
 // What would not be read again is not written.
-TEST_F(SealedRecord, TooLarge) {
-  write_sealed(path(), keys_, "rounds", {{"stop", true}});
-  const nlohmann::json large = {{"names", std::string(1 << 26, 'x')}};
-  EXPECT_NE(message_of([&] { write_sealed(path(), keys_, "rounds", large); }).find("is full"),
-            std::string::npos);
-  EXPECT_EQ(read_sealed(path(), keys_, "rounds")["stop"], true);
+TEST_F(SealedRecord, AsLargeAsMayBe) {
+  constexpr std::uintmax_t kMost = 1 << 26;
+  const auto size_of = [&](std::size_t names) {
+    write_sealed(path(), keys_, "rounds", {{"names", std::string(names, 'x')}});
+    return std::filesystem::file_size(path());
+  };
+  const std::size_t most = kMost - size_of(0);
+  EXPECT_EQ(size_of(most), kMost);
+  const auto read = [&] {
+    const MemoryLimit limit(500'000'000);
+    return message_of([&] { read_sealed(path(), keys_, "rounds"); });
+  };
+  EXPECT_EQ(read(), "");
+  EXPECT_NE(message_of([&] { size_of(most + 1); }).find("is full"), std::string::npos);
+  EXPECT_EQ(std::filesystem::file_size(path()), kMost);
+  std::filesystem::resize_file(path(), kMost + 1);
+  EXPECT_NE(read().find("67108865 bytes, expected at most 67108864"), std::string::npos);
 }
 
 TEST_F(SealedRecord, DataSets) {

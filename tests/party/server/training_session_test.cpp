@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <numeric>
 #include <random>
 
 #include "base/parallel.h"
@@ -12,6 +13,7 @@
 #include "party/server/scoring.h"
 #include "records/answer.h"
 #include "records/round.h"
+#include "records/sections.h"
 #include "transport/memory_channel.h"
 
 namespace blindtuner::testing_support {
@@ -169,6 +171,17 @@ TEST_F(Session, RefusesTheCheckpointOfAnother) {
             std::string::npos);
   store_->bytes->back() ^= 1;
   EXPECT_THROW(TrainingSession{t}, DataError);
+}
+
+TEST_F(Session, AsManyRoundsAsMayBe) {
+  const TrainingTask t = task(1);
+  const auto begun = [&](int rounds) {
+    std::vector<int> due(static_cast<std::size_t>(rounds));
+    std::iota(due.begin(), due.end(), 1);
+    return message_of([&] { ValidationRounds(t.keys, *t.validation, due, RunId{1}, false); });
+  };
+  EXPECT_EQ(begun(kMaxRounds), "");
+  EXPECT_NE(begun(kMaxRounds + 1).find("more than 9999 rounds of validation"), std::string::npos);
 }
 
 TEST_F(Session, RoundsGoOutAndAnswersComeBack) {

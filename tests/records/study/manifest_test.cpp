@@ -2,14 +2,17 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/error.h"
+#include "features/data/test_files.h"
 #include "records/study/session.h"
 #include "records/study/study_fixture.h"
 
 namespace blindtuner::records {
 namespace {
 
-using testing_support::small_draft;
+using testing_support::small_draft, testing_support::within_memory;
 
 /// All that is sent before the manifest is there.
 struct Parties {
@@ -281,6 +284,23 @@ TEST(StudyDraft, NamesAsLongAsMayBe) {
   };
   EXPECT_LT(sent(quotes(kMaxDraftNames / 80)), kMaxMessageBytes);
   EXPECT_THROW(sent(quotes(kMaxDraftNames / 20)), DataError);
+}
+
+TEST(StudyDraft, OwnersAsManyAsMayBe) {
+  const auto of = [](std::size_t owners) {
+    nlohmann::json json = to_json(small_draft({"a", "b"}, StudyDraft::parameters_for(kMostOwners)));
+    std::vector<std::string> names(1, "a");
+    while (names.size() < owners) names.push_back("owner-" + std::to_string(names.size()));
+    json["owners"] = names;
+    json["threshold"] = std::clamp(owners, kLeastOwners, kMostOwners);
+    return within_memory(std::size_t{64} << 20, [&] {
+      throw DataError(std::to_string(draft_from_json(JsonIn(json, "'x'")).owners.size()));
+    });
+  };
+  EXPECT_EQ(of(kLeastOwners), "2");
+  EXPECT_EQ(of(kMostOwners), "16");
+  for (const std::size_t owners : {kLeastOwners - 1, kMostOwners + 1})
+    EXPECT_NE(of(owners).find("'owners' are 2 to 16"), std::string::npos) << of(owners);
 }
 
 TEST(StudyDraft, KeysAreForWholeGroupsOfEveryOwnerButTheLast) {

@@ -75,6 +75,12 @@ TEST(StudyMessage, HasItsMembersAndNoOther) {
                     good = R"({"kind":"a","from":"b","session":0,"study":")" + study +
                            R"(","body":{}})";
   EXPECT_EQ(parsed(good).from, "b");
+  const auto with = [&](const std::string& from, const std::string& to) {
+    std::string changed = good;
+    return parsed(changed.replace(changed.find(from), from.size(), to));
+  };
+  EXPECT_EQ(with(R"("from":"b")", R"("from":"abcdefghijklmnop")").from.size(), 16u);
+  EXPECT_EQ(with(R"("session":0)", R"("session":1000000)").session, kMaxSession);
   EXPECT_THROW((void)parsed(good, R"(,"more":1)"), DataError);
   EXPECT_THROW((void)parsed(good + " x"), DataError);
   for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{

@@ -202,10 +202,10 @@ CASES = [
          long=True, every=12),
     Case("study-scores", OWNER, f"study scores {STUDY} --features {{w}}/a.csv --id-column id "
          "--out part.npz", ["part.npz"], ["part.npz"], beforehand=study_at("scoring"),
-         earlier={"part.npz": "model.npz"}, long=True, every=12),
+         earlier={"model.npz": "part.npz"}, long=True, every=12),
     Case("study-combine", OWNER, f"study combine {STUDY} --features {{w}}/a.csv --id-column id "
          "--label-column label --class-numbers --parts {w}/part.npz --out scores.npz", ["scores.npz"], ["scores.npz"],
-         beforehand=study_at("scoring"), earlier={"scores.npz": "model.npz"}, long=True, every=12),
+         beforehand=study_at("scoring"), earlier={"model.npz": "scores.npz"}, long=True, every=12),
     Case("study-server", SERVER, f"study {STUDY} --once", ["exchange/join-server"],
          beforehand={"joining/exchange": "exchange"}, over=None),
     Case("study-server-status", SERVER, f"study {STUDY} --status", beforehand=study_at("naming"), over=None),

@@ -349,6 +349,9 @@ class Environment:
             word = prepare(path) or path.name
             kind = stat.S_IFMT(path.lstat().st_mode) if os.path.lexists(path) else None
             result = run(self.with_word(i, word), box)
+            # Who has a study's model needs no exchange.
+            if self.line[i - 1] == "--exchange" and not self.renamed(box, i, word):
+                codes = (0, 1)
             # In another folder than that which it is to go on in there may be nothing to do.
             due = self.line[i] not in self.case.beforehand.values()
             self.check_renamed(box, i, word, result, codes, due)

@@ -14,6 +14,7 @@
 #include <ctime>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "base/descriptor.h"
 #include "base/error.h"
@@ -85,6 +86,11 @@ bool has_name(int descriptor, int folder, const char* name) {
   return ::fstat(descriptor, &open) == 0 &&
          ::fstatat(folder, name, &named, AT_SYMLINK_NOFOLLOW) == 0 && open.st_dev == named.st_dev &&
          open.st_ino == named.st_ino;
+}
+
+// A sandbox may forbid links, and Android does, where files without a name are to be had.
+bool may_not_link(int error) {
+  return error == EPERM || error == EACCES || error == ENOSYS || error == EOPNOTSUPP;
 }
 
 bool lock_now(int descriptor) {
@@ -175,7 +181,8 @@ void AtomicFile::find_target(Links links, unsigned mode) {
   require_regular(status.st_mode);
   if (::faccessat(folder_, name_.c_str(), W_OK, AT_EACCESS) != 0) fail("open", errno);
   replaces_ = keeps_ = true;
-  mode_ = mode & status.st_mode & 0777;
+  was_ = status.st_mode & 0777;
+  mode_ = mode & was_;
   user_ = status.st_uid;
   group_ = status.st_gid;
 }
@@ -188,7 +195,7 @@ void AtomicFile::require_regular(unsigned mode) const {
 
 void AtomicFile::open_temporary() {
   if (!always_named) {
-    descriptor_ = above_streams(::openat(folder_, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode_));
+    descriptor_ = above_streams(::openat(folder_, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode_));
     // Without /proc it could not be given a name.
     if (descriptor_ >= 0 && ::access(path_of_descriptor(descriptor_).c_str(), F_OK) != 0)
       ::close(std::exchange(descriptor_, -1));
@@ -200,11 +207,11 @@ void AtomicFile::open_temporary() {
   // Another program's sweep may come between the making and the locking.
   do {
     if (descriptor_ >= 0) ::close(descriptor_);
-    const std::string name = temporary_name();
+    std::string name = temporary_name();
     descriptor_ = above_streams(
         ::openat(folder_, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode_));
     if (descriptor_ < 0) fail("open", errno);
-    temporary_ = name;
+    temporary_ = std::move(name);
     while (::flock(descriptor_, LOCK_EX) != 0 && errno == EINTR) {
     }
   } while (!has_name(descriptor_, folder_, temporary_.c_str()));
@@ -259,7 +266,12 @@ void AtomicFile::keep_owner() {
       ::fchown(descriptor_, user_, group_) != 0 &&
       ::fchown(descriptor_, static_cast<uid_t>(-1), group_) != 0 && status.st_gid != group_)
     mode_ &= 0707u | (mode_ & 07u) << 3;
-  if (::fchmod(descriptor_, mode_) != 0) fail("chmod", errno);
+  if (::fchmod(descriptor_, mode_) == 0) return;
+  // Some file systems give all files the same permissions, and some keep nobody's.
+  const bool refused = errno == EPERM || errno == ENOSYS || errno == EOPNOTSUPP;
+  if (!refused || (status.st_mode & 0777u & ~(mode_ | was_)) != 0 || status.st_uid != user_ ||
+      status.st_gid != group_)
+    fail("chmod", errno);
 }
 
 // Reports also what a network's file system would say when it is closed.
@@ -268,21 +280,47 @@ void AtomicFile::flush() {
   if (::fsync(descriptor_) != 0) fail("fsync", errno);
 }
 
+bool AtomicFile::link_to(const std::string& name) {
+  if (::linkat(AT_FDCWD, path_of_descriptor(descriptor_).c_str(), folder_, name.c_str(),
+               AT_SYMLINK_FOLLOW) == 0)
+    return true;
+  if (errno != EEXIST && !may_not_link(errno)) fail("link", errno);
+  return false;
+}
+
+/// Into a temporary that has a name, where a file without one is not given any.
+void AtomicFile::copy_to_named() {
+  always_named = true;
+  const int whole = std::exchange(descriptor_, -1);
+  try {
+    open_temporary();
+    size_ = 0;
+    std::vector<char> part(std::size_t{1} << 20);
+    for (off_t at = 0;; at = static_cast<off_t>(size_)) {
+      const ssize_t got = ::pread(whole, part.data(), part.size(), at);
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) fail("read", errno);
+      if (got == 0) break;
+      put(part.data(), static_cast<std::size_t>(got));
+    }
+    flush();
+  } catch (...) {
+    ::close(whole);
+    throw;
+  }
+  ::close(whole);
+}
+
 void AtomicFile::commit() {
   flush();
-  const auto link_to = [&](const std::string& name) {
-    return ::linkat(AT_FDCWD, path_of_descriptor(descriptor_).c_str(), folder_, name.c_str(),
-                    AT_SYMLINK_FOLLOW);
-  };
   bool done = false;
   if (temporary_.empty()) {
-    done = !replaces_ && link_to(name_) == 0;
-    if (!done && !replaces_ && errno != EEXIST) fail("link", errno);
-    if (!done) {
-      const std::string name = temporary_name();
-      if (link_to(name) != 0) fail("link", errno);
-      temporary_ = name;
-    }
+    done = !replaces_ && link_to(name_);
+    std::string name = done ? "" : temporary_name();
+    if (!done && link_to(name))
+      temporary_ = std::move(name);
+    else if (!done)
+      copy_to_named();
   }
   if (!done) {
     if (keeps_) keep_owner();

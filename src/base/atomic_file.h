@@ -72,6 +72,8 @@ class AtomicFile {
   void sweep() noexcept;
   void put(const void* data, std::size_t bytes);
   void keep_owner();
+  bool link_to(const std::string& name);
+  void copy_to_named();
   [[noreturn]] void fail(const char* action, int error);
   void discard() noexcept;
 
@@ -80,7 +82,7 @@ class AtomicFile {
   int folder_ = -1, descriptor_ = -1;
   bool replaces_ = false;  // something of that name is there
   bool keeps_ = false;     // a regular file: its permissions and owner are kept
-  unsigned mode_ = 0, user_ = 0, group_ = 0;
+  unsigned mode_ = 0, was_ = 0, user_ = 0, group_ = 0;
   std::uint64_t size_ = 0;
 };
 

@@ -6,7 +6,9 @@
 #include <cerrno>
 #include <iterator>
 #include <system_error>
+#include <vector>
 
+#include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/utf8.h"
 
@@ -74,7 +76,14 @@ bool same_file(const std::filesystem::path& a, const std::filesystem::path& b) {
 
 void make_folder(const std::filesystem::path& path) {
   std::error_code error;
+  // What is in a folder survives a crash where the folder's own name does.
+  std::vector<std::filesystem::path> around;
+  for (std::filesystem::path at = path; !at.empty() && !std::filesystem::exists(at, error);
+       at = at.parent_path())
+    around.push_back(at.has_parent_path() ? at.parent_path() : ".");
   std::filesystem::create_directories(path, error);
+  if (!error)
+    for (const std::filesystem::path& folder : around) flush_folder(folder);
   if (!error && !std::filesystem::is_directory(path, error) && !error)
     error = std::make_error_code(std::errc::not_a_directory);
   if (error)
@@ -83,7 +92,9 @@ void make_folder(const std::filesystem::path& path) {
 
 void make_private_folder(const std::filesystem::path& path) {
   if (path.has_parent_path()) make_folder(path.parent_path());
-  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+  if (::mkdir(path.c_str(), 0700) == 0)
+    flush_folder(path.has_parent_path() ? path.parent_path() : ".");
+  else if (errno != EEXIST)
     throw DataError("cannot make " + quoted_path(path) + ": " +
                     std::generic_category().message(errno));
   make_folder(path);

@@ -77,6 +77,18 @@ TEST(StudyInterface, GoesFromTheDraftToEveryOwnersModel) {
   south.agree(where.fingerprint);
   north->agree(where.fingerprint);
 
+  // A copy that was kept here and is damaged is not what to mend the exchange with.
+  {
+    const fs::path own = folder / "south" / "said" / "join-south";
+    const fs::path kept = folder / "kept";
+    fs::copy_file(own, kept);
+    fs::resize_file(own, 0);
+    fs::resize_file(own, fs::file_size(kept));
+    const std::string damaged = refused([&] { return south.step(); });
+    EXPECT_TRUE(says(damaged, "this copy of what was said from here is damaged")) << damaged;
+    fs::rename(kept, own);
+  }
+
   // One works on a folder at a time; others look.
   Study beside = Study::resume(context, folder / "south");
   EXPECT_EQ(south.step().phase, "agrees to the manifest");

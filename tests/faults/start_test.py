@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Both programs answer signals before their main() begins: what comes then ends them as it does later. A machine that has
-no memory for their command lines, or no cryptography, is no fault of theirs.
+no memory for their command lines, no stack or no cryptography is no fault of theirs. Folders that they make are flushed.
 
 What comes sooner, while the system loads the program, ends it by the signal itself: nothing of ours has run.
 
@@ -39,6 +39,31 @@ def little_memory(program):
     assert codes <= {0, 1, 127}, f"{program}: {codes}"
 
 
+def little_stack(program):
+    """It is said before it is not enough."""
+    least = 64 << 10
+    for words in () if SANITIZED else (["plan", "--features", "4", "--classes", "2", "--samples", "60"], ["inspect", program]):
+        if "server" in program and words[0] == "plan":
+            continue
+        result = subprocess.run([program, *words], capture_output=True, text=True, timeout=60,
+                                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_STACK, (least, least)))
+        assert (result.returncode, result.stderr) == (
+            1, f"{Path(program).name}: the stack may be 64 kB (ulimit -s), expected 512 or more\n"), result
+
+
+def new_folders(program):
+    """Each is flushed in the one around it: what is written in it is there after a power cut."""
+    with tempfile.TemporaryDirectory(prefix="blindtuner-start-") as folder:
+        log = Path(folder) / "log"
+        subprocess.run([program, "keygen", "--out", "new/keys", "--classes", "2", "--features", "4", "--batch", "16",
+                        "--parameters", "InsecureTest10", "--allow-insecure-parameters", "--quiet"], cwd=folder, check=True,
+                       stdout=subprocess.DEVNULL, timeout=120, env={**os.environ, "LD_PRELOAD": INJECTOR, "FAULT_PROGRAM": Path(program).name,
+                                         "FAULT_LOG": str(log), "ASAN_OPTIONS": "verify_asan_link_order=0"})
+        calls = [line.split(" ", 1)[1] for line in log.read_text().splitlines()]
+        for made, around in (("new", folder), ("new/keys", f"{folder}/new")):
+            assert f"fsync {around}" in calls[calls.index(f"mkdir {made}"):], (made, calls)
+
+
 def system_without_algorithms(program):
     """As where OpenSSL's configuration refuses them."""
     with tempfile.TemporaryDirectory(prefix="blindtuner-start-") as folder:
@@ -51,8 +76,10 @@ def system_without_algorithms(program):
 
 def main():
     system_without_algorithms(PROGRAMS[0])
+    new_folders(PROGRAMS[0])
     for program in PROGRAMS:
         little_memory(program)
+        little_stack(program)
         name = Path(program).name
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
             result = subprocess.run(

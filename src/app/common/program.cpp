@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -58,6 +59,9 @@ void handle(int signal, void (*handler)(int)) {
   sigaction(signal, &action, nullptr);
 }
 
+// Twice what any command has needed, and a sixteenth of what systems give.
+constexpr rlim_t kLeastStack = rlim_t{512} << 10;
+
 bool ignored(int signal) {
   struct sigaction action {};
   return sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
@@ -81,6 +85,10 @@ void flush_output() {
 
 /// What base/parallel.cpp reads is the number that --threads may be.
 void check_environment() {
+  rlimit stack{};
+  if (::getrlimit(RLIMIT_STACK, &stack) == 0 && stack.rlim_cur < kLeastStack)
+    throw DataError("the stack may be " + std::to_string(stack.rlim_cur >> 10) +
+                    " kB (ulimit -s), expected " + std::to_string(kLeastStack >> 10) + " or more");
   const char* threads = std::getenv("BLINDTUNER_THREADS");
   if (threads == nullptr || *threads == '\0') return;
   std::string text = threads;

@@ -5,6 +5,7 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/input_file.h"
+#include "base/json.h"
 #include "base/path.h"
 
 namespace blindtuner::party {
@@ -122,6 +123,20 @@ StudyMessage StudyExchange::heard(const StudyManifest& manifest, const std::stri
   return std::move(*out);
 }
 
+/// What this folder keeps of what was said from here. A damaged one is neither sent nor held against the exchange's.
+std::string StudyExchange::own_words(const std::string& name) const {
+  const fs::path own = folder_ / "said" / name;
+  std::string text = read_own(own);
+  try {
+    (void)parse_json(text, quoted_path(own));
+  } catch (const DataError& error) {
+    throw DataError(error.what() +
+                    std::string(": this copy of what was said from here is damaged; a copy of ") +
+                    channel_->place(name) + " in its place mends it, if that is there and whole");
+  }
+  return text;
+}
+
 bool StudyExchange::has_said(const std::string& name) const {
   return path_exists(folder_ / "said" / name);
 }
@@ -130,7 +145,7 @@ bool StudyExchange::said(const std::string& name) {
   if (!has_said(name) || !channel_->begun(name)) return false;
   const fs::path own = folder_ / "said" / name;
   if (const std::optional<std::string> text = text_there(name);
-      text && !says_the_same(*text, read_own(own)))
+      text && !says_the_same(*text, own_words(name)))
     throw DataError(channel_->place(name) + ": is not what was said from here, which is in " +
                     quoted_path(own) +
                     ": somebody else has written in this party's name, or damaged it; a copy of "
@@ -153,7 +168,7 @@ void StudyExchange::say(const std::string& name, const std::function<std::string
           "in this party's name");
     write_file_atomically(own, std::string_view(text));
   }
-  const std::string text = read_own(own);
+  const std::string text = own_words(name);
   channel_->send(name, [&](ByteSink& sink) {
     sink.write({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
     sink.commit();

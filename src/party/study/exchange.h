@@ -65,6 +65,7 @@ class StudyExchange {
   void set_session(std::uint64_t number);
 
  private:
+  std::string own_words(const std::string& name) const;
   std::optional<std::string> text_there(const std::string& name);
   /// key: whose message it is, to tell one that says two things from what others have damaged.
   std::optional<SignedMessage> find(const std::string& name, const PublicSigningKey* key);

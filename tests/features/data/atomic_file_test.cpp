@@ -2,14 +2,21 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <cstddef>
+#include <cstdio>
+#include <iterator>
 
 #include "features/data/test_files.h"
 
@@ -60,6 +67,51 @@ TEST_P(AtomicFileTest, AppearsOnlyWithCommit) {
   put(path, "again");
   EXPECT_EQ(text_of(path), "again");
   EXPECT_EQ(folder_.files(), 1u);
+}
+
+/// What is written where the system refuses a call, as in a sandbox.
+void put_without(unsigned call, unsigned error, const fs::path& path, std::string_view text) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    sock_filter refuse[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                            BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
+                            BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+                            BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    const sock_fprog filter{std::size(refuse), refuse};
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0)
+      ::_exit(77);
+    try {
+      put(path, text);
+    } catch (const DataError& refused) {
+      std::fprintf(stderr, "%s\n", refused.what());
+      ::_exit(1);
+    }
+    ::_exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+TEST_P(AtomicFileTest, WithoutLinks) {
+  const std::string text(3000000, 'x');
+  for (const unsigned error : {EPERM, ENOSYS}) {
+    const auto path = folder_ / std::to_string(error);
+    put_without(SYS_linkat, error, path, text);
+    put_without(SYS_linkat, error, path, text + "y");
+    EXPECT_EQ(text_of(path), text + "y");
+  }
+  EXPECT_EQ(folder_.files(), 2u);
+}
+
+TEST_P(AtomicFileTest, WithoutPermissionsOfItsOwn) {
+  const auto path = folder_ / "out";
+  put(path, "old");
+  const unsigned mode = mode_of(path);
+  put_without(SYS_fchmod, EPERM, path, "new");
+  EXPECT_EQ(text_of(path), "new");
+  EXPECT_EQ(mode_of(path), mode);
 }
 
 TEST_P(AtomicFileTest, AbandonedLeavesTheOldFile) {

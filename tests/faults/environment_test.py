@@ -58,6 +58,12 @@ def unprivileged(*limits):
     return become
 
 
+def is_reachable():
+    """Whether the unprivileged user gets to the programs and the files that cases start from."""
+    places = {place for path in (*sys.argv[1:4], INJECTOR) for place in Path(path).resolve().parents}
+    return not ROOT or all(place.stat().st_mode & stat.S_IXOTH for place in places)
+
+
 def limited(what, value):
     return lambda: resource.setrlimit(what, (value, value))
 
@@ -191,6 +197,9 @@ class Environment:
         self.folder.chmod(0o755)
 
     def users(self):
+        if not is_reachable():
+            print("skipped: an unprivileged user, who does not get to the programs: this copy lies in a folder of root's own")
+            return
         with self.trial("an unprivileged user") as box:
             self.give(box)
             self.check(box, self.run_in(box, preexec_fn=unprivileged()), (0,))

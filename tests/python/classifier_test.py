@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 import warnings
 from pathlib import Path
@@ -146,10 +147,23 @@ EncryptedClassifier(1, preset="fast", parameters="InsecureTest10", batch_size=16
                 self.assertEqual(set(os.listdir(folder)), {others.name, own.name, "blindtuner-mine"})
 
     def test_bars_that_cannot_be_drawn_end_nothing(self):
+        from tqdm.auto import tqdm
         full = io.TextIOWrapper(open("/dev/full", "wb", 0), write_through=True)
         with full, contextlib.redirect_stderr(full), bars(True) as told:
             for fraction in (0, 0.5, 1):
                 told("training", fraction)
+            # Nor does its thread wait for a lock that nobody gives back, and the process for that thread.
+            free = []
+
+            def ask():
+                for lock in tqdm.get_lock().locks:
+                    free.append(lock.acquire(False))
+                    if free[-1]:
+                        lock.release()
+            other = threading.Thread(target=ask)
+            other.start()
+            other.join()
+            self.assertEqual(free, [True, True])
         closed = io.StringIO()
         closed.close()
         with contextlib.redirect_stderr(closed), bars(None) as told:

@@ -313,14 +313,14 @@ LinearClassifier FinetuningResult::balanced(const LinearClassifier& of) const {
 }
 
 DecryptedModel FinetuningResult::on_features(const LinearClassifier& of) const {
-  DecryptedModel model{whitening ? whitening->unfold(of) : of,
-                       LogitLimit::of(circuit_named(file.training.circuit)),
-                       sets.train.class_names,
-                       sets.train.feature_names,
-                       sets.train.pooling,
-                       sets.train.label_name};
-  model.encoder = sets.train.encoder;
-  return party::balanced(std::move(model), class_counts(sets.train.labels, sets.train.classes),
+  DecryptedModel decrypted{whitening ? whitening->unfold(of) : of,
+                           LogitLimit::of(circuit_named(file.training.circuit)),
+                           sets.train.class_names,
+                           sets.train.feature_names,
+                           sets.train.pooling,
+                           sets.train.label_name};
+  decrypted.encoder = sets.train.encoder;
+  return party::balanced(std::move(decrypted), class_counts(sets.train.labels, sets.train.classes),
                          settings.balance);
 }
 

@@ -43,6 +43,8 @@ ELSEWHERE = {
     "app/owner/study.cpp": "what it has written itself, by the reader of JSON, and a line of text that is shown",
     "party/owner/study/study_place.cpp": "members of a file that the program has written for itself, by the reader of JSON",
     "api/owner/study.cpp": "the same, and reports",
+    "party/owner/study/boxes.cpp": "keeps a copy of what the reader of sealed shares reads",
+    "cannot_read": "says why, and reads nothing",
     "open_keys": "calls read_secret_key",
     "open_keys_to_encrypt": "calls read_secret_key and read_training_keys_layout",
     "read_public_key": "no file that a program reads holds one",

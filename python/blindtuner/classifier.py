@@ -253,7 +253,8 @@ class EncryptedClassifier(ClassifierMixin, BaseEstimator):
     @classmethod
     def from_sklearn(cls, model, **settings):
         """What `fit` would leave, of a linear classifier of scikit-learn's that was fitted in the clear, with the same scores
-        (twice those of a OneVsRestClassifier of two classes). Probabilities it has of LogisticRegression, OneVsRestClassifier of that and SGDClassifier's log_loss, the same ones."""
+        (twice those of a OneVsRestClassifier of two classes). Probabilities it has of LogisticRegression,
+        OneVsRestClassifier of that and SGDClassifier's log_loss, the same ones."""
         return interchange.from_sklearn(cls(**settings), model)
 
     @classmethod

@@ -117,8 +117,7 @@ void check_validation_options(const EncryptOptions& options) {
   if (options.unlabelled && (!options.source.labels.empty() || !options.seed.empty()))
     throw DataError(
         "--unlabelled is for prediction: no labels are read and the order stays, so neither "
-        "--labels nor "
-        "--seed");
+        "--labels nor --seed");
   if (!fraction && !file && !options.validation_out.empty())
     throw DataError(
         "--validation-out needs --validation or --validation-fraction: what goes there");

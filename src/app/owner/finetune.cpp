@@ -86,8 +86,7 @@ void check_options(const FinetuneOptions& o) {
                      !e.split.empty() || !e.test_split.empty() || e.image_size > 0))
     throw DataError(
         "--features are made already: --model, --text-model, --image-size, --images-root, --split "
-        "and "
-        "--test-split go with --images, --texts or --pairs");
+        "and --test-split go with --images, --texts or --pairs");
   if (!o.test.labels.empty() && o.test.features.empty() && e.test_images.empty())
     throw DataError("--test-labels needs --test-features or --test-images");
 }

@@ -97,8 +97,7 @@ std::string faint_columns(const Dataset& own, const Whitening& pooled) {
   }
   if (faint.empty()) return {};
   return "of this owner's columns these are as good as constant among all owners' rows, and count "
-         "for "
-         "next to nothing: " +
+         "for next to nothing: " +
          list_of_names(faint) +
          "; other owners' may be in other units, or hold a number such as 999999 for what is "
          "missing";

@@ -248,6 +248,19 @@ class OutOfRange(Base):
                                         "--json").stdout)
             self.assertGreater(said["accuracy"], 0.9)
 
+        # Beyond the budget: known before the training where it is used up, and after it no reason to lose the rest.
+        told = report["published"]["bits"]
+        self.refused(finetune("--steps", 2, "--budget", told / 2), "nothing more can be published")
+        self.assertTrue((out / "published.npz").exists())
+        result = finetune("--steps", 2, "--budget", told * 1.5)
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertIn("all other results are there", result.stderr.splitlines()[-1])
+        self.assertFalse((out / "published.npz").exists() or (out / "run.unfinished").exists())
+        self.assertIn("the budget is", json.loads((out / "report.json").read_text())["not_published"])
+        self.assertIn("none was made", (out / "report.html").read_text())
+        self.good(OWNER, "evaluate", "--model", out / "model.npz", "--features", self.folder / "xt.npy",
+                  "--labels", self.folder / "yt.npy")
+
         shutil.rmtree(out)
         wild = ("--steps", 1, "--learning-rate", 1000)
         # The same steps in the clear tell before anything is encrypted.

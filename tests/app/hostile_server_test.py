@@ -255,7 +255,9 @@ r = json.loads(path.read_text())
 {change}
 path.write_text(json.dumps(r, ensure_ascii=False))
 """, "--steps", 1, "--validation-fraction", 0)
-            self.refused(result, "server.json", "by these names")
+            # Whatever comes after a training says where that is.
+            self.refused(result, "server.json", "by these names", "what the server has trained is in")
+            self.assertTrue((self.out / "run.unfinished" / "model.enc").exists())
 
     def test_a_burst_of_lines(self):
         # Taken up one after the other, they would take hours.

@@ -320,6 +320,9 @@ void finetune(const CommonOptions& common, FinetuneOptions options) {
   const nlohmann::json report =
       finetune_encrypted(common, options.run, std::move(settings), std::move(data), folder);
   print_report(common, report, finetuning_summary(report, options.out) + classes);
+  if (report.contains("not_published"))
+    throw DataError("no " + quoted_path(std::filesystem::path(options.out) / "published.npz") +
+                    ", all other results are there: " + report["not_published"].get<std::string>());
 }
 
 void add_data_options(Command& command, FinetuneOptions& o) {

@@ -156,10 +156,12 @@ class Host : public FinetuningHost {
     else
       require_no_link(files_.run.model);
     require_no_link(files_.server_report);
+    trained = path_exists(files_.run.model);
     server_report = read_server_report(files_.server_report);
   }
 
   ServerReport server_report;
+  bool trained = false;
 
  private:
   /// With rounds of validation the result is the best one's model; that of the last step is kept beside it
@@ -245,6 +247,7 @@ json report_of(const FinetuningResult& run, const ServerReport& server) {
   out.update(run.judgement);
   if (!run.choice.is_null()) out["choice"] = run.choice;
   if (!train.pooling.empty()) out["pooling"] = train.pooling;
+  if (!run.not_published.empty()) out["not_published"] = run.not_published;
   if (run.published)
     out["published"] = {{"noise", run.published->noise}, {"bits", run.published->bits}};
   if (!run.validation.is_null()) {
@@ -279,18 +282,30 @@ json finetune_encrypted(const CommonOptions& common, const RunOptions& options,
   const Files files(folder, options.keys.folder);
   folder.require_outside(files.keys);
   Host host(common, options, folder, files);
-  const FinetuningResult run =
-      finetune(host, std::move(settings), std::move(data.sets), files.run, common.allow_insecure);
-  if (run.published)
-    save_classifier(folder.staged("published.npz"),
-                    run.on_features(classifier_of(run.published->values, run.file.model.layout)),
-                    kForAnybody);
-  json report = report_of(run, host.server_report);
-  report["data_set"] = data.name;
-  report["reading"] = data.reading;
-  if (!data.poolings.is_null()) report["pooling_choice"] = data.poolings;
-  report["bytes"] = bytes_of(files, run.sets.validation.has_value());
-  write_reports(files.report, report);
+  json report;
+  try {
+    const FinetuningResult run =
+        finetune(host, std::move(settings), std::move(data.sets), files.run, common.allow_insecure);
+    if (run.published)
+      save_classifier(folder.staged("published.npz"),
+                      run.on_features(classifier_of(run.published->values, run.file.model.layout)),
+                      kForAnybody);
+    report = report_of(run, host.server_report);
+    report["data_set"] = data.name;
+    report["reading"] = data.reading;
+    if (!data.poolings.is_null()) report["pooling_choice"] = data.poolings;
+    report["bytes"] = bytes_of(files, run.sets.validation.has_value());
+    write_reports(files.report, report);
+  } catch (const UntrustedResult&) {
+    throw;
+  } catch (const DataError& problem) {
+    // A training may have taken hours.
+    if (!host.trained) throw;
+    throw DataError(
+        problem.what() +
+        ("; what the server has trained is in " + quoted_path(files.run.model.parent_path())) +
+        " until the next run there");
+  }
   folder.finish();
   return report;
 }

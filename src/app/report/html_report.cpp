@@ -275,7 +275,7 @@ std::string rounds(const json& r) {
     if (has(v, "votes"))
       said += stopped ? "; the owners' votes stopped it. " : "; it went through. ";
     else
-      said += stopped ? "; the owner stopped it. " : "; it went through. ";
+      said += stopped ? "; the owner stopped it. " : "; the owner did not stop it. ";
     said += "The model is that of round " + std::to_string(best) + ", circled.";
     if (has(v, "balance"))
       said += " Loss and accuracy are balanced as the model is, by --balanced " +
@@ -519,6 +519,19 @@ std::string warning(const json& r) {
   return out + "</ul><p>" + text_of(r.at("advice")) + "</p></div>\n";
 }
 
+/// What of the run was made to leave the owner.
+std::string publication(const json& r) {
+  if (has(r, "not_published"))
+    return "<p>A model to be shared was asked for, and none was made: " +
+           text_of(r.at("not_published")) + ".</p>\n";
+  if (!has(r, "published")) return "";
+  return "<p>A model to be shared was made of it, with noise of " +
+         general(real(r.at("published"), "noise")) + " on every weight; it tells at most " +
+         general(real(r.at("published"), "bits")) +
+         " bits about the secret key. This page and all other results are for the owner "
+         "alone.</p>\n";
+}
+
 std::string facts(const json& r) {
   std::string out;
   const auto add = [&](const char* key, const char* unit) {
@@ -560,8 +573,8 @@ std::string html_report(const json& r) {
          "<title>" +
          title + "</title>\n<style>" + kReportStyle + "</style></head>\n<body><main>\n" +
          std::string(kPageHead) + "<h1>" + title + "</h1>\n" + warning(r) + facts(r) + remarks(r) +
-         overview(r) + gain(r) + compared(r) + rounds(r) + matrix(r) + classes(r) + times(r) +
-         sizes(r) + parameters(r) + pooling_choice(r) + choice(r) + settings(r) +
+         overview(r) + publication(r) + gain(r) + compared(r) + rounds(r) + matrix(r) + classes(r) +
+         times(r) + sizes(r) + parameters(r) + pooling_choice(r) + choice(r) + settings(r) +
          "</main></body></html>\n";
 }
 

@@ -1,6 +1,7 @@
 #include "party/owner/finetuning.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <utility>
 #include <vector>
 
@@ -51,6 +52,7 @@ class Finetuning {
     if (host_.has_keys())
       phase("key generation", "opens the keys of an earlier run",
             [&] { opened = host_.open_keys(key_request()); });
+    if (settings().publish) require_budget_left(opened);
     // They may have other blocks than new ones.
     if (opened) fit_batches(settings().config, opened->layout());
     phase("plain training",
@@ -148,6 +150,21 @@ class Finetuning {
     if (run_.sets.test) out.emplace_back(&*run_.sets.test, "the test set");
     if (validated()) out.emplace_back(&*run_.sets.validation, "the validation set");
     return out;
+  }
+
+  // Nothing more may be published under these keys: known now, and not after the training.
+  void require_budget_left(const std::optional<OwnerFolder>& keys) const {
+    double told = 0;
+    if (keys)
+      if (const auto entries = Disclosure(keys->keys, keys->folder).ledger().read())
+        told = totals(*entries).published_bits;
+    if (told < settings().budget) return;
+    char line[160];
+    std::snprintf(line, sizeof line,
+                  "nothing more can be published: published results of these keys may tell %.3g "
+                  "bits about the secret key by now, and the budget is %.3g",
+                  told, settings().budget);
+    throw DataError(std::string(line) + "; take fresh keys, a larger --budget, or no --publish");
   }
 
   KeygenRequest key_request() const { return key_request(settings(), run_.sets.train.width()); }
@@ -289,9 +306,14 @@ class Finetuning {
     Disclosure door(keys.keys, keys.folder);
     if (!run_.judgement["trusted"])
       return door.refuse(run_.file.model, origin(), "not published: not trusted");
-    run_.published = publish_weights(
-        door, run_.file, origin(),
-        {error, settings().budget, {}, validated() ? Validator::choices(run_.validation) : 1});
+    // Refused, the model is as good as without, and stays with its owner.
+    try {
+      run_.published = publish_weights(
+          door, run_.file, origin(),
+          {error, settings().budget, {}, validated() ? Validator::choices(run_.validation) : 1});
+    } catch (const DataError& problem) {
+      run_.not_published = problem.what();
+    }
   }
 
   FinetuningHost& host_;

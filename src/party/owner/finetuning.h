@@ -89,6 +89,7 @@ struct FinetuningResult {
   nlohmann::json validation;       ///< Validator::report(); null: no validation set
   nlohmann::json judgement;        ///< of judge_run(): whether the model is trusted, and why not
   std::optional<Published> published;
+  std::string not_published;              ///< why, where it was to be and is trusted
   std::map<std::string, double> seconds;  ///< of each phase, "key_generation", and "total"
 
   /// The rounds of validation, each with what the training in the clear saw at it ("plain"); none without.
@@ -100,7 +101,8 @@ struct FinetuningResult {
 
 /// Choice of settings, whitening, keys, the same training in the clear, encryption, the server's training
 /// with rounds of validation, decryption, judgement, and a publication where one is asked for and the
-/// model is trusted. Throws DataError, before any work for all that can be known then.
+/// model is trusted: one that is refused takes nothing else of the run with it. Throws DataError, before any work
+/// for all that can be known then.
 /// `allow_insecure`: parameters below 128 bits.
 FinetuningResult finetune(FinetuningHost& host, FinetuningSettings settings, FinetuningSets sets,
                           const FinetuningFiles& files, bool allow_insecure);

@@ -124,7 +124,7 @@ CASES = [
          ["model.enc", "report.json", "run.transcript"], ["model.enc", "run.transcript"], beforehand=KEYS),
     Case("train-checkpoint", SERVER, TRAIN + " --out model.enc --checkpoint checkpoint",
          ["model.enc", "report.json", "checkpoint/checkpoint.enc"], ["model.enc"],
-         beforehand=KEYS, again="--resume", over="--restart", every=16),
+         beforehand=KEYS, again="--resume", over="--restart", every=24),
     Case("train-validation", SERVER, TRAIN + " --out last.enc --checkpoint checkpoint --resume "
          "--validation {w}/data-validation.enc --exchange exchange --answer-timeout 2",
          ["last.enc", "report.json", "checkpoint/checkpoint.enc"], ["last.enc"],
@@ -158,11 +158,11 @@ CASES = [
     Case("finetune-pictures", OWNER, "finetune --images {w}/album --model {w}/tiny.safetensors --pooling class --cache "
          "cache --out out --parameters InsecureTest10 --steps 1 --validation-fraction 0 --publish --keys keys "
          "--new-keys", [*FINETUNED, "out/published.npz", "out/train-features.npz"],
-         beforehand=KEYS, over=None, long=True, every=48, changes="--keys"),
+         beforehand=KEYS, over=None, long=True, every=96, changes="--keys"),
     Case("finetune-server", OWNER, f"finetune {FEATURES} --out out --parameters InsecureTest10 "
          "--steps 1", FINETUNED, long=True, injected="blindtuner-server"),
     Case("demo", OWNER, "demo --data {w}/idx --features 8 --parameters InsecureTest10 --out out "
-         "--config {w}/train.json", FINETUNED, long=True, every=48),  # finetune's engine
+         "--config {w}/train.json", FINETUNED, long=True, every=96),  # finetune's engine
     Case("passphrase-remove", OWNER, "passphrase --keys keys --remove --passphrase-file {w}/phrase",
          ["keys/secret.key"], beforehand={"sealed": "keys"}, over=None, once=True, changes="--keys", every=24),
     # The passphrase that it sets opens the key in whatever state the key is.
@@ -217,7 +217,7 @@ CASES = [
          ["exchange/scores-2-1-s1-server", "exchange/scores-2-2-s1-server"]),
         ("name", "naming", "", [], ["exchange/decryptors-s1-server"]))),
     Case("study-audit", SERVER, f"study --audit 2 {STUDY}",
-         beforehand=study_at("trained"), over=None, long=True, every=48, changes="--folder"),
+         beforehand=study_at("trained"), over=None, long=True, every=96, changes="--folder"),
     # These write nothing: they have no calls to fail, but an environment.
     Case("plan", OWNER, "plan --samples 100 --classes 3 --features 8 --parameters InsecureTest10 "
          "--config {w}/train.json"),

@@ -375,9 +375,15 @@ class Study(Base):
             return run(OWNER, "study", action, "--folder", folder / owner, *more, INSECURE, "--json")
 
         place = ("--exchange", exchange, "--owner")
-        self.good(OWNER, "study", "create", "--folder", folder / "lab", *place, "lab", "--name", "Two", "--owners",
-                  "lab,ward", "--classes", "no,yes", "--columns", "2,3", "--labels", "ward", "--identifiers",
-                  "--parameters", "InsecureJoint4", "--whitening", "pooled", "--config", folder / "train.json", INSECURE)
+        two = ("--name", "Two", "--owners", "lab,ward", "--classes", "no,yes", "--columns", "2,3", "--labels", "ward",
+               "--parameters", "InsecureJoint4", "--whitening", "pooled", "--config", folder / "train.json", INSECURE)
+        made = self.good(OWNER, "study", "create", "--folder", folder / "lab", *place, "lab", *two, "--identifiers")
+        self.assertNotIn("by subtraction", made.stderr)  # nothing is pooled
+        # Rows go by their places where nobody asked for identifiers.
+        self.good(OWNER, "study", "create", "--folder", folder / "places", "--exchange", folder / "places-x", "--owner",
+                  "ward", *two)
+        self.refused(study("run", "places", "--once", "--features", own["ward"], "--id-column", "mrn"),
+                     "--id-column: this study matches no rows")
         server = subprocess.Popen([SERVER, "study", "--folder", folder / "server", "--exchange", exchange, "--wait", "300",
                                    INSECURE, "--quiet"], stdout=subprocess.DEVNULL)
         joined = study("join", "ward", *place, "ward")

@@ -47,6 +47,13 @@ Dataset load_study_rows(const CommonOptions& common, const StudyDataOptions& o, 
   source.classes.names = draft.classes;
   source.classes.numbered = o.train.classes.numbered;
   source.identified = draft.identifiers;
+  if (!draft.identifiers && !source.columns.id.empty())
+    throw DataError(
+        "--id-column: this study matches no rows, for it was made without '--identifiers': the "
+        "column would say "
+        "nothing, and owners' rows go by " +
+        std::string(draft.layout == StudyDraft::Layout::kRows ? "no order" : "their places") +
+        "; '--drop-columns' leaves it out");
   if (draft.layout == StudyDraft::Layout::kRows && source.feature_names.empty())
     source.feature_names = draft.column_names;
   if (!names.empty()) source.feature_names = names;

@@ -456,12 +456,13 @@ std::string gain(const json& r) {
   if (!has(r, "owners")) return "";
   const std::size_t without = has(r, "without") ? r.at("without").size() : 0;
   const std::string absent = without > 0 ? " (without " + names(r.at("without")) + ")" : "";
-  std::string out = "<p>Trained on ciphertexts of " + text_of(r.at("rows")) + " rows of " +
-                    std::to_string(r.at("owners").size() - without) + " owners" + absent + ", " +
-                    text_of(r.at("own_rows")) + " of them this owner's, in " +
-                    text_of(r.at("steps")) + " steps. Each owner answered with noise of " +
-                    general(real(r, "noise")) + " a number; what left here tells at most " +
-                    general(real(r, "bits")) + " bits about this owner's key.</p>\n";
+  std::string out =
+      "<p>Trained on ciphertexts of " + text_of(r.at("rows")) + " rows of " +
+      std::to_string(r.at("owners").size() - without) + " owners" + absent + ", " +
+      text_of(r.at("own_rows")) + " of them this owner's, in " + text_of(r.at("steps")) +
+      " steps. Each owner answered with noise of " + general(real(r, "noise")) +
+      " a number; what left here tells at most " + general(real(r, "bits")) +
+      " bits about this owner's key, if all owners' rows are of the sizes that they said.</p>\n";
   if (has(r, "opened_by")) out += "<p>Opened by " + names(r.at("opened_by")) + ".</p>\n";
   if (has(r, "matching")) {
     const json& m = r.at("matching");

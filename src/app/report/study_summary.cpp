@@ -120,7 +120,7 @@ std::string study_summary(const json& r) {
        << " a number";
   if (r.contains("bits"))
     text << ", and what left here tells at most " << formatted("%.2g", r.at("bits").get<double>())
-         << " bits about this owner's key";
+         << " bits about this owner's key, if all owners' rows are of the sizes that they said";
   text << "\n";
   return text.str();
 }

@@ -65,7 +65,7 @@ std::vector<std::string> notes_on(const StudyDraft& draft) {
     out.emplace_back(
         "features are trained on as they are: unless all owners' columns have about the same "
         "scale and are hardly correlated, '--whitening pooled' trains better");
-  if (draft.whitening == StudyDraft::Whitening::kPooled && draft.owners.size() == 2)
+  if (pools_statistics(draft) && draft.owners.size() == 2)
     out.emplace_back(
         "of two owners each learns the other's means and covariances from the pooled ones, by "
         "subtraction; '--whitening FILE' takes a map of data that may be seen");

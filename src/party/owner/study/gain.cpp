@@ -42,7 +42,8 @@ LinearClassifier trained_alone(const StudyDraft& draft, const StudyData& data) {
   }
   Dataset own = data.train;
   std::optional<Whitening> map = data.map;
-  if (draft.whitening == StudyDraft::Whitening::kPooled) map = Whitening::fit(own.features);
+  if (draft.whitening == StudyDraft::Whitening::kPooled)
+    map = Whitening::fit(own.features, draft.epsilon);
   if (map) own.features = map->apply(own.features);
   PlainOptions options;
   options.measure_models = options.measure_all_logits = false;

@@ -310,7 +310,7 @@ const StudyData& StudyTraining::data() {
     throw DataError("the rows of the study are of one class alone: they train nothing");
   if (!data_->map && draft.whitening == StudyDraft::Whitening::kPooled &&
       draft.layout == StudyDraft::Layout::kColumns)
-    data_->map = Whitening::fit(train.features);
+    data_->map = Whitening::fit(train.features, draft.epsilon);
   if (draft.validate_every > 0) held_out_ = hold_out(train, owner_.session().seed);
   matched_ = true;
   return *data_;

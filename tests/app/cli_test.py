@@ -179,8 +179,7 @@ class Workflow(Base):
             said = self.good(*decrypt, folder / name).stdout
         self.assertIn("two\\x0alines.npy'", said)
         os.rename(folder / "two\nlines.npy", folder / "limit.npy")
-        for more, words in ((("--balanced", 0.5), "--balanced goes with --model"),
-                            (("--budget", 2), "--budget and --features go with --publish"),
+        for more, words in ((("--budget", 2), "--budget and --features go with --publish"),
                             (("--features", folder / "xt.npy"), "--budget and --features go with --publish")):
             self.refused(run(*decrypt, folder / "refused.npz", *more), words)
 

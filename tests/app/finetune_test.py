@@ -12,7 +12,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from cli_base import CLASSES, FEATURES, INSECURE, OWNER, PARAMETERS, Base, blobs, main, npy, run
+from cli_base import CLASSES, FEATURES, INSECURE, OWNER, PARAMETERS, SERVER, Base, blobs, main, npy, run
 from extract_test import png, tiny_bert, tiny_model
 
 VOID = {"meta", "line", "polyline"}
@@ -340,19 +340,25 @@ class Finetune(unittest.TestCase):
         self.data(600, 1, lambda label, i: label == 0 or i % 8 == 0)
         test = ["--preset", "fast", "--steps", 2]
         plain, _, _ = self.report(*test)
+        chosen, _, page = self.report(*test, "--balanced")
+        self.assertEqual(chosen["balance"], chosen["choice"]["best_balance"])
+        self.assertIn("balanced accuracy", page.text)
         even, _, page = self.report(*test, "--balanced", 1)
         self.assertEqual(even["validation"]["balance"], 1)
         self.assertNotIn("balance", plain["validation"])
         self.assertIn("Loss and accuracy are balanced", page.text)
         self.assertEqual((plain["balance"], even["balance"]), (0, 1))
-        chosen, _, page = self.report(*test, "--balanced")
-        self.assertEqual(chosen["balance"], chosen["choice"]["best_balance"])
-        self.assertIn("balanced accuracy", page.text)
         # Two machines: the class sizes are in the record beside the keys.
         decrypt = [OWNER, "decrypt", "--model", self.out / "model.enc", "--keys",
                    self.out / "keys", "--whitening", self.out / "whitening.npz", INSECURE, "--out"]
-        self.good(*decrypt, self.folder / "plain.json")
-        self.good(*decrypt, self.folder / "even.json", "--balanced", 1)
+        self.assertIn("--balanced 1 makes it what they judged",
+                      self.good(*decrypt, self.folder / "plain.json").stdout)
+        self.assertNotIn("what they judged", self.good(*decrypt, self.folder / "even.json", "--balanced", 1).stdout)
+        self.balanced_scores()
+        # The report's largest logit is what the circuit met, of whatever rows.
+        all_rows = ["--features", self.folder / "x1.npy", "--labels", self.folder / "y1.npy", "--json"]
+        met = json.loads(self.good(OWNER, "evaluate", "--model", self.folder / "plain.json", *all_rows).stdout)
+        self.assertAlmostEqual(even["max_logit"], met["max_logit"], places=3)
         plain, even = (json.loads((self.folder / f"{name}.json").read_text())
                        for name in ("plain", "even"))
         self.assertEqual(plain["weights"], even["weights"])
@@ -363,6 +369,26 @@ class Finetune(unittest.TestCase):
                                max(map(abs, shift)), delta=1e-9)
         for bad in ("2", "-0.1", "much"):
             self.refused(run(*self.finetune("--balanced", bad)), "--balanced", code=2)
+
+    def balanced_scores(self):
+        """Those that the server makes become even.json's."""
+        new, scores = self.folder / "new.enc", self.folder / "scores.enc"
+        self.good(OWNER, "encrypt", "--features", self.folder / "x1.npy", "--unlabelled", "--whitening",
+                  self.out / "whitening.npz", "--keys", self.out / "keys", "--out", new, INSECURE)
+        self.good(SERVER, "predict", "--keys", self.out / "keys" / "evaluation.keys", "--data", new, "--model",
+                  self.out / "model.enc", "--out", scores, INSECURE)
+        decrypt = [OWNER, "decrypt", "--scores", scores, "--keys", self.out / "keys", INSECURE, "--json", "--out"]
+        plain = json.loads(self.good(*decrypt, self.folder / "plain.npz").stdout)
+        even = json.loads(self.good(*decrypt, self.folder / "even.npz", "--balanced", 1).stdout)
+        self.assertEqual(even["balance"], 1)
+        self.assertGreater(even["logit_limit"], plain["logit_limit"])
+        labels, test = ["--labels", self.folder / "y1.npy"], ["--features", self.folder / "x1.npy"]
+        told = [json.loads(self.good(OWNER, "evaluate", *what, *labels, "--json").stdout) for what in (
+            ["--scores", self.folder / "even.npz"], ["--model", self.folder / "even.json", *test])]
+        for key in ("max_logit", "logit_limit"):
+            self.assertAlmostEqual(told[0][key], told[1][key], places=3)
+        self.assertEqual(told[0]["confusion"], told[1]["confusion"])
+        self.assertAlmostEqual(even["max_logit"], told[0]["max_logit"], places=3)
 
     def test_the_papers_way(self):
         self.data(300, 1)

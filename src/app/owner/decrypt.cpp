@@ -123,6 +123,10 @@ void decrypt_model_to(const DecryptOptions& options, const OwnerFolder& keys,
                  {"complete", opened.end.known}});
   if (options.balance > 0) report["balance"] = options.balance;
   if (!opened.end.known) text << "NOTE: " << opened.end.text() << "\n";
+  if (opened.end.balance > 0 && options.balance == 0)
+    text << "NOTE: its rounds of validation were judged with classes balanced by "
+         << opened.end.balance << ", and this model is not: --balanced " << opened.end.balance
+         << " makes it what they judged\n";
   tell_config(options, report, text);
   if (!options.transcript.empty()) {
     report["transcript"] = options.server;
@@ -145,10 +149,10 @@ void decrypt_scores_to(const DecryptOptions& options, const OwnerFolder& keys,
   Disclosure door(keys.keys, keys.folder);
   const bool npz = std::filesystem::path(options.out).extension() == ".npz";
   // .npy does not say that rows are mixed.
-  OpenedScores opened =
-      decrypt_scores(door, keys,
-                     {options.scores, options.model, expected_by(options, keys), said, !npz,
-                      npz && !options.publish, publication_of(options, keys)});
+  OpenedScores opened = decrypt_scores(
+      door, keys,
+      {options.scores, options.model, expected_by(options, keys), said, options.balance, !npz,
+       npz && !options.publish, publication_of(options, keys)});
   const ScoresFile& file = opened.file;
   if (!opened.by_place.empty()) text << "NOTE: " << opened.by_place << "\n";
   DecryptedScores out{opened.scores, opened.limit, opened.class_names};
@@ -171,6 +175,7 @@ void decrypt_scores_to(const DecryptOptions& options, const OwnerFolder& keys,
                  {"class_names", opened.class_names},
                  {"row_order", opened.rows_known ? "rows" : "mixed"},
                  {"max_logit", largest_logit(opened.scores)}});
+  if (options.balance > 0) report["balance"] = options.balance;
   if (scored && opened.rows_put_back)
     text << "NOTE: of " << quoted_path(scored->file)
          << ", whose samples 'encrypt' mixed: scores are in the order of its rows again\n";
@@ -205,8 +210,6 @@ void decrypt_command(const CommonOptions& common, const DecryptOptions& options)
     throw DataError("decrypt takes one of --model and --scores; both to publish scores");
   if (!of_scores && !options.data.empty())
     throw DataError("--data goes with --scores: what was scored; --trained-on with --model");
-  if (of_scores && options.balance > 0)
-    throw DataError("--balanced goes with --model: scores are as the model made them");
   if (!options.publish &&
       (options.budget != kPublicationBudget || !options.source.features.empty()))
     throw DataError("--budget and --features go with --publish: nothing else costs bits");
@@ -250,7 +253,7 @@ void add_decrypt(Program& program) {
         add_number(
             command, "--balanced", o->balance,
             "make classes of different sizes count alike, from 0, not at all, to 1, as if all "
-            "had as many samples",
+            "had as many samples (which models and scores that come from a server are not)",
             0.0, 1.0);
         command.add_flag("--publish", o->publish,
                          "add noise and round, so that the result may be shared without telling "

@@ -235,8 +235,9 @@ json report_of(const FinetuningResult& run, const ServerReport& server) {
       {"confusion", test["confusion"]},
       {"per_class", test["per_class"]},
       {"notes", test["notes"]},
-      {"max_logit",
-       std::max(largest_logit(scores(run.model, train.features)), test["max_logit"].get<double>())},
+      // As the circuit's limit is: before classes are balanced.
+      {"max_logit", std::max(largest_logit(scores(run.model, train.features)),
+                             largest_logit(scores(run.model, run.sets.test->features)))},
       {"rounds", run.rounds()},
       {"seconds", run.seconds},
       {"seconds_server", server.seconds},

@@ -63,6 +63,12 @@ std::string finetuning_summary(const json& r, const std::string& out) {
        << formatted("%.2f", r["max_logit"].get<double>()) << "; model in "
        << quoted_path(folder / "model.npz") << ", report in " << quoted_path(folder / "report.html")
        << "\n";
+  // Whoever lets the server score others has scores of the model that it knows.
+  if (r.value("balance", 0.0) > 0)
+    text << "classes are balanced by " << formatted("%g", r["balance"].get<double>())
+         << " after the training: 'model.enc' is not, and 'decrypt --balanced "
+         << formatted("%g", r["balance"].get<double>())
+         << "' does the same to it and to scores that the server makes with it\n";
   if (r.contains("published"))
     text << "to be shared: " << quoted_path(folder / "published.npz") << ", with noise of "
          << formatted("%g", r["published"]["noise"].get<double>()) << "; it tells at most "

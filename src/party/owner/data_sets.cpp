@@ -21,13 +21,18 @@ using nlohmann::json;
 constexpr char kPurpose[] = "data sets", kIdentifiersPurpose[] = "identifiers";
 constexpr std::chrono::minutes kRecordPatience{1};
 
-json to_json(const RecordedDataSet& set) {
+/// `columns`: the lists of names so far.
+json to_json(const RecordedDataSet& set, std::vector<ColumnNames>& columns) {
   json out = {{"id", to_string(set.id)}, {"contents", to_hex(set.contents)},
               {"file", set.file},        {"use", set.use},
               {"samples", set.samples},  {"labelled", set.labelled},
               {"seed", set.seed}};
   if (!set.class_names.empty()) out["class_names"] = set.class_names;
-  if (!set.feature_names.empty()) out["feature_names"] = set.feature_names;
+  if (!set.feature_names.empty()) {
+    const auto place = std::find(columns.begin(), columns.end(), set.feature_names);
+    out["columns"] = place - columns.begin();
+    if (place == columns.end()) columns.push_back(set.feature_names);
+  }
   if (!set.pooling.empty()) out["pooling"] = set.pooling;
   if (!set.label_name.empty()) out["label_name"] = set.label_name;
   if (set.held_out) out["held_out"] = true;
@@ -40,7 +45,7 @@ json to_json(const RecordedDataSet& set) {
   return out;
 }
 
-RecordedDataSet from_json(const JsonIn& in) {
+RecordedDataSet from_json(const JsonIn& in, const std::vector<ColumnNames>& columns) {
   RecordedDataSet out;
   if (!from_hex(in.at("id").as<std::string>(), out.id)) in.at("id").refuse("an identity");
   if (!from_hex(in.at("contents").as<std::string>(), out.contents))
@@ -53,7 +58,11 @@ RecordedDataSet from_json(const JsonIn& in) {
   in.take("class_samples", out.class_samples);
   if (in.has("map")) out.map = in.at("map").as<std::string>();
   in.take("class_names", out.class_names);
-  in.take("feature_names", out.feature_names);
+  if (in.has("feature_names"))
+    out.feature_names = in.at("feature_names").as<std::vector<std::string>>();
+  if (in.has("columns"))
+    out.feature_names = columns.at(static_cast<std::size_t>(
+        in.at("columns").whole(0, static_cast<std::int64_t>(columns.size()) - 1)));
   in.take("pooling", out.pooling);
   in.take("held_out", out.held_out);
   in.take("identifiers", out.identifiers);
@@ -132,8 +141,12 @@ std::vector<RecordedDataSet> recorded_data_sets(const OwnerFolder& keys) {
   const json record = read_sealed(path, keys.keys, kPurpose);
   std::vector<RecordedDataSet> out;
   try {
-    const JsonIn sets = JsonIn(record, quoted_path(path)).at("data_sets");
-    for (std::size_t i = 0; i < sets.size(); ++i) out.push_back(from_json(sets.at(i)));
+    const JsonIn in(record, quoted_path(path)), sets = in.at("data_sets");
+    std::vector<ColumnNames> columns;
+    if (in.has("columns"))
+      for (std::size_t i = 0; i < in.at("columns").size(); ++i)
+        columns.emplace_back(in.at("columns").at(i).as<std::vector<std::string>>());
+    for (std::size_t i = 0; i < sets.size(); ++i) out.push_back(from_json(sets.at(i), columns));
   } catch (const DataError& error) {
     throw DataError(error.what() + std::string(": was it written by a newer version?"));
   }
@@ -241,10 +254,15 @@ std::string require_columns_of_training(const OwnerFolder& keys, const DataId& s
 
 void record_data_set(const OwnerFolder& keys, const RecordedDataSet& set) {
   const FileLock lock(keys.folder, "data-sets", FileLock::Kind::kExclusive, kRecordPatience);
-  json all = json::array();
-  for (const RecordedDataSet& known : recorded_data_sets(keys)) all.push_back(to_json(known));
-  all.push_back(to_json(set));
-  write_sealed(data_sets_path(keys), keys.keys, kPurpose, {{"data_sets", std::move(all)}});
+  json all = json::array(), names = json::array();
+  std::vector<ColumnNames> columns;
+  for (const RecordedDataSet& known : recorded_data_sets(keys))
+    all.push_back(to_json(known, columns));
+  all.push_back(to_json(set, columns));
+  for (const std::vector<std::string>& list : columns) names.push_back(list);
+  json record = {{"data_sets", std::move(all)}};
+  if (!names.empty()) record["columns"] = std::move(names);
+  write_sealed(data_sets_path(keys), keys.keys, kPurpose, record);
 }
 
 }  // namespace blindtuner::party

@@ -3,16 +3,20 @@
 //
 // data-sets-<first 16 digits of the key set's identity>.json, sealed (party/owner/sealed_record.h):
 //   {"data_sets": [{"id", "contents", "file", "use", "samples", "labelled", "seed", "map",
-//                  "class_samples", "class_names", "feature_names", "pooling", "label_name",
-//                  "held_out", "identifiers", "rows", "split", "encoder"}, ..]}; the last nine where they are known, or true
+//                  "class_samples", "class_names", "columns", "pooling", "label_name",
+//                  "held_out", "identifiers", "rows", "split", "encoder"}, ..], "columns": [[..], ..]};
+//   a set's last nine where they are known, or true; its columns are a place among the lists of names, each of which is
+//   there once, for a table may have a million of them and be encrypted often. Earlier programs wrote "feature_names".
 // identifiers-<those digits>-<first 16 of the data set's>.json, sealed: whose the samples of a set to be
 // predicted are, in the encrypted file's order:
 //   {"data", "columns": [{"name", "fields": [..]}, ..]}
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/sha256.h"
@@ -23,6 +27,25 @@
 
 namespace blindtuner::party {
 using namespace features;
+
+/// The columns' names of a set, which those of one table share; or none.
+class ColumnNames {
+ public:
+  ColumnNames() = default;
+  ColumnNames(std::vector<std::string> names)
+      : names_(std::make_shared<const std::vector<std::string>>(std::move(names))) {}
+
+  operator const std::vector<std::string>&() const { return *names_; }
+  bool empty() const { return names_->empty(); }
+  std::size_t size() const { return names_->size(); }
+  bool operator==(const ColumnNames& other) const {
+    return names_ == other.names_ || *names_ == *other.names_;
+  }
+
+ private:
+  std::shared_ptr<const std::vector<std::string>> names_ =
+      std::make_shared<const std::vector<std::string>>();
+};
 
 /// How a set's samples go together with the rows that its owner has.
 enum class RowOrder {
@@ -44,10 +67,12 @@ struct RecordedDataSet {
   std::optional<std::string> map;
   std::vector<std::size_t>
       class_samples{};  ///< of each class; empty where an earlier program wrote
-  std::vector<std::string> class_names{}, feature_names{};  ///< or none; they never leave the owner
-  std::string pooling{}, label_name{};                      ///< as Dataset has them; or none
-  bool held_out = false;     ///< of the training set with the same seed and split
-  bool identifiers = false;  ///< kept_identifiers() has some
+  std::vector<std::string>
+      class_names{};  ///< or none; like the columns' they never leave the owner
+  ColumnNames feature_names{};
+  std::string pooling{}, label_name{};  ///< as Dataset has them; or none
+  bool held_out = false;                ///< of the training set with the same seed and split
+  bool identifiers = false;             ///< kept_identifiers() has some
   RowOrder rows = RowOrder::kUnknown;
   /// Names what a part was held out of, once for what is held out and for the rest: rows that are drawn by the same seed
   /// are others as soon as there are others to draw from. Earlier programs did not record it.

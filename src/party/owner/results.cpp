@@ -8,6 +8,7 @@
 #include "base/path.h"
 #include "learn/head.h"
 #include "learn/model_noise.h"
+#include "learn/reference/balance.h"
 #include "learn/reference/metrics.h"
 #include "party/owner/data_sets.h"
 #include "party/owner/trust.h"
@@ -49,6 +50,7 @@ RunEnd end_of(const ModelFile& file, const fs::path& path, const OwnerFolder& ke
                       quoted_path(Validator::record_path(path)) + " tells of");
     end.known = kept->ended;
     end.choices = kept->choices;
+    end.balance = kept->balance;
   }
   return end;
 }
@@ -82,6 +84,20 @@ void complete(DecryptedModel& model, const ModelFile& file, const OwnerFolder& k
   model.encoder = trained_on->encoder;
   const auto width = static_cast<std::size_t>(model.classifier.weights.cols());
   if (trained_on->feature_names.size() == width) model.feature_names = trained_on->feature_names;
+}
+
+/// What balance adds to every row of scores.
+Eigen::VectorXd shift_of(const ScoresFile& file, const OwnerFolder& keys, double balance,
+                         const std::string& name) {
+  if (balance == 0) return {};
+  require_log_odds(circuit_named(file.circuit).head());
+  if (!file.trained_on)
+    throw DataError(
+        name +
+        ": does not say what its model was trained on, as those of earlier versions, so "
+        "that nobody knows the sizes of its classes");
+  return balance_shift(
+      trained_class_samples(keys, *file.trained_on, file.scores.layout.classes, name), balance);
 }
 
 std::vector<NamedColumn> identifiers_of(const OwnerFolder& keys, const RecordedDataSet& scored) {
@@ -189,6 +205,7 @@ OpenedScores decrypt_scores(Disclosure& door, const OwnerFolder& keys,
                     "each is: score the rows encrypted for prediction");
   if (file.trained_on)
     out.by_place = require_columns_of_training(keys, file.data, *file.trained_on, name);
+  const Eigen::VectorXd shift = shift_of(file, keys, request.balance, name);
   if (request.identifiers && scored) out.identifiers = identifiers_of(keys, *scored);
   out.limit = LogitLimit::of(circuit_named(file.circuit));
   Origin origin = origin_of(name, file.data);
@@ -207,6 +224,11 @@ OpenedScores decrypt_scores(Disclosure& door, const OwnerFolder& keys,
     judge(out.published.values);
   }
   out.scores = scores_of(out.published.values, layout);
+  if (request.balance > 0) {
+    out.scores.rowwise() += shift.transpose();
+    out.limit.limit += shift.cwiseAbs().maxCoeff();
+    out.judgement["logit_limit"] = out.limit.limit;
+  }
   out.rows_known = rows.has_value();
   out.rows_put_back = rows && !rows->empty();
   if (out.rows_put_back) {

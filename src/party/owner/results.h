@@ -33,6 +33,7 @@ struct RunEnd {
   int steps = 0, planned = 0;
   bool known = false;
   std::size_t choices = 1;  ///< rounds that its model may have been chosen from
+  double balance = 0;       ///< that these were judged with, as far as their record is there
   /// That it is not known, as a sentence without its full stop.
   std::string text() const;
 };
@@ -62,6 +63,7 @@ struct ScoresRequest {
   std::filesystem::path model;  ///< the encrypted one that made them; needed for a publication
   ExpectedRun expected;
   std::optional<DataId> data;  ///< which data set they are of, where that is known
+  double balance = 0;          ///< as ModelRequest has it: what its model would have given
   bool rows_needed = false;    ///< refused where nobody knows which row each sample is
   bool identifiers =
       false;  ///< OpenedScores::identifiers are wanted; their record is read before anything is opened

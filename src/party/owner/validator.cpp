@@ -82,6 +82,7 @@ std::optional<Validator::KeptModel> Validator::kept(const fs::path& model, const
   out.steps = round_from_json(rounds.at(static_cast<std::size_t>(best) - 1)).steps;
   out.ended = in.at("finished").as<bool>() || in.at("stopped_early").as<bool>();
   out.choices = choices(rounds.size(), static_cast<int>(in.at("patience").whole(1, kMaxPatience)));
+  in.take("balance", out.balance);
   return out;
 }
 

@@ -46,6 +46,7 @@ class Validator {
     int steps = 0;
     bool ended = false;  ///< the run: told to stop, or gone through
     std::size_t choices = 1;
+    double balance = 0;  ///< strength that its rounds were judged with
   };
   /// Empty where there is no record beside `model`. Throws DataError when it was changed.
   static std::optional<KeptModel> kept(const std::filesystem::path& model, const OwnerKeys& keys);

@@ -50,6 +50,11 @@ TEST(FinetuningSummary, WhatTheRunDid) {
       std::string::npos)
       << text;
   EXPECT_EQ(text.find("published"), std::string::npos);
+  EXPECT_EQ(text.find("balanced by"), std::string::npos);
+  json balanced = report();
+  balanced["balance"] = 0.5;
+  EXPECT_NE(finetuning_summary(balanced, "out").find("'decrypt --balanced 0.5' does the same"),
+            std::string::npos);
 }
 
 TEST(FinetuningSummary, EarlyStoppingHasThreeNumbersOfSteps) {

@@ -1,6 +1,8 @@
 // What an owner keeps for itself is taken as it was written, or not at all.
 #include "party/owner/sealed_record.h"
 
+#include <nlohmann/json.hpp>
+
 #include "base/memory_limit.h"
 #include "base/path.h"
 #include "io/io_fixture.h"
@@ -96,6 +98,35 @@ TEST_F(SealedRecord, DataSets) {
   store(data_sets_path(owner), changed);
   EXPECT_THROW(recorded_data_sets(owner), DataError);
   EXPECT_THROW(record_data_set(owner, first), DataError);
+}
+
+TEST_F(SealedRecord, ColumnsOfManySets) {
+  const OwnerFolder owner{fresh_keys(), {}, folder_};
+  std::vector<std::string> names;
+  for (int i = 0; i < 1000; ++i) names.push_back("column " + std::to_string(i));
+  RecordedDataSet set{DataId{1}, {2}, "a.enc", "training", 10, true, "7", "m", {4, 6}};
+  set.feature_names = names;
+  record_data_set(owner, set);
+  const std::uintmax_t one = std::filesystem::file_size(data_sets_path(owner));
+  // As earlier programs wrote it.
+  nlohmann::json record = read_sealed(data_sets_path(owner), owner.keys, "data sets");
+  record["data_sets"][0].erase("columns");
+  record["data_sets"][0]["feature_names"] = names;
+  record.erase("columns");
+  write_sealed(data_sets_path(owner), owner.keys, "data sets", record);
+  set.id = DataId{3};
+  record_data_set(owner, set);
+  set.id = DataId{5};
+  set.feature_names = std::vector<std::string>{"another"};
+  record_data_set(owner, set);
+  EXPECT_LT(std::filesystem::file_size(data_sets_path(owner)), one + 2000);
+  for (const DataId& id : {DataId{1}, DataId{3}})
+    EXPECT_EQ(recorded_data_set(owner, id)->feature_names, ColumnNames(names));
+  EXPECT_EQ(recorded_data_set(owner, DataId{5})->feature_names.size(), 1u);
+  record = read_sealed(data_sets_path(owner), owner.keys, "data sets");
+  record["data_sets"][0]["columns"] = 2;
+  write_sealed(data_sets_path(owner), owner.keys, "data sets", record);
+  EXPECT_THROW(recorded_data_sets(owner), DataError);
 }
 
 }  // namespace

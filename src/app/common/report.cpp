@@ -46,7 +46,7 @@ nlohmann::json parameters_report(const Parameters& p) {
       {"log_small_n", p.literal().log_small_n},
       {"insecure", p.insecure()},
       {"keys",
-       {key_report("data, models, matrix products, way down", p.small_hardness(),
+       {key_report("data, models, matrix products, return from bootstrapping", p.small_hardness(),
                    p.small_ring().log2_modulus(2, p.small_special())),
         key_report("bootstrapping", p.hardness(), big.log2_modulus(p.top(), big.p_size())),
         key_report("bootstrapping, sparse secret", p.sparse_hardness(),

@@ -49,7 +49,8 @@ std::string finetuning_summary(const json& r, const std::string& out) {
        << steps_text(r) << " on " << r["samples"] << " encrypted samples (" << r["features"]
        << " features, " << r["classes"] << " classes) in "
        << duration_text(r["seconds"]["training_on_ciphertexts"].get<double>())
-       << "; the whole run took " << duration_text(r["seconds"]["total"].get<double>()) << "\n";
+       << "; from features to evaluation " << duration_text(r["seconds"]["total"].get<double>())
+       << "\n";
   std::string head = "on " + std::to_string(r["test_samples"].get<std::size_t>()) + " test samples";
   head.resize(std::max<std::size_t>(34, head.size() + 1), ' ');
   text << head << "accuracy  balanced  macro F1\n"

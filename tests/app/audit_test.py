@@ -8,6 +8,7 @@ import re
 import stat
 
 from cli_base import CONFIG, INSECURE, OWNER, SERVER, Base, main, run
+from containers import forge_training
 
 
 class Audit(Base):
@@ -67,6 +68,10 @@ class Audit(Base):
         done = self.decrypt("--transcript", self.transcript, "--server", self.fingerprint)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("the model is the one of the transcript", done.stdout)
+        # As that of an earlier round of validation is.
+        forge_training(self.folder / "model.enc", self.folder / "round.enc", done=2)
+        self.refused(self.decrypt("--transcript", self.transcript, "--server", self.fingerprint, model="round.enc"),
+                     "after 2 steps", "a transcript is of the last step's alone")
         self.refused(self.decrypt("--transcript", self.transcript), "--server")
         self.refused(self.decrypt("--transcript", self.transcript, "--server", "0000 " * 7 + "0000"), "signed by")
         text = self.transcript.read_text()

@@ -157,6 +157,14 @@ void require_transcript(const ModelFile& file, const OwnerFolder& keys,
   if (transcript.data_id != file.data) refuse("training set");
   const auto known = recorded_data_set(keys, file.data);
   if (known && known->contents != transcript.data) refuse("content of the training set");
+  TrainingState last = file.training;
+  last.steps = transcript.training.steps;
+  if (transcript.training == last && file.training.steps < last.steps)
+    throw DataError(name + ": the model after " + std::to_string(file.training.steps) +
+                    " steps, and a transcript is of the last step's alone, of this one after " +
+                    std::to_string(last.steps) +
+                    ": models of earlier rounds of validation are in none; open the last, or "
+                    "this one without the transcript");
   if (!(transcript.training == file.training)) refuse("training");
   if (transcript.model != file.contents) refuse("model");
 }

@@ -14,9 +14,7 @@
 #include <pybind11/stl/filesystem.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
-#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -97,36 +95,6 @@ void tell(const py::object& function, const Arguments&... arguments) {
   if (!function.is_none()) function(arguments...);
 }
 
-/// As the commands refuse a table's column that single precision does not hold (src/features/data/rounding.h). Throws
-/// DataError for one whose rounding errors are more than a hundredth of its standard deviation; deviations below 2^-40 of
-/// the values are rounding themselves.
-inline void require_held(const py::array& given, const Rows& rows) {
-  const auto exact = py::array_t<double, py::array::c_style | py::array::forcecast>::ensure(given);
-  if (!exact) throw py::error_already_set();
-  const auto count = static_cast<std::size_t>(exact.shape(0)),
-             width = static_cast<std::size_t>(exact.shape(1));
-  for (std::size_t j = 0; j < width; ++j) {
-    double sum = 0, squares = 0, errors = 0;
-    const double first = count > 0 ? exact.data()[j] : 0;
-    for (std::size_t i = 0; i < count; ++i) {
-      const double value = exact.data()[i * width + j], shifted = value - first,
-                   error = value - static_cast<double>(rows.data()[i * width + j]);
-      sum += shifted;
-      squares += shifted * shifted;
-      errors += error * error;
-    }
-    const auto n = static_cast<double>(std::max<std::size_t>(count, 1));
-    const double deviation = std::sqrt(std::max(0.0, squares / n - sum / n * (sum / n)));
-    if (deviation > std::abs(first) * 0x1p-40 && std::sqrt(errors / n) > deviation / 100)
-      throw DataError(
-          "features: column " + std::to_string(j) + " has values near " +
-          py::str(py::float_(first)).cast<std::string>() + " that vary by " +
-          py::str(py::float_(deviation)).cast<std::string>() +
-          ", of which single precision keeps too little: subtract an offset first, such as the "
-          "smallest value, from all sets alike");
-  }
-}
-
 /// numpy would make numbers of texts, times and real parts, and take what a mask hides.
 inline Rows rows_of(const py::object& x) {
   if (py::module_::import("numpy").attr("ma").attr("is_masked")(x).cast<bool>())
@@ -143,7 +111,13 @@ inline Rows rows_of(const py::object& x) {
   auto rows = Rows::ensure(array);
   if (!rows) throw py::error_already_set();
   const bool is_held = array.itemsize() <= (array.dtype().kind() == 'f' ? 4 : 2);
-  if (!is_held && array.dtype().kind() != 'b') require_held(array, rows);
+  if (!is_held && array.dtype().kind() != 'b') {
+    const auto exact =
+        py::array_t<double, py::array::c_style | py::array::forcecast>::ensure(array);
+    if (!exact) throw py::error_already_set();
+    check_single_precision({exact.data(), static_cast<std::size_t>(exact.size())},
+                           static_cast<std::size_t>(exact.shape(1)));
+  }
   return rows;
 }
 

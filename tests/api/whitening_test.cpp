@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <limits>
+#include <string_view>
 
 #include "api/fixture.h"
 
@@ -81,6 +82,26 @@ TEST(Whitening, RefusesWhatItCannotBeFittedTo) {
   EXPECT_THROW(Whitening::fit(lenient(), {std::span(x).first(3), kWidth, {}}), DataError);
   x[4] = std::numeric_limits<float>::quiet_NaN();
   EXPECT_THROW(Whitening::fit(lenient(), {x, kWidth, {}}), DataError);
+}
+
+TEST(SinglePrecision, IsRefusedToColumnsThatItTakesTheDifferencesOf) {
+  // Times in seconds, and what varies by rounding alone.
+  const std::vector<double> held{1.7e9, 0.3, 1.7e9 + 86400, 0.1 + 0.2},
+      lost{0.5, 1.7e9, 0.25, 1.7e9 + 60};
+  EXPECT_NO_THROW(check_single_precision(held, 2));
+  EXPECT_NO_THROW(check_single_precision({}, 2));
+  try {
+    check_single_precision(lost, 2);
+    ADD_FAILURE() << "an offset that takes all of what tells two samples apart";
+  } catch (const DataError& e) {
+    const std::string_view said = e.what();
+    EXPECT_NE(said.find("features: column 1: values near 1.7e+09 that vary by 30, of which single "
+                        "precision keeps steps of 128"),
+              said.npos)
+        << said;
+  }
+  EXPECT_THROW(check_single_precision(held, 3), ContractError);
+  EXPECT_THROW(check_single_precision(held, 0), ContractError);
 }
 
 TEST(TrainingDefaults, AreWhatAnEmptyConfigurationStandsFor) {

@@ -2,7 +2,6 @@
 
 #include <blindtuner/whitening.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "api/common/state.h"
@@ -15,16 +14,6 @@ struct Whitening::State {
   Context context;
   features::Whitening map;
 };
-
-features::FeatureMatrix matrix_of(const DataSet& data) {
-  const std::size_t samples = data.samples();
-  require(data.width > 0 && data.features.size() == samples * data.width,
-          "samples are whole rows of numbers");
-  features::FeatureMatrix out(static_cast<Eigen::Index>(samples),
-                              static_cast<Eigen::Index>(data.width));
-  std::copy(data.features.begin(), data.features.end(), out.data());
-  return out;
-}
 
 const Whitening::State& Whitening::state() const {
   require(state_ != nullptr, "a whitening that was moved from");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 
 #include "base/error.h"
 
@@ -28,11 +29,13 @@ void ColumnRounding::check(const std::function<std::string(std::size_t)>& where)
     const double deviation = std::sqrt(std::max(0.0, c.squares / count - mean * mean));
     const double error = std::sqrt(c.error_squares / count);
     if (!(deviation > std::abs(c.first) * 0x1p-40) || !(error > kLost * deviation)) continue;
-    throw DataError(where(j) + ": values near " + short_text(c.first + mean) + " that vary by " +
-                    short_text(deviation) + ", of which single precision keeps steps of " +
-                    short_text(std::sqrt(12.0) * error) +
-                    ": subtract an offset first, such as the smallest value, from all sets alike, "
-                    "or leave the column out");
+    const float near = static_cast<float>(std::abs(c.first + mean));
+    throw DataError(
+        where(j) + ": values near " + short_text(c.first + mean) + " that vary by " +
+        short_text(deviation) + ", of which single precision keeps steps of " +
+        short_text(std::nextafter(near, std::numeric_limits<float>::infinity()) - near) +
+        ": subtract an offset first, such as the smallest value, from all sets alike, "
+        "or leave the column out");
   }
 }
 

@@ -40,7 +40,7 @@ EncoderFeatures pair_features(const CommonOptions& common, const ExtractOptions&
   // Beside the texts, the pictures' column is one that may group: of a picture with several texts.
   if (!texts.groups.values.empty()) out.groups = std::move(texts.groups);
   out.unit = "pairs";
-  out.encoder = to_hex(Sha256().add(out.encoder + texts.encoder).finish()).substr(0, 32);
+  out.encoder = encoder_name(Sha256().add(out.encoder + texts.encoder).finish());
   out.report["texts"] = std::move(texts.report);
   out.report["picture_features"] = left.cols();
   out.report["text_features"] = right.cols();

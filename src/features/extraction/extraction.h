@@ -14,11 +14,15 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "base/resources.h"
+#include "base/sha256.h"
 #include "base/stopwatch.h"
 #include "features/data/feature_cache.h"
 #include "features/samples/dataset.h"
 
 namespace blindtuner::features {
+
+/// Dataset::encoder of what makes features, by the digest of all that it is.
+inline std::string encoder_name(const Sha256Digest& digest) { return to_hex(digest).substr(0, 32); }
 
 struct ExtractionSettings {
   std::size_t batch = 64;  ///< samples in memory: twice this many

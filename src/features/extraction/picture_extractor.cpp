@@ -49,7 +49,7 @@ std::string PictureExtractor::settings() const {
 }
 
 std::string PictureExtractor::identity() const {
-  return to_hex(Sha256().add(files_.digest()).add(settings()).finish()).substr(0, 32);
+  return encoder_name(Sha256().add(files_.digest()).add(settings()).finish());
 }
 
 Sha256Digest PictureExtractor::recipe(int picture_bits) const {

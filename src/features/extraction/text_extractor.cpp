@@ -37,8 +37,8 @@ std::string TextExtractor::settings() const {
 
 std::string TextExtractor::identity() const {
   // The prompt is before every text, and so among the tokens that the cache knows.
-  return to_hex(Sha256().add(model_.digest()).add(settings()).add(model_.config().prompt).finish())
-      .substr(0, 32);
+  return encoder_name(
+      Sha256().add(model_.digest()).add(settings()).add(model_.config().prompt).finish());
 }
 
 Sha256Digest TextExtractor::recipe() const {

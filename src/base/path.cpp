@@ -74,6 +74,13 @@ bool same_file(const std::filesystem::path& a, const std::filesystem::path& b) {
   return same && !error;
 }
 
+void require_folder(const std::filesystem::path& path, std::string_view advice) {
+  std::error_code error;
+  if (path_exists(path) && std::filesystem::is_directory(path, error)) return;
+  throw DataError(quoted_path(path) + ": there is no such folder" + (advice.empty() ? "" : ": ") +
+                  std::string(advice));
+}
+
 void make_folder(const std::filesystem::path& path) {
   std::error_code error;
   // What is in a folder survives a crash where the folder's own name does.

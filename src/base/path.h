@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <system_error>
 
 namespace blindtuner {
@@ -25,6 +26,10 @@ std::filesystem::file_type type_of(const std::filesystem::path& path);
 
 /// Whether both are there and one file, links followed. Throws NotTold.
 bool same_file(const std::filesystem::path& a, const std::filesystem::path& b);
+
+/// Throws DataError, which ends with the advice, where it is no folder: for what is only looked at, or that nobody else
+/// would see if it were made here.
+void require_folder(const std::filesystem::path& path, std::string_view advice = {});
 
 /// Makes it, and the folders above it, unless it is there. Throws DataError: a folder that cannot be made.
 void make_folder(const std::filesystem::path& path);

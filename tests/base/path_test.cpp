@@ -70,6 +70,10 @@ TEST(Path, MakesFolders) {
     } catch (const DataError& error) {
       EXPECT_NE(std::string(error.what()).find(path.string()), std::string::npos);
     }
+  EXPECT_NO_THROW(require_folder(scratch / "a/b"));
+  fs::create_symlink("loop", scratch / "loop");
+  for (const char* name : {"none", "file", "file/x", "loop"})
+    EXPECT_THROW(require_folder(scratch / name), DataError) << name;
 }
 
 }  // namespace

@@ -8,7 +8,6 @@
 #include "app/server/audit.h"
 #include "app/server/server.h"
 #include "app/server/server_files.h"
-#include "base/error.h"
 #include "base/path.h"
 #include "base/sha256.h"
 #include "party/server/study/study_training.h"
@@ -24,13 +23,6 @@ struct StudyOptions {
   bool status = false;
   std::string audit;
 };
-
-/// Of what is only looked at: a mistyped name would make a folder, or show a study that is where it began.
-void require_folder(const std::filesystem::path& path) {
-  std::error_code error;
-  if (!std::filesystem::is_directory(path, error))
-    throw DataError(quoted_path(path) + ": there is no such folder");
-}
 
 void audit_study(const CommonOptions& common, const StudyOptions& o) {
   require_folder(o.exchange);
@@ -58,6 +50,7 @@ void audit_study(const CommonOptions& common, const StudyOptions& o) {
 void study(const CommonOptions& common, const StudyOptions& o) {
   if (!o.audit.empty()) return audit_study(common, o);
   const bool changes = !o.status;
+  // A mistyped name would make a folder, or show a study that is where it began.
   if (o.status) {
     require_folder(o.folder);
     require_folder(o.exchange);

@@ -46,11 +46,10 @@ void write_study_place(const StudyPlace& place) {
 }
 
 void require_exchange_folder(const StudyPlace& place) {
-  std::error_code error;
-  if (!fs::is_directory(place.exchange, error))
-    throw DataError(quoted_path(place.exchange) +
-                    ": there is no such folder: the exchange is the one that 'study create' was "
-                    "given, as this machine reaches it ('--exchange' where it was moved)");
+  require_folder(
+      place.exchange,
+      "the exchange is the one that 'study create' was given, as this machine reaches it "
+      "('--exchange' where it was moved)");
 }
 
 StudyPlace read_study_place(const fs::path& folder) {

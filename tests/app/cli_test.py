@@ -179,9 +179,6 @@ class Workflow(Base):
             said = self.good(*decrypt, folder / name).stdout
         self.assertIn("two\\x0alines.npy'", said)
         os.rename(folder / "two\nlines.npy", folder / "limit.npy")
-        for more, words in ((("--budget", 2), "--budget and --features go with --publish"),
-                            (("--features", folder / "xt.npy"), "--budget and --features go with --publish")):
-            self.refused(run(*decrypt, folder / "refused.npz", *more), words)
 
         def evaluate(name):
             return run(OWNER, "evaluate", "--scores", folder / name, "--labels", folder / "yt.npy")
@@ -236,13 +233,6 @@ class Workflow(Base):
                          "--out", self.folder / "cohort.csv", "--validation-fraction", 0.1, INSECURE),
                      "cohort-validation.csv': is no encrypted data set", "--validation-out")
         self.assertEqual(table.read_text(), "mine")
-        # What would do nothing.
-        for more, words in ((("--unlabelled", "--labels", self.folder / "y.npy"), "neither --labels nor --seed"),
-                            (("--unlabelled", "--seed", 7), "neither --labels nor --seed"),
-                            (("--labels", self.folder / "y.npy", "--validation-out", self.folder / "v.enc"),
-                             "--validation-out needs --validation")):
-            self.refused(run(OWNER, "encrypt", "--features", secret, "--keys", self.keys, "--out", out, INSECURE, *more),
-                         words)
         for path in (out, self.folder / "upload-validation.enc"):
             self.assertNotIn(b"patients", path.read_bytes())
             self.assertNotIn(b"validation", path.read_bytes())
@@ -333,6 +323,82 @@ class Workflow(Base):
 
 
 class BadInput(Base):
+    def test_options_that_do_nothing(self):
+        """Each with a good value, beside what leaves it without effect: refused as the command line that it is."""
+        with zipfile.ZipFile(self.folder / "parts.npz", "w") as archive:
+            for part in ("train", "val", "test"):
+                archive.write(self.folder / "x.npy", f"x_{part}.npy")
+                archive.write(self.folder / "y.npy", f"y_{part}.npy")
+        out, keys = ["--out", self.folder / "o.npz"], ["--keys", self.keys]
+        x, y = self.folder / "x.npy", self.folder / "y.npy"
+        flags = {"--class-numbers", "--no-cache", "--once", "--restart", "--resume"}
+        values = {"--image-size": 32, "--picture-bits": 8, "--on-error": "skip", "--decimal": "comma", "--features": 4,
+                  "--server": "none", "--label-column": "last"}
+        made = ["--model", x, *out]
+        of_pictures = ("--labels --split --images-member --labels-member --path-column --picture-bits --images-root "
+                       "--on-error --image-size --text-model")
+        study = ["--folder", self.folder / "s", "--exchange", self.folder / "e"]
+        for program, given, useless, why in (
+                (OWNER, ["encrypt", "--features", x, "--unlabelled", *keys, *out],
+                 "--labels --labels-member --class-numbers --group-column --seed --config --validation "
+                 "--validation-fraction --validation-out", "with --unlabelled"),
+                (OWNER, ["encrypt", "--features", x, "--labels", y, *keys, *out], "--validation-out", "without --validation"),
+                (OWNER, ["encrypt", "--features", x, "--labels", y, *keys, *out],
+                 "--validation-labels --validation-features-member --validation-labels-member", "--validation"),
+                (OWNER, ["encrypt", "--features", x, "--labels", y, *keys, *out], "--trained-on", "--unlabelled"),
+                (OWNER, ["decrypt", "--model", x, *keys, *out], "--budget --features", "without --publish"),
+                (OWNER, ["decrypt", "--model", x, *keys, *out], "--data", "without --scores"),
+                (OWNER, ["decrypt", "--scores", x, *keys, *out], "--transcript --server --whitening",
+                 "with --scores"),
+                (OWNER, ["evaluate", "--scores", x, "--labels", y], "--features-member --feature-columns", "without --features"),
+                (OWNER, ["plan", "--samples", 9, "--classes", 2, "--steps", 1], "--epochs", "--steps"),
+                (OWNER, ["demo", "--data", "none"], "--pooling", "without --model"),
+                (OWNER, ["demo", "--data", "none", "--model", x], "--features", "with --model"),
+                (OWNER, ["extract", *made, "--texts", x], of_pictures, "with --texts"),
+                (OWNER, ["extract", *made, "--images", x], "--text-column --text-model", "with --images"),
+                (OWNER, ["extract", *made, "--images", x, "--images-member", "x"], "--split", "beside --images-member"),
+                (OWNER, ["extract", *made, "--pairs", x], "--labels --split --images-member --labels-member", "with --pairs"),
+                (OWNER, ["finetune", *out, "--features", x],
+                 "--model --text-model --image-size --images-root --split --test-split --cache --no-cache --on-error "
+                 "--text-column --path-column", "beside --features"),
+                (OWNER, ["finetune", *made, "--images", x],
+                 "--features-member --labels-member --test-features-member --test-labels-member "
+                 "--validation-features-member --validation-labels-member --feature-columns --drop-columns --decimal",
+                 "without --features"),
+                (OWNER, ["finetune", *made, "--texts", x],
+                 "--image-size --images-root --split --test-split --on-error --path-column --labels --text-model", "with --texts"),
+                (OWNER, ["finetune", *made, "--images", x], "--text-column --text-model", "with --images"),
+                (OWNER, ["finetune", *made, "--images", x], "--test-split", "without --test-images"),
+                (OWNER, ["finetune", *made, "--pairs", x], "--split --test-split --labels", "with --pairs"),
+                (OWNER, ["finetune", *made, "--images", x, "--test-images", x], "--test-fraction", "beside a test set"),
+                (OWNER, ["finetune", *out, "--features", self.folder / "parts.npz"], "--test-fraction", "beside a test set"),
+                (OWNER, ["finetune", *out, "--features", self.folder / "parts.npz"], "--validation-fraction",
+                 "beside a validation set"),
+                (OWNER, ["finetune", *out, "--features", x, "--labels", y, "--validation-fraction", 0],
+                 "--patience --validation-every", "with --validation-fraction 0"),
+                (OWNER, ["finetune", *out, "--features", x], "--validation-labels", "--validation-features"),
+                (OWNER, ["study", "scores", *study[:2], *out, "--features", x], "--labels --labels-member --class-numbers",
+                 "where no labels"),
+                (OWNER, ["study", "combine", *study[:2], "--parts", x, "--unlabelled", "--features", x],
+                 "--labels --labels-member --class-numbers", "where no labels"),
+                (SERVER, ["train", "--keys", x, "--data", y, *out], "--answer-timeout", "--exchange"),
+                (SERVER, ["train", "--keys", x, "--data", y, *out], "--restart --resume", "--checkpoint"),
+                (SERVER, ["study", *study, "--status"], "--once --wait", "with --status"),
+                (SERVER, ["study", *study, "--audit", "all"], "--once --wait", "with --audit")):
+            for option in useless.split():
+                with self.subTest(line=given, option=option):
+                    value = [] if option in flags else [values.get(option, 0.5 if "fraction" in option else 1)]
+                    self.refused(run(program, *given, option, *value), option, why, code=2)
+        # What the files' kinds leave without effect.
+        for command in (["whiten", "--features", x, *out],
+                        ["encrypt", "--features", x, "--labels", y, *keys, *out, INSECURE],
+                        ["evaluate", "--model", x, "--features", x, "--labels", y],
+                        ["finetune", "--out", self.folder / "run", "--features", x, "--labels", y, INSECURE]):
+            for option in ("--feature-columns", "--drop-columns", "--decimal", "--label-column", "--features-member"):
+                with self.subTest(line=command, option=option):
+                    self.refused(run(OWNER, *command, option, values.get(option, 1)), "x.npy", option.strip("-"), "does nothing")
+        self.assertFalse((self.folder / "o.npz").exists())
+
     def test_plan_refuses_nonsense(self):
         self.refused(run(OWNER, "plan", "--samples", 0, "--classes", 10), "--samples: '0'", code=2)
         self.refused(run(OWNER, "plan", "--samples", 9, "--classes", 1), "2 to 128", code=2)

@@ -275,9 +275,7 @@ class Finetune(unittest.TestCase):
     def test_options_that_would_do_nothing(self):
         self.data(30, 1)
         x = self.folder / "x1.npy"
-        for more, words, code in ((("--validation-features", x, "--validation-fraction", 0.1), "one of --validation-f", 1),
-                                  (("--model", x), "--features are made already", 1),
-                                  (("--image-size", 64), "--features are made already", 1),
+        for more, words, code in ((("--validation-features", x, "--validation-fraction", 0.1), "--validation-fraction does nothing", 2),
                                   (("--test-features", x, "--test-fraction", 0.1), "--test-fraction", 2),
                                   (("--budget", 2), "--budget", 2)):
             self.refused(run(*self.finetune(*more)), words, code=code)

@@ -47,9 +47,9 @@ class Tables(Base):
         cls.out = cls.folder / "run"
 
     def finetune(self, *arguments):
+        held_out = () if "--validation-features" in arguments else ("--validation-fraction", 0)
         return [OWNER, "finetune", "--out", self.out, "--parameters", PARAMETERS, "--steps", 2,
-                "--preset", "fast", "--seed", 1, "--validation-fraction", 0, "--new-keys", INSECURE,
-                *arguments]
+                "--preset", "fast", "--seed", 1, *held_out, "--new-keys", INSECURE, *arguments]
 
     def report(self, *arguments):
         result = self.good(*self.finetune("--json", *arguments))

@@ -1,6 +1,7 @@
 #include "app/common/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <sstream>
 
@@ -96,6 +97,23 @@ Option Command::add_flag(const std::string& name, bool& value, const std::string
 
 void Command::need(const std::string& other, const std::vector<std::string>& names) {
   for (const std::string& name : names) app_->get_option(name)->needs(app_->get_option(other));
+}
+
+void Command::useless(const std::vector<std::string>& names, std::function<std::string()> why) {
+  for (const std::string& name : names)
+    (void)app_->get_option(name);  // throws for one that is none
+  useless_.emplace_back(names, std::move(why));
+}
+
+std::string Command::useless_given() const {
+  for (const auto& [names, why] : useless_) {
+    const auto given = std::ranges::find_if(
+        names, [&](const std::string& name) { return app_->get_option(name)->count() > 0; });
+    if (given == names.end()) continue;
+    const std::string reason = why();
+    if (!reason.empty()) return *given + " does nothing " + reason;
+  }
+  return {};
 }
 
 Command Command::one_of(const std::string& heading) {

@@ -74,6 +74,11 @@ class Command {
   Command one_of(const std::string& heading);
   /// Options of these names do nothing without the one of the other name, and are refused.
   void need(const std::string& other, const std::vector<std::string>& names);
+  /// Options of these names do nothing where `why` says so, "with --unlabelled" say, and are refused with that. It is
+  /// asked once all was parsed; empty: they do something.
+  void useless(const std::vector<std::string>& names, std::function<std::string()> why);
+  /// The first option that was given and does nothing, and why; empty: there is none.
+  std::string useless_given() const;
 
   /// What the command writes besides the files that its options name: asked once it was parsed, and held to
   /// the same (check_given).
@@ -89,6 +94,7 @@ class Command {
 
  private:
   CLI::App* app_;
+  std::vector<std::pair<std::vector<std::string>, std::function<std::string()>>> useless_;
   std::function<std::vector<std::filesystem::path>()> derived_;
 };
 

@@ -197,7 +197,12 @@ int Program::run(int argc, char** argv) {
     flush_output();
     return kExitGood;
   }
-  check_given(commands_.at(chosen_name_));
+  const Command& command = commands_.at(chosen_name_);
+  if (const std::string problem = command.useless_given(); !problem.empty()) {
+    complain(name_, problem + " (--help shows what there is)");
+    return kExitUsage;
+  }
+  check_given(command);
   check_environment();
   if (options_.threads > 0) set_max_threads(options_.threads);
   chosen_();

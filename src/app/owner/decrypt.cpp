@@ -208,16 +208,10 @@ void decrypt_command(const CommonOptions& common, const DecryptOptions& options)
   const bool of_scores = !options.scores.empty();
   if (of_scores ? !options.model.empty() && !options.publish : options.model.empty())
     throw DataError("decrypt takes one of --model and --scores; both to publish scores");
-  if (!of_scores && !options.data.empty())
-    throw DataError("--data goes with --scores: what was scored; --trained-on with --model");
-  if (!options.publish &&
-      (options.budget != kPublicationBudget || !options.source.features.empty()))
-    throw DataError("--budget and --features go with --publish: nothing else costs bits");
-  if (options.transcript.empty() != options.server.empty() ||
-      (!options.transcript.empty() && of_scores))
+  if (options.transcript.empty() != options.server.empty())
     throw DataError(
-        "--transcript and --server go together, with --model: what the server signed, and the "
-        "fingerprint of its key, as it told you");
+        "--transcript and --server go together: what the server signed, and the fingerprint of its "
+        "key, as it told you");
   // Before anything is opened, which the ledger would know of.
   require_ending(options.out, {".npz", of_scores ? ".npy" : ".json"});
   const OwnerFolder keys = open_keys(options.keys, common);
@@ -277,6 +271,20 @@ void add_decrypt(Program& program) {
         command.add_flag("--unrecorded-data", o->unrecorded_data,
                          "take data sets that the record beside the keys does not know: what an "
                          "earlier version encrypted");
+        command.useless({"--budget", "--features"}, [o]() -> std::string {
+          return o->publish ? "" : "without --publish: nothing else costs bits";
+        });
+        command.useless({"--data"}, [o]() -> std::string {
+          return o->scores.empty() ? "without --scores: it is what was scored" : "";
+        });
+        command.useless({"--transcript", "--server"}, [o]() -> std::string {
+          return o->scores.empty() ? "" : "with --scores: what the server signs is of a training";
+        });
+        command.useless({"--whitening"}, [o]() -> std::string {
+          return o->scores.empty() || !o->source.features.empty()
+                     ? ""
+                     : "with --scores, which are of whitened features already";
+        });
         return [&program, o] { decrypt_command(program.options(), *o); };
       });
 }

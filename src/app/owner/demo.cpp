@@ -119,6 +119,12 @@ void add_demo(Program& program) {
         command.add_option("--server", o->run.server, "the server's program (beside this one)");
         add_number(command, "--seed", o->seed, "of the samples' order", 0, UINT64_MAX)
             .show_default();
+        command.useless({"--pooling"}, [o]() -> std::string {
+          return o->model.empty() ? "without --model: the random layer has one" : "";
+        });
+        command.useless({"--features"}, [o]() -> std::string {
+          return o->model.empty() ? "" : "with --model, which makes the features";
+        });
         command.also_writes([o] { return RunFolder::results(o->out, features_made(*o)); });
         return [&program, o] { demo(program.options(), *o); };
       });

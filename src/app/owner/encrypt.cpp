@@ -45,6 +45,7 @@ struct WhitenOptions {
 void whiten(const CommonOptions& common, const WhitenOptions& options) {
   require_ending(options.out, {".npz"});
   Reading reading;
+  require_used(options.source);
   const Dataset set = load_training_features(options.source, &reading);
   const FeatureMatrix& features = set.features;
   print_notes(common, reading);
@@ -103,28 +104,6 @@ void check_validation_path(const EncryptOptions& options) {
   check_writable(path);
 }
 
-void check_validation_options(const EncryptOptions& options) {
-  const bool fraction = options.validation_fraction > 0,
-             file = !options.validation.features.empty();
-  if (fraction && file)
-    throw DataError("encrypt takes one of --validation and --validation-fraction");
-  if (options.unlabelled && (fraction || file))
-    throw DataError("--unlabelled is for prediction: there is no validation set with it");
-  if (options.unlabelled && !options.config.empty())
-    throw DataError("--unlabelled is for prediction: nothing is trained, so no --config");
-  if (!options.unlabelled && !options.trained_on.empty())
-    throw DataError("--trained-on goes with --unlabelled: which training set the samples are as");
-  if (options.unlabelled && (!options.source.labels.empty() || !options.seed.empty()))
-    throw DataError(
-        "--unlabelled is for prediction: no labels are read and the order stays, so neither "
-        "--labels nor --seed");
-  if (!fraction && !file && !options.validation_out.empty())
-    throw DataError(
-        "--validation-out needs --validation or --validation-fraction: what goes there");
-  if (!file && !options.validation.labels.empty())
-    throw DataError("--validation-labels needs --validation, the features");
-}
-
 /// What training will meet, as far as it can be known: the settings are the server's in the end.
 nlohmann::json rehearse(const EncryptOptions& options, const Dataset& set,
                         const OwnerFolder& keys) {
@@ -158,11 +137,14 @@ std::string rehearsal_text(const nlohmann::json& rehearsal) {
 
 void encrypt(const CommonOptions& common, const EncryptOptions& options) {
   const Stopwatch watch;
-  check_validation_options(options);
+  if (options.validation_fraction > 0 && !options.validation.features.empty())
+    throw DataError("encrypt takes one of --validation and --validation-fraction");
   const OrderSeed seed = OrderSeed::parse(options.seed, "--seed");
   const Listener listener = console_listener(common);
   if (options.validation_fraction > 0 || !options.validation.features.empty())
     check_validation_path(options);
+  require_used(options.source);
+  require_used(options.validation);
   const OwnerFolder keys = open_keys_to_encrypt(options.keys, common);
   const std::string name = quoted_path(options.source.features);
   Dataset set;
@@ -374,6 +356,22 @@ void add_encrypt(Program& program) {
             "of the samples' order and of what is held out, to get them again: what a "
             "report says, or a number (0: the order as it is); secret and fresh "
             "without this option");
+        command.need("--unlabelled", {"--trained-on"});
+        command.need("--validation", {"--validation-features-member", "--validation-labels-member",
+                                      "--validation-labels"});
+        command.useless(
+            {"--labels", "--labels-member", "--class-numbers", "--group-column", "--seed",
+             "--config", "--validation", "--validation-fraction", "--validation-out"},
+            [o]() -> std::string {
+              return o->unlabelled ? "with --unlabelled, which is for prediction: no labels are "
+                                     "read, the order stays and nothing is held out"
+                                   : "";
+            });
+        command.useless({"--validation-out"}, [o]() -> std::string {
+          return o->validation_fraction == 0 && o->validation.features.empty()
+                     ? "without --validation or --validation-fraction: what goes there"
+                     : "";
+        });
         command.also_writes([o]() -> std::vector<std::filesystem::path> {
           if (o->validation_fraction == 0 && o->validation.features.empty()) return {};
           if (!o->validation_out.empty()) return {};

@@ -118,6 +118,7 @@ void evaluate(const CommonOptions& common, EvaluateOptions options) {
   if (options.model.empty() == options.scores.empty())
     throw DataError("evaluate takes one of --model and --scores");
   if (!options.report.empty()) require_replaceable_page(options.report);
+  require_used(options.source);
   options.source.columns.group = "none";  // nothing is held out of this set
   Eigen::MatrixXd all;
   Labels labels;
@@ -231,6 +232,9 @@ void add_evaluate(Program& program) {
                            "name within an .npz archive (labels, y, y_test, ..)");
         add_output_file(command, "--report", o->report,
                         "where the JSON report goes; a page to look at, .html, goes beside it");
+        command.useless({"--features-member", "--feature-columns"}, [o]() -> std::string {
+          return o->source.features.empty() ? "without --features" : "";
+        });
         command.also_writes([o]() -> std::vector<std::filesystem::path> {
           if (o->report.empty()) return {};
           return {page_path(o->report)};

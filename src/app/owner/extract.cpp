@@ -120,6 +120,19 @@ void add_extract(Program& program) {
             "folder of features computed before (default: $XDG_CACHE_HOME/blindtuner)");
         command.add_flag("--no-cache", o->no_cache, "neither read nor write a cache")
             .excludes(cache);
+        command.useless(
+            {"--labels", "--split", "--images-member", "--labels-member", "--path-column",
+             "--picture-bits", "--images-root", "--on-error", "--image-size", "--text-model"},
+            [o]() -> std::string { return o->texts.table.empty() ? "" : "with --texts"; });
+        command.useless({"--split"}, [o]() -> std::string {
+          return o->pictures.images_member.empty() ? ""
+                                                   : "beside --images-member, which names pictures";
+        });
+        command.useless({"--text-column", "--text-model"}, [o]() -> std::string {
+          return o->pictures.images.empty() ? "" : "with --images";
+        });
+        command.useless({"--labels", "--split", "--images-member", "--labels-member"},
+                        [o]() -> std::string { return o->pairs.empty() ? "" : "with --pairs"; });
         return [&program, o] { extract(program.options(), *o); };
       });
 }

@@ -60,6 +60,12 @@ struct FinetuneOptions {
   std::string balance = "0";
 };
 
+/// An archive of all parts is used as such.
+bool lies_beside_training(const FinetuneOptions& o, Part part) {
+  return o.extraction.train().empty() && !o.train.features.empty() && o.train.labels.empty() &&
+         holds_part(o.train, Part::kTrain) && holds_part(o.train, part);
+}
+
 /// What is trained for, which presets depend on.
 std::string head_of(const FinetuneOptions& o, int classes) {
   return read_training_config(o.config, classes, o.head.head).head;
@@ -78,15 +84,6 @@ void check_options(const FinetuneOptions& o) {
         "the test set is to be of the training set's kind: pictures, texts, pairs or features");
   if (extracted && !o.validation.features.empty())
     throw DataError("--validation-features goes with --features");
-  if (!o.validation.labels.empty() && o.validation.features.empty())
-    throw DataError("--validation-labels needs --validation-features");
-  if (!o.validation.features.empty() && o.validation_fraction > 0)
-    throw DataError("finetune takes one of --validation-features and --validation-fraction");
-  if (!extracted && (!e.model.empty() || !e.text_model.empty() || !e.images_root.empty() ||
-                     !e.split.empty() || !e.test_split.empty() || e.image_size > 0))
-    throw DataError(
-        "--features are made already: --model, --text-model, --image-size, --images-root, --split "
-        "and --test-split go with --images, --texts or --pairs");
   if (!o.test.labels.empty() && o.test.features.empty() && e.test_images.empty())
     throw DataError("--test-labels needs --test-features or --test-images");
 }
@@ -144,9 +141,9 @@ void extract_features(const CommonOptions& common, FinetuneOptions& o, RunFolder
   const auto extract = [&](const std::string& from, DataSource& set, const std::string& split,
                            const fs::path& out, const fs::path& classes) {
     const bool test = !classes.empty();
-    std::vector<std::string> arguments = {"--model",   e.model,      kind,         from,
-                                          "--out",     out.string(), "--on-error", e.on_error,
-                                          "--pooling", pooling};
+    std::vector<std::string> arguments = {"--model", e.model,      kind,        from,
+                                          "--out",   out.string(), "--pooling", pooling};
+    if (e.texts.empty()) arguments.insert(arguments.end(), {"--on-error", e.on_error});
     const ColumnChoice& columns = o.train.columns;
     for (const auto& [option, value] : {std::pair{"--label-column", columns.label},
                                         {"--text-column", columns.text},
@@ -197,11 +194,10 @@ FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,
   const std::string& pooling = options.extraction.pooling;
   if (pooling != kChoosePooling) train.pooling = pooling;
   train.several_poolings = true;
-  // An archive of all parts is used as such.
   for (auto& [part, other] : {std::pair{Part::kTest, &test}, {Part::kValidation, &validation}})
-    if (extracted.empty() && other->features.empty() && holds_part(train, Part::kTrain) &&
-        holds_part(train, part) && train.labels.empty())
+    if (other->features.empty() && lies_beside_training(options, part))
       other->features = train.features;
+  for (const DataSource* source : {&train, &test, &validation}) require_used(*source);
   Reading reading;
   data.sets.train = load_dataset(train, &reading);
   if (extracted.empty() && !train.pooling.empty() && data.sets.train.pooling != pooling)
@@ -398,6 +394,41 @@ void add_data_options(Command& command, FinetuneOptions& o) {
              0, 0.9);
 }
 
+/// Options that go with other data than were given, or with what was switched off.
+void refuse_useless(Command& command, const std::shared_ptr<const FinetuneOptions>& o) {
+  const auto where = [&](const std::vector<std::string>& names, const std::string& why,
+                         const std::function<bool(const FinetuneOptions&)>& holds) {
+    command.useless(names, [=]() -> std::string { return holds(*o) ? why : ""; });
+  };
+  const auto extracted = [](const FinetuneOptions& f) { return !f.extraction.train().empty(); };
+  where({"--model", "--text-model", "--image-size", "--images-root", "--split", "--test-split",
+         "--cache", "--no-cache", "--on-error", "--text-column", "--path-column"},
+        "beside --features, which are made already",
+        [=](const auto& f) { return !extracted(f) && !f.train.features.empty(); });
+  where({"--features-member", "--labels-member", "--test-features-member", "--test-labels-member",
+         "--validation-features-member", "--validation-labels-member", "--feature-columns",
+         "--drop-columns", "--decimal"},
+        "without --features", extracted);
+  where({"--image-size", "--images-root", "--split", "--test-split", "--on-error", "--path-column",
+         "--labels", "--text-model"},
+        "with --texts", [](const auto& f) { return !f.extraction.texts.empty(); });
+  where({"--text-column", "--text-model"}, "with --images",
+        [](const auto& f) { return !f.extraction.images.empty(); });
+  where({"--split", "--test-split", "--labels"}, "with --pairs",
+        [](const auto& f) { return !f.extraction.pairs.empty(); });
+  where({"--test-split"}, "without --test-images",
+        [](const auto& f) { return f.extraction.test_images.empty(); });
+  where({"--test-fraction"}, "beside a test set of its own", [=](const auto& f) {
+    return !f.extraction.test().empty() || lies_beside_training(f, Part::kTest);
+  });
+  where({"--validation-fraction"}, "beside a validation set of its own", [](const auto& f) {
+    return !f.validation.features.empty() || lies_beside_training(f, Part::kValidation);
+  });
+  where({"--patience", "--validation-every"}, "with --validation-fraction 0: nothing is validated",
+        [](const auto& f) { return f.validation_fraction == 0; });
+  command.need("--validation-features", {"--validation-labels"});
+}
+
 void add_training_options(Command& command, FinetuneOptions& o) {
   command
       .add_option(
@@ -481,6 +512,7 @@ void add_finetune(Program& program) {
             .show_default();
         command.need("--publish", {"--budget"});
         command.add_option("--server", o->run.server, "the server's program (beside this one)");
+        refuse_useless(command, o);
         command.also_writes([o] { return RunFolder::results(o->out, features_made(*o)); });
         return [&program, o] { finetune(program.options(), *o); };
       });

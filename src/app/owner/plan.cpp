@@ -97,10 +97,12 @@ void add_plan(Program& program) {
                            "training configuration (JSON); without, the server's default");
         add_number(command, "--batch", o->batch, "batch size, instead of the configuration's", 1,
                    kMaxBatch);
-        add_number(command, "--steps", o->steps, "number of steps, instead of the configuration's",
-                   1, kMaxSteps);
+        const Option steps =
+            add_number(command, "--steps", o->steps,
+                       "number of steps, instead of the configuration's", 1, kMaxSteps);
         add_number(command, "--epochs", o->epochs, "passes over the data, instead of steps", 1,
-                   kMaxSteps);
+                   kMaxSteps)
+            .excludes(steps);
         add_number(
             command, "--owners", o->owners,
             "owners of a study, who have equal parts of the samples; without, one owner alone",

@@ -57,6 +57,11 @@ Dataset load_study_rows(const CommonOptions& common, const StudyDataOptions& o, 
   if (draft.layout == StudyDraft::Layout::kRows && source.feature_names.empty())
     source.feature_names = draft.column_names;
   if (!names.empty()) source.feature_names = names;
+  if (labelled && !has_labels(draft, owner) &&
+      (!source.labels.empty() || !source.members.labels.empty() || source.classes.numbered))
+    throw DataError("--labels, --labels-member and --class-numbers: in this study '" +
+                    draft.labels + "' has the labels, and those of '" + owner +
+                    "' would not be read");
   Dataset set = has_labels(draft, owner) && labelled ? load_dataset(source, &reading)
                                                      : load_features(source, &reading);
   print_notes(common, reading);

@@ -36,6 +36,9 @@ void add_common(Command& command, ScoresOptions& o) {
                      "where the exchange is now, if not where the study was joined");
   add_study_rows(command, o.data);
   add_passphrase_options(command, o.secrets.passphrase);
+  command.useless({"--labels", "--labels-member", "--class-numbers"}, [&o]() -> std::string {
+    return o.unlabelled ? "where no labels are asked for" : "";
+  });
 }
 
 /// An owner of a study that has its model, and the rows that it scores.
@@ -49,6 +52,7 @@ struct Scoring {
             throw DataError("'" + place.name +
                             "' is the study's recipient: owners of different columns score rows "
                             "so, each with its own; whoever has all columns takes 'evaluate'");
+          require_used(o.data.train);
           return load_study_rows(common, o.data, o.data.train, owner.manifest().draft, place.name,
                                  !o.unlabelled, training.column_names());
         }()) {}

@@ -100,6 +100,11 @@ void add_study(Program& program) {
                 "may "
                 "be a new one")
             .excludes(status);
+        command.useless({"--once", "--wait"}, [o]() -> std::string {
+          return o->status           ? "with --status, which waits for nobody"
+                 : !o->audit.empty() ? "with --audit, which waits for nobody"
+                                     : "";
+        });
         return [&program, o] { study(program.options(), *o); };
       });
 }

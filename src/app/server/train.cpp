@@ -68,8 +68,6 @@ fs::path report_of(const TrainOptions& options) {
 
 // What can be refused at once is refused before gigabytes are read.
 void check_options(const TrainOptions& options) {
-  if (options.resume && options.checkpoint.empty())
-    throw DataError("--resume needs --checkpoint, the folder to resume from");
   if (options.validation.empty() != options.exchange.empty())
     throw DataError(
         "--validation and --exchange go together: the encrypted validation set, and "
@@ -322,6 +320,8 @@ void add_train(Program& program) {
         add_head_options(command, o->head);
         add_output_file(command, "--report", o->report,
                         "where the JSON report goes (report.json beside the model)");
+        command.need("--checkpoint", {"--resume", "--restart"});
+        command.need("--exchange", {"--answer-timeout"});
         command.also_writes([o]() -> std::vector<std::filesystem::path> {
           std::vector<std::filesystem::path> also;
           if (o->report.empty()) also.push_back(report_of(*o));

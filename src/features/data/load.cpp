@@ -511,6 +511,35 @@ bool same_features(const DataSource& a, const DataSource& b) {
          find_members(archive, b.members, b.part).features;
 }
 
+void require_used(const DataSource& source) {
+  const auto is = [](const std::filesystem::path& file, Kind kind) {
+    return !file.empty() && kind_of(file) == kind;
+  };
+  const std::filesystem::path& of_labels = source.labels.empty() ? source.features : source.labels;
+  const bool columns = is(source.features, Kind::kTable),
+             some_columns = columns || is(of_labels, Kind::kTable);
+  const ColumnChoice& c = source.columns;
+  const struct {
+    const char* option;
+    bool given, used;
+    const char* kind;
+  } choices[] = {
+      {"--feature-columns", !c.features.empty(), columns, "table"},
+      {"--drop-columns", !c.drop.empty(), some_columns, "table"},
+      {"--decimal", !c.decimal.empty(), some_columns, "table"},
+      {"--label-column", !c.label.empty(), some_columns, "table"},
+      {"--skip-missing", c.skip_missing, some_columns, "table"},
+      {"features-member", !source.members.features.empty(), is(source.features, Kind::kNpz),
+       ".npz archive"},
+      {"labels-member", !source.members.labels.empty(), is(of_labels, Kind::kNpz), ".npz archive"}};
+  for (const auto& choice : choices)
+    if (choice.given && !choice.used)
+      throw DataError((of_labels.empty()
+                           ? std::string("no file")
+                           : quoted_path(source.features.empty() ? of_labels : source.features)) +
+                      ": " + choice.option + " does nothing, as this is no " + choice.kind);
+}
+
 bool holds_part(const DataSource& source, Part part) {
   return kind_of(source.features) == Kind::kNpz && holds_part(NpzArchive(source.features), part);
 }

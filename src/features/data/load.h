@@ -82,6 +82,10 @@ Dataset load_features(const DataSource& source, Reading* reading = nullptr,
 /// or one twice.
 std::vector<std::string> read_class_names(const std::filesystem::path& path);
 
+/// Throws DataError for columns and members that were chosen (`columns`, `members`) where no file has any: they would be
+/// passed over, and other numbers taken than were meant.
+void require_used(const DataSource& source);
+
 /// Both read the same features of the same file, under whatever name.
 bool same_features(const DataSource& a, const DataSource& b);
 /// The features are in an archive that holds this part of a larger set.

@@ -204,6 +204,10 @@ PictureSet PictureSet::open(const PictureSource& source) {
   const bool table = is_table_name(source.images);
   if ((folder || table) && !source.labels.empty())
     throw DataError(set.origin_ + ": has labels of its own, so none can be given beside it");
+  if (!name.ends_with(".npz") &&
+      !(source.split + source.images_member + source.labels_member).empty())
+    throw DataError(set.origin_ +
+                    ": is no .npz archive, of which --split and names of members say what to take");
   if (folder) {
     set.open_folder(source);
   } else if (table) {

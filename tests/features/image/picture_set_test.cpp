@@ -294,6 +294,16 @@ TEST_F(Pictures, NumberedFilesOfTables) {
 
 TEST_F(Pictures, BadTables) {
   put_picture("a.png");
+  // What is chosen of archives, of a table and of a folder.
+  put_file(folder_ / "t.csv", "a.png,x\na.png,y\n");
+  for (const char* name : {"t.csv", ""}) {
+    for (std::string PictureSource::*choice :
+         {&PictureSource::split, &PictureSource::images_member, &PictureSource::labels_member}) {
+      PictureSource parts = source(name);
+      parts.*choice = "train";
+      refused(parts, "is no .npz archive");
+    }
+  }
   const auto bad = [&](std::string_view text, const std::string& part) {
     put_file(folder_ / "t.csv", text);
     refused(source("t.csv"), part);

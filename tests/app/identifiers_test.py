@@ -225,7 +225,9 @@ class Identifiers(Base):
                    INSECURE]
         whole = kept[-1].read_bytes()
         kept[-1].write_bytes(whole.replace(b"p001", b"p999"))
-        self.refused(run(*decrypt, "--out", self.folder / "again.npz"), "identifiers-", "its seal is wrong")
+        self.refused(run(*decrypt, "--out", self.folder / "again.npz"), "identifiers-", "its seal is wrong",
+                     "scores in .npy do without it")
+        self.good(*decrypt, "--out", self.folder / "again.npy")
         # Of another data set.
         if len(kept) > 1:
             kept[-1].write_bytes(kept[0].read_bytes())

@@ -69,6 +69,15 @@ class Study(Base):
                      "the recipient 'lab' could not use the model")
         self.assertFalse((self.folder / "one").exists())
         self.assertEqual(json.loads(self.study("north", "status").stdout)["threshold"], 3)
+        # Who it is and where the others are, damaged: as a power cut or an editor leaves it.
+        place = self.folder / "north/study.json"
+        good = place.read_text()
+        for bad in ("\0" * len(good), good.replace("north", "N"), "{}"):
+            place.write_text(bad)
+            self.refused(self.study("north", "status"), "north/study.json", "set it aside, and 'study join' with this folder")
+        place.unlink()
+        self.assertEqual(self.study("north", "join").returncode, 0)
+        self.assertEqual(place.read_text(), good)
         # Where fewer open, whoever takes part is told what that means.
         two = ("--folder", self.folder / "two", "--exchange", self.folder / "other", "--owner", "north", INSECURE)
         self.refused(run(OWNER, "study", *create, *two, "--threshold", 2, "--validate-every", 1), "'validation' takes all owners")

@@ -19,6 +19,10 @@ namespace {
 using nlohmann::json;
 
 constexpr char kPurpose[] = "data sets", kIdentifiersPurpose[] = "identifiers";
+constexpr char kLostRecord[] =
+    "put a copy in its place, or set it aside: what is encrypted from then on is recorded anew, "
+    "and of sets encrypted before "
+    "'--unrecorded-data' takes what the server says of them";
 constexpr std::chrono::minutes kRecordPatience{1};
 
 /// `columns`: the lists of names so far.
@@ -120,7 +124,8 @@ void keep_identifiers(const OwnerFolder& keys, const DataId& id,
 std::vector<NamedColumn> kept_identifiers(const OwnerFolder& keys, const RecordedDataSet& set) {
   if (!set.identifiers) return {};
   const std::filesystem::path path = identifiers_path(keys, set.id);
-  const json record = read_sealed(path, keys.keys, kIdentifiersPurpose);
+  const json record = read_sealed(path, keys.keys, kIdentifiersPurpose,
+                                  "a copy in its place would do; scores in .npy do without it");
   const JsonIn in(record, quoted_path(path));
   if (in.at("data").as<std::string>() != to_string(set.id))
     throw DataError(quoted_path(path) + ": holds no identifiers of data set " +
@@ -138,7 +143,7 @@ std::vector<NamedColumn> kept_identifiers(const OwnerFolder& keys, const Recorde
 std::vector<RecordedDataSet> recorded_data_sets(const OwnerFolder& keys) {
   const std::filesystem::path path = data_sets_path(keys);
   if (!path_exists(path)) return {};
-  const json record = read_sealed(path, keys.keys, kPurpose);
+  const json record = read_sealed(path, keys.keys, kPurpose, kLostRecord);
   std::vector<RecordedDataSet> out;
   try {
     const JsonIn in(record, quoted_path(path)), sets = in.at("data_sets");

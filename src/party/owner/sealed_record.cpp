@@ -47,17 +47,21 @@ void write_sealed(const std::filesystem::path& path, const OwnerKeys& keys,
 }
 
 nlohmann::json read_sealed(const std::filesystem::path& path, const OwnerKeys& keys,
-                           std::string_view purpose) {
+                           std::string_view purpose, std::string_view advice) {
   const std::vector<std::uint8_t> bytes = read_file(path, kMaxBytes);
   const std::string name = quoted_path(path);
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  const nlohmann::json json = parse_json(text, name);
-  const auto record = json.find("record");
-  if (record == json.end())
-    throw DataError(name + ": no record with a seal: earlier versions wrote some without");
-  if (text != text_of(*record, keys, purpose))
-    throw DataError(name + ": its seal is wrong: it was changed, or written with other keys");
-  return *record;
+  try {
+    const nlohmann::json json = parse_json(text, name);
+    const auto record = json.find("record");
+    if (record == json.end())
+      throw DataError(name + ": no record with a seal: earlier versions wrote some without");
+    if (text != text_of(*record, keys, purpose))
+      throw DataError(name + ": its seal is wrong: it was changed, or written with other keys");
+    return *record;
+  } catch (const DataError& error) {
+    throw DataError(error.what() + (advice.empty() ? "" : "; " + std::string(advice)));
+  }
 }
 
 }  // namespace blindtuner::party

@@ -37,8 +37,8 @@ void write_sealed(const std::filesystem::path& path, const OwnerKeys& keys,
                   std::string_view purpose, const nlohmann::json& record);
 
 /// Throws DataError when it is not there, cannot be read or is not sealed by these keys for this
-/// purpose.
+/// purpose: that message ends with what to do.
 nlohmann::json read_sealed(const std::filesystem::path& path, const OwnerKeys& keys,
-                           std::string_view purpose);
+                           std::string_view purpose, std::string_view advice = {});
 
 }  // namespace blindtuner::party

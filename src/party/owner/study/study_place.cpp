@@ -52,13 +52,11 @@ void require_exchange_folder(const StudyPlace& place) {
       "('--exchange' where it was moved)");
 }
 
-StudyPlace read_study_place(const fs::path& folder) {
-  const fs::path file = folder / "study.json";
-  if (!path_exists(file))
-    throw DataError(quoted_path(folder) +
-                    ": is no owner's folder of a study, as 'study create' and 'study join' make");
-  const nlohmann::json json = read_json(file, 1 << 16);
-  const JsonIn in(json, quoted_path(file));
+namespace {
+
+StudyPlace study_place_of(std::string_view text, const fs::path& folder, const std::string& name) {
+  const nlohmann::json json = parse_json(text, name);
+  const JsonIn in(json, name);
   const bool bytes = in.has("exchange_bytes");
   require_members(in, {"study", "owner", bytes ? "exchange_bytes" : "exchange"});
   (void)in.at("study").whole(1, 1);
@@ -71,6 +69,25 @@ StudyPlace read_study_place(const fs::path& folder) {
   StudyPlace out{folder, exchange, in.at("owner").as<std::string>()};
   if (!is_party_name(out.name)) in.at("owner").refuse("an owner's name");
   return out;
+}
+
+}  // namespace
+
+StudyPlace read_study_place(const fs::path& folder) {
+  const fs::path file = folder / "study.json";
+  if (!path_exists(file))
+    throw DataError(quoted_path(folder) +
+                    ": is no owner's folder of a study, as 'study create' and 'study join' make");
+  const std::vector<std::uint8_t> bytes = read_file(file, 1 << 16);
+  try {
+    return study_place_of({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, folder,
+                          quoted_path(file));
+  } catch (const DataError& error) {
+    throw DataError(
+        error.what() +
+        std::string("; set it aside, and 'study join' with this folder, the exchange and "
+                    "the owner's name writes it again"));
+  }
 }
 
 std::shared_ptr<transport::Channel> study_channel(const StudyPlace& place, bool changes) {

@@ -72,7 +72,12 @@ StudyData load_study_data(const CommonOptions& common, const StudyDataOptions& o
                           const StudyDraft& draft, const std::string& owner) {
   const bool rows = draft.layout == StudyDraft::Layout::kRows;
   StudyData out;
-  const auto load = [&](const DataSource& source) {
+  require_used(o.train);
+  require_used(o.test);
+  out.map = named_map(draft, o.whitening);
+  const auto load = [&](DataSource source) {
+    if (out.map && source.encoder.empty()) source.encoder = out.map->encoder();
+    if (out.map && source.pooling.empty()) source.pooling = out.map->pooling();
     return load_study_rows(common, o, source, draft, owner, true);
   };
   out.train = load(o.train);
@@ -82,12 +87,13 @@ StudyData load_study_data(const CommonOptions& common, const StudyDataOptions& o
     DataSource test = o.test;
     test.columns = o.train.columns;
     test.feature_names = out.train.feature_names;
+    test.encoder = out.train.encoder;
+    test.pooling = out.train.pooling;
     out.held_out = load(test);
   }
   require_study_rows(draft, owner, out.train);
   if (out.held_out)
     hold_test_rows(draft, owner, out, quoted_path(o.test.features), console_listener(common));
-  out.map = named_map(draft, o.whitening);
   return out;
 }
 

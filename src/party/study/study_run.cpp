@@ -71,7 +71,9 @@ std::vector<OwnerRows> study_rows(StudyMember& member) {
     if (out[i].names != out[*first].names)
       throw DataError("the columns of '" + draft.owners[i] +
                       "' are called otherwise than those of '" + draft.owners[*first] +
-                      "', or are in another order: a study with '--column-names' puts them in one");
+                      "', are in another order or were made by another encoder or pooling: tables "
+                      "of a study with '--column-names' are put in one order, and features are to "
+                      "be of one 'extract', with the same model and options");
   }
   return out;
 }

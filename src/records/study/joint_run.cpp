@@ -73,6 +73,13 @@ Sha256Digest digest_of_names(std::span<const std::string> names) {
   return hash.finish();
 }
 
+Sha256Digest digest_of_encoder(const std::string& encoder, const std::string& pooling) {
+  Sha256 hash;
+  hash.add("blindtuner study encoder 1");
+  for (const std::string& part : {encoder, pooling}) hash.add_number(part.size()).add(part);
+  return hash.finish();
+}
+
 OwnerRows no_rows(std::size_t pooled) {
   OwnerRows out;
   if (pooled > 0)

@@ -23,8 +23,9 @@ using namespace learn;
 using namespace linalg;
 
 /// What an owner says of its rows, in the clear: {"rows": 120, "exponents": [1, -3, null]} or {"rows": 120, "sizes": [1, 0, 9]}, and
-/// "names", where its table names the columns and the study does not: SHA-256 of them in their order, each behind its length; where
-/// there are rounds of validation "held_out", too.
+/// "names", where its table names the columns and the study does not: SHA-256 of them in their order, each behind its length; of
+/// features that an encoder has made, of what names it and its pooling in their place; where there are rounds of validation
+/// "held_out", too.
 struct OwnerRows {
   std::uint64_t rows = 0;  ///< to be trained on
   /// Where the statistics of all rows are pooled: of every column, the least e with entries below 2^e (-200 to 200); null:
@@ -42,6 +43,8 @@ nlohmann::json to_json(const OwnerRows& rows);
 /// `pooled`: of so many columns; 0: none. Throws DataError.
 OwnerRows owner_rows_from_json(const JsonIn& in, std::size_t pooled, bool validated = false);
 Sha256Digest digest_of_names(std::span<const std::string> names);
+/// The same of columns that have no names, by what made them.
+Sha256Digest digest_of_encoder(const std::string& encoder, const std::string& pooling);
 /// Of an owner who has none; `pooled` as above.
 OwnerRows no_rows(std::size_t pooled);
 /// Sizes as an owner says them, and those of all rows, which are none of them beyond the largest.

@@ -86,6 +86,43 @@ TEST(StudyRows, ThatCannotBeTrainedOnAreRefusedFirst) {
   EXPECT_EQ(refused(), "");
 }
 
+TEST(StudyRows, AreComparedByWhatTheirColumnsAre) {
+  StudyDraft draft = small_draft({"a", "b"});
+  const auto said = [&](const std::string& encoder, const std::string& pooling,
+                        const std::vector<std::string>& names = {}) {
+    Dataset rows;
+    rows.encoder = encoder;
+    rows.pooling = pooling;
+    rows.feature_names = names;
+    return names_to_compare(draft, rows);
+  };
+  EXPECT_FALSE(said("", "class"));
+  ASSERT_TRUE(said("one", "class"));
+  EXPECT_EQ(said("one", "class"), said("one", "class"));
+  EXPECT_NE(said("one", "class"), said("other", "class"));
+  EXPECT_NE(said("one", "class"), said("one", "mean"));
+  EXPECT_EQ(said("one", "class", {"x", "y"}), said("other", "mean", {"x", "y"}));
+  draft.column_names = {"x", "y", "z", "u", "v"};
+  EXPECT_FALSE(said("one", "class"));
+  EXPECT_FALSE(said("", "", {"x", "y"}));
+}
+
+TEST_F(StudyTrainingTest, OwnersHaveFeaturesOfOneEncoder) {
+  encoder_of_ = {{"a", "one"}, {"c", "other"}};
+  create(StudyDraft::Whitening::kNone);
+  run([&] {
+    return std::ranges::all_of(draft_.owners, [&](const std::string& name) {
+      return fs::exists(exchange("rows-s1-" + name));
+    });
+  });
+  for (const char* name : {"a", "b", "c"})
+    EXPECT_NE(
+        complaint(name).find("the columns of 'c' are called otherwise than those of 'a', are in "
+                             "another order or were made by another encoder"),
+        std::string::npos)
+        << name;
+}
+
 TEST(StudyRows, AreHeldToTheirIdentifiers) {
   StudyDraft draft = small_draft({"a", "b"});
   draft.layout = StudyDraft::Layout::kColumns;

@@ -83,6 +83,8 @@ class StudyTrainingTest : public testing_support::IoTest {
         }
         if (draft_.layout == StudyDraft::Layout::kColumns) return columns_of(k);
         StudyData own{rows_of(k, kRowsOf[k], 1), rows_of(k, 200, 2), {}};
+        if (encoder_of_.contains(draft_.owners[k]))
+          own.train.encoder = encoder_of_[draft_.owners[k]];
         if (other_rows_) own.train.features(0, 0) += 1;
         return own;
       };
@@ -195,6 +197,7 @@ class StudyTrainingTest : public testing_support::IoTest {
   std::string heard_;
   bool other_rows_ = false, whole_batch_ = false;
   std::map<std::string, std::vector<std::string>> without_;  // of whom operators say so
+  std::map<std::string, std::string> encoder_of_;            // that made its features
   std::set<std::string> audits_, holds_;  // who audits before it answers, who gives no share yet
   std::function<void()> before_audit_;
   std::vector<AuditOutcome> audited_;

@@ -11,11 +11,19 @@
 #include "features/samples/copies.h"
 #include "features/samples/shuffle.h"
 #include "party/owner/data_checks.h"
+#include "records/study/joint_run.h"
 
 namespace blindtuner::party {
 
 bool has_labels(const StudyDraft& draft, const std::string& owner) {
   return draft.layout == StudyDraft::Layout::kRows || draft.labels == owner;
+}
+
+std::optional<Sha256Digest> names_to_compare(const StudyDraft& draft, const Dataset& rows) {
+  if (draft.layout != StudyDraft::Layout::kRows || !draft.column_names.empty()) return {};
+  if (!rows.feature_names.empty()) return digest_of_names(rows.feature_names);
+  if (!rows.encoder.empty()) return digest_of_encoder(rows.encoder, rows.pooling);
+  return {};
 }
 
 std::optional<Whitening> named_map(const StudyDraft& draft, const std::filesystem::path& file) {

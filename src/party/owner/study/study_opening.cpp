@@ -169,6 +169,10 @@ void StudyTraining::open() {
       classifier = whitening->unfold(classifier);
     }
     out.feature_names = owner_.manifest().draft.column_names;
+    if (!outside) {
+      out.encoder = data().train.encoder;
+      out.pooling = data().train.pooling;
+    }
     if (!outside)
       report.update(gain_report(owner_.manifest().draft, data(), classifier, out.limit));
     if (const std::optional<Whitening> map = sent_map();

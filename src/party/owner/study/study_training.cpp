@@ -416,9 +416,7 @@ void StudyTraining::say_rows() {
         (*rows.sizes)[i] = std::max((*rows.sizes)[i], (*more.sizes)[i]);
     }
   }
-  const std::vector<std::string>& names = own.train.feature_names;
-  if (!names.empty() && draft.layout == StudyDraft::Layout::kRows && draft.column_names.empty())
-    rows.names = digest_of_names(names);
+  rows.names = names_to_compare(draft, own.train);
   hold_rows();
   owner_.say(
       {kRows, owner_.name(), owner_.manifest().digest, owner_.session_number(), to_json(rows)});

@@ -141,6 +141,22 @@ class Validation(Base):
         self.assertFalse(said["trusted"])
         self.assertIn("on the validation set in the best round", said["reasons"][0])
 
+    def test_a_round_that_diverged_leaves_the_best_before_it(self):
+        config = {**CONFIG, "steps": STEPS, "validation_every": 2, "schedule": "list", "rate_list": [1, 1, 1000, 1000, 1, 1]}
+        (self.work / "wild.json").write_text(json.dumps(config))
+        def wild(line):
+            return [self.work / "wild.json" if word == self.folder / "train.json" else word for word in line]
+        running = self.start(*wild(self.server("right")))
+        answered = run(*wild(self.owner("right")))
+        _, errors = running.communicate(timeout=120)
+        self.assertEqual(running.returncode, 0, errors)
+        kept = "the best round before it, round 1 after 2 steps, is kept: its encrypted model is in '"
+        self.refused(answered, "round-0002.enc", "training diverged", kept, "best.enc'", code=4)
+        self.assertEqual(json.loads((self.work / "server.json").read_text())["steps"], 4)
+        self.refused(run(*wild(self.owner("right"))), "round 2 of this run was refused on", "train anew")
+        self.good(OWNER, "decrypt", "--model", self.work / "best.enc", "--keys", self.keys, "--out", self.work / "best.npz",
+                  "--config", self.work / "wild.json", INSECURE)
+
     def test_one_bit_leaves_the_owner(self):
         self.both("wrong", owner=["--patience", 2])
         for number, stop in ((1, 0), (2, 0), (3, 1)):

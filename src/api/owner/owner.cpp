@@ -279,9 +279,13 @@ ValidationResult Owner::validate(const ValidationOptions& options,
   party::Validator validator(keys, std::move(asked));
   const auto stop = [&] { return options.stop && options.stop(); };
   ValidationResult out;
-  while (!(out.finished = validator.poll()) && !stop())
-    party::await_round(*channel, static_cast<int>(validator.rounds().size()) + 1, options.timeout,
-                       stop);
+  try {
+    while (!(out.finished = validator.poll()) && !stop())
+      party::await_round(*channel, static_cast<int>(validator.rounds().size()) + 1, options.timeout,
+                         stop);
+  } catch (const UntrustedResult& error) {
+    throw UntrustedResult(error.what() + validator.kept_words());
+  }
   out.rounds = static_cast<int>(validator.rounds().size());
   if (out.rounds == 0) return out;
   out.best_round = validator.best_round();

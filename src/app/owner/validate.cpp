@@ -35,7 +35,14 @@ void validate_command(const CommonOptions& common, const ValidateOptions& option
   const std::shared_ptr<Channel> channel = open_exchange(options.exchange, keys, options.out);
   Validator validator(keys, {channel, options.data, options.out, options.patience,
                              options.logit_limit, announce, expected, options.balance});
-  for (bool told = false; !validator.poll(); told = true) {
+  const auto poll = [&] {
+    try {
+      return validator.poll();
+    } catch (const UntrustedResult& error) {
+      throw UntrustedResult(error.what() + validator.kept_words());
+    }
+  };
+  for (bool told = false; !poll(); told = true) {
     const std::size_t next = validator.rounds().size() + 1;
     if (!told && announce)
       announce("waiting for round " + std::to_string(next) + " in " +

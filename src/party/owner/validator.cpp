@@ -119,6 +119,13 @@ bool Validator::poll() {
   return true;
 }
 
+std::string Validator::kept_words() const {
+  if (best_round() == 0) return {};
+  return "; the best round before it, round " + std::to_string(best().round) + " after " +
+         std::to_string(best().steps) + " steps, is kept: its encrypted model is in " +
+         quoted_path(options_.out);
+}
+
 // The record is written before the model that it tells of appears.
 void Validator::require_best() const {
   if (path_exists(options_.out)) {

@@ -60,8 +60,10 @@ class Validator {
   /// Takes up every round that is there; true when nothing is left to do: it was told to stop, or
   /// the last round has been seen, and `out` holds the best model. A round that is there in part is not
   /// there yet. Throws DataError on a round of another run, data set, training or order, and on scores
-  /// that no run can have produced.
+  /// that no run can have produced: UntrustedResult where a training may have diverged, which is told to stop.
   bool poll();
+  /// For the message about a round that ended the rounds: where the best one's model is. Empty: there was none before.
+  std::string kept_words() const;
 
   const std::vector<ValidationRound>& rounds() const { return rounds_; }
   int best_round() const { return stopping_.best_round(); }

@@ -457,7 +457,10 @@ class Study(Base):
                           "mrn", "--parts", part, INSECURE).stdout
         self.assertIn(f"the study was trained on {common} of these {common} rows", shown)
         self.assertEqual(study("scores", "lab", "--features", of_lab, "--id-column", "mrn", "--out", part).returncode, 0)
+        self.assertEqual(study("combine", *ward, part, "--out", folder / "all.npy").returncode, 0)
         judged = json.loads(study("combine", *ward, part, "--out", folder / "all.npz").stdout)
+        for mine in ("model.npz", part, "all.npz", "all.npy"):
+            self.assertEqual(stat.S_IMODE((folder / mine).stat().st_mode), 0o600, mine)
         self.assertEqual(judged["trained_on"], 0)
         self.assertEqual((judged["rows"], judged["samples"]), (80, 80))
         self.assertGreater(judged["accuracy"], 0.85)

@@ -343,7 +343,7 @@ void AtomicFile::commit_file(const std::filesystem::path& whole) {
   if (::linkat(AT_FDCWD, whole.c_str(), folder_, name.c_str(), 0) == 0) {
     temporary_ = name;  // goes away in discard() where the target was this very file
     if (::renameat(folder_, name.c_str(), folder_, name_.c_str()) != 0) fail("rename", errno);
-  } else if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS && errno != EMLINK) {
+  } else if (!may_not_link(errno) && errno != EMLINK) {
     fail("link", errno);
   } else if (::renameat(AT_FDCWD, whole.c_str(), folder_, name_.c_str()) != 0) {
     fail("rename", errno);

@@ -1,8 +1,10 @@
-// Descriptors of files that are written.
+// Descriptors of open files.
 #pragma once
 
 #include <fcntl.h>
 #include <unistd.h>
+
+#include <utility>
 
 namespace blindtuner {
 
@@ -14,5 +16,19 @@ inline int above_streams(int descriptor) {
   ::close(descriptor);
   return above;
 }
+
+/// Closes what it holds, if it is one.
+class Descriptor {
+ public:
+  explicit Descriptor(int value) : value_(value) {}
+  Descriptor(Descriptor&& other) noexcept : value_(std::exchange(other.value_, -1)) {}
+  ~Descriptor() {
+    if (value_ >= 0) ::close(value_);
+  }
+  int get() const { return value_; }
+
+ private:
+  int value_;
+};
 
 }  // namespace blindtuner

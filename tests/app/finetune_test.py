@@ -8,6 +8,7 @@ import json
 import os
 import random
 import shutil
+import subprocess
 import tempfile
 import unittest
 from pathlib import Path
@@ -407,6 +408,13 @@ class Finetune(unittest.TestCase):
 
     def test_refusals(self):
         self.data(60, 1)
+        # A machine that lacks /dev/null lacks that, and no program.
+        bare = subprocess.run(["unshare", "-m", "sh", "-c", 'mount -t tmpfs none /dev && exec "$@"', "sh",
+                               *map(str, self.finetune())], stdin=subprocess.PIPE, capture_output=True, text=True)
+        if bare.stderr.startswith("blindtuner"):
+            self.refused(bare, "cannot open '/dev/null'")
+        else:
+            print(f"SKIPPED: a /dev of its own, {bare.stderr.strip()}")
         script = self.folder / "script"
         script.write_text("#!/bin/sh\necho blindtuner-server 0.0.1\n")
         for server, words in ((self.folder / "gone", ["cannot start", "gone"]),

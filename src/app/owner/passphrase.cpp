@@ -17,6 +17,7 @@
 #include "app/common/report.h"
 #include "app/owner/keys.h"
 #include "app/owner/owner.h"
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/file_lock.h"
 #include "base/interrupt.h"
@@ -26,20 +27,6 @@ namespace blindtuner::app {
 namespace {
 
 namespace fs = std::filesystem;
-
-class Descriptor {
- public:
-  explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
-  ~Descriptor() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return descriptor_; }
-
- private:
-  int descriptor_;
-};
 
 // Up to the end of the first line, which may be CR LF.
 SecretBytes read_line(int descriptor, const std::string& name) {

@@ -12,6 +12,7 @@
 
 #include "app/common/program.h"
 #include "app/owner/process.h"
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/path.h"
@@ -28,14 +29,18 @@ constexpr double kPatience = 300;
 /// What `program --version` writes to its stdout, a few hundred bytes at most; empty when it takes
 /// too long. Throws DataError when it cannot be started.
 std::string version_said_by(const fs::path& program) {
+  // Opened here, so that where there is none the program is not said to be missing.
+  const Descriptor nowhere(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (nowhere.get() < 0)
+    throw DataError("cannot open '/dev/null': " + std::generic_category().message(errno));
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0)
     throw DataError("cannot start a program: " + std::generic_category().message(errno));
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  ::posix_spawn_file_actions_adddup2(&actions, nowhere.get(), STDIN_FILENO);
   ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-  ::posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+  ::posix_spawn_file_actions_adddup2(&actions, nowhere.get(), STDERR_FILENO);
   std::string name = program.string(), option = "--version";
   char* arguments[] = {name.data(), option.data(), nullptr};
   pid_t child = -1;

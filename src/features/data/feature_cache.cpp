@@ -15,6 +15,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/path.h"
@@ -73,19 +74,6 @@ bool write_at(int descriptor, std::span<const std::uint8_t> bytes, std::uint64_t
   }
   return true;
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(int value) : value_(value) {}
-  Descriptor(Descriptor&& other) noexcept : value_(std::exchange(other.value_, -1)) {}
-  ~Descriptor() {
-    if (value_ >= 0) ::close(value_);
-  }
-  int get() const { return value_; }
-
- private:
-  int value_;
-};
 
 [[noreturn]] void refuse_cache(const std::filesystem::path& path, const std::string& why) {
   throw DataError("the cache " + quoted_path(path) + ": " + why +

@@ -16,6 +16,7 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdio>
+#include <functional>
 #include <iterator>
 
 #include "features/data/test_files.h"
@@ -69,8 +70,8 @@ TEST_P(AtomicFileTest, AppearsOnlyWithCommit) {
   EXPECT_EQ(folder_.files(), 1u);
 }
 
-/// What is written where the system refuses a call, as in a sandbox.
-void put_without(unsigned call, unsigned error, const fs::path& path, std::string_view text) {
+/// What is done where the system refuses a call, as in a sandbox.
+void without(unsigned call, unsigned error, const std::function<void()>& work) {
   const pid_t child = ::fork();
   if (child == 0) {
     sock_filter refuse[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
@@ -82,7 +83,7 @@ void put_without(unsigned call, unsigned error, const fs::path& path, std::strin
         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0)
       ::_exit(77);
     try {
-      put(path, text);
+      work();
     } catch (const DataError& refused) {
       std::fprintf(stderr, "%s\n", refused.what());
       ::_exit(1);
@@ -93,16 +94,23 @@ void put_without(unsigned call, unsigned error, const fs::path& path, std::strin
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   EXPECT_EQ(status, 0);
 }
+void put_without(unsigned call, unsigned error, const fs::path& path, std::string_view text) {
+  without(call, error, [&] { put(path, text); });
+}
 
 TEST_P(AtomicFileTest, WithoutLinks) {
   const std::string text(3000000, 'x');
-  for (const unsigned error : {EPERM, ENOSYS}) {
-    const auto path = folder_ / std::to_string(error);
+  for (const unsigned error : {EPERM, EACCES, ENOSYS}) {
+    const auto path = folder_ / std::to_string(error), whole = folder_ / "whole";
     put_without(SYS_linkat, error, path, text);
     put_without(SYS_linkat, error, path, text + "y");
     EXPECT_EQ(text_of(path), text + "y");
+    put_file(whole, "whole");
+    without(SYS_linkat, error, [&] { AtomicFile(path).commit_file(whole); });
+    EXPECT_EQ(text_of(path), "whole");
+    EXPECT_FALSE(fs::exists(whole));
   }
-  EXPECT_EQ(folder_.files(), 2u);
+  EXPECT_EQ(folder_.files(), 3u);
 }
 
 TEST_P(AtomicFileTest, WithoutPermissionsOfItsOwn) {

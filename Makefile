@@ -1,5 +1,5 @@
 # The few commands a person needs; CMake does the work.
-.PHONY: help demo study test build bench wheels verify fuzz faults-long format clean dependencies
+.PHONY: help demo study test build bench wheels verify fuzz faults-long format clean dependencies programs-dependencies
 .DEFAULT_GOAL := help
 
 BUILD := build
@@ -36,8 +36,13 @@ help:
 dependencies:
 	@tools/install_dependencies.sh
 
-build: dependencies
-	cmake --preset release
+# Without root nor what is for the tests alone, there are the programs.
+programs-dependencies:
+	@tools/install_dependencies.sh programs
+WITHOUT_TESTS = $(shell pkg-config --exists gtest || echo -DBLINDTUNER_TESTS=OFF)
+
+build: programs-dependencies
+	cmake --preset release $(WITHOUT_TESTS)
 	cmake --build $(BUILD)/release -j $(JOBS) --target blindtuner blindtuner-server
 
 demo: build

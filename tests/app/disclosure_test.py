@@ -137,6 +137,20 @@ class Disclosure(Base):
                          "changed or cut short")
             self.assertFalse((self.work / "2.npz").exists())
 
+        # An older copy of the ledger, or of the record of data sets, is known by what was encrypted since.
+        self.ledger.write_bytes(good)
+        record = next((self.work / "keys").glob("data-sets-*.json"))
+        before, new = record.read_bytes(), self.work / "new.enc"
+        self.good(OWNER, "encrypt", "--features", self.folder / "xt.npy", "--unlabelled", "--keys",
+                  self.work / "keys", "--out", new, INSECURE)
+        newest = self.ledger.read_bytes()
+        self.assertNotIn("older copy", self.good(OWNER, "ledger", "--keys", self.work / "keys", INSECURE).stderr)
+        self.ledger.write_bytes(good)
+        self.assertIn("does not know '" + str(new), self.decrypt("2.npz").stderr)
+        self.ledger.write_bytes(newest)
+        record.write_bytes(before)
+        self.refused(self.decrypt("2.npz", "--trained-on", new), "the record is an older copy")
+
     def test_keys_from_before_there_were_ledgers(self):
         others = self.work / "others"
         shutil.copytree(self.work / "keys", others)

@@ -429,7 +429,7 @@ class Finetune(unittest.TestCase):
         npy(self.folder / "xm.npy", [[float(i % 7), 1.0] for i in many])
         npy(self.folder / "ym.npy", many, "<i4")
         self.refused(run(*self.finetune("--steps", 1, "--validation-fraction", 0, data="m")),
-                     "no softmax circuit", "101 classes")
+                     "no softmax circuit", "101 classes", "'sigmoid' and 'squared' take them")
         self.refused(run(*self.finetune("--learning-rate", 1e-12, "--steps", 2)),
                      "learning rate", "too small")
         self.refused(run(*self.finetune("--validation-fraction", 0.001)), "too few")

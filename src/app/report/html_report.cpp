@@ -529,8 +529,8 @@ std::string publication(const json& r) {
   return "<p>A model to be shared was made of it, with noise of " +
          general(real(r.at("published"), "noise")) + " on every weight; it tells at most " +
          general(real(r.at("published"), "bits")) +
-         " bits about the secret key. This page and all other results are for the owner "
-         "alone.</p>\n";
+         " bits about the secret key. This page and the model as it is are for the "
+         "owner alone.</p>\n";
 }
 
 std::string facts(const json& r) {

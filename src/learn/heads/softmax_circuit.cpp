@@ -45,9 +45,16 @@ const SoftmaxCircuit& find_softmax_circuit(std::string_view family, int classes,
     }
   }
   if (best == nullptr) {
+    const auto all = softmax_circuits();
+    const bool any = std::any_of(all.begin(), all.end(), [&](const SoftmaxCircuit& circuit) {
+      return circuit.classes >= classes;
+    });
     throw DataError("no softmax circuit of family '" + std::string(family) + "' for " +
                     std::to_string(classes) + " classes and logits up to " + std::to_string(range) +
-                    "; docs/SOFTMAX.md lists those that ship");
+                    "; docs/SOFTMAX.md lists those that ship" +
+                    (any ? ""
+                         : ", none of them for so many classes: the heads 'sigmoid' and "
+                           "'squared' take them"));
   }
   return *best;
 }

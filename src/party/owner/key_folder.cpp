@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <set>
 #include <utility>
 
 #include "base/atomic_file.h"
@@ -15,6 +16,7 @@
 #include "base/interrupt.h"
 #include "base/path.h"
 #include "base/private_file.h"
+#include "base/utf8.h"
 #include "io/file_stream.h"
 #include "learn/head.h"
 #include "party/owner/data_sets.h"
@@ -223,6 +225,30 @@ void require_ledger(const OwnerFolder& keys, const Listener& listener) {
       "away; put it back from a copy, or make fresh keys");
 }
 
+/// A data set is in the ledger before the record has it. What is damaged is said by whoever needs it.
+void warn_of_older_ledger(const OwnerFolder& keys, const Listener& listener) {
+  if (!keys.keys.with_ledger) return;  // of earlier versions, which had the one before the other
+  try {
+    // In this order, for another program may be encrypting.
+    const std::vector<RecordedDataSet> sets = recorded_data_sets(keys);
+    const Disclosure door(keys.keys, keys.folder);
+    const auto entries = door.ledger().read().value_or(std::vector<LedgerEntry>{});
+    std::set<std::string> known;
+    for (const LedgerEntry& entry : entries) {
+      if (entry.kind == LedgerEntry::Kind::kBegun) return;  // which tells that it does not know all
+      if (entry.kind == LedgerEntry::Kind::kEncrypted) known.insert(entry.data);
+    }
+    for (const RecordedDataSet& set : sets)
+      if (!known.contains(to_string(set.id)))
+        return listener.warn(
+            "the ledger " + quoted_path(door.ledger().path()) + " does not know '" +
+            printable(set.file) +
+            "', which these keys have encrypted: it is an older copy, without what "
+            "they have given away since; put the newest back");
+  } catch (const DataError&) {
+  }
+}
+
 /// They belong beside their own keys, which somebody has taken away or replaced.
 void warn_of_other_records(const OwnerFolder& keys, const Listener& listener) {
   // What an interrupted command has left is set aside, and told, when the pair is completed.
@@ -374,6 +400,7 @@ OwnerFolder open_keys(const fs::path& folder, bool allow_insecure,
     out.keys.layout = read_training_keys_layout(evaluation, out.set);
   warn_of_other_records(out, listener);
   if (lost == LostLedger::kRefused) require_ledger(out, listener);
+  warn_of_older_ledger(out, listener);
   return out;
 }
 

@@ -25,7 +25,10 @@ PlausibleValues plausible(const Disclosure& door, const ScoresFile& file) {
   return plausible_scores(door.parameters(), file.scores.layout, circuit_named(file.circuit));
 }
 
-std::string unrecorded_advice() {
+std::string unrecorded_advice(const DataId& id, const OwnerFolder& keys) {
+  if (Disclosure(keys.keys, keys.folder).sizes_of(to_string(id)))
+    return ", but their ledger knows it: the record is an older copy; put the newest back, or give "
+           "--unrecorded-data if nobody else had the data set since";
   return "; give --unrecorded-data if an earlier version of this program encrypted it, or you did "
          "with "
          "a copy of the keys, and nobody else had it since";
@@ -53,7 +56,7 @@ std::optional<RecordedDataSet> require_own_data(const DataId& id,
                     " samples, " + std::to_string(known->samples) + " were encrypted");
   if (!known && !expected.unrecorded_data)
     throw DataError(name + ": these keys have no record of its data set in " +
-                    quoted_path(data_sets_path(keys)) + unrecorded_advice());
+                    quoted_path(data_sets_path(keys)) + unrecorded_advice(id, keys));
   return known;
 }
 
@@ -235,7 +238,7 @@ void require_own_copy(const DataId& id, const Sha256Digest& contents, const std:
     throw DataError(name + ": was encrypted for " + known->use + ", expected a set for " + use);
   if (!known && !unrecorded_data)
     throw DataError(name + ": these keys have no record of it in " +
-                    quoted_path(data_sets_path(keys)) + unrecorded_advice());
+                    quoted_path(data_sets_path(keys)) + unrecorded_advice(id, keys));
 }
 
 std::vector<double> open_weights(Disclosure& door, const ModelFile& file, const Origin& origin,

@@ -54,6 +54,9 @@ struct StudyContribution {
   DataSet test{};  ///< rows of its own that nobody trains on, by which the model is judged; or none
   std::vector<std::string> identifiers{};  ///< one a row, where the plan matches rows by them; empty ones: of no other's row
   std::filesystem::path whitening{};       ///< the map's file, where the plan names one
+  /// What the columns of `rows` are called, in their order, or none. Owners who are of different ones are told, and the model and
+  /// column_names() have them.
+  std::vector<std::string> column_names{};
 };
 
 /// What all owners' parts of the scores of rows add up to.
@@ -104,6 +107,8 @@ class Study {
   /// Numbers of labels by the names of the study's classes, on the same terms as those in a file ("2.0" is "2").
   /// Throws DataError for what is no class, and before the study is there.
   std::vector<int> class_numbers(const std::vector<std::string>& labels) const;
+  /// In which order this owner's rows have their columns, by the names that the plan or `contribute` gave; empty: nobody has said.
+  std::vector<std::string> column_names() const;
   /// This owner's rows, which it encrypts when that is due, with labels where it is to have them. Copied, kept in memory
   /// alone, and needed again by a Study that is resumed. Throws DataError for rows that the study does not take, before
   /// it is there, and, as long as the others were told of no rows and unless whitening is pooled, for those on which a training in

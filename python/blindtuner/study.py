@@ -222,17 +222,22 @@ class Study(_Party):
         a study that is resumed. Unless whitening is pooled they are trained on in the clear first, as `blindtuner study run` does
         before there are keys: DataError where that leaves the range of the circuit.
 
-        X : rows x columns; of a data frame those that the study names, in its order.
+        X : rows x columns; of a data frame those that the study names, in its order. Where it names none, this frame's names
+            are its columns': the test's and later frames are put in their order, and owners of others are told.
         y : the classes' names, or None for an owner of columns without labels.
         test : (X, y) that nobody trains on, by which the model is judged.
-        identifiers : of rows, where the study matches them: of no row, the empty one.
+        identifiers : of rows, where the study matches them: of a row without one the empty one, None or NaN.
         whitening : file of the map, where the study names one.
         class_numbers : labels are places among the study's classes, from 0."""
         names = (self.plan or {}).get("column_names", [])
+        own = [] if names else _names_of(X)
+        names = names or own
 
         def labels_of(y):
             if y is None:
                 return None
+            if np.ma.is_masked(y):
+                raise _core.DataError("labels: some are masked, expected one a row")
             y = np.asarray(y)
             if class_numbers or y.ndim != 1:
                 return y  # which the library refuses where they are none
@@ -241,7 +246,7 @@ class Study(_Party):
         X, y = _rows_of(X, names), labels_of(y)
         test_x, test_y = (None, None) if test is None else (_rows_of(test[0], names), labels_of(test[1]))
         self._core.contribute(X, y, test_x=test_x, test_y=test_y, whitening=whitening,
-                              identifiers=_words(identifiers))
+                              identifiers=_words(identifiers), column_names=own)
 
     def step(self, *, progress=None):
         """Does the next phase, if it waits for nothing. progress : function of a task and how much of it is done."""
@@ -278,14 +283,15 @@ class Study(_Party):
 
         file : .npz, for the owner who adds up.
         X, identifiers : as `contribute` has them."""
-        self._core.save_partial_scores(file, _rows_of(X, []), identifiers=_words(identifiers))
+        self._core.save_partial_scores(file, _rows_of(X, self._core.column_names()), identifiers=_words(identifiers))
 
     def combine_scores(self, X, parts, *, identifiers=()):
         """Scores of this owner's new rows by all owners' columns: `scores, rows`. `scores.values` is rows x classes; `rows` says which
         of X they are of, those that all owners have. Classes are `np.array(plan["classes"])[scores.values.argmax(axis=1)]`.
 
         parts : files that the other owners have made with `save_partial_scores`."""
-        return self._core.combine_scores(_rows_of(X, []), list(parts), identifiers=_words(identifiers))
+        return self._core.combine_scores(_rows_of(X, self._core.column_names()), list(parts),
+                                         identifiers=_words(identifiers))
 
     def ledger(self):
         """What left under this owner's secret, and what it can have told: a `Ledger`."""
@@ -293,7 +299,23 @@ class Study(_Party):
 
 
 def _words(identifiers):
-    return [str(word).strip() for word in identifiers]
+    return ["" if _is_missing(word) else str(word).strip() for word in identifiers]
+
+
+def _is_missing(word):
+    """As data frames and masked arrays have it: None, NaN, NaT, NA, masked."""
+    if word is None or word is np.ma.masked:
+        return True
+    try:
+        return bool(word != word)
+    except TypeError:  # pandas' NA is neither
+        return True
+
+
+def _names_of(X):
+    """Of a data frame whose columns have some; those that are counted have none."""
+    names = list(getattr(X, "columns", []))
+    return names if all(isinstance(name, str) for name in names) else []
 
 
 def _warn(text):
@@ -306,6 +328,6 @@ def _rows_of(X, names):
         there = [str(column) for column in X.columns]
         if sorted(there) != sorted(names):
             missing, other = sorted(set(names) - set(there)), sorted(set(there) - set(names))
-            raise _core.DataError(f"columns {there[:20]} are not the study's: missing {missing[:20]}, not of it {other[:20]}")
+            raise _core.DataError(f"columns {there[:20]} are not those that the study has: missing {missing[:20]}, not of it {other[:20]}")
         X = X[[X.columns[there.index(name)] for name in names]]
     return X if isinstance(X, np.ndarray) else np.asarray(X)

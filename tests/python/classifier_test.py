@@ -126,6 +126,14 @@ class Estimator(unittest.TestCase):
             # Times, of which single precision keeps steps of 128 seconds.
             with self.assertRaisesRegex(blindtuner.DataError, "column 1: values near 1.7e\\+09 that vary by .* single precision keeps steps of 128"):
                 small(folder=folder).fit(x + [0, 1.7e9, 0, 0], y)
+            # Texts, dates, and what a mask hides, of all of which numpy makes numbers.
+            hidden = np.arange(len(x)) == 3
+            for values in (x.astype(str), x.astype(str).astype(object), x.astype("M8[s]"),
+                           np.ma.array(x, mask=np.broadcast_to(hidden[:, None], x.shape))):
+                with self.assertRaisesRegex(ValueError, "features: some are .*: expected a number each|features: some are masked"):
+                    small(folder=folder).fit(values, y)
+            with self.assertRaisesRegex(ValueError, "labels: some are masked"):
+                small(folder=folder).fit(x, np.ma.array(y, mask=hidden))
             with self.assertRaisesRegex(ValueError, "validation: the label 'x' is none of"):
                 small(folder=folder).fit(x, y, validation=(x[:3], ["x", "y", "x"]))
             self.assertEqual(os.listdir(folder), [])

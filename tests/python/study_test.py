@@ -75,7 +75,7 @@ class Studies(unittest.TestCase):
         with subprocess.Popen(self.command("south", "run", "--fingerprint", heard, "--features", table, "--wait", 300,
                                            "--quiet"), stdout=subprocess.PIPE, text=True) as south:
             north.agree(heard)
-            north.contribute(x, NAMES[y], test=(test_x, NAMES[test_y]))
+            north.contribute(Frame(list("abc"), x), NAMES[y], test=(Frame(list("cab"), test_x[:, [2, 0, 1]]), NAMES[test_y]))
             phases = []
 
             async def both():
@@ -93,11 +93,14 @@ class Studies(unittest.TestCase):
         self.assertIsInstance(model, bt.EncryptedClassifier)
         self.assertEqual((model.classes_.tolist(), model.n_iter_), (["no", "yes"], 2))
         self.assertEqual(model.score(test_x, NAMES[test_y]), north.report_["accuracy"])
+        self.assertEqual(model.feature_names_in_.tolist(), list("abc"))
         self.assertEqual((north.report_["judged_rows"], north.report_["rows"]), (60, 170))
         self.assertGreater(north.report_["accuracy"], 0.9)
         out = self.folder / "model.npz"
         subprocess.run(self.command("south", "open", "--out", out), check=True, capture_output=True)
-        np.testing.assert_array_equal(bt.EncryptedClassifier.load(out).coef_, model.coef_)
+        loaded = bt.EncryptedClassifier.load(out)
+        np.testing.assert_array_equal(loaded.coef_, model.coef_)
+        self.assertEqual(loaded.feature_names_in_.tolist(), list("abc"))
         self.assertIn("shared", {entry["kind"] for entry in north.ledger().entries})
         # Either kind goes on where the other has been.
         north.close()
@@ -161,6 +164,14 @@ class Studies(unittest.TestCase):
             with self.assertRaisesRegex(bt.DataError, line):
                 north.contribute(*arguments)
         north.contribute(Frame(["c", "b", "a"], x[:, ::-1]), y, class_numbers=True)
+        # Nor are texts, things, and what a mask hides.
+        for values in (np.array([["1"] * 3], object), np.array([[{}] * 3], object)):
+            with self.assertRaisesRegex(bt.DataError, "features: some are .*: expected a number each"):
+                north.contribute(values, NAMES[:1])
+        with self.assertRaisesRegex(bt.DataError, "labels: some are masked"):
+            north.contribute(x, np.ma.array(NAMES[y], mask=y))
+        with self.assertRaisesRegex(bt.DataError, "the study matches no rows by them"):
+            north.contribute(x, NAMES[y], identifiers=["a"])
         with self.assertRaisesRegex(bt.DataError, "not opened yet"):
             north.open()
         with self.assertRaisesRegex(TypeError, "create, join or resume"):
@@ -212,17 +223,20 @@ class Studies(unittest.TestCase):
         server.run(wait=0)
         x, y = samples(90, 1)
         ids = [f"p{i}" for i in range(90)]
-        north.contribute(x[:80, :1], NAMES[y[:80]], identifiers=ids[:80])
-        south.contribute(x[:, 1:], identifiers=ids)
+        # Two rows that nobody knows are not the same one.
+        north.contribute(np.append(x[:80, :1], [[0]], axis=0), NAMES[np.append(y[:80], 0)], identifiers=[*ids[:80], None])
+        south.contribute(Frame(["b", "c"], np.append(x[:, 1:], [[0, 0]], axis=0)), identifiers=[*ids, float("nan")])
         for owner in (north, south):
             with self.assertRaisesRegex(bt.DataError, "not opened yet|not all"):
                 owner.save_partial_scores(self.folder / "none.npz", x[:, :1], identifiers=ids)
         self.finish([server, north, south], server.fingerprint)
+        self.assertEqual(north.report_["matching"],
+                         {"given": 81, "used": 80, "without_identifier": 1, "not_at_all_owners": 0})
         # New rows, of which each has some that the other has not, in orders of their own.
         x, y = samples(50, 2)
         mine, theirs = np.arange(40), np.arange(49, 9, -1)
         part = self.folder / "south.npz"
-        south.save_partial_scores(part, x[theirs, 1:], identifiers=theirs)
+        south.save_partial_scores(part, Frame(["c", "b"], x[theirs, :0:-1]), identifiers=theirs)
         scores, rows = north.combine_scores(x[mine, :1], [part], identifiers=mine)
         self.assertEqual((sorted(rows.tolist()), scores.problems), (list(range(10, 40)), []))
         with np.load(north._core.model_file()) as model:  # `open` is for models that one owner can use
@@ -268,7 +282,9 @@ class Studies(unittest.TestCase):
         for identifiers, line in (((), "these have none"), (["a", "b", " a"], "row 3"), (["", "", ""], "no row has")):
             with self.assertRaisesRegex(bt.DataError, line):
                 north.contribute(x[:, :2], identifiers=identifiers)
-        north.contribute(x[:, :2], identifiers=[7, 8, ""])
+        with self.assertRaisesRegex(bt.ContractError, "as many identifiers as rows"):
+            north.contribute(x[:, :2], identifiers=[7, 8])
+        north.contribute(x[:, :2], identifiers=[7, 8, np.ma.masked])
 
     def test_nobody_prints_or_pickles_what_it_holds(self):
         north = self.create(passphrase="of the north")

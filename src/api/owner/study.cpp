@@ -79,6 +79,28 @@ features::Dataset copy_of(const DataSet& data, const records::StudyDraft& draft,
   return out;
 }
 
+/// Of rows, whose the study has them.
+std::vector<std::string> ids_of(const std::vector<std::string>& identifiers,
+                                const features::Dataset& rows, const records::StudyDraft& draft) {
+  if (identifiers.empty()) return {};
+  if (!draft.identifiers) throw DataError("identifiers: the study matches no rows by them");
+  require(identifiers.size() == static_cast<std::size_t>(rows.features.rows()),
+          "as many identifiers as rows");
+  return identifiers;
+}
+
+/// What the owner says that they are called.
+void name_columns(features::Dataset& rows, const std::vector<std::string>& names,
+                  const records::StudyDraft& draft) {
+  if (names.empty()) return;
+  require(names.size() == rows.width(), "as many names of columns as columns");
+  if (!draft.column_names.empty() && names != draft.column_names)
+    throw DataError(
+        "the rows' columns are called otherwise than the study's, or are in another "
+        "order");
+  rows.feature_names = names;
+}
+
 }  // namespace
 
 struct Study::State {
@@ -180,8 +202,9 @@ struct Study::State {
   }
   /// Rows that are to have scores.
   features::Dataset scored(const DataSet& rows, const std::vector<std::string>& identifiers) {
-    features::Dataset out = copy_of({rows.features, rows.width, {}}, draft(), false, "rows");
-    out.ids = identifiers;
+    const records::StudyDraft plan = draft();
+    features::Dataset out = copy_of({rows.features, rows.width, {}}, plan, false, "rows");
+    out.ids = ids_of(identifiers, out, plan);
     return out;
   }
 
@@ -290,6 +313,14 @@ std::vector<int> Study::class_numbers(const std::vector<std::string>& labels) co
   return features::number_labels(words, {.names = s.draft().classes}).labels;
 }
 
+std::vector<std::string> Study::column_names() const {
+  State& s = state();
+  const UseContext use(s.context);
+  return s.look([](auto& p) {
+    return p.owner.draft() ? p.training.column_names() : std::vector<std::string>();
+  });
+}
+
 void Study::contribute(const DataSet& rows, const StudyContribution& more) {
   State& s = state();
   const UseContext use(s.context);
@@ -300,8 +331,9 @@ void Study::contribute(const DataSet& rows, const StudyContribution& more) {
   const bool labelled = party::has_labels(draft, s.place.name);
   auto data = std::make_shared<party::StudyData>();
   data->train = copy_of(rows, draft, labelled, "rows");
-  data->train.ids = more.identifiers;
+  data->train.ids = ids_of(more.identifiers, data->train, draft);
   party::require_study_rows(draft, s.place.name, data->train);
+  name_columns(data->train, more.column_names, draft);
   if (!more.test.features.empty() || !more.test.labels.empty()) {
     if (!by_rows)
       throw DataError("test: in a study of columns no owner can judge the model by itself");

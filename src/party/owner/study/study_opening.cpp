@@ -168,7 +168,7 @@ void StudyTraining::open() {
                                             static_cast<Eigen::Index>(whitening->output_width()));
       classifier = whitening->unfold(classifier);
     }
-    out.feature_names = owner_.manifest().draft.column_names;
+    out.feature_names = column_names();
     if (!outside) {
       out.encoder = data().train.encoder;
       out.pooling = data().train.pooling;

@@ -130,6 +130,11 @@ class Study(Base):
         self.refused(self.study("south", "run", "--once"), "there is no such folder")
         self.exchange.mkdir()
         self.refused(self.study("south", "run", "--once"), "the study that was joined is not there")
+        # Nor are messages of one study sent into another's exchange.
+        shutil.copy(odd / "draft", self.exchange)
+        self.refused(self.study("south", "run", "--once"), "draft': another study is in this exchange than 'south' has joined")
+        self.refused(self.study("south", "join"), "another study is in this exchange")
+        self.assertEqual([path.name for path in self.exchange.glob("[!.]*")], ["draft"])
         shutil.rmtree(self.exchange)
         (self.folder / "away").rename(self.exchange)
 
@@ -225,6 +230,13 @@ class Study(Base):
         self.assertEqual(again["outcome"]["together"], kept["together"])
         # A fingerprint that is heard late is compared all the same.
         self.refused(self.study("west", "run", "--once", "--fingerprint", "0" * 32), "is not that of the study in this exchange")
+        # Whoever is through needs no exchange, which may be another study's by now; a server's folder is one study's.
+        other = ("--exchange", self.folder / "other")
+        for action in (("status",), ("run", "--once"), ("open", "--out", model)):
+            self.assertEqual(json.loads(self.study("west", *action, *other).stdout)["fingerprint"], fingerprint, action)
+        self.refused(run(SERVER, "study", "--folder", self.folder / "server", *other, "--once", INSECURE),
+                     "another study is in this exchange than 'server' has joined")
+        self.assertFalse((self.folder / "other/join-server").exists())
         judged = json.loads(self.good(OWNER, "evaluate", "--model", model, "--features", self.folder / "test.csv",
                                       "--json").stdout)
         self.assertAlmostEqual(judged["accuracy"], reports["west"]["outcome"]["accuracy"])

@@ -59,6 +59,7 @@ StudyExchange::StudyExchange(std::shared_ptr<Channel> channel, fs::path folder, 
 bool StudyExchange::there(const std::string& name) { return channel_->find(name) != nullptr; }
 
 std::optional<std::string> StudyExchange::text_there(const std::string& name) {
+  if (left_) return std::nullopt;
   const std::unique_ptr<ByteSource> source = channel_->find(name);
   return source ? read_text(*source) : std::nullopt;
 }
@@ -164,7 +165,9 @@ void StudyExchange::say(const std::string& name, const std::function<std::string
       throw DataError(
           channel_->place(name) +
           ": was said before, and this folder does not know it: it is older than what "
-          "it has sent (go on with the newest copy of it), or somebody else has written "
+          "it has sent (go on with the newest copy of it; without one 'study run --new-session' "
+          "helps "
+          "as long as the server has no keys, and then a new study), or somebody else has written "
           "in this party's name");
     write_file_atomically(own, std::string_view(text));
   }
@@ -203,6 +206,17 @@ void StudyExchange::send_file(const std::string& name, const fs::path& file) {
     }
     sink.commit();
   });
+}
+
+bool StudyExchange::of_another_study(const std::string& own_join) {
+  const std::optional<std::string> text = text_there("draft");
+  if (!text || !has_said(own_join)) return false;
+  try {
+    return draft_digest(parse_message(*text, channel_->place("draft"))) !=
+           parse_message(own_words(own_join), own_join).message.study;
+  } catch (const DataError&) {
+    return false;  // damaged, which is told where it is used
+  }
 }
 
 void StudyExchange::copy_heard(const fs::path& folder) const {

@@ -56,6 +56,11 @@ class StudyExchange {
   /// Sends a file of its own as a record.
   void send_file(const std::string& name, const std::filesystem::path& file);
 
+  /// Whether the study that is there is another one than was joined from here by `own_join`.
+  bool of_another_study(const std::string& own_join);
+  /// Whatever is there from now on is not looked at: what was kept is all there is.
+  void leave() { left_ = true; }
+
   /// What it has kept of the others', and its session, in another folder: whoever looks from there holds the others to it.
   void copy_heard(const std::filesystem::path& folder) const;
 
@@ -72,7 +77,7 @@ class StudyExchange {
 
   std::shared_ptr<Channel> channel_;
   std::filesystem::path folder_;
-  bool changes_;
+  bool changes_, left_ = false;
   std::optional<std::uint64_t> session_;       // of who only looks, where it has entered one
   std::map<std::string, SignedMessage> read_;  // kept, and held to what is there
 };

@@ -143,7 +143,16 @@ std::unique_ptr<ByteSource> StudyMember::share_source(ShareKind kind, const std:
   return out;
 }
 
+bool StudyMember::of_another_study() {
+  return exchange_.of_another_study(study_record_name("join", 0, name_));
+}
+
 void StudyMember::require_exchange() {
+  if (of_another_study())
+    throw DataError(exchange_.channel().place("draft") +
+                    ": another study is in this exchange than '" + name_ + "' has joined from " +
+                    quoted_path(exchange_.folder()) +
+                    ": each study takes a folder of its own, and an exchange");
   if (exchange_.has_said(study_record_name("join", 0, name_)) &&
       !exchange_.channel().begun("draft"))
     throw DataError(exchange_.channel().place("draft") +

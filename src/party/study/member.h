@@ -51,6 +51,8 @@ class StudyMember {
   /// One owner's record of shares, which is there. Throws DataError where it is not.
   std::unique_ptr<ByteSource> share_source(ShareKind kind, const std::string& owner);
 
+  /// Whether its exchange has another study than the one that it has joined.
+  bool of_another_study();
   /// Throws DataError where the party has joined a study that its exchange does not have.
   void require_exchange();
 

@@ -108,6 +108,8 @@ StudyOwner::StudyOwner(StudyOwnerOptions options)
                   options.allow_insecure, options.changes),
       options_(std::move(options)),
       phases_(setup_phases()) {
+  // Of no use to it any more; it may be another study's by now.
+  if (opened() && of_another_study()) exchange().leave();
   if (options_.changes && options_.passphrase_at_hand) try_passphrase();
   // Joining and agreeing are everybody's.
   for (std::size_t i = 2; i < phases_.size(); ++i)
@@ -357,6 +359,7 @@ void StudyOwner::join() {
 }
 
 void StudyOwner::require_part() {
+  if (of_another_study()) require_exchange();
   const std::optional<StudyDraft> read = draft();
   if (!read) return;
   if (std::ranges::find(read->owners, name()) == read->owners.end() && name() != read->recipient)

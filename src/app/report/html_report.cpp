@@ -460,7 +460,7 @@ std::string gain(const json& r) {
       "<p>Trained on ciphertexts of " + text_of(r.at("rows")) + " rows of " +
       std::to_string(r.at("owners").size() - without) + " owners" + absent + ", " +
       text_of(r.at("own_rows")) + " of them this owner's, in " + text_of(r.at("steps")) +
-      " steps. Each owner answered with noise of " + general(real(r, "noise")) +
+      " steps. Each share has noise of " + general(real(r, "noise")) +
       " a number; what left here tells at most " + general(real(r, "bits")) +
       " bits about this owner's key, if all owners' rows are of the sizes that they said.</p>\n";
   if (has(r, "opened_by")) out += "<p>Opened by " + names(r.at("opened_by")) + ".</p>\n";

@@ -116,7 +116,7 @@ std::string study_summary(const json& r) {
     text << party::quality_notes(r.at("together")) << "largest |logit| "
          << formatted("%.2f", r.at("max_logit").get<double>()) << "; ";
   }
-  text << "each owner answered with noise of " << formatted("%.2g", r.at("noise").get<double>())
+  text << "each share has noise of " << formatted("%.2g", r.at("noise").get<double>())
        << " a number";
   if (r.contains("bits"))
     text << ", and what left here tells at most " << formatted("%.2g", r.at("bits").get<double>())

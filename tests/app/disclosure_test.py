@@ -255,6 +255,10 @@ class OutOfRange(Base):
         for name, mode in (("model.npz", 0o600), ("report.json", 0o600), ("report.html", 0o600)):
             self.assertEqual(stat.S_IMODE(os.stat(out / name).st_mode), mode, name)
         self.assertNotEqual((out / "model.npz").read_bytes(), (out / "published.npz").read_bytes())
+        # Its own figures are told beside the exact one's.
+        self.assertIn("as published, with noise", result.stdout)
+        self.assertIn("on ciphertexts, as published", (out / "report.html").read_text())
+        self.assertGreater(report["published"]["accuracy"], 0.9)
         # It is as good.
         for name in ("model.npz", "published.npz"):
             said = json.loads(self.good(OWNER, "evaluate", "--model", out / name, "--features",

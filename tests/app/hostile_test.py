@@ -642,7 +642,7 @@ class Hostile(Base):
         report = json.loads(told.stdout)
         self.assertEqual((report["config_checked"], report["trained_on_checked"]), (False, False))
         told = self.decrypt(folder / "s.enc", out="s.npy", kind="--scores").stdout
-        self.assertIn("trained as the server says; --config", told)
+        self.assertIn("trained as the server says (steps", told)
         self.assertIn("as the server says; --trained-on", told)
         told = self.decrypt(folder / "s.enc", *publish[1:], *mine, out="s.npy", kind="--scores").stdout
         self.assertNotIn("as the server says; --trained-on", told)
@@ -663,7 +663,7 @@ class Hostile(Base):
             result = self.decrypt(folder / "s.enc", *more, "--data", folder / "t.enc", out="s.npy",
                                   kind="--scores")
             self.assertEqual(result.returncode, 0, result.stderr)
-        self.refused(self.decrypt(folder / "m.enc", "--data", folder / "t.enc"), "--trained-on")
+        self.refused(self.decrypt(folder / "m.enc", "--data", folder / "t.enc"), "--trained-on", code=2)
 
     def test_a_training_set_does_not_validate(self):
         def of_training(sections):

@@ -99,7 +99,9 @@ void tell(const DecryptOptions& options, const Disclosure& door, const Published
 void tell_config(const DecryptOptions& options, nlohmann::json& report, std::ostringstream& text) {
   report["config_checked"] = options.publish || options.told.given();
   if (!report["config_checked"])
-    text << "NOTE: trained as the server says; --config holds that against what it was told\n";
+    text << "NOTE: trained as the server says (steps, rates, classes' circuit): give --config, "
+            "what the server was given, "
+            "to have that compared\n";
 }
 
 void decrypt_model_to(const DecryptOptions& options, const OwnerFolder& keys,
@@ -275,7 +277,9 @@ void add_decrypt(Program& program) {
           return o->publish ? "" : "without --publish: nothing else costs bits";
         });
         command.useless({"--data"}, [o]() -> std::string {
-          return o->scores.empty() ? "without --scores: it is what was scored" : "";
+          return o->scores.empty() ? "without --scores: it is what was scored; what a model was "
+                                     "trained on is --trained-on"
+                                   : "";
         });
         command.useless({"--transcript", "--server"}, [o]() -> std::string {
           return o->scores.empty() ? "" : "with --scores: what the server signs is of a training";

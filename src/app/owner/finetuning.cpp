@@ -249,8 +249,14 @@ json report_of(const FinetuningResult& run, const ServerReport& server) {
   if (!run.choice.is_null()) out["choice"] = run.choice;
   if (!train.pooling.empty()) out["pooling"] = train.pooling;
   if (!run.not_published.empty()) out["not_published"] = run.not_published;
-  if (run.published)
-    out["published"] = {{"noise", run.published->noise}, {"bits", run.published->bits}};
+  if (run.published) {
+    const json shared = quality(run, classifier_of(run.published->values, run.file.model.layout));
+    out["published"] = {{"noise", run.published->noise},
+                        {"bits", run.published->bits},
+                        {"accuracy", shared["accuracy"]},
+                        {"balanced_accuracy", shared["balanced_accuracy"]},
+                        {"macro_f1", shared["macro_f1"]}};
+  }
   if (!run.validation.is_null()) {
     json& validation = out["validation"] = run.validation;
     validation.erase("rounds");

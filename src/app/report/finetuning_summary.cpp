@@ -59,8 +59,13 @@ std::string finetuning_summary(const json& r, const std::string& out) {
        << accuracy_row("in the clear, same " + head_of(r), r["accuracy_plain_approx"],
                        r["balanced_accuracy_plain_approx"], r["macro_f1_plain_approx"])
        << accuracy_row("in the clear, exact " + head_of(r), r["accuracy_plain"],
-                       r["balanced_accuracy_plain"], r["macro_f1_plain"])
-       << quality_notes(r) << "largest |logit| of training and test samples "
+                       r["balanced_accuracy_plain"], r["macro_f1_plain"]);
+  if (r.contains("published") && r["published"].contains("accuracy")) {
+    const json& shared = r["published"];
+    text << accuracy_row("as published, with noise", shared["accuracy"],
+                         shared["balanced_accuracy"], shared["macro_f1"]);
+  }
+  text << quality_notes(r) << "largest |logit| of training and test samples "
        << formatted("%.2f", r["max_logit"].get<double>()) << "; model in "
        << quoted_path(folder / "model.npz") << ", report in " << quoted_path(folder / "report.html")
        << "\n";
@@ -72,7 +77,8 @@ std::string finetuning_summary(const json& r, const std::string& out) {
          << "' does the same to it and to scores that the server makes with it\n";
   if (r.contains("published"))
     text << "to be shared: " << quoted_path(folder / "published.npz") << ", with noise of "
-         << formatted("%g", r["published"]["noise"].get<double>()) << "; it tells at most "
+         << formatted("%g", r["published"]["noise"].get<double>())
+         << " on every weight of what was trained on; it tells at most "
          << formatted("%.2g", r["published"]["bits"].get<double>())
          << " bits about the secret key. 'model.npz' is for you alone\n";
   return text.str();

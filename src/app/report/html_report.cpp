@@ -127,6 +127,11 @@ std::string compared(const json& r) {
                  has(r, f1.c_str()) ? number(real(r, f1.c_str()), 4) : ""});
   };
   line("on ciphertexts", "accuracy_encrypted", "");
+  if (has(r, "published") && has(r.at("published"), "accuracy")) {
+    const json& shared = r.at("published");
+    body += row({"on ciphertexts, as published", percent(real(shared, "accuracy")),
+                 percent(real(shared, "balanced_accuracy")), number(real(shared, "macro_f1"), 4)});
+  }
   line("in the clear, same " + head_of(r) + " circuit", "accuracy_plain_approx", "_plain_approx");
   line("in the clear, exact " + head_of(r), "accuracy_plain", "_plain");
   return heading("Encrypted against plain") +
@@ -527,10 +532,16 @@ std::string publication(const json& r) {
            text_of(r.at("not_published")) + ".</p>\n";
   if (!has(r, "published")) return "";
   return "<p>A model to be shared was made of it, with noise of " +
-         general(real(r.at("published"), "noise")) + " on every weight; it tells at most " +
-         general(real(r.at("published"), "bits")) +
-         " bits about the secret key. This page and the model as it is are for the "
-         "owner alone.</p>\n";
+         general(real(r.at("published"), "noise")) +
+         " on every weight of what was trained on; it tells at most " +
+         general(real(r.at("published"), "bits")) + " bits about the secret key.</p>\n";
+}
+
+/// Whom this page is for.
+std::string readers(const json& r) {
+  return has(r, "published") ? "<p>For the owner alone: this page and all other results but the "
+                               "model that was made to be shared.</p>\n"
+                             : "<p>For the owner alone: this page and all other results.</p>\n";
 }
 
 std::string facts(const json& r) {
@@ -574,9 +585,9 @@ std::string html_report(const json& r) {
          "<title>" +
          title + "</title>\n<style>" + kReportStyle + "</style></head>\n<body><main>\n" +
          std::string(kPageHead) + "<h1>" + title + "</h1>\n" + warning(r) + facts(r) + remarks(r) +
-         overview(r) + publication(r) + gain(r) + compared(r) + rounds(r) + matrix(r) + classes(r) +
-         times(r) + sizes(r) + parameters(r) + pooling_choice(r) + choice(r) + settings(r) +
-         "</main></body></html>\n";
+         overview(r) + publication(r) + readers(r) + gain(r) + compared(r) + rounds(r) + matrix(r) +
+         classes(r) + times(r) + sizes(r) + parameters(r) + pooling_choice(r) + choice(r) +
+         settings(r) + "</main></body></html>\n";
 }
 
 std::filesystem::path page_path(std::filesystem::path report) {

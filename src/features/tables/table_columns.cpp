@@ -357,7 +357,7 @@ class Assignment {
     leave_out_indices(uses_, request_.use, true);
     if (needs_label()) take_label();
     for (const std::size_t j : uses_.free_columns())
-      uses_.leave_out(j, "no feature of the training set");
+      uses_.leave_out(j, "none of the features that are asked for");
   }
 
   void leave_out_texts() {

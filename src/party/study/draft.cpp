@@ -64,7 +64,12 @@ std::vector<std::string> notes_on(const StudyDraft& draft) {
   if (draft.whitening == StudyDraft::Whitening::kNone)
     out.emplace_back(
         "features are trained on as they are: unless all owners' columns have about the same "
-        "scale and are hardly correlated, '--whitening pooled' trains better");
+        "scale and are hardly correlated, '--whitening pooled' trains better" +
+        std::string(draft.layout == StudyDraft::Layout::kRows && draft.owners.size() == 2
+                        ? ", but of two owners each then learns the other's means and covariances, "
+                          "and '--whitening FILE' takes a map of data that may be seen ('whiten' "
+                          "makes it)"
+                        : ""));
   if (pools_statistics(draft) && draft.owners.size() == 2)
     out.emplace_back(
         "of two owners each learns the other's means and covariances from the pooled ones, by "

@@ -74,7 +74,7 @@ class Disclosure(Base):
             self.assertEqual(e["numbers"], CLASSES * (FEATURES + 1))
         self.assertAlmostEqual(ledger["published_bits"], sum(e["bits"] for e in published))
         text = self.good(OWNER, "ledger", "--keys", self.work / "keys", INSECURE).stdout
-        for words in ("published  3 results", "opened     1 results", "at full precision",
+        for words in ("published  3 results", "opened     1 result at full precision",
                       "bits about the secret key"):
             self.assertIn(words, text)
 

@@ -61,6 +61,10 @@ std::string line_of(const LedgerEntry& e) {
   return line;
 }
 
+std::string counted(std::size_t count, const char* what) {
+  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+}
+
 std::string text_of(const Ledger& ledger, const std::vector<LedgerEntry>& entries) {
   std::string text = "Ledger " + quoted_path(ledger.path()) + ", unchanged since it was written\n";
   for (const LedgerEntry& entry : entries) text += line_of(entry);
@@ -68,31 +72,35 @@ std::string text_of(const Ledger& ledger, const std::vector<LedgerEntry>& entrie
   if (!t.begun.empty())
     text += "\nWhat these keys gave away before " + t.begun +
             " is not known, and comes on top of what follows.\n";
+  // What owners open together has the noise of all their shares, and all of them have it.
+  const char* opened =
+      t.shared > 0
+          ? "of all owners' shares, with the noise of each.\n"
+          : "at full precision. For the owner alone: who gets one of\n"
+            "             them and the ciphertext it came from can compute the secret key.\n";
   char sums[2000];
   std::snprintf(
       sums, sizeof sums,
       "\nTogether\n"
-      "  encrypted  %zu data sets. Servers that have them cannot read them.\n"
-      "  opened     %zu results at full precision. They are the owner's: who gets one of\n"
-      "             them and the ciphertext it came from can compute the secret key.\n"
-      "  published  %zu results with noise. Whoever sees all of them learns at most\n"
-      "             %.2g bits about the secret key (budget %.2g unless --budget is given),\n"
+      "  encrypted  %s. Servers that have them cannot read them.\n"
+      "  opened     %s %s"
+      "  published  %s with noise, and shares of %zu. Whoever sees all of them learns\n"
+      "             at most %.2g bits about the secret key (budget %.2g unless --budget is "
+      "given),\n"
       "             if the servers computed what they were told.\n"
-      "  asked      %zu rounds of validation, of %zu runs, and answered %zu, with go on or stop.\n"
+      "  asked      %s of validation, of %s, and answered %zu, with go on or stop.\n"
       "             A run of E rounds counts in full from its first: log2(2 E) bits, when it\n"
       "             ends, and whether by a refusal; owners of a study vote, a bit each round.\n"
-      "             With those by which rounds' models were\n"
-      "             published the training server learns at most %.1f bits, of its own choice,\n"
-      "             about the data or the key.\n"
-      "  refused    %zu results that no training with these keys can have produced, or that\n"
+      "             With which rounds' models were published, the training server learns\n"
+      "             at most %.1f bits, of its own choice, about the data or the key.\n"
+      "  refused    %s that no training with these keys can have produced, or that\n"
       "             were not to be published. Whatever is opened or published might have been\n"
       "             refused: one bit each, once for the same question. Whoever sent them and\n"
       "             hears which were used learns at most %.0f bits, of its own choice.\n",
-      t.encrypted, t.opened, t.published, t.published_bits, kPublicationBudget, t.asked, t.runs,
-      t.answered, t.answered_bits, t.refused, t.refused_bits);
-  if (t.shared > 0)
-    text += "\nShares of " + std::to_string(t.shared) +
-            " results that several owners open count among what was published.\n";
+      counted(t.encrypted, "data set").c_str(), counted(t.opened, "result").c_str(), opened,
+      counted(t.published, "result").c_str(), t.shared, t.published_bits, kPublicationBudget,
+      counted(t.asked, "round").c_str(), counted(t.runs, "run").c_str(), t.answered,
+      t.answered_bits, counted(t.refused, "result").c_str(), t.refused_bits);
   return text + sums;
 }
 

@@ -40,6 +40,7 @@ std::string StudyMember::last_change() const {
 }
 
 std::optional<StudyDraft> StudyMember::draft() {
+  require_no_other_study();
   const auto found = exchange_.find("draft");
   if (!found) return std::nullopt;
   return read_draft(*found);
@@ -147,12 +148,16 @@ bool StudyMember::of_another_study() {
   return exchange_.of_another_study(study_record_name("join", 0, name_));
 }
 
-void StudyMember::require_exchange() {
+void StudyMember::require_no_other_study() {
   if (of_another_study())
     throw DataError(exchange_.channel().place("draft") +
                     ": another study is in this exchange than '" + name_ + "' has joined from " +
                     quoted_path(exchange_.folder()) +
                     ": each study takes a folder of its own, and an exchange");
+}
+
+void StudyMember::require_exchange() {
+  require_no_other_study();
   if (exchange_.has_said(study_record_name("join", 0, name_)) &&
       !exchange_.channel().begun("draft"))
     throw DataError(exchange_.channel().place("draft") +

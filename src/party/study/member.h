@@ -53,6 +53,7 @@ class StudyMember {
 
   /// Whether its exchange has another study than the one that it has joined.
   bool of_another_study();
+  void require_no_other_study();
   /// Throws DataError where the party has joined a study that its exchange does not have.
   void require_exchange();
 

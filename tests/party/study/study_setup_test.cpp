@@ -421,6 +421,18 @@ TEST_F(StudySetup, DifferentManifestsNameWhoDiffers) {
   EXPECT_NE(complaint("b").find("join-c': another message than 'c' has sent before"),
             std::string::npos);
   EXPECT_FALSE(fs::exists(exchange("nonce-commit-s1-a")));
+  // Where another study has the exchange by now, 'a' has not sent another message.
+  StudyDraft another = read_draft(draft);
+  another.name = "another";
+  put(exchange("draft"), signed_text(draft_message(another), other));
+  try {
+    (void)owner("b")->draft();
+    ADD_FAILURE() << "another study's draft";
+  } catch (const DataError& error) {
+    EXPECT_NE(std::string(error.what()).find("another study is in this exchange"),
+              std::string::npos)
+        << error.what();
+  }
 }
 
 TEST_F(StudySetup, MessagesOfOthersAndOfEarlierSessionsAreRefused) {

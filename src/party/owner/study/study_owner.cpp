@@ -359,7 +359,6 @@ void StudyOwner::join() {
 }
 
 void StudyOwner::require_part() {
-  if (of_another_study()) require_exchange();
   const std::optional<StudyDraft> read = draft();
   if (!read) return;
   if (std::ranges::find(read->owners, name()) == read->owners.end() && name() != read->recipient)

@@ -12,7 +12,7 @@ import threading
 import unittest
 from pathlib import Path
 
-from python_base import main
+from python_base import OWNER, main
 
 import numpy as np
 
@@ -186,7 +186,16 @@ class Whitened(Folders):
         training.run()
         training.save_model(model)
         opened = owner.open_model(model, OPTIONS, data)
-        np.testing.assert_allclose(whitening.unfold(opened).scores(x), opened.scores(z), atol=1e-3)
+        unfolded = whitening.unfold(opened)
+        np.testing.assert_allclose(unfolded.scores(x), opened.scores(z), atol=1e-3)
+        # What features went through before they came here is not recorded: the command takes its owner's word.
+        np.save(self.folder / "x.npy", x.astype(np.float32))
+        for line in (["whiten", "--features", "x.npy", "--epsilon", "1e-6", "--out", "map.npz"],
+                     ["decrypt", "--model", model, "--whitening", "map.npz", "--keys", "keys", "--out", "opened.npz"]):
+            subprocess.run([OWNER, *line, "--quiet", "--allow-insecure-parameters"], cwd=self.folder, check=True,
+                           capture_output=True)
+        with np.load(self.folder / "opened.npz") as by_command:
+            np.testing.assert_allclose(by_command["weights"], unfolded.weights, rtol=1e-2)
 
 
 class Errors(Folders):

@@ -199,7 +199,6 @@ void Owner::encrypt(const DataSet& data, DataUse use, const fs::path& file, Samp
   }
   recorded.use = name_of(use);
   if (use != DataUse::kPrediction) recorded.seed = seed.text();
-  recorded.map = party::map_name({});
   (void)party::encrypt_to(file, keys, set, recorded, listener_of(notices));
 }
 

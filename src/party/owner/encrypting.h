@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "features/data/feature_table.h"
@@ -24,7 +25,7 @@ void check_features(const Dataset& set, const OwnerFolder& keys, const std::stri
 struct DataSetUse {
   std::string use;                  ///< "training", "validation", "prediction"
   std::string seed;                 ///< OrderSeed::text()
-  std::string map;                  ///< map_name()
+  std::optional<std::string> map;   ///< map_name(); none: only who has the features knows
   std::filesystem::path kept_as{};  ///< where it will lie in the end; empty: where it is written
   bool held_out = false;            ///< of the training set with that seed
   std::vector<NamedColumn> identifiers{};  ///< a field a sample

@@ -93,7 +93,7 @@ fuzz: dependencies
 faults-long: dependencies
 	cmake --preset release
 	cmake --build $(BUILD)/release -j $(JOBS) --target blindtuner blindtuner-server fault_injector
-	BLINDTUNER_FAULTS=all $(CTEST) --test-dir $(BUILD)/release --timeout 14400 -R "^(faults|environment)\."
+	BLINDTUNER_FAULTS=all $(CTEST) --test-dir $(BUILD)/release -R "^(faults|environment)\."
 
 format:
 	tools/lint.py --fix-format

@@ -2,6 +2,7 @@
 import asyncio
 import contextlib
 import json
+import operator
 import threading
 import time
 import warnings
@@ -177,8 +178,13 @@ class Study(_Party):
         passphrase : of this owner's secrets.
         context : a `Context`; None: one of its own."""
         plan = _core.StudyPlan()
+        for names in (owners, classes, column_names):
+            if isinstance(names, str):  # whose letters would be names
+                raise TypeError(f"expected a list of names, not {names!r}")
+        if patience != 3 and not validate_every:
+            raise ValueError("patience counts rounds of validation, of which there are none without validate_every")
         plan.name, plan.owners, plan.classes = name, list(owners), [str(c) for c in classes]
-        plan.columns = [int(columns)] if np.ndim(columns) == 0 else [int(c) for c in columns]
+        plan.columns = [operator.index(c) for c in ([columns] if np.ndim(columns) == 0 else columns)]
         plan.column_names, plan.labels = list(column_names), labels
         plan.identifiers, plan.threshold = identifiers, threshold
         plan.recipient, plan.recipient_alone = recipient or "", recipient_alone

@@ -150,6 +150,11 @@ class Studies(unittest.TestCase):
                 what = {**SHAPE, "owner": "north", **change}
                 bt.Study.create(self.folder / "north", self.exchange, what.pop("owner"), **what)
         self.assertFalse((self.folder / "north").exists())
+        for change, line in (({"owners": "ab"}, "a list of names"), ({"classes": "ab"}, "a list of names"),
+                             ({"columns": 3.7}, "integer"), ({"patience": 2}, "rounds of validation")):
+            with self.assertRaisesRegex((TypeError, ValueError), line):
+                self.create(**change)
+        self.assertFalse((self.folder / "north").exists())
         with self.assertRaises(bt.SecurityError):
             bt.Study.create(self.folder / "north", self.exchange, "north", **{**SHAPE, "context": None})
         north = self.create(column_names=["a", "b", "c"])

@@ -34,7 +34,7 @@ json to_json(const RecordedDataSet& set, std::vector<ColumnNames>& columns) {
   if (!set.class_names.empty()) out["class_names"] = set.class_names;
   if (!set.feature_names.empty()) {
     const auto place = std::find(columns.begin(), columns.end(), set.feature_names);
-    out["columns"] = place - columns.begin();
+    out["feature_names"] = place - columns.begin();
     if (place == columns.end()) columns.push_back(set.feature_names);
   }
   if (!set.pooling.empty()) out["pooling"] = set.pooling;
@@ -62,11 +62,14 @@ RecordedDataSet from_json(const JsonIn& in, const std::vector<ColumnNames>& colu
   in.take("class_samples", out.class_samples);
   if (in.has("map")) out.map = in.at("map").as<std::string>();
   in.take("class_names", out.class_names);
-  if (in.has("feature_names"))
-    out.feature_names = in.at("feature_names").as<std::vector<std::string>>();
-  if (in.has("columns"))
-    out.feature_names = columns.at(static_cast<std::size_t>(
-        in.at("columns").whole(0, static_cast<std::int64_t>(columns.size()) - 1)));
+  if (in.has("feature_names")) {
+    const JsonIn names = in.at("feature_names");
+    if (names.value().is_array())
+      out.feature_names = names.as<std::vector<std::string>>();
+    else
+      out.feature_names = columns.at(
+          static_cast<std::size_t>(names.whole(0, static_cast<std::int64_t>(columns.size()) - 1)));
+  }
   in.take("pooling", out.pooling);
   in.take("held_out", out.held_out);
   in.take("identifiers", out.identifiers);

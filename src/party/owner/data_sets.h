@@ -3,10 +3,11 @@
 //
 // data-sets-<first 16 digits of the key set's identity>.json, sealed (party/owner/sealed_record.h):
 //   {"data_sets": [{"id", "contents", "file", "use", "samples", "labelled", "seed", "map",
-//                  "class_samples", "class_names", "columns", "pooling", "label_name",
+//                  "class_samples", "class_names", "feature_names", "pooling", "label_name",
 //                  "held_out", "identifiers", "rows", "split", "encoder"}, ..], "columns": [[..], ..]};
-//   a set's last nine where they are known, or true; its columns are a place among the lists of names, each of which is
-//   there once, for a table may have a million of them and be encrypted often. Earlier programs wrote "feature_names".
+//   a set's last nine where they are known, or true; its feature names are a place among the lists of columns, each of
+//   which is there once, for a table may have a million and be encrypted often. Earlier programs wrote the names
+//   themselves, and refuse a place.
 // identifiers-<those digits>-<first 16 of the data set's>.json, sealed: whose the samples of a set to be
 // predicted are, in the encrypted file's order:
 //   {"data", "columns": [{"name", "fields": [..]}, ..]}

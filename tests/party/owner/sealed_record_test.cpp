@@ -116,7 +116,6 @@ TEST_F(SealedRecord, ColumnsOfManySets) {
   const std::uintmax_t one = std::filesystem::file_size(data_sets_path(owner));
   // As earlier programs wrote it.
   nlohmann::json record = read_sealed(data_sets_path(owner), owner.keys, "data sets");
-  record["data_sets"][0].erase("columns");
   record["data_sets"][0]["feature_names"] = names;
   record.erase("columns");
   write_sealed(data_sets_path(owner), owner.keys, "data sets", record);
@@ -130,7 +129,7 @@ TEST_F(SealedRecord, ColumnsOfManySets) {
     EXPECT_EQ(recorded_data_set(owner, id)->feature_names, ColumnNames(names));
   EXPECT_EQ(recorded_data_set(owner, DataId{5})->feature_names.size(), 1u);
   record = read_sealed(data_sets_path(owner), owner.keys, "data sets");
-  record["data_sets"][0]["columns"] = 2;
+  record["data_sets"][0]["feature_names"] = 2;
   write_sealed(data_sets_path(owner), owner.keys, "data sets", record);
   EXPECT_THROW(recorded_data_sets(owner), DataError);
 }

@@ -128,12 +128,25 @@ std::filesystem::path linked(std::filesystem::path path, std::error_code& error)
   return path;
 }
 
+/// What a path is called in full, whatever it was written as: weakly_canonical() alone leaves a name that is not there
+/// without its folder.
+std::filesystem::path full(const std::filesystem::path& path, std::error_code& error) {
+  namespace fs = std::filesystem;
+  return fs::weakly_canonical(linked(fs::absolute(path, error), error), error);
+}
+
 }  // namespace
+
+bool leads_to_same(const std::filesystem::path& a, const std::filesystem::path& b) {
+  std::error_code error, other_error;
+  const std::filesystem::path full_a = full(a, error), full_b = full(b, other_error);
+  return !error && !other_error && full_a == full_b;
+}
 
 bool lies_within(const std::filesystem::path& path, const std::filesystem::path& folder) {
   namespace fs = std::filesystem;
   std::error_code error, folder_error;
-  const fs::path inner = fs::weakly_canonical(linked(fs::absolute(path, error), error), error),
+  const fs::path inner = full(path, error),
                  outer =
                      fs::weakly_canonical(fs::absolute(folder, folder_error), folder_error) / "";
   const auto end = std::prev(outer.end());  // the name that is none behind the last slash

@@ -39,6 +39,10 @@ void make_private_folder(const std::filesystem::path& path);
 /// Removes it, a folder with all that is in it; nothing where it is not there. Throws DataError.
 void remove_path(const std::filesystem::path& path);
 
+/// Whether two paths are one, whether anything is there or not, links followed as far as they lead. False where that
+/// cannot be told.
+bool leads_to_same(const std::filesystem::path& a, const std::filesystem::path& b);
+
 /// Whether a path is a folder or lies beneath it, whether they are there or not, links followed as far as
 /// they lead. False where that cannot be told.
 bool lies_within(const std::filesystem::path& path, const std::filesystem::path& folder);

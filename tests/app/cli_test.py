@@ -9,6 +9,7 @@ import random
 import shutil
 import stat
 import struct
+import subprocess
 import zipfile
 
 from cli_base import (CLASSES, CONFIG, FEATURES, INSECURE, OWNER, PARAMETERS, SAMPLES, SERVER,
@@ -543,6 +544,8 @@ class BadInput(Base):
         secret, keys = folder / "keys/secret.key", folder / "keys/evaluation.keys"
         link, new = folder / "link", folder / "new"
         link.symlink_to(x)
+        to_new = folder / "to-new"
+        to_new.symlink_to(new)
         before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
         encrypt = (OWNER, "encrypt", "--features", x, "--labels", y, "--keys", folder / "keys")
@@ -559,6 +562,8 @@ class BadInput(Base):
                  of + "--features"),
                 (encrypt, ["--validation-fraction", 0.1, "--out", new, "--validation-out", new],
                  of + "--"),
+                (encrypt, ["--validation-fraction", 0.1, "--out", new, "--validation-out", to_new],
+                 of + "--"),
                 (train, ["--out", data], of + "--data"),
                 (train, ["--out", keys], "holds evaluation keys"),
                 (train, ["--out", new, "--report", config], of + "--config"),
@@ -574,6 +579,9 @@ class BadInput(Base):
                 ((OWNER, "validate", "--keys", folder / "keys", "--data", data, "--exchange",
                   folder), ["--out", data], of + "--data")):
             self.refused(run(*command, *outputs), outputs[-2], said, "expected another name")
+        # One name that is not there, written in two ways.
+        self.refused(subprocess.run([*map(str, encrypt), "--validation-fraction", "0.1", "--out", "new", "--validation-out",
+                                     "./new"], cwd=folder, capture_output=True, text=True), of + "--")
         self.assertEqual(before, {path: path.read_bytes() for path in folder.rglob("*")
                                   if path.is_file()})
 

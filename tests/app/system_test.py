@@ -405,6 +405,8 @@ class Outputs(System):
                     arguments = [program, command, INSECURE]
                     for option in options:
                         arguments += [option, file if option == output else self.work / option[2:]]
+                    if "--validation-out" in options:  # which is nothing without
+                        arguments += ["--validation-fraction", 0.5]
                     self.refused(run(*arguments), f"cannot write '{file}'",
                                  f"'{self.work / 'missing'}': no such folder; make it first")
         self.assertEqual(list(self.work.iterdir()), [])

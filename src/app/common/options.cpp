@@ -36,9 +36,7 @@ struct Output {
 bool means_same_file(const fs::path& output, const fs::path& other, bool is_output) {
   std::error_code error;
   if (fs::is_regular_file(output, error) || is_not_told(error)) return same_file(output, other);
-  if (!is_output) return false;
-  const fs::path resolved = fs::weakly_canonical(output, error);
-  return !error && resolved == fs::weakly_canonical(other, error);
+  return is_output && leads_to_same(output, other);
 }
 
 /// Options whose folders a command writes in, or (a table's paths start there) does not read as a whole.

@@ -51,7 +51,7 @@ class StudySecrecy : public StudyTrainingTest {
   void run_whole() {
     run([&] {
       for (const std::string& name : draft_.owners)
-        if (const fs::path file = path(name) / "s1" / "setup.seed";
+        if (const fs::path file = path(name) / "s1" / "session.seed";
             fs::exists(file) && !seeds_.contains(name)) {
           const SecretBytes bytes = read_private(file, "a study's set-up seed", 32, {});
           std::ranges::copy(bytes.span(), seeds_[name].begin());
@@ -97,7 +97,8 @@ class StudySecrecy : public StudyTrainingTest {
   void add_secrets(const std::string& name) {
     search_.add(name + "'s set-up seed", seeds_.at(name));
     const ParametersPtr p = Parameters::create(find_parameters(draft_.parameters));
-    const Randomness randomness(seeds_.at(name));
+    const Randomness randomness =
+        session_randomness(seeds_.at(name), party(draft_.owners.front()).owner->keys().session);
     const SecretKeys keys = SecretKeys::generate(p, randomness);
     add_secret(name + "'s secret", keys.small, false);
     add_secret(name + "'s big secret", keys.big, false);

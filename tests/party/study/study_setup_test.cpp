@@ -4,6 +4,7 @@
 #include <random>
 #include <set>
 
+#include "base/secret_bytes.h"
 #include "io/file_size.h"
 #include "io/file_stream.h"
 #include "io/io_fixture.h"
@@ -114,21 +115,25 @@ class StudySetup : public testing_support::IoTest {
   void keep_seeds() {
     for (const std::string& name : draft_.owners)
       for (const char* session : {"s1", "s2"})
-        if (const fs::path file = own(name, session) / "setup.seed";
-            fs::exists(file) && !seeds_.contains(name + session)) {
-          const SecretBytes bytes = read_private(file, "a study's set-up seed", 32, {});
-          std::ranges::copy(bytes.span(), seeds_[name + session].begin());
-        }
+        for (const char* seed : {"session.seed", "setup.seed"})
+          if (const fs::path file = own(name, session) / seed;
+              fs::exists(file) && !seeds_.contains(name + session)) {
+            const SecretBytes bytes = read_private(file, "a study's set-up seed", 32, {});
+            std::ranges::copy(bytes.span(), seeds_[name + session].begin());
+          }
   }
-  Randomness randomness(const std::string& name, const std::string& session = "s1") const {
-    return Randomness(seeds_.at(name + session));
+  Randomness randomness(const std::string& name, const Seed& session_seed,
+                        const std::string& session = "s1") const {
+    const Seed& own = seeds_.at(name + session);
+    return of_before_.contains(name) ? Randomness(own) : session_randomness(own, session_seed);
   }
   /// The keys that the fixture adds up from the owners' seeds, as the server writes them.
   std::string expected_keys(const std::string& session) {
     const auto first = owner(draft_.owners.front());
     const StudyKeyList& list = first->keys();
     std::vector<Randomness> from;
-    for (const std::string& name : draft_.owners) from.push_back(randomness(name, session));
+    for (const std::string& name : draft_.owners)
+      from.push_back(randomness(name, list.session, session));
     const JointOwners joint(list.parameters, std::move(from), list.session);
     const Bootstrapper bootstrapper(list.parameters);
     const TrainingKeys keys{
@@ -151,6 +156,7 @@ class StudySetup : public testing_support::IoTest {
   StudyDraft draft_;
   std::string heard_;  // the fingerprint, which the owners told each other
   std::map<std::string, Seed> seeds_;
+  std::set<std::string> of_before_;  // whose session an earlier version has begun
   std::mt19937 chance_{11};
   std::function<void(const std::string&, double)> progress_;
 };
@@ -167,6 +173,10 @@ TEST_F(StudySetup, GivesTheKeysThatTheSumOfSharesIs) {
     if (fraction > 0.4 && fraction < 1 && stopped.insert(task).second) throw Stopped();
   };
   create();
+  // A session that an earlier version has begun goes on as that one would.
+  of_before_ = {"c"};
+  fs::create_directories(own("c", "s1"));
+  write_private(own("c", "s1") / "setup.seed", "a study's set-up seed", random_secret(32), {});
   run(all());
   const std::set<std::string> tasks = {"making shares", "answering the first round",
                                        "adding up shares"};
@@ -182,7 +192,7 @@ TEST_F(StudySetup, GivesTheKeysThatTheSumOfSharesIs) {
   const auto b = owner("b");
   const StudyKeyList& list = b->keys();
   std::vector<Randomness> from;
-  for (const std::string& name : draft_.owners) from.push_back(randomness(name));
+  for (const std::string& name : draft_.owners) from.push_back(randomness(name, list.session));
   const JointOwners joint(list.parameters, std::move(from), list.session);
   FileSource source(own("server", "s1") / "way-in.keys");
   const FileHeader header = make_header(FileKind::kEvaluationKeys, *list.parameters, list.id);
@@ -201,8 +211,20 @@ TEST_F(StudySetup, GivesTheKeysThatTheSumOfSharesIs) {
 
   // Nothing of what made the keys is left, and nothing was kept that is not needed.
   for (const std::string& name : draft_.owners)
-    for (const char* file : {"setup.seed", "ways", "shares", "relin1", "relin2"})
+    for (const char* file : {"session.seed", "ways", "shares", "relin1", "relin2"})
       EXPECT_FALSE(fs::exists(own(name, "s1") / file)) << name << file;
+}
+
+TEST(SessionRandomness, IsOfOneSessionAlone) {
+  // Else a folder that was put back would make shares with the same errors under two uniform halves.
+  Seed setup{}, first{}, second{};
+  second[31] = 1;
+  const auto drawn = [](const Randomness& randomness) { return randomness.prng("u").next(); };
+  EXPECT_EQ(drawn(session_randomness(setup, first)), drawn(session_randomness(setup, first)));
+  EXPECT_NE(drawn(session_randomness(setup, first)), drawn(session_randomness(setup, second)));
+  EXPECT_NE(drawn(session_randomness(setup, first)), drawn(Randomness(setup)));
+  setup[0] = 1;
+  EXPECT_NE(drawn(session_randomness(setup, first)), drawn(session_randomness({}, first)));
 }
 
 TEST_F(StudySetup, OwnersOfAThresholdKeepTheSumOfTheirParts) {
@@ -211,9 +233,9 @@ TEST_F(StudySetup, OwnersOfAThresholdKeepTheSumOfTheirParts) {
   create();
   run(all());
   for (const std::string& party : all()) EXPECT_EQ(complaint(party), "") << party;
-  std::vector<Randomness> from;
-  for (const std::string& name : draft_.owners) from.push_back(randomness(name));
   const auto a = owner("a"), b = owner("b"), c = owner("c");
+  std::vector<Randomness> from;
+  for (const std::string& name : draft_.owners) from.push_back(randomness(name, a->keys().session));
   const JointOwners joint(a->keys().parameters, std::move(from), a->keys().session);
   // Whoever two of them are, together they have the secret of all.
   for (const std::vector<StudyOwner*>& two : std::vector<std::vector<StudyOwner*>>{
@@ -232,7 +254,7 @@ TEST_F(StudySetup, OwnersOfAThresholdKeepTheSumOfTheirParts) {
     const fs::path kept = own(name, "s1") / "opening.part";
     EXPECT_EQ(fs::status(kept).permissions() & fs::perms::mask,
               fs::perms::owner_read | fs::perms::owner_write);
-    for (const char* file : {"setup.seed", "shares", "relin2", "part1", "part2", "part3"})
+    for (const char* file : {"session.seed", "shares", "relin2", "part1", "part2", "part3"})
       EXPECT_FALSE(fs::exists(own(name, "s1") / file)) << name << file;
   }
 }
@@ -314,8 +336,8 @@ TEST_F(StudySetup, ANewSessionHasNewSecretsAndTheOthersFollow) {
   run(all());
   EXPECT_TRUE(text(own("server", "s2") / "evaluation.keys") == expected_keys("s2"));
   EXPECT_NE(seeds_.at("as1"), seeds_.at("as2"));
-  EXPECT_FALSE(fs::exists(own("a", "s1") / "setup.seed"));
-  EXPECT_FALSE(fs::exists(own("b", "s1") / "setup.seed"));
+  EXPECT_FALSE(fs::exists(own("a", "s1") / "session.seed"));
+  EXPECT_FALSE(fs::exists(own("b", "s1") / "session.seed"));
   EXPECT_THROW(owner("a")->begin_session(), DataError);  // the keys are there
 }
 
@@ -365,7 +387,7 @@ TEST_F(StudySetup, SixteenOwnersMakeKeys) {
   for (const auto& one : owners) EXPECT_TRUE(one->ready()) << one->name();
   const StudyKeyList& list = owners[0]->keys();
   std::vector<Randomness> from;
-  for (const std::string& name : names) from.push_back(randomness(name));
+  for (const std::string& name : names) from.push_back(randomness(name, list.session));
   const JointOwners joint(list.parameters, std::move(from), list.session);
   FileSource source(own("server", "s1") / "way-in.keys");
   const FileHeader header = make_header(FileKind::kEvaluationKeys, *list.parameters, list.id);

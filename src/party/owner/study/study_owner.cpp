@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/hmac.h"
 #include "base/path.h"
 #include "base/private_file.h"
 #include "base/secret_bytes.h"
@@ -19,6 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char *kIdentity = "a study's identity", *kSetupSeed = "a study's set-up seed";
+constexpr const char *kSeed = "session.seed", *kUnboundSeed = "setup.seed";
 constexpr std::size_t kSealingBytes = 32;
 constexpr const char* kShareRecords[] = {"ways", "shares", "relin1", "relin2"};
 
@@ -49,20 +51,32 @@ class SetupSeed {
   /// Shown to everybody once all have committed; tells nothing of what else follows.
   Nonce nonce() const {
     Nonce out{};
-    randomness().prng("nonce").fill(std::span<std::uint8_t>(out));
+    Randomness(seed_).prng("nonce").fill(std::span<std::uint8_t>(out));
     return out;
   }
-  Randomness randomness() const { return Randomness(seed_); }
+  const Seed& seed() const { return seed_; }
 
  private:
   Seed seed_{};
 };
 
+/// A session that an earlier version began goes on with what follows from its seed alone.
+fs::path seed_path(const fs::path& session) {
+  const fs::path before = session / kUnboundSeed;
+  return path_exists(before) ? before : session / kSeed;
+}
+
 SetupSeed setup_seed(StudyOwner& owner) {
-  return SetupSeed(read_private(owner.session_folder() / "setup.seed", kSetupSeed, 32, [&] {
+  return SetupSeed(read_private(seed_path(owner.session_folder()), kSetupSeed, 32, [&] {
     const SecretBytes& passphrase = owner.passphrase();
     return secret_copy(passphrase.span());
   }));
+}
+
+Randomness own_randomness(StudyOwner& owner) {
+  const SetupSeed setup = setup_seed(owner);
+  if (path_exists(owner.session_folder() / kUnboundSeed)) return Randomness(setup.seed());
+  return session_randomness(setup.seed(), owner.keys().session);
 }
 
 struct Sums {
@@ -102,6 +116,15 @@ Sums sum_first_rounds(StudyOwner& owner, const std::function<void()>& each) {
 }
 
 }  // namespace
+
+Randomness session_randomness(const Seed& setup, const Seed& session) {
+  constexpr std::string_view kSalt = "blindtuner study session randomness 1";
+  Seed own = hkdf_sha256(setup, {reinterpret_cast<const std::uint8_t*>(kSalt.data()), kSalt.size()},
+                         {reinterpret_cast<const char*>(session.data()), session.size()});
+  Randomness out(own);
+  wipe(own.data(), own.size());
+  return out;
+}
 
 StudyOwner::StudyOwner(StudyOwnerOptions options)
     : StudyMember(options.name, options.channel, made(options.folder, options.changes),
@@ -329,7 +352,7 @@ std::vector<Phase> StudyOwner::setup_phases() {
       {"keeps its own key",
        [this] {
          return path_exists(session_folder() / "secret.key") &&
-                !path_exists(session_folder() / "setup.seed");
+                !path_exists(seed_path(session_folder()));
        },
        none, [this] { keep_secret(); }},
       {"keeps its part of all secrets",
@@ -393,14 +416,14 @@ std::vector<fs::path> StudyOwner::kept_to_send(const fs::path& folder) {
 void StudyOwner::drop_earlier_sessions() {
   for (std::uint64_t n = 1; n < session_number(); ++n) {
     const fs::path folder = exchange().folder() / ("s" + std::to_string(n));
-    for (const char* file : {"setup.seed", kOpeningPart}) destroy_private(folder / file);
+    for (const char* file : {kSeed, kUnboundSeed, kOpeningPart}) destroy_private(folder / file);
     for (const fs::path& file : kept_to_send(folder)) remove_path(file);
   }
 }
 
 void StudyOwner::commit() {
   drop_earlier_sessions();
-  const fs::path path = session_folder() / "setup.seed";
+  const fs::path path = seed_path(session_folder());
   if (!said(kCommit) && !path_exists(path)) {
     load_identity();
     write_private(path, kSetupSeed, random_secret(32), passphrase());
@@ -432,7 +455,7 @@ void StudyOwner::make_shares() {
   exchange().say(record(kShares, name()), [&] {
     const StudyKeyList& list = keys();
     const ParametersPtr& p = list.parameters;
-    const Randomness randomness = setup_seed(*this).randomness();
+    const Randomness randomness = own_randomness(*this);
     const SecretKeys secrets = SecretKeys::generate(p, randomness);
     const std::size_t place = index();
     const std::vector<KeyPlan> linear = list.linear();
@@ -519,7 +542,7 @@ void StudyOwner::answer() {
       write_file_atomically(answered, std::string_view(text));
     }
     const StudyKeyList& list = keys();
-    const Randomness randomness = setup_seed(*this).randomness();
+    const Randomness randomness = own_randomness(*this);
     const SecretKeys secrets = SecretKeys::generate(list.parameters, randomness);
     FileSink second(session_folder() / "relin2", kForTheOwner);
     ShareWriter out(second, list, ShareKind::kSecondRound, index());
@@ -547,7 +570,7 @@ void StudyOwner::answer() {
 
 void StudyOwner::deal() {
   exchange().say(record(kParts, name()), [&] {
-    const Randomness randomness = setup_seed(*this).randomness();
+    const Randomness randomness = own_randomness(*this);
     const SecretKeys secrets = SecretKeys::generate(keys().parameters, randomness);
     nlohmann::json contents = nlohmann::json::array();
     for (const Sha256Digest& digest : write_parts(*this, secrets.small, randomness))
@@ -562,12 +585,12 @@ void StudyOwner::deal() {
 void StudyOwner::keep_secret() {
   const fs::path folder = session_folder(), path = folder / "secret.key";
   if (!path_exists(path)) {
-    if (!path_exists(folder / "setup.seed"))
+    if (!path_exists(seed_path(folder)))
       throw DataError(quoted_path(path) +
                       ": is gone, and nothing makes it again: put it back from a copy");
     const StudyKeyList& list = keys();
     const ParametersPtr& p = list.parameters;
-    SecretKeys secrets = SecretKeys::generate(p, setup_seed(*this).randomness());
+    SecretKeys secrets = SecretKeys::generate(p, own_randomness(*this));
     // The big ring's secret has done its work.
     const SecretCoefficients zero(p->ring().n());
     secrets.big = SecretKey::from_coefficients(p->ring(), p->hardness(), zero.span());
@@ -575,7 +598,7 @@ void StudyOwner::keep_secret() {
     Disclosure(own, folder).ledger().begin();
     write_secret_key(path, own, passphrase());
   }
-  destroy_private(folder / "setup.seed");
+  destroy_private(seed_path(folder));
 }
 
 void StudyOwner::finish() {

@@ -6,7 +6,7 @@
 // In its folder, which is for it alone (0700), beside what party/study/exchange.h says:
 //
 //   identity             its Ed25519 and X25519 secrets (secret/private_file.h)
-//   sN/setup.seed        what its secrets and errors of session N follow from; destroyed once its answer is out
+//   sN/session.seed      what its secrets and errors of session N follow from, with all owners' nonces; destroyed once its answer is out
 //   sN/answered          which first rounds it has answered: never others
 //   sN/ways, shares, relin1, relin2    its records as they went out; removed when the server has the keys
 //   sN/secret.key, ledger-..     what stays: the secret that its data are encrypted under (secret/secret_key_file.h), that
@@ -24,6 +24,10 @@
 
 namespace blindtuner::party {
 using namespace secret;
+
+/// What an owner's secrets and errors follow from: from the same seed of its own others for another session, that is for other uniform
+/// halves, whatever somebody shows an owner whose folder was put back.
+Randomness session_randomness(const Seed& setup, const Seed& session);
 
 struct StudyOwnerOptions {
   std::string name;

@@ -12,6 +12,7 @@ import argparse
 import ast
 import json
 import random
+import re
 import shutil
 import struct
 import subprocess
@@ -104,6 +105,22 @@ class Programs:
                                 stderr=subprocess.STDOUT)
 
 
+def tell_phases(parties, folder, processes):
+    """A line for each phase that these parties' logs tell, until a process has failed or all have ended."""
+    begin, told = time.monotonic(), set()
+    while True:
+        codes = [process.poll() for process in processes]
+        for party in parties:
+            log = (folder / f"{party}.log").read_text()
+            for phase in re.findall(rf"^{party} (?!waits).*|^training, step \d+", log, re.M):
+                if phase not in told:
+                    print(f"  {time.monotonic() - begin:4.0f} s  {phase}", flush=True)
+                told.add(phase)
+        if any(codes) or None not in codes:
+            return
+        time.sleep(0.5)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--bin", type=Path, default=HERE / "build/release/bin")
@@ -157,9 +174,11 @@ def main():
         processes[name] = programs.start(out / f"{name}.log", programs.owner, "study", "run", "--folder",
                                          out / name / "study", "--fingerprint", heard[name], "--features",
                                          out / name / "train.npz", "--class-numbers", "--test", out / "t10k.npz")
-    for name, process in processes.items():
-        if process.wait() != 0:
-            sys.exit(f"{name} failed:\n" + (out / f"{name}.log").read_text()[-2000:])
+    tell_phases(["server", names[0]], out, processes.values())
+    if failed := [name for name, process in processes.items() if process.returncode]:
+        for process in processes.values():  # the others would wait
+            process.terminate()
+        sys.exit(f"{failed[0]} failed:\n" + (out / f"{failed[0]}.log").read_text()[-2000:])
     seconds = time.monotonic() - begin
 
     print(f"\nthe study took {seconds:.0f} s; on the same 10,000 pictures:")

@@ -273,6 +273,13 @@ class Workflow(Base):
         self.assertFalse(bad["in_range"])
         self.assertIn("--whitening", bad["problem"])
         self.assertTrue(self.good(*data[:-1]).stdout.startswith("WARNING: in the clear"))
+        # What is no number is told in words.
+        npy(folder / "large.npy", [[400 * x for x in row] for row in blobs(SAMPLES, 1)[0]])
+        data[data.index("--features") + 1] = folder / "large.npy"
+        said = self.good(*data[:-1]).stdout
+        self.assertIn("take logits beyond all numbers, where ", said)
+        self.assertIn("make a map of these features with 'whiten'", said)
+        self.assertNotRegex(said, r"\bnan\b|\binf\b")
 
         # A map that is forgotten, or another one, is noticed before anything is opened.
         def decrypt(*arguments):
@@ -360,17 +367,22 @@ class BadInput(Base):
                 (OWNER, ["extract", *made, "--images", x, "--images-member", "x"], "--split", "beside --images-member"),
                 (OWNER, ["extract", *made, "--pairs", x], "--labels --split --images-member --labels-member", "with --pairs"),
                 (OWNER, ["finetune", *out, "--features", x],
-                 "--model --text-model --image-size --images-root --split --test-split --cache --no-cache --on-error "
-                 "--text-column --path-column", "beside --features"),
+                 "--model --text-model --image-size --images-root --split --test-split --images-member "
+                 "--test-images-member --cache --no-cache --on-error --text-column --path-column", "beside --features"),
                 (OWNER, ["finetune", *made, "--images", x],
-                 "--features-member --labels-member --test-features-member --test-labels-member "
-                 "--validation-features-member --validation-labels-member --feature-columns --drop-columns --decimal",
+                 "--features-member --test-features-member --validation-features-member "
+                 "--validation-labels-member --feature-columns --drop-columns --decimal",
                  "without --features"),
                 (OWNER, ["finetune", *made, "--texts", x],
-                 "--image-size --images-root --split --test-split --on-error --path-column --labels --text-model", "with --texts"),
+                 "--image-size --images-root --split --test-split --images-member --test-images-member --labels-member "
+                 "--test-labels-member --on-error --path-column --labels --text-model", "with --texts"),
                 (OWNER, ["finetune", *made, "--images", x], "--text-column --text-model", "with --images"),
-                (OWNER, ["finetune", *made, "--images", x], "--test-split", "without --test-images"),
-                (OWNER, ["finetune", *made, "--pairs", x], "--split --test-split --labels", "with --pairs"),
+                (OWNER, ["finetune", *made, "--images", x], "--test-split --test-images-member", "without --test-images"),
+                (OWNER, ["finetune", *made, "--images", x, "--images-member", "x"], "--split", "beside --images-member"),
+                (OWNER, ["finetune", *made, "--images", x, "--test-images", x, "--test-images-member", "x"], "--test-split",
+                 "beside --test-images-member"),
+                (OWNER, ["finetune", *made, "--pairs", x], "--split --test-split --images-member --test-images-member "
+                 "--labels-member --test-labels-member --labels", "with --pairs"),
                 (OWNER, ["finetune", *made, "--images", x, "--test-images", x], "--test-fraction", "beside a test set"),
                 (OWNER, ["finetune", *out, "--features", self.folder / "parts.npz"], "--test-fraction", "beside a test set"),
                 (OWNER, ["finetune", *out, "--features", self.folder / "parts.npz"], "--validation-fraction",

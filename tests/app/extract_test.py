@@ -207,8 +207,10 @@ class Extract(Base):
             path.write_bytes(damaged)
         sixth = self.report("--cache", cache, images=images)
         self.assertEqual((sixth["computed"], sixth["cached"]), (1, 40))
-        # By default it is where such things are kept.
-        self.report(images=images)
+        # By default it is where such things are kept, which is said when it begins.
+        kept = f"features are kept in the clear in '{self.folder / 'xdg' / 'blindtuner'}'"
+        self.assertIn(kept, self.extract(images=images).stderr)
+        self.assertNotIn(kept, self.extract(images=images).stderr)
         self.assertEqual(len(list((self.folder / "xdg" / "blindtuner").iterdir())), 1)
         self.refused(self.extract("--cache", self.model), "tiny.safetensors")
 

@@ -339,8 +339,9 @@ class Finetune(unittest.TestCase):
         self.data(600, 1, lambda label, i: label == 0 or i % 8 == 0)
         test = ["--preset", "fast", "--steps", 2]
         plain, _, _ = self.report(*test)
-        chosen, _, page = self.report(*test, "--balanced")
+        chosen, result, page = self.report(*test, "--balanced")
         self.assertEqual(chosen["balance"], chosen["choice"]["best_balance"])
+        self.assertIn(f"takes --balanced {chosen['balance']:g} for this run", result.stderr)
         self.assertIn("balanced accuracy", page.text)
         even, _, page = self.report(*test, "--balanced", 1)
         self.assertEqual(even["validation"]["balance"], 1)

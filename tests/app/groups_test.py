@@ -190,19 +190,21 @@ class Groups(Base):
         archive = self.folder / "pictures.npz"
         with zipfile.ZipFile(archive, "w") as out:
             for name, kind, shape, data in (
-                    ("images", "|u1", (count, 16, 16), bytes(pixels)),
-                    ("labels", "<i4", (count,), struct.pack(f"<{count}i", *labels)),
+                    ("slides", "|u1", (count, 16, 16), bytes(pixels)),
+                    ("kinds", "<i4", (count,), struct.pack(f"<{count}i", *labels)),
                     ("groups", "<U3", (count,), "".join(patients_).encode("utf-32-le"))):
                 header = str({"descr": kind, "fortran_order": False, "shape": shape}).encode()
                 out.writestr(f"{name}.npy", b"\x93NUMPY\x01\x00" +
                              struct.pack("<H", len(header) + 1) + header + b"\n" + data)
-        for source in (["--images", archive], ["--images", idx, "--labels", table]):
+        of_archive = ["--images", archive, "--images-member", "slides", "--labels-member", "kinds"]
+        for source in (of_archive, ["--images", idx, "--labels", table]):
             features = self.folder / "groups.npz"
             features.unlink(missing_ok=True)
             result = self.good(OWNER, "extract", *source, *given, "--out", features)
             self.assertIn("stay together when samples are held out: 30 groups", result.stderr)
             self.assertEqual(npz(features)["groups"][1], patients_)
-            report, _ = self.report("--features", features)
+            # finetune takes the archive's members as extract does.
+            report, _ = self.report(*(source + given if source == of_archive else ["--features", features]))
             groups = report["reading"]["train"]["groups"]
             self.assertEqual((groups["groups"], groups["of_test"]["in_both"]), (30, 0))
             self.assertEqual(report["test_samples"] % 4, 0)
@@ -270,7 +272,7 @@ class Groups(Base):
         only = [line for line in swapped if not line.endswith(",2")]
         test.write_text("\n".join([lines[0], *only]) + "\n")
         result = self.good(OWNER, "evaluate", "--model", model, "--features", test)
-        self.assertIn("NOTE: '0' is never predicted", result.stdout)
+        self.assertIn("NOTE: '0' is never predicted: every sample of it counts as wrong", result.stdout)
         self.assertIn("NOTE: no sample is of '2': the figures are of the other classes", result.stdout)
         self.assertIn(" samples of 2 of 3 classes;", result.stdout)
         # The model knows its label; another column of zeros and ones is none.

@@ -209,7 +209,8 @@ class Study(Base):
         self.assertEqual(opened["outcome"], reports["west"]["outcome"])
         shown = self.good(OWNER, "study", "open", "--folder", self.folder / "west", "--out", model, INSECURE).stdout
         for line in ("215 rows of 3 owners, 75 of them this owner's", "its own rows alone, in the clear",
-                     "this owner has no rows of 'yes': alone it cannot know them"):
+                     "this owner has no rows of 'yes': alone it cannot know them",
+                     f"the model is written to '{model}', too"):
             self.assertIn(line, shown)
         # A result that cannot be trusted is told as such first.
         told = self.folder / "west" / "report.json"

@@ -15,7 +15,7 @@ COMMON = {"--help", "--version", "--json", "--quiet", "--threads", "--allow-inse
 # Options that need no case, in whatever command: with them the same files are written by the same calls.
 NO_OTHER_FILES = {
     "what is read, and which of it": {
-        "--features-member", "--labels-member", "--images-member", "--validation-features-member",
+        "--features-member", "--labels-member", "--images-member", "--test-images-member", "--validation-features-member",
         "--validation-labels-member", "--test-features-member", "--test-labels-member", "--label-column",
         "--text-column", "--path-column", "--group-column", "--feature-columns", "--drop-columns", "--skip-missing",
         "--decimal", "--class-numbers", "--split", "--test-split", "--on-error", "--picture-bits", "--image-size",

@@ -351,6 +351,7 @@ class Package(unittest.TestCase):
         self.assertEqual(set(bt.__all__) - set(bt._LATER), shown(bt._core) - set(bt._LATER))
         for name in bt.__all__[len(bt._LATER):]:
             self.assertTrue(hasattr(bt, name), name)
+        self.assertLessEqual(set(bt.__all__), set(dir(bt)))
 
     def test_type_checkers_see_what_there_is(self):
         """They run nothing: names are written out, and what is imported later is imported where they look."""

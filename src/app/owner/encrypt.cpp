@@ -117,9 +117,12 @@ nlohmann::json rehearse(const EncryptOptions& options, const Dataset& set,
   if (std::isfinite(largest)) out["max_logit"] = largest;
   const std::string problem = out_of_range(circuit, largest);
   if (!problem.empty())
-    out["problem"] = problem +
-                     "; give --whitening, or the server another configuration (--config "
-                     "tries it here)";
+    out["problem"] =
+        problem +
+        (options.whitening.empty() ? "; make a map of these features with 'whiten' and give it by "
+                                     "--whitening, or give"
+                                   : "; give") +
+        " the server another configuration (--config tries it here)";
   return out;
 }
 

@@ -44,7 +44,7 @@ EncoderFeatures picture_features(const CommonOptions& common, const ExtractOptio
                            {"preprocessing", extractor.preprocessing().text()},
                            {"preprocessing_from", model.config().settings_from}};
   report_origins(options.model, model.config().origins, report);
-  const auto cache = options.open_cache(extractor.recipe(bits), model.feature_count());
+  const auto cache = options.open_cache(common, extractor.recipe(bits), model.feature_count());
   Extracted extracted = extractor.extract(
       {pictures.size(), [&](std::size_t i) { return pictures.read(i); },
        [&](std::size_t i) { return pictures.where(i); }},

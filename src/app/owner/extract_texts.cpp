@@ -74,7 +74,7 @@ EncoderFeatures text_features(const CommonOptions& common, const ExtractOptions&
                            {"max_tokens", config.max_tokens}};
   if (!config.prompt.empty()) report["prompt"] = config.prompt;
   report_origins(options.model, config.origins, report);
-  const auto cache = options.open_cache(extractor.recipe(), model.feature_count());
+  const auto cache = options.open_cache(common, extractor.recipe(), model.feature_count());
   TokensLost lost(texts.texts.size());
   Extracted extracted = extractor.extract(
       texts.texts, cache.get(), extraction_console(common, "texts"),

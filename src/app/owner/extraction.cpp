@@ -38,7 +38,8 @@ ColumnChoice ExtractOptions::table_columns() const {
   return choice;
 }
 
-std::unique_ptr<FeatureCache> ExtractOptions::open_cache(const Sha256Digest& key,
+std::unique_ptr<FeatureCache> ExtractOptions::open_cache(const CommonOptions& common,
+                                                         const Sha256Digest& key,
                                                          std::size_t width) const {
   if (no_cache) return nullptr;
   if (!cache.empty()) return std::make_unique<FeatureCache>(cache, key, width);
@@ -46,7 +47,12 @@ std::unique_ptr<FeatureCache> ExtractOptions::open_cache(const Sha256Digest& key
   if (folder.empty()) return nullptr;
   // Nobody asked for it: it only saves time.
   try {
-    return std::make_unique<FeatureCache>(folder, key, width);
+    auto opened = std::make_unique<FeatureCache>(folder, key, width);
+    if (opened->size() == 0)
+      print_notes(common, {"features are kept in the clear in " + quoted_path(folder) +
+                           ", for the next time; --no-cache of 'extract' and 'finetune' keeps "
+                           "none"});
+    return opened;
   } catch (const DataError& error) {
     std::cerr << std::string("warning: ") + error.what() + "; going on without a cache\n";
     return nullptr;

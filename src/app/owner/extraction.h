@@ -34,8 +34,10 @@ struct ExtractOptions {
   ColumnChoice table_columns() const;
   /// Of --classes; none without it. Throws DataError.
   std::vector<std::string> class_names() const;
-  /// Null when there is to be none, or no folder is known. Throws DataError.
-  std::unique_ptr<FeatureCache> open_cache(const Sha256Digest& key, std::size_t width) const;
+  /// Null when there is to be none, or no folder is known. Tells of one that begins where nobody has named it. Throws
+  /// DataError.
+  std::unique_ptr<FeatureCache> open_cache(const CommonOptions& common, const Sha256Digest& key,
+                                           std::size_t width) const;
 };
 
 /// What is refused of the samples as they lie there is refused, before a picture is read or an

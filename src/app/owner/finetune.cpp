@@ -36,6 +36,7 @@ namespace fs = std::filesystem;
 /// Pictures or texts are turned into features first; what `extract` is told about them.
 struct ExtractionOptions {
   std::string model, images, test_images, images_root, texts, test_texts, split, test_split;
+  std::string images_member, test_images_member;
   std::string pairs, test_pairs, text_model, pooling = kChoosePooling;
   std::string on_error = "fail", cache;
   bool no_cache = false;
@@ -93,7 +94,7 @@ void check_options(const FinetuneOptions& o) {
 void check_before_extraction(const FinetuneOptions& o) {
   const ExtractionOptions& e = o.extraction;
   const auto check = [&](const std::string& from, const DataSource& set, const std::string& split,
-                         const std::vector<std::string>& known) {
+                         const std::string& member, const std::vector<std::string>& known) {
     ExtractOptions samples;
     if (known.empty()) samples.columns.group = o.train.columns.group;
     if (!e.pairs.empty()) samples.pairs = from;
@@ -101,6 +102,8 @@ void check_before_extraction(const FinetuneOptions& o) {
     if (!e.images.empty()) samples.pictures.images = from;
     samples.pictures.labels = set.labels;
     samples.pictures.split = split;
+    samples.pictures.images_member = member;
+    samples.pictures.labels_member = set.members.labels;
     samples.pictures.root = e.images_root;
     samples.pictures.classes.numbered = o.train.classes.numbered;
     samples.columns.label = o.train.columns.label;
@@ -115,8 +118,8 @@ void check_before_extraction(const FinetuneOptions& o) {
                       "column of labels (--label-column), or --labels beside IDX or .npz");
     return classes;
   };
-  const std::vector<std::string> classes = check(e.train(), o.train, e.split, {});
-  if (!e.test().empty()) (void)check(e.test(), o.test, e.test_split, classes);
+  const std::vector<std::string> classes = check(e.train(), o.train, e.split, e.images_member, {});
+  if (!e.test().empty()) (void)check(e.test(), o.test, e.test_split, e.test_images_member, classes);
   const int count = static_cast<int>(classes.size());
   const bool named = !o.head.softmax.empty();
   (void)find_circuit(
@@ -139,7 +142,8 @@ void extract_features(const CommonOptions& common, FinetuneOptions& o, RunFolder
   const std::string kind = !e.pairs.empty() ? "--pairs" : e.texts.empty() ? "--images" : "--texts";
   const std::string pooling = e.pooling == kChoosePooling && !e.pairs.empty() ? "model" : e.pooling;
   const auto extract = [&](const std::string& from, DataSource& set, const std::string& split,
-                           const fs::path& out, const fs::path& classes) {
+                           const std::string& member, const fs::path& out,
+                           const fs::path& classes) {
     const bool test = !classes.empty();
     std::vector<std::string> arguments = {"--model", e.model,      kind,        from,
                                           "--out",   out.string(), "--pooling", pooling};
@@ -147,13 +151,15 @@ void extract_features(const CommonOptions& common, FinetuneOptions& o, RunFolder
     const ColumnChoice& columns = o.train.columns;
     for (const auto& [option, value] : {std::pair{"--label-column", columns.label},
                                         {"--text-column", columns.text},
-                                        {"--path-column", columns.path}})
+                                        {"--path-column", columns.path},
+                                        {"--split", split},
+                                        {"--images-member", member},
+                                        {"--labels-member", set.members.labels}})
       if (!value.empty()) arguments.insert(arguments.end(), {option, value});
     if (!columns.group.empty() && (!test || columns.group == "none"))
       arguments.insert(arguments.end(), {"--group-column", columns.group});
     if (columns.skip_missing) arguments.emplace_back("--skip-missing");
     if (!set.labels.empty()) arguments.insert(arguments.end(), {"--labels", set.labels.string()});
-    if (!split.empty()) arguments.insert(arguments.end(), {"--split", split});
     if (!e.images_root.empty()) arguments.insert(arguments.end(), {"--images-root", e.images_root});
     if (!e.cache.empty()) arguments.insert(arguments.end(), {"--cache", e.cache});
     if (e.no_cache) arguments.emplace_back("--no-cache");
@@ -165,15 +171,18 @@ void extract_features(const CommonOptions& common, FinetuneOptions& o, RunFolder
     run_extract(common, std::move(arguments));
     set.features = out;
     set.labels.clear();
+    set.members = {};
   };
   const fs::path train = folder.staged(kTrainFeatures);
   const std::string test = e.test();
   std::error_code error;
-  if (!test.empty() && e.split == e.test_split && fs::equivalent(e.train(), test, error))
+  if (!test.empty() && e.split == e.test_split && e.images_member == e.test_images_member &&
+      fs::equivalent(e.train(), test, error))
     throw DataError(quoted_path(test) + ": the same samples for training and for the test");
   check_before_extraction(o);
-  extract(e.train(), o.train, e.split, train, {});
-  if (!test.empty()) extract(test, o.test, e.test_split, folder.staged(kTestFeatures), train);
+  extract(e.train(), o.train, e.split, e.images_member, train, {});
+  if (!test.empty())
+    extract(test, o.test, e.test_split, e.test_images_member, folder.staged(kTestFeatures), train);
   // What was asked for is a member now.
   ColumnChoice extracted;
   const std::string& group = o.train.columns.group;
@@ -352,6 +361,10 @@ void add_data_options(Command& command, FinetuneOptions& o) {
   command.add_option("--split", o.extraction.split,
                      "of an .npz archive of pictures, such as train");
   command.add_option("--test-split", o.extraction.test_split, "the same of the test set's");
+  command.add_option("--images-member", o.extraction.images_member,
+                     "or the pictures' name within an .npz archive");
+  command.add_option("--test-images-member", o.extraction.test_images_member,
+                     "the same of the test set's");
   command
       .add_option("--on-error", o.extraction.on_error, "what unreadable pictures are: fail or skip")
       .one_of({"fail", "skip"})
@@ -402,22 +415,28 @@ void refuse_useless(Command& command, const std::shared_ptr<const FinetuneOption
   };
   const auto extracted = [](const FinetuneOptions& f) { return !f.extraction.train().empty(); };
   where({"--model", "--text-model", "--image-size", "--images-root", "--split", "--test-split",
-         "--cache", "--no-cache", "--on-error", "--text-column", "--path-column"},
+         "--images-member", "--test-images-member", "--cache", "--no-cache", "--on-error",
+         "--text-column", "--path-column"},
         "beside --features, which are made already",
         [=](const auto& f) { return !extracted(f) && !f.train.features.empty(); });
-  where({"--features-member", "--labels-member", "--test-features-member", "--test-labels-member",
-         "--validation-features-member", "--validation-labels-member", "--feature-columns",
-         "--drop-columns", "--decimal"},
+  where({"--features-member", "--test-features-member", "--validation-features-member",
+         "--validation-labels-member", "--feature-columns", "--drop-columns", "--decimal"},
         "without --features", extracted);
-  where({"--image-size", "--images-root", "--split", "--test-split", "--on-error", "--path-column",
-         "--labels", "--text-model"},
+  where({"--image-size", "--images-root", "--split", "--test-split", "--images-member",
+         "--test-images-member", "--labels-member", "--test-labels-member", "--on-error",
+         "--path-column", "--labels", "--text-model"},
         "with --texts", [](const auto& f) { return !f.extraction.texts.empty(); });
   where({"--text-column", "--text-model"}, "with --images",
         [](const auto& f) { return !f.extraction.images.empty(); });
-  where({"--split", "--test-split", "--labels"}, "with --pairs",
-        [](const auto& f) { return !f.extraction.pairs.empty(); });
-  where({"--test-split"}, "without --test-images",
+  where({"--split", "--test-split", "--images-member", "--test-images-member", "--labels-member",
+         "--test-labels-member", "--labels"},
+        "with --pairs", [](const auto& f) { return !f.extraction.pairs.empty(); });
+  where({"--test-split", "--test-images-member"}, "without --test-images",
         [](const auto& f) { return f.extraction.test_images.empty(); });
+  where({"--split"}, "beside --images-member, which names pictures",
+        [](const auto& f) { return !f.extraction.images_member.empty(); });
+  where({"--test-split"}, "beside --test-images-member, which names pictures",
+        [](const auto& f) { return !f.extraction.test_images_member.empty(); });
   where({"--test-fraction"}, "beside a test set of its own", [=](const auto& f) {
     return !f.extraction.test().empty() || lies_beside_training(f, Part::kTest);
   });

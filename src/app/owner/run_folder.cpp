@@ -29,6 +29,8 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
+constexpr char kPublished[] = "published.npz";
+
 struct Result {
   const char* name;
   unsigned mode;
@@ -37,7 +39,7 @@ constexpr std::array kResults = {
     Result{"train.enc", kForAnybody},      Result{"validation.enc", kForAnybody},
     Result{"model.enc", kForAnybody},      Result{"last.enc", kForAnybody},
     Result{"config.json", kForAnybody},    Result{"server.json", kForAnybody},
-    Result{"published.npz", kForAnybody},  Result{"model.npz", kForTheOwner},
+    Result{kPublished, kForAnybody},       Result{"model.npz", kForTheOwner},
     Result{"whitening.npz", kForTheOwner}, Result{"report.json", kForTheOwner},
     Result{"report.html", kForTheOwner},
 };
@@ -234,6 +236,7 @@ RunFolder::RunFolder(fs::path out, std::vector<std::string> features)
   remove_run(finished_);
   remove_run(unfinished_);
   require_replaceable();
+  tell_what_was_shared();
   make_folder(unfinished_);
   write_list(unfinished_ / kList, {});
 }
@@ -300,6 +303,14 @@ void RunFolder::require_replaceable() const {
   if (is_there(out_ / kRounds)) check_writable(out_ / kRounds / "round-0001.enc");
   if (is_there(out_ / kList) && !read_run_list(out_ / kList)) require_ours(kList, {});
   check_writable(out_ / kList);
+}
+
+/// Other results can be made again; of a model that others have, only the ledger is left.
+void RunFolder::tell_what_was_shared() const {
+  if (const fs::path shared = out_ / kPublished; is_there(shared))
+    print_warning(quoted_path(shared) +
+                  ": is an earlier run's model, and goes when this run is done; the ledger still "
+                  "counts it. A copy elsewhere keeps it");
 }
 
 /// What is in run.unfinished, and what of the earlier run stays.

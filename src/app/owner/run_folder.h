@@ -78,6 +78,7 @@ class RunFolder {
   RunFiles earlier_results() const;
   void require_ours(const std::string& name, const RunFiles& earlier) const;
   void require_replaceable() const;
+  void tell_what_was_shared() const;
   RunList list_of_made() const;
   void put_in_place(const RunList& made);
 

@@ -72,9 +72,9 @@ void with_report(StudyTraining& training, const std::function<void(const nlohman
   }
 }
 
-/// Prints where an owner is and, once it has opened the model, what that is like.
+/// Prints where an owner is and, once it has opened the model, what that is like. `copy`: where the model was written, too.
 void report_owner(const CommonOptions& common, StudyOwner& owner, StudyTraining& training,
-                  const Advance& where) {
+                  const Advance& where, const fs::path& copy = {}) {
   nlohmann::json outcome, more = nlohmann::json::object();
   std::string words;
   if (path_exists(training.matching_path())) {
@@ -89,6 +89,7 @@ void report_owner(const CommonOptions& common, StudyOwner& owner, StudyTraining&
                quoted_path(report.contains("own_rows") ? page_path(training.report_path())
                                                        : training.report_path()) +
                "\n";
+      if (!copy.empty()) words += "the model is written to " + quoted_path(copy) + ", too\n";
       outcome = report;
     });
   if (const std::string refusal = last_refusal(owner.exchange().folder()); !refusal.empty()) {
@@ -231,7 +232,7 @@ void open(const CommonOptions& common, const Where& place, const std::string& ou
                                      : "; the last 'study run' was refused: " + refusal));
   if (!path_exists(training.report_path())) throw DataError(recipient_words(*owner.draft()));
   save_classifier(out, load_classifier(training.model_path()));
-  report_owner(common, owner, training, where);
+  report_owner(common, owner, training, where, out);
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include "features/data/feature_table.h"
 #include "features/data/idx.h"
 #include "features/data/load.h"
+#include "features/data/members.h"
 #include "features/data/npy.h"
 #include "features/image/class_folders.h"
 #include "features/image/picture_names.h"
@@ -405,6 +406,21 @@ void PictureSet::read_labels(const PictureSource& source, const std::string& mem
   std::erase_if(groups, [&](const GroupColumn& one) { return one.fields.size() != size(); });
 }
 
+namespace {
+
+/// Other parts' members, and what nothing takes of the pictures' own.
+std::vector<std::string> unread_members(const NpzArchive& archive, const std::string& images,
+                                        const std::string& labels) {
+  const std::vector<std::string> taken = {images, labels, "classes"};
+  std::vector<std::string> out = unused_members(archive, images, taken), known = taken;
+  for (const auto& [member, name] : members_beside(archive, images)) known.push_back(member);
+  for (const std::string& member : archive.names())
+    if (std::find(known.begin(), known.end(), member) == known.end()) out.push_back(member);
+  return out;
+}
+
+}  // namespace
+
 void PictureSet::open_npz(const PictureSource& source) {
   const NpzArchive archive(source.images);
   std::string images = source.images_member, labels = source.labels_member;
@@ -447,6 +463,9 @@ void PictureSet::open_npz(const PictureSource& source) {
     set_labels(words, classes, of);
   }
   groups_ = choose_groups(groups, labels_, source.columns, origin_, reading_);
+  if (const auto unread = unread_members(archive, images, labels); !unread.empty())
+    reading_.notes.push_back(origin_ + ": '" + printable(images) + "' is read, and not " +
+                             list_of_words(unread));
 }
 
 void PictureSet::set_array(ByteArray array, const std::string& where) {

@@ -127,11 +127,16 @@ class Finetuning {
         [&](double done) { task.update(done); });
     task.finish();
     static_cast<TrainingWay&>(settings()) = ways[choice.way];
-    if (settings().balance == kChooseBalance) settings().balance = choice.balance;
+    const bool chosen = settings().balance == kChooseBalance;
+    if (chosen) settings().balance = choice.balance;
     run_.choice = std::move(choice.report);
     if (!has_reference_costs(run_.parameters->literal().name))
       for (auto& trial : run_.choice["trials"]) trial.erase("seconds");
     host_.listener.tell(choice_text(run_.choice));
+    if (!chosen) return;
+    char text[100];
+    std::snprintf(text, sizeof text, "takes --balanced %g for this run", settings().balance);
+    host_.listener.tell(text);
   }
 
   void whiten() {

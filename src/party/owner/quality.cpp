@@ -33,7 +33,8 @@ nlohmann::json notes_of(const Eigen::MatrixXi& table, const nlohmann::json& name
                   (absent.size() == 1 ? "this one" : "these"));
   if (!never.empty())
     out.push_back(list_of_names(never) + (never.size() == 1 ? " is" : " are") +
-                  " never predicted: the accuracy is of the other classes");
+                  " never predicted: every sample of " + (never.size() == 1 ? "it" : "theirs") +
+                  " counts as wrong");
   return out;
 }
 

@@ -5,6 +5,7 @@
 
 #include "learn/encrypted_trainer.h"
 #include "learn/reference/metrics.h"
+#include "learn/result_shape.h"
 
 namespace blindtuner::party {
 namespace {
@@ -21,6 +22,16 @@ PlainOptions options_of(const RehearsedRun& run) {
       return true;
     };
   return options;
+}
+
+/// Where settings take what a circuit or ciphertexts bound by `most`.
+std::string reached(double largest, double most) {
+  char text[100];
+  if (std::isfinite(largest))
+    std::snprintf(text, sizeof text, "to %.3g, beyond the %.3g that ", largest, most);
+  else
+    std::snprintf(text, sizeof text, "beyond all numbers, where %.3g is all that ", most);
+  return text;
 }
 
 }  // namespace
@@ -62,26 +73,18 @@ std::string rounds_out_of_range(const HeadCircuit& circuit, const PlainResult& r
   const double most = largest_score(circuit);
   for (const ValidationRound& round : result.rounds) {
     if (std::isfinite(round.score.loss) && round.score.max_logit <= most) continue;
-    char text[300];
-    std::snprintf(
-        text, sizeof text,
-        "in the clear, these settings take the scores of validation round %d, after %d steps, to "
-        "%.3g, beyond the %.3g that ciphertexts hold: the run would end there without a result",
-        round.round, round.steps, round.score.max_logit, most);
-    return text;
+    return "in the clear, these settings take the scores of validation round " +
+           std::to_string(round.round) + ", after " + std::to_string(round.steps) + " steps, " +
+           reached(round.score.max_logit, most) +
+           "ciphertexts hold: the run would end there without a result";
   }
   return "";
 }
 
 std::string out_of_range(const HeadCircuit& circuit, double largest) {
   if (largest <= circuit.stable_range) return "";
-  char text[300];
-  std::snprintf(
-      text, sizeof text,
-      "in the clear, these settings take logits to %.3g, beyond the %.3g that the circuit "
-      "%s stands: on ciphertexts the result could not be trusted",
-      largest, circuit.stable_range, circuit.name.c_str());
-  return text;
+  return "in the clear, these settings take logits " + reached(largest, circuit.stable_range) +
+         "the circuit " + circuit.name + " stands: on ciphertexts the result could not be trusted";
 }
 
 }  // namespace blindtuner::party

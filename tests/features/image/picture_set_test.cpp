@@ -615,6 +615,10 @@ TEST_F(Pictures, Npz) {
   EXPECT_EQ(train.labels(), (Labels{1, 0}));
   EXPECT_EQ(train.classes(), names);
   EXPECT_EQ(train.read(1).decode("x").rgb[0], 12);
+  ASSERT_EQ(train.notes().size(), 1);
+  EXPECT_TRUE(train.notes()[0].ends_with(
+      "a.npz': 'train_images' is read, and not features, x_test, y_test"))
+      << train.notes()[0];
   npz.split = "test";
   EXPECT_EQ(PictureSet::open(npz).labels(), (Labels{0, 2, 1}));
   EXPECT_EQ(PictureSet::open(npz).read(2).decode("x").rgb[3], 9);

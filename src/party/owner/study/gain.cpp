@@ -56,9 +56,10 @@ void require_trainable(const StudyDraft& draft, const Parameters& parameters,
   // What the pooled map makes of columns is of one scale.
   if (draft.whitening == StudyDraft::Whitening::kPooled) return;
   const std::string advice =
-      data.map ? "the study's map is not for these rows"
-               : "columns as they are have to be of one scale: scale them alike at all owners, or "
-                 "make the study with '--whitening pooled' or a map of public data";
+      data.map
+          ? "the study's map is not for these rows"
+          : "columns as they are have to be of one scale: scale them alike at all owners, or "
+            "make the study with '--whitening pooled' or a map that 'whiten' makes of public data";
   Dataset own = data.train;
   if (data.map) own.features = data.map->apply(own.features);
   for (Eigen::Index i = 0; i < own.features.rows(); ++i)

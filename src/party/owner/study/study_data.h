@@ -24,9 +24,9 @@ struct StudyData {
 bool has_labels(const StudyDraft& draft, const std::string& owner);
 /// Throws DataError where the study names a map, in this file, that is of other columns.
 void require_fit(const StudyDraft& draft, const std::filesystem::path& file);
-/// The map that the study names, none where it names none. Throws DataError for another file, and where none is given.
 /// What an owner says of its columns (OwnerRows::names), of a study of rows that does not name them.
 std::optional<Sha256Digest> names_to_compare(const StudyDraft& draft, const Dataset& rows);
+/// The map that the study names, none where it names none. Throws DataError for another file, and where none is given.
 std::optional<Whitening> named_map(const StudyDraft& draft, const std::filesystem::path& file);
 /// These rows alone, in this order; `rows` need not have labels.
 Dataset rows_of(Dataset&& rows, std::span<const std::uint32_t> order);

@@ -54,6 +54,8 @@ class Case:
     # Of faults of a kind between the first and the last every so many-th is tried: all of a command that takes
     # less than a tenth of a second.
     every: int = 4
+    # Another case goes the same way through the same code: of every kind of fault the last alone is tried.
+    twin: bool = False
     changes: str = ""  # the option whose folder or file it changes in place
     injected: str = ""  # the program that is meant, when not the one that is started
 
@@ -153,16 +155,16 @@ CASES = [
     Case("extract-pairs", OWNER, "extract --model {w}/tiny.safetensors --text-model {w}/bert --pairs {w}/pairs.csv "
          "--images-root {w} --out pairs.npz --cache cache", ["pairs.npz"], ["pairs.npz"], insecure=False, every=1),
     Case("finetune", OWNER, f"finetune {FEATURES} --out out --parameters InsecureTest10 --steps 2",
-         FINETUNED, long=True, every=12),
+         FINETUNED, long=True, every=24),
     # From pictures, with keys that are replaced, and a model to be shared.
     Case("finetune-pictures", OWNER, "finetune --images {w}/album --model {w}/tiny.safetensors --pooling class --cache "
          "cache --out out --parameters InsecureTest10 --steps 1 --validation-fraction 0 --publish --keys keys "
          "--new-keys", [*FINETUNED, "out/published.npz", "out/train-features.npz"],
-         beforehand=KEYS, over=None, long=True, every=96, changes="--keys"),
+         beforehand=KEYS, over=None, long=True, every=96, twin=True, changes="--keys"),
     Case("finetune-server", OWNER, f"finetune {FEATURES} --out out --parameters InsecureTest10 "
          "--steps 1", FINETUNED, long=True, injected="blindtuner-server"),
     Case("demo", OWNER, "demo --data {w}/idx --features 8 --parameters InsecureTest10 --out out "
-         "--config {w}/train.json", FINETUNED, long=True, every=96),  # finetune's engine
+         "--config {w}/train.json", FINETUNED, long=True, every=96, twin=True),  # finetune's engine
     Case("passphrase-remove", OWNER, "passphrase --keys keys --remove --passphrase-file {w}/phrase",
          ["keys/secret.key"], beforehand={"sealed": "keys"}, over=None, once=True, changes="--keys", every=24),
     # The passphrase that it sets opens the key in whatever state the key is.

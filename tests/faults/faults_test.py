@@ -92,7 +92,9 @@ class Faults:
             # How far its outputs are in place is what the next run finds of one that was killed.
             each = mode == "kill" and call.startswith("rename")
             kinds.setdefault((mode, call, name if each else purpose(name)), []).append((mode, at))
-        ends = {fault for kind in kinds.values() for fault in (kind[0], kind[-1])}
+        ends = {kind[-1] for kind in kinds.values()}
+        if not self.case.twin:
+            ends |= {kind[0] for kind in kinds.values()}
         others = [fault for fault in others if fault not in ends]
         return sorted(ends | self.some(others, self.case.every) | self.some(rare, RARELY * self.case.every),
                       key=faults.index)

@@ -126,7 +126,8 @@ void add_inspect(Program& program, bool refuse_secret_keys) {
       "inspect", "say what a file is: kind, parameters, security, sizes; checks it for damage",
       [&](Command& command) -> std::function<void()> {
         auto file = std::make_shared<std::string>();
-        command.add_option("file", *file, "keys, data, a model, scores, a round or a checkpoint").required();
+        command.add_option("file", *file, "keys, data, a model, scores, a round or a checkpoint")
+            .required();
         return [&program, file, refuse_secret_keys] {
           const Inspection found = inspect_file(*file, refuse_secret_keys, program.options().quiet);
           print_report(program.options(), found.report, found.text);

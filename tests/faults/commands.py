@@ -53,7 +53,7 @@ class Case:
     long: bool = False
     # Of faults of a kind between the first and the last every so many-th is tried: all of a command that takes
     # less than a tenth of a second.
-    every: int = 4
+    every: int = 8
     # Another case goes the same way through the same code: of every kind of fault the last alone is tried.
     twin: bool = False
     changes: str = ""  # the option whose folder or file it changes in place
@@ -103,7 +103,7 @@ def study_case(name, place, arguments, outputs, exact, program=OWNER):
     """An owner, the recipient or the server goes on, as far as it can."""
     start = f"study run {STUDY}" if program == OWNER else f"study {STUDY}"
     return Case(f"study-{name}", program, f"{start} --once {arguments}", outputs + exact, exact,
-                beforehand=study_at(place), over=None, long=True, every=8 if program == OWNER else 24)
+                beforehand=study_at(place), over=None, long=True, every=16 if program == OWNER else 24)
 
 
 FINETUNED = ["out/model.npz", "out/report.json", "out/report.html"]
@@ -126,7 +126,7 @@ CASES = [
          ["model.enc", "report.json", "run.transcript"], ["model.enc", "run.transcript"], beforehand=KEYS),
     Case("train-checkpoint", SERVER, TRAIN + " --out model.enc --checkpoint checkpoint",
          ["model.enc", "report.json", "checkpoint/checkpoint.enc"], ["model.enc"],
-         beforehand=KEYS, again="--resume", over="--restart", every=24),
+         beforehand=KEYS, again="--resume", over="--restart", every=48),
     Case("train-validation", SERVER, TRAIN + " --out last.enc --checkpoint checkpoint --resume "
          "--validation {w}/data-validation.enc --exchange exchange --answer-timeout 2",
          ["last.enc", "report.json", "checkpoint/checkpoint.enc"], ["last.enc"],

@@ -266,9 +266,13 @@ class EncryptedClassifier(ClassifierMixin, BaseEstimator):
 
     @classmethod
     def from_sklearn(cls, model, **settings):
-        """What `fit` would leave, of a linear classifier of scikit-learn's that was fitted in the clear, with the same scores
-        (twice those of a OneVsRestClassifier of two classes). Probabilities it has of LogisticRegression,
-        OneVsRestClassifier of that and SGDClassifier's log_loss, the same ones."""
+        """What `fit` would leave, of a linear classifier of scikit-learn's that was fitted in the clear, with the same columns and
+        scores (twice those of a OneVsRestClassifier of two classes, and twice those of two classes by a LogisticRegression that is
+        "multinomial", of every class within a OneVsRestClassifier). Probabilities it has of LogisticRegression,
+        OneVsRestClassifier of that and SGDClassifier's log_loss, the same ones.
+
+        ValueError: the model is no such classifier, as SVC of three classes, one row for every pair, or one of several labels a
+        sample."""
         return interchange.from_sklearn(cls(**settings), model)
 
     @classmethod

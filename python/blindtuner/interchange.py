@@ -1,4 +1,6 @@
 """A fitted EncryptedClassifier for other libraries. Whitening and balance are in its coefficients already."""
+import warnings
+
 import numpy as np
 
 # What users of an encoder call its last layer, by how its other tensors are called.
@@ -50,6 +52,8 @@ def to_sklearn(classifier):
         model.label_binarizer_ = LabelBinarizer(sparse_output=True).fit(classes)
         name(model, classes)
         model.n_features_in_ = coef.shape[1]
+        if hasattr(classifier, "feature_names_in_"):
+            model.feature_names_in_ = classifier.feature_names_in_
         return model
     return linear(LogisticRegression(), coef, intercept, classes)
 
@@ -82,6 +86,31 @@ def _head_of(model, classes):
     return "sigmoid" if apart and classes > 2 else "softmax"
 
 
+def _times(part):
+    """Scores of two classes' only row that its probabilities are of. Of "multinomial", which scikit-learn before 1.8 has, both classes
+    have a score, one the other's opposite."""
+    return 2 if getattr(part, "multi_class", None) == "multinomial" and len(part.classes_) == 2 else 1
+
+
+def _require_same(classifier, model, times):
+    """ValueError unless it is at some points what the model is: coefficients may be those of pairs of classes, and classes those of
+    labels of which a sample has several."""
+    if not hasattr(model, "decision_function"):
+        raise ValueError(f"{model}: it has no scores (decision_function), so that its classes do not follow from its coefficients")
+    x = np.random.default_rng(0).normal(size=(64, classifier.n_features_in_))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the points have no columns' names
+        if model.predict(x).shape != (len(x),):
+            raise ValueError(f"{model}: a sample has several labels; expected a classifier that gives every sample one class")
+        scores, expected = classifier.decision_function(x), times * np.asarray(model.decision_function(x))
+        same = scores.shape == expected.shape and np.abs(scores - expected).max() <= 1e-4 * np.abs(expected).max()
+        if same and _head(classifier) is not None:
+            same = np.allclose(classifier.predict_proba(x), model.predict_proba(x), rtol=0, atol=1e-4)
+    if not same:
+        raise ValueError(f"{model}: its scores are not its coefficients times the features, one row of them a class (they may be those of "
+                         "pairs of classes); LogisticRegression, LinearSVC, SGDClassifier and RidgeClassifier are such classifiers")
+
+
 def from_sklearn(classifier, model):
     """Of a linear classifier of scikit-learn's that was fitted, or a OneVsRestClassifier of such."""
     from sklearn.linear_model import LogisticRegression
@@ -99,14 +128,21 @@ def from_sklearn(classifier, model):
         check_is_fitted(model, ["coef_", "intercept_", "classes_"])
         head = _head_of(model, len(model.classes_))
     # Some versions have a single row without its dimension.
-    weights = np.concatenate([np.atleast_2d(np.asarray(part.coef_, float)) for part in parts])
-    bias = np.concatenate([np.broadcast_to(np.asarray(part.intercept_, float), np.atleast_2d(part.coef_).shape[:1])
-                           for part in parts])
+    times = _times(parts[0])
+    weights = times * np.concatenate([np.atleast_2d(np.asarray(part.coef_, float)) for part in parts])
+    bias = times * np.concatenate([np.broadcast_to(np.asarray(part.intercept_, float), np.atleast_2d(part.coef_).shape[:1])
+                                   for part in parts])
     if len(model.classes_) == 2 and len(weights) == 1:
         other = -1 if head == "sigmoid" else 0
         weights, bias = np.concatenate([other * weights, weights]), np.concatenate([other * bias, bias])
+        times *= 1 - other
     steps = [np.max(part.n_iter_) for part in parts if getattr(part, "n_iter_", None) is not None]
-    return fill(classifier, weights, bias, model.classes_, head, steps=int(max(steps, default=0)))
+    fill(classifier, weights, bias, model.classes_, head, steps=int(max(steps, default=0)))
+    _require_same(classifier, model, times)
+    named = next((of for of in (model, parts[0]) if hasattr(of, "feature_names_in_")), None)
+    if named is not None:
+        classifier.feature_names_in_ = named.feature_names_in_.copy()
+    return classifier
 
 
 def load(classifier, path):

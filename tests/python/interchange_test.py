@@ -12,9 +12,9 @@ from python_base import OWNER, SERVER, main, need
 need("sklearn")
 import numpy as np
 from sklearn.datasets import load_iris
-from sklearn.linear_model import LogisticRegression, RidgeClassifier, SGDClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression, LogisticRegressionCV, RidgeClassifier, SGDClassifier
 from sklearn.multiclass import OneVsRestClassifier
-from sklearn.svm import LinearSVC
+from sklearn.svm import SVC, LinearSVC, NuSVC
 
 from blindtuner import EncryptedClassifier, FeatureExtractor
 
@@ -94,6 +94,51 @@ class Interchange(unittest.TestCase):
                         self.assertFalse(hasattr(classifier.to_sklearn(), "predict_proba"))
         with self.assertRaises(ValueError):
             EncryptedClassifier.from_sklearn(LogisticRegression())
+
+    @unittest.skipUnless("multi_class" in LogisticRegression().get_params(), "this scikit-learn has no multi_class")
+    def test_from_scikit_learns_multinomial_of_two_classes(self):
+        x, y = self.x.astype(float), load_iris(return_X_y=True)[1]
+        both = {"multi_class": "multinomial"}
+        for model, labels, times in ((LogisticRegression(**both), y == 2, 2), (LogisticRegressionCV(cv=3, **both), y == 2, 2),
+                                     (OneVsRestClassifier(LogisticRegression(**both)), y, 2),
+                                     (OneVsRestClassifier(LogisticRegression(**both)), y == 2, 4)):
+            with self.subTest(model=model), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                model.fit(x, labels)
+                classifier = EncryptedClassifier.from_sklearn(model)
+                self.assertEqual(classifier.predict(x).tolist(), model.predict(x).tolist())
+                np.testing.assert_allclose(classifier.predict_proba(x), model.predict_proba(x), atol=1e-6)
+                np.testing.assert_allclose(classifier.decision_function(x), times * model.decision_function(x), atol=1e-4)
+
+    def test_what_is_no_linear_classifier_of_one_class_a_sample_is_refused(self):
+        x, y = self.x.astype(float), load_iris(return_X_y=True)[1]
+        several = np.c_[y == 0, y > 0, x[:, 0] > 5.5].astype(int)
+        for model, labels, said in ((SVC(kernel="linear"), y, "pairs of classes"), (NuSVC(kernel="linear", nu=0.2), y, "pairs of classes"),
+                                    (OneVsRestClassifier(LogisticRegression(max_iter=500)), several, "several labels"),
+                                    (RidgeClassifier(), several, "several labels"),
+                                    (OneVsRestClassifier(LinearRegression()), y == 2, "has no scores")):
+            with self.subTest(model=model), self.assertRaisesRegex(ValueError, said):
+                EncryptedClassifier.from_sklearn(model.fit(x, labels))
+        two = SVC(kernel="linear").fit(x, y == 2)  # one row, of the only pair
+        self.assertEqual(EncryptedClassifier.from_sklearn(two).predict(x).tolist(), two.predict(x).tolist())
+
+    def test_columns_names_go_along(self):
+        names = np.array(["a", "b", "c", "d"], object)
+        model = LogisticRegression(max_iter=500).fit(self.x, load_iris(return_X_y=True)[1])
+        apart = OneVsRestClassifier(LogisticRegression(max_iter=500)).fit(self.x, load_iris(return_X_y=True)[1])
+        self.assertFalse(hasattr(EncryptedClassifier.from_sklearn(model), "feature_names_in_"))
+        for of in (model, *apart.estimators_):  # what it has been fitted on is a frame, then
+            of.feature_names_in_ = names
+        for of in (model, apart):
+            classifier = EncryptedClassifier.from_sklearn(of)
+            self.assertEqual(classifier.feature_names_in_.tolist(), names.tolist())
+            self.assertEqual(classifier.to_sklearn().feature_names_in_.tolist(), names.tolist())
+        with self.subTest("a frame"):
+            pandas = module(self, "pandas")
+            frame = pandas.DataFrame(self.x, columns=names)
+            self.assertEqual(classifier.predict(frame).tolist(), apart.predict(frame).tolist())
+            with self.assertRaisesRegex(ValueError, "feature names should match"):
+                classifier.predict(frame[["b", "a", "c", "d"]])
 
     def test_of_the_commands_file(self):
         x, y = self.x, load_iris(return_X_y=True)[1]

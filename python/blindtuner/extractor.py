@@ -1,4 +1,5 @@
 """Features of pictures and texts, in scikit-learn's manners."""
+import contextlib
 import os
 import warnings
 import weakref
@@ -29,6 +30,22 @@ _PART = 512  # pictures: whole batches of the library's 64
 _loaded: "weakref.WeakValueDictionary" = weakref.WeakValueDictionary()
 
 
+def _files_of(model):
+    """What tells the model's files, weights and settings, from those that are put in their place."""
+    model = os.path.realpath(model)
+    is_folder = os.path.isdir(model)
+    found = []
+    for folder, inner, names in os.walk(model if is_folder else os.path.dirname(model)):
+        if not is_folder or folder != model:  # a sentence encoder's modules are one below
+            inner.clear()
+        for name in names:
+            if name.endswith((".safetensors", ".json", ".txt")):
+                with contextlib.suppress(OSError):  # which loading says better
+                    s = os.stat(os.path.join(folder, name))
+                    found.append((folder, name, s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns))
+    return (model, *sorted(found))
+
+
 def _is_path(x):
     return isinstance(x, (str, os.PathLike))
 
@@ -36,7 +53,8 @@ def _is_path(x):
 class FeatureExtractor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """What a pretrained transformer makes of pictures or texts: the features of the command `extract`, bit for bit.
 
-    Nothing is learnt from samples, so `transform` does without `fit`. Samples are
+    Nothing is learnt from samples, so `transform` does without `fit`. The model's files are read by `fit`, or else by the first
+    call that needs them, and are not looked at again until the next `fit`. Samples are
 
     - a set that lies in files: one path, of a folder with a folder for every class, of a table of paths or texts, of an
       .npz archive or IDX (docs/DATA.md). `load` gives its labels as well;
@@ -65,9 +83,9 @@ class FeatureExtractor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         self.threads = threads
 
     def fit(self, X=None, y=None):
-        """Loads the model."""
+        """Loads the model, as its files are now."""
         kind = self._kind(X)
-        encoder = self._encoder(kind)
+        encoder = self._encoder(kind, anew=True)
         self.kind_, self._n_features_out = kind, encoder.width
         return self
 
@@ -122,18 +140,21 @@ class FeatureExtractor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             return "pictures"
         return "texts" if all(isinstance(x, str) for x in _column(X)) else "pictures"
 
-    def _encoder(self, kind):
+    def _encoder(self, kind, anew=False):
         settings = {"pooling": self.pooling, "cache": self.cache and Path(self.cache)}
         if kind == "pictures":
             settings["image_size"] = self.image_size or 0
         # The process: a fork can do nothing with the encoders of the one that it came from.
-        key = (os.getpid(), kind, os.path.realpath(self.model), self.threads, *sorted(settings.items()))
-        encoder = _loaded.get(key)
-        if encoder is None:
-            load = (_core.PictureEncoder if kind == "pictures" else _core.TextEncoder).load
-            encoder = _loaded[key] = load(Path(self.model), context=_core.Context(threads=self.threads), warning=_warn,
-                                          **settings)
-        self._kept = encoder
+        asked = (os.getpid(), kind, os.fspath(self.model), self.threads, *sorted(settings.items()))
+        kept, encoder = getattr(self, "_kept", (None, None))
+        if anew or kept != asked:
+            key = (*asked, _files_of(self.model))
+            encoder = _loaded.get(key)
+            if encoder is None:
+                load = (_core.PictureEncoder if kind == "pictures" else _core.TextEncoder).load
+                encoder = _loaded[key] = load(Path(self.model), context=_core.Context(threads=self.threads), warning=_warn,
+                                              **settings)
+            self._kept = asked, encoder
         return encoder
 
     def __getstate__(self):

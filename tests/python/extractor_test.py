@@ -130,10 +130,34 @@ class Extractor(unittest.TestCase):
                          ["featureextractor0", f"featureextractor{WIDTH - 1}"])
         copy = clone(extractor)
         copy.transform(self.files[:1])
-        self.assertIs(copy._kept, extractor._kept)
+        self.assertIs(copy._kept[1], extractor._kept[1])
         again = pickle.loads(pickle.dumps(pipeline))
         self.assertNotIn("_kept", vars(again[0]))
         self.assertEqual(again.predict(self.files[:4]).tolist(), pipeline.predict(self.files[:4]).tolist())
+
+    def test_files_that_were_replaced_are_read_by_the_next_fit(self):
+        for settings in (False, True):
+            with self.subTest(settings=settings):
+                model = self.folder / f"replaced-{settings}" / "tiny.safetensors"
+                model.parent.mkdir()
+                tiny_model(model)
+                before = FeatureExtractor(model).fit(self.files)
+                features, when = before.transform(self.files[:2]), os.stat(model)
+                if settings:
+                    (model.parent / "preprocessor_config.json").write_text('{"image_mean": [0.1, 0.2, 0.3], "image_std": [1, 1, 1]}')
+                else:  # of the same size and time
+                    weights = bytearray(model.read_bytes())
+                    begin = 8 + int.from_bytes(weights[:8], "little")
+                    weights[begin:] = (np.frombuffer(bytes(weights[begin:]), "<f4") * np.float32(1.5)).tobytes()
+                    (model.parent / "new").write_bytes(weights)
+                    os.utime(model.parent / "new", ns=(when.st_atime_ns, when.st_mtime_ns))
+                    os.replace(model.parent / "new", model)
+                self.equal(before.transform(self.files[:2]), features)  # it goes on with what it was fitted with
+                expected = of_command(model, self.folder / "replaced.npz", "--images", self.images)["features"]
+                after = FeatureExtractor(model).transform(self.images)
+                self.equal(after, expected)
+                self.assertGreater(np.abs(after[:2] - features).max(), 1e-3)
+                self.equal(before.fit(self.files).transform(self.images), expected)
 
     def test_a_fork_loads_its_own(self):
         extractor = FeatureExtractor(self.bert).fit(TEXTS)

@@ -24,15 +24,9 @@ std::string heading_of(const std::string& member) {
   return out;
 }
 
-/// A member's texts or whole numbers as key_of() has them; none where it holds others.
-std::vector<std::string> values_of(const NpzArchive& archive, const std::string& member,
-                                   std::vector<std::string>& unreadable) {
-  std::vector<std::string> out;
-  try {
-    out = archive.keys(member);
-  } catch (const DataError& error) {
-    unreadable.emplace_back(error.what());
-  }
+/// A member's texts or whole numbers as key_of() has them. Throws DataError where it holds others.
+std::vector<std::string> values_of(const NpzArchive& archive, const std::string& member) {
+  std::vector<std::string> out = archive.keys(member);
   for (std::string& field : out) field = key_of(field, DecimalMark::kPoint);
   return out;
 }
@@ -40,16 +34,20 @@ std::vector<std::string> values_of(const NpzArchive& archive, const std::string&
 }  // namespace
 
 std::vector<NamedColumn> archive_keys(const NpzArchive& archive, std::size_t rows,
-                                      const std::vector<std::string>& taken,
-                                      std::vector<std::string>& unreadable) {
+                                      const std::vector<std::string>& taken) {
   std::vector<NamedColumn> out;
   for (const std::string& member : archive.names()) {
     const std::string name = heading_of(member);
     if (!is_key_heading(name)) continue;
     if (std::find(taken.begin(), taken.end(), member) != taken.end()) continue;
-    NamedColumn column{name, "member '" + printable(member) + "'",
-                       values_of(archive, member, unreadable)};
-    if (column.fields.size() == rows) out.push_back(std::move(column));
+    NamedColumn column{name, "member '" + printable(member) + "'", {}};
+    try {
+      column.fields = values_of(archive, member);
+    } catch (const DataError& error) {
+      if (archive.may_have_one_a_row(member, rows)) column.unreadable = error.what();
+    }
+    if (column.fields.size() == rows || !column.unreadable.empty())
+      out.push_back(std::move(column));
   }
   return out;
 }
@@ -119,8 +117,7 @@ std::vector<GroupColumn> group_members(const NpzArchive& archive, const std::str
                               " samples: it does not say which of them go together");
   }
   for (const std::string& member : members_of_no_part(archive)) {
-    std::vector<std::string> unreadable;
-    if (is_origin(member) && values_of(archive, member, unreadable).size() == rows)
+    if (is_origin(member) && archive.may_have_one_a_row(member, rows))
       reading.warnings.push_back(archive.where(member) +
                                  ": may say which samples go together, but its name does not say "
                                  "of which part they are; call it 'train_" +

@@ -13,11 +13,10 @@
 namespace blindtuner::features {
 
 /// Members that are called as identifiers or files are (ids, names, path, .., also of a part: ids_train)
-/// and hold one text or whole number for each of `rows` samples, but for those that are `taken`. In
-/// messages a column is its member. `unreadable` takes why others cannot be read.
+/// and hold one text or whole number for each of `rows` samples, but for those that are `taken`; also those that hold one
+/// element a sample that is neither, or cannot be told (NamedColumn::unreadable). In messages a column is its member.
 std::vector<NamedColumn> archive_keys(const NpzArchive& archive, std::size_t rows,
-                                      const std::vector<std::string>& taken,
-                                      std::vector<std::string>& unreadable);
+                                      const std::vector<std::string>& taken);
 
 /// Members of the part that `features` is of, and of none, that nothing takes by their names; not those
 /// that are `taken`.

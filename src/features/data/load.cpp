@@ -110,6 +110,10 @@ void add_group_columns(const std::vector<NamedColumn>& columns, const ColumnChoi
     if (column.name.empty() ||
         (!is(choice.group) && !is(choice.known_group) && !is_group_heading(column.name)))
       continue;
+    if (!column.unreadable.empty()) {
+      if (is(choice.group)) throw DataError(column.unreadable);
+      continue;
+    }
     GroupColumn one{column.name, column.column, {}, is(choice.group)};
     for (const std::string& field : column.fields)
       one.fields.push_back(is_missing_label(field) ? std::string() : field);
@@ -198,10 +202,8 @@ LabelWords read_labels(const DataSource& source, Reading& reading,
       const NpzArchive archive(source.labels);
       const std::string member = source.members.labels.empty() ? "labels" : source.members.labels;
       const LabelWords words = archive.label_words(member);
-      std::vector<std::string> unreadable;
       if (others != nullptr) {
-        *others =
-            archive_keys(archive, words.size(), {member, class_names_member(archive)}, unreadable);
+        *others = archive_keys(archive, words.size(), {member, class_names_member(archive)});
         // Groups that are not called as identifiers are.
         for (GroupColumn& one :
              group_members(archive, member, words.size(), source.columns, reading)) {
@@ -274,9 +276,8 @@ void find_labels_as_in(ColumnChoice& columns, const Reading& known) {
 void bring_labels(const KnownSamples& samples, const std::string& name, const ColumnChoice& choice,
                   LabelWords& words, std::vector<NamedColumn>& beside,
                   std::vector<GroupColumn>& groups, Reading& reading) {
-  const std::vector<std::size_t> rows = join_rows(
-      {samples.name, name, samples.beside, beside, choice.skip_missing, samples.unreadable},
-      reading);
+  const std::vector<std::size_t> rows =
+      join_rows({samples.name, name, samples.beside, beside, choice.skip_missing}, reading);
   if (!rows.empty()) {
     std::vector<bool> used(words.size());
     for (const std::size_t row : rows) used[row] = true;
@@ -287,6 +288,7 @@ void bring_labels(const KnownSamples& samples, const std::string& name, const Co
     words = rows_of(words, rows);
     if (lost.size() > 0) tell_lost_classes(name, words, lost, "have no sample", reading);
     for (NamedColumn& column : beside) {
+      if (!column.unreadable.empty()) continue;
       std::vector<std::string> fields;
       for (const std::size_t row : rows) fields.push_back(column.fields[row]);
       column.fields = std::move(fields);
@@ -330,11 +332,11 @@ Dataset load_features(const DataSource& source, Reading* told,
       take_ids(archive, source, set);
       apply_encoder(archive, source, set);
       apply_pooling(archive, source, set);
-      std::vector<std::string> unreadable;
       if (identifiers != nullptr)
-        *identifiers =
+        *identifiers = readable_among(
             identifiers_among(archive_keys(archive, static_cast<std::size_t>(set.features.rows()),
-                                           {member, class_names_member(archive)}, unreadable));
+                                           {member, class_names_member(archive)})),
+            reading);
       break;
     }
     case Kind::kTable: {
@@ -369,7 +371,6 @@ Dataset load_dataset(const DataSource& source, Reading* told,
   const Kind kind = kind_of(source.features);
   Reading of_labels;
   std::vector<NamedColumn> beside_labels, beside_features;
-  std::vector<std::string> unreadable;
   std::vector<GroupColumn> groups;
   if (kind == Kind::kTable) {
     // What tells rows apart may be in both tables.
@@ -397,7 +398,7 @@ Dataset load_dataset(const DataSource& source, Reading* told,
     apply_pooling(archive, source, set);
     if (!source.labels.empty() || identifiers != nullptr)
       beside_features = archive_keys(archive, static_cast<std::size_t>(set.features.rows()),
-                                     {members.features, members.labels}, unreadable);
+                                     {members.features, members.labels});
     groups = group_members(archive, members.features, static_cast<std::size_t>(set.features.rows()),
                            source.columns, reading);
     if (source.labels.empty()) {
@@ -432,8 +433,8 @@ Dataset load_dataset(const DataSource& source, Reading* told,
       reading.details["label"] = of_labels.details["label"];
       reading.details["labels"] = std::move(of_labels.details);
     }
-    bring_labels({name, beside_features, unreadable}, labelled, source.columns, words,
-                 beside_labels, groups, reading);
+    bring_labels({name, beside_features}, labelled, source.columns, words, beside_labels, groups,
+                 reading);
     if (identifiers != nullptr)
       beside_features.insert(beside_features.end(), beside_labels.begin(), beside_labels.end());
   }

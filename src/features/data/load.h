@@ -36,7 +36,7 @@ struct DataSource {
 /// Reads and validates (validate_set). `reading` also tells of a table of labels alone: its details
 /// are "labels", and "label" the column of it; "single_samples": classes that one sample has, and where
 /// it is. Throws DataError. `identifiers`: takes what tells whose a row is (identifiers_among(), also of
-/// archives), a field a sample.
+/// archives), a field a sample; those that cannot be read are among them.
 Dataset load_dataset(const DataSource& source, Reading* reading = nullptr,
                      std::vector<NamedColumn>* identifiers = nullptr);
 
@@ -59,7 +59,6 @@ LabelWords load_labels(const DataSource& source, Reading* reading = nullptr,
 struct KnownSamples {
   std::string name;  ///< for messages
   const std::vector<NamedColumn>& beside;
-  const std::vector<std::string>& unreadable;  ///< why others are not among these
 };
 /// Labels and what is `beside` them, of the file `name`, in the samples' order as join_rows() finds it;
 /// `groups` takes the columns there that may group samples. Throws DataError.
@@ -73,7 +72,7 @@ void bring_labels(const KnownSamples& samples, const std::string& name, const Co
 Dataset load_training_features(const DataSource& source, Reading* reading = nullptr);
 
 /// Features alone, for inference, without labels and classes: those beside them are left out. Throws
-/// DataError. `identifiers` as load_dataset() has it.
+/// DataError. `identifiers` as load_dataset() has it, but without those that cannot be read, which are warned of.
 Dataset load_features(const DataSource& source, Reading* reading = nullptr,
                       std::vector<NamedColumn>* identifiers = nullptr);
 

@@ -28,26 +28,48 @@ double half(std::uint64_t word) {
   return (word >> 15 & 1) != 0 ? -size : size;
 }
 
-/// Element `i` in storage order, as a double.
-double element(const NpyHeader& header, const std::uint8_t* data, std::size_t i) {
+/// The bits of element `i` in storage order.
+std::uint64_t element_bits(const NpyHeader& header, const std::uint8_t* data, std::size_t i) {
   std::array<std::uint8_t, 8> raw{};
   const std::size_t n = header.item_bytes;
   std::memcpy(raw.data(), data + i * n, n);
   if (header.big_endian) std::reverse(raw.begin(), raw.begin() + static_cast<std::ptrdiff_t>(n));
   std::uint64_t word = 0;
   for (std::size_t j = 0; j < n; ++j) word |= std::uint64_t{raw[j]} << (8 * j);
+  return word;
+}
+
+std::int64_t signed_element(const NpyHeader& header, std::uint64_t bits) {
+  const int shift = static_cast<int>(64 - 8 * header.item_bytes);
+  return static_cast<std::int64_t>(bits << shift) >> shift;
+}
+
+/// Element `i` in storage order, as a double: whole numbers of 64 bits to the nearest that there is.
+double element(const NpyHeader& header, const std::uint8_t* data, std::size_t i) {
+  const std::size_t n = header.item_bytes;
+  const std::uint64_t word = element_bits(header, data, i);
   switch (header.kind) {
     case 'f':
       if (n == 2) return half(word);
       return n == 4 ? static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(word)))
                     : std::bit_cast<double>(word);
-    case 'i': {
-      const int shift = static_cast<int>(64 - 8 * n);
-      return static_cast<double>(static_cast<std::int64_t>(word << shift) >> shift);
-    }
+    case 'i':
+      return static_cast<double>(signed_element(header, word));
     default:
       return static_cast<double>(word);
   }
+}
+
+std::string number_text(double value) {
+  std::array<char, 32> text{};
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
+}
+
+/// The element as it is, to the last digit.
+std::string element_text(const NpyHeader& header, const std::uint8_t* data, std::size_t i) {
+  if (header.kind == 'f') return number_text(element(header, data, i));
+  const std::uint64_t bits = element_bits(header, data, i);
+  return header.kind == 'i' ? std::to_string(signed_element(header, bits)) : std::to_string(bits);
 }
 
 bool is_text(const NpyHeader& header) { return header.kind == 'U' || header.kind == 'S'; }
@@ -108,11 +130,6 @@ void check_rounding(std::span<const std::uint8_t> bytes, const NpyHeader& header
     for (std::size_t j = 0; j < columns; ++j)
       rounding.add(j, element(header, data, position(header, i, j, {rows, columns})));
   rounding.check([&](std::size_t j) { return where + ", column " + std::to_string(j); });
-}
-
-std::string number_text(double value) {
-  std::array<char, 32> text{};
-  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
 }
 
 /// Of a row of zeros with a one: where the one is.
@@ -237,10 +254,10 @@ LabelWords npy_to_label_words(std::span<const std::uint8_t> bytes, const std::st
     }
     const double value = element(header, data, i);
     if (value != std::floor(value) || !(std::abs(value) < 0x1p31))
-      throw DataError(where + ": row " + std::to_string(i) + " is " + number_text(value) +
-                      (value == std::floor(value)
-                           ? ", expected a class: a whole number below 2^31, or a name"
-                           : ", expected a class: a whole number or a name"));
+      throw DataError(
+          where + ": row " + std::to_string(i) + " is " + element_text(header, data, i) +
+          (value == std::floor(value) ? ", expected a class: a whole number below 2^31, or a name"
+                                      : ", expected a class: a whole number or a name"));
     if (header.kind == 'b')
       words.add(value != 0 ? "True" : "False", here);
     else
@@ -277,11 +294,20 @@ std::vector<std::string> npy_to_keys(std::span<const std::uint8_t> bytes,
   if (columns != 1 || header.kind == 'b')
     throw DataError(where + ": expected a text or a whole number a row");
   std::vector<std::string> out;
+  const std::uint8_t* data = bytes.data() + header.data_offset;
+  // From there on floats leave whole numbers out: the one that was meant may be another.
+  const int digits = header.item_bytes == 8 ? 53 : header.item_bytes == 4 ? 24 : 11;
   for (std::size_t i = 0; i < rows; ++i) {
-    const double value = element(header, bytes.data() + header.data_offset, i);
-    if (value != std::floor(value) || !(std::abs(value) < 0x1p53))
+    if (header.kind != 'f') {
+      out.push_back(element_text(header, data, i));
+      continue;
+    }
+    const double value = element(header, data, i);
+    if (value != std::floor(value) || !(std::abs(value) < std::ldexp(1.0, digits)))
       throw DataError(where + ": row " + std::to_string(i) + " is " + number_text(value) +
-                      ", expected a text or a whole number below 2^53");
+                      ", expected a text or a whole number, of floats of " +
+                      std::to_string(8 * header.item_bytes) + " bits one below 2^" +
+                      std::to_string(digits));
     out.push_back(std::to_string(static_cast<long long>(value)));
   }
   return out;

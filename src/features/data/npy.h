@@ -37,7 +37,8 @@ ByteArray npy_to_byte_array(std::vector<std::uint8_t> bytes, const std::string& 
 /// A one-dimensional array of text, as UTF-8. Throws DataError.
 std::vector<std::string> npy_to_strings(std::span<const std::uint8_t> bytes,
                                         const std::string& where);
-/// The same, and of whole numbers in their shortest form. Throws DataError.
+/// The same, and of whole numbers in their shortest form: integers exactly, floats below 2^53, 2^24 or 2^11, where all
+/// whole numbers are floats of that type. Throws DataError.
 std::vector<std::string> npy_to_keys(std::span<const std::uint8_t> bytes, const std::string& where);
 
 FeatureMatrix read_npy_samples(const std::filesystem::path& path);
@@ -75,6 +76,8 @@ class NpzArchive {
   ByteArray byte_array(const std::string& name) const;
   std::vector<std::string> strings(const std::string& name) const;
   std::vector<std::string> keys(const std::string& name) const;
+  /// Whether the member has one element for each of `rows` rows, of whatever type, or does not say how many it has.
+  bool may_have_one_a_row(const std::string& name, std::size_t rows) const;
   /// What opens a message about a member.
   std::string where(const std::string& name) const;
 

@@ -18,7 +18,9 @@ constexpr std::size_t kMaxText = 1 << 14;  // characters an element
 /// Reads the dictionary literal of a header: three keys, each exactly once.
 class HeaderParser {
  public:
-  HeaderParser(std::string_view text, const std::string& where) : text_(text), where_(where) {}
+  /// Without `typed` the elements' type is passed over.
+  HeaderParser(std::string_view text, const std::string& where, bool typed)
+      : text_(text), where_(where), typed_(typed) {}
 
   void parse(NpyHeader& header) {
     bool descr = false, order = false, shape = false;
@@ -28,8 +30,12 @@ class HeaderParser {
       expect(':');
       if (key == "descr" && !descr) {
         descr = true;
-        if (accept('[')) fail("a structured array, expected one type for all of it");
-        parse_descr(quoted(), header);
+        if (accept('[')) {
+          if (typed_) fail("a structured array, expected one type for all of it");
+          skip_list();
+        } else if (const std::string word = quoted(); typed_) {
+          parse_descr(word, header);
+        }
       } else if (key == "fortran_order" && !order) {
         order = true;
         header.fortran_order = boolean();
@@ -67,6 +73,14 @@ class HeaderParser {
   }
   void expect(char c) {
     if (!accept(c)) fail(std::string("expected '") + c + "'");
+  }
+  /// To the end of a list that was opened.
+  void skip_list() {
+    for (std::size_t depth = 1; depth > 0; ++next_) {
+      if (next_ >= text_.size()) fail("expected ']'");
+      depth += text_[next_] == '[' ? 1 : 0;
+      depth -= text_[next_] == ']' ? 1 : 0;
+    }
   }
   std::string quoted() {
     skip_blanks();
@@ -161,17 +175,17 @@ class HeaderParser {
 
   std::string_view text_;
   const std::string& where_;
+  bool typed_;
   std::size_t next_ = 0;
 };
 
-}  // namespace
+struct HeaderText {
+  std::string_view text;
+  std::size_t end;
+};
 
-NpyHeader parse_npy_header(std::span<const std::uint8_t> bytes, const std::string& where) {
-  return parse_npy_header(bytes, bytes.size(), where);
-}
-
-NpyHeader parse_npy_header(std::span<const std::uint8_t> bytes, std::size_t whole,
-                           const std::string& where) {
+/// The dictionary, and where the elements start.
+HeaderText header_text(std::span<const std::uint8_t> bytes, const std::string& where) {
   if (bytes.size() < 10)
     throw DataError(where + ": " + std::to_string(bytes.size()) +
                     " bytes, expected an .npy header of at least 10");
@@ -194,10 +208,21 @@ NpyHeader parse_npy_header(std::span<const std::uint8_t> bytes, std::size_t whol
   if (bytes.size() - begin < length)
     throw DataError(where + ": truncated within the .npy header: " + std::to_string(bytes.size()) +
                     " bytes, expected at least " + std::to_string(begin + length));
+  return {{reinterpret_cast<const char*>(bytes.data()) + begin, length}, begin + length};
+}
+
+}  // namespace
+
+NpyHeader parse_npy_header(std::span<const std::uint8_t> bytes, const std::string& where) {
+  return parse_npy_header(bytes, bytes.size(), where);
+}
+
+NpyHeader parse_npy_header(std::span<const std::uint8_t> bytes, std::size_t whole,
+                           const std::string& where) {
+  const auto [text, end] = header_text(bytes, where);
   NpyHeader header;
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + begin, length);
-  HeaderParser(text, where).parse(header);
-  header.data_offset = begin + length;
+  HeaderParser(text, where, true).parse(header);
+  header.data_offset = end;
   const std::size_t there = whole - header.data_offset;
   // Factor by factor, so that no product overflows; a zero makes the array empty whatever the
   // others are.
@@ -216,6 +241,12 @@ NpyHeader parse_npy_header(std::span<const std::uint8_t> bytes, std::size_t whol
                     std::to_string(header.count) + " elements of " +
                     std::to_string(header.item_bytes));
   return header;
+}
+
+std::vector<std::size_t> npy_shape(std::span<const std::uint8_t> bytes, const std::string& where) {
+  NpyHeader header;
+  HeaderParser(header_text(bytes, where).text, where, false).parse(header);
+  return header.shape;
 }
 
 }  // namespace blindtuner::features

@@ -34,5 +34,8 @@ inline constexpr std::size_t kMaxNpyHeader = (std::size_t{1} << 16) + 12;
 NpyHeader parse_npy_header(std::span<const std::uint8_t> bytes, const std::string& where);
 NpyHeader parse_npy_header(std::span<const std::uint8_t> bytes, std::size_t whole,
                            const std::string& where);
+/// The shape that a header tells, of whatever type the elements are, those among them that nothing reads (objects, dates,
+/// structures). Throws DataError.
+std::vector<std::size_t> npy_shape(std::span<const std::uint8_t> bytes, const std::string& where);
 
 }  // namespace blindtuner::features

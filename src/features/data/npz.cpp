@@ -180,6 +180,16 @@ std::vector<std::string> NpzArchive::keys(const std::string& name) const {
   return npy_to_keys(unpack(name), where(name));
 }
 
+bool NpzArchive::may_have_one_a_row(const std::string& name, std::size_t rows) const {
+  try {
+    const std::vector<std::size_t> shape = npy_shape(unpack(name), where(name));
+    if (shape.empty() || shape[0] != rows) return false;
+    return std::all_of(shape.begin() + 1, shape.end(), [](std::size_t one) { return one == 1; });
+  } catch (const DataError&) {
+    return true;
+  }
+}
+
 void write_npz(const std::filesystem::path& path,
                const std::map<std::string, std::vector<std::uint8_t>>& members, unsigned mode) {
   // What local and central headers share: version 2.0, no flags, stored, 1980-01-01 00:00.

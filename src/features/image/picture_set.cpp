@@ -401,7 +401,7 @@ void PictureSet::read_labels(const PictureSource& source, const std::string& mem
   const std::string name = quoted_path(source.labels);
   std::vector<NamedColumn> columns;
   LabelWords words = load_labels(file, &reading_, &columns);
-  bring_labels({origin_, beside, {}}, name, source.columns, words, columns, groups, reading_);
+  bring_labels({origin_, beside}, name, source.columns, words, columns, groups, reading_);
   set_labels(words, classes, name);
   std::erase_if(groups, [&](const GroupColumn& one) { return one.fields.size() != size(); });
 }
@@ -454,9 +454,7 @@ void PictureSet::open_npz(const PictureSource& source) {
   std::vector<GroupColumn> groups =
       group_members(archive, images, size(), source.columns, reading_);
   if (!source.labels.empty()) {
-    std::vector<std::string> unreadable;  // other arrays of pictures among them
-    read_labels(source, labels, archive_keys(archive, size(), {images, labels}, unreadable),
-                classes, groups);
+    read_labels(source, labels, archive_keys(archive, size(), {images, labels}), classes, groups);
   } else if (!labels.empty()) {
     const std::string of = archive.where(labels);
     const LabelWords words = named_labels(archive, archive.label_words(labels), classes, reading_);

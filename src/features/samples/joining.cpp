@@ -24,6 +24,20 @@ bool is_number(const std::string& field) {
   return whole_number_text(field, DecimalMark::kPoint) == field;
 }
 
+std::string unused_text(const NamedColumn& unreadable) {
+  return unreadable.unreadable + ": it is called as identifiers are, and is not used";
+}
+
+/// By what is in it, whatever it is called: texts are long, fractions measured.
+bool tells_rows_apart(const NamedColumn& column) {
+  const auto fraction = [](const std::string& field) {
+    const auto number = table_number(field, DecimalMark::kPoint);
+    return number && *number != std::floor(*number);
+  };
+  return !is_text_heading(column.name) && !rows_by_key(column).empty() &&
+         std::none_of(column.fields.begin(), column.fields.end(), fraction);
+}
+
 /// How two tables may write one file: 'a/b.png', 'b.png', 'b'.
 enum class Form { kAsItIs, kFile, kStem };
 constexpr std::array kForms = {Form::kAsItIs, Form::kFile, Form::kStem};
@@ -141,6 +155,7 @@ class Joining {
   std::vector<std::size_t> rows() {
     find();
     if (best_) return take(*best_);
+    refuse_unreadable();
     refuse_contradictions();
     tell_of_places();
     return {};
@@ -213,6 +228,28 @@ class Joining {
     return match.rows;
   }
 
+  /// What nobody can read may be what tells which label is whose.
+  void refuse_unreadable() {
+    const auto identifies = [](const NamedColumn& one) {
+      return !one.unreadable.empty() || is_key_heading(one.name) || tells_rows_apart(one);
+    };
+    const auto any = [&](const std::vector<NamedColumn>& columns) {
+      return std::any_of(columns.begin(), columns.end(), identifies);
+    };
+    const bool both = any(sets_.of_samples) && any(sets_.of_labels);
+    for (const auto* columns : {&sets_.of_samples, &sets_.of_labels})
+      for (const NamedColumn& one : *columns) {
+        if (one.unreadable.empty()) continue;
+        if (both)
+          throw DataError(
+              one.unreadable +
+              ": it is called as identifiers are, which tell which label is whose: write "
+              "it as text, ids=numpy.asarray(ids, dtype=str), or leave it out of the "
+              "archive for rows to go together by their places");
+        reading_.warnings.push_back(unused_text(one));
+      }
+  }
+
   /// Columns of one name, and no identifiers of these samples.
   void refuse_contradictions() const {
     const auto twice = [](const std::vector<NamedColumn>& columns, const std::string& name) {
@@ -266,7 +303,6 @@ class Joining {
       if (reading_.details.contains("by_places")) return;  // is said
       note(sets_.labels + ": rows go together by their places, not by " + labels.column->column +
            ": " + sets_.samples + " has no identifiers that it could go by");
-      for (const std::string& why : sets_.unreadable) reading_.warnings.push_back(why);
       return;
     }
   }
@@ -291,6 +327,14 @@ bool is_key_heading(const std::string& name) {
   return name == "name" || is_identifier_heading(name) || is_path_heading(name);
 }
 
+std::vector<NamedColumn> readable_among(std::vector<NamedColumn> identifiers, Reading& reading) {
+  std::erase_if(identifiers, [&](const NamedColumn& column) {
+    if (!column.unreadable.empty()) reading.warnings.push_back(unused_text(column));
+    return !column.unreadable.empty();
+  });
+  return identifiers;
+}
+
 std::vector<NamedColumn> identifiers_among(std::vector<NamedColumn> columns, std::size_t most) {
   std::vector<NamedColumn> out;
   const auto bytes_of = [](const NamedColumn& column) {
@@ -303,13 +347,7 @@ std::vector<NamedColumn> identifiers_among(std::vector<NamedColumn> columns, std
     return std::max(bytes, longest * column.fields.size() / 4);
   };
   const auto tells = [&](const NamedColumn& column) {
-    const auto fraction = [](const std::string& field) {
-      const auto number = table_number(field, DecimalMark::kPoint);
-      return number && *number != std::floor(*number);
-    };
-    return !is_text_heading(column.name) && bytes_of(column) <= 60 * column.fields.size() &&
-           !rows_by_key(column).empty() &&
-           std::none_of(column.fields.begin(), column.fields.end(), fraction);
+    return bytes_of(column) <= 60 * column.fields.size() && tells_rows_apart(column);
   };
   for (const bool named : {true, false})
     for (NamedColumn& column : columns) {

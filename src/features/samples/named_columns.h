@@ -16,6 +16,8 @@ struct NamedColumn {
   std::string name;    ///< as heading_key() has it; empty: of a column without a name
   std::string column;  ///< for messages
   std::vector<std::string> fields;
+  /// Why a member of an archive that is called as identifiers are cannot be read, where it cannot: then it has no fields.
+  std::string unreadable{};
 };
 
 /// A field as identifiers are compared: as class_name() has it, whole numbers in their shortest form.

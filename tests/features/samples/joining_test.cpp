@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstring>
 
 #include "features/data/load.h"
 #include "features/data/npy.h"
@@ -266,6 +268,131 @@ TEST_F(Joining, ArchivesByTheirIdentifiers) {
   const std::string more = labels + "pe,1\n";
   expect_data_error([&] { load({{"ids", names}}, more); }, "x.npz': no row with 'pe' in member");
   EXPECT_EQ(load({{"ids", names}}, more, true), want);
+}
+
+/// An array of `rows` elements of that type, of these bytes.
+std::vector<std::uint8_t> array_of(const std::string& descr, const std::string& shape,
+                                   const std::vector<std::uint8_t>& elements) {
+  std::string head = "{'descr': " + descr + ", 'fortran_order': False, 'shape': (" + shape + "), }";
+  std::vector<std::uint8_t> out = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0};
+  out.push_back(static_cast<std::uint8_t>(head.size()));
+  out.push_back(0);
+  out.insert(out.end(), head.begin(), head.end());
+  out.insert(out.end(), elements.begin(), elements.end());
+  return out;
+}
+
+template <typename T>
+std::vector<std::uint8_t> bytes_of(const std::vector<T>& values) {
+  std::vector<std::uint8_t> out(values.size() * sizeof(T));
+  std::memcpy(out.data(), values.data(), out.size());
+  return out;
+}
+
+TEST_F(Joining, ArchivesOfWholeNumbersOf64Bits) {
+  // Neighbours that double precision makes one number.
+  const std::int64_t odd = (std::int64_t{1} << 61) + 1;
+  const auto ids = [&](std::vector<std::int64_t> of) {
+    return array_of("'<i8'", std::to_string(of.size()) + ",", bytes_of(of));
+  };
+  write_npz(folder_ / "x.npz", {{"features", npy_bytes(FeatureMatrix(FeatureMatrix::Random(3, 2)))},
+                                {"ids", ids({odd, odd + 1, -odd})}});
+  DataSource source;
+  source.features = folder_ / "x.npz";
+  source.labels = folder_ / "y.npz";
+  write_npz(source.labels,
+            {{"labels", npy_bytes(Labels{0, 1, 2})}, {"ids", ids({odd + 1, -odd, odd})}});
+  EXPECT_EQ(load_dataset(source).labels, (Labels{2, 0, 1}));
+  // A table's are the same ones.
+  source.labels = folder_ / "y.csv";
+  put_file(source.labels, "id,label\n" + std::to_string(odd + 1) + ",0\n" + std::to_string(-odd) +
+                              ",1\n" + std::to_string(odd) + ",2\n");
+  EXPECT_EQ(load_dataset(source).labels, (Labels{2, 0, 1}));
+  // Without a sign.
+  const std::vector<std::uint64_t> large = {~std::uint64_t{0}, ~std::uint64_t{0} - 1, 5};
+  EXPECT_EQ(npy_to_keys(array_of("'<u8'", "3,", bytes_of(large)), "a"),
+            (std::vector<std::string>{"18446744073709551615", "18446744073709551614", "5"}));
+  // Where floats leave some out, another may have been meant.
+  EXPECT_EQ(npy_to_keys(array_of("'<f4'", "1,", bytes_of(std::vector<float>{16777215})), "a")[0],
+            "16777215");
+  expect_data_error(
+      [] { npy_to_keys(array_of("'<f4'", "1,", bytes_of(std::vector<float>{16777216})), "a"); },
+      "of floats of 32 bits one below 2^24");
+  // What an error shows is what the file holds.
+  expect_data_error([&] { npy_to_label_words(ids({odd}), "a"); },
+                    "is " + std::to_string(odd) + ", expected a class");
+}
+
+TEST_F(Joining, IdentifiersThatCannotBeRead) {
+  using Bytes = std::vector<std::uint8_t>;
+  using Members = std::map<std::string, Bytes>;
+  const auto load = [&](Members features, const Members& labels,
+                        std::vector<NamedColumn>* identifiers = nullptr) {
+    features["features"] = npy_bytes(FeatureMatrix(FeatureMatrix::Random(3, 2)));
+    write_npz(folder_ / "x.npz", features);
+    DataSource source;
+    source.features = folder_ / "x.npz";
+    if (!labels.empty()) {
+      source.labels = folder_ / "y.npz";
+      write_npz(source.labels, labels);
+    }
+    reading_ = {};
+    return load_dataset(source, &reading_, identifiers).labels;
+  };
+  const Bytes y = npy_bytes(Labels{0, 1, 2}),
+              text = npy_bytes(std::vector<std::string>{"p", "q", "r"}),
+              moved = npy_bytes(std::vector<std::string>{"r", "p", "q"});
+  const std::vector<std::pair<std::string, Bytes>> unreadable = {
+      {"objects",
+       array_of("'|O'", "3,", bytes_of(std::vector<char>{'p', 'i', 'c', 'k', 'l', 'e'}))},
+      {"one NaN", array_of("'<f8'", "3,", bytes_of(std::vector<double>{0, 1, NAN}))},
+      {"2^53", array_of("'<f8'", "3,", bytes_of(std::vector<double>{0, 1, 0x1p53}))},
+      {"dates", array_of("'<M8[D]'", "3,", bytes_of(std::vector<std::int64_t>{0, 1, 2}))},
+      {"structures", array_of("[('a', '<i4'), ('b', '<i4', (1,))]", "3,",
+                              bytes_of(std::vector<std::int64_t>{0, 1, 2}))},
+      {"no UTF-8", array_of("'|S1'", "3,", {'p', 0xff, 'q'})}};
+  for (const auto& [what, ids] : unreadable) {
+    // On either side, on both, and beside a table.
+    for (const auto& [own, others] : {std::pair{ids, ids}, {ids, moved}, {text, ids}}) {
+      const auto of = [&, &own = own, &others = others] {
+        load({{"ids", own}}, {{"labels", y}, {"ids", others}});
+      };
+      const std::string error = data_error(of);
+      EXPECT_NE(error.find("member 'ids'"), std::string::npos) << what << error;
+      EXPECT_NE(error.find("ids=numpy.asarray(ids, dtype=str)"), std::string::npos) << error;
+    }
+    // Another identifier tells it.
+    EXPECT_EQ(
+        load({{"ids", ids}, {"names", text}}, {{"labels", y}, {"ids", ids}, {"names", moved}}),
+        (Labels{1, 2, 0}))
+        << what;
+    // The other file has none that it could go by.
+    EXPECT_EQ(load({{"ids", ids}}, {{"labels", y}}), (Labels{0, 1, 2}));
+    ASSERT_EQ(reading_.warnings.size(), 1u) << what;
+    EXPECT_NE(reading_.warnings[0].find("called as identifiers are, and is not used"),
+              std::string::npos);
+    // Kept for scores, which labels go to: they are told from none.
+    std::vector<NamedColumn> identifiers;
+    load({{"ids", ids}, {"labels", y}}, {}, &identifiers);
+    ASSERT_EQ(identifiers.size(), 1u) << what;
+    const std::vector<NamedColumn> of_scores = {{"id", "'id'", {"p", "q", "r"}}};
+    expect_data_error(
+        [&] {
+          join_rows({"s.npz", "x.npz", of_scores, identifiers}, reading_);
+        },
+        "member 'ids'");
+    DataSource source;
+    source.features = folder_ / "x.npz";
+    reading_ = {};
+    load_features(source, &reading_, &identifiers);
+    EXPECT_TRUE(identifiers.empty()) << what;
+    EXPECT_EQ(reading_.warnings.size(), 1u) << what;
+  }
+  // Of other rows, or several a row: they are no identifiers of these.
+  for (const char* shape : {"2,", "3, 2", ""})
+    EXPECT_EQ(load({{"ids", array_of("'|O'", shape, {})}}, {{"labels", y}, {"ids", moved}}),
+              (Labels{0, 1, 2}))
+        << shape;
 }
 
 TEST_F(Joining, FilesOfTablesWithAndWithoutFolders) {

@@ -62,6 +62,8 @@ class FeatureExtractor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
       pictures; paths of files (pathlib's), files' bytes;
     - texts: a sequence of strings, a series, or a frame of one column.
 
+    Iterators, of which nothing is left once they were looked at, are refused.
+
     Parameters
     ----------
     model : a pretrained encoder: .safetensors, the index of a sharded one, or a folder (docs/ENCODERS.md).
@@ -181,12 +183,16 @@ def _warn(text):
 
 def _column(X):
     """The samples of a list, a series, an array of objects, or a frame of one column."""
+    if hasattr(X, "__next__"):
+        raise ValueError(f"samples in a {type(X).__name__}, of which nothing is left once they were looked at: give a list of them")
     columns = getattr(X, "columns", None)
     if columns is not None:
         if len(columns) != 1:
             raise ValueError(f"a frame of {len(columns)} columns, expected one of samples")
         X = X[columns[0]]
     if isinstance(X, np.ndarray):
+        if X.size != len(np.atleast_1d(X)):
+            raise ValueError(f"an array of {' x '.join(map(str, X.shape))} objects, expected one column of samples")
         X = X.ravel()
     return X
 

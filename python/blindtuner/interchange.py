@@ -39,9 +39,15 @@ def to_sklearn(classifier):
         return model
 
     coef, intercept, classes = classifier.coef_, classifier.intercept_, classifier.classes_
+
+    def named_binarizer(**settings):
+        binarizer = LabelBinarizer(**settings).fit(classes)
+        binarizer.classes_ = classes.copy()  # in the rows' order, as files have them: it sorts
+        return binarizer
+
     if _head(classifier) in ("squared", None):
         model = linear(RidgeClassifier(), coef, intercept, classes)
-        model._label_binarizer = LabelBinarizer(pos_label=1, neg_label=-1).fit(classes)
+        model._label_binarizer = named_binarizer(pos_label=1, neg_label=-1)
         return model
     if _head(classifier) == "sigmoid":
         model = OneVsRestClassifier(LogisticRegression())
@@ -49,7 +55,7 @@ def to_sklearn(classifier):
             coef, intercept = coef / 2, intercept / 2
         model.estimators_ = [linear(LogisticRegression(), row[None], bias[None], np.array([0, 1]))
                              for row, bias in zip(coef, intercept)]
-        model.label_binarizer_ = LabelBinarizer(sparse_output=True).fit(classes)
+        model.label_binarizer_ = named_binarizer(sparse_output=True)
         name(model, classes)
         model.n_features_in_ = coef.shape[1]
         if hasattr(classifier, "feature_names_in_"):
@@ -100,15 +106,21 @@ def _require_same(classifier, model, times):
     x = np.random.default_rng(0).normal(size=(64, classifier.n_features_in_))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the points have no columns' names
-        if model.predict(x).shape != (len(x),):
+        chosen = model.predict(x)
+        if chosen.shape != (len(x),):
             raise ValueError(f"{model}: a sample has several labels; expected a classifier that gives every sample one class")
         scores, expected = classifier.decision_function(x), times * np.asarray(model.decision_function(x))
         same = scores.shape == expected.shape and np.abs(scores - expected).max() <= 1e-4 * np.abs(expected).max()
+        if same:  # Its class is the one with the largest score: classes of pairs are counted.
+            own = x @ classifier._weights.T + classifier._bias
+            of_chosen = own[classifier.classes_ == chosen[:, None]]
+            same = of_chosen.shape == chosen.shape and (own.max(axis=1) - of_chosen).max() <= 1e-4 * np.abs(own).max()
         if same and _head(classifier) is not None:
             same = np.allclose(classifier.predict_proba(x), model.predict_proba(x), rtol=0, atol=1e-4)
     if not same:
-        raise ValueError(f"{model}: its scores are not its coefficients times the features, one row of them a class (they may be those of "
-                         "pairs of classes); LogisticRegression, LinearSVC, SGDClassifier and RidgeClassifier are such classifiers")
+        raise ValueError(f"{model}: its scores are not its coefficients times the features, one row of them a class, or its class is not that "
+                         "of the largest score (rows may be those of pairs of classes); LogisticRegression, LinearSVC, SGDClassifier and "
+                         "RidgeClassifier are such classifiers")
 
 
 def from_sklearn(classifier, model):

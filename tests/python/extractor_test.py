@@ -182,7 +182,8 @@ class Extractor(unittest.TestCase):
                               ([np.zeros((3, 3, 4), np.uint8)], "picture 0: expected"),
                               (self.table, "give kind='pictures' or 'texts'"),
                               ([b"no picture"], "picture 0: "),
-                              ([self.files[0], 7], "picture 1: expected")):
+                              ([self.files[0], 7], "picture 1: expected"),
+                              (np.array([self.files[:2], self.files[2:4]], object), "an array of 2 x 2 objects")):
             with self.assertRaisesRegex(ValueError, said):
                 extractor.transform(samples)
         with self.assertRaisesRegex(blindtuner.DataError, "gone"):
@@ -199,6 +200,20 @@ class Extractor(unittest.TestCase):
             extractor.load(broken)
         with self.assertWarnsRegex(UserWarning, "skipped: .*b/1.png"):
             self.assertEqual(FeatureExtractor(self.vision, on_error="skip").load(broken).names, ["a/0.png", "b/0.png"])
+
+    def test_what_can_be_looked_at_once_is_refused(self):
+        with open(self.table) as table:
+            once = [("pictures", self.images.glob("red/*.png")), ("pictures", map(Path.read_bytes, self.files)),
+                    ("texts", iter(TEXTS)), ("texts", (t for t in TEXTS)), ("texts", table)]
+            for kind, samples in once:
+                model = self.vision if kind == "pictures" else self.bert
+                unasked, asked = FeatureExtractor(model), FeatureExtractor(model, kind=kind)
+                for call in (unasked.fit, unasked.transform, unasked.fit_transform, unasked.load, asked.transform):
+                    with self.subTest(samples=samples, call=call), self.assertRaisesRegex(ValueError, "give a list of them"):
+                        call(samples)
+                self.assertIsNotNone(next(samples, None))  # of which nothing was taken
+        again = dict(zip("abcd", TEXTS)).values()  # can be looked at as often as one likes
+        self.equal(FeatureExtractor(self.bert).fit_transform(again), self.expected_texts["features"])
 
     def test_a_guess_is_warned_of(self):
         with self.assertWarnsRegex(UserWarning, "no settings beside the weights say so, guessed"):

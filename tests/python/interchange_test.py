@@ -114,13 +114,15 @@ class Interchange(unittest.TestCase):
         x, y = self.x.astype(float), load_iris(return_X_y=True)[1]
         several = np.c_[y == 0, y > 0, x[:, 0] > 5.5].astype(int)
         for model, labels, said in ((SVC(kernel="linear"), y, "pairs of classes"), (NuSVC(kernel="linear", nu=0.2), y, "pairs of classes"),
+                                    *((of(kernel="linear", decision_function_shape="ovo"), y, "pairs of classes") for of in (SVC, NuSVC)),
                                     (OneVsRestClassifier(LogisticRegression(max_iter=500)), several, "several labels"),
                                     (RidgeClassifier(), several, "several labels"),
                                     (OneVsRestClassifier(LinearRegression()), y == 2, "has no scores")):
             with self.subTest(model=model), self.assertRaisesRegex(ValueError, said):
                 EncryptedClassifier.from_sklearn(model.fit(x, labels))
-        two = SVC(kernel="linear").fit(x, y == 2)  # one row, of the only pair
-        self.assertEqual(EncryptedClassifier.from_sklearn(two).predict(x).tolist(), two.predict(x).tolist())
+        for shape in ("ovr", "ovo"):  # one row, of the only pair
+            two = SVC(kernel="linear", decision_function_shape=shape).fit(x, y == 2)
+            self.assertEqual(EncryptedClassifier.from_sklearn(two).predict(x).tolist(), two.predict(x).tolist())
 
     def test_columns_names_go_along(self):
         names = np.array(["a", "b", "c", "d"], object)
@@ -139,6 +141,19 @@ class Interchange(unittest.TestCase):
             self.assertEqual(classifier.predict(frame).tolist(), apart.predict(frame).tolist())
             with self.assertRaisesRegex(ValueError, "feature names should match"):
                 classifier.predict(frame[["b", "a", "c", "d"]])
+
+    def test_classes_in_another_order_than_texts_are_sorted(self):
+        rng = np.random.default_rng(0)
+        for classes in (["2", "9", "10"], ["9", "10"]):
+            for head in ("softmax", "sigmoid", "squared"):
+                with self.subTest(classes=classes, head=head):
+                    path = self.folder / "order.npz"
+                    np.savez(path, weights=rng.normal(size=(len(classes), 4)), bias=rng.normal(size=(len(classes), 1)), classes=classes,
+                             circuit=[head])
+                    classifier = EncryptedClassifier.load(path)
+                    model = classifier.to_sklearn()
+                    for of in (model, EncryptedClassifier.from_sklearn(model)):
+                        self.assertEqual(of.predict(self.x).tolist(), classifier.predict(self.x).tolist())
 
     def test_of_the_commands_file(self):
         x, y = self.x, load_iris(return_X_y=True)[1]

@@ -11,6 +11,14 @@ def _head(classifier):
     return classifier.report_["config"].get("head", "softmax")
 
 
+def _name(c):
+    """Of a class, as text."""
+    try:
+        return c.decode() if isinstance(c, bytes) else str(c)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"the class {c!r}: bytes that are no UTF-8, which names of classes are there") from error
+
+
 def require_probabilities(classifier):
     if _head(classifier) is None:
         raise AttributeError("this classifier has no probabilities: the model of scikit-learn's that it was made of has none, or "
@@ -174,7 +182,8 @@ def load(classifier, path):
 
 
 def to_onnx(classifier, path=None, *, encoder=None, layer=None):
-    """The classifier as an ONNX model with the input `features` and the outputs `label` and `probabilities`.
+    """The classifier as an ONNX model with the input `features` and the outputs `label` and `probabilities`. Labels are whole
+    numbers, of double precision or text, as classes are; bytes are UTF-8.
 
     path : a file it is written to.
     encoder : ONNX of the encoder, a model or a file, of opset 8 or later, whose first output is features, of single or half
@@ -195,9 +204,9 @@ def to_onnx(classifier, path=None, *, encoder=None, layer=None):
             layer = next(layer for start, layer in _LAYERS.items() if any(name.startswith(start) for name in names))
     layer = layer or "classifier"
     width, count = classifier.n_features_in_, len(classifier.classes_)
-    words = classifier.classes_.dtype.kind not in "iub"
-    classes = [str(c).encode() for c in classifier.classes_] if words else [int(c) for c in classifier.classes_]
-    kind = TensorProto.STRING if words else TensorProto.INT64
+    of = classifier.classes_.dtype.kind
+    kind = TensorProto.INT64 if of in "iub" else TensorProto.DOUBLE if of == "f" else TensorProto.STRING
+    classes = [int(c) if of in "iub" else float(c) if of == "f" else _name(c).encode() for c in classifier.classes_]
     own = f"{layer}.{{}}".format  # names that no encoder has for its own
     came = encoder.graph.output[0].type.tensor_type.elem_type if encoder is not None else TensorProto.FLOAT
     nodes, x = [], "features"
@@ -259,4 +268,4 @@ def to_safetensors(classifier, path, *, encoder=None, layer=None):
     tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith(layer + ".")}
     tensors[f"{layer}.weight"] = np.ascontiguousarray(classifier._weights, np.float32)
     tensors[f"{layer}.bias"] = np.ascontiguousarray(classifier._bias, np.float32)
-    save_file(tensors, path, metadata={"format": "pt", "classes": "\n".join(map(str, classifier.classes_))})
+    save_file(tensors, path, metadata={"format": "pt", "classes": "\n".join(map(_name, classifier.classes_))})

@@ -1,4 +1,5 @@
 """Trained classifiers in other libraries: the same predictions there. What is not installed is shown as skipped."""
+import copy
 import json
 import subprocess
 import sys
@@ -173,6 +174,11 @@ class Interchange(unittest.TestCase):
         odds = 1 / (1 + np.exp(-classifier.decision_function(x)))
         np.testing.assert_allclose(classifier.predict_proba(x), odds / odds.sum(axis=1, keepdims=True), atol=1e-6)
 
+    def of_classes(self, classes):
+        classifier = copy.copy(self.three)
+        classifier.classes_ = classes
+        return classifier
+
     def test_onnx(self):
         onnx, runtime = module(self, "onnx"), module(self, "onnxruntime")
         for classifier in self.every():
@@ -182,6 +188,15 @@ class Interchange(unittest.TestCase):
             label, probabilities = session.run(None, {"features": self.x})
             self.assertEqual(label.tolist(), classifier.predict(self.x).tolist())
             np.testing.assert_allclose(probabilities, classifier.predict_proba(self.x), atol=1e-5)
+        # Labels are the classes, of whatever kind.
+        for classes in (np.array([b"a", "\u00e9".encode(), b"c"]), np.array([1.0, 2.0, 4.0]), np.array([3, 4, 7], np.uint8)):
+            classifier = self.of_classes(classes)
+            session = runtime.InferenceSession(classifier.to_onnx().SerializeToString(), providers=["CPUExecutionProvider"])
+            label, = session.run(["label"], {"features": self.x})
+            expected = [c.decode() if isinstance(c, bytes) else c for c in classifier.predict(self.x).tolist()]
+            self.assertEqual(label.tolist(), expected)
+        with self.assertRaisesRegex(ValueError, "no UTF-8"):
+            self.of_classes(np.array([b"a", b"b", b"\xff"])).to_onnx()
         # Behind an encoder, here of one layer, of opsets and precisions that exports have and with a name that the head might
         # have.
         from onnx import TensorProto, helper, numpy_helper
@@ -238,7 +253,11 @@ class Interchange(unittest.TestCase):
 
     def test_safetensors(self):
         module(self, "safetensors")
+        from safetensors import safe_open
         from safetensors.numpy import load_file
+        self.of_classes(np.array([b"a", b"b", b"c"])).to_safetensors(self.folder / "bytes.safetensors")
+        with safe_open(self.folder / "bytes.safetensors", "numpy") as file:
+            self.assertEqual(file.metadata()["classes"], "a\nb\nc")
         model, files, X, classifier = self.pictures_classifier()
         for layer in ("head", "classifier"):
             classifier.to_safetensors(self.folder / "head.safetensors", layer=layer)

@@ -102,6 +102,12 @@ void add_values(py::module_& m) {
       .def_property_readonly("digest", &ParameterSet::digest)
       .def_property_readonly("insecure", &ParameterSet::insecure)
       .def("json", &ParameterSet::json)
+      .def("__reduce__",
+           [](const py::object& self) {
+             const py::object made = py::module_::import("operator")
+                                         .attr("methodcaller")("from_json", self.attr("json")());
+             return py::make_tuple(made, py::make_tuple(py::type::of(self)));
+           })
       .def("__repr__",
            [](const ParameterSet& set) { return "<blindtuner.ParameterSet " + set.name() + ">"; });
 

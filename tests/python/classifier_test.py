@@ -18,6 +18,7 @@ from python_base import OWNER, SERVER, main, need
 need("sklearn")
 import numpy as np
 import sklearn.utils.estimator_checks as checks
+from sklearn.base import clone
 from sklearn.datasets import load_iris, make_blobs
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -107,6 +108,11 @@ class Estimator(unittest.TestCase):
         search = GridSearchCV(pipeline, {"encryptedclassifier__max_iter": [1, 2]}, cv=2, error_score="raise").fit(x, y)
         self.assertGreater(search.best_score_, 0.7)
         again = pickle.loads(pickle.dumps(search.best_estimator_))
+        # A set of parameters in the place of its name goes along.
+        by_set = clone(small(parameters=blindtuner.ParameterSet.named("InsecureTest10")))
+        for other in (by_set, pickle.loads(pickle.dumps(by_set))):
+            self.assertEqual(other.parameters.digest, blindtuner.ParameterSet.named("InsecureTest10").digest)
+        GridSearchCV(by_set, {"max_iter": [1]}, cv=2, error_score="raise").fit(x, y)
         self.assertTrue((again.predict(x) == search.predict(x)).all())
 
     def test_keys_and_data_go_with_the_call(self):

@@ -18,22 +18,23 @@
 #pragma GCC visibility push(default)
 namespace blindtuner {
 
-/// What is left out is the preset's (docs/TRAINING.md).
+/// What is left out is the preset's (docs/TRAINING.md), and what is given stands: a 0 is refused where it is no setting.
 struct FinetuningOptions {
   std::string preset = "auto";  ///< "fast", "thorough", "paper"; "auto": chosen by training in the clear
   std::string configuration{};  ///< JSON: all of a training's settings, in the place of the preset's
-  std::string head{};           ///< what is trained for; empty: the configuration's, softmax
-  std::string softmax{};        ///< family of circuits, as TrainingOptions::softmax; empty: the preset's
-  double range = 0;             ///< as TrainingOptions::range
-  int steps = 0, epochs = 0;    ///< one of the two, or neither
-  double learning_rate = 0;
-  std::size_t batch = 0;
-  int validation_every = -1;     ///< steps from one round to the next; 0: a pass over the data
+  std::optional<std::string> head{};     ///< what is trained for; none: the configuration's, softmax
+  std::optional<std::string> softmax{};  ///< family of circuits, as TrainingOptions::softmax
+  std::optional<double> range{};         ///< scores that the circuit is to stand, in magnitude: 1 to 10^4
+  std::optional<int> steps{}, epochs{};   ///< one of the two, or neither: 1 to 100,000
+  std::optional<double> learning_rate{};  ///< of the first step: 1e-12 to 1e6
+  std::optional<std::size_t> batch{};     ///< samples a step: 1 to 2^30
+  std::optional<int> validation_every{};  ///< steps from one round to the next; 0: a pass over the data
   std::optional<double> l2{};
   std::optional<bool> whitened{};  ///< whether features are whitened
   std::optional<double> epsilon{};  ///< and by which eps, above 0
-  double validation_fraction = -1;  ///< held out where there is no validation set; 0: no early stopping
-  int patience = 3;                 ///< rounds without a smaller loss before the run ends
+  /// Share held out where there is no validation set, below 1; 0: no early stopping.
+  std::optional<double> validation_fraction{};
+  int patience = 3;  ///< rounds without a smaller loss before the run ends
   /// Strength of making classes of different sizes count alike, 0 to 1; none: what is best on held-out parts.
   std::optional<double> balance = 0;
   /// In its place: how much each class counts, one above 0 a class.

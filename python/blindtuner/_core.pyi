@@ -227,18 +227,18 @@ class FinetuningOptions:
     def configuration(self) -> str: ...
     @configuration.setter
     def configuration(self, value: Union[dict[str, Any], str, None]) -> None: ...
-    head: str
-    softmax: str
-    range: float
-    steps: int
-    epochs: int
-    learning_rate: float
-    batch: int
-    validation_every: int
+    head: Optional[str]
+    softmax: Optional[str]
+    range: Optional[float]
+    steps: Optional[int]
+    epochs: Optional[int]
+    learning_rate: Optional[float]
+    batch: Optional[int]
+    validation_every: Optional[int]
     l2: Optional[float]
     whitened: Optional[bool]
     epsilon: Optional[float]
-    validation_fraction: float
+    validation_fraction: Optional[float]
     patience: int
     balance: Optional[float]
     class_weights: list[float]

@@ -93,7 +93,7 @@ class EncryptedClassifier(ClassifierMixin, BaseEstimator):
     whitening : whether features are whitened, or the eps of it.
     head : what is trained for: "softmax", "sigmoid" (every class against all others), "squared" (least squares).
     softmax : family of circuits: "default", "guaranteed" or "wide" (larger scores, more time).
-    score_range : magnitude of scores that the circuit is to stand.
+    score_range : magnitude of scores that the circuit is to stand, 1 to 10^4.
     validation_fraction : share of every class that is held out for early stopping; 0: none, all steps are done.
         None: a tenth, 3000 samples at most, or 0 where no class has so many.
     patience : rounds of validation without a smaller loss before training stops.
@@ -150,17 +150,18 @@ class EncryptedClassifier(ClassifierMixin, BaseEstimator):
         options = _core.FinetuningOptions()
         options.preset = self.preset
         options.configuration = self.configuration
-        for name, value, least in (("score_range", self.score_range, 0), ("batch_size", self.batch_size, 1)):
+        for name, value, least in (("max_iter", self.max_iter, 1), ("batch_size", self.batch_size, 1), ("score_range", self.score_range, 1),
+                                   ("validation_every", self.validation_every, 0),
+                                   ("validation_fraction", self.validation_fraction, 0)):
             if value is not None and not value >= least:
                 raise ValueError(f"{name}: {value}, expected a number from {least}")
+        if self.learning_rate is not None and not self.learning_rate > 0:
+            raise ValueError(f"learning_rate: {self.learning_rate}, expected a number above 0")
         for field, value in (("steps", self.max_iter), ("learning_rate", self.learning_rate), ("batch", self.batch_size),
                              ("head", self.head), ("softmax", self.softmax), ("range", self.score_range),
                              ("validation_fraction", self.validation_fraction),
                              ("validation_every", self.validation_every)):
-            if value is not None:
-                setattr(options, field, value)
-        if self.max_iter is not None and self.max_iter < 1:
-            raise ValueError(f"max_iter: {self.max_iter}, expected 1 or more")
+            setattr(options, field, value)
         options.l2, options.patience, options.unchecked = self.l2, self.patience, self.unchecked
         if self.whitening is None or isinstance(self.whitening, (bool, np.bool_)):
             options.whitened = None if self.whitening is None else bool(self.whitening)

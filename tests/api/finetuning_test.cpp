@@ -60,6 +60,20 @@ TEST(Finetuning, WhatIsWrongIsRefusedBeforeAnyWork) {
   };
   EXPECT_THROW((void)run(with([](auto& o) { o.preset = "none"; })), ContractError);
   EXPECT_THROW((void)run(with([](auto& o) { o.epochs = 2; })), ContractError);
+  // What is left out is none, and never a number.
+  EXPECT_THROW((void)run(with([](auto& o) { o.learning_rate = 0; })), ContractError);
+  EXPECT_THROW((void)run(with([](auto& o) { o.steps = 0; })), ContractError);
+  EXPECT_THROW((void)run(with([](auto& o) {
+                 o.steps.reset();
+                 o.epochs = 0;
+               })),
+               ContractError);
+  EXPECT_THROW((void)run(with([](auto& o) { o.batch = 0; })), ContractError);
+  EXPECT_THROW((void)run(with([](auto& o) { o.range = 0; })), ContractError);
+  EXPECT_THROW((void)run(with([](auto& o) { o.validation_every = -1; })), ContractError);
+  EXPECT_THROW((void)run(with([](auto& o) { o.validation_fraction = -1; })), ContractError);
+  EXPECT_THROW((void)run(with([](auto& o) { o.softmax = ""; })), ContractError);
+  EXPECT_THROW((void)run(with([](auto& o) { o.head = ""; })), DataError);
   EXPECT_THROW((void)run(with([](auto& o) { o.class_weights = {1}; })), ContractError);
   EXPECT_THROW((void)run(with([](auto& o) { o.class_weights = {1, 0}; })), ContractError);
   EXPECT_THROW((void)run(with([](auto& o) { o.balance = 2; })), ContractError);

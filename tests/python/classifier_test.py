@@ -123,7 +123,9 @@ class Estimator(unittest.TestCase):
             self.assertNotIn(b"keys", pickle.dumps({k: v for k, v in vars(classifier).items() if k != "report_"}))
             for wrong in ({"configuration": {"batch_size": -1}}, {"head": "none"}, {"whitening": -1.0},
                           {"class_weight": "even"}, {"class_weight": {"0": 100}}, {"class_weight": {7: 2}},
-                          {"class_weight": [1, 1, 1]}, {"score_range": np.nan}, {"batch_size": 0}, {"max_iter": 0}, {"preset": "none"}, {"random_state": -1},
+                          {"class_weight": [1, 1, 1]}, {"score_range": np.nan}, {"score_range": 0}, {"batch_size": 0}, {"max_iter": 0},
+                          {"learning_rate": 0}, {"learning_rate": -1}, {"learning_rate": np.nan}, {"validation_fraction": -1}, {"validation_every": -1},
+                          {"head": ""}, {"softmax": ""}, {"preset": "none"}, {"random_state": -1},
                           {"server": lambda task: 1 / 0}):
                 with self.subTest(wrong), self.assertRaises((ValueError, RuntimeError, ZeroDivisionError)):
                     small(folder=folder, **wrong).fit(x, y)

@@ -6,11 +6,6 @@
 #include "base/json.h"
 
 namespace blindtuner {
-namespace {
-
-constexpr double kMaxRange = 1e4;  // as --range
-
-}  // namespace
 
 learn::TrainingConfig config_of(const TrainingOptions& options, std::size_t classes) {
   require(options.range == 0 || (options.range >= 1 && options.range <= kMaxRange),

@@ -8,6 +8,8 @@
 
 namespace blindtuner {
 
+inline constexpr double kMaxRange = 1e4;  ///< as --range
+
 /// For so many classes. Throws DataError.
 learn::TrainingConfig config_of(const TrainingOptions& options, std::size_t classes);
 const learn::HeadCircuit& circuit_of(const TrainingOptions& options,

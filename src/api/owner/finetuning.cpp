@@ -24,6 +24,8 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
+constexpr std::size_t kMaxBatch = std::size_t{1} << 30;  // as --batch
+
 /// Classes that labels show, as the command counts them.
 features::Dataset copy_of(const DataSet& data, int classes) {
   require(data.labels.size() == data.samples(), "as many labels as samples");
@@ -44,16 +46,24 @@ int classes_of(const DataSet& data) {
 
 void check(const FinetuningOptions& o, int classes) {
   const auto number = [](double x) { return std::isfinite(x); };
+  const auto within = [](const auto& given, auto least, auto most) {
+    return !given || (*given >= least && *given <= most);
+  };
   require(o.preset == "auto" || o.preset == "fast" || o.preset == "thorough" || o.preset == "paper",
           "a preset: auto, fast, thorough or paper");
-  require(o.steps >= 0 && o.epochs >= 0 && (o.steps == 0 || o.epochs == 0),
-          "a number of steps or of epochs");
-  require(number(o.learning_rate) && o.learning_rate >= 0, "a learning rate above 0, or 0");
+  require(!o.softmax || !o.softmax->empty(), "the name of a family of circuits");
+  require(within(o.range, 1.0, kMaxRange), "a range of 1 to 10^4");
+  require(within(o.steps, 1, learn::kMaxSteps) && within(o.epochs, 1, learn::kMaxSteps) &&
+              !(o.steps && o.epochs),
+          "a number of steps or of epochs, 1 to 100,000");
+  require(within(o.learning_rate, learn::kMinRate, learn::kMaxRate),
+          "a learning rate of 1e-12 to 1e6");
+  require(within(o.batch, std::size_t{1}, kMaxBatch), "a batch of 1 to 2^30 samples");
   require(!o.epsilon || (number(*o.epsilon) && *o.epsilon > 0), "an epsilon above 0");
   require(!o.l2 || number(*o.l2), "a finite l2");
-  require(o.validation_every >= -1, "steps between rounds, 0, or -1");
-  require(o.validation_fraction == -1 || (o.validation_fraction >= 0 && o.validation_fraction < 1),
-          "a fraction to validate with, 0, or -1");
+  require(within(o.validation_every, 0, learn::kMaxSteps), "steps between rounds, or 0");
+  require(!o.validation_fraction || (*o.validation_fraction >= 0 && *o.validation_fraction < 1),
+          "a fraction to validate with, or 0");
   require(o.patience >= 1 && o.patience <= reference::kMaxPatience, "a patience of 1 to 10,000");
   require(!o.balance || (*o.balance >= 0 && *o.balance <= 1), "a strength of balance, 0 to 1");
   require(o.class_weights.empty() || o.class_weights.size() == static_cast<std::size_t>(classes),
@@ -69,22 +79,22 @@ party::FinetuningSettings settings_of(const FinetuningOptions& o, const features
   if (!o.configuration.empty()) {
     wishes.config =
         config_of({.configuration = o.configuration}, static_cast<std::size_t>(train.classes));
-    if (!o.head.empty()) wishes.config->head = o.head;
+    if (o.head) wishes.config->head = *o.head;
   }
-  if (!o.head.empty()) wishes.head = o.head;
-  wishes.steps = o.steps;
-  wishes.epochs = o.epochs;
-  wishes.learning_rate = o.learning_rate;
-  wishes.batch = o.batch;
-  wishes.validation_every = o.validation_every;
+  if (o.head) wishes.head = *o.head;
+  wishes.steps = o.steps.value_or(0);
+  wishes.epochs = o.epochs.value_or(0);
+  wishes.learning_rate = o.learning_rate.value_or(0);
+  wishes.batch = o.batch.value_or(0);
+  wishes.validation_every = o.validation_every.value_or(-1);
   wishes.l2 = o.l2;
   wishes.whitened = o.whitened;
   wishes.epsilon = o.epsilon;
-  wishes.softmax = o.softmax;
-  wishes.range = o.range;
-  wishes.validation_fraction = o.validation_fraction;
+  wishes.softmax = o.softmax.value_or("");
+  wishes.range = o.range.value_or(0);
+  wishes.validation_fraction = o.validation_fraction.value_or(-1);
   party::FinetuningSettings s = party::settings_of(wishes, train);
-  if (o.validation_fraction < 0 && !validated) {
+  if (!o.validation_fraction && !validated) {
     // A preset's share of few samples may be none.
     const auto counts = features::class_counts(train.labels, train.classes);
     if (std::none_of(counts.begin(), counts.end(), [&](std::size_t n) {

@@ -17,6 +17,7 @@ except ImportError as error:
 
 from . import _core, interchange
 from .progress import bars
+from .samples import numbers, require_unmasked
 from .scratch import scratch
 
 try:
@@ -27,18 +28,6 @@ except ImportError:  # before scikit-learn 1.6
 
 
 _PRECISIONS = [np.float64, np.float32]  # what single precision does not hold of the former is refused
-
-
-def _numbers(X):
-    """X, of which scikit-learn would make numbers where there are none, and take what a mask hides."""
-    if np.ma.is_masked(X):
-        raise ValueError("features: some are masked, expected a number each")
-    types = X.dtypes if hasattr(X, "dtypes") else [X.dtype if hasattr(X, "dtype") else np.asarray(X).dtype]
-    for kind in types:
-        if getattr(kind, "kind", "O") in "SUMm" or str(kind).startswith("str") or (
-                kind == object and any(isinstance(value, (str, bytes)) for value in np.asarray(X, object).flat)):
-            raise ValueError(f"features: some are of {kind} that is no number: expected a number each")
-    return X
 
 
 def _places(labels, classes, none):
@@ -196,9 +185,8 @@ class EncryptedClassifier(ClassifierMixin, BaseEstimator):
         """Trains on ciphertexts.
 
         validation : samples and labels for early stopping, (X, y), in the place of a part of the training set."""
-        if np.ma.is_masked(y):
-            raise ValueError("labels: some are masked, expected one a sample")
-        X, y = validate_data(self, _numbers(X), y, dtype=_PRECISIONS, order="C")
+        require_unmasked(y, "labels", "one a sample")
+        X, y = validate_data(self, numbers(X), y, dtype=_PRECISIONS, order="C")
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
@@ -208,7 +196,8 @@ class EncryptedClassifier(ClassifierMixin, BaseEstimator):
         self._weigh(options, self.classes_)
         held = {}
         if validation is not None:
-            held_x, held_y = validate_data(self, _numbers(validation[0]), validation[1], dtype=_PRECISIONS, order="C", reset=False)
+            require_unmasked(validation[1], "validation: labels", "one a sample")
+            held_x, held_y = validate_data(self, numbers(validation[0]), validation[1], dtype=_PRECISIONS, order="C", reset=False)
             places = _places(held_y, self.classes_, "validation: the label {!r} is none of the training set's")
             held = {"validation_x": held_x, "validation_y": places}
         context = _core.Context(threads=self.threads, allow_insecure=True)
@@ -231,7 +220,7 @@ class EncryptedClassifier(ClassifierMixin, BaseEstimator):
     def decision_function(self, X):
         """Scores of every class, a row a sample; of two classes how much larger the second's is."""
         check_is_fitted(self)
-        X = validate_data(self, _numbers(X), dtype=_PRECISIONS, reset=False)
+        X = validate_data(self, numbers(X), dtype=_PRECISIONS, reset=False)
         scores = X @ self.coef_.T + self.intercept_
         return scores[:, 0] if len(self.classes_) == 2 else scores
 
@@ -241,7 +230,7 @@ class EncryptedClassifier(ClassifierMixin, BaseEstimator):
         scikit-learn's have none."""
         check_is_fitted(self)
         interchange.require_probabilities(self)
-        X = validate_data(self, _numbers(X), dtype=_PRECISIONS, reset=False)
+        X = validate_data(self, numbers(X), dtype=_PRECISIONS, reset=False)
         scores = X @ self._weights.T + self._bias
         head = self.report_["config"].get("head", "softmax")
         if head == "softmax":

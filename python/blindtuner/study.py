@@ -11,6 +11,7 @@ import numpy as np
 
 from . import _core
 from .progress import bars
+from .samples import numbers, require_unmasked
 
 _PAUSE = 0.1  # seconds between looks at the exchange
 
@@ -242,8 +243,7 @@ class Study(_Party):
         def labels_of(y):
             if y is None:
                 return None
-            if np.ma.is_masked(y):
-                raise _core.DataError("labels: some are masked, expected one a row")
+            require_unmasked(y, "labels", "one a row")
             y = np.asarray(y)
             if class_numbers or y.ndim != 1:
                 return y  # which the library refuses where they are none
@@ -330,6 +330,7 @@ def _warn(text):
 
 def _rows_of(X, names):
     """Columns by name, as the command puts a table's in order."""
+    X = numbers(X)
     if names and hasattr(X, "columns"):
         there = [str(column) for column in X.columns]
         if sorted(there) != sorted(names):

@@ -95,12 +95,11 @@ void tell(const py::object& function, const Arguments&... arguments) {
   if (!function.is_none()) function(arguments...);
 }
 
-/// numpy would make numbers of texts, times and real parts, and take what a mask hides.
+/// DataError for what is no number and for what a mask hides, by one rule with the classes.
+inline py::module_ sample_rules() { return py::module_::import("blindtuner.samples"); }
+
 inline Rows rows_of(const py::object& x) {
-  const std::string kNumbers = "expected a number each";
-  if (py::module_::import("numpy").attr("ma").attr("is_masked")(x).cast<bool>())
-    throw DataError("features: some are masked, expected a number each");
-  const auto array = py::array::ensure(x);
+  const auto array = py::array::ensure(sample_rules().attr("numbers")(x));
   if (!array) throw DataError("features: no array of numbers can be made of them");
   if (std::string_view("fiubO").find(array.dtype().kind()) == std::string_view::npos)
     throw DataError("features: an array of " + py::str(array.dtype()).cast<std::string>() +
@@ -109,11 +108,8 @@ inline Rows rows_of(const py::object& x) {
     throw DataError("features: an array of shape " +
                     py::str(array.attr("shape")).cast<std::string>() +
                     ", expected samples x features");
-  if (array.dtype().kind() == 'O')  // of which numpy would make numbers, too
-    for (const py::handle value : array.attr("ravel")())
-      if (py::isinstance<py::str>(value)) throw DataError("features: some are texts: " + kNumbers);
   auto rows = Rows::ensure(array);
-  if (!rows) throw DataError("features: some are no numbers, or missing: " + kNumbers);
+  if (!rows) throw DataError("features: some are no numbers, or missing: expected a number each");
   const bool is_held = array.itemsize() <= (array.dtype().kind() == 'f' ? 4 : 2);
   if (!is_held && array.dtype().kind() != 'b') {
     const auto exact =
@@ -135,6 +131,7 @@ inline DataSet set_of(const Rows& x, const std::vector<int>& labels = {}) {
 /// numpy would cut fractions and wrap what an int does not hold.
 inline std::vector<int> labels_of(const py::object& y) {
   if (y.is_none()) return {};
+  sample_rules().attr("require_unmasked")(y, "labels", "one a sample");
   const auto array = py::array::ensure(y);
   if (!array) throw DataError("labels: no array can be made of them");
   if (array.ndim() != 1 || (array.dtype().kind() != 'i' && array.dtype().kind() != 'u'))

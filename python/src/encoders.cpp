@@ -32,6 +32,9 @@ PictureView view_of(const py::handle& picture, std::size_t place, std::vector<py
     const std::string_view bytes = py::reinterpret_borrow<py::bytes>(picture);
     return {.bytes = {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}};
   }
+  if (py::hasattr(picture, "mask"))
+    sample_rules().attr("require_unmasked")(picture, "picture " + std::to_string(place),
+                                            "all of its pixels");
   const bool of_bytes = py::isinstance<py::array_t<std::uint8_t>>(picture);
   const Bytes array = of_bytes ? Bytes::ensure(picture) : Bytes();
   if (!of_bytes || array.ndim() < 2 || array.ndim() > 3 ||

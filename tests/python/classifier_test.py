@@ -1,5 +1,6 @@
 """EncryptedClassifier: scikit-learn's own checks of an estimator, and what comes out of it."""
 import contextlib
+import datetime
 import io
 import json
 import os
@@ -136,12 +137,14 @@ class Estimator(unittest.TestCase):
                 small(folder=folder).fit(x + [0, 1.7e9, 0, 0], y)
             # Texts, dates, and what a mask hides, of all of which numpy makes numbers.
             hidden = np.arange(len(x)) == 3
-            for values in (x.astype(str), x.astype(str).astype(object), x.astype("M8[s]"),
-                           np.ma.array(x, mask=np.broadcast_to(hidden[:, None], x.shape))):
+            for values in (x.astype(str), x.astype(str).astype(object), x.astype("S").astype(object), x.astype("M8[s]"),
+                           x.astype("M8[s]").astype(object), np.ma.array(x, mask=np.broadcast_to(hidden[:, None], x.shape)),
+                           [np.ma.array(row, mask=np.full(4, hide)) for row, hide in zip(x, hidden)]):
                 with self.assertRaisesRegex(ValueError, "features: some are .*: expected a number each|features: some are masked"):
                     small(folder=folder).fit(values, y)
-            with self.assertRaisesRegex(ValueError, "labels: some are masked"):
-                small(folder=folder).fit(x, np.ma.array(y, mask=hidden))
+            for labels, validation in ((np.ma.array(y, mask=hidden), None), (y, (x, np.ma.array(y, mask=hidden)))):
+                with self.assertRaisesRegex(ValueError, "labels: some are masked"):
+                    small(folder=folder).fit(x, labels, validation=validation)
             with self.assertRaisesRegex(ValueError, "validation: the label 'x' is none of"):
                 small(folder=folder).fit(x, y, validation=(x[:3], ["x", "y", "x"]))
             self.assertEqual(os.listdir(folder), [])
@@ -234,6 +237,30 @@ EncryptedClassifier(1, preset="fast", parameters="InsecureTest10", batch_size=16
                 self.assertEqual(classifier.classes_.tolist(), expected.classes_.tolist())
                 np.testing.assert_allclose(classifier.coef_, expected.coef_, rtol=1e-2, atol=1e-2)
                 self.assertGreater(classifier.score(frames.DataFrame(columns), frames.Series(names)), 0.85)
+
+
+    def test_what_is_no_number_in_frames_of_pandas_and_polars(self):
+        when, days = [datetime.datetime(2020, 1, 1 + i % 9) for i in range(20)], [datetime.date(2020, 1, 1 + i % 9) for i in range(20)]
+        texts, y = [str(i) for i in range(20)], np.arange(20) % 2
+        for module in ("pandas", "polars"):
+            with self.subTest(module):
+                try:
+                    frames = __import__(module)
+                except ImportError:
+                    self.skipTest(f"{module} is not there")
+                columns = {"moments": when, "days": days, "spans": [at - when[0] for at in when], "texts": texts}
+                if module == "pandas":
+                    columns["categories"] = frames.Categorical(texts)
+                else:
+                    columns["categories"] = frames.Series(texts, dtype=frames.Categorical)
+                    columns["hours"] = [at.time() for at in when]
+                for name, column in columns.items():
+                    frame = frames.DataFrame({"x": np.arange(20.0), name: column})
+                    for call in (small().fit, lambda x, y: blindtuner.Whitening.fit(x)):
+                        with self.subTest(module, column=name), self.assertRaisesRegex(blindtuner.DataError, "is no number"):
+                            call(frame, y)
+                frame = frames.DataFrame({"x": np.arange(20.0), "whole": np.arange(20) % 7, "true": np.arange(20) % 3 == 1})
+                self.assertEqual(blindtuner.Whitening.fit(frame).features, 3)
 
 
 def clouds(samples, seed):

@@ -182,6 +182,7 @@ class Extractor(unittest.TestCase):
                               ([np.zeros((3, 3, 4), np.uint8)], "picture 0: expected"),
                               (self.table, "give kind='pictures' or 'texts'"),
                               ([b"no picture"], "picture 0: "),
+                              (np.ma.masked_equal(np.repeat(np.uint8([0, 1]), 27).reshape(2, 3, 3, 3), 1), "picture 1: some are masked"),
                               ([self.files[0], 7], "picture 1: expected"),
                               (np.array([self.files[:2], self.files[2:4]], object), "an array of 2 x 2 objects")):
             with self.assertRaisesRegex(ValueError, said):

@@ -227,8 +227,15 @@ class Errors(Folders):
         self.refused(bt.ContractError, "labels", owner.encrypt, x, y[1:], file)
         self.refused(bt.DataError, "no use 'tests'", owner.encrypt, x, y, file, use="tests")
         for dtype, strange in (("<U", x.astype(str)), ("complex", x + 1j), ("datetime", x.astype("datetime64[s]"))):
-            self.refused(bt.DataError, dtype + ".*real numbers", owner.encrypt, strange, y, file)
-        self.refused(bt.DataError, "masked", owner.encrypt, np.ma.masked_array(x, mask=x > 0), y, file)
+            self.refused(bt.DataError, dtype + ".*number", owner.encrypt, strange, y, file)
+        self.refused(bt.DataError, "features: some are masked", owner.encrypt, np.ma.masked_array(x, mask=x > 0), y, file)
+        masked = [np.ma.masked_array(row, mask=row > 0) for row in x]
+        self.refused(bt.DataError, "features: some are masked", owner.encrypt, masked, y, file)
+        self.refused(bt.DataError, "labels: some are masked", owner.encrypt, x, np.ma.masked_array(y, mask=y == 1), file)
+        self.refused(bt.DataError, "labels: some are masked", bt.finetune, x, np.ma.masked_array(y, mask=y == 1), file, print)
+        for strange in ([[b"1"] * WIDTH] * SAMPLES, np.full(x.shape, b"1", object), np.full(x.shape, "1", object)):
+            self.refused(bt.DataError, "is no number", owner.encrypt, strange, y, file)
+            self.refused(bt.DataError, "is no number", bt.Whitening.fit, strange, 0.1, CONTEXT)
         self.refused(bt.DataError, r"\(128, 0\)", owner.encrypt, x[:, :0], y, file)
         self.assertFalse(file.exists())
         owner.encrypt(x.tolist(), y.tolist(), file, mixed=False)

@@ -173,6 +173,8 @@ class Studies(unittest.TestCase):
         for values in (np.array([["1"] * 3], object), np.array([[{}] * 3], object)):
             with self.assertRaisesRegex(bt.DataError, "features: some are .*: expected a number each"):
                 north.contribute(values, NAMES[:1])
+        with self.assertRaisesRegex(bt.DataError, "features: some are masked"):
+            north.contribute([np.ma.array(row, mask=row > 0) for row in x], NAMES[y])
         with self.assertRaisesRegex(bt.DataError, "labels: some are masked"):
             north.contribute(x, np.ma.array(NAMES[y], mask=y))
         with self.assertRaisesRegex(bt.DataError, "the study matches no rows by them"):

@@ -42,12 +42,16 @@ Sha256Digest chain_step(const Sha256Digest& before, std::span<const Ciphertext> 
   return hash.finish();
 }
 
-std::string transcript_fingerprint(const Transcript& transcript) {
+Sha256Digest transcript_digest(const Transcript& transcript) {
   Sha256 hash;
   hash.add("blindtuner training 1").add(chain_begin(transcript));
   // Every step: of one that nobody has computed again the last says nothing of those before it.
   for (const Sha256Digest& step : transcript.steps) hash.add(step);
-  return fingerprint(hash.add(transcript.model).finish());
+  return hash.add(transcript.model).finish();
+}
+
+std::string transcript_fingerprint(const Transcript& transcript) {
+  return fingerprint(transcript_digest(transcript));
 }
 
 std::string transcript_text(const Transcript& transcript, const SigningKey& key) {

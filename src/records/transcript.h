@@ -39,7 +39,9 @@ Sha256Digest chain_begin(const Transcript& transcript);
 /// What a step with this gradient is, behind the one that `before` stands for.
 Sha256Digest chain_step(const Sha256Digest& before, std::span<const Ciphertext> gradient);
 
-/// What people compare who speak of one training: it stands for all that a transcript says but who has signed it.
+/// Of all that a transcript says but who has signed it.
+Sha256Digest transcript_digest(const Transcript& transcript);
+/// Its first half, in the form in which people compare who speak of one training.
 std::string transcript_fingerprint(const Transcript& transcript);
 
 /// transcript.server is the key's.

@@ -269,6 +269,9 @@ class Study(Base):
         self.assertTrue(kept.exists())
         self.assertEqual((self.exchange / "transcript-s1-server").read_text(),
                          (self.folder / "south/s1/transcript").read_text())
+        model = json.loads(json.loads((self.exchange / "transcript-s1-server").read_text())["transcript"])["model"]
+        self.refused(run(SERVER, "study", "--audit", "4", "--audited", model, *place), f"{model} was not audited")
+        self.refused(run(SERVER, "study", "--audit", "4", "--audited", "ab", *place), "is not a digest of 64")
         self.refused(run(SERVER, "study", "--audit", "5", *place), "has the steps 1 to 4")
         self.refused(run(SERVER, "study", "--audit", "4-2", *place), "--audit: '4-2' is neither")
         self.refused(run(SERVER, "study", "--audit", "", *place), "--audit is empty")  # and not the study's server

@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <memory>
+#include <span>
 
 #include "app/common/options.h"
 #include "app/owner/keys.h"
@@ -15,6 +16,7 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/path.h"
+#include "base/sha256.h"
 #include "party/owner/study/gain.h"
 #include "party/owner/study/leaving_out.h"
 #include "party/study/draft.h"
@@ -149,14 +151,20 @@ void run(const CommonOptions& common, const StudyRunOptions& o) {
   options.without = o.without;
   options.holds_answer = o.hold;
   if (o.audit)
-    options.audit = [&, program = checked_server_program(o.server)](const fs::path& folder) {
+    options.audit = [&, program = checked_server_program(o.server)](
+                        const fs::path& folder, std::span<const Sha256Digest> digests) {
+      std::string audited;
+      for (const Sha256Digest& digest : digests)
+        audited += (audited.empty() ? "" : ",") + to_hex(digest);
       std::vector<std::string> arguments = {"study",
                                             "--audit",
                                             "all",
                                             "--folder",
                                             folder.string(),
                                             "--exchange",
-                                            place.exchange.string()};
+                                            place.exchange.string(),
+                                            "--audited",
+                                            audited};
       if (common.allow_insecure) arguments.emplace_back("--allow-insecure-parameters");
       try {
         run_program(common, program, "audit", arguments);

@@ -55,7 +55,8 @@ std::vector<int> parse_steps(const std::string& option, const std::string& text)
 }
 
 void print_audit(const CommonOptions& common, AuditTask task, const std::string& name,
-                 const nlohmann::json& more, const std::string& words) {
+                 std::span<const Sha256Digest> digests, const nlohmann::json& more,
+                 const std::string& words) {
   const std::string signer = key_fingerprint(task.transcript.server);
   ProgressBar bar("computing again", common.quiet);
   TrainingEvents events;
@@ -68,15 +69,7 @@ void print_audit(const CommonOptions& common, AuditTask task, const std::string&
   };
   const AuditOutcome outcome = audit(std::move(task), events);
   bar.finish();
-  if (outcome.differs)
-    throw DataError(
-        name + ": step " + std::to_string(*outcome.differs) +
-        " is not what the server's inputs give; the steps before it that were looked at are");
-  if (outcome.other_scores)
-    throw DataError(*outcome.other_scores +
-                    ": not the scores that the model of this round has on these rows");
-  if (outcome.model == false)
-    throw DataError(name + ": the model is not what its own steps give, which are right");
+  require_audited(outcome, name, digests);
 
   nlohmann::json report = {
       {"same_steps", outcome.same},
@@ -115,7 +108,7 @@ void run_audit(const CommonOptions& common, const AuditOptions& options) {
   task.data = open_dataset(options.data, info.set, common.quiet);
   if (!options.checkpoint.empty()) task.kept = read_checkpoint(options.checkpoint, info.set);
   task.keys = open_keys_of(options.keys, info.set, common.quiet);
-  print_audit(common, std::move(task), quoted_path(options.transcript));
+  print_audit(common, std::move(task), quoted_path(options.transcript), {});
 }
 
 }  // namespace

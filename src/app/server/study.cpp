@@ -8,8 +8,10 @@
 #include "app/server/audit.h"
 #include "app/server/server.h"
 #include "app/server/server_files.h"
+#include "base/error.h"
 #include "base/path.h"
 #include "base/sha256.h"
+#include "base/utf8.h"
 #include "party/server/study/study_training.h"
 #include "party/study/study_run.h"
 #include "transport/folder/folder_channel.h"
@@ -22,7 +24,16 @@ struct StudyOptions {
   StudyWait wait;
   bool status = false;
   std::string audit;
+  std::vector<std::string> audited;
 };
+
+Sha256Digest digest_given(const std::string& text) {
+  Sha256Digest out{};
+  if (!from_hex(text, out))
+    throw DataError("--audited: '" + printable(text.substr(0, 80)) +
+                    "' is not a digest of 64 hexadecimal digits");
+  return out;
+}
 
 void audit_study(const CommonOptions& common, const StudyOptions& o) {
   require_folder(o.exchange);
@@ -32,6 +43,8 @@ void audit_study(const CommonOptions& common, const StudyOptions& o) {
   StudyServer server(
       {o.folder, std::make_shared<FolderChannel>(o.exchange, role), common.allow_insecure, false});
   const std::vector<int> steps = parse_steps("--audit", o.audit);
+  std::vector<Sha256Digest> digests;
+  for (const std::string& text : o.audited) digests.push_back(digest_given(text));
   if (!common.quiet) std::fprintf(stderr, "adding up the owners' shares again\n");
   AuditTask task = study_audit(server);
   task.steps = steps;
@@ -40,7 +53,7 @@ void audit_study(const CommonOptions& common, const StudyOptions& o) {
   const std::string training =
       task.transcript.steps.empty() ? "" : transcript_fingerprint(task.transcript);
   print_audit(common, std::move(task),
-              server.exchange().channel().place(server.record(kTranscript, server.name())),
+              server.exchange().channel().place(server.record(kTranscript, server.name())), digests,
               {{"fingerprint", fingerprint}, {"training", training}, {"keys", true}},
               "study " + fingerprint + "\n" +
                   (training.empty() ? "" : "training " + training + "\n") +
@@ -92,14 +105,20 @@ void add_study(Program& program) {
         add_study_wait(command, o->wait);
         const Option status =
             command.add_flag("--status", o->status, "only say what is done, and who is waited for");
+        const Option audit = command.add_option(
+            "--audit", o->audit,
+            "add up the keys and compute steps of the training again, from 1, and compare with "
+            "what the server has signed: all, 3,7 or 3,10-12. The exchange is enough; --folder "
+            "may "
+            "be a new one");
+        audit.excludes(status);
         command
             .add_option(
-                "--audit", o->audit,
-                "add up the keys and compute steps of the training again, from 1, and compare with "
-                "what the server has signed: all, 3,7 or 3,10-12. The exchange is enough; --folder "
-                "may "
-                "be a new one")
-            .excludes(status);
+                "--audited", o->audited,
+                "with --audit: fail where what has these digests is not among what was "
+                "computed again: contents of scores or of the model, as the server has said them")
+            .separated_by(',')
+            .needs(audit);
         command.useless({"--once", "--wait"}, [o]() -> std::string {
           return o->status           ? "with --status, which waits for nobody"
                  : !o->audit.empty() ? "with --audit, which waits for nobody"

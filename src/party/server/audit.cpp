@@ -128,6 +128,7 @@ AuditOutcome audit(AuditTask task, const TrainingEvents& events) {
         out.other_scores = scores->name;
         return false;
       }
+      out.audited.push_back(scores->contents);
     }
     ++out.same_rounds;
     return true;
@@ -143,12 +144,31 @@ AuditOutcome audit(AuditTask task, const TrainingEvents& events) {
   if (total > 0 && trainer.done() == total)
     out.model =
         contents_of(task.keys->set, {trainer.model(), said.data_id, said.training}) == said.model;
+  if (out.model == true && out.same.size() == static_cast<std::size_t>(total))
+    out.audited.insert(out.audited.end(), {transcript_digest(said), said.model});
   // The training may have gone on after what became its model.
   while (all && scores != task.scores.cend()) {
     next_step();
     if (!same_scores()) return out;
   }
   return out;
+}
+
+void require_audited(const AuditOutcome& outcome, const std::string& transcript,
+                     std::span<const Sha256Digest> digests) {
+  if (outcome.differs)
+    throw DataError(
+        transcript + ": step " + std::to_string(*outcome.differs) +
+        " is not what the server's inputs give; the steps before it that were looked at are");
+  if (outcome.other_scores)
+    throw DataError(*outcome.other_scores +
+                    ": not the scores that the model of this round has on these rows");
+  if (outcome.model == false)
+    throw DataError(transcript + ": the model is not what its own steps give, which are right");
+  for (const Sha256Digest& digest : digests)
+    if (std::ranges::find(outcome.audited, digest) == outcome.audited.end())
+      throw DataError("what has the digest " + to_hex(digest) +
+                      " was not audited: it is not among what was there to be computed again");
 }
 
 }  // namespace blindtuner::party

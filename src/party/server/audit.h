@@ -4,6 +4,8 @@
 
 #include <memory>
 #include <optional>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "party/server/server_keys.h"
@@ -47,10 +49,18 @@ struct AuditOutcome {
   int same_rounds = 0;  ///< all of whose scores were computed again and are the server's
   /// Name of the first scores that are not; nothing was computed after them.
   std::optional<std::string> other_scores;
+  /// Contents of the records that were computed again and are the server's: of scores and, where every step was and is
+  /// the transcript's, of the model, with the transcript's digest (transcript_digest()).
+  std::vector<Sha256Digest> audited;
 };
 
 /// Throws DataError where keys, data or checkpoint are not what the transcript says, or has no such step, and what the
 /// events throw (TrainingEvents::stop is not asked); ContractError for what is null, or steps that do not rise.
 AuditOutcome audit(AuditTask task, const TrainingEvents& events = {});
+
+/// Throws DataError that names what was wrong, or, of these digests, the first that is not among what was audited: an audit that
+/// finds nothing wrong has looked at what was there, not at what somebody means to go by. transcript: its name, for messages.
+void require_audited(const AuditOutcome& outcome, const std::string& transcript,
+                     std::span<const Sha256Digest> digests);
 
 }  // namespace blindtuner::party

@@ -351,7 +351,7 @@ TEST_F(StudyRoundsTest, ARoundIsComputedAgainBeforeItIsAnswered) {
                                  read_signing_key(path("server") / "identity")));
   }
   std::string said = complaint("b");
-  EXPECT_NE(said.find("round-1-3-s2-server': other scores"), std::string::npos) << said;
+  EXPECT_NE(said.find("round-1-3-s2-server': not the scores"), std::string::npos) << said;
   EXPECT_FALSE(fs::exists(exchange("score-share-1-1-s2-b")));
   EXPECT_TRUE(audited_.empty());
   // Nor does it help to show the honest ones to whoever audits.
@@ -363,6 +363,26 @@ TEST_F(StudyRoundsTest, ARoundIsComputedAgainBeforeItIsAnswered) {
   EXPECT_NE(said.find("another message than 'server' has sent before"), std::string::npos) << said;
   before_audit_ = {};
   fs::remove(path("b") / "seen" / word.filename());
+
+  // Nor to show it nothing of a round, or of the model: what is left is as it must be.
+  const auto hides = [&](const fs::path& file, const fs::path& share) {
+    const fs::path away = path("away");
+    before_audit_ = [=] { fs::rename(file, away); };
+    after_audit_ = [=] { fs::rename(away, file); };
+    const std::size_t before = audited_.size();
+    said = complaint("b");
+    EXPECT_NE(said.find("was not audited"), std::string::npos) << said;
+    EXPECT_FALSE(fs::exists(share));
+    EXPECT_EQ(audited_.size(), before);
+    before_audit_ = after_audit_ = {};
+  };
+  run([&] { return fs::exists(exchange("round-2-3-s2-server")); });
+  hides(exchange("scores-2-1-s2-server"), exchange("score-share-2-1-s2-b"));
+  run([&] { return fs::exists(exchange("vote-3-s2-a")) && fs::exists(exchange("vote-3-s2-c")); });
+  run({"server"});
+  // What another version has audited was what it found.
+  store_text(path("b") / "s2" / "audited", to_hex(model_contents(*party("b").owner)) + "\n");
+  hides(exchange("transcript-s2-server"), exchange("answer-s2-b"));
 
   run();
   EXPECT_EQ(read_json(path("b") / "report.json")["steps"], 2);

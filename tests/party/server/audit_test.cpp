@@ -1,6 +1,8 @@
 // A server's transcript, and who computes its steps again.
 #include "party/server/audit.h"
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 
 #include "features/data/test_files.h"
@@ -100,6 +102,25 @@ TEST_F(Audit, OneBitInAnyStepIsFound) {
               (void)audit(task({}, true, lie(3)));
             }).find("the checkpoint's step 3 is not the transcript's"),
             std::string::npos);
+}
+
+TEST_F(Audit, WhatItHasLookedAtIsKnown) {
+  const Transcript& said = honest().transcript;
+  const std::vector<Sha256Digest> given{transcript_digest(said), said.model};
+  const AuditOutcome all = audit(task({}, true, said));
+  EXPECT_EQ(all.audited, given);
+  require_audited(all, "it", given);
+  Transcript other = said;
+  other.steps.back().front() ^= 1;
+  for (const Sha256Digest& digest : {transcript_digest(other), other.steps.front()})
+    EXPECT_NE(message_of([&] {
+                require_audited(all, "it", std::array{said.model, digest});
+              }).find(to_hex(digest) + " was not audited"),
+              std::string::npos);
+  // A model of which some steps are another's word is not.
+  const AuditOutcome some = audit(task({2, 4}, true, said));
+  EXPECT_EQ(some.model, true);
+  EXPECT_TRUE(some.audited.empty());
 }
 
 TEST_F(Audit, AModelThatIsNotOfItsStepsIsFound) {

@@ -1,5 +1,6 @@
 // An owner's part in opening the model: its share, what is looked at before that is given, and what the model is like.
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "base/atomic_file.h"
@@ -48,15 +49,24 @@ Opening StudyTraining::opening(std::span<const std::string> decryptors) {
   return out;
 }
 
-void StudyTraining::audit(const Sha256Digest& given) {
+void StudyTraining::audit(std::span<const Sha256Digest> given) {
   if (!owner_.audit()) return;
   const fs::path path = owner_.session_folder() / "audited";
-  if (path_exists(path) && holds_digest(path, given)) return;
+  // Of another version than the first, whose audits were of what they found.
+  Sha256 all;
+  all.add("blindtuner study audit 2");
+  for (const Sha256Digest& digest : given) all.add(digest);
+  const Sha256Digest mark = all.finish();
+  if (path_exists(path) && holds_digest(path, mark)) return;
   // The exchange may show whoever audits other messages than this owner has gone by.
   const ScratchFolder folder(owner_.exchange().folder() / ".audit");
   owner_.exchange().copy_heard(folder.path());
-  owner_.audit()(folder.path());
-  write_digest(path, given);
+  owner_.audit()(folder.path(), given);
+  write_digest(path, mark);
+}
+
+void StudyTraining::audit_model(const Sha256Digest& contents, const HeldTranscript& transcript) {
+  audit(std::array{transcript_digest(transcript.transcript), contents});
 }
 
 std::vector<Awaited> StudyTraining::held_back() {
@@ -70,8 +80,7 @@ void StudyTraining::show_share() {
   if (owner_.audit()) {
     Sha256Digest contents{};
     (void)model(contents);
-    (void)held_transcript(owner_, run());
-    audit(contents);
+    audit_model(contents, held_transcript(owner_, run()));
   }
   show(kShareRecord);
 }
@@ -79,8 +88,7 @@ void StudyTraining::show_share() {
 void StudyTraining::say_here() {
   Sha256Digest contents{};
   (void)model(contents);
-  (void)held_transcript(owner_, run());
-  audit(contents);
+  audit_model(contents, held_transcript(owner_, run()));
   owner_.say({kHere,
               owner_.name(),
               owner_.manifest().digest,
@@ -88,17 +96,13 @@ void StudyTraining::say_here() {
               {{"contents", to_hex(contents)}}});
 }
 
-void StudyTraining::keep_transcript() {
-  write_file_atomically(owner_.session_folder() / kTranscript, held_transcript(owner_, run()).text,
-                        kForTheOwner);
-}
-
 void StudyTraining::answer_model() {
   commit(kShareRecord, kModelAnswer, [&](ByteSink& sink) {
     Sha256Digest contents{};
     const ModelFile file = model(contents);
-    keep_transcript();
-    audit(contents);
+    const HeldTranscript transcript = held_transcript(owner_, run());
+    write_file_atomically(owner_.session_folder() / kTranscript, transcript.text, kForTheOwner);
+    audit_model(contents, transcript);
     const std::vector<std::string> named = decryptors_of(owner_, contents);
     Opening asked = opening(named);
     std::optional<secret::joint::OpeningPart> part;
@@ -117,7 +121,8 @@ void StudyTraining::open() {
   Sha256Digest contents{};
   const ModelFile file = model(contents);
   // Who has answered has held it.
-  if (!path_exists(owner_.session_folder() / kTranscript)) keep_transcript();
+  if (const fs::path kept = owner_.session_folder() / kTranscript; !path_exists(kept))
+    write_file_atomically(kept, held_transcript(owner_, run()).text, kForTheOwner);
   const bool outside = owner_.is_recipient();
   const std::vector<std::string> named = decryptors_of(owner_, contents);
   const Opening asked = opening(named);

@@ -15,7 +15,10 @@
 //   sN/opening.part      the sum of the parts that it was handed (secret/private_file.h)
 #pragma once
 
+#include <span>
+
 #include "base/path.h"
+#include "base/sha256.h"
 #include "base/signature.h"
 #include "party/owner/listener.h"
 #include "party/study/member.h"
@@ -49,8 +52,10 @@ struct StudyOwnerOptions {
   /// Gives no share of the model yet: its operator would have the training audited first.
   bool holds_answer = false;
   /// Called before it gives the first share of a round or of the model: audits the training out of the exchange and a folder with what this
-  /// owner has heard, and throws DataError where that is not the study's. None: the owner takes the server's word.
-  std::function<void(const std::filesystem::path& folder)> audit{};
+  /// owner has heard, and throws DataError where that is not the study's, and where what has these digests (require_audited() of
+  /// party/server/audit.h), which is what the share is of, was not audited. None: the owner takes the server's word.
+  std::function<void(const std::filesystem::path& folder, std::span<const Sha256Digest> digests)>
+      audit{};
   Listener listener{};
 };
 
@@ -93,7 +98,7 @@ class StudyOwner : public StudyMember {
   OwnerKeys own_keys();
   const Listener& listener() const { return options_.listener; }
   bool holds_answer() const { return options_.holds_answer; }
-  const std::function<void(const std::filesystem::path&)>& audit() const { return options_.audit; }
+  const auto& audit() const { return options_.audit; }
   const std::vector<std::string>& without() const { return options_.without; }
   void say(const StudyMessage& message);
 

@@ -166,11 +166,10 @@ void StudyTraining::act_in_round() {
         "audit of the whole training; '--audit' looks at each round before it is answered");
   if (owner_.audit()) {
     // All that the server has given of the round.
-    Sha256 given;
-    given.add("blindtuner study round 1").add_number(static_cast<std::uint64_t>(now.round()));
+    std::vector<Sha256Digest> given;
     for (const std::size_t place : voters(run()))
-      given.add(scores_of_round(place, now.round()).contents);
-    audit(given.finish());
+      given.push_back(scores_of_round(place, now.round()).contents);
+    audit(given);
   }
   if (!answered_others(now.round()))
     answer_others(now.round());

@@ -18,8 +18,8 @@
 //                  server has named first: who they are is kept (party/study/exchange.h) before anything is answered
 //
 // In its folder's sN: these records as they went out (of statistics and data until it has the model, or has answered where that is
-// not for it); rows.sha256, of the rows that it has told of; matching.json, which of them are
-// matched; audited, of which model, or round, it has had the training computed again last; rounds.json, what its held-out rows gave in each round and what it
+// not for it); rows.sha256, of the rows that it has told of; held-out.json, which of them it holds out; matching.json, which of them are
+// matched; audited, a digest of what it has had computed again last, a model or the scores of a round; rounds.json, what its held-out rows gave in each round and what it
 // voted; whitening.npz, model.npz and the server's transcript. In its folder: report.json, what the model is
 // like (party/owner/study/gain.h), which is there last.
 #pragma once
@@ -166,13 +166,14 @@ class StudyTraining {
   /// Notes that it had no vote, or distrusts the report where what the owner voted by in the round of the opened model is not what that gives.
   void judge_rounds(nlohmann::json& report, const LinearClassifier& classifier);
   // study_opening.cpp
-  /// Where it is to: what the server has given, of which this is a digest, is computed again, once.
-  void audit(const Sha256Digest& given);
+  /// Where it is to: what the server has given, which has these digests, is computed again, once.
+  void audit(std::span<const Sha256Digest> given);
+  /// The same of the model with these contents, and of its transcript.
+  void audit_model(const Sha256Digest& contents, const HeldTranscript& transcript);
   /// Its operator, where that would have the training audited before a share is given.
   std::vector<Awaited> held_back();
   void show_share();
   void say_here();
-  void keep_transcript();
   void answer_model();
   void open();
 

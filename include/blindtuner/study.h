@@ -112,7 +112,8 @@ class Study {
   /// This owner's rows, which it encrypts when that is due, with labels where it is to have them. Copied, kept in memory
   /// alone, and needed again by a Study that is resumed. Throws DataError for rows that the study does not take, before
   /// it is there, and, as long as the others were told of no rows and unless whitening is pooled, for those on which a training in
-  /// the clear, which is tried here, leaves the range of the circuit.
+  /// the clear, which is tried here, leaves the range of the circuit. Rows have no groups here; what a command has held out by
+  /// groups (StudyPlan::validate_every) stays held out.
   void contribute(const DataSet& rows, const StudyContribution& more = {});
   /// Does the next phase, if it waits for nothing, and returns. What a function of `notices` throws ends the phase, which is
   /// done again by the next call.

@@ -227,7 +227,8 @@ class Study(_Party):
     def contribute(self, X, y=None, *, test=None, identifiers=(), whitening=None, class_numbers=False):
         """This owner's rows and their classes. They stay in memory until it is time to encrypt them, and are needed again by
         a study that is resumed. Unless whitening is pooled they are trained on in the clear first, as `blindtuner study run` does
-        before there are keys: DataError where that leaves the range of the circuit.
+        before there are keys: DataError where that leaves the range of the circuit. Rows have no groups here; what a command has held
+        out by groups (`validate_every`) stays held out.
 
         X : rows x columns; of a data frame those that the study names, in its order. Where it names none, this frame's names
             are its columns': the test's and later frames are put in their order, and owners of others are told.

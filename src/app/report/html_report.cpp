@@ -285,6 +285,7 @@ std::string rounds(const json& r) {
     if (has(v, "balance"))
       said += " Loss and accuracy are balanced as the model is, by --balanced " +
               number(real(v, "balance"), 2) + ".";
+    if (has(v, "note")) said += " Note: " + text_of(v["note"]) + ".";
   }
   out += "<p>" + said + "</p>\n";
   // Owners of a study have no training in the clear to compare with.

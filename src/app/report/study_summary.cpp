@@ -74,6 +74,7 @@ std::string rounds_text(const json& r) {
   if (!own.empty())
     out += "  each other owner's share of these scores had noise of " +
            formatted("%.2g", own.front().at("noise").get<double>()) + " a logit\n";
+  if (v.contains("note")) out += "  " + v.at("note").get<std::string>() + "\n";
   return out;
 }
 

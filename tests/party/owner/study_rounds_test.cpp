@@ -39,6 +39,10 @@ class StudyRoundsTest : public StudyTrainingTest {
     create(StudyDraft::Whitening::kPooled, false, false, 0, "lab");
   }
 
+  std::vector<std::uint32_t> held_out_at(const std::string& name) {
+    return read_json(path(name) / "s1" / "held-out.json").get<std::vector<std::uint32_t>>();
+  }
+
   struct Clear {
     Whitening map;
     std::vector<LinearClassifier> models;  // after each step, for whitened columns
@@ -46,13 +50,12 @@ class StudyRoundsTest : public StudyTrainingTest {
   };
   /// The same in the clear.
   Clear in_the_clear() {
-    const Seed seed = party("a").owner->session().seed;
     Clear out;
     Dataset all;
     all.classes = 2;
     for (std::size_t k = 0; k < 3; ++k) {
       Dataset own = rows_of(k, kRowsOf[k], 1);
-      out.held_out.push_back(hold_out(own, seed));
+      out.held_out.push_back(take_out(own, held_out_at(draft_.owners[k])));
       const Eigen::Index before = all.features.rows();
       all.features.conservativeResize(before + own.features.rows(), kColumns);
       all.features.bottomRows(own.features.rows()) = own.features;
@@ -104,6 +107,8 @@ TEST_F(StudyRoundsTest, MostVotesChooseTheModelAndStopTheTraining) {
   EXPECT_FALSE(fs::exists(exchange("scores-4-1-s1-server")));
   const Clear clear = in_the_clear();
   EXPECT_EQ(clear.held_out[1].size(), 0u);
+  EXPECT_EQ(held_out_at("a"),
+            rows_to_hold_out(rows_of(0, kRowsOf[0], 1), party("a").owner->session().seed));
   const Head& head = circuit_named(draft_.circuit).head();
   const std::vector<bool> votes{true, true, false};
   for (const char* name : {"a", "c"}) {
@@ -136,6 +141,8 @@ TEST_F(StudyRoundsTest, MostVotesChooseTheModelAndStopTheTraining) {
     EXPECT_EQ(validation["votes"].size(), 3u);
     EXPECT_EQ(validation["votes"][2]["better"], 0);
     EXPECT_EQ(validation["votes"][2]["of"], 2);
+    EXPECT_NE(validation["note"].get<std::string>().find("rest on each owner's word"),
+              std::string::npos);
     const Eigen::MatrixXd opened =
         load_classifier(path(name) / "s1" / "model.npz").classifier.weights;
     std::printf("%s: off by %.4f of the weights, noise %.4f\n", name,
@@ -195,6 +202,52 @@ TEST_F(StudyRoundsTest, MostVotesChooseTheModelAndStopTheTraining) {
       report["reasons"][0].get<std::string>().find("voted in round 2 are not those of the model"),
       std::string::npos)
       << report["reasons"];
+}
+
+TEST_F(StudyRoundsTest, WhatIsHeldOutStaysSo) {
+  create_rounds();
+  group_ = 5;
+  run([&] {
+    return std::ranges::all_of(draft_.owners, [&](const std::string& name) {
+      return fs::exists(exchange("rows-s1-" + name));
+    });
+  });
+  const fs::path kept = path("a") / "s1" / "held-out.json";
+  const json first = read_json(kept);
+  ASSERT_FALSE(first.empty());
+  const auto refused = [&](const std::string& why) {
+    const std::string said = complaint("a");
+    EXPECT_NE(said.find(why), std::string::npos) << said;
+    EXPECT_FALSE(fs::exists(exchange("stats-s1-a")));
+  };
+  group_ = 7;
+  refused("in other groups ('patient_id')");
+  // Told of by a version that did not keep them: how many they were is known.
+  fs::remove(kept);
+  group_ = 50;
+  refused("in other groups ('patient_id')");
+  EXPECT_FALSE(fs::exists(kept));
+  group_ = 5;
+  for (const json& altered : {json{1000}, json{3, 3}, json{"a"}, json(nullptr)}) {
+    store_text(kept, altered.dump());
+    refused("held-out.json");
+  }
+  fs::remove(kept);
+  EXPECT_EQ(complaint("a"), "");
+  EXPECT_EQ(read_json(kept), first);
+  // Without groups, as in Python, they are these still.
+  group_ = 0;
+  run([&] { return fs::exists(exchange("vote-1-s1-a")); });
+  const Clear clear = in_the_clear();
+  ASSERT_EQ(clear.held_out[0].size(), first.size());
+  const json round = rounds_at("a")[0];
+  const double expected = validation_score(circuit_named(draft_.circuit).head(),
+                                           scores(clear.models[0], clear.held_out[0].features),
+                                           clear.held_out[0].labels)
+                              .loss;
+  EXPECT_NEAR(
+      round["loss"].get<double>(), expected,
+      14 * round["noise"].get<double>() / std::sqrt(static_cast<double>(first.size())) + 0.01);
 }
 
 TEST_F(StudyRoundsTest, NothingElseIsAnsweredAndVotesHoldTheServer) {

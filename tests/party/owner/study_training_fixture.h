@@ -88,6 +88,11 @@ class StudyTrainingTest : public testing_support::IoTest {
         if (encoder_of_.contains(draft_.owners[k]))
           own.train.encoder = encoder_of_[draft_.owners[k]];
         if (other_rows_) own.train.features(0, 0) += 1;
+        if (group_ > 0) {
+          own.train.groups = {"patient_id", {}, true};
+          for (std::size_t i = 0; i < own.train.size(); ++i)
+            own.train.groups.values.push_back("P" + std::to_string(i / group_));
+        }
         return own;
       };
     out.training = std::make_unique<StudyTraining>(*out.owner, std::move(data));
@@ -199,6 +204,7 @@ class StudyTrainingTest : public testing_support::IoTest {
   std::function<void(StudyDraft&)> change_;  // before it is created
   std::string heard_;
   bool other_rows_ = false, whole_batch_ = false;
+  std::size_t group_ = 0;  // so many rows are of one patient; 0: nobody says whose they are
   std::map<std::string, std::vector<std::string>> without_;  // of whom operators say so
   std::map<std::string, std::string> encoder_of_;            // that made its features
   std::set<std::string> audits_, holds_;  // who audits before it answers, who gives no share yet

@@ -3,11 +3,14 @@
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <string_view>
+#include <unordered_map>
 
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/path.h"
+#include "base/utf8.h"
 #include "features/samples/sample_groups.h"
 #include "learn/reference/early_stopping.h"
 #include "learn/result_shape.h"
@@ -40,12 +43,70 @@ std::string in_figures(double value) {
 
 }  // namespace
 
-Dataset hold_out(Dataset& train, const Seed& seed) {
+std::vector<std::uint32_t> rows_to_hold_out(const Dataset& train, const Seed& seed) {
   const auto rows = static_cast<double>(train.size());
-  const Split split = split_of(train, std::min(kHeldOutShare, kMostHeldOut / rows), seed);
-  Dataset held = select(Dataset(train), split.second);
-  train = select(std::move(train), split.first);
+  return split_of(train, std::min(kHeldOutShare, kMostHeldOut / rows), seed).second;
+}
+
+Dataset take_out(Dataset& train, std::span<const std::uint32_t> rows) {
+  std::vector<bool> out(train.size());
+  for (const std::uint32_t row : rows) {
+    require(row < out.size() && !out[row], "rows to take out are there, each once");
+    out[row] = true;
+  }
+  std::vector<std::uint32_t> rest;
+  for (std::uint32_t row = 0; row < out.size(); ++row)
+    if (!out[row]) rest.push_back(row);
+  Dataset held = select(Dataset(train), rows);
+  train = select(std::move(train), rest);
   return held;
+}
+
+void StudyTraining::hold_out() {
+  Dataset& train = data_->train;
+  const auto refuse = [&] {
+    throw DataError(
+        "these are the rows that '" + owner_.name() +
+        "' has told the others of, but in other groups" +
+        (train.groups.column.empty() ? "" : " ('" + printable(train.groups.column) + "')") +
+        ", by which others of them would be held out: give the same data, groups and "
+        "all, at every step; where they were told of without groups, as in Python, "
+        "without that column ('--drop-columns')");
+  };
+  const fs::path path = held_out_path();
+  if (path_exists(path)) {
+    const json kept = read_json(path);
+    const JsonIn in(kept, quoted_path(path));
+    std::vector<bool> is_out(train.size());
+    held_out_places_.clear();
+    for (std::size_t i = 0; i < in.size(); ++i) {
+      const auto place =
+          static_cast<std::size_t>(in.at(i).whole(0, static_cast<std::int64_t>(train.size()) - 1));
+      if (is_out[place]) in.at(i).refuse("another row than those before it");
+      is_out[place] = true;
+      held_out_places_.push_back(static_cast<std::uint32_t>(place));
+    }
+    // Without groups, as in Python, there is none that is on both sides.
+    std::unordered_map<std::string_view, bool> side;
+    for (std::size_t i = 0; train.groups.together && i < train.groups.values.size(); ++i)
+      if (const std::string& group = train.groups.values[i];
+          !group.empty() && side.emplace(group, is_out[i]).first->second != is_out[i])
+        refuse();
+  } else {
+    held_out_places_ = rows_to_hold_out(train, owner_.session().seed);
+    // Told of before they were kept: how many they were is what is known of them.
+    if (owner_.exchange().has_said(owner_.record(kRows, owner_.name()))) {
+      const json told = owner_.heard(kRows, owner_.name()).body;
+      if (told.at("held_out") != held_out_places_.size()) refuse();
+      keep_held_out();
+    }
+  }
+  held_out_ = take_out(train, held_out_places_);
+}
+
+void StudyTraining::keep_held_out() {
+  if (path_exists(held_out_path())) return;
+  write_file_atomically(held_out_path(), json_text(json(held_out_places_)) + "\n", kForTheOwner);
 }
 
 json StudyTraining::own_rounds() {
@@ -309,6 +370,12 @@ void StudyTraining::report_rounds(json& report) {
                      {"stopped_early", now.done.size() < run().rounds.size()},
                      {"patience", owner_.manifest().draft.patience},
                      {"votes", std::move(votes)}};
+  if (now.done.size() > 1)
+    validation["note"] =
+        "the rounds that were not kept rest on each owner's word: one that adds something to its "
+        "shares of the others' scores makes their losses larger there, which nobody sees, and so "
+        "chooses among the rounds; of the kept round alone owners hold the scores against the "
+        "model";
   if (!owner_.is_recipient()) {
     validation.update({{"samples", run().held_out.at(owner_.index())}});
     report.update({{"rounds", own_rounds()}});

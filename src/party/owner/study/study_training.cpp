@@ -311,7 +311,7 @@ const StudyData& StudyTraining::data() {
   if (!data_->map && draft.whitening == StudyDraft::Whitening::kPooled &&
       draft.layout == StudyDraft::Layout::kColumns)
     data_->map = Whitening::fit(train.features, draft.epsilon);
-  if (draft.validate_every > 0) held_out_ = hold_out(train, owner_.session().seed);
+  if (draft.validate_every > 0) hold_out();
   matched_ = true;
   return *data_;
 }
@@ -418,6 +418,7 @@ void StudyTraining::say_rows() {
   }
   rows.names = names_to_compare(draft, own.train);
   hold_rows();
+  if (held_out_) keep_held_out();
   owner_.say(
       {kRows, owner_.name(), owner_.manifest().digest, owner_.session_number(), to_json(rows)});
 }

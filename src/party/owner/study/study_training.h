@@ -37,9 +37,11 @@
 
 namespace blindtuner::party {
 
-/// Takes a tenth of every class out of the rows, or a hundred rows or so of all if that is less, the same ones at every call: where copies
+/// Which rows to hold out: a tenth of every class, or a hundred rows or so of all if that is less, the same ones at every call: where copies
 /// and groups are, whole ones.
-Dataset hold_out(Dataset& train, const Seed& seed);
+std::vector<std::uint32_t> rows_to_hold_out(const Dataset& train, const Seed& seed);
+/// Takes these rows out, in this order. Throws ContractError for one that is not there, or twice.
+Dataset take_out(Dataset& train, std::span<const std::uint32_t> rows);
 
 class StudyTraining {
  public:
@@ -61,6 +63,8 @@ class StudyTraining {
   bool are_told(const Dataset& rows);
   /// How its rows were matched (to_json(RowMatch)), once they are.
   std::filesystem::path matching_path() { return owner_.session_folder() / "matching.json"; }
+  /// Which of these rows it holds out, chosen once, with the groups that they had: places from 0, in their order.
+  std::filesystem::path held_out_path() { return owner_.session_folder() / "held-out.json"; }
   std::filesystem::path rounds_path() { return owner_.session_folder() / "rounds.json"; }
   std::filesystem::path report_path() { return owner_.exchange().folder() / "report.json"; }
 
@@ -140,6 +144,11 @@ class StudyTraining {
   // study_rounds.cpp
   /// Throws DataError where scores would leave no room for the noise of so many rounds.
   void require_room_in_rounds();
+  /// Takes out of its rows those that it holds out. Throws DataError where rows of one group would be on both sides, which are other groups
+  /// than they were chosen with.
+  void hold_out();
+  /// From here on these rows are held out, and no others.
+  void keep_held_out();
   bool has_vote();
   /// As it has kept them. Throws DataError for a file that it cannot have written.
   nlohmann::json own_rounds();
@@ -181,6 +190,7 @@ class StudyTraining {
   std::function<StudyData()> load_;
   std::optional<StudyData> data_;
   std::optional<Dataset> held_out_;  // of data_, for rounds of validation
+  std::vector<std::uint32_t> held_out_places_;
   bool matched_ = false;
   std::set<std::string> sound_;  // records that were found as they were sent
   Sha256Digest rows_{};          // of what was given

@@ -1,5 +1,6 @@
 #include "io/file_stream.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -33,10 +34,19 @@ std::optional<FileKind> file_kind(const std::filesystem::path& path) {
   }
 }
 
+namespace {
+
+bool are_zeros(std::span<const std::uint8_t> bytes) {
+  return std::ranges::all_of(bytes, [](std::uint8_t byte) { return byte == 0; });
+}
+
+}  // namespace
+
 bool is_whole(const std::filesystem::path& path) {
   const InputFile file(path);
   std::array<std::uint8_t, kMagic.size()> magic{};
   const std::size_t got = file.read_some(magic, 0);
+  if (are_zeros(std::span(magic).first(got))) return false;
   if (std::memcmp(magic.data(), kMagic.data(), got) != 0) return true;
   // Frames are full but for the last of a section: of more than that, mostly empty ones, the reader says
   // what is wrong with them.
@@ -45,7 +55,7 @@ bool is_whole(const std::filesystem::path& path) {
   for (std::uint64_t at = kHeaderBytes;;) {
     if (++frames > most_frames) return true;
     std::array<std::uint8_t, kFramePrefixBytes> prefix{};
-    if (file.read_some(prefix, at) < prefix.size()) return false;
+    if (file.read_some(prefix, at) < prefix.size() || are_zeros(prefix)) return false;
     std::uint32_t length = 0;
     SectionTag tag = 0;
     std::memcpy(&length, prefix.data(), 4);
@@ -53,7 +63,9 @@ bool is_whole(const std::filesystem::path& path) {
     if (length > kFrameBytes) return true;
     at += kFramePrefixBytes + length + kDigestBytes;
     if (at > file.size()) return false;
-    if (tag == kEndTag) return true;
+    if (tag != kEndTag) continue;
+    FrameDigest digest{};
+    return file.read_some(digest, at - kDigestBytes) == kDigestBytes && !are_zeros(digest);
   }
 }
 

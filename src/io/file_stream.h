@@ -45,9 +45,9 @@ FileHeader read_header(const std::filesystem::path& path, std::optional<FileKind
 /// None of a file that is not there, is no regular one, or is none of ours.
 std::optional<FileKind> file_kind(const std::filesystem::path& path);
 
-/// False for a file that ends before its last frame does, as long as somebody copies it. Looks at the
-/// frames' lengths alone: what is damaged, or none of ours, is whole, and its reader says what is wrong
-/// with it. Throws DataError as InputFile.
+/// False for a file that ends before its last frame does, and for one with zeros where its first bytes, a frame's name or the last
+/// digest must be, as long as somebody copies it: what copies may make a file of its full size first. Looks at the frames' ends
+/// alone: what is damaged, or none of ours, is whole, and its reader says what is wrong with it. Throws DataError as InputFile.
 bool is_whole(const std::filesystem::path& path);
 
 }  // namespace blindtuner::io

@@ -137,7 +137,7 @@ TEST_F(FolderChannelTest, ARecordIsAFileOfItsName) {
   channel.send("round-0001.enc", container("x"));
   EXPECT_TRUE(fs::is_regular_file(path("a/b/round-0001.enc")));
   EXPECT_EQ(channel.place("round-0001.enc"), "'" + path("a/b/round-0001.enc").string() + "'");
-  store(path("a/b/none"), Bytes(5));
+  store(path("a/b/none"), Bytes(5, 1));
   EXPECT_THROW(text_of(*channel.find("none")), DataError) << "whole, and no record";
 }
 
@@ -158,6 +158,25 @@ TEST_F(FolderChannelTest, APartOfAFileIsWaitedFor) {
     return false;
   });
   EXPECT_EQ(text_of(*source), "x");
+}
+
+TEST_F(FolderChannelTest, ZerosInTheirPlaceAreWaitedFor) {
+  FolderChannel channel(folder_, "server");
+  channel.send("whole", container(std::string(3000, 'x')));
+  const Bytes bytes = load(path("whole"));
+  // As what copies fills a file that it has made of its size: whatever is there so far, it is not all.
+  for (std::size_t there = 0; there < bytes.size() - kDigestBytes; there += there < 300 ? 1 : 97) {
+    if (there > 0 && there < kMagic.size()) continue;
+    Bytes part(bytes.size());
+    std::copy_n(bytes.begin(), there, part.begin());
+    store(path("part"), part);
+    EXPECT_FALSE(channel.find("part")) << there;
+  }
+  EXPECT_EQ(partly_there(channel, "part"), ", of which only a part is there");
+  store(path("part"), bytes);
+  EXPECT_TRUE(channel.find("part"));
+  store(path("zeros"), Bytes(3000000));
+  EXPECT_FALSE(channel.find("zeros"));
 }
 
 TEST_F(FolderChannelTest, ALinkIsReplacedAndItsTargetStays) {

@@ -197,8 +197,8 @@ struct Study::State {
     const party::Advance where = p.owner.next();
     if (where.kind != party::Advance::Kind::kFinished)
       throw DataError("the model is not opened yet: before it " + where.phase);
-    if (!path_exists(p.training.report_path()))
-      throw DataError(party::recipient_words(*p.owner.draft()));
+    if (!path_exists(p.owner.report_path()))
+      throw DataError(party::recipient_words(p.owner.manifest().draft));
   }
   /// Rows that are to have scores.
   features::Dataset scored(const DataSet& rows, const std::vector<std::string>& identifiers) {
@@ -383,8 +383,8 @@ LinearModel Study::open_model() const {
   const UseContext use(s.context);
   return s.look([&](auto& p) {
     s.require_opened(p);
-    LinearModel out = linear_model_of(party::load_classifier(p.training.model_path()).classifier);
-    const fs::path file = p.training.report_path();
+    LinearModel out = linear_model_of(party::load_classifier(p.owner.model_path()).classifier);
+    const fs::path file = p.owner.report_path();
     const nlohmann::json report = read_json(file);
     out.steps = JsonIn(report, quoted_path(file)).at("steps").as<int>();
     out.complete = true;
@@ -397,7 +397,7 @@ std::string Study::open_report() const {
   const UseContext use(s.context);
   return s.look([&](auto& p) {
     s.require_opened(p);
-    return json_text(read_json(p.training.report_path()));
+    return json_text(read_json(p.owner.report_path()));
   });
 }
 
@@ -406,7 +406,7 @@ fs::path Study::model_file() const {
   const UseContext use(s.context);
   return s.look([&](auto& p) {
     s.require_opened(p);
-    return p.training.model_path();
+    return p.owner.model_path();
   });
 }
 
@@ -437,7 +437,7 @@ StudyScores Study::combine_scores(const DataSet& rows, const std::vector<fs::pat
   return s.at_work({}, [&](auto& p) {
     const party::JoinedScores joined = party::combined_scores(p.owner, p.training, given, parts);
     nlohmann::json judgement = nlohmann::json::object();
-    party::judge_logits(judgement, party::load_classifier(p.training.model_path()).limit,
+    party::judge_logits(judgement, party::load_classifier(p.owner.model_path()).limit,
                         reference::largest_logit(joined.scores), "on these rows");
     return StudyScores{scores_of(joined.scores, judgement), joined.rows};
   });

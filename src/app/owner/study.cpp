@@ -58,19 +58,19 @@ std::string matching_words(const JsonIn& matching) {
 }
 
 /// Uses the report of an owner who is done. Throws DataError for a file that the study cannot have written.
-void with_report(StudyTraining& training, const std::function<void(const nlohmann::json&)>& use) {
+void with_report(StudyOwner& owner, const std::function<void(const nlohmann::json&)>& use) {
   const std::string advice =
       "; set it aside: the next 'study run --features' opens the model again and writes it";
   nlohmann::json report;
   try {
-    report = read_json(training.report_path());
+    report = read_json(owner.report_path());
   } catch (const DataError& error) {
     throw DataError(error.what() + advice);
   }
   try {
     use(report);
   } catch (const nlohmann::json::exception&) {
-    throw DataError(quoted_path(training.report_path()) + ": is not a study's report" + advice);
+    throw DataError(quoted_path(owner.report_path()) + ": is not a study's report" + advice);
   }
 }
 
@@ -84,13 +84,11 @@ void report_owner(const CommonOptions& common, StudyOwner& owner, StudyTraining&
     words = matching_words(JsonIn(matching, quoted_path(training.matching_path())));
     more = {{"matching", matching}};
   }
-  if (where.kind == Advance::Kind::kFinished && path_exists(training.report_path()))
-    with_report(training, [&](const nlohmann::json& report) {
-      words += study_summary(report) + "model in " + quoted_path(training.model_path()) +
-               ", report in " +
-               quoted_path(report.contains("own_rows") ? page_path(training.report_path())
-                                                       : training.report_path()) +
-               "\n";
+  if (where.kind == Advance::Kind::kFinished && path_exists(owner.report_path()))
+    with_report(owner, [&](const nlohmann::json& report) {
+      const fs::path page = page_path(owner.report_path());
+      words += study_summary(report) + "model in " + quoted_path(owner.model_path()) +
+               ", report in " + quoted_path(path_exists(page) ? page : owner.report_path()) + "\n";
       if (!copy.empty()) words += "the model is written to " + quoted_path(copy) + ", too\n";
       outcome = report;
     });
@@ -131,8 +129,7 @@ void require_for_recipient(const StudyRunOptions& o, StudyOwner& owner) {
 Advance run_phases(const CommonOptions& common, const StudyRunOptions& o, StudyOwner& owner,
                    std::optional<StudyData>& rows, StudyTraining& training) {
   require_for_recipient(o, owner);
-  if (const auto draft = owner.draft();
-      draft && study_data_given(o.data) && !path_exists(training.report_path())) {
+  if (const auto draft = owner.draft(); draft && study_data_given(o.data) && !owner.opened()) {
     rows = load_study_data(common, o.data, *draft, owner.name());
     if (!path_exists(training.told_path()))
       require_trainable(*draft, *study_parameters(*draft, common.allow_insecure), *rows);
@@ -192,16 +189,15 @@ void run(const CommonOptions& common, const StudyRunOptions& o) {
   try {
     const Advance where = run_phases(common, o, owner, rows, training);
     write_refusal(options.folder, {});
-    if (where.kind == Advance::Kind::kFinished && path_exists(training.report_path()))
-      with_report(training, [&](const nlohmann::json& report) {
+    if (where.kind == Advance::Kind::kFinished && path_exists(owner.report_path()))
+      with_report(owner, [&](const nlohmann::json& report) {
         // A recipient has no rows whose figures there are.
         if (report.contains("own_rows"))
-          write_file_atomically(page_path(training.report_path()), html_report(report),
-                                kForTheOwner);
+          write_file_atomically(page_path(owner.report_path()), html_report(report), kForTheOwner);
       });
     report_owner(common, owner, training, where);
     if (study_data_given(o.data) && !data_asked && where.kind == Advance::Kind::kFinished &&
-        path_exists(training.report_path()))
+        path_exists(owner.report_path()))
       std::fprintf(
           stderr,
           "NOTE: the model was opened before, and judged on the rows that were given then; "
@@ -238,8 +234,8 @@ void open(const CommonOptions& common, const Where& place, const std::string& ou
     throw DataError("the model is not opened yet: before it " + where.phase +
                     (refusal.empty() ? " ('study status' says who is waited for)"
                                      : "; the last 'study run' was refused: " + refusal));
-  if (!path_exists(training.report_path())) throw DataError(recipient_words(*owner.draft()));
-  save_classifier(out, load_classifier(training.model_path()));
+  if (!path_exists(owner.report_path())) throw DataError(recipient_words(owner.manifest().draft));
+  save_classifier(out, load_classifier(owner.model_path()));
   report_owner(common, owner, training, where, out);
 }
 

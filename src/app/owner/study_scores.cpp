@@ -85,7 +85,7 @@ void combine(const CommonOptions& common, const ScoresOptions& o) {
   const std::vector<std::size_t>& rows = joined.rows;
   DecryptedScores out;
   out.scores = joined.scores;
-  out.limit = load_classifier(s.training.model_path()).limit;
+  out.limit = load_classifier(s.owner.model_path()).limit;
   out.class_names = draft.classes;
   if (draft.identifiers) {
     NamedColumn column{"id", "'id'", {}};

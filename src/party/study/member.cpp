@@ -46,8 +46,10 @@ std::optional<StudyDraft> StudyMember::draft() {
   return read_draft(*found);
 }
 
-std::optional<SignedMessage> StudyMember::join(const std::string& party) {
-  return exchange_.find(study_record_name("join", 0, party));
+SignedMessage StudyMember::found(const std::string& name) {
+  std::optional<SignedMessage> out = exchange_.find(name);
+  if (!out) throw DataError(exchange_.channel().place(name) + ": is not there");
+  return *std::move(out);
 }
 
 std::vector<Awaited> StudyMember::missing_joins() {
@@ -55,18 +57,46 @@ std::vector<Awaited> StudyMember::missing_joins() {
   if (!found) return {{"", "draft"}};
   std::vector<Awaited> out;
   for (const std::string& party : found->parties())
-    if (!join(party)) out.push_back({party, study_record_name("join", 0, party)});
+    if (const std::string name = study_record_name("join", 0, party); !exchange_.find(name))
+      out.push_back({party, name});
   return out;
+}
+
+void StudyMember::require_joined() {
+  const std::vector<Awaited> missing = missing_joins();
+  if (missing.empty()) return;
+  require_exchange();
+  const auto& [from, name, state] = missing.front();
+  const std::string where = exchange_.channel().place(name);
+  if (from.empty())
+    throw DataError(where + ": is not there: no study is in this exchange yet, or not all of it");
+  // Nobody agrees before all have joined.
+  const std::vector<std::string> parties = draft()->parties();
+  if (!std::ranges::any_of(parties, [&](const std::string& party) {
+        return exchange_.channel().begun(study_record_name(kAgree, 0, party));
+      }))
+    throw DataError("not all have joined yet: " + where + " is not there");
+  throw DataError(where + ": is not there any more; '" + from +
+                  "' has sent it before (whoever has agreed has a copy, in its folder as 'seen/" +
+                  name + "')");
 }
 
 const StudyManifest& StudyMember::manifest() {
   if (manifest_) return *manifest_;
-  const auto drafted = exchange_.find("draft");
-  require(drafted.has_value() && missing_joins().empty(), "all have joined");
-  const StudyDraft read = read_draft(*drafted);
+  require_joined();
+  const SignedMessage drafted = found("draft");
   std::vector<SignedMessage> joins;
-  for (const std::string& party : read.parties()) joins.push_back(*join(party));
-  return manifest_.emplace(make_manifest(*drafted, joins, allow_insecure_));
+  for (const std::string& party : read_draft(drafted).parties())
+    joins.push_back(found(study_record_name("join", 0, party)));
+  return manifest_.emplace(make_manifest(drafted, joins, allow_insecure_));
+}
+
+void StudyMember::keep_joins() {
+  for (const std::string& party : manifest().draft.parties()) {
+    const std::string joined = study_record_name("join", 0, party);
+    exchange_.keep(joined, found(joined));
+  }
+  exchange_.keep("draft", found("draft"));
 }
 
 std::filesystem::path StudyMember::session_folder() {

@@ -22,10 +22,14 @@ class StudyMember {
 
   /// None as long as it is not there. Throws DataError.
   std::optional<StudyDraft> draft();
+  /// A message that is there, nobody's yet. Throws DataError where it is not.
+  SignedMessage found(const std::string& name);
   /// Joins that are missing.
   std::vector<Awaited> missing_joins();
-  /// Once all have joined. Throws DataError.
+  /// Once all have joined. Throws DataError that names what of draft and joins is not there, and says whether it was before.
   const StudyManifest& manifest();
+  /// Keeps draft and joins as they are there: from here on the study is that of these, whatever becomes of the exchange.
+  void keep_joins();
 
   /// When the party's own folder last changed, as "2026-01-31T12:00:00Z": since then it waits. Empty: never.
   std::string last_change() const;
@@ -67,7 +71,7 @@ class StudyMember {
   }
 
  private:
-  std::optional<SignedMessage> join(const std::string& party);
+  void require_joined();
 
   std::string name_;
   StudyExchange exchange_;

@@ -83,21 +83,21 @@ PartialScores unsigned_part(StudyOwner& owner, StudyTraining& training, const Da
     throw DataError(
         "every owner of this study has all columns: 'study open' writes a model that "
         "each can use by itself");
-  if (!path_exists(training.report_path())) throw DataError("the model is not opened yet");
+  if (!owner.opened()) throw DataError("the model is not opened yet");
   require_study_rows(draft, owner.name(), rows);
   PartialScores out;
   out.owner = owner.name();
-  const nlohmann::json report = read_json(training.report_path());
-  JsonIn(report, quoted_path(training.report_path())).take("model", out.model);
+  const nlohmann::json report = read_json(owner.report_path());
+  JsonIn(report, quoted_path(owner.report_path())).take("model", out.model);
   FeatureMatrix own = rows.features;
   if (const fs::path map = training.map_path(); path_exists(map))
     own = Whitening::load(map).apply(own);
-  const LinearClassifier model = load_classifier(training.model_path()).classifier;
+  const LinearClassifier model = load_classifier(owner.model_path()).classifier;
   Eigen::Index first = 0;
   for (std::size_t i = 0; i < owner.index(); ++i)
     first += static_cast<Eigen::Index>(draft.columns[i]);
   if (first + own.cols() > model.weights.cols())
-    throw DataError(quoted_path(training.model_path()) + ": has fewer columns than the study");
+    throw DataError(quoted_path(owner.model_path()) + ": has fewer columns than the study");
   out.scores = own.cast<double>() * model.weights.middleCols(first, own.cols()).transpose();
   if (owner.index() + 1 == draft.owners.size()) out.scores.rowwise() += model.bias.transpose();
   if (!draft.identifiers) return out;

@@ -191,9 +191,9 @@ void StudyTraining::open() {
       out.column_owners.insert(out.column_owners.end(), owner_.manifest().draft.columns[i],
                                owner_.manifest().draft.owners[i]);
   out.classifier = std::move(classifier);
-  save_classifier(model_path(), out);
+  save_classifier(owner_.model_path(), out);
   remove_kept();
-  write_file_atomically(report_path(), json_text(report, 1) + "\n", kForTheOwner);
+  write_file_atomically(owner_.report_path(), json_text(report, 1) + "\n", kForTheOwner);
 }
 
 }  // namespace blindtuner::party

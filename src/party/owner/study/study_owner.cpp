@@ -133,6 +133,10 @@ StudyOwner::StudyOwner(StudyOwnerOptions options)
       phases_(setup_phases()) {
   // Of no use to it any more; it may be another study's by now.
   if (opened() && of_another_study()) exchange().leave();
+  if (path_exists(report_path()) && !opened())
+    listener().warn(quoted_path(model_path()) +
+                    ": the model was opened, and is gone: put it back from a copy; without one "
+                    "'study run' opens it again, as long as the exchange is there");
   if (options_.changes && options_.passphrase_at_hand) try_passphrase();
   // Joining and agreeing are everybody's.
   for (std::size_t i = 2; i < phases_.size(); ++i)
@@ -373,12 +377,12 @@ std::vector<Phase> StudyOwner::setup_phases() {
 }
 
 void StudyOwner::join() {
-  const StudyDraft read = draft().value();
-  (void)study_parameters(read, allow_insecure());
+  const SignedMessage drafted = found("draft");
+  (void)study_parameters(read_draft(drafted), allow_insecure());
   require_part();
   make_identity();
   StudyParty me{name(), signing_key().public_key(), box_key().public_key()};
-  say(join_message(draft_digest(*exchange().find("draft")), me));
+  say(join_message(draft_digest(drafted), me));
 }
 
 void StudyOwner::require_part() {
@@ -396,11 +400,7 @@ void StudyOwner::agree() {
   const StudyManifest& m = manifest();
   const std::string said_name = study_record_name(kAgree, 0, name());
   if (!exchange().has_said(said_name)) require_fingerprint(options_.fingerprint);
-  for (const std::string& party : m.draft.parties()) {
-    const std::string joined = study_record_name("join", 0, party);
-    exchange().keep(joined, *exchange().find(joined));
-  }
-  exchange().keep("draft", *exchange().find("draft"));
+  keep_joins();
   say({kAgree, name(), m.digest, 0});
   agreed_ = true;
 }

@@ -86,6 +86,11 @@ class StudyOwner : public StudyMember {
   bool ready();
   /// Whether it is no owner, but who gets the model besides or alone.
   bool is_recipient();
+  std::filesystem::path model_path() { return session_folder() / "model.npz"; }
+  /// Its last work.
+  std::filesystem::path report_path() { return exchange().folder() / "report.json"; }
+  /// Whether report and model are there: then the exchange may be gone.
+  bool opened() { return path_exists(report_path()) && path_exists(model_path()); }
   /// This owner's place.
   std::size_t index() { return manifest().draft.index(name()); }
 
@@ -110,8 +115,6 @@ class StudyOwner : public StudyMember {
   void try_passphrase();
   void make_identity();
   void prepare();
-  /// Whether its report is there, which is its last work: then the exchange may be gone.
-  bool opened() { return path_exists(exchange().folder() / "report.json"); }
   void drop_earlier_sessions();
   /// What of a session's shares is there still.
   std::vector<std::filesystem::path> kept_to_send(const std::filesystem::path& folder);

@@ -59,7 +59,7 @@ std::vector<Phase> StudyTraining::phases() {
   };
   return {
       {"goes on without who is away",
-       [this] { return path_exists(report_path()) || !leaves_out(owner_); },
+       [this] { return path_exists(owner_.report_path()) || !leaves_out(owner_); },
        [this] { return missing_without(owner_); }, [this] { leave_out(owner_); }},
       {"sends the key of the identifiers",
        [=, this] {
@@ -102,7 +102,9 @@ std::vector<Phase> StudyTraining::phases() {
          // Whose data are out has the map that it has.
          return !pooled() || sent(kMap) || sent(kDataCommit) || !counts(Stage::kData);
        },
-       [this] { return missing_of(owner_, kStatsShareRecord, kStatsAnswer, Stage::kStatistics); },
+       [this] {
+         return with_data(missing_of(owner_, kStatsShareRecord, kStatsAnswer, Stage::kStatistics));
+       },
        [this] { say_map(); }},
       {"sends its data",
        [=, this] { return sent_record(kDataRecord, kDataCommit) || !counts(Stage::kData); },
@@ -113,13 +115,14 @@ std::vector<Phase> StudyTraining::phases() {
        [this] { send_data(); }},
       {"sends its held-out rows",
        [=, this] {
-         return !validates() || path_exists(report_path()) || !has_vote() ||
+         return !validates() || path_exists(owner_.report_path()) || !has_vote() ||
                 sent_record(kHeldOutRecord, kHeldOutCommit);
        },
        [this] { return with_data({}); }, [this] { send_held_out(); }},
       {"takes part in a round of validation",
        [=, this] {
-         return !validates() || path_exists(report_path()) || rounds_of(owner_, told_run()).over;
+         return !validates() || path_exists(owner_.report_path()) ||
+                rounds_of(owner_, told_run()).over;
        },
        [this] { return missing_in_round(); }, [this] { act_in_round(); }},
       {"says that it is there to open the model",
@@ -155,10 +158,12 @@ std::vector<Phase> StudyTraining::phases() {
       {"removes what the model was made of",
        [this] { return reads() || !through() || kept_to_send().empty(); },
        [] { return std::vector<Awaited>(); }, [this] { remove_kept(); }},
-      {"opens the model", [this] { return path_exists(report_path()) || !reads(); },
+      {"opens the model", [this] { return owner_.opened() || !reads(); },
        [this] {
          if (owner_.is_recipient()) return missing_for_recipient();
-         return with_data(missing_of(owner_, kShareRecord, kModelAnswer, decryptors()));
+         std::vector<Awaited> out = missing_of_server(owner_, kModelRecord, kModel);
+         if (out.empty()) out = missing_of(owner_, kShareRecord, kModelAnswer, decryptors());
+         return with_data(std::move(out));
        },
        [this] { open(); }},
   };
@@ -169,7 +174,7 @@ bool StudyTraining::reads() {
 }
 
 bool StudyTraining::through() {
-  if (reads()) return path_exists(model_path());
+  if (reads()) return path_exists(owner_.model_path()) || path_exists(owner_.report_path());
   return owner_.exchange().has_said(owner_.record(kModelAnswer, owner_.name())) || !is_decryptor();
 }
 
@@ -274,6 +279,7 @@ bool StudyTraining::are_told(const Dataset& rows) {
 
 const StudyData& StudyTraining::given() {
   if (data_) return *data_;
+  if (!load_) throw DataError("this owner's data are needed for what is due, and were not given");
   StudyData loaded = load_();
   require_study_rows(owner_.manifest().draft, owner_.name(), loaded.train);
   rows_ = digest_of(loaded.train);

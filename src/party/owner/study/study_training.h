@@ -51,7 +51,6 @@ class StudyTraining {
   StudyTraining(const StudyTraining&) = delete;
   StudyTraining& operator=(const StudyTraining&) = delete;
 
-  std::filesystem::path model_path() { return owner_.session_folder() / "model.npz"; }
   /// Of the map that its data went through, where there is one.
   std::filesystem::path map_path() { return owner_.session_folder() / "whitening.npz"; }
   /// Whether and of which rows it has told the others.
@@ -66,7 +65,6 @@ class StudyTraining {
   /// Which of these rows it holds out, chosen once, with the groups that they had: places from 0, in their order.
   std::filesystem::path held_out_path() { return owner_.session_folder() / "held-out.json"; }
   std::filesystem::path rounds_path() { return owner_.session_folder() / "rounds.json"; }
-  std::filesystem::path report_path() { return owner_.exchange().folder() / "report.json"; }
 
  private:
   std::vector<Phase> phases();

@@ -165,7 +165,7 @@ std::vector<Phase> StudyServer::setup_phases() {
          return draft() ? std::vector<Awaited>() : std::vector<Awaited>{{"", "draft"}};
        },
        [this] { join(); }},
-      {"adds up the shares of all", [this] { return ready(); },
+      {"adds up the shares of all", [this] { return missing_joins().empty() && ready(); },
        [this] {
          std::vector<Awaited> out = missing_joins();
          const std::uint64_t session_now = session_number();
@@ -183,15 +183,16 @@ std::vector<Phase> StudyServer::setup_phases() {
 }
 
 void StudyServer::join() {
-  const StudyDraft read = draft().value();
-  (void)study_parameters(read, allow_insecure());
+  const SignedMessage drafted = found("draft");
+  (void)study_parameters(read_draft(drafted), allow_insecure());
   const StudyParty me{name(), signing_key().public_key(), {}};
-  const Sha256Digest drafted = draft_digest(*exchange().find("draft"));
-  exchange().say(study_record_name("join", 0, name()),
-                 [&] { return signed_text(join_message(drafted, me), signing_key()); });
+  exchange().say(study_record_name("join", 0, name()), [&] {
+    return signed_text(join_message(draft_digest(drafted), me), signing_key());
+  });
 }
 
 void StudyServer::make_keys() {
+  keep_joins();
   exchange().say(record(kReady, name()), [&] {
     const MadeStudyKeys made =
         add_up_shares(*this, evaluation_keys(), way_in_keys(), [this](double fraction) {

@@ -241,9 +241,8 @@ std::vector<AuditedScores> scores_to_audit(
 
 AuditTask study_audit(StudyServer& server) {
   const auto trained = [&] { return missing_transcript(server).empty(); };
-  while (server.missing_joins().empty() && !trained() && server.newer_session())
-    server.enter_session(server.session_number() + 1);
-  const bool validates = server.draft() && server.draft()->validate_every > 0;
+  const bool validates = server.manifest().draft.validate_every > 0;
+  while (!trained() && server.newer_session()) server.enter_session(server.session_number() + 1);
   if (!trained() && (!validates || !missing_of(server, nullptr, kRows, Stage::kRows).empty()))
     throw DataError("there is no transcript yet: the study has not trained");
   const ScratchFolder folder(server.exchange().folder() / ".audit");

@@ -409,6 +409,14 @@ class Study(Base):
                   "ward", *two)
         self.refused(study("run", "places", "--once", "--features", own["ward"], "--id-column", "mrn"),
                      "--id-column: this study matches no rows")
+        # So that none may be left out amid others, for nobody knows of the other owner's.
+        first, second, *rest = [line.rsplit(",", 1)[0] for line in own["ward"].read_text().splitlines()]
+        for name, lines, more in (("hole.csv", [first, second, "," * first.count(","), *rest], ()),
+                                  ("skipped.csv", [first, second, "," + rest[0].split(",", 1)[1], *rest[1:]],
+                                   ("--skip-missing",))):
+            (folder / name).write_text("\n".join(lines) + "\n")
+            self.refused(study("run", "places", "--once", "--features", folder / name, *more),
+                         f"{name}', line 3: no sample", "another owner's file may have one", "'--identifiers'")
         server = subprocess.Popen([SERVER, "study", "--folder", folder / "server", "--exchange", exchange, "--wait", "300",
                                    INSECURE, "--quiet"], stdout=subprocess.DEVNULL)
         joined = study("join", "ward", *place, "ward")

@@ -69,8 +69,10 @@ Labels labels_of_scores(const EvaluateOptions& options, const std::vector<std::s
   } else {
     if (source.labels.empty())
       throw DataError("evaluate --scores needs --labels, or --features with labels of their own");
-    const LabelWords words = load_labels(source, &reading, &beside);
-    set_classes(set, words, source.classes, quoted_path(source.labels));
+    OwnLabels own = load_labels(source, &reading);
+    set_classes(set, own.words, source.classes, own.name);
+    beside = std::move(own.beside);
+    set.places.left_out = std::move(own.left_out);
   }
   const std::string of_scores = quoted_path(options.scores),
                     of_labels =
@@ -89,6 +91,9 @@ Labels labels_of_scores(const EvaluateOptions& options, const std::vector<std::s
                     ": is of samples that were mixed for training, so that labels do not go to "
                     "them by their places: score the rows encrypted with --unlabelled");
   if (rows.empty()) {
+    require_same_places(set.places.left_out, of_labels, {}, of_scores,
+                        "take the row out of the file where the scores have none of it, or give "
+                        "rows identifiers before they are encrypted");
     // Nobody can tell whether they do.
     reading.details["by_places"] = true;
     reading.warnings.insert(reading.warnings.end(), joining.notes.begin(), joining.notes.end());

@@ -65,6 +65,11 @@ Dataset load_study_rows(const CommonOptions& common, const StudyDataOptions& o, 
   Dataset set = has_labels(draft, owner) && labelled ? load_dataset(source, &reading)
                                                      : load_features(source, &reading);
   print_notes(common, reading);
+  if (draft.layout != StudyDraft::Layout::kRows && !draft.identifiers)
+    require_same_places(set.places.left_out, quoted_path(source.features), {},
+                        "another owner's file",
+                        "take the row out of all owners' files, or make the study with "
+                        "'--identifiers'");
   return set;
 }
 

@@ -197,6 +197,41 @@ std::optional<std::size_t> find_key(const Table& table, TableColumns& columns,
   return {};
 }
 
+/// Follows a table's rows of data, and tells which of them are left out amid others.
+class RowPlaces {
+ public:
+  explicit RowPlaces(const Table& table) : table_(table), empty_(table.empty_rows()) {}
+
+  void add(std::size_t row, bool used) {
+    // What is empty above a header, or above one that comes again, is no sample that lacks its values.
+    while (next_ < empty_.size() && empty_[next_].before < row) ++next_;
+    if (next_ < empty_.size() && empty_[next_].before == row)
+      for (std::size_t i = 0; i < empty_[next_].count; ++i) leave_out(empty_[next_].line + i);
+    if (!used) {
+      leave_out(table_.line(row));
+      return;
+    }
+    ++place_;
+    amid_ = out_.places.size();
+  }
+  LeftOutRows take() {
+    out_.places.resize(amid_);
+    out_.lines.resize(amid_);
+    return std::move(out_);
+  }
+
+ private:
+  void leave_out(std::size_t line) {
+    out_.places.push_back(place_++);
+    out_.lines.push_back(static_cast<std::uint32_t>(line));
+  }
+
+  const Table& table_;
+  const std::vector<EmptyRows>& empty_;
+  LeftOutRows out_;
+  std::size_t next_ = 0, place_ = 0, amid_ = 0;  // amid_: of out_, with a sample behind them
+};
+
 /// Columns that are read beside those that a table was read for.
 class OtherColumns {
  public:
@@ -289,6 +324,7 @@ FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest 
     logical.push_back(std::find(columns.logical.begin(), columns.logical.end(), j) !=
                       columns.logical.end());
   TableRow row;
+  RowPlaces places(table);
   Eigen::Index at = 0;
   for (const std::size_t i : columns.rows) {
     if (i % 4096 == 0) throw_if_interrupted();
@@ -317,6 +353,7 @@ FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest 
       add_lost_label(table, columns, i, row, lost);
     else if (labelled)
       whole = add_label(table, columns, i, row, skip, out.labels);
+    places.add(i, whole);
     if (whole) {
       ++at;
       out.places.numbers.push_back(static_cast<std::uint32_t>(table.line(i)));
@@ -330,6 +367,7 @@ FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest 
   if (at == 0) throw DataError(table.name() + ": no row is complete");
   if (lost.size() > 0) tell_lost_classes(table.name(), out.labels, lost, "lack a value", reading);
   out.features.conservativeResize(at, Eigen::NoChange);
+  out.places.left_out = places.take();
   if (beside) out.others = beside->take();
   out.groups = groups.take();
   rounding.check([&](std::size_t k) {
@@ -342,7 +380,8 @@ FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest 
 }
 
 LabelWords read_label_table(const std::filesystem::path& path, const ColumnChoice& columns,
-                            Reading& reading, std::vector<NamedColumn>* others) {
+                            Reading& reading, std::vector<NamedColumn>* others,
+                            LeftOutRows* left_out) {
   const Table table(path);
   TableRequest request;
   request.use = TableUse::kLabels;
@@ -352,9 +391,12 @@ LabelWords read_label_table(const std::filesystem::path& path, const ColumnChoic
   LabelWords out;
   OtherColumns beside(chosen);
   // Left out here, labels and samples would no longer go together.
-  for_each_labelled_row(table, chosen, false, out, [&](std::size_t, const TableRow& row) {
+  RowPlaces places(table);
+  for_each_labelled_row(table, chosen, false, out, [&](std::size_t i, const TableRow& row) {
     if (others != nullptr) beside.add(row);
+    places.add(i, true);
   });
+  if (left_out != nullptr) *left_out = places.take();
   if (others != nullptr) *others = beside.take();
   report_table(table, out.size(), {}, reading);
   return out;

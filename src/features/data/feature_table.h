@@ -41,10 +41,11 @@ FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest 
 void tell_lost_classes(const std::string& name, const LabelWords& kept, const LabelWords& lost,
                        const std::string& why, Reading& reading);
 
-/// A table of labels alone. `others`: takes the columns beside them, where there is a header. Throws
-/// DataError.
+/// A table of labels alone. `others`: takes the columns beside them, where there is a header; `left_out`: the empty rows.
+/// Throws DataError.
 LabelWords read_label_table(const std::filesystem::path& path, const ColumnChoice& columns,
-                            Reading& reading, std::vector<NamedColumn>* others = nullptr);
+                            Reading& reading, std::vector<NamedColumn>* others = nullptr,
+                            LeftOutRows* left_out = nullptr);
 
 /// Adds the labels of a table of texts or paths, where it has any, out of their column or the one-hot
 /// columns, and hands on every row (its number first) that has one; all where there are none.

@@ -193,42 +193,45 @@ void apply_pooling(const NpzArchive& archive, const DataSource& source, Dataset&
                     "', expected '" + printable(source.pooling) + "', those of the training");
 }
 
-LabelWords read_labels(const DataSource& source, Reading& reading,
-                       std::vector<NamedColumn>* others) {
+OwnLabels read_labels(const DataSource& source, Reading& reading) {
+  OwnLabels out{quoted_path(source.labels)};
   switch (kind_of(source.labels)) {
     case Kind::kNpy:
-      return read_npy_label_words(source.labels);
+      out.words = read_npy_label_words(source.labels);
+      break;
     case Kind::kNpz: {
       const NpzArchive archive(source.labels);
       const std::string member = source.members.labels.empty() ? "labels" : source.members.labels;
       const LabelWords words = archive.label_words(member);
-      if (others != nullptr) {
-        *others = archive_keys(archive, words.size(), {member, class_names_member(archive)});
-        // Groups that are not called as identifiers are.
-        for (GroupColumn& one :
-             group_members(archive, member, words.size(), source.columns, reading)) {
-          const std::string name = heading_key(one.name);
-          if (std::none_of(others->begin(), others->end(),
-                           [&](const NamedColumn& other) { return other.name == name; }))
-            others->push_back({name, one.text, std::move(one.fields)});
-        }
+      out.beside = archive_keys(archive, words.size(), {member, class_names_member(archive)});
+      // Groups that are not called as identifiers are.
+      for (GroupColumn& one :
+           group_members(archive, member, words.size(), source.columns, reading)) {
+        const std::string name = heading_key(one.name);
+        if (std::none_of(out.beside.begin(), out.beside.end(),
+                         [&](const NamedColumn& other) { return other.name == name; }))
+          out.beside.push_back({name, one.text, std::move(one.fields)});
       }
       ClassRequest classes = source.classes;
-      return named_labels(archive, words, classes, reading);
+      out.words = named_labels(archive, words, classes, reading);
+      break;
     }
     case Kind::kTable: {
       // The other choices are of the features' table, where there is one.
       const bool of_labels = source.features.empty() || kind_of(source.features) != Kind::kTable;
-      return read_label_table(source.labels,
-                              {.label = source.columns.label,
-                               .drop = of_labels ? source.columns.drop : std::vector<std::string>{},
-                               .decimal = source.columns.decimal,
-                               .known_label = source.columns.known_label},
-                              reading, others);
+      out.words =
+          read_label_table(source.labels,
+                           {.label = source.columns.label,
+                            .drop = of_labels ? source.columns.drop : std::vector<std::string>{},
+                            .decimal = source.columns.decimal,
+                            .known_label = source.columns.known_label},
+                           reading, &out.beside, &out.left_out);
+      break;
     }
     default:
-      return read_idx_labels(source.labels);
+      out.words = read_idx_labels(source.labels);
   }
+  return out;
 }
 
 /// Where a set that was read has its labels.
@@ -246,7 +249,8 @@ LabelWords named_labels(const NpzArchive& archive, const LabelWords& words, Clas
                         Reading& reading) {
   const std::string member = class_names_member(archive);
   if (member.empty()) return words;
-  if (member == "classes") {
+  // Only texts are what `extract` writes.
+  if (member == "classes" && archive.holds_text(member)) {
     const std::vector<std::string> names = archive.strings(member);
     if (classes.names.empty()) classes.names = as_class_names(names);
     return words.renamed(names);
@@ -254,6 +258,13 @@ LabelWords named_labels(const NpzArchive& archive, const LabelWords& words, Clas
   std::string why = "the training set's classes are numbers";
   try {
     const std::vector<std::string> names = archive.keys(member);
+    // As numpy.unique has them: the labels' own numbers, and no places.
+    const auto is_there = [&](const std::string& word) {
+      return std::find(names.begin(), names.end(), word) != names.end();
+    };
+    if (!archive.holds_text(member) &&
+        std::all_of(words.words().begin(), words.words().end(), is_there))
+      return words;
     LabelWords out = words.renamed(names);
     if (out.words() == words.words()) return words;  // names themselves
     if (classes.names.empty() || !are_numbered(classes.names)) {
@@ -273,11 +284,11 @@ void find_labels_as_in(ColumnChoice& columns, const Reading& known) {
   if (heading_key(columns.label) == heading_key(columns.known_label.name)) columns.label.clear();
 }
 
-void bring_labels(const KnownSamples& samples, const std::string& name, const ColumnChoice& choice,
-                  LabelWords& words, std::vector<NamedColumn>& beside,
+void bring_labels(const KnownSamples& samples, const ColumnChoice& choice, OwnLabels& labels,
                   std::vector<GroupColumn>& groups, Reading& reading) {
-  const std::vector<std::size_t> rows =
-      join_rows({samples.name, name, samples.beside, beside, choice.skip_missing}, reading);
+  LabelWords& words = labels.words;
+  const std::vector<std::size_t> rows = join_rows(
+      {samples.name, labels.name, samples.beside, labels.beside, choice.skip_missing}, reading);
   if (!rows.empty()) {
     std::vector<bool> used(words.size());
     for (const std::size_t row : rows) used[row] = true;
@@ -286,20 +297,23 @@ void bring_labels(const KnownSamples& samples, const std::string& name, const Co
       if (!used[i]) unused.push_back(i);
     const LabelWords lost = rows_of(words, unused);
     words = rows_of(words, rows);
-    if (lost.size() > 0) tell_lost_classes(name, words, lost, "have no sample", reading);
-    for (NamedColumn& column : beside) {
+    if (lost.size() > 0) tell_lost_classes(labels.name, words, lost, "have no sample", reading);
+    for (NamedColumn& column : labels.beside) {
       if (!column.unreadable.empty()) continue;
       std::vector<std::string> fields;
       for (const std::size_t row : rows) fields.push_back(column.fields[row]);
       column.fields = std::move(fields);
     }
+  } else if (words.size() == samples.rows) {  // others are refused for that
+    require_same_places(samples.left_out, samples.name, labels.left_out, labels.name,
+                        "take the row out of both files, or give both a column of identifiers");
   }
-  add_group_columns(beside, choice, groups);
+  add_group_columns(labels.beside, choice, groups);
 }
 
-LabelWords load_labels(const DataSource& source, Reading* told, std::vector<NamedColumn>* beside) {
+OwnLabels load_labels(const DataSource& source, Reading* told) {
   Reading unheard;
-  return read_labels(source, told != nullptr ? *told : unheard, beside);
+  return read_labels(source, told != nullptr ? *told : unheard);
 }
 
 Dataset load_training_features(const DataSource& source, Reading* told) {
@@ -367,17 +381,18 @@ Dataset load_dataset(const DataSource& source, Reading* told,
   LabelWords words;
   ClassRequest classes = source.classes;
   const std::string name = quoted_path(source.features);
-  std::string labelled = source.labels.empty() ? name : quoted_path(source.labels);
+  OwnLabels own_labels{quoted_path(source.labels)};
+  std::string labelled = source.labels.empty() ? name : own_labels.name;
   const Kind kind = kind_of(source.features);
   Reading of_labels;
-  std::vector<NamedColumn> beside_labels, beside_features;
+  std::vector<NamedColumn> beside_features;
   std::vector<GroupColumn> groups;
   if (kind == Kind::kTable) {
     // What tells rows apart may be in both tables.
-    if (!source.labels.empty()) words = read_labels(source, of_labels, &beside_labels);
+    if (!source.labels.empty()) own_labels = read_labels(source, of_labels);
     const Labelled own = source.labels.empty() ? Labelled::kYes : Labelled::kElsewhere;
     FeatureTable table =
-        read_table(source, own, reading, identifiers != nullptr, beside_labels, labelled);
+        read_table(source, own, reading, identifiers != nullptr, own_labels.beside, labelled);
     set.features = std::move(table.features);
     set.feature_names = std::move(table.feature_names);
     set.ids = std::move(table.ids);
@@ -425,7 +440,7 @@ Dataset load_dataset(const DataSource& source, Reading* told,
   }
   if (kind == Kind::kNpz) tell_nameless(source, set, reading);
   if (!source.labels.empty()) {
-    if (kind != Kind::kTable) words = read_labels(source, of_labels, &beside_labels);
+    if (kind != Kind::kTable) own_labels = read_labels(source, of_labels);
     reading.notes.insert(reading.notes.end(), of_labels.notes.begin(), of_labels.notes.end());
     reading.warnings.insert(reading.warnings.end(), of_labels.warnings.begin(),
                             of_labels.warnings.end());
@@ -433,10 +448,13 @@ Dataset load_dataset(const DataSource& source, Reading* told,
       reading.details["label"] = of_labels.details["label"];
       reading.details["labels"] = std::move(of_labels.details);
     }
-    bring_labels({name, beside_features}, labelled, source.columns, words, beside_labels, groups,
-                 reading);
+    bring_labels(
+        {name, beside_features, static_cast<std::size_t>(set.features.rows()), set.places.left_out},
+        source.columns, own_labels, groups, reading);
+    words = std::move(own_labels.words);
     if (identifiers != nullptr)
-      beside_features.insert(beside_features.end(), beside_labels.begin(), beside_labels.end());
+      beside_features.insert(beside_features.end(), own_labels.beside.begin(),
+                             own_labels.beside.end());
   }
   const auto samples = static_cast<std::size_t>(set.features.rows());
   if (words.size() != samples) {
@@ -473,7 +491,7 @@ std::vector<std::string> read_class_names(const std::filesystem::path& path) {
   const std::string name = quoted_path(path);
   std::vector<std::string> classes;
   if (path.extension() == ".npz") {
-    classes = NpzArchive(path).strings("classes");
+    classes = NpzArchive(path).keys("classes");
   } else {
     const std::vector<std::uint8_t> bytes = read_file(path, 1 << 26);
     std::string line;

@@ -50,20 +50,30 @@ LabelWords named_labels(const NpzArchive& archive, const LabelWords& words, Clas
 /// column of a table; one that was asked for by its name is found by its place as well.
 void find_labels_as_in(ColumnChoice& columns, const Reading& known);
 
-/// The file `labels` alone. Throws DataError. `beside`: takes a table's other columns, but for those to
-/// be dropped where there are no features that the choice is of, or an archive's identifiers.
-LabelWords load_labels(const DataSource& source, Reading* reading = nullptr,
-                       std::vector<NamedColumn>* beside = nullptr);
+/// Labels of a file of their own.
+struct OwnLabels {
+  std::string name;  ///< of the file, for messages
+  LabelWords words{};
+  /// Other columns of a table, but for those to be dropped where there are no features that the choice is of; an archive's
+  /// identifiers.
+  std::vector<NamedColumn> beside{};
+  LeftOutRows left_out{};
+};
+
+/// The file `labels` alone. Throws DataError.
+OwnLabels load_labels(const DataSource& source, Reading* reading = nullptr);
 
 /// Samples that labels of a file of their own are to go to.
 struct KnownSamples {
   std::string name;  ///< for messages
   const std::vector<NamedColumn>& beside;
+  std::size_t rows;
+  const LeftOutRows& left_out;
 };
-/// Labels and what is `beside` them, of the file `name`, in the samples' order as join_rows() finds it;
-/// `groups` takes the columns there that may group samples. Throws DataError.
-void bring_labels(const KnownSamples& samples, const std::string& name, const ColumnChoice& choice,
-                  LabelWords& words, std::vector<NamedColumn>& beside,
+/// Labels and what is beside them in the samples' order as join_rows() finds it, or by their places;
+/// `groups` takes the columns there that may group samples. Throws DataError, also for as many labels by their places of
+/// which other rows were left out than of the samples.
+void bring_labels(const KnownSamples& samples, const ColumnChoice& choice, OwnLabels& labels,
                   std::vector<GroupColumn>& groups, Reading& reading);
 
 /// The features of a training set, for what is fitted to them: without the column that load_dataset()

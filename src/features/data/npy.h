@@ -76,6 +76,8 @@ class NpzArchive {
   ByteArray byte_array(const std::string& name) const;
   std::vector<std::string> strings(const std::string& name) const;
   std::vector<std::string> keys(const std::string& name) const;
+  /// Whether the member is text, as strings() reads it. False where nothing can be read of it.
+  bool holds_text(const std::string& name) const;
   /// Whether the member has one element for each of `rows` rows, of whatever type, or does not say how many it has.
   bool may_have_one_a_row(const std::string& name, std::size_t rows) const;
   /// What opens a message about a member.

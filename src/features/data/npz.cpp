@@ -180,6 +180,15 @@ std::vector<std::string> NpzArchive::keys(const std::string& name) const {
   return npy_to_keys(unpack(name), where(name));
 }
 
+bool NpzArchive::holds_text(const std::string& name) const {
+  try {
+    const char kind = parse_npy_header(unpack(name), where(name)).kind;
+    return kind == 'U' || kind == 'S';
+  } catch (const DataError&) {
+    return false;
+  }
+}
+
 bool NpzArchive::may_have_one_a_row(const std::string& name, std::size_t rows) const {
   try {
     const std::vector<std::size_t> shape = npy_shape(unpack(name), where(name));

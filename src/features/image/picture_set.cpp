@@ -398,11 +398,9 @@ void PictureSet::read_labels(const PictureSource& source, const std::string& mem
   file.labels = source.labels;
   file.columns = source.columns;
   file.members.labels = member;
-  const std::string name = quoted_path(source.labels);
-  std::vector<NamedColumn> columns;
-  LabelWords words = load_labels(file, &reading_, &columns);
-  bring_labels({origin_, beside}, name, source.columns, words, columns, groups, reading_);
-  set_labels(words, classes, name);
+  OwnLabels own = load_labels(file, &reading_);
+  bring_labels({origin_, beside, size(), {}}, source.columns, own, groups, reading_);
+  set_labels(own.words, classes, own.name);
   std::erase_if(groups, [&](const GroupColumn& one) { return one.fields.size() != size(); });
 }
 
@@ -448,7 +446,7 @@ void PictureSet::open_npz(const PictureSource& source) {
   set_array(archive.byte_array(images), where);
   ClassRequest classes = source.classes;
   std::vector<std::string> own;
-  if (archive.contains("classes"))
+  if (archive.contains("classes") && archive.holds_text("classes"))
     for (const std::string& name : archive.strings("classes")) own.push_back(class_name(name));
   if (classes.names.empty()) classes.names = own;
   std::vector<GroupColumn> groups =

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "features/samples/left_out_rows.h"
+
 namespace blindtuner::features {
 
 /// Samples x features, row-major: a sample's features are contiguous.
@@ -40,6 +42,7 @@ struct SampleGroups {
 struct SamplePlaces {
   bool lines = false;                    ///< of a table, from 1; else rows of an array, from 0
   std::vector<std::uint32_t> numbers{};  ///< one a sample; none: rows as they are here
+  LeftOutRows left_out{};                ///< of the whole file
 };
 
 struct Dataset {

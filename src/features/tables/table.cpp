@@ -286,7 +286,8 @@ void Table::choose_quoting() {
 
 void Table::index() {
   const FieldFormat format{separator_, quoted_};
-  std::size_t line = start_line_, first = 0, others = 0, rows_of_empty = 0, first_empty = 0;
+  std::size_t line = start_line_, first = 0, others = 0;
+  EmptyRows empty;
   bool last_always_empty = true;
   for (std::size_t at = start_; at < text_.size();) {
     if (begins_.size() % 4096 == 0) throw_if_interrupted();
@@ -301,7 +302,7 @@ void Table::index() {
       throw DataError(here() +
                       ": text behind a quoted field that begins here, expected a separator");
     if (row.empty) {
-      if (rows_of_empty++ == 0) first_empty = line;
+      if (empty.count++ == 0) empty.line = line;
     } else {
       if (begins_.empty()) {
         first = row.fields;
@@ -315,8 +316,13 @@ void Table::index() {
         last_always_empty = last_always_empty && row.last_empty;
       }
       // Empty lines behind the last row mean nothing.
-      if (rows_of_empty > 0 && unused_.empty()) unused_.push_back({"empty", 0, first_empty});
-      if (!unused_.empty()) unused_[0].count = rows_of_empty;
+      if (empty.count > 0) {
+        if (unused_.empty()) unused_.push_back({"empty", 0, empty.line});
+        unused_[0].count += empty.count;
+        empty.before = begins_.size();
+        empty_rows_.push_back(empty);
+        empty = {};
+      }
       begins_.push_back({static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(line)});
     }
     line += row.breaks + 1;

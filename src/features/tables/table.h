@@ -35,6 +35,11 @@ struct UnusedRows {
   std::size_t count = 0, first_line = 0;
 };
 
+/// Empty rows amid others: the first's line, how many there are before which row.
+struct EmptyRows {
+  std::size_t before = 0, count = 0, line = 0;
+};
+
 /// A table's text and where its rows begin. What a row is follows from the content:
 ///  - the text is UTF-8 with or without a byte order mark, or UTF-16 with one; gzip is unpacked;
 ///    lines end with LF, CRLF or CR;
@@ -70,6 +75,8 @@ class Table {
   /// "commas", "tabs", .., for messages.
   std::string separator_text() const;
   const std::vector<UnusedRows>& unused() const { return unused_; }
+  /// By the rows that they are before; none are behind the last row.
+  const std::vector<EmptyRows>& empty_rows() const { return empty_rows_; }
   /// What else is to be said of how it was read.
   const std::vector<std::string>& notes() const { return notes_; }
 
@@ -93,6 +100,7 @@ class Table {
   bool first_lacks_front_ = false, first_has_more_ = false, others_have_more_ = false;
   std::vector<Begin> begins_;
   std::vector<UnusedRows> unused_;
+  std::vector<EmptyRows> empty_rows_;
   std::vector<std::string> notes_;
 };
 

@@ -462,6 +462,17 @@ TEST_F(FeatureTables, ClassNamesOfArchives) {
     EXPECT_NE(reading.warnings[0].find(why), std::string::npos) << reading.warnings[0];
     EXPECT_EQ(set.labels, (Labels{0, 1, 2}));
   };
+  // Numbers, as numpy.unique has them, are the labels themselves, whichever of them there are.
+  for (const Labels& numbers : {Labels{0, 1, 2}, Labels{1, 2, 3}, Labels{3, 5, 7}}) {
+    write_npz(folder_ / "named.npz", {{"X", npy_bytes(x)},
+                                      {"y", npy_bytes(Labels{numbers[1], numbers[0], numbers[1]})},
+                                      {"classes", npy_bytes(numbers)}});
+    Reading reading;
+    const Dataset set = load_dataset(source, &reading);
+    EXPECT_EQ(set.class_names[static_cast<std::size_t>(set.labels[0])], std::to_string(numbers[1]));
+    EXPECT_EQ(set.class_names[static_cast<std::size_t>(set.labels[1])], std::to_string(numbers[0]));
+    EXPECT_TRUE(reading.warnings.empty()) << reading.warnings[0];
+  }
   put("target_names", {"oak", "ash", "birch"}, {1, 2, 3});
   passed_over("label 3, but there are names for 0 to 2 only");
   put("target_names", {"oak", "ash", "birch"}, {0, 1, 2});

@@ -395,6 +395,50 @@ TEST_F(Joining, IdentifiersThatCannotBeRead) {
         << shape;
 }
 
+TEST_F(Joining, RowsThatAreLeftOutAtOtherPlaces) {
+  const std::string x = "a,b\n0.5,1.5\n,\n2.5,3.5\n4.5,5.5\n";
+  const Labels want = {0, 1, 1};
+  // Both at the same place, and behind the last sample, whatever else is there.
+  EXPECT_EQ(load(x, "label,q\nu,1\n,\nv,1\nv,1\n").labels, want);
+  EXPECT_EQ(load(x + ",\n\n", "label,q\nu,1\n\nv,1\nv,1\n").labels, want);
+  EXPECT_EQ(load("a,b\n0.5,1.5\n2.5,3.5\n4.5,5.5\n,\n", "label,q\nu,1\nv,1\nv,1\n,\n,\n").labels,
+            want);
+  // Above a header, and above one that comes again, nothing is left out.
+  EXPECT_EQ(load("\na,b\n0.5,1.5\n2.5,3.5\n\na,b\n4.5,5.5\n", "label,q\nu,1\nv,1\nv,1\n").labels,
+            want);
+  const auto refused = [&](const std::string& features, const std::string& labels,
+                           const std::string& part, bool skip = false) {
+    const std::string error = data_error([&] { load(features, labels, {.skip_missing = skip}); });
+    EXPECT_NE(error.find(part), std::string::npos) << error;
+    EXPECT_NE(error.find("rows go together by their places"), std::string::npos) << error;
+  };
+  refused(x, "label,q\nu,1\nv,1\n,\nv,1\n", "x.csv', line 3: no sample");
+  refused("a,b\n0.5,1.5\n2.5,3.5\n,\n4.5,5.5\n", "label,q\nu,1\n,\nv,1\nv,1\n",
+          "y.csv', line 3: no sample");
+  refused(x, "label,q\nu,1\nv,1\nv,1\n", "x.csv', line 3: no sample");
+  refused("a,b\n\n0.5,1.5\n2.5,3.5\n4.5,5.5\n", "label,q\nu,1\nv,1\nv,1\n",
+          "x.csv', line 2: no sample");
+  refused("a,b\n0.5,1.5\n\n\n2.5,3.5\n4.5,5.5\n", "label,q\nu,1\n\nv,1\nv,1\n",
+          "x.csv', line 4: no sample");
+  refused("0.5,1.5\n\n2.5,3.5\n4.5,5.5\n", "label,q\nu,1\nv,1\nv,1\n", "x.csv', line 2: no sample");
+  // What --skip-missing leaves out is as good as empty.
+  refused("a,b\n0.5,1.5\n2.5,3.5\nNA,1\n4.5,5.5\n", "label,q\nu,1\n,\nv,1\nv,1\n",
+          "y.csv', line 3: no sample", true);
+  EXPECT_EQ(load("a,b\n0.5,1.5\nNA,1\n2.5,3.5\n4.5,5.5\n", "label,q\nu,1\n,\nv,1\nv,1\n",
+                 {.skip_missing = true})
+                .labels,
+            want);
+  // Identifiers tell it whatever the places.
+  EXPECT_EQ(load("id,a\n1,0.5\n,\n2,2.5\n3,4.5\n", "id,label\n3,v\n2,v\n,\n1,u\n").labels, want);
+  // An array leaves out nothing.
+  DataSource source;
+  source.features = folder_ / "x.npy";
+  source.labels = folder_ / "y.csv";
+  write_npy(source.features, FeatureMatrix(FeatureMatrix::Random(3, 2)));
+  put_file(source.labels, "label,q\nu,1\n,\nv,1\nv,1\n");
+  expect_data_error([&] { load_dataset(source); }, "y.csv', line 3: no sample");
+}
+
 TEST_F(Joining, FilesOfTablesWithAndWithoutFolders) {
   const std::string x = "image,a\nimg/7.png,0.5\nimg/8.png,1.5\nimg/9.png,2.5\n";
   EXPECT_EQ(load(x, "image,label\n9.png,w\n7.png,u\n8.png,v\n").labels, (Labels{0, 1, 2}));

@@ -176,7 +176,8 @@ def load(classifier, path):
         circuit = str(file["circuit"].ravel()[0]) if "circuit" in file else ""
         head = next((name for name in ("sigmoid", "squared") if circuit.startswith(name)), "softmax")
         fill(classifier, file["weights"], file["bias"], classes, head)
-        if "feature_names" in file:
+        # Of a table without names there are places alone, which no frame has.
+        if "feature_names" in file and not str(file["feature_names"][0]).endswith(" without a name"):
             classifier.feature_names_in_ = file["feature_names"].astype(object)
         return classifier
 

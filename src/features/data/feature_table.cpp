@@ -23,14 +23,24 @@ namespace {
 // Beyond single precision.
 constexpr double kMaxValue = 3.4e38;
 
+/// Of columns that have no names their places, where others than the label's are left out.
 std::vector<std::string> names_of(const TableColumns& columns) {
-  std::vector<std::string> out;
+  const auto is_label = [&](std::size_t j) {
+    return columns.label == j ||
+           std::find(columns.one_hot.begin(), columns.one_hot.end(), j) != columns.one_hot.end();
+  };
+  std::vector<std::string> out, places;
+  std::vector<std::size_t> place(columns.names.size());
+  std::size_t others = 0;  // than the label's
+  for (std::size_t j = 0; j < columns.names.size(); ++j) place[j] = others += is_label(j) ? 0 : 1;
   bool some = false;
   for (const std::size_t j : columns.features) {
     some = some || !columns.names[j].empty();
     out.push_back(columns.names[j]);
+    places.push_back(place_name(place[j]));
   }
-  return some ? out : std::vector<std::string>{};
+  if (some) return out;
+  return out.size() < others ? places : std::vector<std::string>{};
 }
 
 /// As class_names.h reads it: a point for decimals, no marks between thousands, no brackets.
@@ -85,7 +95,7 @@ void leave_out(UnusedRows& rows, std::size_t line) {
 }
 
 /// Columns that say the same as the label are no features.
-void leave_out_twins(const Table& table, const TableColumns& columns, FeatureTable& out,
+void leave_out_twins(const Table& table, TableColumns& columns, FeatureTable& out,
                      Reading& reading) {
   Labels labels;
   for (std::size_t i = 0; i < out.labels.size(); ++i)
@@ -95,12 +105,13 @@ void leave_out_twins(const Table& table, const TableColumns& columns, FeatureTab
        label_twins(out.features, labels, static_cast<int>(out.labels.words().size())))
     for (const std::size_t k : twin.columns) same[k] = same[k] || twin.share == 1;
   ColumnSet others;
-  std::vector<std::string> names, left;
+  std::vector<std::string> left;
+  std::vector<std::size_t> kept;
   for (std::size_t k = 0; k < same.size(); ++k) {
     const std::size_t j = columns.features[k];
     if (!same[k]) {
       others.ranges.emplace_back(k, 1);
-      if (!out.feature_names.empty()) names.push_back(out.feature_names[k]);
+      kept.push_back(j);
       continue;
     }
     left.push_back(columns.column_text(j));
@@ -115,7 +126,7 @@ void leave_out_twins(const Table& table, const TableColumns& columns, FeatureTab
                     " the same as the label (--feature-columns takes columns as features whatever "
                     "is in them)");
   out.features = select_columns(out.features, others);
-  out.feature_names = std::move(names);
+  columns.features = std::move(kept);
   reading.details["features"] = others.ranges.size();
   reading.notes.push_back(table.name() + ": left out of the features " + list_of_words(left) +
                           ": " + (left.size() == 1 ? "it says" : "they say") +
@@ -309,7 +320,6 @@ FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest 
   const auto key = find_key(table, columns, request, others, reading);
   const bool skip = request.columns.skip_missing;
   FeatureTable out;
-  out.feature_names = names_of(columns);
   out.features.resize(static_cast<Eigen::Index>(columns.rows.size()),
                       static_cast<Eigen::Index>(columns.features.size()));
   UnusedRows skipped{"incomplete", 0, 0};
@@ -375,6 +385,7 @@ FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest 
   });
   if (columns.label && request.columns.features.empty() && request.feature_names.empty())
     leave_out_twins(table, columns, out, reading);
+  out.feature_names = names_of(columns);
   report_table(table, static_cast<std::size_t>(at), {skipped}, reading);
   return out;
 }

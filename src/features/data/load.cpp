@@ -45,14 +45,35 @@ std::vector<std::string> as_class_names(std::vector<std::string> names) {
 FeatureTable read_table(const DataSource& source, Labelled labelled, Reading& reading,
                         bool identifiers = false, const std::vector<NamedColumn>& others = {},
                         const std::string& others_are_of = {}) {
-  const TableRequest request{TableUse::kFeatures,  labelled, source.columns,
-                             source.feature_names, {},       identifiers};
+  const std::vector<std::string>& known = source.feature_names;
+  const bool places = are_place_names(known);
+  const TableRequest request{TableUse::kFeatures,
+                             labelled,
+                             source.columns,
+                             places ? std::vector<std::string>{} : known,
+                             {},
+                             identifiers};
   FeatureTable table =
       read_feature_table(source.features, request, reading, {others, others_are_of});
-  const std::vector<std::string>&names = table.feature_names, &known = source.feature_names;
+  const std::vector<std::string>& names = table.feature_names;
   if (known.empty() || names == known) return table;
   const std::string name = quoted_path(source.features);
-  if (!names.empty())
+  // Who says which columns are meant may have another table.
+  if (places && are_place_names(names) && source.columns.features.empty())
+    throw DataError(name + ": features are its " + places_text(names) +
+                    ", those of the training set were its " + places_text(known) +
+                    " (the label's not counted, no column has a name): leave out the same in both, "
+                    "with --drop-columns, or say which columns are the features with "
+                    "--feature-columns");
+  if (places) {
+    reading.notes.push_back(name +
+                            ": its columns are taken for the training set's, which have no "
+                            "names and were its " +
+                            places_text(known) + ", in their order");
+    if (are_place_names(names)) table.feature_names = known;
+    return table;
+  }
+  if (!names.empty() && !are_place_names(names))
     throw DataError(name + ": features are " + list_of_words(names) + ", expected those of the " +
                     "training set, in its order: " + list_of_words(known));
   reading.notes.push_back(name +

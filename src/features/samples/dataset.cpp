@@ -118,6 +118,37 @@ FeatureMatrix select_columns(const FeatureMatrix& features, const ColumnSet& col
   return out;
 }
 
+namespace {
+constexpr std::string_view kPlaceStart = "column ", kPlaceEnd = " without a name";
+}  // namespace
+
+std::string place_name(std::size_t column) {
+  return std::string(kPlaceStart) + std::to_string(column) + std::string(kPlaceEnd);
+}
+
+bool are_place_names(const std::vector<std::string>& names) {
+  return !names.empty() && std::all_of(names.begin(), names.end(), [](const std::string& name) {
+    if (name.size() <= kPlaceStart.size() + kPlaceEnd.size() || !name.starts_with(kPlaceStart) ||
+        !name.ends_with(kPlaceEnd))
+      return false;
+    return std::all_of(name.begin() + kPlaceStart.size(), name.end() - kPlaceEnd.size(),
+                       [](char c) { return c >= '0' && c <= '9'; });
+  });
+}
+
+std::string places_text(const std::vector<std::string>& names) {
+  std::vector<std::string> numbers;
+  for (const std::string& name : names)
+    numbers.push_back(
+        name.substr(kPlaceStart.size(), name.size() - kPlaceStart.size() - kPlaceEnd.size()));
+  std::string out;
+  for (const std::string& number : numbers) {
+    if (out.size() > 200) return "columns " + out + ", ..";
+    out += (out.empty() ? "" : ", ") + number;
+  }
+  return "columns " + out;
+}
+
 Dataset of_pooling(const Dataset& set, const std::string& pooling, const std::string& name) {
   const auto found = std::find_if(set.poolings.begin(), set.poolings.end(),
                                   [&](const ColumnSet& one) { return one.name == pooling; });

@@ -45,14 +45,23 @@ struct SamplePlaces {
   LeftOutRows left_out{};                ///< of the whole file
 };
 
+/// What stands for the names of a table's columns that have none, where not all of them are features, so that another table
+/// may leave out others: "column 3 without a name", from 1, the label's not counted.
+std::string place_name(std::size_t column);
+/// Whether all are such; false for none.
+bool are_place_names(const std::vector<std::string>& names);
+/// "columns 1, 2, 4" of such names.
+std::string places_text(const std::vector<std::string>& names);
+
 struct Dataset {
   FeatureMatrix features;
   Labels labels;
   int classes = 0;
-  std::vector<std::string> class_names;    ///< one a class, or none where nobody named them
-  std::vector<std::string> feature_names;  ///< one a column, or none where it has no names
-  std::vector<std::string> digests;        ///< of what each sample was made of, or none
-  std::string pooling;  ///< an encoder's tokens that features are; empty: not noted
+  std::vector<std::string> class_names;  ///< one a class, or none where nobody named them
+  std::vector<std::string>
+      feature_names;                 ///< one a column (place_name()), or none where it has no names
+  std::vector<std::string> digests;  ///< of what each sample was made of, or none
+  std::string pooling;               ///< an encoder's tokens that features are; empty: not noted
   /// Where the features are those of several poolings, one of which is yet to be chosen: which
   /// columns each has.
   std::vector<ColumnSet> poolings;

@@ -252,7 +252,10 @@ std::string require_columns_of_training(const OwnerFolder& keys, const DataId& s
       samples->feature_names == training->feature_names)
     return {};
   const std::string columns = ": the samples' columns are " + list_of_words(samples->feature_names);
-  if (!training->feature_names.empty())
+  const bool of_places = are_place_names(samples->feature_names),
+             by_places = are_place_names(training->feature_names);
+  if (of_places && !by_places) return {};  // none have names
+  if (!training->feature_names.empty() && (of_places || !by_places))
     throw DataError(name + columns + ", but the model was trained on " +
                     list_of_words(training->feature_names) +
                     ", in this order: encrypt the samples anew with --trained-on");

@@ -480,6 +480,56 @@ TEST_F(FeatureTables, ClassNamesOfArchives) {
   passed_over("the training set's classes are numbers");
 }
 
+TEST_F(FeatureTables, PlacesOfColumnsWithoutNames) {
+  // Four columns without names, of which one is empty (4: none), and a label in front, behind or not at all.
+  enum class Label { kNone, kFirst, kLast };
+  const auto put = [&](const char* name, int dead, Label label) {
+    std::string text;
+    for (int i = 0; i < 40; ++i) {
+      const std::string word = "k" + std::to_string(i % 3);
+      if (label == Label::kFirst) text += word + ",";
+      for (int j = 0; j < 4; ++j)
+        text += (j > 0 ? "," : "") + (j == dead ? "" : decimal(1 + (i * (2 * j + 7) + 3 * j) % 41));
+      text += label == Label::kLast ? "," + word + "\n" : "\n";
+    }
+    put_file(folder_ / name, text);
+    DataSource source;
+    source.features = folder_ / name;
+    return source;
+  };
+  const Words three = {place_name(1), place_name(2), place_name(4)};
+  EXPECT_EQ(load_dataset(put("t.csv", 2, Label::kLast)).feature_names, three);
+  EXPECT_EQ(load_dataset(put("t.csv", 2, Label::kFirst)).feature_names, three);
+  EXPECT_TRUE(load_dataset(put("t.csv", 4, Label::kLast)).feature_names.empty());
+  EXPECT_TRUE(are_place_names(three));
+  EXPECT_FALSE(are_place_names({}));
+  EXPECT_FALSE(are_place_names({place_name(1), "column  without a name"}));
+  // Another set, with labels or without, leaves out the same.
+  DataSource other = put("o.csv", 2, Label::kLast);
+  other.feature_names = three;
+  EXPECT_EQ(load_dataset(other).feature_names, three);
+  other = put("o.csv", 2, Label::kNone);
+  other.feature_names = three;
+  EXPECT_EQ(load_features(other).feature_names, three);
+  for (const Label label : {Label::kLast, Label::kFirst, Label::kNone}) {
+    other = put("o.csv", 0, label);
+    other.feature_names = three;
+    expect_data_error([&] { label == Label::kNone ? load_features(other) : load_dataset(other); },
+                      "o.csv': features are its columns 2, 3, 4, those of the training set were "
+                      "its columns 1, 2, 4");
+  }
+  // Unless it is said which columns are meant, or nothing is left out.
+  other.columns.features = {"2", "3", "4"};
+  Reading reading;
+  EXPECT_EQ(load_features(other, &reading).feature_names, three);
+  EXPECT_NE(reading.notes.back().find("o.csv'"), std::string::npos);
+  other.columns.features.clear();
+  put_file(other.features, table("", 12, [](int i) {
+             return decimal(i) + "," + decimal(i * i % 7) + "," + decimal(i * 5 % 11);
+           }));
+  EXPECT_EQ(load_features(other).width(), 3u);
+}
+
 TEST_F(FeatureTables, TablesOfOtherNames) {
   const std::string text = table("", 12, [](int i) { return decimal(i) + (i % 2 ? ",x" : ",y"); });
   const auto load = [&](const char* name, std::string_view content) {

@@ -357,7 +357,11 @@ FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest 
         throw DataError(place() + shown_field(without_blanks(row.fields[j])) +
                         ", expected a finite number");
       out.features(at, static_cast<Eigen::Index>(k)) = static_cast<float>(*value);
-      rounding.add(k, *value);
+      // Digits of whole numbers tell more than the number that they were read as.
+      rounding.add(k, *value,
+                   std::abs(*value) < 0x1p53
+                       ? 0
+                       : std::hash<std::string_view>()(without_blanks(row.fields[j])));
     }
     if (labelled && !whole)
       add_lost_label(table, columns, i, row, lost);

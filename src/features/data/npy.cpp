@@ -127,8 +127,11 @@ void check_rounding(std::span<const std::uint8_t> bytes, const NpyHeader& header
   const std::uint8_t* data = bytes.data() + header.data_offset;
   ColumnRounding rounding(columns);
   for (std::size_t i = 0; i < rows; ++i)
-    for (std::size_t j = 0; j < columns; ++j)
-      rounding.add(j, element(header, data, position(header, i, j, {rows, columns})));
+    for (std::size_t j = 0; j < columns; ++j) {
+      const std::size_t at = position(header, i, j, {rows, columns});
+      rounding.add(j, element(header, data, at),
+                   header.kind == 'f' ? 0 : element_bits(header, data, at));
+    }
   rounding.check([&](std::size_t j) { return where + ", column " + std::to_string(j); });
 }
 

@@ -26,9 +26,14 @@ void ColumnRounding::check(const std::function<std::string(std::size_t)>& where)
     if (c.count == 0) continue;
     const auto count = static_cast<double>(c.count);
     const double mean = c.sum / count;
-    const double deviation = std::sqrt(std::max(0.0, c.squares / count - mean * mean));
-    const double error = std::sqrt(c.error_squares / count);
-    if (!(deviation > std::abs(c.first) * 0x1p-40) || !(error > kLost * deviation)) continue;
+    // So small that squares vanish, it is told by the largest.
+    const bool tiny = c.largest > 0 && !std::isnormal(c.squares);
+    const double deviation =
+        tiny ? c.largest : std::sqrt(std::max(0.0, c.squares / count - mean * mean));
+    const double error = tiny ? c.largest_error : std::sqrt(c.error_squares / count);
+    const bool lost = error > kLost * deviation,
+               as_constant = deviation <= std::abs(c.first + mean) * 0x1p-24;
+    if (!(deviation > std::abs(c.first) * 0x1p-40) ? !c.differ : !lost && !as_constant) continue;
     const float near = static_cast<float>(std::abs(c.first + mean));
     throw DataError(
         where(j) + ": values near " + short_text(c.first + mean) + " that vary by " +

@@ -34,8 +34,8 @@ struct Columns {
   Eigen::VectorXd mean, inverse_deviation;
 };
 
-// A column of single-precision numbers that vary by less than this share of their mean is constant.
-constexpr double kConstant = 1e-6;
+// What rounding one number to single precision may move it by, as a share of it: a column that varies by no more is constant.
+constexpr double kConstant = 0x1p-24;
 // Of a column of entries up to 1: what a difference of sums of squares in double precision does not tell from 0.
 constexpr double kLeastVariance = 0x1p-40;
 
@@ -48,8 +48,10 @@ Columns columns_of(const FeatureMatrix& x) {
       add(x.row(i).transpose().cast<double>());
     }
   };
-  over_rows([&](const auto& row) { sum += row; });
-  Columns out{sum / samples, {}};
+  // From the first row on, so that what is added up is as exact as the differences.
+  const Eigen::VectorXd first = x.row(0).transpose().cast<double>();
+  over_rows([&](const auto& row) { sum += row - first; });
+  Columns out{first + sum / samples, {}};
   over_rows([&](const auto& row) { squares += (row - out.mean).cwiseAbs2(); });
   out.inverse_deviation = Eigen::VectorXd::Zero(x.cols());
   for (Eigen::Index j = 0; j < x.cols(); ++j) {
@@ -244,9 +246,8 @@ Whitening Whitening::fit(const Moments& m, double epsilon, std::size_t component
   Columns columns{m.sums / rows, Eigen::VectorXd::Zero(d)};
   const Eigen::MatrixXd centred = m.products / rows - columns.mean * columns.mean.transpose();
   for (Eigen::Index j = 0; j < d; ++j) {
-    const double variance = centred(j, j), mean = columns.mean(j);
-    if (m.exponents[static_cast<std::size_t>(j)] != kNoExponent && variance > kLeastVariance &&
-        std::sqrt(variance) > kConstant * std::abs(mean))
+    const double variance = centred(j, j);
+    if (m.exponents[static_cast<std::size_t>(j)] != kNoExponent && variance > kLeastVariance)
       columns.inverse_deviation(j) = 1 / std::sqrt(variance);
   }
   require_variance(columns);

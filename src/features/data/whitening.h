@@ -20,8 +20,8 @@ inline constexpr std::size_t kMaxWhitenedWidth = 8192;
 ///
 /// of the features that it was fitted to: mu their mean, D their standard deviations (divided by the
 /// number of samples), U Lambda U^T the covariance of (x - mu) D^-1, mean(Lambda) = trace / d. So it
-/// does not depend on the columns' units. A column without variance, up to a millionth of its mean,
-/// has 0 in place of 1 / D and no influence.
+/// does not depend on the columns' units. A column whose deviation is 2^-24 of its mean or less, which is what rounding
+/// leaves of one number in single precision, has 0 in place of 1 / D and no influence.
 ///
 /// eps is relative to the MEAN eigenvalue. It must be positive: features after a LayerNorm sum to a
 /// constant, so one eigenvalue is zero up to rounding, and dividing by it would blow up noise.
@@ -42,7 +42,7 @@ class Whitening {
                        std::size_t components = 0);
 
   /// The map of rows of which only the moments are known, on the same terms: several owners' pooled ones. A column is
-  /// without variance, too, where that is 2^-40 of its largest entry's square or less, which sums do not tell from 0. Of
+  /// without variance where that is 2^-40 of its largest entry's square or less, which sums do not tell from 0. Of
   /// no more rows than features the directions are those of eigenvalues above 10^-6 of the largest.
   static Whitening fit(const Moments& moments, double epsilon = kDefaultEpsilon,
                        std::size_t components = 0);

@@ -142,8 +142,12 @@ TEST(Whitening, OfMomentsInAnyUnits) {
   EXPECT_EQ(other.mean()(4), static_cast<double>(0.3f));
   // Nearly constant beside its mean, as with rows.
   FeatureMatrix near = x;
-  for (Eigen::Index i = 0; i < near.rows(); ++i) near(i, 4) = i % 2 == 0 ? 1.0f : 1.0f + 0x1p-20f;
+  for (Eigen::Index i = 0; i < near.rows(); ++i) near(i, 4) = i % 2 == 0 ? 1.0f : 1.0f + 0x1p-23f;
   EXPECT_EQ(Whitening::fit(near).unused_columns(), 2u);
+  EXPECT_EQ(Whitening::fit(pooled(near)).unused_columns(), 2u);
+  // Sums of squares tell less than rows do.
+  for (Eigen::Index i = 0; i < near.rows(); ++i) near(i, 4) = i % 2 == 0 ? 1.0f : 1.0f + 0x1p-20f;
+  EXPECT_EQ(Whitening::fit(near).unused_columns(), 1u);
   EXPECT_EQ(Whitening::fit(pooled(near)).unused_columns(), 2u);
   for (Eigen::Index i = 0; i < near.rows(); ++i) near(i, 4) = i % 2 == 0 ? 1.0f : 1.0f + 0x1p-17f;
   EXPECT_EQ(Whitening::fit(near).unused_columns(), 1u);
@@ -247,6 +251,19 @@ TEST(Whitening, ConstantColumnsHaveNoInfluence) {
   other.col(2).setConstant(-1e6f);
   other.col(5).setRandom();
   EXPECT_EQ(w.apply(other), w.apply(more));
+}
+
+TEST(Whitening, ColumnsBesideALargeOffset) {
+  // Whole numbers that single precision holds: by a few of its steps as by any others.
+  FeatureMatrix x = singular_features(300).leftCols(3), y = x;
+  for (Eigen::Index i = 0; i < x.rows(); ++i) {
+    x(i, 1) = static_cast<float>(i * 7 % 5);
+    y(i, 1) = x(i, 1) + 8'000'000.0f;
+  }
+  const Whitening small = Whitening::fit(x), large = Whitening::fit(y);
+  EXPECT_EQ(large.unused_columns(), 0u);
+  EXPECT_LT((small.map() - large.map()).cwiseAbs().maxCoeff(), 1e-5);
+  EXPECT_LT((small.apply(x) - large.apply(y)).cwiseAbs().maxCoeff(), 1e-4f);
 }
 
 TEST(Whitening, FewerSamplesThanFeatures) {

@@ -600,7 +600,34 @@ TEST(Rounding, WhatSinglePrecisionLosesIsRefused) {
   // Constant, but for rounding in double precision.
   EXPECT_NO_THROW(load(column(1.7e9, 0)));
   EXPECT_NO_THROW(load(column(0.1, 2e-17)));
+  // What whitening would take for a constant; what is too small for single precision, or for its squares in double.
+  Eigen::MatrixXd two = column(12'000'000, 0);
+  for (Eigen::Index i = 0; i < two.rows(); i += 2) two(i, 1) += 1;
+  expect_data_error([&] { load(two); }, "column 1: values near 1.2e+07 that vary by 0.5");
+  EXPECT_NO_THROW(load(column(8'000'000, 1)));
+  for (const double step : {1e-50, 1e-170, 1e-300})
+    expect_data_error([&] { load(column(0, step)); }, "column 1: values near ");
+  // Whole numbers that double precision makes one.
+  const auto whole = [&](std::int64_t step) {
+    std::vector<std::int64_t> numbers;
+    for (std::int64_t i = 0; i < 6; ++i) {
+      numbers.push_back(i % 4);
+      numbers.push_back((std::int64_t{1} << 60) + step * i);
+    }
+    return array_of("'<i8'", "6, 2", bytes_of(numbers));
+  };
+  EXPECT_NO_THROW(npy_to_samples(whole(0), "a"));
+  EXPECT_NO_THROW(npy_to_samples(whole(std::int64_t{1} << 50), "a"));
+  expect_data_error([&] { npy_to_samples(whole(1), "a"); }, "a, column 1: values near 1.15e+18");
   // The same of a table.
+  std::string digits = "t,a,label\n";
+  for (int i = 0; i < 20; ++i)
+    digits += std::to_string((std::int64_t{1} << 60) + i * i) + "," + std::to_string(i % 7) +
+              ".5," + (i % 2 == 0 ? "u" : "v") + "\n";
+  put_file(folder / "d.csv", digits);
+  DataSource of_digits;
+  of_digits.features = folder / "d.csv";
+  expect_data_error([&] { load_dataset(of_digits); }, "column 1 ('t'): values near 1.15e+18");
   std::string text = "t,a,label\n";
   for (int i = 0; i < 20; ++i)
     text += std::to_string(1700000000 + i * i) + "," + std::to_string(i % 7) + ".5," +

@@ -92,7 +92,7 @@ std::string faint_columns(const Dataset& own, const Whitening& pooled) {
   for (Eigen::Index j = 0; j < width; ++j) {
     const Eigen::VectorXd column = own.features.col(j).cast<double>();
     const double spread = std::sqrt((column.array() - column.mean()).square().mean());
-    const bool varies = spread > 1e-6 * column.cwiseAbs().maxCoeff();
+    const bool varies = spread > 0x1p-24 * column.cwiseAbs().maxCoeff();
     if (varies && spread * pooled.map().row(j).norm() < least)
       faint.push_back(own.feature_names.empty() ? std::to_string(j + 1)
                                                 : own.feature_names[static_cast<std::size_t>(j)]);
@@ -102,7 +102,9 @@ std::string faint_columns(const Dataset& own, const Whitening& pooled) {
          "for next to nothing: " +
          list_of_names(faint) +
          "; other owners' may be in other units, or hold a number such as 999999 for what is "
-         "missing";
+         "missing, or they vary by less than a millionth of their size: then have all owners "
+         "subtract "
+         "one offset";
 }
 
 nlohmann::json gain_report(const StudyDraft& draft, const StudyData& data,

@@ -27,7 +27,8 @@ struct DataSet {
 
 /// Of numbers that are to be a DataSet's, row after row, before they become single precision. Throws DataError for a
 /// column whose rounding errors are more than a hundredth of its standard deviation, as of times in seconds: an offset
-/// that is large beside what a column varies by takes what tells samples apart. `encrypt` and `finetune` refuse such
+/// that is large beside what a column varies by takes what tells samples apart; and for one whose deviation is more than
+/// nothing and 2^-24 of its mean or less, which Whitening takes for a constant. `encrypt` and `finetune` refuse such
 /// tables. ContractError unless these are whole rows.
 void check_single_precision(std::span<const double> features, std::size_t width);
 

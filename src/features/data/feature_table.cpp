@@ -32,7 +32,10 @@ std::vector<std::string> names_of(const TableColumns& columns) {
   std::vector<std::string> out, places;
   std::vector<std::size_t> place(columns.names.size());
   std::size_t others = 0;  // than the label's
-  for (std::size_t j = 0; j < columns.names.size(); ++j) place[j] = others += is_label(j) ? 0 : 1;
+  for (std::size_t j = 0; j < columns.names.size(); ++j) {
+    if (!is_label(j)) ++others;
+    place[j] = others;
+  }
   bool some = false;
   for (const std::size_t j : columns.features) {
     some = some || !columns.names[j].empty();

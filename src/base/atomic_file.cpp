@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -67,6 +68,16 @@ bool is_forgotten(const char* name, int folder) {
          ::fstatat(folder, name, &left, AT_SYMLINK_NOFOLLOW) == 0 &&
          inside.st_mtime - left.st_mtime > kForgottenAfter;
 }
+
+/// Whether a file system is mounted on what has this name, as container programs mount single files.
+bool is_mounted_on(int folder, const char* name) {
+  struct statx status {};
+  return ::statx(folder, name, AT_SYMLINK_NOFOLLOW, STATX_TYPE, &status) == 0 &&
+         (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
+// What a POSIX access list is called (acl(5)), which says more than nine bits of permission do.
+constexpr const char* kAccessList = "system.posix_acl_access";
 
 std::string path_of_descriptor(int descriptor) {
   return "/proc/self/fd/" + std::to_string(descriptor);
@@ -180,6 +191,7 @@ void AtomicFile::find_target(Links links, unsigned mode) {
   }
   require_regular(status.st_mode);
   if (::faccessat(folder_, name_.c_str(), W_OK, AT_EACCESS) != 0) fail("open", errno);
+  require_replaceable(status.st_uid);
   replaces_ = keeps_ = true;
   was_ = status.st_mode & 0777;
   mode_ = mode & was_;
@@ -191,6 +203,19 @@ void AtomicFile::require_regular(unsigned mode) const {
   if (!S_ISREG(mode))
     throw DataError("cannot write " + quoted_path(target_) + ": is " + kind_of(mode) +
                     ", expected a regular file or a new name");
+}
+
+// Writing to them is allowed, and a rename is not: found out now, not when all is computed.
+void AtomicFile::require_replaceable(unsigned user) const {
+  if (is_mounted_on(folder_, name_.c_str()))
+    throw DataError("cannot write " + quoted_path(target_) +
+                    ": it is mounted by itself, and cannot be replaced; mount its folder");
+  struct stat inside {};
+  const unsigned self = ::geteuid();
+  if (self != 0 && self != user && ::fstat(folder_, &inside) == 0 && self != inside.st_uid &&
+      (inside.st_mode & S_ISVTX) != 0)
+    throw DataError("cannot write " + quoted_path(target_) +
+                    ": it is another user's, whom alone its folder lets replace it (sticky bit)");
 }
 
 void AtomicFile::open_temporary() {
@@ -266,12 +291,26 @@ void AtomicFile::keep_owner() {
       ::fchown(descriptor_, user_, group_) != 0 &&
       ::fchown(descriptor_, static_cast<uid_t>(-1), group_) != 0 && status.st_gid != group_)
     mode_ &= 0707u | (mode_ & 07u) << 3;
+  keep_access_list();
   if (::fchmod(descriptor_, mode_) == 0) return;
   // Some file systems give all files the same permissions, and some keep nobody's.
   const bool refused = errno == EPERM || errno == ENOSYS || errno == EOPNOTSUPP;
   if (!refused || (status.st_mode & 0777u & ~(mode_ | was_)) != 0 || status.st_uid != user_ ||
       status.st_gid != group_)
     fail("chmod", errno);
+}
+
+// The bits of the group are the list's mask where there is one: without it they would let the group do what they let
+// those on the list. A list that the folder has for new files is not the old file's either.
+void AtomicFile::keep_access_list() {
+  std::array<char, 1 << 16> list{};  // as much as the kernel takes
+  const std::string old = path_of_descriptor(folder_) + "/" + name_;
+  const ssize_t bytes = ::lgetxattr(old.c_str(), kAccessList, list.data(), list.size());
+  if (bytes < 0)
+    (void)::fremovexattr(descriptor_, kAccessList);
+  else if (::fsetxattr(descriptor_, kAccessList, list.data(), static_cast<std::size_t>(bytes), 0) !=
+           0)
+    mode_ &= 0700;
 }
 
 // Reports also what a network's file system would say when it is closed.

@@ -29,8 +29,8 @@ enum class Links {
 /// process left so is removed by the next AtomicFile in that folder (one of another machine, whose
 /// locks a network's file system need not show, when it is a day old).
 ///
-/// A target that exists must be a regular file that we may write; its permissions and, where the
-/// system lets us, its owner and group stay. They never become wider than they were, nor wider than
+/// A target that exists must be a regular file that we may write and replace; its permissions, its access list and,
+/// where the system lets us, its owner and group stay. They never become wider than they were, nor wider than
 /// `mode`. Other hard links to it keep the old contents.
 ///
 /// Every failure (no such folder, no permission, disk full, a device or a folder in its place) is a
@@ -68,10 +68,12 @@ class AtomicFile {
  private:
   void find_target(Links links, unsigned mode);
   void require_regular(unsigned mode) const;
+  void require_replaceable(unsigned user) const;
   void open_temporary();
   void sweep() noexcept;
   void put(const void* data, std::size_t bytes);
   void keep_owner();
+  void keep_access_list();
   bool link_to(const std::string& name);
   void copy_to_named();
   [[noreturn]] void fail(const char* action, int error);

@@ -107,14 +107,22 @@ bool FileLock::open_file() {
   constexpr int kFlags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
   descriptor_ = above_streams(::open(file_.c_str(), O_RDWR | O_CREAT | kFlags, 0666));
   if (descriptor_ < 0) descriptor_ = ::open(file_.c_str(), O_RDONLY | kFlags);
+  const int error = descriptor_ < 0 ? errno : 0;
   // There is something to hold then, and it would be worked on unheld as soon as others have closed theirs.
-  if (descriptor_ < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
+  if (error == EMFILE || error == ENFILE || error == ENOMEM)
     throw DataError("cannot lock " + quoted_path(file_) + ": " +
-                    std::generic_category().message(errno));
+                    std::generic_category().message(error));
+  // So would a folder that can be written and whose lock is not for this user, held or left by a killed process.
+  struct stat there {};
+  if (error != 0 && error != ELOOP && ::lstat(file_.c_str(), &there) == 0 &&
+      ::faccessat(AT_FDCWD, folder_.c_str(), W_OK, AT_EACCESS) == 0)
+    throw DataError("cannot lock " + quoted_path(file_) + ": " +
+                    std::generic_category().message(error) +
+                    "; remove it when nobody is at work there: another user has made it");
   struct stat info {};
   const bool opened = descriptor_ >= 0 && ::fstat(descriptor_, &info) == 0;
   // What others may have put there: nobody writes through a link, nor believes to hold one.
-  if (opened ? S_ISREG(info.st_mode) && info.st_nlink <= 1 : errno != ELOOP) return opened;
+  if (opened ? S_ISREG(info.st_mode) && info.st_nlink <= 1 : error != ELOOP) return opened;
   if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
   throw DataError(quoted_path(file_) +
                   ": is no lock but a link, or no regular file; find out who put it there, and "
@@ -167,14 +175,15 @@ FileLock make_locked_folder(const std::filesystem::path& path, const std::string
   return FileLock(path, role);
 }
 
-FileLock lock_file(const std::filesystem::path& path) {
+FileLock lock_file(const std::filesystem::path& path, std::chrono::milliseconds patience) {
   std::string role = path.filename().string();
   // With what is around it a long name would be none, and nothing would be held.
   if (role.size() > kLongestRole) {
     const Sha256Digest digest = Sha256().add(role).finish();
     role = role.substr(0, kLongestRole - 2 * digest.size()) + to_hex(digest);
   }
-  return FileLock(path.has_parent_path() ? path.parent_path() : ".", role);
+  return FileLock(path.has_parent_path() ? path.parent_path() : ".", role,
+                  FileLock::Kind::kExclusive, patience);
 }
 
 }  // namespace blindtuner

@@ -21,7 +21,8 @@ void set_process_title(std::string title);
 /// A link, symbolic or hard, or anything but a regular file under that name is refused; a file of
 /// another user is locked and not written to.
 ///
-/// Where there are no descriptors left, DataError. Where the file can be neither opened nor made (no such folder, a folder that cannot be written),
+/// Where there are no descriptors left, or the file is there and is not for this user although the folder can be
+/// written, DataError. Where the file can be neither opened nor made (no such folder, a folder that cannot be written),
 /// or the file system knows no locks, there is nothing to hold: held() is false. Writing will fail
 /// there by itself, and reading goes on.
 class FileLock {
@@ -56,7 +57,7 @@ class FileLock {
 /// Makes the folder and holds it in this role: keep what is returned. Throws DataError of make_folder
 /// (base/path.h) and of FileLock.
 FileLock make_locked_folder(const std::filesystem::path& path, const std::string& role);
-/// Holds a file that one program at a time may replace, there or not yet: its role is its name.
-FileLock lock_file(const std::filesystem::path& path);
+/// Holds a file that one program at a time may make or replace, there or not yet: its role is its name.
+FileLock lock_file(const std::filesystem::path& path, std::chrono::milliseconds patience = {});
 
 }  // namespace blindtuner

@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/path.h"
 #include "io/file_stream.h"
+#include "secret/secret_key_file.h"
 
 namespace blindtuner {
 
@@ -267,15 +268,6 @@ void Ledger::require_there() const {
       "is lost, 'blindtuner ledger --keys .. --begin-anew' begins another, which says so");
 }
 
-void Ledger::require_keys_in_place() const {
-  const fs::path key = folder_ / "secret.key";
-  if (path_exists(key) && read_header(key, FileKind::kSecretKey).key_id != id_)
-    throw DataError(
-        quoted_path(key) +
-        ": is another than a moment ago; the earlier one and its ledger are in a folder "
-        "old-.. beside it: open that folder");
-}
-
 bool Ledger::append(const Decide& decide) { return write_entry(decide, false); }
 
 void Ledger::begin_anew() {
@@ -299,7 +291,7 @@ bool Ledger::write_entry(const Decide& decide, bool anew) {
   };
   const FileLock lock(folder_, "ledger", FileLock::Kind::kExclusive, std::chrono::seconds(60));
   if (!lock.held()) cannot_record(DataError("cannot lock the ledger " + quoted_path(path_)));
-  require_keys_in_place();
+  require_keys_in_place(folder_, id_);
   if (!anew) require_there();
   const std::optional<std::vector<LedgerEntry>> before = read();
   if (anew && before) throw DataError(quoted_path(path_) + ": is there: no other is begun");

@@ -101,7 +101,6 @@ class Ledger {
 
  private:
   bool write_entry(const Decide& decide, bool anew);
-  void require_keys_in_place() const;
   std::string header() const;
   std::string mac(const std::string& text) const;
 

@@ -183,4 +183,13 @@ bool secret_key_sealed(const std::filesystem::path& path) {
   return false;
 }
 
+void require_keys_in_place(const std::filesystem::path& folder, const KeyId& id) {
+  const std::filesystem::path key = folder / "secret.key";
+  if (path_exists(key) && read_header(key, FileKind::kSecretKey).key_id != id)
+    throw DataError(
+        quoted_path(key) +
+        ": is another than a moment ago; the earlier one and its records are where it was moved "
+        "to ('keygen --force' moves it to a folder old-.. beside it): open that folder");
+}
+
 }  // namespace blindtuner::secret

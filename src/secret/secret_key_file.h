@@ -53,4 +53,8 @@ OwnerKeys read_secret_key(const std::filesystem::path& path, bool allow_insecure
 /// Whether it takes a passphrase to read. Throws DataError.
 bool secret_key_sealed(const std::filesystem::path& path);
 
+/// Before a record of the keys `id` is written beside them: throws DataError where secret.key of this folder is
+/// another set's, as it is when somebody has put others there since `id` was read. A folder without one passes.
+void require_keys_in_place(const std::filesystem::path& folder, const KeyId& id);
+
 }  // namespace blindtuner::secret

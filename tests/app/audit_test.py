@@ -6,6 +6,7 @@ usage: audit_test.py BLINDTUNER BLINDTUNER-SERVER [unittest arguments]
 import json
 import re
 import stat
+import subprocess
 
 from cli_base import CONFIG, INSECURE, OWNER, SERVER, Base, main, run
 from containers import forge_training
@@ -32,6 +33,20 @@ class Audit(Base):
     def decrypt(self, *arguments, model="model.enc"):
         return run(OWNER, "decrypt", "--model", self.folder / model, "--keys", self.keys, "--out",
                    self.folder / "model.npz", *arguments, INSECURE)
+
+    def test_runs_that_begin_together_make_one_signing_key(self):
+        key = self.folder / "shared.signing"
+        runs = [subprocess.Popen(list(map(str, [
+            SERVER, "train", *self.inputs(), "--config", self.folder / "train.json", "--out", self.folder / f"one{i}.enc",
+            "--transcript", self.folder / f"one{i}.transcript", "--signing-key", key, INSECURE])),
+            stderr=subprocess.PIPE, text=True) for i in range(3)]
+        told = [one.communicate()[1] for one in runs]
+        self.assertEqual([one.returncode for one in runs], [0, 0, 0], told)
+        made = [found[1] for text in told if (found := re.search("fingerprint ((?:[0-9a-f]{4} ){7}[0-9a-f]{4})", text))]
+        self.assertEqual(len(made), 1, told)
+        for i in range(3):
+            done = self.audit("--server", made[0], "--steps", "1", transcript=self.folder / f"one{i}.transcript")
+            self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_every_step_again(self):
         self.assertEqual(stat.S_IMODE(self.key.stat().st_mode), 0o600)

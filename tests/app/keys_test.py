@@ -12,6 +12,7 @@ import stat
 import struct
 import subprocess
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -157,6 +158,25 @@ class Keys(Folder):
         self.good(*self.encrypt())
         self.assertTrue(found(self.keys))
         self.assertTrue(all(second[:16] in name for name in found(self.keys)))
+
+    def test_keys_at_work_stay_where_they_are(self):
+        first = self.made()
+        self.good(*self.encrypt(None, "--validation-fraction", 0.2, "--validation-out", self.folder / "held.enc"))
+        (self.folder / "rounds").mkdir()
+        with subprocess.Popen(list(map(str, [OWNER, "validate", "--keys", self.keys, "--data", self.folder / "held.enc",
+                                             "--exchange", self.folder / "rounds", "--out", self.folder / "best.enc",
+                                             "--timeout", 60, INSECURE])), stderr=subprocess.PIPE) as waiting:
+            lock, patience = self.keys / ".keys-in-use.lock", time.monotonic() + 60
+            while not lock.exists() and time.monotonic() < patience:
+                time.sleep(0.01)
+            self.refused(run(*self.keygen("--force")), "is in use by 'blindtuner validate'")
+            self.assertIsNone(waiting.poll())
+            self.good(*self.encrypt())  # others work beside it
+            waiting.terminate()
+            waiting.communicate()
+        self.assertEqual(self.pair(), first)
+        self.made("--force")
+        self.assertTrue((self.keys / f"old-{first[:16]}").is_dir())
 
     def test_half_a_pair_is_not_replaced_unasked(self):
         first = self.made()

@@ -196,6 +196,26 @@ TEST_F(FileLockTest, AFolderThatCannotBeWrittenIsNoObstacle) {
   EXPECT_FALSE(FileLock(folder_, "keys", Kind::kExclusive).held());
 }
 
+// What another user's killed command left in a folder that is ours would lock nobody out.
+TEST_F(FileLockTest, RefusesALockThatIsNotForThisUser) {
+  constexpr uid_t kNobody = 65534;
+  const bool root = ::geteuid() == 0;
+  std::ofstream(folder_ / ".keys.lock") << "";
+  fs::permissions(folder_ / ".keys.lock", fs::perms::none);
+  if (root) {
+    ASSERT_EQ(::chown(folder_.c_str(), kNobody, kNobody), 0);
+    ASSERT_EQ(::seteuid(kNobody), 0);
+  }
+  const std::string exclusive = refusal(), shared = refusal("keys", Kind::kShared),
+                    another = refusal("other");
+  if (root) ASSERT_EQ(::seteuid(0), 0);
+  EXPECT_NE(exclusive.find("Permission denied; remove it when nobody is at work there"),
+            std::string::npos)
+      << exclusive;
+  EXPECT_NE(shared.find("Permission denied"), std::string::npos) << shared;
+  EXPECT_EQ(another, "");
+}
+
 // What stands in the file is another's text, and so may be what stands in its place.
 TEST_F(FileLockTest, TrustsNothingThatItFinds) {
   const fs::path file = folder_ / ".keys.lock";

@@ -1,8 +1,10 @@
 #include "app/server/server_files.h"
 
+#include <chrono>
 #include <cstdio>
 
 #include "app/common/progress.h"
+#include "base/file_lock.h"
 #include "base/path.h"
 #include "base/private_file.h"
 #include "io/file_stream.h"
@@ -37,6 +39,9 @@ void warn_if_readable_by_others(const std::filesystem::path& path) {
 }
 
 SigningKey signing_key_in(const std::filesystem::path& path) {
+  // Of two runs that find none, one makes it: the other's transcripts would be signed by a key that nobody has.
+  FileLock making;
+  if (!path_exists(path)) making = lock_file(path, std::chrono::seconds(3));
   if (path_exists(path)) {
     warn_if_readable_by_others(path);
     return read_signing_key(path);

@@ -94,6 +94,13 @@ std::string columns_text(const RecordedDataSet& set) {
          (set.pooling.empty() ? "" : ", pooling " + set.pooling) + ")";
 }
 
+/// Beside its keys and no others.
+void write_record(const OwnerFolder& keys, const std::filesystem::path& path,
+                  std::string_view purpose, const json& record) {
+  require_keys_in_place(keys.folder, keys.keys.id);
+  write_sealed(path, keys.keys, purpose, record);
+}
+
 }  // namespace
 
 std::optional<std::vector<std::uint32_t>> RecordedDataSet::rows_of_samples() const {
@@ -120,7 +127,7 @@ void keep_identifiers(const OwnerFolder& keys, const DataId& id,
   json all = json::array();
   for (const NamedColumn& column : columns)
     all.push_back({{"name", column.name}, {"fields", column.fields}});
-  write_sealed(identifiers_path(keys, id), keys.keys, kIdentifiersPurpose,
+  write_record(keys, identifiers_path(keys, id), kIdentifiersPurpose,
                {{"data", to_string(id)}, {"columns", std::move(all)}});
 }
 
@@ -273,7 +280,7 @@ void record_data_set(const OwnerFolder& keys, const RecordedDataSet& set) {
   for (const std::vector<std::string>& list : columns) names.push_back(list);
   json record = {{"data_sets", std::move(all)}};
   if (!names.empty()) record["columns"] = std::move(names);
-  write_sealed(data_sets_path(keys), keys.keys, kPurpose, record);
+  write_record(keys, data_sets_path(keys), kPurpose, record);
 }
 
 }  // namespace blindtuner::party

@@ -31,6 +31,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kLockRole = "keys";
+constexpr const char* kUseRole = "keys-in-use";
 // A pair is swapped, and a passphrase changed, within less.
 constexpr std::chrono::seconds kPatience{3};
 
@@ -338,6 +339,11 @@ MadeKeys make_keys(const fs::path& folder, const KeygenRequest& request, bool re
   warn_of_completed(complete_pair(folder), listener);
   remove_second_names(folder, listener);
   if (!replace) refuse_present_keys(folder);
+  // Whoever is at work with the old pair finds its records where they were; told before new keys are made.
+  const auto unused = [&] {
+    return FileLock(folder, kUseRole, FileLock::Kind::kExclusive, kPatience);
+  };
+  (void)unused();
   tell_of_other_users(folder, listener);
 
   const Bootstrapper bootstrapper(parameters);
@@ -350,9 +356,11 @@ MadeKeys make_keys(const fs::path& folder, const KeygenRequest& request, bool re
   const TrainingKeys evaluation = make_training_keys(keys.secrets, bootstrapper, layout);
   making.update(0.8);
   MadeKeys made;
+  FileLock swap;
   try {
     write_training_keys(next_path(folder), *parameters, keys.id, evaluation);
     Disclosure(keys, folder).ledger().begin();
+    swap = unused();
     if (path_exists(secret_key_path(folder)))
       made.old_pair = keep_secret_key(folder);
     else if (path_exists(evaluation_keys_path(folder)))
@@ -390,12 +398,13 @@ OwnerFolder open_keys(const fs::path& folder, bool allow_insecure,
                       const PassphraseSource& passphrase, const Listener& listener,
                       LostLedger lost) {
   const fs::path secret = secret_key_path(folder), evaluation = evaluation_keys_path(folder);
+  FileLock in_use(folder, kUseRole, FileLock::Kind::kShared, kPatience);
   OwnerKeys keys = read_secret_key(secret, allow_insecure, passphrase);
   if (const std::string readable = told_if_readable_by_others(secret); !readable.empty())
     listener.warn(readable);
   const ParametersPtr p = keys.secrets.parameters;
   const FileHeader header = make_header(FileKind::kSecretKey, *p, keys.id);
-  OwnerFolder out{std::move(keys), {p, header, quoted_path(secret)}, folder};
+  OwnerFolder out{std::move(keys), {p, header, quoted_path(secret)}, folder, std::move(in_use)};
   if (!out.keys.layout && identity(evaluation, FileKind::kEvaluationKeys) == out.keys.id)
     out.keys.layout = read_training_keys_layout(evaluation, out.set);
   warn_of_other_records(out, listener);

@@ -57,7 +57,7 @@ struct MadeKeys {
 };
 /// Puts a pair into the folder, which is made for its owner alone, or changes nothing. Throws
 /// DataError when there are keys already, unless they may be set aside (`replace`); when the disk
-/// has not the room; when another program makes keys there. `passphrase`: asked once all of that is
+/// has not the room; when another program makes keys there or works with those that are there. `passphrase`: asked once all of that is
 /// settled; empty or an empty answer: none.
 MadeKeys make_keys(const std::filesystem::path& folder, const KeygenRequest& request, bool replace,
                    const PassphraseSource& passphrase = {}, const Listener& listener = {});
@@ -74,6 +74,8 @@ struct OwnerFolder {
   const std::optional<ProductLayout>& known_layout() const { return keys.layout; }
 
   std::filesystem::path folder;
+  /// Nobody sets these keys aside (make_keys) while this is held.
+  FileLock in_use = {};
 };
 /// kAllowed: for what gives nothing away.
 enum class LostLedger { kRefused, kAllowed };

@@ -4,18 +4,25 @@
 #include <gtest/gtest.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <functional>
 #include <iterator>
 
@@ -239,6 +246,85 @@ TEST_P(AtomicFileTest, PermissionsNeverWiden) {
   put(folder_ / "private", "x");
   EXPECT_EQ(mode_of(folder_ / "private"), 0600u);
   ::umask(before);
+}
+
+// acl(5): the owner and one user more read it, its group does not, though the mask shows among the group's bits.
+TEST_P(AtomicFileTest, AccessListsStay) {
+  constexpr const char* kName = "system.posix_acl_access";
+  constexpr std::uint32_t kNone = UINT32_MAX, kUser = 65534;
+  struct Entry {
+    std::uint16_t tag, rights;
+    std::uint32_t id;
+  };
+  const std::array<Entry, 5> entries{
+      {{0x01, 6, kNone}, {0x02, 4, kUser}, {0x04, 0, kNone}, {0x10, 4, kNone}, {0x20, 0, kNone}}};
+  std::array<char, sizeof(std::uint32_t) + sizeof entries> list{}, after{};
+  const std::uint32_t version = 2;
+  std::memcpy(list.data(), &version, sizeof version);
+  std::memcpy(list.data() + sizeof version, entries.data(), sizeof entries);
+  const auto path = folder_ / "out";
+  put(path, "one");
+  if (::setxattr(path.c_str(), kName, list.data(), list.size(), 0) != 0) {
+    ASSERT_EQ(errno, EOPNOTSUPP);
+    GTEST_SKIP() << "no access lists here";
+  }
+  ASSERT_EQ(mode_of(path), 0640u);
+  put(path, "two");
+  EXPECT_EQ(text_of(path), "two");
+  EXPECT_EQ(mode_of(path), 0640u);
+  ASSERT_EQ(::getxattr(path.c_str(), kName, after.data(), after.size()),
+            static_cast<ssize_t>(list.size()));
+  EXPECT_EQ(after, list);
+
+  // That of a folder is for new files, not for what is there.
+  put(folder_ / "old", "one");
+  ASSERT_EQ(::chmod((folder_ / "old").c_str(), 0640), 0);
+  ASSERT_EQ(
+      ::setxattr((folder_ / ".").c_str(), "system.posix_acl_default", list.data(), list.size(), 0),
+      0);
+  put(folder_ / "old", "two");
+  EXPECT_EQ(mode_of(folder_ / "old"), 0640u);
+  EXPECT_EQ(::getxattr((folder_ / "old").c_str(), kName, after.data(), after.size()), -1);
+}
+
+// Both can be written, and no other file can be put in their place.
+TEST_P(AtomicFileTest, WhatCannotBeReplacedIsRefusedAtOnce) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs the superuser, to be somebody else and to mount";
+  const auto sticky = folder_ / "sticky";
+  put(sticky, "one");
+  ASSERT_EQ(::chmod(sticky.c_str(), 0666), 0);
+  ASSERT_EQ(::chmod((folder_ / ".").c_str(), 01777), 0);
+  ASSERT_EQ(::seteuid(65534), 0);
+  std::string refused;
+  try {
+    check_writable(sticky);
+  } catch (const DataError& error) {
+    refused = error.what();
+  }
+  ASSERT_EQ(::seteuid(0), 0);
+  EXPECT_NE(refused.find("sticky"), std::string::npos) << refused;
+  EXPECT_NO_THROW(check_writable(sticky));
+
+  const auto mounted = folder_ / "mounted";
+  put(mounted, "one");
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    if (::unshare(CLONE_NEWNS) != 0 ||
+        ::mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        ::mount(mounted.c_str(), mounted.c_str(), nullptr, MS_BIND, nullptr) != 0)
+      ::_exit(2);
+    try {
+      check_writable(mounted);
+    } catch (const DataError& error) {
+      ::_exit(std::string(error.what()).find("mounted by itself") != std::string::npos ? 0 : 3);
+    }
+    ::_exit(1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 2) GTEST_SKIP() << "nothing can be mounted here";
+  EXPECT_EQ(status, 0);
 }
 
 TEST_P(AtomicFileTest, AProtectedFileIsNotReplaced) {

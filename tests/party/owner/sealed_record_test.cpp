@@ -106,6 +106,22 @@ TEST_F(SealedRecord, DataSets) {
   EXPECT_EQ(recorded_data_sets(owner).size(), 1u);
 }
 
+TEST_F(SealedRecord, NoneBesideOtherKeys) {
+  const OwnerFolder owner{fresh_keys(), {}, folder_};
+  const auto key = secret_key_path(folder_);
+  write_secret_key(key, owner.keys);
+  const RecordedDataSet set{DataId{1}, {2}, "a.enc", "training", 10, true, "7", "m", {4, 6}};
+  record_data_set(owner, set);
+  // Somebody has put another folder in this one's place since `owner` was read.
+  write_secret_key(key, fresh_keys());
+  std::filesystem::remove(data_sets_path(owner));
+  const std::string refused = message_of([&] { record_data_set(owner, set); });
+  EXPECT_NE(refused.find("is another than a moment ago"), std::string::npos) << refused;
+  EXPECT_NE(message_of([&] { keep_identifiers(owner, set.id, {}); }), "");
+  EXPECT_FALSE(std::filesystem::exists(data_sets_path(owner)));
+  EXPECT_FALSE(std::filesystem::exists(identifiers_path(owner, set.id)));
+}
+
 TEST_F(SealedRecord, ColumnsOfManySets) {
   const OwnerFolder owner{fresh_keys(), {}, folder_};
   std::vector<std::string> names;

@@ -14,7 +14,6 @@
 #include "base/utf8.h"
 #include "party/server/study/study_training.h"
 #include "party/study/study_run.h"
-#include "transport/folder/folder_channel.h"
 
 namespace blindtuner::app {
 namespace {
@@ -37,11 +36,8 @@ Sha256Digest digest_given(const std::string& text) {
 
 void audit_study(const CommonOptions& common, const StudyOptions& o) {
   require_folder(o.exchange);
-  // Several may audit at once, each in a folder of its own.
-  const std::string role =
-      "auditor-" + to_hex(Sha256().add(o.folder.string()).finish()).substr(0, 8);
-  StudyServer server(
-      {o.folder, std::make_shared<FolderChannel>(o.exchange, role), common.allow_insecure, false});
+  StudyServer server({o.folder, study_server_channel(o.folder, o.exchange, /*changes=*/false),
+                      common.allow_insecure, false});
   const std::vector<int> steps = parse_steps("--audit", o.audit);
   std::vector<Sha256Digest> digests;
   for (const std::string& text : o.audited) digests.push_back(digest_given(text));

@@ -52,6 +52,7 @@ bool is_its_own(const std::string& text, const PublicSigningKey& key) {
 StudyExchange::StudyExchange(std::shared_ptr<Channel> channel, fs::path folder, bool changes)
     : channel_(std::move(channel)), folder_(std::move(folder)), changes_(changes) {
   if (!changes_) return;
+  lock_ = make_locked_folder(folder_, "study");
   make_folder(folder_ / "said");
   make_folder(folder_ / "seen");
 }

@@ -8,12 +8,16 @@
 //                later is told apart from whoever has said it before
 //
 // and `session`, the number of the session that it is in.
+//
+// Whoever works in the folder holds it as "study" (base/file_lock.h): two that did would each say what it says in its own way, and
+// of their two exchanges, or two ways to one, neither knows the other.
 #pragma once
 
 #include <filesystem>
 #include <map>
 #include <memory>
 
+#include "base/file_lock.h"
 #include "records/study/manifest.h"
 #include "transport/channel.h"
 
@@ -23,7 +27,8 @@ using namespace transport;
 
 class StudyExchange {
  public:
-  /// With `changes` false nothing is written, neither in the folder nor in the exchange: for who only looks.
+  /// With `changes` false nothing is written or held, neither in the folder nor in the exchange: for who only looks. Throws DataError where
+  /// another program works in the folder.
   StudyExchange(std::shared_ptr<Channel> channel, std::filesystem::path folder, bool changes);
 
   Channel& channel() { return *channel_; }
@@ -77,6 +82,7 @@ class StudyExchange {
 
   std::shared_ptr<Channel> channel_;
   std::filesystem::path folder_;
+  FileLock lock_;
   bool changes_, left_ = false;
   std::optional<std::uint64_t> session_;       // of who only looks, where it has entered one
   std::map<std::string, SignedMessage> read_;  // kept, and held to what is there

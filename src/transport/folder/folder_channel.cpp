@@ -14,6 +14,8 @@ FolderChannel::FolderChannel(std::filesystem::path folder, const std::string& ro
     : folder_(std::move(folder)),
       lock_(make ? make_locked_folder(folder_, role) : FileLock(folder_, role)) {}
 
+FolderChannel::FolderChannel(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
 std::filesystem::path FolderChannel::path(const std::string& name) const {
   require(is_record_name(name), "a name of a record");
   return folder_ / name;

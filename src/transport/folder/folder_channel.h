@@ -17,6 +17,8 @@ class FolderChannel final : public Channel {
   /// (base/file_lock.h). With `make` false nothing is in a folder that is not there, and nothing can be sent. Throws DataError
   /// when it cannot be made or another works there in that role.
   FolderChannel(std::filesystem::path folder, const std::string& role, bool make = true);
+  /// For who only looks: makes nothing, holds nothing, and keeps nobody from working there.
+  explicit FolderChannel(std::filesystem::path folder);
 
   std::string place(const std::string& name) const override;
   bool begun(const std::string& name) const override;

@@ -1,6 +1,7 @@
 // Owners and servers of a study who send something else than they ought to, or put together what they have.
 #include <cmath>
 
+#include "base/file_lock.h"
 #include "io/file_stream.h"
 #include "io/memory_stream.h"
 #include "learn/result_shape.h"
@@ -323,6 +324,9 @@ TEST_F(StudyTrainingTest, AStepThatIsNotWhatTheInputsGiveIsFound) {
     EXPECT_FALSE(task.kept);
     outcome = audit(std::move(task));
     EXPECT_EQ(outcome.same, (std::vector<int>{1, 2, 3, 4}));
+    // Two in one folder would take each other's keys away.
+    const FileLock beside(path("nobody"), "auditor");
+    EXPECT_THROW((void)study_audit(nobody), DataError);
     EXPECT_EQ(outcome.model, true);
     // A server that has trained under keys of its own making.
     const fs::path ready = exchange("ready-s1-server");

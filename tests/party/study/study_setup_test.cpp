@@ -12,6 +12,7 @@
 #include "party/owner/study/boxes.h"
 #include "party/owner/study/study_owner.h"
 #include "party/owner/study/study_parts.h"
+#include "party/owner/study/study_place.h"
 #include "party/server/study/study_server.h"
 #include "party/study/study_run.h"
 #include "records/study/study_fixture.h"
@@ -421,6 +422,63 @@ TEST_F(StudySetup, AnotherFingerprintIsRefused) {
   EXPECT_NE(complaint("b").find("the fingerprint that was given is not that of the study"),
             std::string::npos);
   EXPECT_FALSE(fs::exists(exchange("agree-b")));
+}
+
+TEST_F(StudySetup, OfTwoProgramsInOneFolderTheSecondIsToldSo) {
+  use({"a", "b"});
+  create();
+  (void)step("server");
+  // Each by another way to the exchange, whose locks say nothing of the other.
+  const fs::path copy = path("copy");
+  fs::copy(exchange(), copy, fs::copy_options::recursive);
+  const auto elsewhere = [&](const std::string& party, bool changes) {
+    const auto channel = changes ? std::make_shared<FolderChannel>(
+                                       copy, party == "server" ? party : "owner-" + party)
+                                 : std::make_shared<FolderChannel>(copy);
+    if (party == "server") {
+      StudyServer({own(party), channel, true, changes, {}});
+      return;
+    }
+    StudyOwnerOptions o;
+    o.name = party;
+    o.folder = own(party);
+    o.channel = channel;
+    o.allow_insecure = true;
+    o.changes = changes;
+    StudyOwner{std::move(o)};
+  };
+  const auto refused = [&](const std::string& party) {
+    try {
+      elsewhere(party, true);
+      return std::string();
+    } catch (const DataError& error) {
+      return std::string(error.what());
+    }
+  };
+  {
+    const auto at_work = owner("a");
+    const auto server_at_work = server();
+    for (const std::string party : {"a", "server"}) {
+      EXPECT_TRUE(refused(party).starts_with(quoted_path(own(party)) + ": is in use by "))
+          << party << ": " << refused(party);
+      EXPECT_NO_THROW(elsewhere(party, false));
+    }
+  }
+  EXPECT_EQ(refused("a"), "");
+  EXPECT_EQ(refused("server"), "");
+}
+
+TEST_F(StudySetup, WhoOnlyLooksIsInNobodysWay) {
+  fs::create_directories(exchange());
+  const auto channel = [&](const std::string& name, bool changes) {
+    return study_channel({own(name), exchange(), name}, changes);
+  };
+  const auto at_work = channel("a-looks", true),
+             of_server = study_server_channel({}, exchange(), true);
+  const auto looks = channel("a", false), looks_too = channel("a", false);
+  EXPECT_NO_THROW((void)study_server_channel({}, exchange(), false));
+  EXPECT_NO_THROW((void)channel("a", true));
+  EXPECT_FALSE(looks->begun("draft"));
 }
 
 TEST_F(StudySetup, DifferentManifestsNameWhoDiffers) {

@@ -91,9 +91,9 @@ StudyPlace read_study_place(const fs::path& folder) {
 }
 
 std::shared_ptr<transport::Channel> study_channel(const StudyPlace& place, bool changes) {
-  // Who only looks does not keep from its work whoever is at work.
-  return std::make_shared<transport::FolderChannel>(
-      place.exchange, "owner-" + place.name + (changes ? "" : "-looks"), /*make=*/false);
+  if (!changes) return std::make_shared<transport::FolderChannel>(place.exchange);
+  return std::make_shared<transport::FolderChannel>(place.exchange, "owner-" + place.name,
+                                                    /*make=*/false);
 }
 
 void write_refusal(const fs::path& folder, std::string_view why) {

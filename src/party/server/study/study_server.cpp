@@ -105,9 +105,8 @@ MadeStudyKeys add_up_shares(StudyMember& member, const fs::path& evaluation_keys
 std::shared_ptr<Channel> study_server_channel(const fs::path& folder, const fs::path& exchange,
                                               bool changes) {
   const fs::path joined = folder / "said" / study_record_name("join", 0, std::string(kServerName));
-  // Who only looks does not keep from its work whoever is at work.
-  return std::make_shared<FolderChannel>(exchange, changes ? "server" : "server-looks",
-                                         changes && !path_exists(joined));
+  if (!changes) return std::make_shared<FolderChannel>(exchange);
+  return std::make_shared<FolderChannel>(exchange, "server", !path_exists(joined));
 }
 
 StudyServer::StudyServer(StudyServerOptions options)

@@ -4,6 +4,7 @@
 
 #include "base/atomic_file.h"
 #include "base/error.h"
+#include "base/file_lock.h"
 #include "base/input_file.h"
 #include "base/path.h"
 #include "base/scratch_folder.h"
@@ -249,6 +250,8 @@ AuditTask study_audit(StudyServer& server) {
   const fs::path& scratch = folder.path();
   // Of the shares that the owners have sent and committed to: keys of the server's own choice could give it anything.
   const KeyFiles made{scratch / "evaluation.keys", scratch / "way-in.keys"};
+  // Several may audit at once, each in a folder of its own, which may be that of a server at work.
+  const FileLock alone = make_locked_folder(server.exchange().folder(), "auditor");
   const MadeStudyKeys sums = add_up_shares(server, made.evaluation, made.way_in);
   const StudyMessage ready = server.heard(kReady, server.name());
   const JsonIn said(ready.body, "what the server has said of its keys");

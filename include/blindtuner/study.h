@@ -101,8 +101,8 @@ class Study {
 
   /// What step() would do, or for whom it waits. Changes nothing, and may be asked while another process steps.
   StudyStatus status() const;
-  /// Tells the fingerprint that the other owners have read out, once. Throws DataError for another one than the study's,
-  /// and before all have joined.
+  /// Tells the fingerprint that the other owners have read out, once: 64 hexadecimal digits, with or without blanks or '-' between. Throws
+  /// DataError for another one than the study's, for a part of it, and before all have joined.
   void agree(const std::string& fingerprint);
   /// Numbers of labels by the names of the study's classes, on the same terms as those in a file ("2.0" is "2").
   /// Throws DataError for what is no class, and before the study is there.

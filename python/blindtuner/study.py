@@ -51,7 +51,7 @@ class _Party:
 
     @property
     def fingerprint(self):
-        """What owners read to each other over the telephone; None before all have joined."""
+        """What owners read to each other over the telephone, 64 digits in groups of 4; None before all have joined."""
         return self.status().fingerprint or None
 
     def _ended(self, status, deadline):
@@ -220,8 +220,8 @@ class Study(_Party):
         return json.loads(self._core.agreed() or "null")
 
     def agree(self, fingerprint):
-        """Tells what the other owners have read out as their `fingerprint`, once. Do not pass this one's own: that
-        somebody stands between them shows here and nowhere else."""
+        """Tells what the other owners have read out as their `fingerprint`, once: all digits, with or without blanks
+        between. Do not pass this one's own: that somebody stands between them shows here and nowhere else."""
         self._core.agree(fingerprint)
 
     def contribute(self, X, y=None, *, test=None, identifiers=(), whitening=None, class_numbers=False):

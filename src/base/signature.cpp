@@ -45,6 +45,13 @@ std::vector<std::uint8_t> signed_bytes(std::string_view domain, std::string_view
   return out;
 }
 
+std::string in_groups(std::span<const std::uint8_t> bytes) {
+  std::string out;
+  for (std::size_t i = 0; i < bytes.size(); i += 2)
+    out += (i == 0 ? "" : " ") + to_hex(bytes.subspan(i, 2));
+  return out;
+}
+
 }  // namespace
 
 SigningKey SigningKey::generate() { return SigningKey(random_secret(kBytes)); }
@@ -107,13 +114,16 @@ SigningKey read_signing_key(const std::filesystem::path& path) {
 }
 
 std::string key_fingerprint(const PublicSigningKey& key) {
-  return fingerprint(Sha256().add(key).finish());
+  const Sha256Digest digest = Sha256().add(key).finish();
+  return in_groups(std::span(digest).first(16));
 }
 
-std::string fingerprint(const Sha256Digest& digest) {
+std::string fingerprint(const Sha256Digest& digest) { return in_groups(digest); }
+
+std::string fingerprint_digits(std::string_view heard) {
   std::string out;
-  for (std::size_t i = 0; i < 16; i += 2)
-    out += (i == 0 ? "" : " ") + to_hex(std::span(digest).subspan(i, 2));
+  for (const char c : heard)
+    if (c != ' ' && c != '-') out += c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
   return out;
 }
 

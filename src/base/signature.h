@@ -43,9 +43,12 @@ bool verify_signature(const PublicSigningKey& key, std::string_view domain,
 void write_signing_key(const std::filesystem::path& path, const SigningKey& key);
 SigningKey read_signing_key(const std::filesystem::path& path);
 
-/// The first 128 bits, in 8 groups of 4 hexadecimal digits: what people compare by voice.
+/// All 256 bits, in 16 groups of 4 hexadecimal digits: what people compare by voice. Who stands between two of them chooses a part of what
+/// each is shown, and of n bits finds two digests that agree in 2^(n / 2) tries.
 std::string fingerprint(const Sha256Digest& digest);
-/// Of a key's SHA-256.
+/// The first 128 bits of a key's SHA-256, in 8 such groups: another key that has the fingerprint of one takes 2^128 tries.
 std::string key_fingerprint(const PublicSigningKey& key);
+/// What people give back of either: digits in lower case, without blanks and '-' between groups.
+std::string fingerprint_digits(std::string_view heard);
 
 }  // namespace blindtuner

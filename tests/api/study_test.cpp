@@ -67,13 +67,18 @@ TEST(StudyInterface, GoesFromTheDraftToEveryOwnersModel) {
   // What the others have read out.
   where = south.status();
   EXPECT_EQ(where.awaits[0].what, "fingerprint");
-  EXPECT_EQ(where.fingerprint.size(), 39U);
+  EXPECT_EQ(where.fingerprint.size(), 79U);
   EXPECT_EQ(where.fingerprint, server.status().fingerprint);
   EXPECT_TRUE(says(refused([&] {
                      south.agree("1234");
                      return 0;
                    }),
                    "is not that of the study"));
+  EXPECT_TRUE(says(refused([&] {
+                     south.agree(where.fingerprint.substr(0, 39));
+                     return 0;
+                   }),
+                   "has 32 of 64 digits"));
   south.agree(where.fingerprint);
   north->agree(where.fingerprint);
 

@@ -50,7 +50,7 @@ class Audit(Base):
 
     def test_every_step_again(self):
         self.assertEqual(stat.S_IMODE(self.key.stat().st_mode), 0o600)
-        done = self.audit("--server", self.fingerprint)
+        done = self.audit("--server", self.fingerprint.replace(" ", "").upper())
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("3 of 3 steps computed again: each is the transcript's", done.stdout)
         self.assertIn("the model is the one that the steps give", done.stdout)
@@ -80,7 +80,7 @@ class Audit(Base):
                                 transcript=self.folder / "other.transcript"), "another run")
 
     def test_the_owner_takes_the_transcripts_model_only(self):
-        done = self.decrypt("--transcript", self.transcript, "--server", self.fingerprint)
+        done = self.decrypt("--transcript", self.transcript, "--server", self.fingerprint.replace(" ", "-"))
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("the model is the one of the transcript", done.stdout)
         # As that of an earlier round of validation is.

@@ -64,7 +64,12 @@ TEST(Signature, AKeysFileIsItsOwnersAlone) {
 TEST(Signature, AFingerprintIsReadOutInGroups) {
   Sha256Digest digest{};
   for (std::size_t i = 0; i < digest.size(); ++i) digest[i] = static_cast<std::uint8_t>(i);
-  EXPECT_EQ(fingerprint(digest), "0001 0203 0405 0607 0809 0a0b 0c0d 0e0f");
+  EXPECT_EQ(fingerprint(digest),
+            "0001 0203 0405 0607 0809 0a0b 0c0d 0e0f 1011 1213 1415 1617 1819 1a1b 1c1d 1e1f");
+  EXPECT_EQ(fingerprint_digits("00a1-B2C3 d4 e5"), "00a1b2c3d4e5");
+  // Of a key the half: whoever would be taken for it has to meet this one.
+  EXPECT_EQ(fingerprint_digits(key_fingerprint(PublicSigningKey{})),
+            to_hex(Sha256().add(PublicSigningKey{}).finish()).substr(0, 32));
 }
 
 }  // namespace

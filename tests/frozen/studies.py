@@ -77,7 +77,12 @@ class FrozenStudies(unittest.TestCase):
                 folder = Path(scratch) / "copy"
                 shutil.copytree(expected.parent, folder)
                 found = observe(Programs(*sys.argv[1:3], folder))
-                wrong = list(differences(json.loads(expected.read_text()), json.loads(json.dumps(found)),
+                then = json.loads(expected.read_text())
+                # The first version showed half of the digits.
+                shown = len(then["status"]["fingerprint"])
+                self.assertIn(shown, (39, 79))
+                found["status"]["fingerprint"] = found["status"]["fingerprint"][:shown]
+                wrong = list(differences(then, json.loads(json.dumps(found)),
                                          expected.parent.name))
                 self.assertEqual(wrong, [], "\n".join(wrong[:20]))
 

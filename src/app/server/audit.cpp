@@ -101,7 +101,7 @@ void run_audit(const CommonOptions& common, const AuditOptions& options) {
   task.steps = parse_steps("--steps", options.steps);
   task.transcript = read_transcript(options.transcript);
   const std::string signer = key_fingerprint(task.transcript.server);
-  if (!options.server.empty() && options.server != signer)
+  if (!options.server.empty() && fingerprint_digits(options.server) != fingerprint_digits(signer))
     throw DataError(quoted_path(options.transcript) + ": signed by the server " + signer +
                     ", expected " + options.server);
   const TrainingKeysInfo info = open_training_keys(options.keys, common.allow_insecure);

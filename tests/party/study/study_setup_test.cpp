@@ -414,7 +414,7 @@ TEST_F(StudySetup, WhoIsMissingIsNamed) {
 TEST_F(StudySetup, AnotherFingerprintIsRefused) {
   use({"a", "b"});
   create();
-  heard_ = "0000 1111 2222 3333 4444 5555 6666 7777";
+  heard_ = "0000 1111 2222 3333 4444 5555 6666 7777 8888 9999 aaaa bbbb cccc dddd eeee ffff";
   while (step("server").kind == Advance::Kind::kActed) {
   }
   (void)step("a");
@@ -422,6 +422,17 @@ TEST_F(StudySetup, AnotherFingerprintIsRefused) {
   EXPECT_NE(complaint("b").find("the fingerprint that was given is not that of the study"),
             std::string::npos);
   EXPECT_FALSE(fs::exists(exchange("agree-b")));
+  // Nor a part of it, however many of its digits are right.
+  const std::string whole = owner("b")->fingerprint().value();
+  for (const std::size_t digits : {std::size_t{4}, std::size_t{39}, whole.size() - 1}) {
+    heard_ = whole.substr(0, digits);
+    EXPECT_NE(complaint("b").find(" of 64 digits, and all are compared"), std::string::npos);
+  }
+  EXPECT_FALSE(fs::exists(exchange("agree-b")));
+  heard_ = whole;
+  std::erase(heard_, ' ');
+  EXPECT_EQ(step("b").kind, Advance::Kind::kActed);
+  EXPECT_TRUE(fs::exists(exchange("agree-b")));
 }
 
 TEST_F(StudySetup, OfTwoProgramsInOneFolderTheSecondIsToldSo) {

@@ -27,14 +27,6 @@ constexpr const char* kShareRecords[] = {"ways", "shares", "relin1", "relin2"};
 /// What it has committed to before anybody's was to be seen.
 constexpr ShareKind kFirstKinds[] = {ShareKind::kWayIn, ShareKind::kLinear, ShareKind::kFirstRound};
 
-/// What people read out, without what they put between.
-std::string digits_of(const std::string& fingerprint) {
-  std::string out;
-  for (const char c : fingerprint)
-    if (c != ' ' && c != '-') out += c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
-  return out;
-}
-
 const fs::path& made(const fs::path& folder, bool changes) {
   if (changes) make_private_folder(folder);
   return folder;
@@ -282,9 +274,17 @@ void StudyOwner::require_fingerprint(const std::string& heard) {
   const std::optional<std::string> ours = fingerprint();
   if (!ours)
     throw DataError("not all have joined yet: there is no fingerprint that could be compared");
-  if (digits_of(heard) != digits_of(*ours))
-    throw DataError("the fingerprint that was given is not that of the study in this exchange, " +
-                    *ours + ": somebody was shown another study, or misread it");
+  const std::string digits = fingerprint_digits(heard), all = fingerprint_digits(*ours);
+  if (digits == all) return;
+  if (all.starts_with(digits))
+    throw DataError(
+        "the fingerprint that was given has " + std::to_string(digits.size()) + " of " +
+        std::to_string(all.size()) +
+        " digits, and all are compared: somebody who stands between owners can make what each is "
+        "shown agree in the first ones (an earlier version shows 32; 'study status' of this one "
+        "shows all)");
+  throw DataError("the fingerprint that was given is not that of the study in this exchange, " +
+                  *ours + ": somebody was shown another study, or misread it");
 }
 
 std::optional<std::string> StudyOwner::fingerprint() {

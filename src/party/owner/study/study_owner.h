@@ -78,7 +78,7 @@ class StudyOwner : public StudyMember {
 
   /// Throws DataError where the study, if it is there yet, has no part for this name, or somebody else has taken it.
   void require_part();
-  /// Throws DataError for one that is not the study's, and before all have joined.
+  /// Throws DataError for one that is not the study's or not all of it, and before all have joined.
   void require_fingerprint(const std::string& heard);
   /// Its fingerprint, once all have joined.
   std::optional<std::string> fingerprint();

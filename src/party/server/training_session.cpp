@@ -37,10 +37,12 @@ TrainingSession::TrainingSession(TrainingTask task)
 }
 
 void TrainingSession::restore(CheckpointFile kept, const std::string& name) {
-  if (kept.data != task_.data->info.id || !(kept.layout == task_.data->data.layout))
-    throw DataError(name + ": belongs to another data set");
-  if (!(kept.training.config == task_.config) || kept.training.circuit != task_.circuit->name)
-    throw DataError(name + ": was made with another training configuration");
+  const bool same_data = kept.data == task_.data->info.id && kept.layout == task_.data->data.layout;
+  const bool same_training =
+      kept.training.config == task_.config && kept.training.circuit == task_.circuit->name;
+  if (task_.replaces_others && !(same_data && same_training)) return;
+  if (!same_data) throw DataError(name + ": belongs to another data set");
+  if (!same_training) throw DataError(name + ": was made with another training configuration");
   run_ = kept.run;
   trainer_.restore(std::move(kept.gradients));
 }

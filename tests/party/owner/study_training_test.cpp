@@ -474,6 +474,39 @@ TEST_F(StudyTrainingTest, TheOthersGoOnWithoutAnOwnerWhoIsAway) {
   }
 }
 
+TEST_F(StudyTrainingTest, AServerThatHadTheDataOfAnOwnerWhoIsLeftOutBeginsAnew) {
+  create(StudyDraft::Whitening::kNone, false, false, 2);
+  run([&] {
+    return std::ranges::all_of(draft_.owners, [&](const std::string& name) {
+      return fs::exists(exchange("rows-s1-" + name));
+    });
+  });
+  // c's are the last, and come to the server alone.
+  for (const std::string& name : draft_.owners)
+    while (!fs::exists(exchange("data-s1-" + name))) (void)step(name);
+  {
+    StudyServer server(
+        {path("server"), std::make_shared<FolderChannel>(exchange(), "server"), true});
+    TrainingEvents events;
+    events.training = [](int done, double) {
+      if (done == 2) throw std::runtime_error("killed");
+    };
+    const StudyServerTraining training(server, events);
+    EXPECT_THROW((void)server.step(), std::runtime_error);
+  }
+  EXPECT_TRUE(fs::exists(path("server") / "s1" / "checkpoint.enc"));
+  for (const char* record : {"data-s1-c", "data-commit-s1-c"})
+    fs::rename(exchange(record), path(record));
+  without_["a"] = without_["b"] = {"c"};
+  run({"a", "b", "server"});
+  for (const char* name : {"a", "b"}) {
+    EXPECT_EQ(complaint(name), "");
+    EXPECT_EQ(step(name).kind, Advance::Kind::kFinished) << name;
+  }
+  EXPECT_EQ(complaint("server"), "");
+  EXPECT_EQ(read_json(path("a") / "report.json")["without"], nlohmann::json{"c"});
+}
+
 TEST_F(StudyTrainingTest, ARecipientAloneGetsTheModel) {
   create(StudyDraft::Whitening::kPooled, false, false, 2, "lab");
   run([&] { return party("a").owner->missing_joins().empty(); });

@@ -169,6 +169,11 @@ TEST_F(Session, RefusesTheCheckpointOfAnother) {
   other.config.learning_rate = 2;
   EXPECT_NE(message_of([&] { TrainingSession{other}; }).find("another training configuration"),
             std::string::npos);
+  // Or it is replaced, where whoever trains knows that it may be another's.
+  other.replaces_others = true;
+  EXPECT_EQ(TrainingSession(other).done(), 0);
+  t.replaces_others = true;
+  EXPECT_EQ(TrainingSession(t).done(), kSteps);
   store_->bytes->back() ^= 1;
   EXPECT_THROW(TrainingSession{t}, DataError);
 }

@@ -125,7 +125,9 @@ bool StudyServerTraining::sent(const char* record_kind, const char* commit_kind)
 void StudyServerTraining::send(const char* record_kind, const char* commit_kind,
                                const std::function<Sha256Digest(ByteSink&)>& write) {
   const fs::path file = server_.session_folder() / record_kind;
-  if (!path_exists(file)) {
+  // One that was not said yet may be of other data (session()).
+  if (!path_exists(file) ||
+      !server_.exchange().has_said(server_.record(commit_kind, server_.name()))) {
     FileSink sink(file);
     (void)write(sink);
   }
@@ -151,6 +153,8 @@ TrainingSession& StudyServerTraining::session(const JointRun& run) {
   task.circuit = run.circuit;
   task.checkpoints = std::make_shared<CheckpointInFile>(checkpoint_of(server_));
   task.resume = true;
+  // From before the others went on without an owner, whose data had reached this server alone.
+  task.replaces_others = true;
   held_out_ = std::move(inputs.held_out);
   session_ = std::make_unique<TrainingSession>(std::move(task));
   return *session_;
@@ -182,7 +186,7 @@ void StudyServerTraining::train() {
     const int steps = final_steps(server_, run);
     train_to(at_work, steps, events_);
     at_work.rewind(steps);
-    // First the transcript: where the model is, nothing is computed again.
+    // First the transcript: once the model is said, nothing is computed again.
     const ModelFile model = at_work.model();
     MemorySink bytes;
     const Sha256Digest contents = write_model(bytes, run.joint, model);
@@ -246,12 +250,12 @@ AuditTask study_audit(StudyServer& server) {
   while (!trained() && server.newer_session()) server.enter_session(server.session_number() + 1);
   if (!trained() && (!validates || !missing_of(server, nullptr, kRows, Stage::kRows).empty()))
     throw DataError("there is no transcript yet: the study has not trained");
+  // Several may audit at once, each in a folder of its own, which may be that of a server at work.
+  const FileLock alone = make_locked_folder(server.exchange().folder(), "auditor");
   const ScratchFolder folder(server.exchange().folder() / ".audit");
   const fs::path& scratch = folder.path();
   // Of the shares that the owners have sent and committed to: keys of the server's own choice could give it anything.
   const KeyFiles made{scratch / "evaluation.keys", scratch / "way-in.keys"};
-  // Several may audit at once, each in a folder of its own, which may be that of a server at work.
-  const FileLock alone = make_locked_folder(server.exchange().folder(), "auditor");
   const MadeStudyKeys sums = add_up_shares(server, made.evaluation, made.way_in);
   const StudyMessage ready = server.heard(kReady, server.name());
   const JsonIn said(ready.body, "what the server has said of its keys");

@@ -10,6 +10,7 @@
 #include <blindtuner/training.h>
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -63,6 +64,9 @@ struct StudyContribution {
 struct StudyScores {
   Scores scores{};
   std::vector<std::size_t> rows{};  ///< whose they are: places among the rows that were given, from 0
+  /// When the other owners' parts were made, by their clocks and signed ("2026-01-31T12:00:00Z"); empty: an earlier version's part does not say.
+  /// Whoever carries a part can put an earlier one of the same owner in its place.
+  std::map<std::string, std::string> made{};
 };
 
 /// One of the owners, or the recipient, who joins, agrees and opens, and has no data: its folder, which is for it alone, and the exchange, a folder that all reach. It may be destroyed at any

@@ -296,9 +296,11 @@ class Study(_Party):
         """Scores of this owner's new rows by all owners' columns: `scores, rows`. `scores.values` is rows x classes; `rows` says which
         of X they are of, those that all owners have. Classes are `np.array(plan["classes"])[scores.values.argmax(axis=1)]`.
 
-        parts : files that the other owners have made with `save_partial_scores`."""
-        return self._core.combine_scores(_rows_of(X, self._core.column_names()), list(parts),
-                                         identifiers=_words(identifiers))
+        parts : files that the other owners have made with `save_partial_scores`. `made_` says when, a signed time by owner
+            ("": an earlier version's part does not say): whoever carries a part can put an earlier one in its place."""
+        scores, rows, self.made_ = self._core.combine_scores(_rows_of(X, self._core.column_names()), list(parts),
+                                                             identifiers=_words(identifiers))
+        return scores, rows
 
     def ledger(self):
         """What left under this owner's secret, and what it can have told: a `Ledger`."""

@@ -217,8 +217,9 @@ void add_study_owner(py::module_& m) {
             const Rows rows = rows_of(x);
             StudyScores out =
                 alone(h, [&] { return h.study.combine_scores(set_of(rows), parts, identifiers); });
-            return py::make_tuple(std::move(out.scores), array_of(std::vector<std::int64_t>(
-                                                             out.rows.begin(), out.rows.end())));
+            return py::make_tuple(
+                std::move(out.scores),
+                array_of(std::vector<std::int64_t>(out.rows.begin(), out.rows.end())), out.made);
           },
           "x"_a, "parts"_a, py::kw_only(), "identifiers"_a = std::vector<std::string>());
 }

@@ -12,6 +12,7 @@
 #include "base/input_file.h"
 #include "base/json.h"
 #include "base/path.h"
+#include "base/utc_time.h"
 #include "io/file_stream.h"
 #include "secret/secret_key_file.h"
 
@@ -49,15 +50,6 @@ using nlohmann::json;
 
 // A quarter of a million entries.
 constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 26;
-
-std::string now() {
-  const std::time_t seconds = std::time(nullptr);
-  std::tm utc{};
-  gmtime_r(&seconds, &utc);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
-  return text;
-}
 
 LedgerEntry::Kind kind_named(const std::string& text) {
   for (const auto kind :
@@ -298,7 +290,7 @@ bool Ledger::write_entry(const Decide& decide, bool anew) {
   std::vector<LedgerEntry> entries = before.value_or(std::vector<LedgerEntry>{});
   std::optional<LedgerEntry> decided = decide(entries);
   if (!decided) return false;
-  decided->time = now();
+  decided->time = utc_time(std::time(nullptr));
   entries.push_back(std::move(*decided));
   std::string text = header();
   for (const LedgerEntry& entry : entries) text += json_text(to_json(entry)) + "\n";

@@ -332,7 +332,7 @@ class Study(Base):
         for owner, process in zip(OWNERS, runs):
             [held] = json.loads(process.communicate()[0])["awaits"]
             self.assertEqual((held["from"], held["what"]), (owner, "audit"))
-            self.assertRegex(held["state"], r"^([0-9a-f]{4} ){7}[0-9a-f]{4}$")  # which training
+            self.assertRegex(held["state"], r"^([0-9a-f]{4} ){15}[0-9a-f]{4}$")  # which training
         # An audit that cannot be done, or finds something, lets no share out.
         ways = folder / "exchange/ways-s1-south"
         ways.rename(folder / "ways")
@@ -511,8 +511,17 @@ class Study(Base):
         turned, renamed = bytearray(members["partial_scores.npy"]), bytearray(members["rows.npy"])
         turned[-1] ^= 0x80  # the sign of the last number
         renamed[-4] = ord("0" if renamed[-4] != ord("0") else "1")  # the last digit of the last hash
-        for name, data in (("partial_scores.npy", turned), ("rows.npy", renamed)):
+        # When it was made is said, and signed: an earlier part of the same rows is told from this one by people alone.
+        when = judged["parts"]["lab"]
+        self.assertRegex(when, r"^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+        self.assertIn(f"the part of 'lab' was made {when}\n", self.good(
+            OWNER, "study", "combine", "--folder", folder / "ward", *ward[1:], part, INSECURE).stdout)
+        later = bytearray(members["made.npy"])
+        later[-20] = ord("0") if later[-20] != ord("0") else ord("1")  # of the minutes' last digit
+        for name, data in (("partial_scores.npy", turned), ("rows.npy", renamed), ("made.npy", later)):
             self.refused(other(lambda m: m.update({name: bytes(data)})), "'lab' has not signed this")
+        self.refused(other(lambda m: m.pop("made.npy")), "'lab' has not signed this")
+        self.refused(other(lambda m: m.update({"made.npy": bytes(later[:-4]) + b"z\0\0\0"})), "expected a time as")
         self.refused(other(lambda m: m.pop("signature.npy")), "is not signed by its owner")
         self.refused(study("combine", *ward, f"{part},{part}"), "has another part here")
         self.refused(study("combine", "lab", "--features", of_lab, "--id-column", "mrn", "--parts", part),

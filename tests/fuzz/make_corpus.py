@@ -79,6 +79,10 @@ def arrays():
         "owner": npy("<U3", (1,), "lab".encode("utf-32-le")), "model": npy("<U2", (1,), "00".encode("utf-32-le")),
         "rows": npy("<U2", (2,), "0102".encode("utf-32-le")),
         "signature": npy("<U128", (1,), ("0" * 128).encode("utf-32-le"))}))
+    put("partial_scores", "made", npz({
+        "partial_scores": npy("<f8", (1, 2), floats(1, 2, code="d")), "made": npy("<U20", (1,), "2026-01-31T12:00:00Z".encode("utf-32-le")),
+        "owner": npy("<U3", (1,), "lab".encode("utf-32-le")), "model": npy("<U2", (1,), "00".encode("utf-32-le")),
+        "signature": npy("<U128", (1,), ("0" * 128).encode("utf-32-le"))}))
     put("classifier_json", "model", json.dumps({
         "classes": 2, "features": 2, "weights": [[1, -0.5], [0, 1e-3]], "bias": [0, 1]}))
 

@@ -246,6 +246,8 @@ class Studies(unittest.TestCase):
         south.save_partial_scores(part, Frame(["c", "b"], x[theirs, :0:-1]), identifiers=theirs)
         scores, rows = north.combine_scores(x[mine, :1], [part], identifiers=mine)
         self.assertEqual((sorted(rows.tolist()), scores.problems), (list(range(10, 40)), []))
+        self.assertEqual(list(north.made_), ["south"])
+        self.assertRegex(north.made_["south"], r"^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
         with np.load(north._core.model_file()) as model:  # `open` is for models that one owner can use
             np.testing.assert_allclose(scores.values, x[rows] @ model["weights"].T + model["bias"].ravel(), atol=1e-5)
         with self.assertRaisesRegex(bt.DataError, "has another part here"):

@@ -439,7 +439,7 @@ StudyScores Study::combine_scores(const DataSet& rows, const std::vector<fs::pat
     nlohmann::json judgement = nlohmann::json::object();
     party::judge_logits(judgement, party::load_classifier(p.owner.model_path()).limit,
                         reference::largest_logit(joined.scores), "on these rows");
-    return StudyScores{scores_of(joined.scores, judgement), joined.rows};
+    return StudyScores{scores_of(joined.scores, judgement), joined.rows, joined.made};
   });
 }
 

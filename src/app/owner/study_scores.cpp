@@ -69,9 +69,9 @@ void scores(const CommonOptions& common, const ScoresOptions& o) {
   const PartialScores own = partial_scores(s.owner, s.training, s.rows);
   save_partial_scores(o.out, own);
   const auto count = own.scores.rows();
-  print_report(common, {{"rows", count}, {"owner", own.owner}, {"out", o.out}},
-               "this owner's part of the scores of " + std::to_string(count) + " rows in " +
-                   quoted_path(o.out) +
+  print_report(common, {{"rows", count}, {"owner", own.owner}, {"made", own.made}, {"out", o.out}},
+               "this owner's part of the scores of " + std::to_string(count) + " rows, made " +
+                   own.made + ", in " + quoted_path(o.out) +
                    "; whoever has it learns as many linear functions of each " +
                    "row's columns as there are classes\n");
 }
@@ -95,6 +95,12 @@ void combine(const CommonOptions& common, const ScoresOptions& o) {
   std::ostringstream text;
   nlohmann::json report = {{"rows", rows.size()}, {"given", s.rows.features.rows()}};
   text << rows.size() << " of " << s.rows.features.rows() << " rows have scores\n";
+  // Whoever carries a part can put an earlier one in its place: people know when theirs was made.
+  for (const auto& [from, made] : joined.made) {
+    report["parts"][from] = made;
+    text << "the part of '" << from << "' was made "
+         << (made.empty() ? "by an earlier version, which does not say when" : made) << "\n";
+  }
   if (!s.rows.labels.empty()) {
     Labels labels;
     for (const std::size_t row : rows) labels.push_back(s.rows.labels[row]);

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <ctime>
 
 #include "base/error.h"
 #include "base/path.h"
+#include "base/utc_time.h"
 
 namespace blindtuner::party {
 
@@ -31,12 +31,7 @@ std::string StudyMember::last_change() const {
   if (!newest) return "";
   const auto time =
       std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::file_clock::to_sys(*newest));
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
-  std::tm utc{};
-  gmtime_r(&seconds, &utc);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
-  return text;
+  return utc_time(std::chrono::system_clock::to_time_t(time));
 }
 
 std::optional<StudyDraft> StudyMember::draft() {

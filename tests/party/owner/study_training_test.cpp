@@ -10,6 +10,7 @@
 #include "learn/reference/plain_reference.h"
 #include "learn/result_shape.h"
 #include "party/owner/study/gain.h"
+#include "party/owner/study/partial_scores.h"
 #include "party/owner/study/row_matching.h"
 #include "party/owner/study_training_fixture.h"
 #include "party/study/joint_statistics.h"
@@ -505,6 +506,38 @@ TEST_F(StudyTrainingTest, AServerThatHadTheDataOfAnOwnerWhoIsLeftOutBeginsAnew) 
   }
   EXPECT_EQ(complaint("server"), "");
   EXPECT_EQ(read_json(path("a") / "report.json")["without"], nlohmann::json{"c"});
+}
+
+TEST_F(StudyTrainingTest, APartOfScoresSaysWhenItWasMade) {
+  create(StudyDraft::Whitening::kNone, /*columns=*/true);
+  run([&] { return party("a").owner->missing_joins().empty(); });
+  const Party a = party("a");
+  const StudyManifest& manifest = a.owner->manifest();
+  PartialScores part{.owner = "b",
+                     .model = "00",
+                     .made = {},
+                     .scores = Eigen::MatrixXd(2, 2),
+                     .rows = {"01", "02"}};
+  part.scores << 1, 2, 3, 4;
+  // As an earlier version has signed it, which said nothing of it.
+  Sha256 hash;
+  hash.add(manifest.digest);
+  for (const std::string& word : {part.owner, part.model}) hash.add_number(word.size()).add(word);
+  hash.add_number(2).add_number(2).add(
+      {reinterpret_cast<const std::uint8_t*>(part.scores.data()), 4 * sizeof(double)});
+  hash.add_number(2);
+  for (const std::string& row : part.rows) hash.add_number(row.size()).add(row);
+  part.signature = key_of("b").sign("blindtuner study part 1", to_hex(hash.finish()));
+  EXPECT_NO_THROW(require_signed(manifest, part, "part"));
+  save_partial_scores(path("part.npz"), part);
+  EXPECT_EQ(load_partial_scores(path("part.npz")).made, "");
+  part.made = "2026-01-31T12:00:00Z";
+  EXPECT_THROW(require_signed(manifest, part, "part"), DataError);
+  save_partial_scores(path("part.npz"), part);
+  EXPECT_EQ(load_partial_scores(path("part.npz")).made, part.made);
+  part.made = "2026-01-31 12:00:00";
+  save_partial_scores(path("part.npz"), part);
+  EXPECT_THROW((void)load_partial_scores(path("part.npz")), DataError);
 }
 
 TEST_F(StudyTrainingTest, ARecipientAloneGetsTheModel) {

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/path.h"
+#include "base/utc_time.h"
 #include "base/utf8.h"
 #include "features/data/npy.h"
 #include "party/owner/study/row_matching.h"
@@ -22,7 +23,9 @@ std::string one_text(const NpzArchive& archive, const std::string& member) {
   return texts[0];
 }
 
-constexpr std::string_view kPartDomain = "blindtuner study part 1";
+constexpr std::string_view kPartDomain = "blindtuner study part 2";
+/// Of parts that do not say when they were made.
+constexpr std::string_view kUndatedDomain = "blindtuner study part 1";
 
 /// What is signed of a part: the digest of all that it has.
 std::string signed_words(const StudyManifest& manifest, const PartialScores& part) {
@@ -30,6 +33,7 @@ std::string signed_words(const StudyManifest& manifest, const PartialScores& par
   hash.add(manifest.digest);
   for (const std::string* word : {&part.owner, &part.model})
     hash.add_number(word->size()).add(*word);
+  hash.add(part.made);  // of one length in its domain
   hash.add_number(static_cast<std::uint64_t>(part.scores.rows()))
       .add_number(static_cast<std::uint64_t>(part.scores.cols()));
   hash.add({reinterpret_cast<const std::uint8_t*>(part.scores.data()),
@@ -47,6 +51,7 @@ void save_partial_scores(const fs::path& path, const PartialScores& part) {
       {"owner", npy_bytes(std::vector<std::string>{part.owner})},
       {"model", npy_bytes(std::vector<std::string>{part.model})},
       {"signature", npy_bytes(std::vector<std::string>{to_hex(part.signature)})}};
+  if (!part.made.empty()) members["made"] = npy_bytes(std::vector<std::string>{part.made});
   if (!part.rows.empty()) members["rows"] = npy_bytes(part.rows);
   write_npz(path, members, kForTheOwner);
 }
@@ -61,6 +66,11 @@ PartialScores load_partial_scores(const fs::path& path) {
   out.scores = archive.matrix("partial_scores");
   out.owner = one_text(archive, "owner");
   out.model = one_text(archive, "model");
+  if (archive.contains("made")) {
+    out.made = one_text(archive, "made");
+    if (!is_utc_time(out.made))
+      throw DataError(archive.where("made") + ": expected a time as 2026-01-31T12:00:00Z");
+  }
   if (!from_hex(one_text(archive, "signature"), out.signature))
     throw DataError(archive.where("signature") + ": expected 128 hexadecimal digits");
   if (out.scores.rows() < 1 || out.scores.cols() < 2 || !out.scores.allFinite())
@@ -116,6 +126,7 @@ PartialScores unsigned_part(StudyOwner& owner, StudyTraining& training, const Da
 
 PartialScores partial_scores(StudyOwner& owner, StudyTraining& training, const Dataset& rows) {
   PartialScores out = unsigned_part(owner, training, rows);
+  out.made = utc_time(std::time(nullptr));
   out.signature = owner.signing_key().sign(kPartDomain, signed_words(owner.manifest(), out));
   return out;
 }
@@ -125,7 +136,8 @@ void require_signed(const StudyManifest& manifest, const PartialScores& part,
   const auto by = std::ranges::find(manifest.owners, part.owner, &StudyParty::name);
   if (by == manifest.owners.end())
     throw DataError(name + ": '" + printable(part.owner) + "' is none of the study's owners");
-  if (!verify_signature(by->signing, kPartDomain, signed_words(manifest, part), part.signature))
+  if (!verify_signature(by->signing, part.made.empty() ? kUndatedDomain : kPartDomain,
+                        signed_words(manifest, part), part.signature))
     throw DataError(name + ": '" + part.owner +
                     "' has not signed this: it was altered, or is of another study");
 }
@@ -195,6 +207,7 @@ JoinedScores combined_scores(StudyOwner& owner, StudyTraining& training, const D
   }
   const StudyDraft& draft = owner.manifest().draft;
   JoinedScores out = add_up(draft.owners, parts, names);
+  for (std::size_t i = 1; i < parts.size(); ++i) out.made[parts[i].owner] = parts[i].made;
   if (!draft.identifiers) {
     if (training.are_told(rows)) out.trained_on = out.rows.size();
     return out;

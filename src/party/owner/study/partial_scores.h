@@ -4,10 +4,14 @@
 // All owners know all weights. A part therefore tells whoever has it as many linear functions of the owner's columns as there
 // are classes, of every row; where columns are no more than classes, the whitened columns themselves.
 //
-// A file of them, .npz: partial_scores (rows x classes), owner (a text), model (a text: the digest of the model's record), and,
+// A file of them, .npz: partial_scores (rows x classes), owner (a text), model (a text: the digest of the model's record), made (a text:
+// when, by its owner's clock, as base/utc_time.h has it; parts of earlier versions have none), and,
 // where the study matches rows, rows (a text each: its identifier's hash under the study's key, in hexadecimal; row_matching.h);
-// and signature (a text: its owner's, of all these and the study, in hexadecimal), so that nobody who carries it alters it.
+// and signature (a text: its owner's, of all these and the study, in hexadecimal), so that nobody who carries it alters it. Who carries it can
+// put an earlier part of the same owner and model in its place, which only `made` tells, to people.
 #pragma once
+
+#include <map>
 
 #include "party/owner/study/study_training.h"
 
@@ -15,6 +19,7 @@ namespace blindtuner::party {
 
 struct PartialScores {
   std::string owner, model;
+  std::string made;  ///< empty: an earlier version's, which does not say
   Eigen::MatrixXd scores;
   std::vector<std::string> rows;  ///< none where rows are in one order
   Signature signature{};
@@ -36,6 +41,8 @@ struct JoinedScores {
   std::vector<std::size_t> rows;  ///< of the first part, those that all parts have
   /// Of them, those that the study was trained on, as far as the owner can tell.
   std::size_t trained_on = 0;
+  /// When the others' parts were made, by their owners' clocks; empty: the part does not say.
+  std::map<std::string, std::string> made;
 };
 /// Of the owners' parts, one of each. `names` open messages. Throws DataError.
 JoinedScores add_up(const std::vector<std::string>& owners, std::span<const PartialScores> parts,

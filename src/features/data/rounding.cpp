@@ -37,7 +37,8 @@ void ColumnRounding::check(const std::function<std::string(std::size_t)>& where)
     const float near = static_cast<float>(std::abs(c.first + mean));
     throw DataError(
         where(j) + ": values near " + short_text(c.first + mean) + " that vary by " +
-        short_text(deviation) + ", of which single precision keeps steps of " +
+        (deviation > 0 ? short_text(deviation) : "less than double precision tells") +
+        ", of which single precision keeps steps of " +
         short_text(std::nextafter(near, std::numeric_limits<float>::infinity()) - near) +
         ": subtract an offset first, such as the smallest value, from all sets alike, "
         "or leave the column out");

@@ -618,7 +618,9 @@ TEST(Rounding, WhatSinglePrecisionLosesIsRefused) {
   };
   EXPECT_NO_THROW(npy_to_samples(whole(0), "a"));
   EXPECT_NO_THROW(npy_to_samples(whole(std::int64_t{1} << 50), "a"));
-  expect_data_error([&] { npy_to_samples(whole(1), "a"); }, "a, column 1: values near 1.15e+18");
+  expect_data_error(
+      [&] { npy_to_samples(whole(1), "a"); },
+      "a, column 1: values near 1.15e+18 that vary by less than double precision tells");
   // The same of a table.
   std::string digits = "t,a,label\n";
   for (int i = 0; i < 20; ++i)

@@ -131,9 +131,11 @@ void decrypt_model_to(const DecryptOptions& options, const OwnerFolder& keys,
          << " makes it what they judged\n";
   tell_config(options, report, text);
   if (!options.transcript.empty()) {
-    report["transcript"] = options.server;
+    const std::string training = transcript_fingerprint(read_transcript(options.transcript));
+    report.update({{"transcript", options.server}, {"training", training}});
     text << "the model is the one of the transcript that the server " << options.server
-         << " signed: 'blindtuner-server audit' computes its steps again\n";
+         << " signed, of the training " << training
+         << ": 'blindtuner-server audit' computes its steps again, and names the one that it did\n";
   }
   tell_data(keys, opened.file.data, options.told.trained_on, "training", "--trained-on", report,
             text);

@@ -58,6 +58,9 @@ void print_audit(const CommonOptions& common, AuditTask task, const std::string&
                  std::span<const Sha256Digest> digests, const nlohmann::json& more,
                  const std::string& words) {
   const std::string signer = key_fingerprint(task.transcript.server);
+  // What those who go by this audit compare, once there is a transcript.
+  const std::string training =
+      task.transcript.steps.empty() ? "" : transcript_fingerprint(task.transcript);
   ProgressBar bar("computing again", common.quiet);
   TrainingEvents events;
   const int total = task.transcript.training.steps;
@@ -76,11 +79,13 @@ void print_audit(const CommonOptions& common, AuditTask task, const std::string&
       {"steps", total},
       {"model", outcome.model ? nlohmann::json(*outcome.model) : nlohmann::json()},
       {"server", signer},
+      {"training", training},
   };
   if (rounds > 0) report.update({{"rounds", rounds}, {"same_rounds", outcome.same_rounds}});
   report.update(more);
   std::ostringstream text;
   text << words;
+  if (!training.empty()) text << "training " << training << "\n";
   if (total > 0)
     text << outcome.same.size() << " of " << total
          << " steps computed again: each is the transcript's, signed by the server " << signer

@@ -45,15 +45,11 @@ void audit_study(const CommonOptions& common, const StudyOptions& o) {
   AuditTask task = study_audit(server);
   task.steps = steps;
   const std::string fingerprint = server.fingerprint().value_or("");
-  // What the operators who wait for this audit compare, once there is a transcript.
-  const std::string training =
-      task.transcript.steps.empty() ? "" : transcript_fingerprint(task.transcript);
   print_audit(common, std::move(task),
               server.exchange().channel().place(server.record(kTranscript, server.name())), digests,
-              {{"fingerprint", fingerprint}, {"training", training}, {"keys", true}},
-              "study " + fingerprint + "\n" +
-                  (training.empty() ? "" : "training " + training + "\n") +
-                  "the keys are the sum of what the owners have sent and committed to\n");
+              {{"fingerprint", fingerprint}, {"keys", true}},
+              "study " + fingerprint +
+                  "\nthe keys are the sum of what the owners have sent and committed to\n");
 }
 
 void study(const CommonOptions& common, const StudyOptions& o) {

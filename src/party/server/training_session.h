@@ -30,9 +30,9 @@ struct TrainingTask {
   const HeadCircuit* circuit = nullptr;          ///< of the configuration's head
   std::shared_ptr<CheckpointStore> checkpoints;  ///< null: none are kept
   bool resume = false;  ///< go on from the last checkpoint, if there is one
+  std::optional<Validation> validation;
   /// With `resume`: a checkpoint of other data or another configuration is replaced, not refused.
   bool replaces_others = false;
-  std::optional<Validation> validation;
 };
 
 enum class TrainingEnd {

@@ -28,7 +28,7 @@ NO_OTHER_FILES = {
         "--config", "--parameters", "--whiten", "--no-whiten"},
     "when it ends, or is refused": {
         "--wait", "--timeout", "--answer-timeout", "--budget", "--unrecorded-data", "--unchecked", "--hold",
-        "--fingerprint", "--trained-on"},
+        "--fingerprint", "--trained-on", "--audited"},
     "which program, or key, somebody else has": {"--server"},
 }
 # And of these commands: others have the same code in a case.

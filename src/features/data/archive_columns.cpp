@@ -12,13 +12,9 @@
 namespace blindtuner::features {
 namespace {
 
-/// A member's name as a column's: "ids_train" is "id".
-std::string heading_of(const std::string& member) {
-  std::string out = heading_key(member);
-  for (const std::string part : {"train", "training", "test", "val", "valid", "validation"}) {
-    if (out.starts_with(part + "_")) out.erase(0, part.size() + 1);
-    if (out.ends_with("_" + part)) out.resize(out.size() - part.size() - 1);
-  }
+/// A member's name, without what tells its part, as a column's: "ids" is "id".
+std::string heading_of(const std::string& name) {
+  std::string out = heading_key(name);
   if (out == "indices") return "index";
   if (out.size() > 2 && out.ends_with('s')) out.pop_back();
   return out;
@@ -31,23 +27,38 @@ std::vector<std::string> values_of(const NpzArchive& archive, const std::string&
   return out;
 }
 
+std::string doubt(const NpzArchive& archive, const std::string& member, const std::string& rest) {
+  return archive.where(member) +
+         ": its name does not tell whether it is of these samples; call it '" +
+         printable(member == rest ? "train_" + member : rest) + "' or the like";
+}
+
 }  // namespace
 
 std::vector<NamedColumn> archive_keys(const NpzArchive& archive, std::size_t rows,
                                       const std::vector<std::string>& taken) {
   std::vector<NamedColumn> out;
-  for (const std::string& member : archive.names()) {
-    const std::string name = heading_of(member);
-    if (!is_key_heading(name)) continue;
-    if (std::find(taken.begin(), taken.end(), member) != taken.end()) continue;
+  const auto is_taken = [&](const std::string& member) {
+    return std::find(taken.begin(), taken.end(), member) != taken.end();
+  };
+  for (const auto& [member, rest] : members_beside(archive, taken.front())) {
+    const std::string name = heading_of(rest);
+    if (!is_key_heading(name) || is_taken(member)) continue;
     NamedColumn column{name, "member '" + printable(member) + "'", {}};
     try {
       column.fields = values_of(archive, member);
     } catch (const DataError& error) {
-      if (archive.may_have_one_a_row(member, rows)) column.unreadable = error.what();
+      if (archive.may_have_one_a_row(member, rows))
+        column.unreadable =
+            std::string(error.what()) + " (ids=numpy.asarray(ids, dtype=str) makes text of it)";
     }
     if (column.fields.size() == rows || !column.unreadable.empty())
       out.push_back(std::move(column));
+  }
+  for (const auto& [member, rest] : doubtful_members(archive, taken.front())) {
+    const std::string name = heading_of(rest);
+    if (is_key_heading(name) && !is_taken(member) && archive.may_have_one_a_row(member, rows))
+      out.push_back({name, "member '" + printable(member) + "'", {}, doubt(archive, member, rest)});
   }
   return out;
 }
@@ -63,7 +74,7 @@ std::vector<std::string> unused_members(const NpzArchive& archive, const std::st
   };
   std::vector<std::string> out;
   for (const auto& [member, name] : members_beside(archive, features))
-    if (!is_in(own, member) && !is_in(taken, member) && !is_key_heading(heading_of(member)) &&
+    if (!is_in(own, member) && !is_in(taken, member) && !is_key_heading(heading_of(name)) &&
         !is_group_heading(name))
       out.push_back(member);
   return out;
@@ -116,12 +127,10 @@ std::vector<GroupColumn> group_members(const NpzArchive& archive, const std::str
                               " values for " + std::to_string(rows) +
                               " samples: it does not say which of them go together");
   }
-  for (const std::string& member : members_of_no_part(archive)) {
+  for (const auto& [member, rest] : doubtful_members(archive, features)) {
     if (is_origin(member) && archive.may_have_one_a_row(member, rows))
-      reading.warnings.push_back(archive.where(member) +
-                                 ": may say which samples go together, but its name does not say "
-                                 "of which part they are; call it 'train_" +
-                                 printable(member) + "' or the like");
+      reading.warnings.push_back(doubt(archive, member, rest) +
+                                 ": it may say which samples go together");
   }
   return out;
 }

@@ -12,9 +12,10 @@
 
 namespace blindtuner::features {
 
-/// Members that are called as identifiers or files are (ids, names, path, .., also of a part: ids_train)
-/// and hold one text or whole number for each of `rows` samples, but for those that are `taken`; also those that hold one
-/// element a sample that is neither, or cannot be told (NamedColumn::unreadable). In messages a column is its member.
+/// Members that are called as identifiers or files are (ids, names, path, ..), of the part of the first of those that are
+/// `taken` (ids_train beside x_train), and hold one text or whole number for each of `rows` samples, but for those that are
+/// taken; also those that hold one element a sample that is neither, or cannot be told, or whose part cannot
+/// (NamedColumn::unreadable). In messages a column is its member.
 std::vector<NamedColumn> archive_keys(const NpzArchive& archive, std::size_t rows,
                                       const std::vector<std::string>& taken);
 

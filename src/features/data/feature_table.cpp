@@ -141,7 +141,6 @@ void leave_out_twins(const Table& table, TableColumns& columns, FeatureTable& ou
 std::optional<std::size_t> find_key(const Table& table, TableColumns& columns,
                                     const TableRequest& request, const OtherTable& others,
                                     Reading& reading) {
-  if (!columns.header) return {};
   const SharedKeys keys = shared_keys(table, columns, others.columns);
   const auto has = [](const std::vector<std::size_t>& list, std::size_t column) {
     return std::find(list.begin(), list.end(), column) != list.end();
@@ -249,10 +248,8 @@ class RowPlaces {
 /// Columns that are read beside those that a table was read for.
 class OtherColumns {
  public:
-  /// Without a header there are none.
   explicit OtherColumns(const TableColumns& columns, std::optional<std::size_t> key = {})
       : mark_(columns.mark) {
-    if (!columns.header) return;
     std::set<std::size_t> used(columns.features.begin(), columns.features.end());
     if (key) used.erase(*key);
     used.insert(columns.one_hot.begin(), columns.one_hot.end());

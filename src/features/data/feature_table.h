@@ -41,7 +41,7 @@ FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest 
 void tell_lost_classes(const std::string& name, const LabelWords& kept, const LabelWords& lost,
                        const std::string& why, Reading& reading);
 
-/// A table of labels alone. `others`: takes the columns beside them, where there is a header; `left_out`: the empty rows.
+/// A table of labels alone. `others`: takes the columns beside them; `left_out`: the empty rows.
 /// Throws DataError.
 LabelWords read_label_table(const std::filesystem::path& path, const ColumnChoice& columns,
                             Reading& reading, std::vector<NamedColumn>* others = nullptr,

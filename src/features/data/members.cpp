@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 #include <vector>
 
 #include "base/error.h"
@@ -103,14 +102,48 @@ Part part_of(const std::string& member) {
 
 /// The part that a word before or behind the name tells, and the name without it.
 std::pair<Part, std::string> without_part(const std::string& name) {
-  const std::string key = lower(name);
+  std::string key = lower(name);
+  for (char& c : key)
+    if (c == '-' || c == ' ' || c == '.') c = '_';
   for (const Part part : {Part::kTrain, Part::kTest, Part::kValidation})
     for (const std::string& word : names_of(part)) {
       if (key.ends_with("_" + word)) return {part, name.substr(0, name.size() - word.size() - 1)};
       if (key.starts_with(word + "_")) return {part, name.substr(word.size() + 1)};
     }
-  return {Part::kAny, name};
+  return {part_of(name), name};
 }
+
+/// The parts of an archive as its members' names tell them, seen from features that are of one.
+class Parts {
+ public:
+  Parts(const NpzArchive& archive, const std::string& features)
+      : archive_(archive), own_(without_part(features).first) {
+    for (const std::string& name : archive.names()) {
+      const Part part = of(name).first;
+      others_ = others_ || (part != Part::kAny && part != own_);
+    }
+  }
+  /// A member's part, and its name without that. Features of no part are those of the training, where it has no others.
+  std::pair<Part, std::string> of(const std::string& name) const {
+    auto [part, rest] = without_part(name);
+    if (own_ == Part::kAny && part == Part::kTrain && !is_there(part)) part = own_;
+    return {part, rest};
+  }
+  bool is_own(Part part) const { return part == own_ || (part == Part::kAny && !others_); }
+  /// Of several parts none is told, or one of which there is nothing else ("test_id" may be of a test of any kind).
+  bool is_doubtful(Part part) const {
+    return !is_own(part) && (part == Part::kAny || (own_ == Part::kAny && !is_there(part)));
+  }
+
+ private:
+  bool is_there(Part part) const {
+    return !present(archive_, kFeatureWords, part).empty() ||
+           !present(archive_, kLabelWords, part).empty();
+  }
+  const NpzArchive& archive_;
+  Part own_;
+  bool others_ = false;
+};
 
 }  // namespace
 
@@ -148,19 +181,21 @@ Members find_members(const NpzArchive& archive, const Members& named, Part part)
 
 std::vector<std::pair<std::string, std::string>> members_beside(const NpzArchive& archive,
                                                                 const std::string& features) {
-  Part own = part_of(features);
-  if (own == Part::kAny) own = without_part(features).first;
-  bool alone = true;
-  for (const std::string& name : archive.names()) {
-    const Part part = without_part(name).first;
-    alone = alone && (part == Part::kAny || part == own);
-  }
+  const Parts parts(archive, features);
   std::vector<std::pair<std::string, std::string>> out;
-  for (const std::string& name : archive.names()) {
-    if (name == features) continue;
-    const auto [part, rest] = without_part(name);
-    if (part == own || (part == Part::kAny && alone)) out.emplace_back(name, rest);
-  }
+  for (const std::string& name : archive.names())
+    if (const auto [part, rest] = parts.of(name); name != features && parts.is_own(part))
+      out.emplace_back(name, rest);
+  return out;
+}
+
+std::vector<std::pair<std::string, std::string>> doubtful_members(const NpzArchive& archive,
+                                                                  const std::string& features) {
+  const Parts parts(archive, features);
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const std::string& name : archive.names())
+    if (const auto [part, rest] = parts.of(name); parts.is_doubtful(part))
+      out.emplace_back(name, rest);
   return out;
 }
 
@@ -170,17 +205,6 @@ std::string class_names_member(const NpzArchive& archive) {
     for (const char* usual : {"target_names", "class_names", "label_names", "classnames"})
       if (lower(name) == usual) return name;
   return {};
-}
-
-std::vector<std::string> members_of_no_part(const NpzArchive& archive) {
-  std::set<Part> parts;
-  std::vector<std::string> out;
-  for (const std::string& name : archive.names())
-    if (const Part part = without_part(name).first; part == Part::kAny)
-      out.push_back(name);
-    else
-      parts.insert(part);
-  return parts.size() > 1 ? out : std::vector<std::string>{};
 }
 
 std::vector<ColumnSet> read_poolings(const NpzArchive& archive, std::size_t width) {

@@ -23,17 +23,19 @@ struct Members {
 /// lists the members, where there are none or several.
 Members find_members(const NpzArchive& archive, const Members& named, Part part);
 
-/// Other members of the part that `features` is of, and their names without what tells the part; where
-/// the archive holds no other part, also those whose name tells none.
+/// Other members of the part that `features` is of, and their names without what tells the part; where the archive holds no
+/// other part, also those whose name tells none. `features` (or labels, in a file of their own) is the name of a member.
 std::vector<std::pair<std::string, std::string>> members_beside(const NpzArchive& archive,
                                                                 const std::string& features);
+
+/// Members, likewise, of which it cannot be told whether they are of that part: their names tell none, of several, or one
+/// of which the archive has neither features nor labels.
+std::vector<std::pair<std::string, std::string>> doubtful_members(const NpzArchive& archive,
+                                                                  const std::string& features);
 
 /// The member that names the classes: `classes`, as `extract` writes it, or one called so by others
 /// (target_names, class_names, ..); empty: none.
 std::string class_names_member(const NpzArchive& archive);
-
-/// Of an archive of several parts, members whose names tell none.
-std::vector<std::string> members_of_no_part(const NpzArchive& archive);
 
 /// The members poolings (names) and pooling_columns (rows of pooling, first column, number of
 /// columns), which say where each of several poolings is among the features' columns. `width`: of

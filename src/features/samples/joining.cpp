@@ -81,8 +81,10 @@ struct Key {
         forms[f] = std::move(formed);
     }
   }
-  /// Another than the values as they are.
-  bool has_form(std::size_t f) const { return f == 0 || forms[f] != forms[0]; }
+  /// By its name, or without one by its texts.
+  bool identifies() const {
+    return is_key_heading(column->name) || (column->name.empty() && !numbers);
+  }
 };
 
 struct Match {
@@ -294,12 +296,12 @@ class Joining {
             note(differ);
           return;
         }
-        if (!is_key_heading(own.name) || !is_key_heading(other.name)) continue;
+        if (!samples.identifies() || !labels.identifies()) continue;
         warn(differ);
         return;
       }
     for (const Key& labels : labels_) {
-      if (!is_key_heading(labels.column->name) || !labels.forms[0]) continue;
+      if (!labels.identifies() || !labels.forms[0]) continue;
       if (reading_.details.contains("by_places")) return;  // is said
       note(sets_.labels + ": rows go together by their places, not by " + labels.column->column +
            ": " + sets_.samples + " has no identifiers that it could go by");

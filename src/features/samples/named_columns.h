@@ -16,7 +16,8 @@ struct NamedColumn {
   std::string name;    ///< as heading_key() has it; empty: of a column without a name
   std::string column;  ///< for messages
   std::vector<std::string> fields;
-  /// Why a member of an archive that is called as identifiers are cannot be read, where it cannot: then it has no fields.
+  /// Why a member of an archive that is called as identifiers are cannot be read, or of which samples it is cannot be told,
+  /// where that is so, and what to do: then it has no fields.
   std::string unreadable{};
 };
 

@@ -95,10 +95,14 @@ bool is_digits(std::string_view field) {
 bool may_be_one(const ColumnUses& uses, std::size_t j) {
   const ColumnProfile &left = uses.column(j), &right = uses.column(j + 1);
   const std::size_t rows = uses.rows().size();
-  if (left.whole == rows && right.whole == rows)
+  // Before a decimal comma points may group digits, if not in every row.
+  if (left.whole > 0 && right.whole == rows)
     return uses.table().separator() == ',' && !(j == 0 && left.count.counts()) &&
-           all_rows(uses,
-                    [&](std::size_t, const TableRow& row) { return is_digits(row.fields[j + 1]); });
+           all_rows(uses, [&](std::size_t, const TableRow& row) {
+             return is_digits(row.fields[j + 1]) &&
+                    (whole_number_text(row.fields[j], DecimalMark::kPoint) ||
+                     whole_number_text(row.fields[j], DecimalMark::kComma));
+           });
   if (2 * left.texts <= rows || 2 * right.texts <= rows || left.like_labels()) return false;
   // As after the comma of a sentence, and as nowhere else in the row.
   return all_rows(uses, [&](std::size_t, const TableRow& row) {
@@ -112,7 +116,8 @@ void refuse_shifted_names(const ColumnUses& uses, TableUse use) {
   if (!table.first_lacks_front() || !uses.free(0)) return;
   bool other = use == TableUse::kTexts && 2 * uses.column(0).sentences > uses.rows().size();
   for (std::size_t j = 0; !other && j + 1 < table.columns(); ++j) other = may_be_one(uses, j);
-  if (other || !all_different(uses, 0))
+  const bool index = uses.column(0).numbers == uses.column(0).whole && all_different(uses, 0);
+  if (other || !index)
     throw DataError(table.where(0) + ": " + std::to_string(table.columns() - 1) +
                     " names above rows of " + std::to_string(table.columns()) +
                     " fields, expected as many: a field that has one of the " +

@@ -305,6 +305,12 @@ TEST_F(NoFeatures, AColumnWithoutANameIsNoIndexByThatAlone) {
   refused("id,age,temp,label\n1,48,38,2,well\n2,52,39,1,ill\n3,31,36,9,well\n", words);
   refused("temp,label\n38,2,well\n39,1,ill\n36,9,well\n", words);
   refused("a,label\n48,0.5,x\n52,0.7,y\n48,0.8,x\n", words);
+  // Thousands by points, and what is no row's name.
+  for (const char* thousands : {"temp,label\n-38,25,well\n1.380,75,ill\n36,50,well\n",
+                                "age,temp,label\n1,38,25,well\n2,1.039.001,75,ill\n3,36,50,well\n",
+                                "temp,label\n38.5,2,well\n39.25,1,ill\n36.1,9,well\n"})
+    refused(thousands, words);
+  EXPECT_EQ(read("a,b,label\n1,1.25,3,x\n2,2.375,4,y\n3,7,5,x\n").features.cols(), 2);
   // Of another set as well, whose names are believed otherwise.
   TableRequest request;
   Reading reading;

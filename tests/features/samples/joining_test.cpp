@@ -439,6 +439,132 @@ TEST_F(Joining, RowsThatAreLeftOutAtOtherPlaces) {
   expect_data_error([&] { load_dataset(source); }, "y.csv', line 3: no sample");
 }
 
+TEST_F(Joining, IdentifiersOfAnotherPartOfAnArchive) {
+  using Bytes = std::vector<std::uint8_t>;
+  using Members = std::map<std::string, Bytes>;
+  const Bytes x = npy_bytes(FeatureMatrix(FeatureMatrix::Random(3, 2))),
+              y = npy_bytes(Labels{0, 1, 2}),
+              ids = npy_bytes(std::vector<std::string>{"p", "q", "r"}),
+              moved = npy_bytes(std::vector<std::string>{"r", "p", "q"});
+  DataSource source;
+  source.features = folder_ / "x.npz";
+  source.labels = folder_ / "y.npz";
+  source.members = {"x_train", "y_train"};
+  const auto load = [&](const Members& features, const Members& labels) {
+    write_npz(source.features, features);
+    write_npz(source.labels, labels);
+    reading_ = {};
+    return load_dataset(source, &reading_).labels;
+  };
+  const Labels by_place = {0, 1, 2}, joined = {1, 2, 0};
+  for (const char* name : {"ids_test", "test_ids", "Names-Test", "id_dev", "path_te"}) {
+    EXPECT_EQ(load({{"x_train", x}, {"x_test", x}, {name, ids}}, {{"y_train", y}, {name, moved}}),
+              by_place)
+        << name;
+    EXPECT_FALSE(reading_.details.contains("joined_by")) << name;
+    // Nor are they kept for scores.
+    std::vector<NamedColumn> kept;
+    load_features(source, &reading_, &kept);
+    EXPECT_TRUE(kept.empty()) << name;
+  }
+  for (const char* name : {"ids_train", "Train-IDs", "id_training", "path_tr"})
+    EXPECT_EQ(load({{"x_train", x}, {"x_test", x}, {"ids_test", moved}, {name, ids}},
+                   {{"y_train", y}, {"ids_test", ids}, {name, moved}}),
+              joined)
+        << name;
+  // A table's, as of the test.
+  put_file(folder_ / "y.csv", "id,label\nr,0\np,1\nq,2\n");
+  load({{"x_train", x}, {"x_test", x}, {"ids_test", ids}}, {{"y_train", y}});
+  source.labels = folder_ / "y.csv";
+  source.members.labels.clear();
+  EXPECT_EQ(load_dataset(source, &reading_).labels, by_place);
+  EXPECT_TRUE(said("has no identifiers that it could go by"));
+  source.labels = folder_ / "y.npz";
+  // Spelled otherwise, and of no part.
+  source.members = {"xtrain", "ytrain"};
+  EXPECT_EQ(
+      load({{"xtrain", x}, {"xtest", x}, {"ids_test", ids}}, {{"ytrain", y}, {"ids_test", moved}}),
+      by_place);
+  source.members = {"x", "y"};
+  EXPECT_EQ(load({{"x", x}, {"x_test", x}, {"ids_test", ids}},
+                 {{"y", y}, {"y_test", y}, {"ids_test", moved}}),
+            by_place);
+  EXPECT_EQ(
+      load({{"x", x}, {"x_test", x}, {"ids", ids}}, {{"y", y}, {"y_test", y}, {"ids", moved}}),
+      joined);
+  EXPECT_EQ(load({{"x", x}, {"ids_train", ids}}, {{"y", y}, {"ids_train", moved}}), joined);
+  // It may be a number of a test of another kind.
+  expect_data_error(
+      [&] {
+        load({{"x", x}, {"test_id", ids}}, {{"y", y}, {"test_id", moved}});
+      },
+      "member 'test_id': its name does not tell whether it is of these samples; call it 'id'");
+  // One set's, or of several nobody knows which one's.
+  source.members = {"x_train", "y_train"};
+  EXPECT_EQ(load({{"x_train", x}, {"ids", ids}}, {{"y_train", y}, {"ids", moved}}), joined);
+  expect_data_error(
+      [&] {
+        load({{"x_train", x}, {"x_test", x}, {"ids", ids}}, {{"y_train", y}, {"ids", moved}});
+      },
+      "member 'ids': its name does not tell whether it is of these samples; call it 'train_ids'");
+  EXPECT_EQ(load({{"x_train", x}, {"x_test", x}, {"ids", ids}}, {{"y_train", y}}), by_place);
+  ASSERT_EQ(reading_.warnings.size(), 1u);
+  EXPECT_NE(reading_.warnings[0].find("and is not used"), std::string::npos);
+}
+
+TEST_F(Joining, TablesWithoutAHeader) {
+  const std::string x =
+      "img_1.png,0.5,1.5\nimg_2.png,2.5,3.25\nimg_3.png,4.5,5.75\nimg_4.png,6.5,7.125\n";
+  const std::string y = "img_4.png,u\nimg_2.png,v\nimg_3.png,u\nimg_1.png,v\n";
+  const Labels want = {1, 1, 0, 0}, by_place = {0, 1, 0, 1};
+  for (const char* of_x : {"", "file,a,b\n"})
+    for (const char* of_y : {"", "image,label\n"}) {
+      EXPECT_EQ(load(of_x + x, of_y + y).labels, want) << of_x << of_y;
+      EXPECT_TRUE(said("y.csv': labels go to samples by column 1")) << of_x << of_y;
+    }
+  EXPECT_EQ(load(x, "img_4,u\nimg_2,v\nimg_3,u\nimg_1,v\n").labels, want);
+  EXPECT_TRUE(said("but for folders and endings"));
+  expect_data_error([&] { load(x, "img_5.png,u\nimg_2.png,v\nimg_3.png,u\nimg_1.png,v\n"); },
+                    "no row with 'img_4.png' in column 1");
+  // Also beside an archive.
+  DataSource source;
+  source.features = folder_ / "x.npz";
+  source.labels = folder_ / "y.csv";
+  put_file(source.labels, y);
+  const auto archive = [&](const char* first) {
+    write_npz(source.features,
+              {{"features", npy_bytes(FeatureMatrix(FeatureMatrix::Random(4, 2)))},
+               {"names", npy_bytes(std::vector<std::string>{first, "a/img_2.png", "a/img_3.png",
+                                                            "a/img_4.png"})}});
+    reading_ = {};
+    return load_dataset(source, &reading_).labels;
+  };
+  EXPECT_EQ(archive("a/img_1.png"), want);
+  // Where they tell nothing, that is said.
+  EXPECT_EQ(load("0.5,1.5\n2.5,3.25\n4.5,5.75\n6.5,7.125\n", y).labels, by_place);
+  EXPECT_TRUE(said("rows go together by their places, not by column 1"));
+  EXPECT_EQ(load(x, "p,u\nq,v\nr,u\ns,v\n").labels, by_place);
+  EXPECT_TRUE(reading_.details.contains("by_places"));
+  EXPECT_EQ(load(x, y, {.drop = {"1"}}).labels, by_place);
+  // Whole numbers: of features they may be measurements.
+  EXPECT_EQ(load("17,0.5,1.5\n4,2.5,3.25\n99,4.5,5.75\n250,6.5,7.125\n", "250,u\n4,v\n99,u\n17,v\n")
+                .labels,
+            by_place);
+  EXPECT_EQ(reading_.warnings.size(), 1u);
+  EXPECT_EQ(load("17,0.5,1.5\n4,2.5,3.25\n99,4.5,5.75\n250,6.5,7.125\n", "250,u\n4,v\n99,u\n17,v\n",
+                 {.features = {"2", "3"}})
+                .labels,
+            want);
+  // Kept for scores.
+  source.features = folder_ / "x.csv";
+  put_file(source.features, x);
+  source.labels.clear();
+  std::vector<NamedColumn> kept;
+  load_features(source, &reading_, &kept);
+  ASSERT_EQ(kept.size(), 1u);
+  EXPECT_EQ(kept[0].fields[3], "img_4.png");
+}
+
 TEST_F(Joining, FilesOfTablesWithAndWithoutFolders) {
   const std::string x = "image,a\nimg/7.png,0.5\nimg/8.png,1.5\nimg/9.png,2.5\n";
   EXPECT_EQ(load(x, "image,label\n9.png,w\n7.png,u\n8.png,v\n").labels, (Labels{0, 1, 2}));

@@ -156,6 +156,12 @@ class Finetune(unittest.TestCase):
         self.good(*self.finetune(*given, parameters=small))
         self.assertEqual((keys / "secret.key").read_bytes(), secret)
         self.refused(run(*self.finetune(*given[:-2], parameters=small)), "takes a passphrase")
+        # From a pipe, which says it once: to make the keys, and to open those that are there.
+        for new in (["--new-keys"], []):
+            piped = subprocess.run([*map(str, self.finetune(*given[:-1], "/dev/stdin", *new, parameters=small))],
+                                   input="correct horse\n", capture_output=True, text=True)
+            self.assertEqual(piped.returncode, 0, piped.stderr)
+        secret = (keys / "secret.key").read_bytes()
         # Keys for other data, or without the half that the server needs.
         self.data(60, 2, lambda label, i: label < 2)
         self.refused(run(*self.finetune(*given, data=2, parameters=small)), "3 classes", "--new-keys")

@@ -110,16 +110,15 @@ class Host : public FinetuningHost {
   }
 
   OwnerFolder make_keys(const KeygenRequest& request) override {
-    const auto passphrase = [&] {
-      return passphrase_given(options_.keys.passphrase)
-                 ? read_passphrase(options_.keys.passphrase, secret_key_path(files_.keys))
-                 : SecretBytes();
-    };
+    SecretBytes given;
+    if (passphrase_given(options_.keys.passphrase))
+      given = read_passphrase(options_.keys.passphrase, secret_key_path(files_.keys));
+    const auto passphrase = [&] { return copy_of(given); };
     const MadeKeys made = party::make_keys(files_.keys, request, options_.keys.fresh, passphrase,
                                            key_listener(common_));
     if (made.old_pair)
       listener.tell("keeps the keys that were there in " + quoted_path(*made.old_pair));
-    return open_keys_to_encrypt(key_options(), common_);
+    return open_keys_to_encrypt(key_options(), common_, given);
   }
 
   std::shared_ptr<Channel> exchange(const OwnerFolder& keys) override {

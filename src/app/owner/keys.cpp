@@ -9,12 +9,12 @@ namespace {
 
 /// `open` is given where the passphrase comes from.
 template <typename Open>
-OwnerFolder opened(const KeyOptions& options, const Open& open) {
+OwnerFolder opened(const KeyOptions& options, const SecretBytes& known, const Open& open) {
   const std::filesystem::path secret = secret_key_path(options.folder);
   bool asked = false;
   OwnerFolder keys = open([&] {
     asked = true;
-    return read_passphrase(options.passphrase, secret);
+    return known.empty() ? read_passphrase(options.passphrase, secret) : copy_of(known);
   });
   if (!asked) refuse_unused_passphrase(options.passphrase, secret);
   return keys;
@@ -28,14 +28,15 @@ void add_key_options(Command& command, KeyOptions& options) {
 }
 
 OwnerFolder open_keys(const KeyOptions& options, const CommonOptions& common, LostLedger lost) {
-  return opened(options, [&](const PassphraseSource& passphrase) {
+  return opened(options, {}, [&](const PassphraseSource& passphrase) {
     return party::open_keys(options.folder, common.allow_insecure, passphrase, key_listener(common),
                             lost);
   });
 }
 
-OwnerFolder open_keys_to_encrypt(const KeyOptions& options, const CommonOptions& common) {
-  return opened(options, [&](const PassphraseSource& passphrase) {
+OwnerFolder open_keys_to_encrypt(const KeyOptions& options, const CommonOptions& common,
+                                 const SecretBytes& known) {
+  return opened(options, known, [&](const PassphraseSource& passphrase) {
     return party::open_keys_to_encrypt(options.folder, common.allow_insecure, passphrase,
                                        key_listener(common));
   });

@@ -21,7 +21,9 @@ void add_key_options(Command& command, KeyOptions& options);
 /// to stderr. Throws DataError, too, where a passphrase was given for keys that have none.
 OwnerFolder open_keys(const KeyOptions& options, const CommonOptions& common,
                       LostLedger lost = LostLedger::kRefused);
-OwnerFolder open_keys_to_encrypt(const KeyOptions& options, const CommonOptions& common);
+/// `known`: the passphrase where it was read already; empty: it is read where one is needed.
+OwnerFolder open_keys_to_encrypt(const KeyOptions& options, const CommonOptions& common,
+                                 const SecretBytes& known = {});
 
 /// What keys have to say, on stderr: notes as they are unless there is to be no progress, warnings
 /// always.

@@ -28,6 +28,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
+SecretBytes first_of(const SecretBytes& bytes, std::size_t size) {
+  SecretBytes out(size);
+  std::copy_n(bytes.span().begin(), size, out.span().begin());
+  return out;
+}
+
 // Up to the end of the first line, which may be CR LF.
 SecretBytes read_line(int descriptor, const std::string& name) {
   SecretBytes line(kMaxPassphrase + 2);  // CR, and one that is too many
@@ -53,9 +59,7 @@ SecretBytes read_line(int descriptor, const std::string& name) {
     throw DataError("a passphrase has at most " + std::to_string(kMaxPassphrase) +
                     " bytes; the first line of " + name + " has more");
   if (size == 0) throw DataError("the passphrase from " + name + " is empty");
-  SecretBytes out(size);
-  std::copy_n(line.span().begin(), size, out.span().begin());
-  return out;
+  return first_of(line, size);
 }
 
 /// Keys may have been sealed with it, so that it is not left out.
@@ -154,6 +158,10 @@ SecretBytes read_passphrase(const PassphraseOptions& options, const fs::path& wh
   const fs::path file = named_file(options);
   if (!file.empty()) return from_file(file);
   return Terminal(what).ask("passphrase of " + quoted_path(what));
+}
+
+SecretBytes copy_of(const SecretBytes& passphrase) {
+  return first_of(passphrase, passphrase.size());
 }
 
 bool passphrase_given(const PassphraseOptions& options) { return !named_file(options).empty(); }

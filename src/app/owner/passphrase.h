@@ -24,6 +24,8 @@ inline constexpr char kPassphraseVariable[] = "BLINDTUNER_PASSPHRASE_FILE";
 /// one that BLINDTUNER_PASSPHRASE_FILE names, else from the terminal. Throws DataError where there
 /// is none of the three.
 SecretBytes read_passphrase(const PassphraseOptions& options, const std::filesystem::path& what);
+/// Of one that was read, as a pipe says it once.
+SecretBytes copy_of(const SecretBytes& passphrase);
 /// Whether a file for one was named, by the options or by the environment.
 bool passphrase_given(const PassphraseOptions& options);
 /// Throws DataError where one was given for `what`, which has none: whoever gives one relies on it, and

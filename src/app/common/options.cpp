@@ -25,6 +25,9 @@ bool is_output(const GivenOption& option) {
   return option.kind == kOutputFile || option.name == "--out";
 }
 
+/// What a command makes where there is none, and reads where there is one.
+bool is_made(const GivenOption& option) { return option.name == "--signing-key"; }
+
 /// Of what a command writes: a path, and how messages call it.
 struct Output {
   fs::path path;
@@ -67,7 +70,7 @@ void check_output(const Output& output, const std::vector<GivenOption>& options,
   for (const GivenOption& other : options) {
     if (&other == output.option) continue;
     for (const fs::path path : other.values) {
-      if (means_same_file(output.path, path, is_output(other)))
+      if (means_same_file(output.path, path, is_output(other) || is_made(other)))
         throw DataError(output.what + "is the file of " + other.name + expected);
       if (output.option != nullptr && lies_in(output.path, other, path))
         throw DataError(output.what + "is there, in the folder of " + other.name + expected);

@@ -326,8 +326,6 @@ void add_train(Program& program) {
           std::vector<std::filesystem::path> also;
           if (o->report.empty()) also.push_back(report_of(*o));
           if (!o->checkpoint.empty()) also.push_back(checkpoint_of(*o));
-          if (!o->signing_key.empty() && !path_exists(o->signing_key))
-            also.push_back(o->signing_key);
           return also;
         });
         return [&program, o] { train(program.options(), *o); };

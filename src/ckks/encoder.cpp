@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "math/bits.h"
+#include "math/reproducible.h"
 
 namespace blindtuner::ckks {
 namespace {
@@ -31,7 +32,7 @@ Encoder::Encoder(int log_n) : log_n_(log_n), slots_(std::size_t{1} << (log_n - 1
   roots_.resize(two_n);
   for (std::size_t i = 0; i < two_n; ++i) {
     const double angle = 2 * std::numbers::pi * static_cast<double>(i) / static_cast<double>(two_n);
-    roots_[i] = {std::cos(angle), std::sin(angle)};
+    roots_[i] = {math::reproducible::cos(angle), math::reproducible::sin(angle)};
   }
   powers_of_5_.resize(slots_);
   std::uint64_t power = 1;

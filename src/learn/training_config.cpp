@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "learn/heads/softmax.h"
+#include "math/reproducible.h"
 
 namespace blindtuner::learn {
 namespace {
@@ -219,11 +220,11 @@ double TrainingConfig::rate(int step, int total) const {
     case Schedule::kConstant:
       return learning_rate;
     case Schedule::kCosine: {
-      const double turn = 0.5 * (1 + std::cos(std::numbers::pi * step / total));
+      const double turn = 0.5 * (1 + math::reproducible::cos(std::numbers::pi * step / total));
       return learning_rate * (rate_floor + (1 - rate_floor) * turn);
     }
     case Schedule::kStep:
-      return learning_rate * std::pow(rate_factor, step / rate_period);
+      return learning_rate * math::reproducible::pow(rate_factor, step / rate_period);
     case Schedule::kInverseTime:
       return learning_rate / (1 + rate_decay * step);
     case Schedule::kList: {

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "math/reproducible.h"
+
 namespace blindtuner::math {
 
 std::vector<double> chebyshev_interpolate(const std::function<double(double)>& f, double a,
@@ -10,13 +12,13 @@ std::vector<double> chebyshev_interpolate(const std::function<double(double)>& f
   const int nodes = degree + 1;
   std::vector<double> values(nodes), coefficients(nodes);
   for (int k = 0; k < nodes; ++k) {
-    const double u = std::cos(std::numbers::pi * (k + 0.5) / nodes);
+    const double u = reproducible::cos(std::numbers::pi * (k + 0.5) / nodes);
     values[k] = f(0.5 * (b - a) * u + 0.5 * (a + b));
   }
   for (int i = 0; i < nodes; ++i) {
     double sum = 0;
     for (int k = 0; k < nodes; ++k)
-      sum += values[k] * std::cos(std::numbers::pi * i * (k + 0.5) / nodes);
+      sum += values[k] * reproducible::cos(std::numbers::pi * i * (k + 0.5) / nodes);
     coefficients[i] = sum * (i == 0 ? 1.0 : 2.0) / nodes;
   }
   return coefficients;

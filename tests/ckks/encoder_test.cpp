@@ -1,8 +1,13 @@
 // The encoder against sums written out from its definition.
 #include "ckks/encoder.h"
 
+#include <bit>
 #include <numbers>
 
+#include "base/sha256.h"
+#include "ckks/bootstrap/eval_mod.h"
+#include "math/chebyshev.h"
+#include "math/reproducible.h"
 #include "secret/scheme_fixture.h"
 
 namespace blindtuner {
@@ -44,6 +49,30 @@ TEST(Encoder, TransformIsTheDefinitionsForSmallRings) {
     encoder.inverse_fft(values);
     for (std::size_t j = 0; j < slots; ++j) ASSERT_LT(std::abs(values[j] - packed[j]), 1e-13);
   }
+}
+
+// What everything encoded is made of, to the last bit. CMakeLists.txt has this test once more with the mathematical
+// library as a processor without fused multiply-add has it.
+TEST(Constants, AreTheSameOnEveryProcessor) {
+  Sha256 bits;
+  const auto add = [&](double x) {
+    bits.add(std::to_string(std::bit_cast<std::uint64_t>(x)) + " ");
+  };
+  const Encoder encoder(16);
+  for (std::size_t length = 2; length <= encoder.slots(); length *= 2)
+    for (std::size_t j = 0; j < length / 2; ++j) {
+      add(encoder.twiddle(length, j).real());
+      add(encoder.twiddle(length, j).imag());
+    }
+  for (const double c : math::chebyshev_interpolate(
+           [](double x) { return math::reproducible::cos(9.5 * x); }, -1, 1, 62))
+    add(c);
+  for (int i = 1; i < 1000; ++i) {
+    add(math::reproducible::pow(1e6 / i, 1.0 / 3));
+    add(math::reproducible::log(i));
+  }
+  EXPECT_EQ(to_hex(bits.finish()),
+            "e4b4b995e68ccb1645237ef286595026a7bbe8c7eee109db860f0edcc8cd1233");
 }
 
 TEST(Encoder, SubTransformsAreThoseOfSmallerRings) {

@@ -61,7 +61,7 @@ std::vector<Training> runs() {
       {"NesterovFolded", "InsecureTest12", 300, 9, 8, nesterov, "default", 12,
        "04642960e81fa9baa0a22ffd5051964f86d2ac0c3bd6f471772205c4ea110bbf"},
       {"Wide", "InsecureTest13", 300, 9, 8, wide, "wide", 128,
-       "9a1f8e5de31161661bf0b96ba772f15a24a38ef52c58758a55331a3ce2f129c2"},
+       "f4f4977b4b2e7b3ca2d20eca677aa4212e6dd4ba1ebc219011e259903fe1b53d"},
   };
 }
 

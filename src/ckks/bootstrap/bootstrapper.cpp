@@ -4,6 +4,8 @@
 #include <numbers>
 #include <set>
 
+#include "math/reproducible.h"
+
 namespace blindtuner::ckks {
 namespace {
 
@@ -96,7 +98,7 @@ SlotToCoeff::SlotToCoeff(const Parameters& parameters, const BootstrapShape& sha
           "slot_to_coeff has as many stages as levels");
   const std::vector<DftStage> stages = slot_to_coeff_stages(encoder, radices, 1.0, shape.fold_bit);
   const double factor =
-      std::pow(output_scale / input_scale, 1.0 / static_cast<double>(stages.size()));
+      math::reproducible::pow(output_scale / input_scale, 1.0 / static_cast<double>(stages.size()));
   for (std::size_t i = 0; i < stages.size(); ++i)
     stages_.emplace_back(parameters.ring(), encoder, stages[i].matrix, stages[i].unit,
                          shape.baby_counts[stages.size() - 1 - i], q_count_ - i,

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "math/reproducible.h"
+
 namespace blindtuner::ckks {
 namespace {
 
@@ -116,7 +118,8 @@ void check_radices(const Encoder& encoder, std::span<const int> log_radices,
 std::vector<DftStage> slot_to_coeff_stages(const Encoder& encoder, std::span<const int> log_radices,
                                            double factor, std::optional<int> fold_bit) {
   check_radices(encoder, log_radices, fold_bit);
-  const double share = std::pow(factor, 1.0 / static_cast<double>(log_radices.size()));
+  const double share =
+      math::reproducible::pow(factor, 1.0 / static_cast<double>(log_radices.size()));
   std::vector<DftStage> stages;
   std::size_t length = 2;
   for (int r : log_radices) {
@@ -137,7 +140,8 @@ std::vector<DftStage> slot_to_coeff_stages(const Encoder& encoder, std::span<con
 std::vector<DftStage> coeff_to_slot_stages(const Encoder& encoder, std::span<const int> log_radices,
                                            double factor, std::optional<int> fold_bit) {
   check_radices(encoder, log_radices, fold_bit);
-  const double share = std::pow(factor, 1.0 / static_cast<double>(log_radices.size()));
+  const double share =
+      math::reproducible::pow(factor, 1.0 / static_cast<double>(log_radices.size()));
   std::vector<DftStage> stages;
   std::size_t length = encoder.slots();
   for (int r : log_radices) {

@@ -4,14 +4,15 @@
 #include <numbers>
 
 #include "math/chebyshev.h"
+#include "math/reproducible.h"
 
 namespace blindtuner::ckks {
 
 EvalMod::EvalMod(int range, int degree, int doublings) : range_(range), doublings_(doublings) {
   require(range >= 1 && degree >= 2 && degree % 2 == 0 && doublings >= 0, "eval_mod's shape");
   const double angle = 2 * std::numbers::pi * (range + 0.25) / std::ldexp(1.0, doublings);
-  const std::vector<double> c =
-      chebyshev_interpolate([&](double x) { return std::cos(angle * x); }, -1, 1, degree);
+  const std::vector<double> c = chebyshev_interpolate(
+      [&](double x) { return math::reproducible::cos(angle * x); }, -1, 1, degree);
   // The odd coefficients vanish, and T_2k(x) = T_k(T_2(x)).
   for (std::size_t i = 0; i < c.size(); i += 2) coefficients_.push_back(c[i]);
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "math/reproducible.h"
 
 namespace blindtuner::reference {
 
@@ -12,7 +13,8 @@ Eigen::VectorXd balance_shift(const std::vector<std::size_t>& class_counts, doub
   Eigen::VectorXd shift(static_cast<Eigen::Index>(class_counts.size()));
   for (std::size_t k = 0; k < class_counts.size(); ++k)
     shift(static_cast<Eigen::Index>(k)) =
-        -strength * std::log(static_cast<double>(std::max<std::size_t>(1, class_counts[k])));
+        -strength *
+        math::reproducible::log(static_cast<double>(std::max<std::size_t>(1, class_counts[k])));
   return shift.array() - shift.mean();
 }
 
@@ -20,7 +22,8 @@ std::vector<double> balance_weights(const std::vector<std::size_t>& class_counts
   require(strength >= 0 && strength <= 1, "balance_weights: strength");
   std::vector<double> weights;
   for (const std::size_t count : class_counts)
-    weights.push_back(std::pow(static_cast<double>(std::max<std::size_t>(1, count)), -strength));
+    weights.push_back(
+        math::reproducible::pow(static_cast<double>(std::max<std::size_t>(1, count)), -strength));
   return weights;
 }
 
@@ -36,7 +39,7 @@ LinearClassifier weighted(LinearClassifier model, const std::vector<double>& cla
   Eigen::VectorXd shift(model.bias.size());
   for (std::size_t k = 0; k < class_weights.size(); ++k) {
     require(class_weights[k] > 0, "weighted: a weight of 0 or less");
-    shift(static_cast<Eigen::Index>(k)) = std::log(class_weights[k]);
+    shift(static_cast<Eigen::Index>(k)) = math::reproducible::log(class_weights[k]);
   }
   model.bias.array() += shift.array() - shift.mean();
   return model;

@@ -84,7 +84,7 @@ class Audit(Base):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("the model is the one of the transcript", done.stdout)
         # Whoever has audited it says of which training, and not only who signed it.
-        training = re.search(r"of the training ((?:[0-9a-f]{4} ){7}[0-9a-f]{4}):", done.stdout)[1]
+        training = re.search(r"of the training ((?:[0-9a-f]{4} ){15}[0-9a-f]{4}):", done.stdout)[1]
         self.assertEqual(json.loads(self.good(SERVER, "audit", *self.inputs(), "--transcript", self.transcript, INSECURE,
                                               "--json").stdout)["training"], training)
         # As that of an earlier round of validation is.

@@ -223,8 +223,10 @@ double TrainingConfig::rate(int step, int total) const {
       const double turn = 0.5 * (1 + math::reproducible::cos(std::numbers::pi * step / total));
       return learning_rate * (rate_floor + (1 - rate_floor) * turn);
     }
-    case Schedule::kStep:
-      return learning_rate * math::reproducible::pow(rate_factor, step / rate_period);
+    case Schedule::kStep: {
+      const int drops = step / rate_period;
+      return learning_rate * math::reproducible::pow(rate_factor, drops);
+    }
     case Schedule::kInverseTime:
       return learning_rate / (1 + rate_decay * step);
     case Schedule::kList: {

@@ -202,8 +202,9 @@ CASES = [
     Case("study-model", OWNER, f"study open {STUDY} --out model.npz",
          ["model.npz"], ["model.npz"], beforehand=study_at("opened"), earlier={"model.npz": "model.npz"},
          long=True, every=12),
+    # A part says when it was made.
     Case("study-scores", OWNER, f"study scores {STUDY} --features {{w}}/a.csv --id-column id "
-         "--out part.npz", ["part.npz"], ["part.npz"], beforehand=study_at("scoring"),
+         "--out part.npz", ["part.npz"], beforehand=study_at("scoring"),
          earlier={"model.npz": "part.npz"}, long=True, every=12),
     Case("study-combine", OWNER, f"study combine {STUDY} --features {{w}}/a.csv --id-column id "
          "--label-column label --class-numbers --parts {w}/part.npz --out scores.npz", ["scores.npz"], ["scores.npz"],

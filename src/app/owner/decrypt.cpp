@@ -109,9 +109,10 @@ void decrypt_model_to(const DecryptOptions& options, const OwnerFolder& keys,
   Disclosure door(keys.keys, keys.folder);
   std::optional<Whitening> whitening;
   if (!options.whitening.empty()) whitening = Whitening::load(options.whitening);
-  const OpenedModel opened = decrypt_model(door, keys,
-                                           {options.model, expected_by(options, keys), whitening,
-                                            options.balance, publication_of(options, keys)});
+  const ExpectedRun expected = expected_by(options, keys);
+  const OpenedModel opened = decrypt_model(
+      door, keys,
+      {options.model, expected, whitening, options.balance, publication_of(options, keys)});
   save_classifier(options.out, opened.model, options.publish ? kForAnybody : kForTheOwner);
   const LinearClassifier& model = opened.model.classifier;
   const TrainingState& training = opened.file.training;
@@ -131,7 +132,7 @@ void decrypt_model_to(const DecryptOptions& options, const OwnerFolder& keys,
          << " makes it what they judged\n";
   tell_config(options, report, text);
   if (!options.transcript.empty()) {
-    const std::string training = transcript_fingerprint(read_transcript(options.transcript));
+    const std::string training = transcript_fingerprint(*expected.transcript);
     report.update({{"transcript", options.server}, {"training", training}});
     text << "the model is the one of the transcript that the server " << options.server
          << " signed, of the training " << training

@@ -64,6 +64,7 @@ Labels labels_of_scores(const EvaluateOptions& options, const std::vector<std::s
   source.part = Part::kTest;
   Dataset set;
   std::vector<NamedColumn> beside;
+  std::vector<std::string> unused;
   if (!source.features.empty()) {
     set = load_dataset(source, &reading, &beside);
   } else {
@@ -72,6 +73,7 @@ Labels labels_of_scores(const EvaluateOptions& options, const std::vector<std::s
     OwnLabels own = load_labels(source, &reading);
     set_classes(set, own.words, source.classes, own.name);
     beside = std::move(own.beside);
+    unused = std::move(own.unused);
     set.places.left_out = std::move(own.left_out);
   }
   const std::string of_scores = quoted_path(options.scores),
@@ -81,7 +83,8 @@ Labels labels_of_scores(const EvaluateOptions& options, const std::vector<std::s
   sets.strict = true;
   sets.rows_left_out = sets.samples_left_out = source.columns.skip_missing;
   Reading joining;
-  const std::vector<std::size_t> rows = join_rows(sets, joining);
+  const auto [rows, joined_scores, joined_labels] = join_rows(sets, joining);
+  tell_unused(of_labels, still_unused(std::move(unused), joined_labels, beside), reading);
   const auto samples = static_cast<std::size_t>(decrypted.scores.rows());
   if (rows.empty() && set.labels.size() != samples)
     throw DataError(of_labels + ": " + std::to_string(set.labels.size()) + " labels for " +

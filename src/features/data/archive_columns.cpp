@@ -1,6 +1,7 @@
 #include "features/data/archive_columns.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/error.h"
@@ -12,12 +13,34 @@
 namespace blindtuner::features {
 namespace {
 
-/// A member's name, without what tells its part, as a column's: "ids" is "id".
+/// What `extract` writes beside the features.
+const std::vector<std::string> kOwn = {"digests",         "pooling",      "poolings",
+                                       "pooling_columns", "label_name",   "group_column",
+                                       "groups",          "picture_bits", "encoder"};
+
+bool is_among(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// A member's name, without what tells its part, as a column's: "ids" is "id", "imageNames" "image_name".
 std::string heading_of(const std::string& name) {
-  std::string out = heading_key(name);
-  if (out == "indices") return "index";
-  if (out.size() > 2 && out.ends_with('s')) out.pop_back();
-  return out;
+  std::string out = name_of_one(name);
+  if (is_key_heading(out)) return out;
+  std::string divided;
+  for (const char c : name) {
+    const bool capital = c >= 'A' && c <= 'Z';
+    if (capital && !divided.empty() && divided.back() >= 'a' && divided.back() <= 'z')
+      divided += '_';
+    divided += c;
+  }
+  const std::string key = name_of_one(divided);
+  return is_key_heading(key) ? key : out;
+}
+
+/// Whether a choice of a column means the member, or `name`, by which it is known as well.
+bool is_called(const std::string& wanted, const std::string& member, const std::string& name) {
+  return !wanted.empty() &&
+         (wanted == member || wanted == name || heading_key(wanted) == heading_key(name));
 }
 
 /// A member's texts or whole numbers as key_of() has them. Throws DataError where it holds others.
@@ -33,18 +56,38 @@ std::string doubt(const NpzArchive& archive, const std::string& member, const st
          printable(member == rest ? "train_" + member : rest) + "' or the like";
 }
 
+bool is_origin(const std::string& name) { return name == "groups" || is_origin_heading(name); }
+
+/// Of a member of which it cannot be told whose it is.
+bool is_doubtful_group(const NpzArchive& archive, const std::string& member, std::size_t rows,
+                       const ColumnChoice& choice) {
+  return choice.group != "none" && is_origin(member) && archive.may_have_one_a_row(member, rows);
+}
+
 }  // namespace
+
+std::string member_text(const std::string& member) { return "member '" + printable(member) + "'"; }
 
 std::vector<NamedColumn> archive_keys(const NpzArchive& archive, std::size_t rows,
                                       const std::vector<std::string>& taken) {
-  std::vector<NamedColumn> out;
-  const auto is_taken = [&](const std::string& member) {
-    return std::find(taken.begin(), taken.end(), member) != taken.end();
-  };
+  std::vector<NamedColumn> out, by_content;
   for (const auto& [member, rest] : members_beside(archive, taken.front())) {
-    const std::string name = heading_of(rest);
-    if (!is_key_heading(name) || is_taken(member)) continue;
-    NamedColumn column{name, "member '" + printable(member) + "'", {}};
+    NamedColumn column{heading_of(rest), member_text(member), {}};
+    if (is_among(taken, member)) continue;
+    if (!is_key_heading(column.name)) {
+      // As of a table, whatever they are called.
+      if (is_among(kOwn, member) || is_text_heading(column.name) || !archive.holds_text(member) ||
+          !archive.may_have_one_a_row(member, rows))
+        continue;
+      try {
+        column.fields = values_of(archive, member);
+      } catch (const DataError&) {
+        continue;
+      }
+      if (column.fields.size() == rows && !rows_by_key(column).empty())
+        by_content.push_back(std::move(column));
+      continue;
+    }
     try {
       column.fields = values_of(archive, member);
     } catch (const DataError& error) {
@@ -57,25 +100,36 @@ std::vector<NamedColumn> archive_keys(const NpzArchive& archive, std::size_t row
   }
   for (const auto& [member, rest] : doubtful_members(archive, taken.front())) {
     const std::string name = heading_of(rest);
-    if (is_key_heading(name) && !is_taken(member) && archive.may_have_one_a_row(member, rows))
-      out.push_back({name, "member '" + printable(member) + "'", {}, doubt(archive, member, rest)});
+    if (is_key_heading(name) && !is_among(taken, member) &&
+        archive.may_have_one_a_row(member, rows))
+      out.push_back({name, member_text(member), {}, doubt(archive, member, rest)});
   }
+  std::move(by_content.begin(), by_content.end(), std::back_inserter(out));
   return out;
 }
 
 std::vector<std::string> unused_members(const NpzArchive& archive, const std::string& features,
-                                        const std::vector<std::string>& taken) {
-  // What `extract` writes beside the features.
-  const std::vector<std::string> own = {"digests",         "pooling",      "poolings",
-                                        "pooling_columns", "label_name",   "group_column",
-                                        "groups",          "picture_bits", "encoder"};
-  const auto is_in = [](const std::vector<std::string>& names, const std::string& name) {
-    return std::find(names.begin(), names.end(), name) != names.end();
+                                        std::size_t rows, const std::vector<std::string>& taken,
+                                        const ColumnChoice& choice) {
+  const auto names_of = [](const std::vector<std::pair<std::string, std::string>>& members) {
+    std::vector<std::string> out;
+    for (const auto& [member, rest] : members) out.push_back(member);
+    return out;
   };
+  const std::vector<std::string> elsewhere = names_of(members_elsewhere(archive, features));
+  std::vector<std::string> known = {features};
+  for (const auto& [member, rest] : members_beside(archive, features))
+    if (is_called(choice.group, member, rest) || is_called(choice.known_group, member, rest) ||
+        ((is_key_heading(heading_of(rest)) || is_group_heading(rest)) &&
+         archive.may_have_one_a_row(member, rows)))
+      known.push_back(member);
+  // Are warned of where they may group samples.
+  for (const auto& [member, rest] : doubtful_members(archive, features))
+    if (is_doubtful_group(archive, member, rows, choice)) known.push_back(member);
   std::vector<std::string> out;
-  for (const auto& [member, name] : members_beside(archive, features))
-    if (!is_in(own, member) && !is_in(taken, member) && !is_key_heading(heading_of(name)) &&
-        !is_group_heading(name))
+  for (const std::string& member : archive.names())
+    if (!is_among(kOwn, member) && !is_among(taken, member) && !is_among(known, member) &&
+        !is_among(elsewhere, member))
       out.push_back(member);
   return out;
 }
@@ -85,17 +139,13 @@ std::vector<GroupColumn> group_members(const NpzArchive& archive, const std::str
                                        Reading& reading) {
   std::vector<GroupColumn> out;
   if (choice.group == "none") return out;
-  const auto is_origin = [](const std::string& name) {
-    return name == "groups" || is_origin_heading(name);
-  };
   for (const auto& beside : members_beside(archive, features)) {
     const auto &member = beside.first, &name = beside.second;
     std::string column = name;
     if (name == "groups" && archive.contains("group_column"))
       if (const auto names = archive.strings("group_column"); names.size() == 1) column = names[0];
     const auto is = [&](const std::string& wanted) {
-      return !wanted.empty() &&
-             (heading_key(wanted) == heading_key(column) || wanted == name || wanted == member);
+      return is_called(wanted, member, column) || (!wanted.empty() && wanted == name);
     };
     const bool asked = is(choice.group);
     if (!asked && !is(choice.known_group) && name != "groups" && !is_group_heading(name)) continue;
@@ -128,7 +178,7 @@ std::vector<GroupColumn> group_members(const NpzArchive& archive, const std::str
                               " samples: it does not say which of them go together");
   }
   for (const auto& [member, rest] : doubtful_members(archive, features)) {
-    if (is_origin(member) && archive.may_have_one_a_row(member, rows))
+    if (is_doubtful_group(archive, member, rows, choice))
       reading.warnings.push_back(doubt(archive, member, rest) +
                                  ": it may say which samples go together");
   }

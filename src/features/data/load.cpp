@@ -156,10 +156,19 @@ nlohmann::json single_samples(const Dataset& set, const LabelWords& words) {
   return out;
 }
 
+bool is_same_file(const std::filesystem::path& a, const std::filesystem::path& b) {
+  std::error_code error;
+  return std::filesystem::equivalent(a, b, error) && !error;
+}
+
+std::string id_member(const DataSource& source) {
+  return source.columns.id.empty() ? "ids" : source.columns.id;
+}
+
 /// Throws DataError where there are none.
 void take_ids(const NpzArchive& archive, const DataSource& source, Dataset& set) {
   if (!source.identified) return;
-  const std::string member = source.columns.id.empty() ? "ids" : source.columns.id;
+  const std::string member = id_member(source);
   if (!archive.contains(member))
     throw DataError(archive.name() + ": has no member '" + printable(member) +
                     "' with the rows' identifiers");
@@ -233,6 +242,9 @@ OwnLabels read_labels(const DataSource& source, Reading& reading) {
                          [&](const NamedColumn& other) { return other.name == name; }))
           out.beside.push_back({name, one.text, std::move(one.fields)});
       }
+      if (!is_same_file(source.features, source.labels))
+        out.unused = unused_members(archive, member, words.size(),
+                                    {member, class_names_member(archive)}, source.columns);
       ClassRequest classes = source.classes;
       out.words = named_labels(archive, words, classes, reading);
       break;
@@ -300,15 +312,34 @@ LabelWords named_labels(const NpzArchive& archive, const LabelWords& words, Clas
   return words;
 }
 
+std::vector<std::string> still_unused(std::vector<std::string> members, const std::string& joined,
+                                      const std::vector<NamedColumn>& beside, bool kept) {
+  std::erase_if(members, [&](const std::string& member) {
+    const std::string text = member_text(member);
+    return text == joined ||
+           std::any_of(beside.begin(), beside.end(), [&](const NamedColumn& column) {
+             return column.column == text && (kept || !column.unreadable.empty());
+           });
+  });
+  return members;
+}
+
+void tell_unused(const std::string& name, const std::vector<std::string>& unused,
+                 Reading& reading) {
+  if (unused.empty()) return;
+  reading.notes.push_back(name + ": not used: " + list_of_words(unused));
+  for (const std::string& member : unused) reading.details["unused_members"].push_back(member);
+}
+
 void find_labels_as_in(ColumnChoice& columns, const Reading& known) {
   columns.known_label = known_label(known);
   if (heading_key(columns.label) == heading_key(columns.known_label.name)) columns.label.clear();
 }
 
-void bring_labels(const KnownSamples& samples, const ColumnChoice& choice, OwnLabels& labels,
-                  std::vector<GroupColumn>& groups, Reading& reading) {
+std::string bring_labels(const KnownSamples& samples, const ColumnChoice& choice, OwnLabels& labels,
+                         std::vector<GroupColumn>& groups, Reading& reading) {
   LabelWords& words = labels.words;
-  const std::vector<std::size_t> rows = join_rows(
+  const auto [rows, of_samples, of_labels] = join_rows(
       {samples.name, labels.name, samples.beside, labels.beside, choice.skip_missing}, reading);
   if (!rows.empty()) {
     std::vector<bool> used(words.size());
@@ -330,6 +361,8 @@ void bring_labels(const KnownSamples& samples, const ColumnChoice& choice, OwnLa
                         "take the row out of both files, or give both a column of identifiers");
   }
   add_group_columns(labels.beside, choice, groups);
+  tell_unused(labels.name, still_unused(labels.unused, of_labels, labels.beside), reading);
+  return of_samples;
 }
 
 OwnLabels load_labels(const DataSource& source, Reading* told) {
@@ -362,16 +395,23 @@ Dataset load_features(const DataSource& source, Reading* told,
       break;
     case Kind::kNpz: {
       const NpzArchive archive(source.features);
-      const std::string member = members_of(archive, source, false, reading).features;
+      const auto [member, labels] = members_of(archive, source, false, reading);
       set.features = archive.samples(member);
       take_ids(archive, source, set);
       apply_encoder(archive, source, set);
       apply_pooling(archive, source, set);
-      if (identifiers != nullptr)
-        *identifiers = readable_among(
-            identifiers_among(archive_keys(archive, static_cast<std::size_t>(set.features.rows()),
-                                           {member, class_names_member(archive)})),
-            reading);
+      const auto rows = static_cast<std::size_t>(set.features.rows());
+      std::vector<std::string> taken = {member, labels, class_names_member(archive)};
+      std::vector<NamedColumn> beside;
+      if (identifiers != nullptr) {
+        beside = archive_keys(archive, rows, taken);
+        *identifiers = readable_among(identifiers_among(beside), reading);
+      }
+      if (source.identified) taken.push_back(id_member(source));
+      tell_unused(archive.name(),
+                  still_unused(unused_members(archive, member, rows, taken, source.columns), {},
+                               beside, true),
+                  reading);
       break;
     }
     case Kind::kTable: {
@@ -408,6 +448,7 @@ Dataset load_dataset(const DataSource& source, Reading* told,
   Reading of_labels;
   std::vector<NamedColumn> beside_features;
   std::vector<GroupColumn> groups;
+  std::vector<std::string> unused;
   if (kind == Kind::kTable) {
     // What tells rows apart may be in both tables.
     if (!source.labels.empty()) own_labels = read_labels(source, of_labels);
@@ -432,11 +473,15 @@ Dataset load_dataset(const DataSource& source, Reading* told,
     }
     apply_encoder(archive, source, set);
     apply_pooling(archive, source, set);
+    const auto rows = static_cast<std::size_t>(set.features.rows());
+    std::vector<std::string> taken = {members.features, members.labels,
+                                      class_names_member(archive)};
     if (!source.labels.empty() || identifiers != nullptr)
-      beside_features = archive_keys(archive, static_cast<std::size_t>(set.features.rows()),
-                                     {members.features, members.labels});
-    groups = group_members(archive, members.features, static_cast<std::size_t>(set.features.rows()),
-                           source.columns, reading);
+      beside_features = archive_keys(archive, rows, taken);
+    groups = group_members(archive, members.features, rows, source.columns, reading);
+    if (!source.labels.empty() && !is_same_file(source.features, source.labels)) taken.resize(1);
+    if (source.identified) taken.push_back(id_member(source));
+    unused = unused_members(archive, members.features, rows, taken, source.columns);
     if (source.labels.empty()) {
       if (members.labels.empty())
         throw DataError(archive.where(members.features) +
@@ -447,12 +492,6 @@ Dataset load_dataset(const DataSource& source, Reading* told,
         if (const auto names = archive.strings("label_name"); names.size() == 1)
           set.label_name = names[0];
       words = named_labels(archive, words, classes, reading);
-      if (const std::vector<std::string> unused = unused_members(
-              archive, members.features, {members.labels, class_names_member(archive)});
-          !unused.empty()) {
-        reading.details["unused_members"] = unused;
-        reading.notes.push_back(archive.name() + ": not used: " + list_of_words(unused));
-      }
     }
   } else if (source.labels.empty()) {
     throw DataError(name + ": has no labels of its own, expected a file of labels beside it");
@@ -460,6 +499,7 @@ Dataset load_dataset(const DataSource& source, Reading* told,
     set.features = load_features(source, &reading).features;
   }
   if (kind == Kind::kNpz) tell_nameless(source, set, reading);
+  std::string joined;
   if (!source.labels.empty()) {
     if (kind != Kind::kTable) own_labels = read_labels(source, of_labels);
     reading.notes.insert(reading.notes.end(), of_labels.notes.begin(), of_labels.notes.end());
@@ -469,7 +509,9 @@ Dataset load_dataset(const DataSource& source, Reading* told,
       reading.details["label"] = of_labels.details["label"];
       reading.details["labels"] = std::move(of_labels.details);
     }
-    bring_labels(
+    if (identifiers != nullptr)
+      own_labels.unused = still_unused(own_labels.unused, {}, own_labels.beside, true);
+    joined = bring_labels(
         {name, beside_features, static_cast<std::size_t>(set.features.rows()), set.places.left_out},
         source.columns, own_labels, groups, reading);
     words = std::move(own_labels.words);
@@ -477,6 +519,8 @@ Dataset load_dataset(const DataSource& source, Reading* told,
       beside_features.insert(beside_features.end(), own_labels.beside.begin(),
                              own_labels.beside.end());
   }
+  unused = still_unused(std::move(unused), joined, beside_features, identifiers != nullptr);
+  tell_unused(name, unused, reading);
   const auto samples = static_cast<std::size_t>(set.features.rows());
   if (words.size() != samples) {
     // As pandas writes a series that has no name.
@@ -543,8 +587,7 @@ std::vector<std::string> read_class_names(const std::filesystem::path& path) {
 }
 
 bool same_features(const DataSource& a, const DataSource& b) {
-  std::error_code error;
-  if (!std::filesystem::equivalent(a.features, b.features, error) || error) return false;
+  if (!is_same_file(a.features, b.features)) return false;
   if (kind_of(a.features) != Kind::kNpz) return true;
   const NpzArchive archive(a.features);
   return find_members(archive, a.members, a.part).features ==

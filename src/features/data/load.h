@@ -59,9 +59,10 @@ struct OwnLabels {
   /// identifiers.
   std::vector<NamedColumn> beside{};
   LeftOutRows left_out{};
+  std::vector<std::string> unused{};  ///< unused_members() of an archive
 };
 
-/// The file `labels` alone. Throws DataError.
+/// The file `labels` alone. What of it is not used, bring_labels() tells. Throws DataError.
 OwnLabels load_labels(const DataSource& source, Reading* reading = nullptr);
 
 /// Samples that labels of a file of their own are to go to.
@@ -71,11 +72,19 @@ struct KnownSamples {
   std::size_t rows;
   const LeftOutRows& left_out;
 };
+/// Of unused_members() those of which nothing is told: not the one that rows go together by (`joined`, as NamedColumn::column
+/// has it), nor what `beside`, the archive's, has as unreadable, nor any of it where `kept`.
+std::vector<std::string> still_unused(std::vector<std::string> members, const std::string& joined,
+                                      const std::vector<NamedColumn>& beside, bool kept = false);
+/// Says them, of the file `name`.
+void tell_unused(const std::string& name, const std::vector<std::string>& unused, Reading& reading);
+
 /// Labels and what is beside them in the samples' order as join_rows() finds it, or by their places;
 /// `groups` takes the columns there that may group samples. Throws DataError, also for as many labels by their places of
-/// which other rows were left out than of the samples.
-void bring_labels(const KnownSamples& samples, const ColumnChoice& choice, OwnLabels& labels,
-                  std::vector<GroupColumn>& groups, Reading& reading);
+/// which other rows were left out than of the samples. Gives the samples' column that rows go together by, as
+/// NamedColumn::column has it; empty: none.
+std::string bring_labels(const KnownSamples& samples, const ColumnChoice& choice, OwnLabels& labels,
+                         std::vector<GroupColumn>& groups, Reading& reading);
 
 /// The features of a training set, for what is fitted to them: without the column that load_dataset()
 /// would take for the label, if there is one and `source` has no labels of their own. Throws DataError,

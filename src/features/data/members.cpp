@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "features/samples/class_names.h"
+#include "features/tables/table_headings.h"
 
 namespace blindtuner::features {
 namespace {
@@ -36,26 +37,55 @@ const Words kFeatureWords = {"features",   "feature",   "x",    "data",
                              "embeddings", "embedding", "feats"};
 const Words kLabelWords = {"labels", "label", "y", "target", "targets", "classes_of", "class"};
 
-/// Without capitals: "x", "features"; of a part "x_train", "xtrain", "train_x", ..
-Words spellings(const Words& words, Part part) {
-  Words out;
-  for (const std::string& split : names_of(part))
-    for (const std::string& word : words) {
-      if (split.empty()) {
-        out.push_back(word);
-      } else {
-        for (const std::string& name : {word + "_" + split, split + "_" + word, word + split})
-          out.push_back(name);
+bool is_in(const Words& words, const std::string& word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+/// A name that a part's may be glued to ("idstrain"). Of names that end in anything (".._id") none is: "trainer_id".
+bool is_usual(const std::string& name) {
+  const std::string key = heading_key(name), one = name_of_one(name);
+  const auto identifies = [](const std::string& word) {
+    return word == "name" || is_path_heading(word) || is_origin_heading(word) ||
+           (is_identifier_heading(word) && !is_ambiguous_identifier(word) &&
+            word.find('_') == std::string::npos);
+  };
+  return is_in(kFeatureWords, key) || is_in(kLabelWords, key) || identifies(key) || identifies(one);
+}
+
+/// The part that a member's name tells, and the name without it. A part is a word before or behind the name, divided from it
+/// by a sign or by capitals ("x_train", "Train-IDs", "XTrain", "trainX"), or glued to a name that is usual, a short one
+/// ("tr", "val") behind features', labels' and "ids" alone: "note", "valid" and "device_id" tell none.
+std::pair<Part, std::string> without_part(const std::string& name) {
+  std::string key = lower(name);
+  for (char& c : key)
+    if (c == '-' || c == ' ' || c == '.') c = '_';
+  const auto capital = [&](std::size_t at) { return name[at] != key[at] && key[at] != '_'; };
+  for (const Part part : {Part::kTrain, Part::kTest, Part::kValidation})
+    for (const std::string& word : names_of(part)) {
+      const bool certain = word.size() > 3 && word != "valid";
+      if (key.size() <= word.size()) continue;
+      if (const std::size_t at = key.size() - word.size(); key.ends_with(word)) {
+        if (key[at - 1] == '_') return {part, name.substr(0, at - 1)};
+        const std::string rest = name.substr(0, at), usual = lower(rest);
+        if ((capital(at) && !capital(at + 1)) || is_in(kFeatureWords, usual) ||
+            is_in(kLabelWords, usual) || usual == "id" || usual == "ids" ||
+            (certain && is_usual(rest)))
+          return {part, rest};
+      }
+      if (const std::size_t at = word.size(); key.starts_with(word)) {
+        if (key[at] == '_') return {part, name.substr(at + 1)};
+        const std::string rest = name.substr(at);
+        if ((capital(at) && !capital(at - 1)) || (certain && is_usual(rest))) return {part, rest};
       }
     }
-  return out;
+  return {Part::kAny, name};
 }
 
 Words present(const NpzArchive& archive, const Words& words, Part part) {
-  const Words wanted = spellings(words, part);
   Words out;
   for (const std::string& name : archive.names())
-    if (std::find(wanted.begin(), wanted.end(), lower(name)) != wanted.end()) out.push_back(name);
+    if (const auto [of, rest] = without_part(name); of == part && is_in(words, lower(rest)))
+      out.push_back(name);
   return out;
 }
 
@@ -90,27 +120,10 @@ std::string option_of(Part part, const std::string& what) {
                                      : own;
 }
 
-/// The part that a member's name tells.
+/// The part that the name of features or labels tells.
 Part part_of(const std::string& member) {
-  for (const Part part : {Part::kTrain, Part::kTest, Part::kValidation})
-    for (const Words* words : {&kFeatureWords, &kLabelWords}) {
-      const Words all = spellings(*words, part);
-      if (std::find(all.begin(), all.end(), lower(member)) != all.end()) return part;
-    }
-  return Part::kAny;
-}
-
-/// The part that a word before or behind the name tells, and the name without it.
-std::pair<Part, std::string> without_part(const std::string& name) {
-  std::string key = lower(name);
-  for (char& c : key)
-    if (c == '-' || c == ' ' || c == '.') c = '_';
-  for (const Part part : {Part::kTrain, Part::kTest, Part::kValidation})
-    for (const std::string& word : names_of(part)) {
-      if (key.ends_with("_" + word)) return {part, name.substr(0, name.size() - word.size() - 1)};
-      if (key.starts_with(word + "_")) return {part, name.substr(word.size() + 1)};
-    }
-  return {part_of(name), name};
+  const auto [part, rest] = without_part(member);
+  return is_in(kFeatureWords, lower(rest)) || is_in(kLabelWords, lower(rest)) ? part : Part::kAny;
 }
 
 /// The parts of an archive as its members' names tell them, seen from features that are of one.
@@ -119,8 +132,8 @@ class Parts {
   Parts(const NpzArchive& archive, const std::string& features)
       : archive_(archive), own_(without_part(features).first) {
     for (const std::string& name : archive.names()) {
-      const Part part = of(name).first;
-      others_ = others_ || (part != Part::kAny && part != own_);
+      const auto [part, rest] = of(name);
+      others_ = others_ || (part != Part::kAny && part != own_ && is_usual(rest));
     }
   }
   /// A member's part, and its name without that. Features of no part are those of the training, where it has no others.
@@ -134,11 +147,13 @@ class Parts {
   bool is_doubtful(Part part) const {
     return !is_own(part) && (part == Part::kAny || (own_ == Part::kAny && !is_there(part)));
   }
+  /// With features or labels of its own, for which it may be read.
+  bool is_elsewhere(Part part) const { return !is_own(part) && is_there(part); }
 
  private:
   bool is_there(Part part) const {
-    return !present(archive_, kFeatureWords, part).empty() ||
-           !present(archive_, kLabelWords, part).empty();
+    return part != Part::kAny && (!present(archive_, kFeatureWords, part).empty() ||
+                                  !present(archive_, kLabelWords, part).empty());
   }
   const NpzArchive& archive_;
   Part own_;
@@ -146,6 +161,13 @@ class Parts {
 };
 
 }  // namespace
+
+std::string name_of_one(const std::string& name) {
+  std::string out = heading_key(name);
+  if (out == "indices") return "index";
+  if (out.size() > 2 && out.ends_with('s')) out.pop_back();
+  return out;
+}
 
 bool holds_part(const NpzArchive& archive, Part part) {
   return !present(archive, kFeatureWords, part).empty() &&
@@ -195,6 +217,16 @@ std::vector<std::pair<std::string, std::string>> doubtful_members(const NpzArchi
   std::vector<std::pair<std::string, std::string>> out;
   for (const std::string& name : archive.names())
     if (const auto [part, rest] = parts.of(name); parts.is_doubtful(part))
+      out.emplace_back(name, rest);
+  return out;
+}
+
+std::vector<std::pair<std::string, std::string>> members_elsewhere(const NpzArchive& archive,
+                                                                   const std::string& features) {
+  const Parts parts(archive, features);
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const std::string& name : archive.names())
+    if (const auto [part, rest] = parts.of(name); parts.is_elsewhere(part))
       out.emplace_back(name, rest);
   return out;
 }

@@ -23,7 +23,8 @@ struct Members {
 /// lists the members, where there are none or several.
 Members find_members(const NpzArchive& archive, const Members& named, Part part);
 
-/// Other members of the part that `features` is of, and their names without what tells the part; where the archive holds no
+/// Other members of the part that `features` is of, and their names without what tells the part (a word before or behind
+/// the rest: ids_train, IDTrain, idstrain, trainIDs); where the archive holds no
 /// other part, also those whose name tells none. `features` (or labels, in a file of their own) is the name of a member.
 std::vector<std::pair<std::string, std::string>> members_beside(const NpzArchive& archive,
                                                                 const std::string& features);
@@ -32,6 +33,13 @@ std::vector<std::pair<std::string, std::string>> members_beside(const NpzArchive
 /// of which the archive has neither features nor labels.
 std::vector<std::pair<std::string, std::string>> doubtful_members(const NpzArchive& archive,
                                                                   const std::string& features);
+
+/// Members of another part than that, of which the archive has features or labels: they are another set's.
+std::vector<std::pair<std::string, std::string>> members_elsewhere(const NpzArchive& archive,
+                                                                   const std::string& features);
+
+/// A member's name as heading_key() has it, of one: "Ids" is "id".
+std::string name_of_one(const std::string& name);
 
 /// The member that names the classes: `classes`, as `extract` writes it, or one called so by others
 /// (target_names, class_names, ..); empty: none.

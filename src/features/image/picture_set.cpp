@@ -391,27 +391,31 @@ void PictureSet::open_idx(const PictureSource& source) {
   groups_ = choose_groups(groups, labels_, source.columns, origin_, reading_);
 }
 
-void PictureSet::read_labels(const PictureSource& source, const std::string& member,
-                             const std::vector<NamedColumn>& beside, const ClassRequest& classes,
-                             std::vector<GroupColumn>& groups) {
+std::string PictureSet::read_labels(const PictureSource& source, const std::string& member,
+                                    const std::vector<NamedColumn>& beside,
+                                    const ClassRequest& classes, std::vector<GroupColumn>& groups) {
   DataSource file;
   file.labels = source.labels;
   file.columns = source.columns;
   file.members.labels = member;
   OwnLabels own = load_labels(file, &reading_);
-  bring_labels({origin_, beside, size(), {}}, source.columns, own, groups, reading_);
+  std::string joined =
+      bring_labels({origin_, beside, size(), {}}, source.columns, own, groups, reading_);
   set_labels(own.words, classes, own.name);
   std::erase_if(groups, [&](const GroupColumn& one) { return one.fields.size() != size(); });
+  return joined;
 }
 
 namespace {
 
 /// Other parts' members, and what nothing takes of the pictures' own.
-std::vector<std::string> unread_members(const NpzArchive& archive, const std::string& images,
-                                        const std::string& labels) {
-  const std::vector<std::string> taken = {images, labels, "classes"};
-  std::vector<std::string> out = unused_members(archive, images, taken), known = taken;
-  for (const auto& [member, name] : members_beside(archive, images)) known.push_back(member);
+std::vector<std::string> unread_members(const NpzArchive& archive, std::size_t rows,
+                                        const std::vector<std::string>& taken,
+                                        const ColumnChoice& choice) {
+  std::vector<std::string> out = unused_members(archive, taken.front(), rows, taken, choice),
+                           known = out;
+  known.insert(known.end(), taken.begin(), taken.end());
+  for (const auto& [member, name] : members_beside(archive, taken.front())) known.push_back(member);
   for (const std::string& member : archive.names())
     if (std::find(known.begin(), known.end(), member) == known.end()) out.push_back(member);
   return out;
@@ -451,15 +455,20 @@ void PictureSet::open_npz(const PictureSource& source) {
   if (classes.names.empty()) classes.names = own;
   std::vector<GroupColumn> groups =
       group_members(archive, images, size(), source.columns, reading_);
+  std::vector<std::string> unread =
+      unread_members(archive, size(), {images, labels, "classes"}, source.columns);
   if (!source.labels.empty()) {
-    read_labels(source, labels, archive_keys(archive, size(), {images, labels}), classes, groups);
+    const std::vector<NamedColumn> beside =
+        archive_keys(archive, size(), {images, labels, class_names_member(archive)});
+    const std::string joined = read_labels(source, labels, beside, classes, groups);
+    unread = still_unused(std::move(unread), joined, beside);
   } else if (!labels.empty()) {
     const std::string of = archive.where(labels);
     const LabelWords words = named_labels(archive, archive.label_words(labels), classes, reading_);
     set_labels(words, classes, of);
   }
   groups_ = choose_groups(groups, labels_, source.columns, origin_, reading_);
-  if (const auto unread = unread_members(archive, images, labels); !unread.empty())
+  if (!unread.empty())
     reading_.notes.push_back(origin_ + ": '" + printable(images) + "' is read, and not " +
                              list_of_words(unread));
 }

@@ -97,10 +97,11 @@ class PictureSet {
   void open_idx(const PictureSource& source);
   void open_npz(const PictureSource& source);
   void set_array(ByteArray array, const std::string& where);
-  /// Labels of their own file, of a `member` if it is an archive; `beside`: the samples' identifiers.
-  void read_labels(const PictureSource& source, const std::string& member,
-                   const std::vector<NamedColumn>& beside, const ClassRequest& classes,
-                   std::vector<GroupColumn>& groups);
+  /// Labels of their own file, of a `member` if it is an archive; `beside`: the samples' identifiers. Gives the
+  /// one that rows go together by, as bring_labels() does.
+  std::string read_labels(const PictureSource& source, const std::string& member,
+                          const std::vector<NamedColumn>& beside, const ClassRequest& classes,
+                          std::vector<GroupColumn>& groups);
   void set_labels(const LabelWords& words, const ClassRequest& classes, const std::string& where);
 
   std::string origin_;  // opens messages

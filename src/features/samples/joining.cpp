@@ -154,9 +154,9 @@ class Joining {
     for (const NamedColumn& column : sets.of_labels) labels_.emplace_back(column);
   }
 
-  std::vector<std::size_t> rows() {
+  JoinedRows rows() {
     find();
-    if (best_) return take(*best_);
+    if (best_) return {take(*best_), best_->samples->column->column, best_->labels->column->column};
     refuse_unreadable();
     refuse_contradictions();
     tell_of_places();
@@ -301,7 +301,8 @@ class Joining {
         return;
       }
     for (const Key& labels : labels_) {
-      if (!labels.identifies() || !labels.forms[0]) continue;
+      const bool texts = !labels.numbers && !is_text_heading(labels.column->name);
+      if (!labels.forms[0] || (!labels.identifies() && !texts)) continue;
       if (reading_.details.contains("by_places")) return;  // is said
       note(sets_.labels + ": rows go together by their places, not by " + labels.column->column +
            ": " + sets_.samples + " has no identifiers that it could go by");
@@ -363,7 +364,7 @@ std::vector<NamedColumn> identifiers_among(std::vector<NamedColumn> columns, std
   return out;
 }
 
-std::vector<std::size_t> join_rows(const JoinedSets& sets, Reading& reading) {
+JoinedRows join_rows(const JoinedSets& sets, Reading& reading) {
   return Joining(sets, reading).rows();
 }
 

@@ -33,6 +33,11 @@ struct JoinedSets {
 };
 inline constexpr std::size_t kNoRow = std::numeric_limits<std::size_t>::max();
 
+struct JoinedRows {
+  std::vector<std::size_t> rows;    ///< of the labels, one a sample; empty: by their places
+  std::string samples{}, labels{};  ///< the columns, as NamedColumn::column has them
+};
+
 /// Which row of the labels each sample has: by the pair of columns with the most values in common, a
 /// value a row and none twice: as they are, or as names of files with or without folders and endings;
 /// of one name before others. Numbers under two names, which may agree by chance, only where both are
@@ -45,6 +50,6 @@ inline constexpr std::size_t kNoRow = std::numeric_limits<std::size_t>::max();
 /// name hold other values, or do not tell rows apart and differ; where two pairs of one name say
 /// different rows; and where no pair is there, but an unreadable column that might make one with a column of the other
 /// set. Unreadable ones of one set alone are warned of.
-std::vector<std::size_t> join_rows(const JoinedSets& sets, Reading& reading);
+JoinedRows join_rows(const JoinedSets& sets, Reading& reading);
 
 }  // namespace blindtuner::features

@@ -389,6 +389,26 @@ TEST_F(FeatureTables, MembersOfArchives) {
   EXPECT_TRUE(same_features(source, other));
   other.part = Part::kTest;
   EXPECT_FALSE(same_features(source, other));
+  // In any spelling.
+  for (const auto& [x, y, of_test] : {std::tuple{"xtrain", "ytrain", "xtest"},
+                                      {"XTrain", "YTrain", "XTest"},
+                                      {"trainX", "trainY", "testX"},
+                                      {"TRAINDATA", "TRAINLABELS", "TESTDATA"},
+                                      {"X-train", "y-train", "X-test"},
+                                      {"Train Features", "Train Labels", "Test Features"},
+                                      {"xtr", "ytr", "xte"}}) {
+    write_npz(
+        folder_ / "one.npz",
+        {{x, npy_bytes(train)}, {y, npy_bytes(Labels{0, 1, 1, 0})}, {of_test, npy_bytes(test)}});
+    DataSource one;
+    one.features = folder_ / "one.npz";
+    for (const Part part : {Part::kAny, Part::kTrain}) {
+      one.part = part;
+      EXPECT_EQ(load_dataset(one).features, train) << x;
+    }
+    one.part = Part::kTest;
+    EXPECT_EQ(load_features(one).features, test) << of_test;
+  }
   // Labels follow the features that are named.
   source.members.features = "X_test";
   EXPECT_EQ(load_dataset(source).labels, (Labels{1, 0}));
@@ -434,6 +454,40 @@ TEST_F(FeatureTables, MembersThatNobodyUsesAreSaid) {
   EXPECT_TRUE(std::any_of(reading.notes.begin(), reading.notes.end(), [](const std::string& note) {
     return note.ends_with("more.npz': not used: DESCR, sample_weight");
   }));
+}
+
+TEST_F(FeatureTables, MembersOfNoPartThatNobodyUsesAreSaid) {
+  const auto x = npy_bytes(FeatureMatrix(FeatureMatrix::Random(2, 2)));
+  const auto two = npy_bytes(Words{"a", "b"}), y = npy_bytes(Labels{0, 1});
+  write_npz(folder_ / "more.npz", {{"XTrain", x},
+                                   {"YTrain", y},
+                                   {"XTest", x},
+                                   {"YTest", y},
+                                   {"weightsTest", x},
+                                   {"weightsTrain", x},
+                                   {"maxVal", x},
+                                   {"classes", two},
+                                   {"IDTrain", two},
+                                   {"accession", two},
+                                   {"filename", two},
+                                   {"ward", two}});
+  DataSource source;
+  source.features = folder_ / "more.npz";
+  const auto unused = [&](Part part) {
+    source.part = part;
+    Reading reading;
+    EXPECT_EQ(load_features(source, &reading).features.rows(), 2);
+    return reading.details["unused_members"];
+  };
+  EXPECT_EQ(unused(Part::kTrain),
+            nlohmann::json({"accession", "filename", "maxVal", "ward", "weightsTrain"}));
+  EXPECT_EQ(unused(Part::kTest),
+            nlohmann::json({"accession", "filename", "maxVal", "ward", "weightsTest"}));
+  Reading reading;
+  source.part = Part::kTrain;
+  load_dataset(source, &reading);
+  EXPECT_EQ(reading.details["unused_members"],
+            nlohmann::json({"accession", "filename", "maxVal", "ward", "weightsTrain"}));
 }
 
 // The same number may be another class in another archive: their names tell.

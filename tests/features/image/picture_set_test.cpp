@@ -572,6 +572,27 @@ TEST_F(Pictures, LabelsOfAnArchiveGoToItsPictures) {
   EXPECT_EQ(set.labels(), of.labels);
   EXPECT_EQ(set.groups().values, of.patients);
   EXPECT_TRUE(set.groups().together);
+  // Texts of any name, none of them twice, and what is not used of either archive is said.
+  std::vector<std::string> moved(of.names.rbegin(), of.names.rend());
+  write_npz(folder_ / "b.npz", {{"imagesTrain", array("12, 2, 2", 48)},
+                                {"images_test", array("12, 2, 2", 48)},
+                                {"accessionTrain", npy_bytes(of.names)},
+                                {"ward", npy_bytes(of.names)}});
+  write_npz(folder_ / "y.npz", {{"ytrain", npy_bytes(Labels(of.labels.rbegin(), of.labels.rend()))},
+                                {"trainAccession", npy_bytes(moved)},
+                                {"more", npy_bytes(moved)}});
+  npz = source("b.npz");
+  npz.images_member = "imagesTrain";
+  npz.labels = folder_ / "y.npz";
+  npz.labels_member = "ytrain";
+  const PictureSet joined = PictureSet::open(npz);
+  EXPECT_EQ(joined.labels(), of.labels);
+  const auto said = [&](const std::string& part) {
+    return std::any_of(joined.notes().begin(), joined.notes().end(),
+                       [&](const std::string& note) { return note.ends_with(part); });
+  };
+  EXPECT_TRUE(said("b.npz': 'imagesTrain' is read, and not images_test, ward"));
+  EXPECT_TRUE(said("y.npz': not used: more"));
 }
 
 TEST_F(Pictures, GroupsBesideLabelsOfIdx) {

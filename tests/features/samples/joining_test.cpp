@@ -512,6 +512,122 @@ TEST_F(Joining, IdentifiersOfAnotherPartOfAnArchive) {
   EXPECT_NE(reading_.warnings[0].find("and is not used"), std::string::npos);
 }
 
+TEST_F(Joining, PartsThatAreGluedToMembersNames) {
+  using Bytes = std::vector<std::uint8_t>;
+  using Members = std::map<std::string, Bytes>;
+  const Bytes x = npy_bytes(FeatureMatrix(FeatureMatrix::Random(3, 2))),
+              y = npy_bytes(Labels{0, 1, 2}),
+              ids = npy_bytes(std::vector<std::string>{"p", "q", "r"}),
+              moved = npy_bytes(std::vector<std::string>{"r", "p", "q"});
+  DataSource source;
+  source.features = folder_ / "x.npz";
+  source.labels = folder_ / "y.npz";
+  const auto load = [&](const Members& features, const Members& labels) {
+    write_npz(source.features, features);
+    write_npz(source.labels, labels);
+    reading_ = {};
+    return load_dataset(source, &reading_).labels;
+  };
+  const Labels by_place = {0, 1, 2}, joined = {1, 2, 0};
+  const auto are = [&](const char* train_x, const char* train_y, const char* test_x) {
+    return [&, train_x, train_y, test_x](const char* name) {
+      source.members = {train_x, train_y};
+      return load({{train_x, x}, {test_x, x}, {name, ids}}, {{train_y, y}, {name, moved}});
+    };
+  };
+  const auto glued = are("xtrain", "ytrain", "xtest"), capitals = are("XTrain", "YTrain", "XTest"),
+             before = are("trainX", "trainY", "testX"),
+             divided = are("x-train", "y.train", "x test"),
+             shouted = are("XTRAIN", "YTRAIN", "XTEST");
+  for (const auto& load_of : {std::cref(glued), std::cref(capitals)})
+    for (const char* name :
+         {"idstrain", "IDTrain", "trainIDs", "trainids", "TrainNames", "namestrain",
+          "PatientIDTrain", "patientidtrain", "IDSTRAIN", "ids_train", "trID"})
+      EXPECT_EQ(load_of(name), joined) << name;
+  for (const char* name :
+       {"idstrain", "IDTrain", "trainIDs", "imageNamesTrain", "train.accession"}) {
+    EXPECT_EQ(before(name), joined) << name;
+    EXPECT_EQ(divided(name), joined) << name;
+    EXPECT_EQ(shouted(name), joined) << name;
+  }
+  EXPECT_TRUE(said("y.npz': labels go to samples by member 'train.accession', as member "));
+  // Another part's.
+  for (const char* name :
+       {"idstest", "IDTest", "testIDs", "idsval", "validationnames", "xids_test"})
+    EXPECT_EQ(glued(name), by_place) << name;
+  // Words that only begin or end like that are of no part: whose they are cannot be told.
+  for (const char* name : {"device_id", "trial_id", "trainer_id", "treatment_id", "tree_id"})
+    expect_data_error([&] { glued(name); },
+                      "its name does not tell whether it is of these samples");
+  for (const char* name : {"strain", "latest", "contrast", "note", "valid", "site", "trainer"}) {
+    EXPECT_EQ(glued(name), by_place) << name;
+    EXPECT_TRUE(said(std::string("x.npz': not used: ") + name)) << name;
+    EXPECT_TRUE(said(std::string("y.npz': not used: ") + name)) << name;
+  }
+  // Nor do they make an archive one of several parts.
+  source.members = {"x_train", "y_train"};
+  for (const char* name : {"std_dev", "maxVal", "bestTest"})
+    EXPECT_EQ(load({{"x_train", x}, {"ids", ids}, {name, x}}, {{"y_train", y}, {"ids", moved}}),
+              joined)
+        << name;
+}
+
+TEST_F(Joining, MembersOfAnyNameByTheirTexts) {
+  using Bytes = std::vector<std::uint8_t>;
+  using Members = std::map<std::string, Bytes>;
+  const Bytes x = npy_bytes(FeatureMatrix(FeatureMatrix::Random(3, 2))),
+              y = npy_bytes(Labels{0, 1, 2}),
+              ids = npy_bytes(std::vector<std::string>{"p", "q", "r"}),
+              moved = npy_bytes(std::vector<std::string>{"r", "p", "q"}),
+              numbers = npy_bytes(Labels{7, 8, 9}),
+              twice = npy_bytes(std::vector<std::string>{"p", "p", "r"});
+  DataSource source;
+  source.features = folder_ / "x.npz";
+  source.labels = folder_ / "y.npz";
+  const auto load = [&](Members features, Members labels) {
+    features["features"] = x;
+    labels["labels"] = y;
+    write_npz(source.features, features);
+    write_npz(source.labels, labels);
+    reading_ = {};
+    return load_dataset(source, &reading_).labels;
+  };
+  const Labels by_place = {0, 1, 2}, joined = {1, 2, 0};
+  for (const char* name : {"imageNames", "accession", "case"}) {
+    EXPECT_EQ(load({{name, ids}}, {{name, moved}}), joined) << name;
+    EXPECT_FALSE(said("not used")) << name;
+    EXPECT_EQ(load({{name, ids}}, {{"ids", moved}}), joined) << name;
+  }
+  // Beside those that rows go together by, and where they do not.
+  EXPECT_EQ(load({{"accession", ids}, {"ids", ids}}, {{"ids", moved}, {"weights", numbers}}),
+            joined);
+  EXPECT_TRUE(said("x.npz': not used: accession"));
+  EXPECT_TRUE(said("y.npz': not used: weights"));
+  EXPECT_EQ(reading_.details["unused_members"], nlohmann::json({"weights", "accession"}));
+  EXPECT_EQ(load({{"labels", y}}, {{"accession", moved}, {"features", x}}), by_place);
+  EXPECT_TRUE(said("x.npz': not used: labels"));
+  EXPECT_TRUE(said("y.npz': not used: accession, features"));
+  EXPECT_TRUE(said("rows go together by their places, not by member 'accession'"));
+  // Numbers may be anything, texts that come again are nobody's, and sentences.
+  for (const auto& [own, others] : {std::pair{numbers, numbers}, {twice, twice}}) {
+    EXPECT_EQ(load({{"accession", own}}, {{"accession", others}}), by_place);
+    EXPECT_TRUE(said("x.npz': not used: accession"));
+    EXPECT_TRUE(said("y.npz': not used: accession"));
+  }
+  EXPECT_EQ(load({{"text", ids}}, {{"text", moved}}), by_place);
+  // What is called as identifiers are, and is of other rows.
+  load({{"ids", npy_bytes(Labels{1, 2})}}, {{"names", npy_bytes(Labels{1, 2})}});
+  EXPECT_TRUE(said("x.npz': not used: ids"));
+  EXPECT_TRUE(said("y.npz': not used: names"));
+  // In one archive each has its own.
+  source.labels = source.features;
+  write_npz(source.features, {{"features", x}, {"labels", y}, {"more", x}});
+  reading_ = {};
+  EXPECT_EQ(load_dataset(source, &reading_).labels, by_place);
+  EXPECT_TRUE(said("not used: more"));
+  EXPECT_FALSE(said("not used: labels") || said("not used: features"));
+}
+
 TEST_F(Joining, TablesWithoutAHeader) {
   const std::string x =
       "img_1.png,0.5,1.5\nimg_2.png,2.5,3.25\nimg_3.png,4.5,5.75\nimg_4.png,6.5,7.125\n";

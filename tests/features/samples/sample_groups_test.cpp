@@ -250,6 +250,19 @@ TEST_F(SampleGroupsTest, OfArchives) {
   EXPECT_NE(notes().find("2 values for 90 samples"), std::string::npos);
   EXPECT_TRUE(load_with({{"subject_test", npy_bytes(subject)}}).groups.values.empty());
   EXPECT_TRUE(reading_.warnings.empty());
+  // The part in any spelling.
+  for (const auto& [train_x, train_y, test_x, name] :
+       {std::tuple{"x_train", "y_train", "x_test", "patient_id_train"},
+        {"XTrain", "YTrain", "XTest", "PatientIDTrain"},
+        {"xtrain", "ytrain", "xtest", "patientidtrain"},
+        {"trainX", "trainY", "testX", "trainSubjects"},
+        {"XTRAIN", "YTRAIN", "XTEST", "GROUPSTRAIN"}}) {
+    write_npz(source.features, {{train_x, npy_bytes(x)},
+                                {train_y, npy_bytes(y)},
+                                {test_x, npy_bytes(x)},
+                                {name, npy_bytes(subject)}});
+    EXPECT_TRUE(load_dataset(source).groups.together) << name;
+  }
   // Objects, as pandas has texts.
   std::vector<std::uint8_t> objects = npy_bytes(subject);
   const std::string type = "'<i4'", pickled = "'|O' ";

@@ -63,7 +63,8 @@ struct FinetuningOutcome {
 };
 
 /// samples, and validation where there is a set of its own: before whitening, in any order, with labels. folder: where keys
-/// and encrypted files go, empty or not there; they stay. Throws DataError as the command refuses, SecurityError for
+/// and encrypted files go, empty or not there; they stay. A run that ends before it has made keys leaves no file there. Throws
+/// DataError for a folder that is not empty, in which nothing is changed, and as the command refuses, SecurityError for
 /// parameters below 128 bits unless the context allows them, ContractError for numbers out of range; what `server` and the
 /// notices throw ends the run and is passed on.
 FinetuningOutcome finetune(const Context& context, const std::filesystem::path& folder,

@@ -4,6 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <string>
 
 #include "fixture.h"
 
@@ -92,6 +96,61 @@ TEST(Finetuning, WhatIsWrongIsRefusedBeforeAnyWork) {
   EXPECT_THROW(
       (void)finetune(Context({.threads = 1}), folder / "other", samples.set(), options(), serve),
       SecurityError);
+}
+
+/// What is in a folder, by name.
+std::map<std::string, std::string> files_in(const fs::path& folder) {
+  std::map<std::string, std::string> out;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    std::ifstream file(entry.path(), std::ios::binary);
+    std::string& bytes = out[fs::relative(entry.path(), folder).string()];
+    if (entry.is_regular_file()) bytes.assign(std::istreambuf_iterator<char>(file), {});
+  }
+  return out;
+}
+
+TEST(Finetuning, NothingInAFolderThatIsNotEmptyIsReplaced) {
+  TemporaryFolder folder;
+  const Samples samples(kSamples);
+  const auto run = [&](const fs::path& into) {
+    return finetune(lenient(), into, samples.set(), options(), serve);
+  };
+  for (const char* name : {"data.enc", "whitening.npz", "parameters.json", "notes.txt"}) {
+    const fs::path mine = folder / ("with-" + std::string(name));
+    fs::create_directories(mine);
+    std::ofstream(mine / name) << "mine";
+    EXPECT_THROW((void)run(mine), DataError) << name;
+    EXPECT_TRUE((files_in(mine) == std::map<std::string, std::string>{{name, "mine"}})) << name;
+  }
+  // The folder of a run, one that ended early included, keeps its keys and the map that goes with them.
+  struct Enough {};
+  EXPECT_THROW((void)finetune(lenient(), folder / "run", samples.set(), options(),
+                              [](const ServerTask&) { throw Enough(); }),
+               Enough);
+  const auto before = files_in(folder / "run");
+  EXPECT_TRUE(before.contains("keys/secret.key") && before.contains("whitening.npz"));
+  EXPECT_THROW((void)run(folder / "run"), DataError);
+  EXPECT_TRUE(files_in(folder / "run") == before);
+}
+
+TEST(Finetuning, ARunThatEndsBeforeItHasKeysLeavesTheFolderEmpty) {
+  TemporaryFolder folder;
+  const Samples samples(kSamples);
+  const fs::path empty = folder / "run";
+  fs::create_directories(empty);
+  FinetuningOptions far = options();
+  far.whitened = true;
+  far.learning_rate = 1e4;
+  EXPECT_THROW((void)finetune(lenient(), empty, samples.set(), far, serve), DataError);
+  EXPECT_TRUE(fs::is_empty(empty));
+  struct Enough {};
+  OwnerNotices notices;
+  notices.progress = [](const std::string& task, double) {
+    if (task == "making keys") throw Enough();
+  };
+  EXPECT_THROW((void)finetune(lenient(), empty, samples.set(), options(), serve, notices), Enough);
+  EXPECT_TRUE(fs::is_empty(empty));
+  EXPECT_TRUE(finetune(lenient(), empty, samples.set(), options(), serve).trusted);
 }
 
 }  // namespace

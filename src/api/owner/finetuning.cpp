@@ -10,6 +10,7 @@
 #include "api/common/training_options.h"
 #include "api/owner/samples.h"
 #include "api/owner/shared.h"
+#include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/path.h"
@@ -17,6 +18,7 @@
 #include "learn/reference/early_stopping.h"
 #include "learn/reference/metrics.h"
 #include "party/owner/exchange.h"
+#include "rlwe/written_parameters.h"
 
 namespace blindtuner {
 namespace {
@@ -132,7 +134,13 @@ class Host : public party::FinetuningHost {
     return make_keys(needed);
   }
   party::OwnerFolder make_keys(const party::KeygenRequest& request) override {
-    (void)party::make_keys(keys_, request, false, {}, listener);
+    try {
+      (void)party::make_keys(keys_, request, false, {}, listener);
+    } catch (...) {
+      std::error_code error;  // unless there is something in it
+      fs::remove(keys_, error);
+      throw;
+    }
     return party::open_keys_to_encrypt(keys_, request.allow_insecure, {}, listener);
   }
   std::shared_ptr<transport::Channel> exchange(const party::OwnerFolder& keys) override {
@@ -161,6 +169,18 @@ class Host : public party::FinetuningHost {
   const fs::path keys_, rounds_, last_;
   const std::function<void(const ServerTask&)>& server_;
 };
+
+/// Nothing of an earlier run, or of anybody's, is replaced.
+void require_empty(const fs::path& folder) {
+  if (!path_exists(folder)) return;
+  require_folder(folder);
+  std::error_code error;
+  const fs::directory_iterator first(folder, error), none;
+  if (error) throw DataError("cannot look into " + quoted_path(folder) + ": " + error.message());
+  if (first != none)
+    throw DataError(quoted_path(folder) + ": holds " + quoted_path(first->path().filename()) +
+                    "; a run takes a folder that is empty or not there: give another");
+}
 
 std::string report_of(const party::FinetuningResult& run, double largest) {
   json out = {{"samples", run.sets.train.size()},
@@ -206,13 +226,12 @@ FinetuningOutcome finetune(const Context& context, const fs::path& relative, con
   if (!options.class_weights.empty())
     party::require_log_odds(learn::head_named(settings.config.head));
 
+  settings.parameters = rlwe::for_one_owner(options.parameters.state()->parameters->literal());
+
   const fs::path folder = absolute_path(relative);
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) throw DataError(quoted_path(folder) + ": " + error.message());
-  const fs::path parameters = folder / "parameters.json";
-  options.parameters.save(parameters);
-  settings.parameters = parameters.string();
+  require_empty(folder);
+  make_folder(folder);
+  check_writable(folder / "data.enc");
   Host host(folder, server, notices);
   host.files = {folder / "data.enc",
                 folder / "validation.enc",

@@ -16,6 +16,7 @@
 #include "features/data/load.h"
 #include "features/data/random_relu.h"
 #include "features/transformer/pooling.h"
+#include "rlwe/written_parameters.h"
 
 namespace blindtuner::app {
 namespace {
@@ -80,7 +81,7 @@ void demo(const CommonOptions& common, const DemoOptions& options) {
   data.sets.train.class_names = {"T-shirt", "trouser", "pullover", "dress", "coat",
                                  "sandal",  "shirt",   "sneaker",  "bag",   "ankle boot"};
   FinetuningSettings settings;
-  settings.parameters = options.parameters;
+  settings.parameters = named_parameters(options.parameters);
   settings.samples = options.samples;
   settings.seed = OrderSeed(options.seed);
   settings.config = read_training_config(options.config, kClasses);

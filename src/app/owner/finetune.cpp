@@ -285,7 +285,7 @@ FinetuningSettings settings_of(const FinetuneOptions& o, const Dataset& train,
   wishes.range = o.head.range;
   wishes.validation_fraction = o.validation_fraction;
   FinetuningSettings s = settings_of(wishes, train);
-  s.parameters = o.parameters;
+  s.parameters = named_parameters(o.parameters);
   s.patience = o.patience;
   s.seed = seed;
   s.balance = o.balance.empty() || o.balance == "auto" ? kChooseBalance : std::stod(o.balance);

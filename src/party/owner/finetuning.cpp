@@ -22,7 +22,6 @@
 #include "party/owner/run_judge.h"
 #include "party/owner/validator.h"
 #include "records/round.h"
-#include "rlwe/written_parameters.h"
 
 namespace blindtuner::party {
 namespace {
@@ -34,7 +33,7 @@ class Finetuning {
       : host_(host), files_(files), allow_insecure_(allow_insecure) {
     run_.settings = std::move(settings);
     run_.sets = std::move(sets);
-    run_.parameters = Parameters::create(named_parameters(run_.settings.parameters));
+    run_.parameters = Parameters::create(run_.settings.parameters);
     if (run_.settings.publish) require_publishable(*run_.parameters);
   }
 
@@ -144,7 +143,6 @@ class Finetuning {
     Dataset& train = run_.sets.train;
     run_.whitening = Whitening::fit(train.features, settings().epsilon);
     run_.whitening->set_origin(train.feature_names, train.pooling, train.encoder);
-    run_.whitening->save(files_.whitening);
     train.features = run_.whitening->apply(std::move(train.features));
     for (const auto& [set, name] : others())
       set->features = run_.whitening->apply(std::move(set->features));
@@ -243,6 +241,7 @@ class Finetuning {
   }
 
   void encrypt_sets(const OwnerFolder& keys) {
+    if (run_.whitening) run_.whitening->save(files_.whitening);
     const std::string seed = settings().seed.text(), map = map_name(run_.whitening);
     const auto kept = [&](const std::filesystem::path& file) {
       return files_.kept_in.empty() ? file : files_.kept_in / file.filename();

@@ -102,7 +102,7 @@ struct FinetuningResult {
 /// Choice of settings, whitening, keys, the same training in the clear, encryption, the server's training
 /// with rounds of validation, decryption, judgement, and a publication where one is asked for and the
 /// model is trusted: one that is refused takes nothing else of the run with it. Throws DataError, before any work
-/// for all that can be known then.
+/// for all that can be known then; no file is written before the keys are there.
 /// `allow_insecure`: parameters below 128 bits.
 FinetuningResult finetune(FinetuningHost& host, FinetuningSettings settings, FinetuningSets sets,
                           const FinetuningFiles& files, bool allow_insecure);

@@ -11,6 +11,7 @@
 #include "features/samples/dataset.h"
 #include "features/samples/order_seed.h"
 #include "learn/training_config.h"
+#include "rlwe/written_parameters.h"
 #include "secret/disclosure.h"
 
 namespace blindtuner::party {
@@ -34,7 +35,7 @@ inline constexpr double kChooseBalance = -1;
 
 struct FinetuningSettings : TrainingWay {
   std::vector<TrainingWay> choices;  ///< not empty: the way is chosen from these, choose_way()
-  std::string parameters = "Standard";
+  rlwe::ParametersLiteral parameters = rlwe::named_parameters("Standard");
   /// Strength of balance() (learn/reference/balance.h), after training; kChooseBalance: what is best on parts
   /// of the training set.
   double balance = 0;

@@ -199,12 +199,13 @@ void refuse_present_keys(const fs::path& folder) {
   if (path_exists(secret))
     throw DataError(quoted_path(secret) +
                     " exists: without it, everything encrypted under it is lost; give another "
-                    "--out, or --force, which moves it to a folder old-.. beside it");
+                    "folder, or keygen's --force, which moves it to a folder old-.. beside it");
   if (path_exists(evaluation))
-    throw DataError(quoted_path(secret) + " is not there, though " + quoted_path(evaluation) +
-                    " of the same keys exists: without it, everything encrypted under it is lost; "
-                    "put it back from a copy, or give another folder, or --force (with finetune "
-                    "--new-keys), which moves what is there to a folder old-.. beside it");
+    throw DataError(
+        quoted_path(secret) + " is not there, though " + quoted_path(evaluation) +
+        " of the same keys exists: without it, everything encrypted under it is lost; "
+        "put it back from a copy, or give another folder, or keygen's --force (finetune's "
+        "--new-keys), which moves what is there to a folder old-.. beside it");
 }
 
 std::uint64_t key_file_bytes(const Parameters& p, const Bootstrapper& bootstrapper,

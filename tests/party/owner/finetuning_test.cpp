@@ -38,7 +38,7 @@ Dataset clouds(std::size_t samples, unsigned seed) {
 
 FinetuningSettings settings() {
   FinetuningSettings out;
-  out.parameters = "InsecureTest10";
+  out.parameters = named_parameters("InsecureTest10");
   out.config = default_training_config();
   out.config.classes = 3;
   set_steps(out.config, 3);

@@ -1,4 +1,5 @@
 """A classifier in scikit-learn's manners, trained on ciphertexts."""
+import copy
 import json
 import warnings
 from collections.abc import Mapping
@@ -27,6 +28,7 @@ except ImportError:  # before scikit-learn 1.6
         return estimator._validate_data(*data, **options)
 
 
+_WHOLE = ("_weights", "_bias")  # a row a class, of two classes, too
 _PRECISIONS = [np.float64, np.float32]  # what single precision does not hold of the former is refused
 
 
@@ -182,9 +184,16 @@ class EncryptedClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(f"class_weight: {weight!r}, expected 'balanced', 'auto', a number or a dict")
 
     def fit(self, X, y, *, validation=None):
-        """Trains on ciphertexts.
+        """Trains on ciphertexts. What ends it by an exception leaves the classifier as it was.
 
         validation : samples and labels for early stopping, (X, y), in the place of a part of the training set."""
+        trained = copy.copy(self)
+        trained._train(X, y, validation)
+        vars(self).pop("feature_names_in_", None)  # which the new samples may not have
+        vars(self).update({name: value for name, value in vars(trained).items() if name.endswith("_") or name in _WHOLE})
+        return self
+
+    def _train(self, X, y, validation):
         require_unmasked(y, "labels", "one a sample")
         X, y = validate_data(self, numbers(X), y, dtype=_PRECISIONS, order="C")
         check_classification_targets(y)
@@ -204,18 +213,17 @@ class EncryptedClassifier(ClassifierMixin, BaseEstimator):
         with scratch(self.folder) as folder, bars(self.progress) as told:
             outcome = _core.finetune(
                 X, labels, folder / "run", self.server or (lambda task: serve(task, context, told)), options=options,
-                context=context, progress=told, warning=lambda text: warnings.warn(text, stacklevel=5), **held)
+                context=context, progress=told, warning=lambda text: warnings.warn(text, stacklevel=4), **held)
         self.report_ = json.loads(outcome.report)
         self.rounds_ = self.report_["rounds"]
         if not outcome.trusted:
             warnings.warn("; ".join(outcome.problems) + ": the model may have learnt anything; fewer steps, a lower "
-                          "learning rate or softmax='wide' keep scores in range", RangeWarning, stacklevel=2)
+                          "learning rate or softmax='wide' keep scores in range", RangeWarning, stacklevel=3)
         model = outcome.model
         self.coef_, self.intercept_ = self._weights, self._bias = model.weights, model.bias
         if len(self.classes_) == 2:  # one row, as scikit-learn's classifiers have
             self.coef_, self.intercept_ = np.diff(self.coef_, axis=0), np.diff(self.intercept_)
         self.n_iter_ = model.steps
-        return self
 
     def decision_function(self, X):
         """Scores of every class, a row a sample; of two classes how much larger the second's is."""

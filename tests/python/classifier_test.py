@@ -21,6 +21,7 @@ import numpy as np
 import sklearn.utils.estimator_checks as checks
 from sklearn.base import clone
 from sklearn.datasets import load_iris, make_blobs
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -200,8 +201,9 @@ EncryptedClassifier(1, preset="fast", parameters="InsecureTest10", batch_size=16
         diverging = {"max_iter": 1, "learning_rate": 40}
         with self.assertRaisesRegex(blindtuner.DataError, "beyond the 24 that the circuit .* stands"):
             small(**diverging).fit(x, y)
-        with self.assertWarnsRegex(RangeWarning, "the model may have learnt anything"):
+        with self.assertWarnsRegex(RangeWarning, "the model may have learnt anything") as warned:
             small(unchecked=True, **diverging).fit(x, y)
+        self.assertEqual(warned.filename, __file__)
 
     def test_ctrl_c_ends_it_in_the_clear_and_on_ciphertexts(self):
         x, y = load_iris(return_X_y=True)
@@ -213,6 +215,32 @@ EncryptedClassifier(1, preset="fast", parameters="InsecureTest10", batch_size=16
                 with self.assertRaises(KeyboardInterrupt):
                     small(preset="auto", folder=folder, progress=told).fit(x, y)
                 self.assertEqual(os.listdir(folder), [])
+
+    def test_a_fit_that_does_not_end_leaves_the_classifier_as_it_was(self):
+        x, y = load_iris(return_X_y=True)
+        old, new = np.array(["cat", "dog", "fox"])[y], np.array(["red", "green", "blue"])[y]
+
+        def interrupted(task):
+            raise KeyboardInterrupt
+
+        classifier = small(max_iter=1).fit(x, old)
+        state, predicted = pickle.dumps(classifier), classifier.predict(x)
+        for settings, error in (({"server": interrupted}, KeyboardInterrupt), ({"learning_rate": 40}, blindtuner.DataError),
+                                ({"batch_size": 0}, ValueError)):
+            for labels in (new, new == "red"):
+                with self.subTest(settings, labels=set(labels)), self.assertRaises(error):
+                    classifier.set_params(**settings).fit(x[:, :3], labels)
+                self.assertEqual(classifier.predict(x).tolist(), predicted.tolist())
+                with self.assertRaises(error):
+                    fresh = clone(classifier)
+                    fresh.fit(x, labels)
+                with self.assertRaises(NotFittedError):
+                    fresh.predict(x)
+            classifier = pickle.loads(state)
+        with warnings.catch_warnings(), self.assertRaises(RangeWarning):
+            warnings.simplefilter("error", RangeWarning)
+            classifier.set_params(unchecked=True, learning_rate=40).fit(x, new)
+        self.assertEqual(classifier.predict(x).tolist(), predicted.tolist())
 
     def test_tells_how_far_it_is(self):
         tasks = {}

@@ -31,19 +31,26 @@ _loaded: "weakref.WeakValueDictionary" = weakref.WeakValueDictionary()
 
 
 def _files_of(model):
-    """What tells the model's files, weights and settings, from those that are put in their place."""
-    model = os.path.realpath(model)
-    is_folder = os.path.isdir(model)
+    """What tells the model's files, weights and settings, from those that are put in their place: they lie beside the name that
+    was given, or beside the file that it leads to."""
+    model = os.fspath(model)
+    led_to = os.path.realpath(model)
     found = []
-    for folder, inner, names in os.walk(model if is_folder else os.path.dirname(model)):
-        if not is_folder or folder != model:  # a sentence encoder's modules are one below
-            inner.clear()
-        for name in names:
-            if name.endswith((".safetensors", ".json", ".txt")):
-                with contextlib.suppress(OSError):  # which loading says better
-                    s = os.stat(os.path.join(folder, name))
-                    found.append((folder, name, s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns))
-    return (model, *sorted(found))
+
+    def add(path):
+        with contextlib.suppress(OSError):  # which loading says better
+            s = os.stat(path)
+            found.append((path, s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns))
+
+    add(led_to)
+    for place in {led_to} if os.path.isdir(led_to) else {os.path.realpath(os.path.dirname(model)), os.path.dirname(led_to)}:
+        for folder, inner, names in os.walk(place, followlinks=True):
+            if folder != place or "modules.json" not in names:  # a sentence encoder's modules are one below
+                inner.clear()
+            for name in names:
+                if name.endswith((".safetensors", ".json", ".txt")):
+                    add(os.path.join(folder, name))
+    return tuple(sorted(set(found)))
 
 
 def _is_path(x):

@@ -1,5 +1,6 @@
 """FeatureExtractor: what the command `extract` makes of the same samples, bit for bit, and scikit-learn's manners."""
 import contextlib
+import json
 import os
 import pickle
 import subprocess
@@ -136,11 +137,17 @@ class Extractor(unittest.TestCase):
         self.assertEqual(again.predict(self.files[:4]).tolist(), pipeline.predict(self.files[:4]).tolist())
 
     def test_files_that_were_replaced_are_read_by_the_next_fit(self):
-        for settings in (False, True):
-            with self.subTest(settings=settings):
-                model = self.folder / f"replaced-{settings}" / "tiny.safetensors"
+        for settings, linked in ((False, False), (True, False), (False, True), (True, True)):
+            with self.subTest(settings=settings, linked=linked):
+                model = self.folder / f"replaced-{settings}-{linked}" / "tiny.safetensors"
                 model.parent.mkdir()
-                tiny_model(model)
+                if linked:  # as Hugging Face's cache has it: settings are beside the link
+                    blobs = self.folder / f"blobs-{settings}"
+                    blobs.mkdir()
+                    tiny_model(blobs / "0123")
+                    model.symlink_to(blobs / "0123")
+                else:
+                    tiny_model(model)
                 before = FeatureExtractor(model).fit(self.files)
                 features, when = before.transform(self.files[:2]), os.stat(model)
                 if settings:
@@ -151,13 +158,33 @@ class Extractor(unittest.TestCase):
                     weights[begin:] = (np.frombuffer(bytes(weights[begin:]), "<f4") * np.float32(1.5)).tobytes()
                     (model.parent / "new").write_bytes(weights)
                     os.utime(model.parent / "new", ns=(when.st_atime_ns, when.st_mtime_ns))
-                    os.replace(model.parent / "new", model)
+                    os.replace(model.parent / "new", model.resolve())
                 self.equal(before.transform(self.files[:2]), features)  # it goes on with what it was fitted with
                 expected = of_command(model, self.folder / "replaced.npz", "--images", self.images)["features"]
                 after = FeatureExtractor(model).transform(self.images)
                 self.equal(after, expected)
                 self.assertGreater(np.abs(after[:2] - features).max(), 1e-3)
                 self.equal(before.fit(self.files).transform(self.images), expected)
+
+    def test_modules_that_were_replaced_are_read_by_the_next_fit(self):
+        for file in (False, True):
+            with self.subTest(file=file):
+                folder = self.folder / f"modules-{file}"
+                tiny_bert(folder)
+                (folder / "modules.json").write_text(json.dumps([
+                    {"path": "", "type": "sentence_transformers.models.Transformer"},
+                    {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]))
+                pooling = folder / "elsewhere" / "config.json"
+                pooling.parent.mkdir()
+                pooling.write_text('{"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false}')
+                (folder / "1_Pooling").symlink_to(pooling.parent)
+                extractor = FeatureExtractor(folder / "model.safetensors" if file else folder).fit(TEXTS)
+                before = extractor.transform(TEXTS)
+                pooling.write_text('{"pooling_mode_cls_token": false, "pooling_mode_mean_tokens": true}')
+                self.equal(extractor.transform(TEXTS), before)
+                expected = of_command(folder, self.folder / "modules.npz", "--texts", self.table)["features"]
+                self.assertGreater(np.abs(expected - before).max(), 1e-3)
+                self.equal(extractor.fit(TEXTS).transform(TEXTS), expected)
 
     def test_a_fork_loads_its_own(self):
         extractor = FeatureExtractor(self.bert).fit(TEXTS)

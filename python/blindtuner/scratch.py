@@ -53,7 +53,8 @@ def _remove_left(place):
 def scratch(place=None):
     """A folder that is removed at the end, or where the process is killed by the next call in that place. place : where it is
     made; None: the system's."""
-    _remove_left(tempfile.gettempdir() if place is None else place)
+    place = Path(tempfile.gettempdir() if place is None else place).absolute()  # wherever the process goes meanwhile
+    _remove_left(place)
     lock = None
     try:
         with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=place) as folder:

@@ -166,6 +166,21 @@ EncryptedClassifier(1, preset="fast", parameters="InsecureTest10", batch_size=16
             with scratch(folder) as own:
                 self.assertEqual(set(os.listdir(folder)), {others.name, own.name, "blindtuner-mine"})
 
+    def test_a_relative_folder_is_where_it_was_when_the_call_began(self):
+        here = os.getcwd()
+        self.addCleanup(os.chdir, here)
+        x, y = load_iris(return_X_y=True)
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("keys", "elsewhere"):
+                os.mkdir(os.path.join(folder, name))
+            os.chdir(folder)
+            moved = small(max_iter=1, folder="keys", progress=lambda task, done: os.chdir(os.path.join(folder, "elsewhere"))).fit(x, y)
+            self.assertEqual(moved.n_iter_, 1)
+            self.assertEqual(sorted(os.listdir(folder)), ["elsewhere", "keys"])
+            for name in ("keys", "elsewhere"):
+                self.assertEqual(os.listdir(os.path.join(folder, name)), [])
+            os.chdir(here)
+
     def test_bars_that_cannot_be_drawn_end_nothing(self):
         from tqdm.auto import tqdm
         full = io.TextIOWrapper(open("/dev/full", "wb", 0), write_through=True)

@@ -23,13 +23,12 @@ namespace {
 // Beyond single precision.
 constexpr double kMaxValue = 3.4e38;
 
-/// Of columns that have no names their places, where others than the label's are left out.
-std::vector<std::string> names_of(const TableColumns& columns) {
+/// FeatureTable::feature_names and feature_places.
+void name_features(const TableColumns& columns, FeatureTable& out) {
   const auto is_label = [&](std::size_t j) {
     return columns.label == j ||
            std::find(columns.one_hot.begin(), columns.one_hot.end(), j) != columns.one_hot.end();
   };
-  std::vector<std::string> out, places;
   std::vector<std::size_t> place(columns.names.size());
   std::size_t others = 0;  // than the label's
   for (std::size_t j = 0; j < columns.names.size(); ++j) {
@@ -39,11 +38,11 @@ std::vector<std::string> names_of(const TableColumns& columns) {
   bool some = false;
   for (const std::size_t j : columns.features) {
     some = some || !columns.names[j].empty();
-    out.push_back(columns.names[j]);
-    places.push_back(place_name(place[j]));
+    out.feature_names.push_back(columns.names[j]);
+    out.feature_places.push_back(place_name(place[j]));
   }
-  if (some) return out;
-  return out.size() < others ? places : std::vector<std::string>{};
+  if (columns.features.size() == others) out.feature_places.clear();
+  if (!some) out.feature_names = out.feature_places;
 }
 
 /// As class_names.h reads it: a point for decimals, no marks between thousands, no brackets.
@@ -389,7 +388,7 @@ FeatureTable read_feature_table(const std::filesystem::path& path, TableRequest 
   });
   if (columns.label && request.columns.features.empty() && request.feature_names.empty())
     leave_out_twins(table, columns, out, reading);
-  out.feature_names = names_of(columns);
+  name_features(columns, out);
   report_table(table, static_cast<std::size_t>(at), {skipped}, reading);
   return out;
 }

@@ -21,9 +21,11 @@ struct OtherTable {
 struct FeatureTable {
   FeatureMatrix features;
   LabelWords labels;                       ///< none where the request wants none
-  std::vector<std::string> feature_names;  ///< without a header places (place_name()) or none
-  std::vector<NamedColumn> others;         ///< of those that were asked for, or all
-  std::vector<GroupColumn> groups;         ///< columns that may group samples
+  std::vector<std::string> feature_names;  ///< without a header feature_places
+  /// place_name() of each feature, where others than the label are left out; else none.
+  std::vector<std::string> feature_places;
+  std::vector<NamedColumn> others;  ///< of those that were asked for, or all
+  std::vector<GroupColumn> groups;  ///< columns that may group samples
   std::vector<std::string> ids;  ///< the column that ColumnChoice::id names, without blanks around
   SamplePlaces places{.lines = true};
 };

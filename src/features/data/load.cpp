@@ -59,12 +59,14 @@ FeatureTable read_table(const DataSource& source, Labelled labelled, Reading& re
   if (known.empty() || names == known) return table;
   const std::string name = quoted_path(source.features);
   // Who says which columns are meant may have another table.
-  if (places && are_place_names(names) && source.columns.features.empty())
-    throw DataError(name + ": features are its " + places_text(names) +
+  const bool some = !table.feature_places.empty() && source.columns.features.empty();
+  if (places && some && table.feature_places != known)
+    throw DataError(name + ": features are its " + places_text(table.feature_places) +
                     ", those of the training set were its " + places_text(known) +
-                    " (the label's not counted, no column has a name): leave out the same in both, "
-                    "with --drop-columns, or say which columns are the features with "
-                    "--feature-columns");
+                    " (the label's not counted, " +
+                    (are_place_names(names) ? "no column has a name" : "which had no names") +
+                    "): leave out the same in both, with --drop-columns, or say which columns are "
+                    "the features with --feature-columns");
   if (places) {
     reading.notes.push_back(name +
                             ": its columns are taken for the training set's, which have no "
@@ -76,9 +78,16 @@ FeatureTable read_table(const DataSource& source, Labelled labelled, Reading& re
   if (!names.empty() && !are_place_names(names))
     throw DataError(name + ": features are " + list_of_words(names) + ", expected those of the " +
                     "training set, in its order: " + list_of_words(known));
-  reading.notes.push_back(name +
-                          ": its columns have no names (of their own) and are taken for the "
-                          "training set's, in their order");
+  const std::string taken =
+      ": its columns have no names (of their own) and are taken for the "
+      "training set's, in their order";
+  if (some && !names.empty())
+    reading.warnings.push_back(
+        name + taken + ": " + places_text(names) + " for " + list_of_words(known) +
+        "; where the training set left out others than this one does, weights go to other columns "
+        "(--feature-columns says which are meant)");
+  else
+    reading.notes.push_back(name + taken);
   return table;
 }
 

@@ -23,8 +23,8 @@ struct DataSource {
   ColumnChoice columns;          ///< tables; of a table of labels alone its label is meant
   ClassRequest classes;          ///< names or number, where they are known before
   /// Tables: the columns of another set, in their order. A table of other columns is refused; one
-  /// without names is taken as it is, which is said. Where they are places (place_name()), a table without names of which others
-  /// are left out is refused, unless its features are chosen.
+  /// without names is taken as it is, which is said. Where they are places (place_name()), a table of which others are left
+  /// out is refused, unless its features are chosen; where they are names, a table without names that leaves some out is warned of.
   std::vector<std::string> feature_names;
   /// .npz of `extract`: Dataset::pooling of another set, or which of several; empty: not known.
   std::string pooling;

@@ -16,8 +16,13 @@
 namespace blindtuner::features {
 namespace {
 
-constexpr const char* kAdvice =
-    "; --drop-columns with this column has rows go together by their places";
+/// How rows go together by their places all the same.
+std::string advice(const NamedColumn& samples, const NamedColumn& labels) {
+  const auto is_member = [](const NamedColumn& one) { return one.column.starts_with("member "); };
+  return is_member(samples) && is_member(labels)
+             ? "; without these members rows go together by their places"
+             : "; --drop-columns with this column has rows go together by their places";
+}
 
 /// As key_of() has whole numbers.
 bool is_number(const std::string& field) {
@@ -147,6 +152,22 @@ std::string rows_text(const NamedColumn& column, const std::vector<std::size_t>&
   return out;
 }
 
+/// Both hold the same of ten values or more, each as often, in another order: whose rows are, of texts or by a name.
+bool are_shuffled(const Key& samples, const Key& labels) {
+  const NamedColumn &own = *samples.column, &other = *labels.column;
+  const auto is = [](const NamedColumn& one) {
+    return is_key_heading(one.name) || is_origin_heading(one.name);
+  };
+  if (samples.forms[0] || labels.forms[0] || own.fields == other.fields) return false;
+  if ((samples.numbers || labels.numbers) && !is(own) && !is(other)) return false;
+  std::vector<std::string> a = own.fields, b = other.fields;
+  std::sort(a.begin(), a.end());
+  std::sort(b.begin(), b.end());
+  if (a != b) return false;
+  a.erase(std::unique(a.begin(), a.end()), a.end());
+  return a.size() >= 10;
+}
+
 class Joining {
  public:
   Joining(const JoinedSets& sets, Reading& reading) : sets_(sets), reading_(reading) {
@@ -210,7 +231,7 @@ class Joining {
                       (!label         ? " (--skip-missing leaves out labels without samples)"
                        : sets_.strict ? " (--skip-missing leaves out samples without labels)"
                                       : "") +
-                      kAdvice);
+                      advice(samples, labels));
     }
     reading_.details["joined_by"] = printable(labels.name);
     reading_.notes.push_back(sets_.labels + ": labels go to samples by " + labels.column + ", as " +
@@ -271,7 +292,7 @@ class Joining {
                                        shown_field(own.fields[0]) + " and " +
                                        shown_field(other.fields[0]) + ")"
                                  : " are not the same and do not tell rows apart") +
-                          kAdvice);
+                          advice(own, other));
       }
   }
 
@@ -282,6 +303,14 @@ class Joining {
            "tell which label is whose, give both the same name");
       return;
     }
+    for (const Key& labels : labels_)
+      for (const Key& samples : samples_) {
+        if (!are_shuffled(samples, labels)) continue;
+        warn(both(*samples.column, *labels.column) +
+             " hold the same values in another order, some of them twice, but rows go together by "
+             "their places: if they tell which label is whose, give rows identifiers of their own");
+        return;
+      }
     for (const Key& labels : labels_)
       for (const Key& samples : samples_) {
         const NamedColumn &own = *samples.column, &other = *labels.column;
@@ -302,7 +331,8 @@ class Joining {
       }
     for (const Key& labels : labels_) {
       const bool texts = !labels.numbers && !is_text_heading(labels.column->name);
-      if (!labels.forms[0] || (!labels.identifies() && !texts)) continue;
+      const bool index = labels.column->name.empty() && !labels.default_count;
+      if (!labels.forms[0] || (!labels.identifies() && !texts && !index)) continue;
       if (reading_.details.contains("by_places")) return;  // is said
       note(sets_.labels + ": rows go together by their places, not by " + labels.column->column +
            ": " + sets_.samples + " has no identifiers that it could go by");

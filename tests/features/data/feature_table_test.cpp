@@ -4,6 +4,7 @@
 #include <functional>
 #include <random>
 
+#include "base/input_file.h"
 #include "base/path.h"
 #include "base/utf8.h"
 #include "features/data/feature_tables.h"
@@ -578,6 +579,38 @@ TEST_F(FeatureTables, PlacesOfColumnsWithoutNames) {
   EXPECT_EQ(load_features(other, &reading).feature_names, three);
   EXPECT_NE(reading.notes.back().find("o.csv'"), std::string::npos);
   other.columns.features.clear();
+  // A table with names is held to the places as well, and of one with names' places nobody knows.
+  const auto headed = [&](const char* name, int dead) {
+    const DataSource bare = put(name, dead, Label::kLast);
+    const std::vector<std::uint8_t> bytes = read_file(bare.features, 1 << 20);
+    put_file(bare.features, "s,t,u,v,label\n" + std::string(bytes.begin(), bytes.end()));
+    return bare;
+  };
+  DataSource named = headed("n.csv", 0);
+  named.feature_names = three;
+  expect_data_error([&] { load_dataset(named); },
+                    "n.csv': features are its columns 2, 3, 4, those of the training set were its "
+                    "columns 1, 2, 4 (the label's not counted, which had no names)");
+  named.columns.features = {"t", "u", "v"};
+  EXPECT_EQ(load_dataset(named).width(), 3u);
+  named = headed("n.csv", 2);
+  named.feature_names = three;
+  EXPECT_EQ(load_dataset(named).feature_names, (Words{"s", "t", "v"}));
+  DataSource bare = put("o.csv", 0, Label::kLast);
+  bare.feature_names = {"s", "t", "v"};
+  reading = {};
+  load_dataset(bare, &reading);
+  ASSERT_EQ(reading.warnings.size(), 1u);
+  EXPECT_NE(reading.warnings[0].find("in their order: columns 2, 3, 4 for s, t, v; where the "
+                                     "training set left out others"),
+            std::string::npos);
+  bare.columns.features = {"1", "2", "3"};
+  put_file(bare.features, table("", 12, [](int i) {
+             return decimal(i) + "," + decimal(i * i % 7) + "," + decimal(i * 5 % 11) + ",x";
+           }));
+  reading = {};
+  load_features(bare, &reading);
+  EXPECT_TRUE(reading.warnings.empty());
   put_file(other.features, table("", 12, [](int i) {
              return decimal(i) + "," + decimal(i * i % 7) + "," + decimal(i * 5 % 11);
            }));

@@ -608,6 +608,12 @@ TEST_F(Joining, MembersOfAnyNameByTheirTexts) {
   EXPECT_TRUE(said("x.npz': not used: labels"));
   EXPECT_TRUE(said("y.npz': not used: accession, features"));
   EXPECT_TRUE(said("rows go together by their places, not by member 'accession'"));
+  expect_data_error(
+      [&] {
+        load({{"ids", ids}}, {{"ids", npy_bytes(std::vector<std::string>{"s", "t", "u"})}});
+      },
+      "hold other values, as of other samples (the first are 'p' and 's'); without these members "
+      "rows go together by their places");
   // Numbers may be anything, texts that come again are nobody's, and sentences.
   for (const auto& [own, others] : {std::pair{numbers, numbers}, {twice, twice}}) {
     EXPECT_EQ(load({{"accession", own}}, {{"accession", others}}), by_place);
@@ -746,6 +752,37 @@ TEST_F(Joining, ByPlacesIsSaidWhereLabelsHaveIdentifiers) {
   EXPECT_TRUE(said("y.csv': rows go together by their places, not by column 1 ('id'): "));
   load("a,b\n0.5,1.5\n2.5,3.5\n", "id,label\np,u\np,v\n");
   EXPECT_FALSE(said("by their places"));
+  // Words of any name, and an index that does not count the rows; not sentences.
+  load("a,b\n0.5,1.5\n2.5,3.5\n", "accession,label\np,u\nq,v\n");
+  EXPECT_TRUE(said("y.csv': rows go together by their places, not by column 1 ('accession'): "));
+  load("a,b\n0.5,1.5\n2.5,3.5\n4.5,6.5\n", ",label\n7,u\n2,v\n5,v\n");
+  EXPECT_TRUE(said("y.csv': rows go together by their places, not by column 1"));
+  load("a,b\n0.5,1.5\n2.5,3.5\n4.5,6.5\n", ",label\n0,u\n1,v\n2,v\n");
+  EXPECT_FALSE(said("by their places"));
+  load("a,b\n0.5,1.5\n2.5,3.5\n", "text,label\np,u\nq,v\n");
+  EXPECT_FALSE(said("by their places"));
+}
+
+TEST_F(Joining, ValuesThatComeAgainInAnotherOrderAreWarnedOf) {
+  const auto load_of = [&](const char* own, const char* other, int kinds, bool moved,
+                           const std::string& word) {
+    std::string x = std::string(own) + ",a,b\n", y = std::string(other) + ",label\n";
+    for (int i = 0; i < 40; ++i) {
+      const auto value = [&](int of) { return word + std::to_string(100 + of % kinds * 7); };
+      x += value(i) + "," + std::to_string(i * i % 37 + 0.25) + "," +
+           std::to_string(i * 5 % 11 + 0.5) + "\n";
+      y += value(moved ? 39 - i : i) + (i % 2 ? ",u\n" : ",v\n");
+    }
+    load(x, y);
+    return std::any_of(reading_.warnings.begin(), reading_.warnings.end(), [](const auto& text) {
+      return text.find("hold the same values in another order") != std::string::npos;
+    });
+  };
+  EXPECT_TRUE(load_of("patient_id", "pid", 20, true, "p"));
+  EXPECT_TRUE(load_of("patient_id", "pid", 20, true, ""));
+  EXPECT_TRUE(load_of("subject", "ward", 20, true, "p"));
+  EXPECT_FALSE(load_of("patient_id", "pid", 20, false, "p"));
+  EXPECT_FALSE(load_of("patient_id", "pid", 5, true, "p"));
 }
 
 TEST_F(Joining, ColumnsOfAnotherSetByTheirNames) {

@@ -132,10 +132,10 @@ void decrypt_model_to(const DecryptOptions& options, const OwnerFolder& keys,
          << " makes it what they judged\n";
   tell_config(options, report, text);
   if (!options.transcript.empty()) {
-    const std::string training = transcript_fingerprint(*expected.transcript);
-    report.update({{"transcript", options.server}, {"training", training}});
+    const std::string fingerprint = transcript_fingerprint(*expected.transcript);
+    report.update({{"transcript", options.server}, {"training", fingerprint}});
     text << "the model is the one of the transcript that the server " << options.server
-         << " signed, of the training " << training
+         << " signed, of the training " << fingerprint
          << ": 'blindtuner-server audit' computes its steps again, and names the one that it did\n";
   }
   tell_data(keys, opened.file.data, options.told.trained_on, "training", "--trained-on", report,

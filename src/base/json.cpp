@@ -20,7 +20,8 @@ using nlohmann::json;
 /// Meets everything that the text holds, before any of it is kept.
 class Guard final : public nlohmann::json_sax<json> {
  public:
-  explicit Guard(const std::string& where) : where_(where) {}
+  Guard(const std::string& where, std::size_t max_values)
+      : where_(where), max_values_(max_values) {}
 
   bool null() override { return count(); }
   bool boolean(bool) override { return count(); }
@@ -47,8 +48,8 @@ class Guard final : public nlohmann::json_sax<json> {
 
  private:
   bool count() {
-    if (++values_ > kMaxJsonValues)
-      throw DataError(where_ + ": more than " + std::to_string(kMaxJsonValues) +
+    if (++values_ > max_values_)
+      throw DataError(where_ + ": more than " + std::to_string(max_values_) +
                       " values and names in its JSON");
     if (values_ % 4096 == 0) throw_if_interrupted();
     return true;
@@ -66,15 +67,15 @@ class Guard final : public nlohmann::json_sax<json> {
   }
 
   const std::string& where_;
-  std::size_t values_ = 0;
+  std::size_t max_values_, values_ = 0;
   std::vector<std::unordered_set<std::string>> names_;  // of what is open; none in a list
 };
 
 }  // namespace
 
-json parse_json(std::string_view text, const std::string& where) {
+json parse_json(std::string_view text, const std::string& where, std::size_t max_values) {
   // Twice: the library's own callback takes quadratic time in a list of objects.
-  Guard guard(where);
+  Guard guard(where, max_values);
   json::sax_parse(text, &guard);
   return json::parse(text);
 }

@@ -24,9 +24,10 @@ inline constexpr std::size_t kMaxJsonValues = std::size_t{1} << 24;
 inline constexpr std::uint64_t kMaxJsonBytes = std::uint64_t{1} << 28;
 
 /// One JSON text with nothing behind it, in UTF-8. Refused, besides what is no JSON: more than the
-/// maxima above, a name that is twice in one object (readers disagree on which of the two counts),
-/// numbers that a double cannot hold. `where` opens every message. Throws DataError.
-nlohmann::json parse_json(std::string_view text, const std::string& where);
+/// maxima above, or than `max_values`, a name that is twice in one object (readers disagree on which of the two
+/// counts), numbers that a double cannot hold. `where` opens every message. Throws DataError.
+nlohmann::json parse_json(std::string_view text, const std::string& where,
+                          std::size_t max_values = kMaxJsonValues);
 /// The same out of a regular file of at most `max_bytes`. Throws DataError.
 nlohmann::json read_json(const std::filesystem::path& path,
                          std::uint64_t max_bytes = kMaxJsonBytes);

@@ -59,16 +59,16 @@ StudyExchange::StudyExchange(std::shared_ptr<Channel> channel, fs::path folder, 
 
 bool StudyExchange::there(const std::string& name) { return channel_->find(name) != nullptr; }
 
-std::optional<std::string> StudyExchange::text_there(const std::string& name) {
+std::optional<std::string> StudyExchange::text_there(const std::string& name, std::uint64_t most) {
   if (left_) return std::nullopt;
   const std::unique_ptr<ByteSource> source = channel_->find(name);
-  return source ? read_text(*source) : std::nullopt;
+  return source ? read_text(*source, most) : std::nullopt;
 }
 
 std::optional<SignedMessage> StudyExchange::find(const std::string& name,
                                                  const PublicSigningKey* key) {
   if (const auto read = read_.find(name); read != read_.end()) return read->second;
-  const std::optional<std::string> text = text_there(name);
+  const std::optional<std::string> text = text_there(name, max_message_bytes(name));
   if (!kept(name)) {
     if (!text) return std::nullopt;
     return parse_message(*text, channel_->place(name));
@@ -87,14 +87,14 @@ std::optional<SignedMessage> StudyExchange::find(const std::string& name,
     throw DataError(where + ": another message than '" + from + "' has sent before" + kept_in +
                     (key != nullptr ? ", and signed by it, too: it says two things" : ""));
   }
-  read_.emplace(name, out);
+  if (before.size() <= kMaxShortMessageBytes) read_.emplace(name, out);
   return out;
 }
 
 void StudyExchange::keep(const std::string& name, const SignedMessage& message) {
   if (!changes_ || kept(name)) return;
   // The very bytes that are there: what was signed, and the envelope that it came in.
-  const std::optional<std::string> text = text_there(name);
+  const std::optional<std::string> text = text_there(name, max_message_bytes(name));
   if (!text || parse_message(*text, message.where).bytes != message.bytes)
     throw DataError(channel_->place(name) + ": was changed while it was read");
   write_file_atomically(folder_ / "seen" / name, std::string_view(*text));

@@ -76,7 +76,8 @@ class StudyExchange {
 
  private:
   std::string own_words(const std::string& name) const;
-  std::optional<std::string> text_there(const std::string& name);
+  std::optional<std::string> text_there(const std::string& name,
+                                        std::uint64_t most = kMaxMessageBytes);
   /// key: whose message it is, to tell one that says two things from what others have damaged.
   std::optional<SignedMessage> find(const std::string& name, const PublicSigningKey* key);
 
@@ -85,7 +86,7 @@ class StudyExchange {
   FileLock lock_;
   bool changes_, left_ = false;
   std::optional<std::uint64_t> session_;       // of who only looks, where it has entered one
-  std::map<std::string, SignedMessage> read_;  // kept, and held to what is there
+  std::map<std::string, SignedMessage> read_;  // of the short ones: kept, and held to what is there
 };
 
 }  // namespace blindtuner::party

@@ -41,7 +41,7 @@ std::string signed_text(const StudyMessage& message, const SigningKey& key) {
                                              {"session", message.session},
                                              {"body", message.body}});
   std::string text = sign_text(bytes, "message", kMessageDomain, key);
-  require(text.size() <= kMaxMessageBytes, "a message of a study is short");
+  require(text.size() <= max_message_bytes(message.kind), "a message of a study is short");
   return text;
 }
 
@@ -51,7 +51,7 @@ SignedMessage parse_message(std::string_view text, const std::string& where) {
   SignedText line = parse_signed_text(text, "message", where);
   out.bytes = std::move(line.text);
   out.signature = line.signature;
-  const nlohmann::json inner = parse_json(out.bytes, where);
+  const nlohmann::json inner = parse_json(out.bytes, where, kMaxMessageValues);
   const JsonIn in(inner, where);
   require_members(in, {"kind", "from", "study", "session", "body"});
   out.message.kind = word(in, "kind", is_kind);
@@ -64,13 +64,13 @@ SignedMessage parse_message(std::string_view text, const std::string& where) {
   return out;
 }
 
-std::optional<std::string> read_text(ByteSource& source) {
+std::optional<std::string> read_text(ByteSource& source, std::uint64_t most) {
   std::string out;
   std::array<std::uint8_t, 65536> part{};
   while (const std::size_t got = source.read_some(part)) {
-    if (out.size() + got > kMaxMessageBytes)
-      throw DataError(source.name() + ": more than the " + std::to_string(kMaxMessageBytes) +
-                      " bytes that a message of a study has at most");
+    if (out.size() + got > most)
+      throw DataError(source.name() + ": more than the " + std::to_string(most) +
+                      " bytes that such a message of a study has at most");
     out.append(reinterpret_cast<const char*>(part.data()), got);
   }
   if (out.empty() || out.back() != '\n') return std::nullopt;
@@ -108,6 +108,11 @@ std::string study_record_name(const std::string& kind, std::uint64_t session,
   if (session != 0) out += "-s" + std::to_string(session);
   if (!from.empty()) out += "-" + from;
   return out;
+}
+
+std::uint64_t max_message_bytes(std::string_view name) {
+  const std::string_view first = name.substr(0, name.find('-'));
+  return first == "draft" || first == "rows" ? kMaxMessageBytes : kMaxShortMessageBytes;
 }
 
 }  // namespace blindtuner::records

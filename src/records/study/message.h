@@ -29,8 +29,11 @@
 namespace blindtuner::records {
 using namespace io;
 
-/// Of a message's file.
-inline constexpr std::uint64_t kMaxMessageBytes = std::uint64_t{1} << 24;
+/// Of a message's file; of all but the draft and what an owner says of its rows, where every column may have a word.
+inline constexpr std::uint64_t kMaxMessageBytes = std::uint64_t{1} << 24,
+                               kMaxShortMessageBytes = std::uint64_t{1} << 16;
+/// Values and names of a message: two for each of the most columns there are.
+inline constexpr std::size_t kMaxMessageValues = std::size_t{1} << 21;
 inline constexpr std::uint64_t kMaxSession = 1000000;
 inline constexpr std::string_view kServerName = "server";
 
@@ -58,8 +61,8 @@ struct SignedMessage {
 /// `where` opens every message. Throws DataError.
 SignedMessage parse_message(std::string_view text, const std::string& where);
 /// The text of a small file; none as long as it does not end with a line feed: somebody still copies it. Throws DataError
-/// beyond kMaxMessageBytes.
-std::optional<std::string> read_text(ByteSource& source);
+/// beyond `most` bytes.
+std::optional<std::string> read_text(ByteSource& source, std::uint64_t most = kMaxMessageBytes);
 
 /// What a message must be.
 struct ExpectedMessage {
@@ -78,5 +81,7 @@ bool is_signed(const SignedMessage& message, const PublicSigningKey& key);
 /// The name of a message or large record in the exchange: "join-clinic-a", "nonce-s2-clinic-a"; without a party "draft".
 std::string study_record_name(const std::string& kind, std::uint64_t session,
                               const std::string& from);
+/// Of the file of a message of this name, or of any of this kind. Whoever hears keeps those of 18 parties, of a dozen kinds.
+std::uint64_t max_message_bytes(std::string_view name);
 
 }  // namespace blindtuner::records

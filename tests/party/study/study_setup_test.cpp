@@ -526,6 +526,21 @@ TEST_F(StudySetup, DifferentManifestsNameWhoDiffers) {
   }
 }
 
+TEST_F(StudySetup, NobodyKeepsALongMessageOfOneWhoHasNothingToSay) {
+  use({"a", "b"});
+  create();
+  run(all(), [&] { return fs::exists(exchange("agree-b")); });
+  const std::string agree = text(exchange("agree-b"));
+  fs::remove(own("a", "seen") / "agree-b");
+  put(exchange("agree-b"), std::string(kMaxShortMessageBytes, ' ') + agree);
+  EXPECT_NE(complaint("a").find("agree-b': more than the 65536 bytes that such a message"),
+            std::string::npos);
+  EXPECT_FALSE(fs::exists(own("a", "seen") / "agree-b"));
+  put(exchange("agree-b"), std::string(kMaxShortMessageBytes - agree.size(), ' ') + agree);
+  run(all());
+  EXPECT_TRUE(fs::exists(exchange("ready-s1-server")));
+}
+
 TEST_F(StudySetup, MessagesOfOthersAndOfEarlierSessionsAreRefused) {
   use({"a", "b"});
   create();

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "features/data/test_files.h"
 #include "io/memory_stream.h"
 
 namespace blindtuner::records {
@@ -116,6 +117,36 @@ TEST(StudyMessage, IsWaitedForUntilItsLastByteIsThere) {
   EXPECT_EQ(read(""), std::nullopt);
   EXPECT_EQ(read(std::string(kMaxMessageBytes - 1, ' ') + "\n")->size(), kMaxMessageBytes);
   EXPECT_THROW((void)read(std::string(kMaxMessageBytes, ' ') + "\n"), DataError);
+}
+
+TEST(StudyMessage, TakesTheMemoryOfTwoValuesForEveryColumn) {
+  const std::string signature(128, '0');
+  const auto with = [&](std::size_t lists) {
+    std::string body = R"({\"x\":[[])";
+    for (std::size_t i = 1; i < lists; ++i) body += ",[]";
+    return R"({"message":"{\"body\":)" + body +
+           R"(]},\"from\":\"a\",\"kind\":\"rows\",\"session\":1,\"study\":\")" +
+           std::string(64, '0') + R"(\"}","signature":")" + signature + "\"}\n";
+  };
+  constexpr std::size_t kMemory = std::size_t{1} << 29,
+                        kOthers = 13;  // the list, its name, body, ...
+  EXPECT_EQ(
+      within_memory(kMemory, [&] { (void)parse_message(with(kMaxMessageValues - kOthers), "x"); }),
+      "good");
+  EXPECT_EQ(within_memory(kMemory, [&] { (void)parse_message(with(kMaxMessageValues), "x"); }),
+            "x: more than 2097152 values and names in its JSON");
+}
+
+TEST(StudyMessage, OfManyBytesAreThoseThatHaveAWordOnEveryColumn) {
+  for (const char* name : {"draft", "rows", "rows-s12-a"})
+    EXPECT_EQ(max_message_bytes(name), kMaxMessageBytes) << name;
+  for (const char* name : {"join-a", "agree-draft", "nonce-commit-s2-rows", "ready-s1-server"})
+    EXPECT_EQ(max_message_bytes(name), kMaxShortMessageBytes) << name;
+  StudyMessage large = message();
+  large.body["nonce"] = std::string(kMaxShortMessageBytes, '0');
+  EXPECT_THROW((void)signed_text(large, SigningKey::generate()), ContractError);
+  large.kind = "rows";
+  EXPECT_NO_THROW((void)signed_text(large, SigningKey::generate()));
 }
 
 TEST(StudyMessage, RecordsAreCalledByKindSessionAndParty) {

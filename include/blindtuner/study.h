@@ -144,7 +144,7 @@ class Study {
   // Of owners with different columns, whom the model serves together: each makes its part of the scores of rows that all have, and
   // whoever has all parts adds them up. `identifiers`: as StudyContribution has them.
 
-  /// Writes this owner's part, an .npz. Whoever has it learns as many linear functions of each row's columns as there are
+  /// Writes this owner's part, an .npz, in the place of nothing that a study or keys have. Whoever has it learns as many linear functions of each row's columns as there are
   /// classes.
   void save_partial_scores(const std::filesystem::path& file, const DataSet& rows,
                            const std::vector<std::string>& identifiers = {});

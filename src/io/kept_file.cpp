@@ -29,6 +29,16 @@ std::string told_by_name(const std::string& name) {
   return {};
 }
 
+// party/study/exchange.h: what a party of a study has said and heard, and what it keeps beside them.
+std::string told_by_place(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_regular_file(path, error)) return {};
+  for (const fs::path& folder : {path.parent_path(), path.parent_path().parent_path()})
+    if (fs::is_directory(folder / "said", error) && fs::is_directory(folder / "seen", error))
+      return "a record of a study";
+  return {};
+}
+
 // secret/ledger.h, party/owner/sealed_record.h, base/signature.h
 std::string told_by_contents(const fs::path& path) {
   const auto kind = file_kind(path);
@@ -50,7 +60,8 @@ std::string kept_by_owner(const fs::path& path) {
   // A ledger that nothing is in yet is one by its name alone.
   const fs::path target = fs::weakly_canonical(path, error);
   for (const std::string& told : {told_by_contents(path), told_by_name(path.filename().string()),
-                                  error ? std::string() : told_by_name(target.filename().string())})
+                                  error ? std::string() : told_by_name(target.filename().string()),
+                                  error ? std::string() : told_by_place(target)})
     if (!told.empty()) return told;
   return {};
 }

@@ -7,8 +7,8 @@
 namespace blindtuner::io {
 
 /// What a file of these first bytes is to an owner, who cannot make it again, or one of this name: "a secret key",
-/// "evaluation keys", "the ledger of keys", "a record of keys", "a signing key", "a folder's lock"; "what cannot be read",
-/// which may be any of them. Links are followed. Empty for other files, and where nothing is.
+/// "evaluation keys", "the ledger of keys", "a record of keys", "a signing key", "a folder's lock", "a record of a study" for
+/// whatever is in the folder of one of its parties; "what cannot be read", which may be any of them. Links are followed. Empty for other files, and where nothing is.
 std::string kept_by_owner(const std::filesystem::path& path);
 
 /// Whoever writes a file where a caller says calls this first. Throws DataError for what kept_by_owner() names, and for the

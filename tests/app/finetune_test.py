@@ -422,6 +422,16 @@ class Finetune(unittest.TestCase):
             self.refused(bare, "cannot open '/dev/null'")
         else:
             print(f"SKIPPED: a /dev of its own, {bare.stderr.strip()}")
+        # What is put in place together is on one file system, and that is found out before the training.
+        (self.folder / "apart" / "rounds").mkdir(parents=True)
+        apart = [self.folder / "apart" if word == self.out else word for word in self.finetune()]
+        self.assertNotEqual(apart, self.finetune())
+        mounted = subprocess.run(["unshare", "-m", "sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"',
+                                  self.folder / "apart" / "rounds", *map(str, apart)], capture_output=True, text=True)
+        if mounted.stderr.startswith(("unshare", "mount")):
+            print(f"SKIPPED: a file system of its own, {mounted.stderr.strip()}")
+        else:
+            self.refused(mounted, "rounds': is on another file system than", "apart'")
         script = self.folder / "script"
         script.write_text("#!/bin/sh\necho blindtuner-server 0.0.1\n")
         for server, words in ((self.folder / "gone", ["cannot start", "gone"]),

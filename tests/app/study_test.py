@@ -104,6 +104,12 @@ class Study(Base):
                       hashlib.sha256((self.folder / "train.json").read_bytes()).hexdigest()):
             self.assertIn("NOTE: " + words, said)
             self.assertIn(words, self.good(OWNER, "study", "status", "--folder", self.folder / "two", INSECURE).stdout)
+        # What another study's folder keeps is no command's output.
+        for kept in ("study.json", "identity", "said/join-north"):
+            before = (self.folder / "north" / kept).read_bytes()
+            self.refused(run(OWNER, "whiten", "--features", self.folder / "none.npy", "--out", self.folder / "north" / kept),
+                         f"{kept}': holds a record of a study", "expected another name")
+            self.assertEqual((self.folder / "north" / kept).read_bytes(), before)
         lab = ("--folder", self.folder / "lab")
         joined = json.loads(self.good(OWNER, "study", "join", *lab, "--exchange", self.folder / "other", "--owner", "lab",
                                       INSECURE, "--json").stdout)

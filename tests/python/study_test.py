@@ -244,6 +244,12 @@ class Studies(unittest.TestCase):
         mine, theirs = np.arange(40), np.arange(49, 9, -1)
         part = self.folder / "south.npz"
         south.save_partial_scores(part, Frame(["c", "b"], x[theirs, :0:-1]), identifiers=theirs)
+        # Nor in the place of what the study or its keys have.
+        for kept in sorted(path for path in (self.folder / "south").rglob("*") if path.is_file()):
+            before = kept.read_bytes()
+            with self.subTest(kept=kept), self.assertRaisesRegex(bt.DataError, "expected another name"):
+                south.save_partial_scores(kept, x[theirs, :0:-1], identifiers=theirs)
+            self.assertEqual(kept.read_bytes(), before)
         scores, rows = north.combine_scores(x[mine, :1], [part], identifiers=mine)
         self.assertEqual((sorted(rows.tolist()), scores.problems), (list(range(10, 40)), []))
         self.assertEqual(list(north.made_), ["south"])

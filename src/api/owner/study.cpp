@@ -14,6 +14,7 @@
 #include "base/path.h"
 #include "base/secret_bytes.h"
 #include "features/samples/class_names.h"
+#include "io/kept_file.h"
 #include "learn/reference/metrics.h"
 #include "party/owner/study/gain.h"
 #include "party/owner/study/leaving_out.h"
@@ -424,6 +425,7 @@ void Study::save_partial_scores(const fs::path& file, const DataSet& rows,
   State& s = state();
   const UseContext use(s.context);
   const features::Dataset given = s.scored(rows, identifiers);
+  io::require_replaceable(file);
   s.at_work({}, [&](auto& p) {
     party::save_partial_scores(file, party::partial_scores(p.owner, p.training, given));
   });

@@ -1,5 +1,7 @@
 #include "app/owner/run_folder.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
@@ -291,7 +293,20 @@ void RunFolder::require_ours(const std::string& name, const RunFiles& earlier) c
       "move it away, or give another --out");
 }
 
+/// Results take their places as links to those of `run.finished`.
+void RunFolder::require_one_file_system() const {
+  struct stat all {
+  }, rounds{};
+  if (::stat(out_.c_str(), &all) == 0 && ::stat((out_ / kRounds).c_str(), &rounds) == 0 &&
+      all.st_dev != rounds.st_dev)
+    throw DataError(quoted_path(out_ / kRounds) + ": is on another file system than " +
+                    quoted_path(out_) +
+                    ", where results are put in place together, which takes one; unmount it, or "
+                    "give another --out");
+}
+
 void RunFolder::require_replaceable() const {
+  require_one_file_system();
   const RunFiles earlier = earlier_results();
   std::vector<std::string> all = names(features_);
   all.push_back(record_name());
@@ -365,6 +380,7 @@ void RunFolder::put_in_place(const RunList& made) {
   const InterruptDeferred whole;
   const RunFiles earlier = earlier_results();
   if (earlier == made.files) return;
+  require_one_file_system();
   if (earlier != made.replaces)
     throw DataError(quoted_path(finished_) +
                     ": was made to replace other results than there are now in " +

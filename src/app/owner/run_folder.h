@@ -77,6 +77,7 @@ class RunFolder {
  private:
   RunFiles earlier_results() const;
   void require_ours(const std::string& name, const RunFiles& earlier) const;
+  void require_one_file_system() const;
   void require_replaceable() const;
   void tell_what_was_shared() const;
   RunList list_of_made() const;

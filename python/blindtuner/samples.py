@@ -32,6 +32,17 @@ def _is_number(kind):
     return None if of_numpy == "O" else of_numpy in "fiubc"
 
 
+def _require_told_apart(values, column):
+    """DataError where whole numbers of a column differ and are one in double precision, as in a table."""
+    values = np.asarray(values)
+    if values.dtype.kind in "iu" and values.size > 0:
+        least, most = values.min(), values.max()
+        if least != most and np.float64(least) == np.float64(most):
+            raise _core.DataError(f"features: column {column}: double precision makes its whole numbers beyond 2^53 one: "
+                                  "subtract an offset first, such as the smallest value, from all sets alike, or leave the "
+                                  "column out")
+
+
 def numbers(X):
     """X, a frame, or what an array can be made of, if it has numbers alone; what is missing passes."""
     require_unmasked(X, "features", "a number each")
@@ -49,4 +60,7 @@ def numbers(X):
         wrong = [type(value).__name__ for value in np.asarray(X, object).flat if isinstance(value, _NO_NUMBERS)]
     if wrong:
         raise _core.DataError(f"features: some are of {wrong[0]}, which is no number: expected a number each")
+    named = hasattr(X, "columns") and hasattr(X, "dtypes")
+    for column, values in ((name, X[name]) for name in X.columns) if named else enumerate(np.atleast_2d(array).T):
+        _require_told_apart(values, column)
     return X

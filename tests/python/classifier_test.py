@@ -136,6 +136,11 @@ class Estimator(unittest.TestCase):
             # Times, of which single precision keeps steps of 128 seconds.
             with self.assertRaisesRegex(blindtuner.DataError, "column 1: values near 1.7e\\+09 that vary by .* single precision keeps steps of 128"):
                 small(folder=folder).fit(x + [0, 1.7e9, 0, 0], y)
+            # Numbers that are one in double precision, and may be what tells the classes apart.
+            large = np.column_stack([y, 2**60 + y])
+            for values in (large, large.tolist(), large.astype(np.uint64)):
+                with self.assertRaisesRegex(blindtuner.DataError, "column 1: double precision makes its whole numbers beyond 2\\^53 one"):
+                    small(folder=folder).fit(values, y)
             # Texts, dates, and what a mask hides, of all of which numpy makes numbers.
             hidden = np.arange(len(x)) == 3
             for values in (x.astype(str), x.astype(str).astype(object), x.astype("S").astype(object), x.astype("M8[s]"),

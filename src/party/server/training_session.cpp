@@ -28,12 +28,23 @@ TrainingSession::TrainingSession(TrainingTask task)
       run_(fresh_key_id()) {
   require_fit(*task_.keys, bootstrapper_);
   if (task_.resume && task_.checkpoints)
-    if (const auto last = task_.checkpoints->last())
-      restore(read_checkpoint(*last, task_.keys->set), last->name());
+    if (const auto last = task_.checkpoints->last()) restore(read_last(*last), last->name());
   if (task_.validation)
     rounds_.emplace(task_.keys, *task_.validation,
                     validation_steps(task_.config, task_.data->data.layout.samples), run_,
                     done() > 0);
+}
+
+CheckpointFile TrainingSession::read_last(ByteSource& source) const {
+  try {
+    return read_checkpoint(source, task_.keys->set);
+  } catch (const SecurityError&) {
+    throw;
+  } catch (const DataError& error) {
+    if (!task_.replaces_others) throw;
+    throw DataError(error.what() + std::string("; without that file the training begins anew, and "
+                                               "ends with the same model"));
+  }
 }
 
 void TrainingSession::restore(CheckpointFile kept, const std::string& name) {

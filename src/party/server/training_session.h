@@ -85,6 +85,7 @@ class TrainingSession {
   bool step(const TrainingEvents& events, TrainingOutcome& out);
   bool ask(const TrainingEvents& events, TrainingOutcome& out);
   void keep_checkpoint();
+  CheckpointFile read_last(ByteSource& source) const;
   void restore(CheckpointFile kept, const std::string& name);
   TrainingState state() const { return {trainer_.done(), task_.config, task_.circuit->name}; }
 

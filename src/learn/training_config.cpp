@@ -1,5 +1,6 @@
 #include "learn/training_config.h"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <numbers>
@@ -244,12 +245,22 @@ void require_classes(const TrainingConfig& config, std::size_t of_keys) {
                     " classes, the keys were made for " + std::to_string(of_keys));
 }
 
-TrainingConfig for_places(TrainingConfig config, std::size_t rows, std::size_t places,
-                          std::size_t samples) {
-  require(rows >= 1 && samples >= 1 && samples <= places, "places of samples");
+TrainingConfig for_places(TrainingConfig config, std::size_t rows,
+                          std::span<const std::size_t> filled, bool by_batch) {
+  std::vector<std::size_t> before{0};  // samples in the blocks before each
+  for (const std::size_t samples : filled) {
+    require(samples <= rows, "no more samples in a block than places");
+    before.push_back(before.back() + samples);
+  }
+  const std::size_t places = filled.size() * rows;
+  require(before.back() >= 1, "blocks with samples");
   config.batch_size = (config.batch_size + rows - 1) / rows * rows;
-  if (samples == places) return config;
-  const double ratio = static_cast<double>(places) / static_cast<double>(samples);
+  if (before.back() == places) return config;
+  double ratio = static_cast<double>(places) / static_cast<double>(before.back());
+  for (const auto& [begin, count] :
+       by_batch ? batch_ranges(config, places) : std::vector<BatchRange>())
+    if (const std::size_t own = before[(begin + count) / rows] - before[begin / rows]; own > 0)
+      ratio = std::min(ratio, kMostOfRate * static_cast<double>(count) / static_cast<double>(own));
   config.learning_rate *= ratio;
   config.l2 /= ratio;
   return config;

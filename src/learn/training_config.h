@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -94,10 +95,12 @@ struct BatchRange {
   bool operator==(const BatchRange&) const = default;
 };
 
-/// A configuration for `places` places in blocks of `rows`, of which `samples` hold a sample and the others zero:
-/// batches of whole blocks, a rate and an l2 by which a step is that of a mean over samples.
-TrainingConfig for_places(TrainingConfig config, std::size_t rows, std::size_t places,
-                          std::size_t samples);
+/// A configuration for blocks of `rows` places each, of which so many hold a sample and the others zero: batches of whole
+/// blocks, a rate and an l2 by which a step is that of a mean over samples. One rate is for all batches: where some are fuller
+/// than others, none is stepped at more than kMostOfRate of the rate by its own samples, if it is `by_batch`.
+inline constexpr double kMostOfRate = 1.125;
+TrainingConfig for_places(TrainingConfig config, std::size_t rows,
+                          std::span<const std::size_t> filled, bool by_batch = true);
 
 /// The batch of every step: with first_batch_full all samples at step 0, otherwise (and afterwards)
 /// batches 0, 1, 2, .. in turn, beginning again when they run out. Throws DataError (validate, or

@@ -20,6 +20,17 @@ std::vector<std::size_t> OwnerCells::label_supers(const ProductLayout& layout) c
   return out;
 }
 
+std::vector<std::size_t> Arrangement::filled(const std::vector<bool>& without) const {
+  std::vector<std::size_t> out(layout.blocks());
+  for (std::size_t i = 0; i < owners.size(); ++i) {
+    if (!without.empty() && without[i]) continue;
+    // Of owners of columns each has all rows.
+    for (std::size_t k = 0; k < owners[i].blocks.size(); ++k)
+      out[owners[i].blocks[k]] = std::min(layout.rows(), owners[i].rows - k * layout.rows());
+  }
+  return out;
+}
+
 std::size_t most_arranged_rows(const ProductLayout& layout) {
   return std::min(kMaxSamples, kMaxArrangedBlocks * layout.rows());
 }

@@ -43,6 +43,8 @@ struct Arrangement {
   /// Samples that are data.
   std::size_t samples = 0;
 
+  /// Samples in every block, but for those of owners who are left out; `without` by owner, or none.
+  std::vector<std::size_t> filled(const std::vector<bool>& without = {}) const;
   /// Where an owner's column lies among the layout's.
   std::size_t column(std::size_t owner, std::size_t j) const {
     return owners[owner].first_group * layout.width + j;

@@ -149,7 +149,7 @@ StudyForecast make_study_forecast(const StudyRequest& r, const UnitCosts& costs)
   out.owners = r.owners;
   out.samples = r.samples;
   out.run = make_forecast(
-      {r.parameters, l, for_places(r.config, l.rows(), l.samples, r.samples), r.circuit}, costs);
+      {r.parameters, l, for_places(r.config, l.rows(), arrangement.filled()), r.circuit}, costs);
   // A key has the layout of a batch in its record, which is as long as any.
   const StudyKeyList list(r.parameters, l, r.owners, Seed{}, KeyId{});
   forecast_sizes(out, r, arrangement, list);

@@ -133,7 +133,7 @@ TEST_P(JointTraining, FollowsTheClearRun) {
   }
   if (study.split != Split::kNone) {
     layout = arrangement.layout;
-    config = for_places(config, layout.rows(), layout.samples, arrangement.samples);
+    config = for_places(config, layout.rows(), arrangement.filled());
   }
   const Bootstrapper bootstrapper(o.parameters,
                                   EncryptedTrainer::bootstrap_shape(p, layout, config));

@@ -247,6 +247,36 @@ TEST(TrainingConfig, Batches) {
   EXPECT_THROW(batch_ranges(c, 0), DataError);
 }
 
+TEST(TrainingConfig, OneRateForBlocksThatAreNotAllFull) {
+  TrainingConfig c;
+  c.batch_size = 8;
+  c.steps = 6;
+  c.learning_rate = 2;
+  c.l2 = 0.5;
+  c.first_batch_full = false;
+  const auto rate = [&](const std::vector<std::size_t>& filled) {
+    const TrainingConfig out = for_places(c, 4, filled);
+    EXPECT_EQ(out.batch_size, 8u);
+    EXPECT_DOUBLE_EQ(out.l2 * out.learning_rate, c.l2 * c.learning_rate);
+    return out.learning_rate / c.learning_rate;
+  };
+  EXPECT_EQ(rate({4, 4, 4, 4}), 1);
+  // As in a mean over samples, where batches are alike.
+  EXPECT_EQ(rate({4, 2, 2, 4}), 16.0 / 12);
+  EXPECT_EQ(rate({1, 1}), 4);
+  EXPECT_DOUBLE_EQ(rate({4, 4, 4, 3}), 16.0 / 15);
+  // Where they are not, by the fullest; those without a sample take no step.
+  EXPECT_EQ(rate({4, 4, 1, 1}), kMostOfRate);
+  EXPECT_EQ(rate({4, 3, 0, 0}), kMostOfRate * 8 / 7);
+  EXPECT_EQ(for_places(c, 4, std::vector<std::size_t>{4, 4, 1, 1}, false).learning_rate, 3.2);
+  c.steps = 1;
+  EXPECT_EQ(rate({1, 1, 4, 4}), 16.0 / 10);  // the one batch of its steps
+  c.first_batch_full = true;
+  EXPECT_EQ(rate({4, 4, 1, 1}), 16.0 / 10);
+  c.batch_size = 5;  // whole blocks
+  EXPECT_EQ(for_places(c, 4, std::vector<std::size_t>{4, 4}).batch_size, 8u);
+}
+
 TEST(TrainingConfig, Schedules) {
   TrainingConfig c;
   c.learning_rate = 8;

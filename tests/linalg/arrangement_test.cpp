@@ -73,6 +73,23 @@ TEST(Arrangement, RowsOfAllOwnersMixInEveryBatch) {
     }
 }
 
+TEST(Arrangement, BlocksAreAsFullAsTheirOwnersRowsFillThem) {
+  const std::vector<std::size_t> rows{65, 0, 128, 7};
+  const Arrangement a = arrange_rows(parameters(), rows, 20, 10, 8, 2);
+  std::vector<std::size_t> filled = a.filled();
+  ASSERT_EQ(filled.size(), a.layout.blocks());
+  EXPECT_EQ(filled[a.owners[0].blocks[0]], 64u);
+  EXPECT_EQ(filled[a.owners[0].blocks[1]], 1u);
+  EXPECT_EQ(filled[a.owners[3].blocks[0]], 7u);
+  EXPECT_EQ(std::accumulate(filled.begin(), filled.end(), std::size_t{0}), 200u);
+  filled = a.filled({true, false, false, false});
+  EXPECT_EQ(filled[a.owners[0].blocks[0]] + filled[a.owners[0].blocks[1]], 0u);
+  EXPECT_EQ(std::accumulate(filled.begin(), filled.end(), std::size_t{0}), 135u);
+  const Arrangement columns =
+      arrange_columns(parameters(), 70, std::vector<std::size_t>{3, 4}, 1, 2, 8);
+  EXPECT_EQ(columns.filled(), (std::vector<std::size_t>{64, 6}));
+}
+
 TEST(Arrangement, LabelsAreWhereBlocksAre) {
   // Four blocks in a super-block; twelve in batches of four: a super-block each.
   const Arrangement a = arrange_rows(parameters(), std::vector<std::size_t>{64, 640}, 20, 10, 8, 4);

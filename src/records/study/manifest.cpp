@@ -217,6 +217,7 @@ nlohmann::json to_json(const StudyDraft& d) {
                         {"results", 1}};
   if (d.layout == StudyDraft::Layout::kColumns) out["labels"] = d.labels;
   if (d.identifiers) out["identifiers"] = true;
+  if (d.rate_by_batch) out["rate_by_batch"] = true;
   if (!d.recipient.empty()) {
     out["recipient"] = d.recipient;
     out["readers"] = d.recipient_alone ? "recipient" : "all";
@@ -232,7 +233,7 @@ StudyDraft draft_from_json(const JsonIn& in) {
       in,
       {"name", "owners", "coordinator", "classes", "layout", "columns", "column_names",
        "parameters", "training", "circuit", "whitening", "encoder", "threshold", "results"},
-      {"labels", "epsilon", "recipient", "readers", "identifiers", "validation"});
+      {"labels", "epsilon", "recipient", "readers", "identifiers", "rate_by_batch", "validation"});
   StudyDraft d;
   in.take("name", d.name);
   in.take("owners", d.owners);
@@ -248,6 +249,7 @@ StudyDraft draft_from_json(const JsonIn& in) {
   in.take("column_names", d.column_names);
   in.take("labels", d.labels);
   in.take("identifiers", d.identifiers);
+  d.rate_by_batch = in.has("rate_by_batch") && in.at("rate_by_batch").as<bool>();
   in.take("parameters", d.parameters);
   d.config = training_config_from_json(in.at("training").value());
   in.take("circuit", d.circuit);

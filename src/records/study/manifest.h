@@ -13,6 +13,8 @@
 //                  labels          of "columns" the owner who has the labels; not of "rows"
 //                  identifiers     true, of "columns" alone: rows are matched by their identifiers' keyed hashes
 //                                  (party/owner/study/row_matching.h); where it is not there they are in one order at all owners
+//                  rate_by_batch   true: no batch is stepped at more than 1.125 of the rate by its own rows (for_places()); where it is
+//                                  not there, one whose blocks are fuller than others' may be
 //                  parameters      name of a parameter set for as many owners
 //                  training        the configuration (learn/training_config.h)
 //                  circuit         name of the head's circuit
@@ -67,6 +69,7 @@ struct StudyDraft {
   std::vector<std::string> column_names;
   std::string labels;        ///< of kColumns
   bool identifiers = false;  ///< of kColumns
+  bool rate_by_batch = true;
   std::string parameters;
   TrainingConfig config;
   std::string circuit;

@@ -83,7 +83,7 @@ struct Study {
                                    (config.batch_size * kWidth + parameters->small_ring().n() - 1) /
                                        parameters->small_ring().n());
     const ProductLayout& l = run.arrangement.layout;
-    run.config = for_places(config, l.rows(), l.samples, run.arrangement.samples);
+    run.config = for_places(config, l.rows(), run.arrangement.filled());
     run.circuit = &find_circuit({.head = "softmax", .range = 12}, config.classes);
     run.data = {5};
     run.sizes = {1, 1, std::sqrt(1.0 + kColumns)};
@@ -298,7 +298,7 @@ TEST(RoundsNoise, IsWhatTheDocumentsSay) {
     run.config.steps = 2 * rounds + 1;
     run.config.batch_size = 4096;
     run.config.learning_rate = rate;
-    run.config = for_places(run.config, shape.rows(), run.arrangement.layout.samples, 60000);
+    run.config = for_places(run.config, shape.rows(), run.arrangement.filled());
     run.circuit = &find_circuit({}, static_cast<int>(classes));
     run.sizes = {1, 1, std::sqrt(257.0)};
     run.own.resize(3);

@@ -140,6 +140,9 @@ TEST(StudyDraft, IsReadAsItWasWritten) {
     return to_json(draft_from_json(JsonIn(json, "'x'")));
   };
   EXPECT_EQ(again(d), to_json(d));
+  nlohmann::json earlier = to_json(d);
+  EXPECT_EQ(earlier.erase("rate_by_batch"), 1u);
+  EXPECT_FALSE(draft_from_json(JsonIn(earlier, "'x'")).rate_by_batch);
   d.whitening = StudyDraft::Whitening::kPooled;
   d.whitening_file = {};
   EXPECT_FALSE(to_json(d).contains("epsilon"));

@@ -107,6 +107,10 @@ void report_study(const CommonOptions& common, StudyMember& member, const Advanc
               "run without --hold\n";
     else if (a.what == "data")
       text << "  its operator: give this owner's data with --features\n";
+    else if (a.what == kWithout)
+      text << "  its operator: nothing is sent from here that others, who go on without somebody, "
+              "could not go on "
+              "with; their word cannot be taken back, and takes this owner's\n";
     else
       text << "  " << (a.from.empty() ? "the coordinator" : a.from) << ": " << a.what
            << (a.state.empty() ? "" : ", which " + a.state) << "\n";
@@ -119,6 +123,9 @@ void report_study(const CommonOptions& common, StudyMember& member, const Advanc
   if (!fingerprint.empty())
     if (const std::string words_of_it = leaving_words(member); !words_of_it.empty())
       text << words_of_it << ": 'study run --without' says it here\n";
+  if (!fingerprint.empty())
+    if (const std::string words_of_it = lapsed_words(member); !words_of_it.empty())
+      text << words_of_it << "\n";
   if (!fingerprint.empty() && where.kind == Advance::Kind::kWaits)
     if (const std::string words_of_it = split_words(member); !words_of_it.empty()) {
       report["split"] = words_of_it;

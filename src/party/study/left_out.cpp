@@ -14,6 +14,15 @@ bool among(std::span<const std::string> names, const std::string& name) {
   return std::ranges::find(names, name) != names.end();
 }
 
+/// Whether the server has said a model of all owners' data, as its transcript has it: then others have said too late that they go
+/// on without some.
+bool has_trained_on_all(StudyMember& member) {
+  const StudyDraft& draft = member.manifest().draft;
+  if (!missing_of(member, nullptr, kDataCommit, draft.owners).empty()) return false;
+  const std::optional<Transcript> said = transcript_of_server(member);
+  return said && said->data == data_contents_of(member, draft.owners);
+}
+
 /// Where nobody can be left out nothing of it is read.
 bool possible(const StudyDraft& draft) {
   return draft.by_threshold() && draft.layout == StudyDraft::Layout::kRows;
@@ -83,22 +92,57 @@ std::optional<LeftOut> left_out(StudyMember& member) {
     if (found) throw DataError("two sets of owners go on without each other: nothing is");
     found = out;
   }
+  if (found && found->from == Stage::kData && has_trained_on_all(member)) return std::nullopt;
   return found;
 }
 
-std::string leaving_words(StudyMember& member) {
+bool has_lapsed(StudyMember& member, const LeftOut& out) {
+  const StudyManifest& manifest = member.manifest();
+  const auto says = [&](const std::string& party, const char* kind) {
+    return member.exchange().hear(manifest, kind, member.session_number(), party).has_value();
+  };
+  if (left_out(member)) return false;
+  if (says(std::string(kServerName), kModel)) return true;
+  if (out.from == Stage::kData)
+    return missing_of(member, kDataRecord, kDataCommit, out.owners).empty();
+  return std::ranges::any_of(others_than(manifest.draft, out.owners), [&](const auto& other) {
+    if (says(other, kWithout)) return false;
+    return says(other, kStatsAnswer) ||
+           (out.from == Stage::kRows && (says(other, kStatsCommit) || says(other, kDataCommit)));
+  });
+}
+
+namespace {
+
+/// "'a', 'b' DO without 'c'" of all that was said and does not hold, has lapsed or not; `one`, `several`: what is said of whom.
+std::string words_without(StudyMember& member, bool lapsed, const char* one, const char* several) {
   const StudyDraft& draft = member.manifest().draft;
   if (!possible(draft) || left_out(member)) return {};
   std::map<std::vector<std::string>, std::vector<std::string>> who;  // by whom they go on without
   for (const std::string& owner : draft.owners)
-    if (const std::optional<LeftOut> out = said_without(member, owner))
+    if (const std::optional<LeftOut> out = said_without(member, owner);
+        out && has_lapsed(member, *out) == lapsed)
       who[out->owners].push_back(owner);
   std::string words;
   for (const auto& [out, owners] : who)
     words += (words.empty() ? "" : "; ") + quoted_names(owners) +
-             (owners.size() > 1 ? " go" : " goes") + " on without " + quoted_names(out) +
-             " once all others have said so";
+             (owners.size() > 1 ? several : one) + " without " + quoted_names(out);
   return words;
+}
+
+}  // namespace
+
+std::string leaving_words(StudyMember& member) {
+  const std::string words = words_without(member, false, " goes on", " go on");
+  return words.empty() ? words : words + " once all others have said so";
+}
+
+std::string lapsed_words(StudyMember& member) {
+  const std::string words =
+      words_without(member, true, " would have gone on", " would have gone on");
+  return words.empty()
+             ? words
+             : words + ", which not all others have said, and nothing waits for it any more";
 }
 
 std::string split_words(StudyMember& member) {

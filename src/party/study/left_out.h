@@ -7,7 +7,14 @@
 //              "statistics" or "data". What they have sent of an earlier one still counts
 //
 // and it holds once all but those have said the very same, and are as many as open the model. An owner says it once, so no two sets
-// of owners with one in common go on.
+// of owners with one in common go on. Until then
+//
+//   the others whose word it takes send nothing that they could not go on without those from: who has sent such a thing never says it
+//   it lapses where it cannot hold any more: another has sent such a thing before it knew, the server has said its model, or all that was
+//   missing are there
+//
+// Words of data alone ("from" is "data") may meet the data that they are about, and the server, which has all, on its way: its model, said
+// once, is of what its transcript says.
 #pragma once
 
 #include "party/study/member.h"
@@ -34,8 +41,12 @@ std::optional<LeftOut> said_without(StudyMember& member, const std::string& owne
 std::vector<std::string> others_than(const StudyDraft& draft, std::span<const std::string> out);
 /// Whom the others go on without, once all of them have said so. Throws DataError where two sets of owners do.
 std::optional<LeftOut> left_out(StudyMember& member);
+/// Whether what an owner has said can hold no more, where it does not.
+bool has_lapsed(StudyMember& member, const LeftOut& out);
 /// What some have said and others have not, who are waited for: "a, b go on without c once all others have said so". Empty: nothing.
 std::string leaving_words(StudyMember& member);
+/// The same of words that have lapsed: "a would have gone on without c, and nothing waits for that any more".
+std::string lapsed_words(StudyMember& member);
 /// Where some have begun another session before they knew of the keys of this one, with which others have gone on: who, and what is left
 /// to do. Empty: nothing of the kind is to be seen.
 std::string split_words(StudyMember& member);

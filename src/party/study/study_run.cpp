@@ -69,11 +69,14 @@ std::vector<OwnerRows> study_rows(StudyMember& member) {
     if (!out[i].names) continue;
     if (!first) first = i;
     if (out[i].names != out[*first].names)
-      throw DataError("the columns of '" + draft.owners[i] +
-                      "' are called otherwise than those of '" + draft.owners[*first] +
-                      "', are in another order or were made by another encoder or pooling: tables "
-                      "of a study with '--column-names' are put in one order, and features are to "
-                      "be of one 'extract', with the same model and options");
+      throw DataError(
+          "the columns of '" + draft.owners[i] + "' are called otherwise than those of '" +
+          draft.owners[*first] +
+          "', are in another order, were made by another encoder or pooling, or are "
+          "at other places of a table without a header: tables with a header of a study "
+          "with '--column-names' are put in one order, of others the same columns are "
+          "to be left out (--drop-columns), and features are to be of one 'extract', "
+          "with the same model and options");
   }
   return out;
 }
@@ -123,7 +126,8 @@ JointRun study_run(StudyMember& member) {
     for (const std::string& owner : out->owners) run.without[draft.index(owner)] = true;
     run.statistics_of_all = out->from > Stage::kStatistics;
   }
-  run.config = for_places(draft.config, l.rows(), l.samples, run.samples());
+  run.config =
+      for_places(draft.config, l.rows(), run.arrangement.filled(run.without), draft.rate_by_batch);
   run.circuit = &circuit_named(draft.circuit);
   Sha256 hash;
   const Sha256Digest id = hash.add("blindtuner study data 1").add(session.seed).finish();
@@ -274,17 +278,31 @@ std::vector<std::string> decryptors_of(StudyMember& member, const Sha256Digest& 
   return named;
 }
 
-Sha256Digest study_data_contents(StudyMember& member) {
+std::optional<Transcript> transcript_of_server(StudyMember& member) {
+  const std::optional<std::string> text = transcript_there(member);
+  if (!text) return std::nullopt;
+  try {
+    Transcript out = parse_transcript(*text, "a transcript");
+    if (out.server == member.manifest().server.signing) return out;
+  } catch (const DataError&) {  // is told by who needs it
+  }
+  return std::nullopt;
+}
+
+Sha256Digest data_contents_of(StudyMember& member, std::span<const std::string> counted) {
   Sha256 hash;
   hash.add("blindtuner study contents 1");
   hash.add(said_digest(member, kReady, std::string(kServerName), "way_in_keys"));
-  const std::vector<std::string> counted = contributors(member, Stage::kData);
   for (const std::string& owner : member.manifest().draft.owners)
     if (std::ranges::find(counted, owner) != counted.end())
       hash.add(said_digest(member, kDataCommit, owner, "contents"));
     else
       hash.add("without").add_number(owner.size()).add(owner);
   return hash.finish();
+}
+
+Sha256Digest study_data_contents(StudyMember& member) {
+  return data_contents_of(member, contributors(member, Stage::kData));
 }
 
 std::vector<Awaited> missing_transcript(StudyMember& member) {

@@ -67,6 +67,10 @@ StudyMessage commitment(StudyMember& member, const char* commit_kind,
 /// What names a file's contents (ContainerReader::contents()). Throws DataError.
 Sha256Digest contents_of_file(const std::filesystem::path& file);
 
+/// The server's transcript, whatever it says; none as long as none is there that the server has signed.
+std::optional<Transcript> transcript_of_server(StudyMember& member);
+/// What a transcript says of the data of these owners, once they and the keys are there, and of all others that they are left out.
+Sha256Digest data_contents_of(StudyMember& member, std::span<const std::string> counted);
 /// What a transcript says of all owners' data, once they and the keys are there: SHA-256 of the way-in keys' contents, by
 /// which data come under the keys of all, and of what each owner has committed to, in their order; of whom the others go on without,
 /// its name.

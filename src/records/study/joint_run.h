@@ -24,6 +24,7 @@ using namespace linalg;
 
 /// What an owner says of its rows, in the clear: {"rows": 120, "exponents": [1, -3, null]} or {"rows": 120, "sizes": [1, 0, 9]}, and
 /// "names", where its table names the columns and the study does not: SHA-256 of them in their order, each behind its length; of
+/// columns without names, where not all of a table are features, of their places' words (features/samples/dataset.h); of
 /// features that an encoder has made, of what names it and its pooling in their place; where there are rounds of validation
 /// "held_out", too.
 struct OwnerRows {

@@ -102,6 +102,10 @@ TEST(StudyRows, AreComparedByWhatTheirColumnsAre) {
   EXPECT_NE(said("one", "class"), said("other", "class"));
   EXPECT_NE(said("one", "class"), said("one", "mean"));
   EXPECT_EQ(said("one", "class", {"x", "y"}), said("other", "mean", {"x", "y"}));
+  // Of a table without names the places, where not all its columns are features.
+  EXPECT_TRUE(said("", "", {place_name(1), place_name(3)}));
+  EXPECT_NE(said("", "", {place_name(1), place_name(3)}),
+            said("", "", {place_name(2), place_name(3)}));
   draft.column_names = {"x", "y", "z", "u", "v"};
   EXPECT_FALSE(said("one", "class"));
   EXPECT_FALSE(said("", "", {"x", "y"}));
@@ -118,7 +122,7 @@ TEST_F(StudyTrainingTest, OwnersHaveFeaturesOfOneEncoder) {
   for (const char* name : {"a", "b", "c"})
     EXPECT_NE(
         complaint(name).find("the columns of 'c' are called otherwise than those of 'a', are in "
-                             "another order or were made by another encoder"),
+                             "another order, were made by another encoder"),
         std::string::npos)
         << name;
 }

@@ -508,6 +508,146 @@ TEST_F(StudyTrainingTest, AServerThatHadTheDataOfAnOwnerWhoIsLeftOutBeginsAnew) 
   EXPECT_EQ(read_json(path("a") / "report.json")["without"], nlohmann::json{"c"});
 }
 
+TEST_F(StudyTrainingTest, AServerAtWorkHearsWhomTheOthersGoOnWithout) {
+  create(StudyDraft::Whitening::kNone, false, false, 2);
+  run([&] {
+    return std::ranges::all_of(draft_.owners, [&](const std::string& name) {
+      return fs::exists(exchange("data-s1-" + name));
+    });
+  });
+  // c's have come to the server alone, and it is told while it trains.
+  const auto say_it = [&] {
+    for (const char* record : {"data-s1-c", "data-commit-s1-c"})
+      fs::rename(exchange(record), path(record));
+    for (const char* name : {"a", "b"}) {
+      fs::remove(path(name) / "seen" / "data-commit-s1-c");
+      without_[name] = {"c"};
+      (void)step(name);
+    }
+  };
+  {
+    StudyServer server(
+        {path("server"), std::make_shared<FolderChannel>(exchange(), "server"), true});
+    TrainingEvents events;
+    bool told = false;
+    events.training = [&](int done, double) {
+      if (done == 2 && !std::exchange(told, true)) say_it();
+    };
+    const StudyServerTraining training(server, events);
+    EXPECT_EQ(server.step().kind, Advance::Kind::kActed);
+    EXPECT_TRUE(told);
+    EXPECT_FALSE(fs::exists(exchange("model-s1-server")));
+  }
+  run({"a", "b", "server"});
+  for (const char* name : {"a", "b"}) {
+    EXPECT_EQ(complaint(name), "");
+    EXPECT_EQ(step(name).kind, Advance::Kind::kFinished) << name;
+    EXPECT_EQ(read_json(path(name) / "report.json")["without"], nlohmann::json{"c"});
+  }
+}
+
+TEST_F(StudyTrainingTest, AModelOfAllComesBeforeAWordThatItDidNotKnow) {
+  create(StudyDraft::Whitening::kNone, false, false, 2);
+  run([&] {
+    return std::ranges::all_of(draft_.owners, [&](const std::string& name) {
+      return fs::exists(exchange("rows-s1-" + name));
+    });
+  });
+  while (!fs::exists(exchange("data-s1-a"))) (void)step("a");
+  without_["a"] = {"c"};
+  (void)step("a");
+  ASSERT_TRUE(fs::exists(exchange("without-s1-a")));
+  without_.clear();
+  EXPECT_EQ(step("a").awaited.at(0).what, "without-s1-b");
+  // c is back; what a has said lapses as nothing waits for it.
+  run([&] { return fs::exists(exchange("data-s1-c")); });
+  EXPECT_EQ(leaving_words(*party("a").owner), "");
+  EXPECT_EQ(lapsed_words(*party("a").owner),
+            "'a' would have gone on without 'c', which not all others have said, and nothing waits "
+            "for it any more");
+  without_["b"] = {"c"};
+  EXPECT_NE(complaint("b").find("'c' has sent its data"), std::string::npos);
+  without_.clear();
+  run([&] { return fs::exists(exchange("transcript-s1-server")); });
+  without_["b"] = {"c"};
+  EXPECT_NE(complaint("b").find("the server has said its model"), std::string::npos);
+  without_.clear();
+  // b had said it, too, and nobody knew: the model is of all nevertheless, and all have it.
+  {
+    const Party b = party("b");
+    store_text(exchange("without-s1-b"), signed_text({kWithout, "b", b.owner->manifest().digest, 1,
+                                                      to_json(LeftOut{{"c"}, Stage::kData})},
+                                                     b.owner->signing_key()));
+    EXPECT_FALSE(left_out(*b.owner));
+  }
+  run();
+  for (const std::string& name : draft_.owners) {
+    EXPECT_EQ(complaint(name), "");
+    EXPECT_EQ(step(name).kind, Advance::Kind::kFinished) << name;
+    EXPECT_FALSE(read_json(path(name) / "report.json").contains("without"));
+  }
+  EXPECT_EQ(complaint("server"), "");
+}
+
+TEST_F(StudyTrainingTest, WhoHearsThatOthersGoOnWithoutSomebodySendsNothingThatKeepsThemFromIt) {
+  const struct {
+    const char *until, *next;
+  } cases[] = {{"opening.part", "stats-s1-b"}, {"rows-s1-c", "stats-answer-s1-b"}};
+  for (const auto& [until, next] : cases) {
+    SCOPED_TRACE(next);
+    for (const char* folder : {"a", "b", "c", "server", "exchange"}) fs::remove_all(path(folder));
+    fs::create_directory(exchange());
+    heard_.clear();
+    without_.clear();
+    create(StudyDraft::Whitening::kPooled, false, false, 2);
+    run([&, last = until] {
+      return fs::exists(exchange(last)) || fs::exists(path("c") / "s1" / last);
+    });
+    run({"a", "b", "server"});
+    without_["a"] = {"c"};
+    (void)step("a");
+    ASSERT_TRUE(fs::exists(exchange("without-s1-a")));
+    without_.clear();
+    // c is back before b has said it: b waits for its operator, and for nobody else.
+    run();
+    EXPECT_FALSE(fs::exists(exchange(next)));
+    const Advance held = step("b");
+    ASSERT_EQ(held.kind, Advance::Kind::kWaits);
+    EXPECT_EQ(held.awaited.at(0).what, kWithout);
+    EXPECT_TRUE(waits_for_operator(held, "b"));
+    without_["b"] = {"c"};
+    (void)step("b");
+    without_.clear();
+    run();
+    for (const std::string& name : draft_.owners) {
+      EXPECT_EQ(complaint(name), "") << name;
+      EXPECT_EQ(step(name).kind, Advance::Kind::kFinished) << name;
+      EXPECT_EQ(read_json(path(name) / "report.json")["without"], nlohmann::json{"c"}) << name;
+    }
+  }
+}
+
+TEST_F(StudyTrainingTest, AWordLapsesWhereAnotherHasSentWhatItCannotHoldFor) {
+  create(StudyDraft::Whitening::kPooled, false, false, 2);
+  run([&] { return fs::exists(exchange("rows-s1-c")); });
+  run({"a", "b", "server"});
+  without_["a"] = {"c"};
+  (void)step("a");
+  ASSERT_TRUE(fs::exists(exchange("without-s1-a")));
+  without_.clear();
+  // b has not heard it, and answers the statistics of all.
+  fs::rename(exchange("without-s1-a"), path("late"));
+  run({"b", "c", "server"});
+  ASSERT_TRUE(fs::exists(exchange("stats-answer-s1-b")));
+  fs::rename(path("late"), exchange("without-s1-a"));
+  run();
+  for (const std::string& name : draft_.owners) {
+    EXPECT_EQ(complaint(name), "") << name;
+    EXPECT_EQ(step(name).kind, Advance::Kind::kFinished) << name;
+    EXPECT_FALSE(read_json(path(name) / "report.json").contains("without")) << name;
+  }
+}
+
 TEST_F(StudyTrainingTest, APartOfScoresSaysWhenItWasMade) {
   create(StudyDraft::Whitening::kNone, /*columns=*/true);
   run([&] { return party("a").owner->missing_joins().empty(); });

@@ -42,6 +42,12 @@ bool all_there(StudyOwner& owner, const char* kind, std::span<const std::string>
 LeftOut who_is_left_out(StudyOwner& owner, std::span<const std::string> names) {
   const StudyDraft& draft = owner.manifest().draft;
   LeftOut out{named(owner, names), Stage::kRows};
+  if (missing_of_server(owner, nullptr, kModel).empty())
+    throw DataError("going on without: the server has said its model, and nothing waits for " +
+                    quoted_names(out.owners));
+  for (const std::string& name : out.owners)
+    if (missing_of(owner, kDataRecord, kDataCommit, std::span(&name, 1)).empty())
+      throw DataError("'" + name + "' has sent its data: nothing waits for it");
   const std::vector<std::string> others = others_than(draft, out.owners);
   for (const std::string& other : others)
     if (const std::optional<LeftOut> its = said_without(owner, other)) {
@@ -50,15 +56,23 @@ LeftOut who_is_left_out(StudyOwner& owner, std::span<const std::string> names) {
                         ", and not " + quoted_names(out.owners));
       return *its;
     }
-  for (const std::string& name : out.owners)
-    if (all_there(owner, kDataCommit, std::span(&name, 1)))
-      throw DataError("'" + name + "' has sent its data: nothing waits for it");
   if (all_there(owner, kRows, out.owners))
     out.from = pools_statistics(draft) &&
                        !missing_of(owner, kStatsShareRecord, kStatsAnswer, out.owners).empty()
                    ? Stage::kStatistics
                    : Stage::kData;
   return out;
+}
+
+/// Whether what it would send next could keep others from what they have said, whose word takes its own.
+bool is_held(StudyOwner& owner) {
+  const StudyDraft& draft = owner.manifest().draft;
+  if (!draft.by_threshold() || draft.layout != StudyDraft::Layout::kRows) return false;
+  return std::ranges::any_of(draft.owners, [&](const std::string& other) {
+    const std::optional<LeftOut> out = said_without(owner, other);
+    return out && out->from < Stage::kData && !has_lapsed(owner, *out) &&
+           std::ranges::find(out->owners, owner.name()) == out->owners.end();
+  });
 }
 
 }  // namespace
@@ -72,10 +86,14 @@ void require_can_go_on_without(StudyOwner& owner, std::span<const std::string> n
 }
 
 bool leaves_out(StudyOwner& owner) {
-  return (!owner.without().empty() || has_said(owner, kWithout)) && !left_out(owner);
+  if (left_out(owner)) return false;
+  if (!has_said(owner, kWithout)) return !owner.without().empty() || is_held(owner);
+  const std::optional<LeftOut> own = said_without(owner, owner.name());
+  return !own || !has_lapsed(owner, *own);
 }
 
 std::vector<Awaited> missing_without(StudyOwner& owner) {
+  if (!has_said(owner, kWithout) && owner.without().empty()) return {{owner.name(), kWithout}};
   const std::optional<LeftOut> own = said_without(owner, owner.name());
   if (!own) return {};
   return missing_of(owner, nullptr, kWithout, others_than(owner.manifest().draft, own->owners));

@@ -21,9 +21,8 @@ bool has_labels(const StudyDraft& draft, const std::string& owner) {
 
 std::optional<Sha256Digest> names_to_compare(const StudyDraft& draft, const Dataset& rows) {
   if (draft.layout != StudyDraft::Layout::kRows || !draft.column_names.empty()) return {};
-  // Places are no names: other owners' columns may be at others.
-  if (!rows.feature_names.empty() && !are_place_names(rows.feature_names))
-    return digest_of_names(rows.feature_names);
+  // Places, too, where a table without names has not given all its columns: nothing else says which these are.
+  if (!rows.feature_names.empty()) return digest_of_names(rows.feature_names);
   if (!rows.encoder.empty()) return digest_of_encoder(rows.encoder, rows.pooling);
   return {};
 }

@@ -344,6 +344,14 @@ std::vector<Phase> StudyOwner::setup_phases() {
        [this] { return missing(kShares, session_number()); }, [this] { send_shares(); }},
       {"answers the first round", [this] { return ready() || sent(kAnswer); },
        [this] { return missing_records("relin1"); }, [this] { answer(); }},
+      // Nobody sees another's before all have committed to theirs.
+      {"sends its second round",
+       [this] {
+         return ready() ||
+                exchange().channel().begun(record(share_record(ShareKind::kSecondRound), name()));
+       },
+       [this] { return missing(kAnswer, session_number()); },
+       [this] { send_share(ShareKind::kSecondRound); }},
       {"hands out parts of its secret",
        [this] {
          if (!manifest().draft.by_threshold() || ready()) return true;
@@ -556,7 +564,6 @@ void StudyOwner::answer() {
     }
     const Sha256Digest contents = out.commit();
     task.finish();
-    send_share(ShareKind::kSecondRound);
     say({kAnswer,
          name(),
          manifest().digest,
@@ -564,7 +571,6 @@ void StudyOwner::answer() {
          {{"sums", to_hex(first.digest)}, {"relin2", to_hex(contents)}}});
     return;
   }
-  send_share(ShareKind::kSecondRound);
   exchange().say(record(kAnswer, name()), {});
 }
 

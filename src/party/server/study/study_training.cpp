@@ -68,12 +68,20 @@ Inputs inputs_of(StudyServer& server, const JointRun& run, const KeyFiles& files
   return out;
 }
 
-void train_to(TrainingSession& session, int steps, const TrainingEvents& events) {
-  if (session.done() >= steps) return;
-  (void)session.run(events, steps - session.done());
-  if (session.done() < steps)
-    throw DataError("the training was called off; it goes on from its last step");
+/// Step by step as long as `holds`, and whether it does.
+bool train_to(TrainingSession& session, int steps, const TrainingEvents& events,
+              const std::function<bool()>& holds) {
+  while (session.done() < steps) {
+    if (!holds()) return false;
+    const int before = session.done();
+    (void)session.run(events, 1);
+    if (session.done() == before)
+      throw DataError("the training was called off; it goes on from its last step");
+  }
+  return holds();
 }
+
+bool always() { return true; }
 
 }  // namespace
 
@@ -163,7 +171,7 @@ TrainingSession& StudyServerTraining::session(const JointRun& run) {
 // Asked again after it was killed it computes the same scores, bit for bit.
 void StudyServerTraining::ask(const JointRun& run, int round) {
   TrainingSession& at_work = session(run);
-  train_to(at_work, run.rounds[static_cast<std::size_t>(round) - 1], events_);
+  (void)train_to(at_work, run.rounds[static_cast<std::size_t>(round) - 1], events_, always);
   const ModelFile model = at_work.model();
   const ServerKeys& keys = *at_work.task().keys;
   for (const std::size_t place : voters(run))
@@ -176,15 +184,22 @@ void StudyServerTraining::ask(const JointRun& run, int round) {
 
 void StudyServerTraining::train() {
   const fs::path transcript = server_.session_folder() / kTranscript;
+  const std::optional<LeftOut> without = left_out(server_);
   const JointRun run = study_run(server_);
   if (const Rounds now = rounds_of(server_, run); !now.over) {
     ask(run, now.round());
     return;
   }
+  const int steps = final_steps(server_, run);
+  // What was begun with the data of somebody whom the others go on without by now begins anew.
+  if (!server_.exchange().has_said(server_.record(kModel, server_.name())) &&
+      !train_to(session(run), steps, events_, [&] { return left_out(server_) == without; })) {
+    session_.reset();
+    return;
+  }
   send(kModelRecord, kModel, [&](ByteSink& sink) {
     TrainingSession& at_work = session(run);
-    const int steps = final_steps(server_, run);
-    train_to(at_work, steps, events_);
+    (void)train_to(at_work, steps, events_, always);
     at_work.rewind(steps);
     // First the transcript: once the model is said, nothing is computed again.
     const ModelFile model = at_work.model();

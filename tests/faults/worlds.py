@@ -174,7 +174,9 @@ def study(folder):
     s.keep("sharing", "a")
     s.go("abcb")        # all make shares; b and c send them
     s.keep("answering", "a", "shares-s1-[bc]")
-    s.go("abc")         # all send, answer and hand out parts of their secrets
+    s.go("abc")         # all send, and answer
+    s.keep("handing", "a", "shares-s1-[bc]")
+    s.go("abc")         # and send their second rounds and parts of their secrets
     s.go("sbc")         # the keys; what b's and c's rows are
     s.keep("telling", "a", "shares", "shares-s1-[bc]", "relin?-s1-[bc]")
     s.go("a")           # and a's
@@ -221,7 +223,7 @@ def columns_study(folder):
     s.agree("ab")
     # Up to the keys without a word of rows.
     data, s.data = s.data, lambda name: ()
-    s.go("abababa")
+    s.go("ababababa")
     s.keep("adding", "server")
     s.go("s")
     s.keep("matching", "a", "shares", "shares-s1-b", "relin?-s1-b")
@@ -242,7 +244,7 @@ def voting_study(folder):
     s.join("join", "b")
     s.server()
     s.agree("ab")
-    s.go("abababa")
+    s.go("ababababa")
     s.go("sababab")     # the data, held-out rows among them
     s.go("sb")          # the first round's scores; b's share of a's
     s.keep("voting", "a", *KEYS_OF_ALL)

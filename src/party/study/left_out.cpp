@@ -176,6 +176,18 @@ std::string split_words(StudyMember& member) {
   return {};
 }
 
+std::vector<Awaited> missing_to_tell_whose(StudyMember& member) {
+  const std::optional<LeftOut> out = left_out(member);
+  if (!out || out->from != Stage::kData) return {};
+  const std::optional<Transcript> said = transcript_of_server(member);
+  if (!said || said->data == study_data_contents(member)) return {};
+  std::vector<Awaited> missing = missing_of(member, nullptr, kDataCommit, out->owners);
+  for (Awaited& one : missing)
+    one.state =
+        "tells whether the server's model, which is not of those alone who go on, is of all";
+  return missing;
+}
+
 bool may_go_on_without(StudyMember& member, std::span<const Awaited> awaited) {
   if (!member.missing_joins().empty() || !possible(member.manifest().draft) || left_out(member) ||
       !leaving_words(member).empty())

@@ -50,6 +50,8 @@ std::string lapsed_words(StudyMember& member);
 /// Where some have begun another session before they knew of the keys of this one, with which others have gone on: who, and what is left
 /// to do. Empty: nothing of the kind is to be seen.
 std::string split_words(StudyMember& member);
+/// Where the server's transcript is there, and is of other data than of those who go on: what is missing to tell whether it is of all.
+std::vector<Awaited> missing_to_tell_whose(StudyMember& member);
 /// Whether an owner of whom something is awaited may be left out of the study yet.
 bool may_go_on_without(StudyMember& member, std::span<const Awaited> awaited);
 /// The owners whose part in this stage counts, in their order: all, but for who is left out of it.

@@ -151,6 +151,15 @@ class StudyTrainingTest : public testing_support::IoTest {
       return error.what();
     }
   }
+  /// Somebody who has the exchange alone computes every step again.
+  void audit_from_the_exchange() {
+    StudyServer nobody(
+        {path("nobody"), std::make_shared<FolderChannel>(exchange(), "looks"), true, false});
+    const AuditOutcome outcome = audit(study_audit(nobody));
+    EXPECT_FALSE(outcome.differs);
+    EXPECT_FALSE(outcome.same.empty());
+    EXPECT_EQ(outcome.model, true);
+  }
   void create(StudyDraft::Whitening whitening, bool columns = false, bool identifiers = false,
               std::size_t threshold = 0, const std::string& recipient = "") {
     draft_ = small_draft(columns ? std::vector<std::string>{"a", "b"}

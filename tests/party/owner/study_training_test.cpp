@@ -506,6 +506,7 @@ TEST_F(StudyTrainingTest, AServerThatHadTheDataOfAnOwnerWhoIsLeftOutBeginsAnew) 
   }
   EXPECT_EQ(complaint("server"), "");
   EXPECT_EQ(read_json(path("a") / "report.json")["without"], nlohmann::json{"c"});
+  audit_from_the_exchange();
 }
 
 TEST_F(StudyTrainingTest, AServerAtWorkHearsWhomTheOthersGoOnWithout) {
@@ -544,6 +545,8 @@ TEST_F(StudyTrainingTest, AServerAtWorkHearsWhomTheOthersGoOnWithout) {
     EXPECT_EQ(step(name).kind, Advance::Kind::kFinished) << name;
     EXPECT_EQ(read_json(path(name) / "report.json")["without"], nlohmann::json{"c"});
   }
+  // No step is left of the training on all.
+  audit_from_the_exchange();
 }
 
 TEST_F(StudyTrainingTest, AModelOfAllComesBeforeAWordThatItDidNotKnow) {
@@ -580,6 +583,14 @@ TEST_F(StudyTrainingTest, AModelOfAllComesBeforeAWordThatItDidNotKnow) {
                                                      b.owner->signing_key()));
     EXPECT_FALSE(left_out(*b.owner));
   }
+  // Where c's have not come yet, it is told from a model of others' by nobody.
+  fs::rename(exchange("data-commit-s1-c"), path("late"));
+  fs::remove(path("a") / "seen" / "data-commit-s1-c");
+  const Advance waits = step("a");
+  ASSERT_EQ(waits.kind, Advance::Kind::kWaits);
+  EXPECT_EQ(waits.awaited.at(0).what, "data-commit-s1-c");
+  EXPECT_NE(waits.awaited.at(0).state, "");
+  fs::rename(path("late"), exchange("data-commit-s1-c"));
   run();
   for (const std::string& name : draft_.owners) {
     EXPECT_EQ(complaint(name), "");

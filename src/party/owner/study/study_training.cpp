@@ -55,6 +55,7 @@ std::vector<Phase> StudyTraining::phases() {
       return data.empty() ? out : data;
     }
     out = missing_transcript(owner_);
+    if (out.empty()) out = missing_to_tell_whose(owner_);
     return out.empty() ? held_back() : out;
   };
   return {
@@ -231,6 +232,7 @@ std::vector<Awaited> StudyTraining::missing_for_recipient() {
     out = missing_votes(owner_, told_run());
   if (out.empty()) out = missing_of_server(owner_, kModelRecord, kModel);
   if (out.empty()) out = missing_transcript(owner_);
+  if (out.empty()) out = missing_to_tell_whose(owner_);
   if (out.empty() && owner_.manifest().draft.by_threshold())
     out = missing_of_server(owner_, nullptr, kDecryptors);
   if (out.empty()) out = missing_of(owner_, kShareRecord, kModelAnswer, decryptors());

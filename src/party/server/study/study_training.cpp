@@ -151,8 +151,23 @@ bool StudyServerTraining::sent_scores(const JointRun& run, int round) {
   });
 }
 
+/// A checkpoint says whose session its data are of, and not which of the owners': that is kept beside it. Others' goes.
+void StudyServerTraining::hold_checkpoint() {
+  const fs::path file = checkpoint_of(server_), record = server_.session_folder() / "checkpoint.of";
+  const std::string contents = to_hex(study_data_contents(server_)) + "\n";
+  if (path_exists(record)) {
+    const std::vector<std::uint8_t> text = read_file(record, 1000);
+    if (std::string(text.begin(), text.end()) == contents) return;
+    remove_path(file);
+  } else if (server_.manifest().draft.rate_by_batch) {  // others' configurations tell them apart
+    remove_path(file);
+  }
+  write_file_atomically(record, contents);
+}
+
 TrainingSession& StudyServerTraining::session(const JointRun& run) {
   if (session_) return *session_;
+  hold_checkpoint();
   Inputs inputs = inputs_of(server_, run, {server_.evaluation_keys(), server_.way_in_keys()});
   TrainingTask task;
   task.keys = std::move(inputs.keys);

@@ -2,7 +2,7 @@
 //
 // What it says and sends: "model", of "model-file"; "transcript", what it has computed step by step, signed
 // (records/transcript.h); "decryptors", where fewer than all open the model, the first so many who are there. In its folder's
-// sN: these records, and checkpoint.enc, with which any step is computed again by itself. In a round of validation "scores-R-I"
+// sN: these records, and checkpoint.enc, with which any step is computed again by itself, and checkpoint.of, of whose data it is. In a round of validation "scores-R-I"
 // (party/study/rounds.h), and what it says and sends at the end is of the step that the votes give.
 #pragma once
 
@@ -32,6 +32,7 @@ class StudyServerTraining {
   /// Of the round that is under way.
   bool sent_scores(const JointRun& run, int round);
   void ask(const JointRun& run, int round);
+  void hold_checkpoint();
   TrainingSession& session(const JointRun& run);
   void train();
   void name_decryptors();

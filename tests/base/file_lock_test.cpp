@@ -208,7 +208,9 @@ TEST_F(FileLockTest, RefusesALockThatIsNotForThisUser) {
   }
   const std::string exclusive = refusal(), shared = refusal("keys", Kind::kShared),
                     another = refusal("other");
-  if (root) ASSERT_EQ(::seteuid(0), 0);
+  if (root) {
+    ASSERT_EQ(::seteuid(0), 0);
+  }
   EXPECT_NE(exclusive.find("Permission denied; remove it when nobody is at work there"),
             std::string::npos)
       << exclusive;

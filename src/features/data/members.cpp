@@ -160,6 +160,18 @@ class Parts {
   bool others_ = false;
 };
 
+/// Members whose part is so, seen from these features, and their names without it.
+std::vector<std::pair<std::string, std::string>> members_that(const NpzArchive& archive,
+                                                              const std::string& features,
+                                                              bool (Parts::*holds)(Part) const) {
+  const Parts parts(archive, features);
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const std::string& name : archive.names())
+    if (const auto [part, rest] = parts.of(name); (parts.*holds)(part))
+      out.emplace_back(name, rest);
+  return out;
+}
+
 }  // namespace
 
 std::string name_of_one(const std::string& name) {
@@ -203,32 +215,19 @@ Members find_members(const NpzArchive& archive, const Members& named, Part part)
 
 std::vector<std::pair<std::string, std::string>> members_beside(const NpzArchive& archive,
                                                                 const std::string& features) {
-  const Parts parts(archive, features);
-  std::vector<std::pair<std::string, std::string>> out;
-  for (const std::string& name : archive.names())
-    if (const auto [part, rest] = parts.of(name); name != features && parts.is_own(part))
-      out.emplace_back(name, rest);
+  auto out = members_that(archive, features, &Parts::is_own);
+  std::erase_if(out, [&](const auto& member) { return member.first == features; });
   return out;
 }
 
 std::vector<std::pair<std::string, std::string>> doubtful_members(const NpzArchive& archive,
                                                                   const std::string& features) {
-  const Parts parts(archive, features);
-  std::vector<std::pair<std::string, std::string>> out;
-  for (const std::string& name : archive.names())
-    if (const auto [part, rest] = parts.of(name); parts.is_doubtful(part))
-      out.emplace_back(name, rest);
-  return out;
+  return members_that(archive, features, &Parts::is_doubtful);
 }
 
 std::vector<std::pair<std::string, std::string>> members_elsewhere(const NpzArchive& archive,
                                                                    const std::string& features) {
-  const Parts parts(archive, features);
-  std::vector<std::pair<std::string, std::string>> out;
-  for (const std::string& name : archive.names())
-    if (const auto [part, rest] = parts.of(name); parts.is_elsewhere(part))
-      out.emplace_back(name, rest);
-  return out;
+  return members_that(archive, features, &Parts::is_elsewhere);
 }
 
 std::string class_names_member(const NpzArchive& archive) {

@@ -122,7 +122,8 @@ void report_study(const CommonOptions& common, StudyMember& member, const Advanc
     text << "who opens the model is settled: nobody else can in the place of who is missing\n";
   if (!fingerprint.empty())
     if (const std::string words_of_it = leaving_words(member); !words_of_it.empty())
-      text << words_of_it << ": 'study run --without' says it here\n";
+      text << words_of_it
+           << (is_asked(member, Stage::kData) ? ": 'study run --without' says it here\n" : "\n");
   if (!fingerprint.empty())
     if (const std::string words_of_it = lapsed_words(member); !words_of_it.empty())
       text << words_of_it << "\n";

@@ -112,16 +112,32 @@ bool has_lapsed(StudyMember& member, const LeftOut& out) {
   });
 }
 
+bool may_be_said(StudyMember& member, const LeftOut& out) {
+  return !has_lapsed(member, out) &&
+         !missing_of(member, kDataRecord, kDataCommit, out.owners).empty();
+}
+
+bool is_asked(StudyMember& member, Stage until) {
+  const StudyDraft& draft = member.manifest().draft;
+  if (!possible(draft) || left_out(member) || said_without(member, member.name())) return false;
+  return std::ranges::any_of(draft.owners, [&](const std::string& other) {
+    const std::optional<LeftOut> out = said_without(member, other);
+    return out && out->from <= until && among(others_than(draft, out->owners), member.name()) &&
+           may_be_said(member, *out);
+  });
+}
+
 namespace {
 
-/// "'a', 'b' DO without 'c'" of all that was said and does not hold, has lapsed or not; `one`, `several`: what is said of whom.
-std::string words_without(StudyMember& member, bool lapsed, const char* one, const char* several) {
+/// "'a', 'b' DO without 'c'" of all that was said and does not hold, may hold or not; `one`, `several`: what is said of whom.
+std::string words_without(StudyMember& member, bool may_hold, const char* one,
+                          const char* several) {
   const StudyDraft& draft = member.manifest().draft;
   if (!possible(draft) || left_out(member)) return {};
   std::map<std::vector<std::string>, std::vector<std::string>> who;  // by whom they go on without
   for (const std::string& owner : draft.owners)
     if (const std::optional<LeftOut> out = said_without(member, owner);
-        out && has_lapsed(member, *out) == lapsed)
+        out && may_be_said(member, *out) == may_hold)
       who[out->owners].push_back(owner);
   std::string words;
   for (const auto& [out, owners] : who)
@@ -133,13 +149,13 @@ std::string words_without(StudyMember& member, bool lapsed, const char* one, con
 }  // namespace
 
 std::string leaving_words(StudyMember& member) {
-  const std::string words = words_without(member, false, " goes on", " go on");
+  const std::string words = words_without(member, true, " goes on", " go on");
   return words.empty() ? words : words + " once all others have said so";
 }
 
 std::string lapsed_words(StudyMember& member) {
   const std::string words =
-      words_without(member, true, " would have gone on", " would have gone on");
+      words_without(member, false, " would have gone on", " would have gone on");
   return words.empty()
              ? words
              : words + ", which not all others have said, and nothing waits for it any more";
@@ -191,6 +207,16 @@ std::vector<Awaited> missing_to_tell_whose(StudyMember& member) {
 bool may_go_on_without(StudyMember& member, std::span<const Awaited> awaited) {
   if (!member.missing_joins().empty() || !possible(member.manifest().draft) || left_out(member) ||
       !leaving_words(member).empty())
+    return false;
+  std::vector<std::string> missing;
+  for (const Awaited& a : awaited)
+    if (a.from != member.name()) missing.push_back(a.from);
+  const std::vector<std::string> others = others_than(member.manifest().draft, missing);
+  // Who has said it of somebody says it of nobody else.
+  if (others.size() < member.manifest().draft.needed() ||
+      std::ranges::any_of(others, [&](const std::string& other) {
+        return said_without(member, other).has_value();
+      }))
     return false;
   // Statistics that somebody has answered with those in them whose answers are missing are opened so, or not at all.
   std::vector<std::string> answer = member.manifest().draft.owners;

@@ -659,6 +659,45 @@ TEST_F(StudyTrainingTest, AWordLapsesWhereAnotherHasSentWhatItCannotHoldFor) {
   }
 }
 
+TEST_F(StudyTrainingTest, AWordOfRowsLapsesOnceWhoWasMissingHasSentItsData) {
+  create(StudyDraft::Whitening::kNone, false, false, 2);
+  run([&] { return fs::exists(path("c") / "s1" / "opening.part"); });
+  run({"a", "b", "server"});
+  without_["a"] = {"c"};
+  (void)step("a");
+  ASSERT_EQ(said_without(*party("b").owner, "a").value().from, Stage::kRows);
+  without_.clear();
+  // c is back with rows and data, which take no others' but rows.
+  run({"c", "server"});
+  ASSERT_TRUE(fs::exists(exchange("data-s1-c")));
+  EXPECT_FALSE(is_asked(*party("b").owner, Stage::kData)) << "it would be refused";
+  EXPECT_EQ(step("a").awaited.at(0).what, "data-commit-s1-b");
+  run();
+  for (const std::string& name : draft_.owners) {
+    EXPECT_EQ(complaint(name), "") << name;
+    EXPECT_EQ(step(name).kind, Advance::Kind::kFinished) << name;
+    EXPECT_FALSE(read_json(path(name) / "report.json").contains("without")) << name;
+  }
+}
+
+TEST_F(StudyTrainingTest, WhoGoesOnWithoutAnothersDataStillSaysItsRows) {
+  create(StudyDraft::Whitening::kNone, false, false, 2);
+  run([&] { return fs::exists(path("a") / "s1" / "opening.part"); });
+  run({"b", "c", "server"});
+  ASSERT_TRUE(fs::exists(exchange("rows-s1-c")));
+  ASSERT_FALSE(fs::exists(exchange("rows-s1-a")));
+  while (!party("a").owner->ready()) (void)step("a");
+  without_["a"] = {"c"};
+  run({"a"});
+  ASSERT_TRUE(fs::exists(exchange("without-s1-a")));
+  without_.clear();
+  run();
+  for (const std::string& name : draft_.owners) {
+    EXPECT_EQ(complaint(name), "") << name;
+    EXPECT_EQ(step(name).kind, Advance::Kind::kFinished) << name;
+  }
+}
+
 TEST_F(StudyTrainingTest, APartOfScoresSaysWhenItWasMade) {
   create(StudyDraft::Whitening::kNone, /*columns=*/true);
   run([&] { return party("a").owner->missing_joins().empty(); });

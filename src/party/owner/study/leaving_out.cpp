@@ -45,17 +45,25 @@ LeftOut who_is_left_out(StudyOwner& owner, std::span<const std::string> names) {
   if (missing_of_server(owner, nullptr, kModel).empty())
     throw DataError("going on without: the server has said its model, and nothing waits for " +
                     quoted_names(out.owners));
-  for (const std::string& name : out.owners)
-    if (missing_of(owner, kDataRecord, kDataCommit, std::span(&name, 1)).empty())
-      throw DataError("'" + name + "' has sent its data: nothing waits for it");
+  const auto has_data = [&](const std::string& name) {
+    return missing_of(owner, kDataRecord, kDataCommit, std::span(&name, 1)).empty();
+  };
+  const auto refuse_for = [](const std::string& who) {
+    throw DataError(who + " has sent its data: nothing waits for it");
+  };
   const std::vector<std::string> others = others_than(draft, out.owners);
   for (const std::string& other : others)
     if (const std::optional<LeftOut> its = said_without(owner, other)) {
       if (its->owners != out.owners)
         throw DataError("'" + other + "' goes on without " + quoted_names(its->owners) +
                         ", and not " + quoted_names(out.owners));
+      // Those of them who are back are left out with the others.
+      if (std::ranges::all_of(out.owners, has_data))
+        refuse_for("each of " + quoted_names(out.owners));
       return *its;
     }
+  for (const std::string& name : out.owners)
+    if (has_data(name)) refuse_for("'" + name + "'");
   if (all_there(owner, kRows, out.owners))
     out.from = pools_statistics(draft) &&
                        !missing_of(owner, kStatsShareRecord, kStatsAnswer, out.owners).empty()
@@ -64,15 +72,23 @@ LeftOut who_is_left_out(StudyOwner& owner, std::span<const std::string> names) {
   return out;
 }
 
+/// Whether it has sent all of what is its part before a stage: nobody waits for that in vain.
+bool has_sent_before(StudyOwner& owner, Stage stage) {
+  StudyExchange& exchange = owner.exchange();
+  const auto sent = [&](const char* kind) {
+    return exchange.said(owner.record(kind, owner.name()));
+  };
+  if (stage > Stage::kRows && !sent(kRows)) return false;
+  return stage <= Stage::kStatistics || !pools_statistics(owner.manifest().draft) ||
+         (sent(kStatsAnswer) &&
+          exchange.channel().begun(owner.record(kStatsShareRecord, owner.name())));
+}
+
 /// Whether what it would send next could keep others from what they have said, whose word takes its own.
 bool is_held(StudyOwner& owner) {
-  const StudyDraft& draft = owner.manifest().draft;
-  if (!draft.by_threshold() || draft.layout != StudyDraft::Layout::kRows) return false;
-  return std::ranges::any_of(draft.owners, [&](const std::string& other) {
-    const std::optional<LeftOut> out = said_without(owner, other);
-    return out && out->from < Stage::kData && !has_lapsed(owner, *out) &&
-           std::ranges::find(out->owners, owner.name()) == out->owners.end();
-  });
+  for (const Stage from : {Stage::kRows, Stage::kStatistics})
+    if (is_asked(owner, from)) return has_sent_before(owner, from);
+  return false;
 }
 
 }  // namespace
@@ -89,14 +105,19 @@ bool leaves_out(StudyOwner& owner) {
   if (left_out(owner)) return false;
   if (!has_said(owner, kWithout)) return !owner.without().empty() || is_held(owner);
   const std::optional<LeftOut> own = said_without(owner, owner.name());
-  return !own || !has_lapsed(owner, *own);
+  return !own || (!has_lapsed(owner, *own) && has_sent_before(owner, own->from));
 }
 
 std::vector<Awaited> missing_without(StudyOwner& owner) {
   if (!has_said(owner, kWithout) && owner.without().empty()) return {{owner.name(), kWithout}};
   const std::optional<LeftOut> own = said_without(owner, owner.name());
   if (!own) return {};
-  return missing_of(owner, nullptr, kWithout, others_than(owner.manifest().draft, own->owners));
+  std::vector<Awaited> silent =
+      missing_of(owner, nullptr, kWithout, others_than(owner.manifest().draft, own->owners));
+  if (may_be_said(owner, *own)) return silent;
+  // They say it no more: it lapses as the first of them sends its data.
+  for (Awaited& one : silent) one.what = owner.record(kDataCommit, one.from);
+  return silent;
 }
 
 void leave_out(StudyOwner& owner) {

@@ -123,8 +123,8 @@ class Study {
   /// done again by the next call.
   StudyStatus step(const OwnerNotices& notices = {});
   /// Once the keys are there: trains and opens without these owners, who are away for good, as soon as all others have said the same;
-  /// step() tells them. Of rows, with a threshold that the others reach. Throws DataError elsewhere, and for owners who have
-  /// sent their data.
+  /// step() tells them. Of rows, with a threshold that the others reach. Throws DataError elsewhere, for owners of whom one has
+  /// sent its data where nobody else has said it yet, and for owners who all have.
   void go_on_without(const std::vector<std::string>& owners);
   /// Gives up the keys that are being made, for an owner that has vanished, and begins another session. Throws
   /// DataError before there is one, and once the keys are there.

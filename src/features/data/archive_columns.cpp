@@ -37,10 +37,31 @@ std::string heading_of(const std::string& name) {
   return is_key_heading(key) ? key : out;
 }
 
+/// The column that a member is known as: `extract` writes that of `groups` beside it.
+std::string column_of(const NpzArchive& archive, const std::string& name) {
+  if (name != "groups" || !archive.holds_text("group_column")) return name;
+  const std::vector<std::string> names = archive.strings("group_column");
+  return names.size() == 1 && !names[0].empty() ? names[0] : name;
+}
+
+bool may_group(const std::string& name) { return name == "groups" || is_group_heading(name); }
+
 /// Whether a choice of a column means the member, or `name`, by which it is known as well.
 bool is_called(const std::string& wanted, const std::string& member, const std::string& name) {
   return !wanted.empty() &&
          (wanted == member || wanted == name || heading_key(wanted) == heading_key(name));
+}
+
+/// As a column that says whose a row is, as heading_key() has it: called as identifiers are, or as what groups rows, or chosen
+/// for that. Empty: none.
+std::string whose(const NpzArchive& archive, const std::string& member, const std::string& name,
+                  const ColumnChoice& choice) {
+  std::string heading = heading_of(name);
+  if (is_key_heading(heading)) return heading;
+  const std::string column = column_of(archive, name);
+  const bool chosen = choice.group != "none" && (is_called(choice.group, member, column) ||
+                                                 is_called(choice.known_group, member, column));
+  return may_group(name) || chosen ? heading_key(column) : std::string();
 }
 
 /// A member's texts or whole numbers as key_of() has them. Throws DataError where it holds others.
@@ -69,13 +90,15 @@ bool is_doubtful_group(const NpzArchive& archive, const std::string& member, std
 std::string member_text(const std::string& member) { return "member '" + printable(member) + "'"; }
 
 std::vector<NamedColumn> archive_keys(const NpzArchive& archive, std::size_t rows,
-                                      const std::vector<std::string>& taken) {
+                                      const std::vector<std::string>& taken,
+                                      const ColumnChoice& choice) {
   std::vector<NamedColumn> out, by_content;
   for (const auto& [member, rest] : members_beside(archive, taken.front())) {
-    NamedColumn column{heading_of(rest), member_text(member), {}};
+    NamedColumn column{whose(archive, member, rest, choice), member_text(member), {}};
     if (is_among(taken, member)) continue;
-    if (!is_key_heading(column.name)) {
+    if (column.name.empty()) {
       // As of a table, whatever they are called.
+      column.name = heading_of(rest);
       if (is_among(kOwn, member) || is_text_heading(column.name) || !archive.holds_text(member) ||
           !archive.may_have_one_a_row(member, rows))
         continue;
@@ -99,9 +122,8 @@ std::vector<NamedColumn> archive_keys(const NpzArchive& archive, std::size_t row
       out.push_back(std::move(column));
   }
   for (const auto& [member, rest] : doubtful_members(archive, taken.front())) {
-    const std::string name = heading_of(rest);
-    if (is_key_heading(name) && !is_among(taken, member) &&
-        archive.may_have_one_a_row(member, rows))
+    const std::string name = whose(archive, member, rest, choice);
+    if (!name.empty() && !is_among(taken, member) && archive.may_have_one_a_row(member, rows))
       out.push_back({name, member_text(member), {}, doubt(archive, member, rest)});
   }
   std::move(by_content.begin(), by_content.end(), std::back_inserter(out));
@@ -120,8 +142,7 @@ std::vector<std::string> unused_members(const NpzArchive& archive, const std::st
   std::vector<std::string> known = {features};
   for (const auto& [member, rest] : members_beside(archive, features))
     if (is_called(choice.group, member, rest) || is_called(choice.known_group, member, rest) ||
-        ((is_key_heading(heading_of(rest)) || is_group_heading(rest)) &&
-         archive.may_have_one_a_row(member, rows)))
+        (!whose(archive, member, rest, choice).empty() && archive.may_have_one_a_row(member, rows)))
       known.push_back(member);
   // Are warned of where they may group samples.
   for (const auto& [member, rest] : doubtful_members(archive, features))
@@ -141,14 +162,12 @@ std::vector<GroupColumn> group_members(const NpzArchive& archive, const std::str
   if (choice.group == "none") return out;
   for (const auto& beside : members_beside(archive, features)) {
     const auto &member = beside.first, &name = beside.second;
-    std::string column = name;
-    if (name == "groups" && archive.contains("group_column"))
-      if (const auto names = archive.strings("group_column"); names.size() == 1) column = names[0];
+    const std::string column = column_of(archive, name);
     const auto is = [&](const std::string& wanted) {
       return is_called(wanted, member, column) || (!wanted.empty() && wanted == name);
     };
     const bool asked = is(choice.group);
-    if (!asked && !is(choice.known_group) && name != "groups" && !is_group_heading(name)) continue;
+    if (!asked && !is(choice.known_group) && !may_group(name)) continue;
     GroupColumn one{column, "'" + printable(column.substr(0, 60)) + "'", {}, asked};
     try {
       one.fields = archive.strings(member);

@@ -129,6 +129,14 @@ LabelWords rows_of(const LabelWords& words, const std::vector<std::size_t>& rows
   return out;
 }
 
+/// Of one name the first is taken.
+void add_group(GroupColumn one, std::vector<GroupColumn>& groups) {
+  const bool there = std::any_of(groups.begin(), groups.end(), [&](const GroupColumn& other) {
+    return heading_key(other.name) == heading_key(one.name);
+  });
+  if (!there) groups.push_back(std::move(one));
+}
+
 /// Columns beside the labels, a field a sample, that may group samples.
 void add_group_columns(const std::vector<NamedColumn>& columns, const ColumnChoice& choice,
                        std::vector<GroupColumn>& groups) {
@@ -147,10 +155,7 @@ void add_group_columns(const std::vector<NamedColumn>& columns, const ColumnChoi
     GroupColumn one{column.name, column.column, {}, is(choice.group)};
     for (const std::string& field : column.fields)
       one.fields.push_back(is_missing_label(field) ? std::string() : field);
-    const bool there = std::any_of(groups.begin(), groups.end(), [&](const GroupColumn& other) {
-      return heading_key(other.name) == one.name;
-    });
-    if (!there) groups.push_back(std::move(one));
+    add_group(std::move(one), groups);
   }
 }
 
@@ -242,18 +247,11 @@ OwnLabels read_labels(const DataSource& source, Reading& reading) {
       const NpzArchive archive(source.labels);
       const std::string member = source.members.labels.empty() ? "labels" : source.members.labels;
       const LabelWords words = archive.label_words(member);
-      out.beside = archive_keys(archive, words.size(), {member, class_names_member(archive)});
-      // Groups that are not called as identifiers are.
-      for (GroupColumn& one :
-           group_members(archive, member, words.size(), source.columns, reading)) {
-        const std::string name = heading_key(one.name);
-        if (std::none_of(out.beside.begin(), out.beside.end(),
-                         [&](const NamedColumn& other) { return other.name == name; }))
-          out.beside.push_back({name, one.text, std::move(one.fields)});
-      }
+      const std::vector<std::string> taken = {member, class_names_member(archive)};
+      out.beside = archive_keys(archive, words.size(), taken, source.columns);
+      out.groups = group_members(archive, member, words.size(), source.columns, reading);
       if (!is_same_file(source.features, source.labels))
-        out.unused = unused_members(archive, member, words.size(),
-                                    {member, class_names_member(archive)}, source.columns);
+        out.unused = unused_members(archive, member, words.size(), taken, source.columns);
       ClassRequest classes = source.classes;
       out.words = named_labels(archive, words, classes, reading);
       break;
@@ -359,16 +357,19 @@ std::string bring_labels(const KnownSamples& samples, const ColumnChoice& choice
     const LabelWords lost = rows_of(words, unused);
     words = rows_of(words, rows);
     if (lost.size() > 0) tell_lost_classes(labels.name, words, lost, "have no sample", reading);
-    for (NamedColumn& column : labels.beside) {
-      if (!column.unreadable.empty()) continue;
-      std::vector<std::string> fields;
-      for (const std::size_t row : rows) fields.push_back(column.fields[row]);
-      column.fields = std::move(fields);
-    }
+    const auto bring = [&order = rows](std::vector<std::string>& fields) {
+      std::vector<std::string> brought;
+      for (const std::size_t row : order) brought.push_back(fields[row]);
+      fields = std::move(brought);
+    };
+    for (NamedColumn& column : labels.beside)
+      if (column.unreadable.empty()) bring(column.fields);
+    for (GroupColumn& one : labels.groups) bring(one.fields);
   } else if (words.size() == samples.rows) {  // others are refused for that
     require_same_places(samples.left_out, samples.name, labels.left_out, labels.name,
                         "take the row out of both files, or give both a column of identifiers");
   }
+  for (GroupColumn& one : labels.groups) add_group(std::move(one), groups);
   add_group_columns(labels.beside, choice, groups);
   tell_unused(labels.name, still_unused(labels.unused, of_labels, labels.beside), reading);
   return of_samples;
@@ -413,7 +414,7 @@ Dataset load_features(const DataSource& source, Reading* told,
       std::vector<std::string> taken = {member, labels, class_names_member(archive)};
       std::vector<NamedColumn> beside;
       if (identifiers != nullptr) {
-        beside = archive_keys(archive, rows, taken);
+        beside = archive_keys(archive, rows, taken, source.columns);
         *identifiers = readable_among(identifiers_among(beside), reading);
       }
       if (source.identified) taken.push_back(id_member(source));
@@ -486,7 +487,7 @@ Dataset load_dataset(const DataSource& source, Reading* told,
     std::vector<std::string> taken = {members.features, members.labels,
                                       class_names_member(archive)};
     if (!source.labels.empty() || identifiers != nullptr)
-      beside_features = archive_keys(archive, rows, taken);
+      beside_features = archive_keys(archive, rows, taken, source.columns);
     groups = group_members(archive, members.features, rows, source.columns, reading);
     if (!source.labels.empty() && !is_same_file(source.features, source.labels)) taken.resize(1);
     if (source.identified) taken.push_back(id_member(source));

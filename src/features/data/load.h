@@ -56,8 +56,9 @@ struct OwnLabels {
   std::string name;  ///< of the file, for messages
   LabelWords words{};
   /// Other columns of a table, but for those to be dropped where there are no features that the choice is of; an archive's
-  /// identifiers.
+  /// archive_keys().
   std::vector<NamedColumn> beside{};
+  std::vector<GroupColumn> groups{};  ///< group_members() of an archive
   LeftOutRows left_out{};
   std::vector<std::string> unused{};  ///< unused_members() of an archive
 };

@@ -458,8 +458,8 @@ void PictureSet::open_npz(const PictureSource& source) {
   std::vector<std::string> unread =
       unread_members(archive, size(), {images, labels, "classes"}, source.columns);
   if (!source.labels.empty()) {
-    const std::vector<NamedColumn> beside =
-        archive_keys(archive, size(), {images, labels, class_names_member(archive)});
+    const std::vector<NamedColumn> beside = archive_keys(
+        archive, size(), {images, labels, class_names_member(archive)}, source.columns);
     const std::string joined = read_labels(source, labels, beside, classes, groups);
     unread = still_unused(std::move(unread), joined, beside);
   } else if (!labels.empty()) {

@@ -24,6 +24,11 @@ std::string advice(const NamedColumn& samples, const NamedColumn& labels) {
              : "; --drop-columns with this column has rows go together by their places";
 }
 
+/// By its name: an identifier, a file, or whose rows are.
+bool is_called_whose(const NamedColumn& column) {
+  return is_key_heading(column.name) || is_origin_heading(column.name);
+}
+
 /// As key_of() has whole numbers.
 bool is_number(const std::string& field) {
   return whole_number_text(field, DecimalMark::kPoint) == field;
@@ -87,9 +92,7 @@ struct Key {
     }
   }
   /// By its name, or without one by its texts.
-  bool identifies() const {
-    return is_key_heading(column->name) || (column->name.empty() && !numbers);
-  }
+  bool identifies() const { return is_called_whose(*column) || (column->name.empty() && !numbers); }
 };
 
 struct Match {
@@ -155,11 +158,9 @@ std::string rows_text(const NamedColumn& column, const std::vector<std::size_t>&
 /// Both hold the same of ten values or more, each as often, in another order: whose rows are, of texts or by a name.
 bool are_shuffled(const Key& samples, const Key& labels) {
   const NamedColumn &own = *samples.column, &other = *labels.column;
-  const auto is = [](const NamedColumn& one) {
-    return is_key_heading(one.name) || is_origin_heading(one.name);
-  };
   if (samples.forms[0] || labels.forms[0] || own.fields == other.fields) return false;
-  if ((samples.numbers || labels.numbers) && !is(own) && !is(other)) return false;
+  if ((samples.numbers || labels.numbers) && !is_called_whose(own) && !is_called_whose(other))
+    return false;
   std::vector<std::string> a = own.fields, b = other.fields;
   std::sort(a.begin(), a.end());
   std::sort(b.begin(), b.end());

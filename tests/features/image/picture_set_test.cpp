@@ -572,6 +572,21 @@ TEST_F(Pictures, LabelsOfAnArchiveGoToItsPictures) {
   EXPECT_EQ(set.labels(), of.labels);
   EXPECT_EQ(set.groups().values, of.patients);
   EXPECT_TRUE(set.groups().together);
+  // Numbers of whose they are, in an archive of labels and in a table.
+  const Labels cases = {90, 12, 31, 44, 57, 61, 78, 83, 16, 25, 39, 102};
+  write_npz(folder_ / "c.npz", {{"images", array("12, 2, 2", 48)}, {"case", npy_bytes(cases)}});
+  write_npz(folder_ / "cases.npz",
+            {{"labels", npy_bytes(Labels(of.labels.rbegin(), of.labels.rend()))},
+             {"case", npy_bytes(Labels(cases.rbegin(), cases.rend()))}});
+  std::string table = "case,label\n";
+  for (std::size_t i = cases.size(); i-- > 0;)
+    table += std::to_string(cases[i]) + "," + std::to_string(of.labels[i]) + "\n";
+  put_file(folder_ / "cases.csv", table);
+  for (const char* labels : {"cases.npz", "cases.csv"}) {
+    npz = source("c.npz");
+    npz.labels = folder_ / labels;
+    EXPECT_EQ(PictureSet::open(npz).labels(), of.labels) << labels;
+  }
   // Texts of any name, none of them twice, and what is not used of either archive is said.
   std::vector<std::string> moved(of.names.rbegin(), of.names.rend());
   write_npz(folder_ / "b.npz", {{"imagesTrain", array("12, 2, 2", 48)},

@@ -634,6 +634,107 @@ TEST_F(Joining, MembersOfAnyNameByTheirTexts) {
   EXPECT_FALSE(said("not used: labels") || said("not used: features"));
 }
 
+// Whose rows are, of files of either kind, and whether samples are to be grouped or not.
+TEST_F(Joining, OriginsOfArchivesAsOfTables) {
+  const Labels y = {0, 1, 2}, numbers = {41, 97, 55}, moved = {55, 41, 97}, joined = {1, 2, 0};
+  const FeatureMatrix x = FeatureMatrix::Random(3, 2);
+  DataSource source;
+  const auto load = [&](const std::string& name, bool archive_of_features, bool archive_of_labels) {
+    source.features = folder_ / (archive_of_features ? "x.npz" : "x.csv");
+    source.labels = folder_ / (archive_of_labels ? "y.npz" : "y.csv");
+    write_npz(folder_ / "x.npz", {{"features", npy_bytes(x)}, {name, npy_bytes(numbers)}});
+    write_npz(folder_ / "y.npz", {{"labels", npy_bytes(y)}, {name, npy_bytes(moved)}});
+    put_file(folder_ / "x.csv", name + ",a,b\n41,0.5,1\n97,1.5,2.5\n55,2.25,3\n");
+    put_file(folder_ / "y.csv", name + ",label\n55,0\n41,1\n97,2\n");
+    reading_ = {};
+    return load_dataset(source, &reading_).labels;
+  };
+  for (const char* group : {"", "none"}) {
+    source.columns.group = group;
+    for (const char* name :
+         {"subject", "case", "participant", "donor", "lesion", "user_number", "groups", "family"})
+      for (const int archives : {0, 1, 2, 3}) {
+        EXPECT_EQ(load(name, archives & 1, archives & 2), joined) << name << archives << group;
+        EXPECT_TRUE(said("labels go to samples by")) << name << archives;
+        EXPECT_FALSE(said("not used")) << name << archives;
+      }
+  }
+  // Others are used where groups are chosen to be of them, or said.
+  EXPECT_EQ(load("ward", true, true), y);
+  EXPECT_TRUE(said("x.npz': not used: ward"));
+  EXPECT_TRUE(said("y.npz': not used: ward"));
+  source.columns = {.known_group = "ward"};
+  for (const int archives : {1, 2, 3}) {
+    EXPECT_EQ(load("ward", archives & 1, archives & 2), joined) << archives;
+    EXPECT_FALSE(said("not used")) << archives;
+  }
+  source.columns = {};
+
+  // To be kept, as of tables.
+  std::vector<NamedColumn> kept;
+  load("donor", true, true);
+  source.labels.clear();
+  load_features(source, &reading_, &kept);
+  ASSERT_EQ(kept.size(), 1u);
+  EXPECT_EQ(kept[0].fields, (std::vector<std::string>{"41", "97", "55"}));
+
+  // Of labels alone.
+  source.features = folder_ / "x.npz";
+  source.labels = folder_ / "y.npz";
+  write_npz(source.features, {{"features", npy_bytes(x)}});
+  EXPECT_EQ(load_dataset(source, &reading_).labels, y);
+  EXPECT_TRUE(said("rows go together by their places, not by member 'donor'"));
+  // That nobody can read.
+  const Eigen::MatrixXd absent = Eigen::MatrixXd::Constant(3, 1, std::nan(""));
+  write_npz(source.features, {{"features", npy_bytes(x)}, {"donor", npy_bytes(absent)}});
+  expect_data_error(
+      [&] { load_dataset(source); },
+      "'donor': row 0 is nan, expected a text or a whole number, of floats of 64 bits "
+      "one below 2^53");
+  write_npz(source.labels, {{"labels", npy_bytes(y)}});
+  reading_ = {};
+  EXPECT_EQ(load_dataset(source, &reading_).labels, y);
+  EXPECT_TRUE(std::any_of(reading_.warnings.begin(), reading_.warnings.end(),
+                          [](const std::string& one) { return one.ends_with("is not used"); }));
+}
+
+TEST_F(Joining, OriginsThatComeAgainAsOfTables) {
+  Labels y, donors, moved;
+  std::string features = "donor,a\n", labels = "donor,label\n";
+  for (int i = 0; i < 40; ++i) {
+    y.push_back(i % 2);
+    donors.push_back(1000 + 7 * (i / 2));
+    moved.push_back(1000 + 7 * (i % 20));
+    features += std::to_string(donors.back()) + "," + std::to_string(i * i) + ".5\n";
+    labels += std::to_string(moved.back()) + "," + std::to_string(i % 2) + "\n";
+  }
+  const FeatureMatrix x = FeatureMatrix::Random(40, 2);
+  put_file(folder_ / "x.csv", features);
+  put_file(folder_ / "y.csv", labels);
+  write_npz(folder_ / "x.npz", {{"features", npy_bytes(x)}, {"donor", npy_bytes(donors)}});
+  write_npz(folder_ / "y.npz", {{"labels", npy_bytes(y)}, {"donor", npy_bytes(moved)}});
+  // As `extract` writes them.
+  write_npz(folder_ / "z.npz", {{"features", npy_bytes(x)},
+                                {"group_column", npy_bytes(std::vector<std::string>{"donor"})},
+                                {"groups", npy_bytes(donors)}});
+  for (const char* group : {"", "none"})
+    for (const char* of_features : {"x.csv", "x.npz", "z.npz"})
+      for (const char* of_labels : {"y.csv", "y.npz"}) {
+        DataSource source;
+        source.features = folder_ / of_features;
+        source.labels = folder_ / of_labels;
+        source.columns.group = group;
+        Reading reading;
+        EXPECT_EQ(load_dataset(source, &reading).labels, y);
+        EXPECT_TRUE(std::any_of(reading.warnings.begin(), reading.warnings.end(),
+                                [](const std::string& one) {
+                                  return one.find("hold the same values in another order") !=
+                                         std::string::npos;
+                                }))
+            << of_features << of_labels << group;
+      }
+}
+
 TEST_F(Joining, TablesWithoutAHeader) {
   const std::string x =
       "img_1.png,0.5,1.5\nimg_2.png,2.5,3.25\nimg_3.png,4.5,5.75\nimg_4.png,6.5,7.125\n";

@@ -2,6 +2,7 @@
 mask hides."""
 import datetime
 import re
+from numbers import Number
 
 import numpy as np
 
@@ -35,12 +36,21 @@ def _is_number(kind):
 def _require_told_apart(values, column):
     """DataError where whole numbers of a column differ and are one in double precision, as in a table."""
     values = np.asarray(values)
-    if values.dtype.kind in "iu" and values.size > 0:
-        least, most = values.min(), values.max()
-        if least != most and np.float64(least) == np.float64(most):
-            raise _core.DataError(f"features: column {column}: double precision makes its whole numbers beyond 2^53 one: "
-                                  "subtract an offset first, such as the smallest value, from all sets alike, or leave the "
-                                  "column out")
+    if values.dtype.kind == "O":
+        values = [value for value in values.flat if isinstance(value, Number) and value == value]
+    elif values.dtype.kind not in "iu":
+        return
+    if len(values) == 0:
+        return
+    try:
+        least, most = (min(values), max(values)) if isinstance(values, list) else (values.min(), values.max())
+        one = least != most and float(least) == float(most)
+    except (TypeError, OverflowError):
+        return  # Are refused later.
+    if one:
+        raise _core.DataError(f"features: column {column}: double precision makes its whole numbers beyond 2^53 one: "
+                              "subtract an offset first, such as the smallest value, from all sets alike, or leave the "
+                              "column out")
 
 
 def numbers(X):
@@ -54,13 +64,18 @@ def numbers(X):
         except (TypeError, ValueError) as error:
             raise _core.DataError("features: no array of numbers can be made of them") from error
         kinds = [array.dtype]
-        X = array if isinstance(X, (list, tuple)) else X
+        if isinstance(X, (list, tuple)):
+            # Of whole numbers beside others the array has doubles.
+            exact = np.asarray(X, object) if array.dtype.kind == "f" else array
+            X = array
+        else:
+            exact = array
     wrong = [kind for kind in kinds if _is_number(kind) is False]
     if not wrong and None in map(_is_number, kinds):
         wrong = [type(value).__name__ for value in np.asarray(X, object).flat if isinstance(value, _NO_NUMBERS)]
     if wrong:
         raise _core.DataError(f"features: some are of {wrong[0]}, which is no number: expected a number each")
     named = hasattr(X, "columns") and hasattr(X, "dtypes")
-    for column, values in ((name, X[name]) for name in X.columns) if named else enumerate(np.atleast_2d(array).T):
+    for column, values in ((name, X[name]) for name in X.columns) if named else enumerate(np.atleast_2d(exact).T):
         _require_told_apart(values, column)
     return X

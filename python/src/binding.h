@@ -110,7 +110,8 @@ inline Rows rows_of(const py::object& x) {
                     ", expected samples x features");
   auto rows = Rows::ensure(array);
   if (!rows) throw DataError("features: some are no numbers, or missing: expected a number each");
-  const bool is_held = array.itemsize() <= (array.dtype().kind() == 'f' ? 4 : 2);
+  // pybind11 before 2.12 reads 0 of NumPy 2's.
+  const bool is_held = array.attr("itemsize").cast<int>() <= (array.dtype().kind() == 'f' ? 4 : 2);
   if (!is_held && array.dtype().kind() != 'b') {
     const auto exact =
         py::array_t<double, py::array::c_style | py::array::forcecast>::ensure(array);

@@ -83,6 +83,15 @@ void add_errors(py::module_& m) {
       "A mistake in the calling program.";
 }
 
+/// A frame's columns, where all have names that are texts; None: of anything else.
+py::object column_names(const py::object& x) {
+  if (!py::hasattr(x, "columns") || !py::hasattr(x, "dtypes")) return py::none();
+  py::list names(x.attr("columns"));
+  for (const py::handle& name : names)
+    if (!py::isinstance<py::str>(name)) return py::none();
+  return std::move(names);
+}
+
 void add_values(py::module_& m) {
   py::class_<Context>(m, "Context", "Threads and memory that computations may use.")
       .def(py::init([](int threads, bool allow_insecure) {
@@ -180,21 +189,33 @@ void add_values(py::module_& m) {
       .def_readonly("refused_bits", &Ledger::refused_bits);
 
   py::class_<Whitening>(m, "Whitening",
-                        "Features of mean 0, not correlated; moments of one's data.")
+                        "Features of mean 0, not correlated; moments of one's data. Of a frame it "
+                        "has its columns' names, by "
+                        "which `apply` refuses frames of others, or in another order.",
+                        py::dynamic_attr())
       .def_static(
           "fit",
           [](const py::object& x, double epsilon, const std::optional<Context>& context) {
             const Rows rows = rows_of(x);
             const DataSet data = set_of(rows);
-            const Unlocked released;
-            return Whitening::fit(context_of(context), data, epsilon);
+            py::object map = py::cast(
+                without_lock([&] { return Whitening::fit(context_of(context), data, epsilon); }));
+            map.attr("_columns") = column_names(x);
+            return map;
           },
           "x"_a, "epsilon"_a = 0.01, "context"_a = py::none())
       .def_property_readonly("features", &Whitening::features)
       .def_property_readonly("width", &Whitening::width)
       .def(
           "apply",
-          [](const Whitening& map, const py::object& x) {
+          [](const py::object& self, const py::object& x) {
+            const auto& map = self.cast<const Whitening&>();
+            const py::object fitted = self.attr("_columns"), names = column_names(x);
+            if (!fitted.is_none() && !names.is_none() && !fitted.equal(names))
+              throw DataError("features: a frame of the columns " +
+                              py::repr(names).cast<std::string>() +
+                              ", expected those of the whitening, in its order: " +
+                              py::repr(fitted).cast<std::string>());
             const Rows rows = rows_of(x);
             const DataSet data = set_of(rows);
             return array_of(without_lock([&] { return map.apply(data); }), map.width());

@@ -138,7 +138,9 @@ class Estimator(unittest.TestCase):
                 small(folder=folder).fit(x + [0, 1.7e9, 0, 0], y)
             # Numbers that are one in double precision, and may be what tells the classes apart.
             large = np.column_stack([y, 2**60 + y])
-            for values in (large, large.tolist(), large.astype(np.uint64)):
+            mixed = [[half, whole] for half, whole in zip((y + 0.5).tolist(), large[:, 1].tolist())]
+            for values in (large, large.tolist(), large.astype(np.uint64), large.astype(object), mixed,
+                           np.array(mixed, object)):
                 with self.assertRaisesRegex(blindtuner.DataError, "column 1: double precision makes its whole numbers beyond 2\\^53 one"):
                     small(folder=folder).fit(values, y)
             # Texts, dates, and what a mask hides, of all of which numpy makes numbers.
@@ -308,7 +310,11 @@ EncryptedClassifier(1, preset="fast", parameters="InsecureTest10", batch_size=16
                         with self.subTest(module, column=name), self.assertRaisesRegex(blindtuner.DataError, "is no number"):
                             call(frame, y)
                 frame = frames.DataFrame({"x": np.arange(20.0), "whole": np.arange(20) % 7, "true": np.arange(20) % 3 == 1})
-                self.assertEqual(blindtuner.Whitening.fit(frame).features, 3)
+                whitening = blindtuner.Whitening.fit(frame)
+                self.assertEqual(whitening.features, 3)
+                self.assertEqual(whitening.apply(frame).shape, (20, 3))
+                with self.assertRaisesRegex(blindtuner.DataError, "expected those of the whitening, in its order: .'x', 'whole', 'true'"):
+                    whitening.apply(frame[["whole", "x", "true"]])
 
 
 def clouds(samples, seed):

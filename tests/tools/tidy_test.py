@@ -47,10 +47,17 @@ class Tidy(unittest.TestCase):
 
     def test_a_fault_is_found_in_any_file_of_a_unit(self):
         for files in (self.write(a=GOOD, b=MOVED), self.write(a=MOVED, b=GOOD), self.write(a=MOVED)):
-            for program in (self.unit(files), files[0]):
-                found = tidy.findings(program, ("-std=c++20",))
-                faulty = program.suffix == ".cxx" or program.read_text() == MOVED
+            for unit in (files, files[:1]):
+                found = tidy.findings(unit, ("-std=c++20",))
+                faulty = any(file.read_text() == MOVED for file in unit)
                 self.assertEqual("bugprone-use-after-move" in found, faulty, found)
+
+    def test_files_whose_names_clash_are_apart(self):
+        def units(*folders):
+            return {tidy.goes_with(tidy.ROOT / "src" / folder / "any.cpp") for folder in folders}
+        self.assertEqual(len(units("base", "ring", "kernels/avx2")), 1)
+        self.assertEqual(len(units("base", "features/data", "features/image", "api/owner", "api/server", "party/owner",
+                                   "app/owner", "app/server")), 8)
 
     def test_recursion_is_found_whichever_way_it_goes(self):
         for text in ("int walk(int n) { return n == 0 ? 0 : walk(n - 1); }\n",
@@ -58,12 +65,12 @@ class Tidy(unittest.TestCase):
                      "struct Node {\n  int walk(int n) { return n == 0 ? 0 : this->walk(n - 1); }\n};\n",
                      "template <typename T>\nint walk(T n) { return n == 0 ? 0 : walk(n - 1); }\nint x = walk(3);\n"):
             [file] = self.write(a=text)
-            self.assertIn("misc-no-recursion", tidy.findings(file, ("-std=c++20",)), text)
+            self.assertIn("misc-no-recursion", tidy.findings([file], ("-std=c++20",)), text)
             file.write_text("".join("// NOLINTNEXTLINE(misc-no-recursion): n falls\n" + line + "\n" for line in text.splitlines()))
-            self.assertEqual(tidy.findings(file, ("-std=c++20",)), "")
+            self.assertEqual(tidy.findings([file], ("-std=c++20",)), "")
 
     def test_what_is_no_program_is_said(self):
-        self.assertIn("error", tidy.findings(self.write(a="int x = ;\n")[0], ("-std=c++20",)))
+        self.assertIn("error", tidy.findings(self.write(a="int x = ;\n"), ("-std=c++20",)))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,9 @@ from pathlib import Path
 
 OWNER, SERVER = sys.argv[1:3]
 INSECURE = "--allow-insecure-parameters"
-PARAMETERS = "InsecureTest12"
+PARAMETERS = "InsecureTest10"
+LOG_RING = 10
+RING, SMALL_RING = 1 << LOG_RING, 128  # degrees of its rings
 CLASSES, FEATURES, SAMPLES = 3, 8, 300
 # Sanitizers reserve terabytes of address space, and look for leaks on a thread of their own.
 SANITIZED = any(name in Path(OWNER).read_bytes() for name in (b"__asan_init", b"__tsan_init"))

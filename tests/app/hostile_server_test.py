@@ -9,11 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cli_base import INSECURE, OWNER, PARAMETERS, SERVER, Base, blobs, main, npy, run
+from cli_base import INSECURE, LOG_RING, OWNER, PARAMETERS, SERVER, SMALL_RING, Base, blobs, main, npy, run
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "golden"))
 import reference  # noqa: E402
 
+PRIMES = reference.chain_primes(LOG_RING, (50, 49))  # of models
 UNTRUSTED = 4
 
 SERVER_SCRIPT = """#!{python}
@@ -214,8 +215,8 @@ shutil.move(told("--out"), told("--out").replace("last.enc", "model.enc"))
             result = self.finetune(f"""
 train()
 def change(sections):
-    add_to_first(sections, "WGHT", {deviations * publish.noise!r}, 512,
-                 {reference.chain_primes(12, (50, 49))!r})
+    add_to_first(sections, "WGHT", {deviations * publish.noise!r}, {SMALL_RING},
+                 {PRIMES!r})
 forge(Path(told("--out")), Path(told("--out")), change)
 """, "--steps", 1, "--learning-rate", 400, "--no-whiten", "--validation-fraction", 0, "--seed", 7,
                                    features=self.work / "small.npy")

@@ -17,13 +17,15 @@ import sys
 import time
 from pathlib import Path
 
-from cli_base import CONFIG, INSECURE, OWNER, SANITIZED, SERVER, Base, blobs, main, npy, run
+from cli_base import (CONFIG, INSECURE, LOG_RING, OWNER, RING, SANITIZED, SERVER, SMALL_RING, Base, blobs, main, npy,
+                      run)
 from containers import (HEADER, add_to_first, answer_file, as_earlier_programs_wrote, container, forge,
                         forge_training, frames, training, training_section)
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "golden"))
 import reference  # noqa: E402
 
+PRIMES = reference.chain_primes(LOG_RING, (50, 49))  # of models and scores
 WHOLE = {**CONFIG, "validation_every": 1}
 STEPS = WHOLE["steps"]
 
@@ -146,22 +148,22 @@ class Hostile(Base):
             bits = sum(primes[:q]) + 50 * p
             return at + 7 + 2 * digits + 32 + digits * n * bits // 8
         boot, products = sections["BOOT"], sections["PROD"]
-        first = end(boot, 0, 4096)
+        first = end(boot, 0, RING)
         count, = struct.unpack_from("<I", boot, first)
         at, galois = first + 4, []
         for _ in range(count):
-            galois.append(boot[at:end(boot, at + 8, 4096)])
+            galois.append(boot[at:end(boot, at + 8, RING)])
             at += len(galois[-1])
         last = []
         while at < len(boot):
-            last.append(boot[at:end(boot, at, 4096)])
+            last.append(boot[at:end(boot, at, RING)])
             at += len(last[-1])
         self.assertEqual(len(last), 4)
 
         def put(relinearisation, some, rest):
             return {"BOOT": relinearisation + struct.pack("<I", len(some)) + b"".join(some + rest)}
-        cut = end(products, 0, 512)
-        body, b = products[41:cut], [512 * bits // 8 for bits in (50, 49, 50, 50)]
+        cut = end(products, 0, SMALL_RING)
+        body, b = products[41:cut], [SMALL_RING * bits // 8 for bits in (50, 49, 50, 50)]
         one_prime = struct.pack("<BHHHH", 0, 1, 2, 1, 1) + products[9:41] + body[:b[0]] + body[b[0] + b[1]:]
         self.assertEqual(put(boot[:first], galois, last)["BOOT"], boot)
         forged = self.work / "f.keys"
@@ -356,7 +358,7 @@ class Hostile(Base):
     def test_published_scores_do_not_tell_what_they_are_made_by(self):
         def publish(amount):
             forge(self.folder / "m.enc", self.forged,
-                  lambda s: add_to_first(s, "WGHT", amount, 512, reference.chain_primes(12, (50, 49))))
+                  lambda s: add_to_first(s, "WGHT", amount, SMALL_RING, PRIMES))
             return self.decrypt(self.folder / "s.enc", "--model", self.forged, "--config",
                                 self.folder / "train.json", "--publish", "--json", out="p.npy",
                                 kind="--scores")
@@ -374,8 +376,7 @@ class Hostile(Base):
         # Sixteen models, one of which is refused: which one it is may be anything that is encrypted.
         for i in range(16):
             forge(self.folder / "m.enc", self.forged,
-                  lambda s: add_to_first(s, "WGHT", 2 ** 22 if i == 11 else i / 2 ** 20, 512,
-                                         reference.chain_primes(12, (50, 49))))
+                  lambda s: add_to_first(s, "WGHT", 2 ** 22 if i == 11 else i / 2 ** 20, SMALL_RING, PRIMES))
             self.assertEqual(self.decrypt(self.forged).returncode, 4 if i == 11 else 0)
         ledger = self.ledger()
         self.assertEqual((ledger["refused"], ledger["opened"], ledger["refused_bits"]), (1, 15, 16))

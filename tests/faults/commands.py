@@ -49,13 +49,8 @@ class Case:
     earlier: dict = field(default_factory=dict)
     once: bool = False  # What was done before the fault came is not done again: the next run is refused.
     insecure: bool = True
-    # Long: of its calls those within a file are tried more rarely than those between files.
+    # Long: it is tried at fewer of its calls (faults_test.py).
     long: bool = False
-    # Of faults of a kind between the first and the last every so many-th is tried: all of a command that takes
-    # less than a tenth of a second.
-    every: int = 8
-    # Another case goes the same way through the same code: of every kind of fault the last alone is tried.
-    twin: bool = False
     changes: str = ""  # the option whose folder or file it changes in place
     injected: str = ""  # the program that is meant, when not the one that is started
 
@@ -103,7 +98,7 @@ def study_case(name, place, arguments, outputs, exact, program=OWNER):
     """An owner, the recipient or the server goes on, as far as it can."""
     start = f"study run {STUDY}" if program == OWNER else f"study {STUDY}"
     return Case(f"study-{name}", program, f"{start} --once {arguments}", outputs + exact, exact,
-                beforehand=study_at(place), over=None, long=True, every=16 if program == OWNER else 24)
+                beforehand=study_at(place), over=None, long=True)
 
 
 FINETUNED = ["out/model.npz", "out/report.json", "out/report.html"]
@@ -113,9 +108,9 @@ CASES = [
          over="--force", once=True),
     # The derivation of a key from a passphrase is most of the time of all that have one.
     Case("keygen-passphrase", OWNER, f"keygen --out keys {SHAPE} --passphrase --passphrase-file {{w}}/phrase",
-         ["keys/secret.key", "keys/evaluation.keys"], over=None, once=True, long=True, every=24),
+         ["keys/secret.key", "keys/evaluation.keys"], over=None, once=True, long=True),
     Case("whiten", OWNER, "whiten --features {w}/x.npy --out w.npz", ["w.npz"], ["w.npz"],
-         insecure=False, every=1),
+         insecure=False),
     Case("encrypt", OWNER, f"encrypt {FEATURES} --whitening {{w}}/w.npz --keys keys "
          "--validation-fraction 0.25 --out data.enc", ["data.enc", "data-validation.enc"],
          beforehand=KEYS),
@@ -126,55 +121,55 @@ CASES = [
          ["model.enc", "report.json", "run.transcript"], ["model.enc", "run.transcript"], beforehand=KEYS),
     Case("train-checkpoint", SERVER, TRAIN + " --out model.enc --checkpoint checkpoint",
          ["model.enc", "report.json", "checkpoint/checkpoint.enc"], ["model.enc"],
-         beforehand=KEYS, again="--resume", over="--restart", every=48),
+         beforehand=KEYS, again="--resume", over="--restart"),
     Case("train-validation", SERVER, TRAIN + " --out last.enc --checkpoint checkpoint --resume "
          "--validation {w}/data-validation.enc --exchange exchange --answer-timeout 2",
          ["last.enc", "report.json", "checkpoint/checkpoint.enc"], ["last.enc"],
          beforehand={**KEYS, "paused/checkpoint": "checkpoint", "paused/exchange": "exchange"},
          over=None),
     Case("predict", SERVER, "predict --keys keys/evaluation.keys --model {w}/model.enc "
-         "--data {w}/test.enc --out scores.enc", ["scores.enc"], ["scores.enc"], beforehand=KEYS, every=1),
+         "--data {w}/test.enc --out scores.enc", ["scores.enc"], ["scores.enc"], beforehand=KEYS),
     Case("validate", OWNER, "validate --keys keys --data {w}/data-validation.enc "
          "--exchange exchange --out best.enc --patience 100 --timeout 2 --config {w}/train.json",
          ["best.enc", "exchange/answer-0001.bit", "exchange/answer-0002.bit"], ["best.enc"],
          beforehand={**KEYS, "open/exchange": "exchange"}, over=None),
     Case("decrypt", OWNER, "decrypt --model {w}/white-model.enc --whitening {w}/w.npz --keys "
-         "keys --out model.npz", ["model.npz"], ["model.npz"], beforehand=KEYS, every=1),
+         "keys --out model.npz", ["model.npz"], ["model.npz"], beforehand=KEYS),
     Case("decrypt-publish", OWNER, "decrypt --model {w}/model.enc --keys keys --out model.json "
-         "--publish --config {w}/train.json --trained-on {w}/data.enc", ["model.json"], beforehand=KEYS, every=1),
+         "--publish --config {w}/train.json --trained-on {w}/data.enc", ["model.json"], beforehand=KEYS),
     Case("decrypt-scores", OWNER, "decrypt --scores {w}/scores.enc --keys keys --out scores.npy",
-         ["scores.npy"], ["scores.npy"], beforehand=KEYS, every=1),
+         ["scores.npy"], ["scores.npy"], beforehand=KEYS),
     Case("evaluate", OWNER, f"evaluate --model {{w}}/model.npz {TESTS} --report report.json",
-         ["report.json", "report.html"], insecure=False, every=1),
+         ["report.json", "report.html"], insecure=False),
     Case("evaluate-scores", OWNER, "evaluate --scores {w}/scores.npy --labels {w}/yt.npy "
-         "--report report.json", ["report.json", "report.html"], insecure=False, every=1),
+         "--report report.json", ["report.json", "report.html"], insecure=False),
     Case("extract", OWNER, "extract --model {w}/tiny.safetensors --images {w}/pictures "
-         "--out pictures.npz --cache cache", ["pictures.npz"], ["pictures.npz"], insecure=False, every=1),
+         "--out pictures.npz --cache cache", ["pictures.npz"], ["pictures.npz"], insecure=False),
     Case("extract-texts", OWNER, "extract --model {w}/bert --texts {w}/texts.tsv --out texts.npz "
-         "--cache cache", ["texts.npz"], ["texts.npz"], insecure=False, every=1),
+         "--cache cache", ["texts.npz"], ["texts.npz"], insecure=False),
     Case("extract-pairs", OWNER, "extract --model {w}/tiny.safetensors --text-model {w}/bert --pairs {w}/pairs.csv "
-         "--images-root {w} --out pairs.npz --cache cache", ["pairs.npz"], ["pairs.npz"], insecure=False, every=1),
+         "--images-root {w} --out pairs.npz --cache cache", ["pairs.npz"], ["pairs.npz"], insecure=False),
     Case("finetune", OWNER, f"finetune {FEATURES} --out out --parameters InsecureTest10 --steps 2",
-         FINETUNED, long=True, every=24),
+         FINETUNED, long=True),
     # From pictures, with keys that are replaced, and a model to be shared.
     Case("finetune-pictures", OWNER, "finetune --images {w}/album --model {w}/tiny.safetensors --pooling class --cache "
          "cache --out out --parameters InsecureTest10 --steps 1 --validation-fraction 0 --publish --keys keys "
          "--new-keys", [*FINETUNED, "out/published.npz", "out/train-features.npz"],
-         beforehand=KEYS, over=None, long=True, every=96, twin=True, changes="--keys"),
+         beforehand=KEYS, over=None, long=True, changes="--keys"),
     Case("finetune-server", OWNER, f"finetune {FEATURES} --out out --parameters InsecureTest10 "
          "--steps 1", FINETUNED, long=True, injected="blindtuner-server"),
     Case("demo", OWNER, "demo --data {w}/idx --features 8 --parameters InsecureTest10 --out out "
-         "--config {w}/train.json", FINETUNED, long=True, every=96, twin=True),  # finetune's engine
+         "--config {w}/train.json", FINETUNED, long=True),  # finetune's engine
     Case("passphrase-remove", OWNER, "passphrase --keys keys --remove --passphrase-file {w}/phrase",
-         ["keys/secret.key"], beforehand={"sealed": "keys"}, over=None, once=True, changes="--keys", every=24),
+         ["keys/secret.key"], beforehand={"sealed": "keys"}, over=None, once=True, changes="--keys"),
     # The passphrase that it sets opens the key in whatever state the key is.
     Case("passphrase", OWNER, "passphrase --keys keys --new-passphrase-file {w}/phrase "
          "--passphrase-file {w}/phrase", ["keys/secret.key"], beforehand=KEYS, over=None,
-         changes="--keys", every=24),
+         changes="--keys"),
     Case("study-create", OWNER, f"study create {STUDY} --owner a --name Sites --owners a,b "
-         "--classes no,yes --columns 4 --parameters InsecureJoint4", ["mine/study.json"], over=None, every=1),
+         "--classes no,yes --columns 4 --parameters InsecureJoint4", ["mine/study.json"], over=None),
     Case("study-join", OWNER, f"study join {STUDY} --owner b",
-         ["mine/study.json", "exchange/join-b"], beforehand={"joining/exchange": "exchange"}, over=None, every=1),
+         ["mine/study.json", "exchange/join-b"], beforehand={"joining/exchange": "exchange"}, over=None),
     *(study_case(*case) for case in (
         # Until it sends its shares what was drawn before decides every byte; what is encrypted, or sealed, has noise
         # of its own.
@@ -201,14 +196,14 @@ CASES = [
          ["exchange/match-key-s1-a", "exchange/match-s1-a"], []))),
     Case("study-model", OWNER, f"study open {STUDY} --out model.npz",
          ["model.npz"], ["model.npz"], beforehand=study_at("opened"), earlier={"model.npz": "model.npz"},
-         long=True, every=12),
+         long=True),
     # A part says when it was made.
     Case("study-scores", OWNER, f"study scores {STUDY} --features {{w}}/a.csv --id-column id "
          "--out part.npz", ["part.npz"], beforehand=study_at("scoring"),
-         earlier={"model.npz": "part.npz"}, long=True, every=12),
+         earlier={"model.npz": "part.npz"}, long=True),
     Case("study-combine", OWNER, f"study combine {STUDY} --features {{w}}/a.csv --id-column id "
          "--label-column label --class-numbers --parts {w}/part.npz --out scores.npz", ["scores.npz"], ["scores.npz"],
-         beforehand=study_at("scoring"), earlier={"model.npz": "scores.npz"}, long=True, every=12),
+         beforehand=study_at("scoring"), earlier={"model.npz": "scores.npz"}, long=True),
     Case("study-server", SERVER, f"study {STUDY} --once", ["exchange/join-server"],
          beforehand={"joining/exchange": "exchange"}, over=None),
     Case("study-server-status", SERVER, f"study {STUDY} --status", beforehand=study_at("naming"), over=None),
@@ -220,7 +215,7 @@ CASES = [
          ["exchange/scores-2-1-s1-server", "exchange/scores-2-2-s1-server"]),
         ("name", "naming", "", [], ["exchange/decryptors-s1-server"]))),
     Case("study-audit", SERVER, f"study --audit 2 {STUDY}",
-         beforehand=study_at("trained"), over=None, long=True, every=96, changes="--folder"),
+         beforehand=study_at("trained"), over=None, long=True, changes="--folder"),
     # These write nothing: they have no calls to fail, but an environment.
     Case("plan", OWNER, "plan --samples 100 --classes 3 --features 8 --parameters InsecureTest10 "
          "--config {w}/train.json"),
@@ -230,7 +225,7 @@ CASES = [
          beforehand=KEYS),
     Case("ledger", OWNER, "ledger --keys keys", beforehand=KEYS),
     Case("ledger-anew", OWNER, "ledger --keys keys --begin-anew", ledgers(), beforehand={"unledgered": "keys"},
-         over=None, once=True, changes="--keys", every=1),
+         over=None, once=True, changes="--keys"),
     Case("study-status", OWNER, f"study status {STUDY}", beforehand=study_at("looking"), over=None),
     Case("inspect", OWNER, "inspect {w}/data.enc", insecure=False),
     Case("inspect-server", SERVER, "inspect {w}/model.enc", insecure=False),

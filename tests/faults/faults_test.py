@@ -3,16 +3,16 @@
 
 usage: faults_test.py BLINDTUNER BLINDTUNER-SERVER WORLDS CASE FAULT-INJECTOR
 
-After every fault: outputs are the old ones or new ones and whole, keys are one pair, the exit code
-is one of a file's trouble and one line says which, and the next run succeeds, gives what it gives
-without a fault and leaves nothing behind. Kills are tried where the state of the disk differs from
-the kill before, writes in the middle of a file are left out, commands that are made of others are
-tried between files, and more rarely within one. Every kind of fault is tried where it comes first and last, a kind
-being the call, the way it goes wrong and what the file is for; of the others every so many-th, others every day:
-BLINDTUNER_FAULTS=N in the environment tries those of day N again, which is printed. The next run is
-tried where the same files are old, or new and as long, for the first time. The first run is one on a file
-system that knows no files without a name, the one over an earlier run's outputs is not; with
-BLINDTUNER_FAULTS=all every call is tried in every way, and the next run after every state
+After every fault: outputs are the old ones or new ones and whole, keys are one pair, the exit code is one of a file's
+trouble and one line says which, and the next run succeeds, gives what it gives without a fault and leaves nothing
+behind. Kills are tried where the state of the disk differs from the kill before, writes in the middle of a file are
+left out. The next run is tried where the same files are old, or new and as long, for the first time.
+
+One fault of every kind is tried, a kind being the call, the way it goes wrong, what the file is for, and with a long
+command whether it is in the midst of a file; of a long command's kinds a third. On another day it is another, until
+all were tried: BLINDTUNER_FAULTS=N in the environment tries those of day N again, which is printed. Days also take
+turns between a first run, on a file system that knows no files without a name, and one over an earlier run's outputs,
+on one that does. With BLINDTUNER_FAULTS=all every call is tried in every way, and the next run after every state
 (`make faults-long`).
 """
 import datetime
@@ -26,7 +26,7 @@ from pathlib import Path
 from commands import Boxes, case_named, run, unidentified
 
 INJECTOR = sys.argv[5]
-RARELY = 8  # times less often, within a file
+LONG = 3  # days that all kinds of a long command take
 CHOICE = os.environ.get("BLINDTUNER_FAULTS") or str(datetime.date.today().toordinal())
 WRITES = {"write", "pwrite", "writev", "sendfile", "copy_file_range"}
 # After these the disk holds what it held before, for whoever looks at it later.
@@ -85,30 +85,22 @@ class Faults:
         if self.everything:
             return faults
         kinds = {}
-        rare = [fault for fault in faults if self.within(calls, fault[1])]
-        others = [fault for fault in faults if fault not in rare]
-        for mode, at in others:
+        for mode, at in faults:
             _, call, name = calls[at - 1]
             # How far its outputs are in place is what the next run finds of one that was killed.
             each = mode == "kill" and call.startswith("rename")
-            kinds.setdefault((mode, call, name if each else purpose(name)), []).append((mode, at))
-        ends = {kind[-1] for kind in kinds.values()}
-        if not self.case.twin:
-            ends |= {kind[0] for kind in kinds.values()}
-        others = [fault for fault in others if fault not in ends]
-        return sorted(ends | self.some(others, self.case.every) | self.some(rare, RARELY * self.case.every),
-                      key=faults.index)
+            kind = (mode, call, name if each else purpose(name), self.within(calls, at))
+            kinds.setdefault(kind, []).append((mode, at))
+        day = int(CHOICE) // len(self.all_starts())
+        shares = LONG if self.case.long else 1
+        today = list(kinds.values())[day % shares::shares]
+        return sorted((kind[day // shares % len(kind)] for kind in today), key=faults.index)
 
     def within(self, calls, at):
         """Whether a long command is in the midst of a file there."""
         _, call, name = calls[at - 1]
         between = call not in UNSEEN and (at == 1 or name != calls[at - 2][2]) or at == len(calls)
         return self.case.long and not between
-
-    @staticmethod
-    def some(faults, every):
-        """Every so many-th, on each of so many days others."""
-        return set(faults[int(CHOICE) % every::every])
 
     def faults(self, calls):
         """(mode, at) of every fault that may leave the disk as no other does."""
@@ -169,15 +161,17 @@ class Faults:
             boxes.check_no_temporaries(box)
             self.good_states.add(state)
 
-    def starts(self):
+    def all_starts(self):
         """(over, named): over an earlier run's outputs, without nameless files."""
         if self.everything:
             starts = [(over, named) for over in (False, True) for named in (False, True)]
-        elif self.case.over is None:
-            starts = [(False, True)]
         else:
-            starts = [(True, True)] if self.case.long else [(False, True), (True, False)]
+            starts = [(False, True), (True, False)]
         return [start for start in starts if not start[0] or self.case.over is not None]
+
+    def starts(self):
+        starts = self.all_starts()
+        return starts if self.everything else [starts[int(CHOICE) % len(starts)]]
 
     def run(self):
         failures = []

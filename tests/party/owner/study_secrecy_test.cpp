@@ -22,15 +22,22 @@ class Search {
   std::set<std::string> found_in(const fs::path& folder) const {
     std::vector<std::vector<const Needle*>> by_begin(1 << 16);
     for (const Needle& needle : needles_) by_begin[begin_of(needle.bytes, 0)].push_back(&needle);
+    // Tests are not optimised: of a hundred million bytes one array alone is asked.
+    std::vector<std::uint8_t> any(1 << 16);
+    for (std::size_t i = 0; i < any.size(); ++i) any[i] = !by_begin[i].empty();
+    const std::uint8_t* begins = any.data();
     std::set<std::string> found;
     for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
       if (!entry.is_regular_file()) continue;
       const std::vector<std::uint8_t> loaded = read_file(entry.path(), std::uint64_t{1} << 30);
       const std::string_view all(reinterpret_cast<const char*>(loaded.data()), loaded.size());
-      for (std::size_t at = 0; at + 1 < all.size(); ++at)
+      const std::uint8_t* bytes = loaded.data();
+      for (std::size_t at = 0, last = all.size(); at + 1 < last; ++at) {
+        if (!begins[bytes[at] << 8 | bytes[at + 1]]) continue;
         for (const Needle* needle : by_begin[begin_of(all, at)])
           if (all.substr(at).starts_with(needle->bytes))
             found.insert(needle->what + " in " + fs::relative(entry.path(), folder).string());
+      }
     }
     return found;
   }

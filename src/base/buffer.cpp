@@ -1,7 +1,7 @@
 #include "base/buffer.h"
 
 #include <malloc.h>
-#include <openssl/crypto.h>
+#include <string.h>
 
 #include "base/resources.h"
 
@@ -27,6 +27,7 @@ void release_pooled_memory() {
   malloc_trim(0);  // free() alone keeps most of it in the process
 }
 
-void wipe(void* data, std::size_t bytes) { OPENSSL_cleanse(data, bytes); }
+// As OPENSSL_cleanse, in a fraction of its time: many megabytes pass through here.
+void wipe(void* data, std::size_t bytes) { explicit_bzero(data, bytes); }
 
 }  // namespace blindtuner

@@ -7,11 +7,11 @@ Whatever the environment: no hang, no death by a signal, no exit code but those 
 on stderr that says what is wrong; with exit code 0 every output is there and its reader accepts
 it, with another one outputs are the old ones or new ones and whole. Inputs stay as they are.
 
-What a run writes, and when, is every case's own: limits, users, two at once and signals are tried in all of them, in
-the first case of a command (commands.py) two at once thrice and every signal everywhere. Streams and surroundings are
+What a run writes, and when, is every case's own: limits, users, two at once and signals are tried in all of them, two at
+once thrice in the first case of a command (commands.py). Every signal comes at one place in a run, another every day. Streams and surroundings are
 the command's, and an option's path is read by the same code in whatever state its folder is: these are tried in the
-first case of a command, and of that command's options in the first case that has them. With BLINDTUNER_FAULTS=all in
-the environment everything is tried in every case (`make faults-long`).
+first case of a command, and of that command's options in the first case that has them; those of streams and surroundings
+take turns in two days. With BLINDTUNER_FAULTS=all in the environment everything is tried in every case (`make faults-long`).
 """
 import contextlib
 import itertools
@@ -28,11 +28,10 @@ import threading
 import time
 from pathlib import Path
 
-from commands import CASES, INSECURE, LIMIT, WORLDS, Boxes, case_named, copy, run
+from commands import CASES, EVERYTHING, INSECURE, LIMIT, WORLDS, Boxes, case_named, copy, run, today
 
 INJECTOR = sys.argv[5]
 SANITIZED = "--sanitized" in sys.argv  # sanitizers reserve address space, and start slowly
-EVERYTHING = os.environ.get("BLINDTUNER_FAULTS") == "all"
 READ = {"--features", "--labels", "--whitening", "--keys", "--data", "--config", "--model", "--text-model",
         "--images", "--images-root", "--texts", "--pairs", "--scores", "--validation", "--validation-labels",
         "--parts", "--trained-on", "--transcript", "--passphrase-file", "--new-passphrase-file"}
@@ -129,12 +128,12 @@ class Environment:
     def descriptors(self):
         if not self.first:
             return
-        for count in (1, 2, 3):
-            for which in itertools.combinations(range(3), count):
-                with self.trial(f"closed {which}") as box:
-                    result = self.run_in(box, preexec_fn=closed(which))
-                    self.check(box, result, heard=2 not in which)
-        for name in ("stdout", "stderr"):
+        subsets = [which for count in (1, 2, 3) for which in itertools.combinations(range(3), count)]
+        for which in today(subsets, 2):
+            with self.trial(f"closed {which}") as box:
+                result = self.run_in(box, preexec_fn=closed(which))
+                self.check(box, result, heard=2 not in which)
+        for name in today(("stdout", "stderr"), 2):
             with self.trial(f"{name} without a reader") as box:
                 reader, writer = os.pipe()
                 os.close(reader)
@@ -244,12 +243,12 @@ class Environment:
         if not self.first:
             return
         extract = "--cache" in self.line
-        for what, environment in (
+        for what, environment in today((
                 ("no home", {"HOME": "", "XDG_CACHE_HOME": ""}),
                 ("a home that is none", {"HOME": "/proc/none", "XDG_CACHE_HOME": ""}),
                 ("a German locale", {"LC_ALL": "de_DE.UTF-8", "LANG": "de_DE.UTF-8"}),
                 ("no locale", {"LC_ALL": "none/such", "TZ": "../../none"}),
-                ("no environment", None)):
+                ("no environment", None)), 2):
             with self.trial(what) as box:
                 # Without --cache the home is where the cache goes.
                 line = [word for word in self.line if word not in ("--cache", "cache")]
@@ -260,7 +259,7 @@ class Environment:
                 self.check(box, result, (0, 1) if extract else (0,))
                 if result.code == 0:
                     json.loads(result.output)
-        for mask in (0, 0o77, 0o777):
+        for mask in today((0, 0o77, 0o777), 2):
             with self.trial(f"umask {mask:03o}") as box:
                 self.check(box, self.run_in(box, umask=mask), (0,) if mask != 0o777 else (0, 1))
                 for secret in box.rglob("secret.key"):
@@ -460,7 +459,9 @@ class Environment:
             return
         last = self.calls()
         places = sorted({1, last // 2, last})
-        for number, at in itertools.product(SIGNALS, places) if self.first else zip(SIGNALS, places):
+        turns = [(number, places[(i + turn) % len(places)])
+                 for i, number in enumerate(SIGNALS) for turn in range(len(places))]
+        for number, at in today(turns, len(places)):
             with self.trial(f"signal {number} at call {at}", over=True) as box:
                 result = self.run_in(box, environment={
                     "LD_PRELOAD": INJECTOR, "FAULT_PROGRAM": self.case.process,

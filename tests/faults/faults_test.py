@@ -15,7 +15,6 @@ turns between a first run, on a file system that knows no files without a name, 
 on one that does. With BLINDTUNER_FAULTS=all every call is tried in every way, and the next run after every state
 (`make faults-long`).
 """
-import datetime
 import os
 import shutil
 import signal
@@ -23,11 +22,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from commands import Boxes, case_named, run, unidentified
+from commands import CHOICE, DAY, EVERYTHING, Boxes, case_named, run, today, unidentified
 
 INJECTOR = sys.argv[5]
 LONG = 3  # days that all kinds of a long command take
-CHOICE = os.environ.get("BLINDTUNER_FAULTS") or str(datetime.date.today().toordinal())
 WRITES = {"write", "pwrite", "writev", "sendfile", "copy_file_range"}
 # After these the disk holds what it held before, for whoever looks at it later.
 UNSEEN = {"fsync", "fdatasync", "close", "flock", "lock"}
@@ -44,8 +42,8 @@ def purpose(name):
 
 
 class Faults:
-    def __init__(self, case, folder, everything):
-        self.case, self.everything = case, everything
+    def __init__(self, case, folder):
+        self.case = case
         self.boxes = Boxes(case, folder)
         self.folder = folder
         self.before, self.good_states = {}, set()
@@ -82,7 +80,7 @@ class Faults:
     def chosen(self, calls):
         """(mode, at) of what is tried."""
         faults = list(self.faults(calls))
-        if self.everything:
+        if EVERYTHING:
             return faults
         kinds = {}
         for mode, at in faults:
@@ -91,10 +89,10 @@ class Faults:
             each = mode == "kill" and call.startswith("rename")
             kind = (mode, call, name if each else purpose(name), self.within(calls, at))
             kinds.setdefault(kind, []).append((mode, at))
-        day = int(CHOICE) // len(self.all_starts())
+        day = DAY // len(self.all_starts())
         shares = LONG if self.case.long else 1
-        today = list(kinds.values())[day % shares::shares]
-        return sorted((kind[day // shares % len(kind)] for kind in today), key=faults.index)
+        kinds = list(kinds.values())[day % shares::shares]
+        return sorted((kind[day // shares % len(kind)] for kind in kinds), key=faults.index)
 
     def within(self, calls, at):
         """Whether a long command is in the midst of a file there."""
@@ -110,7 +108,7 @@ class Faults:
             after = calls[i + 1] if i + 1 < last else (0, "", "")
             write = call in WRITES
             middle = (write and before[1:] == after[1:] == (call, name))
-            if self.everything:
+            if EVERYTHING:
                 yield from ((mode, at) for mode in ("kill", "fail"))
                 if write or at == last:
                     yield "half", at
@@ -131,7 +129,7 @@ class Faults:
     def state(self, box):
         """What decides how the next run goes: a new file's noise and identities do not."""
         files = self.boxes.state(box)
-        if self.everything:
+        if EVERYTHING:
             return files
         return tuple((unidentified(name), bits if self.before.get(name) == bits else
                       (box / name).stat().st_size) for name, bits in files)
@@ -163,7 +161,7 @@ class Faults:
 
     def all_starts(self):
         """(over, named): over an earlier run's outputs, without nameless files."""
-        if self.everything:
+        if EVERYTHING:
             starts = [(over, named) for over in (False, True) for named in (False, True)]
         else:
             starts = [(False, True), (True, False)]
@@ -171,7 +169,7 @@ class Faults:
 
     def starts(self):
         starts = self.all_starts()
-        return starts if self.everything else [starts[int(CHOICE) % len(starts)]]
+        return today(starts, len(starts))
 
     def run(self):
         failures = []
@@ -194,7 +192,7 @@ class Faults:
 def main():
     folder = Path(tempfile.mkdtemp(prefix="blindtuner-faults-"))
     try:
-        faults = Faults(case_named(sys.argv[4]), folder, CHOICE == "all")
+        faults = Faults(case_named(sys.argv[4]), folder)
         failures = faults.run()
     finally:
         shutil.rmtree(folder)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Every command that writes, on a disk that is really full: a small tmpfs with less room than the
-outputs need, none, half and nearly all of it in the first case of every command (commands.py), once in others. For root
-alone; skipped elsewhere.
+outputs need: none of it, a page, or nearly all, another every day. With BLINDTUNER_FAULTS=all in the environment all are
+tried (`make faults-long`). For root alone; skipped elsewhere.
 
 usage: full_disk_test.py BLINDTUNER BLINDTUNER-SERVER WORLDS CASE...
 """
@@ -11,10 +11,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from commands import Boxes, case_named, run
+from commands import Boxes, case_named, run, today
 
 SKIPPED = 77
-EVERYTHING = os.environ.get("BLINDTUNER_FAULTS") == "all"
 SIZE = 96 << 20  # besides what a case's box holds
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -64,7 +63,7 @@ def try_boxes(case, boxes, disk):
     boxes.folder = disk
     refused = 0
     rooms = (0, PAGE, needed // 4, needed // 2, needed * 9 // 10)
-    for room in rooms if EVERYTHING else rooms[::2] if not case.earlier_cases() else rooms[-1:]:
+    for room in today(rooms, len(rooms)):
         box = boxes.make("box")
         ballast = leave(disk, room)
         try:

@@ -190,6 +190,7 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
       source.columns = options.source.columns;
       if (source.labels.empty() == options.source.labels.empty())
         find_labels_as_in(source.columns, reading);
+      find_members_as_in(source, options.source);
       compare_groups_with(set, source.columns);
       source.feature_names = set.feature_names;
       source.pooling = set.pooling;

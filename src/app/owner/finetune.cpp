@@ -226,6 +226,7 @@ FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,
     compare_groups_with(data.sets.train, source.columns);
     // The same column of labels, by its name or its place, where they lie alike.
     if (source.labels.empty() == train.labels.empty()) find_labels_as_in(source.columns, reading);
+    find_members_as_in(source, train);
     source.classes = {data.sets.train.class_names, 0, train.classes.numbered};
     source.feature_names = data.sets.train.feature_names;
     source.pooling = data.sets.train.pooling;

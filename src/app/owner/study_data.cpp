@@ -91,6 +91,7 @@ StudyData load_study_data(const CommonOptions& common, const StudyDataOptions& o
       throw DataError("--test: in a study of columns no owner can judge the model by itself");
     DataSource test = o.test;
     test.columns = o.train.columns;
+    find_members_as_in(test, o.train);
     test.feature_names = out.train.feature_names;
     test.encoder = out.train.encoder;
     test.pooling = out.train.pooling;

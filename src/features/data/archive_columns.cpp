@@ -18,6 +18,10 @@ const std::vector<std::string> kOwn = {"digests",         "pooling",      "pooli
                                        "pooling_columns", "label_name",   "group_column",
                                        "groups",          "picture_bits", "encoder"};
 
+/// Of these it writes one a file: where there is one a row somebody else has.
+const std::vector<std::string> kOwnOne = {"pooling", "label_name", "group_column", "picture_bits",
+                                          "encoder"};
+
 bool is_among(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
@@ -147,9 +151,13 @@ std::vector<std::string> unused_members(const NpzArchive& archive, const std::st
   // Are warned of where they may group samples.
   for (const auto& [member, rest] : doubtful_members(archive, features))
     if (is_doubtful_group(archive, member, rows, choice)) known.push_back(member);
+  const auto extracted = [&](const std::string& member) {
+    return is_among(kOwn, member) &&
+           !(rows > 1 && is_among(kOwnOne, member) && archive.may_have_one_a_row(member, rows));
+  };
   std::vector<std::string> out;
   for (const std::string& member : archive.names())
-    if (!is_among(kOwn, member) && !is_among(taken, member) && !is_among(known, member) &&
+    if (!extracted(member) && !is_among(taken, member) && !is_among(known, member) &&
         !is_among(elsewhere, member))
       out.push_back(member);
   return out;

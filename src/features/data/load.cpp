@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <set>
 
 #include "base/error.h"
 #include "base/input_file.h"
@@ -35,11 +34,6 @@ Kind kind_of(const std::filesystem::path& path) {
   throw DataError(quoted_path(path) +
                   ": unknown kind of file, expected .npy, .npz, a table (.csv, .tsv, .txt, also "
                   ".gz), or IDX (-ubyte, .idx)");
-}
-
-std::vector<std::string> as_class_names(std::vector<std::string> names) {
-  for (std::string& name : names) name = class_name(name);
-  return names;
 }
 
 FeatureTable read_table(const DataSource& source, Labelled labelled, Reading& reading,
@@ -92,9 +86,9 @@ FeatureTable read_table(const DataSource& source, Labelled labelled, Reading& re
 }
 
 /// A member that was found and not asked for is said.
-Members members_of(const NpzArchive& archive, const DataSource& source, bool labelled,
+Members members_of(const NpzArchive& archive, const Members& named, Part part, bool labelled,
                    Reading& reading) {
-  Members out = find_members(archive, source.members, source.part);
+  Members out = find_members(archive, named, part);
   reading.details["members"] = {{"features", out.features}};
   if (labelled) reading.details["members"]["labels"] = out.labels;
   if (out.features != "features" || (labelled && out.labels != "labels"))
@@ -289,33 +283,42 @@ LabelWords named_labels(const NpzArchive& archive, const LabelWords& words, Clas
                         Reading& reading) {
   const std::string member = class_names_member(archive);
   if (member.empty()) return words;
+  const std::string where = archive.where(member);
   // Only texts are what `extract` writes.
   if (member == "classes" && archive.holds_text(member)) {
-    const std::vector<std::string> names = archive.strings(member);
-    if (classes.names.empty()) classes.names = as_class_names(names);
+    const std::vector<std::string> names = different_names(archive.strings(member), where);
+    if (classes.names.empty()) classes.names = names;
     return words.renamed(names);
   }
-  std::string why = "the training set's classes are numbers";
+  std::vector<std::string> names;
+  bool are_names = false;
+  LabelWords out;
   try {
-    const std::vector<std::string> names = archive.keys(member);
+    names = different_names(archive.keys(member), where);
     // As numpy.unique has them: the labels' own numbers, and no places.
-    const auto is_there = [&](const std::string& word) {
-      return std::find(names.begin(), names.end(), word) != names.end();
-    };
-    if (!archive.holds_text(member) &&
-        std::all_of(words.words().begin(), words.words().end(), is_there))
-      return words;
-    LabelWords out = words.renamed(names);
-    if (out.words() == words.words()) return words;  // names themselves
-    if (classes.names.empty() || !are_numbered(classes.names)) {
-      if (classes.names.empty()) classes.names = as_class_names(names);
-      reading.notes.push_back(archive.where(member) + ": taken for the classes' names");
-      return out;
-    }
+    are_names = words.are_among(names);
+    out = words.renamed(names);
   } catch (const DataError& error) {
-    why = error.what();
+    if (are_names) return words;
+    reading.warnings.push_back(where + ": not taken for the classes' names: " + error.what());
+    return words;
   }
-  reading.warnings.push_back(archive.where(member) + ": not taken for the classes' names: " + why);
+  if (std::ranges::equal(out.words(), words.words(), is_one_class)) return words;
+  // Another set's, of other classes, would be read in the other way.
+  if (are_names)
+    throw DataError(words.first_places()[0] + ": labels " + list_of_words(words.words()) +
+                    " may be classes as '" + printable(member) +
+                    "' has them, or places there, of " + list_of_names(out.words()) +
+                    ": write names of classes into 'classes' as texts "
+                    "(numpy.asarray(classes, dtype=str)) where labels are places, or leave '" +
+                    printable(member) + "' out where they are the classes");
+  if (classes.names.empty() || !are_numbered(classes.names)) {
+    if (classes.names.empty()) classes.names = names;
+    reading.notes.push_back(where + ": taken for the classes' names");
+    return out;
+  }
+  reading.warnings.push_back(
+      where + ": not taken for the classes' names: the training set's classes are numbers");
   return words;
 }
 
@@ -341,6 +344,21 @@ void tell_unused(const std::string& name, const std::vector<std::string>& unused
 void find_labels_as_in(ColumnChoice& columns, const Reading& known) {
   columns.known_label = known_label(known);
   if (heading_key(columns.label) == heading_key(columns.known_label.name)) columns.label.clear();
+}
+
+void find_members_as_in(DataSource& source, const DataSource& training) {
+  const auto take = [](std::string& member, const std::filesystem::path& file,
+                       const std::string& known, const std::filesystem::path& known_file) {
+    if (!member.empty() || known.empty() || file.empty() || kind_of(file) != Kind::kNpz ||
+        is_same_file(file, known_file))
+      return;
+    if (NpzArchive(file).contains(known)) member = known;
+  };
+  const auto labelled = [](const DataSource& one) {
+    return one.labels.empty() ? one.features : one.labels;
+  };
+  take(source.members.features, source.features, training.members.features, training.features);
+  take(source.members.labels, labelled(source), training.members.labels, labelled(training));
 }
 
 std::string bring_labels(const KnownSamples& samples, const ColumnChoice& choice, OwnLabels& labels,
@@ -405,7 +423,8 @@ Dataset load_features(const DataSource& source, Reading* told,
       break;
     case Kind::kNpz: {
       const NpzArchive archive(source.features);
-      const auto [member, labels] = members_of(archive, source, false, reading);
+      const auto [member, labels] =
+          members_of(archive, source.members, source.part, false, reading);
       set.features = archive.samples(member);
       take_ids(archive, source, set);
       apply_encoder(archive, source, set);
@@ -474,7 +493,11 @@ Dataset load_dataset(const DataSource& source, Reading* told,
     if (source.labels.empty()) words = std::move(table.labels);
   } else if (kind == Kind::kNpz) {
     const NpzArchive archive(source.features);
-    const Members members = members_of(archive, source, source.labels.empty(), reading);
+    Members named = source.members;
+    const std::string& known = source.columns.known_label.name;
+    if (source.labels.empty() && named.labels.empty() && archive.contains(known))
+      named.labels = known;
+    const Members members = members_of(archive, named, source.part, source.labels.empty(), reading);
     set.features = archive.samples(members.features);
     take_ids(archive, source, set);
     if (archive.contains("digests")) {
@@ -497,10 +520,14 @@ Dataset load_dataset(const DataSource& source, Reading* told,
         throw DataError(archive.where(members.features) +
                         ": no labels beside it by a usual name; name them with --labels-member");
       labelled = archive.where(members.labels);
+      set.label_name = source.members.labels;
       words = archive.label_words(members.labels);
       if (members.labels == "labels" && archive.contains("label_name"))
         if (const auto names = archive.strings("label_name"); names.size() == 1)
           set.label_name = names[0];
+      if (!known.empty() && set.label_name.empty() && members.labels != known)
+        reading.notes.push_back(labelled + ": taken for the labels, which were '" +
+                                printable(known) + "' of the training set");
       words = named_labels(archive, words, classes, reading);
     }
   } else if (source.labels.empty()) {
@@ -585,15 +612,7 @@ std::vector<std::string> read_class_names(const std::filesystem::path& path) {
     throw DataError(name + ": " +
                     (classes.size() < 2 ? std::to_string(classes.size()) : "too many") +
                     " class names, expected 2 to " + std::to_string(kMaxLabels));
-  std::set<std::string> seen;
-  for (std::string& word : classes) {
-    word = class_name(word);
-    if (word.empty() || word.size() > kMaxClassName || !decode_utf8(word))
-      throw DataError(name + ": a class name is empty, too long or not UTF-8");
-    if (!seen.insert(word).second)
-      throw DataError(name + ": class '" + printable(word.substr(0, 60)) + "' is there twice");
-  }
-  return classes;
+  return different_names(std::move(classes), name);
 }
 
 bool same_features(const DataSource& a, const DataSource& b) {

@@ -51,6 +51,10 @@ LabelWords named_labels(const NpzArchive& archive, const LabelWords& words, Clas
 /// column of a table; one that was asked for by its name is found by its place as well.
 void find_labels_as_in(ColumnChoice& columns, const Reading& known);
 
+/// Members that were named for the training set are those of another set's archive, too, where it holds them and none are
+/// named for it. (What is found without a name is told when it is read.)
+void find_members_as_in(DataSource& source, const DataSource& training);
+
 /// Labels of a file of their own.
 struct OwnLabels {
   std::string name;  ///< of the file, for messages

@@ -184,6 +184,29 @@ LabelWords LabelWords::renamed(const std::vector<std::string>& names) const {
   return out;
 }
 
+bool is_one_class(const std::string& a, const std::string& b) {
+  return spelling_key(a) == spelling_key(b);
+}
+
+bool LabelWords::are_among(const std::vector<std::string>& names) const {
+  std::set<std::string> keys;
+  for (const std::string& name : names) keys.insert(spelling_key(name));
+  return std::all_of(words_.begin(), words_.end(),
+                     [&](const std::string& word) { return keys.contains(spelling_key(word)); });
+}
+
+std::vector<std::string> different_names(std::vector<std::string> names, const std::string& where) {
+  std::set<std::string> seen;
+  for (std::string& name : names) {
+    name = class_name(name);
+    if (name.empty() || name.size() > kMaxClassName || !decode_utf8(name))
+      throw DataError(where + ": a class name is empty, too long or not UTF-8");
+    if (!seen.insert(name).second)
+      throw DataError(where + ": class '" + printable(name.substr(0, 60)) + "' is there twice");
+  }
+  return names;
+}
+
 std::vector<std::string> numbered_classes(int count) {
   std::vector<std::string> out;
   for (int k = 0; k < count; ++k) out.push_back(std::to_string(k));

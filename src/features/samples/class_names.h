@@ -34,6 +34,8 @@ class LabelWords {
   /// The same rows, where words that are all whole numbers are places in `names`, from 0. Throws
   /// DataError on a number that is no place in it.
   LabelWords renamed(const std::vector<std::string>& names) const;
+  /// Whether every word is one of `names`, whatever way it is written: number_labels() would find it.
+  bool are_among(const std::vector<std::string>& names) const;
 
   /// Of a row: which of words() it is.
   std::uint32_t index(std::size_t row) const { return indices_[row]; }
@@ -68,11 +70,18 @@ struct ClassRequest {
 /// there may be, what require_one_spelling() refuses where there are no names.
 NamedLabels number_labels(const LabelWords& words, const ClassRequest& request);
 
+/// Whether they can only be meant for one class: they differ in what require_one_spelling() says at most.
+bool is_one_class(const std::string& a, const std::string& b);
+
 /// Throws DataError where two words can only be meant for one class: they differ in capitals, in
 /// blanks, in Unicode's compatible forms, or as "1", "1.0" and "True" do.
 void require_one_spelling(const LabelWords& words);
 
-/// The same into a set: labels, class_names and their number, at least 2. `name` opens the message.
+/// Names of classes, each as class_name() has it. Throws DataError that begins with `where` when one is empty, too long or not
+/// UTF-8, or there twice.
+std::vector<std::string> different_names(std::vector<std::string> names, const std::string& where);
+
+/// number_labels() into a set: labels, class_names and their number, at least 2. `name` opens the message.
 void set_classes(Dataset& set, const LabelWords& words, const ClassRequest& request,
                  const std::string& name);
 

@@ -207,7 +207,8 @@ class Joining {
             if (!one) continue;
             std::optional<Match>& kind = believed(*one, sets_) ? best_ : unlike_;
             if (kind && &kind == &best_ && same_name && one->missing.empty() &&
-                kind->missing.empty() && one->rows != kind->rows && one->labels != kind->labels)
+                kind->missing.empty() && one->rows != kind->rows &&
+                (one->labels != kind->labels || one->samples != kind->samples))
               other_rows = one;
             if (!kind || one->found() > kind->found()) kind = std::move(one);
           }

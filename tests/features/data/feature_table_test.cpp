@@ -440,20 +440,23 @@ TEST_F(FeatureTables, MembersOfArchives) {
 TEST_F(FeatureTables, MembersThatNobodyUsesAreSaid) {
   const FeatureMatrix x = FeatureMatrix::Random(2, 2);
   const auto two = npy_bytes(Words{"a", "b"});
-  write_npz(folder_ / "more.npz", {{"X", npy_bytes(x)},
-                                   {"y", npy_bytes(Labels{0, 1})},
-                                   {"target_names", two},
-                                   {"ids", two},
-                                   {"patient", two},
-                                   {"digests", two},
-                                   {"sample_weight", npy_bytes(x)},
-                                   {"DESCR", two}});
+  write_npz(folder_ / "more.npz",
+            {{"X", npy_bytes(x)},
+             {"y", npy_bytes(Labels{0, 1})},
+             {"target_names", two},
+             {"ids", two},
+             {"patient", two},
+             {"digests", two},
+             {"sample_weight", npy_bytes(x)},
+             {"pooling", npy_bytes(Words{"class"})},  // as `extract` writes it
+             {"label_name", two},                     // not so
+             {"DESCR", two}});
   DataSource source;
   source.features = folder_ / "more.npz";
   Reading reading;
   load_dataset(source, &reading);
   EXPECT_TRUE(std::any_of(reading.notes.begin(), reading.notes.end(), [](const std::string& note) {
-    return note.ends_with("more.npz': not used: DESCR, sample_weight");
+    return note.ends_with("more.npz': not used: DESCR, label_name, sample_weight");
   }));
 }
 
@@ -517,22 +520,89 @@ TEST_F(FeatureTables, ClassNamesOfArchives) {
     EXPECT_NE(reading.warnings[0].find(why), std::string::npos) << reading.warnings[0];
     EXPECT_EQ(set.labels, (Labels{0, 1, 2}));
   };
-  // Numbers, as numpy.unique has them, are the labels themselves, whichever of them there are.
+  // Numbers, as numpy.unique has them, are the labels themselves where these cannot be places as well, or are the same.
+  const auto counted = [&](const auto& classes, const Labels& labels) {
+    write_npz(folder_ / "named.npz",
+              {{"X", npy_bytes(x)}, {"y", npy_bytes(labels)}, {"classes", npy_bytes(classes)}});
+  };
   for (const Labels& numbers : {Labels{0, 1, 2}, Labels{1, 2, 3}, Labels{3, 5, 7}}) {
-    write_npz(folder_ / "named.npz", {{"X", npy_bytes(x)},
-                                      {"y", npy_bytes(Labels{numbers[1], numbers[0], numbers[1]})},
-                                      {"classes", npy_bytes(numbers)}});
+    counted(numbers, {numbers[2], numbers[0], numbers[2]});
     Reading reading;
     const Dataset set = load_dataset(source, &reading);
-    EXPECT_EQ(set.class_names[static_cast<std::size_t>(set.labels[0])], std::to_string(numbers[1]));
+    EXPECT_EQ(set.class_names[static_cast<std::size_t>(set.labels[0])], std::to_string(numbers[2]));
     EXPECT_EQ(set.class_names[static_cast<std::size_t>(set.labels[1])], std::to_string(numbers[0]));
     EXPECT_TRUE(reading.warnings.empty()) << reading.warnings[0];
   }
+  // A set that lacks a class may be either: of classes 1, 2 and 3, those of 1 and 2, or the second and the third.
+  const auto in_doubt = [&] {
+    expect_data_error([&] { load_dataset(source); },
+                      "may be classes as 'classes' has them, or places there, of '2', '3'");
+  };
+  for (const Words& known : {Words{}, Words{"1", "2", "3"}}) {
+    source.classes.names = known;
+    counted(Labels{1, 2, 3}, {1, 2, 1});
+    in_doubt();
+    const FeatureMatrix fractions = Eigen::Vector3f(1, 2, 3);
+    counted(fractions, {1, 2, 1});
+    in_doubt();
+    counted(Words{"1", "2", "3"}, {1, 2, 1});  // texts: places
+    const Dataset set = load_dataset(source);
+    EXPECT_EQ(set.class_names[static_cast<std::size_t>(set.labels[0])], "2");
+  }
+  source.classes.names.clear();
+  counted(Labels{1, 2, 3}, {0, 2, 0});  // nothing but places
+  EXPECT_EQ(load_dataset(source).class_names, (Words{"1", "2", "3"}));
+  // A name a row names no classes.
+  put("target_names", {"oak", "ash", "oak"}, {0, 1, 2});
+  passed_over("class 'oak' is there twice");
+  put("classes", {"oak", "ash", "oak"}, {0, 1, 2});
+  expect_data_error([&] { load_dataset(source); }, "class 'oak' is there twice");
   put("target_names", {"oak", "ash", "birch"}, {1, 2, 3});
   passed_over("label 3, but there are names for 0 to 2 only");
   put("target_names", {"oak", "ash", "birch"}, {0, 1, 2});
   source.classes.names = {"0", "1", "2"};
   passed_over("the training set's classes are numbers");
+}
+
+// Another member may be another target, or other features, of as many classes and columns.
+TEST_F(FeatureTables, MembersThatTrainingNamed) {
+  const FeatureMatrix x = FeatureMatrix::Random(3, 2), other = FeatureMatrix::Random(3, 2);
+  const auto put = [&](const char* name, bool whole) {
+    std::map<std::string, std::vector<std::uint8_t>> members = {
+        {"features", npy_bytes(x)}, {"labels", npy_bytes(Labels{0, 1, 0})}};
+    if (whole) {
+      members["image_features"] = npy_bytes(other);
+      members["malignant"] = npy_bytes(Labels{1, 1, 0});
+    }
+    write_npz(folder_ / name, members);
+    DataSource source;
+    source.features = folder_ / name;
+    return source;
+  };
+  DataSource train = put("train.npz", true);
+  train.members = {"image_features", "malignant"};
+  EXPECT_EQ(load_dataset(train).label_name, "malignant");
+  DataSource test = put("test.npz", true);
+  find_members_as_in(test, train);
+  const Dataset set = load_dataset(test);
+  EXPECT_EQ(set.features, other);
+  EXPECT_EQ(set.labels, (Labels{1, 1, 0}));
+  // What is named for it goes first; in the same archive it is the training set's, elsewhere it may not be.
+  DataSource named = put("test.npz", true), same = put("train.npz", true),
+             less = put("less.npz", false);
+  named.members.labels = "labels";
+  for (DataSource* one : {&named, &same, &less}) find_members_as_in(*one, train);
+  EXPECT_EQ(named.members.labels, "labels");
+  EXPECT_EQ(same.members.labels, "");
+  EXPECT_EQ(less.members.labels, "");
+  // A model has the labels' name alone.
+  DataSource later = put("test.npz", true);
+  later.columns.known_label.name = less.columns.known_label.name = "malignant";
+  EXPECT_EQ(load_dataset(later).labels, (Labels{1, 1, 0}));
+  Reading reading;
+  EXPECT_EQ(load_dataset(less, &reading).labels, (Labels{0, 1, 0}));
+  ASSERT_EQ(reading.notes.size(), 1u);
+  EXPECT_NE(reading.notes[0].find("which were 'malignant' of the training set"), std::string::npos);
 }
 
 TEST_F(FeatureTables, PlacesOfColumnsWithoutNames) {

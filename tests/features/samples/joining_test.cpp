@@ -805,6 +805,25 @@ TEST_F(Joining, PairsThatContradictEachOther) {
             (Labels{0, 1, 2}));
 }
 
+TEST_F(Joining, TwoMembersOfOneName) {
+  // "index" and "indices" are one: the samples have both, in other orders.
+  const FeatureMatrix x = FeatureMatrix::Random(3, 2);
+  DataSource source;
+  source.features = folder_ / "x.npz";
+  source.labels = folder_ / "y.npz";
+  const auto put = [&](const Labels& index) {
+    write_npz(source.features, {{"features", npy_bytes(x)},
+                                {"index", npy_bytes(index)},
+                                {"indices", npy_bytes(Labels{12, 11, 13})}});
+  };
+  write_npz(source.labels,
+            {{"labels", npy_bytes(Labels{0, 1, 2})}, {"indices", npy_bytes(Labels{11, 12, 13})}});
+  put({12, 11, 13});
+  EXPECT_EQ(load_dataset(source).labels, (Labels{1, 0, 2}));
+  put({13, 11, 12});
+  expect_data_error([&] { load_dataset(source); }, "do not say the same as");
+}
+
 TEST_F(Joining, IndicesWithoutNamesThatAgreeInPart) {
   // A row that one table has lost: nothing counts, so that the values tell it.
   const std::string x = ",a\n5,0.5\n9,1.5\n7,2.5\n12,3.5\n";

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 #include <vector>
 
@@ -71,6 +72,24 @@ TEST(Modulus, ReducesProductsUpToTheStatedBound) {
     const u128 end = u128{1} << (2 * q.bits);
     for (u128 p : {end - 1, end - 2, end - value, end / 2, u128{value} * value, u128{value} - 1})
       ASSERT_EQ(q.reduce_product(p), static_cast<u64>(p % value));
+  }
+}
+
+TEST(Modulus, ShoupQuotientsAreExact) {
+  for (u64 value : kModuli) {
+    const Modulus q(value);
+    std::mt19937_64 random(value);
+    const auto check = [&](u64 w) {
+      ASSERT_EQ(q.shoup52(w), static_cast<u64>((u128{w} << 52) / value)) << w << " of " << value;
+    };
+    for (u64 w : samples(value)) check(w);
+    for (int i = 0; i < 100'000; ++i) check(random() % value);
+    // Where the quotient is next to a whole number: w * 2^52 = +-1, +-2, .. mod q.
+    const u64 unit = q.inv(q.two52);
+    for (u64 k = 0, w = 0; k < std::min<u64>(1000, value); ++k, w = q.add(w, unit)) {
+      check(w);
+      check(q.neg(w));
+    }
   }
 }
 

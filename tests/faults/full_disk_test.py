@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Every command that writes, on a disk that is really full: a small tmpfs with less room than the
-outputs need: none of it, a page, or nearly all, another every day. With BLINDTUNER_FAULTS=all in the environment all are
+outputs need: none of it, a page, a quarter, half or nearly all, another every day. With BLINDTUNER_FAULTS=all in the environment all are
 tried (`make faults-long`). For root alone; skipped elsewhere.
 
 usage: full_disk_test.py BLINDTUNER BLINDTUNER-SERVER WORLDS CASE...

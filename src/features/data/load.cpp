@@ -240,14 +240,14 @@ OwnLabels read_labels(const DataSource& source, Reading& reading) {
     case Kind::kNpz: {
       const NpzArchive archive(source.labels);
       const std::string member = source.members.labels.empty() ? "labels" : source.members.labels;
-      const LabelWords words = archive.label_words(member);
-      const std::vector<std::string> taken = {member, class_names_member(archive)};
-      out.beside = archive_keys(archive, words.size(), taken, source.columns);
-      out.groups = group_members(archive, member, words.size(), source.columns, reading);
-      if (!is_same_file(source.features, source.labels))
-        out.unused = unused_members(archive, member, words.size(), taken, source.columns);
       ClassRequest classes = source.classes;
-      out.words = named_labels(archive, words, classes, reading);
+      out.words = named_labels(archive, member, classes, reading);
+      const std::size_t rows = out.words.size();
+      const std::vector<std::string> taken = {member, class_names_member(archive)};
+      out.beside = archive_keys(archive, rows, taken, source.columns);
+      out.groups = group_members(archive, member, rows, source.columns, reading);
+      if (!is_same_file(source.features, source.labels))
+        out.unused = unused_members(archive, member, rows, taken, source.columns);
       break;
     }
     case Kind::kTable: {
@@ -279,10 +279,11 @@ KnownLabel known_label(const Reading& reading) {
 
 }  // namespace
 
-LabelWords named_labels(const NpzArchive& archive, const LabelWords& words, ClassRequest& classes,
+LabelWords named_labels(const NpzArchive& archive, const std::string& labels, ClassRequest& classes,
                         Reading& reading) {
+  const LabelWords words = archive.label_words(labels);
   const std::string member = class_names_member(archive);
-  if (member.empty()) return words;
+  if (member.empty() || member == labels) return words;
   const std::string where = archive.where(member);
   // Only texts are what `extract` writes.
   if (member == "classes" && archive.holds_text(member)) {
@@ -521,14 +522,13 @@ Dataset load_dataset(const DataSource& source, Reading* told,
                         ": no labels beside it by a usual name; name them with --labels-member");
       labelled = archive.where(members.labels);
       set.label_name = source.members.labels;
-      words = archive.label_words(members.labels);
       if (members.labels == "labels" && archive.contains("label_name"))
         if (const auto names = archive.strings("label_name"); names.size() == 1)
           set.label_name = names[0];
       if (!known.empty() && set.label_name.empty() && members.labels != known)
         reading.notes.push_back(labelled + ": taken for the labels, which were '" +
                                 printable(known) + "' of the training set");
-      words = named_labels(archive, words, classes, reading);
+      words = named_labels(archive, members.labels, classes, reading);
     }
   } else if (source.labels.empty()) {
     throw DataError(name + ": has no labels of its own, expected a file of labels beside it");

@@ -450,7 +450,7 @@ void PictureSet::open_npz(const PictureSource& source) {
   set_array(archive.byte_array(images), where);
   ClassRequest classes = source.classes;
   std::vector<std::string> own;
-  if (archive.contains("classes") && archive.holds_text("classes"))
+  if (labels != "classes" && archive.contains("classes") && archive.holds_text("classes"))
     for (const std::string& name : archive.strings("classes")) own.push_back(class_name(name));
   if (classes.names.empty()) classes.names = own;
   std::vector<GroupColumn> groups =
@@ -464,7 +464,7 @@ void PictureSet::open_npz(const PictureSource& source) {
     unread = still_unused(std::move(unread), joined, beside);
   } else if (!labels.empty()) {
     const std::string of = archive.where(labels);
-    const LabelWords words = named_labels(archive, archive.label_words(labels), classes, reading_);
+    const LabelWords words = named_labels(archive, labels, classes, reading_);
     set_labels(words, classes, of);
   }
   groups_ = choose_groups(groups, labels_, source.columns, origin_, reading_);

@@ -557,6 +557,9 @@ TEST_F(FeatureTables, ClassNamesOfArchives) {
   passed_over("class 'oak' is there twice");
   put("classes", {"oak", "ash", "oak"}, {0, 1, 2});
   expect_data_error([&] { load_dataset(source); }, "class 'oak' is there twice");
+  source.members.labels = "classes";  // the labels themselves
+  EXPECT_EQ(load_dataset(source).class_names, (Words{"ash", "oak"}));
+  source.members.labels.clear();
   put("target_names", {"oak", "ash", "birch"}, {1, 2, 3});
   passed_over("label 3, but there are names for 0 to 2 only");
   put("target_names", {"oak", "ash", "birch"}, {0, 1, 2});

@@ -11,7 +11,7 @@ What a run writes, and when, is every case's own: limits, users, two at once and
 once thrice in the first case of a command (commands.py). Every signal comes at one place in a run, another every day. Streams and surroundings are
 the command's, and an option's path is read by the same code in whatever state its folder is: these are tried in the
 first case of a command, and of that command's options in the first case that has them; those of streams and surroundings
-take turns in two days. With BLINDTUNER_FAULTS=all in the environment everything is tried in every case (`make faults-long`).
+take turns in two days, as limits on memory do. With BLINDTUNER_FAULTS=all in the environment everything is tried in every case (`make faults-long`).
 """
 import contextlib
 import itertools
@@ -167,7 +167,7 @@ class Environment:
                 result = self.run_in(box, preexec_fn=limited(resource.RLIMIT_NOFILE, files))
                 if not self.loader_failed(result):
                     self.check(box, result)
-        for memory in () if SANITIZED else (26, 27, 28, 29):
+        for memory in () if SANITIZED else today((26, 27, 28, 29), 2):
             with self.trial(f"2^{memory} bytes of memory") as box:
                 result = self.run_in(box, preexec_fn=limited(resource.RLIMIT_AS, 1 << memory),
                                      environment={"BLINDTUNER_THREADS": "4"})

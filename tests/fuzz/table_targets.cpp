@@ -73,7 +73,12 @@ void npz(Bytes bytes) {
          [&] { (void)archive.strings(name); });
   each([&] { (void)load_dataset({.features = path}); }, [&] { (void)read_class_names(path); },
        [&] { read_pictures({.images = path}); },
-       [&] { read_pictures({.images = path, .labels = path}); });
+       [&] { read_pictures({.images = path, .labels = path}); },
+       [&] {
+         DataSource other{.features = path};
+         find_members_as_in(other, {.features = "training.npz", .members = {"x", "y"}});
+         (void)load_dataset(other);
+       });
 }
 
 // By the name, packed or not.

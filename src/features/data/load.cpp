@@ -281,7 +281,7 @@ KnownLabel known_label(const Reading& reading) {
 
 LabelWords named_labels(const NpzArchive& archive, const std::string& labels, ClassRequest& classes,
                         Reading& reading) {
-  const LabelWords words = archive.label_words(labels);
+  LabelWords words = archive.label_words(labels);
   const std::string member = class_names_member(archive);
   if (member.empty() || member == labels) return words;
   const std::string where = archive.where(member);

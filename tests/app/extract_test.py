@@ -279,6 +279,19 @@ class Extract(Base):
         (test / "red").rename(test / "blue")
         self.refused(self.extract("--classes", self.folder / "train.npz", images=test), "'blue'")
 
+    def test_classes_that_are_numbers(self):
+        train, test, file = self.folder / "counted", self.folder / "counted_test", self.folder / "m.json"
+        for i, (folder, name) in enumerate(((train, "1"), (train, "2"), (train, "3"), (test, "2"), (test, "2"), (test, "3"))):
+            png(folder / name / f"{i}.png", 9, 9, (40 * i, 0, 0))
+        self.report("--no-cache", images=train, out="train.npz")
+        self.report("--no-cache", "--classes", self.folder / "train.npz", images=test)
+        members = npz(self.folder / "f.npz")
+        self.assertEqual((members["labels"][1], members["classes"][1]), ([1, 1, 2], ["1", "2", "3"]))
+        # These are places, whatever the classes are called: always '2' is right about two of them.
+        file.write_text(json.dumps({"weights": [[0] * WIDTH] * 3, "bias": [0, 1, 0], "logit_limit": 5, "class_names": ["1", "2", "3"]}))
+        judged = run(OWNER, "evaluate", "--json", "--model", file, "--features", self.folder / "f.npz")
+        self.assertAlmostEqual(json.loads(judged.stdout)["accuracy"], 2 / 3, msg=judged.stderr)
+
     def test_masks_among_pictures(self):
         masked = self.folder / "masked"
         for i in range(12):

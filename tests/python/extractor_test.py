@@ -86,6 +86,9 @@ class Extractor(unittest.TestCase):
             self.equal(extractor.transform(list(x)), expected)
             self.equal(extractor.transform(np.asfortranarray(x)), expected)
             self.equal(extractor.transform(self.folder / "a.npz"), expected)
+        # Labels that are texts are names.
+        np.savez(self.folder / "a.npz", images=grey, labels=np.array(["1", "2", "1", "1", "2"]), classes=["1", "2", "3"])
+        self.assertEqual(extractor.load(self.folder / "a.npz").y.tolist(), ["1", "2", "1", "1", "2"])
 
     @unittest.skipUnless(__import__("importlib.util").util.find_spec("PIL"), "Pillow is not there (python3-pil)")
     def test_pil_pictures_are_the_files(self):

@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "features/data/archive_columns.h"
 #include "features/data/idx.h"
+#include "features/data/named_labels.h"
 #include "features/data/npy.h"
 #include "features/samples/joining.h"
 #include "features/samples/label_lists.h"
@@ -278,50 +279,6 @@ KnownLabel known_label(const Reading& reading) {
 }
 
 }  // namespace
-
-LabelWords named_labels(const NpzArchive& archive, const std::string& labels, ClassRequest& classes,
-                        Reading& reading) {
-  LabelWords words = archive.label_words(labels);
-  const std::string member = class_names_member(archive);
-  if (member.empty() || member == labels) return words;
-  const std::string where = archive.where(member);
-  // Only texts are what `extract` writes.
-  if (member == "classes" && archive.holds_text(member)) {
-    const std::vector<std::string> names = different_names(archive.strings(member), where);
-    if (classes.names.empty()) classes.names = names;
-    return words.renamed(names);
-  }
-  std::vector<std::string> names;
-  bool are_names = false;
-  LabelWords out;
-  try {
-    names = different_names(archive.keys(member), where);
-    // As numpy.unique has them: the labels' own numbers, and no places.
-    are_names = words.are_among(names);
-    out = words.renamed(names);
-  } catch (const DataError& error) {
-    if (are_names) return words;
-    reading.warnings.push_back(where + ": not taken for the classes' names: " + error.what());
-    return words;
-  }
-  if (std::ranges::equal(out.words(), words.words(), is_one_class)) return words;
-  // Another set's, of other classes, would be read in the other way.
-  if (are_names)
-    throw DataError(words.first_places()[0] + ": labels " + list_of_words(words.words()) +
-                    " may be classes as '" + printable(member) +
-                    "' has them, or places there, of " + list_of_names(out.words()) +
-                    ": write names of classes into 'classes' as texts "
-                    "(numpy.asarray(classes, dtype=str)) where labels are places, or leave '" +
-                    printable(member) + "' out where they are the classes");
-  if (classes.names.empty() || !are_numbered(classes.names)) {
-    if (classes.names.empty()) classes.names = names;
-    reading.notes.push_back(where + ": taken for the classes' names");
-    return out;
-  }
-  reading.warnings.push_back(
-      where + ": not taken for the classes' names: the training set's classes are numbers");
-  return words;
-}
 
 std::vector<std::string> still_unused(std::vector<std::string> members, const std::string& joined,
                                       const std::vector<NamedColumn>& beside, bool kept) {

@@ -41,12 +41,6 @@ struct DataSource {
 Dataset load_dataset(const DataSource& source, Reading* reading = nullptr,
                      std::vector<NamedColumn>* identifiers = nullptr);
 
-/// The member `labels`, where it holds numbers by the names that the archive has for them (class_names_member()), which
-/// become those of `classes` where none are known. Names of others than `extract` are passed over, with a
-/// warning, where they do not fit. Throws DataError, also where numbers may be classes or places among these.
-LabelWords named_labels(const NpzArchive& archive, const std::string& labels, ClassRequest& classes,
-                        Reading& reading);
-
 /// Another set's labels are to be in the column where a set that was read has them, if they are a
 /// column of a table; one that was asked for by its name is found by its place as well.
 void find_labels_as_in(ColumnChoice& columns, const Reading& known);

@@ -78,12 +78,15 @@ class NpzArchive {
   std::vector<std::string> keys(const std::string& name) const;
   /// Whether the member is text, as strings() reads it. False where nothing can be read of it.
   bool holds_text(const std::string& name) const;
+  /// Likewise integers of 32 bits, as write_npy() has labels.
+  bool holds_int32(const std::string& name) const;
   /// Whether the member has one element for each of `rows` rows, of whatever type, or does not say how many it has.
   bool may_have_one_a_row(const std::string& name, std::size_t rows) const;
   /// What opens a message about a member.
   std::string where(const std::string& name) const;
 
  private:
+  bool holds(const std::string& name, bool (*is)(const NpyHeader&)) const;
   struct Member {
     std::uint16_t method = 0;
     std::uint32_t crc = 0;

@@ -180,13 +180,20 @@ std::vector<std::string> NpzArchive::keys(const std::string& name) const {
   return npy_to_keys(unpack(name), where(name));
 }
 
-bool NpzArchive::holds_text(const std::string& name) const {
+bool NpzArchive::holds(const std::string& name, bool (*is)(const NpyHeader&)) const {
   try {
-    const char kind = parse_npy_header(unpack(name), where(name)).kind;
-    return kind == 'U' || kind == 'S';
+    return is(parse_npy_header(unpack(name), where(name)));
   } catch (const DataError&) {
     return false;
   }
+}
+
+bool NpzArchive::holds_text(const std::string& name) const {
+  return holds(name, [](const NpyHeader& of) { return of.kind == 'U' || of.kind == 'S'; });
+}
+
+bool NpzArchive::holds_int32(const std::string& name) const {
+  return holds(name, [](const NpyHeader& of) { return of.kind == 'i' && of.item_bytes == 4; });
 }
 
 bool NpzArchive::may_have_one_a_row(const std::string& name, std::size_t rows) const {

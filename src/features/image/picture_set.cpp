@@ -17,6 +17,7 @@
 #include "features/data/idx.h"
 #include "features/data/load.h"
 #include "features/data/members.h"
+#include "features/data/named_labels.h"
 #include "features/data/npy.h"
 #include "features/image/class_folders.h"
 #include "features/image/picture_names.h"

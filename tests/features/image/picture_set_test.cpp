@@ -678,6 +678,17 @@ TEST_F(Pictures, Npz) {
   write_npz(folder_ / "named.npz",
             {{"images", images}, {"labels", labels}, {"label_names", npy_bytes(names)}});
   EXPECT_EQ(PictureSet::open(source("named.npz")).classes(), names);
+  // Texts are names, numbers may be names or places.
+  const std::vector<std::string> numbers = {"1", "2", "3"};
+  const auto counted = [&](const auto& one) {
+    write_npz(folder_ / "counted.npz",
+              {{"images", grey}, {"labels", npy_bytes(one)}, {"classes", npy_bytes(numbers)}});
+    return source("counted.npz");
+  };
+  const PictureSet texts = PictureSet::open(counted(std::vector<std::string>{"1", "2", "1"}));
+  EXPECT_EQ(texts.labels(), (Labels{0, 1, 0}));
+  EXPECT_EQ(texts.classes(), numbers);
+  refused(counted(Labels{1, 2, 1}), "or places there, of '2', '3'");
 }
 
 // BLINDTUNER_DATA names a folder with ham10000_28.npz and mnist/*.gz; unset by default.

@@ -122,6 +122,12 @@ void add_pointwise(const LimbKernels& k, std::size_t n) {
                                    const Modulus& p) { f(o, a, b, w, m, p); });
   binary("reduce", [f = k.reduce](u64* o, const u64* a, const u64*, std::size_t m,
                                   const Modulus& p) { f(o, a, m, p); });
+  add_case(k, "from_signed", n, "", [f = k.from_signed, n, q](State& state) {
+    Limbs x(2, n, u64{1} << 50);
+    const auto* values = reinterpret_cast<const std::int64_t*>(x.in[1]);
+    for (auto _ : state) f(x.out[0], values, n, q);
+    finish(state, n);
+  });
   add_case(k, "gather", n, "", [f = k.gather, n](State& state) {
     Limbs x(2, n, u64{1} << 50);
     // The automorphism X -> X^5 of a transform in bit-reversed order.

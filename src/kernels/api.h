@@ -105,6 +105,8 @@ struct LimbKernels {
   void (*gather)(u64* out, const u64* in, const std::uint32_t* index, std::size_t n);
   /// out[i] = x[i] mod q for x[i] < 2^52 (a residue of another prime, say).
   void (*reduce)(u64* out, const u64* x, std::size_t n, const Modulus& q);
+  /// out[i] = x[i] mod q for signed x[i], aligned to 8 bytes; q > 2^13. In constant time: secrets come through here.
+  void (*from_signed)(u64* out, const std::int64_t* x, std::size_t n, const Modulus& q);
   /// BaseConversion of coefficients [0, n): x[i] is limb i of the source (k arrays), out[t] limb t
   /// of the target. n a multiple of 16. Sources and targets do not alias. streaming: past the
   /// caches, for targets that would not stay there; they must be aligned to 64 bytes.

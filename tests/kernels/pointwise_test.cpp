@@ -207,6 +207,40 @@ TEST_P(PointwiseTest, ReduceAroundMultiplesOfTheModulus) {
   }
 }
 
+TEST_P(PointwiseTest, FromSigned) {
+  std::mt19937_64 random(1);
+  for_each_case([&](std::size_t n, const Modulus& q, Fill) {
+    // Of every size and both signs, the ends of the range, and around multiples and halves of the modulus; from any address.
+    std::vector<std::int64_t> values(n + 1);
+    for (std::size_t i = 0; i <= n; ++i) {
+      const auto any = static_cast<std::int64_t>(random() >> (random() % 64));
+      const auto multiple = static_cast<std::int64_t>(random() >> 1) /
+                            static_cast<std::int64_t>(q.q) * static_cast<std::int64_t>(q.q);
+      const auto half = static_cast<std::int64_t>(q.q / 2);
+      const std::int64_t choices[] = {any,
+                                      ~any,
+                                      multiple + 1,
+                                      -multiple - 1,
+                                      multiple,
+                                      -multiple,
+                                      multiple - half,
+                                      half - multiple,
+                                      INT64_MIN + static_cast<std::int64_t>(i),
+                                      INT64_MAX - static_cast<std::int64_t>(i)};
+      values[i] = choices[i % std::size(choices)];
+    }
+    Buffer out(n);
+    for (std::size_t start : {0, 1}) {
+      kernels_->from_signed(out.data(), values.data() + start, n, q);
+      for (std::size_t i = 0; i < n; ++i) {
+        const auto wanted = static_cast<__int128>(values[start + i]) % q.q;
+        ASSERT_EQ(out.data()[i], static_cast<u64>(wanted < 0 ? wanted + q.q : wanted))
+            << values[start + i] << ", q = " << q.q;
+      }
+    }
+  });
+}
+
 BLINDTUNER_FOR_EACH_KERNEL_SET(PointwiseTest);
 
 }  // namespace

@@ -113,8 +113,7 @@ void CpuArithmetic::from_signed(View out, std::span<const std::int64_t> x) const
   parallel_for(out.limbs(), [&](std::size_t i) {
     const kernels::NttTable& table = tables_.transform(i, out.q_count);
     u64* values = limb(out, i);
-    // Without a branch on the value: secrets come through here.
-    for (std::size_t j = 0; j < out.n; ++j) values[j] = table.modulus.reduce_signed(x[j]);
+    k_.from_signed(values, x.data(), out.n, table.modulus);
     if (out.n == table.n)
       k_.ntt_forward(values, table);
     else

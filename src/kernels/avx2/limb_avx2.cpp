@@ -22,6 +22,8 @@ const LimbKernels& avx2_kernels() {
       .tensor_sum = tensor_sum_avx2,
       .gather = gather_avx2,
       .reduce = reduce_avx2,
+      // AVX2 has neither 64-bit products nor conversions of 64-bit integers.
+      .from_signed = scalar_kernels().from_signed,
       .base_convert = base_convert_avx2,
       .block_product = block_product_avx2,
       .block_products = block_products_avx2,

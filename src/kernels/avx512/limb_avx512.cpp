@@ -22,6 +22,7 @@ const LimbKernels& avx512_kernels() {
       .tensor_sum = tensor_sum_avx512,
       .gather = gather_avx512,
       .reduce = reduce_avx512,
+      .from_signed = from_signed_avx512,
       .base_convert = base_convert_avx512,
       .block_product = block_product_avx512,
       .block_products = block_products_avx512,

@@ -89,4 +89,17 @@ void reduce_avx512(u64* out, const u64* x, std::size_t n, const Modulus& q) {
   }
 }
 
+// The nearest multiple of q by doubles, which are at most 2^11 / q of it off: what is left is in (-q, q).
+void from_signed_avx512(u64* out, const std::int64_t* x, std::size_t n, const Modulus& q) {
+  const Vec modulus = splat(q.q);
+  const __m512d inverse = _mm512_set1_pd(q.inverse);
+  for (std::size_t i = 0; i < n; i += kLanes) {
+    const Vec v = _mm512_loadu_si512(x + i);
+    const Vec multiple = _mm512_cvtpd_epi64(_mm512_mul_pd(_mm512_cvtepi64_pd(v), inverse));
+    const Vec r = sub64(v, _mm512_mullo_epi64(multiple, modulus));
+    // One that is negative is huge as an unsigned number.
+    store(out + i, _mm512_min_epu64(r, add64(r, modulus)));
+  }
+}
+
 }  // namespace blindtuner::kernels

@@ -135,6 +135,7 @@ void sub_mul_scalar_avx512(u64* out, const u64* a, const u64* b, u64 w, std::siz
                            const Modulus& q);
 void gather_avx512(u64* out, const u64* in, const std::uint32_t* index, std::size_t n);
 void reduce_avx512(u64* out, const u64* x, std::size_t n, const Modulus& q);
+void from_signed_avx512(u64* out, const std::int64_t* x, std::size_t n, const Modulus& q);
 void inner_product_avx512(u64* out, const u64* const* a, const u64* const* b, std::size_t count,
                           std::size_t n, const Modulus& q);
 void inner_product2_avx512(u64* out0, u64* out1, const u64* const* a, const u64* const* b0,

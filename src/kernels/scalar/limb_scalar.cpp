@@ -116,6 +116,10 @@ void reduce_ref(u64* out, const u64* x, std::size_t n, const Modulus& q) {
   for (std::size_t i = 0; i < n; ++i) out[i] = q.reduce(x[i]);
 }
 
+void from_signed_ref(u64* out, const std::int64_t* x, std::size_t n, const Modulus& q) {
+  for (std::size_t i = 0; i < n; ++i) out[i] = q.reduce_signed(x[i]);
+}
+
 // x < 2^63. The conversions of unsigned numbers branch on the highest bit, those of signed ones do
 // not.
 double to_double(u64 x) { return static_cast<double>(static_cast<std::int64_t>(x)); }
@@ -177,6 +181,7 @@ const LimbKernels& scalar_kernels() {
       .tensor_sum = tensor_sum_ref,
       .gather = gather_ref,
       .reduce = reduce_ref,
+      .from_signed = from_signed_ref,
       .base_convert = base_convert_ref,
       .block_product = block_product_ref,
       .block_products = block_products_ref,

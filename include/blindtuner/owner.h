@@ -103,7 +103,8 @@ class Owner {
   /// training and validation, and to these alone. Throws
   /// DataError for features of another width than the keys' or out of range, labels that are no class, a training
   /// set of one class and a file that cannot be written or is a key, a ledger, a record or a checkpoint; ContractError for sizes that
-  /// do not fit each other. A file that is there stays where the call fails.
+  /// do not fit each other. A file that is there stays where the call fails. `notices` are told what is amiss with a training set and yet
+  /// taken (docs/DATA.md), as a feature that gives the label away.
   void encrypt(const DataSet& data, DataUse use, const std::filesystem::path& file,
                SampleOrder order = SampleOrder::kMixed, const OwnerNotices& notices = {}) const;
 

@@ -117,8 +117,10 @@ class Study {
   /// alone, and needed again by a Study that is resumed. Throws DataError for rows that the study does not take, before
   /// it is there, and, as long as the others were told of no rows and unless whitening is pooled, for those on which a training in
   /// the clear, which is tried here, leaves the range of the circuit. Rows have no groups here; what a command has held out by
-  /// groups (StudyPlan::validate_every) stays held out.
-  void contribute(const DataSet& rows, const StudyContribution& more = {});
+  /// groups (StudyPlan::validate_every) stays held out. `notices` are told what is amiss with a training set, or a test set of the same rows,
+  /// and yet taken (docs/DATA.md).
+  void contribute(const DataSet& rows, const StudyContribution& more = {},
+                  const OwnerNotices& notices = {});
   /// Does the next phase, if it waits for nothing, and returns. What a function of `notices` throws ends the phase, which is
   /// done again by the next call.
   StudyStatus step(const OwnerNotices& notices = {});

@@ -227,7 +227,8 @@ class Study(_Party):
     def contribute(self, X, y=None, *, test=None, identifiers=(), whitening=None, class_numbers=False):
         """This owner's rows and their classes. They stay in memory until it is time to encrypt them, and are needed again by
         a study that is resumed. Unless whitening is pooled they are trained on in the clear first, as `blindtuner study run` does
-        before there are keys: DataError where that leaves the range of the circuit. Rows have no groups here; what a command has held
+        before there are keys: DataError where that leaves the range of the circuit. Columns that give the label away, and what else
+        may be amiss with rows to train on, are warned of as there. Rows have no groups here; what a command has held
         out by groups (`validate_every`) stays held out.
 
         X : rows x columns; of a data frame those that the study names, in its order. Where it names none, this frame's names
@@ -253,7 +254,8 @@ class Study(_Party):
         X, y = _rows_of(X, names), labels_of(y)
         test_x, test_y = (None, None) if test is None else (_rows_of(test[0], names), labels_of(test[1]))
         self._core.contribute(X, y, test_x=test_x, test_y=test_y, whitening=whitening,
-                              identifiers=_words(identifiers), column_names=own)
+                              identifiers=_words(identifiers), column_names=own,
+                              warning=lambda text: warnings.warn(text, stacklevel=3))
 
     def step(self, *, progress=None):
         """Does the next phase, if it waits for nothing. progress : function of a task and how much of it is done."""

@@ -168,7 +168,8 @@ void add_study_owner(py::module_& m) {
           "contribute",
           [](H& h, const py::object& x, const py::object& y, const py::object& test_x,
              const py::object& test_y, const std::vector<std::string>& identifiers,
-             const Path& whitening, const std::vector<std::string>& column_names) {
+             const Path& whitening, const std::vector<std::string>& column_names,
+             const py::object& warning, const py::object& note) {
             const std::vector<int> labels = labels_of(y), test_labels = labels_of(test_y);
             const Rows rows = rows_of(x);
             const std::optional<Rows> held =
@@ -178,11 +179,14 @@ void add_study_owner(py::module_& m) {
                                             .identifiers = identifiers,
                                             .whitening = whitening.value_or(fs::path()),
                                             .column_names = column_names};
-            alone(h, [&] { h.study.contribute(data, more); });
+            const py::none none;
+            const OwnerNotices notices = notices_of(none, warning, note);
+            alone(h, [&] { h.study.contribute(data, more, notices); });
           },
           "x"_a, "y"_a = py::none(), py::kw_only(), "test_x"_a = py::none(),
           "test_y"_a = py::none(), "identifiers"_a = std::vector<std::string>(),
-          "whitening"_a = py::none(), "column_names"_a = std::vector<std::string>())
+          "whitening"_a = py::none(), "column_names"_a = std::vector<std::string>(),
+          "warning"_a = py::none(), "note"_a = py::none())
       .def("column_names", [](H& h) { return alone(h, [&] { return h.study.column_names(); }); })
       .def(
           "step",

@@ -1,5 +1,6 @@
 // A whole run through the public interface, both parties in one process.
 #include <blindtuner/finetuning.h>
+#include <blindtuner/owner.h>
 #include <blindtuner/server.h>
 #include <gtest/gtest.h>
 
@@ -33,8 +34,13 @@ void serve(const ServerTask& task) {
 TEST(Finetuning, TrainsWithRoundsAndSaysWhatItDid) {
   TemporaryFolder folder;
   const Samples samples(kSamples);
+  std::string warnings;
   const FinetuningOutcome out =
-      finetune(lenient(), folder / "run", samples.set(), options(), serve);
+      finetune(lenient(), folder / "run", samples.set(), options(), serve,
+               {.warning = [&](const std::string& text) { warnings += text; }});
+  EXPECT_NE(warnings.find("feature 1 alone gives the label in 100 % of 128 rows"),
+            std::string::npos)
+      << warnings;
   EXPECT_TRUE(out.trusted) << out.report;
   EXPECT_TRUE(out.problems.empty());
   EXPECT_EQ(out.model.steps, 2);
@@ -48,6 +54,30 @@ TEST(Finetuning, TrainsWithRoundsAndSaysWhatItDid) {
       finetune(lenient(), folder / "weighted", samples.set(), weighted, serve);
   EXPECT_NEAR(other.model.bias[1] - other.model.bias[0] - (out.model.bias[1] - out.model.bias[0]),
               std::log(1000), 0.05);
+}
+
+// As of finetune(), whoever encrypts a training set is told.
+TEST(Finetuning, OwnersWhoEncryptAreToldOfTheirTrainingSet) {
+  TemporaryFolder folder;
+  const Owner owner = Owner::make_keys(lenient(), folder / "keys", small(), {kWidth, 3, kSamples});
+  Samples samples(kSamples);
+  samples.labels.back() = 2;
+  const auto warnings = [&](const DataSet& set, DataUse use) {
+    std::string out;
+    owner.encrypt(set, use, folder / "data.enc", SampleOrder::kKept,
+                  {.warning = [&](const std::string& text) { out += text + "\n"; }});
+    return out;
+  };
+  const std::string said = warnings(samples.set(), DataUse::kTraining);
+  EXPECT_NE(said.find("a class has a single sample: number 2 (the training set, row 127)"),
+            std::string::npos)
+      << said;
+  EXPECT_NE(said.find("samples have an equal of another class"), std::string::npos) << said;
+  EXPECT_EQ(warnings(samples.set(), DataUse::kValidation), "");
+  samples.labels.back() = 1;
+  const std::string without = warnings(samples.set(), DataUse::kTraining);
+  EXPECT_NE(without.find("feature 1 alone gives the label in 100 %"), std::string::npos) << without;
+  EXPECT_NE(without.find("the training set: no sample of number 2"), std::string::npos) << without;
 }
 
 TEST(Finetuning, WhatIsWrongIsRefusedBeforeAnyWork) {

@@ -128,7 +128,11 @@ TEST(StudyInterface, GoesFromTheDraftToEveryOwnersModel) {
                      return 0;
                    }),
                    "on this owner's rows alone, in the clear, these settings take logits to"));
-  south.contribute(few, {.test = all.set()});
+  std::string said;
+  south.contribute(few, {.test = all.set()},
+                   {.warning = [&](const std::string& text) { said += text + "\n"; }});
+  EXPECT_TRUE(says(said, "feature 1 alone gives the label in 100 % of 40 rows")) << said;
+  EXPECT_TRUE(says(said, "samples for test are in the training set as well")) << said;
   north->contribute(all.set());
   EXPECT_TRUE(says(refused([&] { return south.open_model(); }), "not opened yet"));
 

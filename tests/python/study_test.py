@@ -169,6 +169,10 @@ class Studies(unittest.TestCase):
             with self.assertRaisesRegex(bt.DataError, line):
                 north.contribute(*arguments)
         north.contribute(Frame(["c", "b", "a"], x[:, ::-1]), y, class_numbers=True)
+        many, of = samples(60, 2)
+        with self.assertWarnsRegex(UserWarning, "'b' alone gives the label in 100 % of 60 rows") as warned:
+            north.contribute(Frame(["a", "b", "c"], np.stack([many[:, 1], 2 * of - 1, many[:, 2]], axis=1)), NAMES[of])
+        self.assertEqual(warned.filename, __file__)
         # Nor are texts, things, and what a mask hides.
         for values in (np.array([["1"] * 3], object), np.array([[{}] * 3], object)):
             with self.assertRaisesRegex(bt.DataError, "features: some are .*: expected a number each"):

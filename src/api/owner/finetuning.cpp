@@ -17,6 +17,7 @@
 #include "learn/reference/balance.h"
 #include "learn/reference/early_stopping.h"
 #include "learn/reference/metrics.h"
+#include "party/owner/data_checks.h"
 #include "party/owner/exchange.h"
 #include "rlwe/written_parameters.h"
 
@@ -233,6 +234,10 @@ FinetuningOutcome finetune(const Context& context, const fs::path& relative, con
   make_folder(folder);
   check_writable(folder / "data.enc");
   Host host(folder, server, notices);
+  json said;
+  features::validate_training_set(sets.train, "the training set");
+  party::tell_of_training_set(sets.train, "the training set", party::TrainingPart::kAll, said,
+                              host.listener);
   host.files = {folder / "data.enc",
                 folder / "validation.enc",
                 folder / "model.enc",

@@ -14,6 +14,7 @@
 #include "features/samples/shuffle.h"
 #include "io/kept_file.h"
 #include "learn/reference/early_stopping.h"
+#include "party/owner/data_checks.h"
 #include "party/owner/data_sets.h"
 #include "party/owner/encrypting.h"
 #include "party/owner/exchange.h"
@@ -189,6 +190,9 @@ void Owner::encrypt(const DataSet& data, DataUse use, const fs::path& file, Samp
   features::Dataset set = copy_of(data, use, keys.layout().classes);
   check(set, use, keys);
   io::require_replaceable(file);
+  const party::Listener listener = listener_of(notices);
+  if (nlohmann::json said; use == DataUse::kTraining)
+    party::tell_of_training_set(set, "the training set", party::TrainingPart::kAll, said, listener);
   features::OrderSeed seed;
   party::DataSetUse recorded;
   recorded.rows = party::RowOrder::kKept;
@@ -199,7 +203,7 @@ void Owner::encrypt(const DataSet& data, DataUse use, const fs::path& file, Samp
   }
   recorded.use = name_of(use);
   if (use != DataUse::kPrediction) recorded.seed = seed.text();
-  (void)party::encrypt_to(file, keys, set, recorded, listener_of(notices));
+  (void)party::encrypt_to(file, keys, set, recorded, listener);
 }
 
 std::vector<int> Owner::open_labels(const fs::path& data) const {

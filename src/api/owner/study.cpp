@@ -16,6 +16,7 @@
 #include "features/samples/class_names.h"
 #include "io/kept_file.h"
 #include "learn/reference/metrics.h"
+#include "party/owner/data_checks.h"
 #include "party/owner/study/gain.h"
 #include "party/owner/study/leaving_out.h"
 #include "party/owner/study/partial_scores.h"
@@ -322,7 +323,8 @@ std::vector<std::string> Study::column_names() const {
   });
 }
 
-void Study::contribute(const DataSet& rows, const StudyContribution& more) {
+void Study::contribute(const DataSet& rows, const StudyContribution& more,
+                       const OwnerNotices& notices) {
   State& s = state();
   const UseContext use(s.context);
   const records::StudyDraft draft = s.draft();
@@ -335,11 +337,14 @@ void Study::contribute(const DataSet& rows, const StudyContribution& more) {
   data->train.ids = ids_of(more.identifiers, data->train, draft);
   party::require_study_rows(draft, s.place.name, data->train);
   name_columns(data->train, more.column_names, draft);
+  const party::Listener listener = listener_of(notices);
+  nlohmann::json said;
+  party::tell_of_training_set(data->train, "the rows", party::part_of(draft), said, listener);
   if (!more.test.features.empty() || !more.test.labels.empty()) {
     if (!by_rows)
       throw DataError("test: in a study of columns no owner can judge the model by itself");
     data->held_out = copy_of(more.test, draft, labelled, "test");
-    party::hold_test_rows(draft, s.place.name, *data, "test", {});
+    party::hold_test_rows(draft, s.place.name, *data, "test", listener);
   }
   data->map = party::named_map(draft, more.whitening);
   // What is amiss with them is told while keys are not yet made.

@@ -54,6 +54,7 @@ void whiten(const CommonOptions& common, const WhitenOptions& options) {
     throw DataError(name + ": " + std::to_string(features.cols()) +
                     " features, fewer than the components asked for");
   Whitening whitening = Whitening::fit(features, options.epsilon, options.components);
+  tell_of_training_set(set, name, TrainingPart::kAll, reading.details, console_listener(common));
   whitening.set_origin(set.feature_names, set.pooling, set.encoder);
   whitening.save(options.out);
   const nlohmann::json report = {{"reading", reading.details},
@@ -181,9 +182,7 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
   } else {
     source.classes.count = static_cast<int>(keys.layout().classes);
     set = load_dataset(source, &reading);
-    tell_copies(set, name, reading, listener);
-    warn_of_single_samples(reading, listener);
-    warn_of_absent_classes(set, name, listener);
+    tell_of_training_set(set, name, TrainingPart::kAll, reading.details, listener);
     if (!options.validation.features.empty()) {
       source = options.validation;
       source.classes = {set.class_names, 0, options.source.classes.numbered};
@@ -210,7 +209,6 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
       warn_of_samples_in_both(set, *validation, "validation", listener);
     }
     validate_training_set(set, name);
-    reading.details["answers"] = warn_of_answers(set, listener);
   }
   print_notes(common, reading);
   print_notes(common, validation_reading);

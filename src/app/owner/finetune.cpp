@@ -212,12 +212,10 @@ FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,
   if (extracted.empty() && !train.pooling.empty() && data.sets.train.pooling != pooling)
     throw DataError(name + ": does not say of which pooling its features are, expected '" +
                     printable(pooling) + "' by --pooling");
-  tell_copies(data.sets.train, quoted_path(origin), reading, listener);
-  warn_of_single_samples(reading, listener);
-  warn_of_absent_classes(data.sets.train, quoted_path(origin), listener);
   print_notes(common, reading);
+  tell_of_training_set(data.sets.train, quoted_path(origin), TrainingPart::kAll, reading.details,
+                       listener);
   data.reading["train"] = reading.details;
-  data.reading["train"]["answers"] = warn_of_answers(data.sets.train, listener);
   // A file's classes and columns are known when all of it has been read, so the others follow the
   // first.
   const auto load_other = [&](DataSource source, Part part, const char* use) {

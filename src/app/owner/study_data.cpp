@@ -4,6 +4,7 @@
 #include "app/owner/tables.h"
 #include "base/error.h"
 #include "base/path.h"
+#include "party/owner/data_checks.h"
 
 namespace blindtuner::app {
 
@@ -41,9 +42,10 @@ bool study_data_given(const StudyDataOptions& options) { return !options.train.f
 
 Dataset load_study_rows(const CommonOptions& common, const StudyDataOptions& o, DataSource source,
                         const StudyDraft& draft, const std::string& owner, bool labelled,
-                        const std::vector<std::string>& names) {
+                        const std::vector<std::string>& names, Reading* told) {
   if (source.features.empty()) throw DataError("which rows? give them with --features");
-  Reading reading;
+  Reading unheard;
+  Reading& reading = told != nullptr ? *told : unheard;
   source.classes.names = draft.classes;
   source.classes.numbered = o.train.classes.numbered;
   source.identified = draft.identifiers;
@@ -80,12 +82,13 @@ StudyData load_study_data(const CommonOptions& common, const StudyDataOptions& o
   require_used(o.train);
   require_used(o.test);
   out.map = named_map(draft, o.whitening);
-  const auto load = [&](DataSource source) {
+  Reading of_training;
+  const auto load = [&](DataSource source, Reading* told = nullptr) {
     if (out.map && source.encoder.empty()) source.encoder = out.map->encoder();
     if (out.map && source.pooling.empty()) source.pooling = out.map->pooling();
-    return load_study_rows(common, o, source, draft, owner, true);
+    return load_study_rows(common, o, source, draft, owner, true, {}, told);
   };
-  out.train = load(o.train);
+  out.train = load(o.train, &of_training);
   if (!o.test.features.empty()) {
     if (!rows)
       throw DataError("--test: in a study of columns no owner can judge the model by itself");
@@ -98,8 +101,10 @@ StudyData load_study_data(const CommonOptions& common, const StudyDataOptions& o
     out.held_out = load(test);
   }
   require_study_rows(draft, owner, out.train);
-  if (out.held_out)
-    hold_test_rows(draft, owner, out, quoted_path(o.test.features), console_listener(common));
+  const Listener listener = console_listener(common);
+  tell_of_training_set(out.train, quoted_path(o.train.features), part_of(draft),
+                       of_training.details, listener);
+  if (out.held_out) hold_test_rows(draft, owner, out, quoted_path(o.test.features), listener);
   return out;
 }
 

@@ -73,26 +73,6 @@ Dataset hold_out(Dataset& set, const HoldOut& what, const OrderSeed& seed, const
   return held;
 }
 
-void tell_copies(const Dataset& set, const std::string& name, Reading& reading,
-                 const Listener& listener) {
-  const Copies copies = find_copies(set);
-  reading.details["copies"] = {{"samples", copies.repeated},
-                               {"contradicting", copies.contradicting},
-                               {"by_chance", copies.by_chance}};
-  if (copies.repeated == 0) return;
-  const std::string count = std::to_string(copies.repeated) + " of " + std::to_string(set.size()) +
-                            " samples equal an earlier one: ";
-  reading.notes.push_back(
-      name + ": " + count +
-      (copies.by_chance ? "the columns' values make no more combinations than there are samples, "
-                          "so they are split as others are"
-                        : "copies stay together when samples are held out"));
-  if (copies.contradicting > 0)
-    listener.warn(name + ": " + std::to_string(copies.contradicting) +
-                  " samples have an equal of another class: no classifier is right about all of "
-                  "them");
-}
-
 nlohmann::json warn_of_samples_in_both(const Dataset& known, const Dataset& other,
                                        const std::string& use, const Listener& listener,
                                        const std::string& known_as) {
@@ -131,65 +111,112 @@ nlohmann::json warn_of_samples_in_both(const Dataset& known, const Dataset& othe
   return out;
 }
 
-void warn_of_single_samples(const Reading& reading, const Listener& listener) {
-  const nlohmann::json single = reading.details.value("single_samples", nlohmann::json::array());
-  if (single.empty()) return;
-  std::vector<std::string> classes;
-  for (const auto& one : single)
-    classes.push_back("'" + one["class"].get<std::string>().substr(0, 60) + "' (" +
-                      one["where"].get<std::string>() + ")");
-  const bool several = classes.size() > 1;
-  listener.warn((several ? std::to_string(classes.size()) + " classes have a single sample each: "
-                         : "a class has a single sample: ") +
-                list_of_words(classes) + ": " +
-                (several ? "are these classes, and not names or sums?"
-                         : "is it a class, and no line of names or sums?"));
+namespace {
+
+std::string class_in_words(const Dataset& set, std::size_t k) {
+  return k < set.class_names.size() ? "'" + printable(set.class_names[k].substr(0, 60)) + "'"
+                                    : "number " + std::to_string(k);
 }
 
-void warn_of_absent_classes(const Dataset& training, const std::string& name,
-                            const Listener& listener) {
-  const std::vector<std::size_t> counts = class_counts(training.labels, training.classes);
-  std::vector<std::string> absent;
+void tell_copies(const Dataset& set, const std::string& name, nlohmann::json& details,
+                 const Listener& listener) {
+  const Copies copies = find_copies(set);
+  details["copies"] = {{"samples", copies.repeated},
+                       {"contradicting", copies.contradicting},
+                       {"by_chance", copies.by_chance}};
+  if (copies.repeated == 0) return;
+  const std::string count = std::to_string(copies.repeated) + " of " + std::to_string(set.size()) +
+                            " samples equal an earlier one: ";
+  listener.tell(name + ": " + count +
+                (copies.by_chance
+                     ? "the columns' values make no more combinations than there are samples, "
+                       "so they are split as others are"
+                     : "copies stay together when samples are held out"));
+  if (copies.contradicting > 0)
+    listener.warn(name + ": " + std::to_string(copies.contradicting) +
+                  " samples have an equal of another class: no classifier is right about all of "
+                  "them");
+}
+
+void tell_small_classes(const Dataset& set, const std::string& name, TrainingPart part,
+                        const nlohmann::json& details, const Listener& listener) {
+  const std::vector<std::size_t> counts = class_counts(set.labels, set.classes);
+  std::vector<std::string> single, absent;
+  for (const auto& one : details.value("single_samples", nlohmann::json::array()))
+    single.push_back("'" + one["class"].get<std::string>().substr(0, 60) + "' (" +
+                     one["where"].get<std::string>() + ")");
+  if (single.empty())
+    for (std::size_t i = 0; i < set.size() && single.size() < 1000; ++i)
+      if (const auto k = static_cast<std::size_t>(set.labels[i]); counts[k] == 1)
+        single.push_back(class_in_words(set, k) + " (" + name + ", " + place_of(set, i) + ")");
+  const bool several = single.size() > 1;
+  if (!single.empty())
+    listener.warn((several ? std::to_string(single.size()) + " classes have a single sample each: "
+                           : "a class has a single sample: ") +
+                  list_of_words(single) + ": " +
+                  (several ? "are these classes, and not names or sums?"
+                           : "is it a class, and no line of names or sums?"));
   for (std::size_t k = 0; k < counts.size(); ++k)
-    if (counts[k] == 0) absent.push_back(training.class_names[k]);
-  if (!absent.empty())
-    listener.warn(name + ": no sample of " + list_of_names(absent) +
-                  ": the model has such a class and cannot know it");
+    if (counts[k] == 0) absent.push_back(class_in_words(set, k));
+  if (absent.empty()) return;
+  const std::string none = name + ": no sample of " + list_of_words(absent) + ": the model ";
+  if (part == TrainingPart::kRows)
+    listener.tell(none + "knows such a class from other owners' rows, if they have any");
+  else
+    listener.warn(none + "has such a class and cannot know it");
 }
 
-nlohmann::json warn_of_answers(const Dataset& training, const Listener& listener) {
+nlohmann::json warn_of_answers(const Dataset& set, TrainingPart part, const Listener& listener) {
   nlohmann::json out = nlohmann::json::array();
   const auto tell = [&](std::size_t column, const char* what, const nlohmann::json& value) {
     out.push_back({{"feature", column + 1}, {what, value}});
-    if (!training.feature_names.empty())
-      out.back()["name"] = printable(training.feature_names[column]);
+    if (!set.feature_names.empty()) out.back()["name"] = printable(set.feature_names[column]);
   };
   std::vector<std::string> warnings;
-  const std::vector<AnswerColumn> columns = answer_columns(training);
-  if (!columns.empty()) warnings.push_back(answer_warning(training, columns));
-  for (const AnswerColumn& one : columns) tell(one.column, "share", one.share);
-  for (const LabelTwin& twin : label_twins(training.features, training.labels, training.classes)) {
-    if (twin.columns.size() == 1) continue;  // is among those
-    for (const std::size_t column : twin.columns) tell(column, "one_hot_share", twin.share);
-    warnings.push_back(feature_list(training, twin.columns) + " are the label as one-hot columns" +
-                       (twin.share < 1 ? " (nearly)" : "") +
-                       ": they are an answer rather than features, and to be left out");
+  if (!set.labels.empty()) {
+    const std::vector<AnswerColumn> columns = answer_columns(set);
+    if (!columns.empty()) warnings.push_back(answer_warning(set, columns));
+    for (const AnswerColumn& one : columns) tell(one.column, "share", one.share);
+    for (const LabelTwin& twin : label_twins(set.features, set.labels, set.classes)) {
+      if (twin.columns.size() == 1) continue;  // is among those
+      for (const std::size_t column : twin.columns) tell(column, "one_hot_share", twin.share);
+      warnings.push_back(feature_list(set, twin.columns) + " are the label as one-hot columns" +
+                         (twin.share < 1 ? " (nearly)" : "") +
+                         ": they are an answer rather than features, and to be left out");
+    }
   }
-  const std::vector<std::size_t> counters = row_counters(training.features);
+  const std::vector<std::size_t> counters = row_counters(set.features);
   for (const std::size_t column : counters) tell(column, "counts_rows", true);
   if (!counters.empty())
-    warnings.push_back(feature_list(training, counters) + " count" +
-                       (counters.size() == 1 ? "s" : "") +
+    warnings.push_back(feature_list(set, counters) + " count" + (counters.size() == 1 ? "s" : "") +
                        " the rows: an index is no feature, and gives the labels of sorted rows");
-  const std::vector<std::size_t> numbers = row_numbers(training.features);
+  const std::vector<std::size_t> numbers = row_numbers(set.features);
   for (const std::size_t column : numbers) tell(column, "numbers_rows", true);
   if (!numbers.empty())
     warnings.push_back(
-        feature_list(training, numbers) + (numbers.size() == 1 ? " has" : " have") +
+        feature_list(set, numbers) + (numbers.size() == 1 ? " has" : " have") +
         " another whole number in every row, too close together for chance: ranks, or "
         "numbers of rows, which are no features and to be left out?");
+  if (!warnings.empty() && part != TrainingPart::kAll)
+    warnings.push_back(
+        std::string("a study's columns are agreed on before it is created: to leave some out, make "
+                    "another study") +
+        (part == TrainingPart::kRows ? ", in which all owners leave them out" : ""));
   for (const std::string& warning : warnings) listener.warn(warning);
   return out;
+}
+
+}  // namespace
+
+void tell_of_training_set(const Dataset& set, const std::string& name, TrainingPart part,
+                          nlohmann::json& details, const Listener& listener) {
+  if (details.is_null()) details = nlohmann::json::object();
+  if (!set.labels.empty()) {
+    // Rows of a part of the columns are equal of themselves.
+    if (part != TrainingPart::kColumns) tell_copies(set, name, details, listener);
+    tell_small_classes(set, name, part, details, listener);
+  }
+  details["answers"] = warn_of_answers(set, part, listener);
 }
 
 }  // namespace blindtuner::party

@@ -28,10 +28,20 @@ Dataset hold_out(Dataset& set, const HoldOut& what, const OrderSeed& seed, const
 /// Another set is to be read with the groups of one that was read, to be compared.
 void compare_groups_with(const Dataset& known, ColumnChoice& columns);
 
-/// How many samples of a set are copies, and what that means for splits, as notes and in the details
-/// ("copies"); a warning of those that have several labels.
-void tell_copies(const Dataset& set, const std::string& name, Reading& reading,
-                 const Listener& listener);
+/// What of all that a model learns from a set is.
+enum class TrainingPart {
+  kAll,
+  kRows,     ///< of a study: other owners have other rows of these columns
+  kColumns,  ///< of a study: other owners have other columns of these rows, and perhaps the labels
+};
+
+/// All that is said of a set before it is trained on, whoever reads it (docs/DATA.md): copies, with a warning of those that have
+/// several labels; classes of a single sample, by name and place ("single_samples" of `details`, of load_dataset(), where they are from a file),
+/// and without any; columns that are the answer (features/samples/answers.h, features/samples/label_twins.h) or count the rows. Without
+/// labels the last alone. Fills in "copies" and "answers", the columns, counted from 1, with their names where they have some. `set` is as
+/// validate_set() has it, but for the labels.
+void tell_of_training_set(const Dataset& set, const std::string& name, TrainingPart part,
+                          nlohmann::json& details, const Listener& listener);
 
 /// Warns of features of another scale (features/samples/other_scales.h) and of samples of a set for `use` that are, or nearly are, among those of `known`, "the training
 /// set", or have their groups in common with them: what is measured on them is no measure of others.
@@ -40,16 +50,5 @@ void tell_copies(const Dataset& set, const std::string& name, Reading& reading,
 nlohmann::json warn_of_samples_in_both(const Dataset& known, const Dataset& other,
                                        const std::string& use, const Listener& listener,
                                        const std::string& known_as = "the training set");
-
-/// Warns of classes of which a set that load_dataset() read has one sample, by name and place.
-void warn_of_single_samples(const Reading& reading, const Listener& listener);
-
-/// Warns of classes of a training set that have no sample in it.
-void warn_of_absent_classes(const Dataset& training, const std::string& name,
-                            const Listener& listener);
-
-/// Warns of columns of a training set that are the answer (features/samples/answers.h, features/samples/label_twins.h) or count
-/// the rows. Returns them, counted from 1, with their names where they have some.
-nlohmann::json warn_of_answers(const Dataset& training, const Listener& listener);
 
 }  // namespace blindtuner::party

@@ -10,13 +10,16 @@
 #include "base/path.h"
 #include "features/samples/copies.h"
 #include "features/samples/shuffle.h"
-#include "party/owner/data_checks.h"
 #include "records/study/joint_run.h"
 
 namespace blindtuner::party {
 
 bool has_labels(const StudyDraft& draft, const std::string& owner) {
   return draft.layout == StudyDraft::Layout::kRows || draft.labels == owner;
+}
+
+TrainingPart part_of(const StudyDraft& draft) {
+  return draft.layout == StudyDraft::Layout::kRows ? TrainingPart::kRows : TrainingPart::kColumns;
 }
 
 std::optional<Sha256Digest> names_to_compare(const StudyDraft& draft, const Dataset& rows) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "features/data/whitening.h"
+#include "party/owner/data_checks.h"
 #include "party/owner/listener.h"
 #include "party/study/member.h"
 
@@ -22,6 +23,8 @@ struct StudyData {
 
 /// Whether this owner has labels.
 bool has_labels(const StudyDraft& draft, const std::string& owner);
+/// What of all that the study trains on an owner has.
+TrainingPart part_of(const StudyDraft& draft);
 /// Throws DataError where the study names a map, in this file, that is of other columns.
 void require_fit(const StudyDraft& draft, const std::filesystem::path& file);
 /// What an owner says of its columns (OwnerRows::names), of a study of rows that does not name them.

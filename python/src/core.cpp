@@ -83,13 +83,23 @@ void add_errors(py::module_& m) {
       "A mistake in the calling program.";
 }
 
-/// A frame's columns, where all have names that are texts; None: of anything else.
+/// A frame's columns, texts or whatever else calls them; None: of anything else.
 py::object column_names(const py::object& x) {
   if (!py::hasattr(x, "columns") || !py::hasattr(x, "dtypes")) return py::none();
-  py::list names(x.attr("columns"));
-  for (const py::handle& name : names)
-    if (!py::isinstance<py::str>(name)) return py::none();
-  return std::move(names);
+  return py::list(x.attr("columns"));
+}
+
+bool are_texts(const py::object& names) {
+  for (const py::handle& name : py::list(names))
+    if (!py::isinstance<py::str>(name)) return false;
+  return true;
+}
+
+/// Whether columns are others, or in another order. Frames number columns that nobody has named, so that texts and what
+/// is none are not compared.
+bool are_others(const py::object& names, const py::object& fitted) {
+  return !fitted.is_none() && !names.is_none() && are_texts(names) == are_texts(fitted) &&
+         !fitted.equal(names);
 }
 
 void add_values(py::module_& m) {
@@ -211,7 +221,7 @@ void add_values(py::module_& m) {
           [](const py::object& self, const py::object& x) {
             const auto& map = self.cast<const Whitening&>();
             const py::object fitted = self.attr("_columns"), names = column_names(x);
-            if (!fitted.is_none() && !names.is_none() && !fitted.equal(names))
+            if (are_others(names, fitted))
               throw DataError("features: a frame of the columns " +
                               py::repr(names).cast<std::string>() +
                               ", expected those of the whitening, in its order: " +

@@ -315,6 +315,14 @@ EncryptedClassifier(1, preset="fast", parameters="InsecureTest10", batch_size=16
                 self.assertEqual(whitening.apply(frame).shape, (20, 3))
                 with self.assertRaisesRegex(blindtuner.DataError, "expected those of the whitening, in its order: .'x', 'whole', 'true'"):
                     whitening.apply(frame[["whole", "x", "true"]])
+                if module == "pandas":  # which takes numbers and tuples for names, too
+                    for names in ([0, 1, 2], [2001, 2002, 2003], [("a", "x"), ("a", "y"), ("b", "x")]):
+                        called = frame.set_axis(names, axis=1)
+                        fitted = blindtuner.Whitening.fit(called)
+                        np.testing.assert_array_equal(fitted.apply(called), whitening.apply(frame))
+                        np.testing.assert_array_equal(fitted.apply(frame), whitening.apply(frame))
+                        with self.assertRaisesRegex(blindtuner.DataError, "expected those of the whitening, in its order"):
+                            fitted.apply(called[names[::-1]])
 
 
 def clouds(samples, seed):

@@ -12,7 +12,7 @@ from extract_test import tiny_bert
 
 GONE = object()
 OTHERS = (GONE, None, "x", -1, 1e300, [], {}, True)
-MODEL = {"classes": CLASSES, "features": FEATURES, "circuit": "sigmoid_r32", "logit_limit": 5.0, "feature_names": list("abcdefgh"), "pooling": "model", "label_name": "y",
+MODEL = {"classes": CLASSES, "features": FEATURES, "circuit": "sigmoid_r32", "logit_limit": 5.0, "feature_names": list("abcdefgh"), "pooling": "model", "label_name": "y", "features_member": "x",
          "weights": [[0.1] * FEATURES] * CLASSES, "bias": [0.1, 0.2, 0.3]}
 
 

@@ -32,6 +32,12 @@ def table(path, rows, seed, both=True, names="abcde"):
     path.write_text("\n".join(lines) + "\n")
 
 
+def with_second_target(path):
+    """Beside what was trained by, another answer to every row, by a more usual name."""
+    first, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([first + ",label", *(row + (",no" if i % 2 else ",yes") for i, row in enumerate(rows))]) + "\n")
+
+
 class Study(Base):
     @classmethod
     def setUpClass(cls):
@@ -178,6 +184,7 @@ class Study(Base):
             # The study has the columns' order, by their names.
             table(self.folder / f"{owner}.csv", rows, seed, owner != "west", "ebadc" if owner == "south" else "abcde")
         table(self.folder / "test.csv", 200, 9)
+        with_second_target(self.folder / "test.csv")
         more = {"south": ("--passphrase-file", passphrase)}
         runs = {owner: subprocess.Popen([OWNER, "study", "run", "--folder", self.folder / owner, "--fingerprint",
                                          fingerprint.upper().replace(" ", "-"), "--wait", "300", INSECURE, "--json",
@@ -468,6 +475,7 @@ class Study(Base):
                      "columns of several owners of a study", "'study combine'")
         part, of_lab = folder / "lab.npz", write("lab-test.csv", "lab", test[::-1])
         of_ward = write("ward-test.csv", "ward", test[:80])
+        with_second_target(of_ward)
         scored = study("scores", "lab", "--features", of_lab, "--id-column", "mrn", "--out", part)
         self.assertEqual(json.loads(scored.stdout)["rows"], 100)
         self.refused(study("scores", "lab", "--features", of_ward, "--id-column", "mrn", "--out", part),

@@ -47,10 +47,10 @@ void csv(Bytes bytes) {
        },
        [&] {
          Reading reading;
-         (void)load_dataset({.features = path}, &reading);
-         ColumnChoice columns;
-         find_labels_as_in(columns, reading);
-         (void)load_dataset({.features = path, .columns = columns});
+         const Dataset set = load_dataset({.features = path}, &reading);
+         DataSource other{.features = path};
+         read_as_in_training(other, taken_for_training(set, reading));
+         (void)load_dataset(other);
        });
 }
 
@@ -76,7 +76,7 @@ void npz(Bytes bytes) {
        [&] { read_pictures({.images = path, .labels = path}); },
        [&] {
          DataSource other{.features = path};
-         find_members_as_in(other, {.features = "training.npz", .members = {"x", "y"}});
+         read_as_in_training(other, {.features_member = "x_train", .label = {.name = "y_train"}});
          (void)load_dataset(other);
        });
 }

@@ -55,7 +55,7 @@ void whiten(const CommonOptions& common, const WhitenOptions& options) {
                     " features, fewer than the components asked for");
   Whitening whitening = Whitening::fit(features, options.epsilon, options.components);
   tell_of_training_set(set, name, TrainingPart::kAll, reading.details, console_listener(common));
-  whitening.set_origin(set.feature_names, set.pooling, set.encoder);
+  whitening.set_origin(set.feature_names, set.pooling, set.encoder, set.features_member);
   whitening.save(options.out);
   const nlohmann::json report = {{"reading", reading.details},
                                  {"samples", features.rows()},
@@ -159,41 +159,41 @@ void encrypt(const CommonOptions& common, const EncryptOptions& options) {
   if (!options.whitening.empty()) whitening = Whitening::load(options.whitening);
   const std::string map = map_name(whitening);
   DataSource source = options.source;
-  if (whitening) {
-    source.feature_names = whitening->feature_names();
-    source.pooling = whitening->pooling();
-    source.encoder = whitening->encoder();
-  }
+  TakenForTraining taken;
+  if (whitening)
+    taken = {whitening->feature_names(),
+             whitening->pooling(),
+             whitening->encoder(),
+             whitening->features_member(),
+             {}};
   if (options.unlabelled) {
     std::optional<DataId> said;
     if (!options.trained_on.empty()) said = own_data_set(options.trained_on, keys, false);
     require_map_of_training(keys, said, map, name);
     // Those of the map are the training set's as well.
-    if (said || source.feature_names.empty())
+    if (said || taken.feature_names.empty())
       if (const auto training = training_set_of(keys, said, map, name)) {
-        if (source.feature_names.empty()) source.feature_names = training->feature_names;
-        if (source.pooling.empty()) source.pooling = training->pooling;
-        if (source.encoder.empty()) source.encoder = training->encoder;
+        if (taken.feature_names.empty()) taken.feature_names = training->feature_names;
+        if (taken.pooling.empty()) taken.pooling = training->pooling;
+        if (taken.encoder.empty()) taken.encoder = training->encoder;
+        if (taken.features_member.empty()) taken.features_member = training->features_member;
       }
+    read_as_in_training(source, taken);
     set = load_features(source, &reading, &identifiers);
     for (NamedColumn& column : identifiers)
       for (std::string& field : column.fields) field = class_name(field);
     if (set.features.rows() == 0) throw DataError(name + ": no samples");
   } else {
     source.classes.count = static_cast<int>(keys.layout().classes);
+    read_as_in_training(source, taken);
     set = load_dataset(source, &reading);
     tell_of_training_set(set, name, TrainingPart::kAll, reading.details, listener);
     if (!options.validation.features.empty()) {
       source = options.validation;
       source.classes = {set.class_names, 0, options.source.classes.numbered};
       source.columns = options.source.columns;
-      if (source.labels.empty() == options.source.labels.empty())
-        find_labels_as_in(source.columns, reading);
-      find_members_as_in(source, options.source);
+      read_as_in_training(source, taken_for_training(set, reading));
       compare_groups_with(set, source.columns);
-      source.feature_names = set.feature_names;
-      source.pooling = set.pooling;
-      source.encoder = set.encoder;
       source.part = Part::kValidation;
       if (same_features(options.source, source))
         throw DataError(quoted_path(source.features) +

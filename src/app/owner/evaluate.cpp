@@ -159,13 +159,7 @@ void evaluate(const CommonOptions& common, EvaluateOptions options) {
                         quoted_path(options.model));
     DataSource source = options.source;
     source.classes.names = names;
-    source.feature_names = decrypted.feature_names;
-    source.pooling = decrypted.pooling;
-    source.encoder = decrypted.encoder;
-    source.columns.known_label.name = decrypted.label_name;
-    // A table with a header and without that name is refused: any other column may be another answer.
-    if (source.labels.empty() && !decrypted.label_name.empty())
-      source.columns.known_label.column = 1;
+    read_as_in_training(source, decrypted.taken());
     source.part = Part::kTest;
     Dataset set = load_dataset(source, &reading);
     if (set.width() != static_cast<std::size_t>(model.weights.cols()))

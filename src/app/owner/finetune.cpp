@@ -222,13 +222,8 @@ FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,
     source.part = part;
     source.columns = train.columns;
     compare_groups_with(data.sets.train, source.columns);
-    // The same column of labels, by its name or its place, where they lie alike.
-    if (source.labels.empty() == train.labels.empty()) find_labels_as_in(source.columns, reading);
-    find_members_as_in(source, train);
+    read_as_in_training(source, taken_for_training(data.sets.train, reading));
     source.classes = {data.sets.train.class_names, 0, train.classes.numbered};
-    source.feature_names = data.sets.train.feature_names;
-    source.pooling = data.sets.train.pooling;
-    source.encoder = data.sets.train.encoder;
     source.several_poolings = true;
     if (same_features(train, source))
       throw DataError(quoted_path(source.features) + ": the same features for training and for " +

@@ -32,20 +32,22 @@ void add_study_data(Command& command, StudyDataOptions& o) {
   command.add_option("--test", o.test.features,
                      "features of this owner's test set, on which it judges the model");
   command.add_option("--test-labels", o.test.labels, "labels of the test set");
+  command.add_option("--test-features-member", o.test.members.features,
+                     "name within an .npz archive (features, x, x_test, ..)");
+  command.add_option("--test-labels-member", o.test.members.labels,
+                     "name within an .npz archive (labels, y, y_test, ..)");
   command.add_option("--whitening", o.whitening,
                      "the map that the study names, which all owners have");
   command.need("--features", {"--test", "--whitening"});
-  command.need("--test", {"--test-labels"});
+  command.need("--test", {"--test-labels", "--test-features-member", "--test-labels-member"});
 }
 
 bool study_data_given(const StudyDataOptions& options) { return !options.train.features.empty(); }
 
 Dataset load_study_rows(const CommonOptions& common, const StudyDataOptions& o, DataSource source,
                         const StudyDraft& draft, const std::string& owner, bool labelled,
-                        const std::vector<std::string>& names, Reading* told) {
+                        Reading& reading) {
   if (source.features.empty()) throw DataError("which rows? give them with --features");
-  Reading unheard;
-  Reading& reading = told != nullptr ? *told : unheard;
   source.classes.names = draft.classes;
   source.classes.numbered = o.train.classes.numbered;
   source.identified = draft.identifiers;
@@ -58,7 +60,6 @@ Dataset load_study_rows(const CommonOptions& common, const StudyDataOptions& o, 
         "; '--drop-columns' leaves it out");
   if (draft.layout == StudyDraft::Layout::kRows && source.feature_names.empty())
     source.feature_names = draft.column_names;
-  if (!names.empty()) source.feature_names = names;
   if (labelled && !has_labels(draft, owner) &&
       (!source.labels.empty() || !source.members.labels.empty() || source.classes.numbered))
     throw DataError("--labels, --labels-member and --class-numbers: in this study '" +
@@ -82,23 +83,21 @@ StudyData load_study_data(const CommonOptions& common, const StudyDataOptions& o
   require_used(o.train);
   require_used(o.test);
   out.map = named_map(draft, o.whitening);
-  Reading of_training;
-  const auto load = [&](DataSource source, Reading* told = nullptr) {
+  Reading of_training, of_test;
+  const auto load = [&](DataSource source, Reading& reading) {
     if (out.map && source.encoder.empty()) source.encoder = out.map->encoder();
     if (out.map && source.pooling.empty()) source.pooling = out.map->pooling();
-    return load_study_rows(common, o, source, draft, owner, true, {}, told);
+    return load_study_rows(common, o, source, draft, owner, true, reading);
   };
-  out.train = load(o.train, &of_training);
+  out.train = load(o.train, of_training);
   if (!o.test.features.empty()) {
     if (!rows)
       throw DataError("--test: in a study of columns no owner can judge the model by itself");
     DataSource test = o.test;
     test.columns = o.train.columns;
-    find_members_as_in(test, o.train);
-    test.feature_names = out.train.feature_names;
-    test.encoder = out.train.encoder;
-    test.pooling = out.train.pooling;
-    out.held_out = load(test);
+    read_as_in_training(test, taken_for_training(out.train, of_training));
+    test.part = Part::kTest;
+    out.held_out = load(test, of_test);
   }
   require_study_rows(draft, owner, out.train);
   const Listener listener = console_listener(common);

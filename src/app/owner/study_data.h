@@ -19,11 +19,11 @@ void add_study_data(Command& command, StudyDataOptions& options);
 void add_study_rows(Command& command, StudyDataOptions& options);
 bool study_data_given(const StudyDataOptions& options);
 
-/// As the file has them, with identifiers where the study matches rows; `labelled`: with labels, where this owner has them.
+/// As the file has them, with identifiers where the study matches rows; `labelled`: with labels, where this owner has them. How they
+/// were read is printed.
 Dataset load_study_rows(const CommonOptions& common, const StudyDataOptions& options,
                         DataSource source, const StudyDraft& draft, const std::string& owner,
-                        bool labelled, const std::vector<std::string>& names = {},
-                        Reading* told = nullptr);
+                        bool labelled, Reading& reading);
 /// The classes are the study's by their names, the rows as the file has them. Throws DataError for what no training of the study takes
 /// (require_study_rows()).
 StudyData load_study_data(const CommonOptions& common, const StudyDataOptions& options,

@@ -53,8 +53,15 @@ struct Scoring {
                             "' is the study's recipient: owners of different columns score rows "
                             "so, each with its own; whoever has all columns takes 'evaluate'");
           require_used(o.data.train);
-          return load_study_rows(common, o.data, o.data.train, owner.manifest().draft, place.name,
-                                 !o.unlabelled, training.column_names());
+          DataSource source = o.data.train;
+          TakenForTraining taken;
+          if (path_exists(owner.model_path())) taken = load_classifier(owner.model_path()).taken();
+          taken.feature_names = training.column_names();
+          if (o.unlabelled) taken.label = {};
+          read_as_in_training(source, taken);
+          Reading reading;
+          return load_study_rows(common, o.data, source, owner.manifest().draft, place.name,
+                                 !o.unlabelled, reading);
         }()) {}
 
   StudyPlace place;

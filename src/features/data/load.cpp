@@ -86,15 +86,50 @@ FeatureTable read_table(const DataSource& source, Labelled labelled, Reading& re
   return table;
 }
 
+Members members_in(const NpzArchive& archive, const DataSource& source, bool labelled) {
+  return find_members(archive, source.members, source.part,
+                      {source.known_features, labelled ? source.columns.known_label.name : ""});
+}
+
+/// Where labels, or features, that nobody has named are called otherwise than the training set's.
+void tell_other_name(const std::string& where, const char* what, const std::string& taken,
+                     const std::string& known, Reading& reading) {
+  if (known.empty() || are_one_name(taken, known)) return;
+  reading.warnings.push_back(where + ": taken for the " + what + ", which were '" +
+                             printable(known) + "' of the training set" +
+                             (taken.empty() ? "" : ", as '" + printable(taken) + "'"));
+}
+
 /// A member that was found and not asked for is said.
-Members members_of(const NpzArchive& archive, const Members& named, Part part, bool labelled,
+Members members_of(const NpzArchive& archive, const DataSource& source, bool labelled,
                    Reading& reading) {
-  Members out = find_members(archive, named, part);
+  Members out = members_in(archive, source, labelled);
   reading.details["members"] = {{"features", out.features}};
   if (labelled) reading.details["members"]["labels"] = out.labels;
   if (out.features != "features" || (labelled && out.labels != "labels"))
     reading.notes.push_back(archive.name() + ": features are member '" + out.features + "'" +
                             (labelled ? ", labels '" + out.labels + "'" : ""));
+  if (source.members.features.empty())
+    tell_other_name(archive.where(out.features), "features", out.features, source.known_features,
+                    reading);
+  return out;
+}
+
+/// Dataset::features_member.
+std::string chosen_features(const DataSource& source, const std::string& member) {
+  return source.members.features.empty() && source.known_features.empty() ? "" : member;
+}
+
+/// Dataset::label_name of an archive's member, and what is to be said of it.
+std::string chosen_label(const NpzArchive& archive, const DataSource& source,
+                         const std::string& member, Reading& reading) {
+  if (!source.members.labels.empty()) return member;
+  const std::string& known = source.columns.known_label.name;
+  std::string out;
+  if (!known.empty() && are_one_name(member, known)) out = member;
+  if (member == "labels" && archive.contains("label_name"))
+    if (const auto names = archive.strings("label_name"); names.size() == 1) out = names[0];
+  tell_other_name(archive.where(member), "labels", out.empty() ? member : out, known, reading);
   return out;
 }
 
@@ -232,6 +267,11 @@ void apply_pooling(const NpzArchive& archive, const DataSource& source, Dataset&
                     "', expected '" + printable(source.pooling) + "', those of the training");
 }
 
+std::string labels_of_own_archive(const NpzArchive& archive, const std::string& known, Part part) {
+  const std::string out = labels_as_in_training(archive, known, part, "");
+  return out.empty() ? "labels" : out;
+}
+
 OwnLabels read_labels(const DataSource& source, Reading& reading) {
   OwnLabels out{quoted_path(source.labels)};
   switch (kind_of(source.labels)) {
@@ -240,7 +280,10 @@ OwnLabels read_labels(const DataSource& source, Reading& reading) {
       break;
     case Kind::kNpz: {
       const NpzArchive archive(source.labels);
-      const std::string member = source.members.labels.empty() ? "labels" : source.members.labels;
+      std::string member = source.members.labels;
+      if (member.empty())
+        member = labels_of_own_archive(archive, source.columns.known_label.name, source.part);
+      out.label_name = chosen_label(archive, source, member, reading);
       ClassRequest classes = source.classes;
       out.words = named_labels(archive, member, classes, reading);
       const std::size_t rows = out.words.size();
@@ -275,7 +318,8 @@ KnownLabel known_label(const Reading& reading) {
   if (!details.contains("label")) return {};
   const nlohmann::json& table = details.contains("labels") ? details["labels"] : details;
   return {details["label"]["name"].get<std::string>(),
-          details["label"]["column"].get<std::size_t>(), table.value("columns", std::size_t{0})};
+          details["label"]["column"].get<std::size_t>(), table.value("columns", std::size_t{0}),
+          details.contains("labels")};
 }
 
 }  // namespace
@@ -299,24 +343,26 @@ void tell_unused(const std::string& name, const std::vector<std::string>& unused
   for (const std::string& member : unused) reading.details["unused_members"].push_back(member);
 }
 
-void find_labels_as_in(ColumnChoice& columns, const Reading& known) {
-  columns.known_label = known_label(known);
-  if (heading_key(columns.label) == heading_key(columns.known_label.name)) columns.label.clear();
+TakenForTraining taken_for_training(const Dataset& set, const Reading& reading) {
+  KnownLabel label = known_label(reading);
+  // A table's; a name of an archive's member need not be one of a table's header.
+  label.required = label.column > 0;
+  if (label.column == 0) label.name = set.label_name;
+  return {set.feature_names, set.pooling, set.encoder, set.features_member, std::move(label)};
 }
 
-void find_members_as_in(DataSource& source, const DataSource& training) {
-  const auto take = [](std::string& member, const std::filesystem::path& file,
-                       const std::string& known, const std::filesystem::path& known_file) {
-    if (!member.empty() || known.empty() || file.empty() || kind_of(file) != Kind::kNpz ||
-        is_same_file(file, known_file))
-      return;
-    if (NpzArchive(file).contains(known)) member = known;
-  };
-  const auto labelled = [](const DataSource& one) {
-    return one.labels.empty() ? one.features : one.labels;
-  };
-  take(source.members.features, source.features, training.members.features, training.features);
-  take(source.members.labels, labelled(source), training.members.labels, labelled(training));
+void read_as_in_training(DataSource& source, const TakenForTraining& training) {
+  source.feature_names = training.feature_names;
+  source.pooling = training.pooling;
+  source.encoder = training.encoder;
+  source.known_features = training.features_member;
+  KnownLabel& known = source.columns.known_label;
+  known = training.label;
+  std::string& asked = source.columns.label;
+  const bool alike = known.apart == !source.labels.empty();
+  // What was asked for there is known by what it was.
+  if (known.column > 0 && (heading_key(asked) == heading_key(known.name) || !alike)) asked.clear();
+  if (!alike) known = {.name = known.name};
 }
 
 std::string bring_labels(const KnownSamples& samples, const ColumnChoice& choice, OwnLabels& labels,
@@ -381,9 +427,9 @@ Dataset load_features(const DataSource& source, Reading* told,
       break;
     case Kind::kNpz: {
       const NpzArchive archive(source.features);
-      const auto [member, labels] =
-          members_of(archive, source.members, source.part, false, reading);
+      const auto [member, labels] = members_of(archive, source, false, reading);
       set.features = archive.samples(member);
+      set.features_member = chosen_features(source, member);
       take_ids(archive, source, set);
       apply_encoder(archive, source, set);
       apply_pooling(archive, source, set);
@@ -451,12 +497,9 @@ Dataset load_dataset(const DataSource& source, Reading* told,
     if (source.labels.empty()) words = std::move(table.labels);
   } else if (kind == Kind::kNpz) {
     const NpzArchive archive(source.features);
-    Members named = source.members;
-    const std::string& known = source.columns.known_label.name;
-    if (source.labels.empty() && named.labels.empty() && archive.contains(known))
-      named.labels = known;
-    const Members members = members_of(archive, named, source.part, source.labels.empty(), reading);
+    const Members members = members_of(archive, source, source.labels.empty(), reading);
     set.features = archive.samples(members.features);
+    set.features_member = chosen_features(source, members.features);
     take_ids(archive, source, set);
     if (archive.contains("digests")) {
       set.digests = archive.strings("digests");
@@ -478,13 +521,7 @@ Dataset load_dataset(const DataSource& source, Reading* told,
         throw DataError(archive.where(members.features) +
                         ": no labels beside it by a usual name; name them with --labels-member");
       labelled = archive.where(members.labels);
-      set.label_name = source.members.labels;
-      if (members.labels == "labels" && archive.contains("label_name"))
-        if (const auto names = archive.strings("label_name"); names.size() == 1)
-          set.label_name = names[0];
-      if (!known.empty() && set.label_name.empty() && members.labels != known)
-        reading.notes.push_back(labelled + ": taken for the labels, which were '" +
-                                printable(known) + "' of the training set");
+      set.label_name = chosen_label(archive, source, members.labels, reading);
       words = named_labels(archive, members.labels, classes, reading);
     }
   } else if (source.labels.empty()) {
@@ -509,6 +546,7 @@ Dataset load_dataset(const DataSource& source, Reading* told,
         {name, beside_features, static_cast<std::size_t>(set.features.rows()), set.places.left_out},
         source.columns, own_labels, groups, reading);
     words = std::move(own_labels.words);
+    set.label_name = own_labels.label_name;
     if (identifiers != nullptr)
       beside_features.insert(beside_features.end(), own_labels.beside.begin(),
                              own_labels.beside.end());
@@ -538,7 +576,7 @@ Dataset load_dataset(const DataSource& source, Reading* told,
   set.groups = choose_groups(groups, set.labels, source.columns, name, reading);
   if (const nlohmann::json single = single_samples(set, words); !single.empty())
     reading.details["single_samples"] = single;
-  if (set.label_name.empty()) set.label_name = known_label(reading).name;
+  if (const KnownLabel label = known_label(reading); label.column > 0) set.label_name = label.name;
   validate_set(set, name);
   require_ids(source, set);
   if (kind == Kind::kTable || kind == Kind::kNpz) tell_sentinels(name, set, reading);
@@ -576,8 +614,7 @@ bool same_features(const DataSource& a, const DataSource& b) {
   if (!is_same_file(a.features, b.features)) return false;
   if (kind_of(a.features) != Kind::kNpz) return true;
   const NpzArchive archive(a.features);
-  return find_members(archive, a.members, a.part).features ==
-         find_members(archive, b.members, b.part).features;
+  return members_in(archive, a, false).features == members_in(archive, b, false).features;
 }
 
 void require_used(const DataSource& source) {

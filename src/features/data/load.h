@@ -29,6 +29,7 @@ struct DataSource {
   /// .npz of `extract`: Dataset::pooling of another set, or which of several; empty: not known.
   std::string pooling;
   std::string encoder;            ///< likewise Dataset::encoder
+  std::string known_features;     ///< likewise Dataset::features_member, by its name (find_members)
   bool several_poolings = false;  ///< Dataset::poolings may be left to be chosen from
   /// Dataset::ids are wanted: of a table the column that `columns.id` names, of an .npz the member, or `ids`.
   bool identified = false;
@@ -41,13 +42,18 @@ struct DataSource {
 Dataset load_dataset(const DataSource& source, Reading* reading = nullptr,
                      std::vector<NamedColumn>* identifiers = nullptr);
 
-/// Another set's labels are to be in the column where a set that was read has them, if they are a
-/// column of a table; one that was asked for by its name is found by its place as well.
-void find_labels_as_in(ColumnChoice& columns, const Reading& known);
-
-/// Members that were named for the training set are those of another set's archive, too, where it holds them and none are
-/// named for it. (What is found without a name is told when it is read.)
-void find_members_as_in(DataSource& source, const DataSource& training);
+/// What a training set took, by name, for sets that go with it.
+struct TakenForTraining {
+  std::vector<std::string> feature_names{};  ///< as Dataset has these four
+  std::string pooling{}, encoder{}, features_member{};
+  KnownLabel label{};
+};
+/// Of a set that was read.
+TakenForTraining taken_for_training(const Dataset& set, const Reading& reading);
+/// Another set is to be read by these: the same columns, or members (find_members), where no others are named for it. Labels go by
+/// their name wherever they lie, by their place in a table of the same kind alone, and `source.columns` are taken for the training
+/// set's own where that place is known; a table that has to have that name, and does not, is refused; labels of another name are warned of.
+void read_as_in_training(DataSource& source, const TakenForTraining& training);
 
 /// Labels of a file of their own.
 struct OwnLabels {
@@ -59,6 +65,7 @@ struct OwnLabels {
   std::vector<GroupColumn> groups{};  ///< group_members() of an archive
   LeftOutRows left_out{};
   std::vector<std::string> unused{};  ///< unused_members() of an archive
+  std::string label_name{};           ///< Dataset::label_name of an archive
 };
 
 /// The file `labels` alone. What of it is not used, bring_labels() tells. Throws DataError.

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "features/samples/class_names.h"
 #include "features/tables/table_headings.h"
 
@@ -33,12 +34,13 @@ Words names_of(Part part) {
   }
 }
 
-const Words kFeatureWords = {"features",   "feature",   "x",    "data",
-                             "embeddings", "embedding", "feats"};
-const Words kLabelWords = {"labels", "label", "y", "target", "targets", "classes_of", "class"};
-
 bool is_in(const Words& words, const std::string& word) {
   return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+bool is_plain_features(std::string_view name) {
+  return is_in({"features", "feature", "x", "data", "embeddings", "embedding", "feats"},
+               heading_key(name));
 }
 
 /// A name that a part's may be glued to ("idstrain"). Of names that end in anything (".._id") none is: "trainer_id".
@@ -49,7 +51,8 @@ bool is_usual(const std::string& name) {
            (is_identifier_heading(word) && !is_ambiguous_identifier(word) &&
             word.find('_') == std::string::npos);
   };
-  return is_in(kFeatureWords, key) || is_in(kLabelWords, key) || identifies(key) || identifies(one);
+  return is_plain_features(key) || is_plain_label_heading(key) || identifies(key) ||
+         identifies(one);
 }
 
 /// The part that a member's name tells, and the name without it. A part is a word before or behind the name, divided from it
@@ -67,8 +70,8 @@ std::pair<Part, std::string> without_part(const std::string& name) {
       if (const std::size_t at = key.size() - word.size(); key.ends_with(word)) {
         if (key[at - 1] == '_') return {part, name.substr(0, at - 1)};
         const std::string rest = name.substr(0, at), usual = lower(rest);
-        if ((capital(at) && !capital(at + 1)) || is_in(kFeatureWords, usual) ||
-            is_in(kLabelWords, usual) || usual == "id" || usual == "ids" ||
+        if ((capital(at) && !capital(at + 1)) || is_plain_features(usual) ||
+            is_plain_label_heading(usual) || usual == "id" || usual == "ids" ||
             (certain && is_usual(rest)))
           return {part, rest};
       }
@@ -81,10 +84,11 @@ std::pair<Part, std::string> without_part(const std::string& name) {
   return {Part::kAny, name};
 }
 
-Words present(const NpzArchive& archive, const Words& words, Part part) {
+/// Members of the part whose names are usual ones of features, or of labels.
+Words present(const NpzArchive& archive, bool (*is_usual)(std::string_view), Part part) {
   Words out;
   for (const std::string& name : archive.names())
-    if (const auto [of, rest] = without_part(name); of == part && is_in(words, lower(rest)))
+    if (const auto [of, rest] = without_part(name); of == part && is_usual(rest))
       out.push_back(name);
   return out;
 }
@@ -115,7 +119,8 @@ std::string one_of(const NpzArchive& archive, const Words& found, const std::str
 std::string option_of(Part part, const std::string& what) {
   const std::string own = "--" + what + "-member";
   // A test set is one of several for those that train, and the only one of 'evaluate'.
-  return part == Part::kTest         ? "--test-" + what + "-member, of 'evaluate' with " + own
+  return part == Part::kTest ? "--test-" + what + "-member, of 'evaluate'" +
+                                   (what == "labels" ? " and 'extract'" : "") + " with " + own
          : part == Part::kValidation ? "--validation-" + what + "-member"
                                      : own;
 }
@@ -123,14 +128,15 @@ std::string option_of(Part part, const std::string& what) {
 /// The part that the name of features or labels tells.
 Part part_of(const std::string& member) {
   const auto [part, rest] = without_part(member);
-  return is_in(kFeatureWords, lower(rest)) || is_in(kLabelWords, lower(rest)) ? part : Part::kAny;
+  return is_plain_features(rest) || is_plain_label_heading(rest) ? part : Part::kAny;
 }
 
 /// The parts of an archive as its members' names tell them, seen from features that are of one.
 class Parts {
  public:
   Parts(const NpzArchive& archive, const std::string& features)
-      : archive_(archive), own_(without_part(features).first) {
+      : Parts(archive, without_part(features).first) {}
+  Parts(const NpzArchive& archive, Part own) : archive_(archive), own_(own) {
     for (const std::string& name : archive.names()) {
       const auto [part, rest] = of(name);
       others_ = others_ || (part != Part::kAny && part != own_ && is_usual(rest));
@@ -152,8 +158,8 @@ class Parts {
 
  private:
   bool is_there(Part part) const {
-    return part != Part::kAny && (!present(archive_, kFeatureWords, part).empty() ||
-                                  !present(archive_, kLabelWords, part).empty());
+    return part != Part::kAny && (!present(archive_, is_plain_features, part).empty() ||
+                                  !present(archive_, is_plain_label_heading, part).empty());
   }
   const NpzArchive& archive_;
   Part own_;
@@ -172,7 +178,56 @@ std::vector<std::pair<std::string, std::string>> members_that(const NpzArchive& 
   return out;
 }
 
+/// A name without what tells its part, as heading_key() has it.
+std::string base_of(const std::string& name) { return heading_key(without_part(name).second); }
+
+/// As features_as_in_training() says it: of members that go with the part `own`, for a set that is `part`.
+std::string as_in_training(const NpzArchive& archive, const std::string& known, Part own, Part part,
+                           const std::string& what) {
+  if (known.empty()) return {};
+  const std::string base = base_of(known);
+  const Parts parts(archive, own);
+  Words all, told, untold;
+  for (const std::string& name : archive.names()) {
+    if (base_of(name) != base) continue;
+    all.push_back(name);
+    if (parts.is_own(parts.of(name).first))
+      (without_part(name).first == own ? told : untold).push_back(name);
+  }
+  Words found = told.empty() ? untold : told;
+  // Where nothing tells a part, one in the name may be no part at all ("test_result").
+  if (found.empty() && own == Part::kAny) {
+    for (const std::string& name : all)
+      if (part == Part::kAny ? name == known : without_part(name).first == part)
+        found.push_back(name);
+    if (found.empty() && all.size() == 1) found = all;
+  }
+  if (found.size() > 1 && is_in(found, known)) return known;
+  if (!found.empty()) return one_of(archive, found, text_of(part) + what, option_of(part, what));
+  if (all.empty() || is_plain_features(base) || is_plain_label_heading(base)) return {};
+  throw DataError(archive.name() + ": the training set's " + what + " were '" + printable(known) +
+                  "', and of " + list_of_words(all) + " none is known to be of the " +
+                  text_of(own == Part::kAny ? part : own) + "samples: name it with " +
+                  option_of(part, what));
+}
+
 }  // namespace
+
+std::string features_as_in_training(const NpzArchive& archive, const std::string& known,
+                                    Part part) {
+  return as_in_training(archive, known, part, part, "features");
+}
+
+std::string labels_as_in_training(const NpzArchive& archive, const std::string& known, Part part,
+                                  const std::string& features) {
+  return as_in_training(archive, known, without_part(features).first, part, "labels");
+}
+
+bool are_one_name(const std::string& a, const std::string& b) {
+  const std::string one = base_of(a), other = base_of(b);
+  return one == other || (is_plain_features(one) && is_plain_features(other)) ||
+         (is_plain_label_heading(one) && is_plain_label_heading(other));
+}
 
 std::string name_of_one(const std::string& name) {
   std::string out = heading_key(name);
@@ -182,31 +237,35 @@ std::string name_of_one(const std::string& name) {
 }
 
 bool holds_part(const NpzArchive& archive, Part part) {
-  return !present(archive, kFeatureWords, part).empty() &&
-         !present(archive, kLabelWords, part).empty();
+  return !present(archive, is_plain_features, part).empty() &&
+         !present(archive, is_plain_label_heading, part).empty();
 }
 
-Members find_members(const NpzArchive& archive, const Members& named, Part part) {
+Members find_members(const NpzArchive& archive, const Members& named, Part part,
+                     const Members& known) {
   const auto has = [&](const char* name) { return archive.contains(name); };
   if (has("format") && has("shape") && has("data"))
     throw DataError(archive.name() +
                     ": a sparse matrix of SciPy, expected arrays: numpy.savez(path, "
                     "features=matrix.toarray(), labels=labels)");
   Members out = named;
-  Part of = named.features.empty() ? part : part_of(named.features);
+  if (out.features.empty()) out.features = features_as_in_training(archive, known.features, part);
+  Part of = out.features.empty() ? part : part_of(out.features);
   if (out.features.empty()) {
-    Words found = present(archive, kFeatureWords, of);
+    Words found = present(archive, is_plain_features, of);
     if (found.empty() && of == Part::kAny) {
       of = Part::kTrain;
-      found = present(archive, kFeatureWords, of);
+      found = present(archive, is_plain_features, of);
     } else if (found.empty() && !holds_part(archive, Part::kTrain)) {
       of = Part::kAny;  // an archive of one set
-      found = present(archive, kFeatureWords, of);
+      found = present(archive, is_plain_features, of);
     }
     out.features = one_of(archive, found, text_of(part) + "features", option_of(part, "features"));
   }
+  if (out.labels.empty())
+    out.labels = labels_as_in_training(archive, known.labels, part, out.features);
   if (out.labels.empty()) {
-    const Words found = present(archive, kLabelWords, of);
+    const Words found = present(archive, is_plain_label_heading, of);
     if (!found.empty())
       out.labels = one_of(archive, found, text_of(part) + "labels", option_of(part, "labels"));
   }

@@ -17,11 +17,24 @@ struct Members {
   std::string features, labels;  ///< labels empty: there are none beside these features
 };
 
-/// Those that are named, and what is missing by the usual names: of a part x_PART and y_PART,
+/// Those that are named, then those of the names that the training set's have (`known`, member_as_in_training()), and what
+/// is missing by the usual names: of a part x_PART and y_PART,
 /// PART_features and PART_labels and their like, of an archive of one set features and labels, x and
 /// y, data and target. `kAny` takes those of a set, then those of training. Throws DataError, which
 /// lists the members, where there are none or several.
-Members find_members(const NpzArchive& archive, const Members& named, Part part);
+Members find_members(const NpzArchive& archive, const Members& named, Part part,
+                     const Members& known = {});
+
+/// The member that is to another set's `part` what `known` was to the training set: features that go with that part, or
+/// labels that go with `features`. Of that part it is called as the training set's is, but for what tells the part
+/// (malignant_test for malignant_train), or as that without a part, where the archive has no other. Empty: no name is known, or none
+/// such is there and usual names are to be looked for. Throws DataError for members of that name of which none is known
+/// to be of that part.
+std::string features_as_in_training(const NpzArchive& archive, const std::string& known, Part part);
+std::string labels_as_in_training(const NpzArchive& archive, const std::string& known, Part part,
+                                  const std::string& features);
+/// Names of features, or of labels, are one but for the part that they tell; usual ones (y, target, ..) all are one.
+bool are_one_name(const std::string& a, const std::string& b);
 
 /// Other members of the part that `features` is of, and their names without what tells the part (a word before or behind
 /// the rest: ids_train, IDTrain, idstrain, trainIDs); where the archive holds no

@@ -302,12 +302,13 @@ std::size_t Whitening::unused_columns() const {
   return static_cast<std::size_t>((map_.rowwise().squaredNorm().array() == 0).count());
 }
 
-void Whitening::set_origin(std::vector<std::string> names, std::string pooling,
-                           std::string encoder) {
+void Whitening::set_origin(std::vector<std::string> names, std::string pooling, std::string encoder,
+                           std::string features_member) {
   require(names.empty() || names.size() == input_width(), "whitening: names");
   feature_names_ = std::move(names);
   pooling_ = std::move(pooling);
   encoder_ = std::move(encoder);
+  features_member_ = std::move(features_member);
 }
 
 Sha256Digest Whitening::digest() const {
@@ -376,8 +377,10 @@ void Whitening::save(const std::filesystem::path& path) const {
       {"eigenvalues", npy_bytes(Eigen::MatrixXd(eigenvalues_))},
       {"epsilon", npy_bytes(Eigen::MatrixXd(Eigen::MatrixXd::Constant(1, 1, epsilon_)))}};
   if (!feature_names_.empty()) members["feature_names"] = npy_bytes(feature_names_);
-  if (!pooling_.empty()) members["pooling"] = npy_bytes(std::vector<std::string>{pooling_});
-  if (!encoder_.empty()) members["encoder"] = npy_bytes(std::vector<std::string>{encoder_});
+  for (const auto& [member, text] : {std::pair{"pooling", &pooling_},
+                                     {"encoder", &encoder_},
+                                     {"features_member", &features_member_}})
+    if (!text->empty()) members[member] = npy_bytes(std::vector<std::string>{*text});
   write_npz(path, members, kForTheOwner);
 }
 
@@ -409,15 +412,14 @@ Whitening Whitening::load(const std::filesystem::path& path) {
       refuse(std::to_string(w.feature_names_.size()) + " feature names, expected " +
              std::to_string(d));
   }
-  if (archive.contains("pooling")) {
-    const std::vector<std::string> pooling = archive.strings("pooling");
-    if (pooling.size() != 1) refuse(std::to_string(pooling.size()) + " poolings, expected one");
-    w.pooling_ = pooling[0];
-  }
-  if (archive.contains("encoder")) {
-    const std::vector<std::string> encoder = archive.strings("encoder");
-    if (encoder.size() != 1) refuse(std::to_string(encoder.size()) + " encoders, expected one");
-    w.encoder_ = encoder[0];
+  for (const auto& [member, to] : {std::pair{"pooling", &w.pooling_},
+                                   {"encoder", &w.encoder_},
+                                   {"features_member", &w.features_member_}}) {
+    if (!archive.contains(member)) continue;
+    const std::vector<std::string> texts = archive.strings(member);
+    if (texts.size() != 1)
+      refuse(std::to_string(texts.size()) + " texts in " + member + ", expected one");
+    *to = texts[0];
   }
   return w;
 }

@@ -67,8 +67,11 @@ class Whitening {
   const std::string& pooling() const { return pooling_; }
   /// What made them (Dataset::encoder); empty: not known.
   const std::string& encoder() const { return encoder_; }
-  /// The three. Throws ContractError for another number of names than d, or none.
-  void set_origin(std::vector<std::string> names, std::string pooling, std::string encoder = {});
+  /// Dataset::features_member of them; empty: not known.
+  const std::string& features_member() const { return features_member_; }
+  /// The four. Throws ContractError for another number of names than d, or none.
+  void set_origin(std::vector<std::string> names, std::string pooling, std::string encoder = {},
+                  std::string features_member = {});
 
   /// SHA-256 of mean, map, names and pooling, where it is known: what tells two maps apart.
   Sha256Digest digest() const;
@@ -83,7 +86,7 @@ class Whitening {
   LinearClassifier unfold(const LinearClassifier& whitened) const;
 
   /// An .npz archive with members mean (d x 1), map (d x k), eigenvalues (d x 1), epsilon (1 x 1),
-  /// all double, feature_names (d texts), pooling and encoder (one) where they are known: whole or absent, and
+  /// all double, feature_names (d texts), pooling, encoder and features_member (one) where they are known: whole or absent, and
   /// its owner's alone, since they are moments of the features; read with every shape checked against
   /// the others. Throws DataError.
   void save(const std::filesystem::path& path) const;
@@ -101,7 +104,7 @@ class Whitening {
   Eigen::MatrixXd map_;
   double epsilon_ = kDefaultEpsilon;
   std::vector<std::string> feature_names_;
-  std::string pooling_, encoder_;
+  std::string pooling_, encoder_, features_member_;
 };
 
 }  // namespace blindtuner::features

@@ -170,7 +170,8 @@ Dataset of_pooling(const Dataset& set, const std::string& pooling, const std::st
           set.groups,
           set.ids,
           set.places,
-          set.encoder};
+          set.encoder,
+          set.features_member};
 }
 
 namespace {
@@ -229,6 +230,7 @@ Dataset select(const Dataset& set, std::span<const std::uint32_t> indices) {
   out.feature_names = set.feature_names;
   out.pooling = set.pooling;
   out.encoder = set.encoder;
+  out.features_member = set.features_member;
   out.label_name = set.label_name;
   out.poolings = set.poolings;
   out.places.lines = set.places.lines;

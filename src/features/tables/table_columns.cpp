@@ -124,7 +124,7 @@ class Assignment {
       if (known.name.empty() && !place.empty()) refuse_other_label(known.column - 1);
       return known.column > 0 ? place : "";
     }
-    if (known.column > 0) return known.name;
+    if (known.required) return known.name;
     std::size_t there = 0;
     for (const std::string& name : uses_.profile().names())
       there += heading_key(name) == heading_key(known.name);
@@ -145,6 +145,14 @@ class Assignment {
     out_.label = j;
     out_.dash_is_class = uses_.column(j).dash_is_class();
     uses_.take(j, "label", why);
+    const std::string &known = request_.columns.known_label.name, &name = uses_.name(j);
+    if (why == kAsAsked || known.empty() || name.empty() ||
+        heading_key(name) == heading_key(known) ||
+        (is_plain_label_heading(name) && is_plain_label_heading(known)))
+      return;
+    reading_.warnings.push_back(table_.name() + ": " + uses_.text(j) +
+                                " is taken for the label, which was " + shown_field(known) +
+                                " of the training set");
   }
 
   /// Of several columns with a label's name that say the same, the one with names.

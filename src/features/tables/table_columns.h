@@ -18,12 +18,14 @@
 
 namespace blindtuner::features {
 
-/// Where another set has its labels. With its place a table that lacks it is refused, and one
-/// without a header, but as many columns, has it there; by its name alone it is taken where it is there.
+/// Where another set has its labels: by its name wherever they are, by its place in a table without a header and of as many
+/// columns.
 struct KnownLabel {
-  std::string name{};          ///< of the header; empty: without one
+  std::string name{};          ///< of the header, or of the member; empty: without one
   std::size_t column = 0;      ///< from 1; 0: not known
   std::size_t of_columns = 0;  ///< of that table
+  bool apart = false;          ///< that is of labels alone
+  bool required = false;       ///< a table with a header that lacks the name is refused
 };
 
 /// Columns as the command line names them: by a name of the header, a number from 1, or "last".

@@ -65,6 +65,11 @@ bool is_label_heading(std::string_view name) {
   return is_in(words, name);
 }
 
+bool is_plain_label_heading(std::string_view name) {
+  static const Words words = {"labels", "label", "y", "target", "targets", "class", "classes_of"};
+  return words.find(heading_key(name)) != words.end();
+}
+
 bool is_text_heading(std::string_view name) {
   static const Words words = {
       "text",        "texts",      "sentence",     "sentences", "utterance", "utterances",

@@ -45,6 +45,7 @@ json to_json(const RecordedDataSet& set, std::vector<ColumnNames>& columns) {
   if (set.map) out["map"] = *set.map;
   if (!set.split.empty()) out["split"] = set.split;
   if (!set.encoder.empty()) out["encoder"] = set.encoder;
+  if (!set.features_member.empty()) out["features_member"] = set.features_member;
   if (!set.class_samples.empty()) out["class_samples"] = set.class_samples;
   return out;
 }
@@ -76,6 +77,7 @@ RecordedDataSet from_json(const JsonIn& in, const std::vector<ColumnNames>& colu
   in.take("label_name", out.label_name);
   in.take("split", out.split);
   in.take("encoder", out.encoder);
+  in.take("features_member", out.features_member);
   std::string rows;
   in.take("rows", rows);
   // What is predicted was never mixed.
@@ -91,7 +93,9 @@ std::string described(const std::string& map) {
 std::string columns_text(const RecordedDataSet& set) {
   return "'" + printable(set.file) + "' (" + to_string(set.id).substr(0, 8) + ".., " +
          (set.feature_names.empty() ? "without names" : list_of_words(set.feature_names)) +
-         (set.pooling.empty() ? "" : ", pooling " + set.pooling) + ")";
+         (set.pooling.empty() ? "" : ", pooling " + set.pooling) +
+         (set.features_member.empty() ? "" : ", member '" + printable(set.features_member) + "'") +
+         ")";
 }
 
 /// Beside its keys and no others.
@@ -228,7 +232,8 @@ std::optional<RecordedDataSet> training_set_of(const OwnerFolder& keys,
   std::optional<RecordedDataSet> out;
   for (RecordedDataSet& set : recorded_data_sets(keys)) {
     if (set.use != "training" || (said ? set.id != *said : set.map.value_or(map) != map)) continue;
-    if (out && (out->feature_names != set.feature_names || out->pooling != set.pooling))
+    if (out && (out->feature_names != set.feature_names || out->pooling != set.pooling ||
+                out->features_member != set.features_member))
       throw DataError(name + ": these keys have training sets of different columns, " +
                       columns_text(*out) + " and " + columns_text(set) +
                       ": say with --trained-on which of them the samples are to be read as");

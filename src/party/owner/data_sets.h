@@ -4,8 +4,8 @@
 // data-sets-<first 16 digits of the key set's identity>.json, sealed (party/owner/sealed_record.h):
 //   {"data_sets": [{"id", "contents", "file", "use", "samples", "labelled", "seed", "map",
 //                  "class_samples", "class_names", "feature_names", "pooling", "label_name",
-//                  "held_out", "identifiers", "rows", "split", "encoder"}, ..], "columns": [[..], ..]};
-//   a set's last nine where they are known, or true; its feature names are a place among the lists of columns, each of
+//                  "held_out", "identifiers", "rows", "split", "encoder", "features_member"}, ..], "columns": [[..], ..]};
+//   a set's last ten where they are known, or true; its feature names are a place among the lists of columns, each of
 //   which is there once, for a table may have a million and be encrypted often. Earlier programs wrote the names
 //   themselves, and refuse a place.
 // identifiers-<those digits>-<first 16 of the data set's>.json, sealed: whose the samples of a set to be
@@ -78,7 +78,7 @@ struct RecordedDataSet {
   /// Names what a part was held out of, once for what is held out and for the rest: rows that are drawn by the same seed
   /// are others as soon as there are others to draw from. Earlier programs did not record it.
   std::string split{};
-  std::string encoder{};  ///< Dataset::encoder; or none
+  std::string encoder{}, features_member{};  ///< as Dataset has them; or none
 
   /// The row of each sample; empty: its own place. None where nobody knows it.
   std::optional<std::vector<std::uint32_t>> rows_of_samples() const;

@@ -34,6 +34,7 @@ nlohmann::json classifier_json(const DecryptedModel& decrypted) {
   if (!decrypted.pooling.empty()) out["pooling"] = decrypted.pooling;
   if (!decrypted.encoder.empty()) out["encoder"] = decrypted.encoder;
   if (!decrypted.label_name.empty()) out["label_name"] = decrypted.label_name;
+  if (!decrypted.features_member.empty()) out["features_member"] = decrypted.features_member;
   if (decrypted.trained_logit > 0) out["trained_logit"] = decrypted.trained_logit;
   if (!decrypted.column_owners.empty()) out["column_owners"] = decrypted.column_owners;
   for (Eigen::Index k = 0; k < model.weights.rows(); ++k) {
@@ -83,6 +84,7 @@ DecryptedModel classifier_from_json(const fs::path& path) {
   in.take("pooling", out.pooling);
   in.take("encoder", out.encoder);
   in.take("label_name", out.label_name);
+  in.take("features_member", out.features_member);
   in.take("column_owners", out.column_owners);
   in.take("trained_logit", out.trained_logit);
   const std::size_t features = weights.at(0).size();
@@ -129,6 +131,11 @@ LogitLimit limit_in(const NpzArchive& archive, const fs::path& path) {
 
 }  // namespace
 
+TakenForTraining DecryptedModel::taken() const {
+  // A table that lacks the name is refused: any other column may be another answer.
+  return {feature_names, pooling, encoder, features_member, {.name = label_name, .required = true}};
+}
+
 void require_log_odds(const Head& head) {
   if (!head.log_odds())
     throw DataError("balancing classes moves logarithms of odds, and the scores of the head '" +
@@ -170,12 +177,11 @@ void save_classifier(const fs::path& path, const DecryptedModel& model, unsigned
     if (model.trained_logit > 0)
       members["trained_logit"] =
           npy_bytes(Eigen::MatrixXd::Constant(1, 1, model.trained_logit).eval());
-    if (!model.pooling.empty())
-      members["pooling"] = npy_bytes(std::vector<std::string>{model.pooling});
-    if (!model.encoder.empty())
-      members["encoder"] = npy_bytes(std::vector<std::string>{model.encoder});
-    if (!model.label_name.empty())
-      members["label_name"] = npy_bytes(std::vector<std::string>{model.label_name});
+    for (const auto& [member, text] : {std::pair{"pooling", &model.pooling},
+                                       {"encoder", &model.encoder},
+                                       {"label_name", &model.label_name},
+                                       {"features_member", &model.features_member}})
+      if (!text->empty()) members[member] = npy_bytes(std::vector<std::string>{*text});
     write_npz(path, members, mode);
   } else {
     throw DataError(quoted_path(path) + ": a model is written as .npz or .json");
@@ -204,7 +210,8 @@ DecryptedModel load_classifier(const fs::path& path) {
     if (archive.contains("column_owners")) out.column_owners = archive.strings("column_owners");
     for (const auto& [member, to] : {std::pair{"pooling", &out.pooling},
                                      {"encoder", &out.encoder},
-                                     {"label_name", &out.label_name}}) {
+                                     {"label_name", &out.label_name},
+                                     {"features_member", &out.features_member}}) {
       if (!archive.contains(member)) continue;
       const std::vector<std::string> text = archive.strings(member);
       if (text.size() == 1) *to = text[0];

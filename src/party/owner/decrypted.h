@@ -9,6 +9,7 @@
 
 #include "base/atomic_file.h"
 #include "features/data/feature_table.h"
+#include "features/data/load.h"
 #include "features/samples/dataset.h"
 #include "learn/head.h"
 #include "linalg/layout.h"
@@ -36,7 +37,11 @@ struct DecryptedModel {
   std::vector<std::string> column_owners{};
   /// The largest |logit| on the samples that it was trained on; 0: not known. Of no model that is published.
   double trained_logit = 0;
-  std::string encoder{};  ///< Dataset::encoder of the training set; empty: not known
+  std::string encoder{};          ///< Dataset::encoder of the training set; empty: not known
+  std::string features_member{};  ///< Dataset::features_member of it; empty: not known
+
+  /// What its training set took, for sets that it is to be judged on.
+  TakenForTraining taken() const;
 };
 /// Throws DataError for a head whose scores are no logarithms of odds, which balance() moves.
 void require_log_odds(const Head& head);
@@ -44,7 +49,7 @@ void require_log_odds(const Head& head);
 DecryptedModel balanced(DecryptedModel model, const std::vector<std::size_t>& class_samples,
                         double strength);
 /// .npz or .json, by the name: weights, bias, circuit (a text), logit_limit; classes, feature_names,
-/// pooling, encoder, label_name, column_owners and trained_logit where they are known. Throws DataError.
+/// pooling, encoder, label_name, features_member, column_owners and trained_logit where they are known. Throws DataError.
 void save_classifier(const std::filesystem::path& path, const DecryptedModel& model,
                      unsigned mode = kForTheOwner);
 DecryptedModel load_classifier(const std::filesystem::path& path);

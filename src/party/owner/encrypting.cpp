@@ -63,12 +63,12 @@ DataId encrypt_to(const std::filesystem::path& out, const OwnerFolder& keys, con
   const auto record = [&](const Sha256Digest& contents) {
     try {
       if (!use.identifiers.empty()) keep_identifiers(keys, file.info.id, use.identifiers);
-      record_data_set(keys,
-                      {file.info.id, contents, (use.kept_as.empty() ? out : use.kept_as).string(),
-                       use.use, samples, !labels.empty(), use.seed, use.map,
-                       class_counts(labels, static_cast<int>(layout.classes)), set.class_names,
-                       set.feature_names, set.pooling, set.label_name, use.held_out,
-                       !use.identifiers.empty(), use.rows, use.split, set.encoder});
+      record_data_set(
+          keys, {file.info.id, contents, (use.kept_as.empty() ? out : use.kept_as).string(),
+                 use.use, samples, !labels.empty(), use.seed, use.map,
+                 class_counts(labels, static_cast<int>(layout.classes)), set.class_names,
+                 set.feature_names, set.pooling, set.label_name, use.held_out,
+                 !use.identifiers.empty(), use.rows, use.split, set.encoder, set.features_member});
     } catch (const DataError&) {
       std::error_code ignored;
       std::filesystem::remove(identifiers_path(keys, file.info.id), ignored);

@@ -142,7 +142,8 @@ class Finetuning {
     if (settings().epsilon == 0) return;
     Dataset& train = run_.sets.train;
     run_.whitening = Whitening::fit(train.features, settings().epsilon);
-    run_.whitening->set_origin(train.feature_names, train.pooling, train.encoder);
+    run_.whitening->set_origin(train.feature_names, train.pooling, train.encoder,
+                               train.features_member);
     train.features = run_.whitening->apply(std::move(train.features));
     for (const auto& [set, name] : others())
       set->features = run_.whitening->apply(std::move(set->features));
@@ -346,6 +347,7 @@ DecryptedModel FinetuningResult::on_features(const LinearClassifier& of) const {
                            sets.train.pooling,
                            sets.train.label_name};
   decrypted.encoder = sets.train.encoder;
+  decrypted.features_member = sets.train.features_member;
   return party::balanced(std::move(decrypted), class_counts(sets.train.labels, sets.train.classes),
                          settings.balance);
 }

@@ -82,6 +82,7 @@ void complete(DecryptedModel& model, const ModelFile& file, const OwnerFolder& k
   model.label_name = trained_on->label_name;
   model.pooling = trained_on->pooling;
   model.encoder = trained_on->encoder;
+  model.features_member = trained_on->features_member;
   const auto width = static_cast<std::size_t>(model.classifier.weights.cols());
   if (trained_on->feature_names.size() == width) model.feature_names = trained_on->feature_names;
 }

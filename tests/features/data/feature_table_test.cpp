@@ -494,47 +494,6 @@ TEST_F(FeatureTables, MembersOfNoPartThatNobodyUsesAreSaid) {
             nlohmann::json({"accession", "filename", "maxVal", "ward", "weightsTrain"}));
 }
 
-// Another member may be another target, or other features, of as many classes and columns.
-TEST_F(FeatureTables, MembersThatTrainingNamed) {
-  const FeatureMatrix x = FeatureMatrix::Random(3, 2), other = FeatureMatrix::Random(3, 2);
-  const auto put = [&](const char* name, bool whole) {
-    std::map<std::string, std::vector<std::uint8_t>> members = {
-        {"features", npy_bytes(x)}, {"labels", npy_bytes(Labels{0, 1, 0})}};
-    if (whole) {
-      members["image_features"] = npy_bytes(other);
-      members["malignant"] = npy_bytes(Labels{1, 1, 0});
-    }
-    write_npz(folder_ / name, members);
-    DataSource source;
-    source.features = folder_ / name;
-    return source;
-  };
-  DataSource train = put("train.npz", true);
-  train.members = {"image_features", "malignant"};
-  EXPECT_EQ(load_dataset(train).label_name, "malignant");
-  DataSource test = put("test.npz", true);
-  find_members_as_in(test, train);
-  const Dataset set = load_dataset(test);
-  EXPECT_EQ(set.features, other);
-  EXPECT_EQ(set.labels, (Labels{1, 1, 0}));
-  // What is named for it goes first; in the same archive it is the training set's, elsewhere it may not be.
-  DataSource named = put("test.npz", true), same = put("train.npz", true),
-             less = put("less.npz", false);
-  named.members.labels = "labels";
-  for (DataSource* one : {&named, &same, &less}) find_members_as_in(*one, train);
-  EXPECT_EQ(named.members.labels, "labels");
-  EXPECT_EQ(same.members.labels, "");
-  EXPECT_EQ(less.members.labels, "");
-  // A model has the labels' name alone.
-  DataSource later = put("test.npz", true);
-  later.columns.known_label.name = less.columns.known_label.name = "malignant";
-  EXPECT_EQ(load_dataset(later).labels, (Labels{1, 1, 0}));
-  Reading reading;
-  EXPECT_EQ(load_dataset(less, &reading).labels, (Labels{0, 1, 0}));
-  ASSERT_EQ(reading.notes.size(), 1u);
-  EXPECT_NE(reading.notes[0].find("which were 'malignant' of the training set"), std::string::npos);
-}
-
 TEST_F(FeatureTables, PlacesOfColumnsWithoutNames) {
   // Four columns without names, of which one is empty (4: none), and a label in front, behind or not at all.
   enum class Label { kNone, kFirst, kLast };

@@ -345,8 +345,9 @@ TEST(Whitening, SavedAndLoaded) {
   Whitening named = w;
   EXPECT_THROW(named.set_origin({"a"}, ""), ContractError);
   const std::vector<std::string> names = {"a", "b", "c", "d"};
-  named.set_origin(names, "class+mean");
+  named.set_origin(names, "class+mean", "", "x_train");
   named.save(folder / "named.npz");
+  EXPECT_EQ(Whitening::load(folder / "named.npz").features_member(), "x_train");
   EXPECT_EQ(Whitening::load(folder / "named.npz").feature_names(), names);
   EXPECT_EQ(Whitening::load(folder / "named.npz").pooling(), "class+mean");
   // Whoever changes the names changes what the map does to a table.

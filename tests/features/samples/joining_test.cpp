@@ -945,7 +945,7 @@ TEST_F(Joining, LabelsOfAnotherSetWhereThisOneHasThem) {
   };
   const std::string bare = "0.5,0,v\n1.5,1,u\n", header = "a,class,grade\n";
   expect_data_error([&] { labels(bare); }, "no column 'Grade'");
-  find_labels_as_in(source.columns, reading);
+  read_as_in_training(source, taken_for_training(train, reading));
   EXPECT_EQ(labels(bare), (Labels{1, 0}));
   EXPECT_EQ(labels(header + bare), (Labels{1, 0}));
   EXPECT_EQ(labels("grade,x,a\nv,0,0.5\nu,1,1.5\n"), (Labels{1, 0}));
@@ -955,8 +955,8 @@ TEST_F(Joining, LabelsOfAnotherSetWhereThisOneHasThem) {
   DataSource first;
   first.features = folder_ / "bare.csv";
   reading = {};
-  (void)load_dataset(first, &reading);
-  find_labels_as_in(source.columns, reading);
+  const Dataset without_names = load_dataset(first, &reading);
+  read_as_in_training(source, taken_for_training(without_names, reading));
   source.feature_names.clear();
   source.classes.names = {"0", "1"};
   source.columns.drop.clear();

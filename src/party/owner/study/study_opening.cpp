@@ -159,6 +159,10 @@ void StudyTraining::open() {
   DecryptedModel out;
   out.limit = LogitLimit::of(*r.circuit);
   out.class_names = owner_.manifest().draft.classes;
+  if (!outside) {
+    out.label_name = data().train.label_name;
+    out.features_member = data().train.features_member;
+  }
   const bool by_rows = owner_.manifest().draft.layout == StudyDraft::Layout::kRows;
   if (by_rows) {
     // Who has sent data has the map already.

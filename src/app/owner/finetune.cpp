@@ -107,6 +107,7 @@ void check_before_extraction(const FinetuneOptions& o) {
     samples.pictures.root = e.images_root;
     samples.pictures.classes.numbered = o.train.classes.numbered;
     samples.columns.label = o.train.columns.label;
+    if (!known.empty()) samples.columns.known_label.name = o.train.members.labels;
     samples.columns.text = o.train.columns.text;
     samples.columns.path = o.train.columns.path;
     samples.columns.skip_missing = o.train.columns.skip_missing;

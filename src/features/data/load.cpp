@@ -120,19 +120,6 @@ std::string chosen_features(const DataSource& source, const std::string& member)
   return source.members.features.empty() && source.known_features.empty() ? "" : member;
 }
 
-/// Dataset::label_name of an archive's member, and what is to be said of it.
-std::string chosen_label(const NpzArchive& archive, const DataSource& source,
-                         const std::string& member, Reading& reading) {
-  if (!source.members.labels.empty()) return member;
-  const std::string& known = source.columns.known_label.name;
-  std::string out;
-  if (!known.empty() && are_one_name(member, known)) out = member;
-  if (member == "labels" && archive.contains("label_name"))
-    if (const auto names = archive.strings("label_name"); names.size() == 1) out = names[0];
-  tell_other_name(archive.where(member), "labels", out.empty() ? member : out, known, reading);
-  return out;
-}
-
 /// Arrays have no names: they are the training set's by their places.
 void tell_nameless(const DataSource& source, const Dataset& set, Reading& reading) {
   if (source.feature_names.empty() || !set.feature_names.empty() ||
@@ -283,7 +270,8 @@ OwnLabels read_labels(const DataSource& source, Reading& reading) {
       std::string member = source.members.labels;
       if (member.empty())
         member = labels_of_own_archive(archive, source.columns.known_label.name, source.part);
-      out.label_name = chosen_label(archive, source, member, reading);
+      out.label_name = name_of_labels(archive, member, !source.members.labels.empty(),
+                                      source.columns.known_label.name, reading);
       ClassRequest classes = source.classes;
       out.words = named_labels(archive, member, classes, reading);
       const std::size_t rows = out.words.size();
@@ -323,6 +311,17 @@ KnownLabel known_label(const Reading& reading) {
 }
 
 }  // namespace
+
+std::string name_of_labels(const NpzArchive& archive, const std::string& member, bool named,
+                           const std::string& known, Reading& reading) {
+  if (named) return member;
+  std::string out;
+  if (!known.empty() && are_one_name(member, known)) out = member;
+  if (member == "labels" && archive.contains("label_name"))
+    if (const auto names = archive.strings("label_name"); names.size() == 1) out = names[0];
+  tell_other_name(archive.where(member), "labels", out.empty() ? member : out, known, reading);
+  return out;
+}
 
 std::vector<std::string> still_unused(std::vector<std::string> members, const std::string& joined,
                                       const std::vector<NamedColumn>& beside, bool kept) {
@@ -521,7 +520,8 @@ Dataset load_dataset(const DataSource& source, Reading* told,
         throw DataError(archive.where(members.features) +
                         ": no labels beside it by a usual name; name them with --labels-member");
       labelled = archive.where(members.labels);
-      set.label_name = chosen_label(archive, source, members.labels, reading);
+      set.label_name = name_of_labels(archive, members.labels, !source.members.labels.empty(),
+                                      source.columns.known_label.name, reading);
       words = named_labels(archive, members.labels, classes, reading);
     }
   } else if (source.labels.empty()) {

@@ -55,6 +55,11 @@ TakenForTraining taken_for_training(const Dataset& set, const Reading& reading);
 /// set's own where that place is known; a table that has to have that name, and does not, is refused; labels of another name are warned of.
 void read_as_in_training(DataSource& source, const TakenForTraining& training);
 
+/// Dataset::label_name of labels that are a member, which was `named` for it or found. One that was found and is called
+/// otherwise than `known`, the training set's, is warned of.
+std::string name_of_labels(const NpzArchive& archive, const std::string& member, bool named,
+                           const std::string& known, Reading& reading);
+
 /// Labels of a file of their own.
 struct OwnLabels {
   std::string name;  ///< of the file, for messages

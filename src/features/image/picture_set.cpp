@@ -398,8 +398,13 @@ std::string PictureSet::read_labels(const PictureSource& source, const std::stri
   DataSource file;
   file.labels = source.labels;
   file.columns = source.columns;
-  file.members.labels = member;
+  file.members.labels = source.labels_member;
+  if (source.columns.known_label.name.empty())
+    file.members.labels = member;
+  else
+    file.part = Part::kTest;
   OwnLabels own = load_labels(file, &reading_);
+  say_label_name(own.label_name);
   std::string joined =
       bring_labels({origin_, beside, size(), {}}, source.columns, own, groups, reading_);
   set_labels(own.words, classes, own.name);
@@ -426,7 +431,7 @@ std::vector<std::string> unread_members(const NpzArchive& archive, std::size_t r
 
 void PictureSet::open_npz(const PictureSource& source) {
   const NpzArchive archive(source.images);
-  std::string images = source.images_member, labels = source.labels_member;
+  std::string images = source.images_member, labels = source.labels_member, usual;
   if (images.empty()) {
     using Pair = std::pair<std::string, std::string>;
     const std::string& split = source.split;
@@ -439,7 +444,7 @@ void PictureSet::open_npz(const PictureSource& source) {
     for (const auto& [x, y] : pairs) {
       if (!archive.contains(x)) continue;
       images = x;
-      if (labels.empty() && archive.contains(y)) labels = y;
+      if (archive.contains(y)) usual = y;
       break;
     }
     if (images.empty())
@@ -449,6 +454,10 @@ void PictureSet::open_npz(const PictureSource& source) {
   }
   const std::string where = origin_ + ", member '" + images + "'";
   set_array(archive.byte_array(images), where);
+  const std::string& known = source.columns.known_label.name;
+  if (labels.empty() && source.labels.empty())
+    labels = labels_as_in_training(archive, known, Part::kTest, images);
+  if (labels.empty()) labels = usual;
   ClassRequest classes = source.classes;
   std::vector<std::string> own;
   if (labels != "classes" && archive.contains("classes") && archive.holds_text("classes"))
@@ -465,6 +474,7 @@ void PictureSet::open_npz(const PictureSource& source) {
     unread = still_unused(std::move(unread), joined, beside);
   } else if (!labels.empty()) {
     const std::string of = archive.where(labels);
+    say_label_name(name_of_labels(archive, labels, !source.labels_member.empty(), known, reading_));
     const LabelWords words = named_labels(archive, labels, classes, reading_);
     set_labels(words, classes, of);
   }
@@ -492,6 +502,10 @@ void PictureSet::set_array(ByteArray array, const std::string& where) {
   check_dimensions(width_, height_, where);
   for (std::size_t i = 0; i < shape[0]; ++i) names_.push_back(std::to_string(i));
   array_ = std::move(array);
+}
+
+void PictureSet::say_label_name(const std::string& name) {
+  if (!name.empty()) reading_.details["label"] = {{"name", name}};
 }
 
 void PictureSet::set_labels(const LabelWords& words, const ClassRequest& classes,

@@ -102,6 +102,8 @@ class PictureSet {
   std::string read_labels(const PictureSource& source, const std::string& member,
                           const std::vector<NamedColumn>& beside, const ClassRequest& classes,
                           std::vector<GroupColumn>& groups);
+  /// Dataset::label_name of a member, which a table's reader says itself.
+  void say_label_name(const std::string& name);
   void set_labels(const LabelWords& words, const ClassRequest& classes, const std::string& where);
 
   std::string origin_;  // opens messages

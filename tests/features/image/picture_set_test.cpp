@@ -689,6 +689,27 @@ TEST_F(Pictures, Npz) {
   EXPECT_EQ(texts.labels(), (Labels{0, 1, 0}));
   EXPECT_EQ(texts.classes(), numbers);
   refused(counted(Labels{1, 2, 1}), "or places there, of '2', '3'");
+  // Another target than the usual one, which training named, of this part.
+  const Labels other = {1, 0, 1};
+  write_npz(folder_ / "two.npz", {{"images", images},
+                                  {"labels", npy_bytes(Labels{0, 0, 1})},
+                                  {"malignant", npy_bytes(other)},
+                                  {"malignant_train", npy_bytes(Labels{1, 1, 0})}});
+  PictureSource two = source("two.npz");
+  two.labels_member = "malignant";
+  EXPECT_EQ(PictureSet::open(two).reading()["label"]["name"], "malignant");
+  two.labels_member.clear();
+  EXPECT_FALSE(PictureSet::open(two).reading().contains("label"));
+  two.columns.known_label.name = "malignant";
+  EXPECT_EQ(PictureSet::open(two).labels(), other);
+  two.labels = two.images;  // as in a file of their own
+  EXPECT_EQ(PictureSet::open(two).labels(), other);
+  two.labels.clear();
+  two.columns.known_label.name = "grade";
+  EXPECT_EQ(PictureSet::open(two).labels(), (Labels{0, 0, 1}));
+  ASSERT_EQ(PictureSet::open(two).warnings().size(), 1u);
+  EXPECT_NE(PictureSet::open(two).warnings()[0].find("were 'grade' of the training set"),
+            std::string::npos);
 }
 
 // BLINDTUNER_DATA names a folder with ham10000_28.npz and mnist/*.gz; unset by default.

@@ -6,8 +6,9 @@ usage: members_test.py BLINDTUNER BLINDTUNER-SERVER [unittest arguments]
 """
 import copy
 import json
+import zipfile
 
-from cli_base import CLASSES, FEATURES, OWNER, Base, blobs, main, npy, run
+from cli_base import CLASSES, FEATURES, INSECURE, OWNER, SERVER, Base, blobs, main, npy, run
 from extract_test import tiny_bert
 
 GONE = object()
@@ -75,6 +76,48 @@ class Members(Base):
                     file.write_text(json.dumps({**MODEL, name: other}))
                     self.refused(run(OWNER, "evaluate", "--model", file, "--features", self.folder / "x.npy",
                                      "--labels", self.folder / "y.npy"), name)
+
+    def test_members_of_archives(self):
+        """What training took of an archive is what is validated, predicted and judged by: the map, the record and the model know it."""
+
+        def archive(name, **members):
+            with zipfile.ZipFile(self.folder / name, "w") as out:
+                for member, rows in members.items():
+                    npy(self.folder / "member.npy", rows, "<f4" if isinstance(rows[0], list) else "<i4")
+                    out.write(self.folder / "member.npy", f"{member}.npy")
+            return self.folder / name
+
+        def site(name, rows, seed):
+            features, labels = blobs(rows, seed)
+            return archive(name, features=[[-x for x in row] for row in features], scan=features,
+                           labels=labels[1:] + labels[:1], grade=labels)
+
+        def taken(*command):
+            said = json.loads(self.good(OWNER, *command, "--json").stdout)
+            return said["reading"]["members"]
+
+        train, test, both = site("train.npz", 300, 1), site("test.npz", 90, 2), {"features": "scan", "labels": "grade"}
+        keys, map_file = self.folder / "member-keys", self.folder / "map.npz"
+        self.make_keys(keys)
+        self.assertEqual(taken("whiten", "--features", train, "--features-member", "scan", "--out", map_file)["features"], "scan")
+        place = ("--whitening", map_file, "--keys", keys, INSECURE)
+        self.assertEqual(taken("encrypt", "--features", train, "--labels-member", "grade", "--validation", test, *place,
+                               "--out", self.folder / "members.enc"), both)
+        self.assertEqual(taken("encrypt", "--features", test, "--unlabelled", *place, "--out", self.folder / "new.enc"),
+                         {"features": "scan"})
+        model = self.folder / "members-model.enc"
+        self.good(SERVER, "train", "--keys", keys / "evaluation.keys", "--data", self.folder / "members.enc", "--out", model,
+                  "--config", self.folder / "train.json", INSECURE)
+        for ending in ("npz", "json"):
+            opened = self.folder / f"members-model.{ending}"
+            self.good(OWNER, "decrypt", "--model", model, *place, "--out", opened)
+            self.assertEqual(taken("evaluate", "--model", opened, "--features", test), both)
+            apart, named = archive("scan.npz", scan=blobs(90, 2)[0]), archive("grade.npz", grade=blobs(90, 2)[1])
+            said = json.loads(self.good(OWNER, "evaluate", "--model", opened, "--features", apart, "--labels", named,
+                                        "--json").stdout)
+            self.assertGreater(said["accuracy"], 0.9)
+            self.assertEqual(taken("evaluate", "--model", opened, "--features", test, "--labels-member", "labels"),
+                             {"features": "scan", "labels": "labels"})
 
     def test_settings_of_encoders(self):
         bert, table = self.folder / "bert", self.folder / "texts.csv"

@@ -691,7 +691,7 @@ TEST_F(Pictures, Npz) {
   refused(counted(Labels{1, 2, 1}), "or places there, of '2', '3'");
   // Another target than the usual one, which training named, of this part.
   const Labels other = {1, 0, 1};
-  write_npz(folder_ / "two.npz", {{"images", images},
+  write_npz(folder_ / "two.npz", {{"images", grey},
                                   {"labels", npy_bytes(Labels{0, 0, 1})},
                                   {"malignant", npy_bytes(other)},
                                   {"malignant_train", npy_bytes(Labels{1, 1, 0})}});

@@ -21,6 +21,9 @@
 namespace blindtuner::kernels {
 using namespace math;
 
+/// The least n of a kernel.
+inline constexpr std::size_t kShortest = 16;
+
 /// Roots for the negacyclic transform modulo X^n + 1, n = 2^log_n in [16, 2^17], q = 1 mod 2n.
 /// psi is the smallest primitive 2n-th root of unity mod q; brv reverses log_n bits.
 struct NttTable {

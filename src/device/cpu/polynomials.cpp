@@ -113,7 +113,10 @@ void CpuArithmetic::from_signed(View out, std::span<const std::int64_t> x) const
   parallel_for(out.limbs(), [&](std::size_t i) {
     const kernels::NttTable& table = tables_.transform(i, out.q_count);
     u64* values = limb(out, i);
-    k_.from_signed(values, x.data(), out.n, table.modulus);
+    if (out.n >= kernels::kShortest)
+      k_.from_signed(values, x.data(), out.n, table.modulus);
+    else  // a subring's
+      for (std::size_t j = 0; j < out.n; ++j) values[j] = table.modulus.reduce_signed(x[j]);
     if (out.n == table.n)
       k_.ntt_forward(values, table);
     else

@@ -23,9 +23,8 @@ std::string doubt(const LabelWords& words, const std::string& member,
          " may be classes as '" + printable(member) + "' has them, or places there, of " +
          list_of_names(as_places) + ": write labels as texts, which are names: numpy.asarray(" +
          printable(member) +
-         ", dtype=str)[labels] where they are places (as 'extract' wrote them; make an archive of "
-         "an "
-         "earlier version's again), labels.astype(str) where they are the classes";
+         ", dtype=str)[labels] where they are places (as 'extract' wrote them; make an archive "
+         "of an earlier version's again), labels.astype(str) where they are the classes";
 }
 
 }  // namespace

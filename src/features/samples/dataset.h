@@ -65,15 +65,15 @@ struct Dataset {
   /// Where the features are those of several poolings, one of which is yet to be chosen: which
   /// columns each has.
   std::vector<ColumnSet> poolings;
-  std::string
-      label_name{};  ///< heading of the labels' column or member, where that was chosen; or none
+  /// Heading of the labels' column, or their member where that was chosen; or none.
+  std::string label_name{};
   SampleGroups groups{};
   std::vector<std::string> ids{};  ///< by which others know the rows, as asked for, or none
   SamplePlaces places{};
   /// Names what `extract` made features with, whatever the pooling: model, settings, preparation; empty: not noted.
   std::string encoder{};
-  std::string
-      features_member{};  ///< the features' member of an archive, where it was chosen, or that of the training set
+  /// The features' member of an archive, where that was chosen or is the training set's; or none.
+  std::string features_member{};
 
   std::size_t size() const { return labels.size(); }
   std::size_t width() const { return static_cast<std::size_t>(features.cols()); }

@@ -13,8 +13,8 @@ enum class TableUse;
 std::string heading_key(std::string_view name);
 
 bool is_label_heading(std::string_view name);  ///< label, target, class, diagnosis, ..
-bool is_plain_label_heading(
-    std::string_view name);  ///< label, y, target, .., which do not say what they tell
+/// Of these, those that do not say what they tell: label, y, target, ..
+bool is_plain_label_heading(std::string_view name);
 bool is_text_heading(std::string_view name);        ///< text, sentence, review, ..
 bool is_path_heading(std::string_view name);        ///< path, image, filename, ..
 bool is_identifier_heading(std::string_view name);  ///< id, index, .._id, filename, ..

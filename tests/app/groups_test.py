@@ -255,8 +255,9 @@ class Groups(Base):
         self.assertIn("warning: 1 of 6 features of the samples for test lie elsewhere than in the "
                       "training set or are of another scale, the first is 'f'", said)
         self.assertEqual(report["reading"]["test"]["of_other_scale"], 1)
-        self.assertEqual(len(report["notes"]), 1)
+        self.assertEqual(len(report["notes"]), 2)
         self.assertIn("every sample is of one class, '1'", report["notes"][0])
+        self.assertIn("1 of 6 features of the samples for test", report["notes"][1])
         model = self.out / "model.npz"
         table(test, [i for i in range(150, 240) if labels[i] == 1])
         result = self.good(OWNER, "evaluate", "--model", model, "--features", test)
@@ -274,6 +275,7 @@ class Groups(Base):
         result = self.good(OWNER, "evaluate", "--model", model, "--features", test)
         self.assertIn("NOTE: '0' is never predicted: every sample of it counts as wrong", result.stdout)
         self.assertIn("NOTE: no sample is of '2': the figures are of the other classes", result.stdout)
+        self.assertIn("; macro F1 has 0 for '2', as samples are taken for it", result.stdout)
         self.assertIn(" samples of 2 of 3 classes;", result.stdout)
         # The model knows its label; another column of zeros and ones is none.
         table(test, range(150, 240), "smoker", lambda i: i % 2)

@@ -303,6 +303,8 @@ class Tables(Base):
             self.assertLess(report["accuracy_encrypted"], 0.8)
             self.assertIn("warning: 10 of the 100 samples for test are in the training set", said)
             self.assertEqual(report["reading"]["test"]["samples_in_training_too"], 10)
+            # Where the figures are, too.
+            self.assertTrue(any(note.startswith("10 of the 100 samples for test are in the training set") for note in report["notes"]))
         self.refused(run(*self.finetune(*named, "--test-features", path, "--test-features-member",
                                         "X_train")), "the same features for training and for test")
         write(["X_train", "y_train"])

@@ -217,6 +217,9 @@ FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,
   tell_of_training_set(data.sets.train, quoted_path(origin), TrainingPart::kAll, reading.details,
                        listener);
   data.reading["train"] = reading.details;
+  const auto doubt = [&](const nlohmann::json& both) {
+    for (const auto& warning : both["warnings"]) data.doubts.push_back(warning);
+  };
   // A file's classes and columns are known when all of it has been read, so the others follow the
   // first.
   const auto load_other = [&](DataSource source, Part part, const char* use) {
@@ -239,16 +242,19 @@ FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,
     data.reading[use]["nearly_in_training"] = both["nearly"];
     data.reading[use]["of_other_scale"] = both.value("of_other_scale", 0);
     if (both.contains("groups")) data.reading[use]["groups_in_training"] = both["groups"];
+    if (part == Part::kTest) doubt(both);
     return set;
   };
   if (!validation.features.empty())
     data.sets.validation = load_other(validation, Part::kValidation, "validation");
   if (!test.features.empty()) {
     data.sets.test = load_other(test, Part::kTest, "test");
-    if (data.sets.validation)
-      data.reading["test"]["samples_in_validation_too"] =
-          warn_of_samples_in_both(*data.sets.validation, *data.sets.test, "test", listener,
-                                  "the validation set")["samples"];
+    if (data.sets.validation) {
+      const nlohmann::json both = warn_of_samples_in_both(*data.sets.validation, *data.sets.test,
+                                                          "test", listener, "the validation set");
+      data.reading["test"]["samples_in_validation_too"] = both["samples"];
+      doubt(both);
+    }
     return data;
   }
   data.sets.test = hold_out(data.sets.train,
@@ -257,6 +263,7 @@ FinetuningData load(const CommonOptions& common, const FinetuneOptions& options,
                             seed, name, listener);
   const nlohmann::json both =
       warn_of_samples_in_both(data.sets.train, *data.sets.test, "test", listener);
+  doubt(both);
   data.reading["train"]["copies"]["in_test_too"] = both["samples"];
   data.reading["train"]["copies"]["nearly_in_test"] = both["nearly"];
   if (both.contains("groups")) data.reading["train"]["groups"]["of_test"] = both["groups"];

@@ -299,6 +299,7 @@ json finetune_encrypted(const CommonOptions& common, const RunOptions& options,
     report = report_of(run, host.server_report);
     report["data_set"] = data.name;
     report["reading"] = data.reading;
+    for (const std::string& doubt : data.doubts) report["notes"].push_back(doubt);
     if (!data.poolings.is_null()) report["pooling_choice"] = data.poolings;
     report["bytes"] = bytes_of(files, run.sets.validation.has_value());
     write_reports(files.report, report);

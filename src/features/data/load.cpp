@@ -31,6 +31,7 @@ Kind kind_of(const std::filesystem::path& path) {
   if (is_table_name(path)) return Kind::kTable;
   if (name.ends_with(".gz")) name.resize(name.size() - 3);
   if (name.ends_with("ubyte") || name.ends_with(".idx")) return Kind::kIdx;
+  if (!path_exists(path)) throw DataError("cannot read " + quoted_path(path) + ": no such file");
   if (begins_as_table(path)) return Kind::kTable;
   throw DataError(quoted_path(path) +
                   ": unknown kind of file, expected .npy, .npz, a table (.csv, .tsv, .txt, also "

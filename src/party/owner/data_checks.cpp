@@ -77,37 +77,42 @@ nlohmann::json warn_of_samples_in_both(const Dataset& known, const Dataset& othe
                                        const std::string& use, const Listener& listener,
                                        const std::string& known_as) {
   const std::string samples = " samples for " + use;
+  std::vector<std::string> warnings;
   const SharedGroups groups = shared_groups(known, other);
   if (groups.shared > 0)
-    listener.warn(std::to_string(groups.shared) + " of " + std::to_string(groups.values) +
-                  " values of " + group_name(other) + " among the" + samples + " are in " +
-                  known_as + " too: results on them may be too good for new ones");
+    warnings.push_back(std::to_string(groups.shared) + " of " + std::to_string(groups.values) +
+                       " values of " + group_name(other) + " among the" + samples + " are in " +
+                       known_as + " too: results on them may be too good for new ones");
   const std::size_t count = samples_in_both(known, other);
   if (count > 0)
-    listener.warn(std::to_string(count) + " of the " + std::to_string(other.size()) + samples +
-                  " are in " + known_as + " as well: " +
-                  (find_copies(known).by_chance
-                       ? "the columns' values make few combinations, so new samples are too if "
-                         "they are alike; if these are copies, results say nothing about new ones"
-                       : "results on them say nothing about new samples"));
+    warnings.push_back(
+        std::to_string(count) + " of the " + std::to_string(other.size()) + samples + " are in " +
+        known_as + " as well: " +
+        (find_copies(known).by_chance
+             ? "the columns' values make few combinations, so new samples are too if "
+               "they are alike; if these are copies, results say nothing about new ones"
+             : "results on them say nothing about new samples"));
   const NearCopies near = near_copies(known, other);
   if (near.count > 0)
-    listener.warn(std::to_string(near.count) + " of " + std::to_string(near.looked_at) + samples +
-                  " nearly equal one in " + known_as +
-                  " (up to rounding): if they are copies of it, results on them say nothing about "
-                  "new samples");
+    warnings.push_back(
+        std::to_string(near.count) + " of " + std::to_string(near.looked_at) + samples +
+        " nearly equal one in " + known_as +
+        " (up to rounding): if they are copies of it, results on them say nothing about "
+        "new samples");
   nlohmann::json out = {{"samples", count}, {"nearly", near.count}};
   if (known.width() == other.width()) {  // is refused elsewhere
     const std::vector<std::size_t> columns = columns_of_other_scale(known.features, other.features);
     if (!columns.empty())
-      listener.warn(other_scale_warning(columns, known.width(), known.feature_names,
-                                        "the" + samples, known_as));
+      warnings.push_back(other_scale_warning(columns, known.width(), known.feature_names,
+                                             "the" + samples, known_as));
     out["of_other_scale"] = columns.size();
   }
   if (groups.values > 0)
     out["groups"] = {{"column", printable(other.groups.column)},
                      {"values", groups.values},
                      {"in_both", groups.shared}};
+  for (const std::string& warning : warnings) listener.warn(warning);
+  out["warnings"] = warnings;
   return out;
 }
 

@@ -45,7 +45,7 @@ void tell_of_training_set(const Dataset& set, const std::string& name, TrainingP
 
 /// Warns of features of another scale (features/samples/other_scales.h) and of samples of a set for `use` that are, or nearly are, among those of `known`, "the training
 /// set", or have their groups in common with them: what is measured on them is no measure of others.
-/// Returns "samples" and "nearly", their numbers, and "of_other_scale", the number of features, for reports, and "groups" where both have some:
+/// Returns "samples" and "nearly", their numbers, and "of_other_scale", the number of features, "warnings", what was said, for reports, and "groups" where both have some:
 /// "column", "values" of the other set and how many are "in_both".
 nlohmann::json warn_of_samples_in_both(const Dataset& known, const Dataset& other,
                                        const std::string& use, const Listener& listener,

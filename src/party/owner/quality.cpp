@@ -14,11 +14,12 @@ namespace {
 nlohmann::json notes_of(const Eigen::MatrixXi& table, const nlohmann::json& names) {
   nlohmann::json out = nlohmann::json::array();
   const Eigen::VectorXi actual = table.rowwise().sum(), predicted = table.colwise().sum();
-  std::vector<std::string> present, absent, never;
+  std::vector<std::string> present, absent, taken, never;
   for (Eigen::Index k = 0; k < table.rows(); ++k) {
     const std::string name = names[static_cast<std::size_t>(k)].get<std::string>();
     if (actual(k) == 0) {
       absent.push_back(name);
+      if (predicted(k) > 0) taken.push_back(name);
       continue;
     }
     present.push_back(name);
@@ -30,7 +31,11 @@ nlohmann::json notes_of(const Eigen::MatrixXi& table, const nlohmann::json& name
   else if (!absent.empty())
     out.push_back("no sample is of " + list_of_names(absent) +
                   ": the figures are of the other classes, and say nothing about " +
-                  (absent.size() == 1 ? "this one" : "these"));
+                  (absent.size() == 1 ? "this one" : "these") +
+                  (taken.empty()
+                       ? ""
+                       : "; macro F1 has 0 for " + list_of_names(taken) +
+                             ", as samples are taken for " + (taken.size() == 1 ? "it" : "them")));
   if (!never.empty())
     out.push_back(list_of_names(never) + (never.size() == 1 ? " is" : " are") +
                   " never predicted: every sample of " + (never.size() == 1 ? "it" : "theirs") +

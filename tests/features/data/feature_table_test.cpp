@@ -591,6 +591,11 @@ TEST_F(FeatureTables, TablesOfOtherNames) {
   expect_data_error([&] { load("x.bin", std::string("a,b\n1\0,2\n", 10)); },
                     "unknown kind of file");
   expect_data_error([&] { load("none", ""); }, "unknown kind of file");
+  for (const char* name : {"x.cvs", "none.x"}) {
+    DataSource source;
+    source.features = folder_ / "not-there" / name;
+    expect_data_error([&] { load_dataset(source); }, "no such file");
+  }
 }
 
 TEST_F(FeatureTables, SparseMatricesAreRefused) {

@@ -101,6 +101,7 @@ TEST(Load, EveryKind) {
   source.features = folder / "set.csv";
   check(source);
   source.features = folder / "set.bin";
+  put_file(source.features, std::string("\0\1", 2));
   expect_data_error([&] { load_dataset(source); }, "unknown kind");
 }
 

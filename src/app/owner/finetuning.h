@@ -29,8 +29,8 @@ struct FinetuningData {
   std::string name;  ///< for reports
   FinetuningSets sets;
   nlohmann::json reading = nlohmann::json::object();  ///< for the report: how each set was read
-  std::vector<std::string>
-      doubts{};             ///< for its notes: why figures of the test set may be too good
+  /// For the report's notes: why figures of the test set may be too good.
+  std::vector<std::string> doubts{};
   nlohmann::json poolings;  ///< the same of choose_pooling(); null: there was no choice
 };
 

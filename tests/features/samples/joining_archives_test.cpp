@@ -211,24 +211,33 @@ TEST_F(Joining, IdentifiersThatCannotBeRead) {
         << shape;
 }
 
-TEST_F(Joining, IdentifiersOfAnotherPartOfAnArchive) {
+/// Three samples of features and of labels, and identifiers of either, those of the labels in another order.
+class JoiningArchives : public Joining {
+ protected:
   using Bytes = std::vector<std::uint8_t>;
   using Members = std::map<std::string, Bytes>;
-  const Bytes x = npy_bytes(FeatureMatrix(FeatureMatrix::Random(3, 2))),
-              y = npy_bytes(Labels{0, 1, 2}),
-              ids = npy_bytes(std::vector<std::string>{"p", "q", "r"}),
-              moved = npy_bytes(std::vector<std::string>{"r", "p", "q"});
-  DataSource source;
-  source.features = folder_ / "x.npz";
-  source.labels = folder_ / "y.npz";
-  source.members = {"x_train", "y_train"};
-  const auto load = [&](const Members& features, const Members& labels) {
+
+  JoiningArchives() {
+    source.features = folder_ / "x.npz";
+    source.labels = folder_ / "y.npz";
+  }
+  Labels load(const Members& features, const Members& labels) {
     write_npz(source.features, features);
     write_npz(source.labels, labels);
     reading_ = {};
     return load_dataset(source, &reading_).labels;
-  };
+  }
+
+  const Bytes x = npy_bytes(FeatureMatrix(FeatureMatrix::Random(3, 2))),
+              y = npy_bytes(Labels{0, 1, 2}),
+              ids = npy_bytes(std::vector<std::string>{"p", "q", "r"}),
+              moved = npy_bytes(std::vector<std::string>{"r", "p", "q"});
   const Labels by_place = {0, 1, 2}, joined = {1, 2, 0};
+  DataSource source;
+};
+
+TEST_F(JoiningArchives, IdentifiersOfAnotherPartOfAnArchive) {
+  source.members = {"x_train", "y_train"};
   for (const char* name : {"ids_test", "test_ids", "Names-Test", "id_dev", "path_te"}) {
     EXPECT_EQ(load({{"x_train", x}, {"x_test", x}, {name, ids}}, {{"y_train", y}, {name, moved}}),
               by_place)
@@ -284,23 +293,7 @@ TEST_F(Joining, IdentifiersOfAnotherPartOfAnArchive) {
   EXPECT_NE(reading_.warnings[0].find("and is not used"), std::string::npos);
 }
 
-TEST_F(Joining, PartsThatAreGluedToMembersNames) {
-  using Bytes = std::vector<std::uint8_t>;
-  using Members = std::map<std::string, Bytes>;
-  const Bytes x = npy_bytes(FeatureMatrix(FeatureMatrix::Random(3, 2))),
-              y = npy_bytes(Labels{0, 1, 2}),
-              ids = npy_bytes(std::vector<std::string>{"p", "q", "r"}),
-              moved = npy_bytes(std::vector<std::string>{"r", "p", "q"});
-  DataSource source;
-  source.features = folder_ / "x.npz";
-  source.labels = folder_ / "y.npz";
-  const auto load = [&](const Members& features, const Members& labels) {
-    write_npz(source.features, features);
-    write_npz(source.labels, labels);
-    reading_ = {};
-    return load_dataset(source, &reading_).labels;
-  };
-  const Labels by_place = {0, 1, 2}, joined = {1, 2, 0};
+TEST_F(JoiningArchives, PartsThatAreGluedToMembersNames) {
   const auto are = [&](const char* train_x, const char* train_y, const char* test_x) {
     return [&, train_x, train_y, test_x](const char* name) {
       source.members = {train_x, train_y};
@@ -344,27 +337,14 @@ TEST_F(Joining, PartsThatAreGluedToMembersNames) {
         << name;
 }
 
-TEST_F(Joining, MembersOfAnyNameByTheirTexts) {
-  using Bytes = std::vector<std::uint8_t>;
-  using Members = std::map<std::string, Bytes>;
-  const Bytes x = npy_bytes(FeatureMatrix(FeatureMatrix::Random(3, 2))),
-              y = npy_bytes(Labels{0, 1, 2}),
-              ids = npy_bytes(std::vector<std::string>{"p", "q", "r"}),
-              moved = npy_bytes(std::vector<std::string>{"r", "p", "q"}),
-              numbers = npy_bytes(Labels{7, 8, 9}),
+TEST_F(JoiningArchives, MembersOfAnyNameByTheirTexts) {
+  const Bytes numbers = npy_bytes(Labels{7, 8, 9}),
               twice = npy_bytes(std::vector<std::string>{"p", "p", "r"});
-  DataSource source;
-  source.features = folder_ / "x.npz";
-  source.labels = folder_ / "y.npz";
   const auto load = [&](Members features, Members labels) {
     features["features"] = x;
     labels["labels"] = y;
-    write_npz(source.features, features);
-    write_npz(source.labels, labels);
-    reading_ = {};
-    return load_dataset(source, &reading_).labels;
+    return JoiningArchives::load(features, labels);
   };
-  const Labels by_place = {0, 1, 2}, joined = {1, 2, 0};
   for (const char* name : {"imageNames", "accession", "case"}) {
     EXPECT_EQ(load({{name, ids}}, {{name, moved}}), joined) << name;
     EXPECT_FALSE(said("not used")) << name;
